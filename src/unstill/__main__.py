@@ -1,0 +1,6 @@
+"""`python -m unstill` is the `unstill` command."""
+
+from unstill.cli import main
+
+if __name__ == "__main__":
+    main()

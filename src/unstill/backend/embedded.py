@@ -1,0 +1,235 @@
+"""The embedded job store: one SQLite file, and lanes in memory.
+
+One process holds the folder. A job is read by its id on the event loop (a few microseconds),
+lists are read in a thread, and one thread writes with group commit and `synchronous=FULL`: what
+was answered survives a power cut. APSW brings a SQLite of its own: before 3.51.3 two connections
+that write and checkpoint a WAL together may corrupt it (sqlite.org/wal.html#walresetbug).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import apsw
+import structlog
+
+from unstill.backend import rows, schema
+from unstill.backend.lanes import Lanes
+from unstill.backend.lock import FolderLock
+from unstill.backend.port import Lane, Listener, Page
+from unstill.backend.writer import Work, Writer, as_own
+from unstill.errors import BadSetting, OperatorError, ShuttingDown
+from unstill.job import Change, Job, clock_ms
+
+LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
+BUSY_WAIT_MS = 5_000  # for somebody with an SQLite shell on the file
+CHUNK = 1_000  # rows read at once when all unfinished jobs are asked for
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger()
+
+
+class Connections(NamedTuple):
+    """Three, so that no read waits for a commit and no list makes the event loop wait."""
+
+    writes: apsw.Connection
+    lists: apsw.Connection
+    finds: apsw.Connection
+
+    def close(self) -> None:
+        self.finds.close()
+        self.lists.close()
+        try:
+            self.writes.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except apsw.Error as error:  # the log is as good as the file: the next start reads both
+            log.warning("checkpoint failed", error=str(error))
+        self.writes.close()
+
+
+class Opened(NamedTuple):
+    connections: Connections
+    find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
+    writer: Writer
+
+
+class EmbeddedBackend:
+    """A `Backend` in the folder `data_dir`.
+
+    vfs: the name of the SQLite VFS that the file is opened with, None for SQLite's own.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, lock_wait_s: float = LOCK_WAIT_S, vfs: str | None = None
+    ) -> None:
+        self._data_dir = data_dir
+        self._file = data_dir / "unstill.sqlite3"
+        self._lock = FolderLock(data_dir)
+        self._lock_wait_s = lock_wait_s
+        self._vfs = vfs
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unstill-lists")
+        self._opened: Opened | None = None
+        self._lanes = Lanes(self._look, clock_ms)
+        self._listeners: list[Listener] = []
+
+    # --- life ----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        await self._take_folder()
+        try:
+            connections = await self._in_thread(self._connect)
+            find = connections.finds.cursor().execute
+            self._opened = Opened(connections, find, Writer(connections.writes, self._tell))
+            async for jobs in self._unfinished_chunks():
+                for job in jobs:
+                    self._lanes.offer(job)
+        except BaseException:
+            await self.close()
+            self._lock.release()
+            raise
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def serve(self, lanes: Sequence[Lane]) -> None:
+        self._lanes.serve(lanes)
+
+    async def rest(self, timeout_s: float) -> None:
+        await self._lanes.rest(timeout_s)
+
+    async def close(self) -> None:
+        await self._lanes.rest(0)
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.writer.stop()
+            await self._in_thread(opened.connections.close)
+            self._lock.release()
+        self._thread.shutdown()
+
+    async def _take_folder(self) -> None:
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            await self._lock.take(self._lock_wait_s)
+        except OSError as error:
+            raise BadSetting("server.data_dir", f"{error.filename}: {error.strerror}") from error
+
+    def _connect(self) -> Connections:
+        with ExitStack() as stack:
+            try:
+                connections = Connections(*(self._connection(stack) for _ in Connections._fields))
+                # First, so that a file that is refused is left as it was.
+                schema.bring_up_to_date(connections.writes, self._file, schema.FOLDER)
+                if connections.writes.pragma("journal_mode", "wal") != "wal":
+                    raise BadSetting("server.data_dir", f"the disk of {self._file} takes no WAL")
+            except apsw.Error as error:
+                raise OperatorError(f"{self._file} cannot be opened: {error}") from error
+            connections.lists.pragma("query_only", value=True)
+            connections.finds.pragma("query_only", value=True)
+            stack.pop_all()
+            return connections
+
+    def _connection(self, stack: ExitStack) -> apsw.Connection:
+        connection = apsw.Connection(str(self._file), vfs=self._vfs)
+        stack.callback(connection.close)
+        connection.set_busy_timeout(BUSY_WAIT_MS)
+        connection.pragma("synchronous", "full")
+        return connection
+
+    # --- reads ---------------------------------------------------------------------------------
+
+    async def find(self, job_id: str) -> Job | None:
+        return self._look(job_id)
+
+    async def page(
+        self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
+    ) -> Page:
+        sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
+        bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
+        jobs = await self._list(sql, bounds)
+        return Page(tuple(jobs[:limit]), has_more=len(jobs) > limit)
+
+    async def unfinished(self) -> Sequence[Job]:
+        return [job async for jobs in self._unfinished_chunks() for job in jobs]
+
+    async def hidden(self) -> Sequence[Job]:
+        return await self._list(rows.HIDDEN, ())
+
+    async def _unfinished_chunks(self) -> AsyncIterator[list[Job]]:
+        after = ""
+        while jobs := await self._list(rows.UNFINISHED, (after, CHUNK)):
+            yield jobs
+            after = jobs[-1].id
+
+    def _look(self, job_id: str) -> Job | None:
+        try:
+            # To the last row: a cursor that is held open would serve the state of its first.
+            found = self._store.find(rows.FIND, (job_id,)).fetchall()
+        except apsw.Error as error:
+            raise as_own(error) from error
+        return rows.job_of(found[0]) if found else None
+
+    async def _list(self, sql: str, bounds: tuple[str | int, ...]) -> list[Job]:
+        connection = self._store.connections.lists
+
+        def read() -> list[Job]:
+            try:
+                return [rows.job_of(row) for row in connection.execute(sql, bounds).fetchall()]
+            except apsw.Error as error:
+                raise as_own(error) from error
+
+        return await self._in_thread(read)
+
+    # --- writes --------------------------------------------------------------------------------
+
+    async def add(self, job: Job) -> None:
+        values = rows.row_of(job)
+
+        def insert(connection: apsw.Connection) -> Job:
+            connection.execute(rows.INSERT, values)
+            return job
+
+        await self._write(insert)
+
+    async def change(
+        self, job_id: str, change: Change, *, attempt: int | None = None
+    ) -> Job | None:
+        sql, values = rows.update(job_id, change, attempt)
+
+        def update(connection: apsw.Connection) -> Job | None:
+            changed = connection.execute(sql, values).fetchall()
+            return rows.job_of(changed[0]) if changed else None
+
+        return await self._write(update)
+
+    async def forget(self, job_id: str) -> None:
+        def delete(connection: apsw.Connection) -> None:
+            connection.execute(rows.FORGET, (job_id,))
+
+        await self._write(delete)
+
+    async def _write(self, work: Work) -> Job | None:
+        return await self._store.writer.write(work)
+
+    def _tell(self, job: Job) -> None:
+        self._lanes.offer(job)
+        for listener in self._listeners:
+            try:
+                listener(job)
+            except Exception:  # the other listeners, and who waits for the write, need not suffer
+                log.exception("listener failed", job_id=job.id, state=job.state)
+
+    # --- the open store ------------------------------------------------------------------------
+
+    @property
+    def _store(self) -> Opened:
+        if self._opened is None:
+            raise ShuttingDown("the job store is not open")
+        return self._opened
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

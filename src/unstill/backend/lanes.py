@@ -1,0 +1,174 @@
+"""The lanes of the embedded store: which job gets its next step, and when.
+
+A job waits on at most one lane and is in at most one step. What waits is a heap entry and a dict
+entry; nothing polls: a lane looks when a job comes, when a step ends, and when its one timer says
+that the next job is due. All of it runs on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+
+import structlog
+
+from unstill.backend.port import Lane
+from unstill.job import Job
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+Look = Callable[[str], Job | None]  # the row as it is now
+_Place = tuple[str, int]  # lane and due_ms
+
+log = structlog.get_logger()
+
+
+class _Queue:
+    """What waits for one lane. Heap entries of jobs that left or moved are skipped when met."""
+
+    def __init__(self, lane: Lane | None = None) -> None:
+        self.lane = lane  # None until the lane is served
+        self.heap: list[tuple[int, str]] = []  # (due_ms, job id)
+        self.busy = 0  # steps under way
+        self.timer: asyncio.TimerHandle | None = None
+
+    def stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Lanes:
+    def __init__(
+        self,
+        look: Look,
+        clock_ms: Callable[[], int],
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+    ) -> None:
+        self._look = look
+        self._clock_ms = clock_ms
+        self._first_pause_s = first_pause_s
+        self._longest_pause_s = longest_pause_s
+        self._queues: dict[str, _Queue] = {}
+        self._places: dict[str, _Place] = {}  # of each waiting job
+        self._steps: dict[str, asyncio.Task[None]] = {}  # under way, by job
+        self._pauses_s: dict[str, float] = {}  # of jobs whose last step moved nothing
+        self._is_resting = False
+
+    def offer(self, job: Job) -> None:
+        """Put the job where its state says that it waits, or nowhere."""
+        if job.id in self._steps:
+            return  # its place is found when the step ends
+        if job.lane is None:
+            self._leave(job.id)
+        else:
+            self._wait(job.id, job.lane, job.due_ms)
+
+    def serve(self, lanes: Iterable[Lane]) -> None:
+        """Begin to take from these lanes what is due."""
+        for lane in lanes:
+            self._queue(lane.name).lane = lane
+            self._fill(lane.name)
+
+    async def rest(self, timeout_s: float) -> None:
+        """Start no more steps, wait for those under way, cancel them after `timeout_s`."""
+        self._is_resting = True
+        for queue in self._queues.values():
+            queue.stop_timer()
+        if not self._steps:
+            return
+        _, late = await asyncio.wait(self._steps.values(), timeout=timeout_s)
+        for step in late:
+            step.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    # --- waiting -------------------------------------------------------------------------------
+
+    def _queue(self, name: str) -> _Queue:
+        return self._queues.setdefault(name, _Queue())
+
+    def _wait(self, job_id: str, lane: str, due_ms: int) -> None:
+        place = (lane, due_ms)
+        if self._places.get(job_id) == place:
+            return
+        self._places[job_id] = place
+        heappush(self._queue(lane).heap, (due_ms, job_id))
+        self._fill(lane)
+
+    def _leave(self, job_id: str) -> None:
+        self._places.pop(job_id, None)
+        self._pauses_s.pop(job_id, None)
+
+    # --- taking --------------------------------------------------------------------------------
+
+    def _fill(self, name: str) -> None:
+        """Give free slots to due jobs; then wake up when the next one is due."""
+        queue = self._queues[name]
+        queue.stop_timer()
+        lane = queue.lane
+        if lane is None or self._is_resting:
+            return
+        while queue.heap and queue.busy < lane.slots:
+            due_ms, job_id = queue.heap[0]
+            is_stale = self._places.get(job_id) != (name, due_ms)
+            wait_ms = due_ms - self._clock_ms()
+            if not is_stale and wait_ms > 0:
+                loop = asyncio.get_running_loop()
+                queue.timer = loop.call_later(wait_ms / 1000, self._fill, name)
+                return
+            heappop(queue.heap)
+            if not is_stale:
+                del self._places[job_id]
+                queue.busy += 1
+                self._steps[job_id] = asyncio.create_task(self._take(queue, lane, job_id))
+
+    async def _take(self, queue: _Queue, lane: Lane, job_id: str) -> None:
+        """One step of one job, then its next place."""
+        try:
+            place = await self._step(lane, job_id)
+        except asyncio.CancelledError:
+            if self._is_resting:
+                raise
+            # Something that the step waited for was cancelled: no reason to lose the job.
+            log.warning("step cancelled", job_id=job_id, lane=lane.name)
+            place = (lane.name, self._pause_end_ms(job_id))
+        except Exception:
+            log.exception("step failed", job_id=job_id, lane=lane.name)
+            place = (lane.name, self._pause_end_ms(job_id))
+        finally:
+            del self._steps[job_id]
+            queue.busy -= 1
+        if place is None:
+            self._leave(job_id)
+        else:
+            self._wait(job_id, *place)
+        self._fill(lane.name)
+
+    async def _step(self, lane: Lane, job_id: str) -> _Place | None:
+        """Do the step if the row still asks for it; where the job waits after it, if anywhere."""
+        before = self._look(job_id)
+        if before is None or before.lane != lane.name:
+            return self._next_place(before)
+        await lane.step(job_id)
+        after = self._look(job_id)
+        is_where_it_was = after is not None and after.state == before.state
+        if after is None or not is_where_it_was or after.due_ms > self._clock_ms():
+            return self._next_place(after)
+        return (lane.name, self._pause_end_ms(job_id))
+
+    def _next_place(self, job: Job | None) -> _Place | None:
+        if job is None or job.lane is None:
+            return None
+        self._pauses_s.pop(job.id, None)
+        return (job.lane, job.due_ms)
+
+    def _pause_end_ms(self, job_id: str) -> int:
+        """When a job that a step did not move is tried again; later each time."""
+        pause_s = self._pauses_s.get(job_id, self._first_pause_s)
+        self._pauses_s[job_id] = min(2 * pause_s, self._longest_pause_s)
+        return self._clock_ms() + round(1000 * pause_s)

@@ -1,0 +1,77 @@
+"""The port of the job store: rows and the lanes that work on them, made together.
+
+One contract suite (tests/contract/test_backend.py) holds every backend to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from unstill.job import Change, Job
+
+Step = Callable[[str], Awaitable[None]]  # does the one step that the job of this id asks for
+Listener = Callable[[Job], None]  # told on the event loop, after the commit
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """Jobs whose `Job.lane` is `name` are given to `step`, at most `slots` at once."""
+
+    name: str
+    slots: int
+    step: Step
+
+
+class Page(msgspec.Struct, frozen=True):
+    jobs: tuple[Job, ...]
+    has_more: bool
+
+
+class Backend(Protocol):
+    async def open(self) -> None:
+        """Take the data, bring its schema up to date, read what is unfinished.
+
+        Raises DataFolderBusy if another server holds it, OperatorError if its schema is newer.
+        """
+
+    async def add(self, job: Job) -> None:
+        """Store a new job; durable when it returns. Raises StorageFull or StorageFailed."""
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job, hidden or not, whoever owns it."""
+
+    async def change(
+        self, job_id: str, change: Change, *, attempt: int | None = None
+    ) -> Job | None:
+        """Apply `change` if the row's state, and its attempt if given, allow it.
+
+        The new job after the commit; None if there is no such row or somebody else moved it.
+        """
+
+    async def page(
+        self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
+    ) -> Page:
+        """One page of the owner's jobs that are not hidden, by id; `after` need not exist."""
+
+    async def unfinished(self) -> Sequence[Job]:
+        """All jobs that are not final, oldest first."""
+
+    async def hidden(self) -> Sequence[Job]:
+        """Deleted jobs that are final and whose rows still stand, oldest first."""
+
+    async def forget(self, job_id: str) -> None:
+        """Drop the row of a hidden, final job; nothing happens to any other."""
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` of each added or changed job, in the order of the commits."""
+
+    def serve(self, lanes: Sequence[Lane]) -> None:
+        """Begin to give due jobs to their lanes, what was left unfinished included."""
+
+    async def rest(self, timeout_s: float) -> None:
+        """Start no more steps, wait for those under way, cancel them after `timeout_s`."""
+
+    async def close(self) -> None:
+        """Write what is queued, close the data, give up the lock."""

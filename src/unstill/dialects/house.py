@@ -1,0 +1,122 @@
+"""Unstill's own routes: models, health, signed links, the description of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from unstill.dialects.envelope import Error, enveloped
+from unstill.dialects.route import Call, Route
+from unstill.errors import UnstillError
+from unstill.models.card import Card
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """What renders behind a model name."""
+
+    name: str
+    kind: str
+    is_generative: bool
+    description: str
+
+
+class FieldInfo(msgspec.Struct, frozen=True):
+    """One field of a model, under its canonical name."""
+
+    name: str
+    required: bool
+    default: str | int | bool | None
+    allowed: str
+    source: str  # the document that the rule is from
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What may be asked of a model; `input_schema` is the fields once more as JSON Schema."""
+
+    fields: list[FieldInfo]
+    input_schema: dict[str, Any]
+    frame_rate: int
+    frame_side_px: tuple[int, int]
+    frame_ratio: str
+    usage: list[str]
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """OpenAI's model object, with what unstill adds to it."""
+
+    id: str
+    object: Literal["model"]
+    created: int  # Unix seconds
+    owned_by: str
+    title: str
+    aliases: list[str]
+    engines: list[EngineInfo]
+    capabilities: Capabilities
+
+
+class ModelList(msgspec.Struct, frozen=True):
+    data: list[ModelInfo]
+    object: Literal["list"] = "list"
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: Literal["ok", "stopping"]
+    version: str
+
+
+class House:
+    """The routes that belong to no vendor; errors in OpenAI's envelope."""
+
+    name = "house"
+
+    def __init__(self) -> None:
+        self.routes = _ROUTES
+
+    def job_id(self, call: Call) -> str:
+        return call.path["job_id"]
+
+    def model(self, name: str, card: Card, engines: Sequence[EngineInfo]) -> ModelInfo:
+        rule = card.frame_rule
+        return ModelInfo(
+            id=name,
+            object="model",
+            created=card.created,
+            owned_by="unstill",
+            title=card.title,
+            aliases=list(card.aliases) if name == card.id else [],
+            engines=list(engines),
+            capabilities=Capabilities(
+                fields=[
+                    FieldInfo(f.name, f.is_required, f.default, f.kind.allowed, f.source)
+                    for f in card.fields
+                ],
+                input_schema=card.schema(),
+                frame_rate=card.frame_rate,
+                frame_side_px=(rule.least_side_px, rule.most_side_px),
+                frame_ratio=f"1:{rule.most_ratio:g} to {rule.most_ratio:g}:1",
+                usage=list(card.usage),
+            ),
+        )
+
+    def error(self, error: UnstillError, request_id: str) -> Error:  # noqa: ARG002  - port's shape
+        return enveloped(error)
+
+
+_ROUTES: tuple[Route, ...] = (
+    Route("GET", "/v1/models", "models", "List the models and what they take", (ModelList,)),
+    Route("GET", "/v1/models/{model:path}", "model", "Show one model", (ModelInfo,)),
+    Route("GET", "/health", "health", "Say whether the server is well", (Health,), is_open=True),
+    Route(
+        "GET",
+        "/files/{job_id}/{variant}.mp4",
+        "link",
+        "Download a video by its signed link",
+        (),
+        query=("expires", "signature"),
+        is_open=True,
+    ),
+    Route("GET", "/openapi.json", "openapi", "Describe this API", (), is_open=True),
+    Route("GET", "/docs", "docs", "Describe this API as a page", (), is_open=True),
+)

@@ -1,0 +1,165 @@
+"""What every dialect is made of: its routes, the call it reads, and what it is told of a job.
+
+A dialect is pure: it turns a call into an `Asked` and a job into an answer, and knows no clock, no
+network and no setting that is not handed to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from unstill.errors import BadBody, BadField, MissingField, UnstillError
+from unstill.job import Job, Words
+from unstill.models.card import Card
+from unstill.request import Asked, Given
+
+Verb = Literal[
+    "submit",
+    "status",
+    "list",
+    "delete",
+    "content",
+    "link",
+    "models",
+    "model",
+    "health",
+    "openapi",
+    "docs",
+]
+Example = tuple[str, dict[str, Any]]  # what it shows, and the body
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request to the server, as a dialect sees it."""
+
+    request_id: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
+    body: object = None  # JSON, or a form made into the same shape; uploads are bytes
+    is_form: bool = False
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What an answer about a job needs besides its row."""
+
+    call: Call
+    url: str | None  # signed link to the finished video
+    progress: float  # 0 to 1
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One route: how it is matched, what it does, and how it is described."""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str  # `{name}` is one segment, `{name:path}` the rest
+    verb: Verb
+    summary: str
+    answers: tuple[type, ...]  # any of them; empty: the video's bytes, or a page
+    body: Callable[[Sequence[Card]], dict[str, Any]] | None = None  # its JSON Schema
+    query: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    is_open: bool = False  # asks for no key
+
+
+class Described(Protocol):
+    """Any set of routes with an error envelope of its own."""
+
+    name: str
+    routes: tuple[Route, ...]
+
+    def error(self, error: UnstillError, request_id: str) -> msgspec.Struct: ...
+
+
+class Dialect(Described, Protocol):
+    """Routes, words and errors of one documented API for jobs."""
+
+    def parse(self, call: Call) -> Asked:
+        """The create request in canonical field names; raises CallerError."""
+
+    def words(self, call: Call) -> Words:
+        """The state words that this create call documents at /v1/videos."""
+
+    def job_id(self, call: Call) -> str:
+        """Which job a status, content or delete call is about; raises MissingField."""
+
+    def state_word(self, job: Job, call: Call) -> str:
+        """The job's state in this dialect's word."""
+
+    def submitted(self, job: Job, look: Look) -> msgspec.Struct: ...
+
+    def status(self, job: Job, look: Look) -> msgspec.Struct: ...
+
+
+def as_object(value: object, param: str) -> dict[str, Any]:
+    """`value` as a JSON object; an absent or null one is empty."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadField(param, "an object", value)
+    return value
+
+
+def body_of(call: Call) -> dict[str, Any]:
+    if not isinstance(call.body, dict):
+        raise BadBody("the request body must be a JSON object")
+    return call.body
+
+
+def given_model(body: Mapping[str, Any], default: str | None = None) -> Given:
+    value = body.get("model", default)
+    if value is None:
+        raise MissingField("model", "the name of a model, see /v1/models")
+    if not isinstance(value, str):
+        raise BadField("model", "the name of a model, see /v1/models", value)
+    return Given("model", value)
+
+
+def read_fields(
+    section: Mapping[str, Any], names: Mapping[str, str], prefix: str
+) -> dict[str, Given]:
+    """The fields of a section under their canonical names; `names` maps wire to canonical.
+
+    Raises BadField where two spellings of one field disagree.
+    """
+    found: dict[str, Given] = {}
+    for wire, canonical in names.items():
+        value = section.get(wire)
+        if value is None:
+            continue
+        earlier = found.get(canonical)
+        if earlier is not None and str(earlier.value) != str(value):
+            raise BadField(prefix + wire, f"the same as {earlier.param}", value)
+        found.setdefault(canonical, Given(prefix + wire, value))
+    return found
+
+
+def wired_schema(card: Card, names: Mapping[str, str]) -> dict[str, Any]:
+    """The card's fields as JSON Schema under their wire names; `names` maps canonical to wire.
+
+    A dot in a wire name makes an object.
+    """
+    schema: dict[str, Any] = {"type": "object", "properties": {}, "required": ["model"]}
+    schema["title"] = card.id
+    schema["properties"]["model"] = {"enum": [card.id, *card.aliases]}
+    for field in card.fields:
+        wire = names.get(field.name)
+        if wire is not None:
+            _place(schema, wire.split("."), field.schema(), is_required=field.is_required)
+    return schema
+
+
+def _place(
+    schema: dict[str, Any], path: Sequence[str], field: dict[str, Any], *, is_required: bool
+) -> None:
+    head, *rest = path
+    if is_required and head not in schema.setdefault("required", []):
+        schema["required"].append(head)
+    if not rest:
+        schema["properties"][head] = field
+        return
+    inner = schema["properties"].setdefault(head, {"type": "object", "properties": {}})
+    _place(inner, rest, field, is_required=is_required)

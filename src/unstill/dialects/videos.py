@@ -1,0 +1,365 @@
+"""The videos dialect: the unified /v1/videos of wan2.7-i2v's document, and OpenAI's protocol.
+
+Both are served at the same routes. Which state words a job is told in: a call by an official
+OpenAI SDK gets OpenAI's; else the job's own create call decides, a form (OpenAI's documented way)
+OpenAI's, JSON (the unified document's way) the unified ones. docs/decisions/002-words.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from unstill.dialects import pictures
+from unstill.dialects.envelope import Error, enveloped
+from unstill.dialects.route import (
+    Call,
+    Example,
+    Look,
+    Route,
+    body_of,
+    given_model,
+    read_fields,
+    wired_schema,
+)
+from unstill.errors import BadField, UnstillError
+from unstill.job import Job, State, Words
+from unstill.models.card import Card, Whole
+from unstill.request import Asked, Given
+
+Form = Literal["auto", "unified", "openai"]  # the setting `videos_states`
+
+_FIELDS = {
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "size": "size",
+    "resolution": "resolution",
+    "seconds": "duration",
+    "duration": "duration",
+    "generate_audio": "generate_audio",
+    "audio": "generate_audio",
+    "seed": "seed",
+    "watermark": "watermark",
+    "prompt_extend": "prompt_extend",
+}
+_NAMES = {
+    "first_frame": "input_reference",
+    "duration": "seconds",
+    "last_frame": "last_frame_url",
+    **{
+        canonical: wire
+        for wire, canonical in _FIELDS.items()
+        if wire not in {"seconds", "duration", "audio"}
+    },
+}
+_DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; of forms only: unified asks for a model
+
+SEED_WORDS: dict[State, str] = {
+    State.QUEUED: "QUEUED",
+    State.READY: "QUEUED",
+    State.SUBMITTING: "QUEUED",
+    State.RUNNING: "IN_PROGRESS",
+    State.SAVING: "IN_PROGRESS",
+    State.SUCCEEDED: "SUCCESS",
+    State.FAILED: "FAILURE",
+    State.CANCELLED: "FAILURE",
+}
+OPENAI_WORDS: dict[State, str] = {
+    State.QUEUED: "queued",
+    State.READY: "queued",
+    State.SUBMITTING: "queued",
+    State.RUNNING: "in_progress",
+    State.SAVING: "in_progress",
+    State.SUCCEEDED: "completed",
+    State.FAILED: "failed",
+    State.CANCELLED: "failed",
+}
+
+
+class VideoError(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+
+
+class UnifiedVideo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A job as the unified document shows it; progress and error are ours to add."""
+
+    id: str
+    object: Literal["video"]
+    status: Literal["QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
+    created_at: int  # Unix seconds
+    model: str
+    prompt: str
+    size: str
+    seconds: str
+    progress: int  # 0 to 100
+    completed_at: int | None = None
+    error: VideoError | None = None
+
+
+class OpenAIVideo(msgspec.Struct, frozen=True):
+    """A job as OpenAI's specification has it: every key, nulls included."""
+
+    id: str
+    object: Literal["video"]
+    model: str
+    status: Literal["queued", "in_progress", "completed", "failed"]
+    progress: int  # 0 to 100
+    created_at: int  # Unix seconds
+    completed_at: int | None
+    expires_at: int | None  # never: the video stays until it is deleted
+    prompt: str
+    size: str
+    seconds: str
+    remixed_from_video_id: str | None
+    error: VideoError | None
+
+
+_EITHER_VIDEO = msgspec.Meta(
+    extra_json_schema={
+        "items": {
+            "anyOf": [
+                {"$ref": "#/components/schemas/OpenAIVideo"},
+                {"$ref": "#/components/schemas/UnifiedVideo"},
+            ]
+        }
+    }
+)
+
+
+class VideoList(msgspec.Struct, frozen=True):
+    data: Annotated[list[Any], _EITHER_VIDEO]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+    object: Literal["list"] = "list"
+
+
+class VideoDeleted(msgspec.Struct, frozen=True):
+    id: str
+    object: Literal["video.deleted"] = "video.deleted"
+    deleted: bool = True
+
+
+class Paging(msgspec.Struct, frozen=True):
+    """What a list call asks for."""
+
+    limit: int
+    after: str | None
+    newest_first: bool
+
+
+class Videos:
+    """OpenAI's and the unified videos API over the job store."""
+
+    name = "videos"
+
+    def __init__(self, *, prefix: str = "", states: Form = "auto") -> None:
+        """`prefix` before /v1: OpenAI's Azure clients ask at /openai/v1, always in OpenAI words."""
+        self._states = states
+        self.routes = _routes(prefix)
+
+    def parse(self, call: Call) -> Asked:
+        body = body_of(call)
+        if body.get("content") is not None:
+            # The unified document: top-level content is not supported.
+            raise BadField("content", "absent: use input_reference.content", body["content"])
+        model = given_model(body, _DEFAULT_MODEL if call.is_form else None)
+        known = {"model", *_FIELDS, *pictures.KEYS}
+        unknown = [key for key in body if key not in known]
+        return Asked(
+            model=model,
+            fields=read_fields(body, _FIELDS, ""),
+            frames=pictures.frames_in(body, ""),
+            names=_NAMES,
+            unknown=(*unknown, *pictures.extra_pictures(body, "")),
+        )
+
+    def words(self, call: Call) -> Words:
+        return "openai" if call.is_form or "x-stainless-lang" in call.headers else "seed"
+
+    def job_id(self, call: Call) -> str:
+        return call.path["video_id"]
+
+    def paging(self, call: Call) -> Paging:
+        """OpenAI, GET /videos: limit 0 to 100, after an id, order asc or desc."""
+        limit = Whole(least=0, most=100).read(Given("limit", call.query.get("limit", "20")))
+        order = call.query.get("order", "desc")
+        if order not in {"asc", "desc"}:
+            raise BadField("order", "asc or desc", order)
+        return Paging(limit, call.query.get("after") or None, newest_first=order == "desc")
+
+    def variant(self, call: Call) -> str:
+        variant = call.query.get("variant", "video")
+        if variant != "video":
+            raise BadField("variant", "video", variant)
+        return variant
+
+    def state_word(self, job: Job, call: Call) -> str:
+        words = OPENAI_WORDS if self._words_for(job, call) == "openai" else SEED_WORDS
+        return words[job.state]
+
+    def _words_for(self, job: Job, call: Call) -> Words:
+        match self._states:
+            case "openai":
+                return "openai"
+            case "unified":
+                return "seed"
+            case "auto":
+                # An OpenAI SDK stops polling at the first state word it does not know.
+                return "openai" if "x-stainless-lang" in call.headers else job.words
+
+    def submitted(self, job: Job, look: Look) -> OpenAIVideo | UnifiedVideo:
+        return self.status(job, look)
+
+    def status(self, job: Job, look: Look) -> OpenAIVideo | UnifiedVideo:
+        if self._words_for(job, look.call) == "openai":
+            return _openai(job, look)
+        return _unified(job, look)
+
+    def deleted(self, job: Job) -> VideoDeleted:
+        return VideoDeleted(job.id)
+
+    def listed(self, videos: list[OpenAIVideo | UnifiedVideo], *, has_more: bool) -> VideoList:
+        first_id = videos[0].id if videos else None
+        last_id = videos[-1].id if videos else None
+        return VideoList(videos, first_id, last_id, has_more)
+
+    def error(self, error: UnstillError, request_id: str) -> Error:  # noqa: ARG002  - port's shape
+        return enveloped(error)
+
+
+def _unified(job: Job, look: Look) -> UnifiedVideo:
+    return UnifiedVideo(
+        id=job.id,
+        object="video",
+        status=SEED_WORDS[job.state],  # type: ignore[arg-type]
+        model=job.model,
+        created_at=job.created_ms // 1000,
+        prompt=job.request.prompt,
+        size=_size(job),
+        seconds=str(job.request.duration_s),
+        progress=_percent(job, look),
+        completed_at=_completed_at(job),
+        error=_error(job),
+    )
+
+
+def _openai(job: Job, look: Look) -> OpenAIVideo:
+    return OpenAIVideo(
+        id=job.id,
+        object="video",
+        model=job.model,
+        status=OPENAI_WORDS[job.state],  # type: ignore[arg-type]
+        progress=_percent(job, look),
+        created_at=job.created_ms // 1000,
+        completed_at=_completed_at(job),
+        expires_at=None,
+        prompt=job.request.prompt,
+        size=_size(job),
+        seconds=str(job.request.duration_s),
+        remixed_from_video_id=None,
+        error=_error(job),
+    )
+
+
+def _size(job: Job) -> str:
+    """The video's size as soon as it is known, before that what was asked for."""
+    return str(job.size or job.request.size or job.request.tier)
+
+
+def _percent(job: Job, look: Look) -> int:
+    """Below 100 until the video is there: an SDK may stop at 100."""
+    return 100 if job.state is State.SUCCEEDED else min(int(look.progress * 100), 99)
+
+
+def _completed_at(job: Job) -> int | None:
+    if job.state is not State.SUCCEEDED or job.ended_ms is None:
+        return None
+    return job.ended_ms // 1000
+
+
+def _error(job: Job) -> VideoError | None:
+    if job.state is State.CANCELLED:
+        return VideoError("cancelled", "the video was cancelled")
+    if job.failure is None:
+        return None
+    return VideoError(job.failure.code, job.failure.message)
+
+
+def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
+    return {"oneOf": [wired_schema(card, _NAMES) for card in cards]}
+
+
+_EXAMPLES: tuple[Example, ...] = (
+    (
+        "wan2.7-i2v",
+        {
+            "model": "wan2.7-i2v",
+            "prompt": "让画面中的角色向前走两步,镜头轻微推进,电影感光影。",
+            "size": "1280x720",
+            "seconds": "5",
+            "generate_audio": False,
+            "input_reference": {
+                "content": [
+                    {
+                        "type": "image_url",
+                        "role": "first_frame",
+                        "image_url": {"url": "https://example.com/first-frame.png"},
+                    }
+                ]
+            },
+        },
+    ),
+    (
+        "sora-2",
+        {
+            "model": "sora-2",
+            "prompt": "The image is coming to life",
+            "size": "720x1280",
+            "seconds": "4",
+            "input_reference": {"image_url": "https://example.com/portrait.jpg"},
+        },
+    ),
+)
+
+
+def _routes(prefix: str) -> tuple[Route, ...]:
+    one = f"{prefix}/v1/videos/{{video_id}}"
+    return (
+        Route(
+            "POST",
+            f"{prefix}/v1/videos",
+            "submit",
+            "Make a video from a picture",
+            answers=(OpenAIVideo, UnifiedVideo),
+            body=_body_schema,
+            examples=_EXAMPLES,
+        ),
+        Route(
+            "GET",
+            f"{prefix}/v1/videos",
+            "list",
+            "List your videos, newest first",
+            answers=(VideoList,),
+            query=("limit", "after", "order"),
+        ),
+        Route(
+            "GET",
+            one,
+            "status",
+            "Ask how a video is doing",
+            answers=(OpenAIVideo, UnifiedVideo),
+        ),
+        Route("DELETE", one, "delete", "Stop and delete a video", answers=(VideoDeleted,)),
+        Route(
+            "GET",
+            f"{one}/content",
+            "content",
+            "Download the finished video",
+            answers=(),
+            query=("variant",),
+        ),
+    )

@@ -1,0 +1,143 @@
+"""What works on this machine: each finding is tried, not guessed from a version."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import ssl
+import struct
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from unstill.engines.camera import Camera
+from unstill.engines.port import Scene
+from unstill.errors import UnstillError
+from unstill.media import Media
+from unstill.media.facts import VideoCheck
+from unstill.request import Frame, Size, VideoRequest
+from unstill.settings import Settings
+
+LEAST_FREE_BYTES = 1024**3  # some hundred videos
+_TRIAL_SIZE = Size(320, 192)
+_TRIAL_S = 1
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was tried; `mend` says what to do where it is not well."""
+
+    what: str
+    is_well: bool
+    detail: str
+    mend: str = ""
+    is_needed: bool = True
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Try everything that a server with these settings needs."""
+    yield Finding(
+        "python",
+        sys.version_info >= (3, 11),
+        sys.version.split()[0],
+        "install Python 3.11 or newer",
+    )
+    yield Finding("sqlite", True, f"{apsw.sqlite_lib_version()}, unstill's own")
+    yield _folder(Path(settings.server.data_dir))
+    yield _certificates()
+    yield _engine()
+    yield Finding(
+        "heic pictures",
+        importlib.util.find_spec("pillow_heif") is not None,
+        "the pictures of iPhones",
+        "pip install 'unstill[heic]'",
+        is_needed=False,
+    )
+    yield _keys(settings)
+
+
+def _folder(path: Path) -> Finding:
+    holder = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    free_bytes = shutil.disk_usage(holder).free
+    detail = f"{path}, {free_bytes / 1e9:.1f} GB free"
+    if not os.access(holder, os.W_OK):
+        return Finding("data folder", False, detail, f"make {holder} writable, or set --data-dir")
+    mend = "free some space, or set --data-dir to another disk"
+    return Finding("data folder", free_bytes >= LEAST_FREE_BYTES, detail, mend)
+
+
+def _certificates() -> Finding:
+    count = ssl.create_default_context().cert_store_stats()["x509_ca"]
+    return Finding(
+        "certificates",
+        count > 0,
+        f"{count} authorities, for pictures behind https",
+        "install your system's CA certificates (Debian: apt-get install ca-certificates)",
+        is_needed=False,
+    )
+
+
+def _keys(settings: Settings) -> Finding:
+    owners = sorted(set(settings.api_keys.values()))
+    detail = f"{len(owners)} owners" if owners else "none: any caller on this machine is let in"
+    mend = 'export UNSTILL_API_KEYS="team-a:sk-...", needed beyond loopback'
+    return Finding("api keys", bool(owners), detail, mend, is_needed=False)
+
+
+def _engine() -> Finding:
+    """Render one second, and check it, as a job would be."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="unstill-doctor-") as folder:
+            detail = asyncio.run(_trial(Path(folder)))
+    except UnstillError as error:
+        mend = "pip install --force-reinstall unstill, and see the message above"
+        return Finding("camera engine", False, error.message, mend)
+    return Finding("camera engine", True, detail)
+
+
+async def _trial(folder: Path) -> str:
+    photo, video = folder / "first-frame", folder / "video-1.part"
+    await asyncio.to_thread(photo.write_bytes, _png(_TRIAL_SIZE))
+    request = VideoRequest(
+        model="wan2.7-i2v",
+        prompt="push in",
+        first_frame=Frame("first", "image", sha256=""),
+        duration_s=_TRIAL_S,
+        frame_rate=24,
+        seed=1,
+        size=_TRIAL_SIZE,
+        generate_audio=True,
+    )
+    engine, media = Camera("camera", slots=1), Media(size=1)
+    try:
+        scene = Scene("doctor", request, _TRIAL_SIZE, {"first": photo}, video)
+        await engine.render(scene, lambda _: None)
+        facts = await media.check_video(VideoCheck(path=str(video), duration_s=_TRIAL_S))
+    finally:
+        await engine.close()
+        await media.close()
+    return f"rendered and checked {facts.frame_count} frames of {_TRIAL_SIZE}, with sound"
+
+
+def _png(size: Size) -> bytes:
+    """A plain picture without any library: RGB rows of a gradient (RFC 2083)."""
+    rows = b"".join(
+        b"\0" + bytes(v for x in range(size.width) for v in (x * 255 // size.width, y, 128))
+        for y in range(size.height)
+    )
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    head = struct.pack(">IIBBBBB", size.width, size.height, 8, 2, 0, 0, 0)
+    signature = b"\x89PNG\r\n\x1a\n"
+    return (
+        signature + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )

@@ -1,0 +1,275 @@
+"""The error tree, in four families by who must act.
+
+UnstillError
+├── CallerError                the caller changes the request
+│   ├── BadField               a known field with a wrong type or value
+│   │   ├── MissingField
+│   │   ├── UnknownModel
+│   │   └── BadImage           a first or last frame that cannot be used
+│   ├── BadBody                not JSON, not a form, cut short, too deep
+│   │   ├── BodyTooLarge
+│   │   └── UnsupportedBody    a content type that no route takes
+│   ├── BadKey                 no API key, or one that is not configured
+│   ├── BadLink                a signed link that is forged or over
+│   ├── NoSuchRoute, WrongMethod
+│   ├── NoSuchJob              unknown, deleted, or somebody else's
+│   ├── NotReady               the video is asked for before it is there
+│   ├── NoVideo                the video is asked for and never will be there
+│   └── BadRange               bytes outside the file
+├── UpstreamError              somebody else's server refused or failed
+│   └── FetchFailed            a caller's address gave no picture; says why
+├── OperatorError              a setting or this machine: says what mends it
+│   ├── BadSetting
+│   └── DataFolderBusy
+└── OwnError                   us
+    ├── StorageFull
+    ├── StorageFailed
+    ├── Overloaded
+    ├── ShuttingDown
+    └── EngineDied             a child process ended without a last word
+
+Every error carries `code`, a short stable word that every dialect shows, and `status`, the HTTP
+status that the border answers with unless the dialect documents another one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+
+class UnstillError(Exception):
+    """The root: `str(error)` is a sentence for a person, `code` a word for a program."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+# --- the caller --------------------------------------------------------------------------------
+
+
+class CallerError(UnstillError):
+    code = "invalid_request"
+    status = 400
+
+
+class BadField(CallerError):
+    """A known field with a wrong type or value; `param` is the caller's own name for it."""
+
+    code = "invalid_parameter"
+
+    def __init__(self, param: str, allowed: str, got: object = None) -> None:
+        super().__init__(f"{param} must be {allowed}, got {shown(got)}")
+        self.param = param
+        self.allowed = allowed
+        self.got = got
+
+
+class MissingField(BadField):
+    code = "missing_parameter"
+
+    def __init__(self, param: str, allowed: str = "given") -> None:
+        UnstillError.__init__(self, f"{param} is required: {allowed}")
+        self.param = param
+        self.allowed = allowed
+        self.got = None
+
+
+class UnknownModel(BadField):
+    code = "model_not_found"
+
+    def __init__(self, param: str, got: object, allowed: str) -> None:
+        super().__init__(param, allowed, got)
+
+
+class BadImage(BadField):
+    """A first or last frame that cannot be used, found at create or when it was fetched."""
+
+    code = "invalid_image"
+
+    def __init__(self, param: str, reason: str) -> None:
+        UnstillError.__init__(self, f"{param}: {reason}")
+        self.param = param
+        self.allowed = reason
+        self.got = None
+
+
+class BadBody(CallerError):
+    code = "invalid_body"
+
+
+class BodyTooLarge(BadBody):
+    code = "body_too_large"
+    status = 413
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the request body is larger than {limit_bytes} bytes")
+        self.limit_bytes = limit_bytes
+
+
+class UnsupportedBody(BadBody):
+    code = "unsupported_content_type"
+    status = 415
+
+
+class BadKey(CallerError):
+    code = "invalid_api_key"
+    status = 401
+
+
+class BadLink(CallerError):
+    code = "invalid_link"
+    status = 403
+
+
+class NoSuchRoute(CallerError):
+    code = "not_found"
+    status = 404
+
+
+class WrongMethod(CallerError):
+    code = "method_not_allowed"
+    status = 405
+
+    def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+class NoSuchJob(CallerError):
+    code = "task_not_found"
+    status = 404
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no task {shown(job_id)}")
+        self.job_id = job_id
+
+
+class NotReady(CallerError):
+    code = "not_ready"
+
+    def __init__(self, job_id: str, word: str) -> None:
+        super().__init__(f"task is not completed yet, current status: {word}")
+        self.job_id = job_id
+
+
+class NoVideo(CallerError):
+    code = "no_video"
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"task has no video: {reason}")
+        self.job_id = job_id
+
+
+class BadRange(CallerError):
+    code = "range_not_satisfiable"
+    status = 416
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"the range is outside the video, which has {size_bytes} bytes")
+        self.size_bytes = size_bytes
+
+
+# --- the upstream ------------------------------------------------------------------------------
+
+
+class UpstreamError(UnstillError):
+    code = "upstream_error"
+    status = 502
+
+
+class FetchFailed(UpstreamError):
+    """A caller's address was refused or did not give its bytes; `reason` is for them."""
+
+    code = "fetch_failed"
+    status = 400
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# --- the operator ------------------------------------------------------------------------------
+
+
+class OperatorError(UnstillError):
+    code = "misconfigured"
+    status = 503
+
+
+class BadSetting(OperatorError):
+    """A setting that stops the start; names it and what mends it."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(f"{setting}: {reason}")
+        self.setting = setting
+
+
+class DataFolderBusy(OperatorError):
+    """Another server holds the data folder's lock."""
+
+
+# --- us ----------------------------------------------------------------------------------------
+
+
+class OwnError(UnstillError):
+    pass
+
+
+class StorageFull(OwnError):
+    code = "storage_full"
+    status = 507
+
+
+class StorageFailed(OwnError):
+    code = "storage_failed"
+    status = 503
+
+
+class Overloaded(OwnError):
+    code = "overloaded"
+    status = 503
+
+
+class ShuttingDown(OwnError):
+    code = "shutting_down"
+    status = 503
+
+
+class EngineDied(OwnError):
+    """A child process ended without a result; `last_words` is the end of what it printed.
+
+    Only their last line is in the message, without paths: a trace is for the log.
+    """
+
+    code = "engine_died"
+
+    def __init__(self, what: str, last_words: str) -> None:
+        lines = last_words.strip().splitlines() or ["it said nothing"]
+        last_line = re.sub(r"(/[^\s/:]+)+", lambda path: path[0].rpartition("/")[2], lines[-1])
+        super().__init__(f"{what} ended without a result: {shown(last_line, most=200)}")
+        self.last_words = last_words
+
+
+def shown(value: object, most: int = 80) -> str:
+    """`value` as a caller wrote it, cut to `most` characters: image bytes never fill a message."""
+    match value:
+        case str():
+            text = repr(value[: most + 1])
+        case bytes() | bytearray() | memoryview():
+            return f"{len(value)} bytes"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case _:
+            text = repr(value)
+    return text if len(text) <= most + 2 else text[:most] + "…"

@@ -1,0 +1,95 @@
+"""The port for files: a folder per job, with names that only we choose.
+
+Everything large about a job is here (its frames, its video), nothing of it in the job's row. A file
+that is being written is called `<stem>.part`; under its own name a file is always whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from unstill.errors import StorageFailed, StorageFull
+
+PART = ".part"
+
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAME = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)?")
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """A job's folder as the sweeper finds it."""
+
+    job_id: str
+    changed_at_s: float  # unix time of the last file that came or went
+
+
+class Files(Protocol):
+    """What a job's bytes are kept in.
+
+    All of it raises StorageFull or StorageFailed where the storage does not do its part, and
+    ValueError for a job id or a name that is not one of ours.
+    """
+
+    async def prepare(self, job_id: str) -> None:
+        """Make the job's folder, so that a fetch or a child may write to `path`; repeatable."""
+
+    def path(self, job_id: str, name: str) -> Path:
+        """Where `name` is for this machine's programs, whether it exists or not."""
+
+    async def keep(self, job_id: str, name: str, data: bytes) -> None:
+        """Store `data` whole; it survives a power cut once this has returned. Repeatable."""
+
+    async def publish(self, job_id: str, part_name: str, name: str) -> None:
+        """Give the finished `<stem>.part` its name `<stem>` or `<stem>.<suffix>`, for good.
+
+        Repeatable: without a part, a file that has the name already is taken as published. No other
+        finished file can be replaced, because the part's stem has to be that of the name.
+        """
+
+    async def discard(self, job_id: str, name: str) -> None:
+        """Remove one file, if it is there."""
+
+    async def remove(self, job_id: str) -> None:
+        """Remove all that the job has, if it has anything."""
+
+    def folders(self) -> AsyncIterator[Folder]:
+        """Every job's folder, in no order; some that come or go meanwhile may be missed."""
+
+
+def is_job_id(text: str) -> bool:
+    return _JOB_ID.fullmatch(text) is not None
+
+
+def checked_job_id(job_id: str) -> str:
+    if not is_job_id(job_id):
+        raise ValueError(f"not a job id: {job_id!r}")
+    return job_id
+
+
+def checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a name for a job's file: {name!r}")
+    return name
+
+
+def check_published(part_name: str, name: str) -> None:
+    if part_name != name.partition(".")[0] + PART or part_name == name:
+        raise ValueError(f"{part_name!r} cannot be published as {name!r}")
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn what the system says about a file into what a caller can be told: no path is named."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull("the server has no room left to store files") from error
+        raise StorageFailed(f"the server could not store a file: {error.strerror}") from error

@@ -1,0 +1,204 @@
+"""A job: its states, the one table of moves between them, and the changes that make those moves.
+
+A `Job` is a frozen value read from its row. A `Change` is what one step does to a row, with the
+states it may start from; a backend applies it with a guarded write and answers the new job, or
+None when somebody else had moved it first. `apply` is the same rule without a database.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from unstill.request import Size, VideoRequest
+
+Words = Literal["openai", "seed"]
+
+
+class State(StrEnum):
+    QUEUED = "queued"  # the frames are still to be fetched and checked
+    READY = "ready"  # waits for a slot of its engine
+    SUBMITTING = "submitting"  # a call that may cost is under way
+    RUNNING = "running"  # an upstream, or a child here, renders it
+    SAVING = "saving"  # the video is being checked and brought to its place
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+# The only way a state changes. Back are `submitting -> ready` (told "busy") and
+# `running -> ready` (a local child died, or the server did).
+MOVES: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.READY, State.FAILED, State.CANCELLED}),
+    State.READY: frozenset({State.SUBMITTING, State.RUNNING, State.FAILED, State.CANCELLED}),
+    State.SUBMITTING: frozenset({State.RUNNING, State.READY, State.FAILED}),
+    State.RUNNING: frozenset({State.SAVING, State.READY, State.FAILED, State.CANCELLED}),
+    State.SAVING: frozenset({State.SUCCEEDED, State.FAILED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+
+def states_before(to: State) -> frozenset[State]:
+    return frozenset(state for state, following in MOVES.items() if to in following)
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a job failed; `param` is the caller's own name of the field at fault."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Video(msgspec.Struct, frozen=True):
+    """The finished file, as measured from it."""
+
+    file_name: str
+    width: int
+    height: int
+    duration_s: float
+    frame_rate: float
+    frame_count: int
+    size_bytes: int
+    has_audio: bool
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What the job used, in the callers' billing terms."""
+
+    duration_s: int  # whole seconds of video made; 0 when the job failed
+    video_count: int = 1
+    tier_height: int = 0  # 480, 720, 1080
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One row. Times are Unix milliseconds."""
+
+    id: str
+    owner: str
+    dialect: str  # that made it
+    words: Words  # state words that its create call documents at /v1/videos
+    model: str  # the name it was asked for by
+    request: VideoRequest
+    engine: str
+    created_ms: int
+    state: State = State.QUEUED
+    attempt: int = 0  # counts starts; a video file carries it, so that a late one cannot win
+    deaths: int = 0  # local children that ended without a last word
+    due_ms: int = 0  # not before then
+    size: Size | None = None  # of the video, known once the first frame is
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    video: Video | None = None
+    usage: Usage | None = None
+    failure: Failure | None = None
+    is_hidden: bool = False  # deleted by its owner
+
+    @property
+    def lane(self) -> str | None:
+        """The one lane that works on the job in its state; None when none does."""
+        match self.state:
+            case State.QUEUED:
+                return "frames"
+            case State.READY:
+                return f"engine:{self.engine}"
+            case State.SAVING:
+                return "bring"
+            case _:
+                return None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What one step does to a job: from any of `of` to `to`, setting `sets`.
+
+    `to` None leaves the state. `starts` counts an attempt, `dies` a death.
+    """
+
+    of: frozenset[State]
+    to: State | None
+    sets: dict[str, Any]  # Job fields but id, state, attempt, deaths
+    starts: bool = False
+    dies: bool = False
+
+
+def made_ready(size: Size) -> Change:
+    """The frames are there and can be used."""
+    return Change(of=frozenset({State.QUEUED}), to=State.READY, sets={"size": size})
+
+
+def started(now_ms: int) -> Change:
+    """A local engine begins to render."""
+    sets = {"started_ms": now_ms}
+    return Change(of=frozenset({State.READY}), to=State.RUNNING, sets=sets, starts=True)
+
+
+def rendered() -> Change:
+    """The engine's file is whole, as far as the engine knows."""
+    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets={})
+
+
+def put_back(due_ms: int, *, died: bool) -> Change:
+    """A local render ended without a result: by its child's death, or by the server's end."""
+    sets = {"due_ms": due_ms}
+    return Change(of=frozenset({State.RUNNING}), to=State.READY, sets=sets, dies=died)
+
+
+def succeeded(video: Video, usage: Usage, now_ms: int) -> Change:
+    sets = {"video": video, "usage": usage, "ended_ms": now_ms}
+    return Change(of=states_before(State.SUCCEEDED), to=State.SUCCEEDED, sets=sets)
+
+
+def failed(failure: Failure, now_ms: int) -> Change:
+    sets = {"failure": failure, "ended_ms": now_ms, "usage": Usage(duration_s=0, video_count=0)}
+    return Change(of=states_before(State.FAILED), to=State.FAILED, sets=sets)
+
+
+def cancelled(now_ms: int, *, is_hidden: bool) -> Change:
+    """Cancelled by its owner; with `is_hidden`, deleted in the same write."""
+    sets: dict[str, Any] = {"ended_ms": now_ms, "is_hidden": is_hidden}
+    return Change(of=states_before(State.CANCELLED), to=State.CANCELLED, sets=sets)
+
+
+def hidden(of: State) -> Change:
+    """Deleted by its owner while in state `of`, which goes on: nobody finds the job any more."""
+    return Change(of=frozenset({of}), to=None, sets={"is_hidden": True})
+
+
+def apply(job: Job, change: Change) -> Job | None:
+    """The job after `change`, or None if its state does not allow it."""
+    if job.state not in change.of:
+        return None
+    return msgspec.structs.replace(
+        job,
+        state=change.to or job.state,
+        attempt=job.attempt + change.starts,
+        deaths=job.deaths + change.dies,
+        **change.sets,
+    )
+
+
+def new_id(now_ms: int) -> str:
+    """A UUID version 7 (RFC 9562): sorts by time, is safe in a path, tells nothing else."""
+    random = int.from_bytes(os.urandom(10))
+    value = (now_ms & 0xFFFF_FFFF_FFFF) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def clock_ms() -> int:
+    """The wall clock in Unix milliseconds."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,126 @@
+"""The main loop of every child program: tasks in on stdin, events out on stdout.
+
+A child outlives nothing: it ends when its stdin ends, also in the middle of a task, and when the
+server dies, even by kill -9 while a library holds the interpreter. What a task or a library prints
+goes to stderr and cannot reach the events.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, NoReturn, get_type_hints
+
+import msgspec
+
+from unstill.errors import UnstillError
+from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+CRASHED = 70  # sysexits.h, EX_SOFTWARE
+READ_BYTES = 64 * 1024
+
+TaskFunction = Callable[[Any, Report], object]  # its first annotation is what args are decoded as
+
+
+def serve(
+    tasks: Mapping[str, TaskFunction],
+    *,
+    address_space_bytes: int | None = None,
+) -> NoReturn:
+    """Answer task lines one after another until stdin ends.
+
+    An UnstillError of a task is its answer; any other exception ends the child with a traceback.
+    The program's only argument, if there is one, is the process id of the server that started it.
+    """
+    events = _take_stdout()
+    lines = _take_stdin()
+    faulthandler.enable()
+    # Ctrl-C in a terminal reaches every process of it; the server ends its children itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with(parent_pid=int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    if address_space_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
+    try:
+        _say(events, Ready())
+        while True:
+            _say(events, _answer(lines.get(), tasks, events))
+    except BaseException:  # noqa: BLE001  - the last words of a crash, whatever it was
+        traceback.print_exc()
+        sys.stderr.flush()
+    # Not sys.exit: the reading thread and a library's threads must not hold up the end.
+    os._exit(CRASHED)
+
+
+def _answer(line: bytes, tasks: Mapping[str, TaskFunction], events: BinaryIO) -> Done | Failed:
+    task = msgspec.json.decode(line, type=Task)
+    function = tasks[task.task]
+    args = msgspec.json.decode(task.args, type=_args_type(function))
+
+    def report(fraction: float) -> None:
+        _say(events, Progress(fraction=fraction))
+
+    try:
+        result = function(args, report)
+    except UnstillError as error:
+        param = getattr(error, "param", None)
+        return Failed(code=error.code, message=error.message, param=param)
+    return Done(result=msgspec.Raw(msgspec.json.encode(result)))
+
+
+def _args_type(function: TaskFunction) -> Any:
+    return next(iter(get_type_hints(function).values()))
+
+
+def _say(events: BinaryIO, event: Event) -> None:
+    events.write(msgspec.json.encode(event) + b"\n")
+    events.flush()
+
+
+def _take_stdout() -> BinaryIO:
+    """Keep stdout for the events alone: a library that prints to fd 1 reaches stderr."""
+    events = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return events
+
+
+def _take_stdin() -> queue.SimpleQueue[bytes]:
+    """Task lines, read by a thread, so that the end of stdin also ends a task at work."""
+    source = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # a library that reads stdin does not eat the next task
+    os.close(nothing)
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in _lines(source):
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    return lines
+
+
+def _lines(source: int) -> Iterator[bytes]:
+    rest = b""
+    # os.read, not a buffered file: its lock, held here, would be fatal at interpreter shutdown.
+    while chunk := os.read(source, READ_BYTES):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+
+
+def _die_with(parent_pid: int | None) -> None:
+    """Be killed when the thread that started this process ends; it runs the server's loop."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The server may have died before the line above took effect.
+    if parent_pid is not None and os.getppid() != parent_pid:
+        os._exit(0)

@@ -1,0 +1,39 @@
+"""The errors of media tasks.
+
+UnstillError
+├── UpstreamError
+│   └── BadVideo      a result that is not a whole mp4 of about the right length
+└── OwnError
+    └── TaskFailed    a child's own refusal; `child_code` is the word it gave
+
+A picture that cannot be used is `unstill.errors.BadImage`, a child that died `EngineDied`.
+"""
+
+from __future__ import annotations
+
+from unstill.errors import BadImage, OwnError, UnstillError, UpstreamError
+from unstill.media.events import Failed
+
+
+class BadVideo(UpstreamError):
+    code = "invalid_video"
+
+
+class TaskFailed(OwnError):
+    code = "task_failed"
+
+    def __init__(self, child_code: str, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.child_code = child_code
+        self.param = param
+
+
+def error_of(failed: Failed) -> UnstillError:
+    """The error that a child's `Failed` stands for, as it was before it became a line."""
+    match failed:
+        case Failed(code=BadImage.code, param=str(param)):
+            return BadImage(param, failed.message.removeprefix(f"{param}: "))
+        case Failed(code=BadVideo.code):
+            return BadVideo(failed.message)
+        case _:
+            return TaskFailed(failed.code, failed.message, failed.param)

@@ -1,0 +1,39 @@
+"""What a child program is told and what it says: one JSON line each way, on stdin and stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+Report = Callable[[float], None]  # called by a task with the finished fraction, 0 to 1, growing
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One piece of work; `args` is decoded by the child, as the type that its function names."""
+
+    task: str
+    args: msgspec.Raw
+
+
+class Ready(msgspec.Struct, frozen=True, tag_field="event", tag="ready"):
+    """The child's first words: it is imported and takes tasks."""
+
+
+class Progress(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):
+    fraction: float
+
+
+class Done(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
+    result: msgspec.Raw
+
+
+class Failed(msgspec.Struct, frozen=True, tag_field="event", tag="failed"):
+    """The task ended with an UnstillError; the child is well and takes the next task."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+Event = Ready | Progress | Done | Failed

@@ -1,0 +1,48 @@
+"""What the media child is asked about a file, and what it found. Without any decoder."""
+
+from __future__ import annotations
+
+import msgspec
+
+from unstill.media.sniff import Format
+
+
+class FrameCheck(msgspec.Struct, frozen=True):
+    """A picture to be decoded fully, and the limits it must keep.
+
+    `param` is the caller's own name for it. `max_ratio` r allows shapes from 1:r to r:1.
+    """
+
+    path: str
+    param: str
+    min_side_px: int
+    max_side_px: int
+    max_ratio: float
+
+
+class FrameFacts(msgspec.Struct, frozen=True):
+    """A picture that decodes; its sides as a viewer sees them, after any EXIF orientation."""
+
+    width: int
+    height: int
+    format: Format
+
+
+class VideoCheck(msgspec.Struct, frozen=True):
+    """An mp4 to be read to its end; `duration_s` None allows any length."""
+
+    path: str
+    duration_s: float | None = None
+    tolerance_s: float = 0.5
+
+
+class VideoFacts(msgspec.Struct, frozen=True):
+    """An mp4 that is whole."""
+
+    width: int
+    height: int
+    duration_s: float
+    frame_rate: float
+    frame_count: int
+    size_bytes: int
+    has_audio: bool

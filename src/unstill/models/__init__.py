@@ -1,0 +1,122 @@
+"""The models unstill answers to: one card each, and the making of a canonical request.
+
+To add a model, write its card beside the others and name it in `CARDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from unstill.errors import BadField, MissingField, UnknownModel
+from unstill.models import happyhorse10, sora2_pro, wan22, wan27
+from unstill.models.card import Card, Picture, Value
+from unstill.request import Asked, Frame, Given, Role, Size, VideoRequest
+
+CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)
+
+# Fields of the canonical request that any engine may meet; a card's other fields are its options.
+_CANONICAL = frozenset({"prompt", "negative_prompt", "watermark", "generate_audio", "seed"})
+_GEOMETRY = frozenset({"resolution", "size", "duration"})
+
+
+class Catalogue:
+    """Every name that a caller may use for a model, the operator's own names included.
+
+    `likes` maps an operator's name to the canonical id whose contract it has.
+    """
+
+    def __init__(self, likes: Mapping[str, str] | None = None) -> None:
+        self.likes = dict(likes or {})
+        by_id = {card.id: card for card in CARDS}
+        names = {name: card for card in CARDS for name in (card.id, *card.aliases)}
+        names |= {name: by_id[like] for name, like in self.likes.items()}
+        self.names: Mapping[str, Card] = names
+        # The documents' own titles differ from their ids in case only.
+        self._folded = {name.casefold(): (name, card) for name, card in names.items()}
+
+    def card(self, given: Given) -> tuple[str, Card]:
+        """The name, as catalogued, and the card behind the name asked for; raises UnknownModel."""
+        found = self._folded.get(given.value.casefold()) if isinstance(given.value, str) else None
+        if found is None:
+            allowed = f"one of {', '.join(self.listed())}"
+            raise UnknownModel(given.param, given.value, allowed)
+        return found
+
+    def listed(self) -> tuple[str, ...]:
+        """The canonical ids and the operator's own names, without aliases."""
+        return (*(card.id for card in CARDS), *self.likes)
+
+
+def resolve(
+    card: Card, asked: Asked, frames: Mapping[Role, Frame], *, random_seed: int
+) -> tuple[VideoRequest, tuple[str, ...]]:
+    """The canonical request, complete and checked, and the caller's fields that were ignored.
+
+    Raises BadField, in the caller's own name of the field.
+    """
+    _demand(card, asked, frames)
+    values: dict[str, Value] = {}
+    ignored = list(asked.unknown)
+    for name, given in asked.fields.items():
+        field = card.field(name)
+        if field is None or isinstance(field.kind, Picture):
+            ignored.append(given.param)
+        elif given.value is not None:
+            values[name] = field.kind.read(given)
+    last_frame = frames.get("last")
+    if last_frame is not None and card.field("last_frame") is None:
+        ignored.append(last_frame.param)
+        last_frame = None
+    defaults = {f.name: f.default for f in card.fields if f.default is not None}
+    settled = defaults | values
+    geometry = _geometry(asked, settled, values, ignored)
+    request = VideoRequest(
+        model=card.id,
+        first_frame=frames["first"],
+        last_frame=last_frame,
+        frame_rate=card.frame_rate,
+        options={k: v for k, v in settled.items() if k not in _CANONICAL | _GEOMETRY},  # type: ignore[misc]
+        **geometry,
+        **_canonical(settled, random_seed),
+    )
+    return request, tuple(ignored)
+
+
+def _demand(card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> None:
+    for field in card.fields:
+        if not field.is_required:
+            continue
+        if isinstance(field.kind, Picture):
+            is_there = frames.get("first") is not None
+        else:
+            given = asked.fields.get(field.name)
+            # Text of nothing but spaces says nothing; what is no text is refused when it is read.
+            is_there = given is not None and given.value is not None
+            if is_there and given is not None and isinstance(given.value, str):
+                is_there = bool(given.value.strip())
+        if not is_there:
+            raise MissingField(asked.names.get(field.name, field.name), field.kind.allowed)
+
+
+def _geometry(
+    asked: Asked, settled: Mapping[str, Any], values: Mapping[str, Any], ignored: list[str]
+) -> dict[str, Any]:
+    """Duration, tier and exact size; an exact size decides over a tier."""
+    tier = settled["resolution"]
+    size = values.get("size")
+    if isinstance(size, Size):
+        if "resolution" in values:
+            ignored.append(asked.fields["resolution"].param)
+        return {"duration_s": settled["duration"], "tier": tier, "size": size}
+    if size is not None:
+        if values.get("resolution", size) != size:
+            given = asked.fields["size"]
+            raise BadField(given.param, f"the same as {asked.fields['resolution'].param}", size)
+        tier = size
+    return {"duration_s": settled["duration"], "tier": tier}
+
+
+def _canonical(settled: Mapping[str, Any], random_seed: int) -> dict[str, Any]:
+    present = {name: value for name, value in settled.items() if name in _CANONICAL}
+    return {"prompt": "", "seed": random_seed} | present

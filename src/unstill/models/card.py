@@ -1,0 +1,237 @@
+"""What a model card is made of: fields, the values each allows, and the reading of a value.
+
+A card is data. A value is read leniently where the vendors' documents spell it in several ways
+(`720P` and `720p`, `"5"` and 5) and refused, in the caller's words, where it is out of range.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from unstill.errors import BadField
+from unstill.request import Given, Size, TierName
+
+TIERS: tuple[TierName, ...] = ("480P", "720P", "1080P")
+
+# Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
+SIZE_SIDES_PX = (256, 2048)
+SIZE_MOST_PIXELS = 1920 * 1088
+SIZE_MOST_RATIO = 4.0
+
+_SIZE = re.compile(r"(\d{1,5})\s*[xX*]\s*(\d{1,5})")
+
+
+class Text(msgspec.Struct, frozen=True):
+    """Text of at most `most_chars` characters."""
+
+    most_chars: int
+
+    @property
+    def allowed(self) -> str:
+        return f"text of at most {self.most_chars} characters"
+
+    def read(self, given: Given) -> str:
+        if not isinstance(given.value, str):
+            raise BadField(given.param, "text", given.value)
+        if len(given.value) > self.most_chars:
+            raise BadField(given.param, self.allowed, f"{len(given.value)} characters")
+        return given.value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "maxLength": self.most_chars}
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A whole number: one of `choices`, or from `least` to `most`."""
+
+    choices: tuple[int, ...] = ()
+    least: int = 0
+    most: int = 0
+
+    @property
+    def allowed(self) -> str:
+        if self.choices:
+            return _or(tuple(str(choice) for choice in self.choices))
+        return f"a whole number from {self.least} to {self.most}"
+
+    def read(self, given: Given) -> int:
+        number = _whole(given.value)
+        fits = number in self.choices if self.choices else self._spans(number)
+        if number is None or not fits:
+            raise BadField(given.param, self.allowed, given.value)
+        return number
+
+    def _spans(self, number: int | None) -> bool:
+        return number is not None and self.least <= number <= self.most
+
+    def schema(self) -> dict[str, Any]:
+        if self.choices:
+            return {"type": "integer", "enum": list(self.choices)}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """True or false; forms send the words."""
+
+    allowed: str = "true or false"
+
+    def read(self, given: Given) -> bool:
+        match given.value:
+            case bool():
+                return given.value
+            case str() if given.value.lower() in {"true", "false"}:
+                return given.value.lower() == "true"
+            case _:
+                raise BadField(given.param, self.allowed, given.value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """A resolution tier: an area in pixels under a name, spelt with either p."""
+
+    choices: tuple[TierName, ...]
+
+    @property
+    def allowed(self) -> str:
+        return _or(self.choices)
+
+    def read(self, given: Given) -> TierName:
+        spelt = given.value.strip().upper() if isinstance(given.value, str) else None
+        for tier in self.choices:
+            if spelt == tier:
+                return tier
+        raise BadField(given.param, self.allowed, given.value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.choices)}
+
+
+class Exact(msgspec.Struct, frozen=True):
+    """An output size as WxH, or one of the model's tiers."""
+
+    tiers: tuple[TierName, ...]
+
+    @property
+    def allowed(self) -> str:
+        low, high = SIZE_SIDES_PX
+        return (
+            f"a size such as 1280x720 (even sides from {low} to {high}, ratio 1:4 to 4:1, at most "
+            f"{SIZE_MOST_PIXELS} pixels) or {_or(self.tiers)}"
+        )
+
+    def read(self, given: Given) -> Size | TierName:
+        text = given.value.strip() if isinstance(given.value, str) else ""
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            return self._tier(given)
+        size = Size(int(match[1]), int(match[2]))
+        if not _is_possible(size):
+            raise BadField(given.param, self.allowed, given.value)
+        return size
+
+    def _tier(self, given: Given) -> TierName:
+        try:
+            return Tier(self.tiers).read(given)
+        except BadField:
+            raise BadField(given.param, self.allowed, given.value) from None
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "examples": ["1280x720", *self.tiers]}
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A first or last frame; read by the intake, listed here so that the card is complete."""
+
+    allowed: str = "a picture as http(s) URL, data URL, base64 text or uploaded file"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "description": self.allowed}
+
+
+Kind = Text | Whole | Flag | Tier | Exact | Picture
+Value = str | int | bool | Size
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field of a model, under its canonical name. `source` says where its numbers are from."""
+
+    name: str
+    kind: Kind
+    source: str
+    default: str | int | bool | None = None  # None: absent, or decided when the job is made
+    is_required: bool = False
+
+    def schema(self) -> dict[str, Any]:
+        schema = self.kind.schema()
+        return schema if self.default is None else schema | {"default": self.default}
+
+
+class FrameRule(msgspec.Struct, frozen=True):
+    """Which pictures a model takes. `most_ratio` r means 1:r to r:1."""
+
+    least_side_px: int
+    most_side_px: int
+    most_ratio: float
+    source: str
+
+
+class Card(msgspec.Struct, frozen=True):
+    """Everything unstill knows of a model; nothing about it stands anywhere else."""
+
+    id: str
+    title: str
+    created: int  # Unix seconds, for the model list
+    fields: tuple[Field, ...]
+    frame_rate: int  # of the output, frames per second
+    frame_rule: FrameRule
+    usage: tuple[str, ...]  # names of the documented usage fields
+    source: str
+    aliases: tuple[str, ...] = ()
+    tier_sizes: dict[TierName, Size] = {}  # only where a tier is one size, not an area
+
+    def field(self, name: str) -> Field | None:
+        for field in self.fields:
+            if field.name == name:
+                return field
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        """The fields as one JSON Schema object."""
+        return {
+            "type": "object",
+            "properties": {field.name: field.schema() for field in self.fields},
+            "required": [field.name for field in self.fields if field.is_required],
+        }
+
+
+def _whole(value: object) -> int | None:
+    match value:
+        case bool():
+            return None
+        case int():
+            return value
+        case float() if value.is_integer():
+            return int(value)
+        case str() if re.fullmatch(r"\s*-?\d{1,12}\s*", value, re.ASCII):
+            return int(value)
+        case _:
+            return None
+
+
+def _is_possible(size: Size) -> bool:
+    low, high = SIZE_SIDES_PX
+    sides = (size.width, size.height)
+    return (
+        all(low <= side <= high and side % 2 == 0 for side in sides)
+        and max(sides) <= SIZE_MOST_RATIO * min(sides)
+        and size.width * size.height <= SIZE_MOST_PIXELS
+    )
+
+
+def _or(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

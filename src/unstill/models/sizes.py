@@ -1,0 +1,49 @@
+"""The size of the video that a request gets, once its first frame is known."""
+
+from math import isclose, sqrt
+
+from unstill.models.card import SIZE_MOST_RATIO, Card
+from unstill.request import Size, TierName, VideoRequest
+
+# DashScope, image-to-video FAQ: a tier is a total of pixels. 480P: its text-to-video sizes.
+NAMED_SIZES: dict[TierName, Size] = {
+    "480P": Size(832, 480),
+    "720P": Size(1280, 720),
+    "1080P": Size(1920, 1080),
+}
+_STEP_PX = 16  # DashScope, same page: both sides are multiples of 16
+_NAMED_WITHIN = 0.03  # of 16:9 or 9:16; 2 % gave 842x474 for a 16:9 photo at 480P
+
+
+def output_size(card: Card, request: VideoRequest, frame: Size) -> Size:
+    """The exact size asked for, or the tier's area at the frame's own ratio.
+
+    Source: DashScope's worked example, 750x1000 at 720P gives 816x1104.
+    """
+    if request.size is not None:
+        return request.size
+    named = card.tier_sizes.get(request.tier)
+    if named is not None:
+        return _turned(named, frame)
+    ratio = frame.width / frame.height
+    named = _turned(NAMED_SIZES[request.tier], frame)
+    if isclose(ratio, 16 / 9 if not frame.is_upright else 9 / 16, rel_tol=_NAMED_WITHIN):
+        return named
+    ratio = min(max(ratio, 1 / SIZE_MOST_RATIO), SIZE_MOST_RATIO)
+    area = named.width * named.height
+    return Size(_floored(sqrt(area * ratio)), _floored(sqrt(area / ratio)))
+
+
+def tier_height(request: VideoRequest) -> int:
+    """480, 720 or 1080, as usage counts it; of an exact size, its short side."""
+    if request.size is not None:
+        return min(request.size.width, request.size.height)
+    return int(request.tier.removesuffix("P"))
+
+
+def _turned(size: Size, frame: Size) -> Size:
+    return Size(size.height, size.width) if frame.is_upright else size
+
+
+def _floored(side: float) -> int:
+    return int(side + 1e-6) // _STEP_PX * _STEP_PX

@@ -1,0 +1,369 @@
+"""Every request to an address that somebody else chose: a caller's picture, later also webhooks.
+
+A host is resolved once, every address it has is checked, and a checked address is what is dialled,
+so that a name cannot point elsewhere a moment later. Redirects go through the same door. Sizes are
+counted on the wire and one deadline spans the whole fetch. Not covered: who may fetch how often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager, suppress
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+)
+from pathlib import Path
+from typing import BinaryIO
+
+import httpcore2
+import httpx2
+
+from unstill import __version__
+from unstill.errors import FetchFailed, shown
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+Resolve = Callable[[str], Awaitable[Sequence[IPAddress]]]  # raises OSError if there is none
+
+MAX_REDIRECTS = 3
+DIAL_TIMEOUT_S = 4.0  # for an address that is not the last to try: a dead IPv6 route costs no more
+MAX_DIALS = 4  # a host with hundreds of addresses would make a port scanner of us
+RESOLVER_THREADS = 32  # as many as frames are fetched at once
+
+# IANA IPv4 Special-Purpose Address Registry (read 2026-11-20), with multicast and class E. The
+# table of `ipaddress.is_global` differs by patch level of Python, so both must agree.
+SPECIAL_IPV4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier NAT; also Alibaba Cloud's metadata, 100.100.100.200
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # Azure's WireServer: looks public, answers only its own machines
+        "169.254.0.0/16",  # link-local; also most clouds' metadata, 169.254.169.254
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
+UNICAST_IPV6 = IPv6Network("2000::/3")  # all that IANA has given out for the public internet
+SPECIAL_IPV6 = (
+    tuple(  # IANA IPv6 Special-Purpose Address Registry (read 2026-11-20), inside 2000::/3
+        IPv6Network(network)
+        for network in (
+            "2001::/23",  # Teredo, ORCHID, benchmarking
+            "2001:db8::/32",
+            "2002::/16",  # 6to4: any IPv4 address in disguise, and nobody relays it any more
+            "3fff::/20",
+        )
+    )
+)
+NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052; the only way to IPv4 hosts on an IPv6-only network
+
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress"))
+
+_BROKEN = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    ssl.SSLError,
+)
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+class Fetcher:
+    """Fetches what a caller's URL points at; many at once, a fresh connection each.
+
+    `allow_networks` are reached besides the public internet. `tls` says whose certificates are
+    believed, without one those that the system believes.
+    """
+
+    def __init__(
+        self,
+        allow_networks: Iterable[IPNetwork] = (),
+        *,
+        resolve: Resolve | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allow_networks = tuple(allow_networks)
+        self._system = SystemResolver()
+        self._resolve = resolve or self._system.resolve
+        self._tls = tls or httpcore2.default_ssl_context()
+
+    async def fetch(self, url: str, out: Path, *, max_bytes: int, timeout_s: float) -> int:
+        """Write what `url` answers to `out`, in an existing folder; returns its size in bytes.
+
+        After a failure `out` may hold a part. Raises FetchFailed with a reason that is fit for the
+        caller, OSError if `out` cannot be written.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._follow(checked_url(url), out, max_bytes)
+        except TimeoutError as error:
+            raise FetchFailed(f"did not arrive within {timeout_s:g} s") from error
+
+    async def close(self) -> None:
+        self._system.close()
+
+    async def _follow(self, url: httpx2.URL, out: Path, max_bytes: int) -> int:
+        for _ in range(1 + MAX_REDIRECTS):
+            async with self._answer(url) as answer:
+                if answer.status in REDIRECTS:
+                    url = _target(url, answer)
+                    continue
+                _check_head(answer, max_bytes)
+                return await _save(answer, out, max_bytes)
+        raise FetchFailed(f"redirected more than {MAX_REDIRECTS} times")
+
+    @asynccontextmanager
+    async def _answer(self, url: httpx2.URL) -> AsyncIterator[httpcore2.Response]:
+        network = CheckedNetwork(self._resolve, self._allow_networks)
+        target = httpcore2.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        connection = httpcore2.AsyncHTTPConnection(
+            target.origin, ssl_context=self._tls, network_backend=network
+        )
+        has_begun = False
+        try:
+            async with connection.stream("GET", target, headers=_headers(url)) as answer:
+                has_begun = True
+                yield answer
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            raise FetchFailed(_no_connection(error)) from error
+        except _BROKEN as error:
+            reason = "broke off before its end" if has_begun else "did not answer in HTTP"
+            raise FetchFailed(reason) from error
+        finally:
+            await network.close()
+
+
+class CheckedNetwork(httpcore2.AsyncNetworkBackend):
+    """A network backend that dials checked addresses only; for one connection."""
+
+    def __init__(self, resolve: Resolve, allow_networks: Sequence[IPNetwork]) -> None:
+        self._resolve = resolve
+        self._allow_networks = allow_networks
+        self._dialler = httpcore2.AnyIOBackend()
+        self._stream: httpcore2.AsyncNetworkStream | None = None
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  - the signature of the port
+        local_address: str | None = None,  # noqa: ARG002  - likewise
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002  - likewise
+    ) -> httpcore2.AsyncNetworkStream:
+        addresses = await self._addresses(host)
+        # One bad address among good ones is how a hostile name server would get a second try.
+        if not all(is_allowed(address, self._allow_networks) for address in addresses):
+            # Only what the caller wrote: the address would tell of the names in our own network.
+            raise FetchFailed(f"the address {host} is not on the public internet")
+        *others, last = addresses[:MAX_DIALS]
+        for address in others:
+            with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return await self._dial(address, port, DIAL_TIMEOUT_S)
+        return await self._dial(last, port, timeout)
+
+    async def close(self) -> None:
+        """Close the socket itself: a handshake cut off by the deadline leaves it open."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+    async def _dial(
+        self, address: IPAddress, port: int, timeout_s: float | None
+    ) -> httpcore2.AsyncNetworkStream:
+        self._stream = await self._dialler.connect_tcp(str(address), port, timeout_s)
+        return self._stream
+
+    async def _addresses(self, host: str) -> Sequence[IPAddress]:
+        try:
+            return [ip_address(host)]
+        except ValueError:
+            pass
+        try:
+            addresses = await self._resolve(host)
+        except OSError as error:
+            raise FetchFailed(f"the host {host} could not be found") from error
+        if not addresses:
+            raise FetchFailed(f"the host {host} could not be found")
+        return addresses
+
+
+class SystemResolver:
+    """Asks the system's resolver, in threads of its own.
+
+    The loop's shared threads also store files: names that never resolve must not hold those up.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolve")
+
+    async def resolve(self, host: str) -> Sequence[IPAddress]:
+        """Every address of `host`, in the order to try; raises OSError if there is none."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, _look_up, host)
+        return [ip_address(address) for address in dict.fromkeys(found)]
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def checked_url(text: str) -> httpx2.URL:
+    """Read a URL whose form alone may be refused; where it leads is checked when it is dialled.
+
+    Raises FetchFailed.
+    """
+    try:
+        url = httpx2.URL(text)
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise FetchFailed("is not a URL that can be read") from error
+    if url.scheme not in ("http", "https"):
+        raise FetchFailed("only http and https URLs can be fetched")
+    if url.userinfo:
+        raise FetchFailed("a URL with a user name or password in it cannot be fetched")
+    if not _is_host(url.raw_host.decode("ascii")):
+        raise FetchFailed(f"the URL's host {shown(url.host)} is not a name or an address")
+    if url.port is not None and not 1 <= url.port <= 65535:
+        raise FetchFailed(f"the URL's port {url.port} does not exist")
+    return url
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether `address` is a host on the public internet, whatever it is dressed up as."""
+    address = _undisguised(address)
+    if not address.is_global or address.is_multicast:
+        return False
+    match address:
+        case IPv4Address():
+            return not any(address in network for network in SPECIAL_IPV4)
+        case IPv6Address():
+            special = any(address in network for network in SPECIAL_IPV6)
+            return address in UNICAST_IPV6 and not special
+
+
+def is_allowed(address: IPAddress, allow_networks: Iterable[IPNetwork]) -> bool:
+    """Whether `address` may be dialled: public, or in a network that the operator named."""
+    real = _unmapped(address)
+    return is_public(real) or any(real in network for network in allow_networks)
+
+
+def _unmapped(address: IPAddress) -> IPAddress:
+    """The IPv4 address that the system dials for `::ffff:a.b.c.d`."""
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _undisguised(address: IPAddress) -> IPAddress:
+    address = _unmapped(address)
+    if address in NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+def _is_host(host: str) -> bool:
+    """Whether `host` is a name or an address in its usual form.
+
+    Resolvers also read 0x7f000001, 2130706433, 0177.0.0.1 and 127.1 as addresses, each in its own
+    way; as in the URL standard, a host whose last label is a number has to be an address.
+    Source: WHATWG URL, "ends in a number checker" (read 2026-11-20).
+    """
+    try:
+        return "%" not in str(ip_address(host))  # no IPv6 zone: it names an interface of ours
+    except ValueError:
+        last_label = host.rstrip(".").rpartition(".")[2]
+        return bool(_HOST_NAME.fullmatch(host)) and not _NUMBER.fullmatch(last_label)
+
+
+def _look_up(host: str) -> list[str]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [str(sockaddr[0]) for *_, sockaddr in found]
+
+
+def _headers(url: httpx2.URL) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"Host", url.netloc),
+        (b"User-Agent", f"unstill/{__version__}".encode()),
+        (b"Accept", b"*/*"),
+        (b"Accept-Encoding", b"identity"),
+        (b"Connection", b"close"),
+    ]
+
+
+def _header(answer: httpcore2.Response, name: bytes) -> bytes:
+    return next((value for key, value in answer.headers if key.lower() == name), b"")
+
+
+def _target(url: httpx2.URL, answer: httpcore2.Response) -> httpx2.URL:
+    location = _header(answer, b"location")
+    if not location:
+        raise FetchFailed(f"answered {answer.status} without a Location")
+    try:
+        joined = str(url.join(location.decode()))
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise FetchFailed("redirected to something that is not a URL") from error
+    return checked_url(joined)
+
+
+def _check_head(answer: httpcore2.Response, max_bytes: int) -> None:
+    if answer.status != 200:
+        raise FetchFailed(f"answered {answer.status}")
+    codings = _header(answer, b"content-encoding").lower().split(b",")
+    if any(coding.strip() in COMPRESSIONS for coding in codings):
+        raise FetchFailed("answered compressed, which was not asked for")
+    length = _header(answer, b"content-length")
+    if length and int(length) > max_bytes:  # h11 has checked that these are digits
+        raise _too_large(max_bytes)
+
+
+async def _save(answer: httpcore2.Response, out: Path, max_bytes: int) -> int:
+    size_bytes = 0
+    with _open_private(out) as file:
+        async with aclosing(answer.aiter_stream()) as chunks:
+            async for chunk in chunks:
+                size_bytes += len(chunk)
+                if size_bytes > max_bytes:
+                    raise _too_large(max_bytes)
+                await asyncio.to_thread(file.write, chunk)
+    return size_bytes
+
+
+def _open_private(path: Path) -> BinaryIO:
+    # Buffered on purpose: its lock keeps a close at the deadline from pulling the descriptor away
+    # under a write that still runs in its thread.
+    return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _too_large(max_bytes: int) -> FetchFailed:
+    if max_bytes % 2**20 == 0:
+        return FetchFailed(f"is larger than {max_bytes // 2**20} MB")
+    return FetchFailed(f"is larger than {max_bytes} bytes")
+
+
+def _no_connection(error: Exception) -> str:
+    match error.__cause__:
+        case ssl.SSLCertVerificationError(verify_message=message):
+            return f"has a certificate that cannot be trusted: {message}"
+        case ssl.SSLError():
+            return "could not be connected to securely"
+        case _:
+            return "could not be connected to"

@@ -1,0 +1,247 @@
+"""Request bodies: read within limits, and made into one shape whatever they came as.
+
+JSON stays as it is; a form, multipart or urlencoded, becomes the nested value that its bracketed
+names spell (`input_reference[content][][image_url][url]`), with uploaded files as bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+import multipart
+
+from unstill.errors import BadBody, BodyTooLarge, Overloaded, UnsupportedBody
+
+# Two 20 MiB pictures as base64 are 54 MiB (DashScope, wan2.7-i2v, media), and the rest is small.
+MOST_BODY_BYTES = 64 * 1024**2
+MOST_OPEN_BYTES = 256 * 1024**2  # of all bodies being read at once
+MOST_FORM_FIELDS = 200
+MOST_NAME_DEPTH = 12
+MOST_LIST_ITEMS = 32
+
+_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+_BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Chunks = Sequence[bytes]
+
+
+class ClientGone(Exception):
+    """The caller hung up before the body was whole: nobody is there to answer."""
+
+
+class Bodies:
+    """Reads bodies; counts the bytes of all that are open, and refuses more than it may hold."""
+
+    def __init__(
+        self, *, most_bytes: int = MOST_BODY_BYTES, most_open_bytes: int = MOST_OPEN_BYTES
+    ) -> None:
+        self._most_bytes = most_bytes
+        self._most_open_bytes = most_open_bytes
+        self._open_bytes = 0
+
+    @contextmanager
+    def gate(self) -> Iterator[Callable[[int], None]]:
+        """Within it, the given function counts bytes of one body; at its end they are let go."""
+        taken = 0
+
+        def take(size_bytes: int) -> None:
+            nonlocal taken
+            taken += size_bytes
+            self._open_bytes += size_bytes
+            if taken > self._most_bytes:
+                raise BodyTooLarge(self._most_bytes)
+            if self._open_bytes > self._most_open_bytes:
+                raise Overloaded("too many large requests at once, send this one again shortly")
+
+        try:
+            yield take
+        finally:
+            self._open_bytes -= taken
+
+    async def read(
+        self, headers: Mapping[str, str], receive: Receive, take: Callable[[int], None]
+    ) -> tuple[object, bool]:
+        """The body's value and whether it was a form.
+
+        Raises BadBody, BodyTooLarge, UnsupportedBody, Overloaded, ClientGone.
+        """
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._most_bytes:
+            raise BodyTooLarge(self._most_bytes)
+        content_type = headers.get("content-type", "")
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind in {"", "application/json"} or kind.endswith("+json"):
+            return from_json(await _all(receive, take)), False
+        if kind == "multipart/form-data":
+            return await _from_multipart(content_type, receive, take), True
+        if kind == "application/x-www-form-urlencoded":
+            return from_urlencoded(await _all(receive, take)), True
+        raise UnsupportedBody(
+            f"send Content-Type: application/json or multipart/form-data, not {kind[:80]}"
+        )
+
+
+def from_json(data: bytes) -> object:
+    """Raises BadBody."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise BadBody(f"the request body is not JSON: {error}") from None
+    except RecursionError:
+        raise BadBody("the request body is nested too deeply") from None
+
+
+def from_urlencoded(data: bytes) -> dict[str, Any]:
+    """Raises BadBody, UnsupportedBody."""
+    if data.lstrip()[:1] == b"{":
+        # What curl sends for --data without a content type.
+        raise UnsupportedBody("this looks like JSON: send Content-Type: application/json")
+    try:
+        pairs = parse_qsl(
+            data.decode(), keep_blank_values=True, max_num_fields=MOST_FORM_FIELDS, errors="strict"
+        )
+    except ValueError:
+        raise BadBody("the request body is not an urlencoded form") from None
+    form: dict[str, Any] = {}
+    for name, value in pairs:
+        put(form, name, value)
+    return form
+
+
+def put(form: dict[str, Any], name: str, value: object) -> None:
+    """Set the value that a bracketed name spells: `a[b]` a key, `a[]` and `a[0]` a list.
+
+    Without an index, a list's last object is filled until it has the key already: that is how
+    the SDKs flatten a list of objects. Raises BadBody.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise BadBody(f"the form field name {name[:80]!r} cannot be understood")
+    steps = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])]
+    if len(steps) > MOST_NAME_DEPTH:
+        raise BadBody(f"the form field name {name[:80]!r} is nested too deeply")
+    try:
+        _place(form, steps, value)
+    except TypeError:
+        raise BadBody(f"the form fields under {match[1][:80]!r} contradict each other") from None
+
+
+def _place(holder: Any, steps: Sequence[str], value: object) -> None:
+    head, *rest = steps
+    if isinstance(holder, list):
+        _place_in_list(holder, head, rest, value)
+    elif not isinstance(holder, dict):
+        raise TypeError
+    elif not rest:
+        if head in holder:
+            raise TypeError
+        holder[head] = value
+    else:
+        _place(holder.setdefault(head, _new_holder(rest[0])), rest, value)
+
+
+def _place_in_list(holder: list[Any], head: str, rest: Sequence[str], value: object) -> None:
+    index = int(head) if head.isdecimal() and len(head) < 4 else None
+    if head and index is None:
+        raise TypeError
+    if index is None:
+        index = len(holder) - 1 if rest and holder and not _has(holder[-1], rest) else len(holder)
+    if index > len(holder) or index >= MOST_LIST_ITEMS:
+        raise TypeError
+    if not rest:
+        holder.insert(index, value)
+        return
+    if index == len(holder):
+        holder.append(_new_holder(rest[0]))
+    _place(holder[index], rest, value)
+
+
+def _new_holder(step: str) -> Any:
+    return [] if step == "" or step.isdecimal() else {}
+
+
+def _has(holder: Any, steps: Sequence[str]) -> bool:
+    """Whether the place that `steps` spell is taken already."""
+    for step in steps:
+        if not isinstance(holder, dict) or step not in holder:
+            return False
+        holder = holder[step]
+    return True
+
+
+async def _all(receive: Receive, take: Callable[[int], None]) -> bytes:
+    chunks: list[bytes] = []
+    async for chunk in _chunks(receive):
+        take(len(chunk))
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _chunks(receive: Receive) -> Any:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        if message.get("body"):
+            yield message["body"]
+        if not message.get("more_body"):
+            return
+
+
+async def _from_multipart(
+    content_type: str, receive: Receive, take: Callable[[int], None]
+) -> dict[str, Any]:
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None:
+        raise BadBody("the multipart content type has no boundary")
+    form: dict[str, Any] = {}
+    part = _Part(form)
+    parser = multipart.PushMultipartParser(boundary[1], max_segment_count=MOST_FORM_FIELDS)
+    try:
+        async for chunk in _chunks(receive):
+            take(len(chunk))
+            for event in parser.parse(chunk):
+                part.hear(event)
+        parser.close()
+    except multipart.MultipartError as error:
+        raise BadBody(f"the multipart body cannot be read: {error}") from None
+    return form
+
+
+class _Part:
+    """One field of a form after another, put into the form when it is whole."""
+
+    def __init__(self, form: dict[str, Any]) -> None:
+        self._form = form
+        self._segment: multipart.MultipartSegment | None = None
+        self._data = bytearray()
+
+    def hear(self, event: multipart.MultipartSegment | bytearray | bytes | None) -> None:
+        match event:
+            case None:
+                self._end()
+            case bytes() | bytearray():
+                self._data += event
+            case _:
+                self._segment = event
+
+    def _end(self) -> None:
+        data, self._data = bytes(self._data), bytearray()
+        if self._segment is None:
+            return
+        is_file = self._segment.filename is not None
+        put(self._form, self._segment.name, data if is_file else _text(data))
+
+
+def _text(data: bytes) -> str | bytes:
+    """A field's text; what is no text is a file whose sender gave it no name."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

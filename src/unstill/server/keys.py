@@ -1,0 +1,41 @@
+"""API keys: who is calling."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from unstill.errors import BadKey
+
+EVERYONE = "everyone"  # owner of all jobs while no key is configured
+
+
+class Keys:
+    """Owners by the hash of their key; the keys themselves are not kept."""
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        """`keys`: key -> owner. Without any, every caller is the same owner."""
+        self._owners = {_hashed(key): owner for key, owner in keys.items()}
+
+    def owner(self, headers: Mapping[str, str]) -> str:
+        """The caller's owner name.
+
+        A key comes as `Authorization: <key>` or `Authorization: Bearer <key>` (the documents
+        show both), or as `api-key` (OpenAI's Azure clients). Raises BadKey.
+        """
+        if not self._owners:
+            return EVERYONE
+        given = headers.get("authorization") or headers.get("api-key") or ""
+        scheme, _, rest = given.partition(" ")
+        key = rest.strip() if scheme.lower() == "bearer" else given.strip()
+        if not key:
+            raise BadKey("no API key: send it as Authorization: Bearer <key>")
+        # Looked up by hash: how long it takes tells nothing about any configured key.
+        owner = self._owners.get(_hashed(key))
+        if owner is None:
+            raise BadKey("this API key is not known here")
+        return owner
+
+
+def _hashed(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,105 @@
+"""The server's life: startup, main loop, shutdown, over uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from unstill.errors import BadSetting
+from unstill.server.guard import GuardedProtocol, sweep
+
+log = structlog.get_logger()
+
+ANSWERS_WITHIN_S = 5  # of a shutdown: what is being answered then may finish
+BACKLOG = 2048
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Work(Protocol):
+    """What the server runs besides answering."""
+
+    async def startup(self) -> None: ...
+
+    def stop_taking(self) -> None: ...
+
+    async def shutdown(self) -> None: ...
+
+
+class Server(uvicorn.Server):
+    """Opens the store before the first answer, and closes it after the last."""
+
+    def __init__(
+        self, app: ASGIApp, work: Work, listener: socket.socket, ready: Callable[[str], None]
+    ) -> None:
+        """`ready` is told the address once calls are answered."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http=GuardedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=ANSWERS_WITHIN_S,
+            )
+        )
+        self._work = work
+        self._listener = listener
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._work.startup()
+        await super().startup(sockets)
+        self._ready(address_of(self._listener))
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            connections = cast("set[GuardedProtocol]", self.server_state.connections)
+            sweep(connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._work.stop_taking()
+        await super().shutdown(sockets)
+        await self._work.shutdown()
+
+    def serve_forever(self) -> None:
+        """Run until a signal; the store is closed when this returns."""
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        self.run(sockets=[self._listener])
+
+
+def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
+    """A listening socket; beyond this machine only with keys. Raises BadSetting."""
+    if host not in LOOPBACK and not has_keys:
+        raise BadSetting(
+            "server.host",
+            f"{host} can be reached from other machines: set UNSTILL_API_KEYS first, "
+            "or keep 127.0.0.1",
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = f"cannot listen on {host} port {port}: {error.strerror or error}"
+        raise BadSetting("server.port", reason) from error
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,154 @@
+"""The description of the API, printed from the dialects' own route tables and the model cards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from unstill import __version__
+from unstill.dialects.envelope import Error
+from unstill.dialects.route import Described, Route
+from unstill.dialects.tasks import Error as TasksError
+from unstill.models import CARDS, Catalogue
+
+_REF = "#/components/schemas/{name}"
+_ERRORS: dict[str, type] = {
+    "tasks": TasksError
+}  # by dialect; every other answers OpenAI's envelope
+_QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 0, "maximum": 100, "default": 20},
+    "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
+    "variant": {"type": "string", "enum": ["video"], "default": "video"},
+    "expires": {"type": "integer"},
+}
+_REQUIRED_QUERY = frozenset({"task_id", "expires", "signature"})
+
+
+def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
+    """The whole API as OpenAPI 3.1, encoded."""
+    types = {answer for dialect in dialects for route in dialect.routes for answer in route.answers}
+    types |= {Error}
+    (*_, task_errors), components = msgspec.json.schema_components(
+        [*sorted(types, key=lambda each: each.__name__), TasksError], ref_template=_REF
+    )
+    components["TasksError"] = _named_apart(task_errors, components)
+    paths: dict[str, dict[str, Any]] = {}
+    for dialect in dialects:
+        for route in dialect.routes:
+            path = re.sub(r":path\}", "}", route.path)
+            paths.setdefault(path, {})[route.method.lower()] = _operation(dialect, route, catalogue)
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "unstill",
+            "version": __version__,
+            "description": "Image to video through the APIs you already write against.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "key": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "The key alone, or after `Bearer `.",
+                }
+            },
+        },
+        "security": [{"key": []}],
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=1)
+
+
+def _named_apart(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    """Two dialects call their envelope `Error`; msgspec keeps them apart by longer names."""
+    return components.pop(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else schema
+
+
+def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{dialect.name}_{route.method.lower()}_{_slug(route.path)}",
+        "tags": [dialect.name],
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "responses": _responses(dialect, route),
+    }
+    if route.is_open:
+        operation["security"] = []
+    if route.body is not None:
+        named = {name: {"value": example} for name, example in route.examples}
+        schema = route.body(CARDS)
+        _name_likes(schema, catalogue)
+        operation["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/json": {"schema": schema, "examples": named},
+                "multipart/form-data": {"schema": {"type": "object"}},
+            },
+        }
+    return operation
+
+
+def _name_likes(schema: dict[str, Any], catalogue: Catalogue) -> None:
+    """Add the operator's own names to the models whose contract they have."""
+    for one in schema.get("oneOf", []):
+        names = [name for name, like in catalogue.likes.items() if like == one["title"]]
+        one["properties"]["model"]["enum"] += names
+
+
+def _slug(path: str) -> str:
+    return re.sub(r"\W+", "_", path).strip("_")
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)", route.path)
+    ]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in _REQUIRED_QUERY,
+            "schema": _QUERY_SCHEMAS.get(name, {"type": "string"}),
+        }
+        for name in route.query
+    ]
+
+
+def _responses(dialect: Described, route: Route) -> dict[str, Any]:
+    error = "TasksError" if dialect.name in _ERRORS else "Error"
+    refused = {
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{error}"}}}
+    }
+    responses: dict[str, Any] = {"200": _success(route)}
+    if route.verb in {"content", "link"}:
+        responses["206"] = {"description": "The part of the video asked for", **_VIDEO}
+        responses["304"] = {"description": "The caller has the video already"}
+        responses["416"] = {"description": "The range lies outside the video", **refused}
+    if not route.is_open:
+        responses["401"] = {"description": "No API key, or an unknown one", **refused}
+    responses["4XX"] = {"description": "What is wrong with the request", **refused}
+    responses["5XX"] = {"description": "The server cannot do it now", **refused}
+    return responses
+
+
+_VIDEO = {"content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}}
+
+
+def _success(route: Route) -> dict[str, Any]:
+    if route.verb in {"content", "link"}:
+        return {"description": "The video", **_VIDEO}
+    if route.verb == "docs":
+        return {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
+    refs = [{"$ref": f"#/components/schemas/{answer.__name__}"} for answer in route.answers]
+    schema = refs[0] if len(refs) == 1 else {"anyOf": refs} if refs else {"type": "object"}
+    return {"description": route.summary, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,64 @@
+"""The video's bytes over HTTP: whole, in ranges, or not at all when the caller has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import FileResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from unstill.errors import BadBody, BadRange, NoVideo
+
+
+class VideoFile(FileResponse):
+    """An mp4, read in large pieces; refusals of a range are ours to word."""
+
+    chunk_size = 1024 * 1024  # measured: twice the speed of 64 KiB, half the CPU
+
+
+async def send_video(
+    path: Path, *, job_id: str, inline: bool, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer GET or HEAD for a finished video.
+
+    Raises NoVideo if its file is gone, BadRange if the range asked for lies outside of it.
+    """
+    try:
+        stat = path.stat()  # noqa: ASYNC240  - one inode, just written or just asked for
+    except FileNotFoundError:
+        raise NoVideo(job_id, "its file is no longer there") from None
+    response = VideoFile(
+        path,
+        media_type="video/mp4",
+        filename=f"{job_id}.mp4",
+        content_disposition_type="inline" if inline else "attachment",
+        stat_result=stat,
+        headers={"cache-control": "private, max-age=86400"},
+    )
+    headers = dict(scope["headers"])
+    known = headers.get(b"if-none-match", b"").decode("latin-1")
+    if known and response.headers["etag"] in {tag.strip() for tag in known.split(",")}:
+        await _send_not_modified(response, send)
+        return
+
+    async def send_or_refuse(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            _refuse(message["status"], stat.st_size)
+        await send(message)
+
+    await response(scope, receive, send_or_refuse)
+
+
+def _refuse(status: int, size_bytes: int) -> None:
+    if status == 416:
+        raise BadRange(size_bytes)
+    if status == 400:
+        raise BadBody("the Range header must be of the form bytes=first-last")
+
+
+async def _send_not_modified(response: FileResponse, send: Send) -> None:
+    kept = {b"etag", b"cache-control", b"last-modified"}
+    headers: list[Any] = [pair for pair in response.raw_headers if pair[0] in kept]
+    await send({"type": "http.response.start", "status": 304, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,177 @@
+"""The whole product as a Python object: submit, find, list, delete, open the video.
+
+Every dialect comes through here, and nothing here knows a dialect. Store before answer: when
+`submit` returns, the pictures and the row are on disk; nothing has been fetched or rendered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from unstill.backend.port import Backend, Page
+from unstill.board import Board
+from unstill.engines.port import Local
+from unstill.errors import BadField, BadSetting, NoSuchJob, NotReady, NoVideo, ShuttingDown
+from unstill.files.links import Links
+from unstill.files.port import Files
+from unstill.intake import Taken, check_header, take
+from unstill.job import Change, Job, State, Words, cancelled, hidden, new_id
+from unstill.models import Catalogue, resolve
+from unstill.request import Asked, GivenFrame, Role, VideoRequest
+
+LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """A stored job, and the caller's fields that its model does not have."""
+
+    job: Job
+    ignored: tuple[str, ...]
+
+
+class Service:
+    """What the server does for its callers."""
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        files: Files,
+        links: Links,
+        board: Board,
+        catalogue: Catalogue,
+        engines: Mapping[str, Local],
+        routes: Mapping[str, Sequence[str]],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        """`routes`: for each name that callers may use, the engines to try, in order."""
+        self.catalogue = catalogue
+        self._backend = backend
+        self._files = files
+        self._links = links
+        self._board = board
+        self._engines = engines
+        self._routes = routes
+        self._clock_ms = clock_ms
+        self._is_closing = False
+
+    def stop_taking(self) -> None:
+        """Refuse new jobs from now on; everything else still answers."""
+        self._is_closing = True
+
+    async def submit(self, asked: Asked, *, owner: str, dialect: str, words: Words) -> Submitted:
+        """Check, keep the pictures, store the job; durable when it returns.
+
+        Raises CallerError for what is wrong with the request, OwnError if it cannot be stored.
+        """
+        if self._is_closing:
+            raise ShuttingDown("the server is shutting down, send the request again")
+        name, card = self.catalogue.card(asked.model)
+        taken = await _taken(asked.frames)
+        for each in taken.values():
+            check_header(each, card.frame_rule)
+        frames = {role: each.frame for role, each in taken.items()}
+        request, ignored = resolve(card, asked, frames, random_seed=secrets.randbelow(2**31))
+        now_ms = self._clock_ms()
+        job = Job(
+            id=new_id(now_ms),
+            owner=owner,
+            dialect=dialect,
+            words=words,
+            model=name,
+            request=request,
+            engine=self._engine_for(name, request),
+            created_ms=now_ms,
+        )
+        for frame in request.frames:
+            data = taken[frame.role].data
+            if data is not None:
+                await self._files.keep(job.id, frame.file_name, data)
+        await self._backend.add(job)
+        return Submitted(job, ignored)
+
+    async def find(self, job_id: str, owner: str) -> Job:
+        """The owner's job; raises NoSuchJob for any other."""
+        job = await self._backend.find(job_id)
+        if job is None or job.owner != owner or job.is_hidden:
+            raise NoSuchJob(job_id)
+        return job
+
+    async def page(self, owner: str, *, limit: int, after: str | None, newest_first: bool) -> Page:
+        return await self._backend.page(owner, limit=limit, after=after, newest_first=newest_first)
+
+    async def delete(self, job_id: str, owner: str) -> Job:
+        """Stop what can be stopped, hide the job, and give back its files once it has ended."""
+        job = await self.find(job_id, owner)
+        while (changed := await self._backend.change(job.id, self._deletion(job))) is None:
+            # It moved between the read and the write; its new state decides anew.
+            job = await self.find(job_id, owner)
+        if changed.state.is_final:
+            await self._files.remove(job.id)
+        return changed
+
+    def _deletion(self, job: Job) -> Change:
+        if job.state in {State.QUEUED, State.READY, State.RUNNING}:
+            return cancelled(self._clock_ms(), is_hidden=True)
+        return hidden(of=job.state)
+
+    async def open_video(self, job_id: str, owner: str, word: Callable[[Job], str]) -> Path:
+        """The finished file; `word` says an unfinished job's state in the caller's dialect.
+
+        Raises NoSuchJob, NotReady, NoVideo.
+        """
+        job = await self.find(job_id, owner)
+        if not job.state.is_final:
+            raise NotReady(job.id, word(job))
+        return self._video_path(job)
+
+    async def open_link(self, job_id: str, variant: str, expires: str, signature: str) -> Path:
+        """The finished file behind a signed link; raises BadLink, NoSuchJob, NoVideo."""
+        self._links.check(job_id, variant, expires, signature, self._clock_ms() // 1000)
+        job = await self._backend.find(job_id)
+        if job is None or job.is_hidden:
+            raise NoSuchJob(job_id)
+        return self._video_path(job)
+
+    def _video_path(self, job: Job) -> Path:
+        if job.video is None:
+            failure = job.failure.message if job.failure else f"it is {job.state}"
+            raise NoVideo(job.id, failure)
+        return self._files.path(job.id, job.video.file_name)
+
+    def link(self, job: Job) -> str | None:
+        """Path and query of a signed link to the video, or None while there is none."""
+        if job.video is None:
+            return None
+        return self._links.sign(job.id, "video", self._clock_ms() // 1000)
+
+    def progress(self, job: Job) -> float:
+        return self._board.progress(job)
+
+    def engines_of(self, model: str) -> tuple[Local, ...]:
+        """The engines behind a name, in the order they are tried."""
+        return tuple(self._engines[name] for name in self._routes.get(model, ()))
+
+    def _engine_for(self, model: str, request: VideoRequest) -> str:
+        """The first engine that the request fits; raises the first one's misfit if none does."""
+        misfits: list[BadField] = []
+        for engine in self.engines_of(model):
+            misfit = engine.misfit(request)
+            if misfit is None:
+                return engine.name
+            misfits.append(misfit)
+        if misfits:
+            raise misfits[0]
+        raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
+
+
+async def _taken(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
+    sizes = (len(each.value) for each in given if isinstance(each.value, str | bytes))
+    if sum(sizes) > LARGE_INLINE_CHARS:
+        return await asyncio.to_thread(take, given)
+    return take(given)

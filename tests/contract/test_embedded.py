@@ -1,0 +1,317 @@
+"""What only the embedded store has: a folder with a lock, a file with a schema, a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+import pytest
+
+from unstill.backend import rows, schema
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.errors import BadSetting, DataFolderBusy, OperatorError, StorageFailed, StorageFull
+from unstill.job import Job, made_ready
+from unstill.request import Frame, Size, VideoRequest
+
+PROGRAM = Path(__file__).with_name("adding_process.py")
+
+
+@contextmanager
+def adding(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """The program, once its store is open; killed at the end if it still runs."""
+    command = [sys.executable, str(PROGRAM), str(folder), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            yield process
+        finally:
+            process.kill()
+
+
+# --- kill -9 -----------------------------------------------------------------------------------
+
+
+async def test_what_was_answered_survives_kill_minus_nine(tmp_path: Path) -> None:
+    answered: list[str] = []
+    for _ in range(2):
+        with adding(tmp_path) as process:
+            assert process.stdout is not None
+            answered += [process.stdout.readline().strip() for _ in range(300)]
+            process.send_signal(signal.SIGKILL)
+            answered += [line.strip() for line in process.stdout if line.endswith("\n")]
+
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    stored = {job.id for job in await store.unfinished()}
+    await store.close()
+
+    assert len(answered) >= 600
+    assert set(answered) <= stored
+    assert len(stored - set(answered)) <= 2 * 16  # under way when it was killed
+
+
+# --- the lock ----------------------------------------------------------------------------------
+
+
+async def test_a_folder_that_another_server_holds_is_refused_by_name(tmp_path: Path) -> None:
+    with adding(tmp_path, "hold") as holder:
+        second = EmbeddedBackend(tmp_path, lock_wait_s=0.1)
+
+        with pytest.raises(DataFolderBusy) as refused:
+            await second.open()
+
+    assert str(tmp_path) in refused.value.message
+    assert f"process {holder.pid}:" in refused.value.message
+
+
+async def test_a_start_waits_for_a_predecessor_that_dies(tmp_path: Path) -> None:
+    with adding(tmp_path, "hold") as holder:
+        successor = EmbeddedBackend(tmp_path)
+        opening = asyncio.ensure_future(successor.open())
+        await asyncio.sleep(0.15)
+        has_waited = not opening.done()
+        holder.kill()
+        await opening
+
+    await successor.close()
+    assert has_waited
+
+
+async def test_a_closed_store_gives_the_folder_back(tmp_path: Path) -> None:
+    for _ in range(2):
+        store = EmbeddedBackend(tmp_path, lock_wait_s=0)
+        await store.open()
+        await store.close()
+
+    assert names_in(tmp_path) == ["unstill.lock", "unstill.sqlite3"]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+async def test_a_folder_that_cannot_be_made_is_refused_by_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    with pytest.raises(BadSetting, match=r"server\.data_dir: .*file"):
+        await EmbeddedBackend(tmp_path / "file").open()
+
+
+# --- the schema --------------------------------------------------------------------------------
+
+
+def made_with(folder: Path, sql: str) -> apsw.Connection:
+    connection = apsw.Connection(str(folder / "unstill.sqlite3"))
+    connection.execute(sql)
+    return connection
+
+
+async def test_a_file_of_a_newer_release_is_refused_and_let_alone(tmp_path: Path) -> None:
+    made_with(tmp_path, "CREATE TABLE later (x); PRAGMA user_version = 99").close()
+    before = (tmp_path / "unstill.sqlite3").read_bytes()
+
+    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 1"):
+        await EmbeddedBackend(tmp_path).open()
+    assert (tmp_path / "unstill.sqlite3").read_bytes() == before
+
+
+async def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "unstill.sqlite3").write_text("my shopping list " * 100)
+
+    for _ in range(2):  # and the lock is given back
+        with pytest.raises(OperatorError, match=r"unstill\.sqlite3 cannot be opened"):
+            await EmbeddedBackend(tmp_path, lock_wait_s=0).open()
+
+
+def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) -> None:
+    connection = made_with(tmp_path, "")
+    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+
+    columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)")]
+    connection.close()
+
+    assert columns == list(rows.COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "index"),
+    [
+        (rows.page_sql(has_after=True, newest_first=True), ("a", "b", 5), "jobs_of_owner"),
+        (rows.page_sql(has_after=False, newest_first=False), ("a", 5), "jobs_of_owner"),
+        (rows.UNFINISHED, ("", 5), "jobs_unfinished"),
+        (rows.HIDDEN, (), "jobs_hidden"),
+    ],
+    ids=["page", "first page", "unfinished", "hidden"],
+)
+def test_each_list_reads_its_index_and_sorts_nothing(
+    tmp_path: Path, sql: str, parameters: tuple[str | int, ...], index: str
+) -> None:
+    connection = made_with(tmp_path, "")
+    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    connection.close()
+
+    assert len(plan) == 1
+    assert f"USING INDEX {index}" in plan[0]
+
+
+def an_older_file(folder: Path) -> tuple[apsw.Connection, Path]:
+    """A database of version 1 with one row, and the versions of a release that has three."""
+    versions = folder / "sql"
+    versions.mkdir()
+    (versions / "0001_cats.sql").write_text("CREATE TABLE cats (name TEXT)")
+    (versions / "0002_age.sql").write_text("ALTER TABLE cats ADD COLUMN age INTEGER")
+    (versions / "0003_dogs.sql").write_text("CREATE TABLE dogs (name TEXT); DELETE FROM cats")
+    sql = "CREATE TABLE cats (name TEXT); INSERT INTO cats VALUES ('Tom'); PRAGMA user_version = 1"
+    return made_with(folder, sql), versions
+
+
+def test_an_older_file_is_brought_up_to_date_after_a_copy(tmp_path: Path) -> None:
+    connection, versions = an_older_file(tmp_path)
+    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
+    copy = apsw.Connection(str(tmp_path / "unstill.sqlite3.before-3"))
+
+    found = connection.pragma("user_version"), copy.pragma("user_version")
+    cats = connection.execute("SELECT name, age FROM cats").fetchall()
+    cats_before = copy.execute("SELECT * FROM cats").fetchall()
+    connection.close()
+    copy.close()
+
+    assert found == (3, 1)
+    assert (cats, cats_before) == ([], [("Tom",)])
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    connection, versions = an_older_file(tmp_path)
+    (versions / "0003_dogs.sql").write_text("DELETE FROM cats; NONSENSE")
+
+    for _ in range(2):  # and can be tried again, over the copy of the first time
+        with pytest.raises(apsw.SQLError):
+            schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
+    found = connection.pragma("user_version"), connection.execute("SELECT * FROM cats").fetchall()
+    connection.close()
+
+    assert found == (1, [("Tom",)])
+
+
+def test_a_new_file_is_not_copied(tmp_path: Path) -> None:
+    connection = made_with(tmp_path, "")
+    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+    connection.close()
+
+    assert names_in(tmp_path) == ["unstill.sqlite3"]
+
+
+# --- the disk ----------------------------------------------------------------------------------
+
+
+class Disk(apsw.VFS):
+    """The machine's own file system, with a limit of what may still be written, and with faults."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "")
+        self.room_bytes = 2**40
+        self.is_broken = False
+
+    def xOpen(  # noqa: N802  - SQLite's name
+        self, name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> apsw.VFSFile:
+        return DiskFile(self, name, flags)
+
+
+class DiskFile(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("", name, flags)
+        self._disk = disk
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        if self._disk.is_broken:
+            raise apsw.IOError("the disk is broken")
+        if len(data) > self._disk.room_bytes:
+            raise apsw.FullError("the disk is full")
+        self._disk.room_bytes -= len(data)
+        super().xWrite(data, offset)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk("limited")
+    yield disk
+    disk.unregister()
+
+
+async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(
+    tmp_path: Path, disk: Disk
+) -> None:
+    store = EmbeddedBackend(tmp_path, vfs="limited")
+    await store.open()
+    first, second, third = a_job("1"), a_job("2"), a_job("3")
+    await store.add(first)
+
+    disk.room_bytes = 1_000
+    with pytest.raises(StorageFull):
+        await store.add(second)
+    with pytest.raises(StorageFull):
+        await store.change(first.id, made_ready(Size(640, 480)))
+    while_full = await store.find(first.id), await store.find(second.id)
+    disk.room_bytes = 2**40
+    await store.add(third)
+    changed = await store.change(first.id, made_ready(Size(640, 480)))
+    await store.close()
+
+    assert while_full == (first, None)
+    assert changed is not None
+    assert await ids_in(tmp_path) == ["1", "3"]
+
+
+async def test_a_broken_disk_is_told_and_the_store_goes_on_when_it_is_mended(
+    tmp_path: Path, disk: Disk
+) -> None:
+    store = EmbeddedBackend(tmp_path, vfs="limited")
+    await store.open()
+    lost, kept = a_job("lost"), a_job("kept")
+
+    disk.is_broken = True
+    with pytest.raises(StorageFailed):
+        await store.add(lost)
+    disk.is_broken = False
+    await store.add(kept)
+    await store.close()
+
+    assert await ids_in(tmp_path) == ["kept"]
+
+
+def a_job(job_id: str) -> Job:
+    return Job(
+        id=job_id,
+        owner="team-a",
+        dialect="tasks",
+        words="seed",
+        model="wan2.7-i2v",
+        request=VideoRequest(
+            model="wan2.7-i2v",
+            prompt="a cat wakes up",
+            first_frame=Frame("first", "img_url", sha256="ab" * 32),
+            duration_s=5,
+            frame_rate=30,
+            seed=42,
+        ),
+        engine="camera",
+        created_ms=1_763_600_000_000,
+    )
+
+
+async def ids_in(folder: Path) -> list[str]:
+    store = EmbeddedBackend(folder)
+    await store.open()
+    ids = [job.id for job in await store.unfinished()]
+    await store.close()
+    return ids

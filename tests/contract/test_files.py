@@ -1,0 +1,277 @@
+"""What every keeper of files holds to. A new one joins by a line in `IMPLEMENTATIONS`."""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from unstill.errors import StorageFailed, StorageFull
+from unstill.files.local import LocalFiles
+from unstill.files.port import Files, storage_errors
+
+JOB = "job_20261120_Zk"
+IMPLEMENTATIONS: dict[str, Callable[[Path], Files]] = {"local": LocalFiles}
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    return IMPLEMENTATIONS[request.param](tmp_path)
+
+
+async def held(files: Files) -> list[str]:
+    return sorted([folder.job_id async for folder in files.folders()])
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# --- every implementation ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8picture", bytes(3 * 2**20)])
+async def test_what_is_kept_is_there_whole(files: Files, data: bytes) -> None:
+    await files.keep(JOB, "first-frame", data)
+
+    assert files.path(JOB, "first-frame").read_bytes() == data
+
+
+async def test_keeping_again_replaces_and_leaves_nothing_behind(files: Files) -> None:
+    await files.keep(JOB, "first-frame", b"one")
+    await files.keep(JOB, "first-frame", b"two")
+
+    path = files.path(JOB, "first-frame")
+    assert path.read_bytes() == b"two"
+    assert names(path.parent) == ["first-frame"]
+
+
+async def test_many_jobs_are_kept_at_once(files: Files) -> None:
+    jobs = [f"job_{n}" for n in range(40)]
+
+    await asyncio.gather(*(files.keep(job, "first-frame", job.encode()) for job in jobs))
+
+    assert [files.path(job, "first-frame").read_text() for job in jobs] == jobs
+    assert await held(files) == sorted(jobs)
+
+
+async def test_a_child_can_write_to_a_path_once_the_job_is_prepared(files: Files) -> None:
+    await files.prepare(JOB)
+    await files.prepare(JOB)
+
+    files.path(JOB, "video-1.part").write_bytes(b"video")
+    await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+    assert files.path(JOB, "video-1.mp4").read_bytes() == b"video"
+    assert not files.path(JOB, "video-1.part").exists()
+
+
+async def test_publishing_twice_is_publishing_once(files: Files) -> None:
+    await files.prepare(JOB)
+    files.path(JOB, "video-1.part").write_bytes(b"video")
+
+    await files.publish(JOB, "video-1.part", "video-1.mp4")
+    await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+    assert files.path(JOB, "video-1.mp4").read_bytes() == b"video"
+
+
+async def test_a_step_done_again_publishes_its_new_part(files: Files) -> None:
+    await files.prepare(JOB)
+    for video in (b"before the crash", b"after it"):
+        files.path(JOB, "video-1.part").write_bytes(video)
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+    assert files.path(JOB, "video-1.mp4").read_bytes() == b"after it"
+
+
+async def test_a_video_that_is_being_read_stays_whole_when_its_name_is_given_anew(
+    files: Files,
+) -> None:
+    await files.prepare(JOB)
+    files.path(JOB, "video-1.part").write_bytes(b"old")
+    await files.publish(JOB, "video-1.part", "video-1.mp4")
+    with files.path(JOB, "video-1.mp4").open("rb") as reader:
+        files.path(JOB, "video-1.part").write_bytes(b"new")
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+        assert reader.read() == b"old"
+
+
+async def test_what_was_never_written_cannot_be_published(files: Files) -> None:
+    await files.prepare(JOB)
+
+    with pytest.raises(StorageFailed):
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("video-1.part", "video-2.mp4"),
+        ("video-1.mp4", "video-2.mp4"),
+        ("video-1.part", "video-1.part"),
+        ("video-1", "video-1.mp4"),
+        ("first-frame.part", "last-frame"),
+    ],
+)
+async def test_a_part_can_only_take_its_own_name(files: Files, part: str, name: str) -> None:
+    await files.keep(JOB, part, b"part")
+    await files.keep(JOB, name, b"finished")
+
+    with pytest.raises(ValueError, match="cannot be published"):
+        await files.publish(JOB, part, name)
+    assert files.path(JOB, name).read_bytes() == b"finished"
+
+
+async def test_a_fetched_frame_is_published_under_a_name_without_suffix(files: Files) -> None:
+    await files.prepare(JOB)
+    files.path(JOB, "first-frame.part").write_bytes(b"picture")
+
+    await files.publish(JOB, "first-frame.part", "first-frame")
+
+    assert files.path(JOB, "first-frame").read_bytes() == b"picture"
+
+
+async def test_a_discarded_file_is_gone_and_its_neighbours_stay(files: Files) -> None:
+    await files.keep(JOB, "video-1.mp4", b"loser")
+    await files.keep(JOB, "video-2.mp4", b"winner")
+
+    await files.discard(JOB, "video-1.mp4")
+    await files.discard(JOB, "video-1.mp4")
+
+    assert not files.path(JOB, "video-1.mp4").exists()
+    assert files.path(JOB, "video-2.mp4").read_bytes() == b"winner"
+
+
+async def test_a_removed_job_has_nothing_left_and_others_have(files: Files) -> None:
+    neighbour = "another_Zk"  # in the same shard
+    for job in (JOB, neighbour):
+        await files.keep(job, "first-frame", b"picture")
+
+    await asyncio.gather(*(files.remove(JOB) for _ in range(4)))
+    await files.remove(JOB)
+
+    assert not files.path(JOB, "first-frame").exists()
+    assert await held(files) == [neighbour]
+
+
+async def test_a_removed_job_can_be_kept_again(files: Files) -> None:
+    await files.keep(JOB, "first-frame", b"one")
+    await files.remove(JOB)
+    await files.keep(JOB, "first-frame", b"two")
+
+    assert files.path(JOB, "first-frame").read_bytes() == b"two"
+
+
+async def test_nothing_kept_is_no_folders(files: Files) -> None:
+    await files.remove(JOB)
+    await files.discard(JOB, "first-frame")
+
+    assert await held(files) == []
+
+
+async def test_a_folder_says_when_it_changed(files: Files) -> None:
+    await files.keep(JOB, "first-frame", b"picture")
+
+    found = [folder async for folder in files.folders()]
+
+    assert found[0].job_id == JOB
+    assert abs(time.time() - found[0].changed_at_s) < 60
+
+
+@pytest.mark.parametrize("job_id", ["", "..", "../x", "a/b", "a.b", "a\n", "é", "x" * 65, "a\0"])
+async def test_a_job_id_that_is_not_ours_is_refused(files: Files, job_id: str) -> None:
+    with pytest.raises(ValueError, match="not a job id"):
+        files.path(job_id, "first-frame")
+    with pytest.raises(ValueError, match="not a job id"):
+        await files.keep(job_id, "first-frame", b"")
+    with pytest.raises(ValueError, match="not a job id"):
+        await files.remove(job_id)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "../x", "/x", "a/b", ".hidden", "a.", "A", "a b", "a\n", "a.b.c", "x" * 65]
+)
+async def test_a_name_that_is_not_ours_is_refused(files: Files, name: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        files.path(JOB, name)
+    with pytest.raises(ValueError, match="not a name"):
+        await files.keep(JOB, name, b"")
+    with pytest.raises(ValueError, match="not a name"):
+        await files.discard(JOB, name)
+
+
+@pytest.mark.parametrize("job_id", ["x", "-", "--", "_", "-rf", "x" * 64])
+async def test_every_id_of_the_right_letters_is_a_job(files: Files, job_id: str) -> None:
+    await files.keep(job_id, "first-frame", b"picture")
+
+    assert await held(files) == [job_id]
+
+
+# --- the local one -----------------------------------------------------------------------------
+
+
+async def test_local_files_lie_in_folders_that_only_the_server_may_read(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    await files.keep(JOB, "first-frame", b"picture")
+    files.path(JOB, "video-1.part").write_bytes(b"a child's umask made this one")
+    await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+    folder = tmp_path / "jobs" / "Zk" / JOB
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
+        "first-frame": 0o600,
+        "video-1.mp4": 0o600,
+    }
+    for made in (folder, folder.parent, folder.parent.parent):
+        assert made.stat().st_mode & 0o777 == 0o700
+
+
+async def test_what_is_not_a_jobs_folder_is_left_out_of_the_sweep(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    await files.keep(JOB, "first-frame", b"picture")
+    (tmp_path / "jobs" / "lost+found").mkdir()
+    (tmp_path / "jobs" / "Zk" / "job_of_another_shard").mkdir()
+    (tmp_path / "jobs" / "Zk" / "a_file_Zk").touch()
+    (tmp_path / "jobs" / "a_file").touch()
+
+    assert await held(files) == [JOB]
+
+
+async def test_a_failed_write_says_so_without_naming_a_path(tmp_path: Path) -> None:
+    (tmp_path / "jobs").write_text("in the way")
+
+    with pytest.raises(StorageFailed) as failed:
+        await LocalFiles(tmp_path).keep(JOB, "first-frame", b"picture")
+    assert str(tmp_path) not in str(failed.value)
+
+
+async def test_a_write_that_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    files.path(JOB, "first-frame").mkdir(parents=True)  # a file cannot take a folder's name
+
+    with pytest.raises(StorageFailed):
+        await files.keep(JOB, "first-frame", b"picture")
+    assert names(tmp_path / "jobs" / "Zk" / JOB) == ["first-frame"]
+
+
+def test_a_full_disk_is_told_apart() -> None:
+    with pytest.raises(StorageFull), storage_errors(), Path("/dev/full").open("wb") as full:
+        full.write(b"x")
+
+
+@pytest.mark.parametrize(
+    ("number", "family"),
+    [
+        (errno.ENOSPC, StorageFull),
+        (errno.EDQUOT, StorageFull),
+        (errno.EIO, StorageFailed),
+        (errno.EROFS, StorageFailed),
+    ],
+)
+def test_each_trouble_of_the_disk_has_its_family(number: int, family: type[Exception]) -> None:
+    with pytest.raises(family), storage_errors():
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,49 @@
+"""A process that holds an embedded store and obeys a pipe.
+
+Reads pickled `(number, verb, keywords)` from stdin, begins each at once, in order, and writes a
+pickled `(number, answer)` to stdout when it is done; an error is answered by its name.
+At the end of stdin it finishes what it began and closes the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.errors import UnstillError
+
+Command = tuple[int, str, dict[str, Any]]
+
+
+async def main(folder: Path) -> None:
+    store = EmbeddedBackend(folder)
+    await store.open()
+    async with asyncio.TaskGroup() as begun:
+        while (command := await asyncio.to_thread(read)) is not None:
+            begun.create_task(obey(store, *command))
+    await store.close()
+
+
+def read() -> Command | None:
+    try:
+        command: Command = pickle.load(sys.stdin.buffer)  # noqa: S301  - from the test
+    except EOFError:
+        return None
+    return command
+
+
+async def obey(store: EmbeddedBackend, number: int, verb: str, keywords: dict[str, Any]) -> None:
+    try:
+        answer = await getattr(store, verb)(**keywords)
+    except UnstillError as error:
+        answer = type(error).__name__
+    sys.stdout.buffer.write(pickle.dumps((number, answer)))
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,135 @@
+"""A child program for the pool's tests: tasks that answer, print, hang, lie and die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Never
+
+import msgspec
+
+from unstill.errors import BadImage, Overloaded
+from unstill.media.child import serve
+from unstill.media.errors import BadVideo
+from unstill.media.events import Report
+
+
+class Words(msgspec.Struct, frozen=True):
+    text: str = ""
+    number: int = 0
+
+
+def echo(words: Words, _report: Report) -> Words:
+    return words
+
+
+def process_id(_words: Words, _report: Report) -> int:
+    return os.getpid()
+
+
+def count(words: Words, report: Report) -> int:
+    for step in range(words.number):
+        report((step + 1) / words.number)
+    return words.number
+
+
+def swell(words: Words, _report: Report) -> str:
+    return "x" * words.number
+
+
+def chat(words: Words, _report: Report) -> int:
+    print(words.text)  # noqa: T201  - printing is what it is for
+    os.write(1, words.text.encode() + b"\n")
+    os.write(2, b"e" * words.number)
+    return len(words.text)
+
+
+def read_stdin(_words: Words, _report: Report) -> str:
+    return sys.stdin.read()
+
+
+def rest(words: Words, _report: Report) -> None:
+    time.sleep(words.number)
+
+
+def note_and_sleep(words: Words, report: Report) -> None:
+    """Write the own process id to the file `text`, then sleep `number` seconds."""
+    note = Path(words.text)
+    note.with_suffix(".new").write_text(str(os.getpid()))
+    note.with_suffix(".new").rename(note)
+    rest(words, report)
+
+
+def sleep_deaf(words: Words, report: Report) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    note_and_sleep(words, report)
+
+
+def crash(words: Words, _report: Report) -> Never:
+    raise ZeroDivisionError(words.text)
+
+
+def die(words: Words, _report: Report) -> Never:
+    os.kill(os.getpid(), words.number)
+    raise AssertionError("still alive")
+
+
+def leave_a_process(words: Words, _report: Report) -> Never:
+    """Start a process that holds this one's stderr, note its id, and crash."""
+    left = subprocess.Popen(["sleep", "60"])
+    Path(words.text).write_text(str(left.pid))
+    os._exit(3)
+
+
+def finish_and_die(words: Words, _report: Report) -> msgspec.Raw:
+    """Say the last word in the very moment of dying."""
+    signal.setitimer(signal.ITIMER_REAL, 0.000_1 * words.number)
+    return msgspec.Raw(b"1")
+
+
+def refuse_image(words: Words, _report: Report) -> Never:
+    raise BadImage("img_url", words.text)
+
+
+def refuse_video(words: Words, _report: Report) -> Never:
+    raise BadVideo(words.text)
+
+
+def refuse(words: Words, _report: Report) -> Never:
+    raise Overloaded(words.text)
+
+
+def lie(_words: Words, _report: Report) -> msgspec.Raw:
+    return msgspec.Raw(b"{not json")
+
+
+def allocate(words: Words, _report: Report) -> int:
+    return len(bytearray(words.number))
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            function.__name__: function
+            for function in (
+                *(
+                    echo,
+                    process_id,
+                    count,
+                    swell,
+                    chat,
+                    read_stdin,
+                    rest,
+                    note_and_sleep,
+                    sleep_deaf,
+                ),
+                *(crash, die, leave_a_process, finish_and_die, allocate),
+                *(refuse_image, refuse_video, refuse, lie),
+            )
+        },
+        address_space_bytes=1024**3,
+    )

@@ -1,0 +1,146 @@
+"""The states of a job and the changes between them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from unstill import job as jobs
+from unstill.job import FINAL, MOVES, Change, Failure, Job, State, Usage, Video
+from unstill.request import Frame, Size, VideoRequest
+
+SIZE = Size(832, 480)
+VIDEO = Video("video-1.mp4", 832, 480, 5.0, 24.0, 120, 1_000_000, has_audio=False)
+
+
+def a_job(state: State = State.QUEUED, **fields: object) -> Job:
+    request = VideoRequest(
+        model="Wan-AI/Wan2.2-I2V",
+        prompt="a cat wakes up",
+        first_frame=Frame("first", "input.first_frame_url", url="https://example.com/cat.jpg"),
+        duration_s=5,
+        frame_rate=24,
+        seed=1,
+    )
+    job = Job(
+        id="a",
+        owner="team-a",
+        dialect="tasks",
+        words="seed",
+        model="Wan-AI/Wan2.2-I2V",
+        request=request,
+        engine="camera",
+        created_ms=1_000,
+        state=state,
+    )
+    return msgspec.structs.replace(job, **fields)
+
+
+def test_no_state_follows_a_final_one() -> None:
+    assert {state for state, following in MOVES.items() if not following} == FINAL
+
+
+def test_every_state_has_its_moves_and_can_be_reached() -> None:
+    reached = {State.QUEUED}.union(*MOVES.values())
+
+    assert set(MOVES) == set(State) == reached
+
+
+def test_only_a_job_that_is_being_saved_succeeds() -> None:
+    assert jobs.states_before(State.SUCCEEDED) == {State.SAVING}
+
+
+def test_a_job_that_is_being_submitted_or_saved_cannot_be_cancelled() -> None:
+    before = jobs.states_before(State.CANCELLED)
+
+    assert before == {State.QUEUED, State.READY, State.RUNNING}
+
+
+def test_a_job_walks_from_its_create_to_its_video() -> None:
+    ready = jobs.apply(a_job(), jobs.made_ready(SIZE))
+    assert ready is not None
+    running = jobs.apply(ready, jobs.started(2_000))
+    assert running is not None
+    saving = jobs.apply(running, jobs.rendered())
+    assert saving is not None
+    done = jobs.apply(saving, jobs.succeeded(VIDEO, Usage(duration_s=5), 3_000))
+
+    assert done == a_job(
+        State.SUCCEEDED,
+        size=SIZE,
+        attempt=1,
+        started_ms=2_000,
+        ended_ms=3_000,
+        video=VIDEO,
+        usage=Usage(duration_s=5),
+    )
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+@pytest.mark.parametrize(
+    "change",
+    [
+        jobs.made_ready(SIZE),
+        jobs.started(1),
+        jobs.rendered(),
+        jobs.put_back(1, died=True),
+        jobs.succeeded(VIDEO, Usage(duration_s=5), 1),
+        jobs.failed(Failure("bad", "it broke"), 1),
+        jobs.cancelled(1, is_hidden=True),
+    ],
+    ids=lambda change: str(change.to),
+)
+def test_a_final_job_stays_as_it_ended(state: State, change: Change) -> None:
+    assert jobs.apply(a_job(state), change) is None
+
+
+def test_each_start_counts_an_attempt_and_each_death_a_death() -> None:
+    job = a_job(State.READY)
+
+    for due_ms in (10, 20):
+        running = jobs.apply(job, jobs.started(1))
+        assert running is not None
+        put_back = jobs.apply(running, jobs.put_back(due_ms, died=due_ms == 20))
+        assert put_back is not None
+        job = put_back
+
+    assert (job.state, job.attempt, job.deaths, job.due_ms) == (State.READY, 2, 1, 20)
+
+
+def test_a_failed_job_has_used_nothing() -> None:
+    failed = jobs.apply(a_job(State.RUNNING), jobs.failed(Failure("bad", "it broke"), 7))
+
+    assert failed is not None
+    assert failed.usage == Usage(duration_s=0, video_count=0)
+    assert failed.ended_ms == 7
+
+
+@pytest.mark.parametrize("state", sorted(State))
+def test_a_job_can_be_deleted_in_any_state_and_keeps_it(state: State) -> None:
+    assert jobs.apply(a_job(state), jobs.hidden(state)) == a_job(state, is_hidden=True)
+
+
+def test_each_waiting_state_has_its_lane() -> None:
+    lanes = {state: a_job(state).lane for state in State if a_job(state).lane is not None}
+
+    assert lanes == {
+        State.QUEUED: "frames",
+        State.READY: "engine:camera",
+        State.SAVING: "bring",
+    }
+
+
+def test_an_id_is_a_uuid_of_version_7_and_safe_in_a_path() -> None:
+    made = UUID(jobs.new_id(1_700_000_000_000))
+
+    assert made.version == 7
+    assert made.variant == "specified in RFC 4122"
+    assert made.int >> 80 == 1_700_000_000_000
+
+
+def test_ids_sort_by_their_time_and_never_meet() -> None:
+    ids = [jobs.new_id(now_ms) for now_ms in range(1_700_000_000_000, 1_700_000_001_000)]
+
+    assert ids == sorted(set(ids))

@@ -1,0 +1,323 @@
+"""The lanes in memory: who gets its next step, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from unstill.backend.lanes import Lanes
+from unstill.backend.port import Lane
+from unstill.job import Job, State, clock_ms
+from unstill.request import Frame, VideoRequest
+
+REQUEST = VideoRequest(
+    model="wan2.7-i2v",
+    prompt="a secret plan",
+    first_frame=Frame("first", "img_url", url="https://example.com/cat.jpg"),
+    duration_s=5,
+    frame_rate=30,
+    seed=1,
+)
+SOON_S = 0.02
+
+
+class Table:
+    """Rows in a dict, and the lanes that work on them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Job] = {}
+        self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=SOON_S, longest_pause_s=0.1)
+
+    def add(self, job_id: str, *, state: State = State.QUEUED, due_ms: int = 0) -> None:
+        self.rows[job_id] = Job(
+            id=job_id,
+            owner="team-a",
+            dialect="tasks",
+            words="seed",
+            model="wan2.7-i2v",
+            request=REQUEST,
+            engine="camera",
+            created_ms=0,
+            state=state,
+            due_ms=due_ms,
+        )
+        self.lanes.offer(self.rows[job_id])
+
+    def move(self, job_id: str, to: State, *, due_ms: int = 0) -> None:
+        self.rows[job_id] = msgspec.structs.replace(self.rows[job_id], state=to, due_ms=due_ms)
+        self.lanes.offer(self.rows[job_id])
+
+
+async def until(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_true():  # noqa: ASYNC110  - the truth may be about anything
+            await asyncio.sleep(0.001)
+
+
+async def test_a_lane_never_has_more_steps_than_slots() -> None:
+    table, running, most, done = Table(), set[str](), [0], list[str]()
+
+    async def step(job_id: str) -> None:
+        running.add(job_id)
+        most[0] = max(most[0], len(running))
+        await asyncio.sleep(0)
+        running.remove(job_id)
+        done.append(job_id)
+        table.move(job_id, State.RUNNING)
+
+    for number in range(20):
+        table.add(f"job-{number:02}")
+    table.lanes.serve([Lane("frames", 3, step)])
+    await until(lambda: len(done) == 20)
+
+    assert most == [3]
+    assert done == sorted(done)
+
+
+async def test_a_job_waits_until_it_is_due() -> None:
+    table, begun_ms = Table(), dict[str, int]()
+
+    async def step(job_id: str) -> None:
+        begun_ms[job_id] = clock_ms()
+        table.move(job_id, State.RUNNING)
+
+    due_ms = clock_ms() + 60
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("late", due_ms=due_ms)
+    table.add("now")
+    await until(lambda: len(begun_ms) == 2)
+
+    assert begun_ms["now"] < due_ms <= begun_ms["late"]
+
+
+async def test_a_job_that_becomes_due_earlier_is_not_kept_waiting() -> None:
+    table, done = Table(), list[str]()
+
+    async def step(job_id: str) -> None:
+        done.append(job_id)
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job", due_ms=clock_ms() + 60_000)
+    table.move("job", State.QUEUED, due_ms=clock_ms())
+    await until(lambda: done == ["job"])
+
+    await table.lanes.rest(0)
+
+
+async def test_a_job_goes_from_lane_to_lane() -> None:
+    table, walked = Table(), list[str]()
+
+    async def make_ready(job_id: str) -> None:
+        walked.append("frames")
+        table.move(job_id, State.READY)
+
+    async def render(job_id: str) -> None:
+        walked.append("engine")
+        table.move(job_id, State.SAVING)
+
+    async def bring(job_id: str) -> None:
+        walked.append("bring")
+        table.move(job_id, State.SUCCEEDED)
+
+    table.lanes.serve(
+        [Lane("frames", 1, make_ready), Lane("engine:camera", 1, render), Lane("bring", 1, bring)]
+    )
+    table.add("job")
+    await until(lambda: table.rows["job"].state.is_final)
+
+    assert walked == ["frames", "engine", "bring"]
+
+
+async def test_a_job_whose_step_fails_is_tried_again_with_growing_pauses() -> None:
+    table, begun_s = Table(), list[float]()
+
+    async def step(job_id: str) -> None:
+        begun_s.append(asyncio.get_running_loop().time())
+        if len(begun_s) < 5:
+            raise RuntimeError("no")
+        table.move(job_id, State.RUNNING)
+
+    with capture_logs() as logged:
+        table.lanes.serve([Lane("frames", 1, step)])
+        table.add("job")
+        await until(lambda: len(begun_s) == 5)
+    pauses_s = [after - before for before, after in pairwise(begun_s)]
+
+    assert pauses_s[0] >= 0.019
+    assert pauses_s[1] >= 0.039
+    assert pauses_s[2] >= 0.079
+    assert pauses_s[3] >= 0.099
+    assert [entry["job_id"] for entry in logged] == ["job"] * 4
+    assert "secret plan" not in str(logged)
+
+
+async def test_a_job_that_its_step_did_not_move_does_not_spin() -> None:
+    table, begun = Table(), list[str]()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job")
+    await asyncio.sleep(0.2)
+    await table.lanes.rest(1)
+
+    assert 2 <= len(begun) <= 5
+
+
+async def test_a_step_that_asks_for_a_later_time_gets_it() -> None:
+    table, begun_ms = Table(), list[int]()
+
+    async def step(job_id: str) -> None:
+        begun_ms.append(clock_ms())
+        table.move(job_id, State.QUEUED, due_ms=clock_ms() + 70)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job")
+    await until(lambda: len(begun_ms) == 3)
+    await table.lanes.rest(1)
+
+    assert begun_ms[1] - begun_ms[0] >= 70
+    assert begun_ms[2] - begun_ms[1] >= 70
+
+
+async def test_a_step_whose_inner_wait_was_cancelled_does_not_lose_its_job() -> None:
+    table, begun = Table(), list[str]()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        if len(begun) == 1:
+            raise asyncio.CancelledError
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job")
+    await until(lambda: len(begun) == 2)
+
+    assert table.rows["job"].state is State.RUNNING
+
+
+async def test_a_job_that_is_cancelled_while_it_waits_gets_no_step() -> None:
+    table, begun, gate = Table(), list[str](), asyncio.Event()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        await gate.wait()
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    for job_id in ("first", "second", "third"):
+        table.add(job_id)
+    await until(lambda: begun == ["first"])
+    table.move("second", State.CANCELLED)
+    gate.set()
+    await until(lambda: "third" in begun)
+
+    assert begun == ["first", "third"]
+
+
+async def test_a_row_that_moved_without_a_word_gets_no_step() -> None:
+    table, begun = Table(), list[str]()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        table.move(job_id, State.RUNNING)
+
+    table.add("gone")
+    table.add("here")
+    del table.rows["gone"]
+    table.lanes.serve([Lane("frames", 1, step)])
+    await until(lambda: begun != [])
+
+    assert begun == ["here"]
+
+
+async def test_a_job_is_never_in_two_steps_at_once() -> None:
+    table, running, done = Table(), set[str](), list[str]()
+
+    async def step(job_id: str) -> None:
+        assert job_id not in running
+        running.add(job_id)
+        await asyncio.sleep(0.005)
+        running.remove(job_id)
+        done.append(job_id)
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 4, step)])
+    table.add("job")
+    await asyncio.sleep(0)
+    for due_ms in range(5):
+        table.move("job", State.QUEUED, due_ms=due_ms)
+    await until(lambda: done == ["job"])
+    await table.lanes.rest(1)
+
+    assert done == ["job"]
+
+
+async def test_a_lane_that_is_served_late_finds_what_waits() -> None:
+    table, begun = Table(), list[str]()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        table.move(job_id, State.RUNNING)
+
+    table.add("early")
+    table.lanes.serve([Lane("frames", 1, step)])
+    await until(lambda: begun == ["early"])
+
+    assert table.rows["early"].state is State.RUNNING
+
+
+async def test_rest_waits_for_steps_under_way_and_starts_no_more() -> None:
+    table, begun, done = Table(), list[str](), list[str]()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        await asyncio.sleep(0.05)
+        done.append(job_id)
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("first")
+    table.add("second")
+    await until(lambda: begun == ["first"])
+    await table.lanes.rest(5)
+    table.add("third")
+    await asyncio.sleep(0.02)
+
+    assert (begun, done) == (["first"], ["first"])
+
+
+async def test_rest_cancels_what_takes_too_long_and_may_be_asked_again() -> None:
+    table, ended = Table(), list[str]()
+
+    async def step(job_id: str) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append(job_id)
+            raise
+
+    table.lanes.serve([Lane("frames", 2, step)])
+    table.add("one")
+    table.add("two")
+    await asyncio.sleep(0)
+    await table.lanes.rest(0.01)
+    await table.lanes.rest(0.01)
+
+    assert sorted(ended) == ["one", "two"]
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTING, State.RUNNING, *State])
+def test_only_a_job_with_a_lane_waits(state: State) -> None:
+    table = Table()
+
+    table.add("job", state=state)
+
+    assert len(table.lanes._places) == (table.rows["job"].lane is not None)
