@@ -51,7 +51,7 @@ def tasks(model: str, inputs: Mapping[str, str], parameters: Mapping[str, Any]) 
 
 
 def orders() -> list[Order]:
-    cat, astronaut = data_url("chelsea.jpg"), data_url("astronaut.jpg")
+    cat = data_url("chelsea.jpg")
     reference = {
         "content": [
             {
@@ -73,7 +73,7 @@ def orders() -> list[Order]:
         ),
         tasks(
             "openai/sora-2/image-to-video-pro",
-            {"first_frame_url": astronaut, "prompt": "The image is coming to life"},
+            {"first_frame_url": data_url("coffee.jpg"), "prompt": "The image is coming to life"},
             {"resolution": "720p", "duration": 4},
         ),
         Order(
@@ -90,7 +90,7 @@ def orders() -> list[Order]:
         ),
         tasks(
             "happyhorse-1.0-i2v",
-            {"prompt": "环绕咖啡杯,缓慢推近", "img_url": data_url("coffee.jpg")},
+            {"prompt": "镜头缓慢环绕宇航员", "img_url": data_url("astronaut.jpg")},
             {"resolution": "720P", "duration": 5},
         ),
     ]

@@ -167,7 +167,9 @@ def failed(failure: Failure, now_ms: int) -> Change:
 
 def cancelled(now_ms: int, *, is_hidden: bool) -> Change:
     """Cancelled by its owner; with `is_hidden`, deleted in the same write."""
-    sets: dict[str, Any] = {"ended_ms": now_ms, "is_hidden": is_hidden}
+    sets: dict[str, Any] = {"ended_ms": now_ms}
+    if is_hidden:
+        sets["is_hidden"] = True
     return Change(of=states_before(State.CANCELLED), to=State.CANCELLED, sets=sets)
 
 

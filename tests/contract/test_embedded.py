@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +92,23 @@ async def test_a_closed_store_gives_the_folder_back(tmp_path: Path) -> None:
         await store.close()
 
     assert names_in(tmp_path) == ["unstill.lock", "unstill.sqlite3"]
+
+
+async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> None:
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    await store.add(a_job("1"))
+    await store.page("team-a", limit=1)
+    open_threads = threads()
+    await store.close()
+
+    assert open_threads == {"unstill-lists_0", "unstill-writer"}
+    assert threads() == set()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("unstill-")}
 
 
 def names_in(folder: Path) -> list[str]:

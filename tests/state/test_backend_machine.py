@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
@@ -311,5 +311,6 @@ TestStore.settings = settings(
     max_examples=15,
     stateful_step_count=25,
     deadline=None,
+    phases=(Phase.reuse, Phase.generate),  # to shrink a failure would take minutes
     suppress_health_check=[HealthCheck.too_slow],  # each example starts processes
 )
