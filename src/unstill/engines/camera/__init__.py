@@ -1,0 +1,45 @@
+"""`camera`: a 2.5D camera move over one photo, on any CPU, steered by the prompt.
+
+It is not a generative model: nothing in the picture moves by itself, and each file says so. This
+module is the server's side; all that touches pixels is in the child (`render.py` and below it).
+"""
+
+from __future__ import annotations
+
+from unstill.engines.camera.task import Rendered, RenderTask
+from unstill.engines.port import Report, Scene
+from unstill.errors import BadField
+from unstill.media.pool import Pool
+from unstill.request import VideoRequest
+
+
+class Camera:
+    """The camera as a `Local` engine; `slots` children render at once, one core each."""
+
+    kind = "camera"
+    is_generative = False
+    description = "a 2.5D camera move over the photo, not a generative model"
+
+    def __init__(self, name: str, *, slots: int) -> None:
+        self.name = name
+        self.slots = slots
+        self._pool = Pool("unstill.engines.camera", size=slots)
+
+    def misfit(self, request: VideoRequest) -> BadField | None:
+        """None: it makes something of every request."""
+        del request
+        return None
+
+    async def render(self, scene: Scene, report: Report) -> None:
+        """Raises BadImage, EngineDied."""
+        task = RenderTask(
+            job_id=scene.job_id,
+            request=scene.request,
+            size=scene.size,
+            frames={role: str(path) for role, path in scene.frames.items()},
+            out=str(scene.out),
+        )
+        await self._pool.run("render", task, Rendered, report=report)
+
+    async def close(self) -> None:
+        await self._pool.close()

@@ -1,0 +1,115 @@
+"""A photo as the planes that the encoder wants, at the size that the frame needs.
+
+Everything after this works on luma and half-size chroma, BT.709 with limited range (ITU-R
+BT.709-6, 3.5), so that no frame is ever converted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unstill.request import Size
+
+Plane = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+BLACK, WHITE, GREY = 16, 235, 128  # luma's ends and chroma's middle, limited range
+MOST_SPARE = 0.25  # of the frame's side, kept of the photo beyond the frame for pans
+MOST_DETAIL = 1.4  # source pixels per frame pixel: a push finds detail, an eye no shimmer
+
+KR, KB = 0.2126, 0.0722  # ITU-R BT.709-6, 3.2
+RGB_TO_YUV: Final = np.array(
+    [
+        [*(219 / 255 * k for k in (KR, 1 - KR - KB, KB)), BLACK],
+        [*(112 / 255 * k / (1 - KB) for k in (-KR, -(1 - KR - KB), 1 - KB)), GREY],
+        [*(112 / 255 * k / (1 - KR) for k in (1 - KR, -(1 - KR - KB), -KB)), GREY],
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """y: uint8 (h, w); u and v: uint8 (h/2, w/2)."""
+
+    y: Plane
+    u: Plane
+    v: Plane
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photo:
+    """A photo made ready for frames of `size`; it may reach beyond the frame.
+
+    rgb: uint8 (h, w, 3); density: source pixels per frame pixel, in x and in y.
+    """
+
+    rgb: Plane
+    size: Size
+    density: tuple[float, float]
+
+    @property
+    def unit_px(self) -> float:
+        """Frame pixels per unit of the camera's path."""
+        return math.sqrt(self.size.width * self.size.height) / 2
+
+    @property
+    def half_frame(self) -> tuple[float, float]:
+        return self.size.width / 2 / self.unit_px, self.size.height / 2 / self.unit_px
+
+    @property
+    def half_photo(self) -> tuple[float, float]:
+        """How far the photo reaches from its centre, in units."""
+        height, width = self.rgb.shape[:2]
+        return (
+            width / 2 / self.density[0] / self.unit_px,
+            height / 2 / self.density[1] / self.unit_px,
+        )
+
+    def planes(self) -> Picture:
+        return planes_of(self.rgb)
+
+
+def fit_photo(rgb: Plane, size: Size) -> Photo:
+    """Scale a picture so that it covers the frame, and cut off what no move can reach.
+
+    rgb: uint8 (height, width, 3), sRGB.
+    """
+    height, width = rgb.shape[:2]
+    scale = max(size.width / width, size.height / height)
+    detail = min(MOST_DETAIL, max(1.0, 1 / scale))
+    left, columns, across = kept(width, size.width, scale=scale, detail=detail)
+    top, rows, down = kept(height, size.height, scale=scale, detail=detail)
+    cut = rgb[top : top + rows, left : left + columns]
+    how = cv2.INTER_AREA if scale * detail < 1 else cv2.INTER_CUBIC
+    scaled = cv2.resize(cut, (across, down), interpolation=how)
+    # where nothing is spare, the frame's edges are the photo's edges to the last bit
+    density = (
+        across / max(size.width, columns * scale),
+        down / max(size.height, rows * scale),
+    )
+    return Photo(rgb=scaled.astype(np.uint8, copy=False), size=size, density=density)
+
+
+def kept(photo_px: int, frame_px: int, *, scale: float, detail: float) -> tuple[int, int, int]:
+    """Of one side: the first pixel kept, how many, and to how many they are scaled (even)."""
+    spare = min((photo_px * scale - frame_px) / 2, MOST_SPARE * frame_px)
+    keep = min(photo_px, max(1, round((frame_px + 2 * max(spare, 0.0)) / scale)))
+    return (photo_px - keep) // 2, keep, max(2, round(keep * scale * detail / 2) * 2)
+
+
+def planes_of(rgb: Plane) -> Picture:
+    """rgb: uint8 (h, w, 3), both even."""
+    yuv = cv2.transform(rgb, RGB_TO_YUV)
+    height, width = rgb.shape[:2]
+    half = cv2.resize(yuv[..., 1:], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return Picture(
+        y=np.ascontiguousarray(yuv[..., 0], np.uint8),
+        u=np.ascontiguousarray(half[..., 0], np.uint8),
+        v=np.ascontiguousarray(half[..., 1], np.uint8),
+    )

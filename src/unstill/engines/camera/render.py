@@ -1,0 +1,76 @@
+"""The child's one task: a scene in, an mp4 out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+
+from unstill import __version__
+from unstill.engines.camera.ambience import ambience
+from unstill.engines.camera.encode import Video
+from unstill.engines.camera.moves import Plan, read_prompt
+from unstill.engines.camera.picture import Photo, fit_photo
+from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
+from unstill.engines.camera.task import Rendered, RenderTask
+from unstill.engines.camera.words import Effect
+from unstill.media.frames import open_frame
+from unstill.request import Role
+
+HONEST = (
+    "A camera move over a photo, computed by unstill's camera engine. No generative model was used."
+)
+
+
+def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
+    """Write the task's video to `task.out`, telling the finished fraction after each frame.
+
+    Raises BadImage if a frame cannot be decoded.
+    """
+    # two children on two cores are faster than one on both, and threads change no result here
+    cv2.setNumThreads(1)
+    request = task.request
+    plan = read_prompt(request.prompt, request.negative_prompt, request.seed)
+    show = Show(scenery_of(task, plan), plan, request, task.size)
+    frame_count = request.frame_count
+    weather = next((e for e in (Effect.RAIN, Effect.SNOW) if e in plan.effects), None)
+    sound = ambience(duration_s=request.duration_s, seed=request.seed, weather=weather)
+    with Video(
+        Path(task.out),
+        size=task.size,
+        frame_rate=request.frame_rate,
+        metadata=metadata_of(task),
+        sound=sound if request.generate_audio else None,
+    ) as video:
+        for frame in range(frame_count):
+            show.draw(frame / max(frame_count - 1, 1), video.picture)
+            video.write()
+            report((frame + 1) / frame_count)
+    return Rendered(
+        frame_count=frame_count,
+        moves=tuple(plan.moves),
+        effects=tuple(sorted(plan.effects)),
+    )
+
+
+def scenery_of(task: RenderTask, plan: Plan) -> Scenery:
+    request = task.request
+    first = photo_of(task, "first", request.first_frame.param)
+    if request.last_frame is None:
+        return OnePhoto(first, plan, request)
+    return TwoPhotos((first, photo_of(task, "last", request.last_frame.param)), plan, request)
+
+
+def photo_of(task: RenderTask, role: Role, param: str) -> Photo:
+    return fit_photo(open_frame(Path(task.frames[role]), param=param), task.size)
+
+
+def metadata_of(task: RenderTask) -> dict[str, str]:
+    return {
+        "comment": HONEST,
+        "software": f"unstill {__version__}",
+        "unstill_engine": "camera",
+        "unstill_model": task.request.model,
+        "unstill_job": task.job_id,
+    }

@@ -1,0 +1,170 @@
+"""What a frame is made of: one photo or two as the camera sees them; drawn, snowed on, marked."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from unstill.engines.camera.depth import guess_depth
+from unstill.engines.camera.mark import Mark
+from unstill.engines.camera.morph import find_morph
+from unstill.engines.camera.moves import Plan
+from unstill.engines.camera.path import (
+    CameraPath,
+    CameraState,
+    ease,
+    plan_path,
+    smootherstep,
+    tamed,
+    with_overscan,
+)
+from unstill.engines.camera.picture import BLACK, GREY, Photo, Picture, Plane
+from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
+from unstill.engines.camera.warp import Fetcher, Lens, Look
+from unstill.engines.camera.weather import Weather
+from unstill.engines.camera.words import Effect
+from unstill.request import Size, VideoRequest
+
+# a dissolve shows each picture alone for a while; in between it doubles everything
+DISSOLVE_BEGINS, DISSOLVE_ENDS = 0.2, 0.8
+
+
+class Scenery(Protocol):
+    """What is in front of the camera."""
+
+    path: CameraPath
+
+    def show(self, fraction: float, drawn: Drawn | None, into: Picture) -> None:
+        """Fill a frame after this share of the video, 0 to 1."""
+
+
+class Shown:
+    """One photo's pixels on their way into frames."""
+
+    def __init__(self, photo: Photo, *, is_sketched: bool) -> None:
+        self._fetcher = Fetcher(photo)
+        self._planes = photo.planes()
+        self._sketch = pencil(self._planes.y) if is_sketched else None
+        self._spare = np.empty((photo.size.height, photo.size.width), np.uint8)
+
+    def show(self, look: Look, drawn: Drawn | None, into: Picture) -> None:
+        if self._sketch is None or drawn is None:
+            self._fetcher.fetch_picture(look, self._planes, into)
+        elif drawn.is_complete:
+            self._fetcher.fetch(look, [(self._sketch, into.y)])
+            into.u[:] = into.v[:] = GREY
+        else:
+            self._show_half_drawn(look, self._sketch, drawn, into)
+
+    def _show_half_drawn(self, look: Look, sketch: Plane, drawn: Drawn, into: Picture) -> None:
+        self._fetcher.fetch(look, [(self._planes.y, into.y), (sketch, self._spare)])
+        self._fetcher.fetch_chroma(look, [(self._planes.u, into.u), (self._planes.v, into.v)])
+        lay_over(into.y, self._spare, drawn.mask)
+        lay_over(into.u, GREY, drawn.half)
+        lay_over(into.v, GREY, drawn.half)
+
+
+class OnePhoto:
+    """A camera move over one photo with its guessed depth."""
+
+    def __init__(self, photo: Photo, plan: Plan, request: VideoRequest) -> None:
+        depth = guess_depth(photo)
+        self.lens = Lens(photo, depth.near)
+        self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
+        path = tamed(planned(photo, plan, request, depth.subject), folds=self.lens.folds)
+        self.path = with_overscan(path, self.lens.overshoot)
+
+    def show(self, fraction: float, drawn: Drawn | None, into: Picture) -> None:
+        self._shown.show(self.lens.look(self.path.at(fraction)), drawn, into)
+
+
+class TwoPhotos:
+    """From the first frame to the last one, with the camera going out and back."""
+
+    def __init__(self, photos: tuple[Photo, Photo], plan: Plan, request: VideoRequest) -> None:
+        first, last = photos
+        depths = [guess_depth(photo) for photo in photos]
+        self._lenses = [Lens(p, d.near) for p, d in zip(photos, depths, strict=True)]
+        is_sketched = Effect.SKETCH in plan.effects
+        self._first = Shown(first, is_sketched=is_sketched)
+        self._last = Shown(last, is_sketched=is_sketched)
+        self._morph = find_morph(first, last)
+        path = planned(first, plan, request, depths[0].subject)
+        for lens in self._lenses:
+            path = tamed(path, folds=lens.folds)
+        self.path = with_overscan(path, self._overshoot)
+        self._other = blank(first.size)
+
+    def show(self, fraction: float, drawn: Drawn | None, into: Picture) -> None:
+        state, share = self.path.at(fraction), ease(fraction)
+        one, other = (lens.look(state) for lens in self._lenses)
+        keep, come = np.float32(1 - share), np.float32(share)
+        look = Look(x=one.x * keep + other.x * come, y=one.y * keep + other.y * come)
+        look_first, look_last = self._morph.looks(look, share)
+        weight = smootherstep((fraction - DISSOLVE_BEGINS) / (DISSOLVE_ENDS - DISSOLVE_BEGINS))
+        if weight == 1:
+            self._last.show(look_last, drawn, into)
+            return
+        self._first.show(look_first, drawn, into)
+        if weight > 0:
+            self._last.show(look_last, drawn, self._other)
+            mix(into, self._other, weight)
+
+    def _overshoot(self, state: CameraState) -> float:
+        return max(lens.overshoot(state) for lens in self._lenses)
+
+
+class Show:
+    """Draws whole frames: the scenery, then what is between it and the eye."""
+
+    def __init__(self, scenery: Scenery, plan: Plan, request: VideoRequest, size: Size) -> None:
+        self._scenery = scenery
+        self._growth = Growth(size, request.seed) if Effect.SKETCH in plan.effects else None
+        self._weather = [
+            Weather(effect, size, request.seed)
+            for effect in (Effect.SNOW, Effect.RAIN)
+            if effect in plan.effects
+        ]
+        self._mark = Mark(size) if request.watermark else None
+        self._duration_s = request.duration_s
+
+    def draw(self, fraction: float, into: Picture) -> None:
+        drawn = self._growth.at(fraction) if self._growth else None
+        self._scenery.show(fraction, drawn, into)
+        light = self._scenery.path.at(fraction).light
+        if light != 1:
+            cv2.convertScaleAbs(into.y, dst=into.y, alpha=light, beta=BLACK * (1 - light))
+        for weather in self._weather:
+            weather.draw(into, fraction * self._duration_s)
+        if self._mark is not None:
+            self._mark.draw(into)
+
+
+def planned(
+    photo: Photo, plan: Plan, request: VideoRequest, subject: tuple[float, float]
+) -> CameraPath:
+    return plan_path(
+        plan,
+        duration_s=request.duration_s,
+        seed=request.seed,
+        half_frame=photo.half_frame,
+        half_photo=photo.half_photo,
+        subject=subject,
+        has_last_frame=request.last_frame is not None,
+    )
+
+
+def blank(size: Size) -> Picture:
+    half = (size.height // 2, size.width // 2)
+    return Picture(
+        y=np.empty((size.height, size.width), np.uint8),
+        u=np.empty(half, np.uint8),
+        v=np.empty(half, np.uint8),
+    )
+
+
+def mix(into: Picture, other: Picture, weight: float) -> None:
+    for one, two in ((into.y, other.y), (into.u, other.u), (into.v, other.v)):
+        cv2.addWeighted(one, 1 - weight, two, weight, 0, dst=one)

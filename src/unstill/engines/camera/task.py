@@ -1,0 +1,25 @@
+"""What the server tells the camera's child, and what it answers. Plain values, no pixels."""
+
+from __future__ import annotations
+
+import msgspec
+
+from unstill.request import Role, Size, VideoRequest
+
+
+class RenderTask(msgspec.Struct, frozen=True):
+    """A scene with its paths as text, for a line of JSON."""
+
+    job_id: str
+    request: VideoRequest
+    size: Size
+    frames: dict[Role, str]
+    out: str
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """What was made; `moves` and `effects` are what the prompt was understood as."""
+
+    frame_count: int
+    moves: tuple[str, ...]
+    effects: tuple[str, ...]

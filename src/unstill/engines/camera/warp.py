@@ -1,0 +1,180 @@
+"""From a camera state to a frame: where each frame pixel looks in the photo, and the fetching.
+
+The lookup is computed on a coarse grid and grown linearly to a map; depth is smooth over a cell,
+so nothing is lost. Map and pixels are made strip by strip while they are in the processor's cache
+(measured: a fifth less time at 720p, a quarter at 1080p).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from unstill.engines.camera.path import CameraPath, CameraState
+from unstill.engines.camera.picture import Floats, Photo, Picture, Plane
+from unstill.request import Size
+
+CELL_PX = 16
+STRIP_CELLS = 8
+# of a dolly: what things at the pivot's depth follow, and by how much more the nearest than the
+# farthest do
+MEAN_SHARE, NEAR_SHARE = 0.68, 0.65
+DEPTH_ROUNDS = 3
+MOST_STRETCH = 0.36  # of a cell by depth alone; more looks like rubber, 1 would fold
+FOLD_MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Where the cells of a grid look in the photo, float32 (rows, columns), in units."""
+
+    x: Floats
+    y: Floats
+
+
+class Lens:
+    """The geometry of one photo, its depth, and one frame size."""
+
+    def __init__(self, photo: Photo, near: Floats) -> None:
+        self._photo = photo
+        self._near = near
+        width, height = photo.size.width, photo.size.height
+        # one cell more all around, so that growing the grid has neighbours at the frame's edge
+        columns, rows = -(-width // CELL_PX) + 2, -(-height // CELL_PX) + 2
+        x = ((np.arange(columns) - 0.5) * CELL_PX - width / 2) / photo.unit_px
+        y = ((np.arange(rows) - 0.5) * CELL_PX - height / 2) / photo.unit_px
+        self._grid_x, self._grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+        half_x, half_y = photo.half_frame
+        edge = np.linspace(-1, 1, 33, dtype=np.float32)
+        one = np.ones_like(edge)
+        self._edge_x = np.concatenate([edge, edge, one, -one])[None] * np.float32(half_x)
+        self._edge_y = np.concatenate([one, -one, edge, edge])[None] * np.float32(half_y)
+
+    def look(self, state: CameraState) -> Look:
+        return self._look(state, self._grid_x, self._grid_y)
+
+    def overshoot(self, state: CameraState) -> float:
+        """How far the frame's edge looks outside the photo; 1 is the photo's edge."""
+        edge = self._look(state, self._edge_x, self._edge_y)
+        half_x, half_y = self._photo.half_photo
+        return max(float(np.abs(edge.x).max()) / half_x, float(np.abs(edge.y).max()) / half_y)
+
+    def folds(self, path: CameraPath) -> bool:
+        """Whether depth stretches a cell more than an eye forgives, at any moment."""
+        return any(self._stretch(path.at(x)) > MOST_STRETCH for x in FOLD_MOMENTS)
+
+    def _stretch(self, state: CameraState) -> float:
+        look = self.look(state)
+        cell = CELL_PX / self._photo.unit_px / state.zoom
+        across = np.diff(look.x, axis=1) / cell
+        down = np.diff(look.y, axis=0) / cell
+        return max(
+            float(np.abs(across - np.median(across)).max()),
+            float(np.abs(down - np.median(down)).max()),
+            float(np.abs(np.diff(look.x, axis=0)).max() / cell - abs(np.sin(state.roll_rad))),
+            float(np.abs(np.diff(look.y, axis=1)).max() / cell - abs(np.sin(state.roll_rad))),
+        )
+
+    def _look(self, state: CameraState, x: Floats, y: Floats) -> Look:
+        cos, sin = np.cos(state.roll_rad) / state.zoom, np.sin(state.roll_rad) / state.zoom
+        at_x = x * np.float32(cos) - y * np.float32(sin) + np.float32(state.pan[0])
+        at_y = x * np.float32(sin) + y * np.float32(cos) + np.float32(state.pan[1])
+        if state.dolly == 0 and state.truck == (0.0, 0.0):
+            return Look(x=at_x, y=at_y)
+        look_x, look_y = at_x, at_y
+        # which point of the photo is seen depends on that point's own depth
+        for _ in range(DEPTH_ROUNDS):
+            near = self.near_at(Look(x=look_x, y=look_y))
+            aside = (near - np.float32(state.pivot)) * np.float32(state.relief)
+            followed = np.float32(MEAN_SHARE) + np.float32(NEAR_SHARE) * aside
+            shrink = np.float32(state.dolly) * followed
+            look_x = at_x - (at_x - np.float32(state.aim[0])) * shrink
+            look_y = at_y - (at_y - np.float32(state.aim[1])) * shrink
+            look_x = look_x + np.float32(state.truck[0]) * aside
+            look_y = look_y + np.float32(state.truck[1]) * aside
+        return Look(x=look_x, y=look_y)
+
+    def near_at(self, look: Look) -> Floats:
+        """Depth where a grid looks, 0 far to 1 near."""
+        return sample(self._near, look, self._photo.half_photo)
+
+
+def sample(field: Floats, look: Look, half_photo: tuple[float, float]) -> Floats:
+    """A field over the whole photo, float32 (h, w) or (h, w, n), where a grid looks."""
+    rows, columns = field.shape[:2]
+    x = look.x * np.float32(columns / 2 / half_photo[0]) + np.float32(columns / 2 - 0.5)
+    y = look.y * np.float32(rows / 2 / half_photo[1]) + np.float32(rows / 2 - 0.5)
+    found = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return found.astype(np.float32, copy=False)
+
+
+class Fetcher:
+    """Fills frames with the photo's pixels from where a grid looks."""
+
+    def __init__(self, photo: Photo) -> None:
+        self._photo = photo
+        self._luma = Strips(photo.size, CELL_PX)
+        half = Size(width=photo.size.width // 2, height=photo.size.height // 2)
+        self._chroma = Strips(half, CELL_PX // 2)
+
+    def fetch(self, look: Look, pairs: list[tuple[Plane, Plane]]) -> None:
+        """Fetch full-size planes; pairs of source and destination."""
+        x, y = self._source_px(look)
+        self._luma.fetch(x, y, pairs)
+
+    def fetch_chroma(self, look: Look, pairs: list[tuple[Plane, Plane]]) -> None:
+        """Fetch half-size planes; pairs of source and destination."""
+        x, y = self._source_px(look)
+        half = np.float32(0.5)
+        self._chroma.fetch((x - half) * half, (y - half) * half, pairs)
+
+    def fetch_picture(self, look: Look, source: Picture, into: Picture) -> None:
+        self.fetch(look, [(source.y, into.y)])
+        self.fetch_chroma(look, [(source.u, into.u), (source.v, into.v)])
+
+    def _source_px(self, look: Look) -> tuple[Floats, Floats]:
+        height, width = self._photo.rgb.shape[:2]
+        across, down = (np.float32(d * self._photo.unit_px) for d in self._photo.density)
+        x = look.x * across + np.float32(width / 2 - 0.5)
+        return x, look.y * down + np.float32(height / 2 - 0.5)
+
+
+class Strips:
+    """Grows a coarse grid to pixels and fetches, some rows at a time."""
+
+    def __init__(self, size: Size, cell_px: int) -> None:
+        self._size = size
+        self._cell_px = cell_px
+        columns = -(-size.width // cell_px) + 2
+        shape = ((STRIP_CELLS + 2) * cell_px, columns * cell_px)
+        self._map_x, self._map_y = np.empty(shape, np.float32), np.empty(shape, np.float32)
+
+    def fetch(self, x: Floats, y: Floats, pairs: list[tuple[Plane, Plane]]) -> None:
+        """x and y: where each cell looks in the source planes, in their pixels."""
+        cell, width, height = self._cell_px, self._size.width, self._size.height
+        for top in range(0, height, STRIP_CELLS * cell):
+            rows = min(STRIP_CELLS * cell, height - top)
+            first = top // cell
+            last = first + -(-rows // cell) + 2
+            grown_x = grown(x[first:last], cell, self._map_x)[cell : cell + rows]
+            grown_y = grown(y[first:last], cell, self._map_y)[cell : cell + rows]
+            map_x, map_y = grown_x[:, cell : cell + width], grown_y[:, cell : cell + width]
+            for source, into in pairs:
+                cv2.remap(
+                    source,
+                    map_x,
+                    map_y,
+                    cv2.INTER_LINEAR,
+                    dst=into[top : top + rows],
+                    borderMode=cv2.BORDER_REFLECT_101,  # a morph may look past the edge
+                )
+
+
+def grown(grid: Floats, cell_px: int, into: Floats) -> Floats:
+    """The grid with each cell grown linearly to cell_px pixels, in the first rows of `into`."""
+    rows = grid.shape[0] * cell_px
+    size = (grid.shape[1] * cell_px, rows)
+    cv2.resize(grid, size, dst=into[:rows], interpolation=cv2.INTER_LINEAR)
+    return into[:rows]

@@ -1,0 +1,98 @@
+"""The camera as an engine of the server: a child renders, the server only waits."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from unstill.engines.camera import Camera
+from unstill.engines.port import Local, Scene
+from unstill.errors import BadImage
+from unstill.request import Frame, Size, VideoRequest
+
+PHOTOS = Path(__file__).parents[2] / "photos"
+
+
+@pytest_asyncio.fixture
+async def camera() -> AsyncIterator[Camera]:
+    camera = Camera("camera", slots=1)
+    yield camera
+    await camera.close()
+
+
+def scene(out: Path, *, duration_s: int = 1, first: Path = PHOTOS / "chelsea.jpg") -> Scene:
+    request = VideoRequest(
+        model="wan2.7-i2v",
+        prompt="push in",
+        first_frame=Frame("first", "input.img_url"),
+        duration_s=duration_s,
+        frame_rate=24,
+        seed=1,
+    )
+    return Scene("job-1", request, Size(256, 144), {"first": first}, out)
+
+
+async def test_a_scene_becomes_a_file_and_progress_is_heard(camera: Camera, tmp_path: Path) -> None:
+    engine: Local = camera
+    heard: list[float] = []
+
+    await engine.render(scene(tmp_path / "video-1.part"), heard.append)
+
+    assert (tmp_path / "video-1.part").stat().st_size > 1000
+    assert heard[-1] == 1
+    assert len(heard) == 24
+
+
+async def test_a_cancelled_render_ends_within_a_second_and_the_next_one_works(
+    camera: Camera, tmp_path: Path
+) -> None:
+    began = asyncio.Event()
+    long = camera.render(scene(tmp_path / "a.part", duration_s=600), lambda _: began.set())
+    task = asyncio.create_task(long)
+    await asyncio.wait_for(began.wait(), timeout=30)
+
+    asked_at = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    took_s = time.monotonic() - asked_at
+
+    assert took_s < 1.5  # a second, and this machine's own delays
+    await camera.render(scene(tmp_path / "b.part"), lambda _: None)
+    assert (tmp_path / "b.part").exists()
+
+
+async def test_a_broken_frame_is_the_callers_error_by_the_callers_name(
+    camera: Camera, tmp_path: Path
+) -> None:
+    broken = tmp_path / "first-frame"
+    broken.write_bytes((PHOTOS / "chelsea.jpg").read_bytes()[:9000])
+
+    with pytest.raises(BadImage) as refusal:
+        await camera.render(scene(tmp_path / "v.part", first=broken), lambda _: None)
+
+    assert refusal.value.param == "input.img_url"
+
+
+async def test_it_takes_every_request(camera: Camera, tmp_path: Path) -> None:
+    assert camera.misfit(scene(tmp_path / "v.part").request) is None
+
+
+def test_the_servers_side_loads_no_decoder() -> None:
+    program = (
+        "import sys, unstill.engines.camera\n"
+        "print(*sorted({'cv2', 'av', 'numpy', 'PIL', 'torch'} & set(sys.modules)))\n"
+    )
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+
+    assert loaded.stdout.split() == []
