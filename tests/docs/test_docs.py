@@ -1,0 +1,304 @@
+"""The documents say what is: settings, models, errors, routes, files; and their commands run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from docs import pages
+from docs.pages import DOCUMENTS, ROOT
+from docs.walk import Walk, tools_are_there
+from unstill import __version__
+from unstill.dialects import pictures
+from unstill.dialects.house import House
+from unstill.dialects.route import Call, Dialect
+from unstill.dialects.tasks import Tasks
+from unstill.dialects.videos import Videos
+from unstill.errors import UnstillError
+from unstill.models import CARDS
+from unstill.models.card import Card, Field
+from unstill.settings import CameraSettings, ModelSettings, ServerSettings, read_settings
+
+README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
+API, MODELS, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "models", "settings"))
+WALK = sorted((ROOT / "docs/how-it-works").glob("*.md"))
+DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+_PATH = re.compile(r"(?:src|tests|docs|examples|photos|benchmarks)/[\w./-]+|\.ci/run|[A-Z]\w+file")
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not tools_are_there(), reason="needs bash, curl and base64")
+@pytest.mark.parametrize("document", [README, API], ids=lambda path: path.name)
+def test_every_marked_command_gives_what_the_document_shows(document: Path, tmp_path: Path) -> None:
+    walk = Walk(tmp_path)
+    with ExitStack() as servers:
+        for block in pages.blocks(document):
+            if block.mark == "serves":
+                came = servers.enter_context(walk.serving(block))
+            elif block.mark == "runs":
+                came = walk.run(block)
+            else:
+                continue
+            shown = block.shown
+            if shown is not None:
+                assert walk.masked(came, shown.language) == walk.masked(
+                    shown.text, shown.language
+                ), f"{document.name}, line {block.line}"
+
+
+# --- what the code has is in the documents, and the other way round ------------------------------
+
+
+def test_every_server_setting_is_documented_with_its_variable_and_default() -> None:
+    documented = [row[:3] for row in pages.rows(pages.section(SETTINGS, "[server]"))]
+    fields = msgspec.structs.fields(ServerSettings)
+    there_is = [
+        [f"`{f.name}`", f"`UNSTILL_{f.name.upper()}`", f"`{_toml(f.default)}`"] for f in fields
+    ]
+
+    assert documented == there_is
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings", "kinds"),
+    [("[engines.NAME]", CameraSettings, ["`kind`"]), ('[models."NAME"]', ModelSettings, [])],
+)
+def test_every_setting_of_engines_and_models_is_documented(
+    heading: str, settings: type[msgspec.Struct], kinds: list[str]
+) -> None:
+    documented = [row[0] for row in pages.rows(pages.section(SETTINGS, heading))]
+
+    assert documented == [*kinds, *(f"`{f.name}`" for f in msgspec.structs.fields(settings))]
+
+
+def test_every_variable_in_the_documents_is_read_by_something() -> None:
+    source = "".join(path.read_text("utf-8") for path in SOURCES)
+    of_settings = {f"UNSTILL_{f.name.upper()}" for f in msgspec.structs.fields(ServerSettings)}
+    named = {
+        word for path in DOCUMENTS for word in re.findall(r"UNSTILL_[A-Z_]*[A-Z]", _text(path))
+    }
+
+    assert named > of_settings
+    assert {word for word in named - of_settings if f'"{word}"' not in source} == set()
+
+
+def test_the_settings_files_in_the_documents_are_accepted(tmp_path: Path) -> None:
+    files = [block.text for block in pages.blocks(SETTINGS) if block.language == "toml"]
+
+    assert files
+    for text in files:
+        file = tmp_path / "unstill.toml"
+        file.write_text(text, "utf-8")
+        settings = read_settings(file=file, environment={}, command_line={})
+        assert settings.server != ServerSettings()
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_every_model_is_in_the_readme_with_its_aliases_lengths_and_tiers(card: Card) -> None:
+    rows = pages.rows(pages.section(README, "Models"))
+    row = next(row for row in rows if row[0] == f"`{card.id}`")
+
+    assert row[1] == ", ".join(f"`{alias}`" for alias in card.aliases)
+    assert row[3] == _allowed(card, "duration").removeprefix("a whole number from ")
+    assert row[4] == _allowed(card, "resolution")
+    assert row[5] == str(card.frame_rate)
+
+
+def test_the_readme_lists_no_model_that_is_not_there() -> None:
+    listed = [row[0] for row in pages.rows(pages.section(README, "Models"))]
+
+    assert listed == [f"`{card.id}`" for card in CARDS]
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_every_field_of_a_model_is_documented_as_its_card_has_it(card: Card) -> None:
+    section = pages.section(MODELS, card.id)
+    rule = card.frame_rule
+    sides = f"sides {rule.least_side_px} to {rule.most_side_px} px"
+
+    assert pages.rows(section) == [_field_row(field) for field in card.fields]
+    assert f"frames per second: {card.frame_rate}\n" in section
+    assert f"{sides}, ratio 1:{rule.most_ratio:g} to {rule.most_ratio:g}:1" in section
+    assert f"usage: {', '.join(f'`{name}`' for name in card.usage)}\n" in section
+    assert all(f"`{alias}`" in section for alias in card.aliases)
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    rows = pages.rows(pages.section(API, "Errors"))
+    documented = {(row[0].strip("`"), row[1]) for row in rows if re.fullmatch(r"\d{3}", row[1])}
+
+    assert documented == {(error.code, str(error.status)) for error in _errors()}
+
+
+def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
+    dialects = (Tasks({}), Videos(), Videos(prefix="/openai"), House())
+    served = {
+        f"{route.method} {route.path.replace(':path', '')}"
+        for dialect in dialects
+        for route in dialect.routes
+    }
+    rows = pages.rows(pages.section(API, "The HTTP API"))
+
+    assert {row[0].strip("`") for row in rows} == served
+
+
+def test_the_routes_that_ask_for_no_key_are_documented_so() -> None:
+    is_open = {route.path for route in House().routes if route.is_open}
+    rows = pages.rows(pages.section(API, "The HTTP API"))
+
+    assert {row[0].strip("`").removeprefix("GET ") for row in rows if row[2] == "no"} == is_open
+
+
+@pytest.mark.parametrize(
+    ("dialect", "column"), [(Tasks({}), 1), (Videos(), 2)], ids=["tasks", "videos"]
+)
+def test_the_wire_names_of_all_fields_are_documented(dialect: Dialect, column: int) -> None:
+    body = {"model": "wan2.7-i2v", "input": {}, "parameters": {}}
+    asked = dialect.parse(Call(request_id="", path={}, query={}, headers={}, body=body))
+    rows = pages.rows(pages.section(API, "Names of the fields"))
+
+    assert {row[0].strip("`"): row[column].strip("`") for row in rows} == dict(asked.names)
+
+
+def test_every_name_of_a_picture_is_documented() -> None:
+    rows = pages.rows(pages.section(API, "Pictures"))
+    named = {word for row in rows for word in re.findall(r"`(\w+)`", row[1])}
+
+    assert named == set(pictures.KEYS)
+
+
+# --- the documents among themselves --------------------------------------------------------------
+
+
+def test_every_link_leads_somewhere() -> None:
+    broken = [
+        f"{document.relative_to(ROOT)}: {link}"
+        for document in DOCUMENTS
+        for link in pages.links(document)
+        if not link.startswith("https://") and not _leads_somewhere(document, link)
+    ]
+
+    assert broken == []
+
+
+def test_every_file_that_the_documents_and_the_source_name_is_there() -> None:
+    named = {
+        word
+        for document in DOCUMENTS
+        for word in pages.code_words(document)
+        if _PATH.fullmatch(word)
+    }
+    named |= {
+        path
+        for source in SOURCES
+        for path in re.findall(r"docs/[\w/-]+\.md", source.read_text("utf-8"))
+    }
+
+    assert named
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+def test_every_function_that_the_walk_and_the_guide_name_is_there() -> None:
+    source = "".join(path.read_text("utf-8") for path in SOURCES)
+    named = {
+        match[1]
+        for document in [*WALK, *DECISIONS, ROOT / "CONTRIBUTING.md"]
+        for word in pages.code_words(document)
+        if (match := re.fullmatch(r"(\w+)\(\)", word))
+    }
+
+    assert "submit" in named
+    assert {name for name in named if f"def {name}(" not in source} == set()
+
+
+def test_every_make_target_that_the_documents_name_is_there() -> None:
+    makefile = _text(ROOT / "Makefile")
+    named = {
+        target
+        for path in DOCUMENTS
+        for target in re.findall(r"(?:^|`)make (\w+)(?:`|$)", _text(path), re.MULTILINE)
+    }
+
+    assert "demo" in named
+    assert {target for target in named if f"\n{target}:" not in makefile} == set()
+
+
+def test_every_document_can_be_reached_from_the_readme() -> None:
+    reached = {README}
+    front = [README]
+    while front:
+        document = front.pop()
+        for link in pages.links(document):
+            target = (document.parent / link.partition("#")[0]).resolve()
+            if target in DOCUMENTS and target not in reached:
+                reached.add(target)
+                front.append(target)
+    beside = {ROOT / "photos" / "README.md"}
+
+    assert set(DOCUMENTS) - reached - beside == set()
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_is_short_numbered_and_says_when_to_revisit_it(decision: Path) -> None:
+    text = _text(decision)
+
+    assert text.startswith(f"# {decision.stem[:3]} ")
+    assert len(text.splitlines()) <= 30
+    assert "**Choice.**" in text or decision.stem == "003-sizes"
+    assert "**When to revisit.**" in text
+
+
+def test_the_changelog_speaks_of_the_version_that_is_being_made() -> None:
+    assert __version__ in _text(CHANGELOG)
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def _toml(value: object) -> str:
+    match value:
+        case str():
+            return f'"{value}"'
+        case ():
+            return "[]"
+        case _:
+            return str(value)
+
+
+def _allowed(card: Card, name: str) -> str:
+    field = card.field(name)
+    assert field is not None
+    return field.kind.allowed
+
+
+def _field_row(field: Field) -> list[str]:
+    default = "required" if field.is_required else "" if field.default is None else field.default
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    return [f"`{field.name}`", field.kind.allowed, shown, field.source]
+
+
+def _errors() -> Iterator[type[UnstillError]]:
+    """Every error class, wherever in the source it is."""
+    for source in SOURCES:
+        if not re.search(r"^    code(: ClassVar\[str\])? = ", _text(source), re.MULTILINE):
+            continue
+        module = import_module(".".join(source.relative_to(ROOT / "src").with_suffix("").parts))
+        for name in vars(module).values():
+            if isinstance(name, type) and issubclass(name, UnstillError):
+                yield name
+
+
+def _leads_somewhere(document: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (document.parent / path).resolve() if path else document
+    return target.exists() and (not anchor or anchor in pages.anchors(target))

@@ -1,0 +1,123 @@
+"""A document's commands, run in their order, and what came of them compared with what is shown.
+
+The rule for what differs from run to run: the server's address and the jobs' ids are put in place
+of those that the document shows, in later commands too; times, request ids, signatures, sizes in
+MB, and the headers that carry such are not compared. Everything else has to be equal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from docs.pages import ROOT, Block
+
+SHOWN_ADDRESS = "http://127.0.0.1:8000"
+ENDS_WITHIN_S = 60.0
+LOOK_AGAIN_S = 0.2
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ENDED = re.compile(r'"(Success|Failure|SUCCESS|FAILURE|completed|failed)"')
+_ASSIGNMENT = re.compile(r"^[A-Z]+=[\w:/.-]+", re.MULTILINE)
+_VARIES = (
+    (_ID, "<id>"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "<request>"),
+    (re.compile(r"\b1[0-9]{9}\b"), "1000000000"),
+    (re.compile(r"signature=[\w-]+"), "signature=<signature>"),
+    (re.compile(r"\d+\.\d MB"), "<size> MB"),
+    (re.compile(r"^(date|content-length|etag|last-modified): .*$", re.MULTILINE), r"\1: <varies>"),
+)
+
+
+class Walk:
+    """One reader, in a folder of their own with the photos, at one server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._real: dict[str, str] = {}  # what the document shows -> what it is in this run
+        self._assignments: list[str] = []
+        (folder / "photos").symlink_to(ROOT / "photos")
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return inherited | {"PATH": path, "UNSTILL_PORT": "0"}
+
+    @contextmanager
+    def serving(self, block: Block) -> Iterator[str]:
+        """Start the server of a `serves` block; its first line."""
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {block.text}"],
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        with process:
+            try:
+                assert process.stdout is not None
+                line = process.stdout.readline()
+                self._real[SHOWN_ADDRESS] = line.split(" is ready at ")[1].split()[0]
+                yield line
+            finally:
+                process.terminate()
+
+    def run(self, block: Block) -> str:
+        """Run a block; again and again while it shows a job that has ended and ours has not."""
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while True:
+            came = self._run_once(block.text)
+            is_pending = block.shown and _ENDED.search(block.shown.text) and not _ENDED.search(came)
+            if not is_pending or time.monotonic() > deadline:
+                break
+            time.sleep(LOOK_AGAIN_S)
+        self._assignments += _ASSIGNMENT.findall(block.text)
+        if block.shown:
+            self._learn(block.shown.text, came)
+        return came
+
+    def _run_once(self, text: str) -> str:
+        script = "\n".join([*self._assignments, text])
+        for shown, real in self._real.items():
+            script = script.replace(shown, real)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ENDS_WITHIN_S,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stderr}"
+        return done.stdout
+
+    def _learn(self, shown: str, came: str) -> None:
+        self._real |= dict(zip(_ID.findall(shown), _ID.findall(came), strict=False))
+
+    def masked(self, text: str, language: str) -> str:
+        """The text without what differs from run to run."""
+        address = self._real.get(SHOWN_ADDRESS, SHOWN_ADDRESS)
+        text = text.replace(address, SHOWN_ADDRESS).replace("\r\n", "\n").strip()
+        for pattern, word in _VARIES:
+            text = pattern.sub(word, text)
+        return _pretty(text) if language == "json" else text
+
+
+def _pretty(text: str) -> str:
+    """JSON in one shape, so that line breaks do not count; the order of keys does."""
+    return json.dumps(json.loads(text), indent=1, ensure_ascii=False)
+
+
+def tools_are_there() -> bool:
+    return all(shutil.which(tool) for tool in ("bash", "curl", "base64"))
