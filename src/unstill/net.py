@@ -1,4 +1,4 @@
-"""Every request to an address that somebody else chose: a caller's picture, later also webhooks.
+"""Every request to an address that somebody else chose: a caller's picture, an upstream's video.
 
 A host is resolved once, every address it has is checked, and a checked address is what is dialled,
 so that a name cannot point elsewhere a moment later. Redirects go through the same door. Sizes are
@@ -12,9 +12,10 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -76,6 +77,7 @@ SPECIAL_IPV6 = (
     )
 )
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052; the only way to IPv4 hosts on an IPv6-only network
+ANYWHERE = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress"))
@@ -88,6 +90,22 @@ _BROKEN = (
 )
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+class LinkAnswered(FetchFailed):
+    """The address answered, with something else than 200; `answer_status` says what."""
+
+    def __init__(self, answer_status: int) -> None:
+        super().__init__(f"answered {answer_status}")
+        self.answer_status = answer_status
+
+
+@dataclass(frozen=True)
+class Own:
+    """A server that the operator named: it is reached wherever it is, and told `headers`."""
+
+    origin: str  # as `origin_of` writes it
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # they hold a key
 
 
 class Fetcher:
@@ -109,7 +127,9 @@ class Fetcher:
         self._resolve = resolve or self._system.resolve
         self._tls = tls or httpcore2.default_ssl_context()
 
-    async def fetch(self, url: str, out: Path, *, max_bytes: int, timeout_s: float) -> int:
+    async def fetch(
+        self, url: str, out: Path, *, max_bytes: int, timeout_s: float, own: Own | None = None
+    ) -> int:
         """Write what `url` answers to `out`, in an existing folder; returns its size in bytes.
 
         After a failure `out` may hold a part. Raises FetchFailed with a reason that is fit for the
@@ -117,16 +137,42 @@ class Fetcher:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._follow(checked_url(url), out, max_bytes)
+                return await self._follow(checked_url(url), out, max_bytes, own)
         except TimeoutError as error:
             raise FetchFailed(f"did not arrive within {timeout_s:g} s") from error
+
+    async def post(
+        self,
+        url: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        own: Own | None = None,
+    ) -> int:
+        """Send `content` to `url`; returns the status it answers. Follows no redirect.
+
+        Raises FetchFailed.
+        """
+        target = checked_url(url)
+        own = own if own is not None and own.origin == origin_of(target) else None
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._answer(target, own, content=content, headers=headers) as answer,
+            ):
+                return answer.status
+        except TimeoutError as error:
+            raise FetchFailed(f"did not answer within {timeout_s:g} s") from error
 
     async def close(self) -> None:
         self._system.close()
 
-    async def _follow(self, url: httpx2.URL, out: Path, max_bytes: int) -> int:
+    async def _follow(self, url: httpx2.URL, out: Path, max_bytes: int, own: Own | None) -> int:
         for _ in range(1 + MAX_REDIRECTS):
-            async with self._answer(url) as answer:
+            # Once elsewhere, for good: a stranger must not send us back inside with the key.
+            own = own if own is not None and own.origin == origin_of(url) else None
+            async with self._answer(url, own) as answer:
                 if answer.status in REDIRECTS:
                     url = _target(url, answer)
                     continue
@@ -135,8 +181,17 @@ class Fetcher:
         raise FetchFailed(f"redirected more than {MAX_REDIRECTS} times")
 
     @asynccontextmanager
-    async def _answer(self, url: httpx2.URL) -> AsyncIterator[httpcore2.Response]:
-        network = CheckedNetwork(self._resolve, self._allow_networks)
+    async def _answer(
+        self,
+        url: httpx2.URL,
+        own: Own | None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpcore2.Response]:
+        """The answer to a GET or, with `content`, to a POST."""
+        allowed = self._allow_networks if own is None else ANYWHERE
+        network = CheckedNetwork(self._resolve, allowed)
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
@@ -145,7 +200,12 @@ class Fetcher:
         )
         has_begun = False
         try:
-            async with connection.stream("GET", target, headers=_headers(url)) as answer:
+            async with connection.stream(
+                "GET" if content is None else "POST",
+                target,
+                headers=[*_headers(url), *_encoded(headers), *_encoded(own.headers if own else None)],
+                content=content,
+            ) as answer:
                 has_begun = True
                 yield answer
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
@@ -249,6 +309,12 @@ def checked_url(text: str) -> httpx2.URL:
     return url
 
 
+def origin_of(url: httpx2.URL) -> str:
+    """Scheme, host and port of `url`, the port always written."""
+    port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+    return f"{url.scheme}://{url.host}:{port}"
+
+
 def is_public(address: IPAddress) -> bool:
     """Whether `address` is a host on the public internet, whatever it is dressed up as."""
     address = _undisguised(address)
@@ -309,6 +375,10 @@ def _headers(url: httpx2.URL) -> list[tuple[bytes, bytes]]:
     ]
 
 
+def _encoded(headers: Mapping[str, str] | None) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode()) for name, value in (headers or {}).items()]
+
+
 def _header(answer: httpcore2.Response, name: bytes) -> bytes:
     return next((value for key, value in answer.headers if key.lower() == name), b"")
 
@@ -326,7 +396,7 @@ def _target(url: httpx2.URL, answer: httpcore2.Response) -> httpx2.URL:
 
 def _check_head(answer: httpcore2.Response, max_bytes: int) -> None:
     if answer.status != 200:
-        raise FetchFailed(f"answered {answer.status}")
+        raise LinkAnswered(answer.status)
     codings = _header(answer, b"content-encoding").lower().split(b",")
     if any(coding.strip() in COMPRESSIONS for coding in codings):
         raise FetchFailed("answered compressed, which was not asked for")

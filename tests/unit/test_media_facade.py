@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from hostile import jpeg_of_many_scans
 from unstill.errors import BadImage
 from unstill.media import FrameCheck, FrameFacts, Media, VideoCheck
 from unstill.media.errors import BadVideo
@@ -46,6 +47,19 @@ async def test_a_bad_picture_is_refused_with_the_callers_own_name(
     with pytest.raises(BadImage, match=r"^images\[0\]: this is not an image") as refusal:
         await media.check_frame(frame(path))
     assert refusal.value.param == "images[0]"
+
+
+async def test_a_picture_that_takes_for_ever_is_the_callers_fault(tmp_path: Path) -> None:
+    path = tmp_path / "first-frame"
+    path.write_bytes(jpeg_of_many_scans(7000, scans=2000))  # within all limits: 250 kB, 49 MP
+    media = Media(size=1, frame_timeout_s=0.5)
+
+    with pytest.raises(BadImage, match=r"^images\[0\]: .*too much time") as refusal:
+        await media.check_frame(frame(path))
+    assert refusal.value.param == "images[0]"
+    facts = await media.check_frame(frame(PHOTOS / "chelsea.jpg"))
+    assert facts.width == 451
+    await media.close()
 
 
 async def test_a_bad_video_is_refused(media: Media) -> None:

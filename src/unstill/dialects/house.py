@@ -70,6 +70,7 @@ class House:
     """The routes that belong to no vendor; errors in OpenAI's envelope."""
 
     name = "house"
+    refusal = Error
 
     def __init__(self) -> None:
         self.routes = _ROUTES

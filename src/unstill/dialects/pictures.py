@@ -30,44 +30,78 @@ _FIRST: tuple[str, ...] = (
 )
 _LAST: tuple[str, ...] = ("last_frame_url", "last_frame", "last_frame_image")
 _LISTS: tuple[str, ...] = ("images", "media")
-KEYS = frozenset((*_FIRST, *_LAST, *_LISTS))
+MOST_NAME_CHARS = 80  # of a caller's own name in a message
+KEYS = (*_FIRST, *_LAST, *_LISTS)
+
+# One picture in JSON; the description of the API has it as its component Picture.
+SCHEMA: dict[str, Any] = {
+    "description": (
+        "An http(s) URL, a data URL or base64; or an object or a list that holds one, such as"
+        ' {"image_url": "..."} or {"content": [{"type": "image_url", "image_url": {"url": "..."}}]}'
+    ),
+    "anyOf": [{"type": "string"}, {"type": "object"}, {"type": "array"}],
+}
 
 _LOOKS_LIKE_A_PICTURE = re.compile(
     r"(input_reference|(image|img|media|reference)s?(_|$|\[)|(first|last|start|end)_?(frame|image))"
 )
 _ROLES: dict[str, Role] = {"first_frame": "first", "last_frame": "last"}
+_ADDRESSES = ("image_url", "url", "file_id")
 _SHAPES = "a URL, a data URL, base64, a file, or an object with image_url"
 
 
-def frames_in(section: Mapping[str, Any], prefix: str) -> tuple[GivenFrame, ...]:
+class Pictures(msgspec.Struct, frozen=True):
+    """The frames of a request, and the caller's names of what stood among them and is not used."""
+
+    frames: tuple[GivenFrame, ...]
+    left_out: tuple[str, ...]
+
+
+class _LeftOut(msgspec.Struct, frozen=True):
+    """A picture that no model here takes, or a text where pictures are."""
+
+    param: str
+
+
+_Found = Iterator[GivenFrame | _LeftOut]
+
+
+def pictures_in(section: Mapping[str, Any], prefix: str) -> Pictures:
     """All the pictures of a section; raises BadField for one that cannot be understood."""
     _refuse_strange(section, prefix)
-    return tuple(_frames(section, prefix))
+    found = tuple(_pictures(section, prefix))
+    return Pictures(
+        tuple(each for each in found if isinstance(each, GivenFrame)),
+        tuple(each.param for each in found if isinstance(each, _LeftOut)),
+    )
 
 
-def extra_pictures(section: Mapping[str, Any], prefix: str) -> tuple[str, ...]:
-    """Names of pictures that no model here takes: all of `images` past the first."""
-    images = section.get("images")
-    if not isinstance(images, list):
-        return ()
-    return tuple(f"{prefix}images[{n}]" for n in range(1, len(images)))
+def describe(section: dict[str, Any]) -> None:
+    """Add to a section's JSON Schema every name of a picture; a first frame must be there."""
+    one = {"$ref": "#/components/schemas/Picture"}
+    names = dict.fromkeys((*_FIRST, *_LAST), one)
+    lists = {name: {"type": "array", "items": one, "minItems": 1} for name in _LISTS}
+    section["properties"] |= names | lists
+    section["anyOf"] = [{"required": [name]} for name in (*_FIRST, *_LISTS)]
 
 
 def _refuse_strange(section: Mapping[str, Any], prefix: str) -> None:
     for key, value in section.items():
         if key not in KEYS and value is not None and _LOOKS_LIKE_A_PICTURE.match(key):
-            known = ", ".join((*_FIRST, *_LAST, *_LISTS))
-            raise BadField(prefix + key, f"one of the known picture fields ({known})", value)
+            allowed = f"one of the known picture fields ({', '.join(KEYS)})"
+            raise BadField(prefix + key[:MOST_NAME_CHARS], allowed, value)
 
 
-def _frames(section: Mapping[str, Any], prefix: str) -> Iterator[GivenFrame]:
+def _pictures(section: Mapping[str, Any], prefix: str) -> _Found:
     for key in _FIRST:
         yield from _shaped(section.get(key), prefix + key, "first")
     for key in _LAST:
         yield from _shaped(section.get(key), prefix + key, "last")
     images = section.get("images")
     if images is not None:
-        yield from _shaped(_listed(images, prefix + "images")[0], prefix + "images[0]", "first")
+        first, *others = _listed(images, prefix + "images")
+        yield from _shaped(first, prefix + "images[0]", "first")
+        yield from (_LeftOut(f"{prefix}images[{n}]") for n in range(1, len(others) + 1))
     media = section.get("media")
     if media is not None:
         for n, item in enumerate(_listed(media, prefix + "media")):
@@ -80,7 +114,7 @@ def _listed(value: object, param: str) -> list[Any]:
     raise BadField(param, "a list of at least one picture", value)
 
 
-def _medium(item: object, param: str) -> Iterator[GivenFrame]:
+def _medium(item: object, param: str) -> _Found:
     """DashScope's `{"type": "first_frame", "url": ...}`."""
     if not isinstance(item, dict):
         raise BadField(param, "an object with type and url", item)
@@ -92,7 +126,7 @@ def _medium(item: object, param: str) -> Iterator[GivenFrame]:
     yield GivenFrame(role, f"{param}.url", item["url"])
 
 
-def _shaped(value: object, param: str, role: Role) -> Iterator[GivenFrame]:
+def _shaped(value: object, param: str, role: Role) -> _Found:
     match value:
         case None:
             return
@@ -106,7 +140,7 @@ def _shaped(value: object, param: str, role: Role) -> Iterator[GivenFrame]:
         case dict():
             yield from _from_object(value, param, role)
         case list():
-            yield from _from_content(value, param)
+            yield from _from_content(value, param, role)
         case _:
             raise BadField(param, _SHAPES, value)
 
@@ -119,31 +153,39 @@ def _from_text(text: str, param: str) -> dict[str, Any]:
         raise BadField(param, f"{_SHAPES} (as JSON)", text) from None
 
 
-def _from_object(value: Mapping[str, Any], param: str, role: Role) -> Iterator[GivenFrame]:
+def _from_object(value: Mapping[str, Any], param: str, role: Role) -> _Found:
+    content = value.get("content")
+    if content is not None:
+        where = f"{param}.content"
+        yield from _from_content(_listed(content, where), where, role)
+    if content is None or any(value.get(key) is not None for key in _ADDRESSES):
+        yield from _from_address(value, param, role)
+
+
+def _from_address(value: Mapping[str, Any], param: str, role: Role) -> _Found:
+    """`{"image_url": "..."}`, `{"image_url": {"url": "..."}}`, `{"url": "..."}`."""
     if value.get("file_id") is not None:
         raise BadField(f"{param}.file_id", "absent: send the picture, not a stored file's id", "it")
-    if value.get("content") is not None:
-        content = _listed(value["content"], f"{param}.content")
-        yield from _from_content(content, f"{param}.content")
-        return
-    for key in ("image_url", "url"):
-        inner = value.get(key)
-        if isinstance(inner, dict) and inner.get("url") is not None:
-            yield GivenFrame(role, f"{param}.{key}.url", inner["url"])
-            return
-        if isinstance(inner, str | bytes):
-            yield GivenFrame(role, f"{param}.{key}", inner)
-            return
-    raise BadField(param, _SHAPES, value)
+    given = [key for key in _ADDRESSES if value.get(key) is not None]
+    if not given:
+        raise BadField(param, _SHAPES, value)
+    for key in given:
+        match value[key]:
+            case {"url": url} if url is not None:
+                yield GivenFrame(role, f"{param}.{key}.url", url)
+            case str() | bytes() as picture:
+                yield GivenFrame(role, f"{param}.{key}", picture)
+            case other:
+                raise BadField(f"{param}.{key}", _SHAPES, other)
 
 
-def _from_content(items: list[Any], param: str) -> Iterator[GivenFrame]:
+def _from_content(items: list[Any], param: str, role: Role) -> _Found:
     """`[{"type": "image_url", "role": ..., "image_url": {"url": ...}}]`.
 
-    Without roles the first picture is the first frame and any other is left out, as the unified
-    document has it.
+    A picture without a role of its own has `role` if it is the first such; any other is left out,
+    as the unified document has it, and so is a text.
     """
-    has_first = False
+    taken: set[Role] = set()
     for n, item in enumerate(items):
         where = f"{param}[{n}]"
         if isinstance(item, str | bytes):
@@ -151,12 +193,11 @@ def _from_content(items: list[Any], param: str) -> Iterator[GivenFrame]:
         if not isinstance(item, dict):
             raise BadField(where, _SHAPES, item)
         kind = item.get("type", "image_url")
-        if kind == "text":
-            continue
-        if kind != "image_url":
+        if kind not in ("image_url", "text"):
             raise BadField(f"{where}.type", "image_url", kind)
-        role = _ROLES.get(str(item.get("role")))
-        if role is None and has_first:
+        own = _ROLES.get(str(item.get("role")))
+        if kind == "text" or (own is None and role in taken):
+            yield _LeftOut(where)
             continue
-        has_first = has_first or role != "last"
-        yield from _from_object(item, where, role or "first")
+        taken.add(own or role)
+        yield from _from_address(item, where, own or role)

@@ -47,7 +47,7 @@ class Look(msgspec.Struct, frozen=True):
     """What an answer about a job needs besides its row."""
 
     call: Call
-    url: str | None  # signed link to the finished video
+    url: str | None  # signed link to the finished video, for a dialect that shows it
     progress: float  # 0 to 1
 
 
@@ -71,11 +71,17 @@ class Described(Protocol):
     name: str
     routes: tuple[Route, ...]
 
+    @property
+    def refusal(self) -> type[msgspec.Struct]:
+        """What `error` answers; its name is no other answer's name."""
+
     def error(self, error: UnstillError, request_id: str) -> msgspec.Struct: ...
 
 
 class Dialect(Described, Protocol):
     """Routes, words and errors of one documented API for jobs."""
+
+    shows_link: bool  # whether an answer holds the video's signed link: signing takes its time
 
     def parse(self, call: Call) -> Asked:
         """The create request in canonical field names; raises CallerError."""
@@ -137,18 +143,21 @@ def read_fields(
     return found
 
 
-def wired_schema(card: Card, names: Mapping[str, str]) -> dict[str, Any]:
-    """The card's fields as JSON Schema under their wire names; `names` maps canonical to wire.
+def wired_schema(card: Card, wires: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The card's fields but its pictures as JSON Schema under their wire names.
 
-    A dot in a wire name makes an object.
+    `wires`: wire name and canonical name. A dot in a wire name makes an object. A required field
+    is required under the first of its wire names.
     """
     schema: dict[str, Any] = {"type": "object", "properties": {}, "required": ["model"]}
     schema["title"] = card.id
     schema["properties"]["model"] = {"enum": [card.id, *card.aliases]}
-    for field in card.fields:
-        wire = names.get(field.name)
-        if wire is not None:
-            _place(schema, wire.split("."), field.schema(), is_required=field.is_required)
+    required = {field.name for field in card.fields if field.is_required}
+    for wire, name in wires:
+        field = card.field(name)
+        if field is not None:
+            _place(schema, wire.split("."), field.schema(), is_required=name in required)
+            required.discard(name)
     return schema
 
 

@@ -97,15 +97,15 @@ class Status(msgspec.Struct, frozen=True):
     request_id: str
 
 
-class ErrorBody(msgspec.Struct, frozen=True):
+class TaskErrorBody(msgspec.Struct, frozen=True):
     message: str
     type: str
     param: str  # Modelverse puts the request's id here; the field's name is in the message
     code: str
 
 
-class Error(msgspec.Struct, frozen=True):
-    error: ErrorBody
+class TaskError(msgspec.Struct, frozen=True):
+    error: TaskErrorBody
     request_id: str
 
 
@@ -113,6 +113,8 @@ class Tasks:
     """Modelverse's task API over the job store."""
 
     name = "tasks"
+    shows_link = True
+    refusal = TaskError
 
     def __init__(self, usage_fields: dict[str, tuple[str, ...]]) -> None:
         """`usage_fields`: which usage fields each canonical model documents."""
@@ -126,6 +128,7 @@ class Tasks:
             raise MissingField("input", "an object with the picture and the prompt")
         section = as_object(body["input"], "input")
         parameters = as_object(body.get("parameters"), "parameters")
+        found = pictures.pictures_in(section, "input.")
         unknown = [key for key in body if key not in _SECTIONS]
         unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.KEYS]
         unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS]
@@ -133,9 +136,9 @@ class Tasks:
             model=model,
             fields=read_fields(section, _INPUT, "input.")
             | read_fields(parameters, _PARAMETERS, "parameters."),
-            frames=pictures.frames_in(section, "input."),
+            frames=found.frames,
             names=_NAMES,
-            unknown=(*unknown, *pictures.extra_pictures(section, "input.")),
+            unknown=(*unknown, *found.left_out),
         )
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
@@ -177,9 +180,9 @@ class Tasks:
         documented = self._usage_fields[job.request.model]
         return StatusUsage(**{name: fields[name] for name in documented})
 
-    def error(self, error: UnstillError, request_id: str) -> Error:
+    def error(self, error: UnstillError, request_id: str) -> TaskError:
         kind, code = _error_words(error)
-        return Error(ErrorBody(error.message, kind, request_id, code), request_id)
+        return TaskError(TaskErrorBody(error.message, kind, request_id, code), request_id)
 
 
 def _error_message(job: Job) -> str | None:
@@ -204,7 +207,15 @@ def _error_words(error: UnstillError) -> tuple[str, str]:
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
-    return {"oneOf": [wired_schema(card, _NAMES) for card in cards]}
+    return {"oneOf": [_card_schema(card) for card in cards]}
+
+
+def _card_schema(card: Card) -> dict[str, Any]:
+    wires = [(f"input.{wire}", name) for wire, name in _INPUT.items()]
+    wires += [(f"parameters.{wire}", name) for wire, name in _PARAMETERS.items()]
+    schema = wired_schema(card, wires)
+    pictures.describe(schema["properties"]["input"])
+    return schema | {"required": ["model", "input"]}
 
 
 _EXAMPLES: tuple[Example, ...] = (

@@ -155,6 +155,8 @@ class Videos:
     """OpenAI's and the unified videos API over the job store."""
 
     name = "videos"
+    shows_link = False
+    refusal = Error
 
     def __init__(self, *, prefix: str = "", states: Form = "auto") -> None:
         """`prefix` before /v1: OpenAI's Azure clients ask at /openai/v1, always in OpenAI words."""
@@ -167,18 +169,21 @@ class Videos:
             # The unified document: top-level content is not supported.
             raise BadField("content", "absent: use input_reference.content", body["content"])
         model = given_model(body, _DEFAULT_MODEL if call.is_form else None)
+        found = pictures.pictures_in(body, "")
         known = {"model", *_FIELDS, *pictures.KEYS}
         unknown = [key for key in body if key not in known]
         return Asked(
             model=model,
             fields=read_fields(body, _FIELDS, ""),
-            frames=pictures.frames_in(body, ""),
+            frames=found.frames,
             names=_NAMES,
-            unknown=(*unknown, *pictures.extra_pictures(body, "")),
+            unknown=(*unknown, *found.left_out),
         )
 
     def words(self, call: Call) -> Words:
-        return "openai" if call.is_form or "x-stainless-lang" in call.headers else "seed"
+        if self._states == "openai" or call.is_form or "x-stainless-lang" in call.headers:
+            return "openai"
+        return "seed"
 
     def job_id(self, call: Call) -> str:
         return call.path["video_id"]
@@ -290,7 +295,13 @@ def _error(job: Job) -> VideoError | None:
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
-    return {"oneOf": [wired_schema(card, _NAMES) for card in cards]}
+    return {"oneOf": [_card_schema(card) for card in cards]}
+
+
+def _card_schema(card: Card) -> dict[str, Any]:
+    schema = wired_schema(card, tuple(_FIELDS.items()))
+    pictures.describe(schema)
+    return schema
 
 
 _EXAMPLES: tuple[Example, ...] = (

@@ -6,24 +6,36 @@ decoder; `frames` and `videos` are for child programs.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from unstill.errors import BadImage
+from unstill.media.errors import DiedAtWork
 from unstill.media.facts import FrameCheck, FrameFacts, VideoCheck, VideoFacts
 from unstill.media.pool import Pool
 
 __all__ = ["FrameCheck", "FrameFacts", "Media", "VideoCheck", "VideoFacts"]
 
-FRAME_TIMEOUT_S = 30.0  # measured: 50 megapixels take 1 s
+FRAME_TIMEOUT_S = 15.0  # measured: 50 megapixels take 1 s
+FRAME_TRIES = 2  # a child may also be ended by the system, for want of memory
 VIDEO_TIMEOUT_S = 120.0  # measured: 8 s of 1080P take 0.2 s
 
 
 class Media:
     """The server's way to the media children; `size` is how many may be at work at once."""
 
-    def __init__(self, *, size: int = 2) -> None:
+    def __init__(self, *, size: int = 2, frame_timeout_s: float = FRAME_TIMEOUT_S) -> None:
         self._pool = Pool("unstill.media", size=size)
+        self._frame_timeout_s = frame_timeout_s
 
     async def check_frame(self, check: FrameCheck) -> FrameFacts:
         """What a picture is; raises BadImage, EngineDied."""
-        return await self._pool.run("check_frame", check, FrameFacts, timeout_s=FRAME_TIMEOUT_S)
+        for _ in range(FRAME_TRIES):
+            with suppress(DiedAtWork):
+                return await self._pool.run(
+                    "check_frame", check, FrameFacts, timeout_s=self._frame_timeout_s
+                )
+        # A JPEG of a thousand scans, say: small, within all limits, and minutes of work.
+        raise BadImage(check.param, "this image takes too much time or memory to decode")
 
     async def check_video(self, check: VideoCheck) -> VideoFacts:
         """What an mp4 is; raises BadVideo, EngineDied."""

@@ -4,14 +4,17 @@ UnstillError
 ├── UpstreamError
 │   └── BadVideo      a result that is not a whole mp4 of about the right length
 └── OwnError
-    └── TaskFailed    a child's own refusal; `child_code` is the word it gave
+    ├── TaskFailed    a child's own refusal; `child_code` is the word it gave
+    └── EngineDied
+        └── DiedAtWork    it ended, or had to be ended, while it had the task
 
-A picture that cannot be used is `unstill.errors.BadImage`, a child that died `EngineDied`.
+A picture that cannot be used is `unstill.errors.BadImage`, a child that could not start
+`EngineDied` itself.
 """
 
 from __future__ import annotations
 
-from unstill.errors import BadImage, OwnError, UnstillError, UpstreamError
+from unstill.errors import BadImage, EngineDied, OwnError, UnstillError, UpstreamError
 from unstill.media.events import Failed
 
 
@@ -26,6 +29,10 @@ class TaskFailed(OwnError):
         super().__init__(message)
         self.child_code = child_code
         self.param = param
+
+
+class DiedAtWork(EngineDied):
+    """The task's own data is the likely cause."""
 
 
 def error_of(failed: Failed) -> UnstillError:

@@ -10,7 +10,7 @@ from typing import TypeVar, assert_never
 import msgspec
 
 from unstill.errors import EngineDied, ShuttingDown
-from unstill.media.errors import error_of
+from unstill.media.errors import DiedAtWork, error_of
 from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
 from unstill.media.process import Child, start
 
@@ -60,12 +60,13 @@ class Pool:
         timeout_s counts from when a child has the task. Cancelling ends that child within a
         second and disturbs no other task.
         Raises the child's own refusal (BadImage, BadVideo or TaskFailed), EngineDied if it ended
-        without a last word, was too slow or spoke nonsense, ShuttingDown once the pool is closed.
+        without a last word, was too slow or spoke nonsense (DiedAtWork if it had the task by then),
+        ShuttingDown once the pool is closed.
         """
         line = msgspec.json.encode(Task(task=task, args=msgspec.Raw(msgspec.json.encode(args))))
         async with self._turns:
             child = await self._take()
-            async with self._watched(child, task, timeout_s):
+            async with self._watched(child, task, timeout_s, DiedAtWork):
                 child.write(line)
                 answer = await _last_word(child, result, report or _unheard)
             self._keep(child)
@@ -90,7 +91,7 @@ class Pool:
         self._refuse_if_closed()
         child = await start(self._program, self._environment)
         self._children.add(child)
-        async with self._watched(child, "start", self._start_timeout_s):
+        async with self._watched(child, "start", self._start_timeout_s, EngineDied):
             self._refuse_if_closed()  # it may have been closed while the process was made
             if not isinstance(await _event(child), Ready):
                 raise msgspec.DecodeError("it did not begin with ready")
@@ -105,7 +106,7 @@ class Pool:
 
     @asynccontextmanager
     async def _watched(
-        self, child: Child, what: str, timeout_s: float | None
+        self, child: Child, what: str, timeout_s: float | None, death: type[EngineDied]
     ) -> AsyncIterator[None]:
         """End the child if anything at all goes wrong inside, and say its death by name."""
         try:
@@ -121,7 +122,7 @@ class Pool:
                     how = child.how_it_ended
                 case _:
                     how = f"stopped, it spoke nonsense: {trouble}"
-            raise EngineDied(f"{self._program} {what} ({how})", child.last_words) from trouble
+            raise death(f"{self._program} {what} ({how})", child.last_words) from trouble
         except BaseException:
             await asyncio.shield(self._begin_end(child))
             raise

@@ -68,9 +68,15 @@ class Whole(msgspec.Struct, frozen=True):
         return number is not None and self.least <= number <= self.most
 
     def schema(self) -> dict[str, Any]:
+        """A number or, as OpenAI has it, a text of digits."""
         if self.choices:
-            return {"type": "integer", "enum": list(self.choices)}
-        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+            return {"enum": [*self.choices, *map(str, self.choices)]}
+        return {
+            "type": ["integer", "string"],
+            "minimum": self.least,
+            "maximum": self.most,
+            "pattern": r"^\d{1,12}$",
+        }
 
 
 class Flag(msgspec.Struct, frozen=True):
@@ -88,7 +94,7 @@ class Flag(msgspec.Struct, frozen=True):
                 raise BadField(given.param, self.allowed, given.value)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "boolean"}
+        return {"enum": [True, False, "true", "false"]}
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -108,7 +114,7 @@ class Tier(msgspec.Struct, frozen=True):
         raise BadField(given.param, self.allowed, given.value)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.choices)}
+        return {"enum": [*self.choices, *(tier.lower() for tier in self.choices)]}
 
 
 class Exact(msgspec.Struct, frozen=True):
@@ -141,7 +147,10 @@ class Exact(msgspec.Struct, frozen=True):
             raise BadField(given.param, self.allowed, given.value) from None
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "examples": ["1280x720", *self.tiers]}
+        either = "|".join(
+            (r"\d{1,5} *[xX*] *\d{1,5}", *(f"{tier[:-1]}[pP]" for tier in self.tiers))
+        )
+        return {"type": "string", "pattern": f"^({either})$", "examples": ["1280x720", *self.tiers]}
 
 
 class Picture(msgspec.Struct, frozen=True):

@@ -21,9 +21,14 @@ from unstill.errors import BadBody, BodyTooLarge, Overloaded, UnsupportedBody
 MOST_BODY_BYTES = 64 * 1024**2
 MOST_OPEN_BYTES = 256 * 1024**2  # of all bodies being read at once
 MOST_FORM_FIELDS = 200
+# Each is an object in memory: a small body of many would be a large one once it is read. Requests
+# have dozens; commas in a prompt count too, and a picture's base64 has three escapes in 100 bytes.
+MOST_JSON_VALUES = 100_000
+MOST_ESCAPES = 1_000_000
 MOST_NAME_DEPTH = 12
 MOST_LIST_ITEMS = 32
 
+_COUNTED_BYTES = 1024**2  # at a time
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 
@@ -89,9 +94,10 @@ class Bodies:
 
 def from_json(data: bytes) -> object:
     """Raises BadBody."""
+    _check_count(data, (b",", b"[", b"{"), MOST_JSON_VALUES, "values")
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter: text that is no UTF-8
         raise BadBody(f"the request body is not JSON: {error}") from None
     except RecursionError:
         raise BadBody("the request body is nested too deeply") from None
@@ -102,6 +108,7 @@ def from_urlencoded(data: bytes) -> dict[str, Any]:
     if data.lstrip()[:1] == b"{":
         # What curl sends for --data without a content type.
         raise UnsupportedBody("this looks like JSON: send Content-Type: application/json")
+    _check_count(data, (b"%",), MOST_ESCAPES, "escapes")
     try:
         pairs = parse_qsl(
             data.decode(), keep_blank_values=True, max_num_fields=MOST_FORM_FIELDS, errors="strict"
@@ -112,6 +119,15 @@ def from_urlencoded(data: bytes) -> dict[str, Any]:
     for name, value in pairs:
         put(form, name, value)
     return form
+
+
+def _check_count(data: bytes, marks: Sequence[bytes], most: int, what: str) -> None:
+    """Raises BadBody, as soon as there are more than `most` of the marks."""
+    count = 0
+    for start in range(0, len(data), _COUNTED_BYTES):
+        count += sum(data.count(mark, start, start + _COUNTED_BYTES) for mark in marks)
+        if count > most:
+            raise BadBody(f"the request body has too many {what}, at most {most}")
 
 
 def put(form: dict[str, Any], name: str, value: object) -> None:
@@ -136,7 +152,7 @@ def _place(holder: Any, steps: Sequence[str], value: object) -> None:
     head, *rest = steps
     if isinstance(holder, list):
         _place_in_list(holder, head, rest, value)
-    elif not isinstance(holder, dict):
+    elif not isinstance(holder, dict) or not head:
         raise TypeError
     elif not rest:
         if head in holder:
@@ -152,10 +168,10 @@ def _place_in_list(holder: list[Any], head: str, rest: Sequence[str], value: obj
         raise TypeError
     if index is None:
         index = len(holder) - 1 if rest and holder and not _has(holder[-1], rest) else len(holder)
-    if index > len(holder) or index >= MOST_LIST_ITEMS:
+    if index > len(holder) or index >= MOST_LIST_ITEMS or (not rest and index < len(holder)):
         raise TypeError
     if not rest:
-        holder.insert(index, value)
+        holder.append(value)
         return
     if index == len(holder):
         holder.append(_new_holder(rest[0]))
@@ -210,7 +226,8 @@ async def _from_multipart(
                 part.hear(event)
         parser.close()
     except multipart.MultipartError as error:
-        raise BadBody(f"the multipart body cannot be read: {error}") from None
+        # The first argument is the sentence; an error that caused it may follow.
+        raise BadBody(f"the multipart body cannot be read: {error.args[0]}") from None
     return form
 
 

@@ -1,4 +1,8 @@
-"""Slow and oversized requests end here: uvicorn by itself waits for ever and takes any header."""
+"""Slow and oversized callers end here: uvicorn by itself waits for ever and takes any header.
+
+A caller who has begun something owes us the rest of it by a time; one who asked for something
+owes us to take it. `sweep` ends the connections of those who do not.
+"""
 
 from __future__ import annotations
 
@@ -8,67 +12,127 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADERS_WITHIN_S = 10.0  # from the connection, or the request's first byte, to its last header
-BODY_SILENCE_S = 15.0  # between two pieces of a body
+# A drip of single bytes would hold a body's memory for ever: 4 KiB a second is a bad GPRS line.
+BODY_PIECE_BYTES = 64 * 1024
+BODY_PIECE_WITHIN_S = 15.0
+# A body that was answered before its end is still read, and dropped: closing on it would reset the
+# connection, and the answer be lost (RFC 9112, 9.6).
+LEFTOVER_WITHIN_S = 30.0
+UNTAKEN_WITHIN_S = 60.0  # an answer of which the caller takes nothing
 MOST_HEADER_BYTES = 64 * 1024  # of the request line and all headers
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
+    b"connection: close\r\n\r\n"
+)
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n"
+    b"connection: close\r\n\r\n"
+)
+
+
+class HeadersTooLarge(Exception):
+    """Stops the parser: what follows the headers must not be taken for a request."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Notes when it last heard something; `sweep` closes what has gone silent or drips."""
+    """Knows by when its caller has to bring or to take something."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._heads_since: float | None = None  # waiting for a request's headers since then
-        self._heard_at = 0.0
+        # uvicorn itself would refuse the requests of connections that it has taken.
+        self._most_connections, self.limit_concurrency = self.limit_concurrency, None
+        self._due_s: float | None = None  # the next part of a request; None between requests
+        self._piece_bytes = 0
         self._header_bytes = 0
+        self._untaken_bytes = 0
+        self._untaken_since_s = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._heads_since = self._heard_at = self.loop.time()
+        self._due_s = self.loop.time() + HEADERS_WITHIN_S
+        if self._most_connections is not None and len(self.connections) > self._most_connections:
+            transport.write(_FULL)
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self.loop.time()
+        # Before the parser says so: line feeds before a request are no request to it.
+        self._owe(HEADERS_WITHIN_S)
         super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._header_bytes = 0
-        if self._heads_since is None:
-            self._heads_since = self._heard_at
+        self._owe(HEADERS_WITHIN_S)
 
     def on_url(self, url: bytes) -> None:
-        self._count(url)
+        self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(name + value)
+        self._count(len(name) + len(value) + len(b": \r\n"))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._heads_since = None
+        self._owe_a_piece()
         super().on_headers_complete()
 
-    def _count(self, part: bytes) -> None:
-        self._header_bytes += len(part)
-        if self._header_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
-            self.transport.write(
-                b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-                b"content-length: 0\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.close()
+    def on_body(self, body: bytes) -> None:
+        self._piece_bytes += len(body)
+        if self._piece_bytes >= BODY_PIECE_BYTES and not self.cycle.response_complete:
+            self._owe_a_piece()
+        super().on_body(body)
 
-    def is_stuck(self, now_s: float) -> bool:
-        """Whether the caller has had its time for the headers or for the next piece of the body."""
-        if self._heads_since is not None:
-            return now_s - self._heads_since > HEADERS_WITHIN_S
-        is_in_body = self.cycle is not None and self.cycle.more_body and self.cycle.body == b""
-        return is_in_body and now_s - self._heard_at > BODY_SILENCE_S
+    def on_message_complete(self) -> None:
+        self._due_s = None
+        super().on_message_complete()
 
-    def end(self) -> None:
+    def on_response_complete(self) -> None:
+        if self._due_s is not None and self.cycle.response_complete:
+            self._due_s = self.loop.time() + LEFTOVER_WITHIN_S
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._header_bytes <= MOST_HEADER_BYTES:
+            super().send_400_response(msg)
+            return
+        self.transport.write(_TOO_LARGE)
         self.transport.close()
+
+    def end_if_stuck(self, now_s: float) -> None:
+        """End the connection if its caller has had the time for what is owed."""
+        if self._is_late(now_s) or self._takes_nothing(now_s):
+            self.transport.abort()  # a close would wait for what the caller does not take
+
+    def _is_late(self, now_s: float) -> bool:
+        if self._due_s is None:
+            return False
+        if self.flow.read_paused:  # it is us who do not read
+            self._owe_a_piece()
+            return False
+        return now_s > self._due_s
+
+    def _takes_nothing(self, now_s: float) -> bool:
+        untaken_bytes = self.transport.get_write_buffer_size()
+        if untaken_bytes == 0 or untaken_bytes != self._untaken_bytes:
+            self._untaken_bytes, self._untaken_since_s = untaken_bytes, now_s
+        return now_s - self._untaken_since_s > UNTAKEN_WITHIN_S
+
+    def _owe(self, within_s: float) -> None:
+        if self._due_s is None:
+            self._due_s = self.loop.time() + within_s
+
+    def _owe_a_piece(self) -> None:
+        self._piece_bytes = 0
+        self._due_s = self.loop.time() + BODY_PIECE_WITHIN_S
+
+    def _count(self, size_bytes: int) -> None:
+        self._header_bytes += size_bytes
+        if self._header_bytes > MOST_HEADER_BYTES:
+            raise HeadersTooLarge
 
 
 def sweep(connections: set[GuardedProtocol], now_s: float) -> None:
-    """Close the connections whose callers are stuck; called about once a second."""
+    """End the connections whose callers are stuck; called about once a second."""
     for connection in tuple(connections):
-        if connection.is_stuck(now_s):
-            connection.end()
+        connection.end_if_stuck(now_s)

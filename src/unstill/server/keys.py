@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 
 from unstill.errors import BadKey
@@ -15,7 +16,7 @@ class Keys:
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         """`keys`: key -> owner. Without any, every caller is the same owner."""
-        self._owners = {_hashed(key): owner for key, owner in keys.items()}
+        self._owners = {_hashed(os.fsencode(key)): owner for key, owner in keys.items()}
 
     def owner(self, headers: Mapping[str, str]) -> str:
         """The caller's owner name.
@@ -31,11 +32,12 @@ class Keys:
         if not key:
             raise BadKey("no API key: send it as Authorization: Bearer <key>")
         # Looked up by hash: how long it takes tells nothing about any configured key.
-        owner = self._owners.get(_hashed(key))
+        # Headers are read as Latin-1, byte by byte; what the bytes mean is the client's choice.
+        owner = self._owners.get(_hashed(key.encode("latin-1", "replace")))
         if owner is None:
             raise BadKey("this API key is not known here")
         return owner
 
 
-def _hashed(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+def _hashed(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

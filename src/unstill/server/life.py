@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import socket
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -19,6 +20,7 @@ log = structlog.get_logger()
 
 ANSWERS_WITHIN_S = 5  # of a shutdown: what is being answered then may finish
 BACKLOG = 2048
+MOST_OPEN_FILES = 65_536  # more than connections ever need, less than a container's "infinity"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -50,6 +52,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
+                limit_concurrency=_most_connections(),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=ANSWERS_WITHIN_S,
             )
@@ -76,7 +79,8 @@ class Server(uvicorn.Server):
 
     def serve_forever(self) -> None:
         """Run until a signal; the store is closed when this returns."""
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        # Its warnings tell of broken requests: noise that any stranger can make.
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
         self.run(sockets=[self._listener])
 
 
@@ -98,6 +102,19 @@ def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
         reason = f"cannot listen on {host} port {port}: {error.strerror or error}"
         raise BadSetting("server.port", reason) from error
     return listener
+
+
+def _most_connections() -> int:
+    """As many as leave files for the work, once this process may open what the system lets it.
+
+    Without a limit a caller who only connects takes the files that jobs need, and they fail.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        soft = max(soft, min(hard, MOST_OPEN_FILES))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    # A download has its file open beside its connection; a third stays for store and children.
+    return soft // 3
 
 
 def address_of(listener: socket.socket) -> str:

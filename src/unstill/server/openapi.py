@@ -9,15 +9,11 @@ from typing import Any
 import msgspec
 
 from unstill import __version__
-from unstill.dialects.envelope import Error
+from unstill.dialects import pictures
 from unstill.dialects.route import Described, Route
-from unstill.dialects.tasks import Error as TasksError
 from unstill.models import CARDS, Catalogue
 
 _REF = "#/components/schemas/{name}"
-_ERRORS: dict[str, type] = {
-    "tasks": TasksError
-}  # by dialect; every other answers OpenAI's envelope
 _QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 0, "maximum": 100, "default": 20},
     "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
@@ -30,11 +26,11 @@ _REQUIRED_QUERY = frozenset({"task_id", "expires", "signature"})
 def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
     """The whole API as OpenAPI 3.1, encoded."""
     types = {answer for dialect in dialects for route in dialect.routes for answer in route.answers}
-    types |= {Error}
-    (*_, task_errors), components = msgspec.json.schema_components(
-        [*sorted(types, key=lambda each: each.__name__), TasksError], ref_template=_REF
+    types |= {dialect.refusal for dialect in dialects}
+    _, components = msgspec.json.schema_components(
+        sorted(types, key=lambda each: each.__name__), ref_template=_REF
     )
-    components["TasksError"] = _named_apart(task_errors, components)
+    components["Picture"] = pictures.SCHEMA
     paths: dict[str, dict[str, Any]] = {}
     for dialect in dialects:
         for route in dialect.routes:
@@ -63,11 +59,6 @@ def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
         "security": [{"key": []}],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=1)
-
-
-def _named_apart(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
-    """Two dialects call their envelope `Error`; msgspec keeps them apart by longer names."""
-    return components.pop(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else schema
 
 
 def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[str, Any]:
@@ -125,10 +116,8 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _responses(dialect: Described, route: Route) -> dict[str, Any]:
-    error = "TasksError" if dialect.name in _ERRORS else "Error"
-    refused = {
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{error}"}}}
-    }
+    ref = {"$ref": _REF.format(name=dialect.refusal.__name__)}
+    refused = {"content": {"application/json": {"schema": ref}}}
     responses: dict[str, Any] = {"200": _success(route)}
     if route.verb in {"content", "link"}:
         responses["206"] = {"description": "The part of the video asked for", **_VIDEO}
@@ -149,6 +138,6 @@ def _success(route: Route) -> dict[str, Any]:
         return {"description": "The video", **_VIDEO}
     if route.verb == "docs":
         return {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
-    refs = [{"$ref": f"#/components/schemas/{answer.__name__}"} for answer in route.answers]
+    refs = [{"$ref": _REF.format(name=answer.__name__)} for answer in route.answers]
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs} if refs else {"type": "object"}
     return {"description": route.summary, "content": {"application/json": {"schema": schema}}}

@@ -36,9 +36,8 @@ async def send_video(
         stat_result=stat,
         headers={"cache-control": "private, max-age=86400"},
     )
-    headers = dict(scope["headers"])
-    known = headers.get(b"if-none-match", b"").decode("latin-1")
-    if known and response.headers["etag"] in {tag.strip() for tag in known.split(",")}:
+    known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
+    if _knows(known, response.headers["etag"]):
         await _send_not_modified(response, send)
         return
 
@@ -48,6 +47,12 @@ async def send_video(
         await send(message)
 
     await response(scope, receive, send_or_refuse)
+
+
+def _knows(known: str, etag: str) -> bool:
+    """Whether If-None-Match names the tag; compared weakly (RFC 9110, 13.1.2)."""
+    tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    return not tags.isdisjoint({etag, "*"})
 
 
 def _refuse(status: int, size_bytes: int) -> None:

@@ -1,0 +1,218 @@
+"""The description of the API is valid, whole, and true of what the server answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from serving import PictureHost, Serving
+from unstill.dialects.house import House
+from unstill.dialects.tasks import Tasks
+from unstill.dialects.videos import Videos
+from unstill.models import CARDS, Catalogue
+from unstill.server.openapi import described
+
+SERVED = (Tasks({}), Videos(), Videos(prefix="/openai", states="openai"), House())
+SUBMITS = ("/v1/tasks/submit", "/v1/videos", "/openai/v1/videos")
+VIDEO = "/v1/videos/{video_id}"
+
+
+@pytest.fixture(scope="module")
+def api(server: Serving) -> dict[str, Any]:
+    return dict(server.http.get("/openapi.json").json())
+
+
+def operation(api: dict[str, Any], path: str, method: str = "get") -> dict[str, Any]:
+    return dict(api["paths"][path][method])
+
+
+def flaws(api: dict[str, Any], schema: dict[str, Any], value: object) -> list[str]:
+    """What `value` does not keep of a schema of the description."""
+    whole = schema | {"components": api["components"]}
+    return [error.message for error in Draft202012Validator(whole).iter_errors(value)]
+
+
+def body_flaws(api: dict[str, Any], path: str, body: object) -> list[str]:
+    content = operation(api, path, "post")["requestBody"]["content"]["application/json"]
+    return flaws(api, content["schema"], body)
+
+
+def answer_flaws(
+    api: dict[str, Any], path: str, value: object, *, method: str = "get", status: str = "200"
+) -> list[str]:
+    answer = operation(api, path, method)["responses"][status]
+    return flaws(api, answer["content"]["application/json"]["schema"], value)
+
+
+def test_the_description_is_valid_openapi_31(api: dict[str, Any]) -> None:
+    assert api["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(api).iter_errors()) == []
+
+
+def test_every_served_route_is_described_and_nothing_else(api: dict[str, Any]) -> None:
+    served = {
+        (route.path.replace(":path}", "}"), route.method.lower())
+        for dialect in SERVED
+        for route in dialect.routes
+    }
+
+    assert {
+        (path, method) for path, methods in api["paths"].items() for method in methods
+    } == served
+
+
+def test_every_schema_that_is_named_is_used_and_every_used_one_is_there(
+    api: dict[str, Any],
+) -> None:
+    text = json.dumps(api)
+
+    for name in api["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text
+    Draft202012Validator.check_schema(api["components"]["schemas"]["Status"])
+
+
+def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
+    is_open = {
+        path
+        for path, methods in api["paths"].items()
+        if methods.get("get", {}).get("security") == []
+    }
+
+    assert is_open == {"/health", "/openapi.json", "/docs", "/files/{job_id}/{variant}.mp4"}
+    assert api["security"] == [{"key": []}]
+
+
+@pytest.mark.parametrize("path", SUBMITS)
+def test_the_examples_keep_to_the_schemas_that_they_explain(api: dict[str, Any], path: str) -> None:
+    content = operation(api, path, "post")["requestBody"]["content"]["application/json"]
+
+    assert content["examples"]
+    for example in content["examples"].values():
+        assert body_flaws(api, path, example["value"]) == []
+
+
+TASK = {"model": "wan2.7-i2v", "input": {"img_url": "https://example.com/a.png"}}
+FILM = {"model": "wan2.7-i2v", "input_reference": "https://example.com/a.png"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/tasks/submit", TASK | {"parameters": {"resolution": "720p", "duration": "5"}}),
+        ("/v1/tasks/submit", TASK | {"parameters": {"size": "1280*720", "seed": 2147483647}}),
+        ("/v1/tasks/submit", TASK | {"input": {"images": ["https://example.com/a.png"]}}),
+        ("/v1/tasks/submit", TASK | {"model": "sora-2-pro"}),
+        ("/v1/videos", FILM | {"seconds": 5, "size": "720P", "generate_audio": "true"}),
+        ("/v1/videos", FILM | {"seconds": "5", "size": "1280X720", "generate_audio": False}),
+        ("/v1/videos", {"model": "wan2.7-i2v", "image": {"image_url": "https://a/b"}}),
+    ],
+)
+def test_every_spelling_that_is_taken_is_allowed_by_the_schema(
+    api: dict[str, Any], server: Serving, path: str, body: dict[str, Any]
+) -> None:
+    answer = server.http.post(path, json=body)
+
+    assert answer.status_code == 200, answer.text
+    assert body_flaws(api, path, body) == []
+    for prefix in ("", "/openai"):
+        server.http.delete(f"{prefix}/v1/videos/{answer.json().get('id')}")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/tasks/submit", TASK | {"parameters": {"resolution": "999P"}}),
+        ("/v1/tasks/submit", TASK | {"parameters": {"duration": 16}}),
+        ("/v1/tasks/submit", TASK | {"parameters": {"duration": 5.5}}),
+        ("/v1/tasks/submit", TASK | {"parameters": {"duration": "five"}}),
+        ("/v1/tasks/submit", TASK | {"parameters": {"seed": 2147483648}}),
+        ("/v1/tasks/submit", TASK | {"parameters": {"watermark": 1}}),
+        ("/v1/tasks/submit", TASK | {"parameters": {"size": "wide"}}),
+        ("/v1/tasks/submit", TASK | {"input": {"prompt": "a cat"}}),
+        ("/v1/tasks/submit", TASK | {"input": {"img_url": "https://a/b", "prompt": ["a"]}}),
+        ("/v1/tasks/submit", TASK | {"model": "Wan-AI/Wan2.2-I2V"}),  # asks for a prompt
+        ("/v1/tasks/submit", TASK | {"model": "wan9"}),
+        ("/v1/videos", {"model": "wan2.7-i2v"}),
+        ("/v1/videos", FILM | {"input_reference": 5}),
+    ],
+)
+def test_what_is_refused_is_not_allowed_by_the_schema(
+    api: dict[str, Any], server: Serving, path: str, body: dict[str, Any]
+) -> None:
+    assert server.http.post(path, json=body).status_code == 400
+    assert body_flaws(api, path, body)
+
+
+def test_real_answers_keep_to_their_schemas(
+    api: dict[str, Any], server: Serving, pictures: PictureHost
+) -> None:
+    url = f"{pictures.url}/chelsea.jpg"
+    body = {"model": "happyhorse-1.0-i2v", "input": {"img_url": url}}
+    small = body | {"parameters": {"size": "320x256", "duration": 3}}
+    submitted = server.http.post("/v1/tasks/submit", json=small).json()
+    task_id = submitted["output"]["task_id"]
+    get = server.http.get
+
+    assert answer_flaws(api, "/v1/tasks/submit", submitted, method="post") == []
+    for _ in range(2):  # unfinished, then finished
+        assert answer_flaws(api, "/v1/tasks/status", server.status(task_id)) == []
+        assert answer_flaws(api, VIDEO, get(f"/v1/videos/{task_id}").json()) == []
+        openai = get(f"/openai/v1/videos/{task_id}").json()
+        assert answer_flaws(api, f"/openai{VIDEO}", openai) == []
+        assert server.wait(task_id)["output"]["task_status"] == "Success"
+    assert answer_flaws(api, "/v1/videos", get("/v1/videos").json()) == []
+    assert answer_flaws(api, "/openai/v1/videos", get("/openai/v1/videos").json()) == []
+    assert answer_flaws(api, "/v1/models", get("/v1/models").json()) == []
+    assert answer_flaws(api, "/v1/models/{model}", get("/v1/models/sora-2").json()) == []
+    assert answer_flaws(api, "/health", get("/health").json()) == []
+    deleted = server.http.delete(f"/v1/videos/{task_id}").json()
+    assert answer_flaws(api, VIDEO, deleted, method="delete") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/v1/tasks/submit", "post"),
+        ("/v1/tasks/status", "get"),
+        ("/v1/videos", "post"),
+        (VIDEO, "get"),
+        (f"{VIDEO}/content", "get"),
+        (VIDEO, "delete"),
+        ("/v1/models/{model}", "get"),
+        ("/files/{job_id}/{variant}.mp4", "get"),
+    ],
+)
+def test_real_refusals_keep_to_their_schemas(
+    api: dict[str, Any], server: Serving, path: str, method: str
+) -> None:
+    place = path.format(video_id="nothing", model="nothing", job_id="nothing", variant="video")
+
+    answer = server.http.request(method.upper(), place)
+
+    assert 400 <= answer.status_code < 500
+    assert answer_flaws(api, path, answer.json(), method=method, status="4XX") == []
+
+
+def test_the_operators_own_names_are_models_of_the_schema() -> None:
+    catalogue = Catalogue({"my-sora": "openai/sora-2/image-to-video-pro"})
+    api = json.loads(described(SERVED, catalogue))
+
+    assert body_flaws(api, "/v1/videos", FILM | {"model": "my-sora"}) == []
+    assert body_flaws(api, "/v1/videos", FILM | {"model": "your-sora"})
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: str(card.id))
+def test_a_models_own_schema_is_in_the_list_of_models(server: Serving, card: Any) -> None:
+    shown = server.http.get(f"/v1/models/{card.id}").json()
+    schema = shown["capabilities"]["input_schema"]
+
+    Draft202012Validator.check_schema(schema)
+    assert list(schema["properties"]) == [each["name"] for each in shown["capabilities"]["fields"]]
+    for field in shown["capabilities"]["fields"]:
+        if field["default"] is not None:
+            one = Draft202012Validator(schema["properties"][field["name"]])
+            assert one.is_valid(field["default"])

@@ -1,0 +1,291 @@
+"""Callers who bend HTTP itself: the server answers what it can, and ends what it need not bear."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from hostile import TASKS, VIDEOS, Api, both, job_id, port_of, refusal, told
+from serving import Serving
+
+NOWHERE = "http://127.0.0.1:1/"
+HOST = b"host: x\r\n"
+
+
+def post(path: str, *headers: bytes, body: bytes = b"") -> bytes:
+    lines = b"".join(header + b"\r\n" for header in headers)
+    return f"POST {path} HTTP/1.1\r\n".encode() + HOST + lines + b"\r\n" + body
+
+
+def is_well(server: Serving) -> bool:
+    return server.http.get("/health").is_success
+
+
+# --- methods and paths ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "HEAD", "GET", "DELETE"])
+def test_each_route_refuses_methods_that_it_does_not_have(server: Serving, method: str) -> None:
+    paths = server.http.get("/openapi.json").json()["paths"]
+    for path, operations in paths.items():
+        has = {operation.upper() for operation in operations}
+        if method in has or (method == "HEAD" and "GET" in has):
+            continue
+        asked = path.format(video_id="x", job_id="x", model="sora-2", variant="video")
+        answer = server.http.request(method, asked)
+
+        assert answer.status_code == 405, (method, path)
+        assert has <= set(answer.headers["allow"].split(", ")), (method, path)
+        if method != "HEAD":
+            refusal(TASKS if "/tasks/" in path else VIDEOS, answer, 405)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/v1", "/v2/videos", "/v1/videos/a/b/c", "/files", "/..%2f..%2fetc/passwd", "/%00", "/é"],
+)
+def test_what_is_not_there_is_said_to_be_not_there(server: Serving, path: str) -> None:
+    refusal(VIDEOS, server.http.get(path), 404)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "00000000-0000-7000-8000-000000000000",
+        "../../etc/passwd",
+        "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "a" * 10_000,
+        "\0",
+        "a\0b",
+        "\r\nset-cookie: a=b",
+        "'; DROP TABLE jobs; --",
+        "\U0001f408",
+    ],
+)
+def test_a_task_that_is_none_is_not_found(server: Serving, name: str) -> None:
+    answer = server.http.get("/v1/tasks/status", params={"task_id": name})
+
+    refusal(TASKS, answer, 404)
+    assert "set-cookie" not in answer.headers
+    quoted = httpx2.QueryParams({"n": name})
+    path = "/v1/videos/" + str(quoted).removeprefix("n=").replace("+", "%20").replace("/", "%2F")
+    for method in ("GET", "DELETE"):
+        refusal(VIDEOS, server.http.request(method, path), 404)
+
+
+def test_no_task_id_at_all_is_refused(server: Serving) -> None:
+    for query in ("", "?task_id=", "?task_id", "?Task_Id=a", "?&&&"):
+        message = refusal(TASKS, server.http.get(f"/v1/tasks/status{query}"))
+
+        assert message.startswith("task_id is required")
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=-1", "limit=101", "limit=a", "limit=5.5", "order=up", "limit=" + "9" * 5000]
+)
+def test_a_list_that_cannot_be_is_refused(server: Serving, query: str) -> None:
+    refusal(VIDEOS, server.http.get(f"/v1/videos?{query}"))
+
+
+# --- the wire -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"CONNECT a:1 HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET http://evil HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET ?a HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /v1/videos/\xff HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + b"\0" * 50,
+        b"GET / HTTP/1.1\r\na\0b: c\r\n\r\n",
+        b"GET / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        post("/v1/videos", b"content-length: 4", b"transfer-encoding: chunked", body=b"0\r\n\r\n"),
+        post("/v1/videos", b"content-length: 4", b"content-length: 5", body=b"abcd"),
+        post("/v1/videos", b"transfer-encoding: chunked", body=b"zz\r\n"),
+    ],
+)
+def test_what_is_no_http_is_refused_and_hung_up_on(server: Serving, sent: bytes) -> None:
+    answer = told(server, sent, ends=False)
+
+    assert b"HTTP/1.1 400 " in answer
+    assert b"connection: close" in answer
+    assert is_well(server)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n" + HOST + b"a: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"a: b\r\n" * 20_000 + b"\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+    ],
+    ids=["one", "many", "path"],
+)
+def test_giant_headers_are_refused(server: Serving, head: bytes) -> None:
+    answer = told(server, head, ends=False)
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert is_well(server)
+
+
+def test_a_request_behind_giant_headers_is_not_carried_out(server: Serving) -> None:
+    before = server.http.get("/v1/videos").json()
+    body = json.dumps(VIDEOS.body("sora-2", frame=NOWHERE)).encode()
+    length = b"content-length: %d" % len(body)
+
+    told(server, post("/v1/videos", b"a: " + b"x" * 70_000, length, body=body))
+
+    assert server.http.get("/v1/videos").json() == before
+
+
+def test_pipelined_requests_are_answered_in_order(server: Serving) -> None:
+    asked = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /none HTTP/1.1\r\nhost: x\r\n\r\n" * 20
+    answers = told(server, asked, within_s=1, ends=False)
+
+    statuses = re.findall(rb"HTTP/1\.1 (\d+) ", answers)
+    assert statuses == [b"200", b"404"] * 20
+
+
+def test_a_body_is_asked_for_only_when_it_will_be_read(server: Serving) -> None:
+    expecting = b"expect: 100-continue"
+
+    taken = told(
+        server, post("/v1/videos", expecting, b"content-length: 2"), within_s=0.5, ends=False
+    )
+    refused = told(
+        server, post("/v1/videos", expecting, b"content-length: 99999999"), within_s=0.5, ends=False
+    )
+
+    assert taken.startswith(b"HTTP/1.1 100 ")
+    assert refused.startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_offer_of_another_protocol_is_passed_over(server: Serving) -> None:
+    body = json.dumps({"model": "none"}).encode()
+    length = b"content-length: %d" % len(body)
+    for offer in (b"h2c", b"websocket"):
+        sent = post("/v1/videos", b"connection: upgrade", b"upgrade: " + offer, length, body=body)
+
+        assert told(server, sent).startswith(b"HTTP/1.1 400 ")
+        assert is_well(server)
+
+
+@both
+def test_a_client_that_sends_all_before_it_reads_is_still_answered(
+    server: Serving, api: Api
+) -> None:
+    client = http.client.HTTPConnection("127.0.0.1", port_of(server), timeout=20)
+    headers = {"content-type": "application/json"}
+    with closing(client) as connection:
+        connection.request("POST", api.path, b"a" * 70_000_000, headers)
+
+        assert connection.getresponse().status == 413
+
+
+@both
+def test_names_of_fields_cannot_write_headers(server: Serving, api: Api) -> None:
+    body = api.body("sora-2", frame=NOWHERE, prompt="push in")
+    strange = ("a\r\nset-cookie: b", "é", "\U0001f408", "\0", ", x", '"', "a" * 9000)
+    answer = server.http.post(api.path, json=body | dict.fromkeys(strange, 1))
+
+    assert job_id(api, answer)
+    ignored = answer.headers["x-unstill-ignored"]
+    assert ignored.isascii()
+    assert len(ignored) < 4096
+    assert "a%0D%0Aset-cookie%3A b" in ignored
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_repeated_field_counts_once(server: Serving) -> None:
+    sent = (
+        b'{"model": "sora-2", "seconds": 5, "seconds": 4, "input_reference": "' + NOWHERE.encode()
+    )
+    answer = server.http.post(
+        "/v1/videos", content=sent + b'"}', headers={"content-type": "application/json"}
+    )
+
+    assert answer.json()["seconds"] == "4"
+
+
+# --- time and numbers -----------------------------------------------------------------------------
+
+
+def test_callers_who_keep_us_waiting_are_hung_up_on(server: Serving) -> None:
+    get = b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n"
+    callers = {
+        "silent": (b"", b""),
+        "slow headers": (b"GET /health HTTP/1.1\r\n", b"a: b\r\n"),
+        "line feeds after an answer": (get, b"\r\n"),
+        "bytes after an upgrade": (get[:-2] + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n", b"a"),
+    }
+    began_s = time.monotonic()
+    with ExitStack() as open_callers:
+        connections = [
+            open_callers.enter_context(socket.create_connection(("127.0.0.1", port_of(server))))
+            for _ in range(len(callers) + 300)
+        ]
+        idle = connections[len(callers) :]
+        waiting = dict(zip(connections, (drip for _, drip in callers.values()), strict=False))
+        for caller, (first, _) in zip(waiting, callers.values(), strict=True):
+            caller.sendall(first)
+        assert is_well(server)
+        while waiting and time.monotonic() - began_s < 13:
+            readable, _, _ = select.select(list(waiting), [], [], 0.5)
+            for caller in readable:
+                if not heard(caller):
+                    del waiting[caller]
+            for caller, drip in waiting.items():
+                send_if_open(caller, drip)
+
+        assert not waiting
+        assert all(not heard(caller) for caller in idle)
+    assert is_well(server)
+
+
+def heard(caller: socket.socket) -> bytes:
+    try:
+        return caller.recv(65536)
+    except ConnectionError:
+        return b""
+
+
+def send_if_open(caller: socket.socket, data: bytes) -> None:
+    try:
+        caller.sendall(data)
+    except ConnectionError:
+        return  # it has been hung up on; the next read finds that
+
+
+def test_connections_cannot_take_the_files_that_jobs_need(tmp_path: Path) -> None:
+    environment = {**os.environ, "UNSTILL_DATA_DIR": str(tmp_path), "UNSTILL_PORT": "0"}
+    command = f'ulimit -n 150; exec "{sys.executable}" -m unstill serve'
+    with subprocess.Popen(
+        ["/bin/sh", "-c", command], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split(" is ready at ")[1].split()[0]
+        port = int(url.rpartition(":")[2])
+        with httpx2.Client(base_url=url) as caller, ExitStack() as flood:
+            caller.get("/health")
+            for _ in range(400):
+                flood.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            answer = caller.post("/v1/videos", json=VIDEOS.body("sora-2", frame=NOWHERE))
+            files = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+        process.terminate()
+
+    assert answer.status_code == 200
+    assert files < 110

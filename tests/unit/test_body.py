@@ -1,0 +1,396 @@
+"""Request bodies in every form they come in, and those that are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from unstill.errors import BadBody, BodyTooLarge, CallerError, Overloaded, UnsupportedBody
+from unstill.server.body import (
+    MOST_FORM_FIELDS,
+    MOST_LIST_ITEMS,
+    MOST_NAME_DEPTH,
+    Bodies,
+    ClientGone,
+    Receive,
+    from_json,
+    from_urlencoded,
+    put,
+)
+
+JSON = {"content-type": "application/json"}
+FORM = {"content-type": "multipart/form-data; boundary=cut"}
+JPEG = b"\xff\xd8\xff\xe0picture"
+
+
+def in_pieces(*pieces: bytes, is_whole: bool = True) -> Receive:
+    messages: list[Mapping[str, Any]] = [
+        {"type": "http.request", "body": piece, "more_body": True} for piece in pieces
+    ]
+    messages.append({"type": "http.request"} if is_whole else {"type": "http.disconnect"})
+
+    async def receive() -> Mapping[str, Any]:
+        return messages.pop(0)
+
+    return receive
+
+
+async def read(
+    headers: Mapping[str, str], *pieces: bytes, bodies: Bodies | None = None, is_whole: bool = True
+) -> tuple[object, bool]:
+    bodies = bodies or Bodies()
+    with bodies.gate() as take:
+        return await bodies.read(headers, in_pieces(*pieces, is_whole=is_whole), take)
+
+
+def part(name: str, value: bytes, *, filename: str | None = None) -> bytes:
+    more = "" if filename is None else f'; filename="{filename}"'
+    head = f'--cut\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
+    return head.encode() + value + b"\r\n"
+
+
+def form_of(*pairs: tuple[str, object]) -> dict[str, Any]:
+    form: dict[str, Any] = {}
+    for name, value in pairs:
+        put(form, name, value)
+    return form
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json", "application/json; charset=utf-8", "Application/JSON"]
+)
+async def test_json_comes_as_it_is(content_type: str) -> None:
+    body = await read({"content-type": content_type}, '{"prompt": "猫'.encode(), b'"}')
+
+    assert body == ({"prompt": "猫"}, False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b'{"model": "wan2.7-i2v"',
+        b"{'model': 1}",
+        b'{"seed": NaN}',
+        b'{"seed": 1e999}',
+        b'{"seed": ' + b"9" * 5000 + b"}",
+        b'{"prompt": "\xed\xa0\x80"}',
+        b'{"prompt": "\xff"}',
+        b'{"prompt": "\\ud800"}',
+        b"[" * 100_000,
+        b'{"input":' * 100_000,
+        "{}".encode("utf-16"),
+    ],
+)
+def test_what_is_no_json_is_refused_as_a_bad_body(data: bytes) -> None:
+    with pytest.raises(BadBody, match="the request body is"):
+        from_json(data)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [b"{}" + b",{}" * 49_999, b"[],[" + b"1," * 99_996 + b"1]", b'"' + b"," * 99_999 + b'"'],
+)
+def test_json_has_so_many_values_and_no_more(pieces: bytes) -> None:
+    from_json(b"[" + pieces + b"]")
+    with pytest.raises(BadBody, match="too many values, at most 100000"):
+        from_json(b"[" + pieces + b",{}]")
+
+
+def test_an_urlencoded_form_has_so_many_escapes_and_no_more() -> None:
+    largest = b"a=" + b"%41" * 1_000_000
+
+    assert from_urlencoded(largest) == {"a": "A" * 1_000_000}
+    with pytest.raises(BadBody, match="too many escapes, at most 1000000"):
+        from_urlencoded(largest + b"%41")
+
+
+@given(st.binary() | st.text().map(str.encode))
+@example(b'"\xc3\x28"')
+def test_any_bytes_are_json_or_a_bad_body(data: bytes) -> None:
+    try:
+        value = from_json(data)
+    except BadBody:
+        return
+    assert from_json(msgspec.json.encode(value)) == value
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "image/png", "application/xml", "json"])
+async def test_another_content_type_is_refused_by_name(content_type: str) -> None:
+    with pytest.raises(UnsupportedBody, match=content_type):
+        await read({"content-type": content_type}, b"{}")
+
+
+# --- forms ---------------------------------------------------------------------------------------
+
+
+async def test_a_multipart_form_is_its_fields_and_files() -> None:
+    data = (
+        part("model", b"sora-2")
+        + part("prompt", "一只猫".encode())
+        + part("input_reference", JPEG, filename="cat.jpg")
+        + b"--cut--\r\n"
+    )
+
+    body = await read(FORM, data)
+
+    assert body == ({"model": "sora-2", "prompt": "一只猫", "input_reference": JPEG}, True)
+
+
+@pytest.mark.parametrize("step", [1, 7, 64])
+async def test_a_multipart_form_may_come_in_pieces_of_any_size(step: int) -> None:
+    data = part("prompt", b"a cat") + part("image", JPEG * 9, filename="a") + b"--cut--\r\n"
+    pieces = [data[n : n + step] for n in range(0, len(data), step)]
+
+    body, _ = await read(FORM, *pieces)
+
+    assert body == {"prompt": "a cat", "image": JPEG * 9}
+
+
+@pytest.mark.parametrize("filename", [None, "upload", "cat.txt", ""])
+async def test_a_file_is_bytes_whatever_its_sender_calls_it(filename: str | None) -> None:
+    body, _ = await read(FORM, part("image", JPEG, filename=filename) + b"--cut--\r\n")
+
+    assert body == {"image": JPEG}
+
+
+async def test_a_named_file_that_is_text_is_still_a_file() -> None:
+    body, _ = await read(FORM, part("image", b"text", filename="cat.png") + b"--cut--\r\n")
+
+    assert body == {"image": b"text"}
+
+
+@pytest.mark.parametrize(
+    "content_type", ['multipart/form-data; boundary="cut"', FORM["content-type"]]
+)
+async def test_a_boundary_may_be_quoted(content_type: str) -> None:
+    body, _ = await read({"content-type": content_type}, part("a", b"b") + b"--cut--\r\n")
+
+    assert body == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data"),
+    [
+        ("multipart/form-data", part("a", b"b") + b"--cut--\r\n"),
+        (FORM["content-type"], b""),
+        (FORM["content-type"], b"no form at all"),
+        (FORM["content-type"], part("a", b"b")),
+        (FORM["content-type"], part("a", b"b")[:-3]),
+        (FORM["content-type"], part("a[", b"b") + b"--cut--\r\n"),
+        (FORM["content-type"], part("a", b"b") * 2 + b"--cut--\r\n"),
+        (FORM["content-type"], b"--cut\r\nContent-Disposition: form-data\r\n\r\nb\r\n--cut--\r\n"),
+        (FORM["content-type"], b"--cut\r\n\r\nb\r\n--cut--\r\n"),
+        (FORM["content-type"], part("a" * 5000, b"b") + b"--cut--\r\n"),
+    ],
+)
+async def test_a_broken_multipart_form_is_a_bad_body(content_type: str, data: bytes) -> None:
+    with pytest.raises(BadBody):
+        await read({"content-type": content_type}, data)
+
+
+async def test_a_refused_form_is_told_in_a_sentence() -> None:
+    name = b'--cut\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n'
+
+    with pytest.raises(BadBody) as refused:
+        await read(FORM, name)
+
+    expected = "the multipart body cannot be read: Segment header failed to decode"
+    assert refused.value.message == expected
+
+
+@pytest.mark.parametrize("count", [MOST_FORM_FIELDS, MOST_FORM_FIELDS + 1])
+async def test_a_form_has_so_many_fields_and_no_more(count: int) -> None:
+    fields = [(f"f{n}", "x") for n in range(count)]
+    multi = b"".join(part(name, value.encode()) for name, value in fields) + b"--cut--\r\n"
+
+    for headers, data in (
+        (FORM, multi),
+        ({"content-type": "application/x-www-form-urlencoded"}, urlencode(fields).encode()),
+    ):
+        if count > MOST_FORM_FIELDS:
+            with pytest.raises(BadBody):
+                await read(headers, data)
+        else:
+            assert await read(headers, data) == (dict(fields), True)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=4), st.text(max_size=20))
+async def test_any_multipart_bytes_are_a_form_or_the_callers_fault(
+    values: list[bytes], name: str
+) -> None:
+    data = b"".join(part(name, value) for value in values) + b"--cut--\r\n"
+
+    for pieces in ((data,), tuple(values)):
+        try:
+            body, is_form = await read(FORM, *pieces)
+        except CallerError:
+            continue
+        assert is_form
+        assert isinstance(body, dict)
+
+
+def test_an_urlencoded_form_is_decoded() -> None:
+    data = "prompt=%E7%8C%AB+a&seconds=4&empty=&input_reference%5Bimage_url%5D=http%3A%2F%2Fx%2Fy"
+
+    assert from_urlencoded(data.encode()) == {
+        "prompt": "猫 a",
+        "seconds": "4",
+        "empty": "",
+        "input_reference": {"image_url": "http://x/y"},
+    }
+
+
+def test_json_that_curl_sends_as_a_form_is_told_apart() -> None:
+    with pytest.raises(UnsupportedBody, match="Content-Type: application/json"):
+        from_urlencoded(b' {"model": "wan2.7-i2v"}')
+
+
+@given(st.binary() | st.text(alphabet="ab[]0=&%+;").map(str.encode))
+def test_any_urlencoded_bytes_are_a_form_or_a_bad_body(data: bytes) -> None:
+    try:
+        form = from_urlencoded(data)
+    except BadBody:
+        return
+    assert all(name for name in form)
+
+
+# --- bracketed names -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pairs", "form"),
+    [
+        ([("a", "1")], {"a": "1"}),
+        ([("a[b]", "1"), ("a[c]", "2")], {"a": {"b": "1", "c": "2"}}),
+        ([("a[b][c]", "1")], {"a": {"b": {"c": "1"}}}),
+        ([("a[]", "1"), ("a[]", "2")], {"a": ["1", "2"]}),
+        ([("a[0]", "1"), ("a[1]", "2")], {"a": ["1", "2"]}),
+        ([("a[0][b]", "1"), ("a[0][c]", "2")], {"a": [{"b": "1", "c": "2"}]}),
+        # As the SDKs flatten a list of objects: a key that is there already begins the next one.
+        (
+            [("a[][x]", "1"), ("a[][y][z]", "2"), ("a[][x]", "3")],
+            {"a": [{"x": "1", "y": {"z": "2"}}, {"x": "3"}]},
+        ),
+        ([("a[][b][]", "1"), ("a[][b][]", "2")], {"a": [{"b": ["1", "2"]}]}),
+        ([("a b[ c ]", "1")], {"a b": {" c ": "1"}}),
+    ],
+)
+def test_a_bracketed_name_spells_its_place(
+    pairs: list[tuple[str, object]], form: dict[str, object]
+) -> None:
+    assert form_of(*pairs) == form
+
+
+@pytest.mark.parametrize("name", ["", "[a]", "a[", "a]", "a[b]c", "a[[b]]", "a[b"])
+def test_a_name_that_spells_no_place_is_refused(name: str) -> None:
+    with pytest.raises(BadBody, match="cannot be understood"):
+        form_of((name, "1"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a", "a"),
+        ("a", "a[b]"),
+        ("a[b]", "a"),
+        ("a[b]", "a[b]"),
+        ("a[b]", "a[]"),
+        ("a[]", "a[b]"),
+        ("a[]", "a[][b]"),
+        ("a[0]", "a[0]"),
+        ("a[1]",),
+        ("a[0][b]", "a[2][b]"),
+    ],
+)
+def test_names_that_contradict_each_other_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(BadBody, match="contradict"):
+        form_of(*((name, "1") for name in names))
+
+
+@pytest.mark.parametrize("depth", [MOST_NAME_DEPTH, MOST_NAME_DEPTH + 1])
+def test_a_name_is_so_deep_and_no_deeper(depth: int) -> None:
+    name = "a" + "[b]" * (depth - 1)
+
+    if depth > MOST_NAME_DEPTH:
+        with pytest.raises(BadBody, match="nested too deeply"):
+            form_of((name, "1"))
+    else:
+        assert form_of((name, "1"))
+
+
+@pytest.mark.parametrize("name", ["a[]", "a[{n}]", "a[][x]"])
+def test_a_list_has_so_many_items_and_no_more(name: str) -> None:
+    pairs = [(name.format(n=n), n) for n in range(MOST_LIST_ITEMS + 1)]
+
+    assert len(form_of(*pairs[:-1])["a"]) == MOST_LIST_ITEMS
+    with pytest.raises(BadBody):
+        form_of(*pairs)
+
+
+@given(st.lists(st.tuples(st.text(alphabet="ab[]01٣", max_size=14), st.integers()), max_size=8))
+def test_any_names_make_a_form_or_a_bad_body(pairs: list[tuple[str, int]]) -> None:
+    form: dict[str, Any] = {}
+    kept = 0
+    for name, value in pairs:
+        try:
+            put(form, name, value)
+        except BadBody:
+            continue
+        kept += 1
+
+    assert len(list(leaves(form))) == kept
+
+
+def leaves(value: object) -> Iterable[object]:
+    match value:
+        case dict():
+            for inner in value.values():
+                yield from leaves(inner)
+        case list():
+            for inner in value:
+                yield from leaves(inner)
+        case _:
+            yield value
+
+
+# --- limits --------------------------------------------------------------------------------------
+
+
+async def test_a_body_is_so_large_and_no_larger() -> None:
+    bodies = Bodies(most_bytes=10)
+
+    assert await read(JSON, b'"' + b"x" * 8 + b'"', bodies=bodies) == ("x" * 8, False)
+    with pytest.raises(BodyTooLarge):
+        await read(JSON, b'"' + b"x" * 9 + b'"', bodies=bodies)
+
+
+async def test_a_declared_length_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(BodyTooLarge):
+        await read({**JSON, "content-length": "11"}, is_whole=False, bodies=Bodies(most_bytes=10))
+
+
+async def test_all_open_bodies_together_are_limited_and_let_go_again() -> None:
+    bodies = Bodies(most_bytes=10, most_open_bytes=12)
+    with bodies.gate() as take:
+        take(8)
+        with pytest.raises(Overloaded):
+            await read(JSON, b'"12345"', bodies=bodies)
+
+    assert await read(JSON, b'"12345"', bodies=bodies) == ("12345", False)
+
+
+@pytest.mark.parametrize("headers", [JSON, FORM])
+async def test_a_caller_that_hangs_up_is_not_answered(headers: dict[str, str]) -> None:
+    with pytest.raises(ClientGone):
+        await read(headers, b'{"a"', is_whole=False)

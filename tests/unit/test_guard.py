@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from unstill.server.guard import (
+    BODY_PIECE_BYTES,
+    BODY_PIECE_WITHIN_S,
+    HEADERS_WITHIN_S,
+    LEFTOVER_WITHIN_S,
+    MOST_HEADER_BYTES,
+    UNTAKEN_WITHIN_S,
+    GuardedProtocol,
+    sweep,
+)
+
+LARGE_ANSWER_BYTES = 32 * 2**20  # more than a socket takes by itself
+POST = b"POST /read HTTP/1.1\r\nhost: x\r\n"
+
+
+async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/read` reads the body before it answers, `/large` answers much, all else at once."""
+    while scope["path"] == "/read" and (await receive()).get("more_body"):
+        pass
+    body = b"x" * (LARGE_ANSWER_BYTES if scope["path"] == "/large" else 2)
+    length = str(len(body)).encode()
+    headers = [(b"content-length", length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Line:
+    """A caller's end of a connection, and the guarded protocol at the other."""
+
+    def __init__(self, caller: socket.socket, protocol: GuardedProtocol) -> None:
+        self._caller = caller
+        self.protocol = protocol
+        self._loop = asyncio.get_running_loop()
+
+    async def send(self, data: bytes) -> None:
+        await self._loop.sock_sendall(self._caller, data)
+        await asyncio.sleep(0.02)
+
+    async def hear(self) -> bytes:
+        async with asyncio.timeout(5):
+            return await self._loop.sock_recv(self._caller, 4096)
+
+    def is_open_after(self, seconds: float) -> bool:
+        """Whether a sweep so much later than now would let the connection live."""
+        sweep({self.protocol}, self._loop.time() + seconds)
+        return not self.protocol.transport.is_closing()
+
+
+@asynccontextmanager
+async def connected(*, limit_concurrency: int | None = None) -> AsyncIterator[Line]:
+    config = uvicorn.Config(answering, lifespan="off", limit_concurrency=limit_concurrency)
+    state = ServerState()
+    caller, ours = socket.socketpair()
+    caller.setblocking(False)
+    loop = asyncio.get_running_loop()
+    _, protocol = await loop.connect_accepted_socket(
+        lambda: GuardedProtocol(config, state, {}, loop), ours
+    )
+    try:
+        yield Line(caller, protocol)
+    finally:
+        caller.close()
+        protocol.transport.abort()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+async def test_a_silent_connection_ends() -> None:
+    async with connected() as line:
+        assert line.is_open_after(HEADERS_WITHIN_S - 1)
+        assert not line.is_open_after(HEADERS_WITHIN_S + 1)
+
+
+async def test_headers_that_drip_do_not_win_time() -> None:
+    async with connected() as line:
+        await line.send(b"GET / HTTP/1.1\r\n")
+        await asyncio.sleep(0.3)
+        await line.send(b"a: b\r\n")
+
+        assert not line.is_open_after(HEADERS_WITHIN_S - 0.2)
+
+
+async def test_line_feeds_between_requests_do_not_keep_a_connection() -> None:
+    async with connected() as line:
+        await line.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await line.hear()).startswith(b"HTTP/1.1 200")
+        await line.send(b"\r\n")
+
+        assert not line.is_open_after(HEADERS_WITHIN_S + 1)
+
+
+async def test_an_answered_connection_is_left_to_its_keep_alive() -> None:
+    async with connected() as line:
+        await line.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await line.hear()).startswith(b"HTTP/1.1 200")
+
+        assert line.is_open_after(HEADERS_WITHIN_S + 1)
+
+
+async def test_a_body_that_drips_does_not_win_time() -> None:
+    async with connected() as line:
+        await line.send(POST + b"content-length: 1000000\r\n\r\n")
+        await asyncio.sleep(0.3)
+        await line.send(b"a")
+
+        assert not line.is_open_after(BODY_PIECE_WITHIN_S - 0.2)
+
+
+async def test_a_body_that_keeps_its_pace_wins_time() -> None:
+    async with connected() as line:
+        await line.send(POST + b"content-length: 1000000\r\n\r\n")
+        await asyncio.sleep(0.3)
+        await line.send(b"a" * BODY_PIECE_BYTES)
+
+        assert line.is_open_after(BODY_PIECE_WITHIN_S - 0.2)
+
+
+async def test_the_rest_of_an_answered_body_is_read_for_a_while_only() -> None:
+    async with connected() as line:
+        await line.send(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
+        assert (await line.hear()).startswith(b"HTTP/1.1 200")
+        await asyncio.sleep(0.3)
+        await line.send(b"a" * 2 * BODY_PIECE_BYTES)
+
+        assert line.is_open_after(LEFTOVER_WITHIN_S - 1)
+        assert not line.is_open_after(LEFTOVER_WITHIN_S - 0.2)
+
+
+async def test_an_answer_that_nobody_takes_ends_its_connection() -> None:
+    async with connected() as line:
+        await line.send(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+
+        assert line.is_open_after(0)
+        assert not line.is_open_after(UNTAKEN_WITHIN_S + 1)
+
+
+async def test_an_answer_that_is_taken_slowly_goes_on() -> None:
+    async with connected() as line:
+        await line.send(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert line.is_open_after(0)
+        for _ in range(200):  # enough for the socket to take more from the server
+            await line.hear()
+        await asyncio.sleep(0.02)
+
+        assert line.is_open_after(UNTAKEN_WITHIN_S + 1)
+
+
+async def test_headers_past_the_limit_are_refused_and_what_follows_is_no_request() -> None:
+    async with connected() as line:
+        large = b"a: " + b"x" * MOST_HEADER_BYTES + b"\r\n"
+        await line.send(b"GET / HTTP/1.1\r\n" + large + b"\r\n")
+
+        assert (await line.hear()).startswith(b"HTTP/1.1 431 ")
+        assert await line.hear() == b""
+        assert line.protocol.server_state.total_requests == 0
+
+
+async def test_a_connection_past_the_limit_is_told_so() -> None:
+    async with connected(limit_concurrency=0) as line:
+        assert (await line.hear()).startswith(b"HTTP/1.1 503 ")
+        assert await line.hear() == b""

@@ -1,0 +1,192 @@
+"""The size of the video: exact sizes that are taken, and what a tier gives for a photo."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unstill.errors import BadField
+from unstill.models import CARDS
+from unstill.models.card import Card, Exact
+from unstill.models.sizes import NAMED_SIZES, output_size, tier_height
+from unstill.request import Frame, Given, Size, TierName, VideoRequest
+
+BY_ID = {card.id: card for card in CARDS}
+WAN27 = BY_ID["wan2.7-i2v"]
+SORA = BY_ID["openai/sora-2/image-to-video-pro"]
+EXACT = Exact(("720P", "1080P"))
+
+
+def asking(tier: TierName = "720P", size: Size | None = None) -> VideoRequest:
+    return VideoRequest(
+        model="any",
+        prompt="",
+        first_frame=Frame("first", "image", url="https://example.com/a.png"),
+        duration_s=5,
+        frame_rate=24,
+        seed=1,
+        tier=tier,
+        size=size,
+    )
+
+
+def given_size(text: object) -> Given:
+    return Given("size", text)
+
+
+@pytest.mark.parametrize("text", ["1280x720", "1280X720", "1280*720", " 1280 x 720 ", "01280x0720"])
+def test_a_size_is_read_in_every_documented_spelling(text: str) -> None:
+    assert EXACT.read(given_size(text)) == Size(1280, 720)
+
+
+# OpenAI, POST /videos, size; the guide adds 1920x1080 for sora-2-pro.
+@pytest.mark.parametrize(
+    "text", ["720x1280", "1280x720", "1024x1792", "1792x1024", "1920x1080", "1080x1920"]
+)
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: str(card.id))
+def test_every_size_that_openai_documents_is_taken_by_every_model(card: Card, text: str) -> None:
+    field = card.field("size")
+
+    assert field is not None
+    assert isinstance(field.kind, Exact)
+    assert str(field.kind.read(given_size(text))) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "is_taken"),
+    [
+        ("256x256", True),
+        ("254x256", False),
+        ("256x254", False),
+        ("2048x1018", True),
+        ("2050x1000", False),
+        ("1000x2048", True),
+        ("1000x2050", False),
+        ("1281x720", False),
+        ("1280x721", False),
+        ("1024x256", True),  # 4:1
+        ("1026x256", False),
+        ("256x1024", True),
+        ("256x1026", False),
+        ("1920x1088", True),
+        ("1088x1920", True),
+        ("1920x1090", False),
+        ("1448x1442", True),  # 2,088,016 pixels, the limit is 2,088,960
+        ("1448x1444", False),
+    ],
+)
+def test_a_size_keeps_to_sides_parity_ratio_and_area(text: str, *, is_taken: bool) -> None:
+    if is_taken:
+        assert str(EXACT.read(given_size(text))) == text
+    else:
+        with pytest.raises(BadField, match="even sides from 256 to 2048, ratio 1:4 to 4:1"):
+            EXACT.read(given_size(text))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "x", "1280", "1280x", "x720", "1280x720x3", "-1280x720", "1280.0x720", "16:9", "480P"],
+)
+def test_what_is_no_size_is_refused_with_the_tiers_of_the_model(value: str) -> None:
+    with pytest.raises(BadField, match=r"size must be .* or 720P or 1080P, got"):
+        EXACT.read(given_size(value))
+
+
+@pytest.mark.parametrize("value", [720, None, True, ["1280x720"], {"width": 1280}])
+def test_a_size_that_is_no_text_is_refused(value: object) -> None:
+    with pytest.raises(BadField):
+        EXACT.read(given_size(value))
+
+
+@pytest.mark.parametrize("frame", [Size(300, 300), Size(4000, 250)])
+@pytest.mark.parametrize("card", [WAN27, SORA], ids=lambda card: str(card.id))
+def test_an_exact_size_is_the_size_whatever_the_frame(card: Card, frame: Size) -> None:
+    assert output_size(card, asking(size=Size(640, 360)), frame) == Size(640, 360)
+
+
+# DashScope, image-to-video FAQ: 750x1000 at 720P gives 816x1104. The others by the same formula:
+# the tier's area at the frame's ratio, both sides floored to multiples of 16.
+@pytest.mark.parametrize(
+    ("tier", "frame", "size"),
+    [
+        ("720P", Size(750, 1000), Size(816, 1104)),
+        ("480P", Size(500, 500), Size(624, 624)),
+        ("720P", Size(500, 500), Size(960, 960)),
+        ("1080P", Size(500, 500), Size(1440, 1440)),
+        ("480P", Size(400, 300), Size(720, 544)),
+        ("720P", Size(400, 300), Size(1104, 816)),
+        ("1080P", Size(400, 300), Size(1648, 1232)),
+        ("720P", Size(4000, 1000), Size(1920, 480)),
+        ("720P", Size(8000, 1000), Size(1920, 480)),  # beyond 4:1 the frame is cropped
+        ("720P", Size(1000, 8000), Size(480, 1920)),
+    ],
+)
+def test_a_tier_is_an_area_at_the_frames_own_ratio(tier: TierName, frame: Size, size: Size) -> None:
+    assert output_size(WAN27, asking(tier), frame) == size
+
+
+@pytest.mark.parametrize(
+    ("tier", "size"),
+    [("480P", Size(832, 480)), ("720P", Size(1280, 720)), ("1080P", Size(1920, 1080))],
+)
+def test_a_frame_of_16_to_9_gives_the_named_size_upright_or_not(tier: TierName, size: Size) -> None:
+    assert output_size(WAN27, asking(tier), Size(1600, 900)) == size
+    upright = output_size(WAN27, asking(tier), Size(900, 1600))
+    assert upright == Size(size.height, size.width)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "is_named"),
+    [(16 / 9 * 1.028, True), (16 / 9 * 0.972, True), (16 / 9 * 1.034, False), (1.7, False)],
+)
+def test_a_frame_within_3_percent_of_16_to_9_counts_as_it(ratio: float, *, is_named: bool) -> None:
+    wide = Size(round(3000 * ratio), 3000)
+
+    assert (output_size(WAN27, asking(), wide) == Size(1280, 720)) is is_named
+    upright = Size(wide.height, wide.width)
+    assert (output_size(WAN27, asking(), upright) == Size(720, 1280)) is is_named
+
+
+# OpenAI, video generation guide: sora-2-pro renders 1280x720 and 1920x1080, either way up.
+@pytest.mark.parametrize(("tier", "size"), [("720P", Size(1280, 720)), ("1080P", Size(1920, 1080))])
+@pytest.mark.parametrize("ratio", [1.0, 1.3, 1.78, 6.0])
+def test_soras_tiers_are_fixed_sizes_that_turn_with_the_frame(
+    tier: TierName, size: Size, ratio: float
+) -> None:
+    wide = Size(int(1000 * ratio), 1000)
+
+    assert output_size(SORA, asking(tier), wide) == size
+    if ratio > 1:
+        upright = output_size(SORA, asking(tier), Size(wide.height, wide.width))
+        assert upright == Size(size.height, size.width)
+
+
+@given(
+    st.sampled_from(CARDS),
+    st.sampled_from(["480P", "720P", "1080P"]),
+    st.integers(64, 8000),
+    st.integers(64, 8000),
+)
+def test_a_tiers_sides_are_even_and_its_area_is_never_more_than_named(
+    card: Card, tier: TierName, width: int, height: int
+) -> None:
+    size = output_size(card, asking(tier), Size(width, height))
+    named = NAMED_SIZES[tier]
+
+    assert size.width % 2 == size.height % 2 == 0
+    assert 0.9 < size.width * size.height / (named.width * named.height) <= 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "height"),
+    [
+        (asking("480P"), 480),
+        (asking("720P"), 720),
+        (asking("1080P"), 1080),
+        (asking(size=Size(1280, 720)), 720),
+        (asking(size=Size(720, 1280)), 720),
+    ],
+)
+def test_usage_counts_a_tier_or_the_short_side(request_: VideoRequest, height: int) -> None:
+    assert tier_height(request_) == height
