@@ -24,12 +24,15 @@ class Board:
 
     def report(self, job_id: str, fraction: float) -> None:
         """Note how far an engine is, 0 to 1; an earlier, higher report stands."""
-        earlier = self._fractions.get(job_id, 0.0)
-        self._fractions[job_id] = max(earlier, min(fraction, 1.0))
+        earlier = self._fractions.get(job_id)
+        if earlier is not None:  # else it was put back or cancelled, and its child speaks late
+            self._fractions[job_id] = max(earlier, min(fraction, 1.0))
 
     def changed(self, job: Job) -> None:
-        """Forget a job that nobody renders any more."""
-        if job.state is not State.RUNNING:
+        """Take reports of a job that is rendered, forget one that is not any more."""
+        if job.state is State.RUNNING:
+            self._fractions.setdefault(job.id, 0.0)
+        else:
             self._fractions.pop(job.id, None)
 
     def progress(self, job: Job) -> float:

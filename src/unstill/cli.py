@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn, TextIO, cast
 
 import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from unstill import __version__
-from unstill.errors import BadSetting, UnstillError
+from unstill.errors import OperatorError, UnstillError
 from unstill.models import Catalogue
 from unstill.settings import CLIENT_KEY_VARIABLE, Settings, read_settings
 
@@ -30,8 +34,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+SERVER_ENDS_WITHIN_S = 10.0  # it ends its renders within a second
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Settings file; ./unstill.toml is read if it is there.")
@@ -44,7 +50,8 @@ def main() -> None:
     try:
         app()
     except UnstillError as error:
-        err.print(f"[bold red]unstill:[/] {error.message}", highlight=False)
+        # As text: a setting's name or an address may have brackets in it. Never broken into lines.
+        err.print(Text.assemble(("unstill:", "bold red"), " ", error.message), soft_wrap=True)
         sys.exit(1)
 
 
@@ -86,7 +93,7 @@ def _say_ready(address: str) -> None:
 
 @app.command()
 def generate(
-    image: Annotated[Path, typer.Argument(help="First frame: a photo.", exists=True)],
+    image: Annotated[Path, typer.Argument(help="First frame: a photo.")],
     prompt: Annotated[str, typer.Argument(help="What should happen.")] = "",
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The mp4.")] = Path("out.mp4"),
@@ -94,30 +101,32 @@ def generate(
     resolution: Annotated[str, typer.Option(help="480P, 720P or 1080P.")] = "720P",
     duration: Annotated[int | None, typer.Option(help="Seconds.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
-    last_frame: Annotated[Path | None, typer.Option(help="End on this.", exists=True)] = None,
+    last_frame: Annotated[Path | None, typer.Option(help="A photo to end on.")] = None,
     server: Annotated[str | None, typer.Option(help="A running server's address.")] = None,
-    api_key: Annotated[str | None, typer.Option(envvar=CLIENT_KEY_VARIABLE)] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar=CLIENT_KEY_VARIABLE, help="Where that server wants one.")
+    ] = None,
 ) -> None:
     """Make one video, with a running server or one started for it."""
-    from unstill.client import Client  # noqa: PLC0415
+    from unstill.client import Client, picture, writable  # noqa: PLC0415
 
     fields = {"model": model, "prompt": prompt, "resolution": resolution}
     if duration is not None:
         fields["seconds"] = str(duration)
     if seed is not None:
         fields["seed"] = str(seed)
-    pictures = {"input_reference": image}
+    pictures = {"input_reference": picture(image)}
     if last_frame is not None:
-        pictures["last_frame_url"] = last_frame
-    with _server(server) as address, Client(address, key=api_key) as client, _bars() as bars:
-        bar = bars.add_task(model, total=100)
+        pictures["last_frame_url"] = picture(last_frame)
+    output = writable(output)  # before a render that could not be kept
+    with _server(server) as address, Client(address, key=api_key) as client:
         video = client.create(fields, pictures)
-        video = client.wait(video["id"], lambda percent: bars.update(bar, completed=percent))
+        with _bars() as bars:
+            bar = bars.add_task(model, total=100)
+            video = client.wait(video["id"], lambda percent: bars.update(bar, completed=percent))
         size_bytes = client.download(f"/v1/videos/{video['id']}/content", output)
-    out.print(
-        f"{output}: {video['size']}, {video['seconds']} s, {size_bytes / 1e6:.1f} MB",
-        highlight=False,
-    )
+    made = f"{output}: {video['size']}, {video['seconds']} s, {size_bytes / 1e6:.1f} MB"
+    out.print(Text(made), soft_wrap=True)
 
 
 @contextmanager
@@ -126,14 +135,24 @@ def _server(address: str | None) -> Iterator[str]:
     if address is not None:
         yield address
         return
+    # Ended by its terminal or by a service manager, it must still end that server.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     with tempfile.TemporaryDirectory(prefix="unstill-") as folder, started_server(folder) as own:
         yield own
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    raise SystemExit(128 + number)
 
 
 @contextmanager
 def started_server(data_dir: str) -> Iterator[str]:
     """`unstill serve` on a free port of this machine; ended when the block is left."""
-    command = [sys.executable, "-m", "unstill", "serve", "--port", "0", "--data-dir", data_dir]
+    command = [sys.executable, "-m", "unstill", "serve", "--data-dir", data_dir]
+    # Whatever an unstill.toml here says: this server is for this machine, and open.
+    command += ["--host", "127.0.0.1", "--port", "0"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
     with (
         tempfile.TemporaryFile("w+") as log,
@@ -145,15 +164,28 @@ def started_server(data_dir: str) -> Iterator[str]:
             line = process.stdout.readline() if process.stdout else ""
             if " is ready at " not in line:
                 log.seek(0)
-                raise BadSetting("unstill serve", f"did not start: {log.read()[-2000:]}")
+                raise OperatorError(_last_line(log.read()) or "the server did not start")
             yield line.split(" is ready at ")[1].split()[0]
         finally:
-            process.terminate()
+            _end(process)
+
+
+def _last_line(log: str) -> str:
+    lines = log.strip().splitlines() or [""]
+    return lines[-1].removeprefix("unstill: ")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(SERVER_ENDS_WITHIN_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        process.kill()
 
 
 def _bars() -> Progress:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
     )
@@ -170,7 +202,8 @@ def models(*, config: ConfigOption = None) -> None:
         card = catalogue.names[name]
         own = settings.models.get(name)
         engines = own.engines if own and own.engines else (settings.server.default_engine,)
-        table = Table(title=f"{name}  ({', '.join(engines)})", title_justify="left")
+        title = Text(f"{name}  ({', '.join(engines)})")
+        table = Table(title=title, title_justify="left")
         for column in ("field", "allowed", "default"):
             table.add_column(column)
         for field in card.fields:
@@ -179,7 +212,7 @@ def models(*, config: ConfigOption = None) -> None:
             table.add_row(field.name + mark, field.kind.allowed, default)
         out.print(table)
         if card.aliases:
-            out.print(f"also: {', '.join(card.aliases)}\n", highlight=False)
+            out.print(Text(f"also: {', '.join(card.aliases)}\n"))
 
 
 @app.command()
@@ -192,9 +225,10 @@ def doctor(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
         is_well = is_well and (finding.is_well or not finding.is_needed)
         colour = "green" if finding.is_well else "red" if finding.is_needed else "yellow"
         word = "ok" if finding.is_well else "missing" if finding.is_needed else "absent"
-        out.print(f"[{colour}]{word:8}[/] {finding.what}: {finding.detail}", highlight=False)
+        line = Text.assemble((f"{word:8}", colour), f" {finding.what}: {finding.detail}")
+        out.print(line, soft_wrap=True)
         if not finding.is_well:
-            out.print(f"         {finding.mend}", highlight=False)
+            out.print(Text(f"         {finding.mend}"), soft_wrap=True)
     if not is_well:
         raise typer.Exit(1)
 
@@ -214,7 +248,23 @@ def _log_to_stderr(settings: Settings) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Forgiving(sys.stderr))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
+
+
+class Forgiving(io.TextIOBase):
+    """A stream for the log: a line that finds no room or no reader is lost, and no job with it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()

@@ -5,6 +5,7 @@ It writes against the documented requests only, so that what it shows is what an
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Self
 
 import httpx2
 
-from unstill.errors import UpstreamError
+from unstill.errors import BadSetting, UpstreamError
 
 POLL_S = 0.5
 ANSWER_TIMEOUT_S = 60.0
@@ -31,9 +32,14 @@ class Client:
 
     def __init__(self, server: str, *, key: str | None = None) -> None:
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx2.Client(
-            base_url=server.rstrip("/"), headers=headers, timeout=ANSWER_TIMEOUT_S
-        )
+        address = server if "://" in server else f"http://{server}"
+        try:
+            self._http = httpx2.Client(
+                base_url=address.rstrip("/"), headers=headers, timeout=ANSWER_TIMEOUT_S
+            )
+        except (httpx2.InvalidURL, ValueError) as error:
+            # The key is in none of this: a header that cannot be sent is named without its value.
+            raise BadSetting("--server or --api-key", "cannot be sent like this") from error
 
     def __enter__(self) -> Self:
         return self
@@ -49,12 +55,12 @@ class Client:
     def ask(self, method: str, path: str, body: object = None) -> tuple[Any, Mapping[str, str]]:
         """The JSON answer and its headers; raises ServerRefused."""
         answer = self._send(method, path, json=body)
-        return answer.json(), answer.headers
+        return _json(answer), answer.headers
 
-    def create(self, fields: Mapping[str, str], pictures: Mapping[str, Path]) -> dict[str, Any]:
+    def create(self, fields: Mapping[str, str], pictures: Mapping[str, bytes]) -> dict[str, Any]:
         """POST /v1/videos as a form; raises ServerRefused."""
-        files = {name: (path.name, path.read_bytes()) for name, path in pictures.items()}
-        return dict(self._send("POST", "/v1/videos", data=dict(fields), files=files).json())
+        files = {name: (name, data) for name, data in pictures.items()}
+        return dict(_json(self._send("POST", "/v1/videos", data=dict(fields), files=files)))
 
     def wait(self, video_id: str, progress: Callable[[int], None]) -> dict[str, Any]:
         """Poll until the video is there; `progress` is told percents. Raises ServerRefused."""
@@ -70,7 +76,7 @@ class Client:
         return dict(video)
 
     def download(self, path: str, out: Path) -> int:
-        """Write a finished video to `out`; the bytes written. Raises ServerRefused."""
+        """Write a finished video to `out`; the bytes written. Raises ServerRefused, BadSetting."""
         part = out.with_name(out.name + ".part")
         try:
             with self._http.stream("GET", path) as answer:
@@ -80,10 +86,14 @@ class Client:
                 with part.open("wb") as file:
                     for chunk in answer.iter_bytes():
                         file.write(chunk)
+            part.replace(out)
+            return out.stat().st_size
         except httpx2.HTTPError as error:
             raise ServerRefused(f"{self._http.base_url} broke off: {error}") from error
-        part.replace(out)
-        return out.stat().st_size
+        except OSError as error:
+            raise BadSetting(str(out), f"cannot be written: {error.strerror}") from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
         try:
@@ -94,6 +104,32 @@ class Client:
         if answer.is_error:
             raise ServerRefused(_reason(answer))
         return answer
+
+
+def picture(path: Path) -> bytes:
+    """A picture's bytes; raises BadSetting."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadSetting(str(path), f"cannot be read: {error.strerror}") from error
+
+
+def writable(path: Path) -> Path:
+    """`path` itself, if a file can be written there; raises BadSetting."""
+    if path.is_dir():
+        raise BadSetting(str(path), "is a folder: name a file in it")
+    if not path.parent.is_dir():
+        raise BadSetting(str(path), f"the folder {path.parent} does not exist")
+    if not os.access(path.parent, os.W_OK):
+        raise BadSetting(str(path), f"the folder {path.parent} cannot be written to")
+    return path
+
+
+def _json(answer: httpx2.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise ServerRefused(f"{answer.url} did not answer in JSON: is it unstill?") from error
 
 
 def _reason(answer: httpx2.Response) -> str:

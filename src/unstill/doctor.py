@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import shutil
 import ssl
 import struct
@@ -64,10 +63,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _folder(path: Path) -> Finding:
     holder = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
-    free_bytes = shutil.disk_usage(holder).free
+    try:
+        with tempfile.TemporaryFile(dir=holder):
+            free_bytes = shutil.disk_usage(holder).free
+    except OSError as error:
+        detail = f"{path}, {holder} cannot be written to: {error.strerror}"
+        return Finding("data folder", False, detail, "make it writable, or set another --data-dir")
     detail = f"{path}, {free_bytes / 1e9:.1f} GB free"
-    if not os.access(holder, os.W_OK):
-        return Finding("data folder", False, detail, f"make {holder} writable, or set --data-dir")
     mend = "free some space, or set --data-dir to another disk"
     return Finding("data folder", free_bytes >= LEAST_FREE_BYTES, detail, mend)
 
@@ -95,9 +97,9 @@ def _engine() -> Finding:
     try:
         with tempfile.TemporaryDirectory(prefix="unstill-doctor-") as folder:
             detail = asyncio.run(_trial(Path(folder)))
-    except UnstillError as error:
-        mend = "pip install --force-reinstall unstill, and see the message above"
-        return Finding("camera engine", False, error.message, mend)
+    except (UnstillError, OSError) as error:
+        mend = "pip install --force-reinstall unstill; if it stays, report the message above"
+        return Finding("camera engine", False, str(error), mend)
     return Finding("camera engine", True, detail)
 
 

@@ -5,15 +5,16 @@
     saving   bring    check the video, put it in its place  -> succeeded
 
 A step that ends with an error ends the job with it; one that cannot store anything is tried again
-by its lane. Each write is guarded: a step that finds its job moved stops without a word.
+by its lane. Each write is guarded: a step that finds its job moved stops without a word. All steps
+are free to repeat, so each ends at once when its job is cancelled or the server stops.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -25,6 +26,7 @@ from unstill.errors import (
     EngineDied,
     FetchFailed,
     OwnError,
+    ShuttingDown,
     StorageFailed,
     StorageFull,
     UnstillError,
@@ -59,6 +61,11 @@ BRING_SLOTS = 8
 FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then
 MOST_DEATHS = 1  # a local child that dies is asked once more
 PAUSE_AFTER_DEATH_MS = 1000
+PAUSE_WITHOUT_STORAGE_MS = 1000
+NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
+
+C = TypeVar("C")
+T = TypeVar("T")
 
 _CARDS = {card.id: card for card in CARDS}
 
@@ -98,23 +105,27 @@ class Runner:
         self._engines = engines
         self._board = board
         self._clock_ms = clock_ms
-        self._renders: dict[str, asyncio.Task[None]] = {}
+        self._works: dict[str, asyncio.Task[None]] = {}  # of the steps under way, by job
         self._is_stopping = False
 
     async def startup(self) -> None:
         """Put back what the last server's children were rendering, then open the lanes."""
-        for job in await self._backend.unfinished():
+        unfinished = await self._backend.unfinished()
+        for job in unfinished:
             if job.state is State.RUNNING:
                 await self._write(job, put_back(self._clock_ms(), died=False))
+        for engine in sorted({job.engine for job in unfinished} - set(self._engines)):
+            log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
         self._backend.listen(self._changed)
         self._backend.serve(self.lanes())
 
     async def stop(self) -> None:
-        """End the renders; their jobs are ready again and go on at the next start."""
+        """End the steps; their jobs are where they were and go on at the next start."""
         self._is_stopping = True
-        for render in tuple(self._renders.values()):
-            render.cancel()
-        await asyncio.gather(*self._renders.values(), return_exceptions=True)
+        works = tuple(self._works.values())
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
     def lanes(self) -> Sequence[Lane]:
         return (
@@ -133,21 +144,44 @@ class Runner:
 
         async def step(job_id: str) -> None:
             job = await self._backend.find(job_id)
-            if job is None or job.state is not state:
+            # A lane may have taken it while the server began to stop.
+            if job is None or job.state is not state or self._is_stopping:
                 return
             try:
-                await work(job)
-            except (StorageFull, StorageFailed):
-                raise  # says nothing about the job; the lane comes back to it
-            except UnstillError as error:
-                await self._fail(job, error)
-            except Exception as error:  # a fault of ours ends one job, not the lane
-                log.exception("step_failed", job_id=job_id, state=state)
-                await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
+                await self._interruptible(job, self._worked(job, work))
             finally:
                 await self._clear_if_hidden(job_id)
 
         return step
+
+    async def _interruptible(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` until it ends, its job is cancelled, or the server stops."""
+        # Noted before the work writes anything: a cancel that is committed together with its
+        # first write already finds it.
+        task = self._works[job.id] = asyncio.create_task(work)
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            del self._works[job.id]
+        if not task.cancelled():
+            task.result()
+        elif self._is_stopping:
+            # Guarded by the state alone: a start may have been written and not been heard of.
+            await self._backend.change(job.id, put_back(self._clock_ms(), died=False))
+
+    async def _worked(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
+        try:
+            await work(job)
+        except NOT_THE_JOBS_FAULT:
+            raise  # the lane comes back to it
+        except UnstillError as error:
+            await self._fail(job, error)
+        except Exception as error:  # a fault of ours ends one job, not the lane
+            log.exception("step_failed", job_id=job.id, state=job.state)
+            await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
 
     async def _take_frames(self, job: Job) -> None:
         request = job.request
@@ -160,7 +194,8 @@ class Runner:
         path = self._files.path(job.id, frame.file_name)
         if frame.url is not None and not path.exists():
             await self._fetch(job, frame, frame.url)
-        return await self._media.check_frame(frame_check(frame, card.frame_rule, path=str(path)))
+        check = frame_check(frame, card.frame_rule, path=str(path))
+        return await _asked(self._media.check_frame, check)
 
     async def _fetch(self, job: Job, frame: Frame, url: str) -> None:
         part = f"{frame.file_name}.part"
@@ -179,37 +214,25 @@ class Runner:
 
     async def _render(self, job: Job) -> None:
         now = await self._write(job, started(self._clock_ms()))
-        if now is None:
-            return
-        render = asyncio.create_task(self._rendered(now))
-        self._renders[job.id] = render
-        try:
-            await render
-        except asyncio.CancelledError:
-            # The render is ended when its job was cancelled, or with the server; ended from
-            # outside, this step takes the render along.
-            if not render.cancelled():
-                render.cancel()
-                raise
-            if self._is_stopping:
-                await self._write(now, put_back(self._clock_ms(), died=False))
-        finally:
-            self._renders.pop(job.id, None)
+        if now is not None:
+            await self._settle(now.id, await self._rendered(now))
 
-    async def _rendered(self, job: Job) -> None:
+    async def _rendered(self, job: Job) -> Change:
+        """Render; what becomes of the job by it. Raises what the engine has against the job."""
         engine = self._engines[job.engine]
         try:
             await engine.render(self._scene(job), lambda done: self._board.report(job.id, done))
+        except (StorageFull, StorageFailed) as error:
+            log.warning("engine_cannot_store", job_id=job.id, why=error.message)
+            return put_back(self._clock_ms() + PAUSE_WITHOUT_STORAGE_MS, died=False)
         except EngineDied as death:
             if job.deaths >= MOST_DEATHS:
                 raise
             log.warning(
                 "engine_died", job_id=job.id, engine=engine.name, last_words=death.last_words
             )
-            again_ms = self._clock_ms() + PAUSE_AFTER_DEATH_MS
-            await self._write(job, put_back(again_ms, died=True))
-            return
-        await self._write(job, rendered())
+            return put_back(self._clock_ms() + PAUSE_AFTER_DEATH_MS, died=True)
+        return rendered()
 
     def _scene(self, job: Job) -> Scene:
         if job.size is None:
@@ -230,11 +253,12 @@ class Runner:
         path = self._files.path(job.id, name)
         is_home = path.exists()  # a start again after the rename
         part = path if is_home else self._files.path(job.id, _part(job.attempt))
-        facts = await self._media.check_video(
-            VideoCheck(path=str(part), duration_s=float(job.request.duration_s))
-        )
+        check = VideoCheck(path=str(part), duration_s=float(job.request.duration_s))
+        facts = await _asked(self._media.check_video, check)
         if not is_home:
             await self._files.publish(job.id, part.name, name)
+        for earlier in range(1, job.attempt):
+            await self._files.discard(job.id, _part(earlier))
         video = Video(
             file_name=name,
             width=facts.width,
@@ -245,24 +269,39 @@ class Runner:
             size_bytes=facts.size_bytes,
             has_audio=facts.has_audio,
         )
-        if await self._write(job, succeeded(video, _usage(job.request), self._clock_ms())):
-            for earlier in range(1, job.attempt):
-                await self._files.discard(job.id, _part(earlier))
+        await self._write(job, succeeded(video, _usage(job.request), self._clock_ms()))
 
     async def _fail(self, job: Job, error: UnstillError) -> None:
         """End the job with what went wrong, wherever the step had brought it."""
         log.info("job_failed", job_id=job.id, code=error.code, why=error.message)
         failure = Failure(error.code, error.message, getattr(error, "param", None))
-        await self._backend.change(job.id, failed(failure, self._clock_ms()))
+        await self._settle(job.id, failed(failure, self._clock_ms()))
+
+    async def _settle(self, job_id: str, change: Change) -> None:
+        """Write how a step ended, as soon as the store can take it.
+
+        A lane would begin the step again; but none looks after a job that was running.
+        """
+        while True:
+            try:
+                await self._backend.change(job_id, change)
+            except (StorageFull, StorageFailed) as error:
+                log.warning("step_not_stored", job_id=job_id, why=error.message)
+                await asyncio.sleep(PAUSE_WITHOUT_STORAGE_MS / 1000)
+            else:
+                return
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._backend.change(job.id, change, attempt=job.attempt)
 
     async def _clear_if_hidden(self, job_id: str) -> None:
         """A deleted job's files go when its last step has ended."""
-        job = await self._backend.find(job_id)
-        if job is not None and job.is_hidden and job.state.is_final:
-            await self._files.remove(job_id)
+        try:
+            job = await self._backend.find(job_id)
+            if job is not None and job.is_hidden and job.state.is_final:
+                await self._files.remove(job_id)
+        except NOT_THE_JOBS_FAULT as error:  # the sweep comes back to them
+            log.warning("files_not_removed", job_id=job_id, why=error.message)
 
     def _changed(self, job: Job) -> None:
         self._board.changed(job)
@@ -275,9 +314,18 @@ class Runner:
             attempt=job.attempt,
             elapsed_s=(self._clock_ms() - job.created_ms) / 1000,
         )
-        render = self._renders.get(job.id)
-        if render is not None and job.state is State.CANCELLED:
-            render.cancel()
+        work = self._works.get(job.id)
+        if work is not None and job.state is State.CANCELLED:
+            work.cancel()
+
+
+async def _asked(check: Callable[[C], Awaitable[T]], about: C) -> T:
+    """A media child's answer; a child that dies is asked once more, as an engine's is."""
+    try:
+        return await check(about)
+    except EngineDied as death:
+        log.warning("media_died", about=about, last_words=death.last_words)
+        return await check(about)
 
 
 def _part(attempt: int) -> str:

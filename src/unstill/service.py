@@ -7,22 +7,33 @@ Every dialect comes through here, and nothing here knows a dialect. Store before
 from __future__ import annotations
 
 import asyncio
-import secrets
+import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from unstill.backend.port import Backend, Page
 from unstill.board import Board
 from unstill.engines.port import Local
-from unstill.errors import BadField, BadSetting, NoSuchJob, NotReady, NoVideo, ShuttingDown
+from unstill.errors import (
+    BadField,
+    BadSetting,
+    NoSuchJob,
+    NotReady,
+    NoVideo,
+    OwnError,
+    ShuttingDown,
+)
 from unstill.files.links import Links
 from unstill.files.port import Files
 from unstill.intake import Taken, check_header, take
 from unstill.job import Change, Job, State, Words, cancelled, hidden, new_id
 from unstill.models import Catalogue, resolve
 from unstill.request import Asked, GivenFrame, Role, VideoRequest
+
+log = structlog.get_logger()
 
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
@@ -76,7 +87,8 @@ class Service:
         for each in taken.values():
             check_header(each, card.frame_rule)
         frames = {role: each.frame for role, each in taken.items()}
-        request, ignored = resolve(card, asked, frames, random_seed=secrets.randbelow(2**31))
+        # No system call: each hands the interpreter to the writer's thread in mid-submit.
+        request, ignored = resolve(card, asked, frames, random_seed=random.getrandbits(31))
         now_ms = self._clock_ms()
         job = Job(
             id=new_id(now_ms),
@@ -88,12 +100,21 @@ class Service:
             engine=self._engine_for(name, request),
             created_ms=now_ms,
         )
-        for frame in request.frames:
-            data = taken[frame.role].data
-            if data is not None:
-                await self._files.keep(job.id, frame.file_name, data)
-        await self._backend.add(job)
+        await self._store(job, taken)
         return Submitted(job, ignored)
+
+    async def _store(self, job: Job, taken: Mapping[Role, Taken]) -> None:
+        """Pictures first: a row never stands without them."""
+        try:
+            for frame in job.request.frames:
+                data = taken[frame.role].data
+                if data is not None:
+                    await self._files.keep(job.id, frame.file_name, data)
+            await self._backend.add(job)
+        except OwnError:
+            # Most likely the disk is full, and these pictures would keep it so.
+            await self._remove_files(job.id)
+            raise
 
     async def find(self, job_id: str, owner: str) -> Job:
         """The owner's job; raises NoSuchJob for any other."""
@@ -112,8 +133,15 @@ class Service:
             # It moved between the read and the write; its new state decides anew.
             job = await self.find(job_id, owner)
         if changed.state.is_final:
-            await self._files.remove(job.id)
+            await self._remove_files(job.id)
         return changed
+
+    async def _remove_files(self, job_id: str) -> None:
+        """Give back a job's files; those that will not go are the sweep's."""
+        try:
+            await self._files.remove(job_id)
+        except OwnError as error:
+            log.warning("files_not_removed", job_id=job_id, why=error.message)
 
     def _deletion(self, job: Job) -> Change:
         if job.state in {State.QUEUED, State.READY, State.RUNNING}:

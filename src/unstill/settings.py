@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from unstill.errors import BadSetting
+from unstill.errors import BadSetting, shown
 from unstill.models import CARDS
 
 DEFAULT_FILE = Path("unstill.toml")
 ENVIRONMENT_PREFIX = "UNSTILL_"
 KEYS_VARIABLE = "UNSTILL_API_KEYS"
 CLIENT_KEY_VARIABLE = "UNSTILL_CLIENT_KEY"  # read by `unstill generate`, no setting of the server
+_OWN_VARIABLES = (KEYS_VARIABLE, CLIENT_KEY_VARIABLE)
+_OWN_NAMES = tuple(name.removeprefix(ENVIRONMENT_PREFIX) for name in _OWN_VARIABLES)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ServerSettings(msgspec.Struct, frozen=True):
     """The `[server]` table; each is also an environment variable, `UNSTILL_` and its name."""
 
     host: str = "127.0.0.1"
@@ -42,22 +45,20 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(ip_network(text.strip()) for text in self.allow_networks)
 
 
-class CameraSettings(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="camera"
-):
+class CameraSettings(msgspec.Struct, frozen=True):
     """`[engines.NAME]` of kind camera."""
 
     slots: int = 0  # renders at once; 0: as many as cores
 
 
-class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ModelSettings(msgspec.Struct, frozen=True):
     """`[models."NAME"]`."""
 
     like: str = ""  # a canonical id: NAME is the operator's own name for that contract
     engines: tuple[str, ...] = ()  # tried in this order; empty: the default engine
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Settings(msgspec.Struct, frozen=True):
     """Everything the operator decides."""
 
     server: ServerSettings = ServerSettings()
@@ -71,14 +72,24 @@ def read_settings(
 ) -> Settings:
     """The settings in force; raises BadSetting by the name of the first that is wrong."""
     document = _read_file(file)
-    table = document.setdefault("server", {})
-    if not isinstance(table, dict):
-        raise BadSetting("server", "must be a table")
-    table |= _from_environment(environment)
-    table |= {name: value for name, value in command_line.items() if value is not None}
-    settings = _converted(document)
-    keys = read_keys(environment.get(KEYS_VARIABLE, ""))
-    settings = msgspec.structs.replace(settings, api_keys=keys)
+    server = _table(document.get("server", {}), "server")
+    if "api_keys" in document or "api_keys" in server:
+        raise BadSetting("api_keys", f"keys come from the environment only: {KEYS_VARIABLE}")
+    _check_names(document, ("server", "engines", "models"), prefix="")
+    given = {name: value for name, value in command_line.items() if value is not None}
+    values = _values(ServerSettings, server, "server.") | _from_environment(environment) | given
+    settings = Settings(
+        server=ServerSettings(**values),
+        engines={
+            name: _engine(engine, f"engines.{name}")
+            for name, engine in _table(document.get("engines", {}), "engines").items()
+        },
+        models={
+            name: _model(model, f'models."{name}"')
+            for name, model in _table(document.get("models", {}), "models").items()
+        },
+        api_keys=read_keys(environment.get(KEYS_VARIABLE, "")),
+    )
     _check(settings)
     return settings
 
@@ -89,14 +100,17 @@ def read_keys(text: str) -> dict[str, str]:
 
     keys: dict[str, str] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
-        owner, colon, key = part.partition(":")
+        owner, colon, key = (each.strip() for each in part.partition(":"))
         if not colon:
             owner, key = f"key-{hashlib.sha256(part.encode()).hexdigest()[:12]}", part
         if not _NAME.fullmatch(owner) or not key:
             # The part itself may hold a key: it stays out of the message.
-            raise BadSetting(KEYS_VARIABLE, "must be owner:key, comma-separated")
+            raise BadSetting(
+                KEYS_VARIABLE,
+                "must be owner:key, comma-separated, owners in letters, digits, - and _",
+            )
         if key in keys:
-            raise BadSetting("UNSTILL_API_KEYS", f"has the key of {owner} twice")
+            raise BadSetting(KEYS_VARIABLE, f"has the key of {owner} twice")
         keys[key] = owner
     return keys
 
@@ -114,46 +128,79 @@ def _read_file(file: Path | None) -> dict[str, Any]:
         raise BadSetting(str(file), f"is not TOML: {error}") from error
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
-    known = {field.name: field for field in msgspec.structs.fields(ServerSettings)}
-    found: dict[str, object] = {}
-    for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in {
-            KEYS_VARIABLE,
-            CLIENT_KEY_VARIABLE,
-        }:
-            continue
-        field = known.get(variable.removeprefix(ENVIRONMENT_PREFIX).lower())
-        if field is None:
-            raise BadSetting(variable, "is not a setting of unstill, see the README")
-        is_list = field.name == "allow_networks"
-        found[field.name] = [t for t in text.split(",") if t.strip()] if is_list else text
-    return found
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    given = {
+        variable.removeprefix(ENVIRONMENT_PREFIX).lower(): text
+        for variable, text in environment.items()
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _OWN_VARIABLES
+    }
+    known = (*ServerSettings.__struct_fields__, *(name.lower() for name in _OWN_NAMES))
+    _check_names(given, known, prefix=ENVIRONMENT_PREFIX, spell=str.upper)
+    lists = {"allow_networks"} & given.keys()
+    table = given | {name: [t for t in given[name].split(",") if t.strip()] for name in lists}
+    return _values(ServerSettings, table, ENVIRONMENT_PREFIX, spell=str.upper)
 
 
-def _converted(document: dict[str, Any]) -> Settings:
-    if "api_keys" in document:
-        raise BadSetting("api_keys", "keys come from the environment: UNSTILL_API_KEYS")
-    for name, engine in document.get("engines", {}).items():
-        if isinstance(engine, dict) and engine.get("kind") != "camera":
-            raise BadSetting(
-                f"engines.{name}.kind", f'must be "camera", got {engine.get("kind")!r}'
-            )
-    try:
-        return msgspec.convert(document, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise _named(error) from error
+def _engine(value: object, where: str) -> CameraSettings:
+    table = dict(_table(value, where))
+    kind = table.pop("kind", None)
+    if kind != "camera":
+        raise BadSetting(f"{where}.kind", f"must be 'camera', got {shown(kind)}")
+    return CameraSettings(**_values(CameraSettings, table, f"{where}."))
 
 
-def _named(error: msgspec.ValidationError) -> BadSetting:
-    """msgspec says `Expected ... - at $.server.port`; the setting's name comes first for people."""
-    reason, _, where = str(error).partition(" - at `$")
-    unknown = re.search(r"unknown field `([^`]+)`", reason)
-    setting = where.rstrip("`").lstrip(".")
-    if unknown:
-        setting = f"{setting}.{unknown[1]}".lstrip(".")
-        return BadSetting(setting, "is not a setting of unstill, see the README")
-    return BadSetting(setting or "unstill.toml", reason[0].lower() + reason[1:])
+def _model(value: object, where: str) -> ModelSettings:
+    return ModelSettings(**_values(ModelSettings, _table(value, where), f"{where}."))
+
+
+def _table(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadSetting(where, f"must be a table, got {shown(value)}")
+    return value
+
+
+def _values(
+    struct: type[msgspec.Struct],
+    table: Mapping[str, object],
+    prefix: str,
+    *,
+    spell: Callable[[str], str] = str,
+) -> dict[str, Any]:
+    """The table's values in the types of the struct's fields.
+
+    `prefix` and `spell` make a field's name what the operator calls it. Raises BadSetting.
+    """
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    _check_names(table, fields, prefix=prefix, spell=spell)
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        try:
+            values[name] = msgspec.convert(value, fields[name].type, strict=False)
+        except msgspec.ValidationError as error:
+            allowed = _allowed(fields[name].type)
+            reason = f"must be {allowed}, got {shown(value)}"
+            raise BadSetting(prefix + spell(name), reason) from error
+    return values
+
+
+def _check_names(
+    table: Iterable[str],
+    known: Iterable[str],
+    *,
+    prefix: str,
+    spell: Callable[[str], str] = str,
+) -> None:
+    for name in table:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            meant = f"did you mean {prefix}{spell(close[0])}?" if close else "see the README"
+            raise BadSetting(prefix + spell(name), f"is not a setting of unstill, {meant}")
+
+
+def _allowed(type_: Any) -> str:
+    if get_origin(type_) is Literal:
+        return " or ".join(get_args(type_))
+    return {int: "a whole number", str: "text"}.get(type_, "a list of texts")
 
 
 def _check(settings: Settings) -> None:
@@ -162,6 +209,9 @@ def _check(settings: Settings) -> None:
         raise BadSetting("server.port", f"must be 0 to 65535, got {server.port}")
     if server.link_hours < 1:
         raise BadSetting("server.link_hours", f"must be at least 1, got {server.link_hours}")
+    for name in ("host", "data_dir"):
+        if not getattr(server, name).strip():
+            raise BadSetting(f"server.{name}", "must not be empty")
     if server.public_url and not re.match(r"https?://[^/]+", server.public_url):
         raise BadSetting("server.public_url", "must begin with http:// or https://")
     try:
@@ -181,13 +231,19 @@ def _check_engines(settings: Settings) -> None:
             raise BadSetting(f"engines.{name}", "must be named in letters, digits, - and _")
         if engine.slots < 0:
             raise BadSetting(f"engines.{name}.slots", f"must be 0 or more, got {engine.slots}")
+    _check_models(settings, engines)
+
+
+def _check_models(settings: Settings, engines: Iterable[str]) -> None:
     known = {name for card in CARDS for name in (card.id, *card.aliases)}
-    ids = {card.id for card in CARDS}
+    folded = {name.casefold() for name in known}  # callers' spelling of a name is lenient
+    ids = sorted(card.id for card in CARDS)
     for name, model in settings.models.items():
         where = f'models."{name}"'
         if name not in known and model.like not in ids:
-            raise BadSetting(f"{where}.like", f"must be one of {', '.join(sorted(ids))}")
-        if name in known and model.like:
+            allowed = ", ".join(ids)
+            raise BadSetting(f"{where}.like", f"must be one of {allowed}, got {shown(model.like)}")
+        if name.casefold() in folded and model.like:
             raise BadSetting(f"{where}.like", f"{name} is one of unstill's own names")
         for engine_name in model.engines:
             if engine_name not in engines:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from unstill.backend.port import Backend
-from unstill.errors import UnstillError
+from unstill.errors import StorageFailed, StorageFull
 from unstill.files.port import Files, Folder
 
 log = structlog.get_logger()
@@ -32,18 +32,27 @@ class Sweep:
         while True:
             try:
                 await self.sweep()
-            except UnstillError as error:
-                log.warning("sweep_failed", why=error.message)
+            except Exception as error:  # a round that failed does not end the rounds
+                log.exception("sweep_failed", error=type(error).__name__)
             await asyncio.sleep(INTERVAL_S)
 
     async def sweep(self) -> None:
+        """One round. Raises OwnError if the rows or the folders cannot be read."""
         for job in await self._backend.hidden():
-            if job.created_ms < self._clock_ms() - ROWS_KEPT_MS:
-                await self._files.remove(job.id)
+            if job.created_ms < self._clock_ms() - ROWS_KEPT_MS and await self._remove(job.id):
                 await self._backend.forget(job.id)
         async for folder in self._files.folders():
             if await self._is_unneeded(folder):
-                await self._files.remove(folder.job_id)
+                await self._remove(folder.job_id)
+
+    async def _remove(self, job_id: str) -> bool:
+        """Remove its files; whether they are gone. One that cannot be removed holds up no other."""
+        try:
+            await self._files.remove(job_id)
+        except (StorageFull, StorageFailed) as error:
+            log.warning("files_not_removed", job_id=job_id, why=error.message)
+            return False
+        return True
 
     async def _is_unneeded(self, folder: Folder) -> bool:
         job = await self._backend.find(folder.job_id)

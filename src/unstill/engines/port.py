@@ -48,7 +48,8 @@ class Local(Protocol):
     async def render(self, scene: Scene, report: Report) -> None:
         """Render; cancelling the task ends the child within a second.
 
-        Raises EngineDied if the child ended without a last word.
+        Raises EngineDied if the child ended without a last word, StorageFull or StorageFailed if
+        it could not write; any other UnstillError fails the job.
         """
 
     async def close(self) -> None:

@@ -1,0 +1,249 @@
+"""The steps of the runner: each one's way, each one's errors, each begun again and ended early."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from scripted import PNG, URL, VIDEO, die, opened, render_for_ever, until
+from unstill.engines.port import Report, Scene
+from unstill.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
+from unstill.job import Change, Failure, State
+from unstill.request import Size
+
+
+async def run_out_of_room(scene: Scene, report: Report) -> None:
+    del scene, report
+    raise StorageFull("no room")
+
+
+async def write_half(scene: Scene, report: Report) -> None:
+    del report
+    scene.out.write_bytes(VIDEO[:5])
+
+
+async def stumble(scene: Scene, report: Report) -> None:
+    raise ZeroDivisionError(scene, report)
+
+
+# --- the way through --------------------------------------------------------------------------
+
+
+async def test_a_picture_behind_a_url_becomes_a_video(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job_id = await house.submit(URL)
+        job = await house.until(job_id)
+
+        assert job.state is State.SUCCEEDED
+        assert house.seen == ["queued", "ready", "running", "saving", "succeeded"]
+        assert house.fetcher.urls == [URL]
+        assert house.names(job_id) == {"first-frame", "video-1.mp4"}
+
+
+async def test_an_inline_picture_is_never_fetched(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job_id = await house.submit(PNG)
+        job = await house.until(job_id)
+
+        assert job.state is State.SUCCEEDED
+        assert house.fetcher.urls == []
+
+
+async def test_the_engine_gets_all_that_the_job_is_made_of(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job_id = await house.submit(PNG, URL)
+        job = await house.until(job_id)
+        [scene] = house.engine.scenes
+
+        assert (scene.job_id, scene.request, scene.size) == (job_id, job.request, job.size)
+        assert scene.size == Size(1920, 1080)
+        assert {role: path.read_bytes() for role, path in scene.frames.items()} == {
+            "first": PNG,
+            "last": PNG,
+        }
+
+
+async def test_the_row_holds_what_was_measured_of_the_file(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await house.until(await house.submit())
+
+        assert job.video is not None
+        assert job.usage is not None
+        assert job.ended_ms is not None
+        assert (job.video.file_name, job.video.size_bytes) == ("video-1.mp4", len(VIDEO))
+        assert (job.usage.duration_s, job.usage.tier_height) == (5, 1080)
+
+
+async def test_renders_beyond_the_slots_wait(tmp_path: Path) -> None:
+    async with opened(tmp_path, slots=2) as house:
+        house.engine.acts = [render_for_ever, render_for_ever]
+        ids = [await house.submit() for _ in range(3)]
+        await until(lambda: house.engine.under_way == 2)
+        await house.until(ids[2], State.READY)
+        await house.service.delete(ids[0], "team-a")
+
+        assert (await house.until(ids[2])).state is State.SUCCEEDED
+
+
+async def test_each_change_of_a_job_is_one_line_in_the_log(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        with capture_logs() as logs:
+            job_id = await house.submit()
+            await house.until(job_id)
+        lines = [log for log in logs if log["event"] == "job"]
+
+        assert [line["state"] for line in lines] == house.seen
+        assert {line["job_id"] for line in lines} == {job_id}
+        assert {"model", "engine", "attempt", "elapsed_s"} <= lines[0].keys()
+
+
+async def test_progress_is_told_while_it_is_rendered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [render_for_ever]
+        job_id = await house.submit()
+        await until(lambda: house.engine.under_way == 1)
+
+        assert house.service.progress(await house.job(job_id)) == pytest.approx(0.485)
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+async def test_a_frame_that_cannot_be_fetched_fails_in_the_callers_words(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.fetcher.troubles = [FetchFailed("answered 404")]
+        job_id = await house.submit(PNG, URL)
+        job = await house.until(job_id)
+
+        param = "input.last_frame_url"
+        assert job.failure == Failure("invalid_image", f"{param}: answered 404", param)
+        assert job.usage is not None
+        assert job.usage.duration_s == 0
+        assert house.engine.scenes == []
+
+
+async def test_a_frame_that_cannot_be_decoded_fails_in_the_callers_words(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.media.troubles = [BadImage("input.first_frame_url", "is cut short")]
+        job = await house.until(await house.submit())
+
+        param = "input.first_frame_url"
+        assert job.failure == Failure("invalid_image", f"{param}: is cut short", param)
+
+
+async def test_a_media_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.media.troubles = [EngineDied("media", "killed")]
+        job = await house.until(await house.submit())
+
+        assert job.state is State.SUCCEEDED
+        assert [type(check).__name__ for check in house.media.checks] == [
+            "FrameCheck",
+            "FrameCheck",
+            "VideoCheck",
+        ]
+
+
+async def test_a_media_child_that_dies_twice_fails_the_job(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.media.troubles = [EngineDied("media", "killed"), EngineDied("media", "again")]
+        job = await house.until(await house.submit())
+
+        assert job.failure is not None
+        assert (job.failure.code, len(house.media.checks)) == ("engine_died", 2)
+
+
+async def test_an_engine_that_dies_once_renders_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [die]
+        job_id = await house.submit()
+        job = await house.until(job_id)
+
+        assert (job.state, job.attempt, job.deaths) == (State.SUCCEEDED, 2, 1)
+        assert house.names(job_id) == {"first-frame", "video-2.mp4"}
+
+
+async def test_an_engine_that_dies_twice_fails_with_its_last_words(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [die, die]
+        job = await house.until(await house.submit())
+
+        assert (job.state, job.attempt) == (State.FAILED, 2)
+        assert job.failure is not None
+        assert job.failure.code == "engine_died"
+        assert "OSError: out of memory" in job.failure.message
+        assert "/srv" not in job.failure.message
+
+
+async def test_a_video_that_is_not_whole_fails_the_job(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [write_half]
+        job_id = await house.submit()
+        job = await house.until(job_id)
+
+        assert job.failure == Failure("invalid_video", "the video is not whole")
+        assert len(house.engine.scenes) == 1
+        assert "video-1.mp4" not in house.names(job_id)
+
+
+async def test_a_fault_of_ours_ends_one_job_and_not_its_lane(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [stumble]
+        with capture_logs() as logs:
+            first = await house.until(await house.submit())
+            second = await house.until(await house.submit())
+
+        assert first.failure == Failure("internal_error", "ZeroDivisionError in unstill itself")
+        assert second.state is State.SUCCEEDED
+        assert [log["event"] for log in logs if log["log_level"] == "error"] == ["step_failed"]
+
+
+# --- no room ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", [State.READY, State.RUNNING, State.SAVING, State.SUCCEEDED])
+async def test_a_full_disk_delays_a_job_and_does_not_fail_it(tmp_path: Path, to: State) -> None:
+    async with opened(tmp_path) as house:
+        house.backend.is_refused = lambda change: change.to is to and house.backend.refused < 1
+        job = await house.until(await house.submit())
+
+        assert house.backend.refused == 1
+        assert (job.state, len(house.engine.scenes)) == (State.SUCCEEDED, 1)
+
+
+async def test_a_failure_is_told_even_when_the_disk_was_full_for_it(tmp_path: Path) -> None:
+    def is_first_failure(change: Change) -> bool:
+        return change.to is State.FAILED and house.backend.refused < 1
+
+    async with opened(tmp_path) as house:
+        house.backend.is_refused = is_first_failure
+        house.engine.acts = [die, die]
+        job = await house.until(await house.submit())
+
+        assert (job.state, house.backend.refused) == (State.FAILED, 1)
+
+
+async def test_a_fetch_without_room_is_tried_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.fetcher.troubles = [OSError(28, "No space left on device")]
+        job = await house.until(await house.submit())
+
+        assert (job.state, len(house.fetcher.urls)) == (State.SUCCEEDED, 2)
+
+
+async def test_a_render_without_room_is_no_death(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [run_out_of_room]
+        job = await house.until(await house.submit())
+
+        assert (job.state, job.attempt, job.deaths) == (State.SUCCEEDED, 2, 0)
+
+
+async def test_storage_that_fails_is_not_the_jobs_fault(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.media.troubles = [StorageFailed("the disk does not answer")]
+        job = await house.until(await house.submit())
+
+        assert job.state is State.SUCCEEDED

@@ -1,0 +1,326 @@
+"""The service: what is stored before the answer, who finds what, and deletion in each state."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from scripted import OWNER, PNG, URL, VIDEO, Engine, House, a_job, opened, render_for_ever, until
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.errors import (
+    BadField,
+    BadImage,
+    BadLink,
+    BadSetting,
+    MissingField,
+    NoSuchJob,
+    NotReady,
+    NoVideo,
+    ShuttingDown,
+    StorageFull,
+    UnknownModel,
+)
+from unstill.job import Job, State, rendered
+from unstill.request import Asked, Given, GivenFrame, Size
+from unstill.service import LARGE_INLINE_CHARS, Service
+
+
+def word(job: Job) -> str:
+    return job.state.value
+
+
+def asked(**fields: object) -> Asked:
+    return Asked(
+        model=Given("model", fields.pop("model", "wan2.7-i2v")),
+        fields={name: Given(f"parameters.{name}", value) for name, value in fields.items()},
+        frames=(GivenFrame("first", "input.img_url", URL),),
+        names={},
+    )
+
+
+async def submit(house: House, request: Asked) -> Job:
+    submitted = await house.service.submit(request, owner=OWNER, dialect="tasks", words="seed")
+    return submitted.job
+
+
+# --- submit -----------------------------------------------------------------------------------
+
+
+async def test_what_is_answered_is_on_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        submitted = await house.submitted(PNG, URL)
+        other = EmbeddedBackend(tmp_path / "copy")
+        (tmp_path / "copy").mkdir()
+        for name in ("unstill.sqlite3", "unstill.sqlite3-wal"):
+            (tmp_path / "copy" / name).write_bytes((tmp_path / name).read_bytes())
+        await other.open()
+        stored = await other.find(submitted.job.id)
+        await other.close()
+
+        assert stored == submitted.job
+        assert house.names(submitted.job.id) == {"first-frame"}
+
+
+async def test_a_request_row_holds_no_bytes(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        picture = PNG + b"\0" * LARGE_INLINE_CHARS  # large enough to be taken in a thread
+        job = (await house.submitted(picture)).job
+
+        assert job.request.first_frame.sha256 is not None
+        assert len(str(job.request)) < 1000
+
+
+async def test_nothing_is_fetched_before_the_answer(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        job_id = await house.submit(URL)
+
+        assert (await house.job(job_id)).state is State.QUEUED
+        assert house.fetcher.urls == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"model": "sora-9"}, UnknownModel),
+        ({"duration": 99}, BadField),
+        ({"prompt": ["a", "list"]}, BadField),
+    ],
+)
+async def test_a_bad_request_leaves_nothing_behind(
+    tmp_path: Path, fields: dict[str, object], error: type[BadField]
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        with pytest.raises(error):
+            await submit(house, asked(**fields))
+
+        assert await house.backend.unfinished() == []
+        assert not (tmp_path / "jobs").exists()
+
+
+async def test_a_request_without_a_picture_is_refused(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        with pytest.raises(MissingField):
+            await submit(house, Asked(Given("model", "wan2.7-i2v"), {}, (), {}))
+
+
+async def test_a_text_file_is_refused_at_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        with pytest.raises(BadImage, match=r"input\.first_frame_url"):
+            await house.submit(b"just text")
+
+
+async def test_fields_that_the_model_does_not_have_are_named(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        request = asked(mode="pro")
+        submitted = await house.service.submit(request, owner=OWNER, dialect="tasks", words="seed")
+
+        assert submitted.ignored == ("parameters.mode",)
+
+
+async def test_an_engine_that_cannot_do_it_says_so_in_the_answer(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.engine.refusal = BadField("parameters.duration", "4", 5)
+
+        with pytest.raises(BadField, match=r"parameters\.duration must be 4, got 5"):
+            await house.submit()
+
+
+async def test_the_first_engine_that_fits_is_taken(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first, second = Engine("first"), Engine("second")
+        first.refusal = BadField("parameters.duration", "4", 5)
+        service = service_of(house, {"first": first, "second": second}, ("first", "second"))
+        submitted = await service.submit(asked(), owner=OWNER, dialect="tasks", words="seed")
+
+        assert submitted.job.engine == "second"
+
+
+async def test_a_model_without_an_engine_is_the_operators_matter(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        service = service_of(house, {}, ())
+
+        with pytest.raises(BadSetting, match=r'models\."wan2\.7-i2v"\.engines'):
+            await service.submit(asked(), owner=OWNER, dialect="tasks", words="seed")
+
+
+def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...]) -> Service:
+    return Service(
+        backend=house.backend,
+        files=house.files,
+        links=house.links,
+        board=house.board,
+        catalogue=house.service.catalogue,
+        engines=engines,
+        routes={"wan2.7-i2v": route},
+        clock_ms=house.clock_ms,
+    )
+
+
+async def test_a_closing_server_takes_no_jobs(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.service.stop_taking()
+
+        with pytest.raises(ShuttingDown):
+            await house.submit()
+
+
+async def test_a_job_that_cannot_be_stored_leaves_no_pictures(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.backend.has_room = False
+
+        with pytest.raises(StorageFull):
+            await house.submit(PNG)
+        assert [path for path in (tmp_path / "jobs").rglob("*") if path.is_file()] == []
+
+
+# --- find -------------------------------------------------------------------------------------
+
+
+async def test_another_owners_job_is_nobodys(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        job_id = await house.submit()
+
+        for ask in (
+            house.service.find(job_id, "team-b"),
+            house.service.delete(job_id, "team-b"),
+            house.service.open_video(job_id, "team-b", word),
+        ):
+            with pytest.raises(NoSuchJob):
+                await ask
+        assert (await house.service.page("team-b", limit=9, after=None, newest_first=True)) == (
+            await house.service.page("nobody", limit=9, after=None, newest_first=True)
+        )
+        assert (await house.service.find(job_id, OWNER)).id == job_id
+
+
+@pytest.mark.parametrize("state", [s for s in State if not s.is_final])
+async def test_an_unfinished_video_is_not_ready_in_the_callers_word(
+    tmp_path: Path, state: State
+) -> None:
+    job = a_job(state=state)
+    async with opened(tmp_path, serves=False) as house:
+        await house.backend.add(job)
+
+        with pytest.raises(NotReady, match=f"current status: {state.value}"):
+            await house.service.open_video(job.id, OWNER, word)
+        assert house.service.link(job) is None
+
+
+async def test_a_failed_job_has_no_video_and_says_why(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.media.troubles = [BadImage("img_url", "is cut short")]
+        job_id = await house.submit()
+        await house.until(job_id)
+
+        with pytest.raises(NoVideo, match="img_url: is cut short"):
+            await house.service.open_video(job_id, OWNER, word)
+
+
+async def test_a_link_leads_to_the_video_until_it_is_over(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await house.until(await house.submit())
+        link = house.service.link(job)
+        assert link is not None
+        _, _, query = link.partition("?expires=")
+        expires, _, signature = query.partition("&signature=")
+        path = await house.service.open_link(job.id, "video", expires, signature)
+        house.late_ms = 26 * 3600 * 1000
+
+        assert path.read_bytes() == VIDEO
+        with pytest.raises(BadLink, match="over since"):
+            await house.service.open_link(job.id, "video", expires, signature)
+
+
+async def test_a_deleted_jobs_link_leads_nowhere(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await house.until(await house.submit())
+        link = house.service.link(job)
+        assert link is not None
+        expires, _, signature = link.partition("?expires=")[2].partition("&signature=")
+        await house.service.delete(job.id, OWNER)
+
+        with pytest.raises(NoSuchJob):
+            await house.service.open_link(job.id, "video", expires, signature)
+
+
+# --- delete -----------------------------------------------------------------------------------
+
+
+async def deleted(house: House, job_id: str) -> Job:
+    answered = await house.service.delete(job_id, OWNER)
+    with pytest.raises(NoSuchJob):
+        await house.service.find(job_id, OWNER)
+    with pytest.raises(NoSuchJob):
+        await house.service.delete(job_id, OWNER)
+    return answered
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.READY, State.RUNNING])
+async def test_deleting_what_is_not_rendered_yet_cancels_and_hides_it(
+    tmp_path: Path, state: State
+) -> None:
+    job = a_job(state=state, size=Size(640, 480))
+    async with opened(tmp_path, serves=False) as house:
+        await house.backend.add(job)
+        await house.files.keep(job.id, "first-frame", PNG)
+        answered = await deleted(house, job.id)
+
+        assert (answered.state, answered.is_hidden) == (State.CANCELLED, True)
+        assert answered.ended_ms is not None
+        assert not house.folder(job.id).exists()
+
+
+async def test_a_video_that_is_being_saved_is_hidden_and_goes_on(tmp_path: Path) -> None:
+    job = a_job(state=State.SAVING)
+    async with opened(tmp_path, serves=False) as house:
+        await house.backend.add(job)
+        await house.files.keep(job.id, "video-1.part", VIDEO)
+        answered = await deleted(house, job.id)
+
+        assert (answered.state, answered.is_hidden) == (State.SAVING, True)
+        assert house.names(job.id) == {"video-1.part"}
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED])
+async def test_deleting_what_has_ended_hides_it_and_takes_its_files(
+    tmp_path: Path, state: State
+) -> None:
+    job = a_job(state=state)
+    async with opened(tmp_path, serves=False) as house:
+        await house.backend.add(job)
+        await house.files.keep(job.id, "first-frame", PNG)
+        answered = await deleted(house, job.id)
+
+        assert (answered.state, answered.is_hidden) == (state, True)
+        assert not house.folder(job.id).exists()
+
+
+async def test_a_job_that_moves_under_its_deletion_is_deleted_where_it_is_then(
+    tmp_path: Path,
+) -> None:
+    job = a_job(state=State.RUNNING)
+    async with opened(tmp_path, serves=False) as house:
+        await house.backend.add(job)
+        house.backend.overtaken = {State.CANCELLED: rendered()}
+        answered = await deleted(house, job.id)
+
+        assert (answered.state, answered.is_hidden) == (State.SAVING, True)
+
+
+async def test_two_deletions_at_once_are_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [render_for_ever]
+        job_id = await house.submit()
+        await until(lambda: house.engine.under_way == 1)
+        both = await asyncio.gather(
+            house.service.delete(job_id, OWNER),
+            house.service.delete(job_id, OWNER),
+            return_exceptions=True,
+        )
+        await until(lambda: not house.folder(job_id).exists())
+
+        assert (await house.job(job_id)).state is State.CANCELLED
+        assert all(isinstance(each, Job | NoSuchJob) for each in both)
+        assert any(isinstance(each, Job) for each in both)

@@ -1,0 +1,209 @@
+"""Settings: where each comes from, which source is stronger, and how a wrong one is named."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from unstill.errors import BadSetting
+from unstill.settings import ServerSettings, Settings, read_settings
+
+VALUES = {  # setting: as text in the environment, in the file, and as it is read
+    "host": ("::1", '"::1"', "::1"),
+    "port": ("9001", "9001", 9001),
+    "public_url": ("https://v.example.com", '"https://v.example.com"', "https://v.example.com"),
+    "data_dir": ("/srv/videos", '"/srv/videos"', "/srv/videos"),
+    "allow_networks": (
+        "10.0.0.0/8, fd00::/8",
+        '["10.0.0.0/8", " fd00::/8"]',
+        ("10.0.0.0/8", " fd00::/8"),
+    ),
+    "default_engine": ("none", '"none"', "none"),
+    "videos_states": ("openai", '"openai"', "openai"),
+    "link_hours": ("48", "48", 48),
+    "log_format": ("json", '"json"', "json"),
+}
+
+
+def read(
+    tmp_path: Path,
+    toml: str = "",
+    environment: dict[str, str] | None = None,
+    **command_line: object,
+) -> Settings:
+    file = tmp_path / "unstill.toml"
+    file.write_text(toml, encoding="utf-8")
+    return read_settings(file=file, environment=environment or {}, command_line=command_line)
+
+
+def refused(tmp_path: Path, toml: str = "", environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(BadSetting) as caught:
+        read(tmp_path, toml, environment)
+    assert caught.value.message.startswith(caught.value.setting + ": ")
+    return caught.value.message
+
+
+def test_without_anything_said_a_laptop_can_serve() -> None:
+    settings = read_settings(file=None, environment={}, command_line={})
+
+    assert settings == Settings(server=ServerSettings(host="127.0.0.1", port=8000))
+    assert settings.api_keys == {}
+
+
+def test_every_setting_of_the_server_is_tried_here() -> None:
+    assert set(VALUES) == set(ServerSettings.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_each_setting_can_stand_in_the_file(tmp_path: Path, name: str) -> None:
+    _, in_file, expected = VALUES[name]
+
+    settings = read(tmp_path, f"[server]\n{name} = {in_file}\n")
+
+    assert getattr(settings.server, name) == expected
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_each_setting_can_stand_in_the_environment(tmp_path: Path, name: str) -> None:
+    text, _, expected = VALUES[name]
+
+    settings = read(tmp_path, environment={f"UNSTILL_{name.upper()}": text})
+
+    assert getattr(settings.server, name) == expected
+
+
+def test_the_command_line_beats_the_environment_and_that_the_file(tmp_path: Path) -> None:
+    toml = '[server]\nhost = "localhost"\nport = 1\ndata_dir = "file"\n'
+    environment = {"UNSTILL_PORT": "2", "UNSTILL_DATA_DIR": "environment"}
+
+    settings = read(tmp_path, toml, environment, data_dir="command-line", host=None)
+
+    server = settings.server
+    assert (server.host, server.port, server.data_dir) == ("localhost", 2, "command-line")
+
+
+def test_other_programs_variables_are_nobodys_business(tmp_path: Path) -> None:
+    environment = {"PORT": "1", "UNSTILLED": "x", "UNSTILL_CLIENT_KEY": "sk-1"}
+
+    assert read(tmp_path, environment=environment) == Settings()
+
+
+def test_networks_come_as_networks(tmp_path: Path) -> None:
+    settings = read(tmp_path, environment={"UNSTILL_ALLOW_NETWORKS": "10.0.0.0/8, fd00::/8,"})
+
+    assert settings.server.networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+
+def test_engines_and_models_come_from_the_file(tmp_path: Path) -> None:
+    toml = """
+        [engines.night]
+        kind = "camera"
+        slots = 3
+        [models."my-sora"]
+        like = "openai/sora-2/image-to-video-pro"
+        engines = ["night", "camera"]
+        [models."wan2.7-i2v"]
+        engines = ["night"]
+    """
+    settings = read(tmp_path, toml)
+
+    assert settings.engines["night"].slots == 3
+    assert settings.models["my-sora"].like == "openai/sora-2/image-to-video-pro"
+    assert settings.models["my-sora"].engines == ("night", "camera")
+    assert settings.models["wan2.7-i2v"].engines == ("night",)
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"UNSTILL_PROT": "1"}, "UNSTILL_PROT: is not a setting of unstill, did you mean"),
+        ({"UNSTILL_PROT": "1"}, "did you mean UNSTILL_PORT?"),
+        ({"UNSTILL_API_KEY": "sk-1"}, "did you mean UNSTILL_API_KEYS?"),
+        ({"UNSTILL_ZZZ": "1"}, "UNSTILL_ZZZ: is not a setting of unstill, see the README"),
+        ({"UNSTILL_PORT": "eighty"}, "UNSTILL_PORT: must be a whole number, got 'eighty'"),
+        ({"UNSTILL_PORT": ""}, "UNSTILL_PORT: must be a whole number, got ''"),
+        ({"UNSTILL_PORT": "65536"}, "server.port: must be 0 to 65535, got 65536"),
+        ({"UNSTILL_LOG_FORMAT": "xml"}, "UNSTILL_LOG_FORMAT: must be console or json, got 'xml'"),
+        ({"UNSTILL_ALLOW_NETWORKS": "10.0.0.1/8"}, "server.allow_networks: must be CIDRs: "),
+        ({"UNSTILL_ALLOW_NETWORKS": "home"}, "server.allow_networks: must be CIDRs: 'home'"),
+        ({"UNSTILL_DATA_DIR": " "}, "server.data_dir: must not be empty"),
+        ({"UNSTILL_HOST": ""}, "server.host: must not be empty"),
+        ({"UNSTILL_DEFAULT_ENGINE": "gpu"}, "server.default_engine: must be one of camera"),
+        ({"UNSTILL_LINK_HOURS": "0"}, "server.link_hours: must be at least 1, got 0"),
+        ({"UNSTILL_PUBLIC_URL": "videos.example.com"}, "server.public_url: must begin with http"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    tmp_path: Path, environment: dict[str, str], message: str
+) -> None:
+    assert message in refused(tmp_path, environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("[server]\nprot = 1", "server.prot: is not a setting of unstill, did you mean"),
+        ("[sever]\nport = 1", "sever: is not a setting of unstill, did you mean server?"),
+        ("server = 5", "server: must be a table, got 5"),
+        ("engines = 5", "engines: must be a table, got 5"),
+        ("models = []", "models: must be a table, got a list"),
+        ('[server]\nport = "x"', "server.port: must be a whole number, got 'x'"),
+        ("[server]\nport = 1.5", "server.port: must be a whole number, got 1.5"),
+        ("[server]\nport = true", "server.port: must be a whole number, got true"),
+        ("[server]\nport = -1", "server.port: must be 0 to 65535, got -1"),
+        ("[server]\nhost = 5", "server.host: must be text, got 5"),
+        ('[server]\nallow_networks = "10.0.0.0/8"', "server.allow_networks: must be a list of"),
+        ("[server]\nallow_networks = [5]", "server.allow_networks: must be a list of texts"),
+        ('[server]\nvideos_states = "a"', "server.videos_states: must be auto or unified or"),
+        ('api_keys = ["sk-secret"]', "api_keys: keys come from the environment only"),
+        ('[server]\napi_keys = "sk-secret"', "api_keys: keys come from the environment only"),
+        ("[engines.a]", "engines.a.kind: must be 'camera', got nothing"),
+        ('[engines.a]\nkind = "wan"', "engines.a.kind: must be 'camera', got 'wan'"),
+        ("[engines]\na = 5", "engines.a: must be a table, got 5"),
+        ('[engines.a]\nkind = "camera"\nslot = 1', "engines.a.slot: is not a setting of unstill"),
+        ('[engines.a]\nkind = "camera"\nslots = -1', "engines.a.slots: must be 0 or more, got -1"),
+        ('[engines.a]\nkind = "camera"\nslots = "all"', "engines.a.slots: must be a whole number"),
+        ('[engines."a b"]\nkind = "camera"', "engines.a b: must be named in letters"),
+        ('[models."m"]', 'models."m".like: must be one of Wan-AI/Wan2.2-I2V, happyhorse'),
+        ('[models."m"]\nlike = "sora-3"', "got 'sora-3'"),
+        ('[models."m"]\nlikes = "x"', 'models."m".likes: is not a setting of unstill, did you'),
+        ('[models."sora-2"]\nlike = "wan2.7-i2v"', "sora-2 is one of unstill's own names"),
+        ('[models."SORA-2"]\nlike = "wan2.7-i2v"', "SORA-2 is one of unstill's own names"),
+        ('[models."wan2.7-i2v"]\nengines = ["gpu"]', "engines: names 'gpu', which is no engine"),
+        ("[models]\nm = 5", 'models."m": must be a table, got 5'),
+        ("[server\n", "unstill.toml: is not TOML: "),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_in_the_file_is_named(tmp_path: Path, toml: str, message: str) -> None:
+    refusal = refused(tmp_path, toml)
+
+    assert message in refusal
+    assert "secret" not in refusal
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match=r"missing\.toml: cannot be read: No such file"):
+        read_settings(file=tmp_path / "missing.toml", environment={}, command_line={})
+
+
+def test_keys_name_their_owners(tmp_path: Path) -> None:
+    keys = "team-a:sk-1, team-b : sk-2 ,sk-3, team-a:sk:4,"
+
+    settings = read(tmp_path, environment={"UNSTILL_API_KEYS": keys})
+
+    owners = settings.api_keys
+    assert (owners["sk-1"], owners["sk-2"], owners["sk:4"]) == ("team-a", "team-b", "team-a")
+    assert owners["sk-3"].startswith("key-")
+    assert "sk-3" not in owners["sk-3"]
+
+
+@pytest.mark.parametrize(
+    "keys", ["team a:sk-secret", ":sk-secret", "secret:", "a:sk-secret,b:sk-secret", "é:sk-secret"]
+)
+def test_malformed_keys_stop_the_start_and_are_not_echoed(tmp_path: Path, keys: str) -> None:
+    refusal = refused(tmp_path, environment={"UNSTILL_API_KEYS": keys})
+
+    assert refusal.startswith("UNSTILL_API_KEYS: ")
+    assert "secret" not in refusal
