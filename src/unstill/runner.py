@@ -222,6 +222,7 @@ class Runner:
         engine = self._engines[job.engine]
         try:
             await engine.render(self._scene(job), lambda done: self._board.report(job.id, done))
+            await self._files.sync(job.id, _part(job.attempt))
         except (StorageFull, StorageFailed) as error:
             log.warning("engine_cannot_store", job_id=job.id, why=error.message)
             return put_back(self._clock_ms() + PAUSE_WITHOUT_STORAGE_MS, died=False)

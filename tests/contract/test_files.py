@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import os
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -275,3 +277,46 @@ def test_a_full_disk_is_told_apart() -> None:
 def test_each_trouble_of_the_disk_has_its_family(number: int, family: type[Exception]) -> None:
     with pytest.raises(family), storage_errors():
         raise OSError(number, os.strerror(number))
+
+
+async def test_a_file_without_a_writer_cannot_be_made_last(files: Files) -> None:
+    await files.prepare("job-1")
+
+    with pytest.raises(StorageFailed):
+        await files.sync("job-1", "video-1.part")
+
+
+async def test_what_a_child_wrote_is_the_servers_alone_once_it_is_made_last(files: Files) -> None:
+    await files.prepare("job-1")
+    part = files.path("job-1", "video-1.part")
+    part.write_bytes(b"frames")
+    part.chmod(0o644)
+
+    await files.sync("job-1", "video-1.part")
+
+    assert part.read_bytes() == b"frames"
+    assert part.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_folder_that_a_child_still_writes_into_is_removed(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    await files.prepare("job-1")
+    folder = files.path("job-1", "video-1.part").parent
+    is_over = threading.Event()
+
+    def write() -> None:
+        while not is_over.is_set():
+            with suppress(FileNotFoundError):
+                for n in range(50):
+                    (folder / f"f{n}").touch()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    remover = asyncio.create_task(files.remove("job-1"))
+    await asyncio.sleep(0.1)
+    is_over.set()
+    writer.join()
+    await remover
+    await files.remove("job-1")
+
+    assert not folder.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -50,6 +51,10 @@ def chat(words: Words, _report: Report) -> int:
 
 def read_stdin(_words: Words, _report: Report) -> str:
     return sys.stdin.read()
+
+
+def fill_disk(_words: Words, _report: Report) -> Never:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/var/lib/somewhere/video-1.part")
 
 
 def rest(words: Words, _report: Report) -> None:
@@ -128,7 +133,7 @@ if __name__ == "__main__":
                     sleep_deaf,
                 ),
                 *(crash, die, leave_a_process, finish_and_die, allocate),
-                *(refuse_image, refuse_video, refuse, lie),
+                *(refuse_image, refuse_video, refuse, fill_disk, lie),
             )
         },
         address_space_bytes=1024**3,

@@ -1,5 +1,6 @@
 """Signed links: who has one may load one video, until it is over."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -170,3 +171,10 @@ def test_a_file_of_secrets_that_cannot_be_used_stops_the_start_by_name(tmp_path:
 def test_a_data_folder_that_is_not_there_stops_the_start_by_name(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="No such file or directory"):
         load_secrets(tmp_path / "gone")
+
+
+def test_first_starts_at_once_all_sign_with_what_is_in_the_file(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        loaded = list(threads.map(load_secrets, [tmp_path] * 8))
+
+    assert set(loaded) == {load_secrets(tmp_path)}

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import uvloop
 
-from unstill.errors import BadImage, EngineDied, ShuttingDown
+from unstill.errors import BadImage, EngineDied, ShuttingDown, StorageFull
 from unstill.media.errors import BadVideo, TaskFailed
 from unstill.media.pool import Pool
 
@@ -167,6 +167,14 @@ async def test_a_refused_video_is_the_same_error_on_both_sides() -> None:
     async with children() as pool:
         with pytest.raises(BadVideo, match=r"^cut short$"):
             await pool.run("refuse_video", Words(text="cut short"), int)
+
+
+async def test_a_full_disk_in_a_child_is_the_servers_full_disk_and_names_no_path() -> None:
+    async with children() as pool:
+        with pytest.raises(StorageFull) as error:
+            await pool.run("fill_disk", Words(), type(None))
+
+    assert "/" not in error.value.message
 
 
 async def test_any_other_refusal_keeps_its_word_and_its_message() -> None:

@@ -11,8 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write `data` to `path` in an existing folder: after a crash there is all of it or nothing."""
+def write_durably(path: Path, data: bytes, *, once: bool = False) -> None:
+    """Write `data` to `path` in an existing folder: after a crash there is all of it or nothing.
+
+    `once`: a file that has the name already stays as it is.
+    """
     # A leading dot is in no name of ours, and two writers of one name get a file each.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -20,7 +23,12 @@ def write_durably(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        if once:
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
+            draft.unlink()
+        else:
+            draft.replace(path)
     except BaseException:
         with suppress(OSError):
             draft.unlink()
@@ -30,14 +38,19 @@ def write_durably(path: Path, data: bytes) -> None:
 
 def rename_durably(old: Path, new: Path) -> None:
     """Give the file `old`, written by whomever, the name `new` in the same folder."""
-    descriptor = os.open(old, os.O_RDWR)
+    sync_file(old)
+    old.replace(new)
+    sync_folder(new.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make what somebody else has written to `path` last, and ours alone."""
+    descriptor = os.open(path, os.O_RDWR)
     try:
         os.fchmod(descriptor, 0o600)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    old.replace(new)
-    sync_folder(new.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -60,12 +60,13 @@ def load_secrets(data_dir: Path) -> tuple[bytes, ...]:
     """Read the secrets in an existing data folder, made at the first start.
 
     One a line, in hex; a new first line signs from the next start on, the old ones still open the
-    links that they signed. To be called under the data folder's lock. Raises BadSetting.
+    links that they signed. Raises BadSetting.
     """
     path = data_dir / SECRETS_FILE
     try:
         if not path.exists():
-            write_durably(path, f"{token_hex(32)}\n".encode())
+            # Of two first starts at once, both sign with what is in the file.
+            write_durably(path, f"{token_hex(32)}\n".encode(), once=True)
         lines = path.read_text(encoding="ascii").splitlines()
     except OSError as error:
         raise BadSetting(

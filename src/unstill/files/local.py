@@ -6,14 +6,14 @@ Ids sort by time, so their ends spread: no folder holds more than a 4096th of al
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from unstill.files.durable import rename_durably, sync_folder, write_durably
+from unstill.files.durable import rename_durably, sync_file, sync_folder, write_durably
 from unstill.files.port import (
     Folder,
     check_published,
@@ -44,6 +44,10 @@ class LocalFiles:
     async def keep(self, job_id: str, name: str, data: bytes) -> None:
         path = self.path(job_id, name)
         await _in_thread(self._keep, path, data)
+
+    async def sync(self, job_id: str, name: str) -> None:
+        path = self.path(job_id, name)
+        await _in_thread(_sync, path)
 
     async def publish(self, job_id: str, part_name: str, name: str) -> None:
         part, path = self.path(job_id, part_name), self.path(job_id, name)
@@ -83,6 +87,12 @@ class LocalFiles:
         sync_folder(path.parent.parent)
 
 
+def _sync(path: Path) -> None:
+    sync_file(path)
+    sync_folder(path.parent)
+    sync_folder(path.parent.parent)  # `prepare` left the job's folder itself unsynced
+
+
 def _publish(part: Path, path: Path) -> None:
     try:
         rename_durably(part, path)
@@ -95,9 +105,13 @@ def _publish(part: Path, path: Path) -> None:
 
 def _remove(folder: Path) -> None:
     while folder.exists():
-        # Somebody else removes it at the same time; then what is left needs another round.
-        with suppress(FileNotFoundError):
+        try:
             shutil.rmtree(folder)
+        except OSError as error:
+            # Somebody else removes it, or a child that is being ended writes, at the same time;
+            # then what is left needs another round.
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise
 
 
 def _shards(jobs: Path) -> list[Path]:

@@ -46,6 +46,9 @@ class Files(Protocol):
     async def keep(self, job_id: str, name: str, data: bytes) -> None:
         """Store `data` whole; it survives a power cut once this has returned. Repeatable."""
 
+    async def sync(self, job_id: str, name: str) -> None:
+        """Make a file that a child has written survive a power cut."""
+
     async def publish(self, job_id: str, part_name: str, name: str) -> None:
         """Give the finished `<stem>.part` its name `<stem>` or `<stem>.<suffix>`, for good.
 

@@ -8,6 +8,7 @@ goes to stderr and cannot reach the events.
 from __future__ import annotations
 
 import ctypes
+import errno
 import faulthandler
 import os
 import queue
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO, NoReturn, get_type_hints
 
 import msgspec
 
-from unstill.errors import UnstillError
+from unstill.errors import StorageFull, UnstillError
 from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -73,6 +74,10 @@ def _answer(line: bytes, tasks: Mapping[str, TaskFunction], events: BinaryIO) ->
     except UnstillError as error:
         param = getattr(error, "param", None)
         return Failed(code=error.code, message=error.message, param=param)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return Failed(code=StorageFull.code, message="the server has no room left to store files")
     return Done(result=msgspec.Raw(msgspec.json.encode(result)))
 
 

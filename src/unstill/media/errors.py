@@ -8,13 +8,20 @@ UnstillError
     └── EngineDied
         └── DiedAtWork    it ended, or had to be ended, while it had the task
 
-A picture that cannot be used is `unstill.errors.BadImage`, a child that could not start
-`EngineDied` itself.
+A picture that cannot be used is `unstill.errors.BadImage`, a full disk `StorageFull`, a child that
+could not start `EngineDied` itself.
 """
 
 from __future__ import annotations
 
-from unstill.errors import BadImage, EngineDied, OwnError, UnstillError, UpstreamError
+from unstill.errors import (
+    BadImage,
+    EngineDied,
+    OwnError,
+    StorageFull,
+    UnstillError,
+    UpstreamError,
+)
 from unstill.media.events import Failed
 
 
@@ -42,5 +49,7 @@ def error_of(failed: Failed) -> UnstillError:
             return BadImage(param, failed.message.removeprefix(f"{param}: "))
         case Failed(code=BadVideo.code):
             return BadVideo(failed.message)
+        case Failed(code=StorageFull.code):
+            return StorageFull(failed.message)
         case _:
             return TaskFailed(failed.code, failed.message, failed.param)
