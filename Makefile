@@ -21,7 +21,7 @@ check: $(STAMP)-development
 	$(BIN)/lint-imports
 
 bench: $(STAMP)-development
-	$(BIN)/python benchmarks/all.py
+	$(BIN)/python -m benchmarks.all
 
 clean:
 	rm -rf .venv build demo

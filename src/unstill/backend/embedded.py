@@ -21,10 +21,11 @@ import structlog
 from unstill.backend import rows, schema
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
-from unstill.backend.port import Lane, Listener, Page
+from unstill.backend.port import Lane, Listener, Page, TicketRow
 from unstill.backend.writer import Work, Writer, as_own
 from unstill.errors import BadSetting, OperatorError, ShuttingDown
 from unstill.job import Change, Job, clock_ms
+from unstill.ledger import Attempt
 
 LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
 BUSY_WAIT_MS = 5_000  # for somebody with an SQLite shell on the file
@@ -85,13 +86,19 @@ class EmbeddedBackend:
             connections = await self._in_thread(self._connect)
             find = connections.finds.cursor().execute
             self._opened = Opened(connections, find, Writer(connections.writes, self._tell))
-            async for jobs in self._unfinished_chunks():
-                for job in jobs:
-                    self._lanes.offer(job)
+            await self._place_unfinished()
         except BaseException:
             await self.close()
             self._lock.release()
             raise
+
+    async def _place_unfinished(self) -> None:
+        after = ""
+        while found := await self._select(rows.PLACES, (after, CHUNK)):
+            for row in found:
+                after, lane, due_ms = rows.lane_place_of(row)
+                if lane is not None:
+                    self._lanes.wait(after, lane, due_ms)
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -156,8 +163,25 @@ class EmbeddedBackend:
     async def unfinished(self) -> Sequence[Job]:
         return [job async for jobs in self._unfinished_chunks() for job in jobs]
 
+    async def interrupted(self) -> Sequence[Job]:
+        return await self._list(rows.INTERRUPTED, ())
+
     async def hidden(self) -> Sequence[Job]:
         return await self._list(rows.HIDDEN, ())
+
+    async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
+        after = ""
+        while found := await self._select(rows.TICKETS, (after, CHUNK)):
+            tickets = [rows.ticket_of(row) for row in found]
+            yield tickets
+            after = tickets[-1].job_id
+
+    async def attempts(self, job_id: str) -> Sequence[Attempt]:
+        return [rows.attempt_of(row) for row in await self._select(rows.ATTEMPTS, (job_id,))]
+
+    async def recent_attempts(self, account: str, limit: int) -> Sequence[Attempt]:
+        found = await self._select(rows.RECENT_ATTEMPTS, (account, limit))
+        return [rows.attempt_of(row) for row in found]
 
     async def _unfinished_chunks(self) -> AsyncIterator[list[Job]]:
         after = ""
@@ -174,11 +198,14 @@ class EmbeddedBackend:
         return rows.job_of(found[0]) if found else None
 
     async def _list(self, sql: str, bounds: tuple[str | int, ...]) -> list[Job]:
+        return [rows.job_of(row) for row in await self._select(sql, bounds)]
+
+    async def _select(self, sql: str, bounds: tuple[str | int, ...]) -> list[rows.Row]:
         connection = self._store.connections.lists
 
-        def read() -> list[Job]:
+        def read() -> list[rows.Row]:
             try:
-                return [rows.job_of(row) for row in connection.execute(sql, bounds).fetchall()]
+                return connection.execute(sql, bounds).fetchall()
             except apsw.Error as error:
                 raise as_own(error) from error
 
@@ -202,6 +229,10 @@ class EmbeddedBackend:
 
         def update(connection: apsw.Connection) -> Job | None:
             changed = connection.execute(sql, values).fetchall()
+            if changed and change.opens is not None:
+                connection.execute(rows.INTEND, rows.attempt_row_of(change.opens))
+            if change.closes is not None:
+                connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
             return rows.job_of(changed[0]) if changed else None
 
         return await self._write(update)
@@ -209,6 +240,7 @@ class EmbeddedBackend:
     async def forget(self, job_id: str) -> None:
         def delete(connection: apsw.Connection) -> None:
             connection.execute(rows.FORGET, (job_id,))
+            connection.execute(rows.FORGET_ATTEMPTS, (job_id,))
 
         await self._write(delete)
 

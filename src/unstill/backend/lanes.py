@@ -66,7 +66,16 @@ class Lanes:
         if job.lane is None:
             self._leave(job.id)
         else:
-            self._wait(job.id, job.lane, job.due_ms)
+            self.wait(job.id, job.lane, job.due_ms)
+
+    def wait(self, job_id: str, lane: str, due_ms: int) -> None:
+        """Put the job on `lane`, and nowhere else."""
+        place = (lane, due_ms)
+        if self._places.get(job_id) == place:
+            return
+        self._places[job_id] = place
+        heappush(self._queue(lane).heap, (due_ms, job_id))
+        self._fill(lane)
 
     def serve(self, lanes: Iterable[Lane]) -> None:
         """Begin to take from these lanes what is due."""
@@ -91,14 +100,6 @@ class Lanes:
 
     def _queue(self, name: str) -> _Queue:
         return self._queues.setdefault(name, _Queue())
-
-    def _wait(self, job_id: str, lane: str, due_ms: int) -> None:
-        place = (lane, due_ms)
-        if self._places.get(job_id) == place:
-            return
-        self._places[job_id] = place
-        heappush(self._queue(lane).heap, (due_ms, job_id))
-        self._fill(lane)
 
     def _leave(self, job_id: str) -> None:
         self._places.pop(job_id, None)
@@ -146,7 +147,7 @@ class Lanes:
         if place is None:
             self._leave(job_id)
         else:
-            self._wait(job_id, *place)
+            self.wait(job_id, *place)
         self._fill(lane.name)
 
     async def _step(self, lane: Lane, job_id: str) -> _Place | None:
@@ -156,7 +157,7 @@ class Lanes:
             return self._next_place(before)
         await lane.step(job_id)
         after = self._look(job_id)
-        is_where_it_was = after is not None and after.state == before.state
+        is_where_it_was = after is not None and after.lane == lane.name
         if after is None or not is_where_it_was or after.due_ms > self._clock_ms():
             return self._next_place(after)
         return (lane.name, self._pause_end_ms(job_id))

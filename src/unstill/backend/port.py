@@ -5,12 +5,13 @@ One contract suite (tests/contract/test_backend.py) holds every backend to it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from unstill.job import Change, Job
+from unstill.ledger import Attempt
 
 Step = Callable[[str], Awaitable[None]]  # does the one step that the job of this id asks for
 Listener = Callable[[Job], None]  # told on the event loop, after the commit
@@ -22,6 +23,19 @@ class Lane(msgspec.Struct, frozen=True):
     name: str
     slots: int
     step: Step
+
+
+class TicketRow(msgspec.Struct, frozen=True, gc=False):
+    """Of a job that runs at an upstream, what its watch needs to know."""
+
+    job_id: str
+    attempt: int
+    engine: str
+    ticket: str
+    upstream_model: str
+    started_ms: int
+    deadline_ms: int
+    wants_cancel: bool
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -58,11 +72,26 @@ class Backend(Protocol):
     async def unfinished(self) -> Sequence[Job]:
         """All jobs that are not final, oldest first."""
 
+    async def interrupted(self) -> Sequence[Job]:
+        """What a server that died had under way: jobs `submitting`, and those it rendered itself.
+
+        Asked at a start only, before anything is begun.
+        """
+
+    def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
+        """What is running at an upstream, by the thousand: small, however many there are."""
+
+    async def attempts(self, job_id: str) -> Sequence[Attempt]:
+        """The job's ledger, oldest first."""
+
+    async def recent_attempts(self, account: str, limit: int) -> Sequence[Attempt]:
+        """The account's settled attempts, newest first."""
+
     async def hidden(self) -> Sequence[Job]:
         """Deleted jobs that are final and whose rows still stand, oldest first."""
 
     async def forget(self, job_id: str) -> None:
-        """Drop the row of a hidden, final job; nothing happens to any other."""
+        """Drop the row of a hidden, final job and its ledger; nothing happens to any other."""
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of each added or changed job, in the order of the commits."""

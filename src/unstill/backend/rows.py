@@ -1,19 +1,22 @@
 """A job as a row and back, and the SQL of every read and write.
 
 The columns of the table are the fields of `Job`, by the same names. Plain values are plain
-columns; `request`, `size`, `video`, `usage` and `failure` are JSON. The request is written out in
-full, its version too, so that a later default cannot change what an old row meant.
+columns; `request`, `size`, `video`, `usage`, `failure` and `result` are JSON. The request is
+written out in full, its version too, so that a later default cannot change what an old row meant.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from sys import intern
 from typing import Any
 
 import msgspec
 
+from unstill.backend.port import TicketRow
 from unstill.errors import OperatorError
-from unstill.job import MOVES, Change, Failure, Job, State, Usage, Video
+from unstill.job import MOVES, Change, Failure, Job, Result, State, Usage, Video, lane_of
+from unstill.ledger import Attempt, Outcome, Settlement
 from unstill.request import Size, VideoRequest
 
 Value = str | int | None
@@ -24,7 +27,8 @@ NEWEST_REQUEST = 1  # the newest `VideoRequest.version` that this release reads
 COLUMNS = Job.__struct_fields__
 # What a change may set: all but the identity and what the move itself writes.
 SETTABLE = frozenset(COLUMNS) - {"id", "state", "attempt", "deaths"}
-_JSON_COLUMNS = frozenset({"size", "video", "usage", "failure"})
+_JSON_COLUMNS = frozenset({"size", "video", "usage", "failure", "result"})
+_FLAG_COLUMNS = frozenset({"is_hidden", "wants_cancel"})
 
 _STATES = {state.value: state for state in State}
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +37,7 @@ _size_of = msgspec.json.Decoder(Size).decode
 _video_of = msgspec.json.Decoder(Video).decode
 _usage_of = msgspec.json.Decoder(Usage).decode
 _failure_of = msgspec.json.Decoder(Failure).decode
+_result_of = msgspec.json.Decoder(Result).decode
 
 
 class _Versioned(msgspec.Struct):
@@ -53,7 +58,7 @@ def value_of(column: str, value: Any) -> Value:
         return write_request(value)
     if column in _JSON_COLUMNS:
         return None if value is None else _encode(value).decode()
-    if column == "is_hidden":
+    if column in _FLAG_COLUMNS:
         return int(value)
     plain: Value = value
     return plain
@@ -62,7 +67,8 @@ def value_of(column: str, value: Any) -> Value:
 def job_of(row: Row) -> Job:
     """The job of a whole row in the order of `COLUMNS`. Raises OperatorError if it is newer."""
     id_, owner, dialect, words, model, request, engine, created_ms, state, *rest = row
-    attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure, is_hidden = rest
+    attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure, *rest = rest
+    is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel = rest
     return Job(
         id_,
         owner,
@@ -83,6 +89,50 @@ def job_of(row: Row) -> Job:
         None if usage is None else _usage_of(usage),
         None if failure is None else _failure_of(failure),
         is_hidden == 1,
+        ticket,
+        upstream_model,
+        None if result is None else _result_of(result),
+        deadline_ms,
+        wants_cancel == 1,
+    )
+
+
+def lane_place_of(row: Row) -> tuple[str, str | None, int]:
+    """Id, lane and due time of a row of `PLACES`."""
+    job_id, state, engine, due_ms = row
+    return job_id, lane_of(_STATES[state], engine), due_ms
+
+
+def attempt_of(row: Row) -> Attempt:
+    """The attempt of a whole row in the order of `ATTEMPT_COLUMNS`."""
+    values = dict(zip(ATTEMPT_COLUMNS, row, strict=True))
+    values["outcome"] = Outcome(values["outcome"])
+    values["of_account"] = values["of_account"] == 1
+    return Attempt(**values)
+
+
+def attempt_row_of(attempt: Attempt) -> tuple[Value, ...]:
+    values = msgspec.structs.asdict(attempt) | {"of_account": int(attempt.of_account)}
+    return tuple(values[column] for column in ATTEMPT_COLUMNS)
+
+
+def settlement_row_of(job_id: str, settlement: Settlement) -> tuple[Value, ...]:
+    """The parameters of `SETTLE`."""
+    values = msgspec.structs.asdict(settlement) | {"of_account": int(settlement.of_account)}
+    return (*(values[column] for column in SETTLED_COLUMNS), job_id, settlement.n)
+
+
+def ticket_of(row: Row) -> TicketRow:
+    job_id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel = row
+    return TicketRow(
+        job_id=job_id,
+        attempt=attempt,
+        engine=intern(engine),  # one string for a hundred thousand tickets
+        ticket=ticket,
+        upstream_model=intern(upstream_model),
+        started_ms=started_ms,
+        deadline_ms=deadline_ms,
+        wants_cancel=wants_cancel == 1,
     )
 
 
@@ -127,7 +177,54 @@ UNFINISHED = (
     f"SELECT {_NAMES} FROM jobs WHERE state NOT IN ({_FINAL}) AND id > ? ORDER BY id LIMIT ?"  # noqa: S608  - field names
 )
 
+ATTEMPT_COLUMNS = Attempt.__struct_fields__
+SETTLED_COLUMNS = tuple(each for each in Settlement.__struct_fields__ if each != "n")
+_ATTEMPT_NAMES = ", ".join(ATTEMPT_COLUMNS)
+
+# In the same transaction as the move to `submitting`, before the call.
+INTEND = (
+    f"INSERT INTO attempts ({_ATTEMPT_NAMES}) "  # noqa: S608  - field names
+    f"VALUES ({', '.join('?' * len(ATTEMPT_COLUMNS))})"
+)
+
+# Whatever became of the job: a ticket that comes late is kept for the accounts. What is sure about
+# a call stays, whoever gives it up later.
+SETTLE = (
+    f"UPDATE attempts SET {', '.join(f'{each} = ?' for each in SETTLED_COLUMNS)} "  # noqa: S608  - field names
+    f"WHERE job_id = ? AND n = ? AND outcome IN ('{Outcome.OPEN}', '{Outcome.UNKNOWN}')"
+)
+
+ATTEMPTS = f"SELECT {_ATTEMPT_NAMES} FROM attempts WHERE job_id = ? ORDER BY n"  # noqa: S608  - field names
+
+RECENT_ATTEMPTS = (
+    f"SELECT {_ATTEMPT_NAMES} FROM attempts "  # noqa: S608  - field names
+    "WHERE account = ? AND settled_ms IS NOT NULL ORDER BY settled_ms DESC, job_id DESC LIMIT ?"
+)
+
+# The condition is word for word that of the index `jobs_at_upstreams`.
+TICKETS = (
+    "SELECT id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel "
+    "FROM jobs WHERE state = 'running' AND ticket IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+)
+
+# What was under way in a server that died: a call that may have cost, or a render of its own.
+INTERRUPTED = (
+    f"SELECT {_NAMES} FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    "AND (state = 'submitting' OR (state = 'running' AND ticket IS NULL)) ORDER BY id"
+)
+
+# What the lanes need of the unfinished jobs, and nothing that is slow to read.
+PLACES = (
+    f"SELECT id, state, engine, due_ms FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    "AND id > ? ORDER BY id LIMIT ?"
+)
+
 HIDDEN = f"SELECT {_NAMES} FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) ORDER BY id"  # noqa: S608  - field names
+
+# After `FORGET`: nothing where the job has kept its row.
+FORGET_ATTEMPTS = (
+    "DELETE FROM attempts WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
+)
 
 # Guarded: a job that is not hidden, or not final, keeps its row.
 FORGET = f"DELETE FROM jobs WHERE id = ? AND is_hidden = 1 AND state IN ({_FINAL})"  # noqa: S608  - state names
@@ -149,9 +246,10 @@ def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[
 
     Raises ValueError for a change that no job may make, whatever its state.
     """
-    sql = _update_sql(
-        change.of, change.to, tuple(change.sets), change.starts, change.dies, attempt is not None
-    )
+    guard = "id = ? AND attempt = ?" if attempt is not None else "id = ?"
+    if change.is_local:
+        guard += " AND ticket IS NULL"
+    sql = _update_sql(change.of, change.to, tuple(change.sets), change.starts, change.dies, guard)
     values = [value_of(column, value) for column, value in change.sets.items()]
     values.append(job_id)
     if attempt is not None:
@@ -166,7 +264,7 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
     columns: tuple[str, ...],
     starts: bool,  # noqa: FBT001
     dies: bool,  # noqa: FBT001
-    has_attempt: bool,  # noqa: FBT001
+    guard: str,
 ) -> str:
     _check_move(of, to)
     if unknown := set(columns) - SETTABLE:
@@ -175,8 +273,10 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
     sets += [f"{column} = ?" for column in columns]
     sets += ["attempt = attempt + 1"] * starts + ["deaths = deaths + 1"] * dies
     states = ", ".join(f"'{state}'" for state in sorted(of))
-    guard = f"id = ? AND state IN ({states})" + " AND attempt = ?" * has_attempt
-    return f"UPDATE jobs SET {', '.join(sets)} WHERE {guard} RETURNING {_NAMES}"  # noqa: S608  - checked above
+    return (
+        f"UPDATE jobs SET {', '.join(sets)} "  # noqa: S608  - checked above
+        f"WHERE {guard} AND state IN ({states}) RETURNING {_NAMES}"
+    )
 
 
 def _check_move(of: frozenset[State], to: State | None) -> None:

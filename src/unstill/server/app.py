@@ -1,16 +1,18 @@
 """The server as an ASGI application: each call is matched, read, answered, and rendered once.
 
 One function, `_answer`, stands between the wire and the product for every route of every dialect;
-an error of any kind is turned into an answer in one place, `_refuse`, in the dialect's envelope.
+what a route does is its verb, in verbs.py. An error of any kind is turned into an answer in one
+place, `_refuse`, in the dialect's envelope.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
+from itertools import count
 from typing import cast
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
@@ -18,10 +20,8 @@ from starlette.routing import Match
 from starlette.routing import Route as Pattern
 from starlette.types import Receive, Scope, Send
 
-from unstill import __version__
-from unstill.dialects.house import EngineInfo, Health, House, ModelInfo, ModelList
-from unstill.dialects.route import Call, Described, Dialect, Look, Route
-from unstill.dialects.videos import Videos
+from unstill.dialects.house import House
+from unstill.dialects.route import Call, Described, Dialect, Route
 from unstill.errors import (
     BadField,
     BadKey,
@@ -32,52 +32,24 @@ from unstill.errors import (
     UnstillError,
     WrongMethod,
 )
-from unstill.job import Job
-from unstill.request import Given
 from unstill.server.body import Bodies, ClientGone
 from unstill.server.keys import Keys
 from unstill.server.openapi import described
-from unstill.server.page import PAGE
-from unstill.server.video_file import send_video
+from unstill.server.verbs import Answer, Asking, Verb, Verbs, json_answer
 from unstill.service import Service
 
 log = structlog.get_logger()
 
-_HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
 _RETRY_AFTER_S = b"1"
-_MOST_IGNORED = 20  # names in one answer header
 
 
 class Served(msgspec.Struct, frozen=True):
-    """A route, the dialect that it belongs to, and how a path is matched against it."""
+    """A route, the dialect that it belongs to, how a path is matched against it, what it does."""
 
-    dialect: Described
+    dialect: Dialect
     route: Route
     pattern: Pattern
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A small answer, whole in memory."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = b"application/json"
-
-
-class Asking(msgspec.Struct, frozen=True):
-    """One request on its way through: what matched, what was read, who asks, how to send."""
-
-    served: Served
-    call: Call
-    owner: str
-    base_url: str
-    scope: Scope
-    receive: Receive
-    send: Send
-
-
-Verb = Callable[[Asking], Awaitable[Answer | None]]  # None: it has sent its answer itself
+    verb: Verb
 
 
 class App:
@@ -93,15 +65,25 @@ class App:
         bodies: Bodies,
         public_url: str = "",
     ) -> None:
-        self._service = service
         self._keys = keys
         self._house = house
         self._bodies = bodies
-        self._public_url = public_url.rstrip("/")
-        self._is_stopping = False
+        # Unlike 16 random bytes each, not a system call in every answer.
+        self._request_ids = map(f"{os.urandom(10).hex()}{{:012x}}".format, count())
         everyone: tuple[Described, ...] = (*dialects, house)
+        self._verbs = Verbs(
+            service=service,
+            house=house,
+            description=described(everyone, service.catalogue),
+            public_url=public_url,
+        )
         self._served = tuple(
-            Served(dialect, route, Pattern(route.path, _unreachable, methods=[route.method]))
+            Served(
+                cast("Dialect", dialect),  # the house has no verb that asks for more
+                route,
+                Pattern(route.path, _unreachable, methods=[route.method]),
+                self._verbs.by_name[route.verb],
+            )
             for dialect in everyone
             for route in dialect.routes
         )
@@ -116,30 +98,15 @@ class App:
             for parent, name in [_parent_and_name(each.route.path)]
             if name
         }
-        self._openapi = described(everyone, service.catalogue)
-        self._verbs: Mapping[str, Verb] = {
-            "submit": self._submit,
-            "status": self._status,
-            "list": self._list,
-            "delete": self._delete,
-            "content": self._content,
-            "link": self._link,
-            "models": self._models,
-            "model": self._model,
-            "health": self._health,
-            "openapi": self._describe,
-            "docs": self._show_docs,
-        }
 
     def stop_taking(self) -> None:
         """Refuse new jobs; what is asked about old ones is still answered."""
-        self._is_stopping = True
-        self._service.stop_taking()
+        self._verbs.stop_taking()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request_id = os.urandom(16).hex()
+        request_id = next(self._request_ids)
         dialect: Described = self._house
         try:
             served, path = self._match(scope)
@@ -191,132 +158,19 @@ class App:
         request_id: str,
         asgi: tuple[Scope, Receive, Send],
     ) -> Answer | None:
-        scope, receive, send = asgi
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        owner = "" if served.route.is_open else self._keys.owner(headers)
+        """Read what was sent, ask who sent it, and do the route's verb."""
+        route = served.route
+        scope, receive, _ = asgi
+        headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
+        owner = "" if route.is_open else self._keys.owner(headers)
         query = _query(scope["query_string"])
-        verb = self._verbs[served.route.verb]
-        base_url = self._public_url or _own_url(scope, headers)
-
-        def asking(body: object = None, *, is_form: bool = False) -> Asking:
-            call = Call(request_id, path, query, headers, body, is_form)
-            return Asking(served, call, owner, base_url, scope, receive, send)
-
-        if served.route.body is None:
-            return await verb(asking())
+        if route.body is None:
+            call = Call(request_id, path, query, headers)
+            return await served.verb(Asking(served.dialect, call, owner, *asgi))
         with self._bodies.gate() as take:
             body, is_form = await self._bodies.read(headers, receive, take)
-            return await verb(asking(body, is_form=is_form))
-
-    # --- verbs -----------------------------------------------------------------------------
-
-    async def _submit(self, asking: Asking) -> Answer:
-        dialect = _of_jobs(asking)
-        submitted = await self._service.submit(
-            dialect.parse(asking.call),
-            owner=asking.owner,
-            dialect=dialect.name,
-            words=dialect.words(asking.call),
-        )
-        look = self._look(submitted.job, asking)
-        headers = _engine_header(submitted.job)
-        if submitted.ignored:
-            headers += ((b"x-unstill-ignored", _listed(submitted.ignored)),)
-        return _json(dialect.submitted(submitted.job, look), headers)
-
-    async def _status(self, asking: Asking) -> Answer:
-        dialect = _of_jobs(asking)
-        job = await self._service.find(dialect.job_id(asking.call), asking.owner)
-        return _json(dialect.status(job, self._look(job, asking)), _engine_header(job))
-
-    async def _list(self, asking: Asking) -> Answer:
-        dialect = _of_videos(asking)
-        paging = dialect.paging(asking.call)
-        page = await self._service.page(
-            asking.owner,
-            limit=paging.limit,
-            after=paging.after,
-            newest_first=paging.newest_first,
-        )
-        videos = [dialect.status(job, self._look(job, asking)) for job in page.jobs]
-        return _json(dialect.listed(videos, has_more=page.has_more))
-
-    async def _delete(self, asking: Asking) -> Answer:
-        dialect = _of_videos(asking)
-        job = await self._service.delete(dialect.job_id(asking.call), asking.owner)
-        return _json(dialect.deleted(job))
-
-    async def _content(self, asking: Asking) -> None:
-        dialect = _of_videos(asking)
-        dialect.variant(asking.call)
-        job_id = dialect.job_id(asking.call)
-        path = await self._service.open_video(
-            job_id, asking.owner, lambda job: dialect.state_word(job, asking.call)
-        )
-        await send_video(
-            path,
-            job_id=job_id,
-            inline=False,
-            scope=asking.scope,
-            receive=asking.receive,
-            send=asking.send,
-        )
-
-    async def _link(self, asking: Asking) -> None:
-        call = asking.call
-        path = await self._service.open_link(
-            call.path["job_id"],
-            call.path["variant"],
-            call.query.get("expires", ""),
-            call.query.get("signature", ""),
-        )
-        await send_video(
-            path,
-            job_id=call.path["job_id"],
-            inline=True,
-            scope=asking.scope,
-            receive=asking.receive,
-            send=asking.send,
-        )
-
-    async def _models(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
-        listed = self._service.catalogue.listed()
-        return _json(ModelList([self._model_info(name) for name in listed]))
-
-    async def _model(self, asking: Asking) -> Answer:
-        return _json(self._model_info(asking.call.path["model"]))
-
-    def _model_info(self, asked: str) -> ModelInfo:
-        name, card = self._service.catalogue.card(Given("model", asked))
-        engines = [
-            EngineInfo(engine.name, engine.kind, engine.is_generative, engine.description)
-            for engine in self._service.engines_of(name)
-        ]
-        return self._house.model(name, card, engines)
-
-    async def _health(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
-        if self._is_stopping:
-            return _json(Health("stopping", __version__), status=503)
-        return _json(Health("ok", __version__))
-
-    async def _describe(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
-        return Answer(200, self._openapi)
-
-    async def _show_docs(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
-        return Answer(200, PAGE, content_type=b"text/html; charset=utf-8")
-
-    def _look(self, job: Job, asking: Asking) -> Look:
-        link = self._service.link(job)
-        url = None if link is None else asking.base_url + link
-        return Look(asking.call, url, self._service.progress(job))
-
-
-def _of_jobs(asking: Asking) -> Dialect:
-    return cast("Dialect", asking.served.dialect)  # only they have these verbs
-
-
-def _of_videos(asking: Asking) -> Videos:
-    return cast("Videos", asking.served.dialect)
+            call = Call(request_id, path, query, headers, body, is_form)
+            return await served.verb(Asking(served.dialect, call, owner, *asgi))
 
 
 def _parent_and_name(path: str) -> tuple[str, str]:
@@ -327,34 +181,14 @@ def _parent_and_name(path: str) -> tuple[str, str]:
 
 
 def _query(text: bytes) -> dict[str, str]:
-    return dict(parse_qsl(text.decode("latin-1"), keep_blank_values=True)) if text else {}
-
-
-def _own_url(scope: Scope, headers: Mapping[str, str]) -> str:
-    """Scheme and host as the caller reached us; what is no host is answered with our address."""
-    host = headers.get("host", "")
-    if not _HOST.fullmatch(host):
-        address, port = scope["server"]
-        host = f"{address}:{port}"
-    return f"{scope['scheme']}://{host}"
-
-
-def _engine_header(job: Job) -> tuple[tuple[bytes, bytes], ...]:
-    return ((b"x-unstill-engine", job.engine.encode()),)
-
-
-def _listed(names: Sequence[str]) -> bytes:
-    """Field names as a caller wrote them, safe in a header."""
-    return ", ".join(quote(name[:80], safe="[].-_ ") for name in names[:_MOST_IGNORED]).encode()
-
-
-_encoder = msgspec.json.Encoder()
-
-
-def _json(
-    body: msgspec.Struct, headers: tuple[tuple[bytes, bytes], ...] = (), *, status: int = 200
-) -> Answer:
-    return Answer(status, _encoder.encode(body), headers)
+    if not text:
+        return {}
+    query = text.decode("latin-1")
+    if "&" in query or "%" in query or "+" in query:
+        return dict(parse_qsl(query, keep_blank_values=True))
+    # One plain parameter, as in each poll of a task: measured, a tenth of the poll's own time.
+    name, _, value = query.partition("=")
+    return {name: value}
 
 
 def _refuse(dialect: Described, error: UnstillError, request_id: str) -> Answer:
@@ -373,13 +207,13 @@ def _refuse(dialect: Described, error: UnstillError, request_id: str) -> Answer:
             pass
         case _ if error.status == 503:
             headers.append((b"retry-after", _RETRY_AFTER_S))
-    return _json(dialect.error(error, request_id), tuple(headers), status=error.status)
+    return json_answer(dialect.error(error, request_id), tuple(headers), status=error.status)
 
 
 async def _send(answer: Answer, request_id: str, scope: Scope, send: Send) -> None:
     headers = [
         (b"content-type", answer.content_type),
-        (b"content-length", str(len(answer.body)).encode()),
+        (b"content-length", b"%d" % len(answer.body)),
         (b"x-request-id", request_id.encode()),
         *answer.headers,
     ]

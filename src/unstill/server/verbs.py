@@ -1,0 +1,217 @@
+"""What each route does: from an asking that is read and allowed to its answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import cast
+from urllib.parse import quote
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from unstill import __version__
+from unstill.dialects.house import EngineInfo, Health, House, ModelInfo, ModelList
+from unstill.dialects.route import Call, Dialect, Look
+from unstill.dialects.route import Verb as VerbName
+from unstill.dialects.videos import Videos
+from unstill.job import Job
+from unstill.request import Given
+from unstill.server.page import PAGE
+from unstill.server.video_file import send_video
+from unstill.service import Service
+
+_HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
+_MOST_IGNORED = 20  # names in one answer header
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A small answer, whole in memory."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """One request on its way through: what matched, what was read, who asks, how to send."""
+
+    dialect: Dialect
+    call: Call
+    owner: str
+    scope: Scope
+    receive: Receive
+    send: Send
+
+
+Verb = Callable[[Asking], Awaitable[Answer | None]]  # None: it has sent its answer itself
+
+
+class Verbs:
+    """The verbs of all routes over one service."""
+
+    def __init__(
+        self, *, service: Service, house: House, description: bytes, public_url: str
+    ) -> None:
+        """`public_url`: begins the links in answers; empty: the caller's own scheme and host."""
+        self._service = service
+        self._house = house
+        self._description = description
+        self._public_url = public_url.rstrip("/")
+        self._is_stopping = False
+        self.by_name: Mapping[VerbName, Verb] = {
+            "submit": self._submit,
+            "status": self._status,
+            "list": self._list,
+            "delete": self._delete,
+            "content": self._content,
+            "link": self._link,
+            "models": self._models,
+            "model": self._model,
+            "health": self._health,
+            "openapi": self._describe,
+            "docs": self._show_docs,
+        }
+
+    def stop_taking(self) -> None:
+        self._is_stopping = True
+        self._service.stop_taking()
+
+    # --- jobs ------------------------------------------------------------------------------
+
+    async def _submit(self, asking: Asking) -> Answer:
+        dialect = asking.dialect
+        submitted = await self._service.submit(
+            dialect.parse(asking.call),
+            owner=asking.owner,
+            dialect=dialect.name,
+            words=dialect.words(asking.call),
+        )
+        look = self._look(submitted.job, asking)
+        headers = _engine_header(submitted.job)
+        if submitted.ignored:
+            headers += ((b"x-unstill-ignored", _listed(submitted.ignored)),)
+        return json_answer(dialect.submitted(submitted.job, look), headers)
+
+    async def _status(self, asking: Asking) -> Answer:
+        dialect = asking.dialect
+        job = await self._service.find(dialect.job_id(asking.call), asking.owner)
+        return json_answer(dialect.status(job, self._look(job, asking)), _engine_header(job))
+
+    async def _list(self, asking: Asking) -> Answer:
+        dialect = _of_videos(asking)
+        paging = dialect.paging(asking.call)
+        page = await self._service.page(
+            asking.owner,
+            limit=paging.limit,
+            after=paging.after,
+            newest_first=paging.newest_first,
+        )
+        videos = [dialect.status(job, self._look(job, asking)) for job in page.jobs]
+        return json_answer(dialect.listed(videos, has_more=page.has_more))
+
+    async def _delete(self, asking: Asking) -> Answer:
+        dialect = _of_videos(asking)
+        job = await self._service.delete(dialect.job_id(asking.call), asking.owner)
+        return json_answer(dialect.deleted(job))
+
+    def _look(self, job: Job, asking: Asking) -> Look:
+        link = self._service.link(job) if asking.dialect.shows_link else None
+        url = None
+        if link is not None:
+            url = (self._public_url or _own_url(asking.scope, asking.call.headers)) + link
+        return Look(asking.call, url, self._service.progress(job))
+
+    # --- videos ----------------------------------------------------------------------------
+
+    async def _content(self, asking: Asking) -> None:
+        dialect = _of_videos(asking)
+        dialect.variant(asking.call)
+        job_id = dialect.job_id(asking.call)
+        path = await self._service.open_video(
+            job_id, asking.owner, lambda job: dialect.state_word(job, asking.call)
+        )
+        await send_video(
+            path,
+            job_id=job_id,
+            inline=False,
+            scope=asking.scope,
+            receive=asking.receive,
+            send=asking.send,
+        )
+
+    async def _link(self, asking: Asking) -> None:
+        call = asking.call
+        path = await self._service.open_link(
+            call.path["job_id"],
+            call.path["variant"],
+            call.query.get("expires", ""),
+            call.query.get("signature", ""),
+        )
+        await send_video(
+            path,
+            job_id=call.path["job_id"],
+            inline=True,
+            scope=asking.scope,
+            receive=asking.receive,
+            send=asking.send,
+        )
+
+    # --- the house -------------------------------------------------------------------------
+
+    async def _models(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        listed = self._service.catalogue.listed()
+        return json_answer(ModelList([self._model_info(name) for name in listed]))
+
+    async def _model(self, asking: Asking) -> Answer:
+        return json_answer(self._model_info(asking.call.path["model"]))
+
+    def _model_info(self, asked: str) -> ModelInfo:
+        name, card = self._service.catalogue.card(Given("model", asked))
+        engines = [
+            EngineInfo(engine.name, engine.kind, engine.is_generative, engine.description)
+            for engine in self._service.engines_of(name)
+        ]
+        return self._house.model(name, card, engines)
+
+    async def _health(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        if self._is_stopping:
+            return json_answer(Health("stopping", __version__), status=503)
+        return json_answer(Health("ok", __version__))
+
+    async def _describe(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        return Answer(200, self._description)
+
+    async def _show_docs(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        return Answer(200, PAGE, content_type=b"text/html; charset=utf-8")
+
+
+def json_answer(
+    body: msgspec.Struct, headers: tuple[tuple[bytes, bytes], ...] = (), *, status: int = 200
+) -> Answer:
+    return Answer(status, _encode(body), headers)
+
+
+def _of_videos(asking: Asking) -> Videos:
+    return cast("Videos", asking.dialect)  # no other has these verbs
+
+
+def _own_url(scope: Scope, headers: Mapping[str, str]) -> str:
+    """Scheme and host as the caller reached us; what is no host is answered with our address."""
+    host = headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        address, port = scope["server"]
+        host = f"{address}:{port}"
+    return f"{scope['scheme']}://{host}"
+
+
+def _engine_header(job: Job) -> tuple[tuple[bytes, bytes], ...]:
+    return ((b"x-unstill-engine", job.engine.encode()),)
+
+
+def _listed(names: Sequence[str]) -> bytes:
+    """Field names as a caller wrote them, safe in a header."""
+    return ", ".join(quote(name[:80], safe="[].-_ ") for name in names[:_MOST_IGNORED]).encode()
