@@ -23,6 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from unstill import __version__
+from unstill.engines.emulate import KINDS, Options
+from unstill.engines.emulate import serve as serve_emulator
 from unstill.errors import OperatorError, UnstillError
 from unstill.models import Catalogue
 from unstill.settings import CLIENT_KEY_VARIABLE, Settings, read_settings
@@ -86,8 +88,12 @@ def serve(
 
 
 def _say_ready(address: str) -> None:
+    _say(f"unstill {__version__} is ready at {address} (docs: {address}/docs)")
+
+
+def _say(line: str) -> None:
     # The first line of stdout, alone and plain: programs that start a server read it.
-    sys.stdout.write(f"unstill {__version__} is ready at {address} (docs: {address}/docs)\n")
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
@@ -190,6 +196,29 @@ def _bars() -> Progress:
         TextColumn("{task.percentage:>3.0f}%"),
     )
     return Progress(*columns, TimeElapsedColumn(), console=err)
+
+
+@app.command()
+def emulate(
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")],
+    *,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 0,
+    key: Annotated[list[str] | None, typer.Option(help="A key that is let in; repeatable.")] = None,
+    job_seconds: Annotated[float, typer.Option(help="From a submit to its video.")] = 5.0,
+    faults: Annotated[str, typer.Option(help="Such as submit.drop_after=0.02,poll.503=0.1")] = "",
+    seed: Annotated[int, typer.Option(help="Of the faults' chance.")] = 0,
+    state: Annotated[str | None, typer.Option(help="File where jobs outlive a restart.")] = None,
+) -> None:
+    """Stand in for a paid upstream on this machine: its protocol, and no bill."""
+    options = Options(
+        port=port,
+        keys=tuple(key or ()),
+        job_s=job_seconds,
+        faults=faults,
+        seed=seed,
+        state=state,
+    )
+    serve_emulator(kind, options, lambda address: _say(f"{kind} is emulated at {address}"))
 
 
 @app.command()

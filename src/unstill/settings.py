@@ -45,10 +45,25 @@ class ServerSettings(msgspec.Struct, frozen=True):
         return tuple(ip_network(text.strip()) for text in self.allow_networks)
 
 
+REMOTE_KINDS = ("dashscope", "modelverse", "openai_videos")
+
+
 class CameraSettings(msgspec.Struct, frozen=True):
     """`[engines.NAME]` of kind camera."""
 
     slots: int = 0  # renders at once; 0: as many as cores
+
+
+class RemoteSettings(msgspec.Struct, frozen=True):
+    """`[engines.NAME]` of a kind that asks somebody else's server."""
+
+    base_url: str  # ends where the upstream's own documents end it
+    kind: Literal["dashscope", "modelverse", "openai_videos"] = "dashscope"
+    server: Literal["openai", "unified", "sglang", "vllm-omni"] = "openai"  # of openai_videos
+    api_key: str = ""  # "env:NAME" takes it from the environment
+    models: dict[str, str] = {}  # canonical id -> upstream model, over the engine's own choice
+    poll_interval_s: float = 0.0  # 0: as the upstream advises
+    free_to_repeat: bool = False  # a job that the upstream loses may be sent again
 
 
 class ModelSettings(msgspec.Struct, frozen=True):
@@ -62,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Everything the operator decides."""
 
     server: ServerSettings = ServerSettings()
-    engines: dict[str, CameraSettings] = {}
+    engines: dict[str, CameraSettings | RemoteSettings] = {}
     models: dict[str, ModelSettings] = {}
     api_keys: dict[str, str] = {}  # key -> owner; from the environment only, never from a file
 
@@ -81,7 +96,7 @@ def read_settings(
     settings = Settings(
         server=ServerSettings(**values),
         engines={
-            name: _engine(engine, f"engines.{name}")
+            name: _engine(engine, f"engines.{name}", environment)
             for name, engine in _table(document.get("engines", {}), "engines").items()
         },
         models={
@@ -141,12 +156,33 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return _values(ServerSettings, table, ENVIRONMENT_PREFIX, spell=str.upper)
 
 
-def _engine(value: object, where: str) -> CameraSettings:
+def _engine(
+    value: object, where: str, environment: Mapping[str, str]
+) -> CameraSettings | RemoteSettings:
     table = dict(_table(value, where))
-    kind = table.pop("kind", None)
-    if kind != "camera":
-        raise BadSetting(f"{where}.kind", f"must be 'camera', got {shown(kind)}")
-    return CameraSettings(**_values(CameraSettings, table, f"{where}."))
+    kind = table.get("kind")
+    if kind == "camera":
+        del table["kind"]
+        return CameraSettings(**_values(CameraSettings, table, f"{where}."))
+    if kind not in REMOTE_KINDS:
+        allowed = " or ".join(("camera", *REMOTE_KINDS))
+        raise BadSetting(f"{where}.kind", f"must be {allowed}, got {shown(kind)}")
+    if not table.get("base_url"):
+        raise BadSetting(f"{where}.base_url", "is needed: the address that the engine asks")
+    if kind != "openai_videos" and "server" in table:
+        raise BadSetting(f"{where}.server", "is of kind openai_videos only")
+    remote = RemoteSettings(**_values(RemoteSettings, table, f"{where}."))
+    return msgspec.structs.replace(remote, api_key=_key(remote.api_key, where, environment))
+
+
+def _key(api_key: str, where: str, environment: Mapping[str, str]) -> str:
+    """The key itself; `env:NAME` keeps it out of the file."""
+    variable = api_key.removeprefix("env:")
+    if variable == api_key:
+        return api_key
+    if not environment.get(variable):
+        raise BadSetting(f"{where}.api_key", f"the environment variable {variable} is not set")
+    return environment[variable]
 
 
 def _model(value: object, where: str) -> ModelSettings:
@@ -200,7 +236,8 @@ def _check_names(
 def _allowed(type_: Any) -> str:
     if get_origin(type_) is Literal:
         return " or ".join(get_args(type_))
-    return {int: "a whole number", str: "text"}.get(type_, "a list of texts")
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    return words.get(type_, "a table of texts" if get_origin(type_) is dict else "a list of texts")
 
 
 def _check(settings: Settings) -> None:
@@ -229,9 +266,21 @@ def _check_engines(settings: Settings) -> None:
     for name, engine in settings.engines.items():
         if not _NAME.fullmatch(name):
             raise BadSetting(f"engines.{name}", "must be named in letters, digits, - and _")
-        if engine.slots < 0:
+        if isinstance(engine, CameraSettings) and engine.slots < 0:
             raise BadSetting(f"engines.{name}.slots", f"must be 0 or more, got {engine.slots}")
+        if isinstance(engine, RemoteSettings):
+            _check_remote(engine, f"engines.{name}")
     _check_models(settings, engines)
+
+
+def _check_remote(engine: RemoteSettings, where: str) -> None:
+    if engine.poll_interval_s < 0:
+        raise BadSetting(f"{where}.poll_interval_s", "must be 0 or more")
+    ids = sorted(card.id for card in CARDS)
+    for name in engine.models:
+        if name not in ids:
+            allowed = ", ".join(ids)
+            raise BadSetting(f'{where}.models."{name}"', f"must be one of {allowed}")
 
 
 def _check_models(settings: Settings, engines: Iterable[str]) -> None:
@@ -248,3 +297,12 @@ def _check_models(settings: Settings, engines: Iterable[str]) -> None:
         for engine_name in model.engines:
             if engine_name not in engines:
                 raise BadSetting(f"{where}.engines", f"names {engine_name!r}, which is no engine")
+        for engine_name in model.engines[1:]:
+            if _is_camera(settings, engine_name):
+                # It is no generative model: what it makes is no stand-in for what was paid for.
+                reason = f"{engine_name} may only come first: no job falls through to a camera"
+                raise BadSetting(f"{where}.engines", reason)
+
+
+def _is_camera(settings: Settings, name: str) -> bool:
+    return isinstance(settings.engines.get(name, CameraSettings()), CameraSettings)

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from unstill.errors import BadSetting
-from unstill.settings import ServerSettings, Settings, read_settings
+from unstill.settings import (
+    CameraSettings,
+    RemoteSettings,
+    ServerSettings,
+    Settings,
+    read_settings,
+)
 
 VALUES = {  # setting: as text in the environment, in the file, and as it is read
     "host": ("::1", '"::1"', "::1"),
@@ -103,16 +109,42 @@ def test_engines_and_models_come_from_the_file(tmp_path: Path) -> None:
         slots = 3
         [models."my-sora"]
         like = "openai/sora-2/image-to-video-pro"
-        engines = ["night", "camera"]
+        engines = ["bailian", "gpu1"]
         [models."wan2.7-i2v"]
-        engines = ["night"]
+        engines = ["night", "bailian"]
+        [engines.bailian]
+        kind = "dashscope"
+        base_url = "https://dashscope.aliyuncs.com/api/v1"
+        api_key = "env:DASHSCOPE_API_KEY"
+        models = { "Wan-AI/Wan2.2-I2V" = "wan2.2-i2v-flash" }
+        [engines.gpu1]
+        kind = "openai_videos"
+        server = "sglang"
+        base_url = "http://gpu1:30000/v1"
+        free_to_repeat = true
+        poll_interval_s = 0.5
     """
-    settings = read(tmp_path, toml)
+    settings = read(tmp_path, toml, {"DASHSCOPE_API_KEY": "sk-paid"})
 
-    assert settings.engines["night"].slots == 3
+    assert settings.engines["night"] == CameraSettings(slots=3)
+    assert settings.engines["bailian"] == RemoteSettings(
+        base_url="https://dashscope.aliyuncs.com/api/v1",
+        api_key="sk-paid",
+        models={"Wan-AI/Wan2.2-I2V": "wan2.2-i2v-flash"},
+    )
+    assert settings.engines["gpu1"] == RemoteSettings(
+        base_url="http://gpu1:30000/v1",
+        kind="openai_videos",
+        server="sglang",
+        free_to_repeat=True,
+        poll_interval_s=0.5,
+    )
     assert settings.models["my-sora"].like == "openai/sora-2/image-to-video-pro"
-    assert settings.models["my-sora"].engines == ("night", "camera")
-    assert settings.models["wan2.7-i2v"].engines == ("night",)
+    assert settings.models["my-sora"].engines == ("bailian", "gpu1")
+    assert settings.models["wan2.7-i2v"].engines == ("night", "bailian")
+
+
+REMOTE = '[engines.a]\nkind = "dashscope"\nbase_url = "http://a/api/v1"\n'
 
 
 @pytest.mark.parametrize(
@@ -159,8 +191,21 @@ def test_a_wrong_variable_is_named(
         ('[server]\nvideos_states = "a"', "server.videos_states: must be auto or unified or"),
         ('api_keys = ["sk-secret"]', "api_keys: keys come from the environment only"),
         ('[server]\napi_keys = "sk-secret"', "api_keys: keys come from the environment only"),
-        ("[engines.a]", "engines.a.kind: must be 'camera', got nothing"),
-        ('[engines.a]\nkind = "wan"', "engines.a.kind: must be 'camera', got 'wan'"),
+        ("[engines.a]", "engines.a.kind: must be camera or dashscope or"),
+        ('[engines.a]\nkind = "wan"', "or openai_videos, got 'wan'"),
+        ('[engines.a]\nkind = "dashscope"', "engines.a.base_url: is needed"),
+        (f'{REMOTE}server = "sglang"', "engines.a.server: is of kind openai_videos only"),
+        (f'{REMOTE}api_key = "env:NO_SUCH_KEY"', "engines.a.api_key: the environment variable NO_"),
+        (f"{REMOTE}api_key = 5", "engines.a.api_key: must be text, got 5"),
+        (f"{REMOTE}free_to_repeat = 3", "engines.a.free_to_repeat: must be true or false, got 3"),
+        (f"{REMOTE}poll_interval_s = -1", "engines.a.poll_interval_s: must be 0 or more"),
+        (f'{REMOTE}models = "all"', "engines.a.models: must be a table of texts, got 'all'"),
+        (f'{REMOTE}models = {{ sora = "x" }}', 'engines.a.models."sora": must be one of'),
+        (f"{REMOTE}slots = 2", "engines.a.slots: is not a setting of unstill"),
+        (
+            f'{REMOTE}[models."wan2.7-i2v"]\nengines = ["a", "camera"]',
+            'models."wan2.7-i2v".engines: camera may only come first',
+        ),
         ("[engines]\na = 5", "engines.a: must be a table, got 5"),
         ('[engines.a]\nkind = "camera"\nslot = 1', "engines.a.slot: is not a setting of unstill"),
         ('[engines.a]\nkind = "camera"\nslots = -1', "engines.a.slots: must be 0 or more, got -1"),

@@ -1,0 +1,90 @@
+"""An emulator's life: listen, say so, answer until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Mapping
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from unstill.engines.emulate import Options
+from unstill.engines.emulate.app import ABORT, build_app
+from unstill.engines.emulate.dashscope import DashScope
+from unstill.engines.emulate.desk import Desk
+from unstill.engines.emulate.modelverse import Modelverse
+from unstill.engines.emulate.openai import OpenAi
+from unstill.engines.emulate.sglang import SgLang
+from unstill.engines.emulate.unified import Unified
+from unstill.engines.emulate.upstream import Upstream
+from unstill.engines.emulate.vllm_omni import VllmOmni
+from unstill.errors import BadSetting
+
+UPSTREAMS: Mapping[str, Callable[[Desk], Upstream]] = {
+    "dashscope": DashScope,
+    "modelverse": Modelverse,
+    "openai": OpenAi,
+    "unified": Unified,
+    "sglang": SgLang,
+    "vllm-omni": VllmOmni,
+}
+BACKLOG = 2048
+ANSWERS_WITHIN_S = 1  # of a shutdown: slow bodies would take their time
+
+
+class Protocol(HttpToolsProtocol):
+    """Lets the application drop its connection, as a broken network does."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["state"][ABORT] = self.transport.abort
+
+
+class Server(uvicorn.Server):
+    def __init__(self, app: ASGIApp, listener: socket.socket, ready: Callable[[str], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http=Protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=ANSWERS_WITHIN_S,
+            )
+        )
+        self._listener = listener
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        host, port = self._listener.getsockname()[:2]
+        self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
+    """Raises BadSetting."""
+    desk = Desk(kind, options)
+    app = build_app(desk, UPSTREAMS[kind](desk))
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    with desk.jobs, _listen(options) as listener:
+        Server(app, listener, ready).run(sockets=[listener])
+
+
+def _listen(options: Options) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((options.host, options.port))
+    except OSError as error:
+        listener.close()
+        reason = f"cannot listen on {options.host} port {options.port}: {error.strerror or error}"
+        raise BadSetting("--port", reason) from error
+    return listener

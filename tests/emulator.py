@@ -1,0 +1,90 @@
+"""An emulator for its own tests, in a process of its own; run as a program, this file is one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+import msgspec
+
+from unstill.engines import emulate
+from unstill.engines.emulate import Options
+
+KEY = "sk-test"
+
+
+class Emulator:
+    """An emulator on a free port of loopback, and a client that has its key."""
+
+    def __init__(self, kind: str, **options: Any) -> None:
+        self.kind = kind
+        text = msgspec.json.encode(Options(keys=(KEY,), **options)).decode()
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__)), kind, text], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+        assert self.url, f"the {kind} emulator did not start"
+        self.http = httpx2.Client(
+            base_url=self.url, headers={"authorization": f"Bearer {KEY}"}, timeout=20
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        self.http.close()
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def kill(self) -> None:
+        """kill -9: no goodbye."""
+        self.process.kill()
+        self.end()
+
+    def next(self, place: str, *faults: str) -> None:
+        """What the next requests at a place get."""
+        answer = self.http.post("/_emulator/faults", json={"next": {place: faults}})
+        assert answer.status_code == 200, answer.text
+
+    def finish(self) -> None:
+        """End all jobs now."""
+        assert self.http.post("/_emulator/finish").status_code == 200
+
+    def lose_jobs(self) -> None:
+        assert self.http.post("/_emulator/lose_jobs").status_code == 200
+
+    def charges(self) -> dict[str, Any]:
+        return dict(self.http.get("/_emulator/charges").json())
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Oldest first."""
+        return list(self.http.get("/_emulator/jobs").json()["jobs"])
+
+    def log(self) -> Sequence[Mapping[str, Any]]:
+        """Oldest first."""
+        return list(self.http.get("/_emulator/log").json()["requests"])
+
+
+def main() -> None:
+    options = msgspec.json.decode(sys.argv[2], type=Options)
+    emulate.serve(sys.argv[1], options, lambda url: print(url, flush=True))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
