@@ -191,6 +191,7 @@ class Fetcher:
     ) -> AsyncIterator[httpcore2.Response]:
         """The answer to a GET or, with `content`, to a POST."""
         allowed = self._allow_networks if own is None else ANYWHERE
+        own_headers = {} if own is None else own.headers
         network = CheckedNetwork(self._resolve, allowed)
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
@@ -203,7 +204,7 @@ class Fetcher:
             async with connection.stream(
                 "GET" if content is None else "POST",
                 target,
-                headers=[*_headers(url), *_encoded(headers), *_encoded(own.headers if own else None)],
+                headers=[*_headers(url), *_encoded(headers or {}), *_encoded(own_headers)],
                 content=content,
             ) as answer:
                 has_begun = True
@@ -375,8 +376,8 @@ def _headers(url: httpx2.URL) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _encoded(headers: Mapping[str, str] | None) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("ascii"), value.encode()) for name, value in (headers or {}).items()]
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode()) for name, value in headers.items()]
 
 
 def _header(answer: httpcore2.Response, name: bytes) -> bytes:

@@ -1,0 +1,153 @@
+"""Modelverse (UCloud) as an engine: `/v1/tasks/submit` and `/v1/tasks/status`.
+
+It documents no list, no cancel and no upload: a query per task, frames as data URLs. Which model
+takes what, and in which words, is in `modelverse_models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from unstill.engines.modelverse_models import (
+    CHOICES,
+    MODELS,
+    Model,
+    body_of,
+    misfit,
+    tier_of,
+    verdict_of,
+)
+from unstill.engines.pace import Accounts
+from unstill.engines.pictures import data_urls, read_pictures
+from unstill.engines.remote import (
+    Cancellation,
+    Done,
+    Order,
+    Prepared,
+    Submission,
+    Ticket,
+    Unsupported,
+    Verdict,
+)
+from unstill.engines.replies import Codes, found, judged
+from unstill.engines.shapes import at_area
+from unstill.engines.upstream import FrameForm, Upstream, look_at_each, unanswered
+from unstill.errors import BadField, BadSetting
+from unstill.models.sizes import NAMED_SIZES
+from unstill.net import Fetcher
+from unstill.request import VideoRequest
+
+REQUESTS_PER_S = 10.0  # none documented; ours
+INTERVAL_S = 10.0  # none documented; between what its known clients do, 6 and 10
+PICTURE_BYTES = 10 * 2**20  # the smallest that its documents name, Kling's and HappyHorse's
+
+CODES = Codes(
+    of_account=frozenset({"auth_error", "forbidden"}),
+    of_model=frozenset({"model_error"}),  # 400: this key may not use the model
+)
+
+
+class Modelverse:
+    """`[engines.NAME] kind = "modelverse"`."""
+
+    kind = "modelverse"
+    is_generative = True
+    description = "Wan, Sora and HappyHorse models at Modelverse"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_url: str,
+        api_key: str,
+        models: Mapping[str, str],
+        accounts: Accounts,
+        fetcher: Fetcher,
+        is_free_to_repeat: bool = False,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        """`base_url` with or without /v1; `models`: canonical id -> upstream model."""
+        self.name = name
+        self.is_free_to_repeat = is_free_to_repeat
+        self._models = _models(name, {**CHOICES, **models})
+        base_url = base_url.rstrip("/")
+        base_url = base_url if base_url.endswith("/v1") else f"{base_url}/v1"
+        self.account, pace = accounts.open(
+            base_url=base_url,
+            api_key=api_key,
+            requests_per_s=REQUESTS_PER_S,
+            interval_s=interval_s,
+        )
+        self._upstream = Upstream(
+            engine=name, base_url=base_url, api_key=api_key, pace=pace, fetcher=fetcher
+        )
+
+    def misfit(self, request: VideoRequest) -> BadField | None:
+        model = self._models.get(request.model)
+        if model is None:
+            return BadField("model", f"one of {', '.join(self._models)}", request.model)
+        return misfit(model, request)
+
+    def frame_form(self, order: Order) -> FrameForm:
+        """What the frames must be before `prepare`."""
+        request = order.request
+        size = None
+        if request.size is not None:
+            # There is no size upstream: a frame of its shape gives a video of its shape.
+            tier = tier_of(self._models[request.model], request)
+            size = at_area(request.size, NAMED_SIZES[tier])
+        return FrameForm(frozenset({"JPEG", "PNG"}), PICTURE_BYTES, size=size, takes_alpha=False)
+
+    async def prepare(self, order: Order) -> Prepared:
+        model = self._models[order.request.model]
+        frames = await data_urls(await read_pictures(order.frames))
+        return Prepared(
+            path="/tasks/submit",
+            headers={"Content-Type": "application/json"},
+            body=msgspec.json.encode(body_of(model, order.request, frames)),
+            upstream_model=model.name,
+        )
+
+    async def submit(self, prepared: Prepared) -> Submission:
+        return await self._upstream.submit(
+            prepared, lambda reply: judged(reply, found(reply.fields(), "output", "task_id"), CODES)
+        )
+
+    def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
+        """The verdicts as they come; raises Trouble at the end of a round that met any."""
+        return look_at_each(tickets, self._look)
+
+    async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
+        await self._upstream.fetch(done.url, out, refresh=lambda: self._link(ticket))
+
+    async def cancel(self, ticket: Ticket) -> Cancellation:  # noqa: ARG002  - the port's signature
+        return Unsupported()
+
+    async def close(self) -> None:
+        await self._upstream.close()
+
+    async def _look(self, ticket: Ticket) -> Verdict:
+        reply = await self._upstream.ask("GET", "/tasks/status", {"task_id": ticket.id})
+        fields = reply.fields()
+        # What it answers for a task it does not know is documented nowhere: none is gone for sure.
+        if not reply.is_ok or not fields:
+            raise unanswered(reply)
+        return verdict_of(fields)
+
+    async def _link(self, ticket: Ticket) -> str | None:
+        verdict = await self._look(ticket)
+        return verdict.url if isinstance(verdict, Done) else None
+
+
+def _models(engine: str, names: Mapping[str, str]) -> dict[str, Model]:
+    """Raises BadSetting for a name that its documents do not have."""
+    models: dict[str, Model] = {}
+    for canonical, name in names.items():
+        if name not in MODELS:
+            setting = f'engines.{engine}.models."{canonical}"'
+            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
+        models[canonical] = MODELS[name]
+    return models

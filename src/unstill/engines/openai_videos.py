@@ -1,0 +1,179 @@
+"""Servers that speak OpenAI's `/v1/videos` as an engine: gateways, SGLang, vLLM-Omni.
+
+OpenAI itself switched its service off on 2026-09-24; the protocol lives on. What each kind of
+server really takes is in `openai_videos_servers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+
+from unstill.engines.openai_videos_servers import (
+    SERVERS,
+    ServerKind,
+    fields_of,
+    form_text,
+    frame_form,
+    misfit,
+    size_of,
+    unified_reference,
+    verdict_of,
+)
+from unstill.engines.pace import Accounts
+from unstill.engines.pictures import Picture, read_pictures
+from unstill.engines.remote import (
+    Cancellation,
+    Cancelled,
+    Done,
+    Order,
+    Prepared,
+    Submission,
+    Ticket,
+    TooLate,
+    Unsupported,
+    Verdict,
+)
+from unstill.engines.replies import judged
+from unstill.engines.upstream import FrameForm, Upstream, look_at_each, unanswered
+from unstill.errors import BadField
+from unstill.net import Fetcher
+from unstill.request import VideoRequest
+
+REQUESTS_PER_S = 10.0  # none documented; ours
+INTERVAL_S = 5.0  # one query is cheap for a server that renders for minutes
+
+
+class OpenaiVideos:
+    """`[engines.NAME] kind = "openai_videos"`."""
+
+    kind = "openai_videos"
+    is_generative = True
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        server: ServerKind,
+        base_url: str,
+        api_key: str,
+        models: Mapping[str, str],
+        accounts: Accounts,
+        fetcher: Fetcher,
+        is_free_to_repeat: bool = False,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
+        """`models`: canonical id -> the server's name for it, where it is to be told one."""
+        self.name = name
+        self.description = f"a server that speaks OpenAI's video protocol ({server})"
+        self.is_free_to_repeat = is_free_to_repeat
+        self._server = SERVERS[server]
+        self._models = {**self._server.choices, **models}
+        self.account, pace = accounts.open(
+            base_url=base_url,
+            api_key=api_key,
+            requests_per_s=REQUESTS_PER_S,
+            interval_s=interval_s,
+        )
+        self._upstream = Upstream(
+            engine=name, base_url=base_url, api_key=api_key, pace=pace, fetcher=fetcher
+        )
+
+    def misfit(self, request: VideoRequest) -> BadField | None:
+        if request.model not in self._models and not self._server.takes_any_model:
+            allowed = f"one of {', '.join(self._models)}" if self._models else "another one"
+            return BadField("model", allowed, request.model)
+        return misfit(self._server, self._model(request), request)
+
+    def frame_form(self, order: Order) -> FrameForm:
+        """What the frames must be before `prepare`."""
+        model = self._model(order.request)
+        return frame_form(self._server, size_of(self._server, model, order.request, order.size))
+
+    async def prepare(self, order: Order) -> Prepared:
+        model = self._model(order.request)
+        size = size_of(self._server, model, order.request, order.size)
+        fields = fields_of(self._server, model, order.request, size)
+        first = (await read_pictures({"first": order.frames["first"]}))["first"]
+        written = _json if self._server.kind == "unified" else _form
+        body, media_type = await asyncio.to_thread(written, fields, first)
+        return Prepared(
+            path="/videos",
+            headers={"Content-Type": media_type},
+            body=body,
+            upstream_model=model or order.request.model,
+        )
+
+    async def submit(self, prepared: Prepared) -> Submission:
+        codes = self._server.codes
+        return await self._upstream.submit(
+            prepared, lambda reply: judged(reply, reply.fields().get("id"), codes)
+        )
+
+    def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
+        """The verdicts as they come; raises Trouble at the end of a round that met any."""
+        return look_at_each(tickets, self._look)
+
+    async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
+        link = done.url or self._content(ticket)
+        await self._upstream.fetch(link, out, refresh=lambda: self._link(ticket))
+
+    async def cancel(self, ticket: Ticket) -> Cancellation:
+        """Raises Trouble if the upstream did not say."""
+        if not self._server.cancels:
+            return Unsupported()
+        reply = await self._upstream.ask("DELETE", _video(ticket))
+        if reply.is_ok:
+            return Cancelled()
+        if reply.status == 404:
+            return TooLate()
+        raise unanswered(reply)
+
+    async def close(self) -> None:
+        await self._upstream.close()
+
+    def _model(self, request: VideoRequest) -> str:
+        """The server's name for the request's model; "" where it has its own weights and no need
+        of one."""
+        return self._models.get(request.model, "")
+
+    async def _look(self, ticket: Ticket) -> Verdict:
+        reply = await self._upstream.ask("GET", _video(ticket))
+        verdict = verdict_of(self._server, reply.status, reply.fields())
+        if verdict is None:
+            raise unanswered(reply)
+        return verdict
+
+    async def _link(self, ticket: Ticket) -> str | None:
+        verdict = await self._look(ticket)
+        if not isinstance(verdict, Done):
+            return None
+        return verdict.url or self._content(ticket)
+
+    def _content(self, ticket: Ticket) -> str:
+        return self._upstream.link(f"{_video(ticket)}/content")
+
+
+def _video(ticket: Ticket) -> str:
+    return f"/videos/{quote(ticket.id, safe='')}"
+
+
+def _json(fields: Mapping[str, Any], first: Picture) -> tuple[bytes, str]:
+    reference = unified_reference(first.data_url())
+    return msgspec.json.encode({**fields, "input_reference": reference}), "application/json"
+
+
+def _form(fields: Mapping[str, Any], first: Picture) -> tuple[bytes, str]:
+    form = httpx2.Request(
+        "POST",
+        "http://upstream",  # only written here
+        data={name: form_text(value) for name, value in fields.items()},
+        files={"input_reference": (first.file_name, first.data, first.media_type)},
+    )
+    return form.read(), form.headers["content-type"]

@@ -1,0 +1,244 @@
+"""The servers that speak OpenAI's `/v1/videos`: what each really takes and answers. Pure.
+
+    openai      the documented contract: multipart, a file of exactly the video's size
+    unified     ope.ai's: JSON, the frame as a data URL in `input_reference.content`
+    sglang      SGLang 0.5.23: multipart, jobs in memory
+    vllm-omni   vLLM-Omni 0.30: multipart only, jobs in memory, a failed one is a non-200 answer
+
+Sources: OpenAI's API reference and video guide; ope.ai's wan2.7-i2v page; both servers' code; all
+read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from unstill.engines.remote import Done, Failed, Gone, Running, Verdict, Waiting
+from unstill.engines.replies import Codes, Odd, numbers, said
+from unstill.engines.shapes import nearest_size, nearest_tier, spelt
+from unstill.engines.upstream import FrameForm
+from unstill.errors import BadField, MissingField
+from unstill.media.sniff import Format
+from unstill.request import Size, TierName, VideoRequest
+
+ServerKind = Literal["openai", "unified", "sglang", "vllm-omni"]
+
+_WEB: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP"})
+
+# OpenAI, POST /videos, size; 1080p: its video guide, sora-2-pro.
+_SORA_SIZES = (Size(1280, 720), Size(720, 1280))
+_SORA_PRO_SIZES = (
+    *_SORA_SIZES,
+    Size(1792, 1024),
+    Size(1024, 1792),
+    Size(1920, 1080),
+    Size(1080, 1920),
+)
+# Sizes that stand for a tier at gateways with a `size`: DashScope, Wan text-to-video, size.
+_TIER_SIZES: Mapping[TierName, tuple[Size, ...]] = {
+    "480P": (Size(832, 480), Size(480, 832), Size(624, 624)),
+    "720P": (
+        Size(1280, 720),
+        Size(720, 1280),
+        Size(960, 960),
+        Size(1088, 832),
+        Size(832, 1088),
+    ),
+    "1080P": (
+        Size(1920, 1080),
+        Size(1080, 1920),
+        Size(1440, 1440),
+        Size(1632, 1248),
+        Size(1248, 1632),
+    ),
+}
+
+
+class Server(msgspec.Struct, frozen=True):
+    """How one kind of server differs from the others."""
+
+    kind: ServerKind
+    choices: Mapping[str, str]  # canonical id -> upstream model
+    takes_any_model: bool  # whatever the operator routes to it: it serves its own weights
+    durations_s: tuple[int, ...] = ()  # empty: any
+    takes_seed: bool = True
+    takes_negative_prompt: bool = True
+    sound_field: str = ""
+    forgets: bool = False  # jobs are in its memory: a 404 means that it was restarted
+    cancels: bool = False
+    keeps_videos_elsewhere: bool = False  # a finished job may have a `url`
+    codes: Codes = Codes()
+
+
+_BILLING = Codes(of_account=frozenset({"insufficient_quota", "billing_hard_limit_reached"}))
+
+SERVERS: Mapping[ServerKind, Server] = {
+    server.kind: server
+    for server in (
+        Server(
+            "openai",
+            choices={"openai/sora-2/image-to-video-pro": "sora-2-pro"},
+            takes_any_model=False,
+            durations_s=(4, 8, 12),  # OpenAI, POST /videos, seconds
+            takes_seed=False,
+            takes_negative_prompt=False,
+            codes=_BILLING,
+        ),
+        Server(
+            "unified",
+            choices={
+                "wan2.7-i2v": "wan2.7-i2v",
+                "openai/sora-2/image-to-video-pro": "sora-2",
+            },
+            takes_any_model=False,
+            sound_field="generate_audio",
+            codes=_BILLING,
+        ),
+        Server(
+            "sglang",
+            choices={},
+            takes_any_model=True,
+            forgets=True,
+            keeps_videos_elsewhere=True,
+        ),
+        Server(
+            "vllm-omni",
+            choices={},
+            takes_any_model=True,
+            sound_field="generate_sound",
+            forgets=True,
+            cancels=True,
+        ),
+    )
+}
+
+
+def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None:
+    """What a server of this kind cannot do of `request` with its `model`."""
+    if request.last_frame is not None:
+        return BadField(request.last_frame.param, "absent: only a first frame can be sent", "one")
+    if not request.prompt.strip():
+        return MissingField("prompt", "the engine's server needs one")
+    if server.durations_s and request.duration_s not in server.durations_s:
+        return BadField("duration", spelt(server.durations_s), request.duration_s)
+    if server.kind != "openai":
+        return None
+    sizes = _sizes(model)
+    if request.size is not None and request.size not in sizes:
+        return BadField("size", " or ".join(map(str, sizes)), str(request.size))
+    if request.tier == "1080P" and request.size is None and Size(1920, 1080) not in sizes:
+        return BadField("resolution", "720P", request.tier)
+    return None
+
+
+def size_of(server: Server, model: str, request: VideoRequest, size: Size) -> Size:
+    """The size on the wire: the exact one, or the nearest that the server documents.
+
+    size: of the video, as the request's model has it.
+    """
+    if request.size is not None:
+        return request.size
+    match server.kind:
+        case "openai":
+            return nearest_size(size, _sizes(model))
+        case "unified":
+            return nearest_size(size, _TIER_SIZES[nearest_tier(size, tuple(_TIER_SIZES))])
+        case _:
+            return size
+
+
+def frame_form(server: Server, size: Size) -> FrameForm:
+    """Each wants the frame in the video's own size, or crops it in its own way."""
+    most_bytes = 15 * 2**20  # OpenAI: 20 MiB as a data URL; a file's limit is not documented
+    return FrameForm(_WEB, most_bytes, size=size, takes_alpha=server.kind != "unified")
+
+
+def fields_of(server: Server, model: str, request: VideoRequest, size: Size) -> dict[str, Any]:
+    """The body without the frame; a `model` of "" is left to the server."""
+    fields: dict[str, Any] = {
+        "prompt": request.prompt,
+        "seconds": str(request.duration_s),
+        "size": str(size),
+    }
+    if model:
+        fields["model"] = model
+    if server.takes_seed:
+        fields["seed"] = request.seed
+    if server.takes_negative_prompt and request.negative_prompt:
+        fields["negative_prompt"] = request.negative_prompt
+    if server.sound_field and request.generate_audio is not None:
+        fields[server.sound_field] = request.generate_audio
+    return fields
+
+
+def unified_reference(data_url: str) -> dict[str, Any]:
+    """ope.ai, wan2.7-i2v, input_reference."""
+    frame = {"type": "image_url", "role": "first_frame", "image_url": {"url": data_url}}
+    return {"content": [frame]}
+
+
+def form_text(value: object) -> str:
+    """A field's value in a form."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def verdict_of(server: Server, status: int, fields: Mapping[str, Any]) -> Verdict | None:
+    """What a query's answer says of a job, whatever its HTTP status; None if it says nothing.
+
+    Raises Odd.
+    """
+    word = fields.get("status")
+    if isinstance(word, str) and "id" in fields:
+        return _of_job(server, word, fields)
+    # Without a JSON body it may be a proxy's 404 while the server starts.
+    if status == 404 and fields and server.forgets:
+        return Gone("the upstream keeps its tasks in memory and has lost this one at a restart")
+    return None
+
+
+def _of_job(server: Server, word: str, fields: Mapping[str, Any]) -> Verdict:
+    """The words of OpenAI, ope.ai and new-api, in whatever case."""
+    match word.casefold():
+        case "queued" | "pending" | "submitted" | "not_start" | "waiting":
+            return Waiting()
+        case "in_progress" | "processing" | "running" | "generating":
+            return Running(_progress(fields.get("progress")))
+        case "completed" | "success" | "succeeded" | "finished":
+            return Done(_url(server, fields), _usage(fields))
+        case "failed" | "failure" | "error":
+            words = said(fields)
+            reason = words.message or str(fields.get("fail_reason") or "")
+            return Failed(words.code or "failed", reason or "the upstream gave no reason")
+        case "cancelled" | "canceled" | "deleted":
+            return Failed("cancelled", "the task was cancelled at the upstream")
+        case "expired":
+            return Failed("expired", "the task waited too long at the upstream")
+        case _:
+            raise Odd(f"unknown status {word!r:.40}")
+
+
+def _progress(percent: object) -> float | None:
+    """0 to 1; the ends say nothing: some servers know only those."""
+    if isinstance(percent, int | float) and 0 < percent < 100:
+        return percent / 100
+    return None
+
+
+def _url(server: Server, fields: Mapping[str, Any]) -> str | None:
+    url = fields.get("url")
+    if server.keeps_videos_elsewhere and isinstance(url, str) and url.startswith("http"):
+        return url
+    return None
+
+
+def _usage(fields: Mapping[str, Any]) -> dict[str, int | float]:
+    seconds = numbers({"duration": fields.get("seconds")})
+    return numbers(fields.get("usage")) or seconds
+
+
+def _sizes(model: str) -> tuple[Size, ...]:
+    # Only the small model is known to have fewer.
+    return _SORA_SIZES if model == "sora-2" else _SORA_PRO_SIZES

@@ -1,0 +1,355 @@
+"""The one way to talk to an upstream's HTTP API: what is sure about a call, and what is not.
+
+    submit      one POST on a fresh connection, sent once. `NotSent` promises that no byte of it
+                left; anything else that is no answer is `ReplyLost`.
+    ask         polls, lists and cancels, in the account's pace, on kept connections
+    fetch       the finished video, through the guarded fetcher
+
+Nothing here is sent twice by itself, follows a redirect or logs a key or a body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from pathlib import Path
+from time import time
+from typing import TypeVar
+
+import httpcore2
+import httpx2
+import msgspec
+import structlog
+
+from unstill import __version__
+from unstill.engines.pace import Pace
+from unstill.engines.remote import (
+    Doubt,
+    Prepared,
+    Refused,
+    Submission,
+    Ticket,
+    Verdict,
+)
+from unstill.engines.replies import Odd, Reply, said
+from unstill.errors import BadSetting, FetchFailed, UpstreamError
+from unstill.media.sniff import Format
+from unstill.net import Fetcher, LinkAnswered, Own, origin_of
+from unstill.request import Size
+
+log = structlog.get_logger()
+
+MOST_REPLY_BYTES = 4 * 2**20  # a list page of 100 rows has some 50 KB
+MOST_VIDEO_BYTES = 512 * 2**20  # 15 s at 1080p have some 50 MB
+CONNECT_TIMEOUT_S = 10.0
+SUBMIT_TIMEOUT_S = 55.0  # under the submitter's own minute, so that this one says what happened
+ASK_TIMEOUT_S = 30.0
+FETCH_TIMEOUT_S = 180.0
+UPLOAD_TIMEOUT_S = 120.0
+ASKS_AT_ONCE = 16
+MOST_TROUBLES_IN_A_ROW = 20  # then the upstream is left alone until the next round
+PAUSE_S = 2.0  # after a 429 that does not say for how long
+KEPT_CONNECTIONS_S = 4.0  # under the idle limits of common servers, 5 s and more
+
+T = TypeVar("T")
+Look = Callable[[Ticket], Awaitable[Verdict | None]]
+
+
+class NotSent(UpstreamError):
+    """No connection came about: surely nothing of the call arrived."""
+
+
+class ReplyLost(UpstreamError):
+    """The call may have arrived, and there is no whole answer."""
+
+
+class Trouble(UpstreamError):
+    """The upstream could not say, now; `is_general` if others would hear the same."""
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, is_general: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.is_general = is_general
+
+
+class DeadLink(UpstreamError):
+    """A link to a finished video that has ended."""
+
+
+class FrameForm(msgspec.Struct, frozen=True):
+    """What an upstream takes as a picture; one that is not so is converted before `prepare`."""
+
+    formats: frozenset[Format]
+    most_bytes: int
+    size: Size | None = None  # scaled and centre-cropped to exactly this
+    takes_alpha: bool = True
+
+
+class Upstream:
+    """One upstream's API as one engine uses it."""
+
+    def __init__(
+        self,
+        *,
+        engine: str,
+        base_url: str,
+        api_key: str,
+        pace: Pace,
+        fetcher: Fetcher,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._base_url = checked_base_url(base_url, engine)
+        headers = {"Authorization": f"Bearer {checked_key(api_key, engine)}"} if api_key else {}
+        self._engine = engine
+        self._pace = pace
+        self._fetcher = fetcher
+        self._own = Own(origin_of(httpx2.URL(self._base_url)), headers)
+        self._tls = tls or httpcore2.default_ssl_context()
+        # A kept connection may be closed by the other side just as a call leaves: a poll is asked
+        # again, a submit would be in doubt.
+        self._fresh = self._client(headers, SUBMIT_TIMEOUT_S, kept=0)
+        self._kept = self._client(headers, ASK_TIMEOUT_S, kept=ASKS_AT_ONCE)
+
+    async def submit(self, prepared: Prepared, judge: Callable[[Reply], Submission]) -> Submission:
+        """The one call that may cost."""
+        try:
+            reply = await _sent(
+                self._fresh,
+                "POST",
+                prepared.path,
+                timeout_s=SUBMIT_TIMEOUT_S,
+                headers=prepared.headers,
+                content=prepared.body,
+            )
+        except NotSent as error:
+            return Refused("connection_failed", error.message, of_account=True, unreached=True)
+        except ReplyLost as error:
+            return Doubt("reply_lost", error.message)
+        return judge(reply)
+
+    async def ask(
+        self, method: str, path: str, params: Mapping[str, str | int] | None = None
+    ) -> Reply:
+        """A call that costs nothing, when the account's pace allows it; raises Trouble."""
+        await self._pace.turn()
+        try:
+            reply = await _sent(self._kept, method, path, timeout_s=ASK_TIMEOUT_S, params=params)
+        except (NotSent, ReplyLost) as error:
+            raise Trouble(error.message, is_general=isinstance(error, NotSent)) from error
+        if reply.status == 429:
+            pause_s = PAUSE_S if reply.retry_after_s is None else reply.retry_after_s
+            self._pace.hold(pause_s)
+            raise Trouble("the upstream asks us to wait", retry_after_s=pause_s, is_general=True)
+        return reply
+
+    async def upload(self, url: str, content: bytes, headers: Mapping[str, str]) -> int:
+        """POST to an address that the upstream named, without the key; returns the status."""
+        host_only = Own(self._own.origin)
+        try:
+            return await self._fetcher.post(
+                url, content, headers=headers, timeout_s=UPLOAD_TIMEOUT_S, own=host_only
+            )
+        except FetchFailed as error:
+            log.warning("upload_failed", engine=self._engine, why=error.reason)
+            raise Trouble("a frame could not be uploaded to the upstream") from error
+
+    async def fetch(
+        self, link: str | None, out: Path, refresh: Callable[[], Awaitable[str | None]]
+    ) -> None:
+        """Write the video at `link` to `out`; `refresh` gives the link anew, once.
+
+        Raises Trouble where another try may help, else UpstreamError. Neither names a host: what
+        the fetcher said goes to the log.
+        """
+        try:
+            await self._fetch_once(link, out)
+        except DeadLink:
+            log.info("link_refreshed", engine=self._engine)
+        else:
+            return
+        try:
+            await self._fetch_once(await refresh(), out)
+        except DeadLink as error:
+            raise UpstreamError(
+                "the upstream's link to the finished video has died, and it gave no living one"
+            ) from error
+
+    def link(self, path: str) -> str:
+        """The address of something that lies at the upstream itself."""
+        return f"{self._base_url}{path}"
+
+    async def close(self) -> None:
+        await self._fresh.aclose()
+        await self._kept.aclose()
+
+    async def _fetch_once(self, link: str | None, out: Path) -> None:
+        if link is None:
+            raise DeadLink("there is no link")
+        try:
+            await self._fetcher.fetch(
+                link, out, max_bytes=MOST_VIDEO_BYTES, timeout_s=FETCH_TIMEOUT_S, own=self._own
+            )
+        except LinkAnswered as error:
+            log.warning("fetch_failed", engine=self._engine, why=error.reason)
+            # Storage services answer 403 to a signature that is over, some 400.
+            if 400 <= error.answer_status < 500 and error.answer_status not in {408, 425, 429}:
+                raise DeadLink(error.reason) from error
+            raise Trouble(f"the finished video's link {error.reason}") from error
+        except FetchFailed as error:
+            log.warning("fetch_failed", engine=self._engine, why=error.reason)
+            raise Trouble("the finished video could not be fetched from the upstream") from error
+
+    def _client(
+        self, headers: Mapping[str, str], timeout_s: float, *, kept: int
+    ) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            base_url=self._base_url,
+            headers={
+                "User-Agent": f"unstill/{__version__}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",  # a small answer must not unpack into a large one
+                **headers,
+            },
+            timeout=httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S, pool=None),
+            limits=httpx2.Limits(
+                max_connections=None,
+                max_keepalive_connections=kept,
+                keepalive_expiry=KEPT_CONNECTIONS_S,
+            ),
+            verify=self._tls,
+            # Neither a proxy nor a netrc of the environment: the setting says where and with what.
+            trust_env=False,
+        )
+
+
+async def look_at_each(
+    tickets: Iterable[Ticket], look: Look
+) -> AsyncGenerator[tuple[Ticket, Verdict]]:
+    """Each ticket's verdict as it comes, some at once; one that `look` knows nothing of is left.
+
+    Ends early when the upstream as a whole is in trouble. Raises Trouble at the end of a round
+    that met any.
+    """
+
+    async def looked(ticket: Ticket) -> tuple[Ticket, Verdict | Trouble | None]:
+        try:
+            return ticket, await look(ticket)
+        except Trouble as trouble:
+            return ticket, trouble
+        except Odd as error:
+            log.warning("odd_answer", job_id=ticket.job_id, ticket=ticket.id, why=error.message)
+            return ticket, None
+
+    trouble: Trouble | None = None
+    in_a_row = 0
+    async with aclosing(as_they_come(looked(ticket) for ticket in tickets)) as answers:
+        async for ticket, answer in answers:
+            if isinstance(answer, Trouble):
+                trouble, in_a_row = answer, in_a_row + 1
+                if answer.is_general or in_a_row == MOST_TROUBLES_IN_A_ROW:
+                    break
+                continue
+            in_a_row = 0
+            if answer is not None:
+                yield ticket, answer
+    if trouble is not None:
+        raise trouble
+
+
+async def as_they_come(works: Iterable[Awaitable[T]]) -> AsyncGenerator[T]:
+    """The results of `works`, `ASKS_AT_ONCE` at a time; none is begun before its turn."""
+    waiting = iter(works)
+    begun: set[asyncio.Future[T]] = set()
+    try:
+        while True:
+            begun |= {
+                asyncio.ensure_future(work) for work in islice(waiting, ASKS_AT_ONCE - len(begun))
+            }
+            if not begun:
+                return
+            ended, begun = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+            for work in ended:
+                yield work.result()
+    finally:
+        for work in begun:
+            work.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+
+
+async def _sent(
+    client: httpx2.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    timeout_s: float,
+    params: Mapping[str, str | int] | None = None,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+) -> Reply:
+    """One call and its whole answer; raises NotSent or ReplyLost."""
+    try:
+        async with (
+            asyncio.timeout(timeout_s),
+            client.stream(method, path, params=params, headers=headers, content=content) as answer,
+        ):
+            body = await _read(answer)
+            return Reply(answer.status_code, body, _retry_after_s(answer.headers))
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise NotSent("the upstream could not be connected to") from error
+    except TimeoutError as error:
+        raise ReplyLost(f"the upstream gave no whole answer within {timeout_s:g} s") from error
+    except (httpx2.HTTPError, ssl.SSLError) as error:
+        raise ReplyLost("the connection to the upstream broke before its answer") from error
+
+
+async def _read(answer: httpx2.Response) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > MOST_REPLY_BYTES:
+            raise ReplyLost(f"the upstream's answer is larger than {MOST_REPLY_BYTES} bytes")
+    return bytes(body)
+
+
+def _retry_after_s(headers: httpx2.Headers) -> float | None:
+    """Seconds or a date, as RFC 9110 has it."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def unanswered(reply: Reply) -> Trouble:
+    """The trouble that an answer is which says nothing of what was asked."""
+    words = said(reply.fields())
+    return Trouble(f"the upstream answered {reply.status} {words.code} {words.message}".strip())
+
+
+def checked_base_url(base_url: str, engine: str) -> str:
+    """Raises BadSetting, by the setting's name."""
+    setting = f"engines.{engine}.base_url"
+    try:
+        url = httpx2.URL(base_url)
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise BadSetting(setting, "is not a URL that can be read") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise BadSetting(setting, "must begin with http:// or https:// and a host")
+    if url.userinfo or url.query or url.fragment:
+        raise BadSetting(setting, "must be an address alone; the key goes into api_key")
+    return base_url.rstrip("/")
+
+
+def checked_key(api_key: str, engine: str) -> str:
+    """Raises BadSetting, which does not show the key."""
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise BadSetting(f"engines.{engine}.api_key", "must be printable ASCII without spaces")
+    return api_key

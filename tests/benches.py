@@ -1,0 +1,108 @@
+"""An engine and its emulated upstream, as the contract tests of engines use them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from emulator import KEY, Emulator
+from orders import SORA, WAN22, WAN27, order, request
+from unstill.engines.dashscope import Dashscope
+from unstill.engines.emulate import KINDS
+from unstill.engines.modelverse import Modelverse
+from unstill.engines.openai_videos import OpenaiVideos
+from unstill.engines.openai_videos_servers import ServerKind
+from unstill.engines.pace import Accounts
+from unstill.engines.remote import (
+    Accepted,
+    Done,
+    Prepared,
+    Remote,
+    Submission,
+    Ticket,
+    Verdict,
+)
+from unstill.net import Fetcher
+from unstill.request import VideoRequest
+
+DAY_MS = 24 * 3600 * 1000
+# One request that each upstream can serve, and where its API begins.
+REQUESTS: Mapping[str, VideoRequest] = {
+    "dashscope": request(WAN27, duration_s=2),
+    "modelverse": request(WAN22),
+    "openai": request(SORA),
+    "unified": request(WAN27, duration_s=2),
+    "sglang": request(WAN22),
+    "vllm-omni": request(WAN22),
+}
+BASES = {"dashscope": "/api/v1"}
+HAS_LINKS = ("dashscope", "modelverse")  # the others serve the video under the job's own address
+
+
+class Bench:
+    """One engine on its emulator."""
+
+    def __init__(self, kind: str, emulator: Emulator, remote: Remote, photo: Path) -> None:
+        self.kind = kind
+        self.emulator = emulator
+        self.remote = remote
+        self.photo = photo
+
+    def requests(self, place: str) -> list[Mapping[str, Any]]:
+        """What the upstream got at `place`, oldest first."""
+        return [each for each in self.emulator.log() if each["place"] == place]
+
+    async def prepared(self, asked: VideoRequest | None = None) -> Prepared:
+        return await self.remote.prepare(order(asked or REQUESTS[self.kind], photo=self.photo))
+
+    async def submit(self, asked: VideoRequest | None = None) -> Submission:
+        return await self.remote.submit(await self.prepared(asked))
+
+    async def ticket(self, asked: VideoRequest | None = None) -> Ticket:
+        accepted = await self.submit(asked)
+        assert isinstance(accepted, Accepted), accepted
+        model = (await self.prepared(asked)).upstream_model
+        return Ticket("job-1", accepted.ticket, model, time.time_ns() // 1_000_000)
+
+    async def look(self, *tickets: Ticket, seen: list[Verdict] | None = None) -> list[Verdict]:
+        """One round's verdicts; `seen` has them also when it ends in trouble."""
+        verdicts = [] if seen is None else seen
+        async for _, verdict in self.remote.poll(tickets):
+            verdicts.append(verdict)
+        return verdicts
+
+    async def done(self, ticket: Ticket) -> Done:
+        self.emulator.finish()
+        (verdict,) = await self.look(ticket)
+        assert isinstance(verdict, Done), verdict
+        return verdict
+
+
+def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
+    arguments: dict[str, Any] = {
+        "name": "ours",
+        "base_url": url + BASES.get(kind, "/v1"),
+        "api_key": KEY,
+        "models": {},
+        "accounts": Accounts(),
+        "fetcher": fetcher,
+    }
+    arguments |= changes
+    match kind:
+        case "dashscope":
+            return Dashscope(**arguments)
+        case "modelverse":
+            return Modelverse(**arguments)
+        case _:
+            return OpenaiVideos(server=cast("ServerKind", kind), **arguments)
+
+
+every = pytest.mark.parametrize("bench", KINDS, indirect=True)
+
+
+def only(*kinds: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("bench", kinds, indirect=True)

@@ -1,0 +1,375 @@
+"""The contract of all remote engines, each against its upstream's emulator over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benches import DAY_MS, HAS_LINKS, REQUESTS, Bench, engine, every, only
+from emulator import KEY
+from orders import WAN27, order, request
+from unstill.engines.emulate import KINDS, KINDS_IN_MEMORY
+from unstill.engines.openai_videos import OpenaiVideos
+from unstill.engines.pace import Accounts
+from unstill.engines.remote import (
+    Accepted,
+    Busy,
+    Cancelled,
+    Done,
+    Doubt,
+    Failed,
+    Gone,
+    Refused,
+    Rejected,
+    Running,
+    Unsupported,
+    Verdict,
+    Waiting,
+)
+from unstill.engines.upstream import Trouble
+from unstill.errors import BadSetting, UpstreamError
+from unstill.net import Fetcher
+from unstill.request import Size
+
+
+@every
+async def test_a_job_is_taken_once_watched_and_brought_home(bench: Bench, tmp_path: Path) -> None:
+    before = bench.emulator.charges()["submits"]
+    ticket = await bench.ticket()
+    (early,) = await bench.look(ticket)
+    done = await bench.done(ticket)
+    await bench.remote.fetch(ticket, done, tmp_path / "video")
+
+    assert isinstance(early, Waiting | Running)
+    assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
+    assert bench.emulator.charges()["submits"] == before + 1
+    expected_s = REQUESTS[bench.kind].duration_s
+    assert done.usage.get("duration", expected_s) == expected_s
+
+
+@every
+async def test_an_end_without_a_clear_answer_is_a_doubt_and_not_sent_again(bench: Bench) -> None:
+    faults = ["drop_before", "drop_after", "500", "500_after", "garbage", "html"]
+    before = bench.emulator.charges()["submits"]
+    bench.emulator.next("submit", *faults)
+
+    submissions = [await bench.submit() for _ in faults]
+
+    assert [type(each) for each in submissions] == [Doubt] * len(faults)
+    assert bench.emulator.charges()["submits"] == before + len(faults)
+
+
+@every
+async def test_a_429_is_busy_and_carries_its_retry_after(bench: Bench) -> None:
+    bench.emulator.next("submit", "429", "429_bare")
+
+    told, bare = await bench.submit(), await bench.submit()
+
+    assert isinstance(told, Busy)
+    assert told.retry_after_s == 1
+    assert isinstance(bare, Busy)
+    assert bare.retry_after_s is None
+
+
+@every
+async def test_a_refused_key_is_the_accounts_trouble(bench: Bench) -> None:
+    bench.emulator.next("submit", "401", "403")
+
+    for _ in range(2):
+        submission = await bench.submit()
+
+        assert isinstance(submission, Refused)
+        assert submission.of_account
+        assert not submission.unreached
+
+
+@every
+async def test_a_missing_route_or_model_is_refused_for_this_engine(bench: Bench) -> None:
+    bench.emulator.next("submit", "404")
+
+    submission = await bench.submit()
+
+    assert isinstance(submission, Refused)
+    assert not submission.of_account
+
+
+@every
+async def test_only_dashscopes_503_promises_that_nothing_was_taken(bench: Bench) -> None:
+    bench.emulator.next("submit", "503")
+
+    submission = await bench.submit()
+
+    assert isinstance(submission, Busy if bench.kind == "dashscope" else Doubt)
+
+
+@every
+async def test_a_frame_that_is_no_picture_is_rejected_or_fails_later(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "frame").write_bytes(b"not a picture at all")
+    asked = order(REQUESTS[bench.kind], photo=tmp_path / "frame")
+
+    submission = await bench.remote.submit(await bench.remote.prepare(asked))
+
+    # The unified gateway looks at the frame only when it renders.
+    assert isinstance(submission, Accepted if bench.kind == "unified" else Rejected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_refused_connection_is_surely_not_sent(
+    kind: str, fetcher: Fetcher, photo: Path
+) -> None:
+    remote = engine(kind, "http://127.0.0.1:9", fetcher)
+    prepared = await remote.prepare(order(REQUESTS[kind], photo=photo))
+
+    submission = await remote.submit(prepared)
+    await remote.close()
+
+    assert isinstance(submission, Refused)
+    assert submission.unreached
+    assert submission.of_account
+
+
+@every
+async def test_a_polls_trouble_is_no_verdict(bench: Bench) -> None:
+    ticket = await bench.ticket()
+    faults = ["500", "503", "drop_before", "garbage", "html"]
+    bench.emulator.next("poll", *faults)
+
+    for _ in faults:
+        with pytest.raises(Trouble):
+            await bench.look(ticket)
+
+    assert isinstance(await bench.done(ticket), Done)
+
+
+@only("dashscope", "sglang")
+async def test_a_429_on_a_poll_holds_the_whole_account(bench: Bench) -> None:
+    ticket = await bench.ticket()
+    bench.emulator.next("poll", "429")  # with Retry-After: 1
+
+    with pytest.raises(Trouble) as caught:
+        await bench.look(ticket)
+    began_s = time.monotonic()
+    await bench.look(ticket)
+
+    assert caught.value.retry_after_s == 1
+    assert time.monotonic() - began_s > 0.9
+
+
+@every
+async def test_one_tickets_trouble_leaves_the_others_their_verdicts(bench: Bench) -> None:
+    tickets = [await bench.ticket() for _ in range(4)]
+    bench.emulator.next("poll", "500")
+    seen: list[Verdict] = []
+
+    with pytest.raises(Trouble):
+        await bench.look(*tickets, seen=seen)
+
+    assert len(seen) == 3
+
+
+@every
+async def test_an_unknown_state_word_is_neither_an_end_nor_a_success(bench: Bench) -> None:
+    ticket = await bench.ticket()
+    bench.emulator.next("poll", "unknown_state")
+
+    assert await bench.look(ticket) == []
+
+
+@every
+async def test_a_failed_job_says_why_and_names_no_address(bench: Bench) -> None:
+    bench.emulator.next("submit", "fail")
+    ticket = await bench.ticket()
+    bench.emulator.finish()
+
+    (verdict,) = await bench.look(ticket)
+
+    assert isinstance(verdict, Failed)
+    assert verdict.code
+    assert verdict.message
+    assert "127.0.0.1" not in verdict.message
+
+
+@only(*HAS_LINKS)
+async def test_a_dead_link_is_refreshed_once(bench: Bench, tmp_path: Path) -> None:
+    ticket = await bench.ticket()
+    done = await bench.done(ticket)
+    bench.emulator.next("fetch", "dead_link")
+
+    await bench.remote.fetch(ticket, done, tmp_path / "video")
+
+    assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
+
+
+@every
+async def test_a_video_that_is_gone_for_good_says_so_without_an_address(
+    bench: Bench, tmp_path: Path
+) -> None:
+    ticket = await bench.ticket()
+    done = await bench.done(ticket)
+    bench.emulator.next("fetch", "404", "403")
+
+    with pytest.raises(UpstreamError) as caught:
+        await bench.remote.fetch(ticket, done, tmp_path / "video")
+
+    assert not isinstance(caught.value, Trouble)
+    assert "died" in caught.value.message
+    assert "127.0.0.1" not in caught.value.message
+
+
+@every
+async def test_a_download_that_breaks_may_be_tried_again(bench: Bench, tmp_path: Path) -> None:
+    ticket = await bench.ticket()
+    done = await bench.done(ticket)
+    bench.emulator.next("fetch", "drop_after", "ok")
+
+    with pytest.raises(Trouble):
+        await bench.remote.fetch(ticket, done, tmp_path / "video")
+    await bench.remote.fetch(ticket, done, tmp_path / "video")
+
+    assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
+
+
+@every
+async def test_a_lost_job_is_gone_only_where_that_is_sure(bench: Bench) -> None:
+    ticket = await bench.ticket()
+    bench.emulator.lose_jobs()
+
+    if bench.kind in KINDS_IN_MEMORY:
+        (verdict,) = await bench.look(ticket)
+        assert isinstance(verdict, Gone)
+    elif bench.kind == "dashscope":
+        assert await bench.look(ticket) == []
+        old = msgspec.structs.replace(ticket, submitted_ms=ticket.submitted_ms - DAY_MS - 1)
+        assert [type(verdict) for verdict in await bench.look(old)] == [Gone]
+    else:
+        with pytest.raises(Trouble):
+            await bench.look(ticket)
+
+
+@only("dashscope", "vllm-omni")
+async def test_a_job_is_cancelled_where_the_upstream_can(bench: Bench) -> None:
+    ticket = await bench.ticket()
+
+    assert await bench.remote.cancel(ticket) == Cancelled()
+
+
+@only("modelverse", "openai", "unified", "sglang")
+async def test_where_nothing_can_be_cancelled_nothing_is_asked(bench: Bench) -> None:
+    ticket = await bench.ticket()
+    before = len(bench.requests("cancel"))
+
+    assert await bench.remote.cancel(ticket) == Unsupported()
+    assert len(bench.requests("cancel")) == before
+
+
+@every
+async def test_a_request_that_no_upstream_model_serves_is_a_misfit(bench: Bench) -> None:
+    foreign = request("nobody's-model")
+
+    found = bench.remote.misfit(foreign)
+
+    if bench.kind in KINDS_IN_MEMORY:  # they serve whatever weights the operator gave them
+        assert found is None
+    else:
+        assert found is not None
+        assert found.param == "model"
+
+
+@every
+async def test_engines_with_equal_host_and_key_are_one_account(
+    bench: Bench, fetcher: Fetcher
+) -> None:
+    accounts = Accounts()
+    one = engine(bench.kind, bench.emulator.url, fetcher, accounts=accounts)
+    other = engine(bench.kind, bench.emulator.url, fetcher, accounts=accounts, name="other")
+    foreign = engine(bench.kind, bench.emulator.url, fetcher, accounts=accounts, api_key="sk-b")
+    for remote in (one, other, foreign):
+        await remote.close()
+
+    assert one.account == other.account
+    assert one.account.id != foreign.account.id
+    assert KEY not in one.account.id
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("base_url", "gpu1:30000/v1"), ("base_url", "http://u:p@h/v1"), ("api_key", "sk-a\nb")],
+)
+def test_a_setting_that_cannot_work_is_refused_by_its_name(
+    kind: str, field: str, value: str, fetcher: Fetcher
+) -> None:
+    with pytest.raises(BadSetting, match=re.escape(f"engines.ours.{field}")) as caught:
+        engine(kind, "http://h", fetcher, **{field: value})
+
+    assert "sk-a" not in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["dashscope", "modelverse"])
+def test_an_upstream_model_that_does_not_exist_is_refused_by_its_setting(
+    kind: str, fetcher: Fetcher
+) -> None:
+    with pytest.raises(BadSetting, match=re.escape(f'engines.ours.models."{WAN27}"')):
+        engine(kind, "http://h", fetcher, models={WAN27: "wan99"})
+
+
+@every
+async def test_the_upstream_gets_what_its_documents_name(bench: Bench) -> None:
+    await bench.ticket()
+    sent = bench.requests("submit")[-1]
+    body = sent["body"]
+
+    match bench.kind:
+        case "dashscope":
+            assert sent["path"] == "/api/v1/services/aigc/video-generation/video-synthesis"
+            assert sent["headers"]["x-dashscope-async"] == "enable"
+            assert set(body["parameters"]) == {
+                "resolution",
+                "duration",
+                "watermark",
+                "seed",
+                "prompt_extend",
+            }
+        case "modelverse":
+            assert set(body["input"]) == {"first_frame_url", "prompt"}
+            assert body["parameters"] == {"resolution": "720P", "duration": 5, "seed": 7}
+        case "unified":
+            assert body["seconds"] == "2"
+            assert body["input_reference"]["content"][0]["role"] == "first_frame"
+        case _:
+            assert sent["headers"]["content-type"].startswith("multipart/form-data")
+            assert body["size"] == "1280x720"
+            assert body["input_reference"]["content_type"] == "image/jpeg"
+            assert ("seed" in body) is (bench.kind != "openai")
+
+
+@only("openai")
+async def test_a_frame_of_another_size_than_the_frame_form_says_is_rejected(bench: Bench) -> None:
+    upright = Size(720, 1280)
+    asked = order(REQUESTS["openai"], size=upright, photo=bench.photo)
+    assert isinstance(bench.remote, OpenaiVideos)
+
+    assert bench.remote.frame_form(asked).size == upright
+    submission = await bench.remote.submit(await bench.remote.prepare(asked))
+    assert isinstance(submission, Rejected)
+
+
+@every
+async def test_a_poll_that_is_given_up_leaves_nothing_behind(bench: Bench) -> None:
+    tickets = [await bench.ticket() for _ in range(4)]
+    before = asyncio.all_tasks()
+
+    rounds = bench.remote.poll(tickets)
+    assert isinstance(rounds, AsyncGenerator)
+    await anext(rounds)
+    await rounds.aclose()
+
+    assert asyncio.all_tasks() == before

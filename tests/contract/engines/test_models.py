@@ -1,0 +1,98 @@
+"""Every upstream model that an engine can be told takes the body that it is sent."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benches import Bench, engine
+from emulator import Emulator
+from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, order, request
+from unstill.engines import dashscope_models, modelverse_models
+from unstill.engines.remote import Accepted
+from unstill.net import Fetcher
+from unstill.request import Size, VideoRequest
+
+FULL = {
+    "negative_prompt": "blur",
+    "watermark": True,
+    "generate_audio": False,
+    "options": {"prompt_extend": False},
+}
+
+
+Taken = Callable[[str, str, VideoRequest], Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+def taken(emulator_of: Callable[[str], Emulator], fetcher: Fetcher, photo: Path) -> Taken:
+    """Submits a request to the upstream model of that name; the body that was taken."""
+
+    async def submit(kind: str, name: str, asked: VideoRequest) -> dict[str, Any]:
+        upstream = emulator_of(kind)
+        remote = engine(kind, upstream.url, fetcher, models={asked.model: name})
+        bench = Bench(kind, upstream, remote, photo)
+        assert remote.misfit(asked) is None
+        submission = await bench.submit(asked)
+        await remote.close()
+        assert isinstance(submission, Accepted), submission
+        return dict(bench.requests("submit")[-1]["body"])
+
+    return submit
+
+
+@pytest.mark.parametrize("name", dashscope_models.MODELS)
+async def test_each_dashscope_model_takes_a_full_request(name: str, taken: Taken) -> None:
+    model = dashscope_models.MODELS[name]
+    last = LAST if model.has_last_frame else None
+
+    body = await taken(
+        "dashscope", name, request(WAN22, tier=model.tiers[0], last_frame=last, **FULL)
+    )
+
+    assert body["model"] == name
+    assert body["parameters"]["resolution"] == model.tiers[0]
+    assert body["parameters"].get("prompt_extend", False) is False
+
+
+@pytest.mark.parametrize("name", modelverse_models.MODELS)
+async def test_each_modelverse_model_takes_a_full_request(name: str, taken: Taken) -> None:
+    model = modelverse_models.MODELS[name]
+    last = LAST if model.has_last_frame else None
+    length_s = model.durations_s[0]
+    tier = model.tiers[0] if model.tiers else "720P"
+    asked = request(WAN22, tier=tier, duration_s=length_s, last_frame=last, **FULL)
+
+    body = await taken("modelverse", name, asked)
+
+    assert body["model"] == name
+    assert body["parameters"]["duration"] == length_s
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        (request(WAN22), "wan2.2-i2v-flash"),
+        (request(WAN22, last_frame=LAST), "wan2.2-kf2v-flash"),
+        (request(WAN27, last_frame=LAST, duration_s=15), "wan2.7-i2v"),
+        (request(HAPPYHORSE, watermark=True, prompt="", size=Size(640, 480)), "happyhorse-1.0-i2v"),
+        (request(SORA, duration_s=12, prompt=""), "wan2.7-i2v"),
+    ],
+)
+async def test_dashscope_serves_every_card_by_its_own_choice(
+    asked: VideoRequest,
+    name: str,
+    emulator_of: Callable[[str], Emulator],
+    fetcher: Fetcher,
+    photo: Path,
+) -> None:
+    upstream: Emulator = emulator_of("dashscope")
+    remote = engine("dashscope", upstream.url, fetcher)
+
+    prepared = await remote.prepare(order(asked, photo=photo))
+    submission = await remote.submit(prepared)
+    await remote.close()
+
+    assert isinstance(submission, Accepted), submission
+    assert prepared.upstream_model == name

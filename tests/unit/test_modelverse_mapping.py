@@ -1,0 +1,117 @@
+"""A canonical request in Modelverse's words, and Modelverse's words as verdicts."""
+
+from typing import Any
+
+import pytest
+
+from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request
+from unstill.engines.modelverse_models import MODELS, body_of, misfit, verdict_of
+from unstill.engines.remote import Done, Failed, Running, Waiting
+from unstill.engines.replies import Odd
+from unstill.request import Size, VideoRequest
+
+FRAMES = {"first": "data:1", "last": "data:2"}
+
+
+def body(asked: VideoRequest, model: str | None = None) -> dict[str, Any]:
+    frames = {frame.role: FRAMES[frame.role] for frame in asked.frames}
+    return body_of(MODELS[model or asked.model], asked, frames)
+
+
+def test_wan22_is_asked_in_its_own_documents_words() -> None:
+    asked = request(WAN22, last_frame=LAST, negative_prompt="blur", duration_s=8, tier="480P")
+
+    assert body(asked) == {
+        "model": WAN22,
+        "input": {
+            "first_frame_url": "data:1",
+            "last_frame_url": "data:2",
+            "prompt": "walk",
+            "negative_prompt": "blur",
+        },
+        "parameters": {"resolution": "480P", "duration": 8, "seed": 7},
+    }
+
+
+def test_sora_spells_its_tiers_small_and_has_no_seed() -> None:
+    assert body(request(SORA, tier="1080P")) == {
+        "model": SORA,
+        "input": {"first_frame_url": "data:1", "prompt": "walk"},
+        "parameters": {"resolution": "1080p", "duration": 4},
+    }
+
+
+def test_happyhorse_is_told_about_the_watermark() -> None:
+    assert body(request(HAPPYHORSE, prompt="")) == {
+        "model": HAPPYHORSE,
+        "input": {"img_url": "data:1"},
+        "parameters": {"resolution": "720P", "duration": 5, "watermark": False, "seed": 7},
+    }
+
+
+def test_wan27_takes_media_and_a_sound_switch() -> None:
+    asked = body(request(WAN27, last_frame=LAST, generate_audio=False))
+
+    assert [each["type"] for each in asked["input"]["media"]] == ["first_frame", "last_frame"]
+    assert asked["parameters"]["audio"] is False
+    assert asked["parameters"]["prompt_extend"] is True
+
+
+def test_wan25_keeps_its_own_default_of_prompt_expansion() -> None:
+    parameters = body(request(WAN22), "Wan-AI/Wan2.5-I2V")["parameters"]
+
+    assert parameters["enable_prompt_expansion"] is False
+    assert parameters["resolution"] == "720p"
+
+
+def test_an_exact_size_becomes_the_nearest_tier() -> None:
+    parameters = body(request(HAPPYHORSE, size=Size(640, 480)))["parameters"]
+
+    assert parameters["resolution"] == "720P"
+    assert "size" not in parameters
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        (request(WAN27, duration_s=7), "duration"),
+        (request(SORA, last_frame=LAST), "input.last_frame_url"),
+        (request(HAPPYHORSE, tier="480P"), "resolution"),
+        (request(WAN22, prompt=" "), "prompt"),
+        (request(WAN22, generate_audio=True), "generate_audio"),
+    ],
+)
+def test_what_the_model_cannot_do_is_named_by_its_field(asked: VideoRequest, param: str) -> None:
+    found = misfit(MODELS[asked.model], asked)
+
+    assert found is not None
+    assert found.param == param
+
+
+def answer(word: object, **output: object) -> dict[str, Any]:
+    return {"output": {"task_id": "t", "task_status": word, **output}, "usage": {"duration": 5}}
+
+
+def test_states_become_verdicts_in_whatever_case() -> None:
+    assert verdict_of(answer("Pending")) == Waiting()
+    assert verdict_of(answer("RUNNING")) == Running()
+    assert verdict_of(answer("Success", urls=["https://v"])) == Done("https://v", {"duration": 5})
+    assert isinstance(verdict_of(answer("Expired")), Failed)
+
+
+def test_a_failure_in_dashscopes_words_keeps_its_code() -> None:
+    message = "code=InvalidParameter, message=invalid image url https://img.example.com/a.png"
+
+    failed = verdict_of(answer("Failure", error_message=message))
+
+    assert failed == Failed("InvalidParameter", "invalid image url [address]")
+
+
+def test_a_failure_without_a_reason_says_so() -> None:
+    assert verdict_of(answer("Failure")) == Failed("failed", "the upstream gave no reason")
+
+
+@pytest.mark.parametrize("odd", [answer("Success", urls=[]), answer("Blessed"), answer(None)])
+def test_what_no_document_says_is_never_a_success(odd: dict[str, Any]) -> None:
+    with pytest.raises(Odd):
+        verdict_of(odd)

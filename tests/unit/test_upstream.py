@@ -1,0 +1,277 @@
+"""What is sure about a call to an upstream, over real sockets on loopback."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from itertools import count
+from time import time
+
+import pytest
+
+from unstill.engines.pace import LONGEST_HOLD_S, Pace
+from unstill.engines.remote import (
+    Accepted,
+    Busy,
+    Doubt,
+    Prepared,
+    Refused,
+    Running,
+    Submission,
+    Ticket,
+    Verdict,
+)
+from unstill.engines.replies import Codes, Odd, Reply, judged
+from unstill.engines.upstream import (
+    ASKS_AT_ONCE,
+    MOST_REPLY_BYTES,
+    MOST_TROUBLES_IN_A_ROW,
+    Trouble,
+    Upstream,
+    look_at_each,
+)
+from unstill.net import Fetcher
+
+PREPARED = Prepared("/submit", {"Content-Type": "application/json"}, b'{"a":1}', "m")
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"a"}'
+
+
+@dataclass
+class Server:
+    """Speaks HTTP/1.1 on loopback and keeps its connections; `heads` are the requests."""
+
+    answer: bytes
+    port: int = 0
+    connections: int = 0
+    heads: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def serving(answer: bytes) -> AsyncIterator[Server]:
+    server = Server(answer)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server.connections += 1
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = head.lower().partition("content-length: ")[2].partition("\r\n")[0]
+                await reader.readexactly(int(length or 0))
+                server.heads.append(head)
+                writer.write(server.answer)
+                await writer.drain()
+                if b"Connection: close" in server.answer:
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client hung up
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield server
+
+
+@asynccontextmanager
+async def upstream_at(url: str) -> AsyncIterator[Upstream]:
+    fetcher = Fetcher()
+    upstream = Upstream(
+        engine="ours", base_url=url, api_key="sk-1", pace=Pace(1000), fetcher=fetcher
+    )
+    yield upstream
+    await upstream.close()
+    await fetcher.close()
+
+
+def judge(reply: Reply) -> Submission:
+    return judged(reply, reply.fields().get("id"), Codes())
+
+
+async def submitted(answer: bytes) -> Submission:
+    async with (
+        serving(answer) as server,
+        upstream_at(f"http://127.0.0.1:{server.port}") as upstream,
+    ):
+        return await upstream.submit(PREPARED, judge)
+
+
+async def test_each_submit_has_a_connection_of_its_own() -> None:
+    async with serving(OK) as server, upstream_at(f"http://127.0.0.1:{server.port}/v1") as upstream:
+        for _ in range(3):
+            assert await upstream.submit(PREPARED, judge) == Accepted("a")
+
+    assert server.connections == 3
+    assert server.heads[0].startswith("POST /v1/submit HTTP/1.1")
+    assert "Authorization: Bearer sk-1" in server.heads[0]
+
+
+async def test_polls_share_a_connection() -> None:
+    async with serving(OK) as server, upstream_at(f"http://127.0.0.1:{server.port}/v1") as upstream:
+        for _ in range(3):
+            assert (await upstream.ask("GET", "/tasks")).status == 200
+
+    assert server.connections == 1
+
+
+async def test_a_host_that_speaks_no_tls_has_surely_taken_nothing() -> None:
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as plain:
+        port = plain.sockets[0].getsockname()[1]
+        async with upstream_at(f"https://127.0.0.1:{port}") as upstream:
+            submission = await upstream.submit(PREPARED, judge)
+
+    assert isinstance(submission, Refused)
+    assert submission.unreached
+
+
+async def test_an_answer_that_is_cut_short_is_a_doubt() -> None:
+    assert isinstance(
+        await submitted(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b'{"id":'), Doubt
+    )
+
+
+async def test_an_answer_without_end_is_a_doubt_and_never_in_memory() -> None:
+    size = MOST_REPLY_BYTES + 1
+    endless = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode() + b" " * size
+
+    assert isinstance(await submitted(endless), Doubt)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    async with serving(OK) as elsewhere:
+        location = f"http://127.0.0.1:{elsewhere.port}/"
+        answer = f"HTTP/1.1 307 T\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+
+        submission = await submitted(answer)
+
+    assert isinstance(submission, Refused)
+    assert elsewhere.connections == 0
+
+
+async def test_retry_after_may_be_a_date() -> None:
+    date = formatdate(time() + 30, usegmt=True)
+    answer = f"HTTP/1.1 429 T\r\nRetry-After: {date}\r\nContent-Length: 0\r\n\r\n".encode()
+
+    submission = await submitted(answer)
+
+    assert isinstance(submission, Busy)
+    assert submission.retry_after_s == pytest.approx(30, abs=3)
+
+
+async def test_a_retry_after_that_means_nothing_is_none() -> None:
+    submission = await submitted(
+        b"HTTP/1.1 429 T\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n"
+    )
+
+    assert isinstance(submission, Busy)
+    assert submission.retry_after_s is None
+
+
+# --- rounds of looks -----------------------------------------------------------------------------
+
+
+def tickets(number: int) -> list[Ticket]:
+    return [Ticket(f"job-{i}", f"t-{i}", "m", 0) for i in range(number)]
+
+
+async def collect(looks: AsyncGenerator[tuple[Ticket, Verdict]], into: list[str]) -> None:
+    async for ticket, _ in looks:
+        into.append(ticket.id)
+
+
+async def test_looks_are_made_some_at_a_time() -> None:
+    under_way, most = 0, 0
+
+    async def look(_: Ticket) -> Verdict:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return Running()
+
+    seen: list[str] = []
+    await collect(look_at_each(tickets(100), look), seen)
+
+    assert len(seen) == 100
+    assert most == ASKS_AT_ONCE
+
+
+async def test_trouble_of_all_ends_the_round_and_of_one_does_not() -> None:
+    asked: list[str] = []
+
+    async def look(ticket: Ticket) -> Verdict | None:
+        asked.append(ticket.id)
+        match ticket.id:
+            case "t-0":
+                raise Trouble("500")
+            case "t-1":
+                raise Odd("blessed")
+            case "t-2":
+                return None
+            case "t-40":
+                raise Trouble("429", is_general=True)
+            case _:
+                return Running()
+
+    seen: list[str] = []
+    with pytest.raises(Trouble, match="429"):
+        await collect(look_at_each(tickets(100), look), seen)
+
+    assert {"t-0", "t-1", "t-2"}.isdisjoint(seen)
+    assert "t-3" in seen
+    assert len(asked) < 41 + 2 * ASKS_AT_ONCE
+
+
+async def test_an_upstream_that_is_down_is_left_alone_after_some_tries() -> None:
+    tries = count()
+
+    async def look(_: Ticket) -> Verdict:
+        next(tries)
+        await asyncio.sleep(0)
+        raise Trouble("503")
+
+    with pytest.raises(Trouble):
+        await collect(look_at_each(tickets(1000), look), [])
+
+    assert next(tries) <= MOST_TROUBLES_IN_A_ROW + 2 * ASKS_AT_ONCE
+
+
+# --- pace ----------------------------------------------------------------------------------------
+
+
+async def test_turns_are_evenly_spaced_whoever_waits() -> None:
+    pace = Pace(100)
+    clock_s = asyncio.get_running_loop().time
+    began_s = clock_s()
+
+    await asyncio.gather(*(pace.turn() for _ in range(11)))
+
+    assert clock_s() - began_s >= 0.1 - 0.001
+
+
+async def test_a_hold_also_holds_those_already_in_line() -> None:
+    pace = Pace(50)
+    clock_s = asyncio.get_running_loop().time
+    began_s = clock_s()
+    waiting = [asyncio.create_task(pace.turn()) for _ in range(2)]
+    await asyncio.sleep(0.005)
+
+    pace.hold(0.1)
+    await asyncio.gather(*waiting)
+
+    assert clock_s() - began_s >= 0.1
+
+
+async def test_a_hold_ends_within_a_minute_whatever_was_asked_for() -> None:
+    pace = Pace(1)
+    pace.hold(86_400)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(pace.turn(), 0.01)
+    assert pace._next_s <= asyncio.get_running_loop().time() + LONGEST_HOLD_S
