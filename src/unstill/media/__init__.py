@@ -10,10 +10,17 @@ from contextlib import suppress
 
 from unstill.errors import BadImage
 from unstill.media.errors import DiedAtWork
-from unstill.media.facts import FrameCheck, FrameFacts, VideoCheck, VideoFacts
+from unstill.media.facts import (
+    FrameCheck,
+    FrameFacts,
+    FrameFit,
+    SoundCut,
+    VideoCheck,
+    VideoFacts,
+)
 from unstill.media.pool import Pool
 
-__all__ = ["FrameCheck", "FrameFacts", "Media", "VideoCheck", "VideoFacts"]
+__all__ = ["FrameCheck", "FrameFacts", "FrameFit", "Media", "SoundCut", "VideoCheck", "VideoFacts"]
 
 FRAME_TIMEOUT_S = 15.0  # measured: 50 megapixels take 1 s
 FRAME_TRIES = 2  # a child may also be ended by the system, for want of memory
@@ -40,6 +47,14 @@ class Media:
     async def check_video(self, check: VideoCheck) -> VideoFacts:
         """What an mp4 is; raises BadVideo, EngineDied."""
         return await self._pool.run("check_video", check, VideoFacts, timeout_s=VIDEO_TIMEOUT_S)
+
+    async def fit_frame(self, fit: FrameFit) -> bool:
+        """Write a checked picture in an upstream's form; False if it has it. Raises EngineDied."""
+        return await self._pool.run("fit_frame", fit, bool, timeout_s=self._frame_timeout_s)
+
+    async def cut_sound(self, cut: SoundCut) -> None:
+        """Write a checked mp4 without its sound; raises EngineDied."""
+        await self._pool.run("cut_sound", cut, type(None), timeout_s=VIDEO_TIMEOUT_S)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from unstill.media.child import serve
+from unstill.media.convert import cut_sound, fit_frame
 from unstill.media.events import Report
-from unstill.media.facts import FrameCheck, FrameFacts, VideoCheck, VideoFacts
+from unstill.media.facts import (
+    FrameCheck,
+    FrameFacts,
+    FrameFit,
+    SoundCut,
+    VideoCheck,
+    VideoFacts,
+)
 from unstill.media.frames import check_frame
 from unstill.media.videos import check_video
 
@@ -21,8 +29,16 @@ def video(check: VideoCheck, _report: Report) -> VideoFacts:
     return check_video(check)
 
 
+def fit(args: FrameFit, _report: Report) -> bool:
+    return fit_frame(args)
+
+
+def cut(args: SoundCut, _report: Report) -> None:
+    cut_sound(args)
+
+
 if __name__ == "__main__":
     serve(
-        {"check_frame": frame, "check_video": video},
+        {"check_frame": frame, "check_video": video, "fit_frame": fit, "cut_sound": cut},
         address_space_bytes=ADDRESS_SPACE_BYTES,
     )

@@ -28,12 +28,31 @@ class FrameFacts(msgspec.Struct, frozen=True):
     format: Format
 
 
+class FrameFit(msgspec.Struct, frozen=True):
+    """A checked picture, and the form that an upstream takes it in."""
+
+    path: str
+    out: str  # written only if the picture has another form
+    formats: frozenset[Format]
+    most_bytes: int
+    width: int | None = None  # with `height`: scaled and centre-cropped to exactly this
+    height: int | None = None
+    takes_alpha: bool = True
+
+
 class VideoCheck(msgspec.Struct, frozen=True):
     """An mp4 to be read to its end; `duration_s` None allows any length."""
 
     path: str
     duration_s: float | None = None
     tolerance_s: float = 0.5
+
+
+class SoundCut(msgspec.Struct, frozen=True):
+    """A checked mp4 whose sound nobody asked for."""
+
+    path: str
+    out: str
 
 
 class VideoFacts(msgspec.Struct, frozen=True):

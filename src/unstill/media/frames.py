@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,29 @@ def check_frame(check: FrameCheck) -> FrameFacts:
         _load(image, check.param)
         width, height = _upright_size(image)
     return FrameFacts(width=width, height=height, format=_sniff(path, check.param))
+
+
+class Form(NamedTuple):
+    """A picture's own form, as its header has it."""
+
+    format: Format
+    width: int  # as a viewer sees it
+    height: int
+    is_upright: bool  # without the help of EXIF
+    has_alpha: bool
+
+
+def form_of(path: Path) -> Form:
+    """Read from the header, without decoding. Raises BadImage."""
+    with _open(path, "image") as image:
+        width, height = _upright_size(image)
+        return Form(
+            format=_sniff(path, "image"),
+            width=width,
+            height=height,
+            is_upright=_orientation(image) == 1,
+            has_alpha=image.has_transparency_data,
+        )
 
 
 def _open(path: Path, param: str) -> Image.Image:
