@@ -12,18 +12,30 @@ import msgspec
 
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
+from unstill.bring import Bringer
 from unstill.engines.port import Report, Scene
+from unstill.engines.remote import Remote
 from unstill.errors import BadField, EngineDied, StorageFull
 from unstill.files.links import Links
 from unstill.files.local import LocalFiles
 from unstill.job import Change, Job, State, Words, clock_ms, new_id
 from unstill.media.errors import BadVideo
-from unstill.media.facts import FrameCheck, FrameFacts, VideoCheck, VideoFacts
+from unstill.media.facts import (
+    FrameCheck,
+    FrameFacts,
+    FrameFit,
+    SoundCut,
+    VideoCheck,
+    VideoFacts,
+)
 from unstill.models import Catalogue
+from unstill.orders import Orders
 from unstill.request import Asked, Frame, Given, GivenFrame, VideoRequest
 from unstill.runner import Runner
 from unstill.service import Service, Submitted
+from unstill.submitter import Submitter
 from unstill.sweep import Sweep
+from unstill.watches import Watches
 
 URL = "https://example.com/cat.jpg"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8  # what a sniffer takes for a picture
@@ -102,6 +114,13 @@ class Checks:
             raise BadVideo("the video is not whole")
         return VideoFacts(1280, 720, check.duration_s or 0.0, 30.0, 150, len(VIDEO), has_audio=True)
 
+    async def fit_frame(self, fit: FrameFit) -> bool:
+        del fit
+        return False  # every picture is as it should be
+
+    async def cut_sound(self, cut: SoundCut) -> None:
+        Path(cut.out).write_bytes(VIDEO)
+
     async def _look(self, check: FrameCheck | VideoCheck) -> None:
         self.checks.append(check)
         await self.gate.wait()
@@ -177,12 +196,27 @@ class House:
         self.links = Links((b"k" * 32,))
         self.late_ms = 0
         self.seen: list[State] = []  # every state that was told, in order
+        remotes: dict[str, Remote] = {}
         self.runner = Runner(
             backend=self.backend,
             files=self.files,
             media=self.media,
             fetcher=self.fetcher,
             engines={"camera": self.engine},
+            remotes=remotes,
+            submitter=Submitter(
+                backend=self.backend,
+                remotes=remotes,
+                routes={},
+                draw_up=Orders(files=self.files, media=self.media).draw_up,
+                clock_ms=self.clock_ms,
+            ),
+            watches=Watches(
+                remotes, backend=self.backend, board=self.board, clock_ms=self.clock_ms
+            ),
+            bringer=Bringer(
+                files=self.files, media=self.media, remotes=remotes, clock_ms=self.clock_ms
+            ),
             board=self.board,
             clock_ms=self.clock_ms,
         )

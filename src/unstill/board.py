@@ -22,6 +22,10 @@ class Board:
     def __init__(self) -> None:
         self._fractions: dict[str, float] = {}
 
+    def expect(self, job_id: str) -> None:
+        """Take reports of a job that a start has found running."""
+        self._fractions.setdefault(job_id, 0.0)
+
     def report(self, job_id: str, fraction: float) -> None:
         """Note how far an engine is, 0 to 1; an earlier, higher report stands."""
         earlier = self._fractions.get(job_id)
@@ -31,7 +35,7 @@ class Board:
     def changed(self, job: Job) -> None:
         """Take reports of a job that is rendered, forget one that is not any more."""
         if job.state is State.RUNNING:
-            self._fractions.setdefault(job.id, 0.0)
+            self.expect(job.id)
         else:
             self._fractions.pop(job.id, None)
 

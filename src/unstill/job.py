@@ -176,7 +176,7 @@ def rendered() -> Change:
     return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets={})
 
 
-def put_back(due_ms: int, *, died: bool) -> Change:
+def put_back(due_ms: int, *, died: bool = False) -> Change:
     """A local render ended without a result: by its child's death, or by the server's end."""
     return Change(
         of=frozenset({State.RUNNING}),

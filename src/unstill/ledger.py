@@ -67,6 +67,8 @@ REFUSALS_TO_OPEN = 3
 FIRST_PAUSE_MS = 5_000
 LONGEST_PAUSE_MS = 60_000
 RECENT_ATTEMPTS = 12  # enough to count to the longest pause
+# Of an account: a reply was lost, or there was no call.
+_TELL_NOTHING = frozenset({Outcome.UNKNOWN, Outcome.UNPREPARED})
 
 
 def closed_until_ms(recent: Sequence[Attempt]) -> int:
@@ -75,9 +77,8 @@ def closed_until_ms(recent: Sequence[Attempt]) -> int:
     Once that moment is past, one call at a time finds out whether all is well again.
     recent: its settled attempts, newest first.
     """
-    # A lost reply says nothing about an account.
-    sure = (attempt for attempt in recent if attempt.outcome is not Outcome.UNKNOWN)
-    refusals = list(takewhile(lambda attempt: attempt.of_account, sure))
+    telling = (attempt for attempt in recent if attempt.outcome not in _TELL_NOTHING)
+    refusals = list(takewhile(lambda attempt: attempt.of_account, telling))
     if len(refusals) < REFUSALS_TO_OPEN:
         return 0
     opened_ms = refusals[-REFUSALS_TO_OPEN].settled_ms or 0

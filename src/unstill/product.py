@@ -6,14 +6,21 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
+from unstill.bring import Bringer
 from unstill.dialects.house import House
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.engines.camera import Camera
+from unstill.engines.dashscope import Dashscope
+from unstill.engines.modelverse import Modelverse
+from unstill.engines.openai_videos import OpenaiVideos
+from unstill.engines.pace import Accounts
 from unstill.engines.port import Local
+from unstill.engines.remote import Remote
 from unstill.errors import BadSetting
 from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
@@ -21,15 +28,18 @@ from unstill.job import clock_ms
 from unstill.media import Media
 from unstill.models import CARDS, Catalogue
 from unstill.net import Fetcher
+from unstill.orders import Orders
 from unstill.runner import Runner
 from unstill.server.app import App
 from unstill.server.body import Bodies
 from unstill.server.keys import Keys
 from unstill.service import Service
-from unstill.settings import Settings
+from unstill.settings import CameraSettings, RemoteSettings, Settings
+from unstill.submitter import Submitter
 from unstill.sweep import Sweep
+from unstill.watches import Watches
 
-STEPS_WITHIN_S = 25.0  # of a shutdown: a call that may cost is waited for that long
+STEPS_WITHIN_S = 5.0  # of a shutdown; steps have been ended by then
 
 
 class Product:
@@ -41,11 +51,13 @@ class Product:
         catalogue = Catalogue(
             {name: model.like for name, model in settings.models.items() if model.like}
         )
-        self._engines = _engines(settings)
         self._backend = EmbeddedBackend(data_dir)
         self._files = LocalFiles(data_dir)
         self._media = Media()
         self._fetcher = Fetcher(server.networks)
+        self._locals = _locals(settings)
+        self._remotes = _remotes(settings, self._fetcher)
+        routes = _routes(settings, catalogue)
         board = Board()
         self.service = Service(
             backend=self._backend,
@@ -53,8 +65,8 @@ class Product:
             links=Links(load_secrets(data_dir), lifetime_s=server.link_hours * 3600),
             board=board,
             catalogue=catalogue,
-            engines=self._engines,
-            routes=_routes(settings, catalogue),
+            engines={**self._locals, **self._remotes},
+            routes=routes,
             clock_ms=clock_ms,
         )
         self._runner = Runner(
@@ -62,7 +74,19 @@ class Product:
             files=self._files,
             media=self._media,
             fetcher=self._fetcher,
-            engines=self._engines,
+            engines=self._locals,
+            remotes=self._remotes,
+            submitter=Submitter(
+                backend=self._backend,
+                remotes=self._remotes,
+                routes=routes,
+                draw_up=Orders(files=self._files, media=self._media).draw_up,
+                clock_ms=clock_ms,
+            ),
+            watches=Watches(self._remotes, backend=self._backend, board=board, clock_ms=clock_ms),
+            bringer=Bringer(
+                files=self._files, media=self._media, remotes=self._remotes, clock_ms=clock_ms
+            ),
             board=board,
             clock_ms=clock_ms,
         )
@@ -97,7 +121,7 @@ class Product:
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._runner.stop()
         await self._backend.rest(STEPS_WITHIN_S)
-        for engine in self._engines.values():
+        for engine in (*self._locals.values(), *self._remotes.values()):
             await engine.close()
         await self._media.close()
         await self._fetcher.close()
@@ -112,12 +136,43 @@ def _made_folder(path: Path) -> Path:
     return path
 
 
-def _engines(settings: Settings) -> dict[str, Local]:
+def _locals(settings: Settings) -> dict[str, Local]:
     cores = len(os.sched_getaffinity(0))
     engines: dict[str, Local] = {"camera": Camera("camera", slots=cores)}
     for name, engine in settings.engines.items():
-        engines[name] = Camera(name, slots=engine.slots or cores)
+        if isinstance(engine, CameraSettings):
+            engines[name] = Camera(name, slots=engine.slots or cores)
     return engines
+
+
+def _remotes(settings: Settings, fetcher: Fetcher) -> dict[str, Remote]:
+    accounts = Accounts()
+    return {
+        name: _remote(name, engine, accounts, fetcher)
+        for name, engine in settings.engines.items()
+        if isinstance(engine, RemoteSettings)
+    }
+
+
+def _remote(name: str, engine: RemoteSettings, accounts: Accounts, fetcher: Fetcher) -> Remote:
+    given: dict[str, Any] = {
+        "name": name,
+        "base_url": engine.base_url,
+        "api_key": engine.api_key,
+        "models": engine.models,
+        "accounts": accounts,
+        "fetcher": fetcher,
+        "is_free_to_repeat": engine.free_to_repeat,
+    }
+    if engine.poll_interval_s:
+        given["interval_s"] = engine.poll_interval_s
+    match engine.kind:
+        case "dashscope":
+            return Dashscope(**given)
+        case "modelverse":
+            return Modelverse(**given)
+        case "openai_videos":
+            return OpenaiVideos(server=engine.server, **given)
 
 
 def _routes(settings: Settings, catalogue: Catalogue) -> Mapping[str, Sequence[str]]:

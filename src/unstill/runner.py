@@ -2,11 +2,15 @@
 
     queued   frames   fetch and check the pictures          -> ready
     ready    engine   render in a child of this machine     -> running -> saving
+                      or submit to an upstream              -> submitting -> running
     saving   bring    check the video, put it in its place  -> succeeded
+
+What runs at an upstream is followed by its account's watch.
 
 A step that ends with an error ends the job with it; one that cannot store anything is tried again
 by its lane. Each write is guarded: a step that finds its job moved stops without a word. All steps
-are free to repeat, so each ends at once when its job is cancelled or the server stops.
+are free to repeat, so each ends at once when its job is cancelled or the server stops; only a call
+that may cost goes on by itself until it is settled.
 """
 
 from __future__ import annotations
@@ -14,13 +18,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import structlog
 
 from unstill.backend.port import Backend, Lane
 from unstill.board import Board
+from unstill.bring import Bringer, asked
 from unstill.engines.port import Local, Scene
+from unstill.engines.remote import Remote
+from unstill.engines.upstream import Trouble
 from unstill.errors import (
     BadImage,
     EngineDied,
@@ -38,34 +45,32 @@ from unstill.job import (
     Failure,
     Job,
     State,
-    Usage,
-    Video,
     failed,
     made_ready,
     put_back,
     rendered,
     started,
-    succeeded,
 )
-from unstill.media.facts import FrameCheck, FrameFacts, VideoCheck, VideoFacts
+from unstill.media.facts import FrameCheck, FrameFacts
 from unstill.media.limits import MAX_FILE_BYTES
 from unstill.models import CARDS
 from unstill.models.card import Card
-from unstill.models.sizes import output_size, tier_height
-from unstill.request import Frame, Role, Size, VideoRequest
+from unstill.models.sizes import output_size
+from unstill.request import Frame, Role, Size
+from unstill.submitter import Submitter, found_open
+from unstill.watches import Watches
 
 log = structlog.get_logger()
 
 FRAMES_SLOTS = 32  # fetches wait on the network, not on us
 BRING_SLOTS = 8
+REMOVED_SLOTS = 1  # jobs whose engine is no longer configured only wait
 FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then
 MOST_DEATHS = 1  # a local child that dies is asked once more
 PAUSE_AFTER_DEATH_MS = 1000
 PAUSE_WITHOUT_STORAGE_MS = 1000
-NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
-
-C = TypeVar("C")
-T = TypeVar("T")
+SUBMITS_WITHIN_S = 25.0  # of a shutdown: a call that may cost is waited for that long
+NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown, Trouble)
 
 _CARDS = {card.id: card for card in CARDS}
 
@@ -74,8 +79,6 @@ class Checks(Protocol):
     """What the runner asks of the media children."""
 
     async def check_frame(self, check: FrameCheck) -> FrameFacts: ...
-
-    async def check_video(self, check: VideoCheck) -> VideoFacts: ...
 
 
 class Fetches(Protocol):
@@ -95,6 +98,10 @@ class Runner:
         media: Checks,
         fetcher: Fetches,
         engines: Mapping[str, Local],
+        remotes: Mapping[str, Remote],
+        submitter: Submitter,
+        watches: Watches,
+        bringer: Bringer,
         board: Board,
         clock_ms: Callable[[], int],
     ) -> None:
@@ -103,29 +110,41 @@ class Runner:
         self._media = media
         self._fetcher = fetcher
         self._engines = engines
+        self._remotes = remotes
+        self._submitter = submitter
+        self._watches = watches
+        self._bringer = bringer
         self._board = board
         self._clock_ms = clock_ms
         self._works: dict[str, asyncio.Task[None]] = {}  # of the steps under way, by job
         self._is_stopping = False
 
     async def startup(self) -> None:
-        """Put back what the last server's children were rendering, then open the lanes."""
-        unfinished = await self._backend.unfinished()
-        for job in unfinished:
-            if job.state is State.RUNNING:
-                await self._write(job, put_back(self._clock_ms(), died=False))
-        for engine in sorted({job.engine for job in unfinished} - set(self._engines)):
+        """Judge what the last server had under way, take up the tickets, then open the lanes."""
+        now_ms = self._clock_ms()
+        for job in await self._backend.interrupted():
+            is_open = job.state is State.SUBMITTING
+            await self._write(job, found_open(job, now_ms) if is_open else put_back(now_ms))
+        known = {*self._engines, *self._remotes}
+        removed = sorted(set(await self._backend.waited_for()) - known)
+        for engine in removed:
             log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
         self._backend.listen(self._changed)
-        self._backend.serve(self.lanes())
+        await self._watches.startup()
+        self._backend.serve([*self.lanes(), *map(self._remote_lane, removed)])
 
     async def stop(self) -> None:
-        """End the steps; their jobs are where they were and go on at the next start."""
+        """End the steps; their jobs are where they were and go on at the next start.
+
+        Calls that may cost are waited for and settled.
+        """
         self._is_stopping = True
         works = tuple(self._works.values())
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
+        await self._submitter.stop(SUBMITS_WITHIN_S)
+        await self._watches.shutdown()
 
     def lanes(self) -> Sequence[Lane]:
         return (
@@ -134,8 +153,16 @@ class Runner:
                 Lane(f"engine:{name}", engine.slots, self._guarded(State.READY, self._render))
                 for name, engine in self._engines.items()
             ),
+            *map(self._remote_lane, self._remotes),
             Lane("bring", BRING_SLOTS, self._guarded(State.SAVING, self._bring)),
         )
+
+    def _remote_lane(self, name: str) -> Lane:
+        """Jobs of an upstream's engine, or of one removed: they find another, or their deadline."""
+        remote = self._remotes.get(name)
+        slots = REMOVED_SLOTS if remote is None else remote.account.slots
+        step = self._guarded(State.READY, self._submitter.submit)
+        return Lane(f"engine:{name}", slots, step)
 
     def _guarded(
         self, state: State, work: Callable[[Job], Awaitable[None]]
@@ -170,7 +197,7 @@ class Runner:
             task.result()
         elif self._is_stopping:
             # Guarded by the state alone: a start may have been written and not been heard of.
-            await self._backend.change(job.id, put_back(self._clock_ms(), died=False))
+            await self._backend.change(job.id, put_back(self._clock_ms()))
 
     async def _worked(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
         try:
@@ -195,7 +222,7 @@ class Runner:
         if frame.url is not None and not path.exists():
             await self._fetch(job, frame, frame.url)
         check = frame_check(frame, card.frame_rule, path=str(path))
-        return await _asked(self._media.check_frame, check)
+        return await asked(self._media.check_frame, check)
 
     async def _fetch(self, job: Job, frame: Frame, url: str) -> None:
         part = f"{frame.file_name}.part"
@@ -225,7 +252,7 @@ class Runner:
             await self._files.sync(job.id, _part(job.attempt))
         except (StorageFull, StorageFailed) as error:
             log.warning("engine_cannot_store", job_id=job.id, why=error.message)
-            return put_back(self._clock_ms() + PAUSE_WITHOUT_STORAGE_MS, died=False)
+            return put_back(self._clock_ms() + PAUSE_WITHOUT_STORAGE_MS)
         except EngineDied as death:
             if job.deaths >= MOST_DEATHS:
                 raise
@@ -250,27 +277,7 @@ class Runner:
         )
 
     async def _bring(self, job: Job) -> None:
-        name = f"video-{job.attempt}.mp4"
-        path = self._files.path(job.id, name)
-        is_home = path.exists()  # a start again after the rename
-        part = path if is_home else self._files.path(job.id, _part(job.attempt))
-        check = VideoCheck(path=str(part), duration_s=float(job.request.duration_s))
-        facts = await _asked(self._media.check_video, check)
-        if not is_home:
-            await self._files.publish(job.id, part.name, name)
-        for earlier in range(1, job.attempt):
-            await self._files.discard(job.id, _part(earlier))
-        video = Video(
-            file_name=name,
-            width=facts.width,
-            height=facts.height,
-            duration_s=facts.duration_s,
-            frame_rate=facts.frame_rate,
-            frame_count=facts.frame_count,
-            size_bytes=facts.size_bytes,
-            has_audio=facts.has_audio,
-        )
-        await self._write(job, succeeded(video, _usage(job.request), self._clock_ms()))
+        await self._write(job, await self._bringer.bring(job))
 
     async def _fail(self, job: Job, error: UnstillError) -> None:
         """End the job with what went wrong, wherever the step had brought it."""
@@ -306,6 +313,7 @@ class Runner:
 
     def _changed(self, job: Job) -> None:
         self._board.changed(job)
+        self._watches.changed(job)
         log.info(
             "job",
             job_id=job.id,
@@ -320,18 +328,5 @@ class Runner:
             work.cancel()
 
 
-async def _asked(check: Callable[[C], Awaitable[T]], about: C) -> T:
-    """A media child's answer; a child that dies is asked once more, as an engine's is."""
-    try:
-        return await check(about)
-    except EngineDied as death:
-        log.warning("media_died", about=about, last_words=death.last_words)
-        return await check(about)
-
-
 def _part(attempt: int) -> str:
     return f"video-{attempt}.part"
-
-
-def _usage(request: VideoRequest) -> Usage:
-    return Usage(duration_s=request.duration_s, tier_height=tier_height(request))

@@ -16,7 +16,7 @@ import structlog
 
 from unstill.backend.port import Backend, Page
 from unstill.board import Board
-from unstill.engines.port import Local
+from unstill.engines.port import Engine
 from unstill.errors import (
     BadField,
     BadSetting,
@@ -29,12 +29,23 @@ from unstill.errors import (
 from unstill.files.links import Links
 from unstill.files.port import Files
 from unstill.intake import Taken, check_header, take
-from unstill.job import Change, Job, State, Words, cancelled, hidden, new_id
+from unstill.job import (
+    Change,
+    Job,
+    State,
+    Words,
+    cancelled,
+    hidden,
+    new_id,
+    wished_away,
+)
 from unstill.models import Catalogue, resolve
 from unstill.request import Asked, GivenFrame, Role, VideoRequest
 
 log = structlog.get_logger()
 
+# Trouble with an upstream fails no job before. DashScope knows a task for 24 h, and its link too.
+DEADLINE_MS = 24 * 3600 * 1000
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
 
@@ -56,7 +67,7 @@ class Service:
         links: Links,
         board: Board,
         catalogue: Catalogue,
-        engines: Mapping[str, Local],
+        engines: Mapping[str, Engine],
         routes: Mapping[str, Sequence[str]],
         clock_ms: Callable[[], int],
     ) -> None:
@@ -99,6 +110,7 @@ class Service:
             request=request,
             engine=self._engine_for(name, request),
             created_ms=now_ms,
+            deadline_ms=now_ms + DEADLINE_MS,
         )
         await self._store(job, taken)
         return Submitted(job, ignored)
@@ -144,9 +156,16 @@ class Service:
             log.warning("files_not_removed", job_id=job_id, why=error.message)
 
     def _deletion(self, job: Job) -> Change:
-        if job.state in {State.QUEUED, State.READY, State.RUNNING}:
-            return cancelled(self._clock_ms(), is_hidden=True)
-        return hidden(of=job.state)
+        """The design's table: what is ours to stop is stopped in the same write."""
+        match job.state:
+            case State.SUBMITTING:
+                return wished_away(job.state)
+            case State.RUNNING if job.ticket is not None:
+                return wished_away(job.state)
+            case State.QUEUED | State.READY | State.RUNNING:
+                return cancelled(self._clock_ms(), is_hidden=True)
+            case _:
+                return hidden(of=job.state)
 
     async def open_video(self, job_id: str, owner: str, word: Callable[[Job], str]) -> Path:
         """The finished file; `word` says an unfinished job's state in the caller's dialect.
@@ -181,7 +200,7 @@ class Service:
     def progress(self, job: Job) -> float:
         return self._board.progress(job)
 
-    def engines_of(self, model: str) -> tuple[Local, ...]:
+    def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""
         return tuple(self._engines[name] for name in self._routes.get(model, ()))
 
@@ -199,7 +218,7 @@ class Service:
 
 
 async def _taken(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
-    sizes = (len(each.value) for each in given if isinstance(each.value, str | bytes))
+    sizes = [len(each.value) for each in given if isinstance(each.value, (str, bytes))]
     if sum(sizes) > LARGE_INLINE_CHARS:
         return await asyncio.to_thread(take, given)
     return take(given)

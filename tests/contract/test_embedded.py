@@ -17,10 +17,14 @@ import pytest
 from unstill.backend import rows, schema
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.errors import BadSetting, DataFolderBusy, OperatorError, StorageFailed, StorageFull
-from unstill.job import Job, made_ready
+from unstill.job import Job, State, intended, made_ready, put_back
+from unstill.ledger import Attempt
 from unstill.request import Frame, Size, VideoRequest
 
 PROGRAM = Path(__file__).with_name("adding_process.py")
+STORES = Path(__file__).with_name("stores")
+OLD_IDS = [f"0199f000-0000-7000-8000-00000000000{number}" for number in range(1, 6)]
+OLD_STATES = ["queued", "ready", "running", "succeeded", "failed"]
 
 
 @contextmanager
@@ -165,8 +169,23 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
         (rows.page_sql(has_after=False, newest_first=False), ("a", 5), "jobs_of_owner"),
         (rows.UNFINISHED, ("", 5), "jobs_unfinished"),
         (rows.HIDDEN, (), "jobs_hidden"),
+        (rows.PLACES, ("", 5), "jobs_unfinished"),
+        (rows.INTERRUPTED, (), "jobs_unfinished"),
+        (rows.TICKETS, ("", 5), "jobs_at_upstreams"),
+        (rows.RECENT_ATTEMPTS, ("account", 5), "attempts_of_account"),
+        (rows.ATTEMPTS, ("job",), "PRIMARY KEY"),
     ],
-    ids=["page", "first page", "unfinished", "hidden"],
+    ids=[
+        "page",
+        "first page",
+        "unfinished",
+        "hidden",
+        "places",
+        "interrupted",
+        "tickets",
+        "recent attempts",
+        "attempts",
+    ],
 )
 def test_each_list_reads_its_index_and_sorts_nothing(
     tmp_path: Path, sql: str, parameters: tuple[str | int, ...], index: str
@@ -178,7 +197,61 @@ def test_each_list_reads_its_index_and_sorts_nothing(
     connection.close()
 
     assert len(plan) == 1
-    assert f"USING INDEX {index}" in plan[0]
+    assert f"USING INDEX {index}" in plan[0] or f"USING {index}" in plan[0]
+
+
+async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: Path) -> None:
+    made_with(tmp_path, (STORES / "v1.sql").read_text("utf-8")).close()
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    found = [await store.find(job_id) for job_id in OLD_IDS]
+    tickets = [row async for rows in store.tickets() for row in rows]
+    ready, running = found[1], found[2]
+    assert ready is not None
+    assert running is not None
+    sent = await store.change(ready.id, intended(an_attempt(ready)), attempt=0)
+    put = await store.change(running.id, put_back(9, died=False), attempt=2)
+    await store.close()
+
+    assert [job.state.value for job in found if job] == OLD_STATES
+    assert ready == Job(
+        id=OLD_IDS[1],
+        owner="team-a",
+        dialect="tasks",
+        words="seed",
+        model="wan2.7-i2v",
+        request=VideoRequest(
+            model="wan2.7-i2v",
+            prompt="一只猫 wakes up",
+            first_frame=Frame("first", "input.media[0].url", url="https://example.com/cat.jpg"),
+            duration_s=5,
+            frame_rate=30,
+            seed=42,
+        ),
+        engine="camera",
+        created_ms=1_763_600_000_002,
+        state=State.READY,
+        due_ms=1_763_600_009_000,
+        size=Size(1280, 720),
+    )
+    assert tickets == []
+    assert sent is not None
+    assert sent.state is State.SUBMITTING
+    assert put is not None
+    assert put.state is State.READY
+    assert (tmp_path / "unstill.sqlite3.before-2").exists()
+
+
+def an_attempt(job: Job) -> Attempt:
+    return Attempt(
+        job_id=job.id,
+        n=job.attempt + 1,
+        engine="bailian",
+        account="account",
+        upstream_model="wan2.7-i2v",
+        intent_ms=1,
+        submit_by_ms=2,
+    )
 
 
 def an_older_file(folder: Path) -> tuple[apsw.Connection, Path]:

@@ -169,6 +169,9 @@ class EmbeddedBackend:
     async def hidden(self) -> Sequence[Job]:
         return await self._list(rows.HIDDEN, ())
 
+    async def waited_for(self) -> Sequence[str]:
+        return [engine for (engine,) in await self._select(rows.WAITED_FOR, ())]
+
     async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
         after = ""
         while found := await self._select(rows.TICKETS, (after, CHUNK)):

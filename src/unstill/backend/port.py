@@ -78,6 +78,9 @@ class Backend(Protocol):
         Asked at a start only, before anything is begun.
         """
 
+    async def waited_for(self) -> Sequence[str]:
+        """The engines that jobs wait for, or will once their frames are there; each once."""
+
     def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
         """What is running at an upstream, by the thousand: small, however many there are."""
 

@@ -203,8 +203,9 @@ RECENT_ATTEMPTS = (
 
 # The condition is word for word that of the index `jobs_at_upstreams`.
 TICKETS = (
-    "SELECT id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel "
-    "FROM jobs WHERE state = 'running' AND ticket IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+    "SELECT id, attempt, engine, ticket, coalesce(upstream_model, ''), coalesce(started_ms, 0), "
+    "deadline_ms, wants_cancel FROM jobs "
+    "WHERE state = 'running' AND ticket IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
 )
 
 # What was under way in a server that died: a call that may have cost, or a render of its own.
@@ -217,6 +218,11 @@ INTERRUPTED = (
 PLACES = (
     f"SELECT id, state, engine, due_ms FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
     "AND id > ? ORDER BY id LIMIT ?"
+)
+
+WAITED_FOR = (
+    f"SELECT DISTINCT engine FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - state names
+    "AND state IN ('queued', 'ready')"
 )
 
 HIDDEN = f"SELECT {_NAMES} FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) ORDER BY id"  # noqa: S608  - field names

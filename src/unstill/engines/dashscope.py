@@ -39,6 +39,7 @@ from unstill.engines.remote import (
     Cancellation,
     Cancelled,
     Done,
+    FrameForm,
     Gone,
     Order,
     Prepared,
@@ -51,7 +52,6 @@ from unstill.engines.remote import (
 )
 from unstill.engines.replies import Codes, found, judged, said
 from unstill.engines.upstream import (
-    FrameForm,
     Trouble,
     Upstream,
     as_they_come,

@@ -14,10 +14,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.engines.remote import Done, Failed, Running, Verdict, Waiting
+from unstill.engines.remote import Done, Failed, FrameForm, Running, Verdict, Waiting
 from unstill.engines.replies import Odd, found, numbers, said
 from unstill.engines.shapes import at_area, nearest_tier, spelt
-from unstill.engines.upstream import FrameForm
 from unstill.errors import BadField, MissingField
 from unstill.media.sniff import Format
 from unstill.models.sizes import NAMED_SIZES

@@ -25,6 +25,7 @@ from unstill.engines.pictures import data_urls, read_pictures
 from unstill.engines.remote import (
     Cancellation,
     Done,
+    FrameForm,
     Order,
     Prepared,
     Submission,
@@ -34,7 +35,7 @@ from unstill.engines.remote import (
 )
 from unstill.engines.replies import Codes, found, judged
 from unstill.engines.shapes import at_area
-from unstill.engines.upstream import FrameForm, Upstream, look_at_each, unanswered
+from unstill.engines.upstream import Upstream, look_at_each, unanswered
 from unstill.errors import BadField, BadSetting
 from unstill.models.sizes import NAMED_SIZES
 from unstill.net import Fetcher

@@ -32,6 +32,7 @@ from unstill.engines.remote import (
     Cancellation,
     Cancelled,
     Done,
+    FrameForm,
     Order,
     Prepared,
     Submission,
@@ -41,7 +42,7 @@ from unstill.engines.remote import (
     Verdict,
 )
 from unstill.engines.replies import judged
-from unstill.engines.upstream import FrameForm, Upstream, look_at_each, unanswered
+from unstill.engines.upstream import Upstream, look_at_each, unanswered
 from unstill.errors import BadField
 from unstill.net import Fetcher
 from unstill.request import VideoRequest

@@ -16,10 +16,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.engines.remote import Done, Failed, Gone, Running, Verdict, Waiting
+from unstill.engines.remote import Done, Failed, FrameForm, Gone, Running, Verdict, Waiting
 from unstill.engines.replies import Codes, Odd, numbers, said
 from unstill.engines.shapes import nearest_size, nearest_tier, spelt
-from unstill.engines.upstream import FrameForm
 from unstill.errors import BadField, MissingField
 from unstill.media.sniff import Format
 from unstill.request import Size, TierName, VideoRequest

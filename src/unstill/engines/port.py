@@ -1,7 +1,7 @@
-"""The two ports for engines. This release has the first; the second comes with the providers.
+"""What every engine is, and the port of those that render on this machine.
 
-A `Local` engine renders on this machine, in child processes of its own, and may be asked to render
-the same job again. A `Remote` engine asks somebody else's server, which may cost money each time.
+A `Local` engine has child processes of its own, and may be asked to render the same job again. A
+`Remote` one (remote.py) asks somebody else's server, which may cost money each time.
 """
 
 from __future__ import annotations
@@ -33,17 +33,27 @@ class Scene(msgspec.Struct, frozen=True):
     out: Path
 
 
-class Local(Protocol):
-    """An engine of this machine: children of its own, free to repeat."""
+class Engine(Protocol):
+    """What every engine says of itself before it is asked for anything."""
 
     name: str  # the operator's name for it, `[engines.NAME]`
-    kind: str
-    slots: int  # renders at once
     is_generative: bool
     description: str  # what it is, for those who choose and those who get its videos
 
+    @property
+    def kind(self) -> str: ...
+
     def misfit(self, request: VideoRequest) -> BadField | None:
         """What this engine cannot do of the request, or None; pure, asked before the answer."""
+
+    async def close(self) -> None:
+        """End what it has open."""
+
+
+class Local(Engine, Protocol):
+    """An engine of this machine: children of its own, free to repeat."""
+
+    slots: int  # renders at once
 
     async def render(self, scene: Scene, report: Report) -> None:
         """Render; cancelling the task ends the child within a second.
@@ -51,6 +61,3 @@ class Local(Protocol):
         Raises EngineDied if the child ended without a last word, StorageFull or StorageFailed if
         it could not write; any other UnstillError fails the job.
         """
-
-    async def close(self) -> None:
-        """End the children."""

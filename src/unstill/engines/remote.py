@@ -12,7 +12,8 @@ from typing import Protocol
 
 import msgspec
 
-from unstill.errors import BadField
+from unstill.engines.port import Engine
+from unstill.media.sniff import Format
 from unstill.request import Role, Size, VideoRequest
 
 
@@ -32,6 +33,15 @@ class Order(msgspec.Struct, frozen=True):
     request: VideoRequest
     size: Size  # of the video
     frames: Mapping[Role, Path]
+
+
+class FrameForm(msgspec.Struct, frozen=True):
+    """What an upstream takes as a picture; one that is not so is converted before `prepare`."""
+
+    formats: frozenset[Format]
+    most_bytes: int
+    size: Size | None = None  # scaled and centre-cropped to exactly this
+    takes_alpha: bool = True
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -144,18 +154,14 @@ class Unsupported(msgspec.Struct, frozen=True, tag=True):
 Cancellation = Cancelled | TooLate | Unsupported
 
 
-class Remote(Protocol):
-    """An engine of somebody else's; `misfit` is pure, the rest asks the upstream."""
+class Remote(Engine, Protocol):
+    """An engine of somebody else's; `misfit` and `frame_form` are pure, the rest asks it."""
 
-    name: str  # the operator's name for it, `[engines.NAME]`
-    kind: str
-    is_generative: bool
-    description: str
     account: Account
     is_free_to_repeat: bool  # declared by the operator: a lost job may be sent again
 
-    def misfit(self, request: VideoRequest) -> BadField | None:
-        """What this engine cannot do of the request, in the caller's words, or None."""
+    def frame_form(self, order: Order) -> FrameForm:
+        """What the pictures must be before `prepare`; pure."""
 
     async def prepare(self, order: Order) -> Prepared:
         """Uploads and mapping: free, and may be repeated.

@@ -22,7 +22,6 @@ from typing import TypeVar
 
 import httpcore2
 import httpx2
-import msgspec
 import structlog
 
 from unstill import __version__
@@ -37,9 +36,7 @@ from unstill.engines.remote import (
 )
 from unstill.engines.replies import Odd, Reply, said
 from unstill.errors import BadSetting, FetchFailed, UpstreamError
-from unstill.media.sniff import Format
 from unstill.net import Fetcher, LinkAnswered, Own, origin_of
-from unstill.request import Size
 
 log = structlog.get_logger()
 
@@ -80,15 +77,6 @@ class Trouble(UpstreamError):
 
 class DeadLink(UpstreamError):
     """A link to a finished video that has ended."""
-
-
-class FrameForm(msgspec.Struct, frozen=True):
-    """What an upstream takes as a picture; one that is not so is converted before `prepare`."""
-
-    formats: frozenset[Format]
-    most_bytes: int
-    size: Size | None = None  # scaled and centre-cropped to exactly this
-    takes_alpha: bool = True
 
 
 class Upstream:

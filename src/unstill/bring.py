@@ -1,0 +1,168 @@
+"""A saving job's step: the video is fetched if it is elsewhere, checked, and put in its place.
+
+It may be begun again at any point: what has its final name is whole, what has not is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+
+import structlog
+
+from unstill.engines.remote import Done, Remote, Ticket
+from unstill.errors import EngineDied, OwnError, UpstreamError
+from unstill.files.port import Files, storage_errors
+from unstill.job import Change, Job, Usage, Video, succeeded
+from unstill.media.errors import BadVideo
+from unstill.media.facts import SoundCut, VideoCheck, VideoFacts
+from unstill.models.sizes import tier_height
+
+log = structlog.get_logger()
+
+FETCHES = 2  # a download that is not a whole video is made once more: it is paid for
+# Upstreams render whole groups of frames: Wan's 81 frames at 16 a second are 5.06 s.
+REMOTE_TOLERANCE_S = 1.0
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class Checks(Protocol):
+    """What bringing asks of the media children."""
+
+    async def check_video(self, check: VideoCheck) -> VideoFacts: ...
+
+    async def cut_sound(self, cut: SoundCut) -> None: ...
+
+
+class Bringer:
+    """Brings videos to their place in the job's folder."""
+
+    def __init__(
+        self,
+        *,
+        files: Files,
+        media: Checks,
+        remotes: Mapping[str, Remote],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._files = files
+        self._media = media
+        self._remotes = remotes
+        self._clock_ms = clock_ms
+
+    async def bring(self, job: Job) -> Change:
+        """What becomes of the job by it.
+
+        Raises Trouble where an upstream may give the video later, UpstreamError where it will not.
+        """
+        if job.result is not None and job.deadline_ms and self._clock_ms() >= job.deadline_ms:
+            raise UpstreamError("the upstream did not give the finished video before the deadline")
+        name = self._home(job)
+        if name is None:
+            stem, facts = await self._fit(job)
+            name = f"{stem}.mp4"
+            await self._files.publish(job.id, f"{stem}.part", name)
+        else:
+            facts = await self._checked(job, name)
+        await self._clear(job, name)
+        video = Video(
+            file_name=name,
+            width=facts.width,
+            height=facts.height,
+            duration_s=facts.duration_s,
+            frame_rate=facts.frame_rate,
+            frame_count=facts.frame_count,
+            size_bytes=facts.size_bytes,
+            has_audio=facts.has_audio,
+        )
+        return succeeded(video, _usage(job), self._clock_ms())
+
+    def _home(self, job: Job) -> str | None:
+        """The name of a video that an earlier start of this step has published."""
+        for stem in (_video(job), _silent(job)):
+            if self._files.path(job.id, f"{stem}.mp4").exists():
+                return f"{stem}.mp4"
+        return None
+
+    async def _fit(self, job: Job) -> tuple[str, VideoFacts]:
+        """The stem of a part that is whole, and without sound that was refused; its facts."""
+        stem = _video(job)
+        facts = await self._whole(job, f"{stem}.part")
+        if job.request.generate_audio is not False or not facts.has_audio:
+            return stem, facts
+        loud, stem = stem, _silent(job)
+        cut = SoundCut(
+            path=str(self._files.path(job.id, f"{loud}.part")),
+            out=str(self._files.path(job.id, f"{stem}.part")),
+        )
+        await asked(self._media.cut_sound, cut)
+        return stem, await self._checked(job, f"{stem}.part")
+
+    async def _whole(self, job: Job, part: str) -> VideoFacts:
+        """Fetch if need be, and check; raises BadVideo."""
+        if job.result is None:
+            return await self._checked(job, part)
+        for left in reversed(range(FETCHES)):
+            await self._fetch(job, part)
+            try:
+                return await self._checked(job, part)
+            except BadVideo as error:
+                log.warning("bad_video", job_id=job.id, engine=job.engine, why=error.message)
+                if not left:
+                    raise
+        raise OwnError("a video was neither good nor bad")
+
+    async def _fetch(self, job: Job, part: str) -> None:
+        remote = self._remotes.get(job.engine)
+        if remote is None or job.ticket is None or job.result is None:
+            raise UpstreamError(f"the engine {job.engine} that has the video is not configured")
+        await self._files.prepare(job.id)
+        ticket = Ticket(job.id, job.ticket, job.upstream_model or "", job.started_ms or 0)
+        done = Done(job.result.url, job.result.usage)
+        with storage_errors():
+            await remote.fetch(ticket, done, self._files.path(job.id, part))
+
+    async def _checked(self, job: Job, name: str) -> VideoFacts:
+        check = VideoCheck(
+            path=str(self._files.path(job.id, name)), duration_s=float(job.request.duration_s)
+        )
+        if job.result is not None:
+            check = VideoCheck(check.path, check.duration_s, REMOTE_TOLERANCE_S)
+        return await asked(self._media.check_video, check)
+
+    async def _clear(self, job: Job, name: str) -> None:
+        """Drop what earlier attempts and steps have left beside the video."""
+        left = [f"video-{n}.part" for n in range(1, job.attempt)]
+        if name != f"{_video(job)}.mp4":
+            left.append(f"{_video(job)}.part")
+        for each in left:
+            await self._files.discard(job.id, each)
+
+
+async def asked(check: Callable[[C], Awaitable[T]], about: C) -> T:
+    """A media child's answer; a child that dies is asked once more, as an engine's is."""
+    try:
+        return await check(about)
+    except EngineDied as death:
+        log.warning("media_died", about=about, last_words=death.last_words)
+        return await check(about)
+
+
+def _video(job: Job) -> str:
+    return f"video-{job.attempt}"
+
+
+def _silent(job: Job) -> str:
+    return f"silent-{job.attempt}"
+
+
+def _usage(job: Job) -> Usage:
+    """What an upstream says it billed, in the callers' terms; else what was asked for."""
+    said = {} if job.result is None else job.result.usage
+    return Usage(
+        duration_s=int(said.get("duration", job.request.duration_s)),
+        video_count=int(said.get("video_count", 1)),
+        tier_height=int(said.get("SR", tier_height(job.request))),
+    )

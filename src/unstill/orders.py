@@ -1,0 +1,56 @@
+"""Orders: a job's request with its pictures in the form that an engine's upstream takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from unstill.bring import asked
+from unstill.engines.remote import FrameForm, Order, Remote
+from unstill.errors import OwnError
+from unstill.files.port import Files
+from unstill.job import Job
+from unstill.media.facts import FrameFit
+from unstill.request import Role
+
+
+class Fits(Protocol):
+    """What drawing up asks of the media children."""
+
+    async def fit_frame(self, fit: FrameFit) -> bool: ...
+
+
+class Orders:
+    """Draws up orders; free, and may be done again."""
+
+    def __init__(self, *, files: Files, media: Fits) -> None:
+        self._files = files
+        self._media = media
+
+    async def draw_up(self, remote: Remote, job: Job) -> Order:
+        """The job's order for one engine; pictures of another form are made anew beside them."""
+        if job.size is None:
+            raise OwnError("a job without a size was given to an engine")
+        frames: dict[Role, Path] = {
+            frame.role: self._files.path(job.id, frame.file_name) for frame in job.request.frames
+        }
+        order = Order(job.id, job.request, job.size, frames)
+        form = remote.frame_form(order)
+        fitted = {role: await self._fitted(job, role, path, form) for role, path in frames.items()}
+        return msgspec.structs.replace(order, frames=fitted)
+
+    async def _fitted(self, job: Job, role: Role, path: Path, form: FrameForm) -> Path:
+        # The next attempt may ask another engine, which takes another form.
+        out = self._files.path(job.id, f"{role}-frame-{job.attempt + 1}.fit")
+        fit = FrameFit(
+            path=str(path),
+            out=str(out),
+            formats=form.formats,
+            most_bytes=form.most_bytes,
+            width=None if form.size is None else form.size.width,
+            height=None if form.size is None else form.size.height,
+            takes_alpha=form.takes_alpha,
+        )
+        return out if await asked(self._media.fit_frame, fit) else path

@@ -1,0 +1,374 @@
+"""A ready job's step at somebody else's server: which engine, when, and the one call that may cost.
+
+    ready -> submitting   committed together with the attempt, before the call
+    submitting -> running accepted: the ticket is committed at once
+    submitting -> ready   surely not taken: the next engine, or the same one later
+    submitting -> failed  refused for good, or in doubt: never sent again
+
+The account's slots enclose both commits, so that a crash leaves no more attempts open than there
+are slots. Which engine is next is read from the ledger each time (route.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from unstill.backend.port import Backend
+from unstill.engines.remote import (
+    Accepted,
+    Busy,
+    Doubt,
+    Order,
+    Prepared,
+    Refused,
+    Rejected,
+    Remote,
+    Submission,
+)
+from unstill.errors import OwnError, ShuttingDown, UpstreamError
+from unstill.job import (
+    Change,
+    Failure,
+    Job,
+    State,
+    accepted,
+    cancelled,
+    deferred,
+    failed,
+    intended,
+    sent_back,
+    unprepared,
+)
+from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, closed_until_ms
+from unstill.route import Choice, Leg, chosen
+
+log = structlog.get_logger()
+
+SUBMIT_WITHIN_MS = 60_000  # then the reply is taken for lost
+STORE_AGAIN_S = 1.0  # a ticket that cannot be stored is kept trying: it is paid for
+PROBE_WAIT_MS = 5_000  # while another job's call finds out whether the account is well again
+NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadline
+# Between two jobs that wait for an account: thousands must not all come back at one moment.
+LINE_GAP_MS = 10
+
+DrawUp = Callable[[Remote, Job], Awaitable[Order]]  # with the frames as the engine takes them
+
+
+class _Account:
+    """What the calls of one account share."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = asyncio.Semaphore(slots)
+        self.is_probed = False  # one call finds out whether it is well again
+        self.line_ms = 0  # the place of the last job that waits for it
+
+    def place_ms(self, due_ms: int) -> int:
+        """A moment of its own, not before `due_ms`, for one job that waits for the account."""
+        self.line_ms = max(self.line_ms + LINE_GAP_MS, due_ms)
+        return self.line_ms
+
+
+class Submitter:
+    """Submits ready jobs; one per product, whatever the engines."""
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        remotes: Mapping[str, Remote],
+        routes: Mapping[str, Sequence[str]],
+        draw_up: DrawUp,
+        clock_ms: Callable[[], int],
+        submit_within_ms: int = SUBMIT_WITHIN_MS,
+        store_again_s: float = STORE_AGAIN_S,
+    ) -> None:
+        """`routes`: by model name, the engines in the order in which they are tried."""
+        self._submit_within_ms = submit_within_ms
+        self._backend = backend
+        self._remotes = remotes
+        self._routes = routes
+        self._draw_up = draw_up
+        self._clock_ms = clock_ms
+        self._store_again_s = store_again_s
+        self._accounts = {
+            remote.account.id: _Account(remote.account.slots) for remote in remotes.values()
+        }
+        self._sending: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    async def submit(self, job: Job) -> None:
+        """The step of a job that is ready for one of the remote engines, or for one removed.
+
+        Raises StorageFull or StorageFailed before the call only: then the step may be begun again.
+        """
+        now_ms = self._clock_ms()
+        if job.wants_cancel:
+            await self._write(job, cancelled(now_ms, is_hidden=job.is_hidden))
+            return
+        attempts = await self._backend.attempts(job.id) if job.attempt else ()
+        if job.deadline_ms and now_ms >= job.deadline_ms:
+            await self._write(job, failed(_too_late(attempts), now_ms))
+            return
+        route = self._route(job)
+        choice = await self._choice(route, attempts)
+        if not route:
+            # Its engine was removed, and may come back with the next start.
+            await self._write(job, deferred(job.engine, job.deadline_ms or now_ms + NO_ENGINE_MS))
+        elif choice is None:
+            await self._write(job, failed(_no_more(attempts[-1]), now_ms))
+        elif choice.engine == job.engine and choice.due_ms <= self._clock_ms():
+            await self._call(self._remotes[job.engine], job, choice)
+        else:
+            due_ms = self._due_ms(job, choice)
+            await self._write(job, deferred(choice.engine, due_ms))
+
+    async def stop(self, timeout_s: float) -> None:
+        """Begin no more calls, and wait for those under way to be settled.
+
+        One that takes longer is given up: the next start finds its attempt open.
+        """
+        self._is_stopping = True
+        if not self._sending:
+            return
+        _, late = await asyncio.wait(self._sending, timeout=timeout_s)
+        for sending in late:
+            sending.cancel()
+        if late:
+            log.warning("submits_given_up", count=len(late))
+            await asyncio.wait(late)
+
+    # --- which, and when -----------------------------------------------------------------------
+
+    async def _choice(
+        self, remotes: Sequence[Remote], attempts: Sequence[Attempt]
+    ) -> Choice | None:
+        """Whom to ask, and when; at once and alone if its account is to be probed."""
+        closed_ms = {
+            account: closed_until_ms(await self._backend.recent_attempts(account, RECENT_ATTEMPTS))
+            for account in {remote.account.id for remote in remotes}
+        }
+        # Nothing is waited for from here to the call: no two jobs probe an account at once.
+        now_ms = self._clock_ms()
+        legs = [
+            Leg(
+                engine=remote.name,
+                closed_ms=self._shut_ms(remote.account.id, closed_ms[remote.account.id], now_ms),
+                is_free_to_repeat=remote.is_free_to_repeat,
+            )
+            for remote in remotes
+        ]
+        return chosen(legs, attempts, now_ms)
+
+    def _route(self, job: Job) -> list[Remote]:
+        """The remote engines that can do the request; the job's own first if it is none of them."""
+        names = [name for name in self._routes.get(job.model, ()) if name in self._remotes]
+        route = [name for name in names if self._remotes[name].misfit(job.request) is None]
+        if job.engine not in route and job.engine in self._remotes:
+            route.insert(0, job.engine)
+        return [self._remotes[name] for name in route]
+
+    def _shut_ms(self, account: str, closed_ms: int, now_ms: int) -> int:
+        if closed_ms and self._accounts[account].is_probed:
+            return max(closed_ms, now_ms + PROBE_WAIT_MS)
+        return closed_ms
+
+    def _due_ms(self, job: Job, choice: Choice) -> int:
+        """When the job tries next: in line, if its account is closed, and not past its deadline."""
+        due_ms = choice.due_ms
+        if choice.is_closed:
+            account = self._remotes[choice.engine].account.id
+            due_ms = self._accounts[account].place_ms(due_ms)
+        return min(due_ms, job.deadline_ms) if job.deadline_ms else due_ms
+
+    # --- the call ------------------------------------------------------------------------------
+
+    async def _call(self, remote: Remote, job: Job, choice: Choice) -> None:
+        if not choice.is_probe:
+            await self._prepare_and_send(remote, job)
+            return
+        account = self._accounts[remote.account.id]
+        account.is_probed = True
+        try:
+            await self._prepare_and_send(remote, job)
+        finally:
+            account.is_probed = False
+
+    async def _prepare_and_send(self, remote: Remote, job: Job) -> None:
+        try:
+            prepared = await remote.prepare(await self._draw_up(remote, job))
+        except UpstreamError as error:
+            await self._note_unprepared(remote, job, error)
+            return
+        sending = asyncio.create_task(self._send(remote, prepared, job))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+        # A step that is cancelled leaves its call to be settled: `stop` waits for it.
+        await asyncio.shield(sending)
+
+    async def _send(self, remote: Remote, prepared: Prepared, job: Job) -> None:
+        async with self._accounts[remote.account.id].slots:
+            if self._is_stopping:
+                return
+            attempt = self._attempt(remote, prepared.upstream_model, job)
+            if await self._write(job, intended(attempt)) is None:
+                return
+            submission = await self._answer(remote, prepared, attempt)
+            await self._settle(job, attempt, submission)
+
+    def _attempt(self, remote: Remote, upstream_model: str, job: Job) -> Attempt:
+        now_ms = self._clock_ms()
+        return Attempt(
+            job_id=job.id,
+            n=job.attempt + 1,
+            engine=remote.name,
+            account=remote.account.id,
+            upstream_model=upstream_model,
+            intent_ms=now_ms,
+            submit_by_ms=now_ms + self._submit_within_ms,
+        )
+
+    async def _answer(self, remote: Remote, prepared: Prepared, attempt: Attempt) -> Submission:
+        """The one call that may cost; whatever is not an answer is a doubt."""
+        left_s = (attempt.submit_by_ms - self._clock_ms()) / 1000
+        try:
+            async with asyncio.timeout(left_s):
+                return await remote.submit(prepared)
+        except TimeoutError:
+            return Doubt("submit_unknown", f"no reply within {self._submit_within_ms / 1000:g} s")
+        except Exception as error:
+            log.exception("submit_failed", job_id=attempt.job_id, engine=remote.name)
+            return Doubt("submit_unknown", f"{type(error).__name__} after the call had begun")
+
+    async def _note_unprepared(self, remote: Remote, job: Job, error: UpstreamError) -> None:
+        attempt = _settled(
+            self._attempt(remote, "", job),
+            Settlement(
+                job.attempt + 1,
+                Outcome.UNPREPARED,
+                self._clock_ms(),
+                code=error.code,
+                message=error.message,
+            ),
+        )
+        choice = await self._choice_after(job, attempt)
+        log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
+        if choice is not None:
+            due_ms = self._due_ms(job, choice)
+            await self._write(job, unprepared(attempt, choice.engine, due_ms))
+
+    # --- what it came to -----------------------------------------------------------------------
+
+    async def _settle(self, job: Job, attempt: Attempt, submission: Submission) -> None:
+        """Write it, however often that takes: nobody else may, before the next start."""
+        settlement = _settlement(attempt.n, submission, self._clock_ms())
+        log.info(
+            "submitted",
+            job_id=job.id,
+            engine=attempt.engine,
+            attempt=attempt.n,
+            outcome=settlement.outcome.value,
+            ticket=settlement.ticket,
+            code=settlement.code,
+        )
+        while True:
+            try:
+                await self._write_end(job, attempt, settlement)
+            except ShuttingDown:
+                log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
+                return
+            except OwnError as error:
+                why = error.message
+                log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
+                await asyncio.sleep(self._store_again_s)
+            else:
+                return
+
+    async def _write_end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
+        change = await self._consequence(job, attempt, settlement)
+        now = await self._backend.change(job.id, change, attempt=attempt.n)
+        if now is not None and now.state is State.READY and now.wants_cancel:
+            await self._write(now, cancelled(settlement.settled_ms, is_hidden=now.is_hidden))
+
+    async def _consequence(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
+        now_ms = settlement.settled_ms
+        match settlement.outcome:
+            case Outcome.ACCEPTED if settlement.ticket is not None:
+                return accepted(settlement.ticket, attempt.upstream_model, settlement)
+            case Outcome.REJECTED:
+                failure = Failure(settlement.code, settlement.message)
+                return failed(failure, now_ms, closes=settlement)
+            case Outcome.BUSY | Outcome.UNREACHED | Outcome.REFUSED:
+                return await self._next(job, attempt, settlement)
+            case _:
+                return failed(in_doubt(settlement.message), now_ms, closes=settlement)
+
+    async def _next(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
+        """Another engine at once, the same one later, or the end with the last refusal."""
+        choice = await self._choice_after(job, _settled(attempt, settlement))
+        if choice is None:
+            failure = Failure(settlement.code, settlement.message)
+            return failed(failure, settlement.settled_ms, closes=settlement)
+        return sent_back(choice.engine, self._due_ms(job, choice), settlement)
+
+    async def _choice_after(self, job: Job, attempt: Attempt) -> Choice | None:
+        """The choice once `attempt`, which is settled but not yet stored so, counts as well."""
+        earlier = [each for each in await self._backend.attempts(job.id) if each.n < attempt.n]
+        return await self._choice(self._route(job), [*earlier, attempt])
+
+    async def _write(self, job: Job, change: Change) -> Job | None:
+        return await self._backend.change(job.id, change, attempt=job.attempt)
+
+
+def _settlement(n: int, submission: Submission, now_ms: int) -> Settlement:
+    match submission:
+        case Accepted(ticket):
+            return Settlement(n, Outcome.ACCEPTED, now_ms, ticket=ticket)
+        case Busy(code, message, retry_after_s):
+            wait_ms = int((retry_after_s or 0) * 1000)
+            return Settlement(
+                n, Outcome.BUSY, now_ms, code=code, message=message, retry_after_ms=wait_ms
+            )
+        case Refused(code, message, of_account, unreached):
+            outcome = Outcome.UNREACHED if unreached else Outcome.REFUSED
+            return Settlement(n, outcome, now_ms, code=code, message=message, of_account=of_account)
+        case Rejected(code, message):
+            return Settlement(n, Outcome.REJECTED, now_ms, code=code, message=message)
+        case Doubt(code, message):
+            return Settlement(n, Outcome.UNKNOWN, now_ms, code=code, message=message)
+
+
+def _settled(attempt: Attempt, settlement: Settlement) -> Attempt:
+    return msgspec.structs.replace(attempt, **msgspec.structs.asdict(settlement))
+
+
+def found_open(job: Job, now_ms: int) -> Change:
+    """The end of a job that a dead server was submitting."""
+    settlement = Settlement(
+        job.attempt, Outcome.UNKNOWN, now_ms, code="submit_unknown", message="the server died"
+    )
+    change = failed(in_doubt("the server ended during the call"), now_ms, closes=settlement)
+    return msgspec.structs.replace(change, of=frozenset({State.SUBMITTING}))
+
+
+def in_doubt(reason: str) -> Failure:
+    """The end of a job whose call may have been taken and billed: it is not sent again."""
+    return Failure(
+        "submit_unknown",
+        f"the upstream may have taken and billed this task, but gave no usable reply: {reason}",
+    )
+
+
+def _no_more(last: Attempt) -> Failure:
+    """Why none of the engines may be asked any more."""
+    if last.outcome in {Outcome.OPEN, Outcome.UNKNOWN, Outcome.ACCEPTED}:
+        return in_doubt("an earlier call for it may have been taken")
+    return Failure(last.code, last.message)
+
+
+def _too_late(attempts: Sequence[Attempt]) -> Failure:
+    reason = f": {attempts[-1].message}" if attempts and attempts[-1].message else ""
+    return Failure("deadline_exceeded", f"no engine took the task before its deadline{reason}")

@@ -1,0 +1,371 @@
+"""The watch of one upstream account: what has become of all its tickets.
+
+A job that waits on an upstream is a row, and here a small record and a heap entry. Due tickets are
+asked for together, the longest due first, as fast as the account's pace allows; nobody's poll of
+ours causes one. What cannot be learnt in a round is asked again in a later one; a poll's trouble
+fails no job before its deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from heapq import heappop, heappush
+from math import inf
+
+import msgspec
+import structlog
+
+from unstill.backend.port import Backend, TicketRow
+from unstill.board import Board
+from unstill.engines.remote import (
+    Account,
+    Cancellation,
+    Cancelled,
+    Done,
+    Failed,
+    Gone,
+    Remote,
+    Running,
+    Ticket,
+    TooLate,
+    Unsupported,
+    Verdict,
+    Waiting,
+)
+from unstill.errors import OwnError, UnstillError
+from unstill.job import Change, Failure, Job, Result, State, arrived, cancelled, failed, lost
+
+log = structlog.get_logger()
+
+FIRST_LOOK_S = 2.0  # after an accepted submit, and at most so long after a start
+FIRST_PAUSE_S = 1.0  # of an account that answered nothing in a round; doubles each time
+LONGEST_PAUSE_S = 15.0
+LEAST_ROUND, MOST_ROUND = 100, 2_000  # tickets asked for together
+LONG_ROUND_S = 10.0  # then fewer are, so that a hint need not wait for long
+JITTER = 0.2  # an interval is at most so much longer
+SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
+
+
+class _Watched(msgspec.Struct, gc=False):
+    """A ticket, and when it is due on the loop's clock; `inf` while it is asked for."""
+
+    row: TicketRow
+    due_s: float = inf
+
+
+class Watch:
+    """All tickets of one account; `engines` are those that use it, by name.
+
+    Tickets of an engine that is not among them are asked of nobody, and fail at their deadline.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        engines: Mapping[str, Remote],
+        *,
+        backend: Backend,
+        board: Board,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self.account = account
+        self._engines = engines
+        self._backend = backend
+        self._board = board
+        self._clock_ms = clock_ms
+        self._watched: dict[str, _Watched] = {}
+        # (due, job id); an entry whose time is not the ticket's own any more is skipped when met.
+        self._heap: list[tuple[float, str]] = []
+        self._woken = asyncio.Event()
+        self._most = MOST_ROUND  # tickets in the next round
+        self._failures = 0  # rounds in a row that learnt nothing
+        self._cancels: dict[str, asyncio.Task[None]] = {}  # under way, by job
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def take_up(self, row: TicketRow) -> None:
+        """Watch a ticket that a start has found."""
+        # Spread, so that a start with very many asks evenly.
+        self._add(row, random.uniform(0, self._first_look_s))
+        self._board.expect(row.job_id)
+        self._heed_wish(row)
+
+    def changed(self, job: Job) -> None:
+        """Follow a job of this account: told of every change after its commit."""
+        if job.state is not State.RUNNING or job.ticket is None:
+            self._watched.pop(job.id, None)
+            return
+        row = row_of(job)
+        watched = self._watched.get(job.id)
+        if watched is None:
+            self._add(row, self._first_look_s)
+        else:
+            watched.row = row
+        self._heed_wish(row)
+
+    def hint(self, job_id: str) -> None:
+        """Somebody says that there is news: look now."""
+        watched = self._watched.get(job_id)
+        if watched is not None:
+            self._plan(watched, 0.0)
+
+    async def run(self) -> None:
+        """Ask, for ever."""
+        while True:
+            due = await self._due()
+            begun_s = _now_s()
+            answered = await self._round(due)
+            self._measure(len(due), _now_s() - begun_s)
+            self._failures = 0 if answered else self._failures + 1
+            self._plan_unanswered(due)
+            if self._failures:
+                await asyncio.sleep(self._pause_s)
+
+    async def cancel(self, row: TicketRow) -> Cancellation:
+        """Ask the upstream to stop; what it cannot stop goes on, and is paid for.
+
+        Raises UpstreamError if it does not say, StorageFull or StorageFailed.
+        """
+        engine = self._engines.get(row.engine)
+        if engine is None:
+            return Unsupported()
+        answer = await engine.cancel(_ticket(row))
+        log.info("cancel", job_id=row.job_id, answer=type(answer).__name__)
+        if not isinstance(answer, Cancelled):
+            return answer
+        change = cancelled(self._clock_ms(), is_hidden=False)
+        now = await self._backend.change(row.job_id, change, attempt=row.attempt)
+        return TooLate() if now is None else answer
+
+    async def stop(self) -> None:
+        """End the cancels under way; their wishes stand in the rows."""
+        cancels = tuple(self._cancels.values())
+        for cancel in cancels:
+            cancel.cancel()
+        await asyncio.gather(*cancels, return_exceptions=True)
+
+    # --- when ----------------------------------------------------------------------------------
+
+    @property
+    def _first_look_s(self) -> float:
+        return min(FIRST_LOOK_S, self.account.interval_s)
+
+    @property
+    def _pause_s(self) -> float:
+        """Of the whole account, which has answered nothing."""
+        return min(FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10), LONGEST_PAUSE_S)
+
+    def _add(self, row: TicketRow, wait_s: float) -> None:
+        watched = self._watched[row.job_id] = _Watched(row)
+        self._plan(watched, wait_s)
+
+    def _plan(self, watched: _Watched, wait_s: float) -> None:
+        watched.due_s = _now_s() + wait_s
+        is_first = not self._heap or watched.due_s < self._heap[0][0]
+        heappush(self._heap, (watched.due_s, watched.row.job_id))
+        if is_first:
+            self._woken.set()
+
+    def _plan_next(self, job_id: str, wait_s: float) -> None:
+        """The next look at a ticket of this round, unless it has ended or got a hint meanwhile."""
+        watched = self._watched.get(job_id)
+        if watched is not None and watched.due_s == inf:
+            self._plan(watched, wait_s * random.uniform(1, 1 + JITTER))
+
+    def _plan_unanswered(self, due: Sequence[TicketRow]) -> None:
+        wait_s = self.account.interval_s
+        if self._failures:
+            wait_s = min(wait_s, self._pause_s)
+        for row in due:
+            self._plan_next(row.job_id, wait_s)
+
+    async def _due(self) -> list[TicketRow]:
+        """The tickets whose time has come; waits until there is one."""
+        while not (due := self._take_due()):
+            wait_s = self._heap[0][0] - _now_s() if self._heap else None
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+        return due
+
+    def _take_due(self) -> list[TicketRow]:
+        due: list[TicketRow] = []
+        if not self._heap or self._heap[0][0] > _now_s():
+            return due
+        # Together with those that are due soon: an upstream's list answers for all of them.
+        until_s = _now_s() + SLACK * self.account.interval_s
+        while self._heap and self._heap[0][0] <= until_s and len(due) < self._most:
+            due_s, job_id = heappop(self._heap)
+            watched = self._watched.get(job_id)
+            if watched is not None and watched.due_s == due_s:
+                watched.due_s = inf
+                due.append(watched.row)
+        return due
+
+    def _measure(self, count: int, took_s: float) -> None:
+        """Keep a round short enough for hints and long enough for an upstream's lists."""
+        if took_s > LONG_ROUND_S:
+            self._most = max(min(self._most, count) // 2, LEAST_ROUND)
+        elif count == self._most and took_s < LONG_ROUND_S / 4:
+            self._most = min(2 * self._most, MOST_ROUND)
+
+    # --- what ----------------------------------------------------------------------------------
+
+    async def _round(self, due: Sequence[TicketRow]) -> bool:
+        """Ask for these; whether anything was learnt, or nothing asked."""
+        by_engine: dict[str, list[TicketRow]] = {}
+        for row in due:
+            by_engine.setdefault(row.engine, []).append(row)
+        heard = [
+            await self._ask(self._engines[name], rows)
+            for name, rows in by_engine.items()
+            if name in self._engines
+        ]
+        await self._end_the_late(due)
+        return any(heard) or not heard
+
+    async def _ask(self, engine: Remote, rows: Sequence[TicketRow]) -> bool:
+        """Whether the engine answered, or had nothing to say but no trouble either."""
+        by_job = {row.job_id: row for row in rows}
+        writes: list[asyncio.Task[OwnError | None]] = []
+        answers = 0
+        trouble: Exception | None = None
+        try:
+            async with aclosing(engine.poll([_ticket(row) for row in rows])) as verdicts:
+                async for ticket, verdict in verdicts:
+                    row = by_job[ticket.job_id]
+                    answers += 1
+                    change = self._consequence(engine, row, verdict)
+                    if change is not None:
+                        # Side by side: they share commits.
+                        writes.append(asyncio.create_task(self._write(row, change)))
+                    self._plan_next(row.job_id, self.account.interval_s)
+        except Exception as error:  # noqa: BLE001  - whatever an upstream does, the watch goes on
+            trouble = error
+        finally:
+            await self._stored(writes)
+        if trouble is not None:
+            self._tell(engine, trouble, answers)
+        for row in rows:
+            self._heed_wish_again(row.job_id)
+        return answers > 0 or trouble is None
+
+    def _consequence(self, engine: Remote, row: TicketRow, verdict: Verdict) -> Change | None:
+        now_ms = self._clock_ms()
+        match verdict:
+            case Waiting():
+                return None
+            case Running(progress):
+                if progress is not None:
+                    self._board.report(row.job_id, progress)
+                return None
+            case Done(url, usage):
+                return arrived(Result(url, usage))
+            case Failed(code, message):
+                return failed(Failure(code, message), now_ms)
+            case Gone() if engine.is_free_to_repeat:
+                return lost(now_ms)
+            case Gone(message):
+                return failed(Failure("upstream_lost", message), now_ms)
+
+    async def _end_the_late(self, due: Sequence[TicketRow]) -> None:
+        """Fail what is past its deadline and has not ended by what was just learnt."""
+        now_ms = self._clock_ms()
+        writes = [
+            asyncio.create_task(self._write(row, failed(self._lateness(row), now_ms)))
+            for row in due
+            if 0 < row.deadline_ms <= now_ms and row.job_id in self._watched
+        ]
+        await self._stored(writes)
+
+    def _lateness(self, row: TicketRow) -> Failure:
+        if row.engine in self._engines:
+            message = "the upstream did not finish before the deadline"
+            return Failure("deadline_exceeded", message)
+        return Failure(
+            "engine_removed", "the engine that had taken the task is not configured any more"
+        )
+
+    async def _write(self, row: TicketRow, change: Change) -> OwnError | None:
+        """The trouble with it, if any; then the ticket is asked for again."""
+        try:
+            now = await self._backend.change(row.job_id, change, attempt=row.attempt)
+        except OwnError as error:
+            return error
+        watched = self._watched.get(row.job_id)
+        if now is None and watched is not None and watched.row.attempt == row.attempt:
+            del self._watched[row.job_id]  # somebody else moved it, and this watch did not hear
+        return None
+
+    async def _stored(self, writes: Sequence[asyncio.Task[OwnError | None]]) -> None:
+        troubles = [error for error in await asyncio.gather(*writes) if error is not None]
+        if troubles:
+            why = troubles[0].message
+            log.warning("verdicts_not_stored", count=len(troubles), why=why)
+
+    def _tell(self, engine: Remote, trouble: Exception, answers: int) -> None:
+        is_ours = not isinstance(trouble, UnstillError)
+        log.warning(
+            "poll_failed",
+            engine=engine.name,
+            why=str(trouble) or type(trouble).__name__,
+            answers=answers,
+            exc_info=trouble if is_ours else None,
+        )
+
+    # --- wishes --------------------------------------------------------------------------------
+
+    def _heed_wish(self, row: TicketRow) -> None:
+        if row.wants_cancel and row.job_id not in self._cancels:
+            cancel = asyncio.create_task(self._heed(row))
+            self._cancels[row.job_id] = cancel
+            cancel.add_done_callback(lambda _: self._cancels.pop(row.job_id, None))
+
+    def _heed_wish_again(self, job_id: str) -> None:
+        """An upstream that did not say is asked again with the next look at the ticket."""
+        watched = self._watched.get(job_id)
+        if watched is not None:
+            self._heed_wish(watched.row)
+
+    async def _heed(self, row: TicketRow) -> None:
+        try:
+            await self.cancel(row)
+        except UnstillError as error:
+            log.warning("cancel_failed", job_id=row.job_id, why=error.message)
+            return
+        except Exception:
+            log.exception("cancel_failed", job_id=row.job_id)
+            return
+        watched = self._watched.get(row.job_id)
+        if watched is not None and watched.row.attempt == row.attempt:
+            # It has said that it goes on: to ask each time would change nothing.
+            watched.row = msgspec.structs.replace(watched.row, wants_cancel=False)
+
+
+def row_of(job: Job) -> TicketRow:
+    """What a watch keeps of a job that runs at an upstream."""
+    return TicketRow(
+        job_id=job.id,
+        attempt=job.attempt,
+        engine=job.engine,
+        ticket=job.ticket or "",
+        upstream_model=job.upstream_model or "",
+        started_ms=job.started_ms or 0,
+        deadline_ms=job.deadline_ms,
+        wants_cancel=job.wants_cancel,
+    )
+
+
+def _ticket(row: TicketRow) -> Ticket:
+    return Ticket(row.job_id, row.ticket, row.upstream_model, row.started_ms)
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,343 @@
+"""What every job store keeps to about calls that may cost, and about jobs at upstreams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from scripted import a_job
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.backend.port import Backend, TicketRow
+from unstill.errors import StorageFailed
+from unstill.job import (
+    Change,
+    Failure,
+    Job,
+    Result,
+    State,
+    accepted,
+    apply,
+    arrived,
+    cancelled,
+    deferred,
+    failed,
+    hidden,
+    intended,
+    lost,
+    put_back,
+    sent_back,
+    unprepared,
+    wished_away,
+)
+from unstill.ledger import Attempt, Outcome, Settlement
+from unstill.submitter import found_open
+
+TICKET = Settlement(1, Outcome.ACCEPTED, 1_000, ticket="task-1")
+BUSY = Settlement(1, Outcome.BUSY, 1_000, code="429", message="later", retry_after_ms=7_000)
+REFUSED = Settlement(1, Outcome.REFUSED, 1_000, code="401", message="no", of_account=True)
+UNKNOWN = Settlement(1, Outcome.UNKNOWN, 1_000, code="submit_unknown", message="the server died")
+
+
+@pytest.fixture(params=[EmbeddedBackend])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
+    store = request.param(tmp_path / "data")
+    await store.open()
+    yield store
+    await store.close()
+
+
+def ready(job_id: str = "job", **fields: Any) -> Job:
+    return a_job(**{"id": job_id, "state": State.READY, "engine": "bailian"} | fields)
+
+
+def an_attempt(job_id: str = "job", n: int = 1, **fields: Any) -> Attempt:
+    attempt = Attempt(
+        job_id=job_id,
+        n=n,
+        engine="bailian",
+        account="account",
+        upstream_model="wan2.7-i2v",
+        intent_ms=100,
+        submit_by_ms=60_100,
+    )
+    return msgspec.structs.replace(attempt, **fields)
+
+
+async def submitting(store: Backend, job_id: str = "job", **fields: Any) -> None:
+    await store.add(ready(job_id, **fields))
+    assert await store.change(job_id, intended(an_attempt(job_id)), attempt=0) is not None
+
+
+# --- the call ----------------------------------------------------------------------------------
+
+
+async def test_an_intent_is_written_together_with_the_move(store: Backend) -> None:
+    await store.add(ready())
+    moved = await store.change("job", intended(an_attempt()), attempt=0)
+
+    assert moved is not None
+    assert (moved.state, moved.attempt) == (State.SUBMITTING, 1)
+    assert await store.attempts("job") == [an_attempt()]
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.READY}))
+async def test_a_job_that_is_not_ready_gets_no_attempt(store: Backend, state: State) -> None:
+    await store.add(ready(state=state))
+
+    assert await store.change("job", intended(an_attempt()), attempt=0) is None
+    assert await store.attempts("job") == []
+
+
+async def test_two_submitters_of_one_job_write_one_attempt(store: Backend) -> None:
+    await submitting(store)
+
+    assert await store.change("job", intended(an_attempt()), attempt=0) is None
+    assert await store.attempts("job") == [an_attempt()]
+
+
+async def test_an_attempt_that_is_there_stops_the_move_to_a_second_call(store: Backend) -> None:
+    await submitting(store)
+    await store.change("job", sent_back("bailian", 0, BUSY), attempt=1)
+
+    with pytest.raises(StorageFailed):
+        await store.change("job", intended(an_attempt(n=1)), attempt=1)
+    found = await store.find("job")
+    assert found is not None
+    assert found.state is State.READY
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (accepted("task-1", "wan2.7-i2v", TICKET), State.RUNNING),
+        (sent_back("gpu1", 9_000, BUSY), State.READY),
+        (failed(Failure("401", "no"), 1_000, closes=REFUSED), State.FAILED),
+        (failed(Failure("submit_unknown", "lost"), 1_000, closes=UNKNOWN), State.FAILED),
+    ],
+    ids=["accepted", "busy", "refused", "unknown"],
+)
+async def test_what_a_call_came_to_is_written_together_with_the_move(
+    store: Backend, change: Change, state: State
+) -> None:
+    await submitting(store)
+    moved = await store.change("job", change, attempt=1)
+
+    assert moved is not None
+    assert moved.state is state
+    assert change.closes is not None
+    expected = msgspec.structs.replace(an_attempt(), **msgspec.structs.asdict(change.closes))
+    assert await store.attempts("job") == [expected]
+
+
+async def test_an_accepted_job_carries_its_ticket(store: Backend) -> None:
+    await submitting(store)
+    moved = await store.change("job", accepted("task-1", "wan2.7-i2v", TICKET), attempt=1)
+
+    assert moved is not None
+    assert (moved.ticket, moved.upstream_model, moved.started_ms) == ("task-1", "wan2.7-i2v", 1_000)
+    assert moved == await store.find("job")
+
+
+async def test_a_call_that_was_not_made_is_in_the_ledger_and_counted(store: Backend) -> None:
+    note = an_attempt(outcome=Outcome.UNPREPARED, code="upstream_error", settled_ms=100)
+    await store.add(ready())
+    moved = await store.change("job", unprepared(note, "gpu1", 5_000), attempt=0)
+
+    assert moved is not None
+    assert (moved.state, moved.attempt, moved.engine) == (State.READY, 1, "gpu1")
+    assert await store.attempts("job") == [note]
+
+
+async def test_a_job_that_waits_for_another_engine_is_on_its_lane(store: Backend) -> None:
+    await store.add(ready())
+    moved = await store.change("job", deferred("gpu1", 5_000), attempt=0)
+
+    assert moved is not None
+    assert (moved.lane, moved.due_ms, moved.attempt) == ("engine:gpu1", 5_000, 0)
+
+
+# --- late and lost -----------------------------------------------------------------------------
+
+
+async def test_a_ticket_that_comes_late_is_noted_and_does_not_revive_the_job(
+    store: Backend,
+) -> None:
+    await submitting(store)
+    job = await store.find("job")
+    assert job is not None
+    await store.change("job", found_open(job, 500))
+    late = await store.change("job", accepted("task-1", "wan2.7-i2v", TICKET), attempt=1)
+
+    assert late is None
+    after = await store.find("job")
+    assert after is not None
+    assert (after.state, after.ticket) == (State.FAILED, None)
+    assert [(each.outcome, each.ticket) for each in await store.attempts("job")] == [
+        (Outcome.ACCEPTED, "task-1")
+    ]
+
+
+async def test_a_ticket_stays_when_somebody_gives_the_call_up_later(store: Backend) -> None:
+    await submitting(store)
+    job = await store.find("job")
+    assert job is not None
+    await store.change("job", accepted("task-1", "wan2.7-i2v", TICKET), attempt=1)
+    too_late = await store.change("job", found_open(job, 2_000))
+
+    assert too_late is None
+    assert [(each.outcome, each.ticket) for each in await store.attempts("job")] == [
+        (Outcome.ACCEPTED, "task-1")
+    ]
+
+
+async def test_a_call_that_a_dead_server_made_ends_its_job_as_unknown(store: Backend) -> None:
+    await submitting(store)
+    (open_job,) = await store.interrupted()
+    ended = await store.change("job", found_open(open_job, 500))
+
+    assert ended is not None
+    assert ended.failure is not None
+    assert (ended.state, ended.failure.code) == (State.FAILED, "submit_unknown")
+    assert (await store.attempts("job"))[0].outcome is Outcome.UNKNOWN
+    assert await store.interrupted() == []
+
+
+async def test_only_what_was_under_way_here_is_interrupted(store: Backend) -> None:
+    for state in State:
+        await store.add(ready(f"at home, {state}", state=state))
+        await store.add(ready(f"away, {state}", state=state, ticket="task"))
+
+    found = [job.id for job in await store.interrupted()]
+
+    assert found == ["at home, running", "at home, submitting", "away, submitting"]
+
+
+async def test_what_an_upstream_has_is_never_put_back_for_a_render(store: Backend) -> None:
+    await store.add(ready("away", state=State.RUNNING, ticket="task-1"))
+    await store.add(ready("here", state=State.RUNNING))
+
+    away = await store.change("away", put_back(5, died=False))
+    here = await store.change("here", put_back(5, died=False))
+
+    assert away is None
+    assert here is not None
+    assert here.state is State.READY
+
+
+@pytest.mark.parametrize("ticket", [None, "task-1"])
+def test_put_back_means_the_same_without_a_database(ticket: str | None) -> None:
+    job = ready(state=State.RUNNING, ticket=ticket)
+
+    after = apply(job, put_back(5, died=False))
+
+    assert (after is None) == (ticket is not None)
+
+
+async def test_a_job_that_its_upstream_lost_has_no_ticket_any_more(store: Backend) -> None:
+    await submitting(store)
+    await store.change("job", accepted("task-1", "wan2.7-i2v", TICKET), attempt=1)
+    moved = await store.change("job", lost(5_000), attempt=1)
+
+    assert moved is not None
+    assert (moved.state, moved.ticket, moved.upstream_model) == (State.READY, None, None)
+    assert [row async for rows in store.tickets() for row in rows] == []
+
+
+async def test_a_finished_video_at_an_upstream_is_kept_with_its_figures(store: Backend) -> None:
+    result = Result("https://upstream.example/v.mp4?sig=1", {"duration": 5, "fps": 29.97})
+    await store.add(ready(state=State.RUNNING, ticket="task-1"))
+    await store.change("job", arrived(result))
+    found = await store.find("job")
+
+    assert found is not None
+    assert (found.state, found.result, found.ticket) == (State.SAVING, result, "task-1")
+
+
+# --- wishes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTING, State.RUNNING])
+@pytest.mark.parametrize("is_hidden", [True, False])
+async def test_a_wish_is_noted_and_the_job_goes_on(
+    store: Backend, state: State, *, is_hidden: bool
+) -> None:
+    await store.add(ready(state=state))
+    noted = await store.change("job", wished_away(state, is_hidden=is_hidden))
+
+    assert noted is not None
+    assert (noted.state, noted.wants_cancel, noted.is_hidden) == (state, True, is_hidden)
+
+
+async def test_a_job_cancelled_before_its_call_gets_none(store: Backend) -> None:
+    await store.add(ready())
+    await store.change("job", cancelled(5, is_hidden=False))
+
+    assert await store.change("job", intended(an_attempt()), attempt=0) is None
+
+
+# --- lists -------------------------------------------------------------------------------------
+
+
+async def test_tickets_are_those_of_jobs_that_run_at_an_upstream(store: Backend) -> None:
+    await store.add(ready("1", state=State.RUNNING))  # rendered here
+    await store.add(ready("2", state=State.SAVING, ticket="task-2"))
+    await store.add(
+        ready(
+            "3",
+            state=State.RUNNING,
+            attempt=4,
+            ticket="task-3",
+            upstream_model="wan2.6-i2v",
+            started_ms=5,
+            deadline_ms=6,
+            wants_cancel=True,
+        )
+    )
+
+    found = [row async for rows in store.tickets() for row in rows]
+
+    assert found == [TicketRow("3", 4, "bailian", "task-3", "wan2.6-i2v", 5, 6, wants_cancel=True)]
+
+
+async def test_more_tickets_than_one_read_gives_come_all_and_once(store: Backend) -> None:
+    for number in range(1_001):
+        await store.add(ready(f"{number:04}", state=State.RUNNING, ticket=f"task-{number}"))
+
+    chunks = [len(rows) async for rows in store.tickets()]
+
+    assert sum(chunks) == 1_001
+    assert len(chunks) > 1
+
+
+async def test_recent_attempts_are_the_settled_ones_of_the_account_newest_first(
+    store: Backend,
+) -> None:
+    for number, settled_ms in enumerate([300, 100, 200]):
+        await submitting(store, f"job-{number}")
+        settlement = msgspec.structs.replace(BUSY, settled_ms=settled_ms)
+        await store.change(f"job-{number}", sent_back("bailian", 0, settlement), attempt=1)
+    await submitting(store, "open")
+    await store.add(ready("other"))
+    await store.change("other", intended(an_attempt("other", account="another")), attempt=0)
+    await store.change("other", sent_back("bailian", 0, BUSY), attempt=1)
+
+    recent = await store.recent_attempts("account", 2)
+
+    assert [attempt.settled_ms for attempt in recent] == [300, 200]
+
+
+async def test_the_ledger_goes_with_the_row_and_not_before(store: Backend) -> None:
+    await submitting(store)
+    await store.change("job", hidden(State.SUBMITTING))
+    await store.forget("job")
+    before = await store.attempts("job")
+    await store.change("job", failed(Failure("401", "no"), 1_000, closes=REFUSED), attempt=1)
+    await store.forget("job")
+
+    assert len(before) == 1
+    assert await store.find("job") is None
+    assert await store.attempts("job") == []

@@ -1,0 +1,136 @@
+"""The parts that deal with upstreams, over a real store and scripted engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scripted import SlowBackend
+from unstill.board import Board
+from unstill.engines.remote import Order, Refused, Remote
+from unstill.job import Job, State
+from unstill.ledger import Attempt
+from unstill.submitter import SUBMIT_WITHIN_MS, Submitter
+from unstill.watches import Watches
+from upstreams import ACCOUNT, ScriptedRemote, away, ready
+
+START_MS = 1_763_600_000_000
+UNREACHED = Refused("connection_failed", "no connection", of_account=True, unreached=True)
+
+
+class Desk:
+    """A submitter with two engines of two accounts, over a real store; the test turns its clock."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.backend = SlowBackend(data_dir)
+        self.now_ms = START_MS
+        self.first = ScriptedRemote("bailian")
+        self.second = ScriptedRemote("gpu1", msgspec.structs.replace(ACCOUNT, id="another"))
+        self.routes: dict[str, Sequence[str]] = {"wan2.7-i2v": ("bailian", "gpu1")}
+        self.submitter = self.opened({"bailian": self.first, "gpu1": self.second})
+
+    def opened(
+        self, remotes: Mapping[str, Remote], *, submit_within_ms: int = SUBMIT_WITHIN_MS
+    ) -> Submitter:
+        return Submitter(
+            backend=self.backend,
+            remotes=remotes,
+            routes=self.routes,
+            draw_up=self.draw_up,
+            clock_ms=lambda: self.now_ms,
+            submit_within_ms=submit_within_ms,
+            store_again_s=0.01,
+        )
+
+    async def draw_up(self, remote: Remote, job: Job) -> Order:
+        del remote
+        assert job.size is not None
+        return Order(job.id, job.request, job.size, {})
+
+    def alone(self) -> None:
+        """Leave no engine but the first."""
+        self.routes["wan2.7-i2v"] = ("bailian",)
+
+    async def add(self, *job_ids: str, engine: str = "bailian", **fields: Any) -> None:
+        for job_id in job_ids:
+            await self.backend.add(ready(job_id, engine, **fields))
+
+    async def step(self, job_id: str = "job") -> Job:
+        """One step of the job, and the job after it."""
+        await self.submitter.submit(await self.job(job_id))
+        return await self.job(job_id)
+
+    async def job(self, job_id: str = "job") -> Job:
+        job = await self.backend.find(job_id)
+        assert job is not None
+        return job
+
+    async def last(self, job_id: str = "job") -> Attempt:
+        return (await self.backend.attempts(job_id))[-1]
+
+    async def close_account(self) -> None:
+        """Three refused connections, one after the other."""
+        for number in range(3):
+            self.first.submissions.append(UNREACHED)
+            await self.add(f"refused-{number}", model="of one engine")
+            await self.step(f"refused-{number}")
+            self.now_ms += 100
+
+
+class Post:
+    """The watches of one or two engines, over a real store; the test turns the wall clock."""
+
+    def __init__(self, data_dir: Path, *engines: ScriptedRemote) -> None:
+        self.backend = SlowBackend(data_dir)
+        self.now_ms = START_MS
+        self.engine, *_ = engines
+        self.board = Board()
+        self.watches = Watches(
+            {engine.name: engine for engine in engines},
+            backend=self.backend,
+            board=self.board,
+            clock_ms=lambda: self.now_ms,
+        )
+
+    async def open(self) -> None:
+        await self.backend.open()
+        self.backend.listen(self.board.changed)
+        self.backend.listen(self.watches.changed)
+
+    async def close(self) -> None:
+        await self.watches.shutdown()
+        await self.backend.close()
+
+    async def add(self, *job_ids: str, **fields: Any) -> None:
+        for job_id in job_ids:
+            await self.backend.add(away(job_id, **fields))
+
+    async def job(self, job_id: str = "job") -> Job:
+        job = await self.backend.find(job_id)
+        assert job is not None
+        return job
+
+    async def until(self, state: State, job_id: str = "job") -> Job:
+        async with asyncio.timeout(10):
+            while (job := await self.job(job_id)).state is not state:  # noqa: ASYNC110  - a row
+                await asyncio.sleep(0.002)
+        return job
+
+
+@asynccontextmanager
+async def opened(data_dir: Path, *engines: ScriptedRemote, **jobs: Job) -> AsyncIterator[Post]:
+    """A post whose start has found `jobs`."""
+    post = Post(data_dir, *(engines or (ScriptedRemote(),)))
+    await post.open()
+    for job in jobs.values():
+        await post.backend.add(job)
+    await post.watches.startup()
+    try:
+        yield post
+    finally:
+        await post.close()

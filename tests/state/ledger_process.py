@@ -1,0 +1,262 @@
+"""A process that submits and watches the jobs of a store until all have ended, or it kills itself.
+
+    ledger_process.py FOLDER START_MS CRASH_AT < script
+
+The script is what the upstreams do, as JSON (`Script`); jobs that are not in the store are added.
+CRASH_AT counts what happens to the store and the upstreams; at that one the process dies, without
+a word. Each call is a line of `calls.jsonl` in the folder: what the store says when it begins, and
+how it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.board import Board
+from unstill.engines.remote import (
+    Accepted,
+    Account,
+    Busy,
+    Cancellation,
+    Done,
+    Doubt,
+    Gone,
+    Order,
+    Prepared,
+    Refused,
+    Rejected,
+    Remote,
+    Submission,
+    Ticket,
+    Unsupported,
+    Verdict,
+    Waiting,
+)
+from unstill.errors import UpstreamError
+from unstill.job import Change, Job, State, Usage, Video, succeeded
+from unstill.request import Frame, Size, VideoRequest
+from unstill.submitter import Submitter, found_open
+from unstill.watches import Watches
+
+SLOTS = 2
+FREE = "gpu"  # the engine that may be asked again for what it has lost
+DEADLINE_MS = 3_600_000
+SUBMISSIONS: dict[str, Submission] = {
+    "busy": Busy("429", "later"),
+    "unreached": Refused("connection_failed", "no connection", of_account=True, unreached=True),
+    "bad_key": Refused("401", "the key is not accepted", of_account=True),
+    "refused": Refused("404", "no such model"),
+    "rejected": Rejected("400", "the prompt is too long"),
+    "doubt": Doubt("reply_lost", "the connection broke"),
+}
+VIDEO = Video("video-1.mp4", 1280, 720, 5.0, 30.0, 150, 1_000, has_audio=False)
+
+
+class Script(msgspec.Struct):
+    """What is to happen to each job."""
+
+    routes: dict[str, list[str]]  # by job
+    words: dict[str, list[str]]  # by job: what its calls come to, one after the other
+    fates: dict[str, list[str]]  # by job: "done", "waiting" or "gone", one look after the other
+
+
+class Call(msgspec.Struct):
+    """A line of `calls.jsonl`."""
+
+    job_id: str
+    n: int  # the attempt, as the store has it
+    engine: str
+    state: str
+    end: str | None = None  # the word it came to; None when it begins
+
+
+class Fuse:
+    def __init__(self, crash_at: int) -> None:
+        self._left = crash_at
+
+    def burn(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FusedBackend(EmbeddedBackend):
+    def __init__(self, data_dir: Path, fuse: Fuse) -> None:
+        super().__init__(data_dir)
+        self.fuse = fuse
+
+    async def change(
+        self, job_id: str, change: Change, *, attempt: int | None = None
+    ) -> Job | None:
+        self.fuse.burn()
+        changed = await super().change(job_id, change, attempt=attempt)
+        self.fuse.burn()
+        return changed
+
+
+class Upstream:
+    """A `Remote` that does what the script says, and keeps a record of its calls."""
+
+    kind = "scripted"
+    is_generative = True
+    description = "does as it is told"
+
+    def __init__(
+        self, name: str, *, account: str, script: Script, store: FusedBackend, log: Path
+    ) -> None:
+        self.name = name
+        self.account = Account(account, SLOTS, 1_000.0, interval_s=0.005)
+        self.is_free_to_repeat = name == FREE
+        self._script = script
+        self._store = store
+        self._fuse = store.fuse
+        self._log = log
+
+    def misfit(self, request: VideoRequest) -> None:
+        """It does everything."""
+
+    async def prepare(self, order: Order) -> Prepared:
+        await asyncio.sleep(0)
+        return Prepared(order.job_id, {}, b"", upstream_model="model")
+
+    async def submit(self, prepared: Prepared) -> Submission:
+        job = await self._store.find(prepared.path)
+        assert job is not None
+        words = self._script.words[job.id]
+        word = words.pop(0) if words else "accepted"
+        call = Call(job.id, job.attempt, self.name, job.state.value)
+        self._note(call)
+        self._fuse.burn()
+        await asyncio.sleep(0.001)
+        self._note(msgspec.structs.replace(call, end=word))
+        self._fuse.burn()
+        if word == "bug":
+            raise KeyError(word)
+        return SUBMISSIONS.get(word) or Accepted(f"task-{job.id}-{job.attempt}")
+
+    def _note(self, call: Call) -> None:
+        with self._log.open("ab") as log:  # in the page cache it outlives the process
+            log.write(msgspec.json.encode(call) + b"\n")
+
+    async def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
+        await asyncio.sleep(0)
+        for ticket in tickets:
+            self._fuse.burn()
+            yield ticket, self._verdict(ticket)
+
+    def _verdict(self, ticket: Ticket) -> Verdict:
+        fates = self._script.fates[ticket.job_id]
+        match fates.pop(0) if fates else "done":
+            case "gone":
+                return Gone("forgotten")
+            case "waiting":
+                return Waiting()
+            case _:
+                return Done()
+
+    async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
+        raise UpstreamError(f"{ticket.id} has no video behind {done.url} for {out.name}")
+
+    async def cancel(self, ticket: Ticket) -> Cancellation:
+        del ticket
+        return Unsupported()
+
+    async def close(self) -> None:
+        """It has no connections."""
+
+
+class Server:
+    """What a server does with jobs of remote engines; its clock goes on when all wait."""
+
+    def __init__(self, folder: Path, script: Script, start_ms: int, fuse: Fuse) -> None:
+        self.store = FusedBackend(folder, fuse)
+        self.script = script
+        self.now_ms = start_ms
+        log = folder / "calls.jsonl"
+        remotes: dict[str, Remote] = {
+            name: Upstream(name, account=account, script=script, store=self.store, log=log)
+            for name, account in (("bailian", "one"), ("bailian2", "one"), (FREE, "two"))
+        }
+        self.submitter = Submitter(
+            backend=self.store,
+            remotes=remotes,
+            routes=script.routes,  # each job asks for a model of its own name
+            draw_up=draw_up,
+            clock_ms=lambda: self.now_ms,
+        )
+        self.watches = Watches(
+            remotes, backend=self.store, board=Board(), clock_ms=lambda: self.now_ms
+        )
+
+    async def run(self) -> None:
+        await self.store.open()
+        for job in await self.store.interrupted():
+            await self.store.change(job.id, found_open(job, self.now_ms))
+        await self.watches.startup()
+        self.store.listen(self.watches.changed)
+        await self.add_new()
+        while unfinished := await self.store.unfinished():
+            await self.step(unfinished)
+        await self.watches.shutdown()
+        await self.store.close()
+
+    async def add_new(self) -> None:
+        for job_id, route in self.script.routes.items():
+            if await self.store.find(job_id) is None:
+                await self.store.add(a_job(job_id, route[0], self.now_ms))
+
+    async def step(self, unfinished: Sequence[Job]) -> None:
+        due = [each for each in unfinished if each.state is State.READY]
+        due = [each for each in due if each.due_ms <= self.now_ms]
+        await asyncio.gather(*(self.submitter.submit(job) for job in due))
+        states = {job.state for job in unfinished}
+        for job in unfinished:
+            if job.state is State.SAVING:
+                await self.store.change(job.id, succeeded(VIDEO, Usage(duration_s=5), self.now_ms))
+        if not due and State.RUNNING in states:
+            await asyncio.sleep(0.002)
+        elif not due and states == {State.READY}:
+            self.now_ms = min(job.due_ms for job in unfinished)
+
+
+async def draw_up(remote: Remote, job: Job) -> Order:
+    del remote
+    assert job.size is not None
+    return Order(job.id, job.request, job.size, {})
+
+
+def a_job(job_id: str, engine: str, now_ms: int) -> Job:
+    return Job(
+        id=job_id,
+        owner="team-a",
+        dialect="tasks",
+        words="seed",
+        model=job_id,
+        request=VideoRequest(
+            model="wan2.7-i2v",
+            prompt="push in",
+            first_frame=Frame("first", "img_url", sha256="ab" * 32),
+            duration_s=5,
+            frame_rate=30,
+            seed=1,
+        ),
+        engine=engine,
+        created_ms=now_ms,
+        state=State.READY,
+        size=Size(1280, 720),
+        deadline_ms=now_ms + DEADLINE_MS,
+    )
+
+
+if __name__ == "__main__":
+    script = msgspec.json.decode(sys.stdin.buffer.read(), type=Script)
+    folder, start_ms, crash_at = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    asyncio.run(Server(folder, script, start_ms, Fuse(crash_at)).run())

@@ -1,0 +1,224 @@
+"""A watch asks for all tickets of an account in time, and loses no news of any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from desks import START_MS, Post, opened
+from scripted import until
+from unstill.engines.remote import (
+    Done,
+    Failed,
+    Gone,
+    Running,
+    Verdict,
+    Waiting,
+)
+from unstill.errors import UpstreamError
+from unstill.job import Result, State, cancelled
+from upstreams import ACCOUNT, ScriptedRemote, away
+
+INTERVAL_S = ACCOUNT.interval_s
+DOWN = UpstreamError("the upstream could not be connected to")
+
+
+@pytest.fixture
+async def post(tmp_path: Path) -> AsyncIterator[Post]:
+    async with opened(tmp_path) as post:
+        yield post
+
+
+# --- verdicts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "code"),
+    [
+        (Done("https://upstream.example/v.mp4", {"duration": 5}), State.SAVING, None),
+        (Failed("DataInspectionFailed", "unsafe"), State.FAILED, "DataInspectionFailed"),
+        (Gone("forgotten"), State.FAILED, "upstream_lost"),
+    ],
+)
+async def test_an_end_at_the_upstream_is_stored(
+    post: Post, verdict: Verdict, state: State, code: str | None
+) -> None:
+    post.engine.verdicts["job"] = [Waiting(), Running(), verdict]
+    await post.add("job")
+    job = await post.until(state)
+
+    assert (job.failure.code if job.failure else None) == code
+
+
+async def test_a_finished_video_is_noted_with_its_link_and_figures(post: Post) -> None:
+    post.engine.verdicts["job"] = [Done("https://upstream.example/v.mp4", {"duration": 5})]
+    await post.add("job")
+    job = await post.until(State.SAVING)
+
+    assert job.result == Result("https://upstream.example/v.mp4", {"duration": 5})
+
+
+async def test_a_job_that_has_ended_is_asked_for_no_more(post: Post) -> None:
+    post.engine.verdicts["job"] = [Done()]
+    await post.add("job", "other")
+    await post.until(State.SAVING)
+    looks = post.engine.looks("job")
+    await until(lambda: post.engine.looks("other") > looks + 3)
+
+    assert post.engine.looks("job") == looks
+
+
+async def test_a_job_that_somebody_else_has_ended_is_asked_for_no_more(post: Post) -> None:
+    await post.add("job", "other")
+    await until(lambda: post.engine.looks("job") > 0)
+    await post.backend.change("job", cancelled(START_MS, is_hidden=True))
+    looks = post.engine.looks("job")
+    await until(lambda: post.engine.looks("other") > looks + 3)
+
+    assert post.engine.looks("job") == looks
+
+
+async def test_a_job_that_a_free_upstream_has_lost_is_ready_again(tmp_path: Path) -> None:
+    engine = ScriptedRemote(is_free_to_repeat=True)
+    engine.verdicts["job"] = [Gone("forgotten")]
+    async with opened(tmp_path, engine, job=away("job")) as post:
+        job = await post.until(State.READY)
+
+    assert job.ticket is None
+
+
+async def test_progress_is_on_the_board(post: Post) -> None:
+    post.engine.verdicts["job"] = [Running(0.5)]
+    await post.add("job")
+    job = await post.job()
+    await until(lambda: post.board.progress(job) > 0)
+
+    assert post.board.progress(job) == pytest.approx(0.5, rel=0.05)
+
+
+async def test_news_of_an_attempt_that_is_over_changes_nothing(post: Post) -> None:
+    post.engine.verdicts["job"] = [Failed("late", "late")]
+    await post.add("job")
+    # Not what the row says: as if the watch had not heard of a later attempt.
+    post.watches.changed(away("job", attempt=7))
+    await until(lambda: post.engine.looks("job") > 0)
+    await asyncio.sleep(3 * INTERVAL_S)
+
+    assert (await post.job()).state is State.RUNNING
+    assert post.engine.looks("job") == 1  # and it is let go
+
+
+# --- trouble -----------------------------------------------------------------------------------
+
+
+async def test_a_poll_that_fails_is_made_again(post: Post) -> None:
+    post.engine.poll_troubles += [DOWN, KeyError("bug")]
+    post.engine.verdicts["job"] = [Done()]
+    with capture_logs() as logs:
+        await post.add("job")
+        await post.until(State.SAVING)
+
+    assert [each["event"] for each in logs].count("poll_failed") == 2
+
+
+async def test_an_upstream_that_answers_nothing_is_asked_less_and_less_often(
+    tmp_path: Path,
+) -> None:
+    engine = ScriptedRemote()
+    engine.poll_troubles += [DOWN] * 100
+    with capture_logs():
+        async with opened(tmp_path, engine, job=away("job")):
+            await until(lambda: len(engine.rounds) == 2)
+            await asyncio.sleep(1.2)  # longer than the first pause, shorter than the second
+
+    assert len(engine.rounds) == 2
+
+
+async def test_a_ticket_that_is_not_answered_is_asked_for_again(post: Post) -> None:
+    post.engine.silent.add("job")
+    await post.add("job", "other")
+    await until(lambda: post.engine.looks("job") > 3)
+
+    assert (await post.job()).state is State.RUNNING
+
+
+async def test_a_verdict_that_cannot_be_stored_is_asked_for_again(post: Post) -> None:
+    post.engine.verdicts["job"] = [Done()]
+    post.backend.is_refused = lambda change: change.to is State.SAVING
+    with capture_logs() as logs:
+        await post.add("job")
+        await until(lambda: post.backend.refused >= 2)
+        post.backend.is_refused = lambda _: False
+        await post.until(State.SAVING)
+
+    assert "verdicts_not_stored" in {each["event"] for each in logs}
+
+
+async def test_an_engine_with_a_fault_of_ours_holds_up_no_other_of_its_account(
+    tmp_path: Path,
+) -> None:
+    broken, well = ScriptedRemote("broken"), ScriptedRemote("well")
+    broken.poll_troubles += [KeyError("bug")] * 100
+    well.verdicts["2"] = [Done()]
+    jobs = {"1": away("1", "broken"), "2": away("2", "well")}
+    with capture_logs():
+        async with opened(tmp_path, broken, well, **jobs) as post:
+            await post.until(State.SAVING, "2")
+
+    assert (broken.looks("2"), well.looks("1")) == (0, 0)
+
+
+# --- deadlines ---------------------------------------------------------------------------------
+
+
+async def test_trouble_fails_no_job_before_its_deadline(post: Post) -> None:
+    post.engine.poll_troubles += [DOWN] * 100
+    with capture_logs():
+        await post.add("job", deadline_ms=START_MS + 1)
+        await until(lambda: len(post.engine.rounds) == 1)
+        before = await post.job()
+        post.now_ms += 1
+        job = await post.until(State.FAILED)
+
+    assert before.state is State.RUNNING
+    assert job.failure is not None
+    assert job.failure.code == "deadline_exceeded"
+
+
+async def test_what_had_finished_before_a_late_start_is_brought_home(tmp_path: Path) -> None:
+    engine = ScriptedRemote()
+    engine.verdicts["job"] = [Done()]
+    async with opened(tmp_path, engine, job=away("job", deadline_ms=START_MS - 1)) as post:
+        job = await post.until(State.SAVING)
+
+    assert job.failure is None
+
+
+async def test_a_job_of_an_engine_that_was_removed_fails_at_its_deadline(tmp_path: Path) -> None:
+    jobs = {
+        "late": away("late", "removed", deadline_ms=START_MS),
+        "early": away("early", "removed", deadline_ms=START_MS + 1),
+    }
+    with capture_logs() as logs:
+        async with opened(tmp_path, **jobs) as post:
+            late = await post.until(State.FAILED, "late")
+            early = await post.job("early")
+
+    assert late.failure is not None
+    assert (late.failure.code, early.state) == ("engine_removed", State.RUNNING)
+    assert {"engine": "removed", "tickets": 2}.items() <= logs[0].items()
+
+
+# --- the end -----------------------------------------------------------------------------------
+
+
+async def test_a_watch_ends_in_the_middle_of_a_cancel_and_of_a_round(tmp_path: Path) -> None:
+    engine = ScriptedRemote()
+    async with opened(tmp_path, engine, job=away("job", wants_cancel=True)):
+        await until(lambda: len(engine.rounds) > 0)
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}

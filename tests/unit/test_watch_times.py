@@ -1,0 +1,223 @@
+"""When a watch asks, how much at once, and what it does with the wish to cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import process_time
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from desks import START_MS, Post, opened
+from scripted import until
+from unstill.engines.remote import (
+    Account,
+    Cancelled,
+    Done,
+    TooLate,
+    Unsupported,
+)
+from unstill.errors import UpstreamError
+from unstill.job import State, cancelled, hidden, wished_away
+from unstill.watch import MOST_ROUND
+from upstreams import ACCOUNT, ScriptedRemote, away
+
+INTERVAL_S = ACCOUNT.interval_s
+DOWN = UpstreamError("the upstream could not be connected to")
+SLOW = msgspec.structs.replace(ACCOUNT, interval_s=60.0)  # but for the first look, after 2 s
+
+
+@pytest.fixture
+async def post(tmp_path: Path) -> AsyncIterator[Post]:
+    async with opened(tmp_path) as post:
+        yield post
+
+
+# --- when --------------------------------------------------------------------------------------
+
+
+async def test_a_hint_is_followed_at_once(tmp_path: Path) -> None:
+    engine = ScriptedRemote(account=SLOW)
+    async with opened(tmp_path, engine) as post:
+        await post.add("job")
+        post.watches.hint(await post.job())
+        async with asyncio.timeout(1.5):
+            await until(lambda: engine.looks("job") == 1)
+        engine.verdicts["job"] = [Done()]
+        post.watches.hint(await post.job())
+        async with asyncio.timeout(1.5):
+            await post.until(State.SAVING)
+
+    assert engine.looks("job") == 2
+
+
+async def test_a_hint_during_a_round_is_followed_after_it(tmp_path: Path) -> None:
+    engine = ScriptedRemote(account=SLOW)
+    async with opened(tmp_path, engine) as post:
+        await post.add("job")
+        job = await post.job()
+        post.watches.hint(job)
+        while not engine.rounds:  # noqa: ASYNC110  - to be inside the round, not after it
+            await asyncio.sleep(0)
+        post.watches.hint(job)
+        async with asyncio.timeout(1.5):
+            await until(lambda: engine.looks("job") == 2)
+
+    assert engine.rounds == [["job"], ["job"]]
+
+
+async def test_a_ticket_is_asked_for_once_an_interval_and_not_twice_as_late(
+    tmp_path: Path,
+) -> None:
+    interval_s = 0.2
+    engine = ScriptedRemote(account=msgspec.structs.replace(ACCOUNT, interval_s=interval_s))
+    async with opened(tmp_path, engine, job=away("job")):
+        await until(lambda: engine.looks("job") == 1)
+        begun_s = asyncio.get_running_loop().time()
+        await until(lambda: engine.looks("job") == 6)
+        took_s = asyncio.get_running_loop().time() - begun_s
+
+    assert 5 * 0.9 * interval_s <= took_s <= 5 * 2 * interval_s
+
+
+async def test_tickets_that_are_due_about_the_same_time_are_asked_for_together(
+    tmp_path: Path,
+) -> None:
+    account = msgspec.structs.replace(ACCOUNT, interval_s=0.4)
+    engine = ScriptedRemote(account=account)
+    jobs = {f"job-{number}": away(f"job-{number}") for number in range(200)}
+    async with opened(tmp_path, engine, **jobs):
+        await asyncio.sleep(1.5)
+
+    assert all(engine.looks(job_id) >= 2 for job_id in jobs)
+    assert len(engine.rounds) <= 1.5 / (0.1 * account.interval_s) + 2
+
+
+async def test_a_watch_without_tickets_does_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as post:
+        begun_s = process_time()
+        await asyncio.sleep(0.3)
+        took_s = process_time() - begun_s
+
+    assert post.engine.rounds == []
+    assert took_s < 0.05
+
+
+async def test_a_round_asks_for_no_more_than_its_most(tmp_path: Path) -> None:
+    engine = ScriptedRemote()
+    async with opened(tmp_path, engine) as post:
+        await asyncio.gather(*(post.add(f"{number}") for number in range(MOST_ROUND + 500)))
+        await until(lambda: len({each for asked in engine.rounds for each in asked}) == 2_500)
+
+    assert max(map(len, engine.rounds)) <= MOST_ROUND
+
+
+async def test_accounts_are_watched_beside_each_other(tmp_path: Path) -> None:
+    slow = ScriptedRemote("slow", Account("slow", 10, 1.0, 0.05))
+    quick = ScriptedRemote("quick", Account("quick", 10, 1.0, 0.05))
+    slow.poll_troubles += [DOWN] * 100
+    quick.verdicts["2"] = [Done()]
+    jobs = {"1": away("1", "slow"), "2": away("2", "quick")}
+    with capture_logs():
+        async with opened(tmp_path, slow, quick, **jobs) as post:
+            async with asyncio.timeout(0.9):
+                await post.until(State.SAVING, "2")
+
+
+# --- cancels -----------------------------------------------------------------------------------
+
+
+async def test_a_wish_is_asked_of_the_upstream_and_ends_the_job(post: Post) -> None:
+    post.engine.answers.append(Cancelled())
+    await post.add("job")
+    await post.backend.change("job", wished_away(State.RUNNING))
+    job = await post.until(State.CANCELLED)
+
+    assert job.is_hidden
+    assert post.engine.cancelled == ["job"]
+
+
+async def test_a_wish_that_was_noted_during_the_submit_is_heeded_with_the_ticket(
+    post: Post,
+) -> None:
+    post.engine.answers.append(Cancelled())
+    await post.add("job", wants_cancel=True)
+    post.watches.changed(await post.job())
+    await post.until(State.CANCELLED)
+
+    assert post.engine.cancelled == ["job"]
+
+
+async def test_a_wish_that_a_dead_server_left_is_heeded(tmp_path: Path) -> None:
+    engine = ScriptedRemote()
+    engine.answers.append(Cancelled())
+    async with opened(tmp_path, engine, job=away("job", wants_cancel=True)) as post:
+        await post.until(State.CANCELLED)
+
+
+@pytest.mark.parametrize("answer", [TooLate(), Unsupported()])
+async def test_what_the_upstream_does_not_stop_goes_on_and_is_asked_once(
+    post: Post, answer: TooLate | Unsupported
+) -> None:
+    post.engine.answers.append(answer)
+    await post.add("job")
+    await post.backend.change("job", wished_away(State.RUNNING))
+    await until(lambda: post.engine.looks("job") > 3)
+    post.engine.verdicts["job"] = [Done()]
+    job = await post.until(State.SAVING)
+
+    assert job.is_hidden
+    assert post.engine.cancelled == ["job"]
+
+
+@pytest.mark.parametrize("trouble", [DOWN, KeyError("bug")])
+async def test_an_upstream_that_does_not_say_is_asked_again(post: Post, trouble: Exception) -> None:
+    post.engine.answers += [trouble, Cancelled()]
+    with capture_logs():
+        await post.add("job")
+        await post.backend.change("job", wished_away(State.RUNNING))
+        await post.until(State.CANCELLED)
+
+    assert post.engine.cancelled == ["job", "job"]
+
+
+async def test_a_caller_hears_what_the_upstream_says_to_a_cancel(post: Post) -> None:
+    post.engine.answers += [TooLate(), DOWN, Cancelled()]
+    await post.add("job")
+    job = await post.job()
+    first = await post.watches.cancel(job)
+    with pytest.raises(UpstreamError):
+        await post.watches.cancel(job)
+    last = await post.watches.cancel(job)
+
+    assert (first, last) == (TooLate(), Cancelled())
+    assert (await post.job()).state is State.CANCELLED
+
+
+async def test_a_job_that_ended_while_it_was_cancelled_was_too_late(post: Post) -> None:
+    post.engine.answers.append(Cancelled())
+    await post.add("job")
+    job = await post.job()
+    post.backend.overtaken[State.CANCELLED] = cancelled(START_MS, is_hidden=False)
+
+    assert await post.watches.cancel(job) == TooLate()
+
+
+async def test_a_job_of_an_engine_that_was_removed_cannot_be_cancelled(tmp_path: Path) -> None:
+    with capture_logs():
+        async with opened(tmp_path, job=away("job", "removed")) as post:
+            answer = await post.watches.cancel(await post.job())
+
+    assert answer == Unsupported()
+
+
+async def test_a_deleted_job_without_a_wish_goes_on(post: Post) -> None:
+    await post.add("job")
+    await post.backend.change("job", hidden(State.RUNNING))
+    post.engine.verdicts["job"] = [Done()]
+    await post.until(State.SAVING)
+
+    assert post.engine.cancelled == []
