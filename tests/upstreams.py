@@ -15,6 +15,7 @@ from unstill.engines.remote import (
     Account,
     Cancellation,
     Done,
+    FrameForm,
     Order,
     Prepared,
     Submission,
@@ -23,7 +24,7 @@ from unstill.engines.remote import (
     Verdict,
     Waiting,
 )
-from unstill.errors import BadField, UpstreamError
+from unstill.errors import BadField
 from unstill.job import Job, State
 from unstill.request import Size, VideoRequest
 
@@ -65,10 +66,17 @@ class ScriptedRemote:
         self.rounds: list[list[str]] = []  # the ids of the jobs that were asked for
         self.answers: list[Cancellation | Exception] = []  # to cancels
         self.cancelled: list[str] = []
+        self.form = FrameForm(frozenset({"JPEG", "PNG"}), most_bytes=2**20)
+        self.fetches: list[bytes | Exception] = []  # one for each fetch
+        self.fetched: list[tuple[Ticket, Done]] = []
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         del request
         return self.misfits
+
+    def frame_form(self, order: Order) -> FrameForm:
+        del order
+        return self.form
 
     async def prepare(self, order: Order) -> Prepared:
         if self.prepare_troubles:
@@ -108,7 +116,11 @@ class ScriptedRemote:
                 yield ticket, script[0] if len(script) == 1 else script.pop(0)
 
     async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
-        raise UpstreamError(f"{ticket.id} has no video behind {done.url} for {out.name}")
+        self.fetched.append((ticket, done))
+        brought = self.fetches.pop(0)
+        if isinstance(brought, Exception):
+            raise brought
+        out.write_bytes(brought)
 
     async def cancel(self, ticket: Ticket) -> Cancellation:
         self.cancelled.append(ticket.job_id)

@@ -1,0 +1,66 @@
+"""Orders: the pictures in the form that an engine's upstream takes them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from scripted import a_job
+from unstill.engines.remote import FrameForm
+from unstill.errors import OwnError
+from unstill.files.local import LocalFiles
+from unstill.job import Job, State
+from unstill.media import Media
+from unstill.orders import Orders
+from unstill.request import Size
+from upstreams import ScriptedRemote
+
+PHOTO = Path(__file__).parents[2] / "photos" / "chelsea.jpg"
+
+
+@pytest.fixture
+async def media() -> AsyncIterator[Media]:
+    media = Media(size=1)
+    yield media
+    await media.close()
+
+
+async def stored(files: LocalFiles, **fields: object) -> Job:
+    job = a_job(state=State.READY, size=Size(1168, 768), **fields)
+    await files.keep(job.id, "first-frame", PHOTO.read_bytes())
+    return job
+
+
+async def test_a_picture_that_fits_goes_as_it_came(tmp_path: Path, media: Media) -> None:
+    files = LocalFiles(tmp_path)
+    job = await stored(files)
+
+    order = await Orders(files=files, media=media).draw_up(ScriptedRemote(), job)
+
+    assert order.frames["first"].read_bytes() == PHOTO.read_bytes()
+    assert (order.job_id, order.size) == (job.id, Size(1168, 768))
+
+
+async def test_a_picture_of_another_form_is_made_anew_for_each_attempt(
+    tmp_path: Path, media: Media
+) -> None:
+    files = LocalFiles(tmp_path)
+    job = await stored(files, attempt=3)
+    remote = ScriptedRemote()
+    remote.form = FrameForm(frozenset({"PNG"}), most_bytes=2**20, size=Size(320, 240))
+
+    order = await Orders(files=files, media=media).draw_up(remote, job)
+
+    assert order.frames["first"].name == "first-frame-4.fit"
+    with Image.open(order.frames["first"]) as image:
+        assert (image.format, image.size) == ("PNG", (320, 240))
+
+
+async def test_a_job_without_a_size_is_our_own_fault(tmp_path: Path, media: Media) -> None:
+    files = LocalFiles(tmp_path)
+
+    with pytest.raises(OwnError, match="without a size"):
+        await Orders(files=files, media=media).draw_up(ScriptedRemote(), a_job())
