@@ -5,6 +5,10 @@
 Plain ASGI functions without routes, models, dialects or guards against slow callers. `poll` checks
 the key, reads the same row by its id and answers the same bytes; `submit` reads the JSON and
 stores it with the same group commit.
+
+That is less than a real server may do: no answer has the headers that name its request and its
+engine, no error has an answer, a body has no bound, a row is read only as far as the answer shows
+it, and of a request nothing is checked but its key and its JSON.
 """
 
 from __future__ import annotations

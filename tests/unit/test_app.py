@@ -2,11 +2,106 @@
 
 from __future__ import annotations
 
+from typing import get_args
 from urllib.parse import parse_qsl
 
 import pytest
 
+from unstill.dialects.house import House
+from unstill.dialects.route import Described, Verb
+from unstill.dialects.tasks import Tasks
+from unstill.dialects.videos import Videos
+from unstill.errors import NoSuchRoute, WrongMethod
 from unstill.server.app import _query
+from unstill.server.headers import Headers
+from unstill.server.places import Places
+from unstill.server.verbs import Asking
+
+TASKS, VIDEOS, AZURE, HOUSE = Tasks({}), Videos(), Videos(prefix="/openai"), House()
+DIALECTS: tuple[Described, ...] = (TASKS, VIDEOS, AZURE, HOUSE)
+
+
+async def nothing(asking: Asking) -> None:
+    """No verb is done here."""
+
+
+PLACES = Places(DIALECTS, dict.fromkeys(get_args(Verb), nothing))
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect", "names"),
+    [
+        ("/v1/tasks/status", TASKS, {}),
+        ("/v1/tasks/status/", TASKS, {}),
+        ("/v1/videos", VIDEOS, {}),
+        ("/v1/videos/", VIDEOS, {}),
+        ("/v1/videos/a", VIDEOS, {"video_id": "a"}),
+        ("/v1/videos/a/", VIDEOS, {"video_id": "a"}),
+        ("/v1/videos/a/content", VIDEOS, {"video_id": "a"}),
+        ("/openai/v1/videos/a", AZURE, {"video_id": "a"}),
+        ("/v1/models/Wan-AI/Wan2.2-I2V", HOUSE, {"model": "Wan-AI/Wan2.2-I2V"}),
+        ("/files/a/video.mp4", HOUSE, {"job_id": "a", "variant": "video"}),
+    ],
+)
+def test_a_path_leads_to_its_dialect_with_what_it_names(
+    path: str, dialect: Described, names: dict[str, str]
+) -> None:
+    place, found = PLACES.find(path)
+
+    assert (place.dialect, found) == (dialect, names)
+    assert place.served("GET", path).route in dialect.routes
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("/v1/tasks/none", TASKS),
+        ("/v1/tasks/submit/none", TASKS),
+        ("/v1/videos/a/b/c", VIDEOS),
+        ("/v1/videos/a/content\n", VIDEOS),
+        ("/openai/v1/none", AZURE),
+        ("/v1/none", HOUSE),
+        ("/", HOUSE),
+        ("*", HOUSE),
+    ],
+)
+def test_what_is_not_there_is_refused_in_the_dialect_that_it_is_near(
+    path: str, dialect: Described
+) -> None:
+    place, names = PLACES.find(path)
+
+    assert (place.dialect, names) == (dialect, {})
+    with pytest.raises(NoSuchRoute):
+        place.served("GET", path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "dialect", "allowed"),
+    [
+        ("GET", "/v1/tasks/submit", TASKS, ("POST",)),
+        ("PUT", "/v1/tasks/status", TASKS, ("GET", "HEAD")),
+        ("DELETE", "/v1/videos", VIDEOS, ("GET", "HEAD", "POST")),
+        ("POST", "/v1/videos/a", VIDEOS, ("DELETE", "GET", "HEAD")),
+        ("POST", "/health", HOUSE, ("GET", "HEAD")),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(
+    method: str, path: str, dialect: Described, allowed: tuple[str, ...]
+) -> None:
+    place, _ = PLACES.find(path)
+
+    assert place.dialect is dialect
+    with pytest.raises(WrongMethod) as refused:
+        place.served(method, path)
+    assert refused.value.allowed == allowed
+
+
+def test_headers_are_read_by_name_as_latin_1() -> None:
+    headers = Headers([(b"api-key", b"caf\xe9"), (b"host", b"a"), (b"host", b"b")])
+
+    assert dict(headers) == {"api-key": "café", "host": "b"}
+    assert headers.get("accept", "none") == "none"
+    assert ("host" in headers, "accept" in headers, len(headers)) == (True, False, 2)
 
 
 @pytest.mark.parametrize(

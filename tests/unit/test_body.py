@@ -390,6 +390,12 @@ async def test_all_open_bodies_together_are_limited_and_let_go_again() -> None:
     assert await read(JSON, b'"12345"', bodies=bodies) == ("12345", False)
 
 
+async def test_an_empty_piece_does_not_end_a_form() -> None:
+    whole = part("prompt", b"push in") + b"--cut--\r\n"
+
+    assert await read(FORM, b"", whole[:9], b"", whole[9:], b"") == ({"prompt": "push in"}, True)
+
+
 @pytest.mark.parametrize("headers", [JSON, FORM])
 async def test_a_caller_that_hangs_up_is_not_answered(headers: dict[str, str]) -> None:
     with pytest.raises(ClientGone):

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
@@ -15,6 +16,7 @@ from unstill.server.guard import (
     HEADERS_WITHIN_S,
     LEFTOVER_WITHIN_S,
     MOST_HEADER_BYTES,
+    READ_BYTES,
     UNTAKEN_WITHIN_S,
     GuardedProtocol,
     sweep,
@@ -22,6 +24,8 @@ from unstill.server.guard import (
 
 LARGE_ANSWER_BYTES = 32 * 2**20  # more than a socket takes by itself
 POST = b"POST /read HTTP/1.1\r\nhost: x\r\n"
+CHUNKS = b"transfer-encoding: chunked\r\n\r\n"
+CHUNKED = POST + CHUNKS
 
 
 async def answering(scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,6 +167,36 @@ async def test_headers_past_the_limit_are_refused_and_what_follows_is_no_request
         assert (await line.hear()).startswith(b"HTTP/1.1 431 ")
         assert await line.hear() == b""
         assert line.protocol.server_state.total_requests == 0
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"GET /", b"GET / HTTP/1.1\r\na", b"GET / HTTP/1.1\r\na: ", CHUNKED + b"1\r\nx\r\n0\r\na: "],
+    ids=["path", "name", "value", "trailer"],
+)
+async def test_one_endless_line_is_refused_before_it_is_large(begun: bytes) -> None:
+    async with connected() as line:
+        await line.send(begun)
+        sent_bytes = 0
+        while not line.protocol.transport.is_closing() and sent_bytes < 2**20:
+            await line.send(b"x" * 2**14)
+            sent_bytes += 2**14
+
+        assert sent_bytes <= MOST_HEADER_BYTES + READ_BYTES + 2**14
+        assert (await line.hear()).startswith(b"HTTP/1.1 431 ")
+        assert await line.hear() == b""
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 400000\r\n\r\n", CHUNKS + b"61a80\r\n"])
+async def test_a_body_does_not_count_as_headers_of_the_request_behind_it(framing: bytes) -> None:
+    end = b"" if framing.startswith(b"content-length") else b"\r\n0\r\n\r\n"
+    async with connected() as line:
+        # Half of a body, then the rest of it and a head that ends only in a third read.
+        await line.send(POST + framing + b"x" * 200_000)
+        await line.send(b"x" * 200_000 + end + POST + b"content-length: 2\r\n")
+        await line.send(b"a: " + b"x" * 60_000 + b"\r\n\r\nok")
+
+        assert (await line.hear()).count(b"HTTP/1.1 200") == 2
 
 
 async def test_a_connection_past_the_limit_is_told_so() -> None:

@@ -7,7 +7,9 @@ written out in full, its version too, so that a later default cannot change what
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from sys import intern
 from typing import Any
 
@@ -49,7 +51,10 @@ class _Versioned(msgspec.Struct):
 
 def row_of(job: Job) -> tuple[Value, ...]:
     """The job's values in the order of `COLUMNS`."""
-    return tuple(value_of(column, getattr(job, column)) for column in COLUMNS)
+    values = list(_fields_of(job))
+    for place, write in _WRITES:
+        values[place] = write(values[place])
+    return tuple(values)
 
 
 def value_of(column: str, value: Any) -> Value:
@@ -57,7 +62,7 @@ def value_of(column: str, value: Any) -> Value:
     if column == "request":
         return write_request(value)
     if column in _JSON_COLUMNS:
-        return None if value is None else _encode(value).decode()
+        return _json(value)
     if column in _FLAG_COLUMNS:
         return int(value)
     plain: Value = value
@@ -139,6 +144,19 @@ def ticket_of(row: Row) -> TicketRow:
 def write_request(request: VideoRequest) -> str:
     """The request as JSON with every field, those that have their default included."""
     return _encode(msgspec.structs.asdict(request)).decode()
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else _encode(value).decode()
+
+
+_fields_of = attrgetter(*COLUMNS)
+# Only these columns are written otherwise than the field is; a submit writes a whole row.
+_WRITES: tuple[tuple[int, Callable[[Any], Value]], ...] = (
+    (COLUMNS.index("request"), write_request),
+    *((COLUMNS.index(name), _json) for name in sorted(_JSON_COLUMNS)),
+    *((COLUMNS.index(name), int) for name in sorted(_FLAG_COLUMNS)),
+)
 
 
 def read_request(text: str) -> VideoRequest:

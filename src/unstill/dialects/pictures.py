@@ -32,6 +32,7 @@ _LAST: tuple[str, ...] = ("last_frame_url", "last_frame", "last_frame_image")
 _LISTS: tuple[str, ...] = ("images", "media")
 MOST_NAME_CHARS = 80  # of a caller's own name in a message
 KEYS = (*_FIRST, *_LAST, *_LISTS)
+NAMES = frozenset(KEYS)  # the same, to look one up
 
 # One picture in JSON; the description of the API has it as its component Picture.
 SCHEMA: dict[str, Any] = {
@@ -46,6 +47,10 @@ _LOOKS_LIKE_A_PICTURE = re.compile(
     r"(input_reference|(image|img|media|reference)s?(_|$|\[)|(first|last|start|end)_?(frame|image))"
 )
 _ROLES: dict[str, Role] = {"first_frame": "first", "last_frame": "last"}
+_SINGLE: tuple[tuple[str, Role], ...] = (
+    *((key, "first") for key in _FIRST),
+    *((key, "last") for key in _LAST),
+)
 _ADDRESSES = ("image_url", "url", "file_id")
 _SHAPES = "a URL, a data URL, base64, a file, or an object with image_url"
 
@@ -69,11 +74,10 @@ _Found = Iterator[GivenFrame | _LeftOut]
 def pictures_in(section: Mapping[str, Any], prefix: str) -> Pictures:
     """All the pictures of a section; raises BadField for one that cannot be understood."""
     _refuse_strange(section, prefix)
-    found = tuple(_pictures(section, prefix))
-    return Pictures(
-        tuple(each for each in found if isinstance(each, GivenFrame)),
-        tuple(each.param for each in found if isinstance(each, _LeftOut)),
-    )
+    found = list(_pictures(section, prefix))
+    frames = [each for each in found if isinstance(each, GivenFrame)]
+    left_out = [each.param for each in found if isinstance(each, _LeftOut)]
+    return Pictures(tuple(frames), tuple(left_out))
 
 
 def describe(section: dict[str, Any]) -> None:
@@ -87,16 +91,16 @@ def describe(section: dict[str, Any]) -> None:
 
 def _refuse_strange(section: Mapping[str, Any], prefix: str) -> None:
     for key, value in section.items():
-        if key not in KEYS and value is not None and _LOOKS_LIKE_A_PICTURE.match(key):
+        if key not in NAMES and value is not None and _LOOKS_LIKE_A_PICTURE.match(key):
             allowed = f"one of the known picture fields ({', '.join(KEYS)})"
             raise BadField(prefix + key[:MOST_NAME_CHARS], allowed, value)
 
 
 def _pictures(section: Mapping[str, Any], prefix: str) -> _Found:
-    for key in _FIRST:
-        yield from _shaped(section.get(key), prefix + key, "first")
-    for key in _LAST:
-        yield from _shaped(section.get(key), prefix + key, "last")
+    for key, role in _SINGLE:
+        value = section.get(key)
+        if value is not None:
+            yield from _shaped(value, prefix + key, role)
     images = section.get("images")
     if images is not None:
         first, *others = _listed(images, prefix + "images")

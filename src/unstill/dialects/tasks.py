@@ -130,7 +130,7 @@ class Tasks:
         parameters = as_object(body.get("parameters"), "parameters")
         found = pictures.pictures_in(section, "input.")
         unknown = [key for key in body if key not in _SECTIONS]
-        unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.KEYS]
+        unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.NAMES]
         unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS]
         return Asked(
             model=model,

@@ -54,6 +54,7 @@ _NAMES = {
         if wire not in {"seconds", "duration", "audio"}
     },
 }
+_KNOWN = pictures.NAMES | _FIELDS.keys() | {"model"}
 _DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; of forms only: unified asks for a model
 
 SEED_WORDS: dict[State, str] = {
@@ -170,8 +171,7 @@ class Videos:
             raise BadField("content", "absent: use input_reference.content", body["content"])
         model = given_model(body, _DEFAULT_MODEL if call.is_form else None)
         found = pictures.pictures_in(body, "")
-        known = {"model", *_FIELDS, *pictures.KEYS}
-        unknown = [key for key in body if key not in known]
+        unknown = [key for key in body if key not in _KNOWN]
         return Asked(
             model=model,
             fields=read_fields(body, _FIELDS, ""),

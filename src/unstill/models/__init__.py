@@ -18,6 +18,7 @@ CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.
 # Fields of the canonical request that any engine may meet; a card's other fields are its options.
 _CANONICAL = frozenset({"prompt", "negative_prompt", "watermark", "generate_audio", "seed"})
 _GEOMETRY = frozenset({"resolution", "size", "duration"})
+_SHARED = _CANONICAL | _GEOMETRY
 
 
 class Catalogue:
@@ -56,16 +57,17 @@ def resolve(
     Raises BadField, in the caller's own name of the field.
     """
     _demand(card, asked, frames)
+    fields = {field.name: field for field in card.fields}
     values: dict[str, Value] = {}
     ignored = list(asked.unknown)
     for name, given in asked.fields.items():
-        field = card.field(name)
+        field = fields.get(name)
         if field is None or isinstance(field.kind, Picture):
             ignored.append(given.param)
         elif given.value is not None:
             values[name] = field.kind.read(given)
     last_frame = frames.get("last")
-    if last_frame is not None and card.field("last_frame") is None:
+    if last_frame is not None and "last_frame" not in fields:
         ignored.append(last_frame.param)
         last_frame = None
     defaults = {f.name: f.default for f in card.fields if f.default is not None}
@@ -76,7 +78,7 @@ def resolve(
         first_frame=frames["first"],
         last_frame=last_frame,
         frame_rate=card.frame_rate,
-        options={k: v for k, v in settled.items() if k not in _CANONICAL | _GEOMETRY},  # type: ignore[misc]
+        options={k: v for k, v in settled.items() if k not in _SHARED},  # type: ignore[misc]
         **geometry,
         **_canonical(settled, random_seed),
     )

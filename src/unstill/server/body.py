@@ -7,8 +7,7 @@ names spell (`input_reference[content][][image_url][url]`), with uploaded files 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -46,28 +45,13 @@ class Bodies:
     def __init__(
         self, *, most_bytes: int = MOST_BODY_BYTES, most_open_bytes: int = MOST_OPEN_BYTES
     ) -> None:
-        self._most_bytes = most_bytes
-        self._most_open_bytes = most_open_bytes
-        self._open_bytes = 0
+        self.most_bytes = most_bytes
+        self.most_open_bytes = most_open_bytes
+        self.open_bytes = 0
 
-    @contextmanager
-    def gate(self) -> Iterator[Callable[[int], None]]:
+    def gate(self) -> Gate:
         """Within it, the given function counts bytes of one body; at its end they are let go."""
-        taken = 0
-
-        def take(size_bytes: int) -> None:
-            nonlocal taken
-            taken += size_bytes
-            self._open_bytes += size_bytes
-            if taken > self._most_bytes:
-                raise BodyTooLarge(self._most_bytes)
-            if self._open_bytes > self._most_open_bytes:
-                raise Overloaded("too many large requests at once, send this one again shortly")
-
-        try:
-            yield take
-        finally:
-            self._open_bytes -= taken
+        return Gate(self)
 
     async def read(
         self, headers: Mapping[str, str], receive: Receive, take: Callable[[int], None]
@@ -77,8 +61,8 @@ class Bodies:
         Raises BadBody, BodyTooLarge, UnsupportedBody, Overloaded, ClientGone.
         """
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._most_bytes:
-            raise BodyTooLarge(self._most_bytes)
+        if length.isdecimal() and int(length) > self.most_bytes:
+            raise BodyTooLarge(self.most_bytes)
         content_type = headers.get("content-type", "")
         kind = content_type.partition(";")[0].strip().lower()
         if kind in {"", "application/json"} or kind.endswith("+json"):
@@ -90,6 +74,30 @@ class Bodies:
         raise UnsupportedBody(
             f"send Content-Type: application/json or multipart/form-data, not {kind[:80]}"
         )
+
+
+class Gate:
+    """One body's way in."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self._taken_bytes = 0
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._take
+
+    def __exit__(self, *error: object) -> None:
+        self._bodies.open_bytes -= self._taken_bytes
+
+    def _take(self, size_bytes: int) -> None:
+        """Raises BodyTooLarge, Overloaded."""
+        bodies = self._bodies
+        self._taken_bytes += size_bytes
+        bodies.open_bytes += size_bytes
+        if self._taken_bytes > bodies.most_bytes:
+            raise BodyTooLarge(bodies.most_bytes)
+        if bodies.open_bytes > bodies.most_open_bytes:
+            raise Overloaded("too many large requests at once, send this one again shortly")
 
 
 def from_json(data: bytes) -> object:
@@ -123,6 +131,8 @@ def from_urlencoded(data: bytes) -> dict[str, Any]:
 
 def _check_count(data: bytes, marks: Sequence[bytes], most: int, what: str) -> None:
     """Raises BadBody, as soon as there are more than `most` of the marks."""
+    if len(data) <= most:
+        return
     count = 0
     for start in range(0, len(data), _COUNTED_BYTES):
         count += sum(data.count(mark, start, start + _COUNTED_BYTES) for mark in marks)
@@ -192,22 +202,24 @@ def _has(holder: Any, steps: Sequence[str]) -> bool:
 
 
 async def _all(receive: Receive, take: Callable[[int], None]) -> bytes:
-    chunks: list[bytes] = []
-    async for chunk in _chunks(receive):
-        take(len(chunk))
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    piece, is_last = await _piece(receive, take)
+    if is_last:
+        return piece
+    pieces = [piece]
+    while not is_last:
+        piece, is_last = await _piece(receive, take)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
-async def _chunks(receive: Receive) -> Any:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        if message.get("body"):
-            yield message["body"]
-        if not message.get("more_body"):
-            return
+async def _piece(receive: Receive, take: Callable[[int], None]) -> tuple[bytes, bool]:
+    """The next piece of a body, counted, and whether it is the last; raises ClientGone."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    piece: bytes = message.get("body", b"")
+    take(len(piece))
+    return piece, not message.get("more_body", False)
 
 
 async def _from_multipart(
@@ -219,10 +231,11 @@ async def _from_multipart(
     form: dict[str, Any] = {}
     part = _Part(form)
     parser = multipart.PushMultipartParser(boundary[1], max_segment_count=MOST_FORM_FIELDS)
+    is_last = False
     try:
-        async for chunk in _chunks(receive):
-            take(len(chunk))
-            for event in parser.parse(chunk):
+        while not is_last:
+            piece, is_last = await _piece(receive, take)
+            for event in parser.parse(piece) if piece else ():  # an empty one would be the end
                 part.hear(event)
         parser.close()
     except multipart.MultipartError as error:

@@ -20,6 +20,7 @@ BODY_PIECE_WITHIN_S = 15.0
 LEFTOVER_WITHIN_S = 30.0
 UNTAKEN_WITHIN_S = 60.0  # an answer of which the caller takes nothing
 MOST_HEADER_BYTES = 64 * 1024  # of the request line and all headers
+READ_BYTES = 256 * 1024  # uvloop and asyncio give a protocol at most that at once
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
@@ -44,7 +45,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._most_connections, self.limit_concurrency = self.limit_concurrency, None
         self._due_s: float | None = None  # the next part of a request; None between requests
         self._piece_bytes = 0
-        self._header_bytes = 0
+        self._is_in_head = False  # or in the trailers behind a body's last chunk
+        self._read_bytes = 0
+        self._head_bytes = 0  # of the reads since it began, with what else was in the first one
         self._untaken_bytes = 0
         self._untaken_since_s = 0.0
 
@@ -58,32 +61,38 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         # Before the parser says so: line feeds before a request are no request to it.
         self._owe(HEADERS_WITHIN_S)
+        self._read_bytes = len(data)
+        self._head_bytes += self._read_bytes
         super().data_received(data)
+        # The parser gathers a header, and tells of it only when it is whole.
+        if self._is_in_head and self._head_bytes > MOST_HEADER_BYTES + READ_BYTES:
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._header_bytes = 0
+        self._begin_head()
         self._owe(HEADERS_WITHIN_S)
 
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + len(b": \r\n"))
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        if self._head_bytes > MOST_HEADER_BYTES and self._has_large_head():
+            self._refuse_head()
+            raise HeadersTooLarge
         self._owe_a_piece()
         super().on_headers_complete()
 
+    def on_chunk_header(self) -> None:
+        self._begin_head()
+
     def on_body(self, body: bytes) -> None:
+        self._is_in_head = False
         self._piece_bytes += len(body)
         if self._piece_bytes >= BODY_PIECE_BYTES and not self.cycle.response_complete:
             self._owe_a_piece()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._is_in_head = False
         self._due_s = None
         super().on_message_complete()
 
@@ -93,11 +102,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        if self._header_bytes <= MOST_HEADER_BYTES:
+        if not self.transport.is_closing():  # else it was refused already, in better words
             super().send_400_response(msg)
-            return
-        self.transport.write(_TOO_LARGE)
-        self.transport.close()
 
     def end_if_stuck(self, now_s: float) -> None:
         """End the connection if its caller has had the time for what is owed."""
@@ -126,10 +132,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._piece_bytes = 0
         self._due_s = self.loop.time() + BODY_PIECE_WITHIN_S
 
-    def _count(self, size_bytes: int) -> None:
-        self._header_bytes += size_bytes
-        if self._header_bytes > MOST_HEADER_BYTES:
-            raise HeadersTooLarge
+    def _begin_head(self) -> None:
+        self._is_in_head = True
+        self._head_bytes = self._read_bytes
+
+    def _has_large_head(self) -> bool:
+        headers_bytes = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        return len(self.url) + headers_bytes > MOST_HEADER_BYTES
+
+    def _refuse_head(self) -> None:
+        self.transport.write(_TOO_LARGE)
+        self.transport.close()
 
 
 def sweep(connections: set[GuardedProtocol], now_s: float) -> None:

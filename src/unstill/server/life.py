@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import socket
@@ -64,6 +65,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self._work.startup()
         await super().startup(sockets)
+        # What stands now stays to the end: no later collection has to walk through it again.
+        gc.collect()
+        gc.freeze()
         self._ready(address_of(self._listener))
 
     async def on_tick(self, counter: int) -> bool:

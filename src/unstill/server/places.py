@@ -1,0 +1,96 @@
+"""Where each path leads: the routes of all dialects, found by path first and by method then.
+
+Every path has a place, so that whoever asks in vain is told so in the words of a dialect too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import msgspec
+from starlette.routing import compile_path
+
+from unstill.dialects.route import Described, Dialect, Route
+from unstill.dialects.route import Verb as VerbName
+from unstill.errors import NoSuchRoute, WrongMethod
+from unstill.server.verbs import Verb
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A route, the dialect that it belongs to, and what it does."""
+
+    dialect: Dialect
+    route: Route
+    verb: Verb
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One path of a dialect, and what it serves by method; without any, a path to nothing."""
+
+    dialect: Described
+    by_method: dict[str, Served]
+
+    def served(self, method: str, path: str) -> Served:
+        """Raises NoSuchRoute, WrongMethod."""
+        found = self.by_method.get(method)
+        if found is not None:
+            return found
+        if self.by_method:
+            raise WrongMethod(f"{method} is not possible here", tuple(sorted(self.by_method)))
+        raise NoSuchRoute(f"there is nothing at {path[:200]}; /docs lists what there is")
+
+
+class Places:
+    """The places of all dialects by path; the last dialect's is whatever is near none."""
+
+    def __init__(self, dialects: Sequence[Described], verbs: Mapping[VerbName, Verb]) -> None:
+        self._last = dialects[-1]
+        places: dict[str, Place] = {}
+        near: dict[str, Described] = {}
+        for dialect in dialects:
+            for route in dialect.routes:
+                place = places.setdefault(route.path, Place(dialect, {}))
+                # The house, whose routes are no dialect's, has no verb that asks for more.
+                served = Served(cast("Dialect", dialect), route, verbs[route.verb])
+                place.by_method[route.method] = served
+                if route.method == "GET":
+                    place.by_method["HEAD"] = served
+                near[route.path.rpartition("/")[0] + "/"] = dialect
+        self._at_once = {path: place for path, place in places.items() if "{" not in path}
+        self._by_parent = {
+            parent: (place, name)
+            for path, place in places.items()
+            for parent, name in [_parent_and_name(path)]
+            if name
+        }
+        self._patterns = [(compile_path(path)[0], place) for path, place in places.items()]
+        self._near = sorted(near.items(), key=lambda each: len(each[0]), reverse=True)
+
+    def find(self, path: str) -> tuple[Place, dict[str, str]]:
+        """The place, and what the path names by the names of its route."""
+        place = self._at_once.get(path)
+        if place is not None:
+            return place, {}
+        # The polls of the videos dialect, without a walk through all patterns.
+        parent, _, last = path.rpartition("/")
+        by_parent = self._by_parent.get(parent)
+        if by_parent is not None and last:
+            return by_parent[0], {by_parent[1]: last}
+        return self._search(path.rstrip("/") or "/")
+
+    def _search(self, path: str) -> tuple[Place, dict[str, str]]:
+        for pattern, place in self._patterns:
+            match = pattern.fullmatch(path)
+            if match is not None:
+                return place, match.groupdict()
+        near = (dialect for parent, dialect in self._near if path.startswith(parent))
+        return Place(next(near, self._last), {}), {}
+
+
+def _parent_and_name(path: str) -> tuple[str, str]:
+    """`/v1/videos/{video_id}` is `/v1/videos` and `video_id`; any other shape has no name."""
+    parent, _, last = path.rpartition("/")
+    is_plain = "{" not in parent and re.fullmatch(r"\{(\w+)\}", last) is not None
+    return (parent, last[1:-1]) if is_plain else (parent, "")
