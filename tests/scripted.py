@@ -228,6 +228,7 @@ class House:
             catalogue=Catalogue(),
             engines={"camera": self.engine},
             routes={"wan2.7-i2v": ("camera",)},
+            accounts={},
             clock_ms=self.clock_ms,
         )
         self.sweep = Sweep(backend=self.backend, files=self.files, clock_ms=self.clock_ms)

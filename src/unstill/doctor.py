@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import shutil
+import socket
 import ssl
 import struct
 import sys
@@ -14,17 +15,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
+import httpx2
 import msgspec
 
+from unstill.backend.embedded import attempts_in
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
 from unstill.errors import UnstillError
+from unstill.job import clock_ms
+from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.media import Media
 from unstill.media.facts import VideoCheck
+from unstill.net import Fetcher
+from unstill.product import remotes_of
 from unstill.request import Frame, Size, VideoRequest
-from unstill.settings import Settings
+from unstill.settings import RemoteSettings, Settings
 
 LEAST_FREE_BYTES = 1024**3  # some hundred videos
+CONNECT_S = 3.0
+_PORTS = {"http": 80, "https": 443}
 _TRIAL_SIZE = Size(320, 192)
 _TRIAL_S = 1
 
@@ -59,6 +68,33 @@ def examine(settings: Settings) -> Iterator[Finding]:
         is_needed=False,
     )
     yield _keys(settings)
+    yield from upstream_findings(settings)
+
+
+def upstream_findings(settings: Settings) -> Iterator[Finding]:
+    """Of each engine on somebody else's server: is it there, and what did its last calls say?"""
+    fetcher = Fetcher()
+    for name, remote in remotes_of(settings, fetcher).items():
+        engine = settings.engines[name]
+        url = httpx2.URL(engine.base_url) if isinstance(engine, RemoteSettings) else httpx2.URL()
+        yield _upstream(name, url, remote.account.id, Path(settings.server.data_dir))
+
+
+def _upstream(name: str, url: httpx2.URL, account: str, data_dir: Path) -> Finding:
+    what, where = f"engine {name}", f"{url.host}:{url.port or _PORTS[url.scheme]}"
+    try:
+        socket.create_connection((url.host, url.port or _PORTS[url.scheme]), CONNECT_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        mend = f"check engines.{name}.base_url, and that the server there runs"
+        return Finding(what, False, f"{where} cannot be reached: {reason}", mend, is_needed=False)
+    recent = attempts_in(data_dir, account, RECENT_ATTEMPTS)
+    until_ms = closed_until_ms(recent)
+    if until_ms > clock_ms():
+        detail = f"{where} refuses calls: {recent[0].code}, {recent[0].message}"
+        mend = f"check engines.{name}.api_key and the account's bill; jobs wait meanwhile"
+        return Finding(what, False, detail, mend, is_needed=False)
+    return Finding(what, True, f"{where} can be reached")
 
 
 def _folder(path: Path) -> Finding:

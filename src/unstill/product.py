@@ -56,7 +56,7 @@ class Product:
         self._media = Media()
         self._fetcher = Fetcher(server.networks)
         self._locals = _locals(settings)
-        self._remotes = _remotes(settings, self._fetcher)
+        self._remotes = remotes_of(settings, self._fetcher)
         routes = _routes(settings, catalogue)
         board = Board()
         self.service = Service(
@@ -67,6 +67,7 @@ class Product:
             catalogue=catalogue,
             engines={**self._locals, **self._remotes},
             routes=routes,
+            accounts={name: remote.account.id for name, remote in self._remotes.items()},
             clock_ms=clock_ms,
         )
         self._runner = Runner(
@@ -145,7 +146,8 @@ def _locals(settings: Settings) -> dict[str, Local]:
     return engines
 
 
-def _remotes(settings: Settings, fetcher: Fetcher) -> dict[str, Remote]:
+def remotes_of(settings: Settings, fetcher: Fetcher) -> dict[str, Remote]:
+    """The engines that ask somebody else's server, by the operator's names."""
     accounts = Accounts()
     return {
         name: _remote(name, engine, accounts, fetcher)

@@ -39,6 +39,7 @@ from unstill.job import (
     new_id,
     wished_away,
 )
+from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.models import Catalogue, resolve
 from unstill.request import Asked, GivenFrame, Role, VideoRequest
 
@@ -69,9 +70,13 @@ class Service:
         catalogue: Catalogue,
         engines: Mapping[str, Engine],
         routes: Mapping[str, Sequence[str]],
+        accounts: Mapping[str, str],
         clock_ms: Callable[[], int],
     ) -> None:
-        """`routes`: for each name that callers may use, the engines to try, in order."""
+        """`routes`: for each name that callers may use, the engines to try, in order.
+
+        accounts: by engine, the upstream account that it asks, if it asks any.
+        """
         self.catalogue = catalogue
         self._backend = backend
         self._files = files
@@ -79,6 +84,7 @@ class Service:
         self._board = board
         self._engines = engines
         self._routes = routes
+        self._accounts = accounts
         self._clock_ms = clock_ms
         self._is_closing = False
 
@@ -203,6 +209,15 @@ class Service:
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""
         return tuple(self._engines[name] for name in self._routes.get(model, ()))
+
+    async def refusing_until_s(self, engine: str) -> int | None:
+        """Until when an engine's account is let alone, in Unix seconds; None if it is well."""
+        account = self._accounts.get(engine)
+        if account is None:
+            return None
+        recent = await self._backend.recent_attempts(account, RECENT_ATTEMPTS)
+        until_ms = closed_until_ms(recent)
+        return -(-until_ms // 1000) if until_ms > self._clock_ms() else None
 
     def _engine_for(self, model: str, request: VideoRequest) -> str:
         """The first engine that the request fits; raises the first one's misfit if none does."""

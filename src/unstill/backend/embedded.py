@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -57,6 +57,19 @@ class Opened(NamedTuple):
     connections: Connections
     find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
     writer: Writer
+
+
+def attempts_in(data_dir: Path, account: str, limit: int) -> Sequence[Attempt]:
+    """The account's settled attempts, newest first, read beside a server that holds the folder."""
+    file = data_dir / "unstill.sqlite3"
+    if not file.exists():
+        return []
+    with closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        try:
+            found = connection.execute(rows.RECENT_ATTEMPTS, (account, limit)).fetchall()
+        except apsw.Error:  # a file of the first schema has no ledger
+            return []
+    return [rows.attempt_of(row) for row in found]
 
 
 class EmbeddedBackend:

@@ -20,6 +20,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
     kind: str
     is_generative: bool
     description: str
+    refusing_until: int | None  # Unix seconds; its account refuses calls, and is let alone so long
 
 
 class FieldInfo(msgspec.Struct, frozen=True):

@@ -164,15 +164,21 @@ class Verbs:
 
     async def _models(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         listed = self._service.catalogue.listed()
-        return json_answer(ModelList([self._model_info(name) for name in listed]))
+        return json_answer(ModelList([await self._model_info(name) for name in listed]))
 
     async def _model(self, asking: Asking) -> Answer:
-        return json_answer(self._model_info(asking.call.path["model"]))
+        return json_answer(await self._model_info(asking.call.path["model"]))
 
-    def _model_info(self, asked: str) -> ModelInfo:
+    async def _model_info(self, asked: str) -> ModelInfo:
         name, card = self._service.catalogue.card(Given("model", asked))
         engines = [
-            EngineInfo(engine.name, engine.kind, engine.is_generative, engine.description)
+            EngineInfo(
+                name=engine.name,
+                kind=engine.kind,
+                is_generative=engine.is_generative,
+                description=engine.description,
+                refusing_until=await self._service.refusing_until_s(engine.name),
+            )
             for engine in self._service.engines_of(name)
         ]
         return self._house.model(name, card, engines)
