@@ -1,8 +1,9 @@
 """The project's Markdown as the tests read it: blocks with their marks, tables, links, code words.
 
 A block is marked by a comment on the line before it: `<!-- serves -->` starts a server that the
-document's other blocks speak to, `<!-- runs -->` is run, `<!-- came -->` is what came of the block
-before it. Blocks without a mark are only read by people.
+document's other blocks speak to, `<!-- emulates -->` an emulator for that server,
+`<!-- settings -->` is the server's settings file, `<!-- runs -->` is run, `<!-- came -->` is what
+came of the block before it. Blocks without a mark are only read by people.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>\w+) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -54,7 +55,7 @@ def prose(document: Path) -> str:
 
 
 def links(document: Path) -> Iterator[str]:
-    return (match[1] for match in _LINK.finditer(prose(document)))
+    return (match[1] for match in LINK.finditer(prose(document)))
 
 
 def code_words(document: Path) -> set[str]:

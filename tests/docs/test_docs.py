@@ -23,10 +23,11 @@ from unstill.dialects.videos import Videos
 from unstill.errors import UnstillError
 from unstill.models import CARDS
 from unstill.models.card import Card, Field
-from unstill.settings import CameraSettings, ModelSettings, ServerSettings, read_settings
+from unstill.settings import ServerSettings
 
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 API, MODELS, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "models", "settings"))
+EMULATORS = ROOT / "docs" / "engines" / "emulators.md"
 WALK = sorted((ROOT / "docs/how-it-works").glob("*.md"))
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -37,17 +38,21 @@ _PATH = re.compile(r"(?:src|tests|docs|examples|photos|benchmarks)/[\w./-]+|\.ci
 
 
 @pytest.mark.skipif(not tools_are_there(), reason="needs bash, curl and base64")
-@pytest.mark.parametrize("document", [README, API], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [README, API, EMULATORS], ids=lambda path: path.name)
 def test_every_marked_command_gives_what_the_document_shows(document: Path, tmp_path: Path) -> None:
     walk = Walk(tmp_path)
     with ExitStack() as servers:
         for block in pages.blocks(document):
-            if block.mark == "serves":
-                came = servers.enter_context(walk.serving(block))
-            elif block.mark == "runs":
-                came = walk.run(block)
-            else:
-                continue
+            match block.mark:
+                case "serves" | "emulates":
+                    came = servers.enter_context(walk.starting(block))
+                case "settings":
+                    walk.settle(block)
+                    continue
+                case "runs":
+                    came = walk.run(block)
+                case _:
+                    continue
             shown = block.shown
             if shown is not None:
                 assert walk.masked(came, shown.language) == walk.masked(
@@ -68,18 +73,6 @@ def test_every_server_setting_is_documented_with_its_variable_and_default() -> N
     assert documented == there_is
 
 
-@pytest.mark.parametrize(
-    ("heading", "settings", "kinds"),
-    [("[engines.NAME]", CameraSettings, ["`kind`"]), ('[models."NAME"]', ModelSettings, [])],
-)
-def test_every_setting_of_engines_and_models_is_documented(
-    heading: str, settings: type[msgspec.Struct], kinds: list[str]
-) -> None:
-    documented = [row[0] for row in pages.rows(pages.section(SETTINGS, heading))]
-
-    assert documented == [*kinds, *(f"`{f.name}`" for f in msgspec.structs.fields(settings))]
-
-
 def test_every_variable_in_the_documents_is_read_by_something() -> None:
     source = "".join(path.read_text("utf-8") for path in SOURCES)
     of_settings = {f"UNSTILL_{f.name.upper()}" for f in msgspec.structs.fields(ServerSettings)}
@@ -89,17 +82,6 @@ def test_every_variable_in_the_documents_is_read_by_something() -> None:
 
     assert named > of_settings
     assert {word for word in named - of_settings if f'"{word}"' not in source} == set()
-
-
-def test_the_settings_files_in_the_documents_are_accepted(tmp_path: Path) -> None:
-    files = [block.text for block in pages.blocks(SETTINGS) if block.language == "toml"]
-
-    assert files
-    for text in files:
-        file = tmp_path / "unstill.toml"
-        file.write_text(text, "utf-8")
-        settings = read_settings(file=file, environment={}, command_line={})
-        assert settings.server != ServerSettings()
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)

@@ -2,7 +2,8 @@
 
 The rule for what differs from run to run: the server's address and the jobs' ids are put in place
 of those that the document shows, in later commands too; times, request ids, signatures, sizes in
-MB, and the headers that carry such are not compared. Everything else has to be equal.
+MB, pictures as text, and the headers that carry such are not compared. Everything else has to be
+equal.
 """
 
 from __future__ import annotations
@@ -20,25 +21,28 @@ from pathlib import Path
 
 from docs.pages import ROOT, Block
 
-SHOWN_ADDRESS = "http://127.0.0.1:8000"
+SHOWN_ADDRESS = "http://127.0.0.1:8000"  # of the server; an emulator's has the port it is given
 ENDS_WITHIN_S = 60.0
 LOOK_AGAIN_S = 0.2
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ENDED = re.compile(r'"(Success|Failure|SUCCESS|FAILURE|completed|failed)"')
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+_PORT = re.compile(r"--port (\d+)")
 _ASSIGNMENT = re.compile(r"^[A-Z]+=[\w:/.-]+", re.MULTILINE)
 _VARIES = (
     (_ID, "<id>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<request>"),
     (re.compile(r"\b1[0-9]{9}\b"), "1000000000"),
     (re.compile(r"signature=[\w-]+"), "signature=<signature>"),
+    (re.compile(r'(data:image/jpeg;base64,)[^"]*'), r"\1<picture>"),
     (re.compile(r"\d+\.\d MB"), "<size> MB"),
     (re.compile(r"^(date|content-length|etag|last-modified): .*$", re.MULTILINE), r"\1: <varies>"),
 )
 
 
 class Walk:
-    """One reader, in a folder of their own with the photos, at one server."""
+    """One reader, in a folder of their own with the photos, at one server and its upstream."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -53,10 +57,14 @@ class Walk:
         return inherited | {"PATH": path, "UNSTILL_PORT": "0"}
 
     @contextmanager
-    def serving(self, block: Block) -> Iterator[str]:
-        """Start the server of a `serves` block; its first line."""
+    def starting(self, block: Block) -> Iterator[str]:
+        """Start the server of a `serves` block or the emulator of an `emulates` one.
+
+        Gives its first line. Either listens on a free port, whatever the document shows.
+        """
+        port = _PORT.search(block.text)
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {block.text}"],
+            ["bash", "-c", f"exec {_PORT.sub('--port 0', block.text)}"],
             cwd=self.folder,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -67,10 +75,17 @@ class Walk:
             try:
                 assert process.stdout is not None
                 line = process.stdout.readline()
-                self._real[SHOWN_ADDRESS] = line.split(" is ready at ")[1].split()[0]
+                address = _ADDRESS.search(line)
+                assert address is not None, f"{block.text} did not start: {line}"
+                shown = SHOWN_ADDRESS if port is None else f"http://127.0.0.1:{port[1]}"
+                self._real[shown] = address[0]
                 yield line
             finally:
                 process.terminate()
+
+    def settle(self, block: Block) -> None:
+        """Write a `settings` block where a server looks for its own."""
+        (self.folder / "unstill.toml").write_text(self._with_real(block.text), "utf-8")
 
     def run(self, block: Block) -> str:
         """Run a block; again and again while it shows a job that has ended and ours has not."""
@@ -87,9 +102,7 @@ class Walk:
         return came
 
     def _run_once(self, text: str) -> str:
-        script = "\n".join([*self._assignments, text])
-        for shown, real in self._real.items():
-            script = script.replace(shown, real)
+        script = self._with_real("\n".join([*self._assignments, text]))
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder,
@@ -102,13 +115,20 @@ class Walk:
         assert done.returncode == 0, f"{script}\n{done.stderr}"
         return done.stdout
 
+    def _with_real(self, text: str) -> str:
+        for shown, real in self._real.items():
+            text = text.replace(shown, real)
+        return text
+
     def _learn(self, shown: str, came: str) -> None:
         self._real |= dict(zip(_ID.findall(shown), _ID.findall(came), strict=False))
 
     def masked(self, text: str, language: str) -> str:
         """The text without what differs from run to run."""
-        address = self._real.get(SHOWN_ADDRESS, SHOWN_ADDRESS)
-        text = text.replace(address, SHOWN_ADDRESS).replace("\r\n", "\n").strip()
+        for shown, real in self._real.items():
+            if _ADDRESS.fullmatch(shown):
+                text = text.replace(real, shown)
+        text = text.replace("\r\n", "\n").strip()
         for pattern, word in _VARIES:
             text = pattern.sub(word, text)
         return _pretty(text) if language == "json" else text

@@ -1,0 +1,261 @@
+"""The engines' pages say what the engines do: settings, upstream models, servers, faults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+from typer.main import get_command
+
+from docs import pages
+from docs.pages import DOCUMENTS, ROOT
+from unstill.cli import app
+from unstill.engines import dashscope, modelverse
+from unstill.engines import dashscope_models as of_dashscope
+from unstill.engines import modelverse_models as of_modelverse
+from unstill.engines.emulate import KINDS, Options
+from unstill.engines.emulate.control import Control
+from unstill.engines.emulate.desk import Desk
+from unstill.engines.emulate.faults import FAULTS_AT, Fault, Place
+from unstill.engines.emulate.log import Log
+from unstill.engines.openai_videos_servers import SERVERS, ServerKind
+from unstill.models import CARDS
+from unstill.settings import (
+    REMOTE_KINDS,
+    CameraSettings,
+    ModelSettings,
+    RemoteSettings,
+    Settings,
+    read_settings,
+)
+
+ENGINES = ROOT / "docs" / "engines"
+DASHSCOPE, MODELVERSE, OPENAI_VIDEOS, EMULATORS = (
+    ENGINES / f"{name}.md" for name in ("dashscope", "modelverse", "openai-videos", "emulators")
+)
+README = ROOT / "README.md"
+API, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "settings"))
+ENDS = re.compile(r'\b(?:Failure|Failed)\(\s*"(\w+)"')
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [
+        ("Of this machine", CameraSettings),
+        ("Of somebody else's server", RemoteSettings),
+        ('[models."NAME"]', ModelSettings),
+    ],
+)
+def test_every_setting_of_engines_and_models_is_documented_with_its_default(
+    heading: str, settings: type[msgspec.Struct]
+) -> None:
+    rows = pages.rows(pages.section(SETTINGS, heading))
+    fields = [field for field in msgspec.structs.fields(settings) if field.name != "kind"]
+
+    assert [row[:2] for row in rows] == [[f"`{f.name}`", _default(f)] for f in fields]
+
+
+def test_every_kind_of_engine_is_documented_with_its_page() -> None:
+    rows = pages.rows(pages.section(SETTINGS, "[engines.NAME]"))
+
+    assert [row[0] for row in rows] == [f'`"{kind}"`' for kind in ("camera", *REMOTE_KINDS)]
+    assert all(pages.LINK.search(row[1]) for row in rows)
+
+
+def test_every_kind_of_engine_is_in_the_readme() -> None:
+    rows = pages.rows(pages.section(README, "Engines"))
+    named = [re.findall(r"`(\w+)`", row[0])[0] for row in rows]
+
+    assert named == ["camera", *REMOTE_KINDS]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_settings_files_in_the_documents_are_accepted(document: Path, tmp_path: Path) -> None:
+    for block in pages.blocks(document):
+        if block.language == "toml":
+            read = _read(block.text, tmp_path / "unstill.toml")
+            assert read != Settings(), f"{document.name}, line {block.line}"
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "choices"),
+    [(DASHSCOPE, of_dashscope.CHOICES), (MODELVERSE, of_modelverse.CHOICES)],
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
+)
+def test_what_each_model_becomes_is_documented(document: Path, choices: Mapping[str, str]) -> None:
+    rows = pages.rows(pages.section(document, "What each model becomes"))
+
+    assert {row[0].strip("`"): row[1].strip("`") for row in rows} == choices
+    assert choices.keys() == {card.id for card in CARDS}
+
+
+def test_every_upstream_model_of_dashscope_is_documented_as_its_row_has_it() -> None:
+    rows = pages.rows(pages.section(DASHSCOPE, "Upstream models"))
+
+    assert rows == [_dashscope_row(model) for model in of_dashscope.MODELS.values()]
+
+
+def test_every_upstream_model_of_modelverse_is_documented_as_its_row_has_it() -> None:
+    rows = pages.rows(pages.section(MODELVERSE, "Upstream models"))
+
+    assert rows == [_modelverse_row(model) for model in of_modelverse.MODELS.values()]
+
+
+def test_the_codes_that_mean_more_than_their_status_are_documented() -> None:
+    for document, codes in ((DASHSCOPE, dashscope.CODES), (MODELVERSE, modelverse.CODES)):
+        words = pages.code_words(document)
+
+        assert codes.of_account | codes.of_model | codes.busy <= words
+
+
+def test_every_server_with_a_videos_route_is_documented() -> None:
+    text = pages.section(OPENAI_VIDEOS, "What each server takes")
+    head = [cell.strip() for cell in text.strip().splitlines()[0].strip("|").split("|")]
+    rows = {row[0]: row[1:] for row in pages.rows(text)}
+    servers = [SERVERS[kind] for kind in get_args(ServerKind)]
+
+    assert head[1:] == [f"`{server.kind}`" for server in servers]
+    assert rows["seed"] == [_sent(server.takes_seed) for server in servers]
+    assert rows["negative prompt"] == [_sent(server.takes_negative_prompt) for server in servers]
+    assert rows["`DELETE` stops a job"] == [_yes(server.cancels) for server in servers]
+    assert rows["a restart forgets its jobs"] == [_yes(server.forgets) for server in servers]
+    for server, cell in zip(servers, rows["models"], strict=True):
+        named = dict(re.findall(r"`([^`]+)` as `([^`]+)`", cell))
+        assert named == server.choices
+        assert ("whatever is routed" in cell) == server.takes_any_model
+    for server, cell in zip(servers, rows["sound"], strict=True):
+        assert (f"`{server.sound_field}`" in cell) == bool(server.sound_field)
+
+
+def test_every_code_of_ours_that_a_job_may_end_with_at_an_upstream_is_documented() -> None:
+    sources = (ROOT / "src" / "unstill").glob("**/*.py")
+    codes = {code for path in sources for code in ENDS.findall(path.read_text("utf-8"))}
+
+    assert "submit_unknown" in codes
+    assert codes <= pages.code_words(API)
+
+
+# --- emulators ---------------------------------------------------------------------------------
+
+
+def test_every_emulator_is_documented() -> None:
+    rows = pages.rows(pages.section(EMULATORS, "Emulators"))
+    commands = [row[0] for row in rows if row[0].startswith("`unstill")]
+
+    assert commands == [f"`unstill emulate {kind}`" for kind in KINDS]
+
+
+def test_every_option_of_the_emulators_is_documented() -> None:
+    rows = pages.rows(pages.section(EMULATORS, "Emulators"))
+    there_is = get_command(app).commands["emulate"].params  # type: ignore[attr-defined]
+    options = [each.opts[0] for each in there_is if each.opts[0].startswith("--")]
+    documented = {row[0].strip("`"): row[1].strip("`") for row in rows if row[0].startswith("`--")}
+    defaults = Options()
+
+    assert list(documented) == options
+    assert documented["--port"] == str(defaults.port)
+    assert documented["--job-seconds"] == str(defaults.job_s)
+    assert documented["--seed"] == str(defaults.seed)
+
+
+def test_every_fault_is_documented_with_its_places() -> None:
+    rows = pages.rows(pages.section(EMULATORS, "Faults"))
+    documented = {row[0].strip("`"): row[1] for row in rows if len(row) == 3}
+    places = {row[0].strip("`") for row in rows if len(row) == 2}
+
+    assert places == set(Place)
+    assert documented == {fault.value: _places(fault) for fault in Fault}
+
+
+def test_every_control_route_is_documented() -> None:
+    rows = pages.rows(pages.section(EMULATORS, "The control API"))
+    desk = Desk("dashscope", Options())
+    there_is = [f"`{each.method} {each.path}`" for each in Control(desk, Log(1)).endpoints]
+
+    assert [row[0] for row in rows] == there_is
+
+
+def _read(toml: str, file: Path) -> Settings:
+    file.write_text(toml, "utf-8")
+    keys = dict.fromkeys(re.findall(r'"env:(\w+)"', toml), "sk-any")
+    return read_settings(file=file, environment=keys, command_line={})
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    match field.default:
+        case msgspec.NODEFAULT if field.default_factory is dict:
+            return "`{}`"
+        case msgspec.NODEFAULT:
+            return "required"
+        case str(text):
+            return f'`"{text}"`'
+        case bool(flag):
+            return f"`{str(flag).lower()}`"
+        case ():
+            return "`[]`"
+        case number:
+            return f"`{number}`"
+
+
+def _dashscope_row(model: of_dashscope.Model) -> list[str]:
+    prompt = str(model.prompt_chars) + (", wide ones count twice" * model.counts_wide_twice)
+    sound = "as asked" if model.has_audio_switch else "never" if model.is_silent else "always"
+    return [
+        f"`{model.name}`",
+        _seconds(model.durations_s),
+        ", ".join(model.tiers),
+        prompt,
+        str(model.negative_chars or "none"),
+        _last_frame(model),
+        sound,
+        f"{model.picture_bytes // 2**20} MiB",
+    ]
+
+
+def _last_frame(model: of_dashscope.Model) -> str:
+    if model.frames_in == "pair":
+        return "needed"
+    if model.last_frame_model:
+        return f"by `{model.last_frame_model}`"
+    return _yes(model.has_last_frame)
+
+
+def _modelverse_row(model: of_modelverse.Model) -> list[str]:
+    return [
+        f"`{model.name}`",
+        _seconds(model.durations_s),
+        ", ".join(model.tiers) or "its own",
+        "needed" if model.needs_prompt else "may be left out",
+        _yes(model.has_last_frame),
+        ", ".join(f"`{name}`" for name in sorted(model.extras)) or "none",
+    ]
+
+
+def _seconds(durations_s: tuple[int, ...]) -> str:
+    if len(durations_s) > 3:
+        return f"{durations_s[0]} to {durations_s[-1]}"
+    return ", ".join(map(str, durations_s))
+
+
+def _places(fault: Fault) -> str:
+    places = [place for place in Place if fault in FAULTS_AT[place]]
+    if len(places) == len(Place):
+        return "everywhere"
+    return ", ".join(f"`{place}`" for place in places)
+
+
+def _sent(is_sent: bool) -> str:  # noqa: FBT001  - a cell of a table
+    return "sent" if is_sent else "not sent"
+
+
+def _yes(is_so: bool) -> str:  # noqa: FBT001  - a cell of a table
+    return "yes" if is_so else "no"
