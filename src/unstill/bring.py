@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from unstill.engines.remote import Done, Remote, Ticket
+from unstill.engines.upstream import Trouble
 from unstill.errors import EngineDied, OwnError, UpstreamError
 from unstill.files.port import Files, storage_errors
 from unstill.job import Change, Job, Usage, Video, succeeded
@@ -117,7 +118,8 @@ class Bringer:
     async def _fetch(self, job: Job, part: str) -> None:
         remote = self._remotes.get(job.engine)
         if remote is None or job.ticket is None or job.result is None:
-            raise UpstreamError(f"the engine {job.engine} that has the video is not configured")
+            # It may come back with the next start.
+            raise Trouble(f"the engine {job.engine} that has the video is not configured")
         await self._files.prepare(job.id)
         ticket = Ticket(job.id, job.ticket, job.upstream_model or "", job.started_ms or 0)
         done = Done(job.result.url, job.result.usage)

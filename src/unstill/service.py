@@ -114,7 +114,7 @@ class Service:
             words=words,
             model=name,
             request=request,
-            engine=self._engine_for(name, request),
+            engine=self._engine_for(name, request, asked),
             created_ms=now_ms,
             deadline_ms=now_ms + DEADLINE_MS,
         )
@@ -219,8 +219,11 @@ class Service:
         until_ms = closed_until_ms(recent)
         return -(-until_ms // 1000) if until_ms > self._clock_ms() else None
 
-    def _engine_for(self, model: str, request: VideoRequest) -> str:
-        """The first engine that the request fits; raises the first one's misfit if none does."""
+    def _engine_for(self, model: str, request: VideoRequest, asked: Asked) -> str:
+        """The first engine that the request fits.
+
+        If none does, raises the first one's misfit in the caller's name of the field.
+        """
         misfits: list[BadField] = []
         for engine in self.engines_of(model):
             misfit = engine.misfit(request)
@@ -228,7 +231,7 @@ class Service:
                 return engine.name
             misfits.append(misfit)
         if misfits:
-            raise misfits[0]
+            raise _in_callers_words(misfits[0], request, asked)
         raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
 
 
@@ -237,3 +240,12 @@ async def _taken(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
     if sum(sizes) > LARGE_INLINE_CHARS:
         return await asyncio.to_thread(take, given)
     return take(given)
+
+
+def _in_callers_words(misfit: BadField, request: VideoRequest, asked: Asked) -> BadField:
+    """An engine names fields canonically; the caller's name is as it was sent, or documented."""
+    name = misfit.param
+    frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
+    given = asked.fields.get(name)
+    param = given.param if given is not None else frames.get(name, asked.names.get(name, name))
+    return BadField(param, misfit.allowed, misfit.got)

@@ -25,12 +25,12 @@ CHELSEA = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 CAMERA, MEDIA = "unstill.engines.camera", "unstill.media"
 
 
-def body(picture: str, *, duration_s: int = 4) -> dict[str, object]:
+def body(picture: str, *, duration_s: int = 4, size: str = "320x256") -> dict[str, object]:
     """A small video."""
     return {
         "model": "openai/sora-2/image-to-video-pro",
         "input": {"first_frame_url": picture, "prompt": "push in"},
-        "parameters": {"size": "320x256", "duration": duration_s},
+        "parameters": {"size": size, "duration": duration_s},
     }
 
 
@@ -115,9 +115,9 @@ def test_a_job_killed_in_any_state_goes_on_and_ends(
         link = server.wait(finished)["output"]["urls"][0].removeprefix(server.url)
         video = server.http.get(link).content
         # Children that are stopped hold their jobs where they are.
-        saving = server.submit(body(CHELSEA, duration_s=12))
+        saving = server.submit(body(CHELSEA, duration_s=12, size="640x480"))
         until(lambda: progress(server, saving) > 0)
-        freeze(server, MEDIA)
+        freeze(server, MEDIA)  # in time: what is left to render takes some seconds
         until(lambda: progress(server, saving) == 97)
         running = server.submit(body(CHELSEA, duration_s=12))
         until(lambda: progress(server, running) > 0)

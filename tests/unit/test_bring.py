@@ -147,10 +147,10 @@ async def test_trouble_is_passed_on_and_ends_at_the_deadline(home: Home, late_ms
     assert isinstance(error.value, Trouble) is (late_ms == 0)
 
 
-async def test_an_upstream_that_is_no_longer_configured_has_the_video(home: Home) -> None:
+async def test_a_video_at_an_engine_that_was_removed_waits_for_it(home: Home) -> None:
     job = msgspec.structs.replace(elsewhere(), engine="removed")
 
-    with pytest.raises(UpstreamError, match="removed that has the video is not configured"):
+    with pytest.raises(Trouble, match="removed that has the video is not configured"):
         await home.brought(job)
 
 

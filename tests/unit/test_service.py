@@ -154,6 +154,7 @@ def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...])
         catalogue=house.service.catalogue,
         engines=engines,
         routes={"wan2.7-i2v": route},
+        accounts={},
         clock_ms=house.clock_ms,
     )
 
@@ -324,3 +325,22 @@ async def test_two_deletions_at_once_are_one(tmp_path: Path) -> None:
         assert (await house.job(job_id)).state is State.CANCELLED
         assert all(isinstance(each, Job | NoSuchJob) for each in both)
         assert any(isinstance(each, Job) for each in both)
+
+
+@pytest.mark.parametrize(
+    ("canonical", "callers"),
+    [
+        ("duration", "parameters.duration"),
+        ("first_frame", "input.first_frame_url"),
+        ("seed", "seed"),
+    ],
+)
+async def test_what_no_engine_can_do_is_told_in_the_callers_words(
+    tmp_path: Path, canonical: str, callers: str
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.engine.refusal = BadField(canonical, "5", 8)
+        with pytest.raises(BadField) as error:
+            await house.submit()
+
+    assert (error.value.param, error.value.message) == (callers, f"{callers} must be 5, got 8")

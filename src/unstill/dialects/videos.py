@@ -271,7 +271,9 @@ def _openai(job: Job, look: Look) -> OpenAIVideo:
 
 
 def _size(job: Job) -> str:
-    """The video's size as soon as it is known, before that what was asked for."""
+    """The finished video's own size; before that what it is to be, or what was asked for."""
+    if job.video is not None:
+        return f"{job.video.width}x{job.video.height}"
     return str(job.size or job.request.size or job.request.tier)
 
 
