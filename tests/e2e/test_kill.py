@@ -118,7 +118,7 @@ def test_a_job_killed_in_any_state_goes_on_and_ends(
         saving = server.submit(body(CHELSEA, duration_s=12, size="640x480"))
         until(lambda: progress(server, saving) > 0)
         freeze(server, MEDIA)  # in time: what is left to render takes some seconds
-        until(lambda: progress(server, saving) == 97)
+        until(lambda: rows(tmp_path)[saving][0] == "saving")
         running = server.submit(body(CHELSEA, duration_s=12))
         until(lambda: progress(server, running) > 0)
         freeze(server, CAMERA)
