@@ -4,8 +4,6 @@ The upstreams are small asyncio servers; only the resolver is exchanged, through
 Addresses outside loopback are refused before a socket is made, so nothing leaves the machine.
 """
 
-# ruff: noqa: ASYNC240  - a test may block its own loop for a file
-
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
