@@ -31,6 +31,7 @@ from unstill.engines.remote import (
     Cancellation,
     Done,
     Doubt,
+    FrameForm,
     Order,
     Prepared,
     Submission,
@@ -83,6 +84,9 @@ class Lists:
                 yield ticket, Waiting()
 
     def misfit(self, request: VideoRequest) -> None: ...
+
+    def frame_form(self, order: Order) -> FrameForm:
+        return FrameForm(frozenset({"JPEG"}), most_bytes=len(order.job_id))
 
     async def prepare(self, order: Order) -> Prepared:
         raise UpstreamError(order.job_id)

@@ -28,6 +28,7 @@ from unstill.engines.remote import (
     Cancellation,
     Done,
     Doubt,
+    FrameForm,
     Gone,
     Order,
     Prepared,
@@ -122,6 +123,9 @@ class Upstream:
 
     def misfit(self, request: VideoRequest) -> None:
         """It does everything."""
+
+    def frame_form(self, order: Order) -> FrameForm:
+        return FrameForm(frozenset({"JPEG"}), most_bytes=len(order.job_id))
 
     async def prepare(self, order: Order) -> Prepared:
         await asyncio.sleep(0)
