@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -17,10 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
     ip_address,
 )
 from pathlib import Path
@@ -30,10 +25,9 @@ import httpcore2
 import httpx2
 
 from unstill import __version__
+from unstill.addresses import ANYWHERE, IPAddress, IPNetwork, is_allowed, is_host
 from unstill.errors import FetchFailed, shown
 
-IPAddress = IPv4Address | IPv6Address
-IPNetwork = IPv4Network | IPv6Network
 Resolve = Callable[[str], Awaitable[Sequence[IPAddress]]]  # raises OSError if there is none
 
 MAX_REDIRECTS = 3
@@ -41,43 +35,6 @@ DIAL_TIMEOUT_S = 4.0  # for an address that is not the last to try: a dead IPv6 
 MAX_DIALS = 4  # a host with hundreds of addresses would make a port scanner of us
 RESOLVER_THREADS = 32  # as many as frames are fetched at once
 
-# IANA IPv4 Special-Purpose Address Registry (read 2026-11-20), with multicast and class E. The
-# table of `ipaddress.is_global` differs by patch level of Python, so both must agree.
-SPECIAL_IPV4 = tuple(
-    IPv4Network(network)
-    for network in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",  # carrier NAT; also Alibaba Cloud's metadata, 100.100.100.200
-        "127.0.0.0/8",
-        "168.63.129.16/32",  # Azure's WireServer: looks public, answers only its own machines
-        "169.254.0.0/16",  # link-local; also most clouds' metadata, 169.254.169.254
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-    )
-)
-UNICAST_IPV6 = IPv6Network("2000::/3")  # all that IANA has given out for the public internet
-SPECIAL_IPV6 = (
-    tuple(  # IANA IPv6 Special-Purpose Address Registry (read 2026-11-20), inside 2000::/3
-        IPv6Network(network)
-        for network in (
-            "2001::/23",  # Teredo, ORCHID, benchmarking
-            "2001:db8::/32",
-            "2002::/16",  # 6to4: any IPv4 address in disguise, and nobody relays it any more
-            "3fff::/20",
-        )
-    )
-)
-NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052; the only way to IPv4 hosts on an IPv6-only network
-ANYWHERE = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress"))
@@ -88,8 +45,6 @@ _BROKEN = (
     httpcore2.TimeoutException,
     ssl.SSLError,
 )
-_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class LinkAnswered(FetchFailed):
@@ -303,7 +258,7 @@ def checked_url(text: str) -> httpx2.URL:
         raise FetchFailed("only http and https URLs can be fetched")
     if url.userinfo:
         raise FetchFailed("a URL with a user name or password in it cannot be fetched")
-    if not _is_host(url.raw_host.decode("ascii")):
+    if not is_host(url.raw_host.decode("ascii")):
         raise FetchFailed(f"the URL's host {shown(url.host)} is not a name or an address")
     if url.port is not None and not 1 <= url.port <= 65535:
         raise FetchFailed(f"the URL's port {url.port} does not exist")
@@ -314,51 +269,6 @@ def origin_of(url: httpx2.URL) -> str:
     """Scheme, host and port of `url`, the port always written."""
     port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
     return f"{url.scheme}://{url.host}:{port}"
-
-
-def is_public(address: IPAddress) -> bool:
-    """Whether `address` is a host on the public internet, whatever it is dressed up as."""
-    address = _undisguised(address)
-    if not address.is_global or address.is_multicast:
-        return False
-    match address:
-        case IPv4Address():
-            return not any(address in network for network in SPECIAL_IPV4)
-        case IPv6Address():
-            special = any(address in network for network in SPECIAL_IPV6)
-            return address in UNICAST_IPV6 and not special
-
-
-def is_allowed(address: IPAddress, allow_networks: Iterable[IPNetwork]) -> bool:
-    """Whether `address` may be dialled: public, or in a network that the operator named."""
-    real = _unmapped(address)
-    return is_public(real) or any(real in network for network in allow_networks)
-
-
-def _unmapped(address: IPAddress) -> IPAddress:
-    """The IPv4 address that the system dials for `::ffff:a.b.c.d`."""
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _undisguised(address: IPAddress) -> IPAddress:
-    address = _unmapped(address)
-    if address in NAT64:
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address
-
-
-def _is_host(host: str) -> bool:
-    """Whether `host` is a name or an address in its usual form.
-
-    Resolvers also read 0x7f000001, 2130706433, 0177.0.0.1 and 127.1 as addresses, each in its own
-    way; as in the URL standard, a host whose last label is a number has to be an address.
-    Source: WHATWG URL, "ends in a number checker" (read 2026-11-20).
-    """
-    try:
-        return "%" not in str(ip_address(host))  # no IPv6 zone: it names an interface of ours
-    except ValueError:
-        last_label = host.rstrip(".").rpartition(".")[2]
-        return bool(_HOST_NAME.fullmatch(host)) and not _NUMBER.fullmatch(last_label)
 
 
 def _look_up(host: str) -> list[str]:

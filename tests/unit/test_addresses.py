@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from unstill.addresses import is_allowed, is_public
 from unstill.errors import FetchFailed
-from unstill.net import Fetcher, checked_url, is_allowed, is_public
+from unstill.net import Fetcher, checked_url
 
 HOSTILE = [
     "0.0.0.0",

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from unstill import __version__
+from unstill.addresses import IPAddress
 from unstill.errors import FetchFailed
-from unstill.net import Fetcher, IPAddress, Resolve
+from unstill.net import Fetcher, Resolve
 
 LOOPBACK = (IPv4Network("127.0.0.0/8"),)
 PICTURE = bytes(range(256)) * 16
