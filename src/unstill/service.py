@@ -20,6 +20,7 @@ from unstill.engines.port import Engine
 from unstill.errors import (
     BadField,
     BadSetting,
+    MissingField,
     NoSuchJob,
     NotReady,
     NoVideo,
@@ -248,4 +249,6 @@ def _in_callers_words(misfit: BadField, request: VideoRequest, asked: Asked) -> 
     frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
     given = asked.fields.get(name)
     param = given.param if given is not None else frames.get(name, asked.names.get(name, name))
+    if isinstance(misfit, MissingField):
+        return MissingField(param, misfit.allowed)
     return BadField(param, misfit.allowed, misfit.got)

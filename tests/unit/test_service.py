@@ -344,3 +344,12 @@ async def test_what_no_engine_can_do_is_told_in_the_callers_words(
             await house.submit()
 
     assert (error.value.param, error.value.message) == (callers, f"{callers} must be 5, got 8")
+
+
+async def test_what_every_engine_needs_is_told_as_missing(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.engine.refusal = MissingField("prompt", "the engine's server needs one")
+        with pytest.raises(MissingField) as error:
+            await house.submit()
+
+    assert error.value.message == "prompt is required: the engine's server needs one"
