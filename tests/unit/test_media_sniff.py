@@ -123,7 +123,7 @@ def test_no_bytes_raise(data: bytes) -> None:
 def test_no_broken_header_raises(name: str, length: int, changes: list[tuple[int, int]]) -> None:
     data = bytearray(PICTURES[name])
     for at, value in changes:
-        data[at] = value
+        data[at % len(data)] = value
 
     size = dimensions(bytes(data[:length]))
 
