@@ -1,0 +1,50 @@
+"""unstill.toml for servers under test: engines at emulators, and the models behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from emulator import KEY, Emulator
+
+ONLY_UPSTREAMS = '[server]\ndefault_engine = "none"\n'
+POLL_INTERVAL_S = 0.2
+
+
+def engine(name: str, emulator: Emulator, **settings: object) -> str:
+    """`[engines.NAME]` at an emulator, polled often."""
+    return engine_at(name, emulator.kind, emulator.url, **settings)
+
+
+def engine_at(name: str, kind: str, url: str, **settings: object) -> str:
+    table: dict[str, object] = {"poll_interval_s": POLL_INTERVAL_S, "api_key": KEY}
+    match kind:
+        case "dashscope":
+            table |= {"kind": "dashscope", "base_url": f"{url}/api/v1"}
+        case "modelverse":
+            table |= {"kind": "modelverse", "base_url": f"{url}/v1"}
+        case _:
+            table |= {"kind": "openai_videos", "server": kind, "base_url": f"{url}/v1"}
+    return _table(f"engines.{name}", table | settings)
+
+
+def model(name: str, *engines: str, like: str = "") -> str:
+    """`[models."NAME"]`, tried at `engines` in this order."""
+    table: dict[str, object] = {"engines": list(engines)}
+    return _table(f'models."{name}"', table | ({"like": like} if like else {}))
+
+
+def _table(name: str, settings: Mapping[str, object]) -> str:
+    lines = [f"{key} = {_text(value)}" for key, value in settings.items()]
+    return "\n".join((f"[{name}]", *lines, ""))
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case list():
+            return f"[{', '.join(map(_text, value))}]"
+        case _:
+            return str(value)

@@ -1,0 +1,362 @@
+"""What goes wrong at an upstream, as callers and the ledger see it: nothing is paid for twice.
+
+One server with an engine at each of four emulators, whose jobs end when they are told to.
+"""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import av
+import httpx2
+import pytest
+from PIL import Image
+
+from books import attempts, outcomes, rows
+from configured import ONLY_UPSTREAMS, engine, model
+from emulator import Emulator
+from serving import ENDED, PHOTOS, Serving
+from unstill.job import State
+from unstill.ledger import Outcome
+
+WAN27, WAN22, SORA = "wan2.7-i2v", "Wan-AI/Wan2.2-I2V", "openai/sora-2/image-to-video-pro"
+CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
+LONG_S = 600.0  # no job of the emulators ends by itself
+DOUBTS = ("drop_before", "drop_after", "500", "500_after", "garbage", "html")
+
+
+class Desk:
+    """The server and its four upstreams: `first` and `second` are providers, two are open servers.
+
+    Each answer that callers get is searched for the upstreams' addresses.
+    """
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self.first = stack.enter_context(Emulator("dashscope", job_s=LONG_S))
+        self.second = stack.enter_context(Emulator("modelverse", job_s=LONG_S))
+        self.gpu = stack.enter_context(Emulator("sglang", job_s=LONG_S))
+        self.omni = stack.enter_context(Emulator("vllm-omni", job_s=LONG_S))
+        self.emulators = (self.first, self.second, self.gpu, self.omni)
+        config = (
+            ONLY_UPSTREAMS,
+            engine("first", self.first),
+            engine("second", self.second),
+            engine("gpu", self.gpu),
+            engine("free", self.gpu, free_to_repeat=True),
+            engine("omni", self.omni),
+            model("solo", "first", like=WAN27),
+            model("pair", "first", "second", like=WAN27),
+            model("second", "second", like=WAN27),
+            model("gpu", "gpu", like=WAN27),
+            model("free", "free", like=WAN27),
+            model("omni", "omni", like=WAN27),
+            model(WAN22, "first"),
+            model(SORA, "first"),
+        )
+        self.server = stack.enter_context(Serving(folder, config="".join(config)))
+
+    def submit(self, name: str, *, picture: str = CHELSEA, **parameters: object) -> str:
+        parameters = {"duration": 5, **parameters}
+        given = {"first_frame_url": picture, "prompt": f"push in {uuid4()}"}
+        return self.server.submit({"model": name, "input": given, "parameters": parameters})
+
+    def ended(self, job_id: str, *, within_s: float = 30.0) -> dict[str, Any]:
+        """The job's status once it has ended; the upstreams are told to finish meanwhile."""
+        until(lambda: self._is_ended(job_id), within_s=within_s)
+        return dict(self.server.status(job_id)["output"])
+
+    def error(self, job_id: str) -> str:
+        """Why the job failed."""
+        output = self.ended(job_id)
+        assert output["task_status"] == "Failure", output
+        return str(output["error_message"])
+
+    def video(self, job_id: str) -> bytes:
+        output = self.ended(job_id)
+        assert output["task_status"] == "Success", output
+        answer = httpx2.get(output["urls"][0])
+        assert answer.status_code == 200
+        return answer.content
+
+    def outcomes(self, job_id: str) -> list[tuple[str, Outcome]]:
+        return outcomes(self.folder, job_id)
+
+    def state(self, job_id: str) -> State:
+        return rows(self.folder)[job_id].state
+
+    def _is_ended(self, job_id: str) -> bool:
+        for emulator in self.emulators:
+            emulator.finish()
+        task = self.server.status(job_id)
+        video = self.server.http.get(f"/v1/videos/{job_id}").text
+        for emulator in self.emulators:
+            assert emulator.url.removeprefix("http://") not in f"{task}{video}"
+        return task["output"]["task_status"] in ENDED
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with ExitStack() as stack:
+        yield Desk(tmp_path_factory.mktemp("desk"), stack)
+
+
+def until(is_true: Callable[[], bool], *, within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def submits(emulator: Emulator) -> int:
+    return int(emulator.charges()["submits"])
+
+
+def fetches(emulator: Emulator, ticket: str) -> list[Mapping[str, Any]]:
+    return [each for each in emulator.log() if each["place"] == "fetch" and ticket in each["path"]]
+
+
+def has_audio(video: bytes) -> bool:
+    with av.open(BytesIO(video), "r") as container:
+        return bool(container.streams.audio)
+
+
+# --- submits -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (
+            "/v1/tasks/submit",
+            {
+                "model": WAN22,
+                "input": {"first_frame_url": CHELSEA, "prompt": "push in"},
+                "parameters": {"duration": 8},
+            },
+            "parameters.duration",
+        ),
+        (
+            "/v1/videos",
+            {"model": WAN22, "prompt": "push in", "seconds": "8", "input_reference": CHELSEA},
+            "seconds",
+        ),
+    ],
+    ids=["tasks", "videos"],
+)
+def test_what_no_engine_can_do_is_a_400_in_the_callers_words_and_nothing_is_sent(
+    desk: Desk, path: str, body: Mapping[str, object], field: str
+) -> None:
+    before = submits(desk.first)
+    answer = desk.server.http.post(path, json=body)
+
+    assert answer.status_code == 400
+    assert f"{field} must be 5, got 8" in answer.text
+    assert submits(desk.first) == before
+
+
+def test_a_refused_key_moves_the_job_to_the_next_engine_at_once(desk: Desk) -> None:
+    desk.first.next("submit", "401")
+    job_id = desk.submit("pair")
+    desk.video(job_id)
+    refused, accepted = attempts(desk.folder, job_id)
+
+    assert desk.outcomes(job_id) == [("first", Outcome.REFUSED), ("second", Outcome.ACCEPTED)]
+    assert refused.settled_ms is not None
+    assert accepted.intent_ms - refused.settled_ms < 1_000
+
+
+def test_a_busy_upstream_moves_the_job_to_the_next_engine_at_once(desk: Desk) -> None:
+    desk.first.next("submit", "429")
+    job_id = desk.submit("pair")
+    desk.video(job_id)
+
+    assert desk.outcomes(job_id) == [("first", Outcome.BUSY), ("second", Outcome.ACCEPTED)]
+
+
+def test_a_busy_upstream_without_another_engine_is_asked_again_after_a_pause(desk: Desk) -> None:
+    desk.first.next("submit", "429", "429_bare", "503")  # DashScope's 503 is ModelUnavailable
+    jobs = [desk.submit("solo") for _ in range(3)]
+    for job_id in jobs:
+        desk.video(job_id)
+
+    for job_id in jobs:
+        busy, accepted = attempts(desk.folder, job_id)
+        assert (busy.outcome, accepted.outcome) == (Outcome.BUSY, Outcome.ACCEPTED)
+        assert busy.settled_ms is not None
+        assert 1_000 <= accepted.intent_ms - busy.settled_ms <= 10_000
+
+
+def test_a_call_without_a_usable_reply_is_never_made_again_nor_elsewhere(desk: Desk) -> None:
+    before = submits(desk.first), submits(desk.second)
+    desk.first.next("submit", *DOUBTS)
+    jobs = [desk.submit("pair") for _ in DOUBTS]
+    errors = [desk.error(job_id) for job_id in jobs]
+
+    assert all(error.startswith("submit_unknown: ") for error in errors), errors
+    assert [desk.outcomes(job_id) for job_id in jobs] == [[("first", Outcome.UNKNOWN)]] * 6
+    assert submits(desk.first) == before[0] + len(DOUBTS)
+    assert submits(desk.second) == before[1]
+
+
+def test_a_request_that_the_upstream_rejects_fails_with_its_reason(desk: Desk) -> None:
+    small = BytesIO()
+    Image.linear_gradient("L").resize((200, 200)).convert("RGB").save(small, "JPEG")
+    picture = b64encode(small.getvalue()).decode()
+
+    error = desk.error(desk.submit(SORA, picture=picture, duration=4))
+
+    assert error.startswith("InvalidParameter.DataInspection: ")
+    assert "sides must be 240 to 8000 px" in error
+
+
+def test_a_refusal_by_the_only_engine_fails_the_job_without_the_operators_business(
+    desk: Desk,
+) -> None:
+    desk.first.next("submit", "403")
+    error = desk.error(desk.submit("solo"))
+
+    assert "does not accept this server's key or account" in error
+
+
+# --- jobs at an upstream -----------------------------------------------------------------------
+
+
+def test_a_job_that_fails_upstream_fails_with_its_code_and_reason(desk: Desk) -> None:
+    desk.first.next("submit", "fail")
+
+    error = desk.error(desk.submit("solo"))
+
+    assert error == "InternalError.Algo: The video could not be generated."
+
+
+def test_trouble_with_polls_and_a_state_word_that_nobody_knows_do_no_harm(desk: Desk) -> None:
+    desk.first.next("poll", "500", "unknown_state", "drop_after", "429")
+    job_id = desk.submit("solo")
+
+    assert desk.video(job_id)
+    assert desk.outcomes(job_id) == [("first", Outcome.ACCEPTED)]
+
+
+def test_a_job_that_an_open_server_lost_at_a_restart_fails(desk: Desk) -> None:
+    job_id = desk.submit("gpu")
+    until(lambda: desk.state(job_id) is State.RUNNING)
+    desk.gpu.lose_jobs()
+
+    assert desk.error(job_id).startswith("upstream_lost: ")
+    assert desk.outcomes(job_id) == [("gpu", Outcome.ACCEPTED)]
+
+
+def test_a_lost_job_is_sent_again_where_the_operator_says_that_it_is_free(desk: Desk) -> None:
+    job_id = desk.submit("free")
+    until(lambda: desk.state(job_id) is State.RUNNING)
+    desk.gpu.lose_jobs()
+    until(lambda: len(desk.outcomes(job_id)) == 2)
+
+    assert desk.video(job_id)
+    assert desk.outcomes(job_id) == [("free", Outcome.ACCEPTED)] * 2
+
+
+@pytest.mark.parametrize("engine_name", ["solo", "omni"])
+def test_a_deleted_job_is_cancelled_upstream_where_that_can_be(
+    desk: Desk, engine_name: str
+) -> None:
+    emulator = desk.first if engine_name == "solo" else desk.omni
+    job_id = desk.submit(engine_name)
+    until(lambda: desk.state(job_id) is State.RUNNING)
+    ticket = rows(desk.folder)[job_id].ticket
+    answer = desk.server.http.delete(f"/v1/videos/{job_id}")
+    gone = desk.server.http.get(f"/v1/videos/{job_id}")
+    # Vllm-omni drops what it cancels.
+    until(lambda: upstream_state(emulator, ticket) in {"cancelled", None})
+    until(lambda: job_id not in rows(desk.folder) or desk.state(job_id) is State.CANCELLED)
+
+    assert answer.status_code == 200
+    assert gone.status_code == 404
+
+
+@pytest.mark.parametrize("engine_name", ["second", "gpu"])
+def test_a_deleted_job_that_cannot_be_cancelled_goes_on_where_nobody_sees_it(
+    desk: Desk, engine_name: str
+) -> None:
+    emulator = desk.second if engine_name == "second" else desk.gpu
+    job_id = desk.submit(engine_name)
+    until(lambda: desk.state(job_id) is State.RUNNING)
+    answer = desk.server.http.delete(f"/v1/videos/{job_id}")
+    gone = desk.server.http.get(f"/v1/videos/{job_id}")
+    time.sleep(0.5)
+    state = desk.state(job_id)
+    emulator.finish()
+    until(lambda: job_id not in rows(desk.folder) or desk.state(job_id) is State.SUCCEEDED)
+
+    assert answer.status_code == 200
+    assert gone.status_code == 404
+    assert state is State.RUNNING
+
+
+def upstream_state(emulator: Emulator, ticket: str | None) -> str | None:
+    states = {each["id"]: each["state"] for each in emulator.jobs()}
+    return states.get(str(ticket))
+
+
+# --- the way home ------------------------------------------------------------------------------
+
+
+def test_a_dead_link_is_refreshed_once(desk: Desk) -> None:
+    desk.first.next("fetch", "dead_link")
+    job_id = desk.submit("solo")
+    video = desk.video(job_id)
+    statuses = [each["status"] for each in fetches(desk.first, ticket_of(desk, job_id))]
+
+    assert video
+    assert statuses == [403, 200]
+
+
+def test_two_dead_links_in_a_row_fail_the_job_and_say_so(desk: Desk) -> None:
+    desk.first.next("fetch", "dead_link", "dead_link")
+
+    assert "link to the finished video has died" in desk.error(desk.submit("solo"))
+
+
+@pytest.mark.parametrize("fault", ["truncated", "html_video", "wrong_length"])
+def test_a_video_that_is_none_fails_the_job_with_a_reason(desk: Desk, fault: str) -> None:
+    desk.first.next("fetch", fault, fault)  # it is fetched twice
+    error = desk.error(desk.submit("solo"))
+
+    code, _, reason = error.partition(": ")
+    assert code
+    assert "video" in reason or "mp4" in reason
+
+
+def test_a_download_that_breaks_off_is_begun_again(desk: Desk) -> None:
+    desk.first.next("fetch", "drop_after", "503", "truncated")
+
+    assert desk.video(desk.submit("solo"))
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_sound_comes_home_only_where_it_was_asked_for(desk: Desk, wanted: bool) -> None:  # noqa: FBT001  - a parameter of the test
+    body = {
+        "model": "solo",
+        "prompt": f"push in {uuid4()}",
+        "seconds": "5",
+        "size": "1280x720",
+        "generate_audio": wanted,
+        "input_reference": CHELSEA,
+    }
+    answer = desk.server.http.post("/v1/videos", json=body)
+    assert answer.status_code == 200, answer.text
+    video = desk.video(answer.json()["id"])
+
+    assert has_audio(video) is wanted
+
+
+def ticket_of(desk: Desk, job_id: str) -> str:
+    return str(attempts(desk.folder, job_id)[-1].ticket)
