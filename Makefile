@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready-for
 
-.PHONY: demo serve test check bench clean
+.PHONY: demo serve test check bench chaos flight clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -22,6 +22,14 @@ check: $(STAMP)-development
 
 bench: $(STAMP)-development
 	$(BIN)/python -m benchmarks.all
+
+# Faults of every kind at emulated upstreams, and kills of the server: nothing may be paid twice.
+chaos: $(STAMP)-development
+	$(BIN)/python -m benchmarks.chaos
+
+# 100,000 jobs in flight on one emulated upstream.
+flight: $(STAMP)-development
+	$(BIN)/python -m benchmarks.flight
 
 clean:
 	rm -rf .venv build demo

@@ -43,7 +43,8 @@ log = structlog.get_logger()
 FIRST_LOOK_S = 2.0  # after an accepted submit, and at most so long after a start
 FIRST_PAUSE_S = 1.0  # of an account that answered nothing in a round; doubles each time
 LONGEST_PAUSE_S = 15.0
-LEAST_ROUND, MOST_ROUND = 100, 2_000  # tickets asked for together
+# Tickets asked for together: many, since a list shows the account's other tasks beside them.
+LEAST_ROUND, MOST_ROUND = 100, 10_000
 LONG_ROUND_S = 10.0  # then fewer are, so that a hint need not wait for long
 JITTER = 0.2  # an interval is at most so much longer
 SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
@@ -89,8 +90,8 @@ class Watch:
 
     def take_up(self, row: TicketRow) -> None:
         """Watch a ticket that a start has found."""
-        # Spread, so that a start with very many asks evenly.
-        self._add(row, random.uniform(0, self._first_look_s))
+        # In the order of the submits: a list shows neighbours, and the account's pace spreads them.
+        self._add(row, 0.0)
         self._board.expect(row.job_id)
         self._heed_wish(row)
 
@@ -111,7 +112,7 @@ class Watch:
         """Somebody says that there is news: look now."""
         watched = self._watched.get(job_id)
         if watched is not None:
-            self._plan(watched, 0.0)
+            self._plan(watched, _now_s())
 
     async def run(self) -> None:
         """Ask, for ever."""
@@ -121,7 +122,7 @@ class Watch:
             answered = await self._round(due)
             self._measure(len(due), _now_s() - begun_s)
             self._failures = 0 if answered else self._failures + 1
-            self._plan_unanswered(due)
+            self._plan_again(due)
             if self._failures:
                 await asyncio.sleep(self._pause_s)
 
@@ -161,27 +162,28 @@ class Watch:
 
     def _add(self, row: TicketRow, wait_s: float) -> None:
         watched = self._watched[row.job_id] = _Watched(row)
-        self._plan(watched, wait_s)
+        self._plan(watched, _now_s() + wait_s)
 
-    def _plan(self, watched: _Watched, wait_s: float) -> None:
-        watched.due_s = _now_s() + wait_s
-        is_first = not self._heap or watched.due_s < self._heap[0][0]
-        heappush(self._heap, (watched.due_s, watched.row.job_id))
+    def _plan(self, watched: _Watched, due_s: float) -> None:
+        watched.due_s = due_s
+        is_first = not self._heap or due_s < self._heap[0][0]
+        heappush(self._heap, (due_s, watched.row.job_id))
         if is_first:
             self._woken.set()
 
-    def _plan_next(self, job_id: str, wait_s: float) -> None:
-        """The next look at a ticket of this round, unless it has ended or got a hint meanwhile."""
-        watched = self._watched.get(job_id)
-        if watched is not None and watched.due_s == inf:
-            self._plan(watched, wait_s * random.uniform(1, 1 + JITTER))
+    def _plan_again(self, asked: Sequence[TicketRow]) -> None:
+        """The next look at the tickets of a round that go on.
 
-    def _plan_unanswered(self, due: Sequence[TicketRow]) -> None:
-        wait_s = self.account.interval_s
+        All at one moment: neighbours that an upstream lists together stay together.
+        """
+        wait_s = self.account.interval_s * random.uniform(1, 1 + JITTER)
         if self._failures:
             wait_s = min(wait_s, self._pause_s)
-        for row in due:
-            self._plan_next(row.job_id, wait_s)
+        due_s = _now_s() + wait_s
+        for row in asked:
+            watched = self._watched.get(row.job_id)
+            if watched is not None and watched.due_s == inf:  # it got no hint meanwhile
+                self._plan(watched, due_s)
 
     async def _due(self) -> list[TicketRow]:
         """The tickets whose time has come; waits until there is one."""
@@ -246,7 +248,6 @@ class Watch:
                     if change is not None:
                         # Side by side: they share commits.
                         writes.append(asyncio.create_task(self._write(row, change)))
-                    self._plan_next(row.job_id, self.account.interval_s)
         except Exception as error:  # noqa: BLE001  - whatever an upstream does, the watch goes on
             trouble = error
         finally:

@@ -37,8 +37,15 @@ def test_an_old_ticket_does_not_widen_the_window_of_the_others() -> None:
     assert runs_of([newer, old, new]) == [[old], [new, newer]]
 
 
+def test_a_gap_that_costs_more_pages_than_a_second_list_is_not_listed() -> None:
+    # Each of two lists reaches out by as much as clocks may differ, on both sides.
+    before, after = ticket(NOON_MS), ticket(NOON_MS + 2 * CLOCKS_DIFFER_MS + 1000)
+
+    assert runs_of([before, after]) == [[before], [after]]
+
+
 def test_no_run_is_wider_than_a_list_may_be() -> None:
-    steps = [ticket(NOON_MS + i * APART_MS) for i in range(300)]
+    steps = [ticket(NOON_MS + i * APART_MS) for i in range(3000)]
 
     runs = runs_of(steps)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from time import process_time
 
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 
 from desks import START_MS, Post, opened
 from scripted import until
+from unstill.board import Board
 from unstill.engines.remote import (
     Account,
     Cancelled,
@@ -21,8 +23,8 @@ from unstill.engines.remote import (
     Unsupported,
 )
 from unstill.errors import UpstreamError
-from unstill.job import State, cancelled, hidden, wished_away
-from unstill.watch import MOST_ROUND
+from unstill.job import State, cancelled, clock_ms, hidden, wished_away
+from unstill.watch import MOST_ROUND, Watch, row_of
 from upstreams import ACCOUNT, ScriptedRemote, away
 
 INTERVAL_S = ACCOUNT.interval_s
@@ -106,13 +108,24 @@ async def test_a_watch_without_tickets_does_nothing(tmp_path: Path) -> None:
     assert took_s < 0.05
 
 
-async def test_a_round_asks_for_no_more_than_its_most(tmp_path: Path) -> None:
-    engine = ScriptedRemote()
-    async with opened(tmp_path, engine) as post:
-        await asyncio.gather(*(post.add(f"{number}") for number in range(MOST_ROUND + 500)))
-        await until(lambda: len({each for asked in engine.rounds for each in asked}) == 2_500)
+async def test_neighbours_are_asked_for_together_round_after_round_and_never_too_many(
+    post: Post,
+) -> None:
+    # An upstream's list shows neighbours by time of submit, which is the order of the ids.
+    engine, count = post.engine, 2 * MOST_ROUND + 500
+    engines = {engine.name: engine}
+    watch = Watch(ACCOUNT, engines, backend=post.backend, board=Board(), clock_ms=clock_ms)
+    for number in range(count):
+        watch.take_up(row_of(away(f"{number:06}")))
+    running = asyncio.create_task(watch.run())
+    await until(lambda: len(engine.rounds) >= 9)
+    running.cancel()
 
-    assert max(map(len, engine.rounds)) <= MOST_ROUND
+    rounds = [sorted(map(int, asked)) for asked in engine.rounds]
+    assert {each for asked in rounds for each in asked} == set(range(count))
+    assert max(map(len, rounds)) <= MOST_ROUND
+    gaps = [sum(b - a > 1 for a, b in pairwise(asked)) for asked in rounds]
+    assert max(gaps) <= 2  # where two rounds meet
 
 
 async def test_accounts_are_watched_beside_each_other(tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def _check_boxes(path: Path, size_bytes: int) -> None:
             file.seek(at)
             head = file.read(16)
             if at == 0 and head[4:8] not in FIRST_BOXES:
-                raise BadVideo(f"the file is not an mp4, it begins with {head!r}")
+                begin = head.decode("ascii", "replace")
+                raise BadVideo(f"the file is not an mp4, it begins with {begin!r}")
             length = int.from_bytes(head[:4], "big")
             if length == 0:
                 return

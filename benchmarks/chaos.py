@@ -1,0 +1,290 @@
+"""The fault campaign: jobs over every fault of the emulators, while the server is killed.
+
+    python -m benchmarks.chaos [--jobs 1500] [--kills 25] [--seed 1] [--within-s 480] [--write]
+
+Callers submit, look and delete; the server is killed with SIGKILL at random moments, also while it
+starts, and started again. At the end everything that was acknowledged must have ended, and the
+upstreams' books must agree with the ledger (`chaos_audit`). Ends with 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import httpx2
+import numpy as np
+from benchmarks.chaos_audit import Books, Findings, audit, read_attempts, read_rows
+from benchmarks.chaos_upstreams import MODELS, Upstream, config, faults_seen, never_drawn, upstreams
+from PIL import Image
+
+from unstill.engines.emulate.faults import Fault, Place
+
+REPORT = Path(__file__).with_name("CHAOS.md")
+CALLERS = 6
+LARGE_EVERY = 30  # jobs; such a picture goes through DashScope's uploads
+LARGE_AT = "wan-alone"
+DELETED_EVERY = 8  # jobs
+KILLED_AT_START = 0.2  # of the kills, before the server is ready
+KILLS_FOR_SLOW = 10  # an endless download takes its three minutes, unless a kill ends it
+LOOK_EVERY_S = 0.5
+UP_WITHIN_S = 30.0
+
+
+class Told(NamedTuple):
+    """What callers were told."""
+
+    acknowledged: dict[str, str]  # id -> prompt
+    deleted: set[str]  # prompts
+    refused: list[str]  # answers other than 200
+
+
+class Server:
+    """`unstill serve` over a data folder; its address is new with each start."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._command = [sys.executable, "-m", "unstill", "serve", "--port", "0"]
+        self._command += ["--data-dir", str(data_dir), "--config", str(data_dir / "unstill.toml")]
+        self._log = (data_dir / "server.log").open("a")
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=self._log, text=True
+        )
+
+    async def address(self) -> str:
+        """Once it is ready."""
+        line = await asyncio.to_thread(self._first_line)
+        if " is ready at " not in line:
+            raise RuntimeError("the server did not start; its log is server.log")
+        return line.split(" is ready at ")[1].split()[0]
+
+    def _first_line(self) -> str:
+        assert self._process is not None  # noqa: S101  - `start` has been called
+        assert self._process.stdout is not None  # noqa: S101  - it is a pipe
+        return self._process.stdout.readline()
+
+    def end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(60)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
+
+    def close(self) -> None:
+        self.end(signal.SIGTERM)
+        self._log.close()
+
+
+class Campaign:
+    """The callers, the killer and what they remember."""
+
+    def __init__(self, *, jobs: int, kills: int, seed: int, data_dir: Path) -> None:
+        self.jobs = jobs
+        self.kills = kills
+        self.kills_ms: list[int] = []
+        self.told = Told({}, set(), [])
+        self.data_dir = data_dir
+        self._chance = random.Random(seed)
+        self._numbers = iter(range(1, jobs + 1))
+        self.left = jobs
+        self._pictures = Pictures(seed)
+        self._server = Server(data_dir)
+
+    async def run(self, found: list[Upstream], *, until_s: float) -> None:
+        """Kill after kill, then to the end of all jobs. Times by `time.monotonic`."""
+        if self.kills >= KILLS_FOR_SLOW:
+            found[0].script(Place.FETCH, Fault.SLOW)
+        for kill in range(self.kills):
+            await self._life(self.left // (self.kills + 1 - kill))
+            for upstream in found:
+                await asyncio.to_thread(upstream.read_log)
+        self._server.start()
+        url = await self._server.address()
+        async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
+            await self._call(http, self.left)
+            await self._all_ended(until_s)
+            await self._hold_answers(http, found)
+        self._server.close()
+
+    async def _life(self, count: int) -> None:
+        """Start, take `count` jobs or fewer, and die."""
+        self._server.start()
+        if self._chance.random() < KILLED_AT_START:
+            await asyncio.sleep(self._chance.uniform(0.1, 0.9))
+            self._kill()
+            return
+        url = await self._server.address()
+        async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
+            calling = asyncio.create_task(self._call(http, count))
+            await asyncio.sleep(self._chance.uniform(0.1, 3.0))
+            self._kill()
+            await calling
+
+    def _kill(self) -> None:
+        self.kills_ms.append(time.time_ns() // 1_000_000)
+        self._server.end(signal.SIGKILL)
+
+    async def _call(self, http: httpx2.AsyncClient, count: int) -> None:
+        """Submit `count` jobs, several callers at once; those that meet a dead server stop."""
+        shares = [count // CALLERS + (caller < count % CALLERS) for caller in range(CALLERS)]
+        await asyncio.gather(*(self._caller(http, share) for share in shares))
+
+    async def _caller(self, http: httpx2.AsyncClient, count: int) -> None:
+        with suppress(httpx2.HTTPError):
+            for _ in range(count):
+                await self._submit(http, next(self._numbers))
+                await asyncio.sleep(self._chance.uniform(0.0, 0.05))
+
+    async def _submit(self, http: httpx2.AsyncClient, number: int) -> None:
+        self.left -= 1
+        prompt = f"push in, number {number}"
+        name = self._chance.choice(list(MODELS)) if number % LARGE_EVERY else LARGE_AT
+        given = {"first_frame_url": self._pictures.of(number), "prompt": prompt}
+        parameters = {"duration": MODELS[name].duration_s}
+        body = {"model": name, "input": given, "parameters": parameters}
+        answer = await http.post("/v1/tasks/submit", json=body)
+        if answer.status_code != 200:
+            self.told.refused.append(answer.text)
+            return
+        job_id = answer.json()["output"]["task_id"]
+        self.told.acknowledged[job_id] = prompt
+        if number % DELETED_EVERY == 0:
+            await asyncio.sleep(self._chance.uniform(0.0, 1.5))  # at any state
+            self.told.deleted.add(prompt)  # before: a killed server may have done it
+            await http.delete(f"/v1/videos/{job_id}")
+
+    async def _all_ended(self, until_s: float) -> None:
+        while time.monotonic() < until_s:
+            rows = await asyncio.to_thread(read_rows, self.data_dir)
+            states = {row.state for row in rows.values()}
+            if states <= {"succeeded", "failed", "cancelled"}:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _hold_answers(self, http: httpx2.AsyncClient, found: list[Upstream]) -> None:
+        """Every acknowledged job answers, with a video if it says so, and names no upstream."""
+        addresses = [upstream.url.removeprefix("http://") for upstream in found]
+        for job_id, prompt in self.told.acknowledged.items():
+            if prompt in self.told.deleted:
+                continue
+            answer = await http.get("/v1/tasks/status", params={"task_id": job_id})
+            if answer.status_code != 200:
+                self.told.refused.append(f"{job_id}: {answer.text}")
+                continue
+            if any(address in answer.text for address in addresses):
+                self.told.refused.append(f"an upstream's address: {answer.text}")
+            if answer.json()["output"]["task_status"] == "Success":
+                video = await http.get(f"/v1/videos/{job_id}/content")
+                if video.content[4:8] != b"ftyp":
+                    self.told.refused.append(f"{job_id} has no video: {video.status_code}")
+
+
+class Pictures:
+    """A small first frame, and now and then one too large for a data URL."""
+
+    def __init__(self, seed: int) -> None:
+        noise = np.random.default_rng(seed).integers(0, 256, (1600, 1600, 3), np.uint8)
+        self._small = _encoded(Image.linear_gradient("L").resize((480, 320)).convert("RGB"), "JPEG")
+        self._large = _encoded(Image.fromarray(noise), "PNG")  # 7.7 MB: noise does not compress
+
+    def of(self, number: int) -> str:
+        return self._small if number % LARGE_EVERY else self._large
+
+
+def _encoded(picture: Image.Image, kind: str) -> str:
+    file = BytesIO()
+    picture.save(file, kind)
+    return b64encode(file.getvalue()).decode()
+
+
+def report(campaign: Campaign, findings: Findings, faults: Mapping[str, int], took_s: float) -> str:
+    """The campaign in Markdown."""
+    wrongs = [*findings.wrongs, *campaign.told.refused]
+    rows = {
+        "jobs sent": campaign.jobs - campaign.left,
+        "acknowledged": len(campaign.told.acknowledged),
+        "deleted by their callers": len(campaign.told.deleted),
+        "SIGKILLs of the server": len(campaign.kills_ms),
+        "faults drawn": sum(faults.values()),
+        "tasks that the upstreams took": findings.accepted,
+        "of these, repeats where repeating is free": findings.repeats,
+        "submits in doubt by a kill": findings.unknown_by_kill,
+        "most of one kill and account": findings.most_unknown,
+        "submits in doubt by a fault": findings.unknown_by_fault,
+        "wrong": len(wrongs),
+    }
+    lines = ["# Fault campaign", ""]
+    lines += [f"{datetime.now(UTC):%Y-%m-%d}, {took_s:.0f} s, {os.cpu_count()} cores:", ""]
+    lines += [f"    python -m benchmarks.chaos {shlex.join(sys.argv[1:])}".rstrip(), ""]
+    lines += _table("what", rows)
+    lines += _table("state at the end", findings.states)
+    lines += _table("why jobs failed", findings.failures)
+    lines += _table("fault", faults)
+    lines += [f"Never drawn: {', '.join(never_drawn(faults)) or 'none'}.", ""]
+    lines += [*(f"- {wrong}" for wrong in wrongs[:50]), "" if wrongs else "Nothing is wrong."]
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, rows: Mapping[str, int]) -> list[str]:
+    body = [f"| {name} | {count:,} |" for name, count in rows.items()]
+    return [f"| {title} | |", "|---|---:|", *body, ""]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos")
+    parser.add_argument("--jobs", type=int, default=1500)
+    parser.add_argument("--kills", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--within-s", type=float, default=480)
+    parser.add_argument("--write", action="store_true", help=f"keep the report in {REPORT.name}")
+    return parser.parse_args()
+
+
+def main() -> int:
+    asked = _arguments()
+    begun_s = time.monotonic()
+    with TemporaryDirectory() as folder, upstreams(asked.seed) as found:
+        data_dir = Path(folder)
+        (data_dir / "unstill.toml").write_text(config(found))
+        campaign = Campaign(jobs=asked.jobs, kills=asked.kills, seed=asked.seed, data_dir=data_dir)
+        asyncio.run(campaign.run(found, until_s=begun_s + asked.within_s))
+        for upstream in found:
+            upstream.read_log()
+        books = Books(
+            rows=read_rows(data_dir),
+            attempts=read_attempts(data_dir),
+            calls=[call for upstream in found for call in upstream.calls.values()],
+            charges={upstream.engine: upstream.charges() for upstream in found},
+            kills_ms=campaign.kills_ms,
+            deleted=frozenset(campaign.told.deleted),
+        )
+        findings = audit(books, campaign.told.acknowledged)
+        faults = faults_seen(found)
+    text = report(campaign, findings, faults, time.monotonic() - begun_s)
+    print(text)
+    if asked.write:
+        REPORT.write_text(text)
+    return 1 if findings.wrongs or campaign.told.refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""The fault campaign's upstreams: six emulators that misbehave everywhere, and who is behind what.
+
+Not among the faults: a task that a provider forgets before its time. It is asked for until its
+deadline, which is a day; the unit tests have that with a clock of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import httpx2
+from benchmarks.process import running
+from benchmarks.upstream import arguments
+
+from unstill.engines.emulate import KINDS_IN_MEMORY, Options
+from unstill.engines.emulate.faults import FAULTS_AT, Fault, Place
+
+KEY = "sk-chaos"
+JOB_S = 2.0
+LISTED_JOB_S = 6.0  # where lists and cancels are to be seen
+DELAY_S = 0.5
+POLL_INTERVAL_S = 0.3
+LOGGED = 20_000
+FREE = "gpu"  # free to repeat: what it loses is sent again
+
+# engine -> kind
+ENGINES: Mapping[str, str] = {
+    "bailian": "dashscope",
+    "modelverse": "modelverse",
+    "sora": "openai",
+    "ope": "unified",
+    "gpu": "sglang",
+    "omni": "vllm-omni",
+}
+
+
+class Behind(NamedTuple):
+    like: str
+    duration_s: int
+    engines: tuple[str, ...]
+
+
+# a name that callers may use -> what is behind it
+MODELS: Mapping[str, Behind] = {
+    "wan-anywhere": Behind("wan2.7-i2v", 2, ("bailian", "ope")),
+    "wan-alone": Behind("wan2.7-i2v", 2, ("bailian",)),
+    "wan-gateway": Behind("wan2.7-i2v", 2, ("ope", "omni")),
+    "sora": Behind("openai/sora-2/image-to-video-pro", 4, ("sora", "modelverse")),
+    "wan-old": Behind("Wan-AI/Wan2.2-I2V", 5, ("modelverse", "bailian")),
+    "horse": Behind("happyhorse-1.0-i2v", 3, ("omni",)),
+    "own": Behind("Wan-AI/Wan2.2-I2V", 5, ("gpu",)),
+}
+
+# How often each fault is drawn; where there is none, `RATE`.
+RATE = 0.01
+RATES: Mapping[Place, Mapping[Fault, float]] = {
+    Place.SUBMIT: {Fault.DELAY: 0.3, Fault.BUSY: 0.03, Fault.FAIL: 0.03, Fault.BAD_KEY: 0.004},
+    # A byte now and then, until the fetch's time is over: once is enough, by script.
+    Place.FETCH: {Fault.SLOW: 0.0, Fault.DEAD_LINK: 0.03},
+    Place.CANCEL: dict.fromkeys(FAULTS_AT[Place.CANCEL], 0.05),
+    # These places are seldom seen.
+    Place.UPLOAD: dict.fromkeys(FAULTS_AT[Place.UPLOAD], 0.02),
+    Place.LIST: dict.fromkeys(FAULTS_AT[Place.LIST], 0.06),
+}
+# After these a caller cannot know whether the task was taken.
+DOUBTFUL = frozenset(
+    {
+        Fault.DROP_BEFORE,
+        Fault.DROP_AFTER,
+        Fault.ERROR,
+        Fault.ERROR_AFTER,
+        Fault.UNAVAILABLE,
+        Fault.GARBAGE,
+        Fault.HTML,
+    }
+)
+
+
+class Call(NamedTuple):
+    """One request to an upstream, of its log."""
+
+    engine: str
+    number: int
+    place: str
+    path: str
+    fault: str | None
+    prompt: str  # of a submit
+    task: str | None  # its id, where one was taken; it may be forgotten by now
+
+
+class Upstream:
+    """One emulator."""
+
+    def __init__(self, engine: str, url: str) -> None:
+        self.engine = engine
+        self.url = url
+        self.calls: dict[int, Call] = {}
+        self._http = httpx2.Client(base_url=url, timeout=30)
+
+    def script(self, place: Place, *faults: Fault) -> None:
+        answer = self._http.post("/_emulator/faults", json={"next": {place: faults}})
+        answer.raise_for_status()
+
+    def read_log(self) -> None:
+        """Remember what it has been asked since the last time."""
+        for each in self._http.get("/_emulator/log").json()["requests"]:
+            if each["place"] is not None:  # again: it may have been under way the last time
+                self.calls[each["number"]] = Call(
+                    engine=self.engine,
+                    number=each["number"],
+                    place=each["place"],
+                    path=each["path"],
+                    fault=each["fault"],
+                    prompt=_prompt(each["body"]) if each["place"] == Place.SUBMIT else "",
+                    task=each["job_id"],
+                )
+
+    def charges(self) -> dict[str, Any]:
+        return dict(self._http.get("/_emulator/charges").json())
+
+    def close(self) -> None:
+        self._http.close()
+
+
+@contextmanager
+def upstreams(seed: int) -> Iterator[list[Upstream]]:
+    with ExitStack() as stack:
+
+        def started(engine: str) -> Upstream:
+            options = Options(
+                keys=(KEY,),
+                job_s=LISTED_JOB_S if engine == "bailian" else JOB_S,
+                delay_s=DELAY_S,
+                faults=_faults(ENGINES[engine]),
+                seed=seed,
+                logged=LOGGED,
+            )
+            process = stack.enter_context(running(arguments(ENGINES[engine], options)))
+            upstream = Upstream(engine, process.url)
+            stack.callback(upstream.close)
+            return upstream
+
+        with ThreadPoolExecutor() as threads:
+            found = list(threads.map(started, ENGINES))
+        yield found
+
+
+def config(found: list[Upstream]) -> str:
+    """The unstill.toml that has all of them."""
+    lines = ["[server]", 'default_engine = "none"', 'allow_networks = ["127.0.0.0/8"]']
+    for upstream in found:
+        kind = ENGINES[upstream.engine]
+        is_video_server = kind not in {"dashscope", "modelverse"}
+        lines += [
+            f"[engines.{upstream.engine}]",
+            f'kind = "{"openai_videos" if is_video_server else kind}"',
+            f'base_url = "{upstream.url}{"/api/v1" if kind == "dashscope" else "/v1"}"',
+            f'api_key = "{KEY}"',
+            f"poll_interval_s = {POLL_INTERVAL_S}",
+            f"free_to_repeat = {'true' if upstream.engine == FREE else 'false'}",
+        ]
+        lines += [f'server = "{kind}"'] if is_video_server else []
+    for name, behind in MODELS.items():
+        engines = ", ".join(f'"{engine}"' for engine in behind.engines)
+        lines += [f'[models."{name}"]', f"engines = [{engines}]", f'like = "{behind.like}"']
+    return "\n".join(lines)
+
+
+def _faults(kind: str) -> str:
+    rates = [
+        f"{place}.{fault}={RATES.get(place, {}).get(fault, RATE)}"
+        for place, faults in FAULTS_AT.items()
+        for fault in sorted(faults)
+        if fault is not Fault.LOSE or kind in KINDS_IN_MEMORY
+    ]
+    return ",".join(rates)
+
+
+def never_drawn(seen: Mapping[str, int]) -> list[str]:
+    """The faults that have not happened, as `place.fault`."""
+    names = [f"{place}.{fault}" for place, faults in FAULTS_AT.items() for fault in sorted(faults)]
+    return [name for name in names if name not in seen]
+
+
+def _prompt(body: Any) -> str:
+    given = body.get("input", body) if isinstance(body, dict) else {}
+    return str(given.get("prompt", ""))
+
+
+def faults_seen(found: list[Upstream]) -> dict[str, int]:
+    """How often each fault has happened, as `place.fault`."""
+    seen: dict[str, int] = {}
+    for upstream in found:
+        for call in upstream.calls.values():
+            if call.fault is not None:
+                name = f"{call.place}.{call.fault}"
+                seen[name] = seen.get(name, 0) + 1
+    return dict(sorted(seen.items()))

@@ -1,0 +1,25 @@
+"""A small fault campaign; `make chaos` runs the large one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--jobs", "48", "--kills", "3", "--seed", "20261120", "--within-s", "60"]
+
+
+def test_faults_and_kills_lose_no_job_and_pay_for_none_twice() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.chaos", *SMALL],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing is wrong." in done.stdout
+    assert "| SIGKILLs of the server | 3 |" in done.stdout
