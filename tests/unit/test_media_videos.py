@@ -143,7 +143,8 @@ def test_what_is_no_mp4_is_refused_with_its_beginning(tmp_path: Path, data: byte
     path = tmp_path / "video-1.mp4"
     path.write_bytes(data)
 
-    assert refusal(path) == f"the file is not an mp4, it begins with {data[:16]!r}"
+    begin = data[:16].decode()
+    assert refusal(path) == f"the file is not an mp4, it begins with {begin!r}"
 
 
 def test_an_mp4_without_pictures_is_refused(tmp_path: Path) -> None:
