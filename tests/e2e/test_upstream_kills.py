@@ -65,6 +65,7 @@ def test_a_server_killed_while_upstreams_work_pays_nothing_twice_and_ends_every_
         emulator.next("submit", "delay")
         submitting = submit(server)
         reach(tmp_path, submitting, State.SUBMITTING)
+        until(lambda: emulator.charges()["submits"] == 3)  # the call has left, and is not answered
         server.kill()
     with Serving(tmp_path, config=config) as server:
         in_doubt = server.wait(submitting)["output"]
