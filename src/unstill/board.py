@@ -1,4 +1,4 @@
-"""The board: the last progress of each job that is being rendered, in memory only."""
+"""The board: how far each unfinished job has come, in memory only."""
 
 from __future__ import annotations
 
@@ -6,38 +6,46 @@ from unstill.job import Job, State
 
 RENDERED = 0.97  # what is left after the render is the check and the rename
 _BY_STATE = {
-    State.QUEUED: 0.0,
-    State.READY: 0.0,
-    State.SUBMITTING: 0.0,
     State.SAVING: RENDERED,
     State.SUCCEEDED: 1.0,
     State.FAILED: 1.0,
     State.CANCELLED: 1.0,
 }
 
+# OpenAI's SDK asks each second by itself (openai 3.51.0, videos.poll), and takes the first advice
+# for the whole job: longer than 5 s, and a short job would be seen late.
+POLL_AFTER_MS = (1000, 5000)
+_POLLS_TO_THE_END = 4
+
 
 class Board:
-    """Progress by job; told by engines, read by answers."""
+    """Progress by job; told by engines, read by answers. It never goes back."""
 
     def __init__(self) -> None:
-        self._fractions: dict[str, float] = {}
+        self._fractions: dict[str, float] = {}  # of jobs that have been running
+        self._waiting: set[str] = set()  # those of them that were put back
 
     def expect(self, job_id: str) -> None:
-        """Take reports of a job that a start has found running."""
+        """Take reports of a job that is running."""
         self._fractions.setdefault(job_id, 0.0)
+        self._waiting.discard(job_id)
 
     def report(self, job_id: str, fraction: float) -> None:
         """Note how far an engine is, 0 to 1; an earlier, higher report stands."""
         earlier = self._fractions.get(job_id)
-        if earlier is not None:  # else it was put back or cancelled, and its child speaks late
+        # Else it was put back or cancelled, and its child speaks late.
+        if earlier is not None and job_id not in self._waiting:
             self._fractions[job_id] = max(earlier, min(fraction, 1.0))
 
     def changed(self, job: Job) -> None:
-        """Take reports of a job that is rendered, forget one that is not any more."""
+        """Take reports of a job that is rendered; of one that is put back, keep what was shown."""
         if job.state is State.RUNNING:
             self.expect(job.id)
-        else:
+        elif job.state in _BY_STATE:
             self._fractions.pop(job.id, None)
+            self._waiting.discard(job.id)
+        elif job.id in self._fractions:
+            self._waiting.add(job.id)
 
     def progress(self, job: Job) -> float:
         """How far the job is, 0 to 1."""
@@ -45,3 +53,19 @@ class Board:
         if settled is not None:
             return settled
         return self._fractions.get(job.id, 0.0) * RENDERED
+
+
+def poll_after_ms(job: Job, *, done: float, is_upstream: bool, now_ms: int) -> int:
+    """When to ask again about an unfinished job: a quarter of the time that it is likely to take.
+
+    That is known once a running job has reported progress. Before, and of an upstream that reports
+    none, a job here is taken for a matter of seconds and one at an upstream for one of minutes.
+    done: 0 to 1.
+    """
+    least, most = POLL_AFTER_MS
+    if job.state is State.SAVING:
+        return least
+    if job.state is not State.RUNNING or job.started_ms is None or done <= 0:
+        return most if is_upstream else least
+    left_ms = (now_ms - job.started_ms) * (1 - done) / done
+    return max(least, min(int(left_ms / _POLLS_TO_THE_END), most))

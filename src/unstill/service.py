@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from unstill.backend.port import Backend, Page
-from unstill.board import Board
+from unstill.board import Board, poll_after_ms
 from unstill.engines.port import Engine
 from unstill.errors import (
     BadField,
@@ -206,6 +206,15 @@ class Service:
 
     def progress(self, job: Job) -> float:
         return self._board.progress(job)
+
+    def poll_after_ms(self, job: Job) -> int:
+        """When it is worth while to ask again about an unfinished job."""
+        return poll_after_ms(
+            job,
+            done=self._board.progress(job),
+            is_upstream=job.engine in self._accounts,
+            now_ms=self._clock_ms(),
+        )
 
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import PNG, URL, VIDEO, a_job, die, opened, render_for_ever, render_well, until
+from unstill.board import RENDERED
 from unstill.engines.port import Report, Scene
 from unstill.job import State
 from unstill.request import Size
@@ -242,16 +243,23 @@ async def test_files_that_cannot_be_removed_are_no_trouble_of_the_job(tmp_path: 
         ]
 
 
-async def test_a_second_render_begins_its_progress_anew(tmp_path: Path) -> None:
-    async def die_and_report_late(scene: Scene, report: Report) -> None:
+async def test_progress_stands_still_while_a_dead_engines_work_is_done_again(
+    tmp_path: Path,
+) -> None:
+    async def die_and_report_late(scene: Scene, report: Report) -> None:  # at 90 %
         try:
             await die(scene, report)
         finally:
             asyncio.get_running_loop().call_later(0.2, report, 0.95)
 
     async with opened(tmp_path) as house:
-        house.engine.acts = [die_and_report_late, render_for_ever]
+        house.engine.acts = [die_and_report_late, render_for_ever]  # the latter at 50 %
         job_id = await house.submit()
-        await until(lambda: len(house.engine.scenes) == 2)
+        shown: list[float] = []
+        while len(house.engine.scenes) < 2:
+            shown.append(house.service.progress(await house.job(job_id)))
+            await asyncio.sleep(0.002)
+        shown.append(house.service.progress(await house.job(job_id)))
 
-        assert house.service.progress(await house.job(job_id)) == pytest.approx(0.485)
+        assert shown == sorted(shown)
+        assert shown[-1] == pytest.approx(0.9 * RENDERED)

@@ -216,6 +216,10 @@ class Videos:
                 # An OpenAI SDK stops polling at the first state word it does not know.
                 return "openai" if "x-stainless-lang" in call.headers else job.words
 
+    def takes_advice(self, job: Job, call: Call) -> bool:
+        """Whether the caller's SDK reads `openai-poll-after-ms`."""
+        return "x-stainless-lang" in call.headers or self._words_for(job, call) == "openai"
+
     def submitted(self, job: Job, look: Look) -> OpenAIVideo | UnifiedVideo:
         return self.status(job, look)
 

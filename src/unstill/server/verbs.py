@@ -91,7 +91,7 @@ class Verbs:
             words=dialect.words(asking.call),
         )
         look = self._look(submitted.job, asking)
-        headers = _engine_header(submitted.job)
+        headers = self._job_headers(submitted.job, asking)
         if submitted.ignored:
             headers += ((b"x-unstill-ignored", _listed(submitted.ignored)),)
         return json_answer(dialect.submitted(submitted.job, look), headers)
@@ -99,7 +99,8 @@ class Verbs:
     async def _status(self, asking: Asking) -> Answer:
         dialect = asking.dialect
         job = await self._service.find(dialect.job_id(asking.call), asking.owner)
-        return json_answer(dialect.status(job, self._look(job, asking)), _engine_header(job))
+        headers = self._job_headers(job, asking)
+        return json_answer(dialect.status(job, self._look(job, asking)), headers)
 
     async def _list(self, asking: Asking) -> Answer:
         dialect = _of_videos(asking)
@@ -124,6 +125,15 @@ class Verbs:
         if link is not None:
             url = (self._public_url or _own_url(asking.scope, asking.call.headers)) + link
         return Look(asking.call, url, self._service.progress(job))
+
+    def _job_headers(self, job: Job, asking: Asking) -> tuple[tuple[bytes, bytes], ...]:
+        engine = (b"x-unstill-engine", job.engine.encode())
+        dialect = asking.dialect
+        # The second header is a part of OpenAI's protocol, and of no other.
+        is_openai = isinstance(dialect, Videos) and dialect.takes_advice(job, asking.call)
+        if job.state.is_final or not is_openai:
+            return (engine,)
+        return engine, (b"openai-poll-after-ms", b"%d" % self._service.poll_after_ms(job))
 
     # --- videos ----------------------------------------------------------------------------
 
@@ -212,10 +222,6 @@ def _own_url(scope: Scope, headers: Mapping[str, str]) -> str:
         address, port = scope["server"]
         host = f"{address}:{port}"
     return f"{scope['scheme']}://{host}"
-
-
-def _engine_header(job: Job) -> tuple[tuple[bytes, bytes], ...]:
-    return ((b"x-unstill-engine", job.engine.encode()),)
 
 
 def _listed(names: Sequence[str]) -> bytes:
