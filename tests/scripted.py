@@ -18,7 +18,7 @@ from unstill.engines.remote import Remote
 from unstill.errors import BadField, EngineDied, StorageFull
 from unstill.files.links import Links
 from unstill.files.local import LocalFiles
-from unstill.job import Change, Job, State, Words, clock_ms, new_id
+from unstill.job import Change, Job, Mark, State, Words, clock_ms, new_id
 from unstill.media.errors import BadVideo
 from unstill.media.facts import (
     FrameCheck,
@@ -162,10 +162,10 @@ class SlowBackend(EmbeddedBackend):
         self.late: State | None = None  # changes to it are answered when `answers` is set
         self.answers = asyncio.Event()
 
-    async def add(self, job: Job) -> None:
+    async def add(self, job: Job, *, mark: Mark | None = None) -> Job:
         if not self.has_room:
             raise StorageFull("the disk of the data folder is full")
-        await super().add(job)
+        return await super().add(job, mark=mark)
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None

@@ -11,6 +11,7 @@ UnstillError
 │   │   └── UnsupportedBody    a content type that no route takes
 │   ├── BadKey                 no API key, or one that is not configured
 │   ├── BadLink                a signed link that is forged or over
+│   ├── KeyReused              an Idempotency-Key sent before with another request
 │   ├── NoSuchRoute, WrongMethod
 │   ├── NoSuchJob              unknown, deleted, or somebody else's
 │   ├── NotReady               the video is asked for before it is there
@@ -124,6 +125,21 @@ class BadKey(CallerError):
 class BadLink(CallerError):
     code = "invalid_link"
     status = 403
+
+
+class KeyReused(CallerError):
+    """Not 409, which OpenAI's SDKs send again."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    param = "Idempotency-Key"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the Idempotency-Key {shown(key)} was sent with other fields before: "
+            "send those, or a new key"
+        )
+        self.key = key
 
 
 class NoSuchRoute(CallerError):

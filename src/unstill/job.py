@@ -130,6 +130,19 @@ class Job(msgspec.Struct, frozen=True):
         return lane_of(self.state, self.engine)
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """By what a create call is known when it is sent again; stored together with its job.
+
+    Under a key the call is known for as long as the job's row stands. Without one it was made by
+    an SDK that says when it tries again: a retry is the call of the newest job that was marked so
+    since `since_ms`, and a first try, without `since_ms`, is never another call.
+    """
+
+    fingerprint: str  # of what the caller asked for, see fingerprint.py
+    key: str | None = None
+    since_ms: int | None = None
+
+
 def lane_of(state: State, engine: str) -> str | None:
     match state:
         case State.QUEUED:

@@ -26,13 +26,16 @@ from unstill.errors import (
     NoVideo,
     OwnError,
     ShuttingDown,
+    UnstillError,
 )
 from unstill.files.links import Links
 from unstill.files.port import Files
+from unstill.fingerprint import fingerprint
 from unstill.intake import Taken, check_header, take
 from unstill.job import (
     Change,
     Job,
+    Mark,
     State,
     Words,
     cancelled,
@@ -48,11 +51,20 @@ log = structlog.get_logger()
 
 # Trouble with an upstream fails no job before. DashScope knows a task for 24 h, and its link too.
 DEADLINE_MS = 24 * 3600 * 1000
+# A first try waits for its answer for as long as its SDK does, by default 600 s (openai 3.51.0).
+RETRY_WITHIN_MS = 15 * 60 * 1000
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
 
+class Sending(msgspec.Struct, frozen=True):
+    """How a create call may come again: under its caller's key, or else as an SDK's retry."""
+
+    key: str | None
+    is_retry: bool
+
+
 class Submitted(msgspec.Struct, frozen=True):
-    """A stored job, and the caller's fields that its model does not have."""
+    """The call's job, and the caller's fields that its model does not have."""
 
     job: Job
     ignored: tuple[str, ...]
@@ -93,9 +105,18 @@ class Service:
         """Refuse new jobs from now on; everything else still answers."""
         self._is_closing = True
 
-    async def submit(self, asked: Asked, *, owner: str, dialect: str, words: Words) -> Submitted:
+    async def submit(
+        self,
+        asked: Asked,
+        *,
+        owner: str,
+        dialect: str,
+        words: Words,
+        sending: Sending | None = None,
+    ) -> Submitted:
         """Check, keep the pictures, store the job; durable when it returns.
 
+        The same job again if the call is one that was sent before, which only a `sending` can be.
         Raises CallerError for what is wrong with the request, OwnError if it cannot be stored.
         """
         if self._is_closing:
@@ -119,21 +140,29 @@ class Service:
             created_ms=now_ms,
             deadline_ms=now_ms + DEADLINE_MS,
         )
-        await self._store(job, taken)
-        return Submitted(job, ignored)
+        mark = None
+        if sending is not None:
+            mark = _mark(sending, fingerprint(name, card, asked, frames), now_ms)
+        stored = await self._store(job, taken, mark)
+        if stored.is_hidden:
+            raise NoSuchJob(stored.id)  # as whoever asks for it is told; never a second one
+        return Submitted(stored, ignored)
 
-    async def _store(self, job: Job, taken: Mapping[Role, Taken]) -> None:
-        """Pictures first: a row never stands without them."""
+    async def _store(self, job: Job, taken: Mapping[Role, Taken], mark: Mark | None) -> Job:
+        """Pictures first: a row never stands without them. The job of an earlier call, if any."""
         try:
             for frame in job.request.frames:
                 data = taken[frame.role].data
                 if data is not None:
                     await self._files.keep(job.id, frame.file_name, data)
-            await self._backend.add(job)
-        except OwnError:
+            stored = await self._backend.add(job, mark=mark)
+        except UnstillError:
             # Most likely the disk is full, and these pictures would keep it so.
             await self._remove_files(job.id)
             raise
+        if stored.id != job.id:
+            await self._remove_files(job.id)
+        return stored
 
     async def find(self, job_id: str, owner: str) -> Job:
         """The owner's job; raises NoSuchJob for any other."""
@@ -243,6 +272,12 @@ class Service:
         if misfits:
             raise _in_callers_words(misfits[0], request, asked)
         raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
+
+
+def _mark(sending: Sending, fingerprint: str, now_ms: int) -> Mark:
+    if sending.key is not None:
+        return Mark(fingerprint, key=sending.key)
+    return Mark(fingerprint, since_ms=now_ms - RETRY_WITHIN_MS if sending.is_retry else None)
 
 
 async def _taken(given: Sequence[GivenFrame]) -> dict[Role, Taken]:

@@ -139,7 +139,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_let_alone(tmp_path: Path
     made_with(tmp_path, "CREATE TABLE later (x); PRAGMA user_version = 99").close()
     before = (tmp_path / "unstill.sqlite3").read_bytes()
 
-    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 2"):
+    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 3"):
         await EmbeddedBackend(tmp_path).open()
     assert (tmp_path / "unstill.sqlite3").read_bytes() == before
 
@@ -174,6 +174,8 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
         (rows.TICKETS, ("", 5), "jobs_at_upstreams"),
         (rows.RECENT_ATTEMPTS, ("account", 5), "attempts_of_account"),
         (rows.ATTEMPTS, ("job",), "PRIMARY KEY"),
+        (rows.MARKED_BY_KEY, ("a", "k"), "marks_by_key"),
+        (rows.MARKED_BY_FINGERPRINT, ("a", "f", 5), "marks_by_fingerprint"),
     ],
     ids=[
         "page",
@@ -185,6 +187,8 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
         "tickets",
         "recent attempts",
         "attempts",
+        "marked by key",
+        "marked by fingerprint",
     ],
 )
 def test_each_list_reads_its_index_and_sorts_nothing(
@@ -196,7 +200,7 @@ def test_each_list_reads_its_index_and_sorts_nothing(
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     connection.close()
 
-    assert len(plan) == 1
+    assert len([step for step in plan if " EXISTS " not in step]) == 1
     assert f"USING INDEX {index}" in plan[0] or f"USING {index}" in plan[0]
 
 
@@ -239,7 +243,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
     assert sent.state is State.SUBMITTING
     assert put is not None
     assert put.state is State.READY
-    assert (tmp_path / "unstill.sqlite3.before-2").exists()
+    assert (tmp_path / "unstill.sqlite3.before-3").exists()
 
 
 def an_attempt(job: Job) -> Attempt:

@@ -75,6 +75,19 @@ def test_every_schema_that_is_named_is_used_and_every_used_one_is_there(
     Draft202012Validator.check_schema(api["components"]["schemas"]["Status"])
 
 
+def test_every_create_call_and_no_other_takes_an_idempotency_key(api: dict[str, Any]) -> None:
+    takers = {
+        (path, method): parameter["schema"]
+        for path, operations in api["paths"].items()
+        for method, operation in operations.items()
+        for parameter in operation["parameters"]
+        if parameter["name"] == "Idempotency-Key"
+    }
+
+    assert takers.keys() == {(path, "post") for path in SUBMITS}
+    assert {schema["maxLength"] for schema in takers.values()} == {255}
+
+
 def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
     is_open = {
         path

@@ -121,7 +121,7 @@ class Write:
         """The rows after it, and its answer."""
         match self.verb, self.keywords:
             case "add", {"job": Job() as new}:
-                return (rows, "StorageFailed") if new.id in rows else (rows | {new.id: new}, None)
+                return (rows, "StorageFailed") if new.id in rows else (rows | {new.id: new}, new)
             case "change", {"job_id": str() as id_, "change": change, "attempt": attempt}:
                 job = rows.get(id_)
                 is_other = job is None or attempt not in {None, job.attempt}

@@ -23,8 +23,8 @@ from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
 from unstill.backend.port import Lane, Listener, Page, TicketRow
 from unstill.backend.writer import Work, Writer, as_own
-from unstill.errors import BadSetting, OperatorError, ShuttingDown
-from unstill.job import Change, Job, clock_ms
+from unstill.errors import BadSetting, KeyReused, OperatorError, ShuttingDown
+from unstill.job import Change, Job, Mark, clock_ms
 from unstill.ledger import Attempt
 
 LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
@@ -229,14 +229,22 @@ class EmbeddedBackend:
 
     # --- writes --------------------------------------------------------------------------------
 
-    async def add(self, job: Job) -> None:
+    async def add(self, job: Job, *, mark: Mark | None = None) -> Job:
         values = rows.row_of(job)
+        earlier: list[Job] = []
 
-        def insert(connection: apsw.Connection) -> Job:
+        def insert(connection: apsw.Connection) -> Job | None:
+            if mark is not None:
+                found = _marked(connection, job.owner, mark)
+                if found is not None:
+                    earlier.append(found)
+                    return None  # nothing to tell of
+                connection.execute(rows.MARK, rows.mark_row_of(job, mark))
             connection.execute(rows.INSERT, values)
             return job
 
-        await self._write(insert)
+        added = await self._write(insert)
+        return earlier[0] if added is None else added
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None
@@ -257,6 +265,7 @@ class EmbeddedBackend:
         def delete(connection: apsw.Connection) -> None:
             connection.execute(rows.FORGET, (job_id,))
             connection.execute(rows.FORGET_ATTEMPTS, (job_id,))
+            connection.execute(rows.FORGET_MARK, (job_id,))
 
         await self._write(delete)
 
@@ -281,3 +290,19 @@ class EmbeddedBackend:
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _marked(connection: apsw.Connection, owner: str, mark: Mark) -> Job | None:
+    """The job of an earlier call that is known by `mark`; raises KeyReused."""
+    if mark.key is not None:
+        found = connection.execute(rows.MARKED_BY_KEY, (owner, mark.key)).fetchall()
+        if found and found[0][1] != mark.fingerprint:
+            raise KeyReused(mark.key)
+    elif mark.since_ms is not None:
+        bounds = (owner, mark.fingerprint, mark.since_ms)
+        found = connection.execute(rows.MARKED_BY_FINGERPRINT, bounds).fetchall()
+    else:
+        return None
+    if not found:
+        return None
+    return rows.job_of(connection.execute(rows.FIND, (found[0][0],)).fetchall()[0])

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from unstill.job import Change, Job
+from unstill.job import Change, Job, Mark
 from unstill.ledger import Attempt
 
 Step = Callable[[str], Awaitable[None]]  # does the one step that the job of this id asks for
@@ -50,8 +50,13 @@ class Backend(Protocol):
         Raises DataFolderBusy if another server holds it, OperatorError if its schema is newer.
         """
 
-    async def add(self, job: Job) -> None:
-        """Store a new job; durable when it returns. Raises StorageFull or StorageFailed."""
+    async def add(self, job: Job, *, mark: Mark | None = None) -> Job:
+        """Store a new job, and its mark with it, if no earlier call of its owner is known by that.
+
+        The stored job, durable when it returns, or the earlier call's; of any number of equal
+        calls at once, one is stored. Raises KeyReused if the key is known with another
+        fingerprint; StorageFull or StorageFailed.
+        """
 
     async def find(self, job_id: str) -> Job | None:
         """The job, hidden or not, whoever owns it."""
@@ -94,7 +99,7 @@ class Backend(Protocol):
         """Deleted jobs that are final and whose rows still stand, oldest first."""
 
     async def forget(self, job_id: str) -> None:
-        """Drop the row of a hidden, final job and its ledger; nothing happens to any other."""
+        """Drop the row of a hidden, final job, its mark and its ledger, and those of no other."""
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of each added or changed job, in the order of the commits."""

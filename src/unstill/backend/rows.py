@@ -17,7 +17,7 @@ import msgspec
 
 from unstill.backend.port import TicketRow
 from unstill.errors import OperatorError
-from unstill.job import MOVES, Change, Failure, Job, Result, State, Usage, Video, lane_of
+from unstill.job import MOVES, Change, Failure, Job, Mark, Result, State, Usage, Video, lane_of
 from unstill.ledger import Attempt, Outcome, Settlement
 from unstill.request import Size, VideoRequest
 
@@ -127,6 +127,11 @@ def settlement_row_of(job_id: str, settlement: Settlement) -> tuple[Value, ...]:
     return (*(values[column] for column in SETTLED_COLUMNS), job_id, settlement.n)
 
 
+def mark_row_of(job: Job, mark: Mark) -> tuple[Value, ...]:
+    """The parameters of `MARK`."""
+    return (job.id, job.owner, mark.key, mark.fingerprint, job.created_ms)
+
+
 def ticket_of(row: Row) -> TicketRow:
     job_id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel = row
     return TicketRow(
@@ -188,6 +193,19 @@ _FINAL = ", ".join(f"'{state}'" for state in State if state.is_final)
 
 INSERT = f"INSERT INTO jobs ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
 
+# In the same unit as the job's own row.
+MARK = "INSERT INTO marks (job_id, owner, key, fingerprint, created_ms) VALUES (?, ?, ?, ?, ?)"
+
+MARKED_BY_KEY = "SELECT job_id, fingerprint FROM marks WHERE owner = ? AND key = ?"
+
+# The newest: a retry follows its first try within seconds. A job that its owner has deleted since
+# was answered.
+MARKED_BY_FINGERPRINT = (
+    "SELECT job_id FROM marks WHERE owner = ? AND fingerprint = ? AND created_ms >= ? "
+    "AND key IS NULL AND EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND is_hidden = 0) "
+    "ORDER BY created_ms DESC, job_id DESC LIMIT 1"
+)
+
 FIND = f"SELECT {_NAMES} FROM jobs WHERE id = ?"  # noqa: S608  - field names
 
 # The condition is word for word that of the index `jobs_unfinished`, or it is not used.
@@ -246,6 +264,9 @@ WAITED_FOR = (
 HIDDEN = f"SELECT {_NAMES} FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) ORDER BY id"  # noqa: S608  - field names
 
 # After `FORGET`: nothing where the job has kept its row.
+FORGET_MARK = (
+    "DELETE FROM marks WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
+)
 FORGET_ATTEMPTS = (
     "DELETE FROM attempts WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
 )

@@ -6,7 +6,7 @@ To add a model, write its card beside the others and name it in `CARDS`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from unstill.errors import BadField, MissingField, UnknownModel
 from unstill.models import happyhorse10, sora2_pro, wan22, wan27
@@ -49,6 +49,11 @@ class Catalogue:
         return (*(card.id for card in CARDS), *self.likes)
 
 
+class Explicit(NamedTuple):
+    values: dict[str, Value]  # as read, by canonical name
+    others: tuple[str, ...]  # the caller's names of fields that the model does not have
+
+
 def resolve(
     card: Card, asked: Asked, frames: Mapping[Role, Frame], *, random_seed: int
 ) -> tuple[VideoRequest, tuple[str, ...]]:
@@ -57,17 +62,10 @@ def resolve(
     Raises BadField, in the caller's own name of the field.
     """
     _demand(card, asked, frames)
-    fields = {field.name: field for field in card.fields}
-    values: dict[str, Value] = {}
-    ignored = list(asked.unknown)
-    for name, given in asked.fields.items():
-        field = fields.get(name)
-        if field is None or isinstance(field.kind, Picture):
-            ignored.append(given.param)
-        elif given.value is not None:
-            values[name] = field.kind.read(given)
+    values, others = explicit(card, asked)
+    ignored = [*asked.unknown, *others]
     last_frame = frames.get("last")
-    if last_frame is not None and "last_frame" not in fields:
+    if last_frame is not None and card.field("last_frame") is None:
         ignored.append(last_frame.param)
         last_frame = None
     defaults = {f.name: f.default for f in card.fields if f.default is not None}
@@ -83,6 +81,20 @@ def resolve(
         **_canonical(settled, random_seed),
     )
     return request, tuple(ignored)
+
+
+def explicit(card: Card, asked: Asked) -> Explicit:
+    """What the caller gave, before any default; raises BadField."""
+    fields = {field.name: field for field in card.fields}
+    values: dict[str, Value] = {}
+    others: list[str] = []
+    for name, given in asked.fields.items():
+        field = fields.get(name)
+        if field is None or isinstance(field.kind, Picture):
+            others.append(given.param)
+        elif given.value is not None:
+            values[name] = field.kind.read(given)
+    return Explicit(values, tuple(others))
 
 
 def _demand(card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> None:

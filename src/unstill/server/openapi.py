@@ -11,7 +11,9 @@ import msgspec
 from unstill import __version__
 from unstill.dialects import pictures
 from unstill.dialects.route import Described, Route
+from unstill.errors import KeyReused
 from unstill.models import CARDS, Catalogue
+from unstill.server.sending import KEY_SCHEMA
 
 _REF = "#/components/schemas/{name}"
 _QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
@@ -66,7 +68,11 @@ def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[s
         "operationId": f"{dialect.name}_{route.method.lower()}_{_slug(route.path)}",
         "tags": [dialect.name],
         "summary": route.summary,
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(route),
+            *_header_parameters(route),
+        ],
         "responses": _responses(dialect, route),
     }
     if route.is_open:
@@ -113,6 +119,13 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
         }
         for name in route.query
     ]
+
+
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.verb != "submit":
+        return []
+    key = {"in": "header", "name": KeyReused.param, "required": False, "schema": KEY_SCHEMA}
+    return [key | {"description": "Sent again with the same fields, it gives the same job."}]
 
 
 def _responses(dialect: Described, route: Route) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from unstill.dialects.videos import Videos
 from unstill.job import Job
 from unstill.request import Given
 from unstill.server.page import PAGE
+from unstill.server.sending import sending_of
 from unstill.server.video_file import send_video
 from unstill.service import Service
 
@@ -89,6 +90,7 @@ class Verbs:
             owner=asking.owner,
             dialect=dialect.name,
             words=dialect.words(asking.call),
+            sending=sending_of(asking.call.headers),
         )
         look = self._look(submitted.job, asking)
         headers = self._job_headers(submitted.job, asking)

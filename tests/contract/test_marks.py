@@ -1,0 +1,198 @@
+"""What every job store keeps to about create calls that are sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripted import a_job
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.backend.port import Backend
+from unstill.errors import KeyReused, StorageFailed
+from unstill.job import Job, Mark, State, cancelled, made_ready, new_id
+from unstill.request import Size
+
+NOW_MS = 1_763_600_000_000
+FIRST = Mark("f1")  # an SDK's first try
+RETRY = Mark("f1", since_ms=NOW_MS - 900_000)
+KEYED = Mark("f1", key="k")
+
+
+@pytest.fixture(params=[EmbeddedBackend])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Backend]:
+    return lambda: request.param(tmp_path / "data")
+
+
+@pytest.fixture
+async def store(make: Callable[[], Backend]) -> AsyncIterator[Backend]:
+    store = make()
+    await store.open()
+    yield store
+    await store.close()
+
+
+def job(**fields: Any) -> Job:
+    return a_job(**{"id": new_id(NOW_MS), "created_ms": NOW_MS} | fields)
+
+
+async def ids_in(store: Backend) -> list[str]:
+    return [each.id for each in await store.unfinished()]
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+async def test_a_key_gives_its_job_as_it_is_now(store: Backend) -> None:
+    first = await store.add(job(), mark=KEYED)
+    moved = await store.change(first.id, made_ready(Size(640, 480)))
+
+    again = await store.add(job(), mark=KEYED)
+
+    assert moved is not None
+    assert again == moved
+    assert await ids_in(store) == [first.id]
+
+
+async def test_a_key_with_another_fingerprint_is_refused_and_stores_nothing(
+    store: Backend,
+) -> None:
+    first = await store.add(job(), mark=KEYED)
+
+    with pytest.raises(KeyReused, match="'k' was sent with other fields"):
+        await store.add(job(), mark=Mark("f2", key="k"))
+    assert await ids_in(store) == [first.id]
+    assert await store.add(job(), mark=KEYED) == first
+
+
+async def test_another_owner_has_keys_of_its_own(store: Backend) -> None:
+    mine = await store.add(job(), mark=KEYED)
+    others = await store.add(job(owner="team-b"), mark=Mark("f2", key="k"))
+
+    assert mine.id != others.id
+    assert await store.add(job(owner="team-b"), mark=Mark("f2", key="k")) == others
+
+
+async def test_of_many_calls_at_once_with_one_key_one_is_stored(store: Backend) -> None:
+    adds = [store.add(job(), mark=Mark("f1", key=f"k{n % 5}")) for n in range(60)]
+    heard: list[str] = []
+    store.listen(lambda each: heard.append(each.id))
+
+    stored = await asyncio.gather(*adds)
+
+    assert len({each.id for each in stored}) == 5
+    assert [each.id for each in stored] == [stored[n % 5].id for n in range(60)]
+    assert heard == [each.id for each in stored[:5]]  # nobody is told of a job twice
+    assert sorted(heard) == await ids_in(store)
+
+
+async def test_a_key_is_known_after_a_restart(make: Callable[[], Backend]) -> None:
+    stored = []
+    for _ in range(2):
+        store = make()
+        await store.open()
+        stored.append(await store.add(job(), mark=KEYED))
+        await store.close()
+
+    assert stored[0] == stored[1]
+
+
+async def test_a_job_that_is_not_stored_leaves_no_mark(store: Backend) -> None:
+    there = await store.add(job())
+
+    with pytest.raises(StorageFailed):
+        await store.add(there, mark=KEYED)
+    new = await store.add(job(), mark=Mark("f2", key="k"))
+
+    assert new.id != there.id
+
+
+async def test_a_key_is_kept_as_long_as_the_row_of_its_job(store: Backend) -> None:
+    first = await store.add(job(), mark=KEYED)
+    await store.change(first.id, cancelled(NOW_MS, is_hidden=True))
+    deleted = await store.add(job(), mark=KEYED)
+    await store.forget(first.id)
+    new = await store.add(job(), mark=Mark("f2", key="k"))
+
+    assert (deleted.id, deleted.is_hidden) == (first.id, True)
+    assert new.id != first.id
+
+
+async def test_a_job_that_keeps_its_row_keeps_its_key(store: Backend) -> None:
+    first = await store.add(job(), mark=KEYED)
+    await store.forget(first.id)
+
+    assert await store.add(job(), mark=KEYED) == first
+
+
+# --- retries of SDKs ---------------------------------------------------------------------------
+
+
+async def test_a_retry_is_the_job_of_its_first_try(store: Backend) -> None:
+    first = await store.add(job(), mark=FIRST)
+
+    assert await store.add(job(), mark=RETRY) == first
+
+
+async def test_a_first_try_is_never_another_call(store: Backend) -> None:
+    first = await store.add(job(), mark=FIRST)
+    second = await store.add(job(), mark=FIRST)
+
+    assert await ids_in(store) == sorted([first.id, second.id])
+
+
+async def test_a_retry_without_a_first_try_is_one_for_the_next_retry(store: Backend) -> None:
+    stored = [await store.add(job(), mark=RETRY) for _ in range(3)]
+
+    assert stored == [stored[0]] * 3
+
+
+async def test_a_retry_is_the_newest_of_equal_first_tries(store: Backend) -> None:
+    late = await store.add(job(created_ms=NOW_MS + 5), mark=FIRST)
+    await store.add(job(created_ms=NOW_MS + 1), mark=FIRST)
+
+    assert await store.add(job(), mark=RETRY) == late
+
+
+@pytest.mark.parametrize(
+    ("fields", "mark"),
+    [
+        ({"owner": "team-b"}, RETRY),
+        ({}, Mark("f2", since_ms=0)),
+        ({}, Mark("f1", since_ms=NOW_MS + 1)),
+        ({}, Mark("f1", key="k")),
+    ],
+    ids=["another owner", "other fields", "too late", "a key"],
+)
+async def test_a_retry_of_anything_else_is_a_new_job(
+    store: Backend, fields: dict[str, Any], mark: Mark
+) -> None:
+    first = await store.add(job(), mark=FIRST)
+    new = await store.add(job(**fields), mark=mark)
+
+    assert new.id != first.id
+
+
+@pytest.mark.parametrize("mark", [None, KEYED], ids=["unmarked", "under a key"])
+async def test_a_retry_is_no_call_that_was_not_marked_as_an_sdks(
+    store: Backend, mark: Mark | None
+) -> None:
+    first = await store.add(job(), mark=mark)
+
+    assert (await store.add(job(), mark=RETRY)).id != first.id
+
+
+async def test_a_retry_does_not_bring_back_what_was_deleted(store: Backend) -> None:
+    first = await store.add(job(state=State.READY), mark=FIRST)
+    await store.change(first.id, cancelled(NOW_MS, is_hidden=True))
+
+    assert (await store.add(job(), mark=RETRY)).id != first.id
+
+
+async def test_of_many_retries_at_once_one_is_stored(store: Backend) -> None:
+    stored = await asyncio.gather(*(store.add(job(), mark=RETRY) for _ in range(40)))
+
+    assert len({each.id for each in stored}) == len(await ids_in(store)) == 1

@@ -1,0 +1,133 @@
+"""The service: a create call that is sent again gives its job, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from scripted import OWNER, PNG, House, opened
+from unstill.errors import KeyReused, NoSuchJob, StorageFull
+from unstill.job import State
+from unstill.request import Asked, Given, GivenFrame
+from unstill.service import RETRY_WITHIN_MS, Sending, Submitted
+
+KEYED = Sending("k", is_retry=False)
+FIRST = Sending(None, is_retry=False)
+RETRY = Sending(None, is_retry=True)
+
+
+async def submit(
+    house: House, sending: Sending | None, *, duration: object = 5, picture: bytes = PNG
+) -> Submitted:
+    asked = Asked(
+        model=Given("model", "wan2.7-i2v"),
+        fields={"duration": Given("seconds", duration)},
+        frames=(GivenFrame("first", "input_reference", picture),),
+        names={},
+        unknown=("style",),
+    )
+    return await house.service.submit(
+        asked, owner=OWNER, dialect="videos", words="openai", sending=sending
+    )
+
+
+def kept_folders(house: House) -> set[str]:
+    """Jobs that have files."""
+    return {path.parent.name for path in house.data_dir.glob("jobs/*/*/*")}
+
+
+async def test_a_key_gives_the_same_job_and_keeps_the_pictures_once(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first = await submit(house, KEYED)
+        again = await submit(house, KEYED, duration="5")
+
+        assert again == first
+        assert again.ignored == ("style",)
+        assert kept_folders(house) == {first.job.id}
+
+
+async def test_a_job_that_has_ended_is_given_as_it_ended(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        first = await submit(house, KEYED)
+        ended = await house.until(first.job.id)
+        again = await submit(house, KEYED)
+
+        assert again.job == ended
+        assert ended.state is State.SUCCEEDED
+        assert len(house.engine.scenes) == 1
+
+
+@pytest.mark.parametrize("change", [{"duration": 6}, {"picture": PNG + b"other"}])
+async def test_a_key_with_other_fields_is_refused_and_keeps_no_pictures(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first = await submit(house, KEYED)
+
+        with pytest.raises(KeyReused) as refused:
+            await submit(house, KEYED, **change)  # type: ignore[arg-type]
+        assert (refused.value.status, refused.value.param) == (422, "Idempotency-Key")
+        assert kept_folders(house) == {first.job.id}
+
+
+async def test_a_refused_call_does_not_use_up_its_key(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.backend.has_room = False
+        with pytest.raises(StorageFull):
+            await submit(house, KEYED)
+        house.backend.has_room = True
+
+        stored = await submit(house, KEYED, duration=6)
+
+        assert kept_folders(house) == {stored.job.id}
+
+
+async def test_a_deleted_job_is_not_made_again_under_its_key(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first = await submit(house, KEYED)
+        await house.service.delete(first.job.id, OWNER)
+
+        with pytest.raises(NoSuchJob, match=first.job.id):
+            await submit(house, KEYED)
+        assert kept_folders(house) == set()
+
+
+async def test_many_calls_at_once_with_one_key_make_one_job(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        answers = await asyncio.gather(*(submit(house, KEYED) for _ in range(20)))
+
+        assert len({answer.job.id for answer in answers}) == 1
+        assert kept_folders(house) == {answers[0].job.id}
+        assert house.names(answers[0].job.id) == {"first-frame"}
+
+
+async def test_a_retry_finds_its_first_try_for_fifteen_minutes(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first = await submit(house, FIRST)
+        house.late_ms = RETRY_WITHIN_MS - 10_000
+        in_time = await submit(house, RETRY)
+        house.late_ms = RETRY_WITHIN_MS + 10_000
+        too_late = await submit(house, RETRY)
+
+        assert RETRY_WITHIN_MS == 15 * 60 * 1000
+        assert in_time == first
+        assert too_late.job.id != first.job.id
+
+
+async def test_a_retry_with_other_fields_is_another_job(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first = await submit(house, FIRST)
+
+        assert (await submit(house, RETRY, duration=6)).job.id != first.job.id
+
+
+@pytest.mark.parametrize("sending", [FIRST, None], ids=["first try", "plain"])
+async def test_equal_calls_that_are_no_retries_are_so_many_jobs(
+    tmp_path: Path, sending: Sending | None
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        ids = {(await submit(house, sending)).job.id for _ in range(3)}
+
+        assert len(ids) == 3
