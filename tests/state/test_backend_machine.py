@@ -10,11 +10,14 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import apsw
+import msgspec
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -24,6 +27,7 @@ from unstill.job import (
     Change,
     Failure,
     Job,
+    Mark,
     State,
     Usage,
     Video,
@@ -44,7 +48,40 @@ PROGRAM = Path(__file__).with_name("store_process.py")
 MOST_IN_FLIGHT = 24  # their answers fit into the pipe
 MOST_RESTARTS = 2  # in one example: each costs a quarter of a second
 
-Rows = dict[str, Job]
+
+@dataclass(frozen=True)
+class Rows:
+    """What is stored, by job id."""
+
+    jobs: dict[str, Job]
+    marks: dict[str, Mark]  # with its key and fingerprint alone
+
+    def marked(self, owner: str, mark: Mark) -> Job | str | None:
+        """The earlier call that is known by `mark`, or why there is none to give."""
+        mine = [(self.jobs[id_], each) for id_, each in self.marks.items()]
+        mine = [(job, each) for job, each in mine if job.owner == owner and each.key == mark.key]
+        if mark.key is not None:
+            is_known = [job if each.fingerprint == mark.fingerprint else None for job, each in mine]
+            return (is_known[0] or "KeyReused") if is_known else None
+        if mark.since_ms is None:
+            return None
+        tries = [
+            job
+            for job, each in mine
+            if each.fingerprint == mark.fingerprint
+            and job.created_ms >= mark.since_ms
+            and not job.is_hidden
+        ]
+        return max(tries, key=lambda job: (job.created_ms, job.id), default=None)
+
+    def having(self, job: Job, mark: Mark | None) -> Rows:
+        """With this job besides, and its mark."""
+        kept = {} if mark is None else {job.id: msgspec.structs.replace(mark, since_ms=None)}
+        return Rows(self.jobs | {job.id: job}, self.marks | kept)
+
+    def without(self, job_id: str) -> Rows:
+        jobs = {id_: job for id_, job in self.jobs.items() if id_ != job_id}
+        return Rows(jobs, {id_: mark for id_, mark in self.marks.items() if id_ != job_id})
 
 
 # --- what is asked for -------------------------------------------------------------------------
@@ -72,6 +109,13 @@ jobs = st.builds(
     ),
     engine=st.just("camera"),
     created_ms=times,
+)
+
+fingerprints = st.sampled_from(["f1", "f2"])
+marks = (
+    st.none()
+    | st.builds(Mark, fingerprints, key=st.sampled_from(["k1", "k2"]))
+    | st.builds(Mark, fingerprints, since_ms=st.none() | st.sampled_from([0, 2**52]))
 )
 
 any_sets = st.fixed_dictionaries(
@@ -120,21 +164,25 @@ class Write:
     def perform(self, rows: Rows) -> tuple[Rows, Any]:
         """The rows after it, and its answer."""
         match self.verb, self.keywords:
-            case "add", {"job": Job() as new}:
-                return (rows, "StorageFailed") if new.id in rows else (rows | {new.id: new}, new)
+            case "add", {"job": Job() as new, "mark": mark}:
+                known = None if mark is None else rows.marked(new.owner, mark)
+                if known is not None:
+                    return rows, known
+                is_there = new.id in rows.jobs
+                return (rows, "StorageFailed") if is_there else (rows.having(new, mark), new)
             case "change", {"job_id": str() as id_, "change": change, "attempt": attempt}:
-                job = rows.get(id_)
+                job = rows.jobs.get(id_)
                 is_other = job is None or attempt not in {None, job.attempt}
                 after = None if job is None or is_other else apply(job, change)
-                return (rows, None) if after is None else (rows | {id_: after}, after)
+                return (rows, None) if after is None else (rows.having(after, None), after)
             case "forget", {"job_id": str() as id_}:
-                job = rows.get(id_)
+                job = rows.jobs.get(id_)
                 is_kept = job is None or not (job.is_hidden and job.state.is_final)
-                return (rows if is_kept else {k: v for k, v in rows.items() if k != id_}), None
+                return (rows if is_kept else rows.without(id_)), None
         raise AssertionError(self)
 
 
-adds = st.builds(lambda job: Write("add", {"job": job}), jobs)
+adds = st.builds(lambda job, mark: Write("add", {"job": job, "mark": mark}), jobs, marks)
 moves = st.builds(
     lambda job_id, change, attempt: Write(
         "change", {"job_id": job_id, "change": change, "attempt": attempt}
@@ -198,6 +246,16 @@ class Store:
         return answers
 
 
+def marks_in(folder: str) -> dict[str, Mark]:
+    flags = apsw.SQLITE_OPEN_READONLY
+    with closing(apsw.Connection(f"{folder}/unstill.sqlite3", flags=flags)) as connection:
+        found = connection.execute("SELECT job_id, fingerprint, key FROM marks").fetchall()
+    return {
+        str(job_id): Mark(str(fingerprint), None if key is None else str(key))
+        for job_id, fingerprint, key in found
+    }
+
+
 # --- the machine -------------------------------------------------------------------------------
 
 
@@ -206,7 +264,7 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = TemporaryDirectory()
         self.store = Store(self.folder.name)
-        self.rows: Rows = {}  # as of the last answer
+        self.rows = Rows({}, {})  # as of the last answer
         self.in_flight: list[Write] = []  # sent, not answered
         self.restarts = 0
 
@@ -233,7 +291,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(owner=st.sampled_from(OWNERS), limit=st.integers(1, 3), is_newest=st.booleans())
     def page(self, owner: str, limit: int, *, is_newest: bool) -> None:
         self.hear_all()
-        mine = [job for job in self.rows.values() if job.owner == owner and not job.is_hidden]
+        mine = [job for job in self.rows.jobs.values() if job.owner == owner and not job.is_hidden]
         mine.sort(key=lambda job: job.id, reverse=is_newest)
 
         page = self.store.ask("page", owner=owner, limit=limit, newest_first=is_newest)
@@ -276,8 +334,8 @@ class StoreMachine(RuleBasedStateMachine):
     def take(self, answer: Any) -> None:
         """The answer to the oldest write under way is that of the model."""
         after, expected = self.in_flight.pop(0).perform(self.rows)
-        for id_ in after.keys() & self.rows.keys():
-            was, is_now = self.rows[id_].state, after[id_].state
+        for id_ in after.jobs.keys() & self.rows.jobs.keys():
+            was, is_now = self.rows.jobs[id_].state, after.jobs[id_].state
             assert was == is_now or is_now in MOVES[was]
 
         assert answer == expected
@@ -296,11 +354,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.restarts += 1
         self.store = Store(self.folder.name)
         found = {id_: self.store.ask("find", job_id=id_) for id_ in IDS}
-        rows = {id_: job for id_, job in found.items() if job is not None}
+        jobs = {id_: job for id_, job in found.items() if job is not None}
+        rows = Rows(jobs, marks_in(self.folder.name))
 
         assert rows in possible
         self.rows = rows
-        by_id = [rows[id_] for id_ in sorted(rows)]
+        by_id = [jobs[id_] for id_ in sorted(jobs)]
         unfinished, is_hidden = self.store.ask("unfinished"), self.store.ask("hidden")
         assert unfinished == [job for job in by_id if not job.state.is_final]
         assert is_hidden == [job for job in by_id if job.state.is_final and job.is_hidden]
