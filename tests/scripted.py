@@ -14,11 +14,12 @@ from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
 from unstill.bring import Bringer
 from unstill.engines.port import Report, Scene
-from unstill.engines.remote import Remote
+from unstill.engines.remote import Cancellation, Cancelled, Remote
 from unstill.errors import BadField, EngineDied, StorageFull
 from unstill.files.links import Links
 from unstill.files.local import LocalFiles
-from unstill.job import Change, Job, Mark, State, Words, clock_ms, new_id
+from unstill.files.uploads import Uploads
+from unstill.job import Change, Job, Mark, State, Words, cancelled, clock_ms, new_id
 from unstill.media.errors import BadVideo
 from unstill.media.facts import (
     FrameCheck,
@@ -196,7 +197,12 @@ class House:
         self.links = Links((b"k" * 32,))
         self.late_ms = 0
         self.seen: list[State] = []  # every state that was told, in order
+        self.uploads = Uploads(data_dir, (b"k" * 32,), most_bytes=1024)
         remotes: dict[str, Remote] = {}
+        self.watches = Watches(
+            remotes, backend=self.backend, board=self.board, clock_ms=self.clock_ms
+        )
+        self.answers: list[Cancellation] = []  # of upstreams that are asked to stop
         self.runner = Runner(
             backend=self.backend,
             files=self.files,
@@ -211,9 +217,7 @@ class House:
                 draw_up=Orders(files=self.files, media=self.media).draw_up,
                 clock_ms=self.clock_ms,
             ),
-            watches=Watches(
-                remotes, backend=self.backend, board=self.board, clock_ms=self.clock_ms
-            ),
+            watches=self.watches,
             bringer=Bringer(
                 files=self.files, media=self.media, remotes=remotes, clock_ms=self.clock_ms
             ),
@@ -224,6 +228,8 @@ class House:
             backend=self.backend,
             files=self.files,
             links=self.links,
+            uploads=self.uploads,
+            cancel_upstream=self.cancel_upstream,
             board=self.board,
             catalogue=Catalogue(),
             engines={"camera": self.engine},
@@ -231,7 +237,16 @@ class House:
             accounts={},
             clock_ms=self.clock_ms,
         )
-        self.sweep = Sweep(backend=self.backend, files=self.files, clock_ms=self.clock_ms)
+        self.sweep = Sweep(
+            backend=self.backend, files=self.files, uploads=self.uploads, clock_ms=self.clock_ms
+        )
+
+    async def cancel_upstream(self, job: Job) -> Cancellation:
+        """The next of the scripted answers; what is cancelled is so, as a watch has it."""
+        answer = self.answers.pop(0)
+        if isinstance(answer, Cancelled):
+            await self.backend.change(job.id, cancelled(self.clock_ms(), is_hidden=False))
+        return answer
 
     def clock_ms(self) -> int:
         return clock_ms() + self.late_ms

@@ -12,8 +12,11 @@ UnstillError
 │   ├── BadKey                 no API key, or one that is not configured
 │   ├── BadLink                a signed link that is forged or over
 │   ├── KeyReused              an Idempotency-Key sent before with another request
+│   ├── BadPolicy              an upload policy that is forged, over, or for another file
+│   ├── SynchronousCall        a create call that would wait for the video
 │   ├── NoSuchRoute, WrongMethod
 │   ├── NoSuchJob              unknown, deleted, or somebody else's
+│   ├── TooLateToCancel        the job goes on, or has ended
 │   ├── NotReady               the video is asked for before it is there
 │   ├── NoVideo                the video is asked for and never will be there
 │   └── BadRange               bytes outside the file
@@ -142,6 +145,16 @@ class KeyReused(CallerError):
         self.key = key
 
 
+class BadPolicy(CallerError):
+    code = "invalid_policy"
+    status = 403
+
+
+class SynchronousCall(CallerError):
+    code = "synchronous_call"
+    status = 403
+
+
 class NoSuchRoute(CallerError):
     code = "not_found"
     status = 404
@@ -162,6 +175,14 @@ class NoSuchJob(CallerError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no task {shown(job_id)}")
+        self.job_id = job_id
+
+
+class TooLateToCancel(CallerError):
+    code = "too_late_to_cancel"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"task {shown(job_id)} cannot be cancelled any more")
         self.job_id = job_id
 
 

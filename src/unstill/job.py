@@ -315,6 +315,12 @@ def new_id(now_ms: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def first_id(since_ms: int) -> str:
+    """A text that all ids made from that moment on sort behind, and all earlier ones before."""
+    text = f"{since_ms:012x}"
+    return f"{text[:8]}-{text[8:]}"
+
+
 def clock_ms() -> int:
     """The wall clock in Unix milliseconds."""
     return time.time_ns() // 1_000_000

@@ -11,6 +11,7 @@ from typing import Any
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
 from unstill.bring import Bringer
+from unstill.dialects.dashscope import DashScope
 from unstill.dialects.house import House
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
@@ -24,8 +25,10 @@ from unstill.engines.remote import Remote
 from unstill.errors import BadSetting
 from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
+from unstill.files.uploads import Uploads
 from unstill.job import clock_ms
 from unstill.media import Media
+from unstill.media.limits import MAX_FILE_BYTES
 from unstill.models import CARDS, Catalogue
 from unstill.net import Fetcher
 from unstill.orders import Orders
@@ -39,6 +42,8 @@ from unstill.submitter import Submitter
 from unstill.sweep import Sweep
 from unstill.watches import Watches
 
+FORM_BYTES = 64 * 1024  # of an upload's form beside its file
+OPEN_BYTES = 4 * MAX_FILE_BYTES  # of all uploads that are being read
 STEPS_WITHIN_S = 5.0  # of a shutdown; steps have been ended by then
 
 
@@ -59,10 +64,15 @@ class Product:
         self._remotes = remotes_of(settings, self._fetcher)
         routes = _routes(settings, catalogue)
         board = Board()
+        link_secrets = load_secrets(data_dir)
+        uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES)
+        watches = Watches(self._remotes, backend=self._backend, board=board, clock_ms=clock_ms)
         self.service = Service(
             backend=self._backend,
             files=self._files,
-            links=Links(load_secrets(data_dir), lifetime_s=server.link_hours * 3600),
+            links=Links(link_secrets, lifetime_s=server.link_hours * 3600),
+            uploads=uploads,
+            cancel_upstream=watches.cancel,
             board=board,
             catalogue=catalogue,
             engines={**self._locals, **self._remotes},
@@ -84,14 +94,16 @@ class Product:
                 draw_up=Orders(files=self._files, media=self._media).draw_up,
                 clock_ms=clock_ms,
             ),
-            watches=Watches(self._remotes, backend=self._backend, board=board, clock_ms=clock_ms),
+            watches=watches,
             bringer=Bringer(
                 files=self._files, media=self._media, remotes=self._remotes, clock_ms=clock_ms
             ),
             board=board,
             clock_ms=clock_ms,
         )
-        self._sweep = Sweep(backend=self._backend, files=self._files, clock_ms=clock_ms)
+        self._sweep = Sweep(
+            backend=self._backend, files=self._files, uploads=uploads, clock_ms=clock_ms
+        )
         self._sweeping: asyncio.Task[None] | None = None
         self.app = App(
             service=self.service,
@@ -101,8 +113,11 @@ class Product:
                 Tasks({card.id: card.usage for card in CARDS}),
                 Videos(states=server.videos_states),
                 Videos(prefix="/openai", states="openai"),
+                DashScope(),
             ),
             bodies=Bodies(),
+            # Apart, and small: whoever sends to an open route has shown no key.
+            open_bodies=Bodies(most_bytes=MAX_FILE_BYTES + FORM_BYTES, most_open_bytes=OPEN_BYTES),
             public_url=server.public_url,
         )
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from unstill.backend.port import Backend, Page
+from unstill.backend.port import Backend, Page, Slice, Where
 from unstill.board import Board, poll_after_ms
 from unstill.engines.port import Engine
+from unstill.engines.remote import Cancellation, Cancelled
 from unstill.errors import (
     BadField,
+    BadImage,
     BadSetting,
     MissingField,
     NoSuchJob,
@@ -26,10 +28,12 @@ from unstill.errors import (
     NoVideo,
     OwnError,
     ShuttingDown,
+    TooLateToCancel,
     UnstillError,
 )
 from unstill.files.links import Links
 from unstill.files.port import Files
+from unstill.files.uploads import Signed, Uploads
 from unstill.fingerprint import fingerprint
 from unstill.intake import Taken, check_header, take
 from unstill.job import (
@@ -45,7 +49,7 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.models import Catalogue, resolve
-from unstill.request import Asked, GivenFrame, Role, VideoRequest
+from unstill.request import Asked, Given, GivenFrame, Role, VideoRequest
 
 log = structlog.get_logger()
 
@@ -53,6 +57,7 @@ log = structlog.get_logger()
 DEADLINE_MS = 24 * 3600 * 1000
 # A first try waits for its answer for as long as its SDK does, by default 600 s (openai 3.51.0).
 RETRY_WITHIN_MS = 15 * 60 * 1000
+RECENT_MS = 24 * 3600 * 1000  # DashScope, "manage asynchronous tasks": a list without a window
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
 
@@ -79,6 +84,8 @@ class Service:
         backend: Backend,
         files: Files,
         links: Links,
+        uploads: Uploads,
+        cancel_upstream: Callable[[Job], Awaitable[Cancellation]],
         board: Board,
         catalogue: Catalogue,
         engines: Mapping[str, Engine],
@@ -94,6 +101,8 @@ class Service:
         self._backend = backend
         self._files = files
         self._links = links
+        self._uploads = uploads
+        self._cancel_upstream = cancel_upstream
         self._board = board
         self._engines = engines
         self._routes = routes
@@ -174,6 +183,59 @@ class Service:
     async def page(self, owner: str, *, limit: int, after: str | None, newest_first: bool) -> Page:
         return await self._backend.page(owner, limit=limit, after=after, newest_first=newest_first)
 
+    async def slice(
+        self,
+        owner: str,
+        *,
+        window_ms: tuple[int, int] | None,
+        states: frozenset[State] | None,
+        model: str | None,
+        offset: int,
+        limit: int,
+    ) -> Slice:
+        """`window_ms`: first and last moment of their making; None: the last day."""
+        now_ms = self._clock_ms()
+        since_ms, until_ms = window_ms or (now_ms - RECENT_MS, now_ms)
+        where = Where(since_ms, until_ms, states, model)
+        return await self._backend.slice(owner, where, offset=offset, limit=limit)
+
+    async def cancel(self, job_id: str, owner: str) -> None:
+        """Stop what can be stopped; of a call that is just being made the wish is noted.
+
+        Raises NoSuchJob, TooLateToCancel if the job goes on or has ended, UpstreamError if the
+        upstream does not say.
+        """
+        job = await self.find(job_id, owner)
+        while True:
+            change = self._cancellation(job)
+            if change is None:
+                break
+            if await self._backend.change(job.id, change) is not None:
+                return
+            # It moved between the read and the write; its new state decides anew.
+            job = await self.find(job_id, owner)
+        if job.state is not State.RUNNING:
+            raise TooLateToCancel(job.id)
+        if not isinstance(await self._cancel_upstream(job), Cancelled):
+            raise TooLateToCancel(job.id)
+
+    def _cancellation(self, job: Job) -> Change | None:
+        """What the cancel of a job writes; None where an upstream decides, or it is too late."""
+        match job.state:
+            case State.SUBMITTING:
+                return wished_away(job.state, is_hidden=False)
+            case State.RUNNING if job.ticket is not None:
+                return None
+            case State.QUEUED | State.READY | State.RUNNING:
+                return self._stopped(is_hidden=False)
+            case _:
+                return None
+
+    def _stopped(self, *, is_hidden: bool) -> Change:
+        change = cancelled(self._clock_ms(), is_hidden=is_hidden)
+        # An upstream may have taken it since it was read: that is not ours to stop.
+        return msgspec.structs.replace(change, is_local=True)
+
     async def delete(self, job_id: str, owner: str) -> Job:
         """Stop what can be stopped, hide the job, and give back its files once it has ended."""
         job = await self.find(job_id, owner)
@@ -199,9 +261,38 @@ class Service:
             case State.RUNNING if job.ticket is not None:
                 return wished_away(job.state)
             case State.QUEUED | State.READY | State.RUNNING:
-                return cancelled(self._clock_ms(), is_hidden=True)
+                return self._stopped(is_hidden=True)
             case _:
                 return hidden(of=job.state)
+
+    # --- uploads ---------------------------------------------------------------------------
+
+    def upload_policy(self, model: Given, owner: str) -> Signed:
+        """Leave to upload a picture for a model; raises UnknownModel."""
+        name, _ = self.catalogue.card(model)
+        return self._uploads.sign(owner, name, self._clock_ms() / 1000)
+
+    async def keep_upload(self, policy: str, signature: str, key: str, data: bytes) -> None:
+        """Store an uploaded picture; raises BadPolicy, BadField, StorageFull, StorageFailed."""
+        signed = self._uploads.check(policy, signature, key, self._clock_ms() / 1000)
+        await self._uploads.keep(signed, key, data)
+
+    async def with_uploads(self, asked: Asked, prefix: str, owner: str) -> Asked:
+        """The request with the owner's uploads in place of their addresses; raises BadImage."""
+        frames = [await self._uploaded(frame, prefix, owner) for frame in asked.frames]
+        return msgspec.structs.replace(asked, frames=tuple(frames))
+
+    async def _uploaded(self, frame: GivenFrame, prefix: str, owner: str) -> GivenFrame:
+        address = frame.value.strip() if isinstance(frame.value, str) else ""
+        if not address.startswith(prefix):
+            return frame
+        key = address.removeprefix(prefix)
+        data = await self._uploads.read(owner, key, self._clock_ms() / 1000)
+        if data is None:
+            raise BadImage(frame.param, "no file of yours is there, or its 48 hours are over")
+        return msgspec.structs.replace(frame, value=data)
+
+    # --- videos ----------------------------------------------------------------------------
 
     async def open_video(self, job_id: str, owner: str, word: Callable[[Job], str]) -> Path:
         """The finished file; `word` says an unfinished job's state in the caller's dialect.

@@ -1,4 +1,4 @@
-"""What nobody needs any more: files of deleted jobs, folders without a row, rows long deleted."""
+"""What nobody needs any more: files of deleted jobs, old uploads, lost folders, old rows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import structlog
 from unstill.backend.port import Backend
 from unstill.errors import StorageFailed, StorageFull
 from unstill.files.port import Files, Folder
+from unstill.files.uploads import Uploads
 
 log = structlog.get_logger()
 
@@ -22,9 +23,12 @@ ROWS_KEPT_MS = 30 * 24 * 3600 * 1000  # of deleted jobs, for whoever checks the 
 class Sweep:
     """Comes round now and then; each round may be ended at any point."""
 
-    def __init__(self, *, backend: Backend, files: Files, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, *, backend: Backend, files: Files, uploads: Uploads, clock_ms: Callable[[], int]
+    ) -> None:
         self._backend = backend
         self._files = files
+        self._uploads = uploads
         self._clock_ms = clock_ms
 
     async def run(self) -> None:
@@ -41,6 +45,7 @@ class Sweep:
         for job in await self._backend.hidden():
             if job.created_ms < self._clock_ms() - ROWS_KEPT_MS and await self._remove(job.id):
                 await self._backend.forget(job.id)
+        await self._uploads.sweep(self._clock_ms() / 1000)
         async for folder in self._files.folders():
             if await self._is_unneeded(folder):
                 await self._remove(folder.job_id)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from serving import LOOPBACK_ALLOWED, PictureHost, Serving
+from unstill.dialects.dashscope import DashScope
 from unstill.dialects.route import Call, Look
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Form, Videos
@@ -34,11 +35,12 @@ MODELS = {  # and the shortest video of each
     "happyhorse-1.0-i2v": 3,
 }
 SDK = {"x-stainless-lang": "python"}
-Said = Literal["tasks", "seed", "openai"]
+Said = Literal["tasks", "seed", "openai", "dashscope"]
 WORDS: dict[Said, tuple[str, str, str, str]] = {
     "tasks": ("Pending", "Running", "Success", "Failure"),
     "seed": ("QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"),
     "openai": ("queued", "in_progress", "completed", "failed"),
+    "dashscope": ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"),
 }
 STEPS = (
     (State.QUEUED, 0),
@@ -60,6 +62,14 @@ def tasks_body(model: str, url: str) -> dict[str, Any]:
     }
 
 
+def dashscope_body(model: str, url: str) -> dict[str, Any]:
+    return {
+        "model": model,
+        "input": {"prompt": "push in", "media": [{"type": "first_frame", "url": url}]},
+        "parameters": {"size": "320*256", "duration": MODELS[model]},
+    }
+
+
 def videos_body(model: str, url: str) -> dict[str, Any]:
     return {
         "model": model,
@@ -75,12 +85,20 @@ SUBMITS: dict[str, tuple[str, Body]] = {
     "tasks": ("/v1/tasks/submit", tasks_body),
     "videos": ("/v1/videos", videos_body),
     "openai": ("/openai/v1/videos", videos_body),
+    "dashscope": ("/api/v1/services/aigc/video-generation/video-synthesis", dashscope_body),
+}
+ASYNC = {"X-DashScope-Async": "enable"}  # one dialect asks for it, the others do not mind
+FRAMES = {  # what each body calls its picture
+    "tasks": "input.first_frame_url",
+    "videos": "input_reference.image_url",
+    "openai": "input_reference.image_url",
+    "dashscope": "input.media[0].url",
 }
 
 
 def submit(server: Serving, dialect: str, model: str, url: str) -> str:
     path, body = SUBMITS[dialect]
-    answer = server.http.post(path, json=body(model, url))
+    answer = server.http.post(path, json=body(model, url), headers=ASYNC)
     assert answer.status_code == 200, answer.text
     return id_of(answer.json())
 
@@ -115,12 +133,15 @@ def test_a_job_of_any_dialect_reads_as_finished_in_all_of_them(
     task = server.status(task_id)
     video = server.http.get(f"/v1/videos/{task_id}").json()
     openai = server.http.get(f"/openai/v1/videos/{task_id}").json()
+    dashscope = server.http.get(f"/api/v1/tasks/{task_id}").json()
     said: Said = "openai" if dialect == "openai" else "seed"
 
     assert task["output"]["task_status"] == "Success"
     assert task["usage"]["duration"] == MODELS[model]
     assert video["status"] == WORDS[said][2]
     assert openai["status"] == "completed"
+    assert dashscope["output"]["task_status"] == "SUCCEEDED"
+    assert dashscope["usage"]["duration"] == MODELS[model]
     for body in (video, openai):
         assert (body["id"], body["model"], body["object"]) == (task_id, model, "video")
         assert (body["size"], body["seconds"]) == ("320x256", str(MODELS[model]))
@@ -134,7 +155,8 @@ def test_its_video_is_the_same_by_every_way(
 ) -> None:
     task_id = finished[dialect, "wan2.7-i2v"]
     link = server.status(task_id)["output"]["urls"][0]
-    ways = (link, f"/v1/videos/{task_id}/content", f"/openai/v1/videos/{task_id}/content")
+    same = server.http.get(f"/api/v1/tasks/{task_id}").json()["output"]["video_url"]
+    ways = (link, same, f"/v1/videos/{task_id}/content", f"/openai/v1/videos/{task_id}/content")
 
     contents = {server.http.get(way).content for way in ways}
 
@@ -162,7 +184,8 @@ def test_a_model_is_told_by_the_documented_name_that_it_was_asked_by(
     path, body = SUBMITS[dialect]
     asked = body("openai/sora-2/image-to-video-pro", f"{pictures.url}/lost.png")
 
-    task_id = id_of(server.http.post(path, json=asked | {"model": "SORA-2-Pro"}).json())
+    answer = server.http.post(path, json=asked | {"model": "SORA-2-Pro"}, headers=ASYNC)
+    task_id = id_of(answer.json())
 
     assert server.http.get(f"/v1/videos/{task_id}").json()["model"] == "sora-2-pro"
 
@@ -175,13 +198,17 @@ def test_a_job_whose_picture_is_lost_fails_in_the_words_of_each_dialect(
     task = server.wait(task_id)
     video = server.http.get(f"/v1/videos/{task_id}").json()
     openai = server.http.get(f"/openai/v1/videos/{task_id}").json()
-    param = "input.first_frame_url" if dialect == "tasks" else "input_reference.image_url"
+    output = server.http.get(f"/api/v1/tasks/{task_id}").json()["output"]
+    param = FRAMES[dialect]
 
     message = task["output"]["error_message"]
     assert task["output"]["task_status"] == "Failure"
     assert re.match(rf"invalid_image: {re.escape(param)}: .*404", message)
     assert task["usage"] == {"duration": 0}
     assert "urls" not in task["output"]
+    assert output["task_status"] == "FAILED"
+    assert output["code"] == "InvalidParameter.DataInspection"
+    assert message == f"invalid_image: {output['message']}"
     for body in (video, openai):
         assert f"{body['error']['code']}: {body['error']['message']}" == message
     assert openai["status"] == "failed"
@@ -300,6 +327,10 @@ def test_every_state_has_its_documented_word_in_every_dialect(state: State, step
     task = built(Tasks({card.id: card.usage for card in CARDS}).status(a_job(state), look()))
 
     assert task["output"]["task_status"] == WORDS["tasks"][step]
+    asked = built(DashScope().status(a_job(state), look(progress=0.5)))["output"]["task_status"]
+    is_cancelled = state is State.CANCELLED
+    assert asked == ("CANCELED" if is_cancelled else WORDS["dashscope"][step])
+    assert DashScope().state_word(a_job(state), look().call) == asked
     for words in ("seed", "openai"):
         video = built(Videos().status(a_job(state, words=words), look()))
         assert video["status"] == WORDS[words][step]

@@ -10,14 +10,24 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from serving import PictureHost, Serving
+from unstill.dialects.dashscope import OBJECTS, DashScope
 from unstill.dialects.house import House
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.models import CARDS, Catalogue
 from unstill.server.openapi import described
 
-SERVED = (Tasks({}), Videos(), Videos(prefix="/openai", states="openai"), House())
-SUBMITS = ("/v1/tasks/submit", "/v1/videos", "/openai/v1/videos")
+SERVED = (
+    Tasks({}),
+    Videos(),
+    Videos(prefix="/openai", states="openai"),
+    DashScope(),
+    House(),
+)
+CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
+KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"
+SUBMITS = ("/v1/tasks/submit", "/v1/videos", "/openai/v1/videos", CREATE, KEYFRAMES)
+ASYNC = {"X-DashScope-Async": "enable"}
 VIDEO = "/v1/videos/{video_id}"
 
 
@@ -92,10 +102,16 @@ def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
     is_open = {
         path
         for path, methods in api["paths"].items()
-        if methods.get("get", {}).get("security") == []
+        if any(operation.get("security") == [] for operation in methods.values())
     }
 
-    assert is_open == {"/health", "/openapi.json", "/docs", "/files/{job_id}/{variant}.mp4"}
+    assert is_open == {
+        "/health",
+        "/openapi.json",
+        "/docs",
+        "/files/{job_id}/{variant}.mp4",
+        OBJECTS,
+    }
     assert api["security"] == [{"key": []}]
 
 
@@ -119,6 +135,8 @@ FILM = {"model": "wan2.7-i2v", "input_reference": "https://example.com/a.png"}
         ("/v1/tasks/submit", TASK | {"parameters": {"size": "1280*720", "seed": 2147483647}}),
         ("/v1/tasks/submit", TASK | {"input": {"images": ["https://example.com/a.png"]}}),
         ("/v1/tasks/submit", TASK | {"model": "sora-2-pro"}),
+        (CREATE, TASK | {"parameters": {"resolution": "720p", "audio": False}}),
+        (KEYFRAMES, TASK | {"input": {"media": [{"type": "first_frame", "url": "https://a/b"}]}}),
         ("/v1/videos", FILM | {"seconds": 5, "size": "720P", "generate_audio": "true"}),
         ("/v1/videos", FILM | {"seconds": "5", "size": "1280X720", "generate_audio": False}),
         ("/v1/videos", {"model": "wan2.7-i2v", "image": {"image_url": "https://a/b"}}),
@@ -127,7 +145,7 @@ FILM = {"model": "wan2.7-i2v", "input_reference": "https://example.com/a.png"}
 def test_every_spelling_that_is_taken_is_allowed_by_the_schema(
     api: dict[str, Any], server: Serving, path: str, body: dict[str, Any]
 ) -> None:
-    answer = server.http.post(path, json=body)
+    answer = server.http.post(path, json=body, headers=ASYNC)
 
     assert answer.status_code == 200, answer.text
     assert body_flaws(api, path, body) == []
@@ -149,6 +167,7 @@ def test_every_spelling_that_is_taken_is_allowed_by_the_schema(
         ("/v1/tasks/submit", TASK | {"input": {"img_url": "https://a/b", "prompt": ["a"]}}),
         ("/v1/tasks/submit", TASK | {"model": "Wan-AI/Wan2.2-I2V"}),  # asks for a prompt
         ("/v1/tasks/submit", TASK | {"model": "wan9"}),
+        (CREATE, TASK | {"parameters": {"duration": 16}}),
         ("/v1/videos", {"model": "wan2.7-i2v"}),
         ("/v1/videos", FILM | {"input_reference": 5}),
     ],
@@ -156,7 +175,9 @@ def test_every_spelling_that_is_taken_is_allowed_by_the_schema(
 def test_what_is_refused_is_not_allowed_by_the_schema(
     api: dict[str, Any], server: Serving, path: str, body: dict[str, Any]
 ) -> None:
-    assert server.http.post(path, json=body).status_code == 400
+    status = server.http.post(path, json=body, headers=ASYNC).status_code
+
+    assert status == 400
     assert body_flaws(api, path, body)
 
 
@@ -174,11 +195,17 @@ def test_real_answers_keep_to_their_schemas(
     for _ in range(2):  # unfinished, then finished
         assert answer_flaws(api, "/v1/tasks/status", server.status(task_id)) == []
         assert answer_flaws(api, VIDEO, get(f"/v1/videos/{task_id}").json()) == []
+        task = get(f"/api/v1/tasks/{task_id}").json()
+        assert answer_flaws(api, "/api/v1/tasks/{task_id}", task) == []
         openai = get(f"/openai/v1/videos/{task_id}").json()
         assert answer_flaws(api, f"/openai{VIDEO}", openai) == []
         assert server.wait(task_id)["output"]["task_status"] == "Success"
     assert answer_flaws(api, "/v1/videos", get("/v1/videos").json()) == []
     assert answer_flaws(api, "/openai/v1/videos", get("/openai/v1/videos").json()) == []
+    assert answer_flaws(api, "/api/v1/tasks", get("/api/v1/tasks").json()) == []
+    ask = {"action": "getPolicy", "model": "wan2.7-i2v"}
+    policy = get("/api/v1/uploads", params=ask).json()
+    assert answer_flaws(api, "/api/v1/uploads", policy) == []
     assert answer_flaws(api, "/v1/models", get("/v1/models").json()) == []
     assert answer_flaws(api, "/v1/models/{model}", get("/v1/models/sora-2").json()) == []
     assert answer_flaws(api, "/health", get("/health").json()) == []
@@ -195,6 +222,10 @@ def test_real_answers_keep_to_their_schemas(
         (VIDEO, "get"),
         (f"{VIDEO}/content", "get"),
         (VIDEO, "delete"),
+        (CREATE, "post"),
+        ("/api/v1/tasks/{task_id}/cancel", "post"),
+        ("/api/v1/uploads", "get"),
+        (OBJECTS, "post"),
         ("/v1/models/{model}", "get"),
         ("/files/{job_id}/{variant}.mp4", "get"),
     ],
@@ -202,7 +233,8 @@ def test_real_answers_keep_to_their_schemas(
 def test_real_refusals_keep_to_their_schemas(
     api: dict[str, Any], server: Serving, path: str, method: str
 ) -> None:
-    place = path.format(video_id="nothing", model="nothing", job_id="nothing", variant="video")
+    names = dict.fromkeys(("video_id", "task_id", "model", "job_id"), "nothing")
+    place = path.format(**names, variant="video")
 
     answer = server.http.request(method.upper(), place)
 

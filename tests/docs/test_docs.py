@@ -16,6 +16,7 @@ from docs.pages import DOCUMENTS, ROOT
 from docs.walk import Walk, tools_are_there
 from unstill import __version__
 from unstill.dialects import pictures
+from unstill.dialects.dashscope import DashScope
 from unstill.dialects.house import House
 from unstill.dialects.route import Call, Dialect
 from unstill.dialects.tasks import Tasks
@@ -122,7 +123,7 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
-    dialects = (Tasks({}), Videos(), Videos(prefix="/openai"), House())
+    dialects = (Tasks({}), Videos(), Videos(prefix="/openai"), DashScope(), House())
     served = {
         f"{route.method} {route.path.replace(':path', '')}"
         for dialect in dialects
@@ -134,18 +135,22 @@ def test_every_route_is_documented_and_every_documented_route_is_there() -> None
 
 
 def test_the_routes_that_ask_for_no_key_are_documented_so() -> None:
-    is_open = {route.path for route in House().routes if route.is_open}
+    routes = (*House().routes, *DashScope().routes)
+    is_open = {f"{route.method} {route.path}" for route in routes if route.is_open}
     rows = pages.rows(pages.section(API, "The HTTP API"))
 
-    assert {row[0].strip("`").removeprefix("GET ") for row in rows if row[2] == "no"} == is_open
+    assert {row[0].strip("`") for row in rows if row[2] == "no"} == is_open
 
 
 @pytest.mark.parametrize(
-    ("dialect", "column"), [(Tasks({}), 1), (Videos(), 2)], ids=["tasks", "videos"]
+    ("dialect", "column"),
+    [(Tasks({}), 1), (Videos(), 2), (DashScope(), 3)],
+    ids=["tasks", "videos", "dashscope"],
 )
 def test_the_wire_names_of_all_fields_are_documented(dialect: Dialect, column: int) -> None:
     body = {"model": "wan2.7-i2v", "input": {}, "parameters": {}}
-    asked = dialect.parse(Call(request_id="", path={}, query={}, headers={}, body=body))
+    headers = {"x-dashscope-async": "enable"}
+    asked = dialect.parse(Call(request_id="", path={}, query={}, headers=headers, body=body))
     rows = pages.rows(pages.section(API, "Names of the fields"))
 
     assert {row[0].strip("`"): row[column].strip("`") for row in rows} == dict(asked.names)

@@ -26,7 +26,9 @@ ENDS_WITHIN_S = 60.0
 LOOK_AGAIN_S = 0.2
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ENDED = re.compile(r'"(Success|Failure|SUCCESS|FAILURE|completed|failed)"')
+_ENDED = re.compile(
+    r'"(Success|Failure|SUCCESS|FAILURE|completed|failed|SUCCEEDED|FAILED|CANCELED)"'
+)
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _PORT = re.compile(r"--port (\d+)")
 _ASSIGNMENT = re.compile(r"^[A-Z]+=[\w:/.-]+", re.MULTILINE)
@@ -34,6 +36,8 @@ _VARIES = (
     (_ID, "<id>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<request>"),
     (re.compile(r"\b1[0-9]{9}\b"), "1000000000"),
+    (re.compile(r"\b1[0-9]{12}\b"), "1000000000000"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"), "<time>"),
     (re.compile(r"signature=[\w-]+"), "signature=<signature>"),
     (re.compile(r'(data:image/jpeg;base64,)[^"]*'), r"\1<picture>"),
     (re.compile(r"\d+\.\d MB"), "<size> MB"),

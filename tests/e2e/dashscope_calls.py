@@ -17,8 +17,8 @@ from dashscope.aigc.video_synthesis import AioVideoSynthesis
 from dashscope.v2.errors import DashScopeError
 
 VideoSynthesis: Any = Typed  # its types lack what its documents show
-PICTURE = "https://example.com/cat.png"
 MEDIA = "wan2.7-i2v"
+SMALL: Any = {"resolution": "720P"}
 
 
 def frame(url: str) -> list[dict[str, str]]:
@@ -35,16 +35,20 @@ def seen(response: Any) -> dict[str, Any]:
     }
 
 
-def older(photo: str) -> dict[str, Any]:
+def older(photo: str, picture: str) -> dict[str, Any]:
     begun = VideoSynthesis.async_call(
-        model="wan2.6-i2v-flash", prompt="a cat", img_url=PICTURE, audio=False
+        model="wan2.6-i2v-flash", prompt="a cat", img_url=picture, audio=False
     )
     cancelled = VideoSynthesis.cancel(begun)
-    both = {"first_frame_url": PICTURE, "last_frame_url": PICTURE}
-    keyframes = VideoSynthesis.async_call(model="wan2.2-kf2v-flash", prompt="a cat", **both)
-    local = VideoSynthesis.async_call(model=MEDIA, prompt="local", media=frame(photo))
-    refused = VideoSynthesis.async_call(model=MEDIA, media=frame(PICTURE), size="1280*720")
-    called = VideoSynthesis.call(model=MEDIA, prompt="a cat", media=frame(PICTURE), duration=2)
+    both = {"first_frame_url": picture, "last_frame_url": picture}
+    keyframes = VideoSynthesis.async_call(
+        model="wan2.2-kf2v-flash", prompt="a cat", **both, **SMALL
+    )
+    local = VideoSynthesis.async_call(model=MEDIA, prompt="local", media=frame(photo), **SMALL)
+    refused = VideoSynthesis.async_call(model=MEDIA, media=frame(picture), size="1280*720")
+    called = VideoSynthesis.call(
+        model=MEDIA, prompt="a cat", media=frame(picture), duration=2, **SMALL
+    )
     return {
         "called": seen(called),
         "cancelled": seen(cancelled),
@@ -58,8 +62,10 @@ def older(photo: str) -> dict[str, Any]:
     }
 
 
-async def older_asynchronous() -> dict[str, Any]:
-    begun = await AioVideoSynthesis.async_call(model=MEDIA, prompt="aio", media=frame(PICTURE))
+async def older_asynchronous(picture: str) -> dict[str, Any]:
+    begun = await AioVideoSynthesis.async_call(
+        model=MEDIA, prompt="aio", media=frame(picture), **SMALL
+    )
     waited = await AioVideoSynthesis.wait(begun)
     return {
         "called": seen(waited),
@@ -68,11 +74,11 @@ async def older_asynchronous() -> dict[str, Any]:
     }
 
 
-def newer(photo: str) -> dict[str, Any]:
+def newer(photo: str, picture: str) -> dict[str, Any]:
     videos: Any = Client().videos
-    waiting = videos.jobs.create(model=MEDIA, prompt="a cat", image_url=PICTURE)
+    waiting = videos.jobs.create(model=MEDIA, prompt="a cat", image_url=picture)
     videos.jobs.cancel(waiting.task_id)
-    older_model = videos.jobs.create(model="wan2.2-i2v-flash", prompt="a cat", image_url=PICTURE)
+    older_model = videos.jobs.create(model="wan2.2-i2v-flash", prompt="a cat", image_url=picture)
     made = videos.generate(model=MEDIA, prompt="a cat", image_url=photo, duration=2)
     return {
         "made": {"status": made.status, "url": made.video_url, "usage": made.usage.model_dump()},
@@ -80,7 +86,7 @@ def newer(photo: str) -> dict[str, Any]:
         "cancelled": videos.jobs.fetch(waiting.task_id).status,
         "listed": [job.task_id for job in videos.jobs.list(page_size=100).tasks],
         "made_id": made.task_id,
-        "refused": refusal(lambda: videos.generate(model=MEDIA, image_url=PICTURE, duration=99)),
+        "refused": refusal(lambda: videos.generate(model=MEDIA, image_url=picture, duration=99)),
     }
 
 
@@ -93,14 +99,14 @@ def refusal(call: Callable[[], object]) -> list[str]:
 
 
 def main() -> None:
-    generation, photo = sys.argv[1:]
+    generation, photo, picture = sys.argv[1:]
     match generation:
         case "older":
-            result = older(photo)
+            result = older(photo, picture)
         case "older_asynchronous":
-            result = asyncio.run(older_asynchronous())
+            result = asyncio.run(older_asynchronous(picture))
         case _:
-            result = newer(photo)
+            result = newer(photo, picture)
     sys.stdout.write(json.dumps(result, default=str))
 
 

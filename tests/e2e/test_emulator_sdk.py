@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 else:
     openai = pytest.importorskip("openai", reason="the openai package is not installed")
 
+PICTURE = "https://example.com/cat.png"  # an emulator fetches none
 PROGRAM = Path(__file__).with_name("dashscope_calls.py")
 HAS_DASHSCOPE = importlib.util.find_spec("dashscope") is not None
 
@@ -73,7 +74,7 @@ def calls(emulator: Emulator, generation: str, home: Path) -> Any:
         "DASHSCOPE_API_KEY": KEY,
     }
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), generation, str(PHOTOS / "chelsea.jpg")],
+        [sys.executable, str(PROGRAM), generation, str(PHOTOS / "chelsea.jpg"), PICTURE],
         env=environment,
         capture_output=True,
         text=True,

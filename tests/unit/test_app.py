@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from unstill.dialects.dashscope import DashScope
 from unstill.dialects.house import House
 from unstill.dialects.route import Described, Verb
 from unstill.dialects.tasks import Tasks
@@ -18,7 +19,8 @@ from unstill.server.places import Places
 from unstill.server.verbs import Asking
 
 TASKS, VIDEOS, AZURE, HOUSE = Tasks({}), Videos(), Videos(prefix="/openai"), House()
-DIALECTS: tuple[Described, ...] = (TASKS, VIDEOS, AZURE, HOUSE)
+DASHSCOPE = DashScope()
+DIALECTS: tuple[Described, ...] = (TASKS, VIDEOS, AZURE, DASHSCOPE, HOUSE)
 
 
 async def nothing(asking: Asking) -> None:
@@ -39,6 +41,12 @@ PLACES = Places(DIALECTS, dict.fromkeys(get_args(Verb), nothing))
         ("/v1/videos/a/", VIDEOS, {"video_id": "a"}),
         ("/v1/videos/a/content", VIDEOS, {"video_id": "a"}),
         ("/openai/v1/videos/a", AZURE, {"video_id": "a"}),
+        ("/api/v1/tasks", DASHSCOPE, {}),
+        ("/api/v1/tasks/", DASHSCOPE, {}),
+        ("/api/v1/tasks/a", DASHSCOPE, {"task_id": "a"}),
+        ("/api/v1/tasks/a/", DASHSCOPE, {"task_id": "a"}),
+        ("/api/v1/tasks/cancel", DASHSCOPE, {"task_id": "cancel"}),
+        ("/api/v1/uploads", DASHSCOPE, {}),
         ("/v1/models/Wan-AI/Wan2.2-I2V", HOUSE, {"model": "Wan-AI/Wan2.2-I2V"}),
         ("/files/a/video.mp4", HOUSE, {"job_id": "a", "variant": "video"}),
     ],
@@ -60,6 +68,8 @@ def test_a_path_leads_to_its_dialect_with_what_it_names(
         ("/v1/videos/a/b/c", VIDEOS),
         ("/v1/videos/a/content\n", VIDEOS),
         ("/openai/v1/none", AZURE),
+        ("/api/v1/tasks/a/b", DASHSCOPE),
+        ("/api/v1/services/aigc/text2image/image-synthesis", DASHSCOPE),
         ("/v1/none", HOUSE),
         ("/", HOUSE),
         ("*", HOUSE),
@@ -82,6 +92,7 @@ def test_what_is_not_there_is_refused_in_the_dialect_that_it_is_near(
         ("PUT", "/v1/tasks/status", TASKS, ("GET", "HEAD")),
         ("DELETE", "/v1/videos", VIDEOS, ("GET", "HEAD", "POST")),
         ("POST", "/v1/videos/a", VIDEOS, ("DELETE", "GET", "HEAD")),
+        ("GET", "/api/v1/tasks/a/cancel/", DASHSCOPE, ("POST",)),
         ("POST", "/health", HOUSE, ("GET", "HEAD")),
     ],
 )

@@ -150,6 +150,8 @@ def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...])
         backend=house.backend,
         files=house.files,
         links=house.links,
+        uploads=house.uploads,
+        cancel_upstream=house.cancel_upstream,
         board=house.board,
         catalogue=house.service.catalogue,
         engines=engines,

@@ -119,7 +119,7 @@ class FailingBackend(EmbeddedBackend):
 async def test_a_round_that_failed_is_said_and_is_not_the_last(tmp_path: Path) -> None:
     async with opened(tmp_path / "house", serves=False) as house:
         backend = FailingBackend(tmp_path / "failing")
-        sweep = Sweep(backend=backend, files=house.files, clock_ms=clock_ms)
+        sweep = Sweep(backend=backend, files=house.files, uploads=house.uploads, clock_ms=clock_ms)
         with capture_logs() as logs:
             rounds = asyncio.create_task(sweep.run())
             await asyncio.sleep(0.05)

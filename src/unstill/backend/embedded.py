@@ -21,7 +21,7 @@ import structlog
 from unstill.backend import rows, schema
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
-from unstill.backend.port import Lane, Listener, Page, TicketRow
+from unstill.backend.port import Lane, Listener, Page, Slice, TicketRow, Where
 from unstill.backend.writer import Work, Writer, as_own
 from unstill.errors import BadSetting, KeyReused, OperatorError, ShuttingDown
 from unstill.job import Change, Job, Mark, clock_ms
@@ -173,6 +173,12 @@ class EmbeddedBackend:
         jobs = await self._list(sql, bounds)
         return Page(tuple(jobs[:limit]), has_more=len(jobs) > limit)
 
+    async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
+        jobs_sql, count_sql, values = rows.slice_sql(where)
+        jobs = await self._list(jobs_sql, (owner, *values, limit, offset))
+        [(total,)] = await self._select(count_sql, (owner, *values))
+        return Slice(tuple(jobs), total)
+
     async def unfinished(self) -> Sequence[Job]:
         return [job async for jobs in self._unfinished_chunks() for job in jobs]
 
@@ -213,10 +219,10 @@ class EmbeddedBackend:
             raise as_own(error) from error
         return rows.job_of(found[0]) if found else None
 
-    async def _list(self, sql: str, bounds: tuple[str | int, ...]) -> list[Job]:
+    async def _list(self, sql: str, bounds: tuple[rows.Value, ...]) -> list[Job]:
         return [rows.job_of(row) for row in await self._select(sql, bounds)]
 
-    async def _select(self, sql: str, bounds: tuple[str | int, ...]) -> list[rows.Row]:
+    async def _select(self, sql: str, bounds: tuple[rows.Value, ...]) -> list[rows.Row]:
         connection = self._store.connections.lists
 
         def read() -> list[rows.Row]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from unstill.job import Change, Job, Mark
+from unstill.job import Change, Job, Mark, State
 from unstill.ledger import Attempt
 
 Step = Callable[[str], Awaitable[None]]  # does the one step that the job of this id asks for
@@ -43,6 +43,22 @@ class Page(msgspec.Struct, frozen=True):
     has_more: bool
 
 
+class Where(msgspec.Struct, frozen=True):
+    """Which of an owner's jobs, by when they were made, their state and the name asked for."""
+
+    since_ms: int
+    until_ms: int  # inclusive, as `since_ms`
+    states: frozenset[State] | None = None  # None: any
+    model: str | None = None  # None: any
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """Some of the jobs that were asked for, and how many there are in all."""
+
+    jobs: tuple[Job, ...]
+    total: int
+
+
 class Backend(Protocol):
     async def open(self) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.
@@ -73,6 +89,9 @@ class Backend(Protocol):
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> Page:
         """One page of the owner's jobs that are not hidden, by id; `after` need not exist."""
+
+    async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
+        """The owner's jobs that are not hidden, newest first, without the first `offset`."""
 
     async def unfinished(self) -> Sequence[Job]:
         """All jobs that are not final, oldest first."""

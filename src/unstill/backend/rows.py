@@ -15,9 +15,21 @@ from typing import Any
 
 import msgspec
 
-from unstill.backend.port import TicketRow
+from unstill.backend.port import TicketRow, Where
 from unstill.errors import OperatorError
-from unstill.job import MOVES, Change, Failure, Job, Mark, Result, State, Usage, Video, lane_of
+from unstill.job import (
+    MOVES,
+    Change,
+    Failure,
+    Job,
+    Mark,
+    Result,
+    State,
+    Usage,
+    Video,
+    first_id,
+    lane_of,
+)
 from unstill.ledger import Attempt, Outcome, Settlement
 from unstill.request import Size, VideoRequest
 
@@ -284,6 +296,24 @@ def page_sql(*, has_after: bool, newest_first: bool) -> str:
         f"SELECT {_NAMES} FROM jobs WHERE owner = ? AND is_hidden = 0 {after} "  # noqa: S608  - field names
         f"ORDER BY id {order} LIMIT ?"
     )
+
+
+def slice_sql(where: Where) -> tuple[str, str, list[Value]]:
+    """The jobs, newest first, and their count; parameters: these, and for the jobs limit, offset.
+
+    Times are compared as ids, which begin with them and have an index.
+    """
+    states = None if where.states is None else sorted(where.states)
+    condition = "owner = ? AND is_hidden = 0 AND id >= ? AND id < ?"
+    values: list[Value] = [first_id(where.since_ms), first_id(where.until_ms + 1)]
+    if states is not None:
+        condition += f" AND state IN ({', '.join('?' * len(states))})"
+        values += states
+    if where.model is not None:
+        condition += " AND model = ?"
+        values.append(where.model)
+    jobs = f"SELECT {_NAMES} FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608  - field names
+    return jobs, f"SELECT count(*) FROM jobs WHERE {condition}", values  # noqa: S608  - field names
 
 
 def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[Value]]:

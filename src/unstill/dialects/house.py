@@ -105,6 +105,9 @@ class House:
     def error(self, error: UnstillError, request_id: str) -> Error:  # noqa: ARG002  - port's shape
         return enveloped(error)
 
+    def error_status(self, error: UnstillError) -> int:
+        return error.status
+
 
 _ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models", "models", "List the models and what they take", (ModelList,)),
@@ -117,6 +120,7 @@ _ROUTES: tuple[Route, ...] = (
         "Download a video by its signed link",
         (),
         query=("expires", "signature"),
+        needed=("expires", "signature"),
         is_open=True,
     ),
     Route("GET", "/openapi.json", "openapi", "Describe this API", (), is_open=True),

@@ -19,10 +19,15 @@ from unstill.request import Asked, Given
 Verb = Literal[
     "submit",
     "status",
+    "query",
     "list",
+    "numbered",
+    "cancel",
     "delete",
     "content",
     "link",
+    "policy",
+    "upload",
     "models",
     "model",
     "health",
@@ -61,8 +66,12 @@ class Route(msgspec.Struct, frozen=True):
     answers: tuple[type, ...]  # any of them; empty: the video's bytes, or a page
     body: Callable[[Sequence[Card]], dict[str, Any]] | None = None  # its JSON Schema
     query: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()  # of the query
+    switches: tuple[str, ...] = ()  # headers whose only value is `enable`; the first is needed
     examples: tuple[Example, ...] = ()
     is_open: bool = False  # asks for no key
+    # Its clients send it again by themselves: they are told not to where it may have been done.
+    is_sent_again: bool = False
 
 
 class Described(Protocol):
@@ -76,6 +85,9 @@ class Described(Protocol):
         """What `error` answers; its name is no other answer's name."""
 
     def error(self, error: UnstillError, request_id: str) -> msgspec.Struct: ...
+
+    def error_status(self, error: UnstillError) -> int:
+        """The error's own HTTP status, or the one that this API documents for it."""
 
 
 class Dialect(Described, Protocol):

@@ -184,6 +184,9 @@ class Tasks:
         kind, code = _error_words(error)
         return TaskError(TaskErrorBody(error.message, kind, request_id, code), request_id)
 
+    def error_status(self, error: UnstillError) -> int:
+        return error.status
+
 
 def _error_message(job: Job) -> str | None:
     if job.state is State.CANCELLED:
@@ -269,5 +272,6 @@ _ROUTES: tuple[Route, ...] = (
         "Ask how a task is doing",
         answers=(Status,),
         query=("task_id",),
+        needed=("task_id",),
     ),
 )

@@ -239,6 +239,9 @@ class Videos:
     def error(self, error: UnstillError, request_id: str) -> Error:  # noqa: ARG002  - port's shape
         return enveloped(error)
 
+    def error_status(self, error: UnstillError) -> int:
+        return error.status
+
 
 def _unified(job: Job, look: Look) -> UnifiedVideo:
     return UnifiedVideo(

@@ -20,7 +20,9 @@ from unstill.dialects.route import Call, Described, Dialect
 from unstill.errors import (
     BadKey,
     BadRange,
+    Overloaded,
     OwnError,
+    ShuttingDown,
     UnstillError,
     WrongMethod,
 )
@@ -28,7 +30,7 @@ from unstill.server.body import Bodies, ClientGone
 from unstill.server.headers import Headers
 from unstill.server.keys import Keys
 from unstill.server.openapi import described
-from unstill.server.places import Places, Served
+from unstill.server.places import Place, Places, Served
 from unstill.server.verbs import Answer, Asking, Verbs, json_answer
 from unstill.service import Service
 
@@ -48,10 +50,13 @@ class App:
         house: House,
         dialects: Sequence[Dialect],
         bodies: Bodies,
+        open_bodies: Bodies,
         public_url: str = "",
     ) -> None:
+        """`open_bodies` reads what comes to routes that ask for no key."""
         self._keys = keys
         self._bodies = bodies
+        self._open_bodies = open_bodies
         # Unlike 16 random bytes each, not a system call in every answer.
         self._request_ids = map(f"{os.urandom(10).hex()}{{:012x}}".format, count())
         everyone: tuple[Described, ...] = (*dialects, house)
@@ -78,11 +83,11 @@ class App:
         except ClientGone:
             return
         except UnstillError as error:
-            answer = _refuse(place.dialect, error, request_id)
+            answer = _refuse(place, scope["method"], error, request_id)
         except Exception:
             log.exception("answer_failed", request_id=request_id, path=scope["path"])
             ours = OwnError("unstill failed to answer; its log has the reason")
-            answer = _refuse(place.dialect, ours, request_id)
+            answer = _refuse(place, scope["method"], ours, request_id)
         if answer is not None:
             await _send(answer, request_id, scope, send)
 
@@ -102,8 +107,9 @@ class App:
         if route.body is None:
             call = Call(request_id, path, query, headers)
             return await served.verb(Asking(served.dialect, call, owner, *asgi))
-        with self._bodies.gate() as take:
-            body, is_form = await self._bodies.read(headers, receive, take)
+        bodies = self._open_bodies if route.is_open else self._bodies
+        with bodies.gate() as take:
+            body, is_form = await bodies.read(headers, receive, take)
             call = Call(request_id, path, query, headers, body, is_form)
             return await served.verb(Asking(served.dialect, call, owner, *asgi))
 
@@ -119,8 +125,9 @@ def _query(text: bytes) -> dict[str, str]:
     return {name: value}
 
 
-def _refuse(dialect: Described, error: UnstillError, request_id: str) -> Answer:
+def _refuse(place: Place, method: str, error: UnstillError, request_id: str) -> Answer:
     """The one way from an error to an answer."""
+    served = place.by_method.get(method)
     headers: list[tuple[bytes, bytes]] = []
     match error:
         case BadKey():
@@ -129,9 +136,17 @@ def _refuse(dialect: Described, error: UnstillError, request_id: str) -> Answer:
             headers.append((b"allow", ", ".join(error.allowed).encode()))
         case BadRange():
             headers.append((b"content-range", f"bytes */{error.size_bytes}".encode()))
+        case OwnError() if served and served.route.is_sent_again and not _is_untaken(error):
+            headers.append((b"x-should-retry", b"false"))
         case _ if error.status == 503:
             headers.append((b"retry-after", _RETRY_AFTER_S))
-    return json_answer(dialect.error(error, request_id), tuple(headers), status=error.status)
+    status = place.dialect.error_status(error)
+    return json_answer(place.dialect.error(error, request_id), tuple(headers), status=status)
+
+
+def _is_untaken(error: OwnError) -> bool:
+    """Whether nothing of the request has been done for sure."""
+    return isinstance(error, Overloaded | ShuttingDown)
 
 
 async def _send(answer: Answer, request_id: str, scope: Scope, send: Send) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from unstill import __version__
-from unstill.dialects import pictures
+from unstill.dialects import dashscope_wanted, pictures
 from unstill.dialects.route import Described, Route
 from unstill.errors import KeyReused
 from unstill.models import CARDS, Catalogue
@@ -21,8 +21,13 @@ _QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
     "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
     "variant": {"type": "string", "enum": ["video"], "default": "video"},
     "expires": {"type": "integer"},
+    "action": {"type": "string", "enum": ["getPolicy"]},
+    "page_no": {"type": "integer", "minimum": 1, "default": 1},
+    "page_size": {"type": "integer", "minimum": 1, "default": 10},
+    "start_time": {"type": "string", "pattern": "^[0-9]{14}$"},
+    "end_time": {"type": "string", "pattern": "^[0-9]{14}$"},
+    "status": {"type": "string", "enum": list(dashscope_wanted.STATUSES)},
 }
-_REQUIRED_QUERY = frozenset({"task_id", "expires", "signature"})
 
 
 def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
@@ -72,6 +77,7 @@ def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[s
             *_path_parameters(route),
             *_query_parameters(route),
             *_header_parameters(route),
+            *_switches(route),
         ],
         "responses": _responses(dialect, route),
     }
@@ -81,13 +87,13 @@ def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[s
         named = {name: {"value": example} for name, example in route.examples}
         schema = route.body(CARDS)
         _name_likes(schema, catalogue)
-        operation["requestBody"] = {
-            "required": True,
-            "content": {
-                "application/json": {"schema": schema, "examples": named},
-                "multipart/form-data": {"schema": {"type": "object"}},
-            },
+        content: dict[str, Any] = {
+            "application/json": {"schema": schema, "examples": named},
+            "multipart/form-data": {"schema": {"type": "object"}},
         }
+        if route.verb == "upload":
+            content = {"multipart/form-data": {"schema": schema}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -114,7 +120,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "required": name in _REQUIRED_QUERY,
+            "required": name in route.needed,
             "schema": _QUERY_SCHEMAS.get(name, {"type": "string"}),
         }
         for name in route.query
@@ -126,6 +132,14 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
         return []
     key = {"in": "header", "name": KeyReused.param, "required": False, "schema": KEY_SCHEMA}
     return [key | {"description": "Sent again with the same fields, it gives the same job."}]
+
+
+def _switches(route: Route) -> list[dict[str, Any]]:
+    schema = {"type": "string", "enum": ["enable"]}
+    return [
+        {"name": name, "in": "header", "required": n == 0, "schema": schema}
+        for n, name in enumerate(route.switches)
+    ]
 
 
 def _responses(dialect: Described, route: Route) -> dict[str, Any]:
@@ -149,6 +163,8 @@ _VIDEO = {"content": {"video/mp4": {"schema": {"type": "string", "format": "bina
 def _success(route: Route) -> dict[str, Any]:
     if route.verb in {"content", "link"}:
         return {"description": "The video", **_VIDEO}
+    if route.verb == "upload":
+        return {"description": "The picture is stored"}
     if route.verb == "docs":
         return {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
     refs = [{"$ref": _REF.format(name=answer.__name__)} for answer in route.answers]

@@ -11,10 +11,13 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from unstill import __version__
+from unstill.backend.port import Slice
+from unstill.dialects.dashscope import OBJECTS, STORED, DashScope
 from unstill.dialects.house import EngineInfo, Health, House, ModelInfo, ModelList
 from unstill.dialects.route import Call, Dialect, Look
 from unstill.dialects.route import Verb as VerbName
 from unstill.dialects.videos import Videos
+from unstill.errors import NoSuchJob
 from unstill.job import Job
 from unstill.request import Given
 from unstill.server.page import PAGE
@@ -66,10 +69,15 @@ class Verbs:
         self.by_name: Mapping[VerbName, Verb] = {
             "submit": self._submit,
             "status": self._status,
+            "query": self._query,
             "list": self._list,
+            "numbered": self._numbered,
+            "cancel": self._cancel,
             "delete": self._delete,
             "content": self._content,
             "link": self._link,
+            "policy": self._policy,
+            "upload": self._upload,
             "models": self._models,
             "model": self._model,
             "health": self._health,
@@ -85,8 +93,11 @@ class Verbs:
 
     async def _submit(self, asking: Asking) -> Answer:
         dialect = asking.dialect
+        asked = dialect.parse(asking.call)
+        if isinstance(dialect, DashScope):
+            asked = await self._service.with_uploads(asked, STORED, asking.owner)
         submitted = await self._service.submit(
-            dialect.parse(asking.call),
+            asked,
             owner=asking.owner,
             dialect=dialect.name,
             words=dialect.words(asking.call),
@@ -104,6 +115,13 @@ class Verbs:
         headers = self._job_headers(job, asking)
         return json_answer(dialect.status(job, self._look(job, asking)), headers)
 
+    async def _query(self, asking: Asking) -> Answer:
+        """A status that is told of unknown jobs too."""
+        try:
+            return await self._status(asking)
+        except NoSuchJob:
+            return json_answer(_of_dashscope(asking).unknown(asking.call))
+
     async def _list(self, asking: Asking) -> Answer:
         dialect = _of_videos(asking)
         paging = dialect.paging(asking.call)
@@ -116,6 +134,34 @@ class Verbs:
         videos = [dialect.status(job, self._look(job, asking)) for job in page.jobs]
         return json_answer(dialect.listed(videos, has_more=page.has_more))
 
+    async def _numbered(self, asking: Asking) -> Answer:
+        dialect = _of_dashscope(asking)
+        wanted = dialect.wanted(asking.call)
+        if wanted.task_id is not None:
+            found = await self._found(wanted.task_id, asking.owner)
+        else:
+            found = await self._service.slice(
+                asking.owner,
+                window_ms=wanted.window_ms,
+                states=wanted.states,
+                model=wanted.model,
+                offset=(wanted.page_no - 1) * wanted.page_size,
+                limit=wanted.page_size,
+            )
+        return json_answer(dialect.numbered(asking.call, wanted, found.jobs, total=found.total))
+
+    async def _found(self, job_id: str, owner: str) -> Slice:
+        """The one job of a list that names it, or none."""
+        try:
+            return Slice((await self._service.find(job_id, owner),), 1)
+        except NoSuchJob:
+            return Slice((), 0)
+
+    async def _cancel(self, asking: Asking) -> Answer:
+        dialect = _of_dashscope(asking)
+        await self._service.cancel(dialect.job_id(asking.call), asking.owner)
+        return json_answer(dialect.cancelled(asking.call))
+
     async def _delete(self, asking: Asking) -> Answer:
         dialect = _of_videos(asking)
         job = await self._service.delete(dialect.job_id(asking.call), asking.owner)
@@ -125,7 +171,7 @@ class Verbs:
         link = self._service.link(job) if asking.dialect.shows_link else None
         url = None
         if link is not None:
-            url = (self._public_url or _own_url(asking.scope, asking.call.headers)) + link
+            url = self._url(asking) + link
         return Look(asking.call, url, self._service.progress(job))
 
     def _job_headers(self, job: Job, asking: Asking) -> tuple[tuple[bytes, bytes], ...]:
@@ -136,6 +182,32 @@ class Verbs:
         if job.state.is_final or not is_openai:
             return (engine,)
         return engine, (b"openai-poll-after-ms", b"%d" % self._service.poll_after_ms(job))
+
+    def _url(self, asking: Asking) -> str:
+        return self._public_url or _own_url(asking.scope, asking.call.headers)
+
+    # --- uploads ---------------------------------------------------------------------------
+
+    async def _policy(self, asking: Asking) -> Answer:
+        dialect = _of_dashscope(asking)
+        model = dialect.policy_model(asking.call)
+        signed = self._service.upload_policy(model, asking.owner)
+        return json_answer(
+            dialect.policy(
+                asking.call,
+                policy=signed.policy,
+                signature=signed.signature,
+                upload_dir=signed.upload_dir,
+                upload_host=self._url(asking) + OBJECTS,
+                life_s=signed.life_s,
+                most_bytes=signed.most_bytes,
+            )
+        )
+
+    async def _upload(self, asking: Asking) -> Answer:
+        form = _of_dashscope(asking).upload_form(asking.call)
+        await self._service.keep_upload(form.policy, form.signature, form.key, form.data)
+        return Answer(200, b"")
 
     # --- videos ----------------------------------------------------------------------------
 
@@ -215,6 +287,10 @@ def json_answer(
 
 def _of_videos(asking: Asking) -> Videos:
     return cast("Videos", asking.dialect)  # no other has these verbs
+
+
+def _of_dashscope(asking: Asking) -> DashScope:
+    return cast("DashScope", asking.dialect)  # no other has these verbs
 
 
 def _own_url(scope: Scope, headers: Mapping[str, str]) -> str:

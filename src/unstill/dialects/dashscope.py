@@ -1,0 +1,366 @@
+"""The dashscope dialect: DashScope's asynchronous video tasks, as both generations of its SDK ask.
+
+Source: DashScope, image-to-video API pages, "manage asynchronous tasks", "get temporary file URL"
+and the error code page (read 2026-11-20); what the SDKs send beyond that, from dashscope 2.0.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from unstill.dialects import pictures
+from unstill.dialects.dashscope_answers import (
+    WORDS,
+    AsyncCancelled,
+    AsyncCreated,
+    AsyncCreatedOutput,
+    AsyncError,
+    AsyncOutput,
+    AsyncTask,
+    AsyncTaskList,
+    UploadPolicy,
+    UploadPolicyData,
+    error_code,
+    failure_code,
+    row_of,
+    timed,
+    usage_of,
+)
+from unstill.dialects.dashscope_wanted import Wanted, wanted_of
+from unstill.dialects.route import (
+    Call,
+    Example,
+    Look,
+    Route,
+    as_object,
+    body_of,
+    given_model,
+    read_fields,
+    wired_schema,
+)
+from unstill.errors import (
+    BadField,
+    BadImage,
+    MissingField,
+    NoSuchJob,
+    SynchronousCall,
+    UnknownModel,
+    UnstillError,
+)
+from unstill.job import Job, State, Words
+from unstill.models.card import Card
+from unstill.request import Asked, Given, GivenFrame
+
+BASE = "/api/v1"
+OBJECTS = f"{BASE}/uploads/objects"
+STORED = "oss://"  # begins the address of an uploaded file
+
+_NOT_ASYNCHRONOUS = "current user api does not support synchronous calls."  # error code page
+_NOT_CANCELLED = "Failed to cancel the task, please confirm if the task is in PENDING status."
+
+_INPUT = {"prompt": "prompt", "negative_prompt": "negative_prompt"}
+_PARAMETERS = {
+    "resolution": "resolution",
+    "size": "size",
+    "duration": "duration",
+    "seed": "seed",
+    "watermark": "watermark",
+    "audio": "generate_audio",
+    "generate_audio": "generate_audio",
+    "prompt_extend": "prompt_extend",
+    "negative_prompt": "negative_prompt",
+}
+_NAMES = {
+    "first_frame": "input.media",
+    "last_frame": "input.last_frame_url",
+    **{
+        canonical: f"parameters.{wire}"
+        for wire, canonical in _PARAMETERS.items()
+        if wire != "generate_audio"
+    },
+    **{canonical: f"input.{wire}" for wire, canonical in _INPUT.items()},
+}
+_SECTIONS = frozenset({"model", "input", "parameters"})
+
+
+class UploadForm(msgspec.Struct, frozen=True):
+    """One file and what was signed for it."""
+
+    policy: str
+    signature: str
+    key: str
+    data: bytes
+
+
+class DashScope:
+    """DashScope's task API over the job store."""
+
+    name = "dashscope"
+    shows_link = True
+    refusal = AsyncError
+
+    def __init__(self) -> None:
+        self.routes = _ROUTES
+
+    # --- create ----------------------------------------------------------------------------
+
+    def parse(self, call: Call) -> Asked:
+        if call.headers.get("x-dashscope-async", "").lower() != "enable":
+            raise SynchronousCall(_NOT_ASYNCHRONOUS)
+        body = body_of(call)
+        model = given_model(body)
+        if body.get("input") is None:
+            raise MissingField("input", "an object with the picture and the prompt")
+        section = as_object(body["input"], "input")
+        parameters = as_object(body.get("parameters"), "parameters")
+        found = pictures.pictures_in(section, "input.")
+        for frame in found.frames:
+            _check_resolved(frame, call.headers)
+        # The older SDK always sends extend_prompt and function, and nulls for what is not given.
+        unknown = [key for key in body if key not in _SECTIONS]
+        unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.NAMES]
+        unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS]
+        return Asked(
+            model=model,
+            fields=_both(
+                read_fields(section, _INPUT, "input."),
+                read_fields(parameters, _PARAMETERS, "parameters."),
+            ),
+            frames=found.frames,
+            names=_NAMES,
+            unknown=(*unknown, *found.left_out),
+        )
+
+    def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
+        return "seed"
+
+    def submitted(self, job: Job, look: Look) -> AsyncCreated:
+        return AsyncCreated(AsyncCreatedOutput("PENDING", job.id), look.call.request_id)
+
+    # --- one task --------------------------------------------------------------------------
+
+    def job_id(self, call: Call) -> str:
+        return call.path["task_id"]
+
+    def state_word(self, job: Job, call: Call) -> str:  # noqa: ARG002  - the port's shape
+        return WORDS[job.state]
+
+    def status(self, job: Job, look: Look) -> AsyncTask:
+        output = msgspec.structs.replace(
+            timed(job),
+            orig_prompt=job.request.prompt if job.state is State.SUCCEEDED else None,
+            video_url=look.url,
+            code=failure_code(job),
+            message=None if job.failure is None else job.failure.message,
+        )
+        return AsyncTask(look.call.request_id, output, usage_of(job))
+
+    def unknown(self, call: Call) -> AsyncTask:
+        """No such task: said with 200, because an SDK goes on asking after anything else."""
+        return AsyncTask(call.request_id, AsyncOutput(self.job_id(call), "UNKNOWN"))
+
+    def cancelled(self, call: Call) -> AsyncCancelled:
+        return AsyncCancelled(call.request_id)
+
+    # --- lists -----------------------------------------------------------------------------
+
+    def wanted(self, call: Call) -> Wanted:
+        """Raises BadField."""
+        return wanted_of(call.query)
+
+    def numbered(
+        self, call: Call, wanted: Wanted, jobs: Sequence[Job], *, total: int
+    ) -> AsyncTaskList:
+        return AsyncTaskList(
+            request_id=call.request_id,
+            total=total,
+            total_page=-(-total // wanted.page_size),
+            page_no=wanted.page_no,
+            page_size=wanted.page_size,
+            data=[row_of(job) for job in jobs],
+            tasks=[timed(job) for job in jobs],
+        )
+
+    # --- uploads ---------------------------------------------------------------------------
+
+    def policy_model(self, call: Call) -> Given:
+        """The model that a policy is asked for; raises BadField."""
+        if call.query.get("action") != "getPolicy":
+            raise BadField("action", "getPolicy", call.query.get("action"))
+        model = call.query.get("model")
+        if not model:
+            raise MissingField("model", "the name of a model, see /v1/models")
+        return Given("model", model)
+
+    def policy(
+        self,
+        call: Call,
+        *,
+        policy: str,
+        signature: str,
+        upload_dir: str,
+        upload_host: str,
+        life_s: int,
+        most_bytes: int,
+    ) -> UploadPolicy:
+        data = UploadPolicyData(
+            policy=policy,
+            signature=signature,
+            upload_dir=upload_dir,
+            upload_host=upload_host,
+            expire_in_seconds=life_s,
+            max_file_size_mb=most_bytes // 1024**2,
+            oss_access_key_id="unstill",  # the SDK sends it back; the signature is what counts
+            x_oss_object_acl="private",
+            x_oss_forbid_overwrite="true",
+        )
+        return UploadPolicy(call.request_id, data)
+
+    def upload_form(self, call: Call) -> UploadForm:
+        """The object store's form, its file last; raises BadField or BadBody."""
+        form = body_of(call)
+        for name in ("OSSAccessKeyId", "Signature", "policy", "key"):
+            if not isinstance(form.get(name), str) or not form[name]:
+                raise MissingField(name, "a field of the form, as the upload policy has it")
+        if next(reversed(form), None) != "file":
+            raise MissingField("file", "the last field of the form")
+        data = form["file"]
+        if not isinstance(data, bytes):
+            raise BadField("file", "an uploaded file", data)
+        return UploadForm(form["policy"], form["Signature"], form["key"], data)
+
+    # --- errors ----------------------------------------------------------------------------
+
+    def error(self, error: UnstillError, request_id: str) -> AsyncError:
+        code = error_code(error)
+        message = _NOT_CANCELLED if code == "UnsupportedOperation" else error.message
+        return AsyncError(code, message, request_id)
+
+    def error_status(self, error: UnstillError) -> int:
+        match error:
+            case UnknownModel():
+                return 404
+            case NoSuchJob():  # of a cancel: a query answers UNKNOWN
+                return 400
+            case _:
+                return error.status
+
+
+def _check_resolved(frame: GivenFrame, headers: Mapping[str, str]) -> None:
+    """DashScope, "get temporary file URL": an uploaded file is looked up on demand only."""
+    is_stored = isinstance(frame.value, str) and frame.value.strip().startswith(STORED)
+    if is_stored and headers.get("x-dashscope-ossresourceresolve", "").lower() != "enable":
+        raise BadImage(
+            frame.param, "oss:// needs the header X-DashScope-OssResourceResolve: enable"
+        )
+
+
+def _both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]:
+    """The fields of two sections; raises BadField where they disagree."""
+    for name in first.keys() & second.keys():
+        if str(first[name].value) != str(second[name].value):
+            given = second[name]
+            raise BadField(given.param, f"the same as {first[name].param}", given.value)
+    return second | first
+
+
+def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
+    return {"oneOf": [_card_schema(card) for card in cards]}
+
+
+def _card_schema(card: Card) -> dict[str, Any]:
+    wires = [(f"input.{wire}", name) for wire, name in _INPUT.items()]
+    wires += [(f"parameters.{wire}", name) for wire, name in _PARAMETERS.items()]
+    schema = wired_schema(card, wires)
+    pictures.describe(schema["properties"]["input"])
+    return schema | {"required": ["model", "input"]}
+
+
+_EXAMPLES: tuple[Example, ...] = (
+    (
+        "wan2.7, first and last frame",
+        {
+            "model": "wan2.7-i2v",
+            "input": {
+                "prompt": "一只猫在草地上奔跑",
+                "media": [
+                    {"type": "first_frame", "url": "https://example.com/first.png"},
+                    {"type": "last_frame", "url": "https://example.com/last.png"},
+                ],
+            },
+            "parameters": {"resolution": "720P", "duration": 5, "prompt_extend": True},
+        },
+    ),
+    (
+        "HappyHorse",
+        {
+            "model": "happyhorse-1.0-i2v",
+            "input": {
+                "prompt": "一只猫在草地上奔跑",
+                "media": [{"type": "first_frame", "url": "https://example.com/cat.png"}],
+            },
+            "parameters": {"resolution": "720P", "duration": 5},
+        },
+    ),
+)
+
+
+def _create(path: str) -> Route:
+    return Route(
+        "POST",
+        f"{BASE}/services/aigc/{path}/video-synthesis",
+        "submit",
+        "Make a video from a picture; needs the header X-DashScope-Async: enable",
+        answers=(AsyncCreated,),
+        body=_body_schema,
+        examples=_EXAMPLES,
+        switches=("X-DashScope-Async", "X-DashScope-OssResourceResolve"),
+        is_sent_again=True,
+    )
+
+
+def _form_schema(cards: Sequence[Card]) -> dict[str, Any]:
+    del cards
+    names = ("OSSAccessKeyId", "Signature", "policy", "key", "file")
+    fields: dict[str, Any] = {name: {"type": "string"} for name in names}
+    fields["file"]["format"] = "binary"
+    return {"type": "object", "properties": fields, "required": list(names)}
+
+
+_TASK = f"{BASE}/tasks/{{task_id}}"
+_FILTERS = ("task_id", "start_time", "end_time", "model_name", "status", "page_no", "page_size")
+_ROUTES: tuple[Route, ...] = (
+    _create("video-generation"),
+    _create("image2video"),
+    Route("GET", _TASK, "query", "Ask how a task is doing", answers=(AsyncTask,)),
+    Route(
+        "GET",
+        f"{BASE}/tasks",
+        "numbered",
+        "List your tasks, newest first",
+        answers=(AsyncTaskList,),
+        query=_FILTERS,
+    ),
+    Route("POST", f"{_TASK}/cancel", "cancel", "Cancel a task", answers=(AsyncCancelled,)),
+    Route(
+        "GET",
+        f"{BASE}/uploads",
+        "policy",
+        "Ask for leave to upload a picture",
+        answers=(UploadPolicy,),
+        query=("action", "model"),
+        needed=("action", "model"),
+    ),
+    Route(
+        "POST",
+        OBJECTS,
+        "upload",
+        "Upload a picture; the signed policy stands for the key",
+        answers=(),
+        body=_form_schema,
+        is_open=True,
+    ),
+)

@@ -1,0 +1,77 @@
+"""Lists by time, state and name, in numbered pages: what every job store keeps to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from scripted import OWNER
+from scripted import a_job as another_job
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.backend.port import Backend, Slice, Where
+from unstill.job import FINAL, Job, State, new_id
+
+NOON_MS = 1_763_600_000_000
+
+
+@pytest.fixture(params=[EmbeddedBackend])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
+    backend: Backend = request.param(tmp_path / "data")
+    await backend.open()
+    yield backend
+    await backend.close()
+
+
+def a_job(job_id: str, **fields: Any) -> Job:
+    return msgspec.structs.replace(another_job(), id=job_id, **fields)
+
+
+async def test_a_slice_counts_all_and_shows_some_newest_first(store: Backend) -> None:
+    ids = [new_id(NOON_MS + number) for number in range(25)]
+    await asyncio.gather(*(store.add(a_job(id_)) for id_ in ids))
+    await store.add(a_job(new_id(NOON_MS), owner="team-b"))
+    await store.add(a_job(new_id(NOON_MS), is_hidden=True))
+    all_day = Where(NOON_MS, NOON_MS + 1000)
+
+    first = await store.slice(OWNER, all_day, offset=0, limit=10)
+    last = await store.slice(OWNER, all_day, offset=20, limit=10)
+    beyond = await store.slice(OWNER, all_day, offset=30, limit=10)
+
+    newest_first = sorted(ids, reverse=True)
+    assert [job.id for job in first.jobs] == newest_first[:10]
+    assert [job.id for job in last.jobs] == newest_first[20:]
+    assert (first.total, last.total, beyond) == (25, 25, Slice((), 25))
+
+
+async def test_a_slice_holds_both_ends_of_its_time(store: Backend) -> None:
+    ids = {moment_ms: new_id(moment_ms) for moment_ms in range(NOON_MS - 1, NOON_MS + 4)}
+    await asyncio.gather(*(store.add(a_job(id_)) for id_ in ids.values()))
+
+    found = await store.slice(OWNER, Where(NOON_MS, NOON_MS + 2), offset=0, limit=10)
+
+    assert {job.id for job in found.jobs} == {ids[NOON_MS + number] for number in range(3)}
+
+
+async def test_a_slice_is_of_the_states_and_the_model_that_are_asked_for(store: Backend) -> None:
+    jobs = [
+        a_job(new_id(NOON_MS), state=state, model=model)
+        for state in State
+        for model in ("wan2.7-i2v", "my-wan")
+    ]
+    await asyncio.gather(*(store.add(job) for job in jobs))
+
+    async def found(states: frozenset[State] | None, model: str | None) -> set[str]:
+        where = Where(NOON_MS, NOON_MS, states, model)
+        taken = await store.slice(OWNER, where, offset=0, limit=100)
+        assert taken.total == len(taken.jobs)
+        return {job.id for job in taken.jobs}
+
+    assert await found(None, None) == {job.id for job in jobs}
+    assert await found(FINAL, None) == {job.id for job in jobs if job.state.is_final}
+    assert await found(None, "my-wan") == {job.id for job in jobs if job.model == "my-wan"}
+    assert await found(frozenset(), None) == set()
