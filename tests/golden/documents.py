@@ -74,6 +74,11 @@ class Documents:
             assert time.monotonic() < deadline, self._server.log
             time.sleep(0.1)
 
+    def ask(self, folder: str, name: str, *, task_id: str) -> dict[str, Any]:
+        """Send a sample whose answer is not known yet; the answer's body."""
+        _, answer = self._exchange(folder, name, task_id=task_id)
+        return dict(answer.json())
+
     def _exchange(
         self, folder: str, name: str, *, task_id: str, lost: bool = False
     ) -> tuple[Sample, httpx2.Response]:
@@ -156,6 +161,10 @@ class Documents:
                 return got.startswith(f"{self._server.url}/files/")
             case "<unix seconds>", int():
                 return 0 <= time.time() - got < 600
+            case "<unix milliseconds>", int():
+                return 0 <= time.time() - got / 1000 < 600
+            case "<time>", str():
+                return re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", got) is not None
             case "<percent>", int():
                 return 0 <= got <= 100
             case _, str():
