@@ -80,6 +80,12 @@ VIDEOS = Api(
         "size": "size",
     },
 )
+# Reads as tasks does; what is its own is tested by itself (tests/contract/test_dashscope.py).
+DASHSCOPE = Api(
+    "dashscope",
+    "/api/v1/services/aigc/video-generation/video-synthesis",
+    TASKS.names,
+)
 APIS = (TASKS, VIDEOS)
 
 both = pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
@@ -89,13 +95,25 @@ def send(server: Serving, api: Api, body: object) -> httpx2.Response:
     return server.http.post(api.path, json=body)
 
 
+def api_at(path: str) -> Api:
+    """Whose words a route of the description is refused in."""
+    if path.startswith("/api/v1/"):
+        return DASHSCOPE
+    return TASKS if path.startswith("/v1/tasks/") else VIDEOS
+
+
 def refusal(api: Api, answer: httpx2.Response, status: int = 400) -> str:
     """The message of a refusal, which has to be whole in the dialect's own envelope."""
     assert answer.status_code == status, answer.text[:500]
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
     request_id = answer.headers["x-request-id"]
-    if api.name == "tasks":
+    if api.name == "dashscope":
+        assert set(body) == {"code", "message", "request_id"}
+        assert body["request_id"] == request_id
+        body = {"error": body | {"type": "flat", "param": None}}
+        del body["error"]["request_id"]
+    elif api.name == "tasks":
         assert body["request_id"] == body["error"]["param"] == request_id
         assert set(body) == {"error", "request_id"}
     else:

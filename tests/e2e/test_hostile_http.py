@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from hostile import TASKS, VIDEOS, Api, both, job_id, port_of, refusal, told
+from hostile import TASKS, VIDEOS, Api, api_at, both, job_id, port_of, refusal, told
 from serving import Serving
 
 NOWHERE = "http://127.0.0.1:1/"
@@ -43,13 +43,13 @@ def test_each_route_refuses_methods_that_it_does_not_have(server: Serving, metho
         has = {operation.upper() for operation in operations}
         if method in has or (method == "HEAD" and "GET" in has):
             continue
-        asked = path.format(video_id="x", job_id="x", model="sora-2", variant="video")
+        asked = path.format(video_id="x", task_id="x", job_id="x", model="sora-2", variant="video")
         answer = server.http.request(method, asked)
 
         assert answer.status_code == 405, (method, path)
         assert has <= set(answer.headers["allow"].split(", ")), (method, path)
         if method != "HEAD":
-            refusal(TASKS if "/tasks/" in path else VIDEOS, answer, 405)
+            refusal(api_at(path), answer, 405)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hostile import SMALL, TASKS, VIDEOS, Api, both, job_id, refusal, told
+from hostile import DASHSCOPE, SMALL, TASKS, VIDEOS, Api, api_at, both, job_id, refusal, told
 from serving import PHOTOS, Serving
+from unstill.dialects.dashscope import OBJECTS
 
 KEY_A = "sk-secret-of-team-a"
 KEY_B = "sk-secret-of-team-b"
@@ -88,16 +89,17 @@ def test_every_route_but_the_open_ones_asks_for_a_key(owned: Owned) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     for path, operations in paths.items():
         for method in operations:
-            asked = path.format(
-                video_id=owned.job_id, job_id=owned.job_id, model="sora-2", variant="video"
-            )
+            names = dict.fromkeys(("video_id", "task_id", "job_id"), owned.job_id)
+            asked = path.format(**names, model="sora-2", variant="video")
             answer = http.request(method, asked)
             if path in OPEN:
                 assert answer.status_code == 200, path
             elif path.startswith("/files/"):
                 assert answer.status_code == 403  # asks for its signature instead
+            elif path == OBJECTS:
+                refusal(DASHSCOPE, answer, 400)  # asks for its signed policy instead
             else:
-                refusal(TASKS if "/tasks/" in path else VIDEOS, answer, 401)
+                refusal(api_at(path), answer, 401)
 
 
 def test_a_key_is_asked_for_before_the_body_is_read(owned: Owned) -> None:
