@@ -133,13 +133,6 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "seed": "<seed>",
         "input_reference": "<jpeg>",
     },
-    ("sglang", "happyhorse-1.0-i2v"): {
-        "prompt": CAT,
-        "seconds": "5",
-        "size": "960x960",
-        "seed": "<seed>",
-        "input_reference": "<jpeg>",
-    },
     ("vllm-omni", "sora2-i2v-pro"): {
         "prompt": ALIVE,
         "seconds": "4",
@@ -153,13 +146,6 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "size": "1280x720",
         "seed": "<seed>",
         "generate_sound": "false",
-        "input_reference": "<jpeg>",
-    },
-    ("vllm-omni", "happyhorse-1.0-i2v"): {
-        "prompt": CAT,
-        "seconds": "5",
-        "size": "960x960",
-        "seed": "<seed>",
         "input_reference": "<jpeg>",
     },
 }

@@ -98,6 +98,15 @@ def test_what_openais_contract_cannot_do_is_named_by_its_field(
     assert found.param == param
 
 
+@pytest.mark.parametrize("kind", list(SERVERS))
+def test_a_watermark_that_no_server_draws_is_refused_not_forgotten(kind: ServerKind) -> None:
+    found = misfit(SERVERS[kind], "", request(WAN27, watermark=True, duration_s=4))
+
+    assert found is not None
+    assert found.param == "watermark"
+    assert misfit(SGLANG, "", request(WAN27, watermark=False)) is None
+
+
 def test_an_own_server_takes_any_length_and_size() -> None:
     asked = request(WAN22, duration_s=8, size=Size(640, 480))
 

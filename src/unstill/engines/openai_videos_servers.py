@@ -121,6 +121,9 @@ def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None
         return BadField(request.last_frame.param, "absent: only a first frame can be sent", "one")
     if not request.prompt.strip():
         return MissingField("prompt", "the engine's server needs one")
+    if request.watermark:
+        # HappyHorse's own default: quietly without it would not be what was asked for.
+        return BadField("watermark", "false: the engine's server draws none", request.watermark)
     if server.durations_s and request.duration_s not in server.durations_s:
         return BadField("duration", spelt(server.durations_s), request.duration_s)
     if server.kind != "openai":
