@@ -39,8 +39,8 @@ from unstill.dialects.route import (
     body_of,
     given_model,
     read_fields,
-    wired_schema,
 )
+from unstill.dialects.sections import sectioned_schema
 from unstill.errors import (
     BadField,
     BadImage,
@@ -268,15 +268,7 @@ def _both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
-    return {"oneOf": [_card_schema(card) for card in cards]}
-
-
-def _card_schema(card: Card) -> dict[str, Any]:
-    wires = [(f"input.{wire}", name) for wire, name in _INPUT.items()]
-    wires += [(f"parameters.{wire}", name) for wire, name in _PARAMETERS.items()]
-    schema = wired_schema(card, wires)
-    pictures.describe(schema["properties"]["input"])
-    return schema | {"required": ["model", "input"]}
+    return sectioned_schema(cards, _INPUT, _PARAMETERS)
 
 
 _EXAMPLES: tuple[Example, ...] = (

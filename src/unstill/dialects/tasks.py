@@ -21,8 +21,8 @@ from unstill.dialects.route import (
     body_of,
     given_model,
     read_fields,
-    wired_schema,
 )
+from unstill.dialects.sections import sectioned_schema
 from unstill.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.job import Job, State, Words
 from unstill.models.card import Card
@@ -210,15 +210,7 @@ def _error_words(error: UnstillError) -> tuple[str, str]:
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
-    return {"oneOf": [_card_schema(card) for card in cards]}
-
-
-def _card_schema(card: Card) -> dict[str, Any]:
-    wires = [(f"input.{wire}", name) for wire, name in _INPUT.items()]
-    wires += [(f"parameters.{wire}", name) for wire, name in _PARAMETERS.items()]
-    schema = wired_schema(card, wires)
-    pictures.describe(schema["properties"]["input"])
-    return schema | {"required": ["model", "input"]}
+    return sectioned_schema(cards, _INPUT, _PARAMETERS)
 
 
 _EXAMPLES: tuple[Example, ...] = (
