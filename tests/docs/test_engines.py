@@ -125,7 +125,9 @@ def test_every_server_with_a_videos_route_is_documented() -> None:
 
     assert head[1:] == [f"`{server.kind}`" for server in servers]
     assert rows["seed"] == [_sent(server.takes_seed) for server in servers]
-    assert rows["negative prompt"] == [_sent(server.takes_negative_prompt) for server in servers]
+    assert rows["negative prompt"] == [
+        "sent" if server.takes_negative_prompt else "refused" for server in servers
+    ]
     assert rows["`DELETE` stops a job"] == [_yes(server.cancels) for server in servers]
     assert rows["a restart forgets its jobs"] == [_yes(server.forgets) for server in servers]
     for server, cell in zip(servers, rows["models"], strict=True):

@@ -192,3 +192,13 @@ def test_usage_is_read_as_numbers_however_it_is_written() -> None:
 def test_what_no_document_says_is_never_a_success(odd: dict[str, Any]) -> None:
     with pytest.raises(Odd):
         verdict_of(odd)
+
+
+def test_a_negative_prompt_is_refused_where_the_model_has_none() -> None:
+    asked = request(WAN22, duration_s=5, tier="720P", negative_prompt="blur")
+
+    found = misfit(MODELS["happyhorse-1.0-i2v"], asked)
+
+    assert found is not None
+    assert found.param == "negative_prompt"
+    assert misfit(MODELS["wan2.7-i2v"], asked) is None

@@ -173,3 +173,13 @@ def test_sglang_may_keep_a_video_elsewhere() -> None:
 def test_an_unknown_state_word_is_an_error() -> None:
     with pytest.raises(Odd):
         verdict_of(OPENAI, 200, job("blessed"))
+
+
+def test_a_negative_prompt_is_refused_where_the_server_has_none() -> None:
+    asked = request(WAN27, duration_s=4, tier="720P", negative_prompt="blur")
+
+    found = misfit(OPENAI, "sora-2-pro", asked)
+
+    assert found is not None
+    assert found.param == "negative_prompt"
+    assert misfit(UNIFIED, "wan2.7-i2v", asked) is None

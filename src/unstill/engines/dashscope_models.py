@@ -149,6 +149,10 @@ def misfit(model: Model, request: VideoRequest) -> BadField | None:
     if request.size is not None and _ratio(request.size) > model.most_ratio:
         ratio = f"{model.most_ratio:g}"
         return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+    if request.negative_prompt and not model.negative_chars:
+        return BadField(
+            "negative_prompt", f"absent: {model.name} has none", request.negative_prompt
+        )
     if request.generate_audio and model.is_silent:
         return BadField("generate_audio", f"false: {model.name} makes no sound", True)
     return None

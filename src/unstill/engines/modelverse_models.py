@@ -127,6 +127,10 @@ def misfit(model: Model, request: VideoRequest) -> BadField | None:
         return BadField("resolution", " or ".join(model.tiers), request.tier)
     if model.needs_prompt and not request.prompt.strip():
         return MissingField("prompt", f"{model.name} needs one")
+    if request.negative_prompt and "negative_prompt" not in model.extras:
+        return BadField(
+            "negative_prompt", f"absent: {model.name} has none", request.negative_prompt
+        )
     if request.generate_audio and model.is_silent:
         return BadField("generate_audio", f"false: {model.name} makes no sound", True)
     return None

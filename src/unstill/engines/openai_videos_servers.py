@@ -124,6 +124,8 @@ def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None
     if request.watermark:
         # HappyHorse's own default: quietly without it would not be what was asked for.
         return BadField("watermark", "false: the engine's server draws none", request.watermark)
+    if request.negative_prompt and not server.takes_negative_prompt:
+        return BadField("negative_prompt", "absent: the server has none", request.negative_prompt)
     if server.durations_s and request.duration_s not in server.durations_s:
         return BadField("duration", spelt(server.durations_s), request.duration_s)
     if server.kind != "openai":

@@ -15,7 +15,6 @@ from unstill.net import Fetcher
 from unstill.request import Size, VideoRequest
 
 FULL = {
-    "negative_prompt": "blur",
     "watermark": True,
     "generate_audio": False,
     "options": {"prompt_extend": False},
@@ -48,7 +47,15 @@ async def test_each_dashscope_model_takes_a_full_request(name: str, taken: Taken
     last = LAST if model.has_last_frame else None
 
     body = await taken(
-        "dashscope", name, request(WAN22, tier=model.tiers[0], last_frame=last, **FULL)
+        "dashscope",
+        name,
+        request(
+            WAN22,
+            tier=model.tiers[0],
+            last_frame=last,
+            negative_prompt="blur" if model.negative_chars else "",
+            **FULL,
+        ),
     )
 
     assert body["model"] == name
@@ -62,7 +69,10 @@ async def test_each_modelverse_model_takes_a_full_request(name: str, taken: Take
     last = LAST if model.has_last_frame else None
     length_s = model.durations_s[0]
     tier = model.tiers[0] if model.tiers else "720P"
-    asked = request(WAN22, tier=tier, duration_s=length_s, last_frame=last, **FULL)
+    negative = "blur" if "negative_prompt" in model.extras else ""
+    asked = request(
+        WAN22, tier=tier, duration_s=length_s, last_frame=last, negative_prompt=negative, **FULL
+    )
 
     body = await taken("modelverse", name, asked)
 
