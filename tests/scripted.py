@@ -13,6 +13,7 @@ import msgspec
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
 from unstill.bring import Bringer
+from unstill.downloads import Downloads
 from unstill.engines.port import Report, Scene
 from unstill.engines.remote import Cancellation, Cancelled, Remote
 from unstill.errors import BadField, EngineDied, StorageFull
@@ -31,6 +32,7 @@ from unstill.media.facts import (
 )
 from unstill.models import Catalogue
 from unstill.orders import Orders
+from unstill.outlook import Outlook
 from unstill.request import Asked, Frame, Given, GivenFrame, VideoRequest
 from unstill.runner import Runner
 from unstill.service import Service, Submitted
@@ -227,16 +229,17 @@ class House:
         self.service = Service(
             backend=self.backend,
             files=self.files,
-            links=self.links,
-            uploads=self.uploads,
             cancel_upstream=self.cancel_upstream,
-            board=self.board,
             catalogue=Catalogue(),
             engines={"camera": self.engine},
             routes={"wan2.7-i2v": ("camera",)},
             accounts={},
             clock_ms=self.clock_ms,
         )
+        self.downloads = Downloads(
+            backend=self.backend, files=self.files, links=self.links, clock_ms=self.clock_ms
+        )
+        self.outlook = Outlook(board=self.board, upstream_engines=(), clock_ms=self.clock_ms)
         self.sweep = Sweep(
             backend=self.backend, files=self.files, uploads=self.uploads, clock_ms=self.clock_ms
         )

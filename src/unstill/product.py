@@ -15,6 +15,7 @@ from unstill.dialects.dashscope import DashScope
 from unstill.dialects.house import House
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
+from unstill.downloads import Downloads
 from unstill.engines.camera import Camera
 from unstill.engines.dashscope import Dashscope
 from unstill.engines.modelverse import Modelverse
@@ -32,6 +33,7 @@ from unstill.media.limits import MAX_FILE_BYTES
 from unstill.models import CARDS, Catalogue
 from unstill.net import Fetcher
 from unstill.orders import Orders
+from unstill.outlook import Outlook
 from unstill.runner import Runner
 from unstill.server.app import App
 from unstill.server.body import Bodies
@@ -40,6 +42,7 @@ from unstill.service import Service
 from unstill.settings import CameraSettings, RemoteSettings, Settings
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
+from unstill.uploading import Uploading
 from unstill.watches import Watches
 
 FORM_BYTES = 64 * 1024  # of an upload's form beside its file
@@ -67,13 +70,10 @@ class Product:
         link_secrets = load_secrets(data_dir)
         uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES)
         watches = Watches(self._remotes, backend=self._backend, board=board, clock_ms=clock_ms)
-        self.service = Service(
+        service = Service(
             backend=self._backend,
             files=self._files,
-            links=Links(link_secrets, lifetime_s=server.link_hours * 3600),
-            uploads=uploads,
             cancel_upstream=watches.cancel,
-            board=board,
             catalogue=catalogue,
             engines={**self._locals, **self._remotes},
             routes=routes,
@@ -106,7 +106,15 @@ class Product:
         )
         self._sweeping: asyncio.Task[None] | None = None
         self.app = App(
-            service=self.service,
+            service=service,
+            uploading=Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms),
+            downloads=Downloads(
+                backend=self._backend,
+                files=self._files,
+                links=Links(link_secrets, lifetime_s=server.link_hours * 3600),
+                clock_ms=clock_ms,
+            ),
+            outlook=Outlook(board=board, upstream_engines=self._remotes, clock_ms=clock_ms),
             keys=Keys(settings.api_keys),
             house=House(),
             dialects=(

@@ -1,4 +1,4 @@
-"""The whole product as a Python object: submit, find, list, delete, open the video.
+"""The jobs of the product as a Python object: submit, find, list, cancel, delete.
 
 Every dialect comes through here, and nothing here knows a dialect. Store before answer: when
 `submit` returns, the pictures and the row are on disk; nothing has been fetched or rendered.
@@ -9,31 +9,24 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 import structlog
 
 from unstill.backend.port import Backend, Page, Slice, Where
-from unstill.board import Board, poll_after_ms
 from unstill.engines.port import Engine
 from unstill.engines.remote import Cancellation, Cancelled
 from unstill.errors import (
     BadField,
-    BadImage,
     BadSetting,
     MissingField,
     NoSuchJob,
-    NotReady,
-    NoVideo,
     OwnError,
     ShuttingDown,
     TooLateToCancel,
     UnstillError,
 )
-from unstill.files.links import Links
 from unstill.files.port import Files
-from unstill.files.uploads import Signed, Uploads
 from unstill.fingerprint import fingerprint
 from unstill.intake import Taken, check_header, take
 from unstill.job import (
@@ -49,7 +42,7 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.models import Catalogue, resolve
-from unstill.request import Asked, Given, GivenFrame, Role, VideoRequest
+from unstill.request import Asked, GivenFrame, Role, VideoRequest
 
 log = structlog.get_logger()
 
@@ -83,10 +76,7 @@ class Service:
         *,
         backend: Backend,
         files: Files,
-        links: Links,
-        uploads: Uploads,
         cancel_upstream: Callable[[Job], Awaitable[Cancellation]],
-        board: Board,
         catalogue: Catalogue,
         engines: Mapping[str, Engine],
         routes: Mapping[str, Sequence[str]],
@@ -100,10 +90,7 @@ class Service:
         self.catalogue = catalogue
         self._backend = backend
         self._files = files
-        self._links = links
-        self._uploads = uploads
         self._cancel_upstream = cancel_upstream
-        self._board = board
         self._engines = engines
         self._routes = routes
         self._accounts = accounts
@@ -265,76 +252,7 @@ class Service:
             case _:
                 return hidden(of=job.state)
 
-    # --- uploads ---------------------------------------------------------------------------
-
-    def upload_policy(self, model: Given, owner: str) -> Signed:
-        """Leave to upload a picture for a model; raises UnknownModel."""
-        name, _ = self.catalogue.card(model)
-        return self._uploads.sign(owner, name, self._clock_ms() / 1000)
-
-    async def keep_upload(self, policy: str, signature: str, key: str, data: bytes) -> None:
-        """Store an uploaded picture; raises BadPolicy, BadField, StorageFull, StorageFailed."""
-        signed = self._uploads.check(policy, signature, key, self._clock_ms() / 1000)
-        await self._uploads.keep(signed, key, data)
-
-    async def with_uploads(self, asked: Asked, prefix: str, owner: str) -> Asked:
-        """The request with the owner's uploads in place of their addresses; raises BadImage."""
-        frames = [await self._uploaded(frame, prefix, owner) for frame in asked.frames]
-        return msgspec.structs.replace(asked, frames=tuple(frames))
-
-    async def _uploaded(self, frame: GivenFrame, prefix: str, owner: str) -> GivenFrame:
-        address = frame.value.strip() if isinstance(frame.value, str) else ""
-        if not address.startswith(prefix):
-            return frame
-        key = address.removeprefix(prefix)
-        data = await self._uploads.read(owner, key, self._clock_ms() / 1000)
-        if data is None:
-            raise BadImage(frame.param, "no file of yours is there, or its 48 hours are over")
-        return msgspec.structs.replace(frame, value=data)
-
-    # --- videos ----------------------------------------------------------------------------
-
-    async def open_video(self, job_id: str, owner: str, word: Callable[[Job], str]) -> Path:
-        """The finished file; `word` says an unfinished job's state in the caller's dialect.
-
-        Raises NoSuchJob, NotReady, NoVideo.
-        """
-        job = await self.find(job_id, owner)
-        if not job.state.is_final:
-            raise NotReady(job.id, word(job))
-        return self._video_path(job)
-
-    async def open_link(self, job_id: str, variant: str, expires: str, signature: str) -> Path:
-        """The finished file behind a signed link; raises BadLink, NoSuchJob, NoVideo."""
-        self._links.check(job_id, variant, expires, signature, self._clock_ms() // 1000)
-        job = await self._backend.find(job_id)
-        if job is None or job.is_hidden:
-            raise NoSuchJob(job_id)
-        return self._video_path(job)
-
-    def _video_path(self, job: Job) -> Path:
-        if job.video is None:
-            failure = job.failure.message if job.failure else f"it is {job.state}"
-            raise NoVideo(job.id, failure)
-        return self._files.path(job.id, job.video.file_name)
-
-    def link(self, job: Job) -> str | None:
-        """Path and query of a signed link to the video, or None while there is none."""
-        if job.video is None:
-            return None
-        return self._links.sign(job.id, "video", self._clock_ms() // 1000)
-
-    def progress(self, job: Job) -> float:
-        return self._board.progress(job)
-
-    def poll_after_ms(self, job: Job) -> int:
-        """When it is worth while to ask again about an unfinished job."""
-        return poll_after_ms(
-            job,
-            done=self._board.progress(job),
-            is_upstream=job.engine in self._accounts,
-            now_ms=self._clock_ms(),
-        )
+    # --- engines ---------------------------------------------------------------------------
 
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""

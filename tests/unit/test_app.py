@@ -14,9 +14,9 @@ from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.errors import NoSuchRoute, WrongMethod
 from unstill.server.app import _query
+from unstill.server.asking import Asking
 from unstill.server.headers import Headers
 from unstill.server.places import Places
-from unstill.server.verbs import Asking
 
 TASKS, VIDEOS, AZURE, HOUSE = Tasks({}), Videos(), Videos(prefix="/openai"), House()
 DASHSCOPE = DashScope()

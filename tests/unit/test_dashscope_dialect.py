@@ -36,8 +36,8 @@ from unstill.errors import (
 )
 from unstill.job import Failure, State
 from unstill.server.app import _refuse
+from unstill.server.asking import Asking
 from unstill.server.places import Places
-from unstill.server.verbs import Asking
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 NOON_MS = 1_780_027_200_123  # 2026-05-29 04:00:00.123 UTC, noon in Beijing

@@ -107,7 +107,7 @@ async def test_progress_is_told_while_it_is_rendered(tmp_path: Path) -> None:
         job_id = await house.submit()
         await until(lambda: house.engine.under_way == 1)
 
-        assert house.service.progress(await house.job(job_id)) == pytest.approx(0.485)
+        assert house.outlook.progress(await house.job(job_id)) == pytest.approx(0.485)
 
 
 # --- errors -----------------------------------------------------------------------------------

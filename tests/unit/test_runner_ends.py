@@ -257,9 +257,9 @@ async def test_progress_stands_still_while_a_dead_engines_work_is_done_again(
         job_id = await house.submit()
         shown: list[float] = []
         while len(house.engine.scenes) < 2:
-            shown.append(house.service.progress(await house.job(job_id)))
+            shown.append(house.outlook.progress(await house.job(job_id)))
             await asyncio.sleep(0.002)
-        shown.append(house.service.progress(await house.job(job_id)))
+        shown.append(house.outlook.progress(await house.job(job_id)))
 
         assert shown == sorted(shown)
         assert shown[-1] == pytest.approx(0.9 * RENDERED)

@@ -149,10 +149,7 @@ def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...])
     return Service(
         backend=house.backend,
         files=house.files,
-        links=house.links,
-        uploads=house.uploads,
         cancel_upstream=house.cancel_upstream,
-        board=house.board,
         catalogue=house.service.catalogue,
         engines=engines,
         routes={"wan2.7-i2v": route},
@@ -188,7 +185,6 @@ async def test_another_owners_job_is_nobodys(tmp_path: Path) -> None:
         for ask in (
             house.service.find(job_id, "team-b"),
             house.service.delete(job_id, "team-b"),
-            house.service.open_video(job_id, "team-b", word),
         ):
             with pytest.raises(NoSuchJob):
                 await ask
@@ -207,45 +203,44 @@ async def test_an_unfinished_video_is_not_ready_in_the_callers_word(
         await house.backend.add(job)
 
         with pytest.raises(NotReady, match=f"current status: {state.value}"):
-            await house.service.open_video(job.id, OWNER, word)
-        assert house.service.link(job) is None
+            house.downloads.video(job, word)
+        assert house.downloads.link(job) is None
 
 
 async def test_a_failed_job_has_no_video_and_says_why(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         house.media.troubles = [BadImage("img_url", "is cut short")]
-        job_id = await house.submit()
-        await house.until(job_id)
+        job = await house.until(await house.submit())
 
         with pytest.raises(NoVideo, match="img_url: is cut short"):
-            await house.service.open_video(job_id, OWNER, word)
+            house.downloads.video(job, word)
 
 
 async def test_a_link_leads_to_the_video_until_it_is_over(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         job = await house.until(await house.submit())
-        link = house.service.link(job)
+        link = house.downloads.link(job)
         assert link is not None
         _, _, query = link.partition("?expires=")
         expires, _, signature = query.partition("&signature=")
-        path = await house.service.open_link(job.id, "video", expires, signature)
+        path = await house.downloads.linked(job.id, "video", expires, signature)
         house.late_ms = 26 * 3600 * 1000
 
         assert path.read_bytes() == VIDEO
         with pytest.raises(BadLink, match="over since"):
-            await house.service.open_link(job.id, "video", expires, signature)
+            await house.downloads.linked(job.id, "video", expires, signature)
 
 
 async def test_a_deleted_jobs_link_leads_nowhere(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         job = await house.until(await house.submit())
-        link = house.service.link(job)
+        link = house.downloads.link(job)
         assert link is not None
         expires, _, signature = link.partition("?expires=")[2].partition("&signature=")
         await house.service.delete(job.id, OWNER)
 
         with pytest.raises(NoSuchJob):
-            await house.service.open_link(job.id, "video", expires, signature)
+            await house.downloads.linked(job.id, "video", expires, signature)
 
 
 # --- delete -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The server as an ASGI application: each call is matched, read, answered, and rendered once.
 
 One function, `_answer`, stands between the wire and the product for every route of every dialect;
-what a route does is its verb, in verbs.py. An error of any kind is turned into an answer in one
+what a route does is its verb, in verbs/. An error of any kind is turned into an answer in one
 place, `_refuse`, in the dialect's envelope.
 """
 
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from unstill.dialects.house import House
 from unstill.dialects.route import Call, Described, Dialect
+from unstill.downloads import Downloads
 from unstill.errors import (
     BadKey,
     BadRange,
@@ -26,13 +27,19 @@ from unstill.errors import (
     UnstillError,
     WrongMethod,
 )
+from unstill.outlook import Outlook
+from unstill.server.asking import Answer, Asking, json_answer
 from unstill.server.body import Bodies, ClientGone
 from unstill.server.headers import Headers
 from unstill.server.keys import Keys
 from unstill.server.openapi import described
 from unstill.server.places import Place, Places, Served
-from unstill.server.verbs import Answer, Asking, Verbs, json_answer
+from unstill.server.verbs.house import HouseVerbs
+from unstill.server.verbs.jobs import JobVerbs
+from unstill.server.verbs.uploads import UploadVerbs
+from unstill.server.verbs.videos import VideoVerbs
 from unstill.service import Service
+from unstill.uploading import Uploading
 
 log = structlog.get_logger()
 
@@ -46,6 +53,9 @@ class App:
         self,
         *,
         service: Service,
+        uploading: Uploading,
+        downloads: Downloads,
+        outlook: Outlook,
         keys: Keys,
         house: House,
         dialects: Sequence[Dialect],
@@ -60,17 +70,31 @@ class App:
         # Unlike 16 random bytes each, not a system call in every answer.
         self._request_ids = map(f"{os.urandom(10).hex()}{{:012x}}".format, count())
         everyone: tuple[Described, ...] = (*dialects, house)
-        self._verbs = Verbs(
-            service=service,
-            house=house,
-            description=described(everyone, service.catalogue),
-            public_url=public_url,
+        self._service = service
+        self._house_verbs = HouseVerbs(
+            service=service, house=house, description=described(everyone, service.catalogue)
         )
-        self._places = Places(everyone, self._verbs.by_name)
+        base = public_url.rstrip("/")
+        jobs = JobVerbs(
+            service=service,
+            uploading=uploading,
+            downloads=downloads,
+            outlook=outlook,
+            public_url=base,
+        )
+        groups = (
+            jobs,
+            VideoVerbs(service=service, downloads=downloads),
+            UploadVerbs(uploading=uploading, public_url=base),
+            self._house_verbs,
+        )
+        verbs = {name: verb for group in groups for name, verb in group.by_name.items()}
+        self._places = Places(everyone, verbs)
 
     def stop_taking(self) -> None:
         """Refuse new jobs; what is asked about old ones is still answered."""
-        self._verbs.stop_taking()
+        self._house_verbs.stop_taking()
+        self._service.stop_taking()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -15,7 +15,7 @@ from starlette.routing import compile_path
 from unstill.dialects.route import Described, Dialect, Route
 from unstill.dialects.route import Verb as VerbName
 from unstill.errors import NoSuchRoute, WrongMethod
-from unstill.server.verbs import Verb
+from unstill.server.asking import Verb
 
 
 class Served(msgspec.Struct, frozen=True):

@@ -1,0 +1,66 @@
+"""What is asked of the house: models, health, the description of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from unstill import __version__
+from unstill.dialects.house import EngineInfo, Health, House, ModelInfo, ModelList
+from unstill.dialects.route import Verb as VerbName
+from unstill.request import Given
+from unstill.server.asking import Answer, Asking, Verb, json_answer
+from unstill.server.page import PAGE
+from unstill.service import Service
+
+
+class HouseVerbs:
+    """The verbs that belong to no job."""
+
+    def __init__(self, *, service: Service, house: House, description: bytes) -> None:
+        self._service = service
+        self._house = house
+        self._description = description
+        self._is_stopping = False
+        self.by_name: Mapping[VerbName, Verb] = {
+            "models": self._models,
+            "model": self._model,
+            "health": self._health,
+            "openapi": self._describe,
+            "docs": self._show_docs,
+        }
+
+    def stop_taking(self) -> None:
+        """Say from now on that the server is about to end."""
+        self._is_stopping = True
+
+    async def _models(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        listed = self._service.catalogue.listed()
+        return json_answer(ModelList([await self._model_info(name) for name in listed]))
+
+    async def _model(self, asking: Asking) -> Answer:
+        return json_answer(await self._model_info(asking.call.path["model"]))
+
+    async def _model_info(self, asked: str) -> ModelInfo:
+        name, card = self._service.catalogue.card(Given("model", asked))
+        engines = [
+            EngineInfo(
+                name=engine.name,
+                kind=engine.kind,
+                is_generative=engine.is_generative,
+                description=engine.description,
+                refusing_until=await self._service.refusing_until_s(engine.name),
+            )
+            for engine in self._service.engines_of(name)
+        ]
+        return self._house.model(name, card, engines)
+
+    async def _health(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        if self._is_stopping:
+            return json_answer(Health("stopping", __version__), status=503)
+        return json_answer(Health("ok", __version__))
+
+    async def _describe(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        return Answer(200, self._description)
+
+    async def _show_docs(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        return Answer(200, PAGE, content_type=b"text/html; charset=utf-8")

@@ -1,0 +1,148 @@
+"""What is asked of jobs: submit, status, lists, cancel and delete, in whatever dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from unstill.backend.port import Slice
+from unstill.dialects.dashscope import STORED, DashScope
+from unstill.dialects.route import Look
+from unstill.dialects.route import Verb as VerbName
+from unstill.dialects.videos import Videos
+from unstill.downloads import Downloads
+from unstill.errors import NoSuchJob
+from unstill.job import Job
+from unstill.outlook import Outlook
+from unstill.server.asking import Answer, Asking, Verb, json_answer
+from unstill.server.sending import sending_of
+from unstill.service import Service
+from unstill.uploading import Uploading
+
+_MOST_IGNORED = 20  # names in one answer header
+
+
+class JobVerbs:
+    """The verbs that are about jobs."""
+
+    def __init__(
+        self,
+        *,
+        service: Service,
+        uploading: Uploading,
+        downloads: Downloads,
+        outlook: Outlook,
+        public_url: str,
+    ) -> None:
+        """`public_url`: begins the links in answers; empty: the caller's own scheme and host."""
+        self._service = service
+        self._uploading = uploading
+        self._downloads = downloads
+        self._outlook = outlook
+        self._public_url = public_url
+        self.by_name: Mapping[VerbName, Verb] = {
+            "submit": self._submit,
+            "status": self._status,
+            "query": self._query,
+            "list": self._list,
+            "numbered": self._numbered,
+            "cancel": self._cancel,
+            "delete": self._delete,
+        }
+
+    async def _submit(self, asking: Asking) -> Answer:
+        dialect = asking.dialect
+        asked = dialect.parse(asking.call)
+        if isinstance(dialect, DashScope):
+            asked = await self._uploading.with_uploads(asked, STORED, asking.owner)
+        submitted = await self._service.submit(
+            asked,
+            owner=asking.owner,
+            dialect=dialect.name,
+            words=dialect.words(asking.call),
+            sending=sending_of(asking.call.headers),
+        )
+        look = self._look(submitted.job, asking)
+        headers = self._job_headers(submitted.job, asking)
+        if submitted.ignored:
+            headers += ((b"x-unstill-ignored", _listed(submitted.ignored)),)
+        return json_answer(dialect.submitted(submitted.job, look), headers)
+
+    async def _status(self, asking: Asking) -> Answer:
+        dialect = asking.dialect
+        job = await self._service.find(dialect.job_id(asking.call), asking.owner)
+        headers = self._job_headers(job, asking)
+        return json_answer(dialect.status(job, self._look(job, asking)), headers)
+
+    async def _query(self, asking: Asking) -> Answer:
+        """A status that is told of unknown jobs too."""
+        try:
+            return await self._status(asking)
+        except NoSuchJob:
+            return json_answer(asking.dashscope.unknown(asking.call))
+
+    async def _list(self, asking: Asking) -> Answer:
+        dialect = asking.videos
+        paging = dialect.paging(asking.call)
+        page = await self._service.page(
+            asking.owner,
+            limit=paging.limit,
+            after=paging.after,
+            newest_first=paging.newest_first,
+        )
+        videos = [dialect.status(job, self._look(job, asking)) for job in page.jobs]
+        return json_answer(dialect.listed(videos, has_more=page.has_more))
+
+    async def _numbered(self, asking: Asking) -> Answer:
+        dialect = asking.dashscope
+        wanted = dialect.wanted(asking.call)
+        if wanted.task_id is not None:
+            found = await self._found(wanted.task_id, asking.owner)
+        else:
+            found = await self._service.slice(
+                asking.owner,
+                window_ms=wanted.window_ms,
+                states=wanted.states,
+                model=wanted.model,
+                offset=(wanted.page_no - 1) * wanted.page_size,
+                limit=wanted.page_size,
+            )
+        return json_answer(dialect.numbered(asking.call, wanted, found.jobs, total=found.total))
+
+    async def _found(self, job_id: str, owner: str) -> Slice:
+        """The one job of a list that names it, or none."""
+        try:
+            return Slice((await self._service.find(job_id, owner),), 1)
+        except NoSuchJob:
+            return Slice((), 0)
+
+    async def _cancel(self, asking: Asking) -> Answer:
+        dialect = asking.dashscope
+        await self._service.cancel(dialect.job_id(asking.call), asking.owner)
+        return json_answer(dialect.cancelled(asking.call))
+
+    async def _delete(self, asking: Asking) -> Answer:
+        dialect = asking.videos
+        job = await self._service.delete(dialect.job_id(asking.call), asking.owner)
+        return json_answer(dialect.deleted(job))
+
+    def _look(self, job: Job, asking: Asking) -> Look:
+        link = self._downloads.link(job) if asking.dialect.shows_link else None
+        url = None
+        if link is not None:
+            url = (self._public_url or asking.own_url) + link
+        return Look(asking.call, url, self._outlook.progress(job))
+
+    def _job_headers(self, job: Job, asking: Asking) -> tuple[tuple[bytes, bytes], ...]:
+        engine = (b"x-unstill-engine", job.engine.encode())
+        dialect = asking.dialect
+        # The second header is a part of OpenAI's protocol, and of no other.
+        is_openai = isinstance(dialect, Videos) and dialect.takes_advice(job, asking.call)
+        if job.state.is_final or not is_openai:
+            return (engine,)
+        return engine, (b"openai-poll-after-ms", b"%d" % self._outlook.poll_after_ms(job))
+
+
+def _listed(names: Sequence[str]) -> bytes:
+    """Field names as a caller wrote them, safe in a header."""
+    return ", ".join(quote(name[:80], safe="[].-_ ") for name in names[:_MOST_IGNORED]).encode()

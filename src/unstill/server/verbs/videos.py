@@ -1,0 +1,52 @@
+"""What is asked of finished videos: their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from unstill.dialects.route import Verb as VerbName
+from unstill.downloads import Downloads
+from unstill.server.asking import Asking, Verb
+from unstill.server.video_file import send_video
+from unstill.service import Service
+
+
+class VideoVerbs:
+    """The verbs that are about a video's files."""
+
+    def __init__(self, *, service: Service, downloads: Downloads) -> None:
+        self._service = service
+        self._downloads = downloads
+        self.by_name: Mapping[VerbName, Verb] = {"content": self._content, "link": self._link}
+
+    async def _content(self, asking: Asking) -> None:
+        dialect = asking.videos
+        dialect.variant(asking.call)
+        job_id = dialect.job_id(asking.call)
+        job = await self._service.find(job_id, asking.owner)
+        path = self._downloads.video(job, lambda job: dialect.state_word(job, asking.call))
+        await send_video(
+            path,
+            job_id=job_id,
+            inline=False,
+            scope=asking.scope,
+            receive=asking.receive,
+            send=asking.send,
+        )
+
+    async def _link(self, asking: Asking) -> None:
+        call = asking.call
+        path = await self._downloads.linked(
+            call.path["job_id"],
+            call.path["variant"],
+            call.query.get("expires", ""),
+            call.query.get("signature", ""),
+        )
+        await send_video(
+            path,
+            job_id=call.path["job_id"],
+            inline=True,
+            scope=asking.scope,
+            receive=asking.receive,
+            send=asking.send,
+        )
