@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
+import msgspec
+
 from unstill.board import Board, poll_after_ms
-from unstill.job import Job
+from unstill.job import Job, State
+
+
+class Prospect(msgspec.Struct, frozen=True):
+    """What is known of an unfinished job's future; None: not known."""
+
+    queue_position: int | None = None  # 1: the next one
+    expected_end_ms: int | None = None  # Unix milliseconds
 
 
 class Outlook:
@@ -30,4 +39,13 @@ class Outlook:
             done=self._board.progress(job),
             is_upstream=job.engine in self._upstream_engines,
             now_ms=self._clock_ms(),
+        )
+
+    def prospect(self, job: Job) -> Prospect:
+        """Of a running job that reports progress: its end, at the pace it had so far."""
+        done = self._board.progress(job)
+        if job.state is not State.RUNNING or job.started_ms is None or done <= 0:
+            return Prospect()
+        return Prospect(
+            expected_end_ms=job.started_ms + int((self._clock_ms() - job.started_ms) / done)
         )

@@ -8,7 +8,7 @@ OpenAI's, JSON (the unified document's way) the unified ones. docs/decisions/002
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,8 +24,18 @@ from unstill.dialects.route import (
     read_fields,
     wired_schema,
 )
+from unstill.dialects.videos_answers import (
+    OPENAI_WORDS,
+    SEED_WORDS,
+    OpenAIVideo,
+    UnifiedVideo,
+    VideoDeleted,
+    VideoList,
+    openai,
+    unified,
+)
 from unstill.errors import BadField, UnstillError
-from unstill.job import Job, State, Words
+from unstill.job import Job, Words
 from unstill.models.card import Card, Whole
 from unstill.request import Asked, Given
 
@@ -56,92 +66,6 @@ _NAMES = {
 }
 _KNOWN = pictures.NAMES | _FIELDS.keys() | {"model"}
 _DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; of forms only: unified asks for a model
-
-SEED_WORDS: dict[State, str] = {
-    State.QUEUED: "QUEUED",
-    State.READY: "QUEUED",
-    State.SUBMITTING: "QUEUED",
-    State.RUNNING: "IN_PROGRESS",
-    State.SAVING: "IN_PROGRESS",
-    State.SUCCEEDED: "SUCCESS",
-    State.FAILED: "FAILURE",
-    State.CANCELLED: "FAILURE",
-}
-OPENAI_WORDS: dict[State, str] = {
-    State.QUEUED: "queued",
-    State.READY: "queued",
-    State.SUBMITTING: "queued",
-    State.RUNNING: "in_progress",
-    State.SAVING: "in_progress",
-    State.SUCCEEDED: "completed",
-    State.FAILED: "failed",
-    State.CANCELLED: "failed",
-}
-
-
-class VideoError(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-
-
-class UnifiedVideo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A job as the unified document shows it; progress and error are ours to add."""
-
-    id: str
-    object: Literal["video"]
-    status: Literal["QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
-    created_at: int  # Unix seconds
-    model: str
-    prompt: str
-    size: str
-    seconds: str
-    progress: int  # 0 to 100
-    completed_at: int | None = None
-    error: VideoError | None = None
-
-
-class OpenAIVideo(msgspec.Struct, frozen=True):
-    """A job as OpenAI's specification has it: every key, nulls included."""
-
-    id: str
-    object: Literal["video"]
-    model: str
-    status: Literal["queued", "in_progress", "completed", "failed"]
-    progress: int  # 0 to 100
-    created_at: int  # Unix seconds
-    completed_at: int | None
-    expires_at: int | None  # never: the video stays until it is deleted
-    prompt: str
-    size: str
-    seconds: str
-    remixed_from_video_id: str | None
-    error: VideoError | None
-
-
-_EITHER_VIDEO = msgspec.Meta(
-    extra_json_schema={
-        "items": {
-            "anyOf": [
-                {"$ref": "#/components/schemas/OpenAIVideo"},
-                {"$ref": "#/components/schemas/UnifiedVideo"},
-            ]
-        }
-    }
-)
-
-
-class VideoList(msgspec.Struct, frozen=True):
-    data: Annotated[list[Any], _EITHER_VIDEO]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
-    object: Literal["list"] = "list"
-
-
-class VideoDeleted(msgspec.Struct, frozen=True):
-    id: str
-    object: Literal["video.deleted"] = "video.deleted"
-    deleted: bool = True
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -225,8 +149,8 @@ class Videos:
 
     def status(self, job: Job, look: Look) -> OpenAIVideo | UnifiedVideo:
         if self._words_for(job, look.call) == "openai":
-            return _openai(job, look)
-        return _unified(job, look)
+            return openai(job, look)
+        return unified(job, look)
 
     def deleted(self, job: Job) -> VideoDeleted:
         return VideoDeleted(job.id)
@@ -241,66 +165,6 @@ class Videos:
 
     def error_status(self, error: UnstillError) -> int:
         return error.status
-
-
-def _unified(job: Job, look: Look) -> UnifiedVideo:
-    return UnifiedVideo(
-        id=job.id,
-        object="video",
-        status=SEED_WORDS[job.state],  # type: ignore[arg-type]
-        model=job.model,
-        created_at=job.created_ms // 1000,
-        prompt=job.request.prompt,
-        size=_size(job),
-        seconds=str(job.request.duration_s),
-        progress=_percent(job, look),
-        completed_at=_completed_at(job),
-        error=_error(job),
-    )
-
-
-def _openai(job: Job, look: Look) -> OpenAIVideo:
-    return OpenAIVideo(
-        id=job.id,
-        object="video",
-        model=job.model,
-        status=OPENAI_WORDS[job.state],  # type: ignore[arg-type]
-        progress=_percent(job, look),
-        created_at=job.created_ms // 1000,
-        completed_at=_completed_at(job),
-        expires_at=None,
-        prompt=job.request.prompt,
-        size=_size(job),
-        seconds=str(job.request.duration_s),
-        remixed_from_video_id=None,
-        error=_error(job),
-    )
-
-
-def _size(job: Job) -> str:
-    """The finished video's own size; before that what it is to be, or what was asked for."""
-    if job.video is not None:
-        return f"{job.video.width}x{job.video.height}"
-    return str(job.size or job.request.size or job.request.tier)
-
-
-def _percent(job: Job, look: Look) -> int:
-    """Below 100 until the video is there: an SDK may stop at 100."""
-    return 100 if job.state is State.SUCCEEDED else min(int(look.progress * 100), 99)
-
-
-def _completed_at(job: Job) -> int | None:
-    if job.state is not State.SUCCEEDED or job.ended_ms is None:
-        return None
-    return job.ended_ms // 1000
-
-
-def _error(job: Job) -> VideoError | None:
-    if job.state is State.CANCELLED:
-        return VideoError("cancelled", "the video was cancelled")
-    if job.failure is None:
-        return None
-    return VideoError(job.failure.code, job.failure.message)
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
