@@ -54,12 +54,19 @@ def take(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
 
 def _take_one(given: GivenFrame) -> Taken:
     match given.value:
+        case bytes() as file if _is_address(file):
+            return _from_text(given, file.decode("ascii").strip())
         case bytes():
             return _inline(given, given.value)
         case str():
             return _from_text(given, given.value.strip())
         case _:
             raise BadField(given.param, _SHAPES, given.value)
+
+
+def _is_address(file: bytes) -> bool:
+    """Whether an uploaded file holds a URL: LiteLLM sends a URL given as text so. (1.106.2)"""
+    return file[:8].lower().startswith((b"http://", b"https://", b"data:")) and file.isascii()
 
 
 def _from_text(given: GivenFrame, text: str) -> Taken:

@@ -52,6 +52,15 @@ def test_a_url_is_kept_to_be_fetched(url: str) -> None:
     assert taken(url) == Taken(Frame("first", PARAM, url=url.strip()), None)
 
 
+@pytest.mark.parametrize("file", [URL, "HTTPS://Example.com/A", f"{URL}\n"])
+def test_an_uploaded_file_that_holds_a_url_is_that_url(file: str) -> None:
+    assert taken(file.encode()) == taken(file)
+
+
+def test_an_uploaded_file_that_holds_a_data_url_is_its_picture() -> None:
+    assert taken(f"data:image/png;base64,{TEXT}".encode()) == taken(PNG)
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -98,6 +107,7 @@ def test_every_format_is_taken_by_its_bytes(name: str) -> None:
         "data:image/png;base64,",
         "data:image/png;base64, \n",
         b"a text file named cat.png",
+        b"https://example.com/\xff.png",
         base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode(),
         "aGVsbG8=",
         "/etc/passwd",  # letters and slashes: it could be base64
