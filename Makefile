@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready-for
+CLIENTS := .venv-clients
 
 .PHONY: demo serve test check bench chaos flight clean
 
@@ -11,7 +12,7 @@ demo: $(STAMP)-use
 serve: $(STAMP)-use
 	$(BIN)/unstill serve
 
-test: $(STAMP)-development
+test: $(STAMP)-development $(CLIENTS)/.ready
 	$(BIN)/pytest
 
 check: $(STAMP)-development
@@ -32,7 +33,7 @@ flight: $(STAMP)-development
 	$(BIN)/python -m benchmarks.flight
 
 clean:
-	rm -rf .venv build demo
+	rm -rf .venv $(CLIENTS) build demo
 
 # `constraints.txt` pins what was tested together; it names versions, never addresses.
 $(STAMP)-use: pyproject.toml constraints.txt
@@ -44,3 +45,9 @@ $(STAMP)-development: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	touch $@ $(STAMP)-use
+
+# Clients that tests drive and that need an older `openai` than `.venv` has.
+$(CLIENTS)/.ready: constraints-clients.txt
+	test -d $(CLIENTS) || $(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install -q -c constraints-clients.txt litellm openai requests
+	touch $@
