@@ -153,6 +153,7 @@ def test_tasks_names_the_field_what_is_allowed_and_what_came(
         ({"first_frame_url": OTHER}, "input_reference.image_url", ["same picture as first_frame"]),
         # The unified document, 1: top-level content is not supported.
         ({"content": [{"image_url": PHOTO}]}, "content", ["use input_reference.content"]),
+        ({"remix_video_id": "video_1"}, "remix_video_id", ["absent", "'video_1'"]),
     ],
 )
 def test_videos_names_the_field_what_is_allowed_and_what_came(

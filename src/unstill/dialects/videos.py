@@ -93,6 +93,10 @@ class Videos:
         if body.get("content") is not None:
             # The unified document: top-level content is not supported.
             raise BadField("content", "absent: use input_reference.content", body["content"])
+        if body.get("remix_video_id") is not None:
+            # The unified document's remix. Ignored, it would make another video than was asked for.
+            allowed = "absent: no model here changes a video; send a picture as input_reference"
+            raise BadField("remix_video_id", allowed, body["remix_video_id"])
         model = given_model(body, _DEFAULT_MODEL if call.is_form else None)
         found = pictures.pictures_in(body, "")
         unknown = [key for key in body if key not in _KNOWN]
