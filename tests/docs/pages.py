@@ -2,8 +2,8 @@
 
 A block is marked by a comment on the line before it: `<!-- serves -->` starts a server that the
 document's other blocks speak to, `<!-- emulates -->` an emulator for that server,
-`<!-- settings -->` is the server's settings file, `<!-- runs -->` is run, `<!-- came -->` is what
-came of the block before it. Blocks without a mark are only read by people.
+`<!-- settings -->` is the server's settings file, `<!-- runs -->` is run, by bash or by Python,
+`<!-- came -->` is what came of the block before it. Blocks without a mark are only read by people.
 """
 
 from __future__ import annotations

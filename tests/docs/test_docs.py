@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import import_module
@@ -11,9 +12,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import older_clients
 from docs import pages
 from docs.pages import DOCUMENTS, ROOT
 from docs.walk import Walk, tools_are_there
+from older_clients import needs_older_clients
 from unstill import __version__
 from unstill.dialects import pictures
 from unstill.dialects.dashscope import DashScope
@@ -28,7 +31,7 @@ from unstill.settings import ServerSettings
 
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 API, MODELS, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "models", "settings"))
-EMULATORS = ROOT / "docs" / "engines" / "emulators.md"
+OF_OLDER_CLIENTS = {ROOT / "docs" / "clients" / f"{name}.md" for name in ("litellm", "requests")}
 WALK = sorted((ROOT / "docs/how-it-works").glob("*.md"))
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -37,11 +40,18 @@ _PATH = re.compile(r"(?:src|tests|docs|examples|photos|benchmarks)/[\w./-]+|\.ci
 
 # --- commands ----------------------------------------------------------------------------------
 
+WALKED = [
+    pytest.param(path, id=path.name, marks=needs_older_clients if path in OF_OLDER_CLIENTS else ())
+    for path in DOCUMENTS
+    if any(block.mark == "serves" for block in pages.blocks(path))
+]
+
 
 @pytest.mark.skipif(not tools_are_there(), reason="needs bash, curl and base64")
-@pytest.mark.parametrize("document", [README, API, EMULATORS], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", WALKED)
 def test_every_marked_command_gives_what_the_document_shows(document: Path, tmp_path: Path) -> None:
-    walk = Walk(tmp_path)
+    python = older_clients.PYTHON if document in OF_OLDER_CLIENTS else Path(sys.executable)
+    walk = Walk(tmp_path, python=python)
     with ExitStack() as servers:
         for block in pages.blocks(document):
             match block.mark:

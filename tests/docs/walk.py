@@ -1,4 +1,4 @@
-"""A document's commands, run in their order, and what came of them compared with what is shown.
+"""A document's commands and programs, run in their order, and what came of them compared.
 
 The rule for what differs from run to run: the server's address and the jobs' ids are put in place
 of those that the document shows, in later commands too; times, request ids, signatures, sizes in
@@ -31,7 +31,7 @@ _ENDED = re.compile(
 )
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _PORT = re.compile(r"--port (\d+)")
-_ASSIGNMENT = re.compile(r"^[A-Z]+=[\w:/.-]+", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"^[A-Z_]+=[\w:/.-]+", re.MULTILINE)
 _VARIES = (
     (_ID, "<id>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<request>"),
@@ -48,8 +48,10 @@ _VARIES = (
 class Walk:
     """One reader, in a folder of their own with the photos, at one server and its upstream."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, python: Path) -> None:
+        """`python` runs the document's Python."""
         self.folder = folder
+        self._python = python
         self._real: dict[str, str] = {}  # what the document shows -> what it is in this run
         self._assignments: list[str] = []
         (folder / "photos").symlink_to(ROOT / "photos")
@@ -58,7 +60,9 @@ class Walk:
     def _environment(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return inherited | {"PATH": path, "UNSTILL_PORT": "0"}
+        # LiteLLM asks for its prices at import, and tests ask nobody.
+        no_network = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        return inherited | no_network | {"PATH": path, "UNSTILL_PORT": "0"}
 
     @contextmanager
     def starting(self, block: Block) -> Iterator[str]:
@@ -95,20 +99,25 @@ class Walk:
         """Run a block; again and again while it shows a job that has ended and ours has not."""
         deadline = time.monotonic() + ENDS_WITHIN_S
         while True:
-            came = self._run_once(block.text)
+            came = self._run_once(block)
             is_pending = block.shown and _ENDED.search(block.shown.text) and not _ENDED.search(came)
             if not is_pending or time.monotonic() > deadline:
                 break
             time.sleep(LOOK_AGAIN_S)
-        self._assignments += _ASSIGNMENT.findall(block.text)
+        if block.language == "sh":
+            self._assignments += _ASSIGNMENT.findall(block.text)
         if block.shown:
             self._learn(block.shown.text, came)
         return came
 
-    def _run_once(self, text: str) -> str:
-        script = self._with_real("\n".join([*self._assignments, text]))
+    def _run_once(self, block: Block) -> str:
+        if block.language == "python":
+            command, script = [str(self._python), "-c"], self._with_real(block.text)
+        else:
+            command = ["bash", "-euo", "pipefail", "-c"]
+            script = self._with_real("\n".join([*self._assignments, block.text]))
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
+            [*command, script],
             cwd=self.folder,
             env=self._environment,
             capture_output=True,
