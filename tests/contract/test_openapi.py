@@ -250,6 +250,14 @@ def test_the_operators_own_names_are_models_of_the_schema() -> None:
     assert body_flaws(api, "/v1/videos", FILM | {"model": "your-sora"})
 
 
+def test_a_body_without_a_model_is_described_where_openais_default_holds() -> None:
+    api = json.loads(described(SERVED, Catalogue({})))
+    bare = {name: value for name, value in FILM.items() if name != "model"}
+
+    assert body_flaws(api, "/openai/v1/videos", bare | {"seconds": "4"}) == []
+    assert body_flaws(api, "/v1/videos", bare | {"seconds": "4"})
+
+
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: str(card.id))
 def test_a_models_own_schema_is_in_the_list_of_models(server: Serving, card: Any) -> None:
     shown = server.http.get(f"/v1/models/{card.id}").json()

@@ -129,11 +129,18 @@ def test_tasks_names_the_field_what_is_allowed_and_what_came(
     assert_refused(answer, 400, param, *words)
 
 
+def test_the_unified_document_asks_for_a_model_and_openais_does_not(server: Serving) -> None:
+    body = video(model=None, seconds="4")
+    unified, openai = (server.http.post(path, json=body) for path in (VIDEOS, OPENAI))
+
+    assert_refused(unified, 400, "model", "is required")
+    assert (openai.status_code, openai.json()["model"]) == (200, "sora-2")
+
+
 @pytest.mark.parametrize("path", [VIDEOS, OPENAI])
 @pytest.mark.parametrize(
     ("changes", "param", "words"),
     [
-        ({"model": None}, "model", ["is required"]),
         ({"model": "wan9"}, "model", ["'wan9'", "wan2.7-i2v"]),
         ({"prompt": ["a", "cat"]}, "prompt", ["must be text"]),
         ({"seconds": "1"}, "seconds", ["2 to 15", "'1'"]),

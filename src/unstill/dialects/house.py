@@ -9,7 +9,7 @@ import msgspec
 
 from unstill.dialects.envelope import Error, enveloped
 from unstill.dialects.route import Call, Route
-from unstill.errors import UnstillError
+from unstill.errors import UnknownModel, UnstillError
 from unstill.models.card import Card
 
 
@@ -106,7 +106,8 @@ class House:
         return enveloped(error)
 
     def error_status(self, error: UnstillError) -> int:
-        return error.status
+        # OpenAI, GET /models/{model}: what is asked for is not there.
+        return 404 if isinstance(error, UnknownModel) else error.status
 
 
 _ROUTES: tuple[Route, ...] = (

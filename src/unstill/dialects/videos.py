@@ -7,7 +7,9 @@ OpenAI's, JSON (the unified document's way) the unified ones. docs/decisions/002
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -65,7 +67,8 @@ _NAMES = {
     },
 }
 _KNOWN = pictures.NAMES | _FIELDS.keys() | {"model"}
-_DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; of forms only: unified asks for a model
+_DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; the unified document asks for one
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -86,7 +89,7 @@ class Videos:
     def __init__(self, *, prefix: str = "", states: Form = "auto") -> None:
         """`prefix` before /v1: OpenAI's Azure clients ask at /openai/v1, always in OpenAI words."""
         self._states = states
-        self.routes = _routes(prefix)
+        self.routes = _routes(prefix, _DEFAULT_MODEL if states == "openai" else None)
 
     def parse(self, call: Call) -> Asked:
         body = body_of(call)
@@ -97,7 +100,7 @@ class Videos:
             # The unified document's remix. Ignored, it would make another video than was asked for.
             allowed = "absent: no model here changes a video; send a picture as input_reference"
             raise BadField("remix_video_id", allowed, body["remix_video_id"])
-        model = given_model(body, _DEFAULT_MODEL if call.is_form else None)
+        model = given_model(body, _DEFAULT_MODEL if self.words(call) == "openai" else None)
         found = pictures.pictures_in(body, "")
         unknown = [key for key in body if key not in _KNOWN]
         return Asked(
@@ -122,7 +125,11 @@ class Videos:
         order = call.query.get("order", "desc")
         if order not in {"asc", "desc"}:
             raise BadField("order", "asc or desc", order)
-        return Paging(limit, call.query.get("after") or None, newest_first=order == "desc")
+        after = call.query.get("after") or None
+        if after is not None and not _ID.fullmatch(after):
+            # Any text has a place among the ids: a reader would be given the first page for ever.
+            raise BadField("after", "the id of a video", after)
+        return Paging(limit, after, newest_first=order == "desc")
 
     def variant(self, call: Call) -> str:
         variant = call.query.get("variant", "video")
@@ -171,13 +178,15 @@ class Videos:
         return error.status
 
 
-def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
-    return {"oneOf": [_card_schema(card) for card in cards]}
+def _body_schema(cards: Sequence[Card], *, default_model: str | None) -> dict[str, Any]:
+    return {"oneOf": [_card_schema(card, default_model) for card in cards]}
 
 
-def _card_schema(card: Card) -> dict[str, Any]:
+def _card_schema(card: Card, default_model: str | None) -> dict[str, Any]:
     schema = wired_schema(card, tuple(_FIELDS.items()))
     pictures.describe(schema)
+    if default_model in card.aliases:
+        schema["required"].remove("model")
     return schema
 
 
@@ -214,7 +223,8 @@ _EXAMPLES: tuple[Example, ...] = (
 )
 
 
-def _routes(prefix: str) -> tuple[Route, ...]:
+def _routes(prefix: str, default_model: str | None) -> tuple[Route, ...]:
+    """`default_model`: of a body in JSON that names none; None: it has to."""
     one = f"{prefix}/v1/videos/{{video_id}}"
     return (
         Route(
@@ -223,7 +233,7 @@ def _routes(prefix: str) -> tuple[Route, ...]:
             "submit",
             "Make a video from a picture",
             answers=(OpenAIVideo, UnifiedVideo),
-            body=_body_schema,
+            body=partial(_body_schema, default_model=default_model),
             examples=_EXAMPLES,
         ),
         Route(
