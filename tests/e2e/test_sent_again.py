@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import base64
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
 
 from cutting import CuttingProxy, cutting_proxy
+from openai_clients import openai, sdk
 from serving import PHOTOS, Serving
-
-if TYPE_CHECKING:
-    import openai
-else:
-    openai = pytest.importorskip("openai", reason="the openai package is not installed")
 
 SMALL = {"size": "256x320"}
 PHOTO = PHOTOS / "astronaut.jpg"
@@ -56,16 +50,6 @@ def ids_in(server: Serving) -> set[str]:
         ids += [video["id"] for video in page["data"]]
         has_more = page["has_more"]
     return set(ids)
-
-
-@contextmanager
-def sdk(url: str, *, max_retries: int) -> Iterator[openai.OpenAI]:
-    with (
-        warnings.catch_warnings(),
-        openai.OpenAI(base_url=f"{url}/v1", api_key="sk-any", max_retries=max_retries) as client,
-    ):
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield client
 
 
 @pytest.fixture
