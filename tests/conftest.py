@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from node_sdk import node_with_sdk
 from serving import PictureHost, Serving, picture_host
 
 # A busy machine is slow, and no test here is about speed.
@@ -28,3 +29,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     folder: Path = tmp_path_factory.mktemp("server")
     with Serving(folder) as serving:
         yield serving
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The program `node`, with OpenAI's SDK installed in tests/node."""
+    return node_with_sdk()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -198,14 +201,33 @@ def test_the_sdks_poll_of_a_job_made_elsewhere_ends_with_its_end(
 
 
 def test_the_azure_client_asks_at_its_own_path(server: Serving, pictures: PictureHost) -> None:
-    with sdk(f"{server.url}/openai") as azure:
+    azure = openai.AzureOpenAI(
+        base_url=f"{server.url}/openai/v1/", api_key="sk-any", api_version="preview"
+    )
+    with sdk(server.url) as client, azure:
         video = azure.videos.create(
             prompt="pan",
             extra_body={"input_reference": {"image_url": f"{pictures.url}/lost.png"}},
-            extra_query={"api-version": "preview"},
         )
+        found = client.videos.retrieve(video.id)
 
         assert azure.videos.retrieve(video.id).status in {"queued", "in_progress", "failed"}
+        assert found.id == video.id
+
+
+def test_the_sdks_own_variables_are_all_that_has_to_change(server: Serving) -> None:
+    program = "from openai import OpenAI; print(OpenAI().models.list().data[0].id)"
+    variables = {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "sk-any"}
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+    assert printed.strip() == "Wan-AI/Wan2.2-I2V"
 
 
 def test_the_sdk_lists_the_models(client: openai.OpenAI) -> None:
