@@ -49,7 +49,11 @@ WALKED = [
 
 @pytest.mark.skipif(not tools_are_there(), reason="needs bash, curl and base64")
 @pytest.mark.parametrize("document", WALKED)
-def test_every_marked_command_gives_what_the_document_shows(document: Path, tmp_path: Path) -> None:
+def test_every_marked_command_gives_what_the_document_shows(
+    document: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if any(block.language == "js" for block in pages.blocks(document)):
+        request.getfixturevalue("node")
     python = older_clients.PYTHON if document in OF_OLDER_CLIENTS else Path(sys.executable)
     walk = Walk(tmp_path, python=python)
     with ExitStack() as servers:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docs.pages import ROOT, Block
+from node_sdk import MODULES
 
 SHOWN_ADDRESS = "http://127.0.0.1:8000"  # of the server; an emulator's has the port it is given
 ENDS_WITHIN_S = 60.0
@@ -55,6 +56,7 @@ class Walk:
         self._real: dict[str, str] = {}  # what the document shows -> what it is in this run
         self._assignments: list[str] = []
         (folder / "photos").symlink_to(ROOT / "photos")
+        (folder / "node_modules").symlink_to(MODULES)
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -111,13 +113,16 @@ class Walk:
         return came
 
     def _run_once(self, block: Block) -> str:
-        if block.language == "python":
-            command, script = [str(self._python), "-c"], self._with_real(block.text)
-        else:
-            command = ["bash", "-euo", "pipefail", "-c"]
-            script = self._with_real("\n".join([*self._assignments, block.text]))
+        match block.language:
+            case "python":
+                command = [str(self._python), "-c", self._with_real(block.text)]
+            case "js":
+                command = ["node", "--input-type=module", "-e", self._with_real(block.text)]
+            case _:
+                script = self._with_real("\n".join([*self._assignments, block.text]))
+                command = ["bash", "-euo", "pipefail", "-c", script]
         done = subprocess.run(
-            [*command, script],
+            command,
             cwd=self.folder,
             env=self._environment,
             capture_output=True,
@@ -125,7 +130,7 @@ class Walk:
             check=False,
             timeout=ENDS_WITHIN_S,
         )
-        assert done.returncode == 0, f"{script}\n{done.stderr}"
+        assert done.returncode == 0, f"{command[-1]}\n{done.stderr}"
         return done.stdout
 
     def _with_real(self, text: str) -> str:
