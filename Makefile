@@ -33,7 +33,7 @@ flight: $(STAMP)-development
 	$(BIN)/python -m benchmarks.flight
 
 clean:
-	rm -rf .venv $(CLIENTS) build demo
+	rm -rf .venv $(CLIENTS) build demo tests/node/node_modules
 
 # `constraints.txt` pins what was tested together; it names versions, never addresses.
 $(STAMP)-use: pyproject.toml constraints.txt
