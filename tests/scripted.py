@@ -27,6 +27,7 @@ from unstill.media.facts import (
     FrameFacts,
     FrameFit,
     SoundCut,
+    StillDraw,
     VideoCheck,
     VideoFacts,
 )
@@ -43,6 +44,8 @@ from unstill.watches import Watches
 URL = "https://example.com/cat.jpg"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8  # what a sniffer takes for a picture
 VIDEO = b"a whole video"
+THUMBNAIL = b"a picture of it"
+SPRITESHEET = b"pictures of it"
 OWNER = "team-a"
 
 Act = Callable[[Scene, Report], Awaitable[None]]
@@ -104,6 +107,7 @@ class Checks:
     def __init__(self) -> None:
         self.troubles: list[Exception] = []
         self.checks: list[FrameCheck | VideoCheck] = []
+        self.draws: list[StillDraw] = []
         self.gate = asyncio.Event()  # nothing is answered before it is set
         self.gate.set()
 
@@ -123,6 +127,19 @@ class Checks:
 
     async def cut_sound(self, cut: SoundCut) -> None:
         Path(cut.out).write_bytes(VIDEO)
+
+    async def draw_thumbnail(self, draw: StillDraw) -> None:
+        await self._draw(draw, THUMBNAIL)
+
+    async def draw_spritesheet(self, draw: StillDraw) -> None:
+        await self._draw(draw, SPRITESHEET)
+
+    async def _draw(self, draw: StillDraw, picture: bytes) -> None:
+        self.draws.append(draw)
+        await self.gate.wait()
+        if self.troubles:
+            raise self.troubles.pop(0)
+        Path(draw.out).write_bytes(picture)
 
     async def _look(self, check: FrameCheck | VideoCheck) -> None:
         self.checks.append(check)
@@ -237,7 +254,11 @@ class House:
             clock_ms=self.clock_ms,
         )
         self.downloads = Downloads(
-            backend=self.backend, files=self.files, links=self.links, clock_ms=self.clock_ms
+            backend=self.backend,
+            files=self.files,
+            media=self.media,
+            links=self.links,
+            clock_ms=self.clock_ms,
         )
         self.outlook = Outlook(board=self.board, upstream_engines=(), clock_ms=self.clock_ms)
         self.sweep = Sweep(

@@ -1,36 +1,88 @@
-"""Finished videos for their owners, and for whoever has a signed link to one."""
+"""Finished videos and pictures of them for their owners, and for whoever has a signed link.
+
+A picture of a video is drawn when it is first asked for, and kept beside the video.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
+
+import msgspec
 
 from unstill.backend.port import Backend
-from unstill.errors import NoSuchJob, NotReady, NoVideo
+from unstill.bring import asked
+from unstill.errors import NoSuchJob, NotReady, NoVideo, UnstillError
 from unstill.files.links import Links
-from unstill.files.port import Files
-from unstill.job import Job
+from unstill.files.port import PART, Files
+from unstill.job import Job, Variant
+from unstill.media.facts import StillDraw
+
+# Of the media children, so that a gallery full of videos leaves one to jobs that wait for theirs.
+DRAWINGS_AT_ONCE = 1
+
+
+class Draws(Protocol):
+    """What pictures of a video ask of the media children."""
+
+    async def draw_thumbnail(self, draw: StillDraw) -> None: ...
+
+    async def draw_spritesheet(self, draw: StillDraw) -> None: ...
+
+
+class Still(msgspec.Struct, frozen=True):
+    """A picture of a video: how its file is called, and who draws it."""
+
+    stem: str
+    suffix: str
+    draw: Callable[[StillDraw], Awaitable[None]]
+
+    @property
+    def file_name(self) -> str:
+        return self.stem + self.suffix
 
 
 class Downloads:
     """Where the files of finished jobs are."""
 
     def __init__(
-        self, *, backend: Backend, files: Files, links: Links, clock_ms: Callable[[], int]
+        self,
+        *,
+        backend: Backend,
+        files: Files,
+        media: Draws,
+        links: Links,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._backend = backend
         self._files = files
         self._links = links
         self._clock_ms = clock_ms
+        self._stills: dict[Variant, Still] = {
+            "thumbnail": Still("thumbnail", ".webp", media.draw_thumbnail),
+            "spritesheet": Still("spritesheet", ".jpg", media.draw_spritesheet),
+        }
+        self._drawings: dict[Path, asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(DRAWINGS_AT_ONCE)
 
-    def video(self, job: Job, word: Callable[[Job], str]) -> Path:
-        """The finished file; `word` says an unfinished job's state in the caller's dialect.
+    async def file(self, job: Job, variant: Variant, word: Callable[[Job], str]) -> Path:
+        """The finished video's file, or that of a picture of it.
 
-        Raises NotReady, NoVideo.
+        `word` says an unfinished job's state in the caller's dialect.
+        Raises NotReady, NoVideo; of a picture also BadVideo, OwnError.
         """
         if not job.state.is_final:
             raise NotReady(job.id, word(job))
-        return self._video_path(job)
+        video = self._video_path(job)
+        still = self._stills.get(variant)
+        if still is None:
+            return video
+        path = self._files.path(job.id, still.file_name)
+        if not path.exists():
+            await self._draw_once(job.id, video, still, path)
+        return path
 
     async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> Path:
         """The finished file behind a signed link; raises BadLink, NoSuchJob, NoVideo."""
@@ -51,3 +103,26 @@ class Downloads:
             failure = job.failure.message if job.failure else f"it is {job.state}"
             raise NoVideo(job.id, failure)
         return self._files.path(job.id, job.video.file_name)
+
+    async def _draw_once(self, job_id: str, video: Path, still: Still, path: Path) -> None:
+        """Whoever asks while it is being drawn waits for that; a failure is everybody's."""
+        drawing = self._drawings.get(path)
+        if drawing is None:
+            drawing = asyncio.create_task(self._draw(job_id, video, still))
+            self._drawings[path] = drawing
+            drawing.add_done_callback(lambda _: self._drawings.pop(path))
+        # Of several who wait, one may be cancelled.
+        await asyncio.shield(drawing)
+
+    async def _draw(self, job_id: str, video: Path, still: Still) -> None:
+        part = still.stem + PART
+        draw = StillDraw(path=str(video), out=str(self._files.path(job_id, part)))
+        try:
+            async with self._turns:
+                await asked(still.draw, draw)
+            await self._files.publish(job_id, part, still.file_name)
+        except UnstillError as error:
+            if video.exists():  # noqa: ASYNC240  - one inode
+                raise
+            # Deleted meanwhile, with all that is in its folder.
+            raise NoVideo(job_id, "its file is no longer there") from error

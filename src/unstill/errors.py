@@ -17,6 +17,7 @@ UnstillError
 │   ├── NoSuchRoute, WrongMethod
 │   ├── NoSuchJob              unknown, deleted, or somebody else's
 │   ├── TooLateToCancel        the job goes on, or has ended
+│   ├── Unsupported            a verb of a documented API that makes no sense here
 │   ├── NotReady               the video is asked for before it is there
 │   ├── NoVideo                the video is asked for and never will be there
 │   └── BadRange               bytes outside the file
@@ -186,6 +187,12 @@ class TooLateToCancel(CallerError):
         self.job_id = job_id
 
 
+class Unsupported(CallerError):
+    """Not 404, which says that the video is not there, and nothing that an SDK sends again."""
+
+    code = "unsupported"
+
+
 class NotReady(CallerError):
     code = "not_ready"
 
@@ -207,7 +214,7 @@ class BadRange(CallerError):
     status = 416
 
     def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"the range is outside the video, which has {size_bytes} bytes")
+        super().__init__(f"the range is outside the file, which has {size_bytes} bytes")
         self.size_bytes = size_bytes
 
 

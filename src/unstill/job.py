@@ -20,6 +20,7 @@ from unstill.ledger import Attempt, Settlement
 from unstill.request import Size, VideoRequest
 
 Words = Literal["openai", "seed"]
+Variant = Literal["video", "thumbnail", "spritesheet"]  # of a finished video, as OpenAI names them
 
 _ID_SECRET = os.urandom(32)
 _ids_made = count()

@@ -111,6 +111,7 @@ class Product:
             downloads=Downloads(
                 backend=self._backend,
                 files=self._files,
+                media=self._media,
                 links=Links(link_secrets, lifetime_s=server.link_hours * 3600),
                 clock_ms=clock_ms,
             ),

@@ -222,6 +222,9 @@ def test_real_answers_keep_to_their_schemas(
         (VIDEO, "get"),
         (f"{VIDEO}/content", "get"),
         (VIDEO, "delete"),
+        (f"{VIDEO}/remix", "post"),
+        ("/v1/videos/edits", "post"),
+        ("/v1/videos/characters/{character_id}", "get"),
         (CREATE, "post"),
         ("/api/v1/tasks/{task_id}/cancel", "post"),
         ("/api/v1/uploads", "get"),
@@ -233,7 +236,7 @@ def test_real_answers_keep_to_their_schemas(
 def test_real_refusals_keep_to_their_schemas(
     api: dict[str, Any], server: Serving, path: str, method: str
 ) -> None:
-    names = dict.fromkeys(("video_id", "task_id", "model", "job_id"), "nothing")
+    names = dict.fromkeys(("video_id", "character_id", "task_id", "model", "job_id"), "nothing")
     place = path.format(**names, variant="video")
 
     answer = server.http.request(method.upper(), place)

@@ -217,10 +217,12 @@ def test_an_unknown_video_is_not_found(server: Serving, prefix: str, method: str
     assert answer.json()["error"]["code"] == "task_not_found"
 
 
-def test_only_the_video_itself_can_be_downloaded(server: Serving) -> None:
-    answer = server.http.get("/v1/videos/any/content", params={"variant": "thumbnail"})
+@pytest.mark.parametrize("variant", ["poster", "Thumbnail", "", "../video-1.mp4"])
+def test_an_unknown_variant_of_a_video_is_refused(server: Serving, variant: str) -> None:
+    answer = server.http.get("/v1/videos/any/content", params={"variant": variant})
 
-    assert_refused(answer, 400, "variant", "'thumbnail'")
+    allowed = "must be video, thumbnail or spritesheet, got "
+    assert_refused(answer, 400, "variant", f"{allowed}{variant!r}")
 
 
 # --- fields that are ignored ---------------------------------------------------------------------

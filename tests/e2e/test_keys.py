@@ -89,7 +89,7 @@ def test_every_route_but_the_open_ones_asks_for_a_key(owned: Owned) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     for path, operations in paths.items():
         for method in operations:
-            names = dict.fromkeys(("video_id", "task_id", "job_id"), owned.job_id)
+            names = dict.fromkeys(("video_id", "character_id", "task_id", "job_id"), owned.job_id)
             asked = path.format(**names, model="sora-2", variant="video")
             answer = http.request(method, asked)
             if path in OPEN:

@@ -203,7 +203,7 @@ async def test_an_unfinished_video_is_not_ready_in_the_callers_word(
         await house.backend.add(job)
 
         with pytest.raises(NotReady, match=f"current status: {state.value}"):
-            house.downloads.video(job, word)
+            await house.downloads.file(job, "video", word)
         assert house.downloads.link(job) is None
 
 
@@ -213,7 +213,7 @@ async def test_a_failed_job_has_no_video_and_says_why(tmp_path: Path) -> None:
         job = await house.until(await house.submit())
 
         with pytest.raises(NoVideo, match="img_url: is cut short"):
-            house.downloads.video(job, word)
+            await house.downloads.file(job, "video", word)
 
 
 async def test_a_link_leads_to_the_video_until_it_is_over(tmp_path: Path) -> None:

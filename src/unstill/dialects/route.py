@@ -26,6 +26,10 @@ Verb = Literal[
     "delete",
     "content",
     "link",
+    "remix",
+    "edit",
+    "extend",
+    "character",
     "policy",
     "upload",
     "models",
@@ -63,7 +67,7 @@ class Route(msgspec.Struct, frozen=True):
     path: str  # `{name}` is one segment, `{name:path}` the rest
     verb: Verb
     summary: str
-    answers: tuple[type, ...]  # any of them; empty: the video's bytes, or a page
+    answers: tuple[type, ...]  # any of them; empty: a file's bytes, a page, or nothing
     body: Callable[[Sequence[Card]], dict[str, Any]] | None = None  # its JSON Schema
     query: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()  # of the query

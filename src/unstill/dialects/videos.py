@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
-from unstill.dialects import pictures
+from unstill.dialects import pictures, videos_lacking
 from unstill.dialects.envelope import Error, enveloped
 from unstill.dialects.route import (
     Call,
@@ -37,7 +37,7 @@ from unstill.dialects.videos_answers import (
     unified,
 )
 from unstill.errors import BadField, UnstillError
-from unstill.job import Job, Words
+from unstill.job import Job, Variant, Words
 from unstill.models.card import Card, Whole
 from unstill.request import Asked, Given
 
@@ -69,6 +69,7 @@ _NAMES = {
 _KNOWN = pictures.NAMES | _FIELDS.keys() | {"model"}
 _DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; the unified document asks for one
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_VARIANTS: dict[str, Variant] = {variant: variant for variant in get_args(Variant)}
 
 
 class Paging(msgspec.Struct, frozen=True):
@@ -131,11 +132,11 @@ class Videos:
             raise BadField("after", "the id of a video", after)
         return Paging(limit, after, newest_first=order == "desc")
 
-    def variant(self, call: Call) -> str:
-        variant = call.query.get("variant", "video")
-        if variant != "video":
-            raise BadField("variant", "video", variant)
-        return variant
+    def variant(self, call: Call) -> Variant:
+        given = call.query.get("variant", "video")
+        if given not in _VARIANTS:
+            raise BadField("variant", "video, thumbnail or spritesheet", given)
+        return _VARIANTS[given]
 
     def state_word(self, job: Job, call: Call) -> str:
         words = OPENAI_WORDS if self._words_for(job, call) == "openai" else SEED_WORDS
@@ -227,6 +228,8 @@ def _routes(prefix: str, default_model: str | None) -> tuple[Route, ...]:
     """`default_model`: of a body in JSON that names none; None: it has to."""
     one = f"{prefix}/v1/videos/{{video_id}}"
     return (
+        # First, so that no word of theirs is taken for a video's id.
+        *videos_lacking.routes(f"{prefix}/v1/videos"),
         Route(
             "POST",
             f"{prefix}/v1/videos",
@@ -256,7 +259,7 @@ def _routes(prefix: str, default_model: str | None) -> tuple[Route, ...]:
             "GET",
             f"{one}/content",
             "content",
-            "Download the finished video",
+            "Download the finished video, or a picture of it",
             answers=(),
             query=("variant",),
         ),

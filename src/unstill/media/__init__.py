@@ -1,7 +1,7 @@
 """Everything that decodes what others made, in child processes: a hostile file ends only a child.
 
 The server imports this module, `facts`, `sniff`, `errors` and `pool`, none of which loads a
-decoder; `frames` and `videos` are for child programs.
+decoder; `frames`, `videos`, `convert` and `stills` are for child programs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,22 @@ from unstill.media.facts import (
     FrameFacts,
     FrameFit,
     SoundCut,
+    StillDraw,
     VideoCheck,
     VideoFacts,
 )
 from unstill.media.pool import Pool
 
-__all__ = ["FrameCheck", "FrameFacts", "FrameFit", "Media", "SoundCut", "VideoCheck", "VideoFacts"]
+__all__ = [
+    "FrameCheck",
+    "FrameFacts",
+    "FrameFit",
+    "Media",
+    "SoundCut",
+    "StillDraw",
+    "VideoCheck",
+    "VideoFacts",
+]
 
 FRAME_TIMEOUT_S = 15.0  # measured: 50 megapixels take 1 s
 FRAME_TRIES = 2  # a child may also be ended by the system, for want of memory
@@ -55,6 +65,14 @@ class Media:
     async def cut_sound(self, cut: SoundCut) -> None:
         """Write a checked mp4 without its sound; raises EngineDied."""
         await self._pool.run("cut_sound", cut, type(None), timeout_s=VIDEO_TIMEOUT_S)
+
+    async def draw_thumbnail(self, draw: StillDraw) -> None:
+        """Write the picture in the middle of a checked mp4; raises BadVideo, EngineDied."""
+        await self._pool.run("draw_thumbnail", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
+
+    async def draw_spritesheet(self, draw: StillDraw) -> None:
+        """Write pictures from all over a checked mp4 as one; raises BadVideo, EngineDied."""
+        await self._pool.run("draw_spritesheet", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -10,10 +10,12 @@ from unstill.media.facts import (
     FrameFacts,
     FrameFit,
     SoundCut,
+    StillDraw,
     VideoCheck,
     VideoFacts,
 )
 from unstill.media.frames import check_frame
+from unstill.media.stills import draw_spritesheet, draw_thumbnail
 from unstill.media.videos import check_video
 
 # Measured: 50 megapixels of WebP with transparency peak at 1.6 GB of addresses, all else below.
@@ -37,8 +39,23 @@ def cut(args: SoundCut, _report: Report) -> None:
     cut_sound(args)
 
 
+def thumbnail(args: StillDraw, _report: Report) -> None:
+    draw_thumbnail(args)
+
+
+def spritesheet(args: StillDraw, _report: Report) -> None:
+    draw_spritesheet(args)
+
+
 if __name__ == "__main__":
     serve(
-        {"check_frame": frame, "check_video": video, "fit_frame": fit, "cut_sound": cut},
+        {
+            "check_frame": frame,
+            "check_video": video,
+            "fit_frame": fit,
+            "cut_sound": cut,
+            "draw_thumbnail": thumbnail,
+            "draw_spritesheet": spritesheet,
+        },
         address_space_bytes=ADDRESS_SPACE_BYTES,
     )

@@ -55,6 +55,13 @@ class SoundCut(msgspec.Struct, frozen=True):
     out: str
 
 
+class StillDraw(msgspec.Struct, frozen=True):
+    """A checked mp4, and where a picture of it is written."""
+
+    path: str
+    out: str
+
+
 class VideoFacts(msgspec.Struct, frozen=True):
     """An mp4 that is whole."""
 

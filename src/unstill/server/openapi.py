@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from unstill import __version__
 from unstill.dialects import dashscope_wanted, pictures
-from unstill.dialects.route import Described, Route
+from unstill.dialects.route import Described, Route, Verb
+from unstill.dialects.videos_lacking import LACKING
 from unstill.errors import KeyReused
+from unstill.job import Variant
 from unstill.models import CARDS, Catalogue
 from unstill.server.sending import KEY_SCHEMA
+from unstill.server.video_file import MEDIA_TYPES
 
 _REF = "#/components/schemas/{name}"
 _QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 0, "maximum": 100, "default": 20},
     "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
-    "variant": {"type": "string", "enum": ["video"], "default": "video"},
+    "variant": {"type": "string", "enum": [*get_args(Variant)], "default": "video"},
     "expires": {"type": "integer"},
     "action": {"type": "string", "enum": ["getPolicy"]},
     "page_no": {"type": "integer", "minimum": 1, "default": 1},
@@ -145,11 +148,11 @@ def _switches(route: Route) -> list[dict[str, Any]]:
 def _responses(dialect: Described, route: Route) -> dict[str, Any]:
     ref = {"$ref": _REF.format(name=dialect.refusal.__name__)}
     refused = {"content": {"application/json": {"schema": ref}}}
-    responses: dict[str, Any] = {"200": _success(route)}
-    if route.verb in {"content", "link"}:
-        responses["206"] = {"description": "The part of the video asked for", **_VIDEO}
-        responses["304"] = {"description": "The caller has the video already"}
-        responses["416"] = {"description": "The range lies outside the video", **refused}
+    responses: dict[str, Any] = {} if route.verb in LACKING else {"200": _success(route)}
+    if route.verb in _FILES:
+        responses["206"] = {"description": "The part of the file asked for", **_FILES[route.verb]}
+        responses["304"] = {"description": "The caller has the file already"}
+        responses["416"] = {"description": "The range lies outside the file", **refused}
     if not route.is_open:
         responses["401"] = {"description": "No API key, or an unknown one", **refused}
     responses["4XX"] = {"description": "What is wrong with the request", **refused}
@@ -157,12 +160,20 @@ def _responses(dialect: Described, route: Route) -> dict[str, Any]:
     return responses
 
 
-_VIDEO = {"content": {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}}
+def _binary(*media_types: str) -> dict[str, Any]:
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    return {"content": dict.fromkeys(media_types, schema)}
+
+
+_FILES: dict[Verb, dict[str, Any]] = {
+    "content": _binary(*MEDIA_TYPES.values()),
+    "link": _binary("video/mp4"),
+}
 
 
 def _success(route: Route) -> dict[str, Any]:
-    if route.verb in {"content", "link"}:
-        return {"description": "The video", **_VIDEO}
+    if route.verb in _FILES:
+        return {"description": "The file", **_FILES[route.verb]}
     if route.verb == "upload":
         return {"description": "The picture is stored"}
     if route.verb == "docs":

@@ -1,4 +1,4 @@
-"""The video's bytes over HTTP: whole, in ranges, or not at all when the caller has them."""
+"""A finished video's file over HTTP: whole, in ranges, or not at all when the caller has it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from unstill.errors import BadBody, BadRange, NoVideo
 
+MEDIA_TYPES = {".mp4": "video/mp4", ".webp": "image/webp", ".jpg": "image/jpeg"}
+
 
 class VideoFile(FileResponse):
-    """An mp4, read in large pieces; refusals of a range are ours to word."""
+    """A file, read in large pieces; refusals of a range are ours to word."""
 
     chunk_size = 1024 * 1024  # measured: twice the speed of 64 KiB, half the CPU
 
@@ -20,7 +22,7 @@ class VideoFile(FileResponse):
 async def send_video(
     path: Path, *, job_id: str, inline: bool, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Answer GET or HEAD for a finished video.
+    """Answer GET or HEAD for a finished video, or for a picture of one.
 
     Raises NoVideo if its file is gone, BadRange if the range asked for lies outside of it.
     """
@@ -30,8 +32,8 @@ async def send_video(
         raise NoVideo(job_id, "its file is no longer there") from None
     response = VideoFile(
         path,
-        media_type="video/mp4",
-        filename=f"{job_id}.mp4",
+        media_type=MEDIA_TYPES[path.suffix],
+        filename=f"{job_id}{path.suffix}",
         content_disposition_type="inline" if inline else "attachment",
         stat_result=stat,
         headers={"cache-control": "private, max-age=86400"},

@@ -1,11 +1,13 @@
-"""What is asked of finished videos: their bytes."""
+"""What is asked of finished videos: their bytes, and what only others make of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from unstill.dialects.route import Verb as VerbName
+from unstill.dialects.videos_lacking import LACKING
 from unstill.downloads import Downloads
+from unstill.errors import Unsupported
 from unstill.server.asking import Asking, Verb
 from unstill.server.video_file import send_video
 from unstill.service import Service
@@ -17,14 +19,20 @@ class VideoVerbs:
     def __init__(self, *, service: Service, downloads: Downloads) -> None:
         self._service = service
         self._downloads = downloads
-        self.by_name: Mapping[VerbName, Verb] = {"content": self._content, "link": self._link}
+        self.by_name: Mapping[VerbName, Verb] = {
+            "content": self._content,
+            "link": self._link,
+            **{verb: _refusal(why) for verb, why in LACKING.items()},
+        }
 
     async def _content(self, asking: Asking) -> None:
         dialect = asking.videos
-        dialect.variant(asking.call)
+        variant = dialect.variant(asking.call)
         job_id = dialect.job_id(asking.call)
         job = await self._service.find(job_id, asking.owner)
-        path = self._downloads.video(job, lambda job: dialect.state_word(job, asking.call))
+        path = await self._downloads.file(
+            job, variant, lambda job: dialect.state_word(job, asking.call)
+        )
         await send_video(
             path,
             job_id=job_id,
@@ -50,3 +58,12 @@ class VideoVerbs:
             receive=asking.receive,
             send=asking.send,
         )
+
+
+def _refusal(why: str) -> Verb:
+    """A verb that is known and never done."""
+
+    async def refuse(_asking: Asking) -> None:
+        raise Unsupported(why)
+
+    return refuse

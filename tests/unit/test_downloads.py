@@ -1,0 +1,162 @@
+"""Pictures of finished videos: drawn once, kept, and gone with the video."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from scripted import SPRITESHEET, THUMBNAIL, House, a_job, opened, until
+from unstill.errors import EngineDied, NotReady, NoVideo, StorageFull
+from unstill.job import Job, State, Variant, hidden
+from unstill.media.errors import BadVideo
+
+NAMES: dict[Variant, str] = {"thumbnail": "thumbnail.webp", "spritesheet": "spritesheet.jpg"}
+PICTURES = {"thumbnail": THUMBNAIL, "spritesheet": SPRITESHEET}
+
+
+def word(job: Job) -> str:
+    return job.state.value
+
+
+async def asked(house: House, job: Job, variant: Variant = "thumbnail") -> Path:
+    return await house.downloads.file(job, variant, word)
+
+
+async def finished(house: House) -> Job:
+    return await house.until(await house.submit())
+
+
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
+async def test_a_picture_is_drawn_at_the_first_request_and_kept(
+    tmp_path: Path, variant: Variant
+) -> None:
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        before = house.names(job.id)
+        paths = [await asked(house, job, variant) for _ in range(3)]
+
+        assert NAMES[variant] not in before
+        assert house.names(job.id) == before | {NAMES[variant]}
+        assert {path.read_bytes() for path in paths} == {PICTURES[variant]}
+        assert len(house.media.draws) == 1
+
+
+async def test_many_who_ask_at_once_make_one_drawing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        house.media.gate.clear()
+        asks = [asyncio.create_task(asked(house, job)) for _ in range(20)]
+        await until(lambda: len(house.media.draws) > 0)
+        house.media.gate.set()
+        paths = await asyncio.gather(*asks)
+
+        assert {path.read_bytes() for path in paths} == {THUMBNAIL}
+        assert len(house.media.draws) == 1
+
+
+async def test_one_who_leaves_does_not_spoil_it_for_the_others(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        house.media.gate.clear()
+        first, second = (asyncio.create_task(asked(house, job)) for _ in range(2))
+        await until(lambda: len(house.media.draws) > 0)
+        first.cancel()
+        await asyncio.wait([first])
+        house.media.gate.set()
+
+        assert (await second).read_bytes() == THUMBNAIL
+        assert len(house.media.draws) == 1
+
+
+async def test_drawings_of_many_videos_leave_a_child_to_the_jobs(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        jobs = [await finished(house) for _ in range(3)]
+        house.media.gate.clear()
+        asks = [asyncio.create_task(asked(house, job)) for job in jobs]
+        await until(lambda: len(house.media.draws) > 0)
+        await asyncio.sleep(0.05)
+        under_way = len(house.media.draws)
+        house.media.gate.set()
+        await asyncio.gather(*asks)
+
+        assert under_way == 1
+        assert len(house.media.draws) == 3
+
+
+async def test_a_failed_drawing_is_told_and_tried_anew_at_the_next_request(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        house.media.troubles = [StorageFull("no room left")]
+        with pytest.raises(StorageFull):
+            await asked(house, job)
+        left = house.names(job.id)
+
+        assert "thumbnail.webp" not in left
+        assert (await asked(house, job)).read_bytes() == THUMBNAIL
+
+
+async def test_a_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        house.media.troubles = [EngineDied("unstill.media", "out of memory")]
+        path = await asked(house, job)
+        house.media.troubles = [EngineDied("unstill.media", "") for _ in range(2)]
+        with pytest.raises(EngineDied):
+            await asked(house, job, "spritesheet")
+
+        assert path.read_bytes() == THUMBNAIL
+
+
+async def test_what_a_crash_left_of_a_drawing_is_drawn_anew(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        (house.folder(job.id) / "thumbnail.part").write_bytes(b"half a pict")
+        path = await asked(house, job)
+
+        assert path.read_bytes() == THUMBNAIL
+        assert "thumbnail.part" not in house.names(job.id)
+
+
+async def test_a_video_deleted_while_it_is_drawn_is_no_longer_there(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        house.media.gate.clear()
+        house.media.troubles = [BadVideo("No such file or directory")]
+        ask = asyncio.create_task(asked(house, job))
+        await until(lambda: len(house.media.draws) > 0)
+        await house.service.delete(job.id, job.owner)
+        house.media.gate.set()
+
+        with pytest.raises(NoVideo, match="no longer there"):
+            await ask
+        assert not house.folder(job.id).exists()
+
+
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
+async def test_pictures_go_with_their_video(tmp_path: Path, variant: Variant) -> None:
+    async with opened(tmp_path) as house:
+        deleted, swept = [await finished(house) for _ in range(2)]
+        for job in (deleted, swept):
+            await asked(house, job, variant)
+        await house.service.delete(deleted.id, deleted.owner)
+        await house.backend.change(swept.id, hidden(of=State.SUCCEEDED))
+        await house.sweep.sweep()
+
+        assert not house.folder(deleted.id).exists()
+        assert not house.folder(swept.id).exists()
+
+
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
+@pytest.mark.parametrize("state", [s for s in State if s is not State.SUCCEEDED])
+async def test_where_there_is_no_video_nothing_is_drawn(
+    tmp_path: Path, state: State, variant: Variant
+) -> None:
+    job = a_job(state=state)
+    async with opened(tmp_path, serves=False) as house:
+        await house.backend.add(job)
+
+        with pytest.raises(NoVideo if state.is_final else NotReady):
+            await asked(house, job, variant)
+        assert house.media.draws == []
