@@ -271,16 +271,25 @@ def test_the_setting_decides_the_words_for_all(
             assert ("remixed_from_video_id" in one.json()) is (said == "openai")
 
 
-def test_a_form_without_a_model_asks_for_sora_2_and_json_must_name_one(
+def test_openais_callers_may_leave_the_model_out_and_the_unified_ones_must_name_it(
     server: Serving, pictures: PictureHost
 ) -> None:
-    reference = {"input_reference[url]": f"{pictures.url}/lost.png"}
+    url = f"{pictures.url}/lost.png"
+    body = {"input_reference": {"image_url": url}}
 
-    form = server.http.post("/v1/videos", data=reference)
-    json = server.http.post("/v1/videos", json={"input_reference": reference})
+    form = server.http.post("/v1/videos", data={"input_reference[image_url]": url})
+    sdk = server.http.post("/v1/videos", json=body, headers=SDK)
+    azure = server.http.post("/openai/v1/videos", json=body)
+    unified = server.http.post("/v1/videos", json=body)
 
-    assert (form.json()["model"], form.json()["seconds"]) == ("sora-2", "4")
-    assert json.json()["error"]["param"] == "model"
+    for answer in (form, sdk, azure):
+        assert (answer.json()["model"], answer.json()["seconds"]) == ("sora-2", "4")
+    error = unified.json()["error"]
+    assert (unified.status_code, error["code"], error["param"]) == (
+        400,
+        "missing_parameter",
+        "model",
+    )
 
 
 # --- rendering, without a server -----------------------------------------------------------------

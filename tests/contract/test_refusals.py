@@ -154,7 +154,11 @@ def test_the_unified_document_asks_for_a_model_and_openais_does_not(server: Serv
         ({"generate_audio": "loud"}, "generate_audio", ["true or false", "'loud'"]),
         ({"watermark": 1}, "watermark", ["true or false", "got 1"]),
         ({"input_reference": None}, "input_reference", ["is required"]),
-        ({"input_reference": {"file_id": "file-1"}}, "input_reference.file_id", ["absent"]),
+        (
+            {"input_reference": {"file_id": "file-1"}},
+            "input_reference.file_id",
+            ["absent", "'file-1'"],
+        ),
         ({"input_reference_xyz": PHOTO}, "input_reference_xyz", ["known picture fields"]),
         ({"input_reference": png(1, 1)}, "input_reference", ["240 to 8000"]),
         ({"first_frame_url": OTHER}, "input_reference.image_url", ["same picture as first_frame"]),

@@ -169,7 +169,8 @@ def _from_object(value: Mapping[str, Any], param: str, role: Role) -> _Found:
 def _from_address(value: Mapping[str, Any], param: str, role: Role) -> _Found:
     """`{"image_url": "..."}`, `{"image_url": {"url": "..."}}`, `{"url": "..."}`."""
     if value.get("file_id") is not None:
-        raise BadField(f"{param}.file_id", "absent: send the picture, not a stored file's id", "it")
+        allowed = "absent: send the picture, not a stored file's id"
+        raise BadField(f"{param}.file_id", allowed, value["file_id"])
     given = [key for key in _ADDRESSES if value.get(key) is not None]
     if not given:
         raise BadField(param, _SHAPES, value)
