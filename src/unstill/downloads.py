@@ -14,7 +14,7 @@ import msgspec
 
 from unstill.backend.port import Backend
 from unstill.bring import asked
-from unstill.errors import NoSuchJob, NotReady, NoVideo, UnstillError
+from unstill.errors import NoSuchJob, NotReady, NoVideo, ShuttingDown, UnstillError
 from unstill.files.links import Links
 from unstill.files.port import PART, Files
 from unstill.job import Job, Variant
@@ -66,6 +66,11 @@ class Downloads:
         }
         self._drawings: dict[Path, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(DRAWINGS_AT_ONCE)
+        self._is_stopping = False
+
+    def stop_drawing(self) -> None:
+        """Refuse what is still to be drawn; what is there is still found."""
+        self._is_stopping = True
 
     async def file(self, job: Job, variant: Variant, word: Callable[[Job], str]) -> Path:
         """The finished video's file, or that of a picture of it.
@@ -110,15 +115,22 @@ class Downloads:
         if drawing is None:
             drawing = asyncio.create_task(self._draw(job_id, video, still))
             self._drawings[path] = drawing
-            drawing.add_done_callback(lambda _: self._drawings.pop(path))
+            drawing.add_done_callback(lambda drawing: self._end(path, drawing))
         # Of several who wait, one may be cancelled.
         await asyncio.shield(drawing)
+
+    def _end(self, path: Path, drawing: asyncio.Task[None]) -> None:
+        del self._drawings[path]
+        if not drawing.cancelled():
+            drawing.exception()  # known, also where nobody waits for it any more
 
     async def _draw(self, job_id: str, video: Path, still: Still) -> None:
         part = still.stem + PART
         draw = StillDraw(path=str(video), out=str(self._files.path(job_id, part)))
         try:
             async with self._turns:
+                if self._is_stopping:
+                    raise ShuttingDown("the server is stopping, ask again shortly")
                 await asked(still.draw, draw)
             await self._files.publish(job_id, part, still.file_name)
         except UnstillError as error:

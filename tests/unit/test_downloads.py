@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripted import SPRITESHEET, THUMBNAIL, House, a_job, opened, until
-from unstill.errors import EngineDied, NotReady, NoVideo, StorageFull
+from unstill.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
 from unstill.job import Job, State, Variant, hidden
 from unstill.media.errors import BadVideo
 
@@ -107,6 +107,24 @@ async def test_a_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:
             await asked(house, job, "spritesheet")
 
         assert path.read_bytes() == THUMBNAIL
+
+
+async def test_a_stop_refuses_what_is_still_to_be_drawn_and_finishes_what_is_begun(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as house:
+        jobs = [await finished(house) for _ in range(3)]
+        house.media.gate.clear()
+        asks = [asyncio.create_task(asked(house, job)) for job in jobs]
+        await until(lambda: len(house.media.draws) > 0)
+        house.downloads.stop_drawing()
+        house.media.gate.set()
+        begun, *others = await asyncio.gather(*asks, return_exceptions=True)
+        again = await asked(house, jobs[0])
+
+        assert again == begun
+        assert [type(other) for other in others] == [ShuttingDown] * 2
+        assert len(house.media.draws) == 1
 
 
 async def test_what_a_crash_left_of_a_drawing_is_drawn_anew(tmp_path: Path) -> None:

@@ -170,6 +170,14 @@ def test_what_is_no_video_is_refused(
     assert not (tmp_path / "still.part").exists()
 
 
+@pytest.mark.parametrize("draw", [draw_thumbnail, draw_spritesheet])
+def test_a_folder_that_goes_meanwhile_ends_no_child(
+    tmp_path: Path, draw: Callable[[StillDraw], None]
+) -> None:
+    with pytest.raises(BadVideo, match="deleted while"):
+        draw(StillDraw(str(made(tmp_path)), str(tmp_path / "gone" / "still.part")))
+
+
 def test_a_video_of_sound_alone_has_no_pictures(tmp_path: Path) -> None:
     path = tmp_path / "video-1.mp4"
     with av.open(str(path), "w", format="mp4") as container:

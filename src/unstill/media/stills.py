@@ -30,7 +30,7 @@ JPEG_QUALITY = 85
 def draw_thumbnail(draw: StillDraw) -> None:
     """Write the frame in the middle of an mp4 as a WebP; raises BadVideo."""
     (image,) = _pictures(draw.path, most=1, side_px=THUMBNAIL_SIDE_PX)
-    image.save(draw.out, "WEBP", quality=WEBP_QUALITY)
+    _save(image, draw.out, "WEBP", WEBP_QUALITY)
 
 
 def draw_spritesheet(draw: StillDraw) -> None:
@@ -42,7 +42,7 @@ def draw_spritesheet(draw: StillDraw) -> None:
     for number, tile in enumerate(tiles):
         row, column = divmod(number, COLUMNS)
         sheet.paste(tile, (column * width, row * height))
-    sheet.save(draw.out, "JPEG", quality=JPEG_QUALITY)
+    _save(sheet, draw.out, "JPEG", JPEG_QUALITY)
 
 
 def _pictures(path: str, *, most: int, side_px: int) -> list[Image.Image]:
@@ -60,6 +60,13 @@ def _pictures(path: str, *, most: int, side_px: int) -> list[Image.Image]:
             return [_fitted(frame, side_px) for frame in _found(container, stream, wanted, keys)]
     except av.FFmpegError as error:
         raise BadVideo(f"no picture of the video can be drawn: {error.strerror}") from error
+
+
+def _save(image: Image.Image, out: str, form: str, quality: int) -> None:
+    try:
+        image.save(out, form, quality=quality)
+    except FileNotFoundError as error:
+        raise BadVideo("the video was deleted while its picture was drawn") from error
 
 
 def _times(container: InputContainer, stream: VideoStream) -> tuple[list[int], list[int]]:
@@ -88,7 +95,7 @@ def _found(
             # A demuxer may land on the next key frame where they are closer than B-frames reach;
             # then the picture is of a frame nearby.
             container.seek(key, stream=stream)
-            frames = _decoded(container, stream)
+            frames = _decoded(container, stream, frozenset(wanted))
         frame = next((each for each in frames if each.pts is not None and each.pts >= pts), None)
         if frame is None:
             raise BadVideo("a picture of the video cannot be decoded")
@@ -96,8 +103,12 @@ def _found(
         yield frame
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _decoded(
+    container: InputContainer, stream: VideoStream, wanted: frozenset[int]
+) -> Iterator[VideoFrame]:
     for packet in container.demux(stream):
+        # A frame that is neither wanted nor needed by another: measured, a quarter of the time.
+        stream.codec_context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
         with suppress(av.InvalidDataError):
             yield from packet.decode()
 

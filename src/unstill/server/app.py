@@ -71,6 +71,7 @@ class App:
         self._request_ids = map(f"{os.urandom(10).hex()}{{:012x}}".format, count())
         everyone: tuple[Described, ...] = (*dialects, house)
         self._service = service
+        self._downloads = downloads
         self._house_verbs = HouseVerbs(
             service=service, house=house, description=described(everyone, service.catalogue)
         )
@@ -92,9 +93,10 @@ class App:
         self._places = Places(everyone, verbs)
 
     def stop_taking(self) -> None:
-        """Refuse new jobs; what is asked about old ones is still answered."""
+        """Refuse new jobs and drawings; what is asked about old ones is still answered."""
         self._house_verbs.stop_taking()
         self._service.stop_taking()
+        self._downloads.stop_drawing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
