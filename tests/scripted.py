@@ -20,6 +20,7 @@ from unstill.errors import BadField, EngineDied, StorageFull
 from unstill.files.links import Links
 from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
+from unstill.forecast import Forecast
 from unstill.job import Change, Job, Mark, State, Words, cancelled, clock_ms, new_id
 from unstill.media.errors import BadVideo
 from unstill.media.facts import (
@@ -260,7 +261,13 @@ class House:
             links=self.links,
             clock_ms=self.clock_ms,
         )
-        self.outlook = Outlook(board=self.board, upstream_engines=(), clock_ms=self.clock_ms)
+        self.forecast = Forecast({"camera": slots})
+        self.outlook = Outlook(
+            board=self.board,
+            forecast=self.forecast,
+            upstream_engines=(),
+            clock_ms=self.clock_ms,
+        )
         self.sweep = Sweep(
             backend=self.backend, files=self.files, uploads=self.uploads, clock_ms=self.clock_ms
         )

@@ -12,11 +12,6 @@ _BY_STATE = {
     State.CANCELLED: 1.0,
 }
 
-# OpenAI's SDK asks each second by itself (openai 3.51.0, videos.poll), and takes the first advice
-# for the whole job: longer than 5 s, and a short job would be seen late.
-POLL_AFTER_MS = (1000, 5000)
-_POLLS_TO_THE_END = 4
-
 
 class Board:
     """Progress by job; told by engines, read by answers. It never goes back."""
@@ -53,19 +48,3 @@ class Board:
         if settled is not None:
             return settled
         return self._fractions.get(job.id, 0.0) * RENDERED
-
-
-def poll_after_ms(job: Job, *, done: float, is_upstream: bool, now_ms: int) -> int:
-    """When to ask again about an unfinished job: a quarter of the time that it is likely to take.
-
-    That is known once a running job has reported progress. Before, and of an upstream that reports
-    none, a job here is taken for a matter of seconds and one at an upstream for one of minutes.
-    done: 0 to 1.
-    """
-    least, most = POLL_AFTER_MS
-    if job.state is State.SAVING:
-        return least
-    if job.state is not State.RUNNING or job.started_ms is None or done <= 0:
-        return most if is_upstream else least
-    left_ms = (now_ms - job.started_ms) * (1 - done) / done
-    return max(least, min(int(left_ms / _POLLS_TO_THE_END), most))

@@ -1,4 +1,4 @@
-"""How an unfinished job stands: how far it is, and when to ask again."""
+"""How an unfinished job stands: how far it is, when it will end, and when to ask again."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections.abc import Callable, Container
 
 import msgspec
 
-from unstill.board import Board, poll_after_ms
+from unstill.board import Board
+from unstill.forecast import Forecast
 from unstill.job import Job, State
+
+# OpenAI's SDK asks each second by itself (openai 3.51.0, videos.poll), and takes the first advice
+# for the whole job: longer than 5 s, and a short job would be seen late.
+POLL_AFTER_MS = (1000, 5000)
+_POLLS_TO_THE_END = 4
 
 
 class Prospect(msgspec.Struct, frozen=True):
@@ -21,10 +27,16 @@ class Outlook:
     """What can be told of a job besides its row."""
 
     def __init__(
-        self, *, board: Board, upstream_engines: Container[str], clock_ms: Callable[[], int]
+        self,
+        *,
+        board: Board,
+        forecast: Forecast,
+        upstream_engines: Container[str],
+        clock_ms: Callable[[], int],
     ) -> None:
         """`upstream_engines`: those that ask somebody else's server."""
         self._board = board
+        self._forecast = forecast
         self._upstream_engines = upstream_engines
         self._clock_ms = clock_ms
 
@@ -33,19 +45,29 @@ class Outlook:
         return self._board.progress(job)
 
     def poll_after_ms(self, job: Job) -> int:
-        """When it is worth while to ask again about an unfinished job."""
-        return poll_after_ms(
-            job,
-            done=self._board.progress(job),
-            is_upstream=job.engine in self._upstream_engines,
-            now_ms=self._clock_ms(),
-        )
+        """When to ask again about an unfinished job: after a quarter of the time that is left.
+
+        Where nothing tells how long that is, a job here is taken for a matter of seconds and one
+        at an upstream for one of minutes.
+        """
+        least, most = POLL_AFTER_MS
+        if job.state is State.SAVING:
+            return least
+        left_ms = self._left_ms(job, self._clock_ms())
+        if left_ms is None:
+            return most if job.engine in self._upstream_engines else least
+        return max(least, min(left_ms // _POLLS_TO_THE_END, most))
 
     def prospect(self, job: Job) -> Prospect:
-        """Of a running job that reports progress: its end, at the pace it had so far."""
-        done = self._board.progress(job)
-        if job.state is not State.RUNNING or job.started_ms is None or done <= 0:
+        """Where the job stands in its engine's queue, and when it will end."""
+        if job.state.is_final:
             return Prospect()
+        now_ms = self._clock_ms()
+        left_ms = self._left_ms(job, now_ms)
         return Prospect(
-            expected_end_ms=job.started_ms + int((self._clock_ms() - job.started_ms) / done)
+            queue_position=self._forecast.queue_position(job),
+            expected_end_ms=None if left_ms is None else now_ms + left_ms,
         )
+
+    def _left_ms(self, job: Job, now_ms: int) -> int | None:
+        return self._forecast.left_ms(job, done=self._board.progress(job), now_ms=now_ms)

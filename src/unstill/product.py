@@ -27,6 +27,7 @@ from unstill.errors import BadSetting
 from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
+from unstill.forecast import Forecast
 from unstill.job import clock_ms
 from unstill.media import Media
 from unstill.media.limits import MAX_FILE_BYTES
@@ -67,6 +68,10 @@ class Product:
         self._remotes = remotes_of(settings, self._fetcher)
         routes = _routes(settings, catalogue)
         board = Board()
+        self._forecast = Forecast(
+            {name: engine.slots for name, engine in self._locals.items()}
+            | dict.fromkeys(self._remotes)
+        )
         link_secrets = load_secrets(data_dir)
         uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES)
         watches = Watches(self._remotes, backend=self._backend, board=board, clock_ms=clock_ms)
@@ -115,7 +120,12 @@ class Product:
                 links=Links(link_secrets, lifetime_s=server.link_hours * 3600),
                 clock_ms=clock_ms,
             ),
-            outlook=Outlook(board=board, upstream_engines=self._remotes, clock_ms=clock_ms),
+            outlook=Outlook(
+                board=board,
+                forecast=self._forecast,
+                upstream_engines=self._remotes,
+                clock_ms=clock_ms,
+            ),
             keys=Keys(settings.api_keys),
             house=House(),
             dialects=(
@@ -133,6 +143,8 @@ class Product:
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         await self._backend.open()
+        # First: what the runner judges and begins is told to it.
+        await self._forecast.startup(self._backend)
         await self._runner.startup()
         self._sweeping = asyncio.create_task(self._sweep.run())
 

@@ -68,6 +68,7 @@ REMOVED_SLOTS = 1  # jobs whose engine is no longer configured only wait
 FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then
 MOST_DEATHS = 1  # a local child that dies is asked once more
 PAUSE_AFTER_DEATH_MS = 1000
+AT_ONCE = 0  # due before all that came later: what an end of the server has interrupted
 PAUSE_WITHOUT_STORAGE_MS = 1000
 SUBMITS_WITHIN_S = 25.0  # of a shutdown: a call that may cost is waited for that long
 NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown, Trouble)
@@ -124,7 +125,7 @@ class Runner:
         now_ms = self._clock_ms()
         for job in await self._backend.interrupted():
             is_open = job.state is State.SUBMITTING
-            await self._write(job, found_open(job, now_ms) if is_open else put_back(now_ms))
+            await self._write(job, found_open(job, now_ms) if is_open else put_back(AT_ONCE))
         known = {*self._engines, *self._remotes}
         removed = sorted(set(await self._backend.waited_for()) - known)
         for engine in removed:
@@ -197,7 +198,7 @@ class Runner:
             task.result()
         elif self._is_stopping:
             # Guarded by the state alone: a start may have been written and not been heard of.
-            await self._backend.change(job.id, put_back(self._clock_ms()))
+            await self._backend.change(job.id, put_back(AT_ONCE))
 
     async def _worked(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
         try:

@@ -12,9 +12,10 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from left import left
 from unstill import job as jobs
 from unstill.backend.embedded import EmbeddedBackend
-from unstill.backend.port import Backend, Lane, Page
+from unstill.backend.port import Backend, Lane, Page, Place, Took
 from unstill.errors import ShuttingDown, StorageFailed
 from unstill.job import FINAL, Change, Failure, Job, State, Usage, Video, apply, new_id
 from unstill.request import Frame, Size, VideoRequest
@@ -336,8 +337,44 @@ async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Back
 
     assert [job.id for job in (await store.page("team-a", limit=5)).jobs] == ["shown"]
     assert [job.id for job in await store.hidden()] == ["ready"]
-    assert [job.id for job in await store.unfinished()] == ["running", "shown"]
+    assert [place.job_id for place in await left(store)] == ["running", "shown"]
     assert await store.find("ready") is not None
+
+
+async def test_an_unfinished_job_has_its_place(store: Backend) -> None:
+    await store.add(a_job("later", state=State.READY, engine="gpu1", due_ms=7_000))
+    await store.add(a_job("ended", state=State.FAILED))
+    await store.add(a_job("away", state=State.RUNNING))
+
+    assert await left(store) == [
+        Place("away", State.RUNNING, "camera", 0),
+        Place("later", State.READY, "gpu1", 7_000),
+    ]
+
+
+async def test_more_places_than_are_read_at_once_are_all_there_in_the_order_of_ids(
+    store: Backend,
+) -> None:
+    ids = [f"job-{number:04d}" for number in range(2_100)]
+    await asyncio.gather(*(store.add(a_job(job_id)) for job_id in reversed(ids)))
+    slices = [places async for places in store.unfinished()]
+
+    assert [place.job_id for places in slices for place in places] == ids
+    assert len(slices) > 1
+
+
+async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: Backend) -> None:
+    times = {"state": State.SUCCEEDED, "started_ms": 1_000}
+    await store.add(a_job("a", **times, ended_ms=2_000))
+    await store.add(a_job("b", **times, ended_ms=31_000, engine="gpu1", is_hidden=True))
+    await store.add(a_job("c", **times, ended_ms=5_500))
+    await store.add(a_job("d", state=State.FAILED, started_ms=1_000, ended_ms=9_000))
+    await store.add(a_job("e", state=State.RUNNING, started_ms=1_000))
+    await store.add(a_job("f", state=State.SUCCEEDED, ended_ms=9_000))  # of the first release
+
+    here = Took("camera", "wan2.7-i2v", duration_s=5, took_ms=4_500)
+    assert await store.times(2) == [here, Took("gpu1", "wan2.7-i2v", 5, 30_000)]
+    assert len(await store.times(9)) == 3
 
 
 async def test_only_a_deleted_job_that_has_ended_is_forgotten(store: Backend) -> None:
@@ -363,13 +400,13 @@ async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
         await asyncio.gather(*(store.add(a_job(state, state=state)) for state in State))
 
     async with opened(make) as store:
-        unfinished = await store.unfinished()
+        unfinished = await left(store)
         lanes = ("frames", "engine:camera", "bring")
         store.serve([Lane(name, 1, taken.put) for name in lanes])
         async with asyncio.timeout(5):
             ids = {await taken.get() for _ in lanes}
 
-    assert {job.state for job in unfinished} == set(State) - FINAL
+    assert {place.state for place in unfinished} == set(State) - FINAL
     assert ids == {State.QUEUED, State.READY, State.SAVING}
 
 
@@ -397,4 +434,4 @@ async def test_a_closed_store_takes_nothing_and_may_be_closed_again(make: Make) 
         await store.find("job-1")
     await asyncio.gather(*adds)
     async with opened(make) as store:
-        assert len(await store.unfinished()) == 20
+        assert len(await left(store)) == 20

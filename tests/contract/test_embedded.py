@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from left import left
 from unstill.backend import rows, schema
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.errors import BadSetting, DataFolderBusy, OperatorError, StorageFailed, StorageFull
@@ -54,7 +55,7 @@ async def test_what_was_answered_survives_kill_minus_nine(tmp_path: Path) -> Non
 
     store = EmbeddedBackend(tmp_path)
     await store.open()
-    stored = {job.id for job in await store.unfinished()}
+    stored = {place.job_id for place in await left(store)}
     await store.close()
 
     assert len(answered) >= 600
@@ -167,7 +168,6 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
     [
         (rows.page_sql(has_after=True, newest_first=True), ("a", "b", 5), "jobs_of_owner"),
         (rows.page_sql(has_after=False, newest_first=False), ("a", 5), "jobs_of_owner"),
-        (rows.UNFINISHED, ("", 5), "jobs_unfinished"),
         (rows.HIDDEN, (), "jobs_hidden"),
         (rows.PLACES, ("", 5), "jobs_unfinished"),
         (rows.INTERRUPTED, (), "jobs_unfinished"),
@@ -180,7 +180,6 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
     ids=[
         "page",
         "first page",
-        "unfinished",
         "hidden",
         "places",
         "interrupted",
@@ -202,6 +201,20 @@ def test_each_list_reads_its_index_and_sorts_nothing(
 
     assert len([step for step in plan if " EXISTS " not in step]) == 1
     assert f"USING INDEX {index}" in plan[0] or f"USING {index}" in plan[0]
+
+
+def test_what_was_measured_is_read_from_the_newest_row_on(tmp_path: Path) -> None:
+    connection = made_with(tmp_path, "")
+    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {rows.TIMES}", (5,))]
+    connection.close()
+
+    assert [step.split(" USING ")[0] for step in plan] == [
+        "CO-ROUTINE (subquery-1)",  # given row by row, and no more rows than are needed
+        "SCAN jobs",
+        "SCAN (subquery-1)",
+    ]
 
 
 async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: Path) -> None:
@@ -407,6 +420,6 @@ def a_job(job_id: str) -> Job:
 async def ids_in(folder: Path) -> list[str]:
     store = EmbeddedBackend(folder)
     await store.open()
-    ids = [job.id for job in await store.unfinished()]
+    ids = [place.job_id for place in await left(store)]
     await store.close()
     return ids

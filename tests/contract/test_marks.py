@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from left import left
 from scripted import a_job
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.port import Backend
@@ -40,7 +41,7 @@ def job(**fields: Any) -> Job:
 
 
 async def ids_in(store: Backend) -> list[str]:
-    return [each.id for each in await store.unfinished()]
+    return [place.job_id for place in await left(store)]
 
 
 # --- keys --------------------------------------------------------------------------------------

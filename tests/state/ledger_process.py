@@ -207,7 +207,7 @@ class Server:
         await self.watches.startup()
         self.store.listen(self.watches.changed)
         await self.add_new()
-        while unfinished := await self.store.unfinished():
+        while unfinished := await self.unfinished():
             await self.step(unfinished)
         await self.watches.shutdown()
         await self.store.close()
@@ -216,6 +216,10 @@ class Server:
         for job_id, route in self.script.routes.items():
             if await self.store.find(job_id) is None:
                 await self.store.add(a_job(job_id, route[0], self.now_ms))
+
+    async def unfinished(self) -> Sequence[Job]:
+        ids = [place.job_id async for places in self.store.unfinished() for place in places]
+        return [job for each in ids if (job := await self.store.find(each)) is not None]
 
     async def step(self, unfinished: Sequence[Job]) -> None:
         due = [each for each in unfinished if each.state is State.READY]

@@ -36,9 +36,15 @@ def read() -> Command | None:
     return command
 
 
+async def asked(store: EmbeddedBackend, verb: str, keywords: dict[str, Any]) -> Any:
+    if verb == "unfinished":
+        return [place async for places in store.unfinished() for place in places]
+    return await getattr(store, verb)(**keywords)
+
+
 async def obey(store: EmbeddedBackend, number: int, verb: str, keywords: dict[str, Any]) -> None:
     try:
-        answer = await getattr(store, verb)(**keywords)
+        answer = await asked(store, verb, keywords)
     except UnstillError as error:
         answer = type(error).__name__
     sys.stdout.buffer.write(pickle.dumps((number, answer)))

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from unstill.backend.port import Place
 from unstill.job import (
     MOVES,
     Change,
@@ -361,7 +362,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.rows = rows
         by_id = [jobs[id_] for id_ in sorted(jobs)]
         unfinished, is_hidden = self.store.ask("unfinished"), self.store.ask("hidden")
-        assert unfinished == [job for job in by_id if not job.state.is_final]
+        assert unfinished == [
+            Place(job.id, job.state, job.engine, job.due_ms)
+            for job in by_id
+            if not job.state.is_final
+        ]
         assert is_hidden == [job for job in by_id if job.state.is_final and job.is_hidden]
 
 

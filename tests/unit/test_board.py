@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import a_job
-from unstill.board import POLL_AFTER_MS, RENDERED, Board, poll_after_ms
+from unstill.board import RENDERED, Board
 from unstill.job import MOVES, State
 
 JOB = a_job(state=State.RUNNING)
@@ -103,46 +103,3 @@ def test_what_is_reported_of_a_job_that_has_ended_is_not_kept() -> None:
     board.report(JOB.id, 0.5)
 
     assert board.progress(JOB) == 0
-
-
-# --- when to ask again -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("after_ms", "done", "advice_ms"),
-    [
-        (8_000, 0.5, 2_000),  # as long again, and four polls to the end
-        (1_000, 0.5, 1_000),
-        (60_000, 0.5, 5_000),
-        (60_000, 0.97, 1_000),
-        (9_000, 0.0, 1_000),  # has reported nothing
-        (-5_000, 0.5, 1_000),  # a clock that was set back
-    ],
-)
-def test_a_render_that_has_reported_is_asked_four_times_more(
-    after_ms: int, done: float, advice_ms: int
-) -> None:
-    job = a_job(state=State.RUNNING, started_ms=10_000)
-
-    advice = poll_after_ms(job, done=done, is_upstream=False, now_ms=10_000 + after_ms)
-
-    assert advice == advice_ms
-    assert isinstance(advice, int)
-
-
-@pytest.mark.parametrize("state", [State.QUEUED, State.READY, State.SUBMITTING, State.RUNNING])
-def test_before_any_report_an_upstream_is_asked_seldom(state: State) -> None:
-    job = a_job(state=state, started_ms=10_000)
-
-    here, there = (
-        poll_after_ms(job, done=0, is_upstream=is_upstream, now_ms=70_000)
-        for is_upstream in (False, True)
-    )
-
-    assert (here, there) == POLL_AFTER_MS
-
-
-def test_a_video_that_is_being_saved_is_nearly_there() -> None:
-    job = a_job(state=State.SAVING, started_ms=1)
-
-    assert poll_after_ms(job, done=RENDERED, is_upstream=True, now_ms=10**9) == 1_000

@@ -52,6 +52,27 @@ async def test_a_render_that_was_under_way_at_the_crash_is_done_again(tmp_path: 
         assert house.names(job.id) == {"first-frame", "video-2.mp4"}
 
 
+async def test_a_render_that_a_stop_or_a_crash_interrupted_is_the_first_to_be_done_again(
+    tmp_path: Path,
+) -> None:
+    jobs = [
+        a_job(id=job_id, state=state, attempt=1, size=Size(640, 480))
+        for job_id, state in (("b", State.RUNNING), ("c", State.READY), ("a", State.READY))
+    ]
+    async with opened(tmp_path, serves=False) as house:
+        for job in jobs:
+            await house.backend.add(job)
+            await house.files.keep(job.id, "first-frame", PNG)
+    async with opened(tmp_path, serves=False) as house:
+        house.engine.acts.extend([render_well, render_for_ever])
+        await house.runner.startup()
+        await house.until("b", State.RUNNING)
+    async with opened(tmp_path) as house:
+        await house.until("c")
+
+        assert [scene.job_id for scene in house.engine.scenes] == ["b", "c"]
+
+
 @pytest.mark.parametrize("name", ["video-1.part", "video-1.mp4"])
 async def test_a_video_is_brought_home_whichever_side_of_its_rename_the_crash_was(
     tmp_path: Path, name: str

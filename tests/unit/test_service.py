@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from left import left
 from scripted import OWNER, PNG, URL, VIDEO, Engine, House, a_job, opened, render_for_ever, until
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.errors import (
@@ -95,7 +96,7 @@ async def test_a_bad_request_leaves_nothing_behind(
         with pytest.raises(error):
             await submit(house, asked(**fields))
 
-        assert await house.backend.unfinished() == []
+        assert await left(house.backend) == []
         assert not (tmp_path / "jobs").exists()
 
 

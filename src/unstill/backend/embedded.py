@@ -21,10 +21,10 @@ import structlog
 from unstill.backend import rows, schema
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
-from unstill.backend.port import Lane, Listener, Page, Slice, TicketRow, Where
+from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, Took, Where
 from unstill.backend.writer import Work, Writer, as_own
 from unstill.errors import BadSetting, KeyReused, OperatorError, ShuttingDown
-from unstill.job import Change, Job, Mark, clock_ms
+from unstill.job import Change, Job, Mark, clock_ms, lane_of
 from unstill.ledger import Attempt
 
 LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
@@ -106,12 +106,11 @@ class EmbeddedBackend:
             raise
 
     async def _place_unfinished(self) -> None:
-        after = ""
-        while found := await self._select(rows.PLACES, (after, CHUNK)):
-            for row in found:
-                after, lane, due_ms = rows.lane_place_of(row)
+        async for places in self.unfinished():
+            for place in places:
+                lane = lane_of(place.state, place.engine)
                 if lane is not None:
-                    self._lanes.wait(after, lane, due_ms)
+                    self._lanes.wait(place.job_id, lane, place.due_ms)
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -179,8 +178,15 @@ class EmbeddedBackend:
         [(total,)] = await self._select(count_sql, (owner, *values))
         return Slice(tuple(jobs), total)
 
-    async def unfinished(self) -> Sequence[Job]:
-        return [job async for jobs in self._unfinished_chunks() for job in jobs]
+    async def unfinished(self) -> AsyncIterator[Sequence[Place]]:
+        after = ""
+        while found := await self._select(rows.PLACES, (after, CHUNK)):
+            places = [rows.place_of(row) for row in found]
+            yield places
+            after = places[-1].job_id
+
+    async def times(self, limit: int) -> Sequence[Took]:
+        return [Took(*row) for row in await self._select(rows.TIMES, (limit,))]
 
     async def interrupted(self) -> Sequence[Job]:
         return await self._list(rows.INTERRUPTED, ())
@@ -204,12 +210,6 @@ class EmbeddedBackend:
     async def recent_attempts(self, account: str, limit: int) -> Sequence[Attempt]:
         found = await self._select(rows.RECENT_ATTEMPTS, (account, limit))
         return [rows.attempt_of(row) for row in found]
-
-    async def _unfinished_chunks(self) -> AsyncIterator[list[Job]]:
-        after = ""
-        while jobs := await self._list(rows.UNFINISHED, (after, CHUNK)):
-            yield jobs
-            after = jobs[-1].id
 
     def _look(self, job_id: str) -> Job | None:
         try:

@@ -38,6 +38,24 @@ class TicketRow(msgspec.Struct, frozen=True, gc=False):
     wants_cancel: bool
 
 
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Of an unfinished job, where it is."""
+
+    job_id: str
+    state: State
+    engine: str
+    due_ms: int
+
+
+class Took(msgspec.Struct, frozen=True):
+    """How long a job that succeeded took, from its start to its end."""
+
+    engine: str
+    model: str  # canonical id
+    duration_s: int  # of the video that was asked for
+    took_ms: int
+
+
 class Page(msgspec.Struct, frozen=True):
     jobs: tuple[Job, ...]
     has_more: bool
@@ -93,8 +111,11 @@ class Backend(Protocol):
     async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
         """The owner's jobs that are not hidden, newest first, without the first `offset`."""
 
-    async def unfinished(self) -> Sequence[Job]:
-        """All jobs that are not final, oldest first."""
+    def unfinished(self) -> AsyncIterator[Sequence[Place]]:
+        """All jobs that are not final, oldest first, by the thousand: small, however many."""
+
+    async def times(self, limit: int) -> Sequence[Took]:
+        """Of the newest jobs that succeeded, newest first."""
 
     async def interrupted(self) -> Sequence[Job]:
         """What a server that died had under way: jobs `submitting`, and those it rendered itself.

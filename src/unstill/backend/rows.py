@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from unstill.backend.port import TicketRow, Where
+from unstill.backend.port import Place, TicketRow, Where
 from unstill.errors import OperatorError
 from unstill.job import (
     MOVES,
@@ -28,7 +28,6 @@ from unstill.job import (
     Usage,
     Video,
     first_id,
-    lane_of,
 )
 from unstill.ledger import Attempt, Outcome, Settlement
 from unstill.request import Size, VideoRequest
@@ -114,10 +113,9 @@ def job_of(row: Row) -> Job:
     )
 
 
-def lane_place_of(row: Row) -> tuple[str, str | None, int]:
-    """Id, lane and due time of a row of `PLACES`."""
+def place_of(row: Row) -> Place:
     job_id, state, engine, due_ms = row
-    return job_id, lane_of(_STATES[state], engine), due_ms
+    return Place(job_id, _STATES[state], intern(engine), due_ms)
 
 
 def attempt_of(row: Row) -> Attempt:
@@ -220,11 +218,6 @@ MARKED_BY_FINGERPRINT = (
 
 FIND = f"SELECT {_NAMES} FROM jobs WHERE id = ?"  # noqa: S608  - field names
 
-# The condition is word for word that of the index `jobs_unfinished`, or it is not used.
-UNFINISHED = (
-    f"SELECT {_NAMES} FROM jobs WHERE state NOT IN ({_FINAL}) AND id > ? ORDER BY id LIMIT ?"  # noqa: S608  - field names
-)
-
 ATTEMPT_COLUMNS = Attempt.__struct_fields__
 SETTLED_COLUMNS = tuple(each for each in Settlement.__struct_fields__ if each != "n")
 _ATTEMPT_NAMES = ", ".join(ATTEMPT_COLUMNS)
@@ -262,10 +255,20 @@ INTERRUPTED = (
     "AND (state = 'submitting' OR (state = 'running' AND ticket IS NULL)) ORDER BY id"
 )
 
-# What the lanes need of the unfinished jobs, and nothing that is slow to read.
+# What lanes and queues need of the unfinished jobs, and nothing that is slow to read. The condition
+# is word for word that of the index `jobs_unfinished`, or it is not used.
 PLACES = (
     f"SELECT id, state, engine, due_ms FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
     "AND id > ? ORDER BY id LIMIT ?"
+)
+
+# Looked for among so many of the newest rows only, or a start would wait for them.
+_TIMES_AMONG = 200_000
+TIMES = (
+    "SELECT engine, request ->> '$.model', request ->> '$.duration_s', ended_ms - started_ms "  # noqa: S608  - a number
+    "FROM (SELECT engine, request, state, started_ms, ended_ms FROM jobs "
+    f"ORDER BY id DESC LIMIT {_TIMES_AMONG}) "
+    "WHERE state = 'succeeded' AND started_ms IS NOT NULL LIMIT ?"
 )
 
 WAITED_FOR = (

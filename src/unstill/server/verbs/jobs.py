@@ -135,12 +135,20 @@ class JobVerbs:
 
     def _job_headers(self, job: Job, asking: Asking) -> tuple[tuple[bytes, bytes], ...]:
         engine = (b"x-unstill-engine", job.engine.encode())
-        dialect = asking.dialect
-        # The second header is a part of OpenAI's protocol, and of no other.
-        is_openai = isinstance(dialect, Videos) and dialect.takes_advice(job, asking.call)
-        if job.state.is_final or not is_openai:
+        if job.state.is_final:
             return (engine,)
-        return engine, (b"openai-poll-after-ms", b"%d" % self._outlook.poll_after_ms(job))
+        headers = [engine]
+        prospect = self._outlook.prospect(job)
+        if prospect.queue_position is not None:
+            headers.append((b"x-unstill-queue-position", b"%d" % prospect.queue_position))
+        if prospect.expected_end_ms is not None:
+            end_s = -(-prospect.expected_end_ms // 1000)  # not a moment too early
+            headers.append((b"x-unstill-expected-end", b"%d" % end_s))
+        dialect = asking.dialect
+        # A part of OpenAI's protocol, and of no other.
+        if isinstance(dialect, Videos) and dialect.takes_advice(job, asking.call):
+            headers.append((b"openai-poll-after-ms", b"%d" % self._outlook.poll_after_ms(job)))
+        return tuple(headers)
 
 
 def _listed(names: Sequence[str]) -> bytes:

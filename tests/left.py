@@ -1,0 +1,12 @@
+"""What a store has left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unstill.backend.port import Backend, Place
+
+
+async def left(store: Backend) -> Sequence[Place]:
+    """All places at once."""
+    return [place async for places in store.unfinished() for place in places]
