@@ -53,7 +53,7 @@ class Outlook:
         least, most = POLL_AFTER_MS
         if job.state is State.SAVING:
             return least
-        left_ms = self._left_ms(job, self._clock_ms())
+        left_ms = self._left_ms(job, self._forecast.ahead(job), self._clock_ms())
         if left_ms is None:
             return most if job.engine in self._upstream_engines else least
         return max(least, min(left_ms // _POLLS_TO_THE_END, most))
@@ -62,12 +62,13 @@ class Outlook:
         """Where the job stands in its engine's queue, and when it will end."""
         if job.state.is_final:
             return Prospect()
-        now_ms = self._clock_ms()
-        left_ms = self._left_ms(job, now_ms)
+        now_ms, ahead = self._clock_ms(), self._forecast.ahead(job)
+        left_ms = self._left_ms(job, ahead, now_ms)
         return Prospect(
-            queue_position=self._forecast.queue_position(job),
+            queue_position=None if ahead is None else ahead + 1,
             expected_end_ms=None if left_ms is None else now_ms + left_ms,
         )
 
-    def _left_ms(self, job: Job, now_ms: int) -> int | None:
-        return self._forecast.left_ms(job, done=self._board.progress(job), now_ms=now_ms)
+    def _left_ms(self, job: Job, ahead: int | None, now_ms: int) -> int | None:
+        done = self._board.progress(job)
+        return self._forecast.left_ms(job, ahead=ahead, done=done, now_ms=now_ms)

@@ -33,6 +33,17 @@ def ended(took_ms: int, engine: str = "camera", **fields: Any) -> Job:
     return a_job(engine=engine, **{"state": State.SUCCEEDED} | times | fields)
 
 
+def position(forecast: Forecast, job: Job) -> int | None:
+    ahead = forecast.ahead(job)
+    return None if ahead is None else ahead + 1
+
+
+def left_ms(forecast: Forecast, job: Job, *, done: float = 0, after_ms: int = 0) -> int | None:
+    """What is left of the job so long after `NOW_MS`."""
+    now_ms = NOW_MS + after_ms
+    return forecast.left_ms(job, ahead=forecast.ahead(job), done=done, now_ms=now_ms)
+
+
 def told(*jobs: Job) -> Forecast:
     forecast = Forecast(SLOTS)
     for job in jobs:
@@ -46,40 +57,42 @@ def told(*jobs: Job) -> Forecast:
 def test_the_earlier_job_is_further_ahead_whatever_was_told_first() -> None:
     forecast = told(*(waiting(job_id) for job_id in ("c", "a", "b")))
 
-    assert [forecast.queue_position(waiting(job_id)) for job_id in ("a", "b", "c")] == [1, 2, 3]
+    assert [position(forecast, waiting(job_id)) for job_id in ("a", "b", "c")] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("state", sorted(State))
 def test_a_job_has_a_position_until_its_engine_has_it(state: State) -> None:
     job = waiting(state=state)
-    position = told(waiting("earlier"), waiting(), job).queue_position(job)
+    forecast = told(waiting("earlier"), waiting(), job)
 
-    assert position == (2 if state in {State.QUEUED, State.READY, State.SUBMITTING} else None)
+    assert position(forecast, job) == (
+        2 if state in {State.QUEUED, State.READY, State.SUBMITTING} else None
+    )
 
 
 def test_each_engine_has_a_queue_of_its_own() -> None:
     forecast = told(waiting("a"), waiting("b", "pair"))
 
-    assert forecast.queue_position(waiting("b", "pair")) == 1
+    assert position(forecast, waiting("b", "pair")) == 1
 
 
 def test_a_job_that_moves_on_to_another_engine_leaves_its_queue() -> None:
     moved = waiting("a", "bailian")
     forecast = told(waiting("a"), waiting("b"), moved)
 
-    assert forecast.queue_position(waiting("b")) == 1
-    assert forecast.queue_position(moved) == 1
+    assert position(forecast, waiting("b")) == 1
+    assert position(forecast, moved) == 1
 
 
 def test_a_job_that_is_put_back_has_its_old_place_again() -> None:
     forecast = told(waiting("a"), waiting("b"), running("a"), waiting("a"))
 
-    assert [forecast.queue_position(waiting(job_id)) for job_id in ("a", "b")] == [1, 2]
+    assert [position(forecast, waiting(job_id)) for job_id in ("a", "b")] == [1, 2]
 
 
 def test_a_job_that_was_read_before_it_was_told_of_has_the_place_that_it_will_have() -> None:
-    assert told().queue_position(waiting("a")) == 1
-    assert told(waiting("a")).queue_position(waiting("b")) == 2
+    assert position(told(), waiting("a")) == 1
+    assert position(told(waiting("a")), waiting("b")) == 2
 
 
 @given(
@@ -102,7 +115,7 @@ def test_a_position_is_one_more_than_the_earlier_jobs_that_wait(
             if each.engine == job.engine and each.state in WAITING and each.id < job.id
         ]
         expected = len(ahead) + 1 if job.state in WAITING else None
-        assert forecast.queue_position(job) == expected
+        assert position(forecast, job) == expected
 
 
 def test_a_long_queue_stays_in_order_while_it_is_worked_off() -> None:
@@ -114,9 +127,9 @@ def test_a_long_queue_stays_in_order_while_it_is_worked_off() -> None:
     forecast.changed(waiting(ids[2 * LEFT_ALONE + 2 * NEAR], state=State.CANCELLED))
     last, first = waiting(ids[-1]), waiting(ids[2 * LEFT_ALONE])
 
-    assert forecast.queue_position(first) == 1
-    assert forecast.queue_position(last) == LEFT_ALONE - 1
-    assert len(forecast._lines["camera"]._ids) < 2 * LEFT_ALONE  # those that left are forgotten
+    assert position(forecast, first) == 1
+    assert position(forecast, last) == LEFT_ALONE - 1
+    assert len(forecast._engines["camera"]._ids) < 2 * LEFT_ALONE  # those that left are forgotten
 
 
 # --- times -------------------------------------------------------------------------------------
@@ -125,33 +138,33 @@ def test_a_long_queue_stays_in_order_while_it_is_worked_off() -> None:
 @pytest.mark.parametrize("done", [0, 1e-300, 0.009])
 @pytest.mark.parametrize("job", [waiting(), running(), running(engine="bailian")])
 def test_nothing_is_said_before_anything_was_measured(job: Job, done: float) -> None:
-    assert told(job).left_ms(job, done=done, now_ms=NOW_MS + 9_000) is None
+    assert left_ms(told(job), job, done=done, after_ms=9_000) is None
 
 
 def test_a_job_takes_as_long_as_the_jobs_before_it() -> None:
     job = running()
     forecast = told(ended(10_000), job)
 
-    assert forecast.left_ms(job, done=0, now_ms=NOW_MS + 4_000) == 6_000
+    assert left_ms(forecast, job, after_ms=4_000) == 6_000
 
 
 def test_a_longer_video_takes_longer() -> None:
     request = msgspec.structs.replace(a_job().request, duration_s=3 * DURATION_S)
     job = msgspec.structs.replace(running(), request=request)
 
-    assert told(ended(10_000)).left_ms(job, done=0, now_ms=NOW_MS) == 30_000
+    assert left_ms(told(ended(10_000)), job) == 30_000
 
 
 def test_one_job_in_trouble_does_not_count() -> None:
     forecast = told(ended(10_000), ended(11_000), ended(3_600_000))
 
-    assert forecast.left_ms(running(), done=0, now_ms=NOW_MS) == 11_000
+    assert left_ms(forecast, running()) == 11_000
 
 
 def test_an_engine_that_has_become_slower_is_followed() -> None:
     forecast = told(*[ended(10_000)] * 100, *[ended(50_000)] * KEPT)
 
-    assert forecast.left_ms(running(), done=0, now_ms=NOW_MS) == 50_000
+    assert left_ms(forecast, running()) == 50_000
 
 
 @pytest.mark.parametrize(
@@ -165,13 +178,13 @@ def test_an_engine_that_has_become_slower_is_followed() -> None:
     ids=["engine", "model", "failed", "clock"],
 )
 def test_what_is_not_its_like_says_nothing_of_a_job(other: Job) -> None:
-    assert told(other).left_ms(running(), done=0, now_ms=NOW_MS) is None
+    assert left_ms(told(other), running()) is None
 
 
 def test_an_engine_that_was_removed_promises_nothing() -> None:
     job = waiting(engine="removed")
 
-    assert told(ended(10_000, "removed"), job).left_ms(job, done=0, now_ms=NOW_MS) is None
+    assert left_ms(told(ended(10_000, "removed"), job), job) is None
 
 
 # --- what is left ------------------------------------------------------------------------------
@@ -184,11 +197,11 @@ def test_a_job_that_takes_longer_than_usual_and_tells_nothing_has_no_expected_en
     job = running(engine="bailian")
     forecast = told(ended(10_000, "bailian"), job)
 
-    assert forecast.left_ms(job, done=0, now_ms=NOW_MS + after_ms) is None
+    assert left_ms(forecast, job, after_ms=after_ms) is None
 
 
 @pytest.mark.parametrize(
-    ("after_ms", "done", "left_ms"),
+    ("after_ms", "done", "expected_ms"),
     [
         (8_000, 0.5, 8_000),
         (30_000, 0.75, 10_000),
@@ -198,16 +211,16 @@ def test_a_job_that_takes_longer_than_usual_and_tells_nothing_has_no_expected_en
 )
 @pytest.mark.parametrize("is_measured", [True, False])
 def test_a_job_that_is_well_under_way_goes_on_at_its_own_pace(
-    after_ms: int, done: float, left_ms: int, *, is_measured: bool
+    after_ms: int, done: float, expected_ms: int, *, is_measured: bool
 ) -> None:
     forecast = told(*[ended(10_000)] * is_measured)
 
-    assert forecast.left_ms(running(), done=done, now_ms=NOW_MS + after_ms) == left_ms
+    assert left_ms(forecast, running(), done=done, after_ms=after_ms) == expected_ms
 
 
 def test_the_first_progress_only_begins_to_correct_what_was_measured() -> None:
     forecast = told(ended(10_000))
-    left = [forecast.left_ms(running(), done=done, now_ms=NOW_MS + 4_000) for done in (0.01, 0.125)]
+    left = [left_ms(forecast, running(), done=done, after_ms=4_000) for done in (0.01, 0.125)]
 
     assert left == [
         pytest.approx(0.99 * (0.96 * 10_000 + 0.04 * 400_000), abs=1),
@@ -227,7 +240,7 @@ def test_no_end_is_expected_in_the_past(
     job = waiting(state=state, started_ms=NOW_MS - elapsed_ms)
     forecast = told(job) if took_ms is None else told(ended(took_ms), job)
 
-    assert (forecast.left_ms(job, done=done, now_ms=NOW_MS) or 0) >= 0
+    assert (left_ms(forecast, job, done=done) or 0) >= 0
 
 
 # --- waiting -----------------------------------------------------------------------------------
@@ -237,41 +250,39 @@ def test_a_job_waits_for_those_ahead_and_for_what_is_being_rendered() -> None:
     ahead = [running("a", since_ms=NOW_MS - 4_000), waiting("b"), waiting("c")]
     forecast = told(ended(10_000), *ahead, waiting("d"))
 
-    assert forecast.left_ms(waiting("d"), done=0, now_ms=NOW_MS) == 6_000 + 2 * 10_000 + 10_000
+    assert left_ms(forecast, waiting("d")) == 6_000 + 2 * 10_000 + 10_000
 
 
 def test_two_slots_halve_the_wait() -> None:
     ahead = [running("a", "pair"), running("b", "pair"), waiting("c", "pair"), waiting("d", "pair")]
     forecast = told(ended(10_000, "pair"), *ahead, waiting("e", "pair"))
 
-    left_ms = forecast.left_ms(waiting("e", "pair"), done=0, now_ms=NOW_MS)
-
-    assert left_ms == (2 * 10_000 + 2 * 10_000) / 2 + 10_000
+    assert left_ms(forecast, waiting("e", "pair")) == (2 * 10_000 + 2 * 10_000) / 2 + 10_000
 
 
 def test_nobody_waits_while_a_slot_is_free() -> None:
     forecast = told(ended(10_000, "pair"), running("a", "pair"), waiting("b", "pair"))
 
-    assert forecast.left_ms(waiting("b", "pair"), done=0, now_ms=NOW_MS) == 10_000
+    assert left_ms(forecast, waiting("b", "pair")) == 10_000
 
 
 def test_a_slot_that_was_given_back_is_free() -> None:
     forecast = told(ended(10_000), running("a"), running("a"), ended(10_000, id="a"), waiting("b"))
 
-    assert forecast.left_ms(waiting("b"), done=0, now_ms=NOW_MS) == 10_000
+    assert left_ms(forecast, waiting("b")) == 10_000
 
 
 def test_an_upstream_begins_with_any_number_of_jobs_at_once() -> None:
     ahead = [waiting(f"a{number}", "bailian") for number in range(50)]
     forecast = told(ended(10_000, "bailian"), running("a", "bailian"), *ahead)
 
-    assert forecast.left_ms(waiting("b", "bailian"), done=0, now_ms=NOW_MS) == 10_000
+    assert left_ms(forecast, waiting("b", "bailian")) == 10_000
 
 
 def test_a_job_that_was_told_busy_is_not_begun_before_it_is_due() -> None:
     job = waiting(engine="bailian", due_ms=NOW_MS + 60_000)
 
-    assert told(ended(10_000, "bailian"), job).left_ms(job, done=0, now_ms=NOW_MS) == 70_000
+    assert left_ms(told(ended(10_000, "bailian"), job), job) == 70_000
 
 
 # --- a restart ---------------------------------------------------------------------------------
@@ -293,5 +304,5 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     await backend.add(waiting("4", "pair"))
     await backend.close()
 
-    assert forecast.queue_position(waiting("4", "pair")) == 3
-    assert forecast.left_ms(running(engine="pair"), done=0, now_ms=NOW_MS) == 11_000
+    assert position(forecast, waiting("4", "pair")) == 3
+    assert left_ms(forecast, running(engine="pair")) == 11_000
