@@ -253,6 +253,13 @@ def unprepared(attempt: Attempt, engine: str, due_ms: int) -> Change:
     )
 
 
+def unsent(attempt: Attempt, failure: Failure, now_ms: int) -> Change:
+    """Nothing could be sent, as the settled `attempt` says, and no other engine is left."""
+    change = failed(failure, now_ms)
+    of = frozenset({State.READY})
+    return msgspec.structs.replace(change, of=of, starts=True, opens=attempt)
+
+
 def deferred(engine: str, due_ms: int) -> Change:
     """Nothing was sent: `engine` may try from `due_ms` on."""
     return Change(of=frozenset({State.READY}), to=None, sets={"engine": engine, "due_ms": due_ms})

@@ -24,6 +24,7 @@ from unstill.engines.remote import (
     Doubt,
     Order,
     Prepared,
+    PrepareRefused,
     Refused,
     Rejected,
     Remote,
@@ -42,6 +43,7 @@ from unstill.job import (
     intended,
     sent_back,
     unprepared,
+    unsent,
 )
 from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, closed_until_ms
 from unstill.route import Choice, Leg, chosen
@@ -244,19 +246,20 @@ class Submitter:
             return Doubt("submit_unknown", f"{type(error).__name__} after the call had begun")
 
     async def _note_unprepared(self, remote: Remote, job: Job, error: UpstreamError) -> None:
-        attempt = _settled(
-            self._attempt(remote, "", job),
-            Settlement(
-                job.attempt + 1,
-                Outcome.UNPREPARED,
-                self._clock_ms(),
-                code=error.code,
-                message=error.message,
-            ),
-        )
+        """An attempt too, without a call: the next engine, or the same one later, or the end."""
+        n, now_ms = job.attempt + 1, self._clock_ms()
+        if isinstance(error, PrepareRefused):
+            settlement = _settlement(n, error.refusal, now_ms)
+        else:
+            settlement = Settlement(
+                n, Outcome.UNPREPARED, now_ms, code=error.code, message=error.message
+            )
+        attempt = _settled(self._attempt(remote, "", job), settlement)
         choice = await self._choice_after(job, attempt)
         log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
-        if choice is not None:
+        if choice is None:
+            await self._write(job, unsent(attempt, Failure(attempt.code, attempt.message), now_ms))
+        else:
             due_ms = self._due_ms(job, choice)
             await self._write(job, unprepared(attempt, choice.engine, due_ms))
 

@@ -19,13 +19,14 @@ from unstill.engines.remote import (
     Accepted,
     Busy,
     Doubt,
+    PrepareRefused,
     Refused,
     Rejected,
     Submission,
 )
 from unstill.errors import BadField, StorageFull, UpstreamError
 from unstill.job import State, clock_ms, lost
-from unstill.ledger import Attempt, Outcome
+from unstill.ledger import FIRST_PAUSE_MS, Attempt, Outcome
 from unstill.submitter import SUBMIT_WITHIN_MS
 from upstreams import hang, ready
 
@@ -323,6 +324,52 @@ async def test_frames_that_cannot_be_uploaded_anywhere_are_tried_again_later(des
 
     assert after.due_ms > START_MS
     assert job.state is State.RUNNING
+
+
+@pytest.mark.parametrize("refusal", [BAD_KEY, Refused("404", "no such model")])
+async def test_a_refused_upload_sends_the_job_to_the_next_engine_at_once(
+    desk: Desk, refusal: Refused
+) -> None:
+    desk.first.prepare_troubles.append(PrepareRefused(refusal))
+    await desk.add("job")
+    with capture_logs():
+        after = await desk.step()
+    job = await desk.step()
+    attempts = await desk.backend.attempts("job")
+
+    assert (after.state, after.engine, after.due_ms) == (State.READY, "gpu1", START_MS)
+    assert (job.state, job.attempt) == (State.RUNNING, 2)
+    assert desk.first.submitted == []
+    assert [each.outcome for each in attempts] == [Outcome.REFUSED, Outcome.ACCEPTED]
+    assert attempts[0].of_account == refusal.of_account
+
+
+async def test_a_refused_upload_fails_the_job_where_no_engine_is_left(desk: Desk) -> None:
+    desk.alone()
+    desk.first.prepare_troubles.append(PrepareRefused(BAD_KEY))
+    await desk.add("job")
+    with capture_logs():
+        job = await desk.step()
+
+    assert job.failure is not None
+    assert (job.state, job.attempt, job.ended_ms) == (State.FAILED, 1, START_MS)
+    assert (job.failure.code, job.failure.message) == (BAD_KEY.code, BAD_KEY.message)
+    assert ((await desk.last()).n, (await desk.last()).outcome) == (1, Outcome.REFUSED)
+
+
+async def test_an_account_that_refuses_three_uploads_is_left_alone(desk: Desk) -> None:
+    desk.alone()
+    desk.first.prepare_troubles.extend([PrepareRefused(BAD_KEY)] * 3)
+    with capture_logs():
+        for number in range(3):
+            await desk.add(f"refused-{number}")
+            await desk.step(f"refused-{number}")
+    await desk.add("job")
+    job = await desk.step()
+
+    assert (job.state, job.attempt) == (State.READY, 0)
+    assert job.due_ms >= START_MS + FIRST_PAUSE_MS
+    assert desk.first.submitted == []
 
 
 # --- on the lanes ------------------------------------------------------------------------------

@@ -43,6 +43,9 @@ from unstill.engines.remote import (
     Gone,
     Order,
     Prepared,
+    PrepareRefused,
+    Refused,
+    Rejected,
     Running,
     Submission,
     Ticket,
@@ -50,7 +53,7 @@ from unstill.engines.remote import (
     Verdict,
     Waiting,
 )
-from unstill.engines.replies import Codes, found, judged, said
+from unstill.engines.replies import Codes, Reply, found, judged, said
 from unstill.engines.upstream import (
     Trouble,
     Upstream,
@@ -58,7 +61,7 @@ from unstill.engines.upstream import (
     look_at_each,
     unanswered,
 )
-from unstill.errors import BadField, BadSetting
+from unstill.errors import BadField, BadSetting, UpstreamError
 from unstill.job import clock_ms as system_clock_ms
 from unstill.net import Fetcher
 from unstill.request import Role, VideoRequest
@@ -257,7 +260,7 @@ class Dashscope:
         )
         policy = found(reply.fields(), "data")
         if not reply.is_ok or not isinstance(policy, dict):
-            raise unanswered(reply)
+            raise _without_policy(reply)
         return {
             role: await self._upload_one(role, picture, policy)
             for role, picture in pictures.items()
@@ -298,6 +301,17 @@ def _models(engine: str, names: Mapping[str, str]) -> dict[str, Model]:
             raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
         models[canonical] = model
     return models
+
+
+def _without_policy(reply: Reply) -> UpstreamError:
+    """Why there is no leave to upload; nothing of the caller's request was in what was asked."""
+    match judged(reply, None, CODES):
+        case Refused() as refusal:
+            return PrepareRefused(refusal)
+        case Rejected(code, message):
+            return PrepareRefused(Refused(code, message))
+        case _:
+            return unanswered(reply)
 
 
 def _task(ticket: Ticket) -> str:

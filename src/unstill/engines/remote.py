@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from unstill.engines.port import Engine
+from unstill.errors import UpstreamError
 from unstill.media.sniff import Format
 from unstill.request import Role, Size, VideoRequest
 
@@ -96,6 +97,14 @@ class Doubt(msgspec.Struct, frozen=True, tag=True):
 Submission = Accepted | Busy | Refused | Rejected | Doubt
 
 
+class PrepareRefused(UpstreamError):
+    """What has to be done before a submit is refused, and will be the next time too."""
+
+    def __init__(self, refusal: Refused) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 # --- what becomes of a ticket ----------------------------------------------------------------
 
 
@@ -166,7 +175,8 @@ class Remote(Engine, Protocol):
     async def prepare(self, order: Order) -> Prepared:
         """Uploads and mapping: free, and may be repeated.
 
-        Raises UpstreamError if nothing can be sent now: the next engine is tried, or this later.
+        Raises PrepareRefused if this engine will not take it: as good as a `Refused` submit. Any
+        other UpstreamError if nothing can be sent now: the next engine is tried, or this later.
         """
 
     async def submit(self, prepared: Prepared) -> Submission:

@@ -14,6 +14,7 @@ from unstill.engines.dashscope import LIST_FROM, SMALL_BYTES
 from unstill.engines.remote import (
     Accepted,
     Done,
+    PrepareRefused,
     TooLate,
 )
 from unstill.errors import UpstreamError
@@ -84,6 +85,37 @@ async def test_large_frames_are_uploaded_first(bench: Bench, large_photo: Path) 
     sent = bench.requests("submit")[-1]
     assert sent["headers"]["x-dashscope-ossresourceresolve"] == "enable"
     assert [each["url"][:6] for each in sent["body"]["input"]["media"]] == ["oss://"] * 2
+
+
+@only("dashscope")
+@pytest.mark.parametrize(("fault", "is_of_account"), [("401", True), ("403", True), ("404", False)])
+async def test_an_upload_policy_that_is_refused_is_as_good_as_a_refused_submit(
+    bench: Bench, large_photo: Path, fault: str, *, is_of_account: bool
+) -> None:
+    before = bench.emulator.charges()["submits"]
+    bench.emulator.next("upload", fault)
+
+    with pytest.raises(PrepareRefused) as refused:
+        await bench.remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
+
+    assert (refused.value.refusal.of_account, refused.value.refusal.unreached) == (
+        is_of_account,
+        False,
+    )
+    assert bench.emulator.charges()["submits"] == before
+
+
+@only("dashscope")
+@pytest.mark.parametrize("fault", ["429", "500", "503", "drop_before", "garbage"])
+async def test_an_upload_policy_that_is_not_answered_may_be_asked_for_again(
+    bench: Bench, large_photo: Path, fault: str
+) -> None:
+    bench.emulator.next("upload", fault)
+
+    with pytest.raises(UpstreamError) as raised:
+        await bench.remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
+
+    assert not isinstance(raised.value, PrepareRefused)
 
 
 @only("dashscope")
