@@ -140,6 +140,28 @@ def test_a_video_that_the_caller_has_is_not_sent_again(finished: Finished, url: 
     assert http.get(url, headers={"if-none-match": '"another"'}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("status", "asked"),
+    [
+        (200, {}),
+        (206, {"range": "bytes=0-9"}),
+        (206, {"range": "bytes=0-9,20-29"}),
+        (304, {"if-none-match": "*"}),
+        (416, {"range": "bytes=99999999999-"}),
+    ],
+)
+def test_each_answer_has_an_id_of_its_own(
+    finished: Finished, url: str, status: int, asked: dict[str, str]
+) -> None:
+    http = finished.server.http
+    answers = [http.get(url, headers=asked), http.get(url, headers=asked)]
+
+    ids = {answer.headers["x-request-id"] for answer in answers}
+    assert [answer.status_code for answer in answers] == [status] * 2
+    assert len(ids) == 2
+    assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in ids)
+
+
 def test_a_head_says_what_a_get_would(finished: Finished, url: str) -> None:
     http = finished.server.http
     head, get = http.head(url), http.get(url)

@@ -20,7 +20,14 @@ class VideoFile(FileResponse):
 
 
 async def send_video(
-    path: Path, *, job_id: str, inline: bool, scope: Scope, receive: Receive, send: Send
+    path: Path,
+    *,
+    job_id: str,
+    request_id: str,
+    inline: bool,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
 ) -> None:
     """Answer GET or HEAD for a finished video, or for a picture of one.
 
@@ -36,7 +43,7 @@ async def send_video(
         filename=f"{job_id}{path.suffix}",
         content_disposition_type="inline" if inline else "attachment",
         stat_result=stat,
-        headers={"cache-control": "private, max-age=86400"},
+        headers={"cache-control": "private, max-age=86400", "x-request-id": request_id},
     )
     known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
     if _knows(known, response.headers["etag"]):
@@ -65,7 +72,7 @@ def _refuse(status: int, size_bytes: int) -> None:
 
 
 async def _send_not_modified(response: FileResponse, send: Send) -> None:
-    kept = {b"etag", b"cache-control", b"last-modified"}
+    kept = {b"etag", b"cache-control", b"last-modified", b"x-request-id"}
     headers: list[Any] = [pair for pair in response.raw_headers if pair[0] in kept]
     await send({"type": "http.response.start", "status": 304, "headers": headers})
     await send({"type": "http.response.body", "body": b""})

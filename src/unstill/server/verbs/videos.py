@@ -36,6 +36,7 @@ class VideoVerbs:
         await send_video(
             path,
             job_id=job_id,
+            request_id=asking.call.request_id,
             inline=False,
             scope=asking.scope,
             receive=asking.receive,
@@ -53,6 +54,7 @@ class VideoVerbs:
         await send_video(
             path,
             job_id=call.path["job_id"],
+            request_id=call.request_id,
             inline=True,
             scope=asking.scope,
             receive=asking.receive,
