@@ -125,21 +125,30 @@ class Service:
         # No system call: each hands the interpreter to the writer's thread in mid-submit.
         request, ignored = resolve(card, asked, frames, random_seed=random.getrandbits(31))
         now_ms = self._clock_ms()
-        job = Job(
-            id=new_id(now_ms),
-            owner=owner,
-            dialect=dialect,
-            words=words,
-            model=name,
-            request=request,
-            engine=self._engine_for(name, request, asked),
-            created_ms=now_ms,
-            deadline_ms=now_ms + DEADLINE_MS,
-        )
         mark = None
         if sending is not None:
             mark = _mark(sending, fingerprint(name, card, asked, frames), now_ms)
-        stored = await self._store(job, taken, mark)
+        try:
+            engine = self._engine_for(name, request, asked)
+        except (BadField, BadSetting):
+            # Engines are set up anew; what one of them has taken before is still its caller's.
+            earlier = None if mark is None else await self._backend.marked(owner, mark)
+            if earlier is None:
+                raise
+            stored = earlier
+        else:
+            job = Job(
+                id=new_id(now_ms),
+                owner=owner,
+                dialect=dialect,
+                words=words,
+                model=name,
+                request=request,
+                engine=engine,
+                created_ms=now_ms,
+                deadline_ms=now_ms + DEADLINE_MS,
+            )
+            stored = await self._store(job, taken, mark)
         if stored.is_hidden:
             raise NoSuchJob(stored.id)  # as whoever asks for it is told; never a second one
         return Submitted(stored, ignored)

@@ -69,6 +69,24 @@ async def test_a_key_with_another_fingerprint_is_refused_and_stores_nothing(
     assert await store.add(job(), mark=KEYED) == first
 
 
+async def test_the_job_of_a_key_is_found_without_storing_another(store: Backend) -> None:
+    first = await store.add(job(), mark=KEYED)
+
+    assert await store.marked(first.owner, KEYED) == first
+    assert await store.marked("team-b", KEYED) is None
+    assert await store.marked(first.owner, Mark("f1", key="other")) is None
+    with pytest.raises(KeyReused):
+        await store.marked(first.owner, Mark("f2", key="k"))
+    assert await ids_in(store) == [first.id]
+
+
+async def test_the_job_of_a_first_try_is_found_by_its_retry_alone(store: Backend) -> None:
+    first = await store.add(job(), mark=FIRST)
+
+    assert await store.marked(first.owner, RETRY) == first
+    assert await store.marked(first.owner, FIRST) is None
+
+
 async def test_another_owner_has_keys_of_its_own(store: Backend) -> None:
     mine = await store.add(job(), mark=KEYED)
     others = await store.add(job(owner="team-b"), mark=Mark("f2", key="k"))

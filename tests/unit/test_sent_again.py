@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripted import OWNER, PNG, House, opened
-from unstill.errors import KeyReused, NoSuchJob, StorageFull
+from unstill.errors import BadField, KeyReused, NoSuchJob, StorageFull
 from unstill.job import State
 from unstill.request import Asked, Given, GivenFrame
 from unstill.service import RETRY_WITHIN_MS, Sending, Submitted
@@ -82,6 +82,42 @@ async def test_a_refused_call_does_not_use_up_its_key(tmp_path: Path) -> None:
         stored = await submit(house, KEYED, duration=6)
 
         assert kept_folders(house) == {stored.job.id}
+
+
+@pytest.mark.parametrize("sendings", [(KEYED, KEYED), (FIRST, RETRY)], ids=["key", "retry"])
+async def test_what_no_engine_would_take_any_more_is_still_found(
+    tmp_path: Path, sendings: tuple[Sending, Sending]
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first = await submit(house, sendings[0])
+        house.engine.refusal = BadField("duration", "8", 5)
+        again = await submit(house, sendings[1])
+
+        assert again == first
+        assert kept_folders(house) == {first.job.id}
+
+
+async def test_a_key_of_a_job_that_no_engine_would_take_refuses_other_fields(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        await submit(house, KEYED)
+        house.engine.refusal = BadField("duration", "8", 5)
+
+        with pytest.raises(KeyReused):
+            await submit(house, KEYED, duration=6)
+
+
+@pytest.mark.parametrize("sending", [None, KEYED, FIRST, RETRY])
+async def test_what_no_engine_takes_is_refused_where_there_is_no_earlier_call(
+    tmp_path: Path, sending: Sending | None
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.engine.refusal = BadField("duration", "8", 5)
+
+        with pytest.raises(BadField, match="seconds"):
+            await submit(house, sending)
+        assert kept_folders(house) == set()
 
 
 async def test_a_deleted_job_is_not_made_again_under_its_key(tmp_path: Path) -> None:

@@ -164,6 +164,9 @@ class EmbeddedBackend:
     async def find(self, job_id: str) -> Job | None:
         return self._look(job_id)
 
+    async def marked(self, owner: str, mark: Mark) -> Job | None:
+        return await self._read(lambda connection: _marked(connection, owner, mark))
+
     async def page(
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> Page:
@@ -223,11 +226,14 @@ class EmbeddedBackend:
         return [rows.job_of(row) for row in await self._select(sql, bounds)]
 
     async def _select(self, sql: str, bounds: tuple[rows.Value, ...]) -> list[rows.Row]:
+        return await self._read(lambda connection: connection.execute(sql, bounds).fetchall())
+
+    async def _read(self, work: Callable[[apsw.Connection], Result]) -> Result:
         connection = self._store.connections.lists
 
-        def read() -> list[rows.Row]:
+        def read() -> Result:
             try:
-                return connection.execute(sql, bounds).fetchall()
+                return work(connection)
             except apsw.Error as error:
                 raise as_own(error) from error
 

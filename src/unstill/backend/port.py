@@ -92,6 +92,12 @@ class Backend(Protocol):
         fingerprint; StorageFull or StorageFailed.
         """
 
+    async def marked(self, owner: str, mark: Mark) -> Job | None:
+        """The job of an earlier call of the owner that is known by `mark`, as `add` has it.
+
+        Raises KeyReused.
+        """
+
     async def find(self, job_id: str) -> Job | None:
         """The job, hidden or not, whoever owns it."""
 
