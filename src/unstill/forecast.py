@@ -72,12 +72,9 @@ class _Engine:
         return bisect_left(self._ids, job_id, self._first) - self._first
 
     def wait_ms(self, ahead: int, now_ms: int) -> float:
-        """Until it begins with the job that so many are ahead of.
-
-        An upstream takes a job at once, whatever it does then.
-        """
-        slots = self.slots
-        if not slots or len(self.started_ms) + ahead < slots:
+        """Until one of its slots takes the job that so many are ahead of."""
+        slots = self.slots or 1
+        if len(self.started_ms) + ahead < slots:
             return 0
         turn_ms = self.turn_ms.usual
         left_ms = ahead * turn_ms
@@ -117,31 +114,36 @@ class Forecast:
             request, took_ms = job.request, job.ended_ms - job.started_ms
             self._note(job.engine, request.model, request.duration_s, took_ms)
 
-    def ahead(self, job: Job) -> int | None:
-        """How many its engine takes before it; None once it has been taken itself."""
-        if job.state not in WAITING:
-            return None
-        engine = self._engines.get(job.engine)
-        # None, if a row of a removed engine was read before it was told of.
-        return 0 if engine is None else engine.ahead(job.id)
+    def place(self, job: Job, now_ms: int) -> tuple[int, int | None]:
+        """Of a job that waits: how many its engine takes before it, and how long it will take.
 
-    def left_ms(self, job: Job, *, ahead: int | None, done: float, now_ms: int) -> int | None:
-        """How long an unfinished job will take from now on; None where nothing tells.
+        The second is in milliseconds from now on, None where nothing was measured.
+        """
+        engine = self._engines.get(job.engine)
+        if engine is None:  # a removed one; its row was read before it was told of
+            return 0, None
+        ahead = engine.ahead(job.id)
+        pace_ms = engine.pace_ms.get(job.request.model)
+        if pace_ms is None:
+            return ahead, None
+        # An upstream takes it at once, whatever it does then.
+        wait_ms = engine.wait_ms(ahead, now_ms) if engine.slots else 0
+        if job.due_ms:
+            wait_ms = max(wait_ms, job.due_ms - now_ms)
+        return ahead, int(wait_ms + pace_ms.usual * job.request.duration_s)
+
+    def left_ms(self, job: Job, *, done: float, now_ms: int) -> int | None:
+        """How long a job that was begun will take from now on; None where nothing tells.
 
         That is so too of one that has taken longer than usual and tells no progress: to promise
         its end for any moment now, again and again, would be of no use.
         done: 0 to 1.
         """
+        if job.started_ms is None:
+            return None
         engine = self._engines.get(job.engine)
         pace_ms = None if engine is None else engine.pace_ms.get(job.request.model)
         usual_ms = None if pace_ms is None else pace_ms.usual * job.request.duration_s
-        if ahead is not None:
-            if engine is None or usual_ms is None:
-                return None
-            wait_ms = max(engine.wait_ms(ahead, now_ms), job.due_ms - now_ms)
-            return int(wait_ms + usual_ms)
-        if job.started_ms is None:
-            return None
         elapsed_ms = max(now_ms - job.started_ms, 0)  # a clock may be set back
         if done >= TELLING:
             return int((1 - done) * _whole_ms(elapsed_ms, done, usual_ms))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 import msgspec
 
 from unstill.board import Board
-from unstill.forecast import Forecast
+from unstill.forecast import WAITING, Forecast
 from unstill.job import Job, State
 
 # OpenAI's SDK asks each second by itself (openai 3.51.0, videos.poll), and takes the first advice
@@ -53,22 +53,25 @@ class Outlook:
         least, most = POLL_AFTER_MS
         if job.state is State.SAVING:
             return least
-        left_ms = self._left_ms(job, self._forecast.ahead(job), self._clock_ms())
+        now_ms = self._clock_ms()
+        if job.state in WAITING:
+            _, left_ms = self._forecast.place(job, now_ms)
+        else:
+            left_ms = self._left_ms(job, now_ms)
         if left_ms is None:
             return most if job.engine in self._upstream_engines else least
         return max(least, min(left_ms // _POLLS_TO_THE_END, most))
 
     def prospect(self, job: Job) -> Prospect:
         """Where the job stands in its engine's queue, and when it will end."""
+        now_ms = self._clock_ms()
+        if job.state in WAITING:
+            ahead, left_ms = self._forecast.place(job, now_ms)
+            return Prospect(ahead + 1, None if left_ms is None else now_ms + left_ms)
         if job.state.is_final:
             return Prospect()
-        now_ms, ahead = self._clock_ms(), self._forecast.ahead(job)
-        left_ms = self._left_ms(job, ahead, now_ms)
-        return Prospect(
-            queue_position=None if ahead is None else ahead + 1,
-            expected_end_ms=None if left_ms is None else now_ms + left_ms,
-        )
+        left_ms = self._left_ms(job, now_ms)
+        return Prospect(None, None if left_ms is None else now_ms + left_ms)
 
-    def _left_ms(self, job: Job, ahead: int | None, now_ms: int) -> int | None:
-        done = self._board.progress(job)
-        return self._forecast.left_ms(job, ahead=ahead, done=done, now_ms=now_ms)
+    def _left_ms(self, job: Job, now_ms: int) -> int | None:
+        return self._forecast.left_ms(job, done=self._board.progress(job), now_ms=now_ms)

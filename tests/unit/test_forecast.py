@@ -33,15 +33,15 @@ def ended(took_ms: int, engine: str = "camera", **fields: Any) -> Job:
     return a_job(engine=engine, **{"state": State.SUCCEEDED} | times | fields)
 
 
-def position(forecast: Forecast, job: Job) -> int | None:
-    ahead = forecast.ahead(job)
-    return None if ahead is None else ahead + 1
+def position(forecast: Forecast, job: Job) -> int:
+    return forecast.place(job, NOW_MS)[0] + 1
 
 
 def left_ms(forecast: Forecast, job: Job, *, done: float = 0, after_ms: int = 0) -> int | None:
     """What is left of the job so long after `NOW_MS`."""
-    now_ms = NOW_MS + after_ms
-    return forecast.left_ms(job, ahead=forecast.ahead(job), done=done, now_ms=now_ms)
+    if job.state in WAITING:
+        return forecast.place(job, NOW_MS + after_ms)[1]
+    return forecast.left_ms(job, done=done, now_ms=NOW_MS + after_ms)
 
 
 def told(*jobs: Job) -> Forecast:
@@ -61,13 +61,11 @@ def test_the_earlier_job_is_further_ahead_whatever_was_told_first() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(State))
-def test_a_job_has_a_position_until_its_engine_has_it(state: State) -> None:
-    job = waiting(state=state)
-    forecast = told(waiting("earlier"), waiting(), job)
+def test_a_job_is_ahead_until_its_engine_has_it(state: State) -> None:
+    is_waiting = state in {State.QUEUED, State.READY, State.SUBMITTING}
+    forecast = told(waiting("a"), waiting("b"), waiting("a", state=state))
 
-    assert position(forecast, job) == (
-        2 if state in {State.QUEUED, State.READY, State.SUBMITTING} else None
-    )
+    assert position(forecast, waiting("b")) == 1 + is_waiting
 
 
 def test_each_engine_has_a_queue_of_its_own() -> None:
@@ -114,8 +112,7 @@ def test_a_position_is_one_more_than_the_earlier_jobs_that_wait(
             for each in jobs.values()
             if each.engine == job.engine and each.state in WAITING and each.id < job.id
         ]
-        expected = len(ahead) + 1 if job.state in WAITING else None
-        assert position(forecast, job) == expected
+        assert position(forecast, job) == len(ahead) + 1
 
 
 def test_a_long_queue_stays_in_order_while_it_is_worked_off() -> None:

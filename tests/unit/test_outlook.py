@@ -110,6 +110,15 @@ def test_of_a_job_that_waits_the_position_is_known_before_any_end_is() -> None:
     assert Desk(*jobs).outlook.prospect(jobs[1]) == Prospect(queue_position=2)
 
 
+@pytest.mark.parametrize("state", sorted(State))
+def test_a_job_has_a_position_until_its_engine_has_it(state: State) -> None:
+    job = a_job(state=state)
+
+    position = Desk(a_job(id="0", state=State.READY), job).outlook.prospect(job).queue_position
+
+    assert position == (2 if state in {State.QUEUED, State.READY, State.SUBMITTING} else None)
+
+
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED])
 def test_a_job_that_has_ended_has_no_future(state: State) -> None:
     job = a_job(state=state, started_ms=NOW_MS, ended_ms=NOW_MS + 1)
