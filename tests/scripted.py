@@ -35,6 +35,7 @@ from unstill.media.facts import (
 from unstill.models import Catalogue
 from unstill.orders import Orders
 from unstill.outlook import Outlook
+from unstill.receivers import Receivers
 from unstill.request import Asked, Frame, Given, GivenFrame, VideoRequest
 from unstill.runner import Runner
 from unstill.service import Service, Submitted
@@ -252,6 +253,7 @@ class House:
             engines={"camera": self.engine},
             routes={"wan2.7-i2v": ("camera",)},
             accounts={},
+            receivers=Receivers({}, has_secret=True),
             clock_ms=self.clock_ms,
         )
         self.downloads = Downloads(

@@ -1,4 +1,4 @@
-"""The command line: serve, generate, models, doctor."""
+"""The command line: serve, generate, models, doctor; `webhooks` is in cli_webhooks.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from unstill import __version__
+from unstill import __version__, cli_webhooks
 from unstill.engines.emulate import KINDS, Options
 from unstill.engines.emulate import serve as serve_emulator
 from unstill.errors import OperatorError, UnstillError
@@ -36,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_webhooks.app, name="webhooks")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

@@ -18,18 +18,20 @@ import apsw
 import httpx2
 import msgspec
 
+from unstill.backend.deliveries import count_in
 from unstill.backend.embedded import attempts_in
+from unstill.delivery import DeliveryState
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
-from unstill.errors import UnstillError
+from unstill.errors import BadSetting, UnstillError
 from unstill.job import clock_ms
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.media import Media
 from unstill.media.facts import VideoCheck
 from unstill.net import Fetcher
-from unstill.product import remotes_of
+from unstill.product import receivers_of, remotes_of
 from unstill.request import Frame, Size, VideoRequest
-from unstill.settings import RemoteSettings, Settings
+from unstill.settings import SIGNING_VARIABLE, RemoteSettings, Settings
 
 LEAST_FREE_BYTES = 1024**3  # some hundred videos
 CONNECT_S = 3.0
@@ -68,6 +70,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         is_needed=False,
     )
     yield _keys(settings)
+    yield from webhook_findings(settings)
     yield from upstream_findings(settings)
 
 
@@ -82,10 +85,8 @@ def upstream_findings(settings: Settings) -> Iterator[Finding]:
 
 def _upstream(name: str, url: httpx2.URL, account: str, data_dir: Path) -> Finding:
     what, where = f"engine {name}", f"{url.host}:{url.port or _PORTS[url.scheme]}"
-    try:
-        socket.create_connection((url.host, url.port or _PORTS[url.scheme]), CONNECT_S).close()
-    except OSError as error:
-        reason = error.strerror or str(error)
+    reason = _no_connection(url)
+    if reason is not None:
         mend = f"check engines.{name}.base_url, and that the server there runs"
         return Finding(what, False, f"{where} cannot be reached: {reason}", mend, is_needed=False)
     recent = attempts_in(data_dir, account, RECENT_ATTEMPTS)
@@ -95,6 +96,47 @@ def _upstream(name: str, url: httpx2.URL, account: str, data_dir: Path) -> Findi
         mend = f"check engines.{name}.api_key and the account's bill; jobs wait meanwhile"
         return Finding(what, False, detail, mend, is_needed=False)
     return Finding(what, True, f"{where} can be reached")
+
+
+def webhook_findings(settings: Settings) -> Iterator[Finding]:
+    """Can events be sent, do the operator's own receivers listen, and were some given up?"""
+    what = "webhooks"
+    try:
+        receivers_of(settings)
+    except BadSetting as error:
+        yield Finding(what, False, error.message, "the server does not start before that is mended")
+        return
+    count = len(settings.webhook_secrets)
+    if not count:
+        mend = f'export {SIGNING_VARIABLE}="whsec_$(openssl rand -base64 32)"'
+        detail = "off: a request with a webhook_url is refused"
+        yield Finding(what, False, detail, mend, is_needed=False)
+        return
+    yield Finding(what, True, f"signed with {count} secret{'s' * (count > 1)}")
+    for owner, address in settings.webhooks.items():
+        yield _receiver(owner, httpx2.URL(address))
+    given_up = count_in(Path(settings.server.data_dir), DeliveryState.GIVEN_UP)
+    if given_up:
+        mend = "unstill webhooks list says why, unstill webhooks replay sends them again"
+        yield Finding(what, False, f"given up: {given_up}", mend, is_needed=False)
+
+
+def _receiver(owner: str, url: httpx2.URL) -> Finding:
+    what, where = f"webhooks of {owner}", f"{url.host}:{url.port or _PORTS[url.scheme]}"
+    reason = _no_connection(url)
+    if reason is None:
+        return Finding(what, True, f"{where} can be reached")
+    mend = f"check webhooks.{owner}, and that the receiver there runs; it is tried for a day"
+    return Finding(what, False, f"{where} cannot be reached: {reason}", mend, is_needed=False)
+
+
+def _no_connection(url: httpx2.URL) -> str | None:
+    """Why nothing listens there; None if something does."""
+    try:
+        socket.create_connection((url.host, url.port or _PORTS[url.scheme]), CONNECT_S).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def _folder(path: Path) -> Finding:

@@ -22,6 +22,8 @@ from unstill.request import Size, VideoRequest
 Words = Literal["openai", "seed"]
 Variant = Literal["video", "thumbnail", "spritesheet"]  # of a finished video, as OpenAI names them
 
+EVERYONE = "everyone"  # owner of all jobs while no key is configured
+
 _ID_SECRET = os.urandom(32)
 _ids_made = count()
 
@@ -124,6 +126,9 @@ class Job(msgspec.Struct, frozen=True):
     result: Result | None = None
     deadline_ms: int = 0  # trouble with an upstream fails no job before; 0: none
     wants_cancel: bool = False  # noted while it could not be done
+    webhook_url: str | None = (
+        None  # where its end is told; "": where the settings say for its owner
+    )
 
     @property
     def lane(self) -> str | None:

@@ -28,23 +28,25 @@ from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
-from unstill.job import clock_ms
+from unstill.job import EVERYONE, clock_ms
 from unstill.media import Media
 from unstill.media.limits import MAX_FILE_BYTES
 from unstill.models import CARDS, Catalogue
 from unstill.net import Fetcher
 from unstill.orders import Orders
 from unstill.outlook import Outlook
+from unstill.receivers import Receivers
 from unstill.runner import Runner
 from unstill.server.app import App
 from unstill.server.body import Bodies
 from unstill.server.keys import Keys
 from unstill.service import Service
-from unstill.settings import CameraSettings, RemoteSettings, Settings
+from unstill.settings import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
 from unstill.uploading import Uploading
 from unstill.watches import Watches
+from unstill.webhooks import Deliverer
 
 FORM_BYTES = 64 * 1024  # of an upload's form beside its file
 OPEN_BYTES = 4 * MAX_FILE_BYTES  # of all uploads that are being read
@@ -67,6 +69,7 @@ class Product:
         self._locals = _locals(settings)
         self._remotes = remotes_of(settings, self._fetcher)
         routes = _routes(settings, catalogue)
+        receivers = receivers_of(settings)
         board = Board()
         self._forecast = Forecast(
             {name: engine.slots for name, engine in self._locals.items()}
@@ -83,6 +86,7 @@ class Product:
             engines={**self._locals, **self._remotes},
             routes=routes,
             accounts={name: remote.account.id for name, remote in self._remotes.items()},
+            receivers=receivers,
             clock_ms=clock_ms,
         )
         self._runner = Runner(
@@ -108,6 +112,15 @@ class Product:
         )
         self._sweep = Sweep(
             backend=self._backend, files=self._files, uploads=uploads, clock_ms=clock_ms
+        )
+        # Apart: names of receivers that never resolve must not hold up the callers' pictures.
+        self._post = Fetcher(server.networks, tls=self._fetcher.tls)
+        self._deliverer = Deliverer(
+            backend=self._backend,
+            receivers=receivers,
+            fetcher=self._post,
+            secrets=settings.webhook_secrets,
+            clock_ms=clock_ms,
         )
         self._sweeping: asyncio.Task[None] | None = None
         self.app = App(
@@ -146,22 +159,25 @@ class Product:
         # First: what the runner judges and begins is told to it.
         await self._forecast.startup(self._backend)
         await self._runner.startup()
+        await self._deliverer.startup()
         self._sweeping = asyncio.create_task(self._sweep.run())
 
     def stop_taking(self) -> None:
         self.app.stop_taking()
 
     async def shutdown(self) -> None:
-        """End the steps, then the children, then the store."""
+        """End the deliveries and the steps, then the children, then the store."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self._deliverer.shutdown()
         await self._runner.stop()
         await self._backend.rest(STEPS_WITHIN_S)
         for engine in (*self._locals.values(), *self._remotes.values()):
             await engine.close()
         await self._media.close()
         await self._fetcher.close()
+        await self._post.close()
         await self._backend.close()
 
 
@@ -171,6 +187,21 @@ def _made_folder(path: Path) -> Path:
     except OSError as error:
         raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
     return path
+
+
+def receivers_of(settings: Settings) -> Receivers:
+    """Who is told of the ends of jobs. Raises BadSetting."""
+    has_secret = bool(settings.webhook_secrets)
+    owners = sorted(set(settings.api_keys.values()) or {EVERYONE})
+    for owner in settings.webhooks:
+        if not has_secret:
+            mend = 'export it as "whsec_$(openssl rand -base64 32)"'
+            raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
+        if owner not in owners:
+            known = ", ".join(owners)
+            raise BadSetting(f"webhooks.{owner}", f"must be named for an owner of a key: {known}")
+    networks = settings.server.networks
+    return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)
 
 
 def _locals(settings: Settings) -> dict[str, Local]:

@@ -53,6 +53,7 @@ class Asked(msgspec.Struct, frozen=True):
     frames: tuple[GivenFrame, ...]
     names: Mapping[str, str]  # canonical name -> the dialect's name, for what is missing
     unknown: tuple[str, ...] = ()  # the caller's names of fields that the dialect does not have
+    webhook_url: Given | None = None  # where the caller wants to be told of the job's end
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -42,6 +42,7 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.models import Catalogue, resolve
+from unstill.receivers import Receivers
 from unstill.request import Asked, GivenFrame, Role, VideoRequest
 
 log = structlog.get_logger()
@@ -81,6 +82,7 @@ class Service:
         engines: Mapping[str, Engine],
         routes: Mapping[str, Sequence[str]],
         accounts: Mapping[str, str],
+        receivers: Receivers,
         clock_ms: Callable[[], int],
     ) -> None:
         """`routes`: for each name that callers may use, the engines to try, in order.
@@ -94,6 +96,7 @@ class Service:
         self._engines = engines
         self._routes = routes
         self._accounts = accounts
+        self._receivers = receivers
         self._clock_ms = clock_ms
         self._is_closing = False
 
@@ -118,6 +121,7 @@ class Service:
         if self._is_closing:
             raise ShuttingDown("the server is shutting down, send the request again")
         name, card = self.catalogue.card(asked.model)
+        webhook_url = self._receivers.asked(asked.webhook_url, owner)
         taken = await _taken(asked.frames)
         for each in taken.values():
             check_header(each, card.frame_rule)
@@ -147,6 +151,7 @@ class Service:
                 engine=engine,
                 created_ms=now_ms,
                 deadline_ms=now_ms + DEADLINE_MS,
+                webhook_url=webhook_url,
             )
             stored = await self._store(job, taken, mark)
         if stored.is_hidden:

@@ -5,8 +5,10 @@ The command line is stronger than the environment, the environment than the file
 
 from __future__ import annotations
 
+import binascii
 import re
 import tomllib
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -22,9 +24,12 @@ DEFAULT_FILE = Path("unstill.toml")
 ENVIRONMENT_PREFIX = "UNSTILL_"
 KEYS_VARIABLE = "UNSTILL_API_KEYS"
 CLIENT_KEY_VARIABLE = "UNSTILL_CLIENT_KEY"  # read by `unstill generate`, no setting of the server
-_OWN_VARIABLES = (KEYS_VARIABLE, CLIENT_KEY_VARIABLE)
+SIGNING_VARIABLE = "UNSTILL_WEBHOOK_SECRET"
+_OWN_VARIABLES = (KEYS_VARIABLE, CLIENT_KEY_VARIABLE, SIGNING_VARIABLE)
 _OWN_NAMES = tuple(name.removeprefix(ENVIRONMENT_PREFIX) for name in _OWN_VARIABLES)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_WHSEC = "whsec_"
+_SECRET_BYTES = (24, 64)  # Standard Webhooks, "signature scheme" (read 2026-11-20)
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
@@ -79,7 +84,9 @@ class Settings(msgspec.Struct, frozen=True):
     server: ServerSettings = ServerSettings()
     engines: dict[str, CameraSettings | RemoteSettings] = {}
     models: dict[str, ModelSettings] = {}
+    webhooks: dict[str, str] = {}  # owner -> address that is told of the owner's jobs
     api_keys: dict[str, str] = {}  # key -> owner; from the environment only, never from a file
+    webhook_secrets: tuple[str, ...] = ()  # likewise; each signs
 
 
 def read_settings(
@@ -90,7 +97,10 @@ def read_settings(
     server = _table(document.get("server", {}), "server")
     if "api_keys" in document or "api_keys" in server:
         raise BadSetting("api_keys", f"keys come from the environment only: {KEYS_VARIABLE}")
-    _check_names(document, ("server", "engines", "models"), prefix="")
+    if "webhook_secret" in document or "webhook_secret" in server:
+        reason = f"secrets come from the environment only: {SIGNING_VARIABLE}"
+        raise BadSetting("webhook_secret", reason)
+    _check_names(document, ("server", "engines", "models", "webhooks"), prefix="")
     given = {name: value for name, value in command_line.items() if value is not None}
     values = _values(ServerSettings, server, "server.") | _from_environment(environment) | given
     settings = Settings(
@@ -103,7 +113,9 @@ def read_settings(
             name: _model(model, f'models."{name}"')
             for name, model in _table(document.get("models", {}), "models").items()
         },
+        webhooks=_webhooks(document.get("webhooks", {})),
         api_keys=read_keys(environment.get(KEYS_VARIABLE, "")),
+        webhook_secrets=read_webhook_secrets(environment.get(SIGNING_VARIABLE, "")),
     )
     _check(settings)
     return settings
@@ -128,6 +140,26 @@ def read_keys(text: str) -> dict[str, str]:
             raise BadSetting(KEYS_VARIABLE, f"has the key of {owner} twice")
         keys[key] = owner
     return keys
+
+
+def read_webhook_secrets(text: str) -> tuple[str, ...]:
+    """`whsec_...,whsec_...`, each with the base64 of 24 to 64 bytes."""
+    secrets = tuple(filter(None, (each.strip() for each in text.split(","))))
+    least, most = _SECRET_BYTES
+    for secret in secrets:
+        if not secret.startswith(_WHSEC) or not least <= _decoded_size(secret) <= most:
+            # Without what came: it may be a secret with a slip of the pen.
+            allowed = f"{_WHSEC} and the base64 of {least} to {most} random bytes"
+            raise BadSetting(SIGNING_VARIABLE, f"must be {allowed}, comma-separated")
+    return secrets
+
+
+def _decoded_size(secret: str) -> int:
+    """How many bytes a secret has; 0 if it is not base64."""
+    try:
+        return len(b64decode(secret.removeprefix(_WHSEC), validate=True))
+    except (binascii.Error, ValueError):
+        return 0
 
 
 def _read_file(file: Path | None) -> dict[str, Any]:
@@ -187,6 +219,15 @@ def _key(api_key: str, where: str, environment: Mapping[str, str]) -> str:
 
 def _model(value: object, where: str) -> ModelSettings:
     return ModelSettings(**_values(ModelSettings, _table(value, where), f"{where}."))
+
+
+def _webhooks(value: object) -> dict[str, str]:
+    table = _table(value, "webhooks")
+    for owner, url in table.items():
+        if not isinstance(url, str) or not re.match(r"https?://[^/]+", url):
+            # Without what came: an address may hold a token.
+            raise BadSetting(f"webhooks.{owner}", "must be an address, http:// or https://")
+    return table
 
 
 def _table(value: object, where: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A process that adds jobs to the store in a folder until it is killed.
 
-It prints each id once its job is stored; with the argument `hold` it only opens the store.
+It prints each id once its job is stored; with the argument `end` once it has failed, and its
+receiver is owed an event; with `hold` it only opens the store.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 from unstill.backend.embedded import EmbeddedBackend
-from unstill.job import Job, clock_ms, new_id
+from unstill.job import Failure, Job, clock_ms, failed, new_id
 from unstill.request import Frame, VideoRequest
 
 REQUEST = VideoRequest(
@@ -23,13 +24,14 @@ REQUEST = VideoRequest(
 )
 
 
-async def main(folder: Path, *, only_holds: bool) -> None:
+async def main(folder: Path, words: list[str]) -> None:
     store = EmbeddedBackend(folder)
     await store.open()
     print("open", flush=True)  # noqa: T201  - the test reads it
-    if only_holds:
+    if "hold" in words:
         await asyncio.sleep(60)
-    await asyncio.gather(*(add_for_ever(store) for _ in range(16)))
+    work = end_for_ever if "end" in words else add_for_ever
+    await asyncio.gather(*(work(store) for _ in range(16)))
 
 
 async def add_for_ever(store: EmbeddedBackend) -> None:
@@ -39,7 +41,15 @@ async def add_for_ever(store: EmbeddedBackend) -> None:
         print(job.id, flush=True)  # noqa: T201  - likewise
 
 
-def a_job() -> Job:
+async def end_for_ever(store: EmbeddedBackend) -> None:
+    while True:
+        job = a_job(webhook_url="https://hooks.example.com/")
+        await store.add(job)
+        await store.change(job.id, failed(Failure("x", "y"), clock_ms()))
+        print(job.id, flush=True)  # noqa: T201  - likewise
+
+
+def a_job(webhook_url: str | None = None) -> Job:
     now_ms = clock_ms()
     return Job(
         id=new_id(now_ms),
@@ -50,8 +60,9 @@ def a_job() -> Job:
         request=REQUEST,
         engine="camera",
         created_ms=now_ms,
+        webhook_url=webhook_url,
     )
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), only_holds="hold" in sys.argv))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))

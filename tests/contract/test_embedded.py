@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from left import left
-from unstill.backend import rows, schema
+from unstill.backend import deliveries, rows, schema
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.errors import BadSetting, DataFolderBusy, OperatorError, StorageFailed, StorageFull
 from unstill.job import Job, State, intended, made_ready, put_back
@@ -140,7 +140,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_let_alone(tmp_path: Path
     made_with(tmp_path, "CREATE TABLE later (x); PRAGMA user_version = 99").close()
     before = (tmp_path / "unstill.sqlite3").read_bytes()
 
-    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 3"):
+    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 4"):
         await EmbeddedBackend(tmp_path).open()
     assert (tmp_path / "unstill.sqlite3").read_bytes() == before
 
@@ -176,6 +176,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
         (rows.ATTEMPTS, ("job",), "PRIMARY KEY"),
         (rows.MARKED_BY_KEY, ("a", "k"), "marks_by_key"),
         (rows.MARKED_BY_FINGERPRINT, ("a", "f", 5), "marks_by_fingerprint"),
+        (deliveries.due_sql(("a", "b")), (5, "a", "b", 5), "deliveries_owed"),
     ],
     ids=[
         "page",
@@ -188,6 +189,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
         "attempts",
         "marked by key",
         "marked by fingerprint",
+        "due deliveries",
     ],
 )
 def test_each_list_reads_its_index_and_sorts_nothing(
@@ -256,7 +258,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
     assert sent.state is State.SUBMITTING
     assert put is not None
     assert put.state is State.READY
-    assert (tmp_path / "unstill.sqlite3.before-3").exists()
+    assert (tmp_path / "unstill.sqlite3.before-4").exists()
 
 
 def an_attempt(job: Job) -> Attempt:

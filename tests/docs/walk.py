@@ -47,7 +47,7 @@ _VARIES = (
 
 
 class Walk:
-    """One reader, in a folder of their own with the photos, at one server and its upstream."""
+    """One reader, in a folder with the photos and examples, at one server and its upstream."""
 
     def __init__(self, folder: Path, *, python: Path) -> None:
         """`python` runs the document's Python."""
@@ -55,7 +55,8 @@ class Walk:
         self._python = python
         self._real: dict[str, str] = {}  # what the document shows -> what it is in this run
         self._assignments: list[str] = []
-        (folder / "photos").symlink_to(ROOT / "photos")
+        for there in ("photos", "examples"):
+            (folder / there).symlink_to(ROOT / there)
         (folder / "node_modules").symlink_to(MODULES)
 
     @property

@@ -22,8 +22,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from unstill.backend.deliveries import newest_in
 from unstill.backend.port import Place
+from unstill.delivery import Delivery, owed_for
 from unstill.job import (
+    FINAL,
     MOVES,
     Change,
     Failure,
@@ -56,6 +59,7 @@ class Rows:
 
     jobs: dict[str, Job]
     marks: dict[str, Mark]  # with its key and fingerprint alone
+    owed: dict[str, Delivery]  # to receivers of their ends
 
     def marked(self, owner: str, mark: Mark) -> Job | str | None:
         """The earlier call that is known by `mark`, or why there is none to give."""
@@ -78,11 +82,20 @@ class Rows:
     def having(self, job: Job, mark: Mark | None) -> Rows:
         """With this job besides, and its mark."""
         kept = {} if mark is None else {job.id: msgspec.structs.replace(mark, since_ms=None)}
-        return Rows(self.jobs | {job.id: job}, self.marks | kept)
+        return Rows(self.jobs | {job.id: job}, self.marks | kept, self.owed)
+
+    def changed(self, job: Job, change: Change) -> Rows:
+        """With this job as it is now, and what its receiver is owed by that."""
+        owed = {id_: each for id_, each in self.owed.items() if id_ != job.id or not job.is_hidden}
+        delivery = owed_for(job) if change.to in FINAL else None
+        if delivery is not None:
+            owed[job.id] = delivery
+        return Rows(self.jobs | {job.id: job}, self.marks, owed)
 
     def without(self, job_id: str) -> Rows:
         jobs = {id_: job for id_, job in self.jobs.items() if id_ != job_id}
-        return Rows(jobs, {id_: mark for id_, mark in self.marks.items() if id_ != job_id})
+        marks = {id_: mark for id_, mark in self.marks.items() if id_ != job_id}
+        return Rows(jobs, marks, {id_: each for id_, each in self.owed.items() if id_ != job_id})
 
 
 # --- what is asked for -------------------------------------------------------------------------
@@ -110,6 +123,7 @@ jobs = st.builds(
     ),
     engine=st.just("camera"),
     created_ms=times,
+    webhook_url=st.sampled_from([None, "", "https://hooks.example.com/"]),
 )
 
 fingerprints = st.sampled_from(["f1", "f2"])
@@ -175,7 +189,7 @@ class Write:
                 job = rows.jobs.get(id_)
                 is_other = job is None or attempt not in {None, job.attempt}
                 after = None if job is None or is_other else apply(job, change)
-                return (rows, None) if after is None else (rows.having(after, None), after)
+                return (rows, None) if after is None else (rows.changed(after, change), after)
             case "forget", {"job_id": str() as id_}:
                 job = rows.jobs.get(id_)
                 is_kept = job is None or not (job.is_hidden and job.state.is_final)
@@ -265,7 +279,7 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = TemporaryDirectory()
         self.store = Store(self.folder.name)
-        self.rows = Rows({}, {})  # as of the last answer
+        self.rows = Rows({}, {}, {})  # as of the last answer
         self.in_flight: list[Write] = []  # sent, not answered
         self.restarts = 0
 
@@ -356,7 +370,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = Store(self.folder.name)
         found = {id_: self.store.ask("find", job_id=id_) for id_ in IDS}
         jobs = {id_: job for id_, job in found.items() if job is not None}
-        rows = Rows(jobs, marks_in(self.folder.name))
+        owed = {each.job_id: each for each in newest_in(Path(self.folder.name), len(IDS))}
+        rows = Rows(jobs, marks_in(self.folder.name), owed)
 
         assert rows in possible
         self.rows = rows

@@ -150,3 +150,13 @@ def test_a_fingerprint_is_the_same_in_every_release() -> None:
     )
 
     assert as_task(given) == hashlib.sha256(written.encode()).hexdigest()
+
+
+def test_where_its_end_is_told_counts_in_every_release() -> None:
+    body = {"model": "sora-2", "image": URL, "webhook_url": "https://example.com/hook"}
+    written = (
+        f'{{"fields":{{}},"frames":{{"first":{{"sha256":null,"url":"{URL}"}}}},'
+        '"model":"sora-2","webhook_url":"https://example.com/hook"}'
+    )
+
+    assert printed(Videos().parse(call(body))) == hashlib.sha256(written.encode()).hexdigest()

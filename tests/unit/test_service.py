@@ -24,6 +24,7 @@ from unstill.errors import (
     UnknownModel,
 )
 from unstill.job import Job, State, rendered
+from unstill.receivers import Receivers
 from unstill.request import Asked, Given, GivenFrame, Size
 from unstill.service import LARGE_INLINE_CHARS, Service
 
@@ -155,6 +156,7 @@ def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...])
         engines=engines,
         routes={"wan2.7-i2v": route},
         accounts={},
+        receivers=Receivers({}, has_secret=False),
         clock_ms=house.clock_ms,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from unstill.settings import (
     Settings,
     read_settings,
 )
+
+SECRET = "whsec_" + b64encode(b"s" * 24).decode()
 
 VALUES = {  # setting: as text in the environment, in the file, and as it is read
     "host": ("::1", '"::1"', "::1"),
@@ -252,3 +255,53 @@ def test_malformed_keys_stop_the_start_and_are_not_echoed(tmp_path: Path, keys: 
 
     assert refusal.startswith("UNSTILL_API_KEYS: ")
     assert "secret" not in refusal
+
+
+def test_secrets_and_receivers_of_webhooks_are_read(tmp_path: Path) -> None:
+    secrets = f"{SECRET} , whsec_{b64encode(b'x' * 64).decode()},"
+    toml = '[webhooks]\nteam-a = "http://10.0.0.7:9000/hook"\n'
+
+    settings = read(tmp_path, toml, {"UNSTILL_WEBHOOK_SECRET": secrets})
+
+    assert settings.webhook_secrets == tuple(secrets.replace(" ", "").strip(",").split(","))
+    assert settings.webhooks == {"team-a": "http://10.0.0.7:9000/hook"}
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        SECRET.removeprefix("whsec_"),
+        f"{SECRET}!",
+        SECRET.rstrip("=") + "w",  # no whole base64
+        f"whsec_{b64encode(b'x' * 23).decode()}",
+        f"whsec_{b64encode(b'x' * 65).decode()}",
+        f"{SECRET},whsec_",
+        f"{SECRET};{SECRET}",
+    ],
+)
+def test_a_malformed_secret_stops_the_start_and_is_not_echoed(tmp_path: Path, secrets: str) -> None:
+    refusal = refused(tmp_path, environment={"UNSTILL_WEBHOOK_SECRET": secrets})
+
+    assert refusal == (
+        "UNSTILL_WEBHOOK_SECRET: must be whsec_ and the base64 of 24 to 64 random bytes, "
+        "comma-separated"
+    )
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ('[webhooks]\nteam-a = "hook?token=t0ken"', "webhooks.team-a: must be an address, http"),
+        ("[webhooks]\nteam-a = 5", "webhooks.team-a: must be an address, http:// or https://"),
+        ('webhooks = "x"', "webhooks: must be a table, got 'x'"),
+        (f'webhook_secret = "{SECRET}"', "from the environment only: UNSTILL_WEBHOOK_SECRET"),
+    ],
+)
+def test_a_wrong_receiver_is_named_and_its_token_is_not(
+    tmp_path: Path, toml: str, message: str
+) -> None:
+    refusal = refused(tmp_path, toml)
+
+    assert message in refusal
+    assert "t0ken" not in refusal
+    assert SECRET not in refusal

@@ -9,7 +9,7 @@ that write and checkpoint a WAL together may corrupt it (sqlite.org/wal.html#wal
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import NamedTuple, TypeVar
 import apsw
 import structlog
 
-from unstill.backend import rows, schema
+from unstill.backend import deliveries, rows, schema
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
 from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, Took, Where
 from unstill.backend.writer import Work, Writer, as_own
+from unstill.delivery import Delivery
 from unstill.errors import BadSetting, KeyReused, OperatorError, ShuttingDown
 from unstill.job import Change, Job, Mark, clock_ms, lane_of
 from unstill.ledger import Attempt
@@ -214,6 +215,12 @@ class EmbeddedBackend:
         found = await self._select(rows.RECENT_ATTEMPTS, (account, limit))
         return [rows.attempt_of(row) for row in found]
 
+    async def due_deliveries(
+        self, by_ms: int, *, limit: int, without: Collection[str] = ()
+    ) -> Sequence[Delivery]:
+        found = await self._select(deliveries.due_sql(without), (by_ms, *without, limit))
+        return [deliveries.delivery_of(row) for row in found]
+
     def _look(self, job_id: str) -> Job | None:
         try:
             # To the last row: a cursor that is held open would serve the state of its first.
@@ -269,7 +276,10 @@ class EmbeddedBackend:
                 connection.execute(rows.INTEND, rows.attempt_row_of(change.opens))
             if change.closes is not None:
                 connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
-            return rows.job_of(changed[0]) if changed else None
+            job = rows.job_of(changed[0]) if changed else None
+            if job is not None and job.webhook_url is not None:
+                deliveries.follow(connection, job, change)
+            return job
 
         return await self._write(update)
 
@@ -278,8 +288,23 @@ class EmbeddedBackend:
             connection.execute(rows.FORGET, (job_id,))
             connection.execute(rows.FORGET_ATTEMPTS, (job_id,))
             connection.execute(rows.FORGET_MARK, (job_id,))
+            connection.execute(deliveries.FORGET, (job_id,))
 
         await self._write(delete)
+
+    async def settle_delivery(self, delivery: Delivery) -> None:
+        await self._execute(deliveries.SETTLE, deliveries.settlement_of(delivery))
+
+    async def owe_at_once(self, now_ms: int, *, until_ms: int) -> None:
+        await self._execute(deliveries.OWE_AT_ONCE, (now_ms, until_ms))
+
+    async def _execute(self, sql: str, bounds: tuple[rows.Value, ...]) -> None:
+        """One statement that changes no job."""
+
+        def execute(connection: apsw.Connection) -> None:
+            connection.execute(sql, bounds)
+
+        await self._write(execute)
 
     async def _write(self, work: Work) -> Job | None:
         return await self._store.writer.write(work)

@@ -5,11 +5,12 @@ One contract suite (tests/contract/test_backend.py) holds every backend to it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
 
+from unstill.delivery import Delivery
 from unstill.job import Change, Job, Mark, State
 from unstill.ledger import Attempt
 
@@ -106,7 +107,9 @@ class Backend(Protocol):
     ) -> Job | None:
         """Apply `change` if the row's state, and its attempt if given, allow it.
 
-        The new job after the commit; None if there is no such row or somebody else moved it.
+        The new job after the commit; None if there is no such row or somebody else moved it. With
+        a move to a final state, what is then owed to the job's receiver is stored; with a deletion
+        it is dropped.
         """
 
     async def page(
@@ -145,7 +148,18 @@ class Backend(Protocol):
         """Deleted jobs that are final and whose rows still stand, oldest first."""
 
     async def forget(self, job_id: str) -> None:
-        """Drop the row of a hidden, final job, its mark and its ledger, and those of no other."""
+        """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other."""
+
+    async def due_deliveries(
+        self, by_ms: int, *, limit: int, without: Collection[str] = ()
+    ) -> Sequence[Delivery]:
+        """What is owed and due by then, soonest first, but to the receivers `without`."""
+
+    async def settle_delivery(self, delivery: Delivery) -> None:
+        """Store what has become of a delivery by one more try, unless it was replayed meanwhile."""
+
+    async def owe_at_once(self, now_ms: int, *, until_ms: int) -> None:
+        """Make all that is owed due, with its first pauses, and give up none before `until_ms`."""
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of each added or changed job, in the order of the commits."""

@@ -84,7 +84,7 @@ def job_of(row: Row) -> Job:
     """The job of a whole row in the order of `COLUMNS`. Raises OperatorError if it is newer."""
     id_, owner, dialect, words, model, request, engine, created_ms, state, *rest = row
     attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure, *rest = rest
-    is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel = rest
+    is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel, webhook_url = rest
     return Job(
         id_,
         owner,
@@ -110,6 +110,7 @@ def job_of(row: Row) -> Job:
         None if result is None else _result_of(result),
         deadline_ms,
         wants_cancel == 1,
+        webhook_url,
     )
 
 

@@ -31,6 +31,7 @@ from unstill.dialects.dashscope_answers import (
 )
 from unstill.dialects.dashscope_wanted import Wanted, wanted_of
 from unstill.dialects.route import (
+    WEBHOOK_URL,
     Call,
     Example,
     Look,
@@ -38,6 +39,7 @@ from unstill.dialects.route import (
     as_object,
     body_of,
     given_model,
+    given_webhook,
     read_fields,
 )
 from unstill.dialects.sections import sectioned_schema
@@ -83,7 +85,7 @@ _NAMES = {
     },
     **{canonical: f"input.{wire}" for wire, canonical in _INPUT.items()},
 }
-_SECTIONS = frozenset({"model", "input", "parameters"})
+_KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
 
 
 class UploadForm(msgspec.Struct, frozen=True):
@@ -120,7 +122,7 @@ class DashScope:
         for frame in found.frames:
             _check_resolved(frame, call.headers)
         # The older SDK always sends extend_prompt and function, and nulls for what is not given.
-        unknown = [key for key in body if key not in _SECTIONS]
+        unknown = [key for key in body if key not in _KNOWN]
         unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.NAMES]
         unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS]
         return Asked(
@@ -132,6 +134,7 @@ class DashScope:
             frames=found.frames,
             names=_NAMES,
             unknown=(*unknown, *found.left_out),
+            webhook_url=given_webhook(body),
         )
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from unstill.delivery import MOST_URL_CHARS
 from unstill.errors import BadBody, BadField, MissingField, UnstillError
 from unstill.job import Job, Words
 from unstill.models.card import Card
@@ -39,6 +40,15 @@ Verb = Literal[
     "docs",
 ]
 Example = tuple[str, dict[str, Any]]  # what it shows, and the body
+
+WEBHOOK_URL = "webhook_url"  # ours: no documented API has one per request
+_WEBHOOK_SCHEMA = {
+    "description": "Where to POST one signed event when the video is there or will never be",
+    "type": "string",
+    "format": "uri",
+    "pattern": "^https?://",
+    "maxLength": MOST_URL_CHARS,
+}
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -140,6 +150,12 @@ def given_model(body: Mapping[str, Any], default: str | None = None) -> Given:
     return Given("model", value)
 
 
+def given_webhook(body: Mapping[str, Any]) -> Given | None:
+    """Where the caller wants to be told of the end; the same in every dialect."""
+    value = body.get(WEBHOOK_URL)
+    return None if value is None else Given(WEBHOOK_URL, value)
+
+
 def read_fields(
     section: Mapping[str, Any], names: Mapping[str, str], prefix: str
 ) -> dict[str, Given]:
@@ -174,6 +190,7 @@ def wired_schema(card: Card, wires: Sequence[tuple[str, str]]) -> dict[str, Any]
         if field is not None:
             _place(schema, wire.split("."), field.schema(), is_required=name in required)
             required.discard(name)
+    schema["properties"][WEBHOOK_URL] = _WEBHOOK_SCHEMA
     return schema
 
 

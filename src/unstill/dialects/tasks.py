@@ -13,6 +13,7 @@ import msgspec
 
 from unstill.dialects import pictures
 from unstill.dialects.route import (
+    WEBHOOK_URL,
     Call,
     Example,
     Look,
@@ -20,6 +21,7 @@ from unstill.dialects.route import (
     as_object,
     body_of,
     given_model,
+    given_webhook,
     read_fields,
 )
 from unstill.dialects.sections import sectioned_schema
@@ -49,7 +51,7 @@ _NAMES = {
         if wire != "audio"
     },
 }
-_SECTIONS = frozenset({"model", "input", "parameters"})
+_KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
 
 WORDS: dict[State, str] = {
     State.QUEUED: "Pending",
@@ -129,7 +131,7 @@ class Tasks:
         section = as_object(body["input"], "input")
         parameters = as_object(body.get("parameters"), "parameters")
         found = pictures.pictures_in(section, "input.")
-        unknown = [key for key in body if key not in _SECTIONS]
+        unknown = [key for key in body if key not in _KNOWN]
         unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.NAMES]
         unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS]
         return Asked(
@@ -139,6 +141,7 @@ class Tasks:
             frames=found.frames,
             names=_NAMES,
             unknown=(*unknown, *found.left_out),
+            webhook_url=given_webhook(body),
         )
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape

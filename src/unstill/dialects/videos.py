@@ -17,12 +17,14 @@ import msgspec
 from unstill.dialects import pictures, videos_lacking
 from unstill.dialects.envelope import Error, enveloped
 from unstill.dialects.route import (
+    WEBHOOK_URL,
     Call,
     Example,
     Look,
     Route,
     body_of,
     given_model,
+    given_webhook,
     read_fields,
     wired_schema,
 )
@@ -66,7 +68,7 @@ _NAMES = {
         if wire not in {"seconds", "duration", "audio"}
     },
 }
-_KNOWN = pictures.NAMES | _FIELDS.keys() | {"model"}
+_KNOWN = pictures.NAMES | _FIELDS.keys() | {"model", WEBHOOK_URL}
 _DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; the unified document asks for one
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VARIANTS: dict[str, Variant] = {variant: variant for variant in get_args(Variant)}
@@ -110,6 +112,7 @@ class Videos:
             frames=found.frames,
             names=_NAMES,
             unknown=(*unknown, *found.left_out),
+            webhook_url=given_webhook(body),
         )
 
     def words(self, call: Call) -> Words:

@@ -7,8 +7,7 @@ import os
 from collections.abc import Mapping
 
 from unstill.errors import BadKey
-
-EVERYONE = "everyone"  # owner of all jobs while no key is configured
+from unstill.job import EVERYONE
 
 
 class Keys:

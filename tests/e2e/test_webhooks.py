@@ -1,0 +1,386 @@
+"""Webhooks by the real server process to real receivers that fail, hang, redirect, reset, die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from openai import OpenAI
+
+from receiver import (
+    OLD_SECRET,
+    SECRET,
+    Got,
+    answers,
+    answers_late,
+    free_port,
+    hangs,
+    is_verified,
+    receiving,
+    resets,
+)
+from scripted import a_job
+from serving import LOOPBACK_ALLOWED, PictureHost, Serving
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.delivery import DAY_MS, after_failure
+from unstill.job import Failure, Job, clock_ms, failed
+
+SIGNING = {"UNSTILL_WEBHOOK_SECRET": f"{SECRET},{OLD_SECRET}"}
+NO_PICTURE = f"http://127.0.0.1:{free_port()}/cat.jpg"  # a job of it fails at once
+SYNC = "/api/v1/services/aigc/video-generation/video-synthesis"
+
+
+@pytest.fixture(scope="module")
+def hooked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A server that signs with two secrets, and may send to loopback."""
+    folder: Path = tmp_path_factory.mktemp("hooked")
+    with Serving(folder, environment=LOOPBACK_ALLOWED | SIGNING) as serving:
+        yield serving
+
+
+def failing(url: str | None, **fields: Any) -> dict[str, Any]:
+    """A task that fails as soon as its picture is fetched."""
+    body = {"model": "wan2.7-i2v", "input": {"img_url": NO_PICTURE}, **fields}
+    return body if url is None else body | {"webhook_url": url}
+
+
+def seconds(got: list[Got]) -> list[float]:
+    """From each request to the next."""
+    return [after.at_s - before.at_s for before, after in pairwise(got)]
+
+
+def listed(server: Serving, job_id: str) -> str:
+    """The job's line of `unstill webhooks list`."""
+    ran = unstill("list", "--limit", "1000", data_dir=server.data_dir)
+    return next(line for line in ran.stdout.splitlines() if job_id in line)
+
+
+def unstill(*words: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "unstill", "webhooks", *words, "--data-dir", str(data_dir)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+# --- what comes --------------------------------------------------------------------------------
+
+
+def test_a_finished_video_is_told_in_an_event_that_both_libraries_believe(
+    hooked: Serving, pictures: PictureHost
+) -> None:
+    with receiving() as receiver:
+        job_id = hooked.submit(
+            {
+                "model": "wan2.7-i2v",
+                "input": {"img_url": f"{pictures.url}/coffee.jpg"},
+                "parameters": {"size": "320x256", "duration": 2},
+                "webhook_url": f"{receiver.url}?token=t0ken",
+            }
+        )
+        (got,) = receiver.wait(1, within_s=60)
+    status = hooked.status(job_id)["output"]
+
+    assert status["task_status"] == "Success"
+    assert json.loads(got.body) == {
+        "id": f"evt_{job_id}",
+        "object": "event",
+        "created_at": status["finish_time"],
+        "type": "video.completed",
+        "data": {"id": job_id},
+    }
+    assert got.path == "/hook?token=t0ken"
+    assert got.headers["webhook-id"] == f"evt_{job_id}"
+    assert got.headers["content-type"] == "application/json"
+    assert got.headers["user-agent"].startswith("unstill/")
+    assert is_verified(got, SECRET)
+    assert is_verified(got, OLD_SECRET)
+    with OpenAI(api_key="none", webhook_secret=SECRET) as client:
+        event: Any = client.webhooks.unwrap(got.body, got.headers)
+    assert (event.type, event.data.id) == ("video.completed", job_id)
+
+
+def test_a_forged_event_is_believed_by_neither_library(hooked: Serving) -> None:
+    with receiving() as receiver:
+        hooked.submit(failing(receiver.url))
+        (got,) = receiver.wait(1)
+    altered = got._replace(body=got.body.replace(b"failed", b"completed"))
+    moved = got._replace(headers={**got.headers, "webhook-id": "evt_other"})
+    other_secret = "whsec_" + "Zm9yZ2VkLWZvcmdlZC1mb3JnZWQtZm9yZ2Vk"
+
+    assert is_verified(got, SECRET)
+    assert not is_verified(got, other_secret)
+    assert not is_verified(altered, SECRET)
+    assert not is_verified(moved, SECRET)
+
+
+@pytest.mark.parametrize("way", ["json", "form", "multipart", "openai", "dashscope"])
+def test_every_dialect_takes_an_address(hooked: Serving, way: str) -> None:
+    with receiving() as receiver:
+        body = video() | {"webhook_url": receiver.url}
+        match way:
+            case "json":
+                answer = hooked.http.post("/v1/videos", json=body)
+            case "form":
+                answer = hooked.http.post("/v1/videos", data=body)
+            case "multipart":
+                parts = [(name, (None, value)) for name, value in body.items()]
+                answer = hooked.http.post("/v1/videos", files=parts)
+            case "openai":
+                answer = hooked.http.post("/openai/v1/videos", json=body)
+            case _:
+                asynchronous = {"x-dashscope-async": "enable"}
+                answer = hooked.http.post(SYNC, json=failing(receiver.url), headers=asynchronous)
+        (got,) = receiver.wait(1)
+    made = answer.json()
+
+    assert answer.status_code == 200, made
+    assert "x-unstill-ignored" not in answer.headers
+    assert json.loads(got.body)["type"] == "video.failed"
+    assert json.loads(got.body)["data"]["id"] == made.get(
+        "id", made.get("output", {}).get("task_id")
+    )
+
+
+def test_a_cancelled_job_is_told_as_failed_and_a_deleted_one_not_at_all(hooked: Serving) -> None:
+    with receiving() as receiver, socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = failing(receiver.url)
+        slow["input"] = {"img_url": f"http://127.0.0.1:{silent.getsockname()[1]}/cat.jpg"}
+        deleted, stopped = hooked.submit(slow), hooked.submit(slow)
+        hooked.http.delete(f"/v1/videos/{deleted}")
+        hooked.http.post(f"/api/v1/tasks/{stopped}/cancel")
+        last = hooked.submit(failing(receiver.url))
+        got = receiver.wait(2)
+        time.sleep(1)
+
+    ids = [json.loads(each.body)["data"]["id"] for each in receiver.got]
+    assert len(got) == len(ids)
+    assert sorted(ids) == sorted([stopped, last])
+    assert {json.loads(each.body)["type"] for each in got} == {"video.failed"}
+
+
+# --- receivers in trouble ----------------------------------------------------------------------
+
+
+def test_a_receiver_that_fails_is_tried_again_with_growing_pauses(hooked: Serving) -> None:
+    with receiving(answers(503), resets) as receiver:
+        job_id = hooked.submit(failing(receiver.url))
+        got = receiver.wait(3)
+        time.sleep(0.5)
+
+    assert len(receiver.got) == 3
+    assert [round(pause, 0) for pause in seconds(got)] == [2, 5]
+    assert {each.body for each in got} == {got[0].body}
+    assert {each.headers["webhook-id"] for each in got} == {f"evt_{job_id}"}
+    assert len({each.headers["webhook-timestamp"] for each in got}) == 3
+    assert all(is_verified(each, SECRET) for each in got)
+    assert "delivered" in listed(hooked, job_id)
+    assert "3 tries" in listed(hooked, job_id)
+
+
+def test_a_redirect_is_a_failure_and_is_never_followed(hooked: Serving) -> None:
+    with receiving() as elsewhere, receiving() as receiver:
+        receiver.acts = [answers(307, Location=elsewhere.url)]
+        job_id = hooked.submit(failing(receiver.url))
+        receiver.wait(1)
+        time.sleep(0.5)
+        line = listed(hooked, job_id)
+        receiver.wait(2)
+
+    assert elsewhere.got == []
+    assert line.endswith("answered 307")
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(hooked: Serving) -> None:
+    with receiving(*[hangs] * 10) as hanging, receiving(answers_late(1)) as well:
+        hung = [hooked.submit(failing(hanging.url)) for _ in range(10)]
+        hanging.wait(4)
+        began_s = time.monotonic()
+        job_id = hooked.submit(failing(well.url))
+        well.wait(1)
+        took_s = time.monotonic() - began_s
+        time.sleep(1.5)
+        line = listed(hooked, job_id)
+        for each in hung:
+            hooked.http.delete(f"/v1/videos/{each}")
+
+    assert took_s < 2
+    assert "delivered" in line
+    assert len(hanging.got) == 4
+
+
+def test_a_receiver_that_was_away_is_told_when_it_is_back(hooked: Serving) -> None:
+    port = free_port()
+    job_id = hooked.submit(failing(f"http://127.0.0.1:{port}/hook"))
+    hooked.wait(job_id)
+    with receiving(port=port) as receiver:
+        (got,) = receiver.wait(1)
+
+    assert json.loads(got.body)["data"]["id"] == job_id
+
+
+def test_deleting_a_job_ends_what_is_owed_for_it(hooked: Serving) -> None:
+    with receiving(answers(500)) as receiver:
+        job_id = hooked.submit(failing(receiver.url))
+        receiver.wait(1)
+        hooked.http.delete(f"/v1/videos/{job_id}")
+        time.sleep(3)
+
+    assert len(receiver.got) == 1
+    assert job_id not in unstill("list", data_dir=hooked.data_dir).stdout
+
+
+# --- the server in trouble ---------------------------------------------------------------------
+
+
+def test_what_is_owed_when_the_server_is_killed_is_sent_at_once_by_the_next(tmp_path: Path) -> None:
+    environment = LOOPBACK_ALLOWED | SIGNING
+    with receiving(*[hangs] * 2, *[answers(503)] * 4) as receiver:
+        server = Serving(tmp_path, environment=environment)
+        job_ids = [server.submit(failing(receiver.url)) for _ in range(6)]
+        for job_id in job_ids:
+            server.wait(job_id)
+        receiver.wait(6)
+        server.kill()
+        receiver.acts.clear()
+        receiver.got.clear()
+        with Serving(tmp_path, environment=environment) as server:
+            got = receiver.wait(6, within_s=1.5)
+            time.sleep(2.5)
+            began_s = time.monotonic()
+            server.end()
+            took_s = time.monotonic() - began_s
+
+    assert len(receiver.got) == 6
+    assert sorted(json.loads(each.body)["data"]["id"] for each in got) == sorted(job_ids)
+    assert took_s < 5
+
+
+def test_a_try_that_is_under_way_does_not_hold_up_the_end_and_stays_owed(tmp_path: Path) -> None:
+    with receiving(hangs) as receiver:
+        with Serving(tmp_path, environment=LOOPBACK_ALLOWED | SIGNING) as server:
+            job_id = server.submit(failing(receiver.url))
+            receiver.wait(1)
+            began_s = time.monotonic()
+            server.end()
+            took_s = time.monotonic() - began_s
+        line = listed(server, job_id)
+
+    assert took_s < 4
+    assert line.startswith("owed")
+
+
+async def give_up(data_dir: Path, job: Job) -> None:
+    """Leave the job as one whose receiver has failed for a day."""
+    store = EmbeddedBackend(data_dir)
+    await store.open()
+    await store.add(job)
+    await store.change(job.id, failed(Failure("x", "y"), job.created_ms))
+    (owed,) = await store.due_deliveries(clock_ms(), limit=5)
+    await store.settle_delivery(after_failure(owed, "answered 500", clock_ms(), chance=0))
+    await store.close()
+
+
+def test_what_was_given_up_is_sent_when_it_is_replayed_beside_the_server(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        lost = a_job(webhook_url=receiver.url, created_ms=clock_ms() - 3 * DAY_MS, owner="everyone")
+        asyncio.run(give_up(tmp_path, lost))
+        with Serving(tmp_path, environment=LOOPBACK_ALLOWED | SIGNING) as server:
+            time.sleep(2.5)
+            before = len(receiver.got), listed(server, lost.id)
+            ran = unstill("replay", data_dir=tmp_path)
+            receiver.wait(1, within_s=5)
+            time.sleep(0.5)
+            after = listed(server, lost.id)
+            again = unstill("replay", lost.id, "unknown", data_dir=tmp_path)
+            receiver.wait(2, within_s=5)
+            nothing = unstill("replay", data_dir=tmp_path)
+
+    assert before[0] == 0
+    assert before[1].startswith("given_up ")
+    assert (ran.returncode, ran.stdout) == (0, f"{lost.id} is due now\n")
+    assert after.startswith("delivered ")
+    assert again.returncode == 1
+    assert "no webhook to replay for unknown" in again.stderr
+    assert f"{lost.id} is due now" in again.stdout
+    assert nothing.stdout == "nothing is owed or given up\n"
+
+
+def test_a_folder_without_a_server_yet_has_nothing_to_list_or_replay(tmp_path: Path) -> None:
+    shown, replayed = unstill("list", data_dir=tmp_path), unstill("replay", data_dir=tmp_path)
+
+    assert (shown.returncode, shown.stdout) == (0, "no webhooks so far\n")
+    assert (replayed.returncode, replayed.stdout) == (0, "nothing is owed or given up\n")
+
+
+# --- who may be told ---------------------------------------------------------------------------
+
+
+def test_the_operators_own_receiver_may_be_private_and_a_callers_may_not(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        keys = {"UNSTILL_API_KEYS": "team-a:sk-a,team-b:sk-b"}
+        config = f'[webhooks]\nteam-a = "{receiver.url}?token=t0ken"\n'
+        with Serving(tmp_path, environment=SIGNING | keys, config=config) as server:
+            of_a, of_b = ({"authorization": f"Bearer {key}"} for key in ("sk-a", "sk-b"))
+            submit = "/v1/tasks/submit"
+            in_figures = server.http.post(submit, json=failing(receiver.url), headers=of_a)
+            by_name = failing(f"http://localhost:{receiver.port}/hook")
+            named = server.http.post(submit, json=by_name, headers=of_a)
+            server.http.post(submit, json=failing(None), headers=of_b)
+            plain = server.http.post(submit, json=failing(None), headers=of_a)
+            (got,) = receiver.wait(1)
+            time.sleep(1)
+            line = listed(server, named.json()["output"]["task_id"])
+        log = server.log
+
+    assert in_figures.status_code == 400
+    assert "webhook_url must be an address on the public internet" in in_figures.text
+    assert json.loads(got.body)["data"]["id"] == plain.json()["output"]["task_id"]
+    assert len(receiver.got) == 1
+    assert "the address localhost is not on the public internet" in line
+    assert "t0ken" not in log
+
+
+def test_without_a_secret_a_request_that_asks_for_a_webhook_is_refused(server: Serving) -> None:
+    answer = server.http.post("/v1/videos", json={"webhook_url": "https://example.com/", **video()})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "webhook_url"
+    assert "until its operator sets UNSTILL_WEBHOOK_SECRET" in answer.json()["error"]["message"]
+
+
+def test_the_same_key_with_another_address_is_refused(hooked: Serving) -> None:
+    def create(path: str) -> httpx2.Response:
+        with_key = {"idempotency-key": "hooked-17"}
+        body = failing(f"http://127.0.0.1:9/{path}")
+        return hooked.http.post("/v1/tasks/submit", json=body, headers=with_key)
+
+    first, again, other = create("a"), create("a"), create("b")
+
+    assert first.json()["output"] == again.json()["output"]
+    assert other.status_code == 422
+
+
+def test_the_log_tells_of_deliveries_and_no_secret(hooked: Serving) -> None:
+    with receiving(answers(404)) as receiver:
+        job_id = hooked.submit(failing(f"{receiver.url}?token=t0ken"))
+        receiver.wait(2)
+        time.sleep(0.5)
+    lines = [line for line in hooked.log.splitlines() if job_id in line and "webhook" in line]
+
+    assert len(lines) == 2
+    assert "answered 404" in lines[0]
+    assert "delivered" in lines[1]
+    assert "t0ken" not in hooked.log
+    assert SECRET.removeprefix("whsec_") not in hooked.log
+
+
+def video() -> dict[str, str]:
+    return {"model": "wan2.7-i2v", "prompt": "a cat", "image_url": NO_PICTURE}

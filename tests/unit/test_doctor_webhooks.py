@@ -1,0 +1,71 @@
+"""What the doctor says of webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+from receiver import SECRET, free_port
+from scripted import a_job
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.delivery import DAY_MS, after_failure
+from unstill.doctor import webhook_findings
+from unstill.job import Failure, clock_ms, failed
+from unstill.settings import ServerSettings, Settings
+
+
+def settings(data_dir: Path, webhooks: dict[str, str], *secrets: str) -> Settings:
+    server = ServerSettings(data_dir=str(data_dir))
+    return Settings(server=server, webhooks=webhooks, webhook_secrets=secrets)
+
+
+def test_without_a_secret_webhooks_are_off_and_nothing_is_broken(tmp_path: Path) -> None:
+    (finding,) = webhook_findings(settings(tmp_path, {}))
+
+    assert not finding.is_well
+    assert not finding.is_needed
+    assert 'export UNSTILL_WEBHOOK_SECRET="whsec_$(' in finding.mend
+
+
+def test_a_receiver_without_a_secret_is_what_keeps_the_server_from_starting(
+    tmp_path: Path,
+) -> None:
+    (finding,) = webhook_findings(settings(tmp_path, {"everyone": "https://example.com/"}))
+
+    assert finding.is_needed
+    assert finding.detail.startswith("UNSTILL_WEBHOOK_SECRET: is needed by [webhooks]")
+
+
+def test_receivers_are_tried_and_no_secret_is_shown(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/hook?token=t0ken"
+        well = list(webhook_findings(settings(tmp_path, {"everyone": url}, SECRET)))
+    away = f"http://127.0.0.1:{free_port()}/"
+    signed, gone = webhook_findings(settings(tmp_path, {"everyone": away}, SECRET))
+
+    assert [finding.is_well for finding in well] == [True, True]
+    assert "1 secret" in signed.detail
+    assert not gone.is_well
+    assert not gone.is_needed
+    assert "check webhooks.everyone" in gone.mend
+    assert "t0ken" not in str(well)
+    assert SECRET not in str([*well, signed, gone])
+
+
+def test_what_was_given_up_is_counted(tmp_path: Path) -> None:
+    asyncio.run(give_up(tmp_path))
+    _, lost = webhook_findings(settings(tmp_path, {}, SECRET))
+
+    assert lost.detail == "given up: 1"
+    assert "unstill webhooks replay" in lost.mend
+
+
+async def give_up(data_dir: Path) -> None:
+    store = EmbeddedBackend(data_dir)
+    await store.open()
+    job = await store.add(a_job(webhook_url="https://example.com/"))
+    await store.change(job.id, failed(Failure("x", "y"), clock_ms() - 2 * DAY_MS))
+    (owed,) = await store.due_deliveries(clock_ms(), limit=1)
+    await store.settle_delivery(after_failure(owed, "answered 500", clock_ms(), chance=0))
+    await store.close()

@@ -1,0 +1,107 @@
+"""Who is told of a job's end: what a caller may name, what the operator has, and which is used."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from scripted import a_job
+from unstill.delivery import MOST_URL_CHARS, owed_for
+from unstill.errors import BadField, BadSetting
+from unstill.job import State
+from unstill.net import Own
+from unstill.product import receivers_of
+from unstill.receivers import Address, Receivers
+from unstill.request import Given
+from unstill.settings import Settings
+
+OWN_URL = "http://10.0.0.7:9000/hook?token=t"
+SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",)
+RECEIVERS = Receivers(
+    {"team-a": OWN_URL}, has_secret=True, allow_networks=[ip_network("10.1.0.0/16")]
+)
+
+
+def asked(value: object, owner: str = "team-b") -> str | None:
+    return RECEIVERS.asked(Given("webhook_url", value), owner)
+
+
+def test_a_callers_own_address_wins_over_the_operators() -> None:
+    assert RECEIVERS.asked(None, "team-a") == ""
+    assert RECEIVERS.asked(None, "team-b") is None
+    assert asked("https://example.com/hook", "team-a") == "https://example.com/hook"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (5, "webhook_url must be an http or https URL of at most 2048 characters, got 5"),
+        (b"bytes", "got 5 bytes"),
+        ("", "only http and https"),
+        ("ftp://example.com/", "only http and https URLs"),
+        ("https://user:pw@example.com/", "user name or password"),
+        ("https://example.com/" + "x" * MOST_URL_CHARS, "at most 2048 characters"),
+        ("http://0x7f000001/", "is not a name or an address"),
+        ("http://127.0.0.1/", "an address on the public internet"),
+        ("http://10.0.0.7:9000/hook?token=t", "an address on the public internet"),
+        ("http://[::ffff:169.254.169.254]/", "an address on the public internet"),
+    ],
+)
+def test_an_address_that_cannot_be_told_is_refused_by_its_name(value: object, message: str) -> None:
+    with pytest.raises(BadField) as caught:
+        asked(value)
+    assert message in caught.value.message
+    assert caught.value.param == "webhook_url"
+
+
+def test_an_address_in_an_allowed_network_is_taken() -> None:
+    assert asked("http://10.1.0.1/") == "http://10.1.0.1/"
+
+
+def test_without_a_secret_no_address_is_taken() -> None:
+    silent = Receivers({}, has_secret=False)
+
+    assert silent.asked(None, "team-a") is None
+    with pytest.raises(BadField, match="until its operator sets UNSTILL_WEBHOOK_SECRET"):
+        silent.asked(Given("webhook_url", "https://example.com/"), "team-a")
+
+
+def test_only_the_operators_address_may_be_private_and_it_is_looked_up_when_used() -> None:
+    ended = {"state": State.FAILED, "ended_ms": 1, "owner": "team-a"}
+    own = owed_for(a_job(**ended, webhook_url=""))
+    same_text = owed_for(a_job(**ended, webhook_url=OWN_URL))
+
+    assert own is not None
+    assert same_text is not None
+    assert RECEIVERS.address(own) == Address(OWN_URL, Own("http://10.0.0.7:9000"))
+    assert RECEIVERS.address(same_text) == Address(OWN_URL, None)
+    assert Receivers({}, has_secret=True).address(own) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (Settings(webhooks={"everyone": OWN_URL}), "UNSTILL_WEBHOOK_SECRET: is needed by"),
+        (
+            Settings(webhooks={"team-a": OWN_URL}, webhook_secrets=SECRETS),
+            "webhooks.team-a: must be named for an owner of a key: everyone",
+        ),
+        (
+            Settings(
+                webhooks={"everyone": OWN_URL}, webhook_secrets=SECRETS, api_keys={"sk": "team-a"}
+            ),
+            "webhooks.everyone: must be named for an owner of a key: team-a",
+        ),
+        (
+            Settings(webhooks={"everyone": "http://u:p@h/"}, webhook_secrets=SECRETS),
+            "webhooks.everyone: must be a URL: a URL with a user name or password",
+        ),
+    ],
+)
+def test_settings_that_could_not_tell_anybody_stop_the_start(
+    settings: Settings, message: str
+) -> None:
+    with pytest.raises(BadSetting) as caught:
+        receivers_of(settings)
+    assert caught.value.message.startswith(message)
