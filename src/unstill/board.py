@@ -1,6 +1,9 @@
-"""The board: how far each unfinished job has come, in memory only."""
+"""The board: how far each unfinished job has come, and who waits for it; in memory only."""
 
 from __future__ import annotations
+
+import asyncio
+from typing import Self
 
 from unstill.job import Job, State
 
@@ -13,12 +16,62 @@ _BY_STATE = {
 }
 
 
+class Waiter:
+    """One who waits for a job to change.
+
+    All changes while it is awake wake it once: who is slow gets the newest state and no backlog.
+    """
+
+    # Thousands wait: a generator as context manager, and a dict in each, take a kilobyte more.
+    __slots__ = ("_is_woken", "_job_id", "_sleep", "_waiters", "is_over")
+
+    def __init__(self, job_id: str, waiters: dict[str, set[Waiter]], *, is_over: bool) -> None:
+        self.is_over = is_over  # it does not sleep any more
+        self._job_id = job_id
+        self._waiters = waiters
+        self._is_woken = False
+        self._sleep: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._waiters.setdefault(self._job_id, set()).add(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        waiters = self._waiters[self._job_id]
+        waiters.discard(self)
+        if not waiters:
+            del self._waiters[self._job_id]
+
+    def wake(self) -> None:
+        """Something may be different."""
+        self._is_woken = True
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
+
+    def end(self) -> None:
+        """Nothing that comes is worth waiting for."""
+        self.is_over = True
+        self.wake()
+
+    async def woken(self) -> None:
+        """Sleep until the next `wake`, or not at all if there was one since the last sleep."""
+        if not self._is_woken and not self.is_over:
+            self._sleep = asyncio.get_running_loop().create_future()
+            try:
+                await self._sleep
+            finally:
+                self._sleep = None
+        self._is_woken = False
+
+
 class Board:
     """Progress by job; told by engines, read by answers. It never goes back."""
 
     def __init__(self) -> None:
         self._fractions: dict[str, float] = {}  # of jobs that have been running
         self._waiting: set[str] = set()  # those of them that were put back
+        self._waiters: dict[str, set[Waiter]] = {}  # by job
+        self._is_closed = False
 
     def expect(self, job_id: str) -> None:
         """Take reports of a job that is running."""
@@ -30,7 +83,9 @@ class Board:
         earlier = self._fractions.get(job_id)
         # Else it was put back or cancelled, and its child speaks late.
         if earlier is not None and job_id not in self._waiting:
-            self._fractions[job_id] = max(earlier, min(fraction, 1.0))
+            now = self._fractions[job_id] = max(earlier, min(fraction, 1.0))
+            if job_id in self._waiters and _percent(now) > _percent(earlier):
+                self._wake(job_id)
 
     def changed(self, job: Job) -> None:
         """Take reports of a job that is rendered; of one that is put back, keep what was shown."""
@@ -41,6 +96,7 @@ class Board:
             self._waiting.discard(job.id)
         elif job.id in self._fractions:
             self._waiting.add(job.id)
+        self._wake(job.id)
 
     def progress(self, job: Job) -> float:
         """How far the job is, 0 to 1."""
@@ -48,3 +104,27 @@ class Board:
         if settled is not None:
             return settled
         return self._fractions.get(job.id, 0.0) * RENDERED
+
+    def waiter(self, job_id: str) -> Waiter:
+        """Woken at each change of the job, and at each whole percent of its progress.
+
+        Whoever enters it and reads the job then misses nothing: the board hears of a change after
+        its commit.
+        """
+        return Waiter(job_id, self._waiters, is_over=self._is_closed)
+
+    def close(self) -> None:
+        """End all waits, and those that are still to begin."""
+        self._is_closed = True
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.end()
+
+    def _wake(self, job_id: str) -> None:
+        for waiter in self._waiters.get(job_id, ()):
+            waiter.wake()
+
+
+def _percent(fraction: float) -> int:
+    """As answers show it."""
+    return int(fraction * RENDERED * 100)

@@ -16,7 +16,8 @@ import httpx2
 
 from unstill.errors import BadSetting, UpstreamError
 
-POLL_S = 0.5
+WAIT_S = 30  # for the next change; well within the time-out
+POLL_S = 0.5  # at a server that does not know `wait`
 ANSWER_TIMEOUT_S = 60.0
 _PENDING = frozenset({"queued", "in_progress"})
 
@@ -63,13 +64,17 @@ class Client:
         return dict(_json(self._send("POST", "/v1/videos", data=dict(fields), files=files)))
 
     def wait(self, video_id: str, progress: Callable[[int], None]) -> dict[str, Any]:
-        """Poll until the video is there; `progress` is told percents. Raises ServerRefused."""
+        """Ask until the video is there; `progress` is told percents. Raises ServerRefused."""
+        earlier = None
         while True:
-            video, _ = self.ask("GET", f"/v1/videos/{video_id}")
+            asked_s = time.monotonic()
+            video, _ = self.ask("GET", f"/v1/videos/{video_id}?wait={WAIT_S}")
             progress(video["progress"])
             if video["status"] not in _PENDING:
                 break
-            time.sleep(POLL_S)
+            if video == earlier:
+                time.sleep(max(0.0, asked_s + POLL_S - time.monotonic()))
+            earlier = video
         if video["status"] != "completed":
             error = video.get("error") or {}
             raise ServerRefused(f"{error.get('code')}: {error.get('message')}")

@@ -133,6 +133,7 @@ class Product:
                 links=Links(link_secrets, lifetime_s=server.link_hours * 3600),
                 clock_ms=clock_ms,
             ),
+            board=board,
             outlook=Outlook(
                 board=board,
                 forecast=self._forecast,

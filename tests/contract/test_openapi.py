@@ -98,6 +98,35 @@ def test_every_create_call_and_no_other_takes_an_idempotency_key(api: dict[str, 
     assert {schema["maxLength"] for schema in takers.values()} == {255}
 
 
+def test_every_status_route_and_no_other_takes_a_wait(api: dict[str, Any]) -> None:
+    takers = {
+        path: parameter["schema"]
+        for path, operations in api["paths"].items()
+        for operation in operations.values()
+        for parameter in operation["parameters"]
+        if parameter["name"] == "wait"
+    }
+    azure = f"/openai{VIDEO}"
+
+    assert takers.keys() == {"/v1/tasks/status", VIDEO, azure, "/api/v1/tasks/{task_id}"}
+    assert {schema["maximum"] for schema in takers.values()} == {60}
+
+
+def test_the_events_of_a_job_keep_to_their_schema(api: dict[str, Any], server: Serving) -> None:
+    body = {"model": "wan2.7-i2v", "input_reference": "http://192.0.2.1/a.png"}
+    video = server.http.post("/v1/videos", json=body).json()["id"]
+    answer = server.http.get(f"/v1/videos/{video}/events")
+    told = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
+    responses = operation(api, f"{VIDEO}/events")["responses"]
+    schema = responses["200"]["content"]["text/event-stream"]["x-event-data"]
+
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert told
+    for each in told:
+        assert flaws(api, schema, json.loads(each)) == []
+    assert "content" not in responses["204"]
+
+
 def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
     is_open = {
         path
@@ -221,6 +250,7 @@ def test_real_answers_keep_to_their_schemas(
         ("/v1/videos", "post"),
         (VIDEO, "get"),
         (f"{VIDEO}/content", "get"),
+        (f"{VIDEO}/events", "get"),
         (VIDEO, "delete"),
         (f"{VIDEO}/remix", "post"),
         ("/v1/videos/edits", "post"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import a_job
-from unstill.board import RENDERED, Board
+from unstill.board import RENDERED, Board, Waiter
 from unstill.job import MOVES, State
 
 JOB = a_job(state=State.RUNNING)
@@ -103,3 +105,96 @@ def test_what_is_reported_of_a_job_that_has_ended_is_not_kept() -> None:
     board.report(JOB.id, 0.5)
 
     assert board.progress(JOB) == 0
+
+
+# --- who waits -----------------------------------------------------------------------------------
+
+
+async def is_woken(waiter: Waiter) -> bool:
+    """Whether the waiter's next sleep ends by what has happened so far."""
+    sleep = asyncio.create_task(waiter.woken())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return sleep.done() or not sleep.cancel()
+
+
+@pytest.mark.parametrize("state", sorted(State))
+async def test_every_change_of_a_job_wakes_those_who_wait_for_it(state: State) -> None:
+    board = Board()
+    with board.waiter(JOB.id) as first, board.waiter(JOB.id) as second, board.waiter("b") as other:
+        sleep = asyncio.create_task(first.woken())
+        await asyncio.sleep(0)
+        board.changed(a_job(id=JOB.id, state=state))
+
+        async with asyncio.timeout(5):
+            await sleep
+        assert await is_woken(second)
+        assert not await is_woken(other)
+
+
+async def test_a_change_between_the_read_and_the_sleep_is_not_missed() -> None:
+    board = Board()
+    with board.waiter(JOB.id) as waiter:
+        board.changed(JOB)
+
+        assert await is_woken(waiter)
+
+
+async def test_many_changes_while_a_waiter_is_busy_wake_it_once() -> None:
+    board = Board()
+    with board.waiter(JOB.id) as waiter:
+        board.changed(JOB)
+        board.report(JOB.id, 0.5)
+
+        assert [await is_woken(waiter), await is_woken(waiter)] == [True, False]
+
+
+async def test_only_a_whole_percent_more_wakes() -> None:
+    board = Board()
+    board.changed(JOB)
+    woken = []
+    with board.waiter(JOB.id) as waiter:
+        for fraction in (0.001, 0.0104, 0.012, 0.011, 0.5, 0.4, 1.0, 1.5):
+            board.report(JOB.id, fraction)
+            woken.append(await is_woken(waiter))
+
+    assert woken == [False, True, False, False, True, False, True, False]
+
+
+async def test_what_a_late_child_reports_of_a_job_that_was_put_back_wakes_nobody() -> None:
+    board = Board()
+    board.changed(JOB)
+    board.changed(a_job(id=JOB.id, state=State.READY))
+    with board.waiter(JOB.id) as waiter:
+        board.report(JOB.id, 0.9)
+
+        assert not await is_woken(waiter)
+
+
+async def test_a_closed_board_ends_all_waits_and_lets_none_begin() -> None:
+    board = Board()
+    with board.waiter(JOB.id) as early:
+        sleep = asyncio.create_task(early.woken())
+        await asyncio.sleep(0)
+        board.close()
+        async with asyncio.timeout(5):
+            await sleep
+    with board.waiter(JOB.id) as late:
+        assert (early.is_over, late.is_over) == (True, True)
+        assert [await is_woken(late), await is_woken(late)] == [True, True]
+
+
+async def test_the_board_forgets_who_waits_no_more() -> None:
+    board = Board()
+    with board.waiter(JOB.id) as waiter:
+        with board.waiter(JOB.id):
+            pass
+        sleep = asyncio.create_task(waiter.woken())
+        await asyncio.sleep(0)
+        sleep.cancel()
+        await asyncio.gather(sleep, return_exceptions=True)
+        board.changed(JOB)
+
+        assert await is_woken(waiter)
+
+    assert board._waiters == {}

@@ -29,9 +29,15 @@ CHUNKED = POST + CHUNKS
 
 
 async def answering(scope: Scope, receive: Receive, send: Send) -> None:
-    """`/read` reads the body before it answers, `/large` answers much, all else at once."""
+    """`/read` reads the body first, `/large` answers much, `/stream` for ever, all else at once."""
     while scope["path"] == "/read" and (await receive()).get("more_body"):
         pass
+    if scope["path"] == "/stream":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return
     body = b"x" * (LARGE_ANSWER_BYTES if scope["path"] == "/large" else 2)
     length = str(len(body)).encode()
     headers = [(b"content-length", length)]
@@ -146,6 +152,37 @@ async def test_an_answer_that_nobody_takes_ends_its_connection() -> None:
 
         assert line.is_open_after(0)
         assert not line.is_open_after(UNTAKEN_WITHIN_S + 1)
+
+
+async def test_what_is_added_to_an_answer_that_nobody_takes_wins_no_time() -> None:
+    async with connected() as line:
+        await line.send(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert line.is_open_after(0)
+        line.protocol.transport.write(b":\n\n")
+
+        assert line.is_open_after(UNTAKEN_WITHIN_S - 1)
+        line.protocol.transport.write(b":\n\n")
+        assert not line.is_open_after(UNTAKEN_WITHIN_S + 1)
+
+
+async def test_an_answer_that_was_taken_wins_time_although_more_follows() -> None:
+    async with connected() as line:
+        await line.send(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert line.is_open_after(0)
+        async with asyncio.timeout(20):
+            while line.protocol.flow.write_paused:
+                await line.hear()
+        line.protocol.transport.write(b"x" * 2 * LARGE_ANSWER_BYTES)
+
+        assert line.is_open_after(UNTAKEN_WITHIN_S + 1)
+
+
+async def test_a_stream_that_is_silent_for_long_stays_open() -> None:
+    async with connected() as line:
+        await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await line.hear()).endswith(b"\r\nok\r\n")
+
+        assert line.is_open_after(100 * UNTAKEN_WITHIN_S)
 
 
 async def test_an_answer_that_is_taken_slowly_goes_on() -> None:

@@ -330,7 +330,14 @@ _FILTERS = ("task_id", "start_time", "end_time", "model_name", "status", "page_n
 _ROUTES: tuple[Route, ...] = (
     _create("video-generation"),
     _create("image2video"),
-    Route("GET", _TASK, "query", "Ask how a task is doing", answers=(AsyncTask,)),
+    Route(
+        "GET",
+        _TASK,
+        "query",
+        "Ask how a task is doing",
+        answers=(AsyncTask,),
+        query=("wait",),
+    ),
     Route(
         "GET",
         f"{BASE}/tasks",

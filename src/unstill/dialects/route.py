@@ -21,6 +21,7 @@ Verb = Literal[
     "submit",
     "status",
     "query",
+    "events",
     "list",
     "numbered",
     "cancel",

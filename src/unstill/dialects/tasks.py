@@ -266,7 +266,7 @@ _ROUTES: tuple[Route, ...] = (
         "status",
         "Ask how a task is doing",
         answers=(Status,),
-        query=("task_id",),
+        query=("task_id", "wait"),
         needed=("task_id",),
     ),
 )

@@ -34,7 +34,9 @@ from unstill.dialects.videos_answers import (
     OpenAIVideo,
     UnifiedVideo,
     VideoDeleted,
+    VideoEvent,
     VideoList,
+    event,
     openai,
     unified,
 )
@@ -167,6 +169,18 @@ class Videos:
             return openai(job, look)
         return unified(job, look)
 
+    def event(
+        self, job: Job, look: Look, *, queue_position: int | None, expected_ms: int | None
+    ) -> VideoEvent:
+        """expected_ms: when it is likely to end, in Unix milliseconds."""
+        return event(
+            job,
+            look,
+            status=self.state_word(job, look.call),
+            queue_position=queue_position,
+            expected_ms=expected_ms,
+        )
+
     def deleted(self, job: Job) -> VideoDeleted:
         return VideoDeleted(job.id)
 
@@ -256,6 +270,14 @@ def _routes(prefix: str, default_model: str | None) -> tuple[Route, ...]:
             "status",
             "Ask how a video is doing",
             answers=(OpenAIVideo, UnifiedVideo),
+            query=("wait",),
+        ),
+        Route(
+            "GET",
+            f"{one}/events",
+            "events",
+            "Follow a video as server-sent events, to its end",
+            answers=(VideoEvent,),
         ),
         Route("DELETE", one, "delete", "Stop and delete a video", answers=(VideoDeleted,)),
         Route(

@@ -73,6 +73,26 @@ class OpenAIVideo(msgspec.Struct, frozen=True):
     error: VideoError | None
 
 
+class VideoEvent(msgspec.Struct, frozen=True):
+    """What a stream of events says of a job each time: every key, nulls included. Ours."""
+
+    id: str
+    status: Literal[
+        "QUEUED",
+        "IN_PROGRESS",
+        "SUCCESS",
+        "FAILURE",
+        "queued",
+        "in_progress",
+        "completed",
+        "failed",
+    ]
+    progress: int  # 0 to 100
+    queue_position: int | None  # 1: the next one
+    expected_at: int | None  # Unix seconds
+    error: VideoError | None
+
+
 _EITHER_VIDEO = msgspec.Meta(
     extra_json_schema={
         "items": {
@@ -129,6 +149,19 @@ def openai(job: Job, look: Look) -> OpenAIVideo:
         size=_size(job),
         seconds=str(job.request.duration_s),
         remixed_from_video_id=None,
+        error=_error(job),
+    )
+
+
+def event(
+    job: Job, look: Look, *, status: str, queue_position: int | None, expected_ms: int | None
+) -> VideoEvent:
+    return VideoEvent(
+        id=job.id,
+        status=status,  # type: ignore[arg-type]
+        progress=_percent(job, look),
+        queue_position=queue_position,
+        expected_at=None if expected_ms is None else expected_ms // 1000,
         error=_error(job),
     )
 

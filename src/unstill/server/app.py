@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from unstill.board import Board
 from unstill.dialects.house import House
 from unstill.dialects.route import Call, Described, Dialect
 from unstill.downloads import Downloads
@@ -34,6 +35,7 @@ from unstill.server.headers import Headers
 from unstill.server.keys import Keys
 from unstill.server.openapi import described
 from unstill.server.places import Place, Places, Served
+from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.house import HouseVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.uploads import UploadVerbs
@@ -56,6 +58,7 @@ class App:
         uploading: Uploading,
         downloads: Downloads,
         outlook: Outlook,
+        board: Board,
         keys: Keys,
         house: House,
         dialects: Sequence[Dialect],
@@ -72,6 +75,7 @@ class App:
         everyone: tuple[Described, ...] = (*dialects, house)
         self._service = service
         self._downloads = downloads
+        self._board = board
         self._house_verbs = HouseVerbs(
             service=service, house=house, description=described(everyone, service.catalogue)
         )
@@ -81,10 +85,12 @@ class App:
             uploading=uploading,
             downloads=downloads,
             outlook=outlook,
+            board=board,
             public_url=base,
         )
         groups = (
             jobs,
+            EventVerbs(service=service, outlook=outlook, board=board),
             VideoVerbs(service=service, downloads=downloads),
             UploadVerbs(uploading=uploading, public_url=base),
             self._house_verbs,
@@ -93,10 +99,11 @@ class App:
         self._places = Places(everyone, verbs)
 
     def stop_taking(self) -> None:
-        """Refuse new jobs and drawings; what is asked about old ones is still answered."""
+        """Refuse new jobs and drawings; what is asked about old ones is answered, and who waits."""
         self._house_verbs.stop_taking()
         self._service.stop_taking()
         self._downloads.stop_drawing()
+        self._board.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -39,6 +39,20 @@ class HeadersTooLarge(Exception):
 class GuardedProtocol(HttpToolsProtocol):
     """Knows by when its caller has to bring or to take something."""
 
+    # Python keeps the names of up to 30 attributes once for all instances, and uvicorn has 28:
+    # with these beside them each connection would take a kilobyte more.
+    __slots__ = (
+        "_due_s",
+        "_has_taken",
+        "_head_bytes",
+        "_is_in_head",
+        "_most_connections",
+        "_piece_bytes",
+        "_read_bytes",
+        "_untaken_bytes",
+        "_untaken_since_s",
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # uvicorn itself would refuse the requests of connections that it has taken.
@@ -50,13 +64,19 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0  # of the reads since it began, with what else was in the first one
         self._untaken_bytes = 0
         self._untaken_since_s = 0.0
+        self._has_taken = False  # since the last look: a full buffer went down
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._due_s = self.loop.time() + HEADERS_WITHIN_S
+        self._untaken_since_s = self.loop.time()
+        self._due_s = self._untaken_since_s + HEADERS_WITHIN_S
         if self._most_connections is not None and len(self.connections) > self._most_connections:
             transport.write(_FULL)
             transport.close()
+
+    def resume_writing(self) -> None:
+        self._has_taken = True
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         # Before the parser says so: line feeds before a request are no request to it.
@@ -120,8 +140,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _takes_nothing(self, now_s: float) -> bool:
         untaken_bytes = self.transport.get_write_buffer_size()
-        if untaken_bytes == 0 or untaken_bytes != self._untaken_bytes:
-            self._untaken_bytes, self._untaken_since_s = untaken_bytes, now_s
+        # More than before is not taken: a stream of events adds to what a dead caller leaves.
+        if untaken_bytes == 0 or untaken_bytes < self._untaken_bytes or self._has_taken:
+            self._untaken_since_s = now_s
+        self._untaken_bytes, self._has_taken = untaken_bytes, False
         return now_s - self._untaken_since_s > UNTAKEN_WITHIN_S
 
     def _owe(self, within_s: float) -> None:

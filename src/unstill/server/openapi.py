@@ -17,10 +17,12 @@ from unstill.job import Variant
 from unstill.models import CARDS, Catalogue
 from unstill.server.sending import KEY_SCHEMA
 from unstill.server.video_file import MEDIA_TYPES
+from unstill.server.waiting import WAIT_SCHEMA
 
 _REF = "#/components/schemas/{name}"
 _QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 0, "maximum": 100, "default": 20},
+    "wait": WAIT_SCHEMA,
     "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
     "variant": {"type": "string", "enum": [*get_args(Variant)], "default": "video"},
     "expires": {"type": "integer"},
@@ -131,10 +133,17 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
-    if route.verb != "submit":
-        return []
-    key = {"in": "header", "name": KeyReused.param, "required": False, "schema": KEY_SCHEMA}
-    return [key | {"description": "Sent again with the same fields, it gives the same job."}]
+    match route.verb:
+        case "submit":
+            name, schema = KeyReused.param, KEY_SCHEMA
+            description = "Sent again with the same fields, it gives the same job."
+        case "events":
+            name, schema = "Last-Event-ID", {"type": "string"}
+            description = "The `id` of the last event: after the final one there is none, see 204."
+        case _:
+            return []
+    header = {"in": "header", "name": name, "required": False, "schema": schema}
+    return [header | {"description": description}]
 
 
 def _switches(route: Route) -> list[dict[str, Any]]:
@@ -153,6 +162,8 @@ def _responses(dialect: Described, route: Route) -> dict[str, Any]:
         responses["206"] = {"description": "The part of the file asked for", **_FILES[route.verb]}
         responses["304"] = {"description": "The caller has the file already"}
         responses["416"] = {"description": "The range lies outside the file", **refused}
+    if route.verb == "events":
+        responses["204"] = {"description": "The caller has the final event already"}
     if not route.is_open:
         responses["401"] = {"description": "No API key, or an unknown one", **refused}
     responses["4XX"] = {"description": "What is wrong with the request", **refused}
@@ -179,5 +190,9 @@ def _success(route: Route) -> dict[str, Any]:
     if route.verb == "docs":
         return {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
     refs = [{"$ref": _REF.format(name=answer.__name__)} for answer in route.answers]
+    if route.verb == "events":
+        # OpenAPI 3.1 has no word for the events of a stream; 3.2 calls it itemSchema.
+        stream = {"schema": {"type": "string"}, "x-event-data": refs[0]}
+        return {"description": "Events", "content": {"text/event-stream": stream}}
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs} if refs else {"type": "object"}
     return {"description": route.summary, "content": {"application/json": {"schema": schema}}}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from unstill.backend.port import Slice
+from unstill.board import Board
 from unstill.dialects.dashscope import STORED, DashScope
 from unstill.dialects.route import Look
 from unstill.dialects.route import Verb as VerbName
@@ -16,6 +17,7 @@ from unstill.job import Job
 from unstill.outlook import Outlook
 from unstill.server.asking import Answer, Asking, Verb, json_answer
 from unstill.server.sending import sending_of
+from unstill.server.waiting import Presence, wait_s_of
 from unstill.service import Service
 from unstill.uploading import Uploading
 
@@ -32,6 +34,7 @@ class JobVerbs:
         uploading: Uploading,
         downloads: Downloads,
         outlook: Outlook,
+        board: Board,
         public_url: str,
     ) -> None:
         """`public_url`: begins the links in answers; empty: the caller's own scheme and host."""
@@ -39,6 +42,7 @@ class JobVerbs:
         self._uploading = uploading
         self._downloads = downloads
         self._outlook = outlook
+        self._board = board
         self._public_url = public_url
         self.by_name: Mapping[VerbName, Verb] = {
             "submit": self._submit,
@@ -69,10 +73,29 @@ class JobVerbs:
         return json_answer(dialect.submitted(submitted.job, look), headers)
 
     async def _status(self, asking: Asking) -> Answer:
-        dialect = asking.dialect
-        job = await self._service.find(dialect.job_id(asking.call), asking.owner)
+        job_id = asking.dialect.job_id(asking.call)
+        if "wait" in asking.call.query:
+            return await self._changed_status(job_id, asking)
+        return self._told(await self._service.find(job_id, asking.owner), asking)
+
+    async def _changed_status(self, job_id: str, asking: Asking) -> Answer:
+        """The status once it differs from what it is now; as it is, where the wait ends first."""
+        wait_s = wait_s_of(asking.call.query)
+        with self._board.waiter(job_id) as waiter:
+            job = await self._service.find(job_id, asking.owner)
+            now = answer = self._told(job, asking)
+            if job.state.is_final:
+                return now
+            del job  # of thousands that sleep, each would keep its own
+            with Presence(asking.receive, waiter, within_s=wait_s):
+                while answer.body == now.body and not waiter.is_over:
+                    await waiter.woken()
+                    answer = self._told(await self._service.find(job_id, asking.owner), asking)
+        return answer
+
+    def _told(self, job: Job, asking: Asking) -> Answer:
         headers = self._job_headers(job, asking)
-        return json_answer(dialect.status(job, self._look(job, asking)), headers)
+        return json_answer(asking.dialect.status(job, self._look(job, asking)), headers)
 
     async def _query(self, asking: Asking) -> Answer:
         """A status that is told of unknown jobs too."""

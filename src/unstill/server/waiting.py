@@ -1,0 +1,58 @@
+"""How long a caller waits for a change: for a time that it names, and as long as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+
+from starlette.types import Receive
+
+from unstill.board import Waiter
+from unstill.errors import BadField
+
+MOST_WAIT_S = 60  # nginx, proxy_read_timeout: it gives up on an answer after as long by default
+WAIT_SCHEMA = {
+    "type": "number",
+    "minimum": 0,
+    "maximum": MOST_WAIT_S,
+    "default": 0,
+    "description": "Seconds that the answer may wait for a change of itself.",
+}
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+def wait_s_of(query: Mapping[str, str]) -> float:
+    """The seconds of `wait`, 0 without it; raises BadField."""
+    text = query.get("wait", "0")
+    if _SECONDS.fullmatch(text) is None or float(text) > MOST_WAIT_S:
+        raise BadField("wait", f"a number of seconds, 0 to {MOST_WAIT_S}", text)
+    return float(text)
+
+
+class Presence:
+    """A caller that waits: its wait ends when it hangs up, and when its time is over."""
+
+    __slots__ = ("_gone", "_timer")
+
+    def __init__(self, receive: Receive, waiter: Waiter, *, within_s: float | None = None) -> None:
+        """within_s: None for as long as the caller is there."""
+        self._gone = asyncio.create_task(_end_when_gone(receive, waiter))
+        self._timer: asyncio.TimerHandle | None = None
+        if within_s is not None:
+            self._timer = asyncio.get_running_loop().call_later(within_s, waiter.end)
+
+    def __enter__(self) -> None:
+        """It is watched since it was made."""
+
+    def __exit__(self, *error: object) -> None:
+        self._gone.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+async def _end_when_gone(receive: Receive, waiter: Waiter) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass  # the end of the request, or a body that no verb asked for
+    waiter.end()
