@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Self
 
 from unstill.job import Job, State
@@ -15,6 +16,35 @@ _BY_STATE = {
     State.CANCELLED: 1.0,
 }
 
+ALARM_STEP_S = 0.25
+
+
+class Alarms:
+    """When to wake sleepers at the latest: one timer for all that are due in the same step.
+
+    A timer of the loop for each of thousands takes most of a kilobyte more for each.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[int, set[Waiter]] = {}
+
+    def set(self, waiter: Waiter, *, within_s: float) -> int:
+        """Not before that time, and up to a step later; the step, to cancel it by."""
+        loop = asyncio.get_running_loop()
+        step = math.ceil((loop.time() + within_s) / ALARM_STEP_S)
+        if step not in self._due:
+            self._due[step] = set()
+            loop.call_at(step * ALARM_STEP_S, self._ring, step)
+        self._due[step].add(waiter)
+        return step
+
+    def cancel(self, waiter: Waiter, step: int) -> None:
+        self._due.get(step, set()).discard(waiter)
+
+    def _ring(self, step: int) -> None:
+        for waiter in self._due.pop(step):
+            waiter.wake()
+
 
 class Waiter:
     """One who waits for a job to change.
@@ -23,11 +53,14 @@ class Waiter:
     """
 
     # Thousands wait: a generator as context manager, and a dict in each, take a kilobyte more.
-    __slots__ = ("_is_woken", "_job_id", "_sleep", "_waiters", "is_over")
+    __slots__ = ("_alarms", "_is_woken", "_job_id", "_sleep", "_waiters", "is_over")
 
-    def __init__(self, job_id: str, waiters: dict[str, set[Waiter]], *, is_over: bool) -> None:
+    def __init__(
+        self, job_id: str, waiters: dict[str, set[Waiter]], alarms: Alarms, *, is_over: bool
+    ) -> None:
         self.is_over = is_over  # it does not sleep any more
         self._job_id = job_id
+        self._alarms = alarms
         self._waiters = waiters
         self._is_woken = False
         self._sleep: asyncio.Future[None] | None = None
@@ -53,14 +86,16 @@ class Waiter:
         self.is_over = True
         self.wake()
 
-    async def woken(self) -> None:
+    async def woken(self, *, within_s: float) -> None:
         """Sleep until the next `wake`, or not at all if there was one since the last sleep."""
         if not self._is_woken and not self.is_over:
+            step = self._alarms.set(self, within_s=within_s)
             self._sleep = asyncio.get_running_loop().create_future()
             try:
                 await self._sleep
             finally:
                 self._sleep = None
+                self._alarms.cancel(self, step)
         self._is_woken = False
 
 
@@ -71,6 +106,7 @@ class Board:
         self._fractions: dict[str, float] = {}  # of jobs that have been running
         self._waiting: set[str] = set()  # those of them that were put back
         self._waiters: dict[str, set[Waiter]] = {}  # by job
+        self._alarms = Alarms()
         self._is_closed = False
 
     def expect(self, job_id: str) -> None:
@@ -111,7 +147,7 @@ class Board:
         Whoever enters it and reads the job then misses nothing: the board hears of a change after
         its commit.
         """
-        return Waiter(job_id, self._waiters, is_over=self._is_closed)
+        return Waiter(job_id, self._waiters, self._alarms, is_over=self._is_closed)
 
     def close(self) -> None:
         """End all waits, and those that are still to begin."""

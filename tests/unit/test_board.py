@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import a_job
-from unstill.board import RENDERED, Board, Waiter
+from unstill.board import ALARM_STEP_S, RENDERED, Board, Waiter
 from unstill.job import MOVES, State
 
 JOB = a_job(state=State.RUNNING)
@@ -112,17 +112,20 @@ def test_what_is_reported_of_a_job_that_has_ended_is_not_kept() -> None:
 
 async def is_woken(waiter: Waiter) -> bool:
     """Whether the waiter's next sleep ends by what has happened so far."""
-    sleep = asyncio.create_task(waiter.woken())
+    sleep = asyncio.create_task(waiter.woken(within_s=60))
     for _ in range(3):
         await asyncio.sleep(0)
-    return sleep.done() or not sleep.cancel()
+    woken = sleep.done()
+    sleep.cancel()
+    await asyncio.gather(sleep, return_exceptions=True)
+    return woken
 
 
 @pytest.mark.parametrize("state", sorted(State))
 async def test_every_change_of_a_job_wakes_those_who_wait_for_it(state: State) -> None:
     board = Board()
     with board.waiter(JOB.id) as first, board.waiter(JOB.id) as second, board.waiter("b") as other:
-        sleep = asyncio.create_task(first.woken())
+        sleep = asyncio.create_task(first.woken(within_s=60))
         await asyncio.sleep(0)
         board.changed(a_job(id=JOB.id, state=state))
 
@@ -174,7 +177,7 @@ async def test_what_a_late_child_reports_of_a_job_that_was_put_back_wakes_nobody
 async def test_a_closed_board_ends_all_waits_and_lets_none_begin() -> None:
     board = Board()
     with board.waiter(JOB.id) as early:
-        sleep = asyncio.create_task(early.woken())
+        sleep = asyncio.create_task(early.woken(within_s=60))
         await asyncio.sleep(0)
         board.close()
         async with asyncio.timeout(5):
@@ -184,12 +187,37 @@ async def test_a_closed_board_ends_all_waits_and_lets_none_begin() -> None:
         assert [await is_woken(late), await is_woken(late)] == [True, True]
 
 
+async def test_a_sleep_ends_when_its_time_is_over_and_not_before() -> None:
+    board, loop = Board(), asyncio.get_running_loop()
+    with board.waiter(JOB.id) as waiter:
+        begun_s = loop.time()
+        async with asyncio.timeout(5):
+            await waiter.woken(within_s=0.3)
+
+        assert 0.3 <= loop.time() - begun_s < 2
+        assert board._alarms._due == {}
+        assert not await is_woken(waiter)
+
+
+async def test_an_alarm_of_a_sleep_that_ended_wakes_nobody() -> None:
+    board = Board()
+    with board.waiter(JOB.id) as waiter:
+        sleep = asyncio.create_task(waiter.woken(within_s=0.01))
+        await asyncio.sleep(0)
+        board.changed(JOB)
+        await sleep
+        await asyncio.sleep(3 * ALARM_STEP_S)
+
+        assert not await is_woken(waiter)
+    assert not any(board._alarms._due.values())
+
+
 async def test_the_board_forgets_who_waits_no_more() -> None:
     board = Board()
     with board.waiter(JOB.id) as waiter:
         with board.waiter(JOB.id):
             pass
-        sleep = asyncio.create_task(waiter.woken())
+        sleep = asyncio.create_task(waiter.woken(within_s=60))
         await asyncio.sleep(0)
         sleep.cancel()
         await asyncio.gather(sleep, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""How long a caller waits for a change: for a time that it names, and as long as it is there."""
+"""How long a caller waits for a change: for a time that it names, while it is there."""
 
 from __future__ import annotations
 
@@ -32,24 +32,18 @@ def wait_s_of(query: Mapping[str, str]) -> float:
 
 
 class Presence:
-    """A caller that waits: its wait ends when it hangs up, and when its time is over."""
+    """A caller that waits: its wait ends when it hangs up."""
 
-    __slots__ = ("_gone", "_timer")
+    __slots__ = ("_gone",)
 
-    def __init__(self, receive: Receive, waiter: Waiter, *, within_s: float | None = None) -> None:
-        """within_s: None for as long as the caller is there."""
+    def __init__(self, receive: Receive, waiter: Waiter) -> None:
         self._gone = asyncio.create_task(_end_when_gone(receive, waiter))
-        self._timer: asyncio.TimerHandle | None = None
-        if within_s is not None:
-            self._timer = asyncio.get_running_loop().call_later(within_s, waiter.end)
 
     def __enter__(self) -> None:
         """It is watched since it was made."""
 
     def __exit__(self, *error: object) -> None:
         self._gone.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 async def _end_when_gone(receive: Receive, waiter: Waiter) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -48,7 +47,6 @@ class EventVerbs:
 
     async def _tell(self, job_id: str, asking: Asking, waiter: Waiter) -> None:
         """Each state that differs from the one before; now and then a sign of life."""
-        loop = asyncio.get_running_loop()
         told = b""
         while True:
             try:
@@ -62,9 +60,7 @@ class EventVerbs:
             await asking.send({"type": "http.response.body", "body": piece, "more_body": True})
             if is_last:
                 return
-            beat = loop.call_later(BEAT_S, waiter.wake)
-            await waiter.woken()
-            beat.cancel()
+            await waiter.woken(within_s=BEAT_S)
 
     def _event(self, job: Job, asking: Asking) -> bytes:
         prospect = Prospect() if job.state.is_final else self._outlook.prospect(job)

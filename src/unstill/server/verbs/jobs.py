@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -80,16 +81,19 @@ class JobVerbs:
 
     async def _changed_status(self, job_id: str, asking: Asking) -> Answer:
         """The status once it differs from what it is now; as it is, where the wait ends first."""
-        wait_s = wait_s_of(asking.call.query)
+        ends_s = time.monotonic() + wait_s_of(asking.call.query)
         with self._board.waiter(job_id) as waiter:
             job = await self._service.find(job_id, asking.owner)
             now = answer = self._told(job, asking)
             if job.state.is_final:
                 return now
             del job  # of thousands that sleep, each would keep its own
-            with Presence(asking.receive, waiter, within_s=wait_s):
+            with Presence(asking.receive, waiter):
                 while answer.body == now.body and not waiter.is_over:
-                    await waiter.woken()
+                    left_s = ends_s - time.monotonic()
+                    if left_s <= 0:
+                        break
+                    await waiter.woken(within_s=left_s)
                     answer = self._told(await self._service.find(job_id, asking.owner), asking)
         return answer
 
