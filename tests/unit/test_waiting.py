@@ -13,9 +13,8 @@ from starlette.types import Message
 
 from scripted import a_job, until
 from unstill.errors import BadField
-from unstill.job import Failure, State, failed
+from unstill.job import EVERYONE, Failure, State, failed
 from unstill.product import Product
-from unstill.server.keys import EVERYONE
 from unstill.server.waiting import wait_s_of
 from unstill.settings import read_settings
 
