@@ -145,7 +145,7 @@ def test_an_error_has_its_documented_status_and_code(
 ) -> None:
     dialect = DashScope()
 
-    assert (dialect.error_status(error), dialect.error(error, "r").code) == (status, code)
+    assert (dialect.error_status(type(error)), dialect.error(error, "r").code) == (status, code)
 
 
 def headers_of(path: str, method: str, error: UnstillError) -> dict[bytes, bytes]:

@@ -42,7 +42,7 @@ from unstill.dialects.route import (
     given_webhook,
     read_fields,
 )
-from unstill.dialects.sections import sectioned_schema
+from unstill.dialects.sections import sectioned_form, sectioned_schema
 from unstill.errors import (
     BadField,
     BadImage,
@@ -102,6 +102,7 @@ class DashScope:
 
     name = "dashscope"
     shows_link = True
+    form_names = _NAMES | {"first_frame": "input.first_frame_url"}  # media is a list of objects
     refusal = AsyncError
 
     def __init__(self) -> None:
@@ -242,14 +243,12 @@ class DashScope:
         message = _NOT_CANCELLED if code == "UnsupportedOperation" else error.message
         return AsyncError(code, message, request_id)
 
-    def error_status(self, error: UnstillError) -> int:
-        match error:
-            case UnknownModel():
-                return 404
-            case NoSuchJob():  # of a cancel: a query answers UNKNOWN
-                return 400
-            case _:
-                return error.status
+    def error_status(self, kind: type[UnstillError]) -> int:
+        if issubclass(kind, UnknownModel):
+            return 404
+        if issubclass(kind, NoSuchJob):  # of a cancel: a query answers UNKNOWN
+            return 400
+        return kind.status
 
 
 def _check_resolved(frame: GivenFrame, headers: Mapping[str, str]) -> None:
@@ -272,6 +271,10 @@ def _both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
     return sectioned_schema(cards, _INPUT, _PARAMETERS)
+
+
+def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
+    return sectioned_form(cards, _INPUT, _PARAMETERS)
 
 
 _EXAMPLES: tuple[Example, ...] = (
@@ -311,17 +314,19 @@ def _create(path: str) -> Route:
         "Make a video from a picture; needs the header X-DashScope-Async: enable",
         answers=(AsyncCreated,),
         body=_body_schema,
+        form=_body_form,
+        job_id_at="/output/task_id",
         examples=_EXAMPLES,
         switches=("X-DashScope-Async", "X-DashScope-OssResourceResolve"),
         is_sent_again=True,
     )
 
 
-def _form_schema(cards: Sequence[Card]) -> dict[str, Any]:
+def _upload_form(cards: Sequence[Card]) -> dict[str, Any]:
     del cards
     names = ("OSSAccessKeyId", "Signature", "policy", "key", "file")
-    fields: dict[str, Any] = {name: {"type": "string"} for name in names}
-    fields["file"]["format"] = "binary"
+    fields: dict[str, Any] = {name: {"type": "string", "minLength": 1} for name in names}
+    fields["file"] = {"type": "string", "format": "binary", "description": "The last field."}
     return {"type": "object", "properties": fields, "required": list(names)}
 
 
@@ -362,7 +367,7 @@ _ROUTES: tuple[Route, ...] = (
         "upload",
         "Upload a picture; the signed policy stands for the key",
         answers=(),
-        body=_form_schema,
+        form=_upload_form,
         is_open=True,
     ),
 )

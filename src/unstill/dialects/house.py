@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from unstill.dialects.envelope import Error, enveloped
-from unstill.dialects.route import Call, Route
+from unstill.dialects.route import Call, Dialect, Route
 from unstill.errors import UnknownModel, UnstillError
-from unstill.models.card import Card
+from unstill.models.card import (
+    SIZE_MOST_PIXELS,
+    SIZE_MOST_RATIO,
+    SIZE_SIDES_PX,
+    SIZE_STEP_PX,
+    Card,
+    Tier,
+)
+from unstill.models.sizes import NAMED_SIZES
+from unstill.request import TierName
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -33,11 +42,42 @@ class FieldInfo(msgspec.Struct, frozen=True):
     source: str  # the document that the rule is from
 
 
+class TierInfo(msgspec.Struct, frozen=True):
+    """A resolution: its pixels, lying; of an upright frame the sides are exchanged."""
+
+    name: str
+    width: int
+    height: int
+    follows_frame: bool  # the video has the frame's own ratio, at most as many pixels
+
+
+class SizeInfo(msgspec.Struct, frozen=True):
+    """Which exact sizes there are."""
+
+    least_side_px: int
+    most_side_px: int
+    step_px: int
+    most_ratio: float  # of the longer side to the shorter
+    most_pixels: int
+
+
+class Post(msgspec.Struct, frozen=True):
+    """Where a filled form can be posted as JSON; a dot in a name makes an object."""
+
+    dialect: str
+    path: str
+    headers: dict[str, str]  # besides key and content type
+    names: dict[str, str]  # field -> its name in the body
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     """What may be asked of a model; `input_schema` is the fields once more as JSON Schema."""
 
     fields: list[FieldInfo]
     input_schema: dict[str, Any]
+    posts: list[Post]
+    tiers: list[TierInfo]
+    exact_size: SizeInfo
     frame_rate: int
     frame_side_px: tuple[int, int]
     frame_ratio: str
@@ -79,7 +119,9 @@ class House:
     def job_id(self, call: Call) -> str:
         return call.path["job_id"]
 
-    def model(self, name: str, card: Card, engines: Sequence[EngineInfo]) -> ModelInfo:
+    def model(
+        self, name: str, card: Card, engines: Sequence[EngineInfo], dialects: Sequence[Dialect]
+    ) -> ModelInfo:
         rule = card.frame_rule
         return ModelInfo(
             id=name,
@@ -95,6 +137,14 @@ class House:
                     for f in card.fields
                 ],
                 input_schema=card.schema(),
+                posts=[_post(card, dialect, route) for dialect, route in _creates(dialects)],
+                tiers=_tiers(card),
+                exact_size=SizeInfo(
+                    *SIZE_SIDES_PX,
+                    step_px=SIZE_STEP_PX,
+                    most_ratio=SIZE_MOST_RATIO,
+                    most_pixels=SIZE_MOST_PIXELS,
+                ),
                 frame_rate=card.frame_rate,
                 frame_side_px=(rule.least_side_px, rule.most_side_px),
                 frame_ratio=f"1:{rule.most_ratio:g} to {rule.most_ratio:g}:1",
@@ -105,9 +155,33 @@ class House:
     def error(self, error: UnstillError, request_id: str) -> Error:  # noqa: ARG002  - port's shape
         return enveloped(error)
 
-    def error_status(self, error: UnstillError) -> int:
+    def error_status(self, kind: type[UnstillError]) -> int:
         # OpenAI, GET /models/{model}: what is asked for is not there.
-        return 404 if isinstance(error, UnknownModel) else error.status
+        return 404 if issubclass(kind, UnknownModel) else kind.status
+
+
+def _creates(dialects: Sequence[Dialect]) -> Iterator[tuple[Dialect, Route]]:
+    for dialect in dialects:
+        for route in dialect.routes:
+            if route.verb == "submit":
+                yield dialect, route
+
+
+def _post(card: Card, dialect: Dialect, route: Route) -> Post:
+    names = {field.name: dialect.form_names[field.name] for field in card.fields}
+    headers = dict.fromkeys(route.switches[:1], "enable")
+    return Post(dialect.name, route.path, headers, {"model": "model"} | names)
+
+
+def _tiers(card: Card) -> list[TierInfo]:
+    field = card.field("resolution")
+    names = field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()
+    return [_tier(card, name) for name in names]
+
+
+def _tier(card: Card, name: TierName) -> TierInfo:
+    size = card.tier_sizes.get(name, NAMED_SIZES[name])
+    return TierInfo(name, size.width, size.height, follows_frame=name not in card.tier_sizes)
 
 
 _ROUTES: tuple[Route, ...] = (

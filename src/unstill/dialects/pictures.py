@@ -17,7 +17,7 @@ from unstill.request import GivenFrame, Role
 
 # wire name -> role. Modelverse: first_frame_url, last_frame_url, img_url, images. OpenAI:
 # input_reference. vLLM-Omni: image_reference. SGLang: reference_url. new-api: image.
-_FIRST: tuple[str, ...] = (
+FIRST: tuple[str, ...] = (
     "first_frame_url",
     "img_url",
     "image_url",
@@ -28,28 +28,19 @@ _FIRST: tuple[str, ...] = (
     "input_reference",
     "image_reference",
 )
-_LAST: tuple[str, ...] = ("last_frame_url", "last_frame", "last_frame_image")
-_LISTS: tuple[str, ...] = ("images", "media")
+LAST: tuple[str, ...] = ("last_frame_url", "last_frame", "last_frame_image")
+LISTS: tuple[str, ...] = ("images", "media")
 MOST_NAME_CHARS = 80  # of a caller's own name in a message
-KEYS = (*_FIRST, *_LAST, *_LISTS)
+KEYS = (*FIRST, *LAST, *LISTS)
 NAMES = frozenset(KEYS)  # the same, to look one up
-
-# One picture in JSON; the description of the API has it as its component Picture.
-SCHEMA: dict[str, Any] = {
-    "description": (
-        "An http(s) URL, a data URL or base64; or an object or a list that holds one, such as"
-        ' {"image_url": "..."} or {"content": [{"type": "image_url", "image_url": {"url": "..."}}]}'
-    ),
-    "anyOf": [{"type": "string"}, {"type": "object"}, {"type": "array"}],
-}
 
 _LOOKS_LIKE_A_PICTURE = re.compile(
     r"(input_reference|(image|img|media|reference)s?(_|$|\[)|(first|last|start|end)_?(frame|image))"
 )
 _ROLES: dict[str, Role] = {"first_frame": "first", "last_frame": "last"}
 _SINGLE: tuple[tuple[str, Role], ...] = (
-    *((key, "first") for key in _FIRST),
-    *((key, "last") for key in _LAST),
+    *((key, "first") for key in FIRST),
+    *((key, "last") for key in LAST),
 )
 _ADDRESSES = ("image_url", "url", "file_id")
 _SHAPES = "a URL, a data URL, base64, a file, or an object with image_url"
@@ -80,15 +71,6 @@ def pictures_in(section: Mapping[str, Any], prefix: str) -> Pictures:
     return Pictures(tuple(frames), tuple(left_out))
 
 
-def describe(section: dict[str, Any]) -> None:
-    """Add to a section's JSON Schema every name of a picture; a first frame must be there."""
-    one = {"$ref": "#/components/schemas/Picture"}
-    names = dict.fromkeys((*_FIRST, *_LAST), one)
-    lists = {name: {"type": "array", "items": one, "minItems": 1} for name in _LISTS}
-    section["properties"] |= names | lists
-    section["anyOf"] = [{"required": [name]} for name in (*_FIRST, *_LISTS)]
-
-
 def _refuse_strange(section: Mapping[str, Any], prefix: str) -> None:
     for key, value in section.items():
         if key not in NAMES and value is not None and _LOOKS_LIKE_A_PICTURE.match(key):
@@ -104,6 +86,8 @@ def _pictures(section: Mapping[str, Any], prefix: str) -> _Found:
     images = section.get("images")
     if images is not None:
         first, *others = _listed(images, prefix + "images")
+        if first is None:
+            raise BadField(prefix + "images[0]", _SHAPES, None)
         yield from _shaped(first, prefix + "images[0]", "first")
         yield from (_LeftOut(f"{prefix}images[{n}]") for n in range(1, len(others) + 1))
     media = section.get("media")
@@ -144,7 +128,7 @@ def _shaped(value: object, param: str, role: Role) -> _Found:
         case dict():
             yield from _from_object(value, param, role)
         case list():
-            yield from _from_content(value, param, role)
+            yield from _from_content(_listed(value, param), param, role)
         case _:
             raise BadField(param, _SHAPES, value)
 

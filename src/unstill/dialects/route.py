@@ -41,13 +41,16 @@ Verb = Literal[
     "docs",
 ]
 Example = tuple[str, dict[str, Any]]  # what it shows, and the body
+Schema = Callable[[Sequence[Card]], dict[str, Any]]  # JSON Schema of a body, for these models
 
 WEBHOOK_URL = "webhook_url"  # ours: no documented API has one per request
-_WEBHOOK_SCHEMA = {
-    "description": "Where to POST one signed event when the video is there or will never be",
-    "type": "string",
-    "format": "uri",
-    "pattern": "^https?://",
+WEBHOOK_SCHEMA: dict[str, Any] = {
+    "description": (
+        "Where to POST one signed event when the video is there or will never be: an http or https"
+        " URL of the public internet"
+    ),
+    "type": ["string", "null"],
+    "format": "webhook-url",
     "maxLength": MOST_URL_CHARS,
 }
 
@@ -79,7 +82,9 @@ class Route(msgspec.Struct, frozen=True):
     verb: Verb
     summary: str
     answers: tuple[type, ...]  # any of them; empty: a file's bytes, a page, or nothing
-    body: Callable[[Sequence[Card]], dict[str, Any]] | None = None  # its JSON Schema
+    body: Schema | None = None  # of JSON
+    form: Schema | None = None  # of a form, multipart or urlencoded; neither: no body is read
+    job_id_at: str = ""  # JSON pointer to the new job's id in the answer of a submit
     query: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()  # of the query
     switches: tuple[str, ...] = ()  # headers whose only value is `enable`; the first is needed
@@ -87,6 +92,10 @@ class Route(msgspec.Struct, frozen=True):
     is_open: bool = False  # asks for no key
     # Its clients send it again by themselves: they are told not to where it may have been done.
     is_sent_again: bool = False
+
+    @property
+    def reads_body(self) -> bool:
+        return self.body is not None or self.form is not None
 
 
 class Described(Protocol):
@@ -101,7 +110,7 @@ class Described(Protocol):
 
     def error(self, error: UnstillError, request_id: str) -> msgspec.Struct: ...
 
-    def error_status(self, error: UnstillError) -> int:
+    def error_status(self, kind: type[UnstillError]) -> int:
         """The error's own HTTP status, or the one that this API documents for it."""
 
 
@@ -109,6 +118,10 @@ class Dialect(Described, Protocol):
     """Routes, words and errors of one documented API for jobs."""
 
     shows_link: bool  # whether an answer holds the video's signed link: signing takes its time
+
+    @property
+    def form_names(self) -> Mapping[str, str]:
+        """Where a JSON body has each field's plain value; a dot makes an object."""
 
     def parse(self, call: Call) -> Asked:
         """The create request in canonical field names; raises CallerError."""
@@ -174,35 +187,3 @@ def read_fields(
             raise BadField(prefix + wire, f"the same as {earlier.param}", value)
         found.setdefault(canonical, Given(prefix + wire, value))
     return found
-
-
-def wired_schema(card: Card, wires: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The card's fields but its pictures as JSON Schema under their wire names.
-
-    `wires`: wire name and canonical name. A dot in a wire name makes an object. A required field
-    is required under the first of its wire names.
-    """
-    schema: dict[str, Any] = {"type": "object", "properties": {}, "required": ["model"]}
-    schema["title"] = card.id
-    schema["properties"]["model"] = {"enum": [card.id, *card.aliases]}
-    required = {field.name for field in card.fields if field.is_required}
-    for wire, name in wires:
-        field = card.field(name)
-        if field is not None:
-            _place(schema, wire.split("."), field.schema(), is_required=name in required)
-            required.discard(name)
-    schema["properties"][WEBHOOK_URL] = _WEBHOOK_SCHEMA
-    return schema
-
-
-def _place(
-    schema: dict[str, Any], path: Sequence[str], field: dict[str, Any], *, is_required: bool
-) -> None:
-    head, *rest = path
-    if is_required and head not in schema.setdefault("required", []):
-        schema["required"].append(head)
-    if not rest:
-        schema["properties"][head] = field
-        return
-    inner = schema["properties"].setdefault(head, {"type": "object", "properties": {}})
-    _place(inner, rest, field, is_required=is_required)

@@ -5,21 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unstill.dialects import pictures
-from unstill.dialects.route import wired_schema
+from unstill.dialects import picture_schemas
+from unstill.dialects.bodies import Wires, form_schema, wired_schema
 from unstill.models.card import Card
 
-
-def sectioned_schema(
-    cards: Sequence[Card], inputs: Mapping[str, str], parameters: Mapping[str, str]
-) -> dict[str, Any]:
-    """The JSON Schema of such a body for any of the models; both maps are wire -> canonical."""
-    wires = [(f"input.{wire}", name) for wire, name in inputs.items()]
-    wires += [(f"parameters.{wire}", name) for wire, name in parameters.items()]
-    return {"oneOf": [_of_card(card, wires) for card in cards]}
+Names = Mapping[str, str]  # wire -> canonical
 
 
-def _of_card(card: Card, wires: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def sectioned_schema(cards: Sequence[Card], inputs: Names, parameters: Names) -> dict[str, Any]:
+    """The JSON Schema of such a body for any of the models."""
+    return {"oneOf": [_of_card(card, _wires(inputs, parameters)) for card in cards]}
+
+
+def sectioned_form(cards: Sequence[Card], inputs: Names, parameters: Names) -> dict[str, Any]:
+    """The same as a form."""
+    wires = _wires(inputs, parameters)
+    return {
+        "oneOf": [
+            form_schema(card, wires, pictures="input[{}]", has_default=False) for card in cards
+        ]
+    }
+
+
+def _wires(inputs: Names, parameters: Names) -> Wires:
+    return (
+        *((f"input.{wire}", name) for wire, name in inputs.items()),
+        *((f"parameters.{wire}", name) for wire, name in parameters.items()),
+    )
+
+
+def _of_card(card: Card, wires: Wires) -> dict[str, Any]:
     schema = wired_schema(card, wires)
-    pictures.describe(schema["properties"]["input"])
+    picture_schemas.describe(schema["properties"]["input"])
+    schema["properties"]["parameters"]["type"] = ["object", "null"]
     return schema | {"required": ["model", "input"]}

@@ -24,7 +24,7 @@ from unstill.dialects.route import (
     given_webhook,
     read_fields,
 )
-from unstill.dialects.sections import sectioned_schema
+from unstill.dialects.sections import sectioned_form, sectioned_schema
 from unstill.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.job import Job, State, Words
 from unstill.models.card import Card
@@ -116,6 +116,7 @@ class Tasks:
 
     name = "tasks"
     shows_link = True
+    form_names = _NAMES
     refusal = TaskError
 
     def __init__(self, usage_fields: dict[str, tuple[str, ...]]) -> None:
@@ -187,8 +188,8 @@ class Tasks:
         kind, code = _error_words(error)
         return TaskError(TaskErrorBody(error.message, kind, request_id, code), request_id)
 
-    def error_status(self, error: UnstillError) -> int:
-        return error.status
+    def error_status(self, kind: type[UnstillError]) -> int:
+        return kind.status
 
 
 def _error_message(job: Job) -> str | None:
@@ -214,6 +215,10 @@ def _error_words(error: UnstillError) -> tuple[str, str]:
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
     return sectioned_schema(cards, _INPUT, _PARAMETERS)
+
+
+def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
+    return sectioned_form(cards, _INPUT, _PARAMETERS)
 
 
 _EXAMPLES: tuple[Example, ...] = (
@@ -258,6 +263,8 @@ _ROUTES: tuple[Route, ...] = (
         "Make a video from a picture",
         answers=(Submitted,),
         body=_body_schema,
+        form=_body_form,
+        job_id_at="/output/task_id",
         examples=_EXAMPLES,
     ),
     Route(

@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from unstill.dialects import pictures, videos_lacking
+from unstill.dialects import picture_schemas, pictures, videos_lacking
+from unstill.dialects.bodies import form_schema, wired_schema
 from unstill.dialects.envelope import Error, enveloped
 from unstill.dialects.route import (
     WEBHOOK_URL,
@@ -26,7 +27,6 @@ from unstill.dialects.route import (
     given_model,
     given_webhook,
     read_fields,
-    wired_schema,
 )
 from unstill.dialects.videos_answers import (
     OPENAI_WORDS,
@@ -89,6 +89,7 @@ class Videos:
 
     name = "videos"
     shows_link = False
+    form_names = _NAMES
     refusal = Error
 
     def __init__(self, *, prefix: str = "", states: Form = "auto") -> None:
@@ -192,8 +193,8 @@ class Videos:
     def error(self, error: UnstillError, request_id: str) -> Error:  # noqa: ARG002  - port's shape
         return enveloped(error)
 
-    def error_status(self, error: UnstillError) -> int:
-        return error.status
+    def error_status(self, kind: type[UnstillError]) -> int:
+        return kind.status
 
 
 def _body_schema(cards: Sequence[Card], *, default_model: str | None) -> dict[str, Any]:
@@ -202,10 +203,21 @@ def _body_schema(cards: Sequence[Card], *, default_model: str | None) -> dict[st
 
 def _card_schema(card: Card, default_model: str | None) -> dict[str, Any]:
     schema = wired_schema(card, tuple(_FIELDS.items()))
-    pictures.describe(schema)
+    picture_schemas.describe(schema)
+    for name in ("content", "remix_video_id"):
+        schema["properties"][name] = {"type": "null", "description": "See input_reference."}
     if default_model in card.aliases:
         schema["required"].remove("model")
     return schema
+
+
+def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
+    return {"oneOf": [_card_form(card) for card in cards]}
+
+
+def _card_form(card: Card) -> dict[str, Any]:
+    has_default = _DEFAULT_MODEL in card.aliases
+    return form_schema(card, tuple(_FIELDS.items()), pictures="{}", has_default=has_default)
 
 
 _EXAMPLES: tuple[Example, ...] = (
@@ -254,6 +266,8 @@ def _routes(prefix: str, default_model: str | None) -> tuple[Route, ...]:
             "Make a video from a picture",
             answers=(OpenAIVideo, UnifiedVideo),
             body=partial(_body_schema, default_model=default_model),
+            form=_body_form,
+            job_id_at="/id",
             examples=_EXAMPLES,
         ),
         Route(

@@ -2,6 +2,9 @@
 
 A card is data. A value is read leniently where the vendors' documents spell it in several ways
 (`720P` and `720p`, `"5"` and 5) and refused, in the caller's words, where it is out of range.
+
+Each kind is described twice in JSON Schema: `schema()` is its one plain spelling, for a form to be
+built from; `wire_schema()` is every spelling that `read()` takes, and null, which says nothing.
 """
 
 from __future__ import annotations
@@ -12,14 +15,22 @@ from typing import Any
 import msgspec
 
 from unstill.errors import BadField
+from unstill.models.words import FIELD_WORDS
 from unstill.request import Given, Size, TierName
 
 TIERS: tuple[TierName, ...] = ("480P", "720P", "1080P")
 
 # Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
 SIZE_SIDES_PX = (256, 2048)
+SIZE_STEP_PX = 2  # H.264 with 4:2:0 colour has no odd sides
 SIZE_MOST_PIXELS = 1920 * 1088
 SIZE_MOST_RATIO = 4.0
+
+NOT_BLANK = r"\S"
+_MOST_LISTED = 100  # numbers in a pattern
+# An even side of SIZE_SIDES_PX, and sizes whose ratio and area are possible for every model.
+_SIDE = "(25[68]|2[6-9][02468]|[3-9][0-9][02468]|1[0-9]{2}[02468]|20[0-3][02468]|204[02468])"
+_EXAMPLES = ("1280x720", "720x1280")
 
 _SIZE = re.compile(r"(\d{1,5})\s*[xX*]\s*(\d{1,5})")
 
@@ -42,6 +53,9 @@ class Text(msgspec.Struct, frozen=True):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": self.most_chars}
+
+    def wire_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "null"], "maxLength": self.most_chars}
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -68,15 +82,26 @@ class Whole(msgspec.Struct, frozen=True):
         return number is not None and self.least <= number <= self.most
 
     def schema(self) -> dict[str, Any]:
+        if self.choices:
+            return {"type": "integer", "enum": list(self.choices)}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+    def wire_schema(self) -> dict[str, Any]:
         """A number or, as OpenAI has it, a text of digits."""
         if self.choices:
-            return {"enum": [*self.choices, *map(str, self.choices)]}
+            return {"enum": [*self.choices, *map(str, self.choices), None]}
         return {
-            "type": ["integer", "string"],
+            "type": ["integer", "string", "null"],
             "minimum": self.least,
             "maximum": self.most,
-            "pattern": r"^\d{1,12}$",
+            "pattern": f"^({self._digits()})$",
         }
+
+    def _digits(self) -> str:
+        """A pattern of the numbers' digits; of a long range, without its longest numbers."""
+        if self.most - self.least < _MOST_LISTED:
+            return "|".join(map(str, range(self.least, self.most + 1)))
+        return f"[0-9]{{1,{len(str(self.most)) - 1}}}"
 
 
 class Flag(msgspec.Struct, frozen=True):
@@ -94,7 +119,10 @@ class Flag(msgspec.Struct, frozen=True):
                 raise BadField(given.param, self.allowed, given.value)
 
     def schema(self) -> dict[str, Any]:
-        return {"enum": [True, False, "true", "false"]}
+        return {"type": "boolean"}
+
+    def wire_schema(self) -> dict[str, Any]:
+        return {"enum": [True, False, "true", "false", None]}
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -114,7 +142,10 @@ class Tier(msgspec.Struct, frozen=True):
         raise BadField(given.param, self.allowed, given.value)
 
     def schema(self) -> dict[str, Any]:
-        return {"enum": [*self.choices, *(tier.lower() for tier in self.choices)]}
+        return {"type": "string", "enum": list(self.choices)}
+
+    def wire_schema(self) -> dict[str, Any]:
+        return {"enum": [*self.choices, *(tier.lower() for tier in self.choices), None]}
 
 
 class Exact(msgspec.Struct, frozen=True):
@@ -147,10 +178,18 @@ class Exact(msgspec.Struct, frozen=True):
             raise BadField(given.param, self.allowed, given.value) from None
 
     def schema(self) -> dict[str, Any]:
-        either = "|".join(
-            (r"\d{1,5} *[xX*] *\d{1,5}", *(f"{tier[:-1]}[pP]" for tier in self.tiers))
-        )
-        return {"type": "string", "pattern": f"^({either})$", "examples": ["1280x720", *self.tiers]}
+        """The size alone: a tier is the business of the field `resolution`."""
+        return {"type": "string", "pattern": f"^{_SIDE}x{_SIDE}$", "examples": list(_EXAMPLES)}
+
+    def wire_schema(self) -> dict[str, Any]:
+        tiers = Tier(self.tiers).wire_schema()
+        size = {
+            "type": "string",
+            "format": "video-size",
+            "pattern": f"^{_SIDE} *[xX*] *{_SIDE}$",
+            "description": self.allowed,
+        }
+        return {"anyOf": [size, tiers]}
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -159,7 +198,20 @@ class Picture(msgspec.Struct, frozen=True):
     allowed: str = "a picture as http(s) URL, data URL, base64 text or uploaded file"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "description": self.allowed}
+        """An address or, from a form's file, a data URL."""
+        address = {"title": "Address", "type": "string", "format": "uri", "pattern": "^https?://"}
+        upload = {
+            "title": "File",
+            "type": "string",
+            "format": "data-url",
+            "pattern": "^data:[^,]*;base64,",
+            "contentMediaType": "image/*",
+        }
+        return {"anyOf": [address, upload]}
+
+    def wire_schema(self) -> dict[str, Any]:
+        """Told by the dialects, each of which knows more shapes."""
+        return {}
 
 
 Kind = Text | Whole | Flag | Tier | Exact | Picture
@@ -176,7 +228,18 @@ class Field(msgspec.Struct, frozen=True):
     is_required: bool = False
 
     def schema(self) -> dict[str, Any]:
-        schema = self.kind.schema()
+        """For a form: one plain spelling, with a title, a description and the default."""
+        words = FIELD_WORDS[self.name]
+        schema = {"title": words.title, "description": words.about} | self.kind.schema()
+        if self.is_required and isinstance(self.kind, Text):
+            schema |= {"pattern": NOT_BLANK}
+        return schema if self.default is None else schema | {"default": self.default}
+
+    def wire_schema(self) -> dict[str, Any]:
+        """For a request: every spelling that is taken."""
+        schema = self.kind.wire_schema()
+        if self.is_required and isinstance(self.kind, Text):
+            schema |= {"type": "string", "pattern": NOT_BLANK}
         return schema if self.default is None else schema | {"default": self.default}
 
 
@@ -210,10 +273,14 @@ class Card(msgspec.Struct, frozen=True):
         return None
 
     def schema(self) -> dict[str, Any]:
-        """The fields as one JSON Schema object."""
+        """The fields as one JSON Schema object, in an order in which a form may show them."""
         return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.title,
             "type": "object",
-            "properties": {field.name: field.schema() for field in self.fields},
+            "properties": {
+                field.name: field.schema() | {"x-order": n} for n, field in enumerate(self.fields)
+            },
             "required": [field.name for field in self.fields if field.is_required],
         }
 
@@ -236,7 +303,7 @@ def _is_possible(size: Size) -> bool:
     low, high = SIZE_SIDES_PX
     sides = (size.width, size.height)
     return (
-        all(low <= side <= high and side % 2 == 0 for side in sides)
+        all(low <= side <= high and side % SIZE_STEP_PX == 0 for side in sides)
         and max(sides) <= SIZE_MOST_RATIO * min(sides)
         and size.width * size.height <= SIZE_MOST_PIXELS
     )

@@ -77,7 +77,10 @@ class App:
         self._downloads = downloads
         self._board = board
         self._house_verbs = HouseVerbs(
-            service=service, house=house, description=described(everyone, service.catalogue)
+            service=service,
+            house=house,
+            dialects=dialects,
+            description=described(everyone, service.catalogue),
         )
         base = public_url.rstrip("/")
         jobs = JobVerbs(
@@ -137,7 +140,7 @@ class App:
         headers = Headers(scope["headers"])
         owner = "" if route.is_open else self._keys.owner(headers)
         query = _query(scope["query_string"])
-        if route.body is None:
+        if not route.reads_body:
             call = Call(request_id, path, query, headers)
             return await served.verb(Asking(served.dialect, call, owner, *asgi))
         bodies = self._open_bodies if route.is_open else self._bodies
@@ -173,7 +176,7 @@ def _refuse(place: Place, method: str, error: UnstillError, request_id: str) -> 
             headers.append((b"x-should-retry", b"false"))
         case _ if error.status == 503:
             headers.append((b"retry-after", _RETRY_AFTER_S))
-    status = place.dialect.error_status(error)
+    status = place.dialect.error_status(type(error))
     return json_answer(place.dialect.error(error, request_id), tuple(headers), status=status)
 
 

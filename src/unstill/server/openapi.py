@@ -9,29 +9,39 @@ from typing import Any, get_args
 import msgspec
 
 from unstill import __version__
-from unstill.dialects import dashscope_wanted, pictures
-from unstill.dialects.route import Described, Route, Verb
-from unstill.dialects.videos_lacking import LACKING
+from unstill.dialects import picture_schemas
+from unstill.dialects.dashscope_wanted import MOST_PAGE_NO, STATUSES
+from unstill.dialects.route import Described, Route
 from unstill.errors import KeyReused
 from unstill.job import Variant
 from unstill.models import CARDS, Catalogue
+from unstill.server.openapi_answers import HEADERS, REF, answers
 from unstill.server.sending import KEY_SCHEMA
-from unstill.server.video_file import MEDIA_TYPES
 from unstill.server.waiting import WAIT_SCHEMA
 
-_REF = "#/components/schemas/{name}"
-_QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
+_MOMENT: dict[str, Any] = {
+    "type": "string",
+    "format": "moment",
+    "description": "YYYYMMDDhhmmss in UTC+8.",
+}
+_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_IDS = frozenset({"video_id", "task_id"})
+# Parameters of paths and queries by name; any other is a text.
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "video_id": {"type": "string", "format": "uuid"},
+    "job_id": {"type": "string", "format": "uuid"},
+    "after": {"type": "string", "pattern": f"^({_ID})?$"},
     "limit": {"type": "integer", "minimum": 0, "maximum": 100, "default": 20},
     "wait": WAIT_SCHEMA,
     "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
     "variant": {"type": "string", "enum": [*get_args(Variant)], "default": "video"},
     "expires": {"type": "integer"},
     "action": {"type": "string", "enum": ["getPolicy"]},
-    "page_no": {"type": "integer", "minimum": 1, "default": 1},
-    "page_size": {"type": "integer", "minimum": 1, "default": 10},
-    "start_time": {"type": "string", "pattern": "^[0-9]{14}$"},
-    "end_time": {"type": "string", "pattern": "^[0-9]{14}$"},
-    "status": {"type": "string", "enum": list(dashscope_wanted.STATUSES)},
+    "page_no": {"type": "integer", "minimum": 1, "maximum": MOST_PAGE_NO, "default": 1},
+    "page_size": {"type": "integer", "minimum": 1, "maximum": MOST_PAGE_NO, "default": 10},
+    "start_time": _MOMENT,
+    "end_time": _MOMENT,
+    "status": {"type": "string", "enum": list(STATUSES)},
 }
 
 
@@ -40,9 +50,9 @@ def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
     types = {answer for dialect in dialects for route in dialect.routes for answer in route.answers}
     types |= {dialect.refusal for dialect in dialects}
     _, components = msgspec.json.schema_components(
-        sorted(types, key=lambda each: each.__name__), ref_template=_REF
+        sorted(types, key=lambda each: each.__name__), ref_template=REF
     )
-    components["Picture"] = pictures.SCHEMA
+    components |= picture_schemas.COMPONENTS
     paths: dict[str, dict[str, Any]] = {}
     for dialect in dialects:
         for route in dialect.routes:
@@ -59,6 +69,7 @@ def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
         "paths": paths,
         "components": {
             "schemas": components,
+            "headers": HEADERS,
             "securitySchemes": {
                 "key": {
                     "type": "apiKey",
@@ -75,31 +86,52 @@ def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
 
 def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{dialect.name}_{route.method.lower()}_{_slug(route.path)}",
+        "operationId": _operation_id(dialect, route),
         "tags": [dialect.name],
         "summary": route.summary,
         "parameters": [
-            *_path_parameters(route),
-            *_query_parameters(route),
+            *_path_parameters(route, catalogue),
+            *_query_parameters(route, catalogue),
             *_header_parameters(route),
             *_switches(route),
         ],
-        "responses": _responses(dialect, route),
+        "responses": answers(dialect, route),
     }
+    if route.job_id_at:
+        operation["responses"]["200"]["links"] = _links(dialect, route)
     if route.is_open:
         operation["security"] = []
+    if route.reads_body:
+        operation["requestBody"] = {"required": True, "content": _bodies(route, catalogue)}
+    return operation
+
+
+def _bodies(route: Route, catalogue: Catalogue) -> dict[str, Any]:
+    """What may be sent, by content type; the object store's form has a file in it."""
+    content: dict[str, Any] = {}
     if route.body is not None:
-        named = {name: {"value": example} for name, example in route.examples}
         schema = route.body(CARDS)
         _name_likes(schema, catalogue)
-        content: dict[str, Any] = {
-            "application/json": {"schema": schema, "examples": named},
-            "multipart/form-data": {"schema": {"type": "object"}},
-        }
-        if route.verb == "upload":
-            content = {"multipart/form-data": {"schema": schema}}
-        operation["requestBody"] = {"required": True, "content": content}
-    return operation
+        named = {name: {"value": example} for name, example in route.examples}
+        content["application/json"] = {"schema": schema, "examples": named}
+    if route.form is not None:
+        schema = route.form(CARDS)
+        _name_likes(schema, catalogue)
+        content["multipart/form-data"] = {"schema": schema}
+    return content
+
+
+def _links(dialect: Described, route: Route) -> dict[str, Any]:
+    """Where the same dialect takes the new job's id."""
+    found: dict[str, Any] = {}
+    for other in dialect.routes:
+        names = {*re.findall(r"\{(\w+)", other.path), *other.needed} & _IDS
+        for name in names:
+            found[f"{other.verb}_{name}"] = {
+                "operationId": _operation_id(dialect, other),
+                "parameters": {name: f"$response.body#{route.job_id_at}"},
+            }
+    return found
 
 
 def _name_likes(schema: dict[str, Any], catalogue: Catalogue) -> None:
@@ -109,27 +141,35 @@ def _name_likes(schema: dict[str, Any], catalogue: Catalogue) -> None:
         one["properties"]["model"]["enum"] += names
 
 
-def _slug(path: str) -> str:
-    return re.sub(r"\W+", "_", path).strip("_")
+def _operation_id(dialect: Described, route: Route) -> str:
+    slug = re.sub(r"\W+", "_", route.path).strip("_")
+    return f"{dialect.name}_{route.method.lower()}_{slug}"
 
 
-def _path_parameters(route: Route) -> list[dict[str, Any]]:
+def _path_parameters(route: Route, catalogue: Catalogue) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _named(name, catalogue)}
         for name in re.findall(r"\{(\w+)", route.path)
     ]
 
 
-def _query_parameters(route: Route) -> list[dict[str, Any]]:
+def _query_parameters(route: Route, catalogue: Catalogue) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
             "in": "query",
             "required": name in route.needed,
-            "schema": _QUERY_SCHEMAS.get(name, {"type": "string"}),
+            "schema": _named(name, catalogue)
+            | ({"minLength": 1} if name in _IDS & {*route.needed} else {}),
         }
         for name in route.query
     ]
+
+
+def _named(name: str, catalogue: Catalogue) -> dict[str, Any]:
+    if name == "model":
+        return {"type": "string", "enum": list(catalogue.names)}
+    return _PARAMETERS.get(name, {"type": "string"})
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
@@ -147,52 +187,9 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _switches(route: Route) -> list[dict[str, Any]]:
-    schema = {"type": "string", "enum": ["enable"]}
+    on = {"type": "string", "enum": ["enable"]}
+    wish = {"type": "string", "description": "`enable`, for pictures that were uploaded ahead."}
     return [
-        {"name": name, "in": "header", "required": n == 0, "schema": schema}
+        {"name": name, "in": "header", "required": n == 0, "schema": wish if n else on}
         for n, name in enumerate(route.switches)
     ]
-
-
-def _responses(dialect: Described, route: Route) -> dict[str, Any]:
-    ref = {"$ref": _REF.format(name=dialect.refusal.__name__)}
-    refused = {"content": {"application/json": {"schema": ref}}}
-    responses: dict[str, Any] = {} if route.verb in LACKING else {"200": _success(route)}
-    if route.verb in _FILES:
-        responses["206"] = {"description": "The part of the file asked for", **_FILES[route.verb]}
-        responses["304"] = {"description": "The caller has the file already"}
-        responses["416"] = {"description": "The range lies outside the file", **refused}
-    if route.verb == "events":
-        responses["204"] = {"description": "The caller has the final event already"}
-    if not route.is_open:
-        responses["401"] = {"description": "No API key, or an unknown one", **refused}
-    responses["4XX"] = {"description": "What is wrong with the request", **refused}
-    responses["5XX"] = {"description": "The server cannot do it now", **refused}
-    return responses
-
-
-def _binary(*media_types: str) -> dict[str, Any]:
-    schema = {"schema": {"type": "string", "format": "binary"}}
-    return {"content": dict.fromkeys(media_types, schema)}
-
-
-_FILES: dict[Verb, dict[str, Any]] = {
-    "content": _binary(*MEDIA_TYPES.values()),
-    "link": _binary("video/mp4"),
-}
-
-
-def _success(route: Route) -> dict[str, Any]:
-    if route.verb in _FILES:
-        return {"description": "The file", **_FILES[route.verb]}
-    if route.verb == "upload":
-        return {"description": "The picture is stored"}
-    if route.verb == "docs":
-        return {"description": "A page", "content": {"text/html": {"schema": {"type": "string"}}}}
-    refs = [{"$ref": _REF.format(name=answer.__name__)} for answer in route.answers]
-    if route.verb == "events":
-        # OpenAPI 3.1 has no word for the events of a stream; 3.2 calls it itemSchema.
-        stream = {"schema": {"type": "string"}, "x-event-data": refs[0]}
-        return {"description": "Events", "content": {"text/event-stream": stream}}
-    schema = refs[0] if len(refs) == 1 else {"anyOf": refs} if refs else {"type": "object"}
-    return {"description": route.summary, "content": {"application/json": {"schema": schema}}}

@@ -8,7 +8,12 @@ from unstill.errors import BadField, KeyReused
 from unstill.service import Sending
 
 MOST_KEY_CHARS = 255
-KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MOST_KEY_CHARS}
+KEY_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MOST_KEY_CHARS,
+    "pattern": "^[ -~]+$",
+}
 
 _KEY = KeyReused.param.lower()
 _SDK = "x-stainless-lang"  # every call of an official OpenAI SDK has it (openai 3.51.0)

@@ -20,7 +20,8 @@ WAIT_SCHEMA = {
     "description": "Seconds that the answer may wait for a change of itself.",
 }
 
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+# As clients print a float: with up to 17 digits, or with an exponent.
+_SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
 
 
 def wait_s_of(query: Mapping[str, str]) -> float:

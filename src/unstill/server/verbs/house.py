@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from unstill import __version__
 from unstill.dialects.house import EngineInfo, Health, House, ModelInfo, ModelList
+from unstill.dialects.route import Dialect
 from unstill.dialects.route import Verb as VerbName
 from unstill.request import Given
 from unstill.server.asking import Answer, Asking, Verb, json_answer
@@ -16,9 +17,12 @@ from unstill.service import Service
 class HouseVerbs:
     """The verbs that belong to no job."""
 
-    def __init__(self, *, service: Service, house: House, description: bytes) -> None:
+    def __init__(
+        self, *, service: Service, house: House, dialects: Sequence[Dialect], description: bytes
+    ) -> None:
         self._service = service
         self._house = house
+        self._dialects = dialects
         self._description = description
         self._is_stopping = False
         self.by_name: Mapping[VerbName, Verb] = {
@@ -52,7 +56,7 @@ class HouseVerbs:
             )
             for engine in self._service.engines_of(name)
         ]
-        return self._house.model(name, card, engines)
+        return self._house.model(name, card, engines, self._dialects)
 
     async def _health(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         if self._is_stopping:

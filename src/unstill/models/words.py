@@ -1,0 +1,30 @@
+"""What a form says beside each field: a title, and one sentence with the unit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+    title: str
+    about: str
+
+
+FIELD_WORDS: dict[str, Words] = {
+    "first_frame": Words("First frame", "The picture that the video begins with."),
+    "last_frame": Words("Last frame", "The picture that the video ends with."),
+    "prompt": Words("Prompt", "What happens in the video, in English or Chinese."),
+    "negative_prompt": Words("Negative prompt", "What is not to be in the video."),
+    "resolution": Words(
+        "Resolution",
+        "The area of the video by name; `tiers` has the pixels. An exact size decides over it.",
+    ),
+    "size": Words("Exact size", "Width x height of the video in pixels, both even."),
+    "duration": Words("Duration", "Length of the video in seconds."),
+    "seed": Words("Seed", "The same seed draws the same chance; without one it is random."),
+    "watermark": Words("Watermark", "Whether the video has a visible mark."),
+    "generate_audio": Words(
+        "Sound", "Whether the video has sound; without it the engine does as it is used to."
+    ),
+    "prompt_extend": Words("Extend the prompt", "Whether the prompt may be worded out first."),
+}
