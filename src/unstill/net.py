@@ -19,7 +19,7 @@ from ipaddress import (
     ip_address,
 )
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import httpcore2
 import httpx2
@@ -34,6 +34,8 @@ MAX_REDIRECTS = 3
 DIAL_TIMEOUT_S = 4.0  # for an address that is not the last to try: a dead IPv6 route costs no more
 MAX_DIALS = 4  # a host with hundreds of addresses would make a port scanner of us
 RESOLVER_THREADS = 32  # as many as frames are fetched at once
+MAX_HEAD_BYTES = 64 * 1024  # of an answer, with all the 1xx before it
+HEAD_READ_BYTES = 4096
 
 
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -163,6 +165,7 @@ class Fetcher:
                 content=content,
             ) as answer:
                 has_begun = True
+                network.has_head = True
                 yield answer
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             raise FetchFailed(_no_connection(error)) from error
@@ -181,6 +184,7 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         self._allow_networks = allow_networks
         self._dialler = httpcore2.AnyIOBackend()
         self._stream: httpcore2.AsyncNetworkStream | None = None
+        self.has_head = False  # of the answer: what comes now is its body
 
     async def connect_tcp(
         self,
@@ -198,8 +202,8 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         *others, last = addresses[:MAX_DIALS]
         for address in others:
             with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                return await self._dial(address, port, DIAL_TIMEOUT_S)
-        return await self._dial(last, port, timeout)
+                return HeadFirst(await self._dial(address, port, DIAL_TIMEOUT_S), self)
+        return HeadFirst(await self._dial(last, port, timeout), self)
 
     async def close(self) -> None:
         """Close the socket itself: a handshake cut off by the deadline leaves it open."""
@@ -224,6 +228,47 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         if not addresses:
             raise FetchFailed(f"the host {host} could not be found")
         return addresses
+
+
+class HeadFirst(httpcore2.AsyncNetworkStream):
+    """A stream that gives up when too much has come and the answer's head still has not.
+
+    Answers of 1xx may precede an answer without number: a flood of them would keep us reading, at
+    the full speed of a core, until the deadline.
+    """
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream, network: CheckedNetwork) -> None:
+        self._stream = stream
+        self._network = network
+        self._size_bytes = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  - the signature of the port
+        if self._network.has_head:
+            return await self._stream.read(max_bytes, timeout)
+        if self._size_bytes >= MAX_HEAD_BYTES:
+            raise httpcore2.RemoteProtocolError("no head among the first bytes")
+        # Little at once: all that one read brings is parsed before the loop gets its turn.
+        data = await self._stream.read(min(max_bytes, HEAD_READ_BYTES), timeout)
+        self._size_bytes += len(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  - likewise
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  - likewise
+    ) -> httpcore2.AsyncNetworkStream:
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return HeadFirst(stream, self._network)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class SystemResolver:
@@ -259,7 +304,8 @@ def checked_url(text: str) -> httpx2.URL:
     if url.userinfo:
         raise FetchFailed("a URL with a user name or password in it cannot be fetched")
     if not is_host(url.raw_host.decode("ascii")):
-        raise FetchFailed(f"the URL's host {shown(url.host)} is not a name or an address")
+        host = url.raw_host.decode("ascii")  # `url.host` raises for some `xn--...`
+        raise FetchFailed(f"the URL's host {shown(host)} is not a name or an address")
     if url.port is not None and not 1 <= url.port <= 65535:
         raise FetchFailed(f"the URL's port {url.port} does not exist")
     return url

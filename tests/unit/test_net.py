@@ -202,6 +202,7 @@ async def test_a_redirect_to_a_hostile_address_is_refused(address: str, out: Pat
     [
         ("http://0x7f000001/", "the URL's host '0x7f000001' is not a name or an address"),
         ("http://me@127.0.0.1/", "a URL with a user name or password in it cannot be fetched"),
+        ("http://[xn--", "the URL's host '%5bxn--' is not a name or an address"),
         ("file:///etc/passwd", "only http and https URLs can be fetched"),
         ("http://[::1", "redirected to something that is not a URL"),
         ("", "answered 302 without a Location"),
@@ -417,6 +418,31 @@ async def test_a_head_without_end_is_not_collected(out: Path) -> None:
         await server.is_done()
 
     assert said == "did not answer in HTTP"
+
+
+async def test_a_flood_of_hints_is_given_up_long_before_the_deadline(out: Path) -> None:
+    async def pour(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)
+            await writer.drain()
+
+    async with upstream({"/picture": pour}) as server, fetcher() as made:
+        said = await reason(made, server.url(), out, timeout_s=5)
+        await server.is_done()
+
+    assert said == "did not answer in HTTP"
+
+
+async def test_a_picture_after_hints_and_a_long_head_arrives(out: Path) -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20)
+        writer.write(ok(PICTURE, f"Content-Length: {len(PICTURE)}", f"X-Long: {'x' * 30_000}"))
+        await writer.drain()
+
+    async with upstream({"/picture": answer}) as server, fetcher() as made:
+        size_bytes = await made.fetch(server.url(), out, max_bytes=2**20, timeout_s=5)
+
+    assert size_bytes == len(PICTURE)
 
 
 # --- answers that are no picture ---------------------------------------------------------------

@@ -43,6 +43,7 @@ def test_a_callers_own_address_wins_over_the_operators() -> None:
         ("https://user:pw@example.com/", "user name or password"),
         ("https://example.com/" + "x" * MOST_URL_CHARS, "at most 2048 characters"),
         ("http://0x7f000001/", "is not a name or an address"),
+        ("http://[xn--", "is not a name or an address"),  # no label that IDNA knows
         ("http://127.0.0.1/", "an address on the public internet"),
         ("http://10.0.0.7:9000/hook?token=t", "an address on the public internet"),
         ("http://[::ffff:169.254.169.254]/", "an address on the public internet"),
