@@ -110,6 +110,8 @@ def webhook_findings(settings: Settings) -> Iterator[Finding]:
     if not count:
         mend = f'export {SIGNING_VARIABLE}="whsec_$(openssl rand -base64 32)"'
         detail = "off: a request with a webhook_url is refused"
+        if owed := count_in(Path(settings.server.data_dir), DeliveryState.OWED):
+            detail += f", and what is owed is not sent: {owed}"
         yield Finding(what, False, detail, mend, is_needed=False)
         return
     yield Finding(what, True, f"signed with {count} secret{'s' * (count > 1)}")

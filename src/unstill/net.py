@@ -78,9 +78,10 @@ class Fetcher:
         *,
         resolve: Resolve | None = None,
         tls: ssl.SSLContext | None = None,
+        resolver_threads: int = RESOLVER_THREADS,
     ) -> None:
         self._allow_networks = tuple(allow_networks)
-        self._system = SystemResolver()
+        self._system = SystemResolver(resolver_threads)
         self._resolve = resolve or self._system.resolve
         self.tls = tls or httpcore2.default_ssl_context()  # shared: to load one takes 30 ms
 
@@ -277,8 +278,8 @@ class SystemResolver:
     The loop's shared threads also store files: names that never resolve must not hold those up.
     """
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolve")
+    def __init__(self, threads: int = RESOLVER_THREADS) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
 
     async def resolve(self, host: str) -> Sequence[IPAddress]:
         """Every address of `host`, in the order to try; raises OSError if there is none."""

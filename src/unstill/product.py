@@ -46,7 +46,7 @@ from unstill.submitter import Submitter
 from unstill.sweep import Sweep
 from unstill.uploading import Uploading
 from unstill.watches import Watches
-from unstill.webhooks import Deliverer
+from unstill.webhooks import MOST_AT_ONCE, Deliverer
 
 FORM_BYTES = 64 * 1024  # of an upload's form beside its file
 OPEN_BYTES = 4 * MAX_FILE_BYTES  # of all uploads that are being read
@@ -113,8 +113,9 @@ class Product:
         self._sweep = Sweep(
             backend=self._backend, files=self._files, uploads=uploads, clock_ms=clock_ms
         )
-        # Apart: names of receivers that never resolve must not hold up the callers' pictures.
-        self._post = Fetcher(server.networks, tls=self._fetcher.tls)
+        # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
+        # one owner's names those of another.
+        self._post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
         self._deliverer = Deliverer(
             backend=self._backend,
             receivers=receivers,

@@ -1,9 +1,9 @@
 """Webhooks: each delivery that is owed is tried when it is due, until its receiver takes it.
 
 What is owed is in the job store, so nothing here has to survive. A receiver that hangs holds up no
-other: each has a few of the tries that are under way at once. No redirect is followed. A receiver
-may get an event twice, when its answer is lost or the server dies before it is noted, and events
-may come in any order.
+other, and an owner with many of them no other owner: each has a part of the tries that are under
+way at once. No redirect is followed. A receiver may get an event twice, when its answer is lost or
+the server dies before it is noted, and events may come in any order.
 """
 
 from __future__ import annotations
@@ -36,12 +36,14 @@ from unstill.receivers import Receivers
 
 log = structlog.get_logger()
 
-MOST_AT_ONCE = 32
+MOST_AT_ONCE = 128
+MOST_PER_OWNER = 32  # whose addresses lead to as many hosts as they like
 MOST_PER_RECEIVER = 4
 TIMEOUT_S = 15.0  # of one try
 LOOK_EVERY_MS = 2000  # a replay by another process is seen by then
 AT_START_MS = 3600 * 1000  # what is owed at a start is tried for that long, whatever its age
 PAUSE_WITHOUT_STORAGE_S = 1.0
+FOREVER_MS = 2**53
 
 
 class Posts(Protocol):
@@ -80,20 +82,27 @@ class Deliverer:
         self._chance = chance
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
+        self._busy_owners: Counter[str] = Counter()
         self._wake = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
         """Try at once what the last server left owed; from then on, what is due."""
-        if not self._signers:
-            return  # nothing is sent unsigned: what is owed stays so
         now_ms = self._clock_ms()
         try:
+            if not self._signers:  # nothing is sent unsigned: what is owed stays so
+                await self._tell_of_owed()
+                return
             await self._backend.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
         except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
             log.warning("webhooks_not_hastened", why=error.message)
         self._backend.listen(self._changed)
         self._looking = asyncio.create_task(self._look())
+
+    async def _tell_of_owed(self) -> None:
+        if await self._backend.due_deliveries(FOREVER_MS, limit=1):
+            why = "events are owed, and UNSTILL_WEBHOOK_SECRET is not set"
+            log.warning("webhooks_not_sent", why=why)
 
     async def shutdown(self) -> None:
         """End the tries that are under way; they stay owed."""
@@ -130,7 +139,8 @@ class Deliverer:
             coming = await self._backend.due_deliveries(
                 now_ms + LOOK_EVERY_MS,
                 limit=MOST_AT_ONCE + len(under_way),
-                without=[name for name, busy in self._busy.items() if busy >= MOST_PER_RECEIVER],
+                without=_full(self._busy, MOST_PER_RECEIVER),
+                without_owners=_full(self._busy_owners, MOST_PER_OWNER),
             )
             coming = [each for each in coming if each.job_id not in under_way]
             due = [each for each in coming if each.due_ms <= now_ms]
@@ -142,9 +152,14 @@ class Deliverer:
 
     def _begin(self, delivery: Delivery) -> None:
         """Begin a try if there is room for it."""
-        is_full = self._busy[delivery.receiver] >= MOST_PER_RECEIVER
-        if not is_full and len(self._tries) < MOST_AT_ONCE:
+        is_full = (
+            self._busy[delivery.receiver] >= MOST_PER_RECEIVER
+            or self._busy_owners[delivery.owner] >= MOST_PER_OWNER
+            or len(self._tries) >= MOST_AT_ONCE
+        )
+        if not is_full:
             self._busy[delivery.receiver] += 1
+            self._busy_owners[delivery.owner] += 1
             self._tries[delivery.job_id] = asyncio.create_task(self._try(delivery))
 
     async def _try(self, delivery: Delivery) -> None:
@@ -160,7 +175,9 @@ class Deliverer:
         finally:
             del self._tries[delivery.job_id]
             self._busy[delivery.receiver] -= 1
+            self._busy_owners[delivery.owner] -= 1
             self._busy += Counter()  # forget receivers that have none
+            self._busy_owners += Counter()
             self._wake.set()
 
     async def _why_not(self, delivery: Delivery) -> str | None:
@@ -223,3 +240,7 @@ class Deliverer:
             outcome="failed" if is_owed else delivery.state.value,
             why=delivery.last_error,
         )
+
+
+def _full(busy: Counter[str], most: int) -> list[str]:
+    return [name for name, count in busy.items() if count >= most]

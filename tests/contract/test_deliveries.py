@@ -130,6 +130,17 @@ async def test_what_is_due_comes_soonest_first_and_without_the_named_receivers(
     assert len(await store.due_deliveries(FOREVER, limit=1)) == 1
 
 
+async def test_what_is_due_comes_without_the_jobs_of_the_named_owners(store: Backend) -> None:
+    kept = await ended(store, owner="team-a")
+    await ended(store, owner="team-b")
+    await ended(store, owner="team-a", webhook_url="https://b.example/")
+    found = await store.due_deliveries(
+        FOREVER, limit=9, without=["b.example"], without_owners=["team-b", "team-c"]
+    )
+
+    assert [each.job_id for each in found] == [kept.id]
+
+
 async def test_a_failed_try_is_due_later_and_an_ended_one_never(store: Backend) -> None:
     await ended(store)
     (first,) = await owed(store)
@@ -239,6 +250,20 @@ async def test_a_replay_makes_due_what_is_owed_or_given_up_for_a_fresh_day(
     }
     assert named == [first.job_id]
     assert len(await owed(store)) == len(jobs)
+
+
+@pytest.mark.parametrize("ids", [[], ["its"]], ids=["all", "named"])
+async def test_a_deleted_job_is_not_replayed_whatever_became_of_its_event(
+    store: Backend, tmp_path: Path, ids: list[str]
+) -> None:
+    now = await ended(store)
+    (first,) = await owed(store)
+    await store.settle_delivery(after_failure(first, "x", NOW_MS + 2 * DAY_MS, chance=0))
+    await store.change(now.id, hidden(of=State.FAILED))
+    replayed = replay_in(tmp_path / "data", [now.id for _ in ids], now_ms=NOW_MS)
+
+    assert replayed == []
+    assert await owed(store) == []
 
 
 async def test_a_try_that_ends_after_a_replay_leaves_the_replay_standing(

@@ -176,7 +176,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
         (rows.ATTEMPTS, ("job",), "PRIMARY KEY"),
         (rows.MARKED_BY_KEY, ("a", "k"), "marks_by_key"),
         (rows.MARKED_BY_FINGERPRINT, ("a", "f", 5), "marks_by_fingerprint"),
-        (deliveries.due_sql(("a", "b")), (5, "a", "b", 5), "deliveries_owed"),
+        (deliveries.due_sql(("a", "b"), ("c",)), (5, "a", "b", "c", 5), "deliveries_owed"),
     ],
     ids=[
         "page",

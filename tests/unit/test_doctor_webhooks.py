@@ -61,6 +61,21 @@ def test_what_was_given_up_is_counted(tmp_path: Path) -> None:
     assert "unstill webhooks replay" in lost.mend
 
 
+def test_what_is_owed_without_a_secret_is_counted(tmp_path: Path) -> None:
+    asyncio.run(owe(tmp_path))
+    (finding,) = webhook_findings(settings(tmp_path, {}))
+
+    assert finding.detail.endswith("what is owed is not sent: 1")
+
+
+async def owe(data_dir: Path) -> None:
+    store = EmbeddedBackend(data_dir)
+    await store.open()
+    job = await store.add(a_job(webhook_url="https://example.com/"))
+    await store.change(job.id, failed(Failure("x", "y"), clock_ms()))
+    await store.close()
+
+
 async def give_up(data_dir: Path) -> None:
     store = EmbeddedBackend(data_dir)
     await store.open()

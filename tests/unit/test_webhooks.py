@@ -19,7 +19,7 @@ from unstill.errors import FetchFailed, StorageFull
 from unstill.job import Failure, clock_ms, failed, new_id
 from unstill.net import Own
 from unstill.receivers import Receivers
-from unstill.webhooks import MOST_AT_ONCE, MOST_PER_RECEIVER, Deliverer
+from unstill.webhooks import MOST_AT_ONCE, MOST_PER_OWNER, MOST_PER_RECEIVER, Deliverer
 
 
 class Net:
@@ -79,9 +79,9 @@ class Post:
             chance=lambda: 0.0,
         )
 
-    async def end(self, url: str) -> str:
+    async def end(self, url: str, owner: str = "team-a") -> str:
         """A job that has just failed; its id."""
-        job = a_job(id=new_id(clock_ms()), webhook_url=url)
+        job = a_job(id=new_id(clock_ms()), webhook_url=url, owner=owner)
         await self.store.add(job)
         await self.store.change(job.id, failed(Failure("x", "y"), clock_ms()))
         return job.id
@@ -119,12 +119,23 @@ async def test_hanging_receivers_have_a_few_tries_each_and_hold_up_no_other(tmp_
 
 async def test_no_more_than_so_many_tries_are_under_way(tmp_path: Path) -> None:
     async with posting(tmp_path) as post:
-        for n in range(2 * MOST_AT_ONCE):
-            await post.end(f"http://hang{n}/")
+        for n in range(MOST_AT_ONCE + 10):
+            await post.end(f"http://hang{n}/", owner=f"team-{n % 9}")
         await until(lambda: len(post.net.urls) == MOST_AT_ONCE)
         await asyncio.sleep(0.1)
 
         assert len(post.net.urls) == MOST_AT_ONCE
+
+
+async def test_an_owner_of_many_hosts_that_hang_holds_up_no_other_owner(tmp_path: Path) -> None:
+    async with posting(tmp_path) as post:
+        for n in range(2 * MOST_PER_OWNER):
+            await post.end(f"http://hang{n}/", owner="team-b")
+        await until(lambda: len(post.net.urls) == MOST_PER_OWNER)
+        well = [await post.end(f"http://well/{n}") for n in range(20)]
+        await until(lambda: all(post.states()[each] == "delivered" for each in well))
+
+        assert sum("//hang" in url for url in post.net.urls) == MOST_PER_OWNER
 
 
 async def test_a_backlog_is_sent_once_each(tmp_path: Path) -> None:
@@ -220,7 +231,9 @@ async def test_a_start_tries_what_is_owed_at_once_and_for_an_hour_whatever_its_a
     assert owed.until_ms - later.late_ms == pytest.approx(clock_ms() + 3_600_000, abs=60_000)
 
 
-async def test_without_a_secret_nothing_is_sent(tmp_path: Path) -> None:
+async def test_without_a_secret_nothing_is_sent_and_a_start_says_what_that_leaves_owed(
+    tmp_path: Path,
+) -> None:
     post = Post(tmp_path)
     silent = Deliverer(
         backend=post.store,
@@ -230,10 +243,15 @@ async def test_without_a_secret_nothing_is_sent(tmp_path: Path) -> None:
         clock_ms=clock_ms,
     )
     await post.store.open()
-    await silent.startup()
+    with capture_logs() as at_first:
+        await silent.startup()
     await post.end("http://well/")
     await asyncio.sleep(0.1)
+    with capture_logs() as once_owed:
+        await silent.startup()
     await silent.shutdown()
     await post.store.close()
 
     assert post.net.urls == []
+    assert at_first == []
+    assert [line["event"] for line in once_owed] == ["webhooks_not_sent"]

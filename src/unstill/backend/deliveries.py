@@ -37,7 +37,7 @@ OWE_AT_ONCE = (
     "WHERE state = 'owed'"
 )
 
-DROP_OWED = "DELETE FROM deliveries WHERE job_id = ? AND state = 'owed'"
+DROP = "DELETE FROM deliveries WHERE job_id = ?"
 
 # After the row of its job has gone; nothing where the job has kept it.
 FORGET = (
@@ -56,15 +56,15 @@ _REPLAY_ONE = _REPLAY.format(which="job_id = ?")
 _REPLAY_ALL = _REPLAY.format(which="state IN ('owed', 'given_up')")
 
 
-def due_sql(without: Collection[str]) -> str:
-    """What is due by a moment, soonest first, but to the receivers `without`.
+def due_sql(without: Collection[str], without_owners: Collection[str]) -> str:
+    """What is due by a moment, soonest first, but to some receivers and of some owners' jobs.
 
-    Parameters: the moment, the receivers, limit.
+    Parameters: the moment, the receivers, the owners, limit.
     """
-    places = ", ".join("?" * len(without))
+    receivers, owners = (", ".join("?" * len(each)) for each in (without, without_owners))
     return (
         f"SELECT {_NAMES} FROM deliveries WHERE state = 'owed' AND due_ms <= ? "  # noqa: S608  - field names
-        f"AND receiver NOT IN ({places}) ORDER BY due_ms LIMIT ?"
+        f"AND receiver NOT IN ({receivers}) AND owner NOT IN ({owners}) ORDER BY due_ms LIMIT ?"
     )
 
 
@@ -91,7 +91,8 @@ def settlement_of(delivery: Delivery) -> tuple[str | int | None, ...]:
 def follow(connection: apsw.Connection, job: Job, change: Change) -> None:
     """Write what a change of a job means for its receiver, in the change's own transaction."""
     if job.is_hidden:
-        connection.execute(DROP_OWED, (job.id,))
+        # Also one that has ended: a replay would tell of the deleted job again.
+        connection.execute(DROP, (job.id,))
     elif change.to is not None and change.to.is_final:
         delivery = owed_for(job)
         if delivery is not None:

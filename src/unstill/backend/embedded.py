@@ -216,9 +216,15 @@ class EmbeddedBackend:
         return [rows.attempt_of(row) for row in found]
 
     async def due_deliveries(
-        self, by_ms: int, *, limit: int, without: Collection[str] = ()
+        self,
+        by_ms: int,
+        *,
+        limit: int,
+        without: Collection[str] = (),
+        without_owners: Collection[str] = (),
     ) -> Sequence[Delivery]:
-        found = await self._select(deliveries.due_sql(without), (by_ms, *without, limit))
+        sql = deliveries.due_sql(without, without_owners)
+        found = await self._select(sql, (by_ms, *without, *without_owners, limit))
         return [deliveries.delivery_of(row) for row in found]
 
     def _look(self, job_id: str) -> Job | None:

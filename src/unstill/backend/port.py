@@ -109,7 +109,7 @@ class Backend(Protocol):
 
         The new job after the commit; None if there is no such row or somebody else moved it. With
         a move to a final state, what is then owed to the job's receiver is stored; with a deletion
-        it is dropped.
+        it is dropped, also when it has been sent.
         """
 
     async def page(
@@ -151,7 +151,12 @@ class Backend(Protocol):
         """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other."""
 
     async def due_deliveries(
-        self, by_ms: int, *, limit: int, without: Collection[str] = ()
+        self,
+        by_ms: int,
+        *,
+        limit: int,
+        without: Collection[str] = (),
+        without_owners: Collection[str] = (),
     ) -> Sequence[Delivery]:
         """What is owed and due by then, soonest first, but to the receivers `without`."""
 
