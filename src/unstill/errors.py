@@ -16,6 +16,7 @@ UnstillError
 │   ├── SynchronousCall        a create call that would wait for the video
 │   ├── NoSuchRoute, WrongMethod
 │   ├── NoSuchJob              unknown, deleted, or somebody else's
+│   │   └── JobDeleted         the one that a create call's Idempotency-Key made
 │   ├── TooLateToCancel        the job goes on, or has ended
 │   ├── Unsupported            a verb of a documented API that makes no sense here
 │   ├── NotReady               the video is asked for before it is there
@@ -176,6 +177,15 @@ class NoSuchJob(CallerError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no task {shown(job_id)}")
+        self.job_id = job_id
+
+
+class JobDeleted(NoSuchJob):
+    def __init__(self, job_id: str) -> None:
+        CallerError.__init__(
+            self,
+            f"the Idempotency-Key made task {shown(job_id)}, which was deleted: send a new key",
+        )
         self.job_id = job_id
 
 

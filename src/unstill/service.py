@@ -19,6 +19,7 @@ from unstill.engines.remote import Cancellation, Cancelled
 from unstill.errors import (
     BadField,
     BadSetting,
+    JobDeleted,
     MissingField,
     NoSuchJob,
     OwnError,
@@ -121,7 +122,6 @@ class Service:
         if self._is_closing:
             raise ShuttingDown("the server is shutting down, send the request again")
         name, card = self.catalogue.card(asked.model)
-        webhook_url = self._receivers.asked(asked.webhook_url, owner)
         taken = await _taken(asked.frames)
         for each in taken.values():
             check_header(each, card.frame_rule)
@@ -133,9 +133,10 @@ class Service:
         if sending is not None:
             mark = _mark(sending, fingerprint(name, card, asked, frames), now_ms)
         try:
+            webhook_url = self._receivers.asked(asked.webhook_url, owner)
             engine = self._engine_for(name, request, asked)
         except (BadField, BadSetting):
-            # Engines are set up anew; what one of them has taken before is still its caller's.
+            # The settings have changed; what was taken before is still its caller's.
             earlier = None if mark is None else await self._backend.marked(owner, mark)
             if earlier is None:
                 raise
@@ -155,7 +156,7 @@ class Service:
             )
             stored = await self._store(job, taken, mark)
         if stored.is_hidden:
-            raise NoSuchJob(stored.id)  # as whoever asks for it is told; never a second one
+            raise JobDeleted(stored.id)  # never a second one
         return Submitted(stored, ignored)
 
     async def _store(self, job: Job, taken: Mapping[Role, Taken], mark: Mark | None) -> Job:

@@ -79,6 +79,33 @@ def ended(server: Serving, task_id: str, headers: dict[str, str] | None = None) 
 # --- create --------------------------------------------------------------------------------------
 
 
+def test_a_list_that_names_a_task_and_more_has_it_only_if_all_of_it_fits(
+    server: Serving,
+) -> None:
+    task_id = create(server, body())
+    ended(server, task_id)
+
+    def found(query: str) -> tuple[int, int]:
+        answer = server.http.get(f"/api/v1/tasks?task_id={task_id}&{query}").json()
+        return answer["total"], len(answer["data"])
+
+    assert found("model_name=wan2.7-i2v&status=SUCCEEDED") == (1, 1)
+    assert found("page_no=2") == (1, 0)
+    assert found("status=PENDING") == (0, 0)
+    assert found("model_name=happyhorse-1.0-i2v") == (0, 0)
+    assert found("start_time=20250101000000") == (0, 0)
+
+
+def test_a_create_call_under_the_key_of_a_deleted_task_is_told_so(server: Serving) -> None:
+    keyed = ASYNC | {"idempotency-key": "deleted-17"}
+    task_id = create(server, body(), keyed)
+    server.http.delete(f"/v1/videos/{task_id}")
+    answer = server.http.post(CREATE, json=body(), headers=keyed)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "NotFound")
+    assert answer.json()["message"].endswith("was deleted: send a new key")
+
+
 def test_a_call_that_would_wait_is_refused_in_the_documented_words(server: Serving) -> None:
     answer = server.http.post(CREATE, json=body())
 

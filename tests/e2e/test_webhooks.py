@@ -368,6 +368,22 @@ def test_the_same_key_with_another_address_is_refused(hooked: Serving) -> None:
     assert other.status_code == 422
 
 
+def test_a_call_that_comes_again_finds_its_job_when_webhooks_are_off_by_then(
+    tmp_path: Path,
+) -> None:
+    body, again = failing("http://127.0.0.1:9/hook"), {"idempotency-key": "hooked-18"}
+    with Serving(tmp_path, environment=LOOPBACK_ALLOWED | SIGNING) as server:
+        first = server.http.post("/v1/tasks/submit", json=body, headers=again)
+    with Serving(tmp_path, environment=LOOPBACK_ALLOWED) as server:
+        second = server.http.post("/v1/tasks/submit", json=body, headers=again)
+        new = server.http.post("/v1/tasks/submit", json=body)
+
+    assert first.status_code == second.status_code == 200
+    assert first.json()["output"] == second.json()["output"]
+    assert new.status_code == 400
+    assert "webhooks_not_sent" in server.log
+
+
 def test_the_log_tells_of_deliveries_and_no_secret(hooked: Serving) -> None:
     with receiving(answers(404)) as receiver:
         job_id = hooked.submit(failing(f"{receiver.url}?token=t0ken"))

@@ -46,6 +46,7 @@ from unstill.dialects.sections import sectioned_form, sectioned_schema
 from unstill.errors import (
     BadField,
     BadImage,
+    JobDeleted,
     MissingField,
     NoSuchJob,
     SynchronousCall,
@@ -244,7 +245,7 @@ class DashScope:
         return AsyncError(code, message, request_id)
 
     def error_status(self, kind: type[UnstillError]) -> int:
-        if issubclass(kind, UnknownModel):
+        if issubclass(kind, (UnknownModel, JobDeleted)):
             return 404
         if issubclass(kind, NoSuchJob):  # of a cancel: a query answers UNKNOWN
             return 400

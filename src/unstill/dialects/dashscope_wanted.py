@@ -12,7 +12,7 @@ import msgspec
 
 from unstill.dialects.dashscope_answers import BEIJING, WORDS
 from unstill.errors import BadField
-from unstill.job import State
+from unstill.job import Job, State
 from unstill.models.card import Whole
 from unstill.request import Given
 
@@ -31,6 +31,15 @@ class Wanted(msgspec.Struct, frozen=True):
     window_ms: tuple[int, int] | None  # first and last moment; None: the last day
     model: str | None
     states: frozenset[State] | None
+
+    def takes(self, job: Job) -> bool:
+        """Whether a job that is named fits what else is asked for; a window counts where given."""
+        since_ms, until_ms = self.window_ms or (0, job.created_ms)
+        return (
+            since_ms <= job.created_ms <= until_ms
+            and (self.states is None or job.state in self.states)
+            and (self.model is None or job.model == self.model)
+        )
 
 
 def wanted_of(query: Mapping[str, str]) -> Wanted:

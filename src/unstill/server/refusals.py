@@ -16,6 +16,7 @@ from unstill.errors import (
     BadSetting,
     BodyTooLarge,
     EngineDied,
+    JobDeleted,
     KeyReused,
     NoSuchJob,
     NotReady,
@@ -44,7 +45,7 @@ OF_VERBS: Mapping[Verb, Kinds] = {
         BadField,
         UnknownModel,
         KeyReused,
-        NoSuchJob,  # the key's job was deleted
+        JobDeleted,
         BadSetting,  # no engine for the model
         StorageFull,
         StorageFailed,

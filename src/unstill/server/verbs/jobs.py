@@ -9,6 +9,7 @@ from urllib.parse import quote
 from unstill.backend.port import Slice
 from unstill.board import Board
 from unstill.dialects.dashscope import STORED, DashScope
+from unstill.dialects.dashscope_wanted import Wanted
 from unstill.dialects.route import Look
 from unstill.dialects.route import Verb as VerbName
 from unstill.dialects.videos import Videos
@@ -124,7 +125,7 @@ class JobVerbs:
         dialect = asking.dashscope
         wanted = dialect.wanted(asking.call)
         if wanted.task_id is not None:
-            found = await self._found(wanted.task_id, asking.owner)
+            found = await self._found(wanted.task_id, wanted, asking.owner)
         else:
             found = await self._service.slice(
                 asking.owner,
@@ -136,12 +137,15 @@ class JobVerbs:
             )
         return json_answer(dialect.numbered(asking.call, wanted, found.jobs, total=found.total))
 
-    async def _found(self, job_id: str, owner: str) -> Slice:
-        """The one job of a list that names it, or none."""
+    async def _found(self, job_id: str, wanted: Wanted, owner: str) -> Slice:
+        """The one job of a list that names it, whenever it was made, or none."""
         try:
-            return Slice((await self._service.find(job_id, owner),), 1)
+            job = await self._service.find(job_id, owner)
         except NoSuchJob:
             return Slice((), 0)
+        if not wanted.takes(job):
+            return Slice((), 0)
+        return Slice((job,) if wanted.page_no == 1 else (), 1)
 
     async def _cancel(self, asking: Asking) -> Answer:
         dialect = asking.dashscope
