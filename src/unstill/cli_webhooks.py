@@ -40,13 +40,14 @@ def show(
 ) -> None:
     """List what is owed, delivered and given up, newest first."""
     now_ms = clock_ms()
-    found = newest_in(_folder(data_dir, config), limit)
+    folder = _folder(data_dir, config)
+    found = newest_in(folder, limit)
     for delivery in found:
         state = (f"{delivery.state.value:10}", _COLOURS[delivery.state])
         line = Text.assemble(state, f" {delivery.job_id} {_told(delivery, now_ms)}")
         out.print(line, soft_wrap=True)
     if not found:
-        out.print("no webhooks so far")
+        out.print(Text(f"no webhooks so far in {folder}"), soft_wrap=True)
 
 
 @app.command()
@@ -60,15 +61,16 @@ def replay(
 ) -> None:
     """Send events again: at once if a server runs on the folder, else when the next one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
-    found = replay_in(_folder(data_dir, config), asked, now_ms=clock_ms())
+    folder = _folder(data_dir, config)
+    found = replay_in(folder, asked, now_ms=clock_ms())
     for job_id in found:
         out.print(Text(f"{job_id} is due now"), soft_wrap=True)
     if not asked and not found:
-        out.print("nothing is owed or given up")
+        out.print(Text(f"nothing is owed or given up in {folder}"), soft_wrap=True)
     missing = [job_id for job_id in asked if job_id not in found]
     if missing:
         # It was never asked for one, goes on, is deleted, or is not in this folder.
-        raise OperatorError(f"no webhook to replay for {', '.join(missing)}")
+        raise OperatorError(f"no webhook to replay for {', '.join(missing)} in {folder}")
 
 
 def _folder(data_dir: str | None, config: Path | None) -> Path:

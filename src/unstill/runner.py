@@ -316,7 +316,7 @@ class Runner:
         self._board.changed(job)
         self._watches.changed(job)
         log.info(
-            "job",
+            "job_deleted" if job.is_hidden else "job",  # its state need not have changed
             job_id=job.id,
             model=job.request.model,
             engine=job.engine,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from structlog.testing import capture_logs
 
 from left import left
 from unstill.backend import deliveries, rows, schema
@@ -286,8 +287,10 @@ def an_older_file(folder: Path) -> tuple[apsw.Connection, Path]:
 
 def test_an_older_file_is_brought_up_to_date_after_a_copy(tmp_path: Path) -> None:
     connection, versions = an_older_file(tmp_path)
-    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
-    copy = apsw.Connection(str(tmp_path / "unstill.sqlite3.before-3"))
+    with capture_logs() as logs:
+        schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
+    (told,) = logs
+    copy = apsw.Connection(told["copy"])
 
     found = connection.pragma("user_version"), copy.pragma("user_version")
     cats = connection.execute("SELECT name, age FROM cats").fetchall()
@@ -295,8 +298,9 @@ def test_an_older_file_is_brought_up_to_date_after_a_copy(tmp_path: Path) -> Non
     connection.close()
     copy.close()
 
-    assert found == (3, 1)
+    assert found == (told["now"], told["before"]) == (3, 1)
     assert (cats, cats_before) == ([], [("Tom",)])
+    assert told["copy"] == str(tmp_path / "unstill.sqlite3.before-3")
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

@@ -95,11 +95,31 @@ def test_a_browser_plays_a_video_and_seeks_in_it(
     assert words == "played/4.00/640/360"
 
 
-def test_the_page_of_the_api_draws_routes_and_models(server: Serving, tmp_path: Path) -> None:
+def page_of(server: Serving, folder: Path) -> str:
+    """The API's page as the browser has drawn it."""
     dump = ("--dump-dom", "--virtual-time-budget=5000", f"{server.url}/docs")
-    with browser(tmp_path, *dump) as process:
-        dom, _ = process.communicate(timeout=WITHIN_S)
+    with browser(folder, *dump) as process:
+        return process.communicate(timeout=WITHIN_S)[0]
+
+
+def test_the_page_of_the_api_draws_routes_and_models(server: Serving, tmp_path: Path) -> None:
+    dom = page_of(server, tmp_path)
 
     assert "<code>/v1/tasks/submit</code>" in dom
     assert "<h3>Wan-AI/Wan2.2-I2V</h3>" in dom
     assert "a 2.5D camera move over the photo, not a generative model" in dom
+
+
+def test_the_page_of_the_api_shows_parameters_answers_and_what_is_refused_last(
+    server: Serving, tmp_path: Path
+) -> None:
+    dom = page_of(server, tmp_path)
+    routes = ("/v1/videos", "/openai/v1/videos/{video_id}/content", "/v1/videos/edits")
+    places = [dom.index(f"<code>{route}</code>") for route in routes]
+
+    assert places == sorted(places)
+    assert "<td>wait</td><td>query</td><td>0 to 60; Seconds that the answer may wait" in dom
+    assert "<td>Idempotency-Key</td><td>header</td>" in dom
+    assert f"curl -N '{server.url}/v1/videos/{{video_id}}/events'" in dom
+    assert "-H 'X-DashScope-Async: enable'" in dom
+    assert "<td>422</td><td>idempotency_key_reused</td>" in dom

@@ -308,16 +308,17 @@ def test_what_was_given_up_is_sent_when_it_is_replayed_beside_the_server(tmp_pat
     assert (ran.returncode, ran.stdout) == (0, f"{lost.id} is due now\n")
     assert after.startswith("delivered ")
     assert again.returncode == 1
-    assert "no webhook to replay for unknown" in again.stderr
+    assert f"no webhook to replay for unknown in {tmp_path}" in again.stderr
     assert f"{lost.id} is due now" in again.stdout
-    assert nothing.stdout == "nothing is owed or given up\n"
+    assert nothing.stdout == f"nothing is owed or given up in {tmp_path}\n"
 
 
-def test_a_folder_without_a_server_yet_has_nothing_to_list_or_replay(tmp_path: Path) -> None:
+def test_a_folder_with_nothing_to_list_or_replay_is_named(tmp_path: Path) -> None:
     shown, replayed = unstill("list", data_dir=tmp_path), unstill("replay", data_dir=tmp_path)
 
-    assert (shown.returncode, shown.stdout) == (0, "no webhooks so far\n")
-    assert (replayed.returncode, replayed.stdout) == (0, "nothing is owed or given up\n")
+    assert (shown.returncode, shown.stdout) == (0, f"no webhooks so far in {tmp_path}\n")
+    nothing = f"nothing is owed or given up in {tmp_path}\n"
+    assert (replayed.returncode, replayed.stdout) == (0, nothing)
 
 
 # --- who may be told ---------------------------------------------------------------------------

@@ -101,6 +101,19 @@ async def test_each_change_of_a_job_is_one_line_in_the_log(tmp_path: Path) -> No
         assert {"model", "engine", "attempt", "elapsed_s"} <= lines[0].keys()
 
 
+async def test_a_finished_job_that_is_deleted_has_not_succeeded_twice_in_the_log(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as house:
+        with capture_logs() as logs:
+            job_id = await house.submit()
+            await house.until(job_id)
+            await house.service.delete(job_id, "team-a")
+        ends = [log["event"] for log in logs if log.get("state") == "succeeded"]
+
+        assert ends == ["job", "job_deleted"]
+
+
 async def test_progress_is_told_while_it_is_rendered(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         house.engine.acts = [render_for_ever]

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import apsw
 import msgspec
+import structlog
 
 from unstill.errors import OperatorError
 
 FOLDER: Traversable = files("unstill.backend") / "sql"
+
+
+log = structlog.get_logger()
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -37,9 +41,12 @@ def bring_up_to_date(connection: apsw.Connection, file: Path, folder: Traversabl
         )
     if found == newest:
         return
+    copy = file.with_name(f"{file.name}.before-{newest}")
     if found > 0:
-        keep_copy(connection, file.with_name(f"{file.name}.before-{newest}"))
+        keep_copy(connection, copy)
     apply_versions(connection, [version for version in versions if version.number > found])
+    if found > 0:
+        log.info("database_upgraded", before=found, now=newest, copy=str(copy))
 
 
 def read_versions(folder: Traversable) -> list[Version]:
