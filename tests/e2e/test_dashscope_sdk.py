@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
+from receiver import SECRET, free_port, receiving
 from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 PROGRAM = Path(__file__).with_name("dashscope_calls.py")
@@ -134,3 +135,38 @@ def test_the_newer_sdk_makes_waits_fetches_lists_and_cancels(used: Used) -> None
 @only("newer")
 def test_a_local_file_of_the_newer_sdk_arrives_through_an_upload_policy(used: Used) -> None:
     assert len(list((used.server.data_dir / "uploads").iterdir())) == 1
+
+
+# As its documents show a call of each generation, with one field more.
+ASKING_FOR_EVENTS = """
+import sys
+from dashscope import Client, VideoSynthesis
+picture, receiver = sys.argv[1:]
+older = VideoSynthesis.async_call(model="wan2.7-i2v", img_url=picture, webhook_url=receiver)
+more = {"webhook_url": receiver}
+newer = Client().videos.jobs.create(model="wan2.7-i2v", image_url=picture, parameters=more)
+print(older.output.task_id, newer.task_id)
+"""
+
+
+def test_both_generations_of_the_sdk_can_ask_for_an_event(tmp_path: Path) -> None:
+    no_picture = f"http://127.0.0.1:{free_port()}/cat.jpg"  # a job of it fails at once
+    signing = {"UNSTILL_WEBHOOK_SECRET": SECRET}
+    with (
+        receiving() as receiver,
+        Serving(tmp_path, environment=LOOPBACK_ALLOWED | signing) as server,
+    ):
+        where = {"DASHSCOPE_HTTP_BASE_URL": f"{server.url}/api/v1", "DASHSCOPE_API_KEY": "none"}
+        command = [sys.executable, "-c", ASKING_FOR_EVENTS, no_picture, receiver.url]
+        done = subprocess.run(
+            command,
+            env=os.environ | where,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        got = receiver.wait(2)
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(json.loads(each.body)["data"]["id"] for each in got) == done.stdout.split()

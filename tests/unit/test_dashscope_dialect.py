@@ -35,6 +35,7 @@ from unstill.errors import (
     UpstreamError,
 )
 from unstill.job import Failure, State
+from unstill.request import Asked, Given
 from unstill.server.app import _refuse
 from unstill.server.asking import Asking
 from unstill.server.places import Places
@@ -174,3 +175,23 @@ def test_only_enable_makes_a_call_asynchronous(value: str) -> None:
         DashScope().parse(Call("r", {}, {}, {"x-dashscope-async": value}, body))
     asked = DashScope().parse(Call("r", {}, {}, {"x-dashscope-async": "Enable"}, body))
     assert asked.frames[0].param == "input.img_url"
+
+
+def parsed_with(top: object, inner: object) -> Asked:
+    body = {
+        "model": "wan2.7-i2v",
+        "input": {"img_url": "https://a/b"},
+        "parameters": {"webhook_url": inner},
+        "webhook_url": top,
+    }
+    return DashScope().parse(Call("r", {}, {}, {"x-dashscope-async": "enable"}, body))
+
+
+def test_a_receiver_is_found_where_the_sdk_puts_a_field_that_it_does_not_know() -> None:
+    inner, both = parsed_with(None, "https://c/d"), parsed_with("https://c/d", "https://c/d")
+
+    assert inner.webhook_url == Given("parameters.webhook_url", "https://c/d")
+    assert both.webhook_url == Given("webhook_url", "https://c/d")
+    assert inner.unknown == both.unknown == ()
+    with pytest.raises(BadField, match=r"parameters\.webhook_url"):
+        parsed_with("https://c/d", "https://c/other")

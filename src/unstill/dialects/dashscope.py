@@ -39,7 +39,6 @@ from unstill.dialects.route import (
     as_object,
     body_of,
     given_model,
-    given_webhook,
     read_fields,
 )
 from unstill.dialects.sections import sectioned_form, sectioned_schema
@@ -86,6 +85,7 @@ _NAMES = {
     },
     **{canonical: f"input.{wire}" for wire, canonical in _INPUT.items()},
 }
+_WEBHOOK = {WEBHOOK_URL: WEBHOOK_URL}
 _KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
 
 
@@ -126,7 +126,11 @@ class DashScope:
         # The older SDK always sends extend_prompt and function, and nulls for what is not given.
         unknown = [key for key in body if key not in _KNOWN]
         unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.NAMES]
-        unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS]
+        unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS | _WEBHOOK]
+        # The SDKs put every field that they do not know into the parameters.
+        receiver = _both(
+            read_fields(body, _WEBHOOK, ""), read_fields(parameters, _WEBHOOK, "parameters.")
+        )
         return Asked(
             model=model,
             fields=_both(
@@ -136,7 +140,7 @@ class DashScope:
             frames=found.frames,
             names=_NAMES,
             unknown=(*unknown, *found.left_out),
-            webhook_url=given_webhook(body),
+            webhook_url=receiver.get(WEBHOOK_URL),
         )
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
