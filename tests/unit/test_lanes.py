@@ -29,7 +29,7 @@ SOON_S = 0.02
 class Table:
     """Rows in a dict, and the lanes that work on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ms: Callable[[], int] = clock_ms) -> None:
         self.rows: dict[str, Job] = {}
         self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=SOON_S, longest_pause_s=0.1)
 
@@ -93,6 +93,67 @@ async def test_a_job_waits_until_it_is_due() -> None:
     await until(lambda: len(begun_ms) == 2)
 
     assert begun_ms["now"] < due_ms <= begun_ms["late"]
+
+
+async def test_a_job_that_had_to_pause_is_before_the_later_ones_once_it_is_due() -> None:
+    table, begun, gate = Table(), list[str](), asyncio.Event()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        await gate.wait()
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job-0")
+    table.add("job-1", due_ms=clock_ms() + 30)
+    table.add("job-2")
+    table.add("job-3", due_ms=clock_ms() + 60_000)
+    table.add("job-4")
+    await asyncio.sleep(0.05)
+    gate.set()
+    await until(lambda: len(begun) == 4)
+    await table.lanes.rest(1)
+
+    assert begun == ["job-0", "job-1", "job-2", "job-4"]
+
+
+async def test_a_job_that_was_due_when_the_clock_was_set_back_is_not_lost() -> None:
+    now_ms, begun, gate = [5_000], list[str](), asyncio.Event()
+    table = Table(clock_ms=lambda: now_ms[0])
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        await gate.wait()
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job-0")
+    table.add("job-1", due_ms=4_000)
+    await until(lambda: begun == ["job-0"])
+    now_ms[0] = 1_000
+    gate.set()
+    await until(lambda: begun == ["job-0", "job-1"])
+
+    assert table.rows["job-1"].state is State.RUNNING
+
+
+async def test_a_due_job_that_is_put_off_is_left_alone_until_then() -> None:
+    table, begun, gate = Table(), list[str](), asyncio.Event()
+
+    async def step(job_id: str) -> None:
+        begun.append(job_id)
+        await gate.wait()
+        table.move(job_id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    for number in range(3):
+        table.add(f"job-{number}")
+    await until(lambda: begun == ["job-0"])
+    table.move("job-1", State.QUEUED, due_ms=clock_ms() + 50)
+    gate.set()
+    await until(lambda: len(begun) == 3)
+
+    assert begun == ["job-0", "job-2", "job-1"]
 
 
 async def test_a_job_that_becomes_due_earlier_is_not_kept_waiting() -> None:

@@ -1,8 +1,9 @@
 """The lanes of the embedded store: which job gets its next step, and when.
 
-A job waits on at most one lane and is in at most one step. What waits is a heap entry and a dict
-entry; nothing polls: a lane looks when a job comes, when a step ends, and when its one timer says
-that the next job is due. All of it runs on the event loop.
+A job waits on at most one lane and is in at most one step. Of the jobs that are due, the oldest is
+next: one that had to pause is not overtaken for ever. What waits is a heap entry and a dict entry;
+nothing polls: a lane looks when a job comes, when a step ends, and when its one timer says that the
+next job is due. All of it runs on the event loop.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class _Queue:
 
     def __init__(self, lane: Lane | None = None) -> None:
         self.lane = lane  # None until the lane is served
-        self.heap: list[tuple[int, str]] = []  # (due_ms, job id)
+        self.later: list[tuple[int, str]] = []  # (due_ms, job id)
+        self.due: list[tuple[str, int]] = []  # (job id, due_ms)
         self.busy = 0  # steps under way
         self.timer: asyncio.TimerHandle | None = None
 
@@ -74,7 +76,11 @@ class Lanes:
         if self._places.get(job_id) == place:
             return
         self._places[job_id] = place
-        heappush(self._queue(lane).heap, (due_ms, job_id))
+        queue = self._queue(lane)
+        if due_ms > self._clock_ms():
+            heappush(queue.later, (due_ms, job_id))
+        else:
+            heappush(queue.due, (job_id, due_ms))
         self._fill(lane)
 
     def serve(self, lanes: Iterable[Lane]) -> None:
@@ -114,19 +120,28 @@ class Lanes:
         lane = queue.lane
         if lane is None or self._is_resting:
             return
-        while queue.heap and queue.busy < lane.slots:
-            due_ms, job_id = queue.heap[0]
-            is_stale = self._places.get(job_id) != (name, due_ms)
-            wait_ms = due_ms - self._clock_ms()
-            if not is_stale and wait_ms > 0:
-                loop = asyncio.get_running_loop()
-                queue.timer = loop.call_later(wait_ms / 1000, self._fill, name)
-                return
-            heappop(queue.heap)
-            if not is_stale:
+        now_ms = self._clock_ms()
+        self._call_up(name, queue, now_ms)
+        while queue.due and queue.busy < lane.slots:
+            job_id, due_ms = heappop(queue.due)
+            if self._places.get(job_id) == (name, due_ms):
                 del self._places[job_id]
                 queue.busy += 1
                 self._steps[job_id] = asyncio.create_task(self._take(queue, lane, job_id))
+        if queue.later and queue.busy < lane.slots:
+            wait_s = (queue.later[0][0] - now_ms) / 1000
+            queue.timer = asyncio.get_running_loop().call_later(wait_s, self._fill, name)
+
+    def _call_up(self, name: str, queue: _Queue, now_ms: int) -> None:
+        """Move to `due` what has become so."""
+        while queue.later:
+            due_ms, job_id = queue.later[0]
+            is_stale = self._places.get(job_id) != (name, due_ms)
+            if not is_stale and due_ms > now_ms:
+                return
+            heappop(queue.later)
+            if not is_stale:
+                heappush(queue.due, (job_id, due_ms))
 
     async def _take(self, queue: _Queue, lane: Lane, job_id: str) -> None:
         """One step of one job, then its next place."""
