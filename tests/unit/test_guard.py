@@ -240,3 +240,11 @@ async def test_a_connection_past_the_limit_is_told_so() -> None:
     async with connected(limit_concurrency=0) as line:
         assert (await line.hear()).startswith(b"HTTP/1.1 503 ")
         assert await line.hear() == b""
+
+
+async def test_a_hang_up_is_noticed_with_another_request_behind_the_one_that_is_answered() -> None:
+    async with asyncio.timeout(5), connected() as line:  # its end waits for the answer's
+        await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        heard = await line.hear()
+
+    assert heard.startswith(b"HTTP/1.1 200")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEADERS_WITHIN_S = 10.0  # from the connection, or the request's first byte, to its last header
 # A drip of single bytes would hold a body's memory for ever: 4 KiB a second is a bad GPRS line.
@@ -42,6 +43,7 @@ class GuardedProtocol(HttpToolsProtocol):
     # Python keeps the names of up to 30 attributes once for all instances, and uvicorn has 28:
     # with these beside them each connection would take a kilobyte more.
     __slots__ = (
+        "_answering",
         "_due_s",
         "_has_taken",
         "_head_bytes",
@@ -57,6 +59,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         # uvicorn itself would refuse the requests of connections that it has taken.
         self._most_connections, self.limit_concurrency = self.limit_concurrency, None
+        self._answering: RequestResponseCycle | None = None  # the request that is being answered
         self._due_s: float | None = None  # the next part of a request; None between requests
         self._piece_bytes = 0
         self._is_in_head = False  # or in the trailers behind a body's last chunk
@@ -73,6 +76,14 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._most_connections is not None and len(self.connections) > self._most_connections:
             transport.write(_FULL)
             transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # uvicorn tells the newest request alone, and that may wait behind the one being answered.
+        answering = self._answering
+        if answering is not None and not answering.response_complete:
+            answering.disconnected = True
+            answering.message_event.set()
+        super().connection_lost(exc)
 
     def resume_writing(self) -> None:
         self._has_taken = True
@@ -124,6 +135,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():  # else it was refused already, in better words
             super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def end_if_stuck(self, now_s: float) -> None:
         """End the connection if its caller has had the time for what is owed."""
