@@ -408,6 +408,16 @@ def test_only_a_finished_video_is_told_as_100_percent(state: State) -> None:
     assert built(Videos().status(a_job(state), look(progress=1.0)))["progress"] < 100
 
 
+@pytest.mark.parametrize(("expected_ms", "told_s"), [(None, None), (5_000, 5), (5_001, 6)])
+def test_an_event_expects_no_end_before_its_time(
+    expected_ms: int | None, told_s: int | None
+) -> None:
+    job = a_job(State.RUNNING)
+    event = Videos().event(job, look(), queue_position=None, expected_ms=expected_ms)
+
+    assert event.expected_at == told_s
+
+
 @pytest.mark.parametrize(
     ("error", "task", "video"),
     [

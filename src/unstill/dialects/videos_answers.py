@@ -161,7 +161,8 @@ def event(
         status=status,  # type: ignore[arg-type]
         progress=_percent(job, look),
         queue_position=queue_position,
-        expected_at=None if expected_ms is None else expected_ms // 1000,
+        # Not a moment too early, as the header has it.
+        expected_at=None if expected_ms is None else -(-expected_ms // 1000),
         error=_error(job),
     )
 
