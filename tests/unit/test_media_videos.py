@@ -153,6 +153,13 @@ def test_an_mp4_without_pictures_is_refused(tmp_path: Path) -> None:
     assert refusal(path) == "the video has no pictures"
 
 
+def test_a_video_in_an_unknown_codec_is_refused(tmp_path: Path, whole: Path) -> None:
+    path = tmp_path / "unknown.mp4"
+    path.write_bytes(whole.read_bytes().replace(b"avc1", b"zzz1"))
+
+    assert refusal(path) == "the pictures of the video are coded in an unknown way"
+
+
 def test_a_video_whose_pictures_are_overwritten_is_refused(tmp_path: Path, whole: Path) -> None:
     data = bytearray(whole.read_bytes())
     at = data.index(b"mdat") + 4

@@ -97,6 +97,8 @@ def _facts(container: InputContainer, size_bytes: int) -> VideoFacts:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
         raise BadVideo("the video has no pictures")
+    if stream.codec_context is None:  # PyAV's types do not tell: a codec that ffmpeg does not know
+        raise BadVideo("the pictures of the video are coded in an unknown way")
     stream.codec_context.thread_count = 1  # children are counted as one core each
     seen = _read_all(container)[stream.index]
     if seen.first is None:
