@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from scripted import a_job
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.forecast import KEPT, LEFT_ALONE, NEAR, TRUSTED, WAITING, Forecast
-from unstill.job import Job, State
+from unstill.job import MOVES, Job, State
 
 NOW_MS = 1_763_600_000_000
 SLOTS = {"camera": 1, "pair": 2, "bailian": None}
@@ -127,6 +128,36 @@ def test_a_long_queue_stays_in_order_while_it_is_worked_off() -> None:
     assert position(forecast, first) == 1
     assert position(forecast, last) == LEFT_ALONE - 1
     assert len(forecast._engines["camera"]._ids) < 2 * LEFT_ALONE  # those that left are forgotten
+
+
+def test_ten_thousand_changes_leave_no_count_wrong() -> None:
+    random, jobs, forecast = Random(2), dict[str, Job](), told()
+    for number in range(10_000):
+        # A long queue, then worked off.
+        if not jobs or random.random() < (0.6 if number < 5_000 else 0.1):
+            job = waiting(f"{number:05d}", random.choice([*SLOTS, "removed"]), state=State.QUEUED)
+        else:
+            job = moved_on(jobs[random.choice(list(jobs)[:200])], random)
+        if job.state.is_final:
+            del jobs[job.id]
+        else:
+            jobs[job.id] = job
+        forecast.changed(job)
+
+    for name, engine in forecast._engines.items():
+        its = sorted(job_id for job_id, job in jobs.items() if job.engine == name)
+        assert engine._ids[engine._first :] == [i for i in its if jobs[i].state in WAITING]
+        rendered = {i for i in its if jobs[i].state is State.RUNNING} if engine.slots else set()
+        assert engine.started_ms.keys() == rendered
+    assert forecast._engine_of.keys() == {i for i, job in jobs.items() if job.state in WAITING}
+
+
+def moved_on(job: Job, random: Random) -> Job:
+    """A job after one of the moves that its state allows; one sent back may change its engine."""
+    state = random.choice(sorted(MOVES[job.state]))
+    is_sent_back = job.state is State.SUBMITTING and state is State.READY
+    engine = random.choice(list(SLOTS)) if is_sent_back else job.engine
+    return msgspec.structs.replace(job, state=state, engine=engine, started_ms=NOW_MS)
 
 
 # --- times -------------------------------------------------------------------------------------
