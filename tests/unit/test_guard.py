@@ -248,3 +248,19 @@ async def test_a_hang_up_is_noticed_with_another_request_behind_the_one_that_is_
         heard = await line.hear()
 
     assert heard.startswith(b"HTTP/1.1 200")
+
+
+async def test_line_feeds_behind_a_request_do_not_end_its_answer() -> None:
+    async with connected() as line:
+        await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n")
+        await line.send(b"\r\n")
+
+        assert line.is_open_after(HEADERS_WITHIN_S + 1)
+
+
+async def test_a_request_begun_behind_another_is_owed_like_any() -> None:
+    async with connected() as line:
+        await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n")
+        await line.send(b"GET / HTTP/1.1\r\na: b\r\n")
+
+        assert not line.is_open_after(HEADERS_WITHIN_S + 1)

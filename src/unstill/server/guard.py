@@ -79,10 +79,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         # uvicorn tells the newest request alone, and that may wait behind the one being answered.
-        answering = self._answering
-        if answering is not None and not answering.response_complete:
-            answering.disconnected = True
-            answering.message_event.set()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
@@ -90,8 +89,10 @@ class GuardedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        # Before the parser says so: line feeds before a request are no request to it.
-        self._owe(HEADERS_WITHIN_S)
+        # Before the parser says so: line feeds before a request are no request to it. But who sends
+        # them while it waits for an answer owes nothing by that (RFC 9112, 2.2).
+        if not self._is_answering:
+            self._owe(HEADERS_WITHIN_S)
         self._read_bytes = len(data)
         self._head_bytes += self._read_bytes
         super().data_received(data)
@@ -160,6 +161,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._untaken_since_s = now_s
         self._untaken_bytes, self._has_taken = untaken_bytes, False
         return now_s - self._untaken_since_s > UNTAKEN_WITHIN_S
+
+    @property
+    def _is_answering(self) -> bool:
+        return self._answering is not None and not self._answering.response_complete
 
     def _owe(self, within_s: float) -> None:
         if self._due_s is None:
