@@ -128,6 +128,13 @@ def test_every_server_with_a_videos_route_is_documented() -> None:
     assert rows["negative prompt"] == [
         "sent" if server.takes_negative_prompt else "refused" for server in servers
     ]
+    assert rows["`generate_audio = true`"] == [
+        "sent" if server.sound_field else "made anyway" if server.sounds_anyway else "refused"
+        for server in servers
+    ]
+    assert rows["`prompt_extend = false`"] == [
+        "refused" if server.rewrites_prompts else "not sent" for server in servers
+    ]
     assert rows["`DELETE` stops a job"] == [_yes(server.cancels) for server in servers]
     assert rows["a restart forgets its jobs"] == [_yes(server.forgets) for server in servers]
     for server, cell in zip(servers, rows["models"], strict=True):
@@ -235,7 +242,7 @@ def _modelverse_row(model: of_modelverse.Model) -> list[str]:
     return [
         f"`{model.name}`",
         _seconds(model.durations_s),
-        ", ".join(model.tiers) or "its own",
+        ", ".join(model.tiers) + ", not sent" * (not model.has_resolution),
         "needed" if model.needs_prompt else "may be left out",
         _yes(model.has_last_frame),
         ", ".join(f"`{name}`" for name in sorted(model.extras)) or "none",

@@ -125,3 +125,25 @@ def test_a_negative_prompt_is_refused_where_the_model_has_none() -> None:
     assert found is not None
     assert found.param == "negative_prompt"
     assert misfit(MODELS["Wan-AI/Wan2.2-I2V"], asked) is None
+
+
+@pytest.mark.parametrize("asked", [WAN27, HAPPYHORSE])
+def test_a_watermark_is_refused_where_the_model_draws_none(asked: str) -> None:
+    marked = request(asked, duration_s=5, tier="720P", watermark=True)
+
+    found = misfit(MODELS["Wan-AI/Wan2.6-I2V"], marked)
+
+    assert found is not None
+    assert (found.param, found.got) == ("watermark", True)
+    assert misfit(MODELS["wan2.7-i2v"], marked) is None
+
+
+def test_a_tier_that_the_model_cannot_be_told_is_refused_unless_it_is_its_own() -> None:
+    small = MODELS["openai/sora-2/image-to-video"]
+
+    found = misfit(small, request(SORA, tier="1080P"))
+
+    assert found is not None
+    assert found.param == "resolution"
+    assert misfit(small, request(SORA, tier="720P")) is None
+    assert "resolution" not in body(request(SORA), small.name)["parameters"]

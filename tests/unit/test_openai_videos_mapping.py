@@ -183,3 +183,24 @@ def test_a_negative_prompt_is_refused_where_the_server_has_none() -> None:
     assert found is not None
     assert found.param == "negative_prompt"
     assert misfit(UNIFIED, "wan2.7-i2v", asked) is None
+
+
+def test_a_prompt_that_is_not_to_be_rewritten_is_refused_where_all_are() -> None:
+    plain = request(WAN27, options={"prompt_extend": False})
+
+    found = misfit(UNIFIED, "wan2.7-i2v", plain)
+
+    assert found is not None
+    assert (found.param, found.got) == ("prompt_extend", False)
+    assert misfit(VLLM, "", plain) is None
+
+
+def test_sound_is_refused_where_nothing_says_that_there_will_be_any() -> None:
+    loud = request(WAN27, generate_audio=True)
+
+    found = misfit(SGLANG, "", loud)
+
+    assert found is not None
+    assert (found.param, found.got) == ("generate_audio", True)
+    assert misfit(VLLM, "", loud) is None
+    assert misfit(SGLANG, "", request(WAN27, generate_audio=False)) is None

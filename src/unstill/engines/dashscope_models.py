@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from unstill.engines.lacking import Has, lacking
 from unstill.engines.remote import Done, Failed, FrameForm, Running, Verdict, Waiting
 from unstill.engines.replies import Odd, found, numbers, said
 from unstill.engines.shapes import at_area, nearest_tier, spelt
@@ -138,8 +139,9 @@ def for_request(model: Model, request: VideoRequest) -> Model:
 
 def misfit(model: Model, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
-    if request.last_frame is not None and not model.has_last_frame:
-        return BadField(request.last_frame.param, f"absent: {model.name} has no last frame", "one")
+    missing = lacking(request, _has(model), name=model.name)
+    if missing is not None:
+        return missing
     if request.last_frame is None and model.frames_in == "pair":
         return MissingField("last_frame", f"{model.name} needs a first and a last frame")
     if request.duration_s not in model.durations_s:
@@ -149,12 +151,6 @@ def misfit(model: Model, request: VideoRequest) -> BadField | None:
     if request.size is not None and _ratio(request.size) > model.most_ratio:
         ratio = f"{model.most_ratio:g}"
         return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
-    if request.negative_prompt and not model.negative_chars:
-        return BadField(
-            "negative_prompt", f"absent: {model.name} has none", request.negative_prompt
-        )
-    if request.generate_audio and model.is_silent:
-        return BadField("generate_audio", f"false: {model.name} makes no sound", True)
     return None
 
 
@@ -198,6 +194,15 @@ def body_of(
     if model.has_audio_switch and request.generate_audio is not None:
         parameters["audio"] = request.generate_audio
     return {"model": model.name, "input": given, "parameters": parameters}
+
+
+def _has(model: Model) -> Has:
+    return Has(
+        last_frame=model.has_last_frame,
+        negative_prompt=bool(model.negative_chars),
+        watermark=True,
+        sound=not model.is_silent,
+    )
 
 
 def _cut(model: Model, prompt: str) -> str:

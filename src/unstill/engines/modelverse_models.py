@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from unstill.engines.lacking import Has, lacking
 from unstill.engines.remote import Done, Failed, Running, Verdict, Waiting
 from unstill.engines.replies import Odd, found, numbers, plain
 from unstill.engines.shapes import nearest_tier, spelt
@@ -33,8 +34,9 @@ class Model(msgspec.Struct, frozen=True):
     name: str
     frames_in: Literal["first_frame_url", "img_url", "media"]
     durations_s: tuple[int, ...]
-    tiers: tuple[TierName, ...]  # empty: there is no choice
+    tiers: tuple[TierName, ...]
     extras: frozenset[Extra]
+    has_resolution: bool = True  # else its one tier cannot be told
     spells_tiers_small: bool = False  # 720p
     needs_prompt: bool = True
     has_last_frame: bool = False
@@ -90,8 +92,9 @@ MODELS: Mapping[str, Model] = {
             "openai/sora-2/image-to-video",
             "first_frame_url",
             durations_s=(4, 8, 12),
-            tiers=(),
+            tiers=("720P",),  # OpenAI, video guide: sora-2 has no other
             extras=frozenset(),
+            has_resolution=False,
             needs_prompt=False,
         ),
         Model(
@@ -119,26 +122,21 @@ CHOICES: Mapping[str, str] = {
 
 def misfit(model: Model, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
-    if request.last_frame is not None and not model.has_last_frame:
-        return BadField(request.last_frame.param, f"absent: {model.name} has no last frame", "one")
+    missing = lacking(request, _has(model), name=model.name)
+    if missing is not None:
+        return missing
     if request.duration_s not in model.durations_s:
         return BadField("duration", spelt(model.durations_s), request.duration_s)
-    if request.size is None and model.tiers and request.tier not in model.tiers:
+    if request.size is None and request.tier not in model.tiers:
         return BadField("resolution", " or ".join(model.tiers), request.tier)
     if model.needs_prompt and not request.prompt.strip():
         return MissingField("prompt", f"{model.name} needs one")
-    if request.negative_prompt and "negative_prompt" not in model.extras:
-        return BadField(
-            "negative_prompt", f"absent: {model.name} has none", request.negative_prompt
-        )
-    if request.generate_audio and model.is_silent:
-        return BadField("generate_audio", f"false: {model.name} makes no sound", True)
     return None
 
 
 def tier_of(model: Model, request: VideoRequest) -> TierName:
     """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
-    if request.size is None or not model.tiers:
+    if request.size is None:
         return request.tier
     return nearest_tier(request.size, model.tiers)
 
@@ -151,7 +149,7 @@ def body_of(model: Model, request: VideoRequest, frames: Mapping[Role, str]) -> 
     if request.negative_prompt and "negative_prompt" in model.extras:
         given["negative_prompt"] = request.negative_prompt
     parameters: dict[str, Any] = {"duration": request.duration_s}
-    if model.tiers:
+    if model.has_resolution:
         tier = tier_of(model, request)
         parameters["resolution"] = tier.lower() if model.spells_tiers_small else tier
     return {"model": model.name, "input": given, "parameters": parameters | _extras(model, request)}
@@ -175,6 +173,15 @@ def verdict_of(fields: Mapping[str, Any]) -> Verdict:
             return Failed("expired", "the task waited too long at the upstream")
         case _:
             raise Odd(f"unknown task_status {word!r:.40}")
+
+
+def _has(model: Model) -> Has:
+    return Has(
+        last_frame=model.has_last_frame,
+        negative_prompt="negative_prompt" in model.extras,
+        watermark="watermark" in model.extras,
+        sound=not model.is_silent,
+    )
 
 
 def _video_url(fields: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from unstill.engines.lacking import Has, lacking
 from unstill.engines.remote import Done, Failed, FrameForm, Gone, Running, Verdict, Waiting
 from unstill.engines.replies import Codes, Odd, numbers, said
 from unstill.engines.shapes import nearest_size, nearest_tier, spelt
@@ -66,6 +67,8 @@ class Server(msgspec.Struct, frozen=True):
     takes_seed: bool = True
     takes_negative_prompt: bool = True
     sound_field: str = ""
+    sounds_anyway: bool = False  # without being told to
+    rewrites_prompts: bool = False  # and cannot be told not to
     forgets: bool = False  # jobs are in its memory: a 404 means that it was restarted
     cancels: bool = False
     keeps_videos_elsewhere: bool = False  # a finished job may have a `url`
@@ -84,6 +87,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             durations_s=(4, 8, 12),  # OpenAI, POST /videos, seconds
             takes_seed=False,
             takes_negative_prompt=False,
+            sounds_anyway=True,  # OpenAI, video guide: Sora 2 makes synced audio
             codes=_BILLING,
         ),
         Server(
@@ -94,6 +98,8 @@ SERVERS: Mapping[ServerKind, Server] = {
             },
             takes_any_model=False,
             sound_field="generate_audio",
+            # Its page passes no prompt_extend on to DashScope, whose default is true.
+            rewrites_prompts=True,
             codes=_BILLING,
         ),
         Server(
@@ -117,15 +123,11 @@ SERVERS: Mapping[ServerKind, Server] = {
 
 def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None:
     """What a server of this kind cannot do of `request` with its `model`."""
-    if request.last_frame is not None:
-        return BadField(request.last_frame.param, "absent: only a first frame can be sent", "one")
+    missing = lacking(request, _has(server), name=f"the engine's {server.kind} server")
+    if missing is not None:
+        return missing
     if not request.prompt.strip():
         return MissingField("prompt", "the engine's server needs one")
-    if request.watermark:
-        # HappyHorse's own default: quietly without it would not be what was asked for.
-        return BadField("watermark", "false: the engine's server draws none", request.watermark)
-    if request.negative_prompt and not server.takes_negative_prompt:
-        return BadField("negative_prompt", "absent: the server has none", request.negative_prompt)
     if server.durations_s and request.duration_s not in server.durations_s:
         return BadField("duration", spelt(server.durations_s), request.duration_s)
     if server.kind != "openai":
@@ -201,6 +203,16 @@ def verdict_of(server: Server, status: int, fields: Mapping[str, Any]) -> Verdic
     if status == 404 and fields and server.forgets:
         return Gone("the upstream keeps its tasks in memory and has lost this one at a restart")
     return None
+
+
+def _has(server: Server) -> Has:
+    return Has(
+        last_frame=False,
+        negative_prompt=server.takes_negative_prompt,
+        watermark=False,
+        sound=server.sounds_anyway or bool(server.sound_field),
+        plain_prompt=not server.rewrites_prompts,
+    )
 
 
 def _of_job(server: Server, word: str, fields: Mapping[str, Any]) -> Verdict:

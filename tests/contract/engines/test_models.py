@@ -15,7 +15,6 @@ from unstill.net import Fetcher
 from unstill.request import Size, VideoRequest
 
 FULL = {
-    "watermark": True,
     "generate_audio": False,
     "options": {"prompt_extend": False},
 }
@@ -54,6 +53,7 @@ async def test_each_dashscope_model_takes_a_full_request(name: str, taken: Taken
             tier=model.tiers[0],
             last_frame=last,
             negative_prompt="blur" if model.negative_chars else "",
+            watermark=True,
             **FULL,
         ),
     )
@@ -68,10 +68,14 @@ async def test_each_modelverse_model_takes_a_full_request(name: str, taken: Take
     model = modelverse_models.MODELS[name]
     last = LAST if model.has_last_frame else None
     length_s = model.durations_s[0]
-    tier = model.tiers[0] if model.tiers else "720P"
-    negative = "blur" if "negative_prompt" in model.extras else ""
     asked = request(
-        WAN22, tier=tier, duration_s=length_s, last_frame=last, negative_prompt=negative, **FULL
+        WAN22,
+        tier=model.tiers[0],
+        duration_s=length_s,
+        last_frame=last,
+        negative_prompt="blur" if "negative_prompt" in model.extras else "",
+        watermark="watermark" in model.extras,
+        **FULL,
     )
 
     body = await taken("modelverse", name, asked)
