@@ -204,3 +204,30 @@ def test_sound_is_refused_where_nothing_says_that_there_will_be_any() -> None:
     assert (found.param, found.got) == ("generate_audio", True)
     assert misfit(VLLM, "", loud) is None
     assert misfit(SGLANG, "", request(WAN27, generate_audio=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        (request(SORA, tier="1080P"), "resolution"),
+        (request(SORA, size=Size(1792, 1024)), "size"),
+        (request(WAN27, duration_s=5), "duration"),
+        (request(SORA, negative_prompt="blur"), "negative_prompt"),
+    ],
+)
+def test_a_gateways_sora_keeps_to_soras_contract(asked: VideoRequest, param: str) -> None:
+    found = misfit(UNIFIED, "sora-2", asked)
+
+    assert found is not None
+    assert found.param == param
+
+
+def test_a_gateways_sora_is_sent_what_soras_contract_has() -> None:
+    size = size_of(UNIFIED, "sora-2", request(SORA), Size(816, 1104))
+
+    assert fields_of(UNIFIED, "sora-2", request(SORA), size) == {
+        "model": "sora-2",
+        "prompt": "walk",
+        "seconds": "4",
+        "size": "720x1280",
+    }

@@ -5,8 +5,8 @@
     sglang      SGLang 0.5.23: multipart, jobs in memory
     vllm-omni   vLLM-Omni 0.30: multipart only, jobs in memory, a failed one is a non-200 answer
 
-Sources: OpenAI's API reference and video guide; ope.ai's wan2.7-i2v page; both servers' code; all
-read 2026-11-20.
+Sources: OpenAI's API reference and video guide; ope.ai's pages on its unified entry, on Sora and on
+wan2.7-i2v; both servers' code; all read 2026-11-20.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ _TIER_SIZES: Mapping[TierName, tuple[Size, ...]] = {
 }
 
 
+SORA_DURATIONS_S = (4, 8, 12)  # OpenAI, POST /videos, seconds
+
+
 class Server(msgspec.Struct, frozen=True):
     """How one kind of server differs from the others."""
 
@@ -64,6 +67,7 @@ class Server(msgspec.Struct, frozen=True):
     choices: Mapping[str, str]  # canonical id -> upstream model
     takes_any_model: bool  # whatever the operator routes to it: it serves its own weights
     durations_s: tuple[int, ...] = ()  # empty: any
+    has_soras_sizes: bool = False  # and no others
     takes_seed: bool = True
     takes_negative_prompt: bool = True
     sound_field: str = ""
@@ -84,7 +88,8 @@ SERVERS: Mapping[ServerKind, Server] = {
             "openai",
             choices={"openai/sora-2/image-to-video-pro": "sora-2-pro"},
             takes_any_model=False,
-            durations_s=(4, 8, 12),  # OpenAI, POST /videos, seconds
+            durations_s=SORA_DURATIONS_S,
+            has_soras_sizes=True,
             takes_seed=False,
             takes_negative_prompt=False,
             sounds_anyway=True,  # OpenAI, video guide: Sora 2 makes synced audio
@@ -123,6 +128,7 @@ SERVERS: Mapping[ServerKind, Server] = {
 
 def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None:
     """What a server of this kind cannot do of `request` with its `model`."""
+    server = _serving(server, model)
     missing = lacking(request, _has(server), name=f"the engine's {server.kind} server")
     if missing is not None:
         return missing
@@ -130,7 +136,7 @@ def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None
         return MissingField("prompt", "the engine's server needs one")
     if server.durations_s and request.duration_s not in server.durations_s:
         return BadField("duration", spelt(server.durations_s), request.duration_s)
-    if server.kind != "openai":
+    if not server.has_soras_sizes:
         return None
     sizes = _sizes(model)
     if request.size is not None and request.size not in sizes:
@@ -147,13 +153,11 @@ def size_of(server: Server, model: str, request: VideoRequest, size: Size) -> Si
     """
     if request.size is not None:
         return request.size
-    match server.kind:
-        case "openai":
-            return nearest_size(size, _sizes(model))
-        case "unified":
-            return nearest_size(size, _TIER_SIZES[nearest_tier(size, tuple(_TIER_SIZES))])
-        case _:
-            return size
+    if _serving(server, model).has_soras_sizes:
+        return nearest_size(size, _sizes(model))
+    if server.kind == "unified":
+        return nearest_size(size, _TIER_SIZES[nearest_tier(size, tuple(_TIER_SIZES))])
+    return size
 
 
 def frame_form(server: Server, size: Size) -> FrameForm:
@@ -164,6 +168,7 @@ def frame_form(server: Server, size: Size) -> FrameForm:
 
 def fields_of(server: Server, model: str, request: VideoRequest, size: Size) -> dict[str, Any]:
     """The body without the frame; a `model` of "" is left to the server."""
+    server = _serving(server, model)
     fields: dict[str, Any] = {
         "prompt": request.prompt,
         "seconds": str(request.duration_s),
@@ -203,6 +208,22 @@ def verdict_of(server: Server, status: int, fields: Mapping[str, Any]) -> Verdic
     if status == 404 and fields and server.forgets:
         return Gone("the upstream keeps its tasks in memory and has lost this one at a restart")
     return None
+
+
+def _serving(server: Server, model: str) -> Server:
+    """What a server takes for one of its models: a gateway sells Sora by OpenAI's contract."""
+    if server.kind != "unified" or not model.startswith("sora-2"):
+        return server
+    return msgspec.structs.replace(
+        server,
+        durations_s=SORA_DURATIONS_S,
+        has_soras_sizes=True,
+        takes_seed=False,
+        takes_negative_prompt=False,
+        sound_field="",
+        sounds_anyway=True,
+        rewrites_prompts=False,
+    )
 
 
 def _has(server: Server) -> Has:

@@ -10,6 +10,7 @@ from benches import Bench, engine
 from emulator import Emulator
 from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, order, request
 from unstill.engines import dashscope_models, modelverse_models
+from unstill.engines.openai_videos_servers import SERVERS
 from unstill.engines.remote import Accepted
 from unstill.net import Fetcher
 from unstill.request import Size, VideoRequest
@@ -110,3 +111,18 @@ async def test_dashscope_serves_every_card_by_its_own_choice(
 
     assert isinstance(submission, Accepted), submission
     assert prepared.upstream_model == name
+
+
+@pytest.mark.parametrize("asked", [request(WAN27, generate_audio=True), request(SORA)])
+async def test_the_unified_gateway_serves_every_model_that_is_its_own_choice(
+    asked: VideoRequest, taken: Taken
+) -> None:
+    name = SERVERS["unified"].choices[asked.model]
+
+    body = await taken("unified", name, asked)
+
+    assert (body["model"], body["seconds"]) == (name, str(asked.duration_s))
+
+
+def test_no_choice_of_the_unified_gateway_is_left_out() -> None:
+    assert SERVERS["unified"].choices.keys() == {WAN27, SORA}

@@ -1,14 +1,15 @@
 """The unified `/v1/videos` of a reseller, in its own words: QUEUED, IN_PROGRESS, SUCCESS, FAILURE.
 
-Covers create, query and content of wan2.7-i2v. Source: the provider's pages on its unified entry
-and on wan2.7-i2v, read 2026-11-20. How it words a failure, a bad key or a full account is not
-documented.
+Covers create, query and content of wan2.7-i2v and sora-2. Source: the provider's pages on its
+unified entry, on Sora and on wan2.7-i2v, read 2026-11-20. How it words a failure, a bad key or a
+full account is not documented. Nor is what it does with a length or a size that Sora does not have:
+refused here.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unstill.engines.emulate import videos
@@ -18,8 +19,11 @@ from unstill.engines.emulate.jobs import Job, State, Terms
 from unstill.engines.emulate.pictures import PictureFault, bytes_of_data_url, is_address
 from unstill.engines.emulate.wire import Answer, Ask, Refusal, as_json
 
-MODEL = "wan2.7-i2v"
-DURATIONS_S = range(2, 16)  # DashScope, wan2.7-i2v, parameters.duration
+DURATIONS_S: Mapping[str, Sequence[int]] = {
+    "wan2.7-i2v": range(2, 16),  # DashScope, wan2.7-i2v, parameters.duration
+    "sora-2": (4, 8, 12),  # OpenAI, POST /videos, seconds
+}
+SORA_SIZES = ("1280x720", "720x1280")  # OpenAI, video guide, sora-2
 MOST_SEED = 2**31 - 1
 WORDS = {
     State.WAITING: "QUEUED",
@@ -93,7 +97,7 @@ class Unified:
 def _terms(body: Mapping[str, Any]) -> Terms:
     """Raises Refusal."""
     model = body.get("model")
-    if model != MODEL:
+    if not isinstance(model, str) or model not in DURATIONS_S:
         raise _bad(f"model {model!r} is not available")
     if not isinstance(body.get("prompt"), str) or not body["prompt"]:
         raise _bad("prompt is required")
@@ -104,6 +108,8 @@ def _terms(body: Mapping[str, Any]) -> Terms:
             raise _bad(f"{name} is not supported by this channel, use size")
     if videos.size_of(body.get("size")) is None:
         raise _bad("size must be like 1280x720")
+    if model == "sora-2" and body["size"] not in SORA_SIZES:
+        raise _bad(f"size must be {' or '.join(SORA_SIZES)}")
     if not isinstance(body.get("generate_audio", True), bool):
         raise _bad("generate_audio must be a boolean")
     seed = body.get("seed", 0)
@@ -111,18 +117,18 @@ def _terms(body: Mapping[str, Any]) -> Terms:
         raise _bad(f"seed must be an integer from 0 to {MOST_SEED}")
     return Terms(
         model=model,
-        duration_s=_duration_s(body),
+        duration_s=_duration_s(body, DURATIONS_S[model]),
         size=body["size"],
         has_audio=body.get("generate_audio", True),
     )
 
 
-def _duration_s(body: Mapping[str, Any]) -> int:
+def _duration_s(body: Mapping[str, Any], allowed: Sequence[int]) -> int:
     """The document has a string; an older version of it had a number."""
     seconds = body.get("seconds")
     text = str(seconds) if isinstance(seconds, (str, int)) else ""
-    if not text.isdecimal() or int(text) not in DURATIONS_S:
-        raise _bad('seconds must be "2" to "15"')
+    if not text.isdecimal() or int(text) not in allowed:
+        raise _bad(f"seconds must be one of {', '.join(map(str, allowed))}, as text")
     return int(text)
 
 
