@@ -85,6 +85,9 @@ class Lists:
 
     def misfit(self, request: VideoRequest) -> None: ...
 
+    def upstream_model(self, request: VideoRequest) -> str:
+        return request.model
+
     def frame_form(self, order: Order) -> FrameForm:
         return FrameForm(frozenset({"JPEG"}), most_bytes=len(order.job_id))
 

@@ -51,6 +51,7 @@ class ScriptedRemote:
         self.name = name
         self.account = account
         self.is_free_to_repeat = is_free_to_repeat
+        self.upstream_models: dict[str, str] = {}  # by model, where it is another one
         self.misfits: BadField | None = None
         self.prepare_troubles: list[Exception] = []
         self.submissions: list[Submission | Exception | Act] = []
@@ -74,6 +75,9 @@ class ScriptedRemote:
         del request
         return self.misfits
 
+    def upstream_model(self, request: VideoRequest) -> str:
+        return self.upstream_models.get(request.model, "wan2.7-i2v")
+
     def frame_form(self, order: Order) -> FrameForm:
         del order
         return self.form
@@ -81,7 +85,7 @@ class ScriptedRemote:
     async def prepare(self, order: Order) -> Prepared:
         if self.prepare_troubles:
             raise self.prepare_troubles.pop(0)
-        return Prepared(order.job_id, {}, b"", upstream_model="wan2.7-i2v")
+        return Prepared(order.job_id, {}, b"", upstream_model=self.upstream_model(order.request))
 
     async def submit(self, prepared: Prepared) -> Submission:
         self.submitted.append(prepared.path)

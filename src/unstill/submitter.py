@@ -6,7 +6,8 @@
     submitting -> failed  refused for good, or in doubt: never sent again
 
 The account's slots enclose both commits, so that a crash leaves no more attempts open than there
-are slots. Which engine is next is read from the ledger each time (route.py).
+are slots. Which engine is next is read from the ledger each time (route.py); whose turn it is at a
+busy upstream is kept in turns.py.
 """
 
 from __future__ import annotations
@@ -47,31 +48,15 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, closed_until_ms
 from unstill.route import Choice, Leg, chosen
+from unstill.turns import Line, Turns
 
 log = structlog.get_logger()
 
 SUBMIT_WITHIN_MS = 60_000  # then the reply is taken for lost
 STORE_AGAIN_S = 1.0  # a ticket that cannot be stored is kept trying: it is paid for
-PROBE_WAIT_MS = 5_000  # while another job's call finds out whether the account is well again
 NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadline
-# Between two jobs that wait for an account: thousands must not all come back at one moment.
-LINE_GAP_MS = 10
 
 DrawUp = Callable[[Remote, Job], Awaitable[Order]]  # with the frames as the engine takes them
-
-
-class _Account:
-    """What the calls of one account share."""
-
-    def __init__(self, slots: int) -> None:
-        self.slots = asyncio.Semaphore(slots)
-        self.is_probed = False  # one call finds out whether it is well again
-        self.line_ms = 0  # the place of the last job that waits for it
-
-    def place_ms(self, due_ms: int) -> int:
-        """A moment of its own, not before `due_ms`, for one job that waits for the account."""
-        self.line_ms = max(self.line_ms + LINE_GAP_MS, due_ms)
-        return self.line_ms
 
 
 class Submitter:
@@ -96,9 +81,7 @@ class Submitter:
         self._draw_up = draw_up
         self._clock_ms = clock_ms
         self._store_again_s = store_again_s
-        self._accounts = {
-            remote.account.id: _Account(remote.account.slots) for remote in remotes.values()
-        }
+        self._turns = {remote.account.id: Turns(remote.account) for remote in remotes.values()}
         self._sending: set[asyncio.Task[None]] = set()
         self._is_stopping = False
 
@@ -116,7 +99,7 @@ class Submitter:
             await self._write(job, failed(_too_late(attempts), now_ms))
             return
         route = self._route(job)
-        choice = await self._choice(route, attempts)
+        choice = await self._choice(route, job, attempts)
         if not route:
             # Its engine was removed, and may come back with the next start.
             await self._write(job, deferred(job.engine, job.deadline_ms or now_ms + NO_ENGINE_MS))
@@ -146,19 +129,19 @@ class Submitter:
     # --- which, and when -----------------------------------------------------------------------
 
     async def _choice(
-        self, remotes: Sequence[Remote], attempts: Sequence[Attempt]
+        self, remotes: Sequence[Remote], job: Job, attempts: Sequence[Attempt]
     ) -> Choice | None:
-        """Whom to ask, and when; at once and alone if its account is to be probed."""
+        """Whom to ask, and when; at once and alone if its turn is to find out."""
         closed_ms = {
             account: closed_until_ms(await self._backend.recent_attempts(account, RECENT_ATTEMPTS))
             for account in {remote.account.id for remote in remotes}
         }
-        # Nothing is waited for from here to the call: no two jobs probe an account at once.
+        # Nothing is waited for from here to the call: no two jobs find out at once.
         now_ms = self._clock_ms()
         legs = [
             Leg(
                 engine=remote.name,
-                closed_ms=self._shut_ms(remote.account.id, closed_ms[remote.account.id], now_ms),
+                closed_ms=self._line(remote, job).shut_ms(closed_ms[remote.account.id], now_ms),
                 is_free_to_repeat=remote.is_free_to_repeat,
             )
             for remote in remotes
@@ -173,52 +156,54 @@ class Submitter:
             route.insert(0, job.engine)
         return [self._remotes[name] for name in route]
 
-    def _shut_ms(self, account: str, closed_ms: int, now_ms: int) -> int:
-        if closed_ms and self._accounts[account].is_probed:
-            return max(closed_ms, now_ms + PROBE_WAIT_MS)
-        return closed_ms
+    def _line(self, remote: Remote, job: Job) -> Line:
+        return self._turns[remote.account.id].line(remote.upstream_model(job.request))
 
     def _due_ms(self, job: Job, choice: Choice) -> int:
-        """When the job tries next: in line, if its account is closed, and not past its deadline."""
+        """When the job tries next: in line, if others wait too, and not past its deadline."""
         due_ms = choice.due_ms
         if choice.is_closed:
-            account = self._remotes[choice.engine].account.id
-            due_ms = self._accounts[account].place_ms(due_ms)
-        return min(due_ms, job.deadline_ms) if job.deadline_ms else due_ms
+            due_ms = self._line(self._remotes[choice.engine], job).place_ms(due_ms)
+        return _by_deadline_ms(job, due_ms)
 
     # --- the call ------------------------------------------------------------------------------
 
     async def _call(self, remote: Remote, job: Job, choice: Choice) -> None:
         if not choice.is_probe:
-            await self._prepare_and_send(remote, job)
+            await self._prepare_and_send(remote, job, choice)
             return
-        account = self._accounts[remote.account.id]
-        account.is_probed = True
-        try:
-            await self._prepare_and_send(remote, job)
-        finally:
-            account.is_probed = False
+        with self._line(remote, job).probing():
+            await self._prepare_and_send(remote, job, choice)
 
-    async def _prepare_and_send(self, remote: Remote, job: Job) -> None:
+    async def _prepare_and_send(self, remote: Remote, job: Job, choice: Choice) -> None:
         try:
             prepared = await remote.prepare(await self._draw_up(remote, job))
         except UpstreamError as error:
             await self._note_unprepared(remote, job, error)
             return
-        sending = asyncio.create_task(self._send(remote, prepared, job))
+        sending = asyncio.create_task(self._send(remote, prepared, job, choice))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
         # A step that is cancelled leaves its call to be settled: `stop` waits for it.
         await asyncio.shield(sending)
 
-    async def _send(self, remote: Remote, prepared: Prepared, job: Job) -> None:
-        async with self._accounts[remote.account.id].slots:
+    async def _send(self, remote: Remote, prepared: Prepared, job: Job, choice: Choice) -> None:
+        line = self._line(remote, job)
+        async with self._turns[remote.account.id].slots:
             if self._is_stopping:
                 return
+            # Others may have been told so while this one was prepared and waited for its slot.
+            busy_ms = line.busy_until_ms(self._clock_ms(), is_probe=choice.is_probe)
+            if busy_ms:
+                due_ms = _by_deadline_ms(job, line.place_ms(busy_ms))
+                await self._write(job, deferred(job.engine, due_ms))
+                return
+            this_round = line.begin()
             attempt = self._attempt(remote, prepared.upstream_model, job)
             if await self._write(job, intended(attempt)) is None:
                 return
             submission = await self._answer(remote, prepared, attempt)
+            line.note(submission, of_round=this_round, now_ms=self._clock_ms())
             await self._settle(job, attempt, submission)
 
     def _attempt(self, remote: Remote, upstream_model: str, job: Job) -> Attempt:
@@ -320,7 +305,7 @@ class Submitter:
     async def _choice_after(self, job: Job, attempt: Attempt) -> Choice | None:
         """The choice once `attempt`, which is settled but not yet stored so, counts as well."""
         earlier = [each for each in await self._backend.attempts(job.id) if each.n < attempt.n]
-        return await self._choice(self._route(job), [*earlier, attempt])
+        return await self._choice(self._route(job), job, [*earlier, attempt])
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._backend.change(job.id, change, attempt=job.attempt)
@@ -342,6 +327,10 @@ def _settlement(n: int, submission: Submission, now_ms: int) -> Settlement:
             return Settlement(n, Outcome.REJECTED, now_ms, code=code, message=message)
         case Doubt(code, message):
             return Settlement(n, Outcome.UNKNOWN, now_ms, code=code, message=message)
+
+
+def _by_deadline_ms(job: Job, due_ms: int) -> int:
+    return min(due_ms, job.deadline_ms) if job.deadline_ms else due_ms
 
 
 def _settled(attempt: Attempt, settlement: Settlement) -> Attempt:

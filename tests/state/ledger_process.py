@@ -124,6 +124,9 @@ class Upstream:
     def misfit(self, request: VideoRequest) -> None:
         """It does everything."""
 
+    def upstream_model(self, request: VideoRequest) -> str:
+        return request.model
+
     def frame_form(self, order: Order) -> FrameForm:
         return FrameForm(frozenset({"JPEG"}), most_bytes=len(order.job_id))
 

@@ -130,6 +130,10 @@ class Dashscope:
             return BadField("model", f"one of {', '.join(self._models)}", request.model)
         return misfit(for_request(model, request), request)
 
+    def upstream_model(self, request: VideoRequest) -> str:
+        model = self._models.get(request.model)
+        return "" if model is None else for_request(model, request).name
+
     def frame_form(self, order: Order) -> FrameForm:
         """What the frames must be before `prepare`."""
         return frame_form(self._model(order.request), order.request)

@@ -92,6 +92,10 @@ class Modelverse:
             return BadField("model", f"one of {', '.join(self._models)}", request.model)
         return misfit(model, request)
 
+    def upstream_model(self, request: VideoRequest) -> str:
+        model = self._models.get(request.model)
+        return "" if model is None else model.name
+
     def frame_form(self, order: Order) -> FrameForm:
         """What the frames must be before `prepare`."""
         request = order.request

@@ -92,6 +92,9 @@ class OpenaiVideos:
             return BadField("model", allowed, request.model)
         return misfit(self._server, self._model(request), request)
 
+    def upstream_model(self, request: VideoRequest) -> str:
+        return self._model(request) or request.model
+
     def frame_form(self, order: Order) -> FrameForm:
         """What the frames must be before `prepare`."""
         model = self._model(order.request)
@@ -108,7 +111,7 @@ class OpenaiVideos:
             path="/videos",
             headers={"Content-Type": media_type},
             body=body,
-            upstream_model=model or order.request.model,
+            upstream_model=self.upstream_model(order.request),
         )
 
     async def submit(self, prepared: Prepared) -> Submission:

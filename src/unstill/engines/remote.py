@@ -164,10 +164,13 @@ Cancellation = Cancelled | TooLate | Unsupported
 
 
 class Remote(Engine, Protocol):
-    """An engine of somebody else's; `misfit` and `frame_form` are pure, the rest asks it."""
+    """An engine of somebody else's: what is pure thinks, the rest asks it."""
 
     account: Account
     is_free_to_repeat: bool  # declared by the operator: a lost job may be sent again
+
+    def upstream_model(self, request: VideoRequest) -> str:
+        """The name of the upstream's model for it, as it would be prepared; pure, never raises."""
 
     def frame_form(self, order: Order) -> FrameForm:
         """What the pictures must be before `prepare`; pure."""

@@ -66,6 +66,13 @@ async def test_an_end_without_a_clear_answer_is_a_doubt_and_not_sent_again(bench
 
 
 @every
+async def test_the_upstreams_model_is_known_before_anything_is_prepared(bench: Bench) -> None:
+    prepared = await bench.prepared()
+
+    assert bench.remote.upstream_model(REQUESTS[bench.kind]) == prepared.upstream_model
+
+
+@every
 async def test_a_429_is_busy_and_carries_its_retry_after(bench: Bench) -> None:
     bench.emulator.next("submit", "429", "429_bare")
 

@@ -1,0 +1,97 @@
+"""Whose turn it is at the upstreams: slots, the line of those who wait, and a pause after "busy".
+
+A busy upstream model is left alone by all jobs of its account, not by the one that was told so:
+once the pause is over one call finds out, and each that is told "busy" too makes the next pause
+longer. Other models of the account go on: providers' limits are per model.
+
+In memory only. What a restart forgets is one pause, at the cost of as many calls as an account has
+slots; the jobs that wait keep their moments in their rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from unstill.engines.remote import Accepted, Account, Busy, Submission
+
+PAUSES_MS = (2_000, 4_000, 8_000, 10_000)  # the last one again and again: it is one call each
+# An upstream that asks for more is asked once more then: it says so again if it means it.
+LONGEST_ADVICE_MS = 600_000
+PROBE_WAIT_MS = 1_000  # while another job's call finds out
+# Between two jobs that wait: thousands must not all come back at one moment.
+LINE_GAP_MS = 10
+
+
+class Line:
+    """Before one model of one account."""
+
+    def __init__(self) -> None:
+        self._busy_until_ms = 0  # 0: not busy, as far as is known
+        self._round = 0  # a call of an earlier one says nothing new
+        self._pauses = 0  # in a row
+        self._probes = 0  # calls under way that find out
+        self._line_ms = 0  # the place of the last job that waits
+
+    def shut_ms(self, closed_ms: int, now_ms: int) -> int:
+        """Until when nobody asks; 0 if all may, and past if one may, to find out.
+
+        closed_ms: the same of the account.
+        """
+        until_ms = max(self._busy_until_ms, closed_ms)
+        if until_ms and self._probes:
+            return max(until_ms, now_ms + PROBE_WAIT_MS)
+        return until_ms
+
+    def busy_until_ms(self, now_ms: int, *, is_probe: bool) -> int:
+        """Until when a call that is ready to be made must wait after all; 0 if it may be made."""
+        if not self._busy_until_ms or (is_probe and self._busy_until_ms <= now_ms):
+            return 0
+        return max(self._busy_until_ms, now_ms)
+
+    def place_ms(self, due_ms: int) -> int:
+        """A moment of its own, not before `due_ms`, for one job that waits."""
+        self._line_ms = max(self._line_ms + LINE_GAP_MS, due_ms)
+        return self._line_ms
+
+    @contextmanager
+    def probing(self) -> Iterator[None]:
+        """While it lasts, nobody else asks."""
+        self._probes += 1
+        try:
+            yield
+        finally:
+            self._probes -= 1
+
+    def begin(self) -> int:
+        """A call begins; the round that it belongs to."""
+        return self._round
+
+    def note(self, submission: Submission, *, of_round: int, now_ms: int) -> None:
+        """Learn from what a call came to."""
+        is_news = of_round == self._round
+        match submission:
+            case Busy(retry_after_s=advice_s):
+                if is_news:
+                    self._pauses = min(self._pauses + 1, len(PAUSES_MS))
+                    self._round += 1
+                pause_ms = PAUSES_MS[self._pauses - 1]
+                advice_ms = min(int((advice_s or 0) * 1000), LONGEST_ADVICE_MS)
+                until_ms = now_ms + max(pause_ms, advice_ms)
+                self._busy_until_ms = max(self._busy_until_ms, until_ms)
+            case Accepted() if is_news:
+                self._busy_until_ms = self._pauses = 0
+            case _:
+                pass
+
+
+class Turns:
+    """At one account: its slots, and the line before each of its models."""
+
+    def __init__(self, account: Account) -> None:
+        self.slots = asyncio.Semaphore(account.slots)
+        self._lines: dict[str, Line] = {}
+
+    def line(self, upstream_model: str) -> Line:
+        return self._lines.setdefault(upstream_model, Line())

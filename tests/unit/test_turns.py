@@ -1,0 +1,75 @@
+"""The line before a busy upstream model: how long it pauses, and who finds out."""
+
+from __future__ import annotations
+
+import pytest
+
+from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
+from unstill.turns import LONGEST_ADVICE_MS, PAUSES_MS, Line
+
+NOW_MS = 1_000_000
+BUSY = Busy("Throttling", "later")
+
+
+def told_busy(*, after_s: float | None = None) -> Line:
+    line = Line()
+    line.note(Busy("429", "later", after_s), of_round=line.begin(), now_ms=NOW_MS)
+    return line
+
+
+def test_a_line_without_a_past_is_open() -> None:
+    assert Line().shut_ms(0, NOW_MS) == 0
+    assert Line().busy_until_ms(NOW_MS, is_probe=False) == 0
+
+
+def test_each_call_that_is_told_busy_makes_the_next_pause_longer_up_to_the_longest() -> None:
+    line, now_ms, pauses_ms = Line(), NOW_MS, []
+    for _ in range(6):
+        line.note(BUSY, of_round=line.begin(), now_ms=now_ms)
+        pauses_ms.append(line.shut_ms(0, now_ms) - now_ms)
+        now_ms += pauses_ms[-1]
+
+    assert pauses_ms == [*PAUSES_MS, PAUSES_MS[-1], PAUSES_MS[-1]]
+
+
+def test_what_the_upstream_advises_is_kept_where_it_is_longer_within_reason() -> None:
+    assert told_busy(after_s=1).shut_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
+    assert told_busy(after_s=42).shut_ms(0, NOW_MS) == NOW_MS + 42_000
+    assert told_busy(after_s=999_999).shut_ms(0, NOW_MS) == NOW_MS + LONGEST_ADVICE_MS
+
+
+@pytest.mark.parametrize(
+    "submission",
+    [BUSY, Refused("404", "no"), Rejected("bad", "no"), Doubt("lost", "lost")],
+)
+def test_only_a_call_that_is_accepted_opens_a_line(submission: Submission) -> None:
+    line = told_busy()
+    line.note(submission, of_round=line.begin(), now_ms=NOW_MS)
+    before_ms = line.shut_ms(0, NOW_MS)
+    line.note(Accepted("task"), of_round=line.begin(), now_ms=NOW_MS)
+
+    assert before_ms > NOW_MS
+    assert line.shut_ms(0, NOW_MS) == 0
+
+
+def test_a_call_begun_before_the_pause_neither_opens_a_line_nor_lengthens_it() -> None:
+    line = Line()
+    early = line.begin()
+    line.note(BUSY, of_round=early, now_ms=NOW_MS)
+    for late in (BUSY, Accepted("task")):
+        line.note(late, of_round=early, now_ms=NOW_MS)
+
+    assert line.shut_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
+
+
+def test_after_the_pause_one_call_is_made_and_no_other_beside_it() -> None:
+    line = told_busy()
+    after_ms = NOW_MS + PAUSES_MS[0]
+    may_probe = 0 < line.shut_ms(0, after_ms) <= after_ms
+    with line.probing():
+        beside_ms = line.shut_ms(0, after_ms)
+
+    assert may_probe
+    assert beside_ms > after_ms
+    assert line.busy_until_ms(after_ms, is_probe=True) == 0
+    assert line.busy_until_ms(after_ms, is_probe=False) == after_ms
