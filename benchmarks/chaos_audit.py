@@ -183,8 +183,13 @@ def _unexplained(books: Books, unknown: Sequence[Attempt]) -> Iterator[str]:
 
 
 def _undeserved(books: Books, killed: Collection[str]) -> Iterator[str]:
-    """No job fails by trouble with polls: by its submit, its video or its upstream's memory."""
+    """No job fails by trouble with polls: by its submit, its video or its upstream's memory.
+
+    Or, where it had no submit, because its upstream refused an upload for good: that is one job for
+    each such refusal.
+    """
     submits: set[str] = set()  # prompts
+    refused_uploads = 0
     paths: list[str] = []
     for call in books.calls:
         match call.place, call.fault:
@@ -192,6 +197,8 @@ def _undeserved(books: Books, killed: Collection[str]) -> Iterator[str]:
                 pass
             case Place.SUBMIT, _:
                 submits.add(call.prompt)
+            case Place.UPLOAD, Fault.BAD_KEY | Fault.FORBIDDEN | Fault.NOT_FOUND:
+                refused_uploads += 1
             # A server that keeps its jobs in memory says 404 when it has lost one, and after a
             # cancel whose answer was lost.
             case (Place.FETCH | Place.CANCEL, _) | (_, Fault.LOSE | Fault.NOT_FOUND):
@@ -199,9 +206,14 @@ def _undeserved(books: Books, killed: Collection[str]) -> Iterator[str]:
     for row in books.rows.values():
         if row.state != "failed" or row.id in killed or row.prompt in submits:
             continue
-        tickets = {each.ticket for each in books.attempts.get(row.id, ()) if each.ticket}
-        if not any(ticket in path for ticket in tickets for path in paths):
-            yield f"undeserved: {row.id} failed with {row.code}: {row.message}"
+        attempts = books.attempts.get(row.id, ())
+        tickets = {each.ticket for each in attempts if each.ticket}
+        if any(ticket in path for ticket in tickets for path in paths):
+            continue
+        if refused_uploads and any(each.outcome is Outcome.REFUSED for each in attempts):
+            refused_uploads -= 1
+            continue
+        yield f"undeserved: {row.id} failed with {row.code}: {row.message}"
 
 
 def _by_kill(

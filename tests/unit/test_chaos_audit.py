@@ -128,3 +128,20 @@ def test_a_repeat_where_repeating_is_free_is_counted_and_no_wrong() -> None:
 
     assert wrongs(books) == set()
     assert audit(books, {}).repeats == 1
+
+
+def test_a_job_whose_upload_was_refused_for_good_fails_deservedly_and_no_other() -> None:
+    refusal = attempt(outcome=Outcome.REFUSED, ticket=None)
+    failed = {f"job-{n}": row(id=f"job-{n}", state="failed", code="x") for n in (1, 2)}
+    upload = CALL._replace(place="upload", path="/uploads", fault="404", prompt="", task=None)
+    one = msgspec.structs.replace(
+        GOOD,
+        rows={"job-1": failed["job-1"]},
+        attempts={"job-1": [refusal]},
+        calls=[upload],
+        charges={},
+    )
+    two = msgspec.structs.replace(one, rows=failed, attempts={each: [refusal] for each in failed})
+
+    assert wrongs(one) == set()
+    assert wrongs(two) == {"undeserved"}
