@@ -9,12 +9,9 @@ from typing import Self
 from unstill.job import Job, State
 
 RENDERED = 0.97  # what is left after the render is the check and the rename
-_BY_STATE = {
-    State.SAVING: RENDERED,
-    State.SUCCEEDED: 1.0,
-    State.FAILED: 1.0,
-    State.CANCELLED: 1.0,
-}
+# Of jobs that ended without a video, how many are remembered as far as they came: whoever followed
+# one asks for its end soon.
+REMEMBERED = 10_000
 
 ALARM_STEP_S = 0.25
 
@@ -103,7 +100,8 @@ class Board:
     """Progress by job; told by engines, read by answers. It never goes back."""
 
     def __init__(self) -> None:
-        self._fractions: dict[str, float] = {}  # of jobs that have been running
+        self._fractions: dict[str, float] = {}  # of jobs that have been running, and may again
+        self._reached: dict[str, float] = {}  # of jobs that were, and ended without a video
         self._waiting: set[str] = set()  # those of them that were put back
         self._waiters: dict[str, set[Waiter]] = {}  # by job
         self._alarms = Alarms()
@@ -124,22 +122,31 @@ class Board:
                 self._wake(job_id)
 
     def changed(self, job: Job) -> None:
-        """Take reports of a job that is rendered; of one that is put back, keep what was shown."""
-        if job.state is State.RUNNING:
-            self.expect(job.id)
-        elif job.state in _BY_STATE:
-            self._fractions.pop(job.id, None)
-            self._waiting.discard(job.id)
-        elif job.id in self._fractions:
-            self._waiting.add(job.id)
+        """Take reports of a job that is rendered; of one that is not now, keep what was shown."""
+        match job.state:
+            case State.RUNNING:
+                self.expect(job.id)
+            case State.SAVING:
+                self._fractions[job.id] = 1.0
+            case State.SUCCEEDED | State.FAILED | State.CANCELLED:
+                self._end(job)
+            case _ if job.id in self._fractions:
+                self._waiting.add(job.id)
+            case _:
+                pass
         self._wake(job.id)
 
     def progress(self, job: Job) -> float:
         """How far the job is, 0 to 1."""
-        settled = _BY_STATE.get(job.state)
-        if settled is not None:
-            return settled
-        return self._fractions.get(job.id, 0.0) * RENDERED
+        match job.state:
+            case State.SUCCEEDED:
+                return 1.0
+            case State.SAVING:
+                return RENDERED
+            case _:
+                # A job whose end was not told of yet is still among those that may go on.
+                reached = self._reached.get(job.id, 0.0)
+                return self._fractions.get(job.id, reached) * RENDERED
 
     def waiter(self, job_id: str) -> Waiter:
         """Woken at each change of the job, and at each whole percent of its progress.
@@ -155,6 +162,14 @@ class Board:
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.end()
+
+    def _end(self, job: Job) -> None:
+        self._waiting.discard(job.id)
+        fraction = self._fractions.pop(job.id, 0.0)
+        if fraction and job.state is not State.SUCCEEDED:
+            self._reached[job.id] = fraction
+            if len(self._reached) > REMEMBERED:
+                del self._reached[next(iter(self._reached))]
 
     def _wake(self, job_id: str) -> None:
         for waiter in self._waiters.get(job_id, ()):

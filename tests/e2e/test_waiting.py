@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -231,14 +232,50 @@ def test_a_stream_tells_a_job_from_its_beginning_to_its_end(tmp_path: Path, pref
     assert any(event["expected_at"] for event in told)
 
 
+def broken(server: Serving) -> str:
+    """A job that fails before it begins: its picture is cut off."""
+    picture = b64encode((PHOTOS / "coffee.jpg").read_bytes()[:9_000]).decode()
+    body = {"model": MODEL, "prompt": "push in", "input_reference": picture}
+    answer = server.http.post("/v1/videos", json=body)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
 def test_a_stream_of_a_failed_job_ends_with_its_error(place: Place) -> None:
-    body = {"model": MODEL, "prompt": "push in", "input_reference": "http://192.0.2.1/cat.jpg"}
-    video = place.server.http.post("/v1/videos", json=body).json()["id"]
+    video = broken(place.server)
     told = followed(place.server, f"/v1/videos/{video}/events")
 
     assert told[-1]["status"] == "FAILURE"
     assert told[-1]["error"]["code"] == "invalid_image"
     assert told[-1]["error"] == place.server.http.get(f"/v1/videos/{video}").json()["error"]
+
+
+def test_a_job_that_failed_before_it_began_has_no_progress_in_any_dialect(place: Place) -> None:
+    video = broken(place.server)
+    told = followed(place.server, f"/v1/videos/{video}/events")
+    shown = [
+        place.server.http.get(f"{prefix}/v1/videos/{video}").json()["progress"]
+        for prefix in ("", "/openai")
+    ]
+
+    assert [event["progress"] for event in told] == [0] * len(told)
+    assert shown == [0, 0]
+    assert place.server.status(video)["output"]["progress"] == 0
+
+
+def test_a_job_that_failed_halfway_shows_how_far_it_came(tmp_path: Path) -> None:
+    with placed(tmp_path, job_s=3.0) as place:
+        place.upstream.next("submit", "fail")
+        video = place.create()
+        told = followed(place.server, f"/v1/videos/{video}/events")
+        shown = place.server.http.get(f"/v1/videos/{video}").json()
+        task = place.server.status(video)["output"]
+
+    progress = [event["progress"] for event in told]
+    assert (told[-1]["status"], task["task_status"]) == ("failed", "Failure")
+    assert progress == sorted(progress)
+    assert progress[-1] == shown["progress"] == task["progress"]
+    assert 0 < shown["progress"] < 97
 
 
 def test_a_browser_that_comes_back_after_the_end_is_told_to_stop(place: Place) -> None:

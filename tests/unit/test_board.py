@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import a_job
-from unstill.board import ALARM_STEP_S, RENDERED, Board, Waiter
+from unstill.board import ALARM_STEP_S, REMEMBERED, RENDERED, Board, Waiter
 from unstill.job import MOVES, State
 
 JOB = a_job(state=State.RUNNING)
@@ -23,8 +23,8 @@ JOB = a_job(state=State.RUNNING)
         (State.SUBMITTING, 0.0),
         (State.SAVING, RENDERED),
         (State.SUCCEEDED, 1.0),
-        (State.FAILED, 1.0),
-        (State.CANCELLED, 1.0),
+        (State.FAILED, 0.0),
+        (State.CANCELLED, 0.0),
     ],
 )
 def test_a_job_that_nobody_renders_is_as_far_as_its_state(state: State, progress: float) -> None:
@@ -69,7 +69,39 @@ def test_progress_never_goes_back_whatever_happens_to_a_job(
         shown.append(board.progress(job))
 
     assert shown == sorted(shown)
-    assert all(each < 1 for each in shown) or job.state.is_final
+    assert all(each < 1 for each in shown) or job.state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+def test_a_job_that_ends_without_a_video_is_as_far_as_it_came(state: State) -> None:
+    board, ended = Board(), a_job(id=JOB.id, state=state)
+    board.changed(JOB)
+    board.report(JOB.id, 0.5)
+    before_it_was_told = board.progress(ended)
+    board.changed(ended)
+    board.changed(ended)  # deleted, say
+
+    assert before_it_was_told == board.progress(ended) == pytest.approx(0.5 * RENDERED)
+
+
+def test_a_job_that_fails_at_its_check_had_been_rendered() -> None:
+    board, failed = Board(), a_job(id=JOB.id, state=State.FAILED)
+    board.changed(JOB)
+    board.changed(a_job(id=JOB.id, state=State.SAVING))
+    board.changed(failed)
+
+    assert board.progress(failed) == RENDERED
+
+
+def test_the_board_remembers_the_newest_jobs_that_ended_without_a_video() -> None:
+    board = Board()
+    for number in range(REMEMBERED + 1):
+        board.changed(a_job(id=f"{number}", state=State.RUNNING))
+        board.report(f"{number}", 0.5)
+        board.changed(a_job(id=f"{number}", state=State.FAILED))
+
+    assert board.progress(a_job(id="0", state=State.FAILED)) == 0
+    assert board.progress(a_job(id="1", state=State.FAILED)) > 0
 
 
 def test_a_render_that_begins_again_stands_still_until_it_is_further_than_before() -> None:
