@@ -1,32 +1,15 @@
-"""What every dialect holds to, with every model behind it; and the words that each one says."""
+"""What every dialect holds to, with every model behind it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-import msgspec
 import pytest
 
 from serving import LOOPBACK_ALLOWED, PictureHost, Serving
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.route import Call, Look
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Form, Videos
-from unstill.errors import (
-    BadKey,
-    NoSuchJob,
-    NotReady,
-    Overloaded,
-    OwnError,
-    ShuttingDown,
-    StorageFull,
-    UnstillError,
-)
-from unstill.job import Failure, Job, State, Usage, Words
-from unstill.models import CARDS
-from unstill.request import Frame, VideoRequest
+from words import SDK, WORDS, Said
 
 MODELS = {  # and the shortest video of each
     "Wan-AI/Wan2.2-I2V": 5,
@@ -34,24 +17,6 @@ MODELS = {  # and the shortest video of each
     "wan2.7-i2v": 2,
     "happyhorse-1.0-i2v": 3,
 }
-SDK = {"x-stainless-lang": "python"}
-Said = Literal["tasks", "seed", "openai", "dashscope"]
-WORDS: dict[Said, tuple[str, str, str, str]] = {
-    "tasks": ("Pending", "Running", "Success", "Failure"),
-    "seed": ("QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"),
-    "openai": ("queued", "in_progress", "completed", "failed"),
-    "dashscope": ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"),
-}
-STEPS = (
-    (State.QUEUED, 0),
-    (State.READY, 0),
-    (State.SUBMITTING, 0),
-    (State.RUNNING, 1),
-    (State.SAVING, 1),
-    (State.SUCCEEDED, 2),
-    (State.FAILED, 3),
-    (State.CANCELLED, 3),
-)
 
 
 def tasks_body(model: str, url: str) -> dict[str, Any]:
@@ -290,159 +255,3 @@ def test_openais_callers_may_leave_the_model_out_and_the_unified_ones_must_name_
         "missing_parameter",
         "model",
     )
-
-
-# --- rendering, without a server -----------------------------------------------------------------
-
-
-def a_job(state: State, *, words: Words = "seed") -> Job:
-    request = VideoRequest(
-        model="wan2.7-i2v",
-        prompt="a cat",
-        first_frame=Frame("first", "image", url="https://example.com/a.png"),
-        duration_s=5,
-        frame_rate=30,
-        seed=1,
-    )
-    job = Job(
-        id="job",
-        owner="team-a",
-        dialect="videos",
-        words=words,
-        model="wan2.7-i2v",
-        request=request,
-        engine="camera",
-        created_ms=1_780_021_218_999,
-        state=state,
-    )
-    if not state.is_final:
-        return job
-    failure = Failure("engine_died", "it broke") if state is State.FAILED else None
-    return msgspec.structs.replace(
-        job, ended_ms=1_780_021_300_000, failure=failure, usage=Usage(duration_s=0, video_count=0)
-    )
-
-
-def look(headers: Mapping[str, str] | None = None, progress: float = 0.5) -> Look:
-    return Look(Call("r", {}, {}, headers or {}), None, progress)
-
-
-def built(struct: msgspec.Struct) -> dict[str, Any]:
-    return dict(msgspec.to_builtins(struct))
-
-
-@pytest.mark.parametrize(("state", "step"), STEPS)
-def test_every_state_has_its_documented_word_in_every_dialect(state: State, step: int) -> None:
-    task = built(Tasks({card.id: card.usage for card in CARDS}).status(a_job(state), look()))
-
-    assert task["output"]["task_status"] == WORDS["tasks"][step]
-    asked = built(DashScope().status(a_job(state), look(progress=0.5)))["output"]["task_status"]
-    is_cancelled = state is State.CANCELLED
-    assert asked == ("CANCELED" if is_cancelled else WORDS["dashscope"][step])
-    assert DashScope().state_word(a_job(state), look().call) == asked
-    for words in ("seed", "openai"):
-        video = built(Videos().status(a_job(state, words=words), look()))
-        assert video["status"] == WORDS[words][step]
-        assert Videos().state_word(a_job(state, words=words), look().call) == video["status"]
-
-
-def test_every_state_of_a_job_is_tried() -> None:
-    assert {state for state, _ in STEPS} == set(State)
-
-
-@pytest.mark.parametrize(
-    ("states", "words", "headers", "said"),
-    [
-        ("auto", "seed", {}, "seed"),
-        ("auto", "openai", {}, "openai"),
-        ("auto", "seed", SDK, "openai"),
-        ("unified", "openai", SDK, "seed"),
-        ("openai", "seed", {}, "openai"),
-    ],
-)
-def test_setting_caller_and_job_decide_the_words_in_that_order(
-    states: Form, words: Words, headers: dict[str, str], said: Said
-) -> None:
-    job = a_job(State.RUNNING, words=words)
-
-    video = built(Videos(states=states).status(job, look(headers)))
-
-    assert video["status"] == WORDS[said][1]
-
-
-def test_a_cancelled_job_is_told_as_a_failure_that_says_so() -> None:
-    job = a_job(State.CANCELLED)
-    task = built(Tasks({"wan2.7-i2v": ("duration",)}).status(job, look()))
-    video = built(Videos().status(job, look()))
-
-    assert task["output"]["error_message"] == "cancelled: the task was cancelled"
-    assert task["output"]["finish_time"] == 1_780_021_300
-    assert task["usage"] == {"duration": 0}
-    assert video["error"] == {"code": "cancelled", "message": "the video was cancelled"}
-    assert "completed_at" not in video
-
-
-def test_openais_object_has_every_key_of_its_specification_with_nulls() -> None:
-    video = built(Videos(states="openai").status(a_job(State.RUNNING), look()))
-
-    # OpenAI, video object, spec 2.3.0
-    assert video == {
-        "id": "job",
-        "object": "video",
-        "model": "wan2.7-i2v",
-        "status": "in_progress",
-        "progress": 50,
-        "created_at": 1_780_021_218,
-        "completed_at": None,
-        "expires_at": None,
-        "prompt": "a cat",
-        "size": "720P",
-        "seconds": "5",
-        "remixed_from_video_id": None,
-        "error": None,
-    }
-
-
-@pytest.mark.parametrize("state", [State.RUNNING, State.SAVING, State.FAILED, State.CANCELLED])
-def test_only_a_finished_video_is_told_as_100_percent(state: State) -> None:
-    assert built(Videos().status(a_job(state), look(progress=1.0)))["progress"] < 100
-
-
-@pytest.mark.parametrize(("expected_ms", "told_s"), [(None, None), (5_000, 5), (5_001, 6)])
-def test_an_event_expects_no_end_before_its_time(
-    expected_ms: int | None, told_s: int | None
-) -> None:
-    job = a_job(State.RUNNING)
-    event = Videos().event(job, look(), queue_position=None, expected_ms=expected_ms)
-
-    assert event.expected_at == told_s
-
-
-@pytest.mark.parametrize(
-    ("error", "task", "video"),
-    [
-        (BadKey("no"), ("invalid_request_error", "auth_error"), "authentication_error"),
-        (NoSuchJob("x"), ("invalid_request_error", "param_error"), "invalid_request_error"),
-        (
-            NotReady("x", "QUEUED"),
-            ("invalid_request_error", "param_error"),
-            "invalid_request_error",
-        ),
-        (Overloaded("later"), ("rate_limit_error", "rate_limit"), "server_error"),
-        (ShuttingDown("later"), ("internal_error", "internal_error"), "server_error"),
-        (StorageFull("full"), ("internal_error", "internal_error"), "server_error"),
-        (OwnError("broke"), ("internal_error", "internal_error"), "server_error"),
-    ],
-)
-def test_an_error_has_the_type_and_code_of_each_dialects_error_page(
-    error: UnstillError, task: tuple[str, str], video: str
-) -> None:
-    kind, code = task
-
-    assert built(Tasks({}).error(error, "r")) == {
-        "error": {"message": error.message, "type": kind, "param": "r", "code": code},
-        "request_id": "r",
-    }
-    assert built(Videos().error(error, "r")) == {
-        "error": {"message": error.message, "type": video, "param": None, "code": error.code}
-    }
