@@ -43,6 +43,7 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.models import Catalogue, resolve
+from unstill.models.card import Card
 from unstill.receivers import Receivers
 from unstill.request import Asked, GivenFrame, Role, VideoRequest
 
@@ -67,6 +68,16 @@ class Submitted(msgspec.Struct, frozen=True):
     """The call's job, and the caller's fields that its model does not have."""
 
     job: Job
+    ignored: tuple[str, ...]
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """A create call in which nothing is wrong, whatever the settings say to it."""
+
+    model: str  # as catalogued
+    card: Card
+    request: VideoRequest
+    taken: Mapping[Role, Taken]
     ignored: tuple[str, ...]
 
 
@@ -121,6 +132,37 @@ class Service:
         """
         if self._is_closing:
             raise ShuttingDown("the server is shutting down, send the request again")
+        checked = await self._checked(asked, owner)
+        now_ms = self._clock_ms()
+        mark = None if sending is None else _mark(sending, asked, checked, now_ms)
+        try:
+            webhook_url = self._receivers.asked(asked.webhook_url, owner)
+            engine = self._engine_for(checked.model, checked.request, asked)
+        except (BadField, BadSetting):
+            # The settings have changed; what was taken before is still its caller's.
+            stored = None if mark is None else await self._backend.marked(owner, mark)
+            if stored is None:
+                raise
+        else:
+            job = Job(
+                id=new_id(now_ms),
+                owner=owner,
+                dialect=dialect,
+                words=words,
+                model=checked.model,
+                request=checked.request,
+                engine=engine,
+                created_ms=now_ms,
+                deadline_ms=now_ms + DEADLINE_MS,
+                webhook_url=webhook_url,
+            )
+            stored = await self._store(job, checked.taken, mark)
+        if stored.is_hidden:
+            raise JobDeleted(stored.id)  # never a second one
+        return Submitted(stored, checked.ignored)
+
+    async def _checked(self, asked: Asked, owner: str) -> _Checked:
+        """What is wrong with the request whatever renders it is found here; raises CallerError."""
         name, card = self.catalogue.card(asked.model)
         taken = await _taken(asked.frames)
         for each in taken.values():
@@ -128,36 +170,7 @@ class Service:
         frames = {role: each.frame for role, each in taken.items()}
         # No system call: each hands the interpreter to the writer's thread in mid-submit.
         request, ignored = resolve(card, asked, frames, random_seed=random.getrandbits(31))
-        now_ms = self._clock_ms()
-        mark = None
-        if sending is not None:
-            mark = _mark(sending, fingerprint(name, card, asked, frames), now_ms)
-        try:
-            webhook_url = self._receivers.asked(asked.webhook_url, owner)
-            engine = self._engine_for(name, request, asked)
-        except (BadField, BadSetting):
-            # The settings have changed; what was taken before is still its caller's.
-            earlier = None if mark is None else await self._backend.marked(owner, mark)
-            if earlier is None:
-                raise
-            stored = earlier
-        else:
-            job = Job(
-                id=new_id(now_ms),
-                owner=owner,
-                dialect=dialect,
-                words=words,
-                model=name,
-                request=request,
-                engine=engine,
-                created_ms=now_ms,
-                deadline_ms=now_ms + DEADLINE_MS,
-                webhook_url=webhook_url,
-            )
-            stored = await self._store(job, taken, mark)
-        if stored.is_hidden:
-            raise JobDeleted(stored.id)  # never a second one
-        return Submitted(stored, ignored)
+        return _Checked(name, card, request, taken, ignored)
 
     async def _store(self, job: Job, taken: Mapping[Role, Taken], mark: Mark | None) -> Job:
         """Pictures first: a row never stands without them. The job of an earlier call, if any."""
@@ -298,10 +311,12 @@ class Service:
         raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
 
 
-def _mark(sending: Sending, fingerprint: str, now_ms: int) -> Mark:
+def _mark(sending: Sending, asked: Asked, checked: _Checked, now_ms: int) -> Mark:
+    frames = {frame.role: frame for frame in checked.request.frames}
+    number = fingerprint(checked.model, checked.card, asked, frames)
     if sending.key is not None:
-        return Mark(fingerprint, key=sending.key)
-    return Mark(fingerprint, since_ms=now_ms - RETRY_WITHIN_MS if sending.is_retry else None)
+        return Mark(number, key=sending.key)
+    return Mark(number, since_ms=now_ms - RETRY_WITHIN_MS if sending.is_retry else None)
 
 
 async def _taken(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
