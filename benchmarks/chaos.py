@@ -43,7 +43,6 @@ DELETED_EVERY = 8  # jobs
 KILLED_AT_START = 0.2  # of the kills, before the server is ready
 KILLS_FOR_SLOW = 10  # an endless download takes its three minutes, unless a kill ends it
 LOOK_EVERY_S = 0.5
-UP_WITHIN_S = 30.0
 
 
 class Told(NamedTuple):

@@ -20,7 +20,6 @@ import httpx2
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 LOOPBACK_ALLOWED = {"UNSTILL_ALLOW_NETWORKS": "127.0.0.0/8,::1/128"}
-START_WITHIN_S = 20.0
 ENDED = frozenset({"Success", "Failure", "SUCCESS", "FAILURE", "completed", "failed"})
 
 

@@ -13,6 +13,7 @@ from unstill.board import Board
 from unstill.bring import Bringer
 from unstill.dialects.dashscope import DashScope
 from unstill.dialects.house import House
+from unstill.dialects.route import Dialect
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.downloads import Downloads
@@ -96,13 +97,7 @@ class Product:
             fetcher=self._fetcher,
             engines=self._locals,
             remotes=self._remotes,
-            submitter=Submitter(
-                backend=self._backend,
-                remotes=self._remotes,
-                routes=routes,
-                draw_up=Orders(files=self._files, media=self._media).draw_up,
-                clock_ms=clock_ms,
-            ),
+            submitter=self._submitter(routes),
             watches=watches,
             bringer=Bringer(
                 files=self._files, media=self._media, remotes=self._remotes, clock_ms=clock_ms
@@ -127,13 +122,7 @@ class Product:
         self.app = App(
             service=service,
             uploading=Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms),
-            downloads=Downloads(
-                backend=self._backend,
-                files=self._files,
-                media=self._media,
-                links=Links(link_secrets, lifetime_s=server.link_hours * 3600),
-                clock_ms=clock_ms,
-            ),
+            downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
             board=board,
             outlook=Outlook(
                 board=board,
@@ -143,16 +132,29 @@ class Product:
             ),
             keys=Keys(settings.api_keys),
             house=House(),
-            dialects=(
-                Tasks({card.id: card.usage for card in CARDS}),
-                Videos(states=server.videos_states),
-                Videos(prefix="/openai", states="openai"),
-                DashScope(),
-            ),
+            dialects=_dialects(settings),
             bodies=Bodies(),
             # Apart, and small: whoever sends to an open route has shown no key.
             open_bodies=Bodies(most_bytes=MAX_FILE_BYTES + FORM_BYTES, most_open_bytes=OPEN_BYTES),
             public_url=server.public_url,
+        )
+
+    def _submitter(self, routes: Mapping[str, Sequence[str]]) -> Submitter:
+        return Submitter(
+            backend=self._backend,
+            remotes=self._remotes,
+            routes=routes,
+            draw_up=Orders(files=self._files, media=self._media).draw_up,
+            clock_ms=clock_ms,
+        )
+
+    def _downloads(self, links: Links) -> Downloads:
+        return Downloads(
+            backend=self._backend,
+            files=self._files,
+            media=self._media,
+            links=links,
+            clock_ms=clock_ms,
         )
 
     async def startup(self) -> None:
@@ -204,6 +206,15 @@ def receivers_of(settings: Settings) -> Receivers:
             raise BadSetting(f"webhooks.{owner}", f"must be named for an owner of a key: {known}")
     networks = settings.server.networks
     return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)
+
+
+def _dialects(settings: Settings) -> tuple[Dialect, ...]:
+    return (
+        Tasks({card.id: card.usage for card in CARDS}),
+        Videos(states=settings.server.videos_states),
+        Videos(prefix="/openai", states="openai"),
+        DashScope(),
+    )
 
 
 def _locals(settings: Settings) -> dict[str, Local]:

@@ -132,7 +132,7 @@ class Service:
         """
         if self._is_closing:
             raise ShuttingDown("the server is shutting down, send the request again")
-        checked = await self._checked(asked, owner)
+        checked = await self._checked(asked)
         now_ms = self._clock_ms()
         mark = None if sending is None else _mark(sending, asked, checked, now_ms)
         try:
@@ -161,7 +161,7 @@ class Service:
             raise JobDeleted(stored.id)  # never a second one
         return Submitted(stored, checked.ignored)
 
-    async def _checked(self, asked: Asked, owner: str) -> _Checked:
+    async def _checked(self, asked: Asked) -> _Checked:
         """What is wrong with the request whatever renders it is found here; raises CallerError."""
         name, card = self.catalogue.card(asked.model)
         taken = await _taken(asked.frames)

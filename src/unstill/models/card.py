@@ -18,8 +18,6 @@ from unstill.errors import BadField
 from unstill.models.words import FIELD_WORDS
 from unstill.request import Given, Size, TierName
 
-TIERS: tuple[TierName, ...] = ("480P", "720P", "1080P")
-
 # Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
 SIZE_SIDES_PX = (256, 2048)
 SIZE_STEP_PX = 2  # H.264 with 4:2:0 colour has no odd sides

@@ -32,7 +32,6 @@ _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Chunks = Sequence[bytes]
 
 
 class ClientGone(Exception):

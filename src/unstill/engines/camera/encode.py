@@ -42,7 +42,6 @@ class Video:
         sound: Iterator[Samples] | None = None,
     ) -> None:
         self._path = path
-        self._size = size
         self._frame_rate = frame_rate
         # the caller's name ends in .part, so the format cannot be told by it
         self._container: OutputContainer = av.open(
