@@ -48,18 +48,20 @@ class Delivery(msgspec.Struct, frozen=True):
     ended_ms: int | None = None
 
 
-class _EventData(msgspec.Struct, frozen=True):
-    id: str
+class WebhookEventData(msgspec.Struct, frozen=True):
+    """What the event is about."""
+
+    id: str  # of the job
 
 
-class _Event(msgspec.Struct, frozen=True):
+class WebhookEvent(msgspec.Struct, frozen=True):
     """The shape of OpenAI's webhook events (openai 3.51.0, types/webhooks)."""
 
     id: str
-    object: str
+    object: Literal["event"]
     created_at: int  # Unix seconds
     type: EventType
-    data: _EventData
+    data: WebhookEventData
 
 
 def owed_for(job: Job) -> Delivery | None:
@@ -86,12 +88,12 @@ def event_id(delivery: Delivery) -> str:
 
 def event_body(delivery: Delivery) -> bytes:
     """The event as JSON, the same bytes at every try."""
-    event = _Event(
+    event = WebhookEvent(
         id=event_id(delivery),
         object="event",
         created_at=delivery.created_ms // 1000,
         type=delivery.type,
-        data=_EventData(delivery.job_id),
+        data=WebhookEventData(delivery.job_id),
     )
     return msgspec.json.encode(event)
 

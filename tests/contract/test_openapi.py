@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, get_args
 
 import pytest
@@ -88,6 +89,14 @@ def test_every_answer_is_named_by_its_status_and_says_how_to_ask_after_it(
                 assert "x-request-id" in answer.get("headers", {}) or status == "431"
 
 
+def test_every_parameter_says_what_it_is(api: dict[str, Any]) -> None:
+    for operations in api["paths"].values():
+        for each in operations.values():
+            names = [parameter["name"] for parameter in each["parameters"]]
+            assert len(names) == len(set(names))
+            assert all(parameter["description"] for parameter in each["parameters"])
+
+
 def test_every_verb_says_which_errors_it_can_answer() -> None:
     assert set(OF_VERBS) == set(get_args(Verb))
 
@@ -131,14 +140,15 @@ def test_what_a_form_may_hold_is_described_as_it_is(
     server.http.delete(f"/v1/videos/{answer.json().get('id')}")
 
 
-def test_every_schema_that_is_named_is_used_and_every_used_one_is_there(
+def test_every_component_that_is_named_is_used_and_every_used_one_is_there(
     api: dict[str, Any],
 ) -> None:
-    text = json.dumps(api)
+    used = set(re.findall(r'"#/components/(schemas|headers)/([^"]+)"', json.dumps(api)))
+    named = {(kind, name) for kind in ("schemas", "headers") for name in api["components"][kind]}
 
-    for name in api["components"]["schemas"]:
-        assert f'"#/components/schemas/{name}"' in text
-    Draft202012Validator.check_schema(api["components"]["schemas"]["Status"])
+    assert used == named
+    for schema in api["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
 
 
 def test_every_create_call_and_no_other_takes_an_idempotency_key(api: dict[str, Any]) -> None:

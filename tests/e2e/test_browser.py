@@ -106,6 +106,11 @@ def test_the_page_of_the_api_draws_routes_and_models(server: Serving, tmp_path: 
     dom = page_of(server, tmp_path)
 
     assert "<code>/v1/tasks/submit</code>" in dom
+    assert "<code>video.completed</code>" in dom
+    assert "-H 'X-DashScope-Async: enable'" in dom  # of an example: it is copied whole
+    assert "/v1/tasks/status?task_id=TASK_ID'" in dom
+    assert "<td>text/event-stream</td>" in dom
+    assert "x-unstill-queue-position" in dom
     assert "<h3>Wan-AI/Wan2.2-I2V</h3>" in dom
     assert "a 2.5D camera move over the photo, not a generative model" in dom
 

@@ -12,13 +12,7 @@ from unstill.board import Waiter
 from unstill.errors import BadField
 
 MOST_WAIT_S = 60  # nginx, proxy_read_timeout: it gives up on an answer after as long by default
-WAIT_SCHEMA = {
-    "type": "number",
-    "minimum": 0,
-    "maximum": MOST_WAIT_S,
-    "default": 0,
-    "description": "Seconds that the answer may wait for a change of itself.",
-}
+WAIT_SCHEMA = {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}
 
 # As clients print a float: with up to 17 digits, or with an exponent.
 _SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
