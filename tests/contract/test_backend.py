@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +13,6 @@ from structlog.testing import capture_logs
 
 from left import left
 from unstill import job as jobs
-from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.port import Backend, Lane, Page, Place, Took
 from unstill.errors import ShuttingDown, StorageFailed
 from unstill.job import FINAL, Change, Failure, Job, State, Usage, Video, apply, new_id
@@ -48,17 +46,6 @@ FULL_REQUEST = VideoRequest(
     options={"shift": 5.5, "steps": 30, "mode": "pro", "is_long": True},
 )
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**40, has_audio=True)
-
-
-@pytest.fixture(params=[EmbeddedBackend])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    return lambda: request.param(tmp_path / "data")
-
-
-@pytest.fixture
-async def store(make: Make) -> AsyncIterator[Backend]:
-    async with opened(make) as store:
-        yield store
 
 
 @asynccontextmanager

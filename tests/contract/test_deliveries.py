@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import pytest
 
 from scripted import a_job
 from unstill.backend.deliveries import newest_in, replay_in
-from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.port import Backend
 from unstill.delivery import DAY_MS, Delivery, DeliveryState, after_failure, delivered, owed_for
 from unstill.job import (
@@ -38,19 +37,6 @@ FAILED = failed(Failure("x", "y"), NOW_MS)
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**20, has_audio=True)
 FOREVER = 2**50
 PROGRAM = Path(__file__).with_name("adding_process.py")
-
-
-@pytest.fixture(params=[EmbeddedBackend])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Backend]:
-    return lambda: request.param(tmp_path / "data")
-
-
-@pytest.fixture
-async def store(make: Callable[[], Backend]) -> AsyncIterator[Backend]:
-    store = make()
-    await store.open()
-    yield store
-    await store.close()
 
 
 def job(**fields: Any) -> Job:

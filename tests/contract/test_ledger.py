@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from scripted import a_job
-from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.port import Backend, TicketRow
 from unstill.errors import StorageFailed
 from unstill.job import (
@@ -40,14 +37,6 @@ TICKET = Settlement(1, Outcome.ACCEPTED, 1_000, ticket="task-1")
 BUSY = Settlement(1, Outcome.BUSY, 1_000, code="429", message="later", retry_after_ms=7_000)
 REFUSED = Settlement(1, Outcome.REFUSED, 1_000, code="401", message="no", of_account=True)
 UNKNOWN = Settlement(1, Outcome.UNKNOWN, 1_000, code="submit_unknown", message="the server died")
-
-
-@pytest.fixture(params=[EmbeddedBackend])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
-    store = request.param(tmp_path / "data")
-    await store.open()
-    yield store
-    await store.close()
 
 
 def ready(job_id: str = "job", **fields: Any) -> Job:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from left import left
 from scripted import a_job
-from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.port import Backend
 from unstill.errors import KeyReused, StorageFailed
 from unstill.job import Job, Mark, State, cancelled, made_ready, new_id
@@ -21,19 +19,6 @@ NOW_MS = 1_763_600_000_000
 FIRST = Mark("f1")  # an SDK's first try
 RETRY = Mark("f1", since_ms=NOW_MS - 900_000)
 KEYED = Mark("f1", key="k")
-
-
-@pytest.fixture(params=[EmbeddedBackend])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Backend]:
-    return lambda: request.param(tmp_path / "data")
-
-
-@pytest.fixture
-async def store(make: Callable[[], Backend]) -> AsyncIterator[Backend]:
-    store = make()
-    await store.open()
-    yield store
-    await store.close()
 
 
 def job(**fields: Any) -> Job:

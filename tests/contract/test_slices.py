@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from scripted import OWNER
 from scripted import a_job as another_job
-from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.port import Backend, Slice, Where
 from unstill.job import FINAL, Job, State, new_id
 
 NOON_MS = 1_763_600_000_000
-
-
-@pytest.fixture(params=[EmbeddedBackend])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
-    backend: Backend = request.param(tmp_path / "data")
-    await backend.open()
-    yield backend
-    await backend.close()
 
 
 def a_job(job_id: str, **fields: Any) -> Job:

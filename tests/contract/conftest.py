@@ -1,0 +1,25 @@
+"""The job stores, each of which every test of a port's suite runs on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.backend.port import Backend
+
+
+@pytest.fixture(params=[EmbeddedBackend])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Backend]:
+    """A store over the same data, each time it is called."""
+    return lambda: request.param(tmp_path / "data")
+
+
+@pytest.fixture
+async def store(make: Callable[[], Backend]) -> AsyncIterator[Backend]:
+    store = make()
+    await store.open()
+    yield store
+    await store.close()
