@@ -18,7 +18,8 @@ from unstill.request import Given
 
 DAY_MS = 24 * 3600 * 1000  # "manage asynchronous tasks": the longest window of a list
 MOST_PAGE_SIZE = 100  # none is documented; a larger one gets that many, and is told so
-MOST_PAGE_NO = 1_000_000
+PAGE = Whole(least=1, most=1_000_000)  # its number, and its size as it may be asked for
+USUAL_PAGE_SIZE = 10
 STATUSES = (*dict.fromkeys(WORDS.values()), "UNKNOWN")
 
 
@@ -44,8 +45,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def wanted_of(query: Mapping[str, str]) -> Wanted:
     """Raises BadField."""
-    page_no = Whole(least=1, most=MOST_PAGE_NO).read(_given(query, "page_no", "1"))
-    page_size = Whole(least=1, most=MOST_PAGE_NO).read(_given(query, "page_size", "10"))
+    page_no = PAGE.read(_given(query, "page_no", "1"))
+    page_size = PAGE.read(_given(query, "page_size", str(USUAL_PAGE_SIZE)))
     return Wanted(
         page_no=page_no,
         page_size=min(page_size, MOST_PAGE_SIZE),

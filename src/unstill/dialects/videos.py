@@ -72,7 +72,10 @@ _NAMES = {
 }
 _KNOWN = pictures.NAMES | _FIELDS.keys() | {"model", WEBHOOK_URL}
 _DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; the unified document asks for one
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# OpenAI, GET /videos, limit and order.
+LIMIT, USUAL_LIMIT = Whole(least=0, most=100), 20
+ORDERS, USUAL_ORDER = ("asc", "desc"), "desc"
 _VARIANTS: dict[str, Variant] = {variant: variant for variant in get_args(Variant)}
 
 
@@ -128,12 +131,12 @@ class Videos:
 
     def paging(self, call: Call) -> Paging:
         """OpenAI, GET /videos: limit 0 to 100, after an id, order asc or desc."""
-        limit = Whole(least=0, most=100).read(Given("limit", call.query.get("limit", "20")))
-        order = call.query.get("order", "desc")
-        if order not in {"asc", "desc"}:
-            raise BadField("order", "asc or desc", order)
+        limit = LIMIT.read(Given("limit", call.query.get("limit", str(USUAL_LIMIT))))
+        order = call.query.get("order", USUAL_ORDER)
+        if order not in ORDERS:
+            raise BadField("order", " or ".join(ORDERS), order)
         after = call.query.get("after") or None
-        if after is not None and not _ID.fullmatch(after):
+        if after is not None and not ID.fullmatch(after):
             # Any text has a place among the ids: a reader would be given the first page for ever.
             raise BadField("after", "the id of a video", after)
         return Paging(limit, after, newest_first=order == "desc")

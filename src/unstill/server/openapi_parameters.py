@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from unstill.dialects.dashscope_wanted import MOST_PAGE_NO, STATUSES
+from unstill.dialects.dashscope_wanted import PAGE, STATUSES, USUAL_PAGE_SIZE
 from unstill.dialects.route import Route, Verb
+from unstill.dialects.videos import ID, LIMIT, ORDERS, USUAL_LIMIT, USUAL_ORDER
 from unstill.errors import KeyReused
 from unstill.job import Variant
 from unstill.models import Catalogue
@@ -18,20 +19,19 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _MOMENT: dict[str, Any] = {"type": "string", "format": "moment"}
 # Names of a job's id in paths and queries.
 IDS = frozenset({"video_id", "task_id"})
-_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # Parameters by name; any other is a text.
 _SHAPES: dict[str, dict[str, Any]] = {
     "video_id": {"type": "string", "format": "uuid"},
     "job_id": {"type": "string", "format": "uuid"},
-    "after": {"type": "string", "pattern": f"^({_ID})?$"},
-    "limit": {"type": "integer", "minimum": 0, "maximum": 100, "default": 20},
+    "after": {"type": "string", "pattern": f"^({ID.pattern})?$"},
+    "limit": LIMIT.schema() | {"default": USUAL_LIMIT},
     "wait": WAIT_SCHEMA,
-    "order": {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
+    "order": {"type": "string", "enum": [*ORDERS], "default": USUAL_ORDER},
     "variant": {"type": "string", "enum": [*get_args(Variant)], "default": "video"},
     "expires": {"type": "integer"},
     "action": {"type": "string", "enum": ["getPolicy"]},
-    "page_no": {"type": "integer", "minimum": 1, "maximum": MOST_PAGE_NO, "default": 1},
-    "page_size": {"type": "integer", "minimum": 1, "maximum": MOST_PAGE_NO, "default": 10},
+    "page_no": PAGE.schema() | {"default": 1},
+    "page_size": PAGE.schema() | {"default": USUAL_PAGE_SIZE},
     "start_time": _MOMENT,
     "end_time": _MOMENT,
     "status": {"type": "string", "enum": list(STATUSES)},
