@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +97,25 @@ async def test_a_failed_drawing_is_told_and_tried_anew_at_the_next_request(tmp_p
 
         assert "thumbnail.webp" not in left
         assert (await asked(house, job)).read_bytes() == THUMBNAIL
+
+
+async def test_a_drawing_that_fails_when_nobody_waits_any_more_is_no_fault(tmp_path: Path) -> None:
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+    async with opened(tmp_path) as house:
+        job = await finished(house)
+        house.media.gate.clear()
+        house.media.troubles = [StorageFull("no room left")]
+        ask = asyncio.create_task(asked(house, job))
+        await until(lambda: len(house.media.draws) > 0)
+        ask.cancel()
+        await asyncio.wait([ask])
+        house.media.gate.set()
+        await until(lambda: not house.downloads._drawings)
+        del ask  # its traceback holds the drawing
+        gc.collect()
+
+        assert faults == []
 
 
 async def test_a_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:

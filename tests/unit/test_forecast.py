@@ -207,12 +207,13 @@ def test_an_engine_that_has_become_slower_is_followed() -> None:
 )
 def test_what_is_not_its_like_says_nothing_of_a_job(other: Job) -> None:
     assert left_ms(told(other), running()) is None
+    assert left_ms(told(other), waiting()) is None
 
 
 def test_an_engine_that_was_removed_promises_nothing() -> None:
     job = waiting(engine="removed")
 
-    assert left_ms(told(ended(10_000, "removed"), job), job) is None
+    assert left_ms(told(job, ended(10_000, "removed")), job) is None
 
 
 # --- what is left ------------------------------------------------------------------------------
@@ -334,3 +335,16 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
 
     assert position(forecast, waiting("4", "pair")) == 3
     assert left_ms(forecast, running(engine="pair")) == 11_000
+
+
+async def test_after_a_restart_the_newest_jobs_count_as_before_it(tmp_path: Path) -> None:
+    backend = EmbeddedBackend(tmp_path)
+    await backend.open()
+    for number in range(2 * KEPT):
+        took_ms = 90_000 if number < KEPT else 10_000
+        await backend.add(ended(took_ms, id=f"{number:02d}"))
+    forecast = Forecast(SLOTS)
+    await forecast.startup(backend)
+    await backend.close()
+
+    assert left_ms(forecast, waiting()) == 10_000
