@@ -19,7 +19,13 @@ from unstill.errors import FetchFailed, StorageFull
 from unstill.job import Failure, clock_ms, failed, new_id
 from unstill.net import Own
 from unstill.receivers import Receivers
-from unstill.webhooks import MOST_AT_ONCE, MOST_PER_OWNER, MOST_PER_RECEIVER, Deliverer
+from unstill.webhooks import (
+    LOOK_EVERY_MS,
+    MOST_AT_ONCE,
+    MOST_PER_OWNER,
+    MOST_PER_RECEIVER,
+    Deliverer,
+)
 
 
 class Net:
@@ -115,6 +121,32 @@ async def test_hanging_receivers_have_a_few_tries_each_and_hold_up_no_other(tmp_
 
         assert most_of_one == MOST_PER_RECEIVER
         assert {post.states()[each] for each in hung} == {"owed"}
+
+
+async def test_a_backlog_of_one_receiver_has_a_few_tries_at_once(tmp_path: Path) -> None:
+    post = Post(tmp_path)
+    await post.store.open()
+    for _ in range(10):
+        await post.end("http://hang/")
+    await post.end("http://well/")
+    await post.deliverer.startup()
+    await until(lambda: "http://well/" in post.net.urls)
+    await asyncio.sleep(0.1)
+    await post.deliverer.shutdown()
+    await post.store.close()
+
+    assert post.net.urls.count("http://hang/") == MOST_PER_RECEIVER
+
+
+async def test_an_end_is_told_when_it_comes_and_not_at_the_next_look(tmp_path: Path) -> None:
+    async with posting(tmp_path) as post:
+        async with asyncio.timeout(2 * LOOK_EVERY_MS / 1000):
+            for _ in range(4):
+                await post.end("http://well/")
+                await until(lambda: set(post.states().values()) == {DeliveryState.DELIVERED})
+        await until(lambda: not post.deliverer._busy)  # a receiver without tries is forgotten
+
+        assert len(post.net.urls) == 4
 
 
 async def test_no_more_than_so_many_tries_are_under_way(tmp_path: Path) -> None:
