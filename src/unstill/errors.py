@@ -34,8 +34,8 @@ UnstillError
     ├── ShuttingDown
     └── EngineDied             a child process ended without a last word
 
-Every error carries `code`, a short stable word that every dialect shows, and `status`, the HTTP
-status that the border answers with unless the dialect documents another one.
+Every error carries `code`, a short stable word, and `status`, the HTTP status that the border
+answers with; a dialect that documents another word or status for it shows that.
 """
 
 from __future__ import annotations

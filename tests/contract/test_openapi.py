@@ -61,6 +61,11 @@ def answer_flaws(
     return flaws(api, answer["content"]["application/json"]["schema"], value)
 
 
+def is_named(answer: dict[str, Any], refusal: dict[str, Any]) -> bool:
+    """Whether a described answer names the code of a real one, in whatever envelope it is."""
+    return refusal.get("error", refusal)["code"] in answer["description"].split(", ")
+
+
 def test_the_description_is_valid_openapi_31(api: dict[str, Any]) -> None:
     assert api["openapi"].startswith("3.1")
     assert list(OpenAPIV31SpecValidator(api).iter_errors()) == []
@@ -285,10 +290,12 @@ def test_every_spelling_that_is_taken_is_allowed_by_the_schema(
 def test_what_is_refused_is_not_allowed_by_the_schema(
     api: dict[str, Any], server: Serving, path: str, body: dict[str, Any]
 ) -> None:
-    status = server.http.post(path, json=body, headers=ASYNC).status_code
+    answer = server.http.post(path, json=body, headers=ASYNC)
+    responses = operation(api, path, "post")["responses"]
 
-    assert status == 400
+    assert answer.status_code == 400
     assert body_flaws(api, path, body)
+    assert is_named(responses[str(answer.status_code)], answer.json())
 
 
 def test_real_answers_keep_to_their_schemas(
@@ -356,6 +363,7 @@ def test_real_refusals_keep_to_their_schemas(
 
     assert status.startswith("4")
     assert answer_flaws(api, path, answer.json(), method=method, status=status) == []
+    assert is_named(operation(api, path, method)["responses"][status], answer.json())
 
 
 def test_the_operators_own_names_are_models_of_the_schema() -> None:

@@ -278,14 +278,29 @@ def test_a_job_that_failed_halfway_shows_how_far_it_came(tmp_path: Path) -> None
     assert 0 < shown["progress"] < 97
 
 
+def test_a_head_of_the_events_is_whole_at_once_and_leaves_its_connection_free(
+    place: Place,
+) -> None:
+    url = f"{place.server.url}/v1/videos/{place.job()}/events"
+    with httpx2.Client(timeout=5) as http:
+        answers = [http.head(url) for _ in range(2)]
+    place.upstream.finish()
+
+    for answer in answers:
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+
+
 def test_a_browser_that_comes_back_after_the_end_is_told_to_stop(place: Place) -> None:
     video = place.job()
     path = f"/v1/videos/{video}/events"
     get = place.server.http.get
+    with place.server.http.stream("GET", path, headers={"last-event-id": "end"}) as early:
+        before_the_end = early.status_code
     place.upstream.finish()
     last = followed(place.server, path)[-1]
     again = get(path, headers={"last-event-id": last["event_id"]})
 
+    assert before_the_end == 200
     assert (again.status_code, again.content) == (204, b"")
     assert "content-length" not in again.headers
     assert followed(place.server, path, **{"last-event-id": "other"})[-1] == last

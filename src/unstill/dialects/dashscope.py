@@ -244,7 +244,7 @@ class DashScope:
     # --- errors ----------------------------------------------------------------------------
 
     def error(self, error: UnstillError, request_id: str) -> AsyncError:
-        code = error_code(error)
+        code = error_code(type(error))
         message = _NOT_CANCELLED if code == "UnsupportedOperation" else error.message
         return AsyncError(code, message, request_id)
 
@@ -254,6 +254,9 @@ class DashScope:
         if issubclass(kind, NoSuchJob):  # of a cancel: a query answers UNKNOWN
             return 400
         return kind.status
+
+    def error_code(self, kind: type[UnstillError]) -> str:
+        return error_code(kind)
 
 
 def _check_resolved(frame: GivenFrame, headers: Mapping[str, str]) -> None:

@@ -197,9 +197,9 @@ def row_of(job: Job) -> AsyncRow:
     )
 
 
-def error_code(error: UnstillError) -> str:
+def error_code(kind: type[UnstillError]) -> str:
     """The word of the error code page."""
-    return next((word for kinds, word in _ERRORS if isinstance(error, kinds)), "InternalError")
+    return next((word for kinds, word in _ERRORS if issubclass(kind, kinds)), "InternalError")
 
 
 # The first that fits.

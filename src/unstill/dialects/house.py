@@ -159,6 +159,9 @@ class House:
         # OpenAI, GET /models/{model}: what is asked for is not there.
         return 404 if issubclass(kind, UnknownModel) else kind.status
 
+    def error_code(self, kind: type[UnstillError]) -> str:
+        return kind.code
+
 
 def _creates(dialects: Sequence[Dialect]) -> Iterator[tuple[Dialect, Route]]:
     for dialect in dialects:

@@ -113,6 +113,9 @@ class Described(Protocol):
     def error_status(self, kind: type[UnstillError]) -> int:
         """The error's own HTTP status, or the one that this API documents for it."""
 
+    def error_code(self, kind: type[UnstillError]) -> str:
+        """The word for programs that `error` shows of it."""
+
 
 class Dialect(Described, Protocol):
     """Routes, words and errors of one documented API for jobs."""

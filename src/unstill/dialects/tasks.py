@@ -185,11 +185,15 @@ class Tasks:
         return StatusUsage(**{name: fields[name] for name in documented})
 
     def error(self, error: UnstillError, request_id: str) -> TaskError:
-        kind, code = _error_words(error)
+        kind, code = _error_words(type(error))
         return TaskError(TaskErrorBody(error.message, kind, request_id, code), request_id)
 
     def error_status(self, kind: type[UnstillError]) -> int:
         return kind.status
+
+    def error_code(self, kind: type[UnstillError]) -> str:
+        _, code = _error_words(kind)
+        return code
 
 
 def _error_message(job: Job) -> str | None:
@@ -200,17 +204,15 @@ def _error_message(job: Job) -> str | None:
     return f"{job.failure.code}: {job.failure.message}"
 
 
-def _error_words(error: UnstillError) -> tuple[str, str]:
+def _error_words(kind: type[UnstillError]) -> tuple[str, str]:
     """Type and code of the common error page; its code for every bad parameter is `param_error`."""
-    match error:
-        case BadKey():
-            return "invalid_request_error", "auth_error"
-        case Overloaded():
-            return "rate_limit_error", "rate_limit"
-        case CallerError():
-            return "invalid_request_error", "param_error"
-        case _:
-            return "internal_error", "internal_error"
+    if issubclass(kind, BadKey):
+        return "invalid_request_error", "auth_error"
+    if issubclass(kind, Overloaded):
+        return "rate_limit_error", "rate_limit"
+    if issubclass(kind, CallerError):
+        return "invalid_request_error", "param_error"
+    return "internal_error", "internal_error"
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:

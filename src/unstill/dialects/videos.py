@@ -199,6 +199,9 @@ class Videos:
     def error_status(self, kind: type[UnstillError]) -> int:
         return kind.status
 
+    def error_code(self, kind: type[UnstillError]) -> str:
+        return kind.code
+
 
 def _body_schema(cards: Sequence[Card], *, default_model: str | None) -> dict[str, Any]:
     return {"oneOf": [_card_schema(card, default_model) for card in cards]}

@@ -149,7 +149,7 @@ def _schema(types: Sequence[type]) -> dict[str, Any]:
 def _refusal(
     dialect: Described, route: Route, status: int, kinds: Sequence[type[UnstillError]]
 ) -> dict[str, Any]:
-    codes = ", ".join(dict.fromkeys(kind.code for kind in kinds))
+    codes = ", ".join(dict.fromkeys(dialect.error_code(kind) for kind in kinds))
     headers = ("x-request-id", *_OF_STATUS.get(status, ()))
     if route.is_sent_again and status >= 500:
         headers += ("x-should-retry",)

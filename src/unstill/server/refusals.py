@@ -9,6 +9,7 @@ from unstill.dialects.videos_lacking import LACKING
 from unstill.errors import (
     BadBody,
     BadField,
+    BadImage,
     BadKey,
     BadLink,
     BadPolicy,
@@ -18,6 +19,7 @@ from unstill.errors import (
     EngineDied,
     JobDeleted,
     KeyReused,
+    MissingField,
     NoSuchJob,
     NotReady,
     NoVideo,
@@ -43,6 +45,8 @@ _OF_FILES: Kinds = (NoSuchJob, NoVideo, BadRange, BadBody, StorageFailed)  # Bad
 OF_VERBS: Mapping[Verb, Kinds] = {
     "submit": (
         BadField,
+        MissingField,
+        BadImage,
         UnknownModel,
         KeyReused,
         JobDeleted,
@@ -63,7 +67,7 @@ OF_VERBS: Mapping[Verb, Kinds] = {
     "link": (*_OF_FILES, BadLink),
     **dict.fromkeys(LACKING, (Unsupported,)),
     "policy": (BadField, UnknownModel),
-    "upload": (BadPolicy, BadField, StorageFull, StorageFailed),
+    "upload": (BadPolicy, BadField, MissingField, StorageFull, StorageFailed),
     "models": (StorageFailed,),
     "model": (UnknownModel, StorageFailed),
     "health": (),
@@ -82,8 +86,8 @@ def refusals(dialect: Described, route: Route) -> dict[int, list[type[UnstillErr
 
 def _kinds(route: Route) -> Iterator[type[UnstillError]]:
     yield from OF_VERBS[route.verb]
-    if route.needed and BadField not in OF_VERBS[route.verb]:
-        yield BadField
+    if route.needed:
+        yield MissingField
     if route.reads_body:
         yield from _OF_BODIES
     if route.switches:
