@@ -94,14 +94,6 @@ def test_every_answer_is_named_by_its_status_and_says_how_to_ask_after_it(
                 assert "x-request-id" in answer.get("headers", {}) or status == "431"
 
 
-def test_every_parameter_says_what_it_is(api: dict[str, Any]) -> None:
-    for operations in api["paths"].values():
-        for each in operations.values():
-            names = [parameter["name"] for parameter in each["parameters"]]
-            assert len(names) == len(set(names))
-            assert all(parameter["description"] for parameter in each["parameters"])
-
-
 def test_every_verb_says_which_errors_it_can_answer() -> None:
     assert set(OF_VERBS) == set(get_args(Verb))
 

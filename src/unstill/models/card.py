@@ -235,7 +235,7 @@ class Field(msgspec.Struct, frozen=True):
 
     def wire_schema(self) -> dict[str, Any]:
         """For a request: every spelling that is taken."""
-        schema = self.kind.wire_schema()
+        schema = {"description": FIELD_WORDS[self.name].about} | self.kind.wire_schema()
         if self.is_required and isinstance(self.kind, Text):
             schema |= {"type": "string", "pattern": NOT_BLANK}
         return schema if self.default is None else schema | {"default": self.default}

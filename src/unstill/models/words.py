@@ -1,4 +1,4 @@
-"""What a form says beside each field: a title, and one sentence with the unit."""
+"""What a form and the API's description say of each field: a title; a sentence with the unit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIELD_WORDS: dict[str, Words] = {
     "negative_prompt": Words("Negative prompt", "What is not to be in the video."),
     "resolution": Words(
         "Resolution",
-        "The area of the video by name; `tiers` has the pixels. An exact size decides over it.",
+        "The area of the video by name; the model's `tiers` have the pixels. An exact size wins.",
     ),
     "size": Words("Exact size", "Width x height of the video in pixels, both even."),
     "duration": Words("Duration", "Length of the video in seconds."),
