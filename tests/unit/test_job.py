@@ -140,6 +140,16 @@ def test_an_id_is_a_uuid_of_version_7_and_safe_in_a_path() -> None:
     assert made.int >> 80 == 1_700_000_000_000
 
 
+def test_every_bit_of_an_id_that_is_neither_time_nor_version_is_random() -> None:
+    made = [UUID(jobs.new_id(1_700_000_000_000)).int for _ in range(200)]
+    varying = 0
+    for number in made:
+        varying |= number ^ made[0]
+
+    version, variant = 0xF << 76, 0x3 << 62
+    assert varying == (1 << 80) - 1 & ~version & ~variant
+
+
 def test_ids_sort_by_their_time_and_never_meet() -> None:
     ids = [jobs.new_id(now_ms) for now_ms in range(1_700_000_000_000, 1_700_000_001_000)]
 
