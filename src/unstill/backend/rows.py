@@ -64,7 +64,9 @@ def row_of(job: Job) -> tuple[Value, ...]:
     """The job's values in the order of `COLUMNS`."""
     values = list(_fields_of(job))
     for place, write in _WRITES:
-        values[place] = write(values[place])
+        value = values[place]
+        if value is not None:
+            values[place] = write(value)
     return tuple(values)
 
 
@@ -73,7 +75,7 @@ def value_of(column: str, value: Any) -> Value:
     if column == "request":
         return write_request(value)
     if column in _JSON_COLUMNS:
-        return _json(value)
+        return None if value is None else _json(value)
     if column in _FLAG_COLUMNS:
         return int(value)
     plain: Value = value
@@ -82,9 +84,12 @@ def value_of(column: str, value: Any) -> Value:
 
 def job_of(row: Row) -> Job:
     """The job of a whole row in the order of `COLUMNS`. Raises OperatorError if it is newer."""
-    id_, owner, dialect, words, model, request, engine, created_ms, state, *rest = row
-    attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure, *rest = rest
-    is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel, webhook_url = rest
+    # In one step: measured, lists of what is left cost a fourth of the whole.
+    (
+        id_, owner, dialect, words, model, request, engine, created_ms, state,
+        attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure,
+        is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel, webhook_url,
+    ) = row  # fmt: skip
     return Job(
         id_,
         owner,
@@ -162,8 +167,8 @@ def write_request(request: VideoRequest) -> str:
     return _encode(msgspec.structs.asdict(request)).decode()
 
 
-def _json(value: Any) -> str | None:
-    return None if value is None else _encode(value).decode()
+def _json(value: Any) -> str:
+    return _encode(value).decode()
 
 
 _fields_of = attrgetter(*COLUMNS)
