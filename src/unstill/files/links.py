@@ -32,21 +32,22 @@ class Links:
     def __init__(self, secrets: tuple[bytes, ...], lifetime_s: int = LIFETIME_S) -> None:
         if not secrets:
             raise ValueError("links need a secret")
-        self._secrets = secrets
+        # Keyed once: measured, keying is two fifths of a signature.
+        self._keyed = [hmac.new(secret, digestmod="sha256") for secret in secrets]
         self._lifetime_s = lifetime_s
 
     def sign(self, job_id: str, variant: Variant, now_s: float) -> str:
         """Path and query of a link that lives at least the lifetime, at most an hour more."""
         expires_s = -(-(int(now_s) + self._lifetime_s) // STEP_S) * STEP_S
-        signature = _signature(self._secrets[0], job_id, variant, str(expires_s))
+        signature = _signature(self._keyed[0], job_id, variant, str(expires_s))
         return f"/files/{job_id}/{variant}.mp4?expires={expires_s}&signature={signature}"
 
     def check(self, job_id: str, variant: str, expires: str, signature: str, now_s: float) -> None:
         """Raise BadLink unless these parts of a link are as we signed them, and in time."""
         given = signature.encode(errors="replace")
         matches = [
-            hmac.compare_digest(_signature(secret, job_id, variant, expires).encode(), given)
-            for secret in self._secrets
+            hmac.compare_digest(_signature(keyed, job_id, variant, expires).encode(), given)
+            for keyed in self._keyed
         ]
         if not any(matches):
             raise BadLink("the link's signature is wrong")
@@ -86,7 +87,9 @@ _MALFORMED = (
 )
 
 
-def _signature(secret: bytes, job_id: str, variant: str, expires: str) -> str:
+def _signature(keyed: hmac.HMAC, job_id: str, variant: str, expires: str) -> str:
     # No link of ours has a line feed in it, so no other three parts make the message of one.
     message = f"{job_id}\n{variant}\n{expires}".encode(errors="replace")
-    return urlsafe_b64encode(hmac.digest(secret, message, "sha256")).rstrip(b"=").decode()
+    signed = keyed.copy()
+    signed.update(message)
+    return urlsafe_b64encode(signed.digest()).rstrip(b"=").decode()
