@@ -68,8 +68,7 @@ def resolve(
     if last_frame is not None and card.field("last_frame") is None:
         ignored.append(last_frame.param)
         last_frame = None
-    defaults = {f.name: f.default for f in card.fields if f.default is not None}
-    settled = defaults | values
+    settled = {**card.defaults, **values}
     geometry = _geometry(asked, settled, values, ignored)
     request = VideoRequest(
         model=card.id,
@@ -85,11 +84,10 @@ def resolve(
 
 def explicit(card: Card, asked: Asked) -> Explicit:
     """What the caller gave, before any default; raises BadField."""
-    fields = {field.name: field for field in card.fields}
     values: dict[str, Value] = {}
     others: list[str] = []
     for name, given in asked.fields.items():
-        field = fields.get(name)
+        field = card.by_name.get(name)
         if field is None or isinstance(field.kind, Picture):
             others.append(given.param)
         elif given.value is not None:

@@ -10,6 +10,8 @@ built from; `wire_schema()` is every spelling that `read()` takes, and null, whi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -250,7 +252,7 @@ class FrameRule(msgspec.Struct, frozen=True):
     source: str
 
 
-class Card(msgspec.Struct, frozen=True):
+class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that are kept
     """Everything unstill knows of a model; nothing about it stands anywhere else."""
 
     id: str
@@ -264,11 +266,16 @@ class Card(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     tier_sizes: dict[TierName, Size] = {}  # only where a tier is one size, not an area
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Field]:
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def defaults(self) -> Mapping[str, str | int | bool]:
+        return {field.name: field.default for field in self.fields if field.default is not None}
+
     def field(self, name: str) -> Field | None:
-        for field in self.fields:
-            if field.name == name:
-                return field
-        return None
+        return self.by_name.get(name)
 
     def schema(self) -> dict[str, Any]:
         """The fields as one JSON Schema object, in an order in which a form may show them."""
