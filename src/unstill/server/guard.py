@@ -37,6 +37,18 @@ class HeadersTooLarge(Exception):
     """Stops the parser: what follows the headers must not be taken for a request."""
 
 
+class Pipeline(list[tuple[RequestResponseCycle, ASGI3Application]]):
+    """Requests behind one that is being answered: few, and mostly none.
+
+    The deque in its place takes 0.7 KiB in each connection, used or not.
+    """
+
+    __slots__ = ()
+
+    def appendleft(self, item: tuple[RequestResponseCycle, ASGI3Application]) -> None:
+        self.insert(0, item)
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """Knows by when its caller has to bring or to take something."""
 
@@ -57,6 +69,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.pipeline = Pipeline()  # type: ignore[assignment]
         # uvicorn itself would refuse the requests of connections that it has taken.
         self._most_connections, self.limit_concurrency = self.limit_concurrency, None
         self._answering: RequestResponseCycle | None = None  # the request that is being answered

@@ -85,18 +85,19 @@ class JobVerbs:
         ends_s = time.monotonic() + wait_s_of(asking.call.query)
         with self._board.waiter(job_id) as waiter:
             job = await self._service.find(job_id, asking.owner)
-            now = answer = self._told(job, asking)
+            answer = self._told(job, asking)
             if job.state.is_final:
-                return now
-            del job  # of thousands that sleep, each would keep its own
+                return answer
+            shown = answer.body
+            del job, answer  # of thousands that sleep, each would keep its own
             with Presence(asking.receive, waiter):
-                while answer.body == now.body and not waiter.is_over:
-                    left_s = ends_s - time.monotonic()
-                    if left_s <= 0:
-                        break
+                while not waiter.is_over and (left_s := ends_s - time.monotonic()) > 0:
                     await waiter.woken(within_s=left_s)
                     answer = self._told(await self._service.find(job_id, asking.owner), asking)
-        return answer
+                    if answer.body != shown:
+                        return answer
+                    del answer
+            return self._told(await self._service.find(job_id, asking.owner), asking)
 
     def _told(self, job: Job, asking: Asking) -> Answer:
         headers = self._job_headers(job, asking)
