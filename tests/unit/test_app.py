@@ -86,6 +86,42 @@ def test_what_is_not_there_is_refused_in_the_dialect_that_it_is_near(
 
 
 @pytest.mark.parametrize(
+    ("path", "meant", "dialect"),
+    [
+        ("/videos", "/v1/videos", VIDEOS),
+        ("/videos/a/content/", "/v1/videos/a/content", VIDEOS),
+        ("/v1/v1/videos", "/v1/videos", VIDEOS),
+        ("/v1/openai/v1/videos", "/openai/v1/videos", AZURE),
+        ("/openai/v1/v1/tasks/submit", "/v1/tasks/submit", TASKS),
+        ("/models", "/v1/models", HOUSE),
+        ("/openai/v1/models", "/v1/models", HOUSE),
+        ("/v1/health", "/health", HOUSE),
+        ("/api/v1/api/v1/tasks/a", "/api/v1/tasks/a", DASHSCOPE),
+        (
+            "/services/aigc/video-generation/video-synthesis",
+            "/api/v1/services/aigc/video-generation/video-synthesis",
+            DASHSCOPE,
+        ),
+        (
+            "/v1/services/aigc/image2video/video-synthesis",
+            "/api/v1/services/aigc/image2video/video-synthesis",
+            DASHSCOPE,
+        ),
+        ("/v1/tasks/a", "/api/v1/tasks/a", TASKS),
+    ],
+)
+def test_a_client_whose_base_address_is_wrong_is_told_where_it_is_right(
+    path: str, meant: str, dialect: Described
+) -> None:
+    place, _ = PLACES.find(path)
+
+    assert place.dialect == dialect
+    with pytest.raises(NoSuchRoute) as refused:
+        place.served("POST", path)
+    assert f"nothing at {path}, but at {meant};" in refused.value.message
+
+
+@pytest.mark.parametrize(
     ("method", "path", "dialect", "allowed"),
     [
         ("GET", "/v1/tasks/submit", TASKS, ("POST",)),

@@ -1,12 +1,13 @@
 """Where each path leads: the routes of all dialects, found by path first and by method then.
 
-Every path has a place, so that whoever asks in vain is told so in the words of a dialect too.
+Every path has a place, so that whoever asks in vain is told so in the words of a dialect too, and
+of the path that a client with a wrong base address meant.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -16,6 +17,9 @@ from unstill.dialects.route import Described, Dialect, Route
 from unstill.dialects.route import Verb as VerbName
 from unstill.errors import NoSuchRoute, WrongMethod
 from unstill.server.asking import Verb
+
+# What clients have at the end of their base address, and leave out, give twice or mix up.
+_BASES = ("/v1", "/api/v1", "/openai/v1")
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -31,6 +35,7 @@ class Place(msgspec.Struct, frozen=True):
 
     dialect: Described
     by_method: dict[str, Served]
+    meant: str | None = None  # of a path to nothing: one with another base that leads somewhere
 
     def served(self, method: str, path: str) -> Served:
         """Raises NoSuchRoute, WrongMethod."""
@@ -39,7 +44,8 @@ class Place(msgspec.Struct, frozen=True):
             return found
         if self.by_method:
             raise WrongMethod(f"{method} is not possible here", tuple(sorted(self.by_method)))
-        raise NoSuchRoute(f"there is nothing at {path[:200]}; /docs lists what there is")
+        meant = "" if self.meant is None else f", but at {self.meant[:200]}"
+        raise NoSuchRoute(f"there is nothing at {path[:200]}{meant}; /docs lists what there is")
 
 
 class Places:
@@ -81,12 +87,33 @@ class Places:
         return self._search(path.rstrip("/") or "/")
 
     def _search(self, path: str) -> tuple[Place, dict[str, str]]:
+        found = self._matched(path)
+        if found is not None:
+            return found
+        parents = (each for each in self._near if path.startswith(each[0]))
+        parent, near = next(parents, ("/", self._last))
+        for meant in _with_other_bases(path):
+            found = self._matched(meant)
+            if found is not None:
+                is_near = parent.rstrip("/") not in ("", *_BASES)
+                return Place(near if is_near else found[0].dialect, {}, meant), {}
+        return Place(near, {}), {}
+
+    def _matched(self, path: str) -> tuple[Place, dict[str, str]] | None:
         for pattern, place in self._patterns:
             match = pattern.fullmatch(path)
             if match is not None:
                 return place, match.groupdict()
-        near = (dialect for parent, dialect in self._near if path.startswith(parent))
-        return Place(next(near, self._last), {}), {}
+        return None
+
+
+def _with_other_bases(path: str) -> Iterator[str]:
+    """Without its base, with another one before it, and with another one in its place."""
+    bare = [path.removeprefix(base) for base in _BASES if path.startswith(base + "/")]
+    yield from bare
+    for rest in (path, *bare):
+        for base in _BASES:
+            yield base + rest
 
 
 def _parent_and_name(path: str) -> tuple[str, str]:
