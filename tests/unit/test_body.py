@@ -127,7 +127,7 @@ def test_any_bytes_are_json_or_a_bad_body(data: bytes) -> None:
 
 @pytest.mark.parametrize("content_type", ["text/plain", "image/png", "application/xml", "json"])
 async def test_another_content_type_is_refused_by_name(content_type: str) -> None:
-    with pytest.raises(UnsupportedBody, match=content_type):
+    with pytest.raises(UnsupportedBody, match=f"multipart/.*-urlencoded, not {content_type}"):
         await read({"content-type": content_type}, b"{}")
 
 

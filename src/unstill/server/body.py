@@ -71,7 +71,8 @@ class Bodies:
         if kind == "application/x-www-form-urlencoded":
             return from_urlencoded(await _all(receive, take)), True
         raise UnsupportedBody(
-            f"send Content-Type: application/json or multipart/form-data, not {kind[:80]}"
+            "send Content-Type: application/json, multipart/form-data or "
+            f"application/x-www-form-urlencoded, not {kind[:80]}"
         )
 
 
