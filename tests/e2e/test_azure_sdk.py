@@ -56,6 +56,17 @@ def test_a_video_is_made_found_listed_downloaded_and_deleted(owned: Serving) -> 
     assert deleted.deleted
 
 
+def test_the_models_are_listed_and_one_of_them_is_shown(owned: Serving) -> None:
+    with azure(owned) as client:
+        listed = [each.id for each in client.models.list()]
+        shown = client.models.retrieve("openai/sora-2/image-to-video-pro")
+        with pytest.raises(openai.NotFoundError) as said:
+            client.models.retrieve("sora-3")
+
+    assert shown.id in listed
+    assert said.value.code == "model_not_found"
+
+
 def test_a_wrong_key_is_the_sdks_authentication_error(owned: Serving) -> None:
     with azure(owned, "sk-of-nobody") as client, pytest.raises(openai.AuthenticationError) as said:
         client.videos.list()

@@ -48,6 +48,7 @@ PLACES = Places(DIALECTS, dict.fromkeys(get_args(Verb), nothing))
         ("/api/v1/tasks/cancel", DASHSCOPE, {"task_id": "cancel"}),
         ("/api/v1/uploads", DASHSCOPE, {}),
         ("/v1/models/Wan-AI/Wan2.2-I2V", HOUSE, {"model": "Wan-AI/Wan2.2-I2V"}),
+        ("/openai/v1/models/sora-2", HOUSE, {"model": "sora-2"}),
         ("/files/a/video.mp4", HOUSE, {"job_id": "a", "variant": "video"}),
     ],
 )
@@ -67,7 +68,8 @@ def test_a_path_leads_to_its_dialect_with_what_it_names(
         ("/v1/tasks/submit/none", TASKS),
         ("/v1/videos/a/b/c", VIDEOS),
         ("/v1/videos/a/content\n", VIDEOS),
-        ("/openai/v1/none", AZURE),
+        ("/openai/v1/videos/a/b/c", AZURE),
+        ("/openai/v1/none", HOUSE),
         ("/api/v1/tasks/a/b", DASHSCOPE),
         ("/api/v1/services/aigc/text2image/image-synthesis", DASHSCOPE),
         ("/v1/none", HOUSE),
@@ -94,7 +96,7 @@ def test_what_is_not_there_is_refused_in_the_dialect_that_it_is_near(
         ("/v1/openai/v1/videos", "/openai/v1/videos", AZURE),
         ("/openai/v1/v1/tasks/submit", "/v1/tasks/submit", TASKS),
         ("/models", "/v1/models", HOUSE),
-        ("/openai/v1/models", "/v1/models", HOUSE),
+        ("/api/v1/models", "/v1/models", HOUSE),
         ("/v1/health", "/health", HOUSE),
         ("/api/v1/api/v1/tasks/a", "/api/v1/tasks/a", DASHSCOPE),
         (

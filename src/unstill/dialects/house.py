@@ -187,9 +187,17 @@ def _tier(card: Card, name: TierName) -> TierInfo:
     return TierInfo(name, size.width, size.height, follows_frame=name not in card.tier_sizes)
 
 
+def _models(prefix: str = "") -> tuple[Route, ...]:
+    path = f"{prefix}/v1/models"
+    return (
+        Route("GET", path, "models", "List the models and what they take", (ModelList,)),
+        Route("GET", path + "/{model:path}", "model", "Show one model", (ModelInfo,)),
+    )
+
+
 _ROUTES: tuple[Route, ...] = (
-    Route("GET", "/v1/models", "models", "List the models and what they take", (ModelList,)),
-    Route("GET", "/v1/models/{model:path}", "model", "Show one model", (ModelInfo,)),
+    *_models(),
+    *_models("/openai"),  # where OpenAI's Azure client asks for them
     Route("GET", "/health", "health", "Say whether the server is well", (Health,), is_open=True),
     Route(
         "GET",
