@@ -10,9 +10,11 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Mapping
 from statistics import median
+from typing import NamedTuple
 
 from unstill.backend.port import Backend
 from unstill.job import Job, State
+from unstill.models.sizes import NAMED_SIZES
 
 WAITING = frozenset({State.QUEUED, State.READY, State.SUBMITTING})
 MEASURED = 500  # of the newest jobs that succeeded, at a start: a bounded read
@@ -36,14 +38,31 @@ class _Times:
         self.usual = median(self._newest)
 
 
+class _Task(NamedTuple):
+    """What an engine has to do for a job."""
+
+    model: str
+    work: int  # pixels times seconds of video: a render's time grows with both
+
+
+class _Total:
+    """Of the jobs of one model that wait."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.work = 0
+
+
 class _Engine:
     """What is known of one engine: who waits for it, what it renders, how long that takes."""
 
     def __init__(self, slots: int | None) -> None:
         self.slots = slots
-        self.started_ms: dict[str, int] = {}  # by job; kept where there are slots
-        self.turn_ms = _Times()  # of a job
-        self.pace_ms: dict[str, _Times] = {}  # of a second of video, by model
+        self.running: dict[str, tuple[int, _Task]] = {}  # since when; kept where there are slots
+        self._tasks: dict[str, _Task] = {}  # of jobs that wait; likewise, and after their change
+        self._totals: dict[str, _Total] = {}  # of them, by model
+        self._turn_ms = _Times()  # of a job
+        self._pace_ms: dict[str, _Times] = {}  # of a unit of work, by model
         self._ids: list[str] = []  # of the jobs that wait, in order
         self._first = 0  # all places before it are empty
 
@@ -54,8 +73,18 @@ class _Engine:
         else:
             insort(self._ids, job_id, self._first)
 
+    def expect(self, job_id: str, task: _Task | None) -> None:
+        """Note what one that waits has to have done; None: it waits no more."""
+        before = self._tasks.pop(job_id, None)
+        if before is not None:
+            self._count(before, -1)
+        if task is not None:
+            self._tasks[job_id] = task
+            self._count(task, 1)
+
     def remove(self, job_id: str) -> None:
         """Most leave near the front, and behind it a queue may be long."""
+        self.expect(job_id, None)
         ids, first = self._ids, self._first
         at = bisect_left(ids, job_id, first)
         if at - first < NEAR:
@@ -71,16 +100,41 @@ class _Engine:
         """How many wait before this one."""
         return bisect_left(self._ids, job_id, self._first) - self._first
 
+    def note(self, task: _Task, took_ms: int) -> None:
+        """Learn from a job that succeeded."""
+        self._turn_ms.note(took_ms)
+        self._pace_ms.setdefault(task.model, _Times()).note(took_ms / task.work)
+
+    def usual_ms(self, task: _Task) -> float | None:
+        """How long it takes; None where nothing like it was measured."""
+        pace_ms = self._pace_ms.get(task.model)
+        return None if pace_ms is None else pace_ms.usual * task.work
+
     def wait_ms(self, ahead: int, now_ms: int) -> float:
         """Until one of its slots takes the job that so many are ahead of."""
         slots = self.slots or 1
-        if len(self.started_ms) + ahead < slots:
+        if len(self.running) + ahead < slots:
             return 0
-        turn_ms = self.turn_ms.usual
-        left_ms = ahead * turn_ms
-        for since_ms in self.started_ms.values():
-            left_ms += max(turn_ms - (now_ms - since_ms), 0)
+        left_ms = ahead * self._mean_ms()
+        for since_ms, task in self.running.values():
+            whole_ms = self.usual_ms(task) or self._turn_ms.usual
+            left_ms += max(whole_ms - (now_ms - since_ms), 0)
         return left_ms / slots
+
+    def _mean_ms(self) -> float:
+        """Of a job that waits: all count alike, since each place would need a sum of its own."""
+        count, whole_ms = 0, 0.0
+        for model, total in self._totals.items():
+            usual_ms = self.usual_ms(_Task(model, total.work))
+            if usual_ms is not None:
+                count += total.count
+                whole_ms += usual_ms
+        return whole_ms / count if count else self._turn_ms.usual
+
+    def _count(self, task: _Task, jobs: int) -> None:
+        total = self._totals.setdefault(task.model, _Total())
+        total.count += jobs
+        total.work += jobs * task.work
 
 
 class Forecast:
@@ -99,20 +153,21 @@ class Forecast:
                 if place.state in WAITING:
                     self._place(place.job_id, place.engine)
         for took in reversed(await backend.times(MEASURED)):
-            self._note(took.engine, took.model, took.duration_s, took.took_ms)
+            self._note(took.engine, _Task(took.model, took.work), took.took_ms)
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
         self._place(job.id, job.engine if job.state in WAITING else None)
         engine = self._engines.get(job.engine)
         if engine is not None and engine.slots:
+            if job.state in WAITING:
+                engine.expect(job.id, _task_of(job))
             if job.state is State.RUNNING and job.started_ms is not None:
-                engine.started_ms[job.id] = job.started_ms
+                engine.running[job.id] = (job.started_ms, _task_of(job))
             else:
-                engine.started_ms.pop(job.id, None)
+                engine.running.pop(job.id, None)
         if job.state is State.SUCCEEDED and job.started_ms is not None and job.ended_ms is not None:
-            request, took_ms = job.request, job.ended_ms - job.started_ms
-            self._note(job.engine, request.model, request.duration_s, took_ms)
+            self._note(job.engine, _task_of(job), job.ended_ms - job.started_ms)
 
     def place(self, job: Job, now_ms: int) -> tuple[int, int | None]:
         """Of a job that waits: how many its engine takes before it, and how long it will take.
@@ -123,14 +178,14 @@ class Forecast:
         if engine is None:  # a removed one; its row was read before it was told of
             return 0, None
         ahead = engine.ahead(job.id)
-        pace_ms = engine.pace_ms.get(job.request.model)
-        if pace_ms is None:
+        usual_ms = engine.usual_ms(_task_of(job))
+        if usual_ms is None:
             return ahead, None
         # An upstream takes it at once, whatever it does then.
         wait_ms = engine.wait_ms(ahead, now_ms) if engine.slots else 0
         if job.due_ms:
             wait_ms = max(wait_ms, job.due_ms - now_ms)
-        return ahead, int(wait_ms + pace_ms.usual * job.request.duration_s)
+        return ahead, int(wait_ms + usual_ms)
 
     def left_ms(self, job: Job, *, done: float, now_ms: int) -> int | None:
         """How long a job that was begun will take from now on; None where nothing tells.
@@ -142,8 +197,7 @@ class Forecast:
         if job.started_ms is None:
             return None
         engine = self._engines.get(job.engine)
-        pace_ms = None if engine is None else engine.pace_ms.get(job.request.model)
-        usual_ms = None if pace_ms is None else pace_ms.usual * job.request.duration_s
+        usual_ms = None if engine is None else engine.usual_ms(_task_of(job))
         elapsed_ms = max(now_ms - job.started_ms, 0)  # a clock may be set back
         if done >= TELLING:
             return int((1 - done) * _whole_ms(elapsed_ms, done, usual_ms))
@@ -165,13 +219,18 @@ class Forecast:
                 self._engines[engine] = _Engine(REMOVED)
             self._engines[engine].add(job_id)
 
-    def _note(self, name: str, model: str, duration_s: int, took_ms: int) -> None:
+    def _note(self, name: str, task: _Task, took_ms: int) -> None:
         engine = self._engines.get(name)
         # What a removed one took promises nothing; and a clock may have been set back meanwhile.
-        if engine is None or engine.slots == REMOVED or took_ms < 0:
-            return
-        engine.turn_ms.note(took_ms)
-        engine.pace_ms.setdefault(model, _Times()).note(took_ms / duration_s)
+        if engine is not None and engine.slots != REMOVED and took_ms >= 0:
+            engine.note(task, took_ms)
+
+
+def _task_of(job: Job) -> _Task:
+    """Before its first frame is known, by the size or the tier that was asked for."""
+    request = job.request
+    size = job.size or request.size or NAMED_SIZES[request.tier]
+    return _Task(request.model, size.width * size.height * request.duration_s)
 
 
 def _whole_ms(elapsed_ms: int, done: float, usual_ms: float | None) -> float:

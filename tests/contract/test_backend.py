@@ -351,7 +351,11 @@ async def test_more_places_than_are_read_at_once_are_all_there_in_the_order_of_i
 
 
 async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: Backend) -> None:
-    times = {"state": State.SUCCEEDED, "started_ms": 1_000}
+    times: dict[str, Any] = {
+        "state": State.SUCCEEDED,
+        "started_ms": 1_000,
+        "size": Size(320, 256),
+    }
     await store.add(a_job("a", **times, ended_ms=2_000))
     await store.add(a_job("b", **times, ended_ms=31_000, engine="gpu1", is_hidden=True))
     await store.add(a_job("c", **times, ended_ms=5_500))
@@ -359,8 +363,9 @@ async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: Ba
     await store.add(a_job("e", state=State.RUNNING, started_ms=1_000))
     await store.add(a_job("f", state=State.SUCCEEDED, ended_ms=9_000))  # of the first release
 
-    here = Took("camera", "wan2.7-i2v", duration_s=5, took_ms=4_500)
-    assert await store.times(2) == [here, Took("gpu1", "wan2.7-i2v", 5, 30_000)]
+    work = 320 * 256 * 5  # pixels times seconds
+    here = Took("camera", "wan2.7-i2v", work=work, took_ms=4_500)
+    assert await store.times(2) == [here, Took("gpu1", "wan2.7-i2v", work, 30_000)]
     assert len(await store.times(9)) == 3
 
 

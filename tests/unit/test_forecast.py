@@ -15,10 +15,12 @@ from scripted import a_job
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.forecast import KEPT, LEFT_ALONE, NEAR, TRUSTED, WAITING, Forecast
 from unstill.job import MOVES, Job, State
+from unstill.request import Size, TierName
 
 NOW_MS = 1_763_600_000_000
 SLOTS = {"camera": 1, "pair": 2, "bailian": None}
 DURATION_S = 5  # of the jobs of `a_job`
+SIZE = Size(1280, 720)
 
 
 def waiting(job_id: str = "job", engine: str = "camera", **fields: Any) -> Job:
@@ -148,7 +150,10 @@ def test_ten_thousand_changes_leave_no_count_wrong() -> None:
         its = sorted(job_id for job_id, job in jobs.items() if job.engine == name)
         assert engine._ids[engine._first :] == [i for i in its if jobs[i].state in WAITING]
         rendered = {i for i in its if jobs[i].state is State.RUNNING} if engine.slots else set()
-        assert engine.started_ms.keys() == rendered
+        assert engine.running.keys() == rendered
+        if engine.slots:
+            assert engine._tasks.keys() == {i for i in its if jobs[i].state in WAITING}
+            assert sum(total.count for total in engine._totals.values()) == len(engine._tasks)
     assert forecast._engine_of.keys() == {i for i, job in jobs.items() if job.state in WAITING}
 
 
@@ -181,6 +186,21 @@ def test_a_longer_video_takes_longer() -> None:
     job = msgspec.structs.replace(running(), request=request)
 
     assert left_ms(told(ended(10_000)), job) == 30_000
+
+
+@pytest.mark.parametrize(
+    ("size", "tier", "expected_ms"),
+    [
+        (Size(1280, 720), "720P", 10_000),
+        (Size(640, 360), "720P", 2_500),
+        (None, "1080P", 22_500),  # its frame is still to come
+    ],
+)
+def test_a_larger_video_takes_longer(size: Size | None, tier: TierName, expected_ms: int) -> None:
+    request = msgspec.structs.replace(a_job().request, tier=tier)
+    job = waiting(request=request, size=size)
+
+    assert left_ms(told(ended(10_000)), job) == expected_ms
 
 
 def test_one_job_in_trouble_does_not_count() -> None:
@@ -282,6 +302,20 @@ def test_a_job_waits_for_those_ahead_and_for_what_is_being_rendered() -> None:
     assert left_ms(forecast, waiting("d")) == 6_000 + 2 * 10_000 + 10_000
 
 
+def test_large_jobs_ahead_take_longer_than_the_small_ones_before_them() -> None:
+    small, large = Size(640, 360), Size(1280, 720)
+    forecast = told(
+        ended(1_000, size=small),
+        msgspec.structs.replace(running("a"), size=large),
+        *(waiting(name, size=large) for name in "bcd"),
+        waiting("b", state=State.CANCELLED),
+        waiting("e", size=small),
+    )
+
+    wait_ms = 4_000 + 2 * (4_000 + 4_000 + 1_000) / 3  # two ahead, as long as the three that wait
+    assert left_ms(forecast, waiting("e", size=small)) == wait_ms + 1_000
+
+
 def test_two_slots_halve_the_wait() -> None:
     ahead = [running("a", "pair"), running("b", "pair"), waiting("c", "pair"), waiting("d", "pair")]
     forecast = told(ended(10_000, "pair"), *ahead, waiting("e", "pair"))
@@ -322,7 +356,7 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     await backend.open()
     times = zip("abc", (90_000, 10_000, 11_000), strict=True)
     for job in [
-        *(ended(took_ms, "pair", id=f"0{name}") for name, took_ms in times),
+        *(ended(took_ms, "pair", id=f"0{name}", size=SIZE) for name, took_ms in times),
         waiting("1", "pair", state=State.QUEUED),
         running("2", "pair"),
         waiting("3", "pair"),
@@ -342,7 +376,7 @@ async def test_after_a_restart_the_newest_jobs_count_as_before_it(tmp_path: Path
     await backend.open()
     for number in range(2 * KEPT):
         took_ms = 90_000 if number < KEPT else 10_000
-        await backend.add(ended(took_ms, id=f"{number:02d}"))
+        await backend.add(ended(took_ms, id=f"{number:02d}", size=SIZE))
     forecast = Forecast(SLOTS)
     await forecast.startup(backend)
     await backend.close()

@@ -53,7 +53,7 @@ class Took(msgspec.Struct, frozen=True):
 
     engine: str
     model: str  # canonical id
-    duration_s: int  # of the video that was asked for
+    work: int  # pixels times seconds of the video that was asked for
     took_ms: int
 
 

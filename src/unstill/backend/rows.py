@@ -271,10 +271,12 @@ PLACES = (
 # Looked for among so many of the newest rows only, or a start would wait for them.
 _TIMES_AMONG = 200_000
 TIMES = (
-    "SELECT engine, request ->> '$.model', request ->> '$.duration_s', ended_ms - started_ms "  # noqa: S608  - a number
-    "FROM (SELECT engine, request, state, started_ms, ended_ms FROM jobs "
+    "SELECT engine, request ->> '$.model', "  # noqa: S608  - a number
+    "(size ->> '$.width') * (size ->> '$.height') * (request ->> '$.duration_s'), "
+    "ended_ms - started_ms "
+    "FROM (SELECT engine, request, size, state, started_ms, ended_ms FROM jobs "
     f"ORDER BY id DESC LIMIT {_TIMES_AMONG}) "
-    "WHERE state = 'succeeded' AND started_ms IS NOT NULL LIMIT ?"
+    "WHERE state = 'succeeded' AND started_ms IS NOT NULL AND size IS NOT NULL LIMIT ?"
 )
 
 WAITED_FOR = (
