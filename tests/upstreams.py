@@ -54,6 +54,9 @@ class ScriptedRemote:
         self.upstream_models: dict[str, str] = {}  # by model, where it is another one
         self.misfits: BadField | None = None
         self.prepare_troubles: list[Exception] = []
+        self.prepare_gate = asyncio.Event()  # no call is prepared before it is set
+        self.prepare_gate.set()
+        self.preparing = 0
         self.submissions: list[Submission | Exception | Act] = []
         self.submission: Submission | None = None  # to all that are not in the list
         self.gate = asyncio.Event()  # no submit is answered before it is set
@@ -83,6 +86,11 @@ class ScriptedRemote:
         return self.form
 
     async def prepare(self, order: Order) -> Prepared:
+        self.preparing += 1
+        try:
+            await self.prepare_gate.wait()
+        finally:
+            self.preparing -= 1
         if self.prepare_troubles:
             raise self.prepare_troubles.pop(0)
         return Prepared(order.job_id, {}, b"", upstream_model=self.upstream_model(order.request))

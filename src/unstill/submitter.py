@@ -141,7 +141,9 @@ class Submitter:
         legs = [
             Leg(
                 engine=remote.name,
-                closed_ms=self._line(remote, job).shut_ms(closed_ms[remote.account.id], now_ms),
+                closed_ms=self._turns[remote.account.id].shut_ms(
+                    remote.upstream_model(job.request), closed_ms[remote.account.id], now_ms
+                ),
                 is_free_to_repeat=remote.is_free_to_repeat,
             )
             for remote in remotes
@@ -172,14 +174,16 @@ class Submitter:
         if not choice.is_probe:
             await self._prepare_and_send(remote, job, choice)
             return
-        with self._line(remote, job).probing():
+        turns = self._turns[remote.account.id]
+        with turns.probing(remote.upstream_model(job.request)):
             await self._prepare_and_send(remote, job, choice)
 
     async def _prepare_and_send(self, remote: Remote, job: Job, choice: Choice) -> None:
+        begun_ms = self._clock_ms()
         try:
             prepared = await remote.prepare(await self._draw_up(remote, job))
         except UpstreamError as error:
-            await self._note_unprepared(remote, job, error)
+            await self._note_unprepared(remote, job, error, begun_ms)
             return
         sending = asyncio.create_task(self._send(remote, prepared, job, choice))
         self._sending.add(sending)
@@ -193,29 +197,33 @@ class Submitter:
             if self._is_stopping:
                 return
             # Others may have been told so while this one was prepared and waited for its slot.
-            busy_ms = line.busy_until_ms(self._clock_ms(), is_probe=choice.is_probe)
-            if busy_ms:
-                due_ms = _by_deadline_ms(job, line.place_ms(busy_ms))
-                await self._write(job, deferred(job.engine, due_ms))
+            if line.is_busy(self._clock_ms(), is_probe=choice.is_probe):
+                await self._turn_away(job)
                 return
             this_round = line.begin()
-            attempt = self._attempt(remote, prepared.upstream_model, job)
+            attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
             if await self._write(job, intended(attempt)) is None:
                 return
             submission = await self._answer(remote, prepared, attempt)
             line.note(submission, of_round=this_round, now_ms=self._clock_ms())
             await self._settle(job, attempt, submission)
 
-    def _attempt(self, remote: Remote, upstream_model: str, job: Job) -> Attempt:
-        now_ms = self._clock_ms()
+    async def _turn_away(self, job: Job) -> None:
+        """Its engine has become busy: another one that is free at once, or a place in line."""
+        attempts = await self._backend.attempts(job.id) if job.attempt else ()
+        choice = await self._choice(self._route(job), job, attempts)
+        if choice is not None:
+            await self._write(job, deferred(choice.engine, self._due_ms(job, choice)))
+
+    def _attempt(self, remote: Remote, upstream_model: str, job: Job, begun_ms: int) -> Attempt:
         return Attempt(
             job_id=job.id,
             n=job.attempt + 1,
             engine=remote.name,
             account=remote.account.id,
             upstream_model=upstream_model,
-            intent_ms=now_ms,
-            submit_by_ms=now_ms + self._submit_within_ms,
+            intent_ms=begun_ms,
+            submit_by_ms=begun_ms + self._submit_within_ms,
         )
 
     async def _answer(self, remote: Remote, prepared: Prepared, attempt: Attempt) -> Submission:
@@ -230,7 +238,9 @@ class Submitter:
             log.exception("submit_failed", job_id=attempt.job_id, engine=remote.name)
             return Doubt("submit_unknown", f"{type(error).__name__} after the call had begun")
 
-    async def _note_unprepared(self, remote: Remote, job: Job, error: UpstreamError) -> None:
+    async def _note_unprepared(
+        self, remote: Remote, job: Job, error: UpstreamError, begun_ms: int
+    ) -> None:
         """An attempt too, without a call: the next engine, or the same one later, or the end."""
         n, now_ms = job.attempt + 1, self._clock_ms()
         if isinstance(error, PrepareRefused):
@@ -239,7 +249,7 @@ class Submitter:
             settlement = Settlement(
                 n, Outcome.UNPREPARED, now_ms, code=error.code, message=error.message
             )
-        attempt = _settled(self._attempt(remote, "", job), settlement)
+        attempt = _settled(self._attempt(remote, "", job, begun_ms), settlement)
         choice = await self._choice_after(job, attempt)
         log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
         if choice is None:

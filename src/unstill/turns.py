@@ -2,7 +2,8 @@
 
 A busy upstream model is left alone by all jobs of its account, not by the one that was told so:
 once the pause is over one call finds out, and each that is told "busy" too makes the next pause
-longer. Other models of the account go on: providers' limits are per model.
+longer. Other models of the account go on: providers' limits are per model. An account that the
+ledger says is closed is asked by one call at a time, whatever its model.
 
 In memory only. What a restart forgets is one pause, at the cost of as many calls as an account has
 slots; the jobs that wait keep their moments in their rows.
@@ -15,10 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from unstill.engines.remote import Accepted, Account, Busy, Submission
+from unstill.route import LONGEST_ADVICE_MS
 
 PAUSES_MS = (2_000, 4_000, 8_000, 10_000)  # the last one again and again: it is one call each
-# An upstream that asks for more is asked once more then: it says so again if it means it.
-LONGEST_ADVICE_MS = 600_000
 PROBE_WAIT_MS = 1_000  # while another job's call finds out
 # Between two jobs that wait: thousands must not all come back at one moment.
 LINE_GAP_MS = 10
@@ -44,11 +44,9 @@ class Line:
             return max(until_ms, now_ms + PROBE_WAIT_MS)
         return until_ms
 
-    def busy_until_ms(self, now_ms: int, *, is_probe: bool) -> int:
-        """Until when a call that is ready to be made must wait after all; 0 if it may be made."""
-        if not self._busy_until_ms or (is_probe and self._busy_until_ms <= now_ms):
-            return 0
-        return max(self._busy_until_ms, now_ms)
+    def is_busy(self, now_ms: int, *, is_probe: bool) -> bool:
+        """Whether a call that is ready to be made must wait after all."""
+        return self._busy_until_ms > (now_ms if is_probe else 0)
 
     def place_ms(self, due_ms: int) -> int:
         """A moment of its own, not before `due_ms`, for one job that waits."""
@@ -73,7 +71,8 @@ class Line:
         is_news = of_round == self._round
         match submission:
             case Busy(retry_after_s=advice_s):
-                if is_news:
+                # Where the line has been opened since, that it is busy is news from any call.
+                if is_news or not self._busy_until_ms:
                     self._pauses = min(self._pauses + 1, len(PAUSES_MS))
                     self._round += 1
                 pause_ms = PAUSES_MS[self._pauses - 1]
@@ -92,6 +91,23 @@ class Turns:
     def __init__(self, account: Account) -> None:
         self.slots = asyncio.Semaphore(account.slots)
         self._lines: dict[str, Line] = {}
+        self._probes = 0  # of all lines
 
     def line(self, upstream_model: str) -> Line:
         return self._lines.setdefault(upstream_model, Line())
+
+    def shut_ms(self, upstream_model: str, closed_ms: int, now_ms: int) -> int:
+        """The line's answer; of a closed account no two lines find out at once."""
+        if closed_ms and self._probes:
+            closed_ms = max(closed_ms, now_ms + PROBE_WAIT_MS)
+        return self.line(upstream_model).shut_ms(closed_ms, now_ms)
+
+    @contextmanager
+    def probing(self, upstream_model: str) -> Iterator[None]:
+        """While it lasts, nobody else asks for the model; nor anything of a closed account."""
+        self._probes += 1
+        try:
+            with self.line(upstream_model).probing():
+                yield
+        finally:
+            self._probes -= 1

@@ -18,8 +18,8 @@ from unstill.ledger import (
     Outcome,
     closed_until_ms,
 )
+from unstill.route import LONGEST_ADVICE_MS, Choice, Leg, chosen
 from unstill.route import LONGEST_PAUSE_MS as LONGEST_BUSY_PAUSE_MS
-from unstill.route import Choice, Leg, chosen
 
 NOW_MS = 1_000_000
 
@@ -209,6 +209,14 @@ def test_a_longer_pause_that_the_upstream_advised_is_kept() -> None:
 
     assert choice is not None
     assert choice.due_ms == NOW_MS + 90_000
+
+
+def test_a_pause_that_the_upstream_advised_is_kept_within_reason() -> None:
+    week_ms = 7 * 24 * 3_600_000
+    choice = chosen([leg("a")], [of("a", Outcome.BUSY, advised_ms=week_ms)], NOW_MS)
+
+    assert choice is not None
+    assert choice.due_ms == NOW_MS + LONGEST_ADVICE_MS
 
 
 def test_a_closed_account_is_passed_over_for_an_open_one() -> None:

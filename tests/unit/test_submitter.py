@@ -168,6 +168,15 @@ async def test_an_engine_that_cannot_do_the_request_is_passed_over(desk: Desk) -
     assert after.due_ms > START_MS
 
 
+async def test_a_job_that_its_engine_would_take_no_more_still_goes_there(desk: Desk) -> None:
+    desk.alone()
+    desk.first.misfits = BadField("watermark", "false", got=True)
+    await desk.add("job")
+    job = await desk.step()
+
+    assert (job.state, desk.first.submitted) == (State.RUNNING, ["job"])
+
+
 async def test_a_job_of_an_engine_that_was_removed_goes_to_another(desk: Desk) -> None:
     await desk.add("job", engine="removed")
     after = await desk.step()
@@ -370,6 +379,25 @@ async def test_an_account_that_refuses_three_uploads_is_left_alone(desk: Desk) -
     assert (job.state, job.attempt) == (State.READY, 0)
     assert job.due_ms >= START_MS + FIRST_PAUSE_MS
     assert desk.first.submitted == []
+
+
+async def test_uploads_refused_side_by_side_close_an_account_for_the_first_pause_only(
+    desk: Desk,
+) -> None:
+    desk.alone()
+    desk.first.prepare_troubles.extend([PrepareRefused(BAD_KEY)] * 8)
+    desk.first.prepare_gate.clear()
+    names = [f"refused-{number}" for number in range(8)]
+    await desk.add(*names, "job")
+    steps = [asyncio.create_task(desk.step(name)) for name in names]
+    await until(lambda: desk.first.preparing == 8)
+    desk.now_ms += 1_000
+    with capture_logs():
+        desk.first.prepare_gate.set()
+        await asyncio.gather(*steps)
+    job = await desk.step("job")
+
+    assert job.due_ms == START_MS + 1_000 + FIRST_PAUSE_MS
 
 
 # --- on the lanes ------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from unstill.engines.remote import (
 )
 from unstill.job import State, cancelled, wished_away
 from unstill.ledger import Outcome
+from unstill.route import LONGEST_ADVICE_MS
 from unstill.turns import LINE_GAP_MS, PAUSES_MS, PROBE_WAIT_MS
 from upstreams import ACCOUNT, ScriptedRemote, hang, ready
 
@@ -167,6 +168,25 @@ async def test_one_call_finds_out_whether_a_closed_account_is_well_again(desk: D
     assert len(called) == 1
     assert {job.state for job in waiting} == {State.READY}
     assert min(job.due_ms for job in waiting) == desk.now_ms + PROBE_WAIT_MS
+
+
+async def test_one_call_finds_out_about_a_closed_account_whatever_its_model(desk: Desk) -> None:
+    await desk.close_account()
+    desk.alone()
+    models = [f"model-{number}" for number in range(4)]
+    for model in models:
+        desk.routes[model] = ("bailian",)
+        desk.first.upstream_models[model] = model
+        await desk.add(model, model=model, request=request(model))
+    desk.now_ms += 60_000
+    desk.first.gate.clear()
+    steps = [asyncio.create_task(desk.step(model)) for model in models]
+    await until(lambda: desk.first.under_way + sum(step.done() for step in steps) == 4)
+    called = desk.first.under_way
+    desk.first.gate.set()
+    await asyncio.gather(*steps)
+
+    assert called == 1
 
 
 async def test_an_account_that_takes_a_call_again_is_open_to_all(desk: Desk) -> None:
@@ -319,6 +339,58 @@ async def test_a_busy_upstream_is_passed_over_for_another_engine(desk: Desk) -> 
     after = await desk.step("job")
 
     assert (after.engine, after.due_ms, after.attempt) == ("gpu1", START_MS, 0)
+
+
+async def test_a_call_turned_away_by_a_busy_upstream_is_made_elsewhere_at_once(desk: Desk) -> None:
+    account = msgspec.structs.replace(ACCOUNT, slots=1)
+    desk.first.account = account
+    submitter = desk.opened({"bailian": desk.first, "gpu1": desk.second})
+    desk.first.gate.clear()
+    desk.first.submissions.append(Busy("429", "later", retry_after_s=300))
+    await desk.add("1", "2")
+    steps = [asyncio.create_task(submitter.submit(await desk.job(each))) for each in "12"]
+    await until(lambda: desk.first.under_way == 1)
+    desk.first.gate.set()
+    await asyncio.gather(*steps)
+    second = await desk.job("2")
+
+    assert desk.first.submitted == ["1"]
+    assert (second.engine, second.due_ms, second.attempt) == ("gpu1", START_MS, 0)
+
+
+async def test_a_job_that_was_told_to_wait_for_days_goes_on_with_the_others(desk: Desk) -> None:
+    desk.alone()
+    desk.first.submissions.append(Busy("429", "later", retry_after_s=999_999))
+    await desk.add("told", deadline_ms=START_MS + 24 * 3_600_000)
+    told = await desk.step("told")
+    desk.now_ms = told.due_ms
+    then = await desk.step("told")
+
+    assert told.due_ms == START_MS + LONGEST_ADVICE_MS
+    assert then.state is State.RUNNING
+
+
+async def test_a_call_that_was_to_find_out_and_is_cancelled_leaves_that_to_the_next(
+    desk: Desk,
+) -> None:
+    desk.alone()
+    desk.first.submissions.append(BUSY)
+    await desk.add("told", "probe", "next")
+    await desk.step("told")
+    desk.now_ms += PAUSES_MS[0]
+    desk.first.prepare_gate.clear()
+    probe = asyncio.create_task(desk.step("probe"))
+    await until(lambda: desk.first.preparing == 1)
+    beside = await desk.step("next")
+    probe.cancel()
+    await asyncio.gather(probe, return_exceptions=True)
+    desk.first.prepare_gate.set()
+    desk.now_ms = beside.due_ms
+    after = await desk.step("next")
+
+    assert (beside.state, beside.due_ms) == (State.READY, START_MS + PAUSES_MS[0] + PROBE_WAIT_MS)
+    assert after.state is State.RUNNING
+    assert desk.first.submitted == ["told", "next"]
 
 
 # --- the end of a server -----------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
-from unstill.turns import LONGEST_ADVICE_MS, PAUSES_MS, Line
+from unstill.route import LONGEST_ADVICE_MS
+from unstill.turns import PAUSES_MS, Line
 
 NOW_MS = 1_000_000
 BUSY = Busy("Throttling", "later")
@@ -19,7 +20,7 @@ def told_busy(*, after_s: float | None = None) -> Line:
 
 def test_a_line_without_a_past_is_open() -> None:
     assert Line().shut_ms(0, NOW_MS) == 0
-    assert Line().busy_until_ms(NOW_MS, is_probe=False) == 0
+    assert not Line().is_busy(NOW_MS, is_probe=False)
 
 
 def test_each_call_that_is_told_busy_makes_the_next_pause_longer_up_to_the_longest() -> None:
@@ -62,6 +63,18 @@ def test_a_call_begun_before_the_pause_neither_opens_a_line_nor_lengthens_it() -
     assert line.shut_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
 
 
+def test_a_slow_call_that_is_told_busy_after_the_line_was_opened_begins_with_the_first_pause() -> (
+    None
+):
+    line = Line()
+    slow, quick = line.begin(), line.begin()
+    line.note(BUSY, of_round=quick, now_ms=NOW_MS)
+    line.note(Accepted("task"), of_round=line.begin(), now_ms=NOW_MS + 2_000)
+    line.note(BUSY, of_round=slow, now_ms=NOW_MS + 3_000)
+
+    assert line.shut_ms(0, NOW_MS + 3_000) == NOW_MS + 3_000 + PAUSES_MS[0]
+
+
 def test_after_the_pause_one_call_is_made_and_no_other_beside_it() -> None:
     line = told_busy()
     after_ms = NOW_MS + PAUSES_MS[0]
@@ -71,5 +84,5 @@ def test_after_the_pause_one_call_is_made_and_no_other_beside_it() -> None:
 
     assert may_probe
     assert beside_ms > after_ms
-    assert line.busy_until_ms(after_ms, is_probe=True) == 0
-    assert line.busy_until_ms(after_ms, is_probe=False) == after_ms
+    assert not line.is_busy(after_ms, is_probe=True)
+    assert line.is_busy(after_ms, is_probe=False)
