@@ -61,9 +61,10 @@ class Desk:
             await self.backend.add(ready(job_id, engine, **fields))
 
     async def step(self, job_id: str = "job") -> Job:
-        """One step of the job, and the job after it."""
-        await self.submitter.submit(await self.job(job_id))
-        return await self.job(job_id)
+        """One step of the job, and the job after it, due when its lane takes it again."""
+        put_off_ms = await self.submitter.submit(await self.job(job_id))
+        job = await self.job(job_id)
+        return msgspec.structs.replace(job, due_ms=max(job.due_ms, put_off_ms or 0))
 
     async def job(self, job_id: str = "job") -> Job:
         job = await self.backend.find(job_id)

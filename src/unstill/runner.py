@@ -117,7 +117,7 @@ class Runner:
         self._bringer = bringer
         self._board = board
         self._clock_ms = clock_ms
-        self._works: dict[str, asyncio.Task[None]] = {}  # of the steps under way, by job
+        self._works: dict[str, asyncio.Task[int | None]] = {}  # of the steps under way, by job
         self._is_stopping = False
 
     async def startup(self) -> None:
@@ -166,23 +166,23 @@ class Runner:
         return Lane(f"engine:{name}", slots, step)
 
     def _guarded(
-        self, state: State, work: Callable[[Job], Awaitable[None]]
-    ) -> Callable[[str], Awaitable[None]]:
+        self, state: State, work: Callable[[Job], Awaitable[int | None]]
+    ) -> Callable[[str], Awaitable[int | None]]:
         """The step that does `work` on a job in `state`, and ends the job with its error."""
 
-        async def step(job_id: str) -> None:
+        async def step(job_id: str) -> int | None:
             job = await self._backend.find(job_id)
             # A lane may have taken it while the server began to stop.
             if job is None or job.state is not state or self._is_stopping:
-                return
+                return None
             try:
-                await self._interruptible(job, self._worked(job, work))
+                return await self._interruptible(job, self._worked(job, work))
             finally:
                 await self._clear_if_hidden(job_id)
 
         return step
 
-    async def _interruptible(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
+    async def _interruptible(self, job: Job, work: Coroutine[Any, Any, int | None]) -> int | None:
         """Do `work` until it ends, its job is cancelled, or the server stops."""
         # Noted before the work writes anything: a cancel that is committed together with its
         # first write already finds it.
@@ -195,14 +195,15 @@ class Runner:
         finally:
             del self._works[job.id]
         if not task.cancelled():
-            task.result()
-        elif self._is_stopping:
+            return task.result()
+        if self._is_stopping:
             # Guarded by the state alone: a start may have been written and not been heard of.
             await self._backend.change(job.id, put_back(AT_ONCE))
+        return None
 
-    async def _worked(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
+    async def _worked(self, job: Job, work: Callable[[Job], Awaitable[int | None]]) -> int | None:
         try:
-            await work(job)
+            return await work(job)
         except NOT_THE_JOBS_FAULT:
             raise  # the lane comes back to it
         except UnstillError as error:
@@ -210,6 +211,7 @@ class Runner:
         except Exception as error:  # a fault of ours ends one job, not the lane
             log.exception("step_failed", job_id=job.id, state=job.state)
             await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
+        return None
 
     async def _take_frames(self, job: Job) -> None:
         request = job.request

@@ -85,19 +85,20 @@ class Submitter:
         self._sending: set[asyncio.Task[None]] = set()
         self._is_stopping = False
 
-    async def submit(self, job: Job) -> None:
+    async def submit(self, job: Job) -> int | None:
         """The step of a job that is ready for one of the remote engines, or for one removed.
 
+        Returns until when the job is put off, where nothing is stored of that: it waits in line.
         Raises StorageFull or StorageFailed before the call only: then the step may be begun again.
         """
         now_ms = self._clock_ms()
         if job.wants_cancel:
             await self._write(job, cancelled(now_ms, is_hidden=job.is_hidden))
-            return
+            return None
         attempts = await self._backend.attempts(job.id) if job.attempt else ()
         if job.deadline_ms and now_ms >= job.deadline_ms:
             await self._write(job, failed(_too_late(attempts), now_ms))
-            return
+            return None
         route = self._route(job)
         choice = await self._choice(route, job, attempts)
         if not route:
@@ -107,9 +108,12 @@ class Submitter:
             await self._write(job, failed(_no_more(attempts[-1]), now_ms))
         elif choice.engine == job.engine and choice.due_ms <= self._clock_ms():
             await self._call(self._remotes[job.engine], job, choice)
+        elif choice.engine == job.engine and choice.is_closed:
+            # A write each time would be a hundred a second for as long as the upstream is busy.
+            return self._due_ms(job, choice)
         else:
-            due_ms = self._due_ms(job, choice)
-            await self._write(job, deferred(choice.engine, due_ms))
+            await self._write(job, deferred(choice.engine, self._due_ms(job, choice)))
+        return None
 
     async def stop(self, timeout_s: float) -> None:
         """Begin no more calls, and wait for those under way to be settled.

@@ -5,8 +5,8 @@ once the pause is over one call finds out, and each that is told "busy" too make
 longer. Other models of the account go on: providers' limits are per model. An account that the
 ledger says is closed is asked by one call at a time, whatever its model.
 
-In memory only. What a restart forgets is one pause, at the cost of as many calls as an account has
-slots; the jobs that wait keep their moments in their rows.
+In memory only, the places in line too. What a restart forgets is one pause, at the cost of as many
+calls as an account has slots; a job that was told "busy" itself keeps its own pause in its row.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ FREE = "gpu"  # the engine that may be asked again for what it has lost
 DEADLINE_MS = 3_600_000
 SUBMISSIONS: dict[str, Submission] = {
     "busy": Busy("429", "later"),
+    "busy_for_days": Busy("429", "later", retry_after_s=999_999),
     "unreached": Refused("connection_failed", "no connection", of_account=True, unreached=True),
     "bad_key": Refused("401", "the key is not accepted", of_account=True),
     "refused": Refused("404", "no such model"),
@@ -187,6 +188,7 @@ class Server:
         self.store = FusedBackend(folder, fuse)
         self.script = script
         self.now_ms = start_ms
+        self.put_off_ms: dict[str, int] = {}  # by job: a place in line
         log = folder / "calls.jsonl"
         remotes: dict[str, Remote] = {
             name: Upstream(name, account=account, script=script, store=self.store, log=log)
@@ -226,8 +228,8 @@ class Server:
 
     async def step(self, unfinished: Sequence[Job]) -> None:
         due = [each for each in unfinished if each.state is State.READY]
-        due = [each for each in due if each.due_ms <= self.now_ms]
-        await asyncio.gather(*(self.submitter.submit(job) for job in due))
+        due = [each for each in due if self.due_ms(each) <= self.now_ms]
+        await asyncio.gather(*map(self.submit, due))
         states = {job.state for job in unfinished}
         for job in unfinished:
             if job.state is State.SAVING:
@@ -235,7 +237,13 @@ class Server:
         if not due and State.RUNNING in states:
             await asyncio.sleep(0.002)
         elif not due and states == {State.READY}:
-            self.now_ms = min(job.due_ms for job in unfinished)
+            self.now_ms = min(map(self.due_ms, unfinished))
+
+    def due_ms(self, job: Job) -> int:
+        return max(job.due_ms, self.put_off_ms.get(job.id, 0))
+
+    async def submit(self, job: Job) -> None:
+        self.put_off_ms[job.id] = await self.submitter.submit(job) or 0
 
 
 async def draw_up(remote: Remote, job: Job) -> Order:

@@ -248,6 +248,38 @@ async def test_a_step_that_asks_for_a_later_time_gets_it() -> None:
     assert begun_ms[2] - begun_ms[1] >= 70
 
 
+async def test_a_job_that_its_step_puts_off_is_left_alone_until_then_without_a_change() -> None:
+    table, begun_ms = Table(), list[int]()
+
+    async def step(job_id: str) -> int:
+        del job_id
+        begun_ms.append(clock_ms())
+        return clock_ms() + 70
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job")
+    await until(lambda: len(begun_ms) == 3)
+    await table.lanes.rest(1)
+
+    assert begun_ms[1] - begun_ms[0] >= 70
+    assert begun_ms[2] - begun_ms[1] >= 70
+
+
+async def test_a_step_that_puts_its_job_off_until_a_moment_that_is_past_does_not_spin() -> None:
+    table, begun = Table(), list[str]()
+
+    async def step(job_id: str) -> int:
+        begun.append(job_id)
+        return clock_ms()
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    table.add("job")
+    await asyncio.sleep(5 * SOON_S)
+    await table.lanes.rest(1)
+
+    assert 2 <= len(begun) <= 5
+
+
 async def test_a_step_whose_inner_wait_was_cancelled_does_not_lose_its_job() -> None:
     table, begun = Table(), list[str]()
 

@@ -17,7 +17,7 @@ from scripted import until
 from unstill.engines.remote import (
     Busy,
 )
-from unstill.job import State, cancelled, wished_away
+from unstill.job import Job, State, cancelled, wished_away
 from unstill.ledger import Outcome
 from unstill.route import LONGEST_ADVICE_MS
 from unstill.turns import LINE_GAP_MS, PAUSES_MS, PROBE_WAIT_MS
@@ -317,6 +317,20 @@ async def test_a_busy_upstream_that_takes_a_call_again_is_open_to_all(desk: Desk
     rest = await stepped(desk, *names[1:])
 
     assert (probe, rest) == (1, 7)
+
+
+async def test_jobs_that_wait_in_line_are_not_written_again_and_again(desk: Desk) -> None:
+    desk.alone()
+    desk.first.submission = BUSY
+    names = [f"job-{number}" for number in range(20)]
+    await desk.add("told", *names)
+    await desk.step("told")
+    told: list[Job] = []
+    desk.backend.listen(told.append)
+    for _ in range(3):
+        await asyncio.gather(*(desk.step(name) for name in names))
+
+    assert told == []
 
 
 async def test_another_model_of_a_busy_account_goes_on(desk: Desk) -> None:

@@ -170,11 +170,14 @@ class Lanes:
         before = self._look(job_id)
         if before is None or before.lane != lane.name:
             return self._next_place(before)
-        await lane.step(job_id)
+        put_off_ms = await lane.step(job_id) or 0
         after = self._look(job_id)
         is_where_it_was = after is not None and after.lane == lane.name
         if after is None or not is_where_it_was or after.due_ms > self._clock_ms():
             return self._next_place(after)
+        if put_off_ms > self._clock_ms():
+            self._pauses_s.pop(job_id, None)
+            return (lane.name, put_off_ms)
         return (lane.name, self._pause_end_ms(job_id))
 
     def _next_place(self, job: Job | None) -> _Place | None:

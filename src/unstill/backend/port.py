@@ -14,7 +14,9 @@ from unstill.delivery import Delivery
 from unstill.job import Change, Job, Mark, State
 from unstill.ledger import Attempt
 
-Step = Callable[[str], Awaitable[None]]  # does the one step that the job of this id asks for
+# Does the one step that the job of this id asks for; gives until when a job that it has not moved
+# is put off, or None where the backend may choose.
+Step = Callable[[str], Awaitable[int | None]]
 Listener = Callable[[Job], None]  # told on the event loop, after the commit
 
 
