@@ -55,6 +55,9 @@ log = structlog.get_logger()
 SUBMIT_WITHIN_MS = 60_000  # then the reply is taken for lost
 STORE_AGAIN_S = 1.0  # a ticket that cannot be stored is kept trying: it is paid for
 NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadline
+# A longer pause is stored, for the job's expected end; shorter ones would be a hundred writes a
+# second for as long as an upstream is busy, once thousands of jobs wait in line.
+LONGEST_UNSTORED_MS = 60_000
 
 DrawUp = Callable[[Remote, Job], Awaitable[Order]]  # with the frames as the engine takes them
 
@@ -88,7 +91,7 @@ class Submitter:
     async def submit(self, job: Job) -> int | None:
         """The step of a job that is ready for one of the remote engines, or for one removed.
 
-        Returns until when the job is put off, where nothing is stored of that: it waits in line.
+        Returns until when the job is put off, where nothing is stored of that.
         Raises StorageFull or StorageFailed before the call only: then the step may be begun again.
         """
         now_ms = self._clock_ms()
@@ -108,8 +111,7 @@ class Submitter:
             await self._write(job, failed(_no_more(attempts[-1]), now_ms))
         elif choice.engine == job.engine and choice.due_ms <= self._clock_ms():
             await self._call(self._remotes[job.engine], job, choice)
-        elif choice.engine == job.engine and choice.is_closed:
-            # A write each time would be a hundred a second for as long as the upstream is busy.
+        elif choice.engine == job.engine and choice.due_ms <= now_ms + LONGEST_UNSTORED_MS:
             return self._due_ms(job, choice)
         else:
             await self._write(job, deferred(choice.engine, self._due_ms(job, choice)))

@@ -333,6 +333,16 @@ async def test_jobs_that_wait_in_line_are_not_written_again_and_again(desk: Desk
     assert told == []
 
 
+async def test_a_pause_of_minutes_is_stored_for_the_expected_end(desk: Desk) -> None:
+    desk.alone()
+    desk.first.submissions.append(Busy("429", "later", retry_after_s=300))
+    await desk.add("told", "job")
+    await desk.step("told")
+    await desk.step("job")
+
+    assert (await desk.job("job")).due_ms >= START_MS + 300_000
+
+
 async def test_another_model_of_a_busy_account_goes_on(desk: Desk) -> None:
     desk.routes["other"] = ("bailian",)
     desk.first.upstream_models["other"] = "wan2.6-i2v"
