@@ -56,6 +56,7 @@ from unstill.engines.remote import (
 from unstill.engines.replies import Codes, Reply, found, judged, said
 from unstill.engines.upstream import (
     Trouble,
+    Unreachable,
     Upstream,
     as_they_come,
     look_at_each,
@@ -259,9 +260,11 @@ class Dashscope:
 
     async def _upload(self, model: Model, pictures: Mapping[Role, Picture]) -> dict[Role, str]:
         """Put large frames where the upstream keeps them for two days; their oss:// addresses."""
-        reply = await self._upstream.ask(
-            "GET", "/uploads", {"action": "getPolicy", "model": model.name}
-        )
+        asked = {"action": "getPolicy", "model": model.name}
+        try:
+            reply = await self._upstream.ask("GET", "/uploads", asked)
+        except Unreachable as error:
+            raise PrepareRefused(error.refusal) from error
         policy = found(reply.fields(), "data")
         if not reply.is_ok or not isinstance(policy, dict):
             raise _without_policy(reply)

@@ -75,6 +75,14 @@ class Trouble(UpstreamError):
         self.is_general = is_general
 
 
+class Unreachable(Trouble):
+    """Nobody was there to ask; `refusal` is what it means for a job that was to be sent there."""
+
+    def __init__(self, error: NotSent) -> None:
+        super().__init__(error.message, is_general=True)
+        self.refusal = _unreached(error)
+
+
 class DeadLink(UpstreamError):
     """A link to a finished video that has ended."""
 
@@ -116,7 +124,7 @@ class Upstream:
                 content=prepared.body,
             )
         except NotSent as error:
-            return Refused("connection_failed", error.message, of_account=True, unreached=True)
+            return _unreached(error)
         except ReplyLost as error:
             return Doubt("reply_lost", error.message)
         return judge(reply)
@@ -128,8 +136,10 @@ class Upstream:
         await self._pace.turn()
         try:
             reply = await _sent(self._kept, method, path, timeout_s=ASK_TIMEOUT_S, params=params)
-        except (NotSent, ReplyLost) as error:
-            raise Trouble(error.message, is_general=isinstance(error, NotSent)) from error
+        except NotSent as error:
+            raise Unreachable(error) from error
+        except ReplyLost as error:
+            raise Trouble(error.message) from error
         if reply.status == 429:
             pause_s = PAUSE_S if reply.retry_after_s is None else reply.retry_after_s
             self._pace.hold(pause_s)
@@ -268,6 +278,10 @@ async def as_they_come(works: Iterable[Awaitable[T]]) -> AsyncGenerator[T]:
         for work in begun:
             work.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
+
+
+def _unreached(error: NotSent) -> Refused:
+    return Refused("connection_failed", error.message, of_account=True, unreached=True)
 
 
 async def _sent(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benches import REQUESTS, Bench, only
+from benches import REQUESTS, Bench, engine, only
 from orders import LAST, WAN27, order, request
 from unstill.engines.dashscope import LIST_FROM, SMALL_BYTES
 from unstill.engines.remote import (
@@ -18,6 +18,7 @@ from unstill.engines.remote import (
     TooLate,
 )
 from unstill.errors import UpstreamError
+from unstill.net import Fetcher
 
 
 @only("dashscope")
@@ -116,6 +117,19 @@ async def test_an_upload_policy_that_is_not_answered_may_be_asked_for_again(
         await bench.remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
 
     assert not isinstance(raised.value, PrepareRefused)
+
+
+async def test_an_upload_policy_of_a_host_that_is_away_is_as_good_as_a_refused_connection(
+    fetcher: Fetcher, large_photo: Path
+) -> None:
+    remote = engine("dashscope", "http://127.0.0.1:9", fetcher)
+
+    with pytest.raises(PrepareRefused) as refused:
+        await remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
+    await remote.close()
+
+    assert refused.value.refusal.unreached
+    assert refused.value.refusal.of_account
 
 
 @only("dashscope")
