@@ -72,10 +72,8 @@ class Product:
         routes = _routes(settings, catalogue)
         receivers = receivers_of(settings)
         board = Board()
-        self._forecast = Forecast(
-            {name: engine.slots for name, engine in self._locals.items()}
-            | dict.fromkeys(self._remotes)
-        )
+        slots = {name: engine.slots for name, engine in self._locals.items()}
+        self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
         link_secrets = load_secrets(data_dir)
         uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES)
         watches = Watches(self._remotes, backend=self._backend, board=board, clock_ms=clock_ms)
