@@ -101,8 +101,8 @@ class Board:
 
     def __init__(self) -> None:
         self._fractions: dict[str, float] = {}  # of jobs that have been running, and may again
-        self._reached: dict[str, float] = {}  # of jobs that were, and ended without a video
         self._waiting: set[str] = set()  # those of them that were put back
+        self._reached: dict[str, float] = {}  # of jobs that ran, and ended without a video
         self._waiters: dict[str, set[Waiter]] = {}  # by job
         self._alarms = Alarms()
         self._is_closed = False

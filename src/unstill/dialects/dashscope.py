@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from unstill.dialects import pictures
 from unstill.dialects.dashscope_answers import (
     WORDS,
     AsyncCancelled,
@@ -36,12 +35,9 @@ from unstill.dialects.route import (
     Example,
     Look,
     Route,
-    as_object,
     body_of,
-    given_model,
-    read_fields,
 )
-from unstill.dialects.sections import sectioned_form, sectioned_schema
+from unstill.dialects.sections import both, read_sections, sectioned_form, sectioned_schema
 from unstill.errors import (
     BadField,
     BadImage,
@@ -86,7 +82,6 @@ _NAMES = {
     **{canonical: f"input.{wire}" for wire, canonical in _INPUT.items()},
 }
 _WEBHOOK = {WEBHOOK_URL: WEBHOOK_URL}
-_KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
 
 
 class UploadForm(msgspec.Struct, frozen=True):
@@ -114,34 +109,13 @@ class DashScope:
     def parse(self, call: Call) -> Asked:
         if call.headers.get("x-dashscope-async", "").lower() != "enable":
             raise SynchronousCall(_NOT_ASYNCHRONOUS)
-        body = body_of(call)
-        model = given_model(body)
-        if body.get("input") is None:
-            raise MissingField("input", "an object with the picture and the prompt")
-        section = as_object(body["input"], "input")
-        parameters = as_object(body.get("parameters"), "parameters")
-        found = pictures.pictures_in(section, "input.")
-        for frame in found.frames:
-            _check_resolved(frame, call.headers)
         # The older SDK always sends extend_prompt and function, and nulls for what is not given.
-        unknown = [key for key in body if key not in _KNOWN]
-        unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.NAMES]
-        unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS | _WEBHOOK]
-        # The SDKs put every field that they do not know into the parameters.
-        receiver = _both(
-            read_fields(body, _WEBHOOK, ""), read_fields(parameters, _WEBHOOK, "parameters.")
+        asked = read_sections(
+            body_of(call), inputs=_INPUT, parameters=_PARAMETERS | _WEBHOOK, names=_NAMES
         )
-        return Asked(
-            model=model,
-            fields=_both(
-                read_fields(section, _INPUT, "input."),
-                read_fields(parameters, _PARAMETERS, "parameters."),
-            ),
-            frames=found.frames,
-            names=_NAMES,
-            unknown=(*unknown, *found.left_out),
-            webhook_url=receiver.get(WEBHOOK_URL),
-        )
+        for frame in asked.frames:
+            _check_resolved(frame, call.headers)
+        return _with_receiver(asked)
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
         return "seed"
@@ -268,13 +242,18 @@ def _check_resolved(frame: GivenFrame, headers: Mapping[str, str]) -> None:
         )
 
 
-def _both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]:
-    """The fields of two sections; raises BadField where they disagree."""
-    for name in first.keys() & second.keys():
-        if str(first[name].value) != str(second[name].value):
-            given = second[name]
-            raise BadField(given.param, f"the same as {first[name].param}", given.value)
-    return second | first
+def _with_receiver(asked: Asked) -> Asked:
+    """`webhook_url` also from among the parameters: the SDKs put what they do not know there.
+
+    Raises BadField where both places have one and disagree.
+    """
+    fields = dict(asked.fields)
+    inner = fields.pop(WEBHOOK_URL, None)
+    if inner is None:
+        return asked
+    outer = {} if asked.webhook_url is None else {WEBHOOK_URL: asked.webhook_url}
+    receiver = both(outer, {WEBHOOK_URL: inner})
+    return msgspec.structs.replace(asked, fields=fields, webhook_url=receiver[WEBHOOK_URL])
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:

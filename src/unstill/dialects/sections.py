@@ -5,11 +5,59 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unstill.dialects import picture_schemas
+from unstill.dialects import picture_schemas, pictures
 from unstill.dialects.bodies import Wires, form_schema, wired_schema
+from unstill.dialects.route import (
+    WEBHOOK_URL,
+    as_object,
+    given_model,
+    given_webhook,
+    read_fields,
+)
+from unstill.errors import BadField, MissingField
 from unstill.models.card import Card
+from unstill.request import Asked, Given
 
 Names = Mapping[str, str]  # wire -> canonical
+
+_KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
+
+
+def read_sections(
+    body: Mapping[str, Any], *, inputs: Names, parameters: Names, names: Mapping[str, str]
+) -> Asked:
+    """What such a body asks for; `names` is wire by canonical, for what is missing.
+
+    Raises MissingField, BadField.
+    """
+    model = given_model(body)
+    if body.get("input") is None:
+        raise MissingField("input", "an object with the picture and the prompt")
+    given = as_object(body["input"], "input")
+    settings = as_object(body.get("parameters"), "parameters")
+    found = pictures.pictures_in(given, "input.")
+    unknown = [key for key in body if key not in _KNOWN]
+    unknown += [f"input.{k}" for k in given if k not in inputs and k not in pictures.NAMES]
+    unknown += [f"parameters.{k}" for k in settings if k not in parameters]
+    return Asked(
+        model=model,
+        fields=both(
+            read_fields(given, inputs, "input."), read_fields(settings, parameters, "parameters.")
+        ),
+        frames=found.frames,
+        names=names,
+        unknown=(*unknown, *found.left_out),
+        webhook_url=given_webhook(body),
+    )
+
+
+def both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]:
+    """The fields of two places; raises BadField where they disagree."""
+    for name in first.keys() & second.keys():
+        if str(first[name].value) != str(second[name].value):
+            given = second[name]
+            raise BadField(given.param, f"the same as {first[name].param}", given.value)
+    return second | first
 
 
 def sectioned_schema(cards: Sequence[Card], inputs: Names, parameters: Names) -> dict[str, Any]:

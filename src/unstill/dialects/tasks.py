@@ -11,20 +11,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.dialects import pictures
 from unstill.dialects.route import (
-    WEBHOOK_URL,
     Call,
     Example,
     Look,
     Route,
-    as_object,
     body_of,
-    given_model,
-    given_webhook,
-    read_fields,
 )
-from unstill.dialects.sections import sectioned_form, sectioned_schema
+from unstill.dialects.sections import read_sections, sectioned_form, sectioned_schema
 from unstill.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.job import Job, State, Words
 from unstill.models.card import Card
@@ -51,7 +45,6 @@ _NAMES = {
         if wire != "audio"
     },
 }
-_KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
 
 WORDS: dict[State, str] = {
     State.QUEUED: "Pending",
@@ -125,25 +118,7 @@ class Tasks:
         self.routes = _ROUTES
 
     def parse(self, call: Call) -> Asked:
-        body = body_of(call)
-        model = given_model(body)
-        if body.get("input") is None:
-            raise MissingField("input", "an object with the picture and the prompt")
-        section = as_object(body["input"], "input")
-        parameters = as_object(body.get("parameters"), "parameters")
-        found = pictures.pictures_in(section, "input.")
-        unknown = [key for key in body if key not in _KNOWN]
-        unknown += [f"input.{k}" for k in section if k not in _INPUT and k not in pictures.NAMES]
-        unknown += [f"parameters.{k}" for k in parameters if k not in _PARAMETERS]
-        return Asked(
-            model=model,
-            fields=read_fields(section, _INPUT, "input.")
-            | read_fields(parameters, _PARAMETERS, "parameters."),
-            frames=found.frames,
-            names=_NAMES,
-            unknown=(*unknown, *found.left_out),
-            webhook_url=given_webhook(body),
-        )
+        return read_sections(body_of(call), inputs=_INPUT, parameters=_PARAMETERS, names=_NAMES)
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
         return "seed"
