@@ -256,7 +256,8 @@ def test_an_sdk_is_advised_when_to_ask_again_until_the_video_is_there(server: Se
 
 
 def test_only_callers_in_openais_words_are_advised(server: Serving) -> None:
-    made = server.http.post("/v1/videos", json=VIDEO | {"seconds": "12"})
+    unified = {"input_reference": {"content": [VIDEO["input_reference"]]}}
+    made = server.http.post("/v1/videos", json=VIDEO | {"seconds": "12"} | unified)
     one = f"/v1/videos/{made.json()['id']}"
     plain = server.http.get(one)
     of_sdk = server.http.get(one, headers={"X-Stainless-Lang": "js"})

@@ -114,6 +114,43 @@ def test_setting_caller_and_job_decide_the_words_in_that_order(
     assert video["status"] == WORDS[said][1]
 
 
+CONTENT = {"content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}
+PICTURE = "https://example.com/a.png"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        # OpenAI, POST /videos, input_reference in JSON; and as its copies have it.
+        ({"input_reference": {"image_url": PICTURE}}, "openai"),
+        ({"input_reference": {"image_url": {"url": PICTURE}}}, "openai"),
+        ({"input_reference": {"image_url": PICTURE, "content": None}}, "openai"),
+        ({"input_reference": PICTURE}, "openai"),
+        ({"image_reference": {"image_url": PICTURE}}, "openai"),
+        ({"reference_url": PICTURE}, "openai"),
+        ({"image": PICTURE, "input_reference": None}, "openai"),
+        # The unified document's own.
+        ({"input_reference": CONTENT}, "seed"),
+        ({"input_reference": CONTENT, "image": PICTURE}, "seed"),
+        # Names of DashScope's and Modelverse's.
+        ({"img_url": PICTURE}, "seed"),
+        ({"first_frame_url": PICTURE}, "seed"),
+        ({"media": [{"type": "first_frame", "url": PICTURE}]}, "seed"),
+        ({"images": [PICTURE]}, "seed"),
+        ({}, "seed"),
+    ],
+)
+def test_json_is_told_in_the_words_of_the_document_whose_picture_it_has(
+    body: dict[str, Any], said: Words
+) -> None:
+    call = Call("r", {}, {}, {}, body={"model": "sora-2"} | body)
+
+    assert Videos().words(call) == said
+    assert Videos(prefix="/openai", states="openai").words(call) == "openai"
+    assert Videos().words(msgspec.structs.replace(call, headers=SDK)) == "openai"
+    assert Videos().words(msgspec.structs.replace(call, is_form=True)) == "openai"
+
+
 def test_a_cancelled_job_is_told_as_a_failure_that_says_so() -> None:
     job = a_job(State.CANCELLED)
     task = built(Tasks({"wan2.7-i2v": ("duration",)}).status(job, look()))

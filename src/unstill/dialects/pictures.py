@@ -30,6 +30,7 @@ FIRST: tuple[str, ...] = (
 )
 LAST: tuple[str, ...] = ("last_frame_url", "last_frame", "last_frame_image")
 LISTS: tuple[str, ...] = ("images", "media")
+OPENAIS = ("input_reference", "image_reference", "reference_url", "image")  # and its copies'
 MOST_NAME_CHARS = 80  # of a caller's own name in a message
 KEYS = (*FIRST, *LAST, *LISTS)
 NAMES = frozenset(KEYS)  # the same, to look one up
@@ -69,6 +70,19 @@ def pictures_in(section: Mapping[str, Any], prefix: str) -> Pictures:
     frames = [each for each in found if isinstance(each, GivenFrame)]
     left_out = [each.param for each in found if isinstance(each, _LeftOut)]
     return Pictures(tuple(frames), tuple(left_out))
+
+
+def are_openais(section: Mapping[str, Any]) -> bool:
+    """Whether a picture is there as OpenAI or a copy of its API documents it in JSON.
+
+    That is a text or an object that holds one; a list in `content` is the unified document's.
+    """
+    given = [section[key] for key in OPENAIS if section.get(key) is not None]
+    return bool(given) and not any(map(_is_unifieds, given))
+
+
+def _is_unifieds(value: object) -> bool:
+    return isinstance(value, list) or (isinstance(value, dict) and value.get("content") is not None)
 
 
 def _refuse_strange(section: Mapping[str, Any], prefix: str) -> None:

@@ -1,8 +1,9 @@
 """The videos dialect: the unified /v1/videos of wan2.7-i2v's document, and OpenAI's protocol.
 
 Both are served at the same routes. Which state words a job is told in: a call by an official
-OpenAI SDK gets OpenAI's; else the job's own create call decides, a form (OpenAI's documented way)
-OpenAI's, JSON (the unified document's way) the unified ones. docs/decisions/002-words.md.
+OpenAI SDK gets OpenAI's; else the job's own create call decides, a form, or JSON with a picture as
+OpenAI has it, OpenAI's, JSON with `input_reference.content` (the unified document's way) the
+unified ones. docs/decisions/002-words.md.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Videos:
             # The unified document's remix. Ignored, it would make another video than was asked for.
             allowed = "absent: no model here changes a video; send a picture as input_reference"
             raise BadField("remix_video_id", allowed, body["remix_video_id"])
-        model = given_model(body, _DEFAULT_MODEL if self.words(call) == "openai" else None)
+        model = given_model(body, _DEFAULT_MODEL if self._is_openais(call) else None)
         found = pictures.pictures_in(body, "")
         unknown = [key for key in body if key not in _KNOWN]
         return Asked(
@@ -122,9 +123,13 @@ class Videos:
         )
 
     def words(self, call: Call) -> Words:
-        if self._states == "openai" or call.is_form or "x-stainless-lang" in call.headers:
+        if self._is_openais(call) or pictures.are_openais(body_of(call)):
             return "openai"
         return "seed"
+
+    def _is_openais(self, call: Call) -> bool:
+        """Whether a create call shows, its fields aside, that it is made after OpenAI's API."""
+        return self._states == "openai" or call.is_form or "x-stainless-lang" in call.headers
 
     def job_id(self, call: Call) -> str:
         return call.path["video_id"]
