@@ -37,7 +37,6 @@ RESOLVER_THREADS = 32  # as many as frames are fetched at once
 MAX_HEAD_BYTES = 64 * 1024  # of an answer, with all the 1xx before it
 HEAD_READ_BYTES = 4096
 
-
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress"))
 
@@ -55,6 +54,10 @@ class LinkAnswered(FetchFailed):
     def __init__(self, answer_status: int) -> None:
         super().__init__(f"answered {answer_status}")
         self.answer_status = answer_status
+
+
+class LinkTooLarge(FetchFailed):
+    """What the address gives is larger than was allowed, by its own word or as it came."""
 
 
 @dataclass(frozen=True)
@@ -381,10 +384,10 @@ def _open_private(path: Path) -> BinaryIO:
     return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def _too_large(max_bytes: int) -> FetchFailed:
+def _too_large(max_bytes: int) -> LinkTooLarge:
     if max_bytes % 2**20 == 0:
-        return FetchFailed(f"is larger than {max_bytes // 2**20} MB")
-    return FetchFailed(f"is larger than {max_bytes} bytes")
+        return LinkTooLarge(f"is larger than {max_bytes // 2**20} MB")
+    return LinkTooLarge(f"is larger than {max_bytes} bytes")
 
 
 def _no_connection(error: Exception) -> str:

@@ -97,6 +97,24 @@ class Doubt(msgspec.Struct, frozen=True, tag=True):
 Submission = Accepted | Busy | Refused | Rejected | Doubt
 
 
+# --- why a finished video could not be fetched ------------------------------------------------
+#
+# Beside `Trouble` of upstream.py, which says nothing of the video: it is waited out.
+
+
+class NotThere(UpstreamError):
+    """The upstream says that it is done, and gives no video: not yet, or never.
+
+    Tried again for minutes, since links appear late; then the job ends with this.
+    """
+
+
+class TooLarge(UpstreamError):
+    """The video is larger than any that is kept, or has no end: tried once more, never for long."""
+
+    code = "video_too_large"
+
+
 class PrepareRefused(UpstreamError):
     """What has to be done before a submit is refused, and will be the next time too."""
 
@@ -195,7 +213,8 @@ class Remote(Engine, Protocol):
     async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
         """Write the finished video to `out`; a dead link is refreshed once.
 
-        Raises UpstreamError, whose message names no host.
+        Raises Trouble, NotThere or TooLarge, whose messages name no host; any other UpstreamError
+        ends the job.
         """
 
     async def cancel(self, ticket: Ticket) -> Cancellation:

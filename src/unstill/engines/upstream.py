@@ -28,15 +28,17 @@ from unstill import __version__
 from unstill.engines.pace import Pace
 from unstill.engines.remote import (
     Doubt,
+    NotThere,
     Prepared,
     Refused,
     Submission,
     Ticket,
+    TooLarge,
     Verdict,
 )
 from unstill.engines.replies import Odd, Reply, said
 from unstill.errors import BadSetting, FetchFailed, UpstreamError
-from unstill.net import Fetcher, LinkAnswered, Own, origin_of
+from unstill.net import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
 
 log = structlog.get_logger()
 
@@ -162,7 +164,7 @@ class Upstream:
     ) -> None:
         """Write the video at `link` to `out`; `refresh` gives the link anew, once.
 
-        Raises Trouble where another try may help, else UpstreamError. Neither names a host: what
+        Raises Trouble where another try may help, NotThere or TooLarge. None names a host: what
         the fetcher said goes to the log.
         """
         try:
@@ -174,7 +176,7 @@ class Upstream:
         try:
             await self._fetch_once(await refresh(), out)
         except DeadLink as error:
-            raise UpstreamError(
+            raise NotThere(
                 "the upstream's link to the finished video has died, and it gave no living one"
             ) from error
 
@@ -199,6 +201,9 @@ class Upstream:
             if 400 <= error.answer_status < 500 and error.answer_status not in {408, 425, 429}:
                 raise DeadLink(error.reason) from error
             raise Trouble(f"the finished video's link {error.reason}") from error
+        except LinkTooLarge as error:
+            log.warning("fetch_failed", engine=self._engine, why=error.reason)
+            raise TooLarge(f"the finished video {error.reason}, or has no end") from error
         except FetchFailed as error:
             log.warning("fetch_failed", engine=self._engine, why=error.reason)
             raise Trouble("the finished video could not be fetched from the upstream") from error

@@ -1,0 +1,65 @@
+"""What an upstream's word about its finished video means: wait, try again for minutes, or stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from unstill.engines.pace import Pace
+from unstill.engines.remote import NotThere, TooLarge
+from unstill.engines.upstream import Trouble, Upstream
+from unstill.net import Fetcher
+
+
+@asynccontextmanager
+async def answering(head: str, body: bytes = b"") -> AsyncIterator[str]:
+    """The address of a host that gives everybody this."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {head}\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+
+
+async def fetched(url: str, out: Path) -> None:
+    fetcher = Fetcher()
+    upstream = Upstream(engine="up", base_url=url, api_key="", pace=Pace(1000), fetcher=fetcher)
+
+    async def refreshed() -> str:
+        return f"{url}/v.mp4"
+
+    try:
+        await upstream.fetch(f"{url}/v.mp4", out, refreshed)
+    finally:
+        await upstream.close()
+        await fetcher.close()
+
+
+async def test_a_video_of_50_gb_is_too_large_and_its_words_name_no_host(tmp_path: Path) -> None:
+    async with answering("200 OK\r\nContent-Length: 50000000000") as url:
+        with pytest.raises(TooLarge) as error:
+            await fetched(url, tmp_path / "v")
+
+    assert error.value.code == "video_too_large"
+    assert "127.0.0.1" not in error.value.message
+
+
+async def test_a_body_that_breaks_off_is_trouble(tmp_path: Path) -> None:
+    async with answering("200 OK\r\nContent-Length: 9", b"half") as url:
+        with pytest.raises(Trouble):
+            await fetched(url, tmp_path / "v")
+
+
+async def test_a_link_that_stays_dead_is_one_to_a_video_that_is_not_there(tmp_path: Path) -> None:
+    async with answering("404 Not Found\r\nContent-Length: 0") as url:
+        with pytest.raises(NotThere):
+            await fetched(url, tmp_path / "v")
