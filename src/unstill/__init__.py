@@ -3,3 +3,7 @@
 from importlib.metadata import version
 
 __version__ = version("unstill")
+
+HOME = "https://github.com/unstill/unstill"  # as pyproject.toml has it, [project.urls]
+# Hosts such as Wikimedia's refuse whoever names no way to be reached.
+USER_AGENT = f"unstill/{__version__} (+{HOME})"

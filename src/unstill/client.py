@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx2
 
+from unstill import USER_AGENT
 from unstill.errors import BadSetting, UpstreamError
 
 WAIT_S = 30  # for the next change; well within the time-out
@@ -32,7 +33,9 @@ class Client:
     """One server, one key."""
 
     def __init__(self, server: str, *, key: str | None = None) -> None:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+        headers = {"user-agent": USER_AGENT}
+        if key:
+            headers["authorization"] = f"Bearer {key}"
         address = server if "://" in server else f"http://{server}"
         try:
             self._http = httpx2.Client(

@@ -9,36 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import (
-    ip_address,
-)
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import httpcore2
 import httpx2
 
-from unstill import __version__
-from unstill.addresses import ANYWHERE, IPAddress, IPNetwork, is_allowed, is_host
+from unstill import USER_AGENT
+from unstill.addresses import ANYWHERE, IPNetwork, is_host
+from unstill.dial import RESOLVER_THREADS, CheckedNetwork, Resolve, SystemResolver
 from unstill.errors import FetchFailed, shown
-
-Resolve = Callable[[str], Awaitable[Sequence[IPAddress]]]  # raises OSError if there is none
+from unstill.packing import unpacker
 
 MAX_REDIRECTS = 3
-DIAL_TIMEOUT_S = 4.0  # for an address that is not the last to try: a dead IPv6 route costs no more
-MAX_DIALS = 4  # a host with hundreds of addresses would make a port scanner of us
-RESOLVER_THREADS = 32  # as many as frames are fetched at once
-MAX_HEAD_BYTES = 64 * 1024  # of an answer, with all the 1xx before it
-HEAD_READ_BYTES = 4096
-
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"compress"))
 
 _BROKEN = (
     httpcore2.NetworkError,
@@ -180,120 +168,6 @@ class Fetcher:
             await network.close()
 
 
-class CheckedNetwork(httpcore2.AsyncNetworkBackend):
-    """A network backend that dials checked addresses only; for one connection."""
-
-    def __init__(self, resolve: Resolve, allow_networks: Sequence[IPNetwork]) -> None:
-        self._resolve = resolve
-        self._allow_networks = allow_networks
-        self._dialler = httpcore2.AnyIOBackend()
-        self._stream: httpcore2.AsyncNetworkStream | None = None
-        self.has_head = False  # of the answer: what comes now is its body
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  - the signature of the port
-        local_address: str | None = None,  # noqa: ARG002  - likewise
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002  - likewise
-    ) -> httpcore2.AsyncNetworkStream:
-        addresses = await self._addresses(host)
-        # One bad address among good ones is how a hostile name server would get a second try.
-        if not all(is_allowed(address, self._allow_networks) for address in addresses):
-            # Only what the caller wrote: the address would tell of the names in our own network.
-            raise FetchFailed(f"the address {host} is not on the public internet")
-        *others, last = addresses[:MAX_DIALS]
-        for address in others:
-            with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                return HeadFirst(await self._dial(address, port, DIAL_TIMEOUT_S), self)
-        return HeadFirst(await self._dial(last, port, timeout), self)
-
-    async def close(self) -> None:
-        """Close the socket itself: a handshake cut off by the deadline leaves it open."""
-        if self._stream is not None:
-            await self._stream.aclose()
-
-    async def _dial(
-        self, address: IPAddress, port: int, timeout_s: float | None
-    ) -> httpcore2.AsyncNetworkStream:
-        self._stream = await self._dialler.connect_tcp(str(address), port, timeout_s)
-        return self._stream
-
-    async def _addresses(self, host: str) -> Sequence[IPAddress]:
-        try:
-            return [ip_address(host)]
-        except ValueError:
-            pass
-        try:
-            addresses = await self._resolve(host)
-        except OSError as error:
-            raise FetchFailed(f"the host {host} could not be found") from error
-        if not addresses:
-            raise FetchFailed(f"the host {host} could not be found")
-        return addresses
-
-
-class HeadFirst(httpcore2.AsyncNetworkStream):
-    """A stream that gives up when too much has come and the answer's head still has not.
-
-    Answers of 1xx may precede an answer without number: a flood of them would keep us reading, at
-    the full speed of a core, until the deadline.
-    """
-
-    def __init__(self, stream: httpcore2.AsyncNetworkStream, network: CheckedNetwork) -> None:
-        self._stream = stream
-        self._network = network
-        self._size_bytes = 0
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  - the signature of the port
-        if self._network.has_head:
-            return await self._stream.read(max_bytes, timeout)
-        if self._size_bytes >= MAX_HEAD_BYTES:
-            raise httpcore2.RemoteProtocolError("no head among the first bytes")
-        # Little at once: all that one read brings is parsed before the loop gets its turn.
-        data = await self._stream.read(min(max_bytes, HEAD_READ_BYTES), timeout)
-        self._size_bytes += len(data)
-        return data
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  - likewise
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  - likewise
-    ) -> httpcore2.AsyncNetworkStream:
-        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        return HeadFirst(stream, self._network)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class SystemResolver:
-    """Asks the system's resolver, in threads of its own.
-
-    The loop's shared threads also store files: names that never resolve must not hold those up.
-    """
-
-    def __init__(self, threads: int = RESOLVER_THREADS) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolve")
-
-    async def resolve(self, host: str) -> Sequence[IPAddress]:
-        """Every address of `host`, in the order to try; raises OSError if there is none."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host)
-        return [ip_address(address) for address in dict.fromkeys(found)]
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
 def checked_url(text: str) -> httpx2.URL:
     """Read a URL whose form alone may be refused; where it leads is checked when it is dialled.
 
@@ -321,15 +195,10 @@ def origin_of(url: httpx2.URL) -> str:
     return f"{url.scheme}://{url.host}:{port}"
 
 
-def _look_up(host: str) -> list[str]:
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in found]
-
-
 def _headers(url: httpx2.URL) -> list[tuple[bytes, bytes]]:
     return [
         (b"Host", url.netloc),
-        (b"User-Agent", f"unstill/{__version__}".encode()),
+        (b"User-Agent", USER_AGENT.encode()),
         (b"Accept", b"*/*"),
         (b"Accept-Encoding", b"identity"),
         (b"Connection", b"close"),
@@ -358,23 +227,39 @@ def _target(url: httpx2.URL, answer: httpcore2.Response) -> httpx2.URL:
 def _check_head(answer: httpcore2.Response, max_bytes: int) -> None:
     if answer.status != 200:
         raise LinkAnswered(answer.status)
-    codings = _header(answer, b"content-encoding").lower().split(b",")
-    if any(coding.strip() in COMPRESSIONS for coding in codings):
-        raise FetchFailed("answered compressed, which was not asked for")
     length = _header(answer, b"content-length")
     if length and int(length) > max_bytes:  # h11 has checked that these are digits
         raise _too_large(max_bytes)
 
 
 async def _save(answer: httpcore2.Response, out: Path, max_bytes: int) -> int:
-    size_bytes = 0
+    """Write the body, unpacked if it came packed; neither form is larger than `max_bytes`."""
+    unpack = unpacker(_header(answer, b"content-encoding").decode("latin-1"))
+    came_bytes = size_bytes = 0
     with _open_private(out) as file:
         async with aclosing(answer.aiter_stream()) as chunks:
             async for chunk in chunks:
-                size_bytes += len(chunk)
+                came_bytes += len(chunk)
+                if came_bytes > max_bytes:
+                    raise _too_large(max_bytes)
+                pieces = (chunk,) if unpack is None else unpack.pieces(chunk)
+                left_bytes = max_bytes - size_bytes
+                size_bytes += await asyncio.to_thread(_write, file, pieces, left_bytes)
                 if size_bytes > max_bytes:
                     raise _too_large(max_bytes)
-                await asyncio.to_thread(file.write, chunk)
+    if unpack is not None:
+        unpack.end()
+    return size_bytes
+
+
+def _write(file: BinaryIO, pieces: Iterable[bytes], most_bytes: int) -> int:
+    """How many bytes were written: a piece more than `most_bytes` at the most."""
+    size_bytes = 0
+    for piece in pieces:
+        file.write(piece)
+        size_bytes += len(piece)
+        if size_bytes > most_bytes:
+            break
     return size_bytes
 
 

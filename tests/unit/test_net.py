@@ -5,7 +5,9 @@ Addresses outside loopback are refused before a socket is made, so nothing leave
 """
 
 import asyncio
+import gzip
 import socket
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from unstill import __version__
+from unstill import HOME, __version__
 from unstill.addresses import IPAddress
+from unstill.dial import Resolve
 from unstill.errors import FetchFailed
-from unstill.net import Fetcher, Resolve
+from unstill.net import Fetcher
+from unstill.packing import PIECE_BYTES
 
 LOOPBACK = (IPv4Network("127.0.0.0/8"),)
 PICTURE = bytes(range(256)) * 16
@@ -146,12 +150,18 @@ async def test_the_request_names_us_and_carries_nothing_else(out: Path) -> None:
         [
             "GET /p?a=%20b HTTP/1.1",
             f"Host: 127.0.0.1:{server.port}",
-            f"User-Agent: unstill/{__version__}",
+            f"User-Agent: unstill/{__version__} (+{HOME})",
             "Accept: */*",
             "Accept-Encoding: identity",
             "Connection: close",
         ]
     )
+
+
+def test_the_address_that_we_name_is_the_one_of_the_package() -> None:
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert project["urls"]["Repository"] == HOME
 
 
 async def test_many_pictures_are_fetched_at_once(tmp_path: Path) -> None:
@@ -322,6 +332,25 @@ async def test_one_byte_past_the_limit_is_too_much(
     assert said == "is larger than 1 MB"
 
 
+async def test_a_picture_that_comes_gzipped_is_unpacked(out: Path) -> None:
+    packed = gzip.compress(PICTURE)
+    answers = {"/picture": ok(packed, "Content-Encoding: gzip", f"Content-Length: {len(packed)}")}
+    async with upstream(answers) as server, fetcher() as made:
+        size = await made.fetch(server.url(), out, max_bytes=len(PICTURE), timeout_s=5)
+
+    assert size == len(PICTURE)
+    assert out.read_bytes() == PICTURE
+
+
+async def test_the_limit_holds_for_what_is_unpacked(out: Path) -> None:
+    bomb = ok(gzip.compress(bytes(50 * 2**20)), "Content-Encoding: gzip")
+    async with upstream({"/picture": bomb}) as server, fetcher() as made:
+        said = await reason(made, server.url(), out, max_bytes=2**20)
+
+    assert said == "is larger than 1 MB"
+    assert out.stat().st_size <= 2**20 + PIECE_BYTES
+
+
 async def test_a_length_past_the_limit_is_refused_before_any_byte(out: Path) -> None:
     answers = {"/picture": ok(b"x", "Content-Length: 1001")}
     async with upstream(answers) as server, fetcher() as made:
@@ -462,12 +491,12 @@ async def test_a_picture_after_hints_and_a_long_head_arrives(out: Path) -> None:
         (ok(b"5\r\nabc", "Transfer-Encoding: chunked"), "broke off before its end"),
         (ok(b"x", "Content-Length: 1", "Content-Length: 2"), "did not answer in HTTP"),
         (
-            ok(b"x", "Content-Encoding: gzip", "Content-Length: 1"),
-            "answered compressed, which was not asked for",
+            ok(gzip.compress(b"abc")[:-1], "Content-Encoding: gzip"),
+            "answered with gzip that is cut short",
         ),
         (
             ok(b"x", "Content-Encoding: identity, BR"),
-            "answered compressed, which was not asked for",
+            "answered compressed with br, which was not asked for: send it plain",
         ),
     ],
 )

@@ -24,7 +24,7 @@ import httpcore2
 import httpx2
 import structlog
 
-from unstill import __version__
+from unstill import USER_AGENT
 from unstill.engines.pace import Pace
 from unstill.engines.remote import (
     Doubt,
@@ -214,7 +214,7 @@ class Upstream:
         return httpx2.AsyncClient(
             base_url=self._base_url,
             headers={
-                "User-Agent": f"unstill/{__version__}",
+                "User-Agent": USER_AGENT,
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",  # a small answer must not unpack into a large one
                 **headers,
