@@ -21,7 +21,7 @@ from unstill.server.openapi import described
 from unstill.server.refusals import OF_VERBS, refusals
 
 SERVED = (
-    Tasks({}),
+    Tasks({card.id: card.usage for card in CARDS}),
     Videos(),
     Videos(prefix="/openai", states="openai"),
     DashScope(),
@@ -199,6 +199,7 @@ def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
     }
 
     assert is_open == {
+        "/",
         "/health",
         "/openapi.json",
         "/docs",
@@ -385,3 +386,45 @@ def test_a_models_own_schema_is_in_the_list_of_models(server: Serving, card: Any
         if field["default"] is not None:
             one = Draft202012Validator(schema["properties"][field["name"]])
             assert one.is_valid(field["default"])
+
+
+def shown(api: dict[str, Any]) -> list[tuple[str, dict[str, Any], object]]:
+    """Each answer that the description shows, with the schema that it has to keep."""
+    return [
+        (f"{method} {path} {status}", content["schema"], example["value"])
+        for path, methods in api["paths"].items()
+        for method, operation in methods.items()
+        for status, answer in operation["responses"].items()
+        for content in answer.get("content", {}).values()
+        for example in content.get("examples", {}).values()
+    ]
+
+
+def test_every_answer_that_is_shown_keeps_its_schema(api: dict[str, Any]) -> None:
+    answers = shown(api)
+
+    assert len(answers) > 30
+    assert {place: flaws(api, schema, value) for place, schema, value in answers} == {
+        place: [] for place, _, _ in answers
+    }
+
+
+def test_every_call_with_a_json_answer_shows_one_but_the_long_ones(
+    api: dict[str, Any],
+) -> None:
+    without = {
+        path
+        for path, methods in api["paths"].items()
+        for operation in methods.values()
+        if "application/json" in operation["responses"].get("200", {}).get("content", {})
+        and "examples" not in operation["responses"]["200"]["content"]["application/json"]
+    }
+
+    models = [f"{at}/v1/models{one}" for at in ("", "/openai") for one in ("", "/{model}")]
+    assert without == {*models, "/openapi.json"}
+
+
+def test_what_is_not_possible_says_what_to_do_instead(api: dict[str, Any]) -> None:
+    edit = operation(api, "/v1/videos/edits", "post")
+
+    assert "send a frame of it" in edit["description"]

@@ -73,7 +73,6 @@ def test_a_path_leads_to_its_dialect_with_what_it_names(
         ("/api/v1/tasks/a/b", DASHSCOPE),
         ("/api/v1/services/aigc/text2image/image-synthesis", DASHSCOPE),
         ("/v1/none", HOUSE),
-        ("/", HOUSE),
         ("*", HOUSE),
     ],
 )

@@ -210,5 +210,6 @@ _ROUTES: tuple[Route, ...] = (
         is_open=True,
     ),
     Route("GET", "/openapi.json", "openapi", "Describe this API", (), is_open=True),
+    Route("GET", "/", "home", "Lead a browser to the page of this API", (), is_open=True),
     Route("GET", "/docs", "docs", "Describe this API as a page", (), is_open=True),
 )

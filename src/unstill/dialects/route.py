@@ -39,6 +39,7 @@ Verb = Literal[
     "health",
     "openapi",
     "docs",
+    "home",
 ]
 Example = tuple[str, dict[str, Any]]  # what it shows, and the body
 Schema = Callable[[Sequence[Card]], dict[str, Any]]  # JSON Schema of a body, for these models

@@ -12,9 +12,11 @@ from unstill import __version__
 from unstill.delivery import WebhookEvent
 from unstill.dialects import picture_schemas
 from unstill.dialects.route import Described, Route
+from unstill.dialects.videos_lacking import LACKING
 from unstill.models import CARDS, Catalogue
 from unstill.server.openapi_answers import HEADERS, REF, answers
 from unstill.server.openapi_parameters import IDS, parameters
+from unstill.server.openapi_samples import sdk_samples
 from unstill.server.openapi_webhooks import webhooks
 
 
@@ -66,6 +68,10 @@ def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[s
         "parameters": parameters(route, catalogue),
         "responses": answers(dialect, route),
     }
+    if route.verb in LACKING:
+        operation["description"] = LACKING[route.verb]
+    if samples := sdk_samples(dialect, route):
+        operation["x-codeSamples"] = samples
     if route.job_id_at:
         operation["responses"]["200"]["links"] = _links(dialect, route)
     if route.is_open:

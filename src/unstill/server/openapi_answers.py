@@ -10,6 +10,7 @@ from unstill.dialects.route import Described, Route, Verb
 from unstill.dialects.videos_answers import OpenAIVideo
 from unstill.dialects.videos_lacking import LACKING
 from unstill.errors import UnstillError
+from unstill.server.openapi_examples import examples, refusal_examples
 from unstill.server.refusals import refusals
 from unstill.server.verbs.events import FINAL_ID
 from unstill.server.video_file import MEDIA_TYPES
@@ -46,6 +47,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Milliseconds until it is worth while to ask again; in OpenAI's words only.",
         "schema": _COUNT,
     },
+    "location": {"schema": _TEXT, "required": True},
     "retry-after": {"description": "Seconds.", "schema": _COUNT},
     "x-should-retry": {
         "description": "It may have been done: the SDK is not to send it again.",
@@ -90,7 +92,7 @@ _OF_STATUS: Mapping[int, tuple[str, ...]] = {
 
 def answers(dialect: Described, route: Route) -> dict[str, Any]:
     """Every answer of a route by its status."""
-    found: dict[str, Any] = {} if route.verb in LACKING else {"200": _success(route)}
+    found: dict[str, Any] = {} if route.verb in LACKING else {"200": _success(dialect, route)}
     if route.verb in _IN_PARTS:
         content, headers = _FILES[route.verb]
         known = ("x-request-id", "etag", "last-modified", "cache-control")
@@ -104,6 +106,8 @@ def answers(dialect: Described, route: Route) -> dict[str, Any]:
     if route.verb == "health":
         stopping = {"application/json": {"schema": _schema((Health,))}}
         found["503"] = _answer("The server is about to end", stopping, ("x-request-id",))
+    if route.verb == "home":
+        found = {"307": _answer("What there is, as a page", {}, ("x-request-id", "location"))}
     for status, kinds in refusals(dialect, route).items():
         found[str(status)] = _refusal(dialect, route, status, kinds)
     found["431"] = {"description": "More than 64 KiB of headers"}
@@ -118,12 +122,15 @@ def _stream(route: Route) -> dict[str, Any]:
     return {"text/event-stream": {"schema": schema}}
 
 
-def _success(route: Route) -> dict[str, Any]:
+def _success(dialect: Described, route: Route) -> dict[str, Any]:
     content, headers = _FILES.get(route.verb, (None, ()))
     if content is not None:
         answer = _answer(route.summary, content, headers)
     else:
+        shown = examples(dialect, route)
         content = {"application/json": {"schema": _schema(route.answers)}}
+        if shown:
+            content["application/json"]["examples"] = shown
         answer = _answer(route.summary, content, _headers(route))
     return answer
 
@@ -153,7 +160,10 @@ def _refusal(
     headers = ("x-request-id", *_OF_STATUS.get(status, ()))
     if route.is_sent_again and status >= 500:
         headers += ("x-should-retry",)
-    return _answer(codes, {"application/json": {"schema": _schema((dialect.refusal,))}}, headers)
+    content: dict[str, Any] = {"schema": _schema((dialect.refusal,))}
+    if shown := refusal_examples(dialect, route, kinds):
+        content["examples"] = shown
+    return _answer(codes, {"application/json": content}, headers)
 
 
 def _answer(description: str, content: dict[str, Any], headers: Sequence[str]) -> dict[str, Any]:

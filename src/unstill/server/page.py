@@ -2,4 +2,14 @@
 
 from importlib.resources import files
 
-PAGE = files("unstill.server").joinpath("docs.html").read_bytes()
+_PARTS = files("unstill.server").joinpath("docs_page")
+
+
+def _page() -> bytes:
+    page = _PARTS.joinpath("docs.html").read_text("utf-8")
+    for name in ("docs.css", "docs.js"):
+        page = page.replace(f"/*{name}*/", _PARTS.joinpath(name).read_text("utf-8"))
+    return page.encode()
+
+
+PAGE = _page()

@@ -73,6 +73,7 @@ OF_VERBS: Mapping[Verb, Kinds] = {
     "health": (),
     "openapi": (),
     "docs": (),
+    "home": (),
 }
 
 

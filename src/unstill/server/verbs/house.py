@@ -31,6 +31,7 @@ class HouseVerbs:
             "health": self._health,
             "openapi": self._describe,
             "docs": self._show_docs,
+            "home": self._go_to_docs,
         }
 
     def stop_taking(self) -> None:
@@ -68,3 +69,7 @@ class HouseVerbs:
 
     async def _show_docs(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, PAGE, content_type=b"text/html; charset=utf-8")
+
+    async def _go_to_docs(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        # Relative: a proxy may serve all of it under a path of its own.
+        return Answer(307, b"", ((b"location", b"docs"),), content_type=b"text/plain")
