@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready-for
 CLIENTS := .venv-clients
 
-.PHONY: demo serve test check bench chaos flight clean
+.PHONY: demo serve test test-quick check bench chaos flight clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -14,6 +14,10 @@ serve: $(STAMP)-use
 
 test: $(STAMP)-development $(CLIENTS)/.ready
 	$(BIN)/pytest
+
+# What a change is most likely to break, in under two minutes on two cores.
+test-quick: $(STAMP)-development
+	$(BIN)/pytest tests/unit tests/contract tests/golden -m "not slow"
 
 check: $(STAMP)-development
 	$(BIN)/ruff format --check

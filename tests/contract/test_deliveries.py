@@ -182,6 +182,7 @@ async def test_what_is_owed_is_owed_after_a_restart(make: Callable[[], Backend])
     assert after == before
 
 
+@pytest.mark.slow
 def test_no_job_has_ended_without_its_delivery_after_kill_minus_nine(tmp_path: Path) -> None:
     command = [sys.executable, str(PROGRAM), str(tmp_path), "end"]
     told: list[str] = []

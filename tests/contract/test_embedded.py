@@ -45,6 +45,7 @@ def adding(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 # --- kill -9 -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_what_was_answered_survives_kill_minus_nine(tmp_path: Path) -> None:
     answered: list[str] = []
     for _ in range(2):

@@ -33,6 +33,7 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
         yield emulating
 
 
+@pytest.mark.slow
 def test_a_job_ends_in_a_whole_video_of_its_length(emulator: Emulator, tmp_path: Path) -> None:
     job_id = submitted(emulator)
     emulator.finish()

@@ -292,6 +292,7 @@ def test_nothing_is_named_where_nothing_is_ignored(
     assert "x-unstill-ignored" not in answer.headers
 
 
+@pytest.mark.slow
 def test_an_extra_of_a_dead_picture_host_is_not_even_fetched(
     server: Serving, pictures: PictureHost
 ) -> None:

@@ -36,6 +36,7 @@ def hold_until_its_end(documents: Documents, task_id: str, end: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CREATES)
 def test_each_documented_create_is_followed_to_its_end_as_documented(
     documents: Documents, name: str

@@ -37,6 +37,7 @@ def assert_video(data: bytes, folder: str) -> None:
         assert 0.9 < stream.width * stream.height / (1280 * 720) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", DOCUMENTS)
 def test_the_sample_is_answered_and_polled_to_its_end_as_documented(
     finished: dict[str, str], documents: Documents, folder: str

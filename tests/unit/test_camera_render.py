@@ -292,6 +292,7 @@ def test_a_file_without_its_last_bytes_is_not_a_video(tmp_path: Path) -> None:
     assert b"moov" not in out.read_bytes()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path: Path) -> None:
     short, long = (peak_bytes(tmp_path, duration_s) for duration_s in (1, 8))
 

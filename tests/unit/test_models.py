@@ -383,6 +383,7 @@ _anything: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(EVERY),
     st.dictionaries(st.sampled_from(sorted(set.union(*FIELDS.values()))), _anything, max_size=4),

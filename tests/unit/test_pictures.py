@@ -244,6 +244,7 @@ _values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(KEYS), _values, max_size=4))
 def test_any_section_is_understood_or_refused_as_the_callers_fault(section: dict[str, Any]) -> None:
     try:
