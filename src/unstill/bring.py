@@ -1,6 +1,7 @@
 """A saving job's step: the video is fetched if it is elsewhere, checked, and put in its place.
 
 It may be begun again at any point: what has its final name is whole, what has not is made anew.
+What is wrong with a video that an upstream has finished is tried again for minutes (`tries.py`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,21 @@ import structlog
 
 from unstill.engines.remote import Done, Remote, Ticket
 from unstill.engines.upstream import Trouble
-from unstill.errors import EngineDied, OwnError, UpstreamError
+from unstill.errors import (
+    EngineDied,
+    ShuttingDown,
+    StorageFailed,
+    StorageFull,
+    UnstillError,
+)
 from unstill.files.port import Files, storage_errors
-from unstill.job import Change, Job, Usage, Video, succeeded
-from unstill.media.errors import BadVideo
+from unstill.job import Change, Job, Usage, Video, succeeded, unsaved
 from unstill.media.facts import SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
+from unstill.tries import Tries
 
 log = structlog.get_logger()
 
-FETCHES = 2  # a download that is not a whole video is made once more: it is paid for
 # Upstreams render whole groups of frames: Wan's 81 frames at 16 a second are 5.06 s.
 REMOTE_TOLERANCE_S = 1.0
 
@@ -52,14 +58,45 @@ class Bringer:
         self._media = media
         self._remotes = remotes
         self._clock_ms = clock_ms
+        self._tries: dict[str, Tries] = {}  # of videos that could not be saved, by job
 
     async def bring(self, job: Job) -> Change:
-        """What becomes of the job by it.
+        """What becomes of the job by it: its end, or another try after a pause.
 
-        Raises Trouble where an upstream may give the video later, UpstreamError where it will not.
+        Raises what was wrong with the last try; StorageFull, StorageFailed or ShuttingDown, which
+        say nothing of the video.
         """
-        if job.result is not None and job.deadline_ms and self._clock_ms() >= job.deadline_ms:
-            raise UpstreamError("the upstream did not give the finished video before the deadline")
+        try:
+            change = await self._brought(job)
+        except (StorageFull, StorageFailed, ShuttingDown):
+            raise
+        except UnstillError as error:
+            if job.result is None:  # rendered here: the next look at the file would find the same
+                raise
+            return await self._tried(job, error)
+        self._tries.pop(job.id, None)
+        return change
+
+    async def _tried(self, job: Job, error: UnstillError) -> Change:
+        """Another try after a pause; raises `error` where it was the last."""
+        await self._files.discard(job.id, f"{_video(job)}.part")
+        now_ms = self._clock_ms()
+        tries = self._tries.setdefault(job.id, Tries())
+        if tries.are_over(error, is_late=0 < job.deadline_ms <= now_ms):
+            del self._tries[job.id]
+            raise error
+        if tries.is_worth_telling:
+            log.warning(
+                "video_not_saved",
+                job_id=job.id,
+                engine=job.engine,
+                why=error.message,
+                tries=tries.count,
+                again_in_s=tries.pause_ms // 1000,
+            )
+        return unsaved(now_ms + tries.pause_ms)
+
+    async def _brought(self, job: Job) -> Change:
         name = self._home(job)
         if name is None:
             stem, facts = await self._fit(job)
@@ -103,17 +140,9 @@ class Bringer:
 
     async def _whole(self, job: Job, part: str) -> VideoFacts:
         """Fetch if need be, and check; raises BadVideo."""
-        if job.result is None:
-            return await self._checked(job, part)
-        for left in reversed(range(FETCHES)):
+        if job.result is not None:
             await self._fetch(job, part)
-            try:
-                return await self._checked(job, part)
-            except BadVideo as error:
-                log.warning("bad_video", job_id=job.id, engine=job.engine, why=error.message)
-                if not left:
-                    raise
-        raise OwnError("a video was neither good nor bad")
+        return await self._checked(job, part)
 
     async def _fetch(self, job: Job, part: str) -> None:
         remote = self._remotes.get(job.engine)

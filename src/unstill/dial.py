@@ -17,6 +17,7 @@ from typing import Any
 import httpcore2
 
 from unstill.addresses import IPAddress, IPNetwork, is_allowed
+from unstill.arrival import Arrival, LeastPace
 from unstill.errors import FetchFailed
 
 Resolve = Callable[[str], Awaitable[Sequence[IPAddress]]]  # raises OSError if there is none
@@ -31,12 +32,18 @@ HEAD_READ_BYTES = 4096
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):
     """A network backend that dials checked addresses only; for one connection."""
 
-    def __init__(self, resolve: Resolve, allow_networks: Sequence[IPNetwork]) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        allow_networks: Sequence[IPNetwork],
+        pace: LeastPace | None = None,
+    ) -> None:
         self._resolve = resolve
         self._allow_networks = allow_networks
         self._dialler = httpcore2.AnyIOBackend()
         self._stream: httpcore2.AsyncNetworkStream | None = None
         self.has_head = False  # of the answer: what comes now is its body
+        self.arrival = None if pace is None else Arrival(pace)  # of that body
 
     async def connect_tcp(
         self,
@@ -96,7 +103,10 @@ class HeadFirst(httpcore2.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  - the signature of the port
         if self._network.has_head:
-            return await self._stream.read(max_bytes, timeout)
+            arrival = self._network.arrival
+            if arrival is None:
+                return await self._stream.read(max_bytes, timeout)
+            return await arrival.read(lambda: self._stream.read(max_bytes, timeout))
         if self._size_bytes >= MAX_HEAD_BYTES:
             raise httpcore2.RemoteProtocolError("no head among the first bytes")
         # Little at once: all that one read brings is parsed before the loop gets its turn.

@@ -114,7 +114,7 @@ class Job(msgspec.Struct, frozen=True):
     state: State = State.QUEUED
     attempt: int = 0  # counts starts; a video file carries it, so that a late one cannot win
     deaths: int = 0  # local children that ended without a last word
-    due_ms: int = 0  # not before then
+    due_ms: int = 0  # not before then; of a job that is saved, 0 until a try has failed
     size: Size | None = None  # of the video, known once the first frame is
     started_ms: int | None = None
     ended_ms: int | None = None
@@ -134,7 +134,7 @@ class Job(msgspec.Struct, frozen=True):
     @property
     def lane(self) -> str | None:
         """The one lane that works on the job in its state; None when none does."""
-        return lane_of(self.state, self.engine)
+        return lane_of(self.state, self.engine, self.due_ms)
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -150,14 +150,15 @@ class Mark(msgspec.Struct, frozen=True):
     since_ms: int | None = None
 
 
-def lane_of(state: State, engine: str) -> str | None:
+def lane_of(state: State, engine: str, due_ms: int) -> str | None:
     match state:
         case State.QUEUED:
             return "frames"
         case State.READY:
             return f"engine:{engine}"
         case State.SAVING:
-            return "bring"
+            # What has failed before has slots of its own: it never stands before what has not.
+            return f"again:{engine}" if due_ms else f"save:{engine}"
         case _:
             return None
 
@@ -193,7 +194,7 @@ def started(now_ms: int) -> Change:
 
 def rendered() -> Change:
     """The engine's file is whole, as far as the engine knows."""
-    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets={})
+    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets={"due_ms": 0})
 
 
 def put_back(due_ms: int, *, died: bool = False) -> Change:
@@ -273,7 +274,13 @@ def deferred(engine: str, due_ms: int) -> Change:
 
 def arrived(result: Result) -> Change:
     """The upstream has finished; the video is to be brought home."""
-    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets={"result": result})
+    sets = {"result": result, "due_ms": 0}
+    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets=sets)
+
+
+def unsaved(due_ms: int) -> Change:
+    """The video could not be brought home: not again before `due_ms`."""
+    return Change(of=frozenset({State.SAVING}), to=None, sets={"due_ms": due_ms})
 
 
 def lost(due_ms: int) -> Change:

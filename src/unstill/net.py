@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,7 @@ import httpx2
 
 from unstill import USER_AGENT
 from unstill.addresses import ANYWHERE, IPNetwork, is_host
+from unstill.arrival import LeastPace
 from unstill.dial import RESOLVER_THREADS, CheckedNetwork, Resolve, SystemResolver
 from unstill.errors import FetchFailed, shown
 from unstill.packing import unpacker
@@ -77,7 +78,14 @@ class Fetcher:
         self.tls = tls or httpcore2.default_ssl_context()  # shared: to load one takes 30 ms
 
     async def fetch(
-        self, url: str, out: Path, *, max_bytes: int, timeout_s: float, own: Own | None = None
+        self,
+        url: str,
+        out: Path,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+        own: Own | None = None,
+        pace: LeastPace | None = None,
     ) -> int:
         """Write what `url` answers to `out`, in an existing folder; returns its size in bytes.
 
@@ -86,7 +94,7 @@ class Fetcher:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._follow(checked_url(url), out, max_bytes, own)
+                return await self._follow(checked_url(url), out, max_bytes, own, pace)
         except TimeoutError as error:
             raise FetchFailed(f"did not arrive within {timeout_s:g} s") from error
 
@@ -117,11 +125,18 @@ class Fetcher:
     async def close(self) -> None:
         self._system.close()
 
-    async def _follow(self, url: httpx2.URL, out: Path, max_bytes: int, own: Own | None) -> int:
+    async def _follow(
+        self,
+        url: httpx2.URL,
+        out: Path,
+        max_bytes: int,
+        own: Own | None,
+        pace: LeastPace | None,
+    ) -> int:
         for _ in range(1 + MAX_REDIRECTS):
             # Once elsewhere, for good: a stranger must not send us back inside with the key.
             own = own if own is not None and own.origin == origin_of(url) else None
-            async with self._answer(url, own) as answer:
+            async with self._answer(url, own, pace=pace) as answer:
                 if answer.status in REDIRECTS:
                     url = _target(url, answer)
                     continue
@@ -137,11 +152,12 @@ class Fetcher:
         *,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        pace: LeastPace | None = None,
     ) -> AsyncIterator[httpcore2.Response]:
         """The answer to a GET or, with `content`, to a POST."""
         allowed = self._allow_networks if own is None else ANYWHERE
         own_headers = {} if own is None else own.headers
-        network = CheckedNetwork(self._resolve, allowed)
+        network = CheckedNetwork(self._resolve, allowed, pace)
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
@@ -150,12 +166,14 @@ class Fetcher:
         )
         has_begun = False
         try:
-            async with connection.stream(
-                "GET" if content is None else "POST",
-                target,
-                headers=[*_headers(url), *_encoded(headers or {}), *_encoded(own_headers)],
-                content=content,
-            ) as answer:
+            async with AsyncExitStack() as stack:
+                stream = connection.stream(
+                    "GET" if content is None else "POST",
+                    target,
+                    headers=[*_headers(url), *_encoded(headers or {}), *_encoded(own_headers)],
+                    content=content,
+                )
+                answer = await _begun(stack.enter_async_context(stream), pace)
                 has_begun = True
                 network.has_head = True
                 yield answer
@@ -166,6 +184,20 @@ class Fetcher:
             raise FetchFailed(reason) from error
         finally:
             await network.close()
+
+
+async def _begun(
+    answer: Awaitable[httpcore2.Response], pace: LeastPace | None
+) -> httpcore2.Response:
+    """The answer once its head is there; raises FetchFailed if that takes too long."""
+    if pace is None:
+        return await answer
+    try:
+        async with asyncio.timeout(pace.head_within_s):
+            return await answer
+    except TimeoutError as error:
+        reason = f"did not begin to answer within {pace.head_within_s:g} s"
+        raise FetchFailed(reason) from error
 
 
 def checked_url(text: str) -> httpx2.URL:

@@ -3,7 +3,8 @@
     queued   frames   fetch and check the pictures          -> ready
     ready    engine   render in a child of this machine     -> running -> saving
                       or submit to an upstream              -> submitting -> running
-    saving   bring    check the video, put it in its place  -> succeeded
+    saving   save     check the video, put it in its place  -> succeeded
+             again    the same, for one that has failed before
 
 What runs at an upstream is followed by its account's watch.
 
@@ -16,7 +17,7 @@ that may cost goes on by itself until it is settled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +28,6 @@ from unstill.board import Board
 from unstill.bring import Bringer, asked
 from unstill.engines.port import Local, Scene
 from unstill.engines.remote import Remote
-from unstill.engines.upstream import Trouble
 from unstill.errors import (
     BadImage,
     EngineDied,
@@ -63,7 +63,9 @@ from unstill.watches import Watches
 log = structlog.get_logger()
 
 FRAMES_SLOTS = 32  # fetches wait on the network, not on us
-BRING_SLOTS = 8
+# Of each engine: a host that drips holds up the videos of no other, nor those of this machine.
+SAVE_SLOTS = 8
+SAVE_AGAIN_SLOTS = 4
 REMOVED_SLOTS = 1  # jobs whose engine is no longer configured only wait
 FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then
 MOST_DEATHS = 1  # a local child that dies is asked once more
@@ -71,7 +73,7 @@ PAUSE_AFTER_DEATH_MS = 1000
 AT_ONCE = 0  # due before all that came later: what an end of the server has interrupted
 PAUSE_WITHOUT_STORAGE_MS = 1000
 SUBMITS_WITHIN_S = 25.0  # of a shutdown: a call that may cost is waited for that long
-NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown, Trouble)
+NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
 
 _CARDS = {card.id: card for card in CARDS}
 
@@ -132,7 +134,7 @@ class Runner:
             log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
         self._backend.listen(self._changed)
         await self._watches.startup()
-        self._backend.serve([*self.lanes(), *map(self._remote_lane, removed)])
+        self._backend.serve([*self.lanes(), *self._removed_lanes(removed)])
 
     async def stop(self) -> None:
         """End the steps; their jobs are where they were and go on at the next start.
@@ -155,8 +157,21 @@ class Runner:
                 for name, engine in self._engines.items()
             ),
             *map(self._remote_lane, self._remotes),
-            Lane("bring", BRING_SLOTS, self._guarded(State.SAVING, self._bring)),
+            *self._save_lanes([*self._engines, *self._remotes], SAVE_SLOTS, SAVE_AGAIN_SLOTS),
         )
+
+    def _removed_lanes(self, engines: Sequence[str]) -> Sequence[Lane]:
+        """Of engines that are no longer configured: their jobs wait, or end."""
+        return (
+            *map(self._remote_lane, engines),
+            *self._save_lanes(engines, REMOVED_SLOTS, REMOVED_SLOTS),
+        )
+
+    def _save_lanes(self, engines: Iterable[str], slots: int, again_slots: int) -> Iterator[Lane]:
+        step = self._guarded(State.SAVING, self._bring)
+        for engine in engines:
+            yield Lane(f"save:{engine}", slots, step)
+            yield Lane(f"again:{engine}", again_slots, step)
 
     def _remote_lane(self, name: str) -> Lane:
         """Jobs of an upstream's engine, or of one removed: they find another, or their deadline."""

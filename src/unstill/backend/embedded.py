@@ -109,7 +109,7 @@ class EmbeddedBackend:
     async def _place_unfinished(self) -> None:
         async for places in self.unfinished():
             for place in places:
-                lane = lane_of(place.state, place.engine)
+                lane = lane_of(place.state, place.engine, place.due_ms)
                 if lane is not None:
                     self._lanes.wait(place.job_id, lane, place.due_ms)
 

@@ -135,7 +135,7 @@ class Backend(Protocol):
         """
 
     async def waited_for(self) -> Sequence[str]:
-        """The engines that jobs wait for, or will once their frames are there; each once."""
+        """The engines that jobs wait for, will once their frames are there, or had; each once."""
 
     def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
         """What is running at an upstream, by the thousand: small, however many there are."""

@@ -281,7 +281,7 @@ TIMES = (
 
 WAITED_FOR = (
     f"SELECT DISTINCT engine FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - state names
-    "AND state IN ('queued', 'ready')"
+    "AND state IN ('queued', 'ready', 'saving')"
 )
 
 HIDDEN = f"SELECT {_NAMES} FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) ORDER BY id"  # noqa: S608  - field names

@@ -25,6 +25,7 @@ import httpx2
 import structlog
 
 from unstill import USER_AGENT
+from unstill.arrival import LeastPace
 from unstill.engines.pace import Pace
 from unstill.engines.remote import (
     Doubt,
@@ -47,7 +48,8 @@ MOST_VIDEO_BYTES = 512 * 2**20  # 15 s at 1080p have some 50 MB
 CONNECT_TIMEOUT_S = 10.0
 SUBMIT_TIMEOUT_S = 55.0  # under the submitter's own minute, so that this one says what happened
 ASK_TIMEOUT_S = 30.0
-FETCH_TIMEOUT_S = 180.0
+FETCH_TIMEOUT_S = 3600.0  # a slow line brings a video home too, at `FETCH_PACE` at least
+FETCH_PACE = LeastPace()
 UPLOAD_TIMEOUT_S = 120.0
 ASKS_AT_ONCE = 16
 MOST_TROUBLES_IN_A_ROW = 20  # then the upstream is left alone until the next round
@@ -193,7 +195,12 @@ class Upstream:
             raise DeadLink("there is no link")
         try:
             await self._fetcher.fetch(
-                link, out, max_bytes=MOST_VIDEO_BYTES, timeout_s=FETCH_TIMEOUT_S, own=self._own
+                link,
+                out,
+                max_bytes=MOST_VIDEO_BYTES,
+                timeout_s=FETCH_TIMEOUT_S,
+                own=self._own,
+                pace=FETCH_PACE,
             )
         except LinkAnswered as error:
             log.warning("fetch_failed", engine=self._engine, why=error.reason)
