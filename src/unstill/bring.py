@@ -19,9 +19,11 @@ from unstill.errors import (
     StorageFailed,
     StorageFull,
     UnstillError,
+    UpstreamError,
 )
 from unstill.files.port import Files, storage_errors
 from unstill.job import Change, Job, Usage, Video, succeeded, unsaved
+from unstill.media.errors import BadVideo
 from unstill.media.facts import SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
 from unstill.tries import Tries
@@ -30,6 +32,8 @@ log = structlog.get_logger()
 
 # Upstreams render whole groups of frames: Wan's 81 frames at 16 a second are 5.06 s.
 REMOTE_TOLERANCE_S = 1.0
+
+NOT_IN_TIME = "the upstream did not give the finished video before the deadline"
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -79,11 +83,13 @@ class Bringer:
 
     async def _tried(self, job: Job, error: UnstillError) -> Change:
         """Another try after a pause; raises `error` where it was the last."""
-        await self._files.discard(job.id, f"{_video(job)}.part")
+        await self._drop(job, error)
         now_ms = self._clock_ms()
         tries = self._tries.setdefault(job.id, Tries())
         if tries.are_over(error, is_late=0 < job.deadline_ms <= now_ms):
             del self._tries[job.id]
+            if isinstance(error, Trouble):
+                raise UpstreamError(f"{NOT_IN_TIME}: {error.message}") from error
             raise error
         if tries.is_worth_telling:
             log.warning(
@@ -95,6 +101,14 @@ class Bringer:
                 again_in_s=tries.pause_ms // 1000,
             )
         return unsaved(now_ms + tries.pause_ms)
+
+    async def _drop(self, job: Job, error: UnstillError) -> None:
+        """What is left of a failed try: half a gigabyte, it may be."""
+        # What was home already and is no video has been spoilt since: it is fetched anew.
+        suffixes = (".part", ".mp4") if isinstance(error, BadVideo) else (".part",)
+        for stem in (_video(job), _silent(job)):
+            for suffix in suffixes:
+                await self._files.discard(job.id, f"{stem}{suffix}")
 
     async def _brought(self, job: Job) -> Change:
         name = self._home(job)

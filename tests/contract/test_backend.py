@@ -393,7 +393,7 @@ async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
 
     async with opened(make) as store:
         unfinished = await left(store)
-        lanes = ("frames", "engine:camera", "bring")
+        lanes = ("frames", "engine:camera", "save:camera")
         store.serve([Lane(name, 1, taken.put) for name in lanes])
         async with asyncio.timeout(5):
             ids = {await taken.get() for _ in lanes}

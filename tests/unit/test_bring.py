@@ -6,19 +6,28 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from scripted import VIDEO, Checks, a_job
-from unstill.bring import FETCHES, REMOTE_TOLERANCE_S, Bringer
-from unstill.engines.remote import Done
+from unstill.bring import REMOTE_TOLERANCE_S, Bringer
+from unstill.engines.remote import Done, NotThere, TooLarge
 from unstill.engines.upstream import Trouble
-from unstill.errors import EngineDied, UpstreamError
+from unstill.errors import EngineDied, StorageFull, UpstreamError
 from unstill.files.local import LocalFiles
 from unstill.job import Job, Result, State, Usage, apply
 from unstill.media.errors import BadVideo
 from unstill.media.facts import VideoCheck
+from unstill.tries import (
+    FIRST_PAUSE_MS,
+    LEAST_TRIES,
+    LONGEST_PAUSE_MS,
+    MOST_TOO_LARGE,
+    MOST_TRIES,
+)
 from upstreams import ScriptedRemote
 
 NOW_MS = 1_800_000_000_000
+DAY_MS = 86_400_000
 LINK = "https://results.example.com/v.mp4"
 
 
@@ -42,6 +51,14 @@ class Home:
         assert after is not None
         return after
 
+    async def tried(self, job: Job, trouble: Exception | bytes, *, until_ms: int) -> Job:
+        """Bring again and again, each time when the job is due, while this is what comes."""
+        while self.now_ms < until_ms:
+            self.remote.fetches = [trouble]
+            job = await self.brought(job)
+            self.now_ms = job.due_ms
+        return job
+
     def names(self, job: Job) -> set[str]:
         return {path.name for path in self.files.path(job.id, "x").parent.iterdir()}
 
@@ -51,7 +68,9 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-def elsewhere(usage: dict[str, int | float] | None = None) -> Job:
+def elsewhere(
+    usage: dict[str, int | float] | None = None, *, deadline_ms: int = NOW_MS + DAY_MS
+) -> Job:
     """A job whose video an upstream has."""
     return a_job(
         engine="bailian",
@@ -61,7 +80,7 @@ def elsewhere(usage: dict[str, int | float] | None = None) -> Job:
         upstream_model="wan2.7-i2v",
         result=Result(LINK, usage or {}),
         started_ms=NOW_MS,
-        deadline_ms=NOW_MS + 1,
+        deadline_ms=deadline_ms,
     )
 
 
@@ -119,39 +138,133 @@ async def test_where_the_upstream_says_nothing_usage_is_what_was_asked_for(home:
     assert after.usage == Usage(duration_s=5, video_count=1, tier_height=720)
 
 
-async def test_a_download_that_is_not_whole_is_made_once_more(home: Home) -> None:
-    home.remote.fetches = [b"half a vid", VIDEO]
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Trouble("the upstream is away"),
+        NotThere("not there yet"),
+        TooLarge("is larger than 512 MB"),
+        EngineDied("media", "Killed"),  # by this file, twice at each try
+        b"half a vid",
+        b"<html>",
+        b"",
+    ],
+)
+async def test_what_is_wrong_once_costs_no_video(home: Home, trouble: Exception | bytes) -> None:
+    job = elsewhere()
+    home.remote.fetches = [trouble, VIDEO]
+    if isinstance(trouble, EngineDied):
+        home.remote.fetches, home.media.troubles = [VIDEO, VIDEO], [trouble, trouble]
 
-    after = await home.brought(elsewhere())
+    again = await home.brought(job)
+    after = await home.brought(again)
+
+    assert (again.state, again.due_ms) == (State.SAVING, home.now_ms + FIRST_PAUSE_MS)
+    assert again.lane == "again:bailian"
+    assert after.state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error", "least_s"),
+    [
+        (b"<html>", BadVideo, 240),
+        (b"", BadVideo, 240),
+        (b"half a vid", BadVideo, 240),
+        (NotThere("no video"), NotThere, 240),
+        (TooLarge("is larger than 512 MB"), TooLarge, 2),
+    ],
+)
+async def test_what_stays_wrong_ends_the_job_after_minutes_or_where_it_costs_soon(
+    home: Home, trouble: Exception | bytes, error: type[Exception], least_s: int
+) -> None:
+    job = elsewhere(deadline_ms=NOW_MS + DAY_MS)
+    with pytest.raises(error):
+        await home.tried(job, trouble, until_ms=NOW_MS + DAY_MS)
+
+    assert home.now_ms - NOW_MS >= 1000 * least_s
+    assert home.now_ms - NOW_MS <= 1000 * 2 * least_s
+    assert len(home.remote.fetched) == (MOST_TOO_LARGE if error is TooLarge else MOST_TRIES)
+
+
+async def test_trouble_is_waited_out_until_the_deadline(home: Home) -> None:
+    job = elsewhere(deadline_ms=NOW_MS + DAY_MS)
+    with capture_logs() as logs, pytest.raises(UpstreamError, match="the deadline: it is away"):
+        await home.tried(job, Trouble("it is away"), until_ms=NOW_MS + 2 * DAY_MS)
+
+    assert DAY_MS <= home.now_ms - NOW_MS < DAY_MS + LONGEST_PAUSE_MS
+    told = [each for each in logs if each["event"] == "video_not_saved"]
+    assert 5 < len(told) < 12
+    assert told[0]["why"] == "it is away"
+
+
+async def test_a_start_long_after_the_deadline_tries_often_enough_before_it_gives_up(
+    home: Home,
+) -> None:
+    job = elsewhere(deadline_ms=NOW_MS - DAY_MS)
+    with pytest.raises(UpstreamError):
+        await home.tried(job, Trouble("it is away"), until_ms=NOW_MS + DAY_MS)
+
+    assert len(home.remote.fetched) == LEAST_TRIES
+    assert home.now_ms - NOW_MS >= 30_000
+
+
+async def test_a_video_that_comes_after_the_deadline_is_kept(home: Home) -> None:
+    home.remote.fetches = [VIDEO]
+
+    after = await home.brought(elsewhere(deadline_ms=NOW_MS - DAY_MS))
 
     assert after.state is State.SUCCEEDED
-    assert len(home.remote.fetched) == FETCHES
 
 
-async def test_a_video_that_is_never_whole_is_refused(home: Home) -> None:
-    home.remote.fetches = [b"<html>", b"<html>", VIDEO]
+@pytest.mark.parametrize("trouble", [Trouble("cut"), TooLarge("endless"), b"<html>"])
+async def test_nothing_of_a_failed_try_stays_on_the_disk(
+    home: Home, trouble: Exception | bytes
+) -> None:
+    job = elsewhere()
+    await home.files.prepare(job.id)
+    home.files.path(job.id, "video-2.part").write_bytes(b"half a gigabyte")
+    home.remote.fetches = [trouble]
+
+    await home.brought(job)
+
+    assert home.names(job) == set()
+
+
+async def test_a_video_at_home_that_was_spoilt_is_fetched_anew(home: Home) -> None:
+    job = elsewhere()
+    await home.files.prepare(job.id)
+    home.files.path(job.id, "video-2.mp4").write_bytes(b"zeros")
+    home.remote.fetches = [VIDEO]
+
+    after = await home.brought(await home.brought(job))
+
+    assert after.state is State.SUCCEEDED
+
+
+async def test_a_render_of_this_machine_that_is_no_video_ends_its_job_at_once(home: Home) -> None:
+    job = await rendered(home)
+    home.files.path(job.id, "video-1.part").write_bytes(b"half a vid")
 
     with pytest.raises(BadVideo):
-        await home.brought(elsewhere())
-    assert len(home.remote.fetched) == FETCHES
-
-
-@pytest.mark.parametrize("late_ms", [0, 1])
-async def test_trouble_is_passed_on_and_ends_at_the_deadline(home: Home, late_ms: int) -> None:
-    job = elsewhere()
-    home.now_ms += late_ms
-    home.remote.fetches = [Trouble("the upstream is away")]
-
-    with pytest.raises(UpstreamError) as error:
         await home.brought(job)
-    assert isinstance(error.value, Trouble) is (late_ms == 0)
+
+
+async def test_a_full_disk_says_nothing_of_the_video(home: Home) -> None:
+    home.remote.fetches = [VIDEO] * 9
+    for _ in range(9):
+        home.media.troubles = [StorageFull("full")]
+        with pytest.raises(StorageFull):
+            await home.brought(elsewhere())
 
 
 async def test_a_video_at_an_engine_that_was_removed_waits_for_it(home: Home) -> None:
     job = msgspec.structs.replace(elsewhere(), engine="removed")
 
-    with pytest.raises(Trouble, match="removed that has the video is not configured"):
-        await home.brought(job)
+    with capture_logs() as logs:
+        after = await home.brought(job)
+
+    assert after.lane == "again:removed"
+    assert "removed that has the video is not configured" in logs[0]["why"]
 
 
 async def test_sound_that_was_refused_is_cut(home: Home) -> None:

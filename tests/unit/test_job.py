@@ -128,8 +128,25 @@ def test_each_waiting_state_has_its_lane() -> None:
     assert lanes == {
         State.QUEUED: "frames",
         State.READY: "engine:camera",
-        State.SAVING: "bring",
+        State.SAVING: "save:camera",
     }
+
+
+def test_a_video_that_could_not_be_saved_waits_apart_from_those_not_tried() -> None:
+    tried = jobs.apply(a_job(State.SAVING), jobs.unsaved(9_000))
+
+    assert tried is not None
+    assert (tried.state, tried.lane, tried.due_ms) == (State.SAVING, "again:camera", 9_000)
+
+
+@pytest.mark.parametrize("change", [jobs.rendered(), jobs.arrived(jobs.Result())])
+def test_a_video_that_was_not_tried_yet_waits_for_no_pause_of_an_earlier_state(
+    change: jobs.Change,
+) -> None:
+    now = jobs.apply(a_job(State.RUNNING, due_ms=9_000), change)
+
+    assert now is not None
+    assert now.lane == "save:camera"
 
 
 def test_an_id_is_a_uuid_of_version_7_and_safe_in_a_path() -> None:

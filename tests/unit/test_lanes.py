@@ -187,7 +187,11 @@ async def test_a_job_goes_from_lane_to_lane() -> None:
         table.move(job_id, State.SUCCEEDED)
 
     table.lanes.serve(
-        [Lane("frames", 1, make_ready), Lane("engine:camera", 1, render), Lane("bring", 1, bring)]
+        [
+            Lane("frames", 1, make_ready),
+            Lane("engine:camera", 1, render),
+            Lane("save:camera", 1, bring),
+        ]
     )
     table.add("job")
     await until(lambda: table.rows["job"].state.is_final)
