@@ -64,15 +64,21 @@ class CallerError(UnstillError):
 
 
 class BadField(CallerError):
-    """A known field with a wrong type or value; `param` is the caller's own name for it."""
+    """A known field with a wrong type or value; `param` is the caller's own name for it.
+
+    `got` is what was sent, `found` what is wrong in it, in our words; with `found` alone, what was
+    sent is not to be shown.
+    """
 
     code = "invalid_parameter"
 
-    def __init__(self, param: str, allowed: str, got: object = None) -> None:
-        super().__init__(f"{param} must be {allowed}, got {shown(got)}")
+    def __init__(self, param: str, allowed: str, got: object = None, *, found: str = "") -> None:
+        told = shown(got) if not found else f"{shown(got)} ({found})" if got is not None else found
+        super().__init__(f"{param} must be {allowed}, got {told}")
         self.param = param
         self.allowed = allowed
         self.got = got
+        self.found = found
 
 
 class MissingField(BadField):
@@ -83,6 +89,7 @@ class MissingField(BadField):
         self.param = param
         self.allowed = allowed
         self.got = None
+        self.found = ""
 
 
 class UnknownModel(BadField):
@@ -102,6 +109,7 @@ class BadImage(BadField):
         self.param = param
         self.allowed = reason
         self.got = None
+        self.found = ""
 
 
 class BadBody(CallerError):

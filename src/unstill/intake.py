@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
-import pybase64
 
+from unstill import picture_text
 from unstill.errors import BadField, BadImage
 from unstill.media.facts import FrameCheck
 from unstill.media.limits import (
@@ -48,53 +48,47 @@ def take(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
         if earlier is None:
             taken[each.role] = new
         elif (earlier.frame.url, earlier.frame.sha256) != (new.frame.url, new.frame.sha256):
-            raise BadField(each.param, f"the same picture as {earlier.frame.param}", "another one")
+            allowed = f"the same picture as {earlier.frame.param}"
+            raise BadField(each.param, allowed, found="another picture")
     return taken
 
 
 def _take_one(given: GivenFrame) -> Taken:
     match given.value:
-        case bytes() as file if _is_address(file):
-            return _from_text(given, file.decode("ascii").strip())
+        case bytes() as file if picture_text.is_text_of_a_picture(file):
+            return _from_text(given, file.decode("ascii"))
         case bytes():
             return _inline(given, given.value)
         case str():
-            return _from_text(given, given.value.strip())
+            return _from_text(given, given.value)
         case _:
             raise BadField(given.param, _SHAPES, given.value)
 
 
-def _is_address(file: bytes) -> bool:
-    """Whether an uploaded file holds a URL: LiteLLM sends a URL given as text so. (1.106.2)"""
-    return file[:8].lower().startswith((b"http://", b"https://", b"data:")) and file.isascii()
-
-
-def _from_text(given: GivenFrame, text: str) -> Taken:
+def _from_text(given: GivenFrame, sent: str) -> Taken:
+    text = picture_text.bare(sent)
     head = text[:8].lower()
     if head.startswith(("http://", "https://")):
         if len(text) > MOST_URL_CHARS:
             allowed = f"a URL of at most {MOST_URL_CHARS} characters"
-            raise BadField(given.param, allowed, f"{len(text)} characters")
+            raise BadField(given.param, allowed, text, found=f"{len(text)} characters")
         return Taken(Frame(given.role, given.param, url=text), None)
-    if head.startswith("data:"):
-        declared, comma, text = text.partition(",")
+    if head.startswith("data:") and picture_text.without_declared(text) is text:
         # The declared type is not believed; how the bytes are written must be.
-        if not comma or not declared.lower().endswith(";base64"):
-            raise BadImage(given.param, "the data URL must be of the form data:...;base64,...")
-    return _inline(given, _decoded(given, text))
+        raise BadImage(given.param, "the data URL must be of the form data:...;base64,...")
+    return _inline(given, _decoded(given, sent))
 
 
 def _decoded(given: GivenFrame, text: str) -> bytes:
     try:
-        # The base64 command wraps its lines; unlike split, this makes no object of each.
-        packed = text.encode("ascii").translate(None, delete=b" \t\r\n\v\f")
-        if not packed:
-            raise BadImage(given.param, "is empty")
+        packed = picture_text.packed(text)
         if len(packed) * 3 // 4 > MAX_FILE_BYTES + 3:  # before any of it is decoded
             check_file_size(len(packed) * 3 // 4, given.param)
-        return pybase64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
-    except ValueError:
-        raise BadField(given.param, _SHAPES, text) from None
+        return picture_text.decoded(packed)
+    except picture_text.NotAPicture as fault:
+        # Of what is no picture at all the place of its first fault says nothing.
+        found = str(fault) if picture_text.begins_as_a_picture(text) else ""
+        raise BadField(given.param, _SHAPES, text, found=found) from None
 
 
 def _inline(given: GivenFrame, data: bytes) -> Taken:

@@ -334,4 +334,7 @@ def _in_callers_words(misfit: BadField, request: VideoRequest, asked: Asked) -> 
     param = given.param if given is not None else frames.get(name, asked.names.get(name, name))
     if isinstance(misfit, MissingField):
         return MissingField(param, misfit.allowed)
-    return BadField(param, misfit.allowed, misfit.got)
+    if given is not None:
+        return BadField(param, misfit.allowed, given.value)
+    found = misfit.found or ("" if name in frames else "the model's own default")
+    return BadField(param, misfit.allowed, misfit.got, found=found)

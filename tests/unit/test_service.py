@@ -328,22 +328,33 @@ async def test_two_deletions_at_once_are_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("canonical", "callers"),
+    ("canonical", "callers", "got"),
     [
-        ("duration", "parameters.duration"),
-        ("first_frame", "input.first_frame_url"),
-        ("seed", "seed"),
+        ("duration", "parameters.duration", "5"),
+        ("first_frame", "input.first_frame_url", "8"),
+        ("seed", "seed", "8 (the model's own default)"),  # nobody sent it
     ],
 )
 async def test_what_no_engine_can_do_is_told_in_the_callers_words(
-    tmp_path: Path, canonical: str, callers: str
+    tmp_path: Path, canonical: str, callers: str, got: str
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
         house.engine.refusal = BadField(canonical, "5", 8)
         with pytest.raises(BadField) as error:
             await house.submit()
 
-    assert (error.value.param, error.value.message) == (callers, f"{callers} must be 5, got 8")
+    assert (error.value.param, error.value.message) == (callers, f"{callers} must be 5, got {got}")
+
+
+async def test_what_no_engine_can_do_is_told_as_it_was_sent(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        house.engine.refusal = BadField("size", "1280x720", "320x256")
+        with pytest.raises(BadField) as error:
+            await house.service.submit(
+                asked(size="320*256"), owner=OWNER, dialect="tasks", words="seed"
+            )
+
+    assert error.value.message == "parameters.size must be 1280x720, got '320*256'"
 
 
 async def test_what_every_engine_needs_is_told_as_missing(tmp_path: Path) -> None:

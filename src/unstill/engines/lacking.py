@@ -31,7 +31,8 @@ class Has(msgspec.Struct, frozen=True, kw_only=True):
 def lacking(request: VideoRequest, has: Has, *, name: str) -> BadField | None:
     """The first thing asked for that would be missing without a word; `name` is the upstream's."""
     if request.last_frame is not None and not has.last_frame:
-        return BadField(request.last_frame.param, f"absent: {name} has no last frame", "one")
+        allowed = f"absent: {name} has no last frame"
+        return BadField(request.last_frame.param, allowed, found="a picture")
     if request.negative_prompt and not has.negative_prompt:
         return BadField("negative_prompt", f"absent: {name} has none", request.negative_prompt)
     if request.watermark and not has.watermark:

@@ -91,7 +91,7 @@ class Uploads:
         Raises BadField if it is too large or there already, StorageFull or StorageFailed.
         """
         if len(data) > policy.most_bytes:
-            raise BadField("file", f"at most {policy.most_bytes} bytes", f"{len(data)} bytes")
+            raise BadField("file", f"at most {policy.most_bytes} bytes", data)
         path = self._path(policy.owner, key)
         with storage_errors():
             if await asyncio.to_thread(path.exists):

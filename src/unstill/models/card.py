@@ -48,7 +48,8 @@ class Text(msgspec.Struct, frozen=True):
         if not isinstance(given.value, str):
             raise BadField(given.param, "text", given.value)
         if len(given.value) > self.most_chars:
-            raise BadField(given.param, self.allowed, f"{len(given.value)} characters")
+            found = f"{len(given.value)} characters"
+            raise BadField(given.param, self.allowed, given.value, found=found)
         return given.value
 
     def schema(self) -> dict[str, Any]:
