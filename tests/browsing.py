@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from serving import PictureHost
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -44,3 +47,14 @@ def browser(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         finally:
             process.terminate()
             process.communicate(timeout=WITHIN_S)
+
+
+def told(host: PictureHost) -> str:
+    """What the page told its host."""
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        for path in host.asked:
+            if path.startswith("/told/"):
+                return path.removeprefix("/told/")
+        time.sleep(0.05)
+    raise AssertionError("the page told nothing")

@@ -27,8 +27,15 @@ from unstill.engines.emulate import KINDS, Options
 from unstill.engines.emulate import serve as serve_emulator
 from unstill.errors import OperatorError, UnstillError
 from unstill.models import Catalogue
-from unstill.settings import CLIENT_KEY_VARIABLE, Settings, read_settings
+from unstill.settings import (
+    ANY_ORIGIN,
+    CLIENT_KEY_VARIABLE,
+    KEYS_VARIABLE,
+    Settings,
+    read_settings,
+)
 
+log = structlog.get_logger()
 app = typer.Typer(
     name="unstill",
     help="A self-hosted image-to-video server.",
@@ -83,6 +90,9 @@ def serve(
 
     _log_to_stderr(settings)
     has_keys = bool(settings.api_keys)
+    if ANY_ORIGIN in settings.server.cors_origins and not has_keys:
+        # It was asked for, so it is done; but a page that is open somewhere may spend money now.
+        log.warning("any_page_may_call", setting="server.cors_origins", mend=KEYS_VARIABLE)
     listener = listen(settings.server.host, settings.server.port, has_keys=has_keys)
     product = Product(settings)
     Server(product.app, product, listener, _say_ready).serve_forever()

@@ -14,6 +14,8 @@ UnstillError
 │   ├── KeyReused              an Idempotency-Key sent before with another request
 │   ├── BadPolicy              an upload policy that is forged, over, or for another file
 │   ├── SynchronousCall        a create call that would wait for the video
+│   ├── ForeignHost            a server without keys, called by a name that is not its own
+│   ├── ForeignOrigin          a server without keys, told to do something by another's page
 │   ├── NoSuchRoute, WrongMethod
 │   ├── NoSuchJob              unknown, deleted, or somebody else's
 │   │   └── JobDeleted         the one that a create call's Idempotency-Key made
@@ -163,6 +165,32 @@ class BadPolicy(CallerError):
 class SynchronousCall(CallerError):
     code = "synchronous_call"
     status = 403
+
+
+class ForeignHost(CallerError):
+    code = "foreign_host"
+    status = 403
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"this server asks for no key and is for its own machine: Host must be localhost, "
+            f"127.0.0.1 or [::1], got {shown(host)}; its operator may set public_url to another "
+            "name, or UNSTILL_API_KEYS"
+        )
+        self.host = host
+
+
+class ForeignOrigin(CallerError):
+    code = "foreign_origin"
+    status = 403
+
+    def __init__(self, origin: str | None) -> None:
+        page = f"pages of {shown(origin)}" if origin else "pages of other sites"
+        super().__init__(
+            f"this server asks for no key and takes nothing from {page}; "
+            "its operator may name them in cors_origins, or set UNSTILL_API_KEYS"
+        )
+        self.origin = origin
 
 
 class NoSuchRoute(CallerError):

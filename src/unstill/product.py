@@ -41,6 +41,7 @@ from unstill.runner import Runner
 from unstill.server.app import App
 from unstill.server.body import Bodies
 from unstill.server.keys import Keys
+from unstill.server.origins import Origins
 from unstill.service import Service
 from unstill.settings import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
 from unstill.submitter import Submitter
@@ -129,6 +130,12 @@ class Product:
                 clock_ms=clock_ms,
             ),
             keys=Keys(settings.api_keys),
+            origins=Origins(
+                server.cors_origins,
+                has_keys=bool(settings.api_keys),
+                host=server.host,
+                public_url=server.public_url,
+            ),
             house=House(),
             dialects=_dialects(settings),
             bodies=Bodies(),

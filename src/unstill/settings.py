@@ -28,6 +28,12 @@ SIGNING_VARIABLE = "UNSTILL_WEBHOOK_SECRET"
 _OWN_VARIABLES = (KEYS_VARIABLE, CLIENT_KEY_VARIABLE, SIGNING_VARIABLE)
 _OWN_NAMES = tuple(name.removeprefix(ENVIRONMENT_PREFIX) for name in _OWN_VARIABLES)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ANY_ORIGIN = "*"
+# RFC 6454, 6.2, as a browser writes it; the schemes of desktop and mobile shells too.
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?P<port>:\d{1,5})?"
+)
+_DEFAULT_PORTS = {"http://": ":80", "https://": ":443"}
 _WHSEC = "whsec_"
 _SECRET_BYTES = (24, 64)  # Standard Webhooks, "signature scheme" (read 2026-11-20)
 
@@ -40,6 +46,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
+    cors_origins: tuple[str, ...] = ()  # of web pages that may call; "*": any
     default_engine: str = "camera"  # or "none"
     videos_states: Literal["auto", "unified", "openai"] = "auto"
     link_hours: int = 24
@@ -102,6 +109,8 @@ def read_settings(
         raise BadSetting("webhook_secret", reason)
     _check_names(document, ("server", "engines", "models", "webhooks"), prefix="")
     given = {name: value for name, value in command_line.items() if value is not None}
+    if server.get("cors_origins") == ANY_ORIGIN:
+        server = server | {"cors_origins": [ANY_ORIGIN]}
     values = _values(ServerSettings, server, "server.") | _from_environment(environment) | given
     settings = Settings(
         server=ServerSettings(**values),
@@ -183,8 +192,10 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     }
     known = (*ServerSettings.__struct_fields__, *(name.lower() for name in _OWN_NAMES))
     _check_names(given, known, prefix=ENVIRONMENT_PREFIX, spell=str.upper)
-    lists = {"allow_networks"} & given.keys()
-    table = given | {name: [t for t in given[name].split(",") if t.strip()] for name in lists}
+    lists = {"allow_networks", "cors_origins"} & given.keys()
+    table = given | {
+        name: [t.strip() for t in given[name].split(",") if t.strip()] for name in lists
+    }
     return _values(ServerSettings, table, ENVIRONMENT_PREFIX, spell=str.upper)
 
 
@@ -292,11 +303,29 @@ def _check(settings: Settings) -> None:
             raise BadSetting(f"server.{name}", "must not be empty")
     if server.public_url and not re.match(r"https?://[^/]+", server.public_url):
         raise BadSetting("server.public_url", "must begin with http:// or https://")
+    for origin in server.cors_origins:
+        _check_origin(origin, server.cors_origins)
     try:
         _ = server.networks
     except ValueError as error:
         raise BadSetting("server.allow_networks", f"must be CIDRs: {error}") from error
     _check_engines(settings)
+
+
+def _check_origin(origin: str, among: tuple[str, ...]) -> None:
+    where = "server.cors_origins"
+    if origin == ANY_ORIGIN:
+        if len(among) > 1:
+            raise BadSetting(where, 'must be "*" alone, or a list without it')
+        return
+    match = _ORIGIN.match(origin.lower())
+    if match is None:
+        example = "origins as browsers send them, such as http://localhost:3000"
+        raise BadSetting(where, f"must be {example}, got {shown(origin)}")
+    port = "" if match["port"] == _DEFAULT_PORTS.get(match["scheme"]) else match["port"] or ""
+    sent = match["scheme"] + match["host"] + port
+    if sent != origin:
+        raise BadSetting(where, f"a browser sends {sent}: write it so, got {shown(origin)}")
 
 
 def _check_engines(settings: Settings) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from browsing import WITHIN_S, browser
+from browsing import browser, told
 from serving import PictureHost, Serving
 
 # Seeks, plays on from there, and tells the host of the page what it has seen.
@@ -24,17 +23,6 @@ v.onseeked = () => {{
   v.play();
 }};
 </script>"""
-
-
-def told(host: PictureHost) -> str:
-    """What the page told its host."""
-    deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
-        for path in host.asked:
-            if path.startswith("/told/"):
-                return path.removeprefix("/told/")
-        time.sleep(0.05)
-    raise AssertionError("the page told nothing")
 
 
 def test_a_browser_plays_a_video_and_seeks_in_it(

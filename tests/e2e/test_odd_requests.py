@@ -101,7 +101,7 @@ def raw(server: Serving, request: bytes) -> tuple[int, bytes]:
 
 
 def get_raw(server: Serving, target: bytes, *headers: bytes) -> tuple[int, bytes]:
-    lines = (b"GET " + target + b" HTTP/1.1", b"host: x", b"connection: close", *headers)
+    lines = (b"GET " + target + b" HTTP/1.1", b"host: localhost", b"connection: close", *headers)
     return raw(server, b"\r\n".join(lines) + b"\r\n\r\n")
 
 
@@ -129,7 +129,7 @@ def test_every_method_is_answered(odd: Serving, path: str, method: str) -> None:
     target = path.format(id="x")
     status, body = raw(
         odd,
-        f"{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode(),
+        f"{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode(),
     )
 
     assert status < 500
@@ -191,7 +191,7 @@ def test_an_odd_content_type_is_refused_in_the_envelope(odd: Serving, path: str,
 def test_an_odd_header_is_no_failure(odd: Serving, name: str) -> None:
     for value in (b"\xff\xfe", b"\xc3\xa9", b"a" * 60_000, b"", b"bytes=-0", b"bytes=9-1,", b"%00"):
         status, _ = get_raw(odd, b"/v1/videos?limit=1", name.encode() + b": " + value)
-        assert status in {200, 400, 431}, (name, value[:20])
+        assert status in {200, 400, 403, 431}, (name, value[:20])
 
 
 def test_a_body_of_random_json_is_refused_in_the_envelope(odd: Serving) -> None:

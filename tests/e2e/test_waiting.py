@@ -343,7 +343,7 @@ def test_a_stream_ends_when_its_job_is_deleted(place: Place, threads: ThreadPool
 def opened(server: Serving, path: str) -> socket.socket:
     host, port = server.url.removeprefix("http://").split(":")
     line = socket.create_connection((host, int(port)), timeout=20)
-    line.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    line.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
     return line
 
 

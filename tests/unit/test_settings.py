@@ -26,8 +26,13 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
     "data_dir": ("/srv/videos", '"/srv/videos"', "/srv/videos"),
     "allow_networks": (
         "10.0.0.0/8, fd00::/8",
-        '["10.0.0.0/8", " fd00::/8"]',
-        ("10.0.0.0/8", " fd00::/8"),
+        '["10.0.0.0/8", "fd00::/8"]',
+        ("10.0.0.0/8", "fd00::/8"),
+    ),
+    "cors_origins": (
+        "http://localhost:3000,https://[::1]:8443",
+        '["http://localhost:3000", "https://[::1]:8443"]',
+        ("http://localhost:3000", "https://[::1]:8443"),
     ),
     "default_engine": ("none", '"none"', "none"),
     "videos_states": ("openai", '"openai"', "openai"),
@@ -91,6 +96,38 @@ def test_the_command_line_beats_the_environment_and_that_the_file(tmp_path: Path
 
     server = settings.server
     assert (server.host, server.port, server.data_dir) == ("localhost", 2, "command-line")
+
+
+@pytest.mark.parametrize("toml", ['"*"', '["*"]'])
+def test_any_page_may_be_let_in(tmp_path: Path, toml: str) -> None:
+    for settings in (
+        read(tmp_path, f"[server]\ncors_origins = {toml}"),
+        read(tmp_path, environment={"UNSTILL_CORS_ORIGINS": "*"}),
+    ):
+        assert settings.server.cors_origins == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("https://a.example/", "a browser sends https://a.example: write it so, got"),
+        ("https://a.example/app", "a browser sends https://a.example: write it so"),
+        ("https://A.example", "a browser sends https://a.example: write it so"),
+        ("https://a.example:443", "a browser sends https://a.example: write it so"),
+        ("http://a.example:80/", "a browser sends http://a.example: write it so"),
+        ("a.example", "must be origins as browsers send them, such as http://localhost:3000, got"),
+        ("localhost:3000", "must be origins as browsers send them"),
+        ("null", "must be origins as browsers send them"),
+        ("https://*.example.com", "must be origins as browsers send them"),
+        ("http://a.example,*", 'must be "*" alone, or a list without it'),
+    ],
+)
+def test_an_origin_that_no_browser_sends_stops_the_start(
+    tmp_path: Path, origin: str, said: str
+) -> None:
+    refusal = refused(tmp_path, environment={"UNSTILL_CORS_ORIGINS": origin})
+
+    assert refusal.startswith(f"server.cors_origins: {said}")
 
 
 def test_other_programs_variables_are_nobodys_business(tmp_path: Path) -> None:

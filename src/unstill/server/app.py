@@ -34,6 +34,7 @@ from unstill.server.body import Bodies, ClientGone
 from unstill.server.headers import Headers
 from unstill.server.keys import Keys
 from unstill.server.openapi import described
+from unstill.server.origins import Origins
 from unstill.server.places import Place, Places, Served
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.house import HouseVerbs
@@ -64,9 +65,11 @@ class App:
         dialects: Sequence[Dialect],
         bodies: Bodies,
         open_bodies: Bodies,
+        origins: Origins,
         public_url: str = "",
     ) -> None:
         """`open_bodies` reads what comes to routes that ask for no key."""
+        self._origins = None if origins.decide_nothing else origins
         self._keys = keys
         self._bodies = bodies
         self._open_bodies = open_bodies
@@ -113,7 +116,14 @@ class App:
             return
         request_id = next(self._request_ids)
         place, path = self._places.find(scope["path"])
+        origins = self._origins
         try:
+            if origins is not None:
+                send = origins.telling(scope, send)
+                origins.check(scope)
+                if origins.is_preflight(scope):
+                    await origins.answer_preflight(scope, send, request_id)
+                    return
             served = place.served(scope["method"], scope["path"])
             answer = await self._answer(served, path, request_id, (scope, receive, send))
         except ClientGone:

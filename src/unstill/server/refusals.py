@@ -17,6 +17,8 @@ from unstill.errors import (
     BadSetting,
     BodyTooLarge,
     EngineDied,
+    ForeignHost,
+    ForeignOrigin,
     JobDeleted,
     KeyReused,
     MissingField,
@@ -95,4 +97,8 @@ def _kinds(route: Route) -> Iterator[type[UnstillError]]:
         yield SynchronousCall
     if not route.is_open:
         yield BadKey
+    # Of servers without keys.
+    yield ForeignHost
+    if route.method != "GET":
+        yield ForeignOrigin
     yield OwnError
