@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready-for
 CLIENTS := .venv-clients
 
-.PHONY: demo serve test test-quick check bench chaos flight clean
+.PHONY: demo serve test test-quick check install-check bench chaos flight clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -24,6 +24,10 @@ check: $(STAMP)-development
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# As a person installs it: without constraints, on each Python of the classifiers that is here.
+install-check:
+	$(PYTHON) tests/install/check.py
 
 bench: $(STAMP)-development
 	$(BIN)/python -m benchmarks.all

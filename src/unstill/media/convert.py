@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from unstill.errors import OwnError
 from unstill.media.facts import FrameFit, SoundCut
 from unstill.media.frames import form_of, open_frame
+from unstill.media.mp4 import open_mp4
 
 QUALITIES = (95, 90, 80, 70)  # of a JPEG, until it is small enough
 SHRINK = 0.8  # per side, once quality alone is not enough
@@ -35,7 +36,7 @@ def fit_frame(fit: FrameFit) -> bool:
 def cut_sound(cut: SoundCut) -> None:
     """Copy the pictures of an mp4, packet by packet, into one without sound."""
     with (
-        av.open(f"file:{cut.path}", format="mp4", metadata_errors="replace") as source,
+        open_mp4(cut.path) as source,
         av.open(f"file:{cut.out}", "w", format="mp4", options={"movflags": "+faststart"}) as out,
     ):
         pictures = source.streams.video[0]

@@ -18,6 +18,7 @@ from PIL import Image
 
 from unstill.media.errors import BadVideo
 from unstill.media.facts import StillDraw
+from unstill.media.mp4 import open_mp4
 
 THUMBNAIL_SIDE_PX = 640  # the longest side; a smaller video is not enlarged
 TILE_SIDE_PX = 320
@@ -48,7 +49,7 @@ def draw_spritesheet(draw: StillDraw) -> None:
 def _pictures(path: str, *, most: int, side_px: int) -> list[Image.Image]:
     """The middle frame of each of `most` equal parts; of fewer frames, all. Raises BadVideo."""
     try:
-        with av.open(f"file:{path}", format="mp4", metadata_errors="replace") as container:
+        with open_mp4(path) as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream):
                 raise BadVideo("the video has no pictures")

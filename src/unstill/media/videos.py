@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from unstill.media.errors import BadVideo
 from unstill.media.facts import VideoCheck, VideoFacts
+from unstill.media.mp4 import open_mp4
 
 # ISO 14496-12, 6.2.3, and what QuickTime writers put first
 FIRST_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"})
@@ -61,8 +62,7 @@ def check_video(check: VideoCheck) -> VideoFacts:
         raise BadVideo("the video file is empty")
     _check_boxes(path, size_bytes)
     try:
-        # The format is named: ffmpeg would follow the addresses in a playlist that it guessed.
-        with av.open(f"file:{path}", format="mp4", metadata_errors="replace") as container:
+        with open_mp4(path) as container:
             facts = _facts(container, size_bytes)
     except av.FFmpegError as error:
         raise BadVideo(f"the video is not a whole mp4: {error.strerror}") from error
