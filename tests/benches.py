@@ -68,12 +68,9 @@ class Bench:
         model = (await self.prepared(asked)).upstream_model
         return Ticket("job-1", accepted.ticket, model, time.time_ns() // 1_000_000)
 
-    async def look(self, *tickets: Ticket, seen: list[Verdict] | None = None) -> list[Verdict]:
-        """One round's verdicts; `seen` has them also when it ends in trouble."""
-        verdicts = [] if seen is None else seen
-        async for _, verdict in self.remote.poll(tickets):
-            verdicts.append(verdict)
-        return verdicts
+    async def look(self, *tickets: Ticket) -> list[Verdict]:
+        """One round's verdicts."""
+        return [verdict async for _, verdict in self.remote.poll(tickets)]
 
     async def done(self, ticket: Ticket) -> Done:
         self.emulator.finish()

@@ -31,6 +31,7 @@ from unstill.engines.remote import (
     Running,
     Ticket,
     TooLate,
+    Unclear,
     Unsupported,
     Verdict,
     Waiting,
@@ -55,6 +56,7 @@ class _Watched(msgspec.Struct, gc=False):
 
     row: TicketRow
     due_s: float = inf
+    unclear: int = 0  # answers in a row that said nothing
 
 
 class Watch:
@@ -174,16 +176,19 @@ class Watch:
     def _plan_again(self, asked: Sequence[TicketRow]) -> None:
         """The next look at the tickets of a round that go on.
 
-        All at one moment: neighbours that an upstream lists together stay together.
+        All at one moment: neighbours that an upstream lists together stay together. One that is
+        answered nothing is asked for less and less often, and no other waits for it.
         """
         wait_s = self.account.interval_s * random.uniform(1, 1 + JITTER)
         if self._failures:
             wait_s = min(wait_s, self._pause_s)
-        due_s = _now_s() + wait_s
+        longest_s = max(wait_s, LONGEST_PAUSE_S)
+        now_s = _now_s()
         for row in asked:
             watched = self._watched.get(row.job_id)
             if watched is not None and watched.due_s == inf:  # it got no hint meanwhile
-                self._plan(watched, due_s)
+                rarer_s = wait_s * 2.0 ** min(watched.unclear, 10)
+                self._plan(watched, now_s + min(rarer_s, longest_s))
 
     async def _due(self) -> list[TicketRow]:
         """The tickets whose time has come; waits until there is one."""
@@ -243,7 +248,8 @@ class Watch:
             async with aclosing(engine.poll([_ticket(row) for row in rows])) as verdicts:
                 async for ticket, verdict in verdicts:
                     row = by_job[ticket.job_id]
-                    answers += 1
+                    answers += not isinstance(verdict, Unclear)
+                    self._note(row, verdict)
                     change = self._consequence(engine, row, verdict)
                     if change is not None:
                         # Side by side: they share commits.
@@ -258,10 +264,21 @@ class Watch:
             self._heed_wish_again(row.job_id)
         return answers > 0 or trouble is None
 
+    def _note(self, row: TicketRow, verdict: Verdict) -> None:
+        watched = self._watched.get(row.job_id)
+        if watched is None:
+            return
+        if not isinstance(verdict, Unclear):
+            watched.unclear = 0
+            return
+        watched.unclear += 1
+        if watched.unclear == 1:
+            log.warning("odd_answer", job_id=row.job_id, ticket=row.ticket, why=verdict.message)
+
     def _consequence(self, engine: Remote, row: TicketRow, verdict: Verdict) -> Change | None:
         now_ms = self._clock_ms()
         match verdict:
-            case Waiting():
+            case Waiting() | Unclear():
                 return None
             case Running(progress):
                 if progress is not None:

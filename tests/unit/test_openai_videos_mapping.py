@@ -163,11 +163,11 @@ def test_progress_is_believed_between_its_ends() -> None:
     assert verdict_of(VLLM, 200, job("in_progress", progress=0)) == Running()
 
 
-def test_sglang_may_keep_a_video_elsewhere() -> None:
+def test_a_video_may_be_kept_elsewhere() -> None:
     done = job("completed", url="https://bucket/v.mp4", seconds="5")
 
     assert verdict_of(SGLANG, 200, done) == Done("https://bucket/v.mp4", {"duration": 5})
-    assert verdict_of(OPENAI, 200, done) == Done(None, {"duration": 5})
+    assert verdict_of(OPENAI, 200, done) == Done("https://bucket/v.mp4", {"duration": 5})
 
 
 def test_an_unknown_state_word_is_an_error() -> None:

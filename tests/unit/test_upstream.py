@@ -10,6 +10,7 @@ from time import time
 
 import pytest
 
+from unstill.engines.judging import Codes, judged
 from unstill.engines.pace import LONGEST_HOLD_S, Pace
 from unstill.engines.remote import (
     Accepted,
@@ -20,9 +21,10 @@ from unstill.engines.remote import (
     Running,
     Submission,
     Ticket,
+    Unclear,
     Verdict,
 )
-from unstill.engines.replies import Codes, Odd, Reply, judged
+from unstill.engines.replies import Odd, Reply
 from unstill.engines.upstream import (
     ASKS_AT_ONCE,
     MOST_REPLY_BYTES,
@@ -86,7 +88,7 @@ async def upstream_at(url: str) -> AsyncIterator[Upstream]:
 
 
 def judge(reply: Reply) -> Submission:
-    return judged(reply, reply.fields().get("id"), Codes())
+    return judged(reply, Codes())
 
 
 async def submitted(answer: bytes) -> Submission:
@@ -149,7 +151,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
         submission = await submitted(answer)
 
-    assert isinstance(submission, Refused)
+    assert isinstance(submission, Doubt)
     assert elsewhere.connections == 0
 
 
@@ -179,9 +181,9 @@ def tickets(number: int) -> list[Ticket]:
     return [Ticket(f"job-{i}", f"t-{i}", "m", 0) for i in range(number)]
 
 
-async def collect(looks: AsyncGenerator[tuple[Ticket, Verdict]], into: list[str]) -> None:
-    async for ticket, _ in looks:
-        into.append(ticket.id)
+async def collect(looks: AsyncGenerator[tuple[Ticket, Verdict]], into: dict[str, Verdict]) -> None:
+    async for ticket, verdict in looks:
+        into[ticket.id] = verdict
 
 
 async def test_looks_are_made_some_at_a_time() -> None:
@@ -195,7 +197,7 @@ async def test_looks_are_made_some_at_a_time() -> None:
         under_way -= 1
         return Running()
 
-    seen: list[str] = []
+    seen: dict[str, Verdict] = {}
     await collect(look_at_each(tickets(100), look), seen)
 
     assert len(seen) == 100
@@ -205,26 +207,26 @@ async def test_looks_are_made_some_at_a_time() -> None:
 async def test_trouble_of_all_ends_the_round_and_of_one_does_not() -> None:
     asked: list[str] = []
 
-    async def look(ticket: Ticket) -> Verdict | None:
+    async def look(ticket: Ticket) -> Verdict:
         asked.append(ticket.id)
         match ticket.id:
             case "t-0":
                 raise Trouble("500")
             case "t-1":
                 raise Odd("blessed")
-            case "t-2":
-                return None
             case "t-40":
                 raise Trouble("429", is_general=True)
             case _:
                 return Running()
 
-    seen: list[str] = []
+    seen: dict[str, Verdict] = {}
     with pytest.raises(Trouble, match="429"):
         await collect(look_at_each(tickets(100), look), seen)
 
-    assert {"t-0", "t-1", "t-2"}.isdisjoint(seen)
-    assert "t-3" in seen
+    assert seen["t-0"] == Unclear("no_answer", "500")
+    assert seen["t-1"] == Unclear("odd_answer", "blessed")
+    assert seen["t-3"] == Running()
+    assert "t-40" not in seen
     assert len(asked) < 41 + 2 * ASKS_AT_ONCE
 
 
@@ -236,8 +238,10 @@ async def test_an_upstream_that_is_down_is_left_alone_after_some_tries() -> None
         await asyncio.sleep(0)
         raise Trouble("503")
 
-    with pytest.raises(Trouble):
-        await collect(look_at_each(tickets(1000), look), [])
+    with pytest.raises(Trouble) as caught:
+        await collect(look_at_each(tickets(1000), look), {})
+
+    assert caught.value.is_general
 
     assert next(tries) <= MOST_TROUBLES_IN_A_ROW + 2 * ASKS_AT_ONCE
 

@@ -11,7 +11,7 @@ import pytest
 
 from unstill.engines.pace import Pace
 from unstill.engines.remote import NotThere, TooLarge
-from unstill.engines.upstream import Trouble, Upstream
+from unstill.engines.upstream import Links, Trouble, Upstream
 from unstill.net import Fetcher
 
 
@@ -34,11 +34,11 @@ async def fetched(url: str, out: Path) -> None:
     fetcher = Fetcher()
     upstream = Upstream(engine="up", base_url=url, api_key="", pace=Pace(1000), fetcher=fetcher)
 
-    async def refreshed() -> str:
-        return f"{url}/v.mp4"
+    async def refreshed() -> Links:
+        return (f"{url}/v.mp4",)
 
     try:
-        await upstream.fetch(f"{url}/v.mp4", out, refreshed)
+        await upstream.fetch((f"{url}/v.mp4",), out, refreshed)
     finally:
         await upstream.close()
         await fetcher.close()

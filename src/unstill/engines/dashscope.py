@@ -24,6 +24,7 @@ from unstill.engines.dashscope_list import KEPT_MS, runs_of, window_of
 from unstill.engines.dashscope_models import (
     CHOICES,
     MODELS,
+    UNKNOWN,
     Model,
     body_of,
     for_request,
@@ -33,6 +34,7 @@ from unstill.engines.dashscope_models import (
     path_of,
     verdict_of,
 )
+from unstill.engines.judging import Codes, judged
 from unstill.engines.pace import Accounts
 from unstill.engines.pictures import Picture, data_urls, read_pictures
 from unstill.engines.remote import (
@@ -53,8 +55,9 @@ from unstill.engines.remote import (
     Verdict,
     Waiting,
 )
-from unstill.engines.replies import Codes, Reply, found, judged, said
+from unstill.engines.replies import Reply, at, said
 from unstill.engines.upstream import (
+    Links,
     Trouble,
     Unreachable,
     Upstream,
@@ -62,6 +65,7 @@ from unstill.engines.upstream import (
     look_at_each,
     unanswered,
 )
+from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField, BadSetting, UpstreamError
 from unstill.job import clock_ms as system_clock_ms
 from unstill.net import Fetcher
@@ -87,6 +91,7 @@ CODES = Codes(
     ),
     of_model=frozenset({"Model.AccessDenied"}),  # 403: the key's other models may do
     busy=frozenset({"ModelUnavailable", "ModelServingError"}),  # 503
+    not_taken=frozenset({404}),  # ModelNotFound, WorkSpaceNotFound
 )
 
 
@@ -108,11 +113,13 @@ class Dashscope:
         fetcher: Fetcher,
         is_free_to_repeat: bool = False,
         interval_s: float = INTERVAL_S,
+        words: Words = BUILT_IN,
         clock_ms: Callable[[], int] = system_clock_ms,
     ) -> None:
         """`models`: canonical id -> upstream model, where the engine's choice is not wanted."""
         self.name = name
         self.is_free_to_repeat = is_free_to_repeat
+        self._words = words
         self._models = _models(name, {**CHOICES, **models})
         self.account, pace = accounts.open(
             base_url=base_url,
@@ -158,7 +165,7 @@ class Dashscope:
 
     async def submit(self, prepared: Prepared) -> Submission:
         return await self._upstream.submit(
-            prepared, lambda reply: judged(reply, found(reply.fields(), "output", "task_id"), CODES)
+            prepared, lambda reply: judged(reply, CODES, self._words)
         )
 
     async def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
@@ -182,7 +189,7 @@ class Dashscope:
                 yield ticket, verdict
 
     async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
-        await self._upstream.fetch(done.url, out, refresh=lambda: self._link(ticket))
+        await self._upstream.fetch(self._links(done), out, refresh=lambda: self._refreshed(ticket))
 
     async def cancel(self, ticket: Ticket) -> Cancellation:
         """Raises Trouble if the upstream did not say."""
@@ -199,20 +206,28 @@ class Dashscope:
     def _model(self, request: VideoRequest) -> Model:
         return for_request(self._models[request.model], request)
 
-    async def _look(self, ticket: Ticket) -> Verdict | None:
+    async def _look(self, ticket: Ticket) -> Verdict:
         reply = await self._upstream.ask("GET", _task(ticket))
-        fields = reply.fields()
-        if not reply.is_ok or not fields:
+        verdict = None
+        if reply.is_ok:
+            verdict = verdict_of(reply.fields(), self._words, ticket=ticket.id)
+        if verdict is None:
             raise unanswered(reply)
-        verdict = verdict_of(fields)
         # A task is forgotten after 24 hours; before that, UNKNOWN only says "not now".
-        if verdict is None and self._clock_ms() - ticket.submitted_ms > KEPT_MS:
+        if verdict == UNKNOWN and self._clock_ms() - ticket.submitted_ms > KEPT_MS:
             return Gone("the upstream keeps tasks for 24 hours and has forgotten this one")
         return verdict
 
-    async def _link(self, ticket: Ticket) -> str | None:
-        verdict = await self._look(ticket)
-        return verdict.url if isinstance(verdict, Done) else None
+    async def _refreshed(self, ticket: Ticket) -> Links:
+        return self._links(await self._look(ticket))
+
+    def _links(self, verdict: Verdict) -> Links:
+        """The one that it names; none where it says Success before it has one."""
+        match verdict:
+            case Done(str() as url):
+                return (self._upstream.named(url),)
+            case _:
+                return ()
 
     async def _listed(self, tickets: Sequence[Ticket]) -> AsyncGenerator[Mapping[str, Any]]:
         """The rows of the task list around the tickets, where listing takes fewer calls.
@@ -265,7 +280,7 @@ class Dashscope:
             reply = await self._upstream.ask("GET", "/uploads", asked)
         except Unreachable as error:
             raise PrepareRefused(error.refusal) from error
-        policy = found(reply.fields(), "data")
+        policy = at(reply.fields(), "data")
         if not reply.is_ok or not isinstance(policy, dict):
             raise _without_policy(reply)
         return {
@@ -312,7 +327,7 @@ def _models(engine: str, names: Mapping[str, str]) -> dict[str, Model]:
 
 def _without_policy(reply: Reply) -> UpstreamError:
     """Why there is no leave to upload; nothing of the caller's request was in what was asked."""
-    match judged(reply, None, CODES):
+    match judged(reply, CODES):
         case Refused() as refusal:
             return PrepareRefused(refusal)
         case Rejected(code, message):

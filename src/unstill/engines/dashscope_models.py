@@ -15,9 +15,11 @@ from typing import Any, Literal
 import msgspec
 
 from unstill.engines.lacking import Has, lacking
-from unstill.engines.remote import Done, Failed, FrameForm, Running, Verdict, Waiting
-from unstill.engines.replies import Odd, found, numbers, said
+from unstill.engines.reading import verdict_in
+from unstill.engines.remote import FrameForm, Unclear, Verdict
+from unstill.engines.replies import at
 from unstill.engines.shapes import at_area, nearest_tier, spelt
+from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField, MissingField
 from unstill.media.sniff import Format
 from unstill.models.sizes import NAMED_SIZES
@@ -29,6 +31,8 @@ IMAGE_TO_VIDEO = "/services/aigc/image2video/video-synthesis"
 ROLES: tuple[Role, ...] = ("first", "last")
 _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP", "BMP"})
 _ALL_TIERS: tuple[TierName, ...] = ("480P", "720P", "1080P")
+# It says so of a task it has forgotten, and now and then of one that it has.
+UNKNOWN = Unclear("unknown_task", "the upstream does not know this task, or not now")
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
@@ -214,32 +218,13 @@ def _cut(model: Model, prompt: str) -> str:
     return prompt[: sum(1 for _ in fitting)]
 
 
-def verdict_of(fields: Mapping[str, Any]) -> Verdict | None:
-    """What a query's answer says of a task; None for UNKNOWN. Raises Odd."""
-    output = found(fields, "output")
-    match found(fields, "output", "task_status"):
-        case "PENDING" | "SUSPENDED":
-            return Waiting()
-        case "RUNNING":
-            return Running()
-        case "SUCCEEDED":
-            return Done(_video_url(output), numbers(fields.get("usage")))
-        case "FAILED":
-            words = said(output)
-            return Failed(words.code or "failed", words.message or "the upstream gave no reason")
-        case "CANCELED":
-            return Failed("cancelled", "the task was cancelled at the upstream")
-        case "UNKNOWN":
-            return None
-        case word:
-            raise Odd(f"unknown task_status {word!r:.40}")
-
-
-def _video_url(output: Mapping[str, Any]) -> str:
-    url = output.get("video_url")
-    if not isinstance(url, str) or not url:
-        raise Odd("SUCCEEDED without a video_url")
-    return url
+def verdict_of(
+    fields: Mapping[str, Any], words: Words = BUILT_IN, *, ticket: str = ""
+) -> Verdict | None:
+    """What a query's answer says of a task; None if it says nothing. Raises Odd."""
+    if at(fields, "output.task_status") == "UNKNOWN":
+        return UNKNOWN
+    return verdict_in(fields, words, ticket=ticket)
 
 
 def _frames(model: Model, frames: Mapping[Role, str]) -> dict[str, Any]:

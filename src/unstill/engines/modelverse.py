@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from unstill.engines.judging import Codes, judged
 from unstill.engines.modelverse_models import (
     CHOICES,
     MODELS,
@@ -18,10 +19,10 @@ from unstill.engines.modelverse_models import (
     body_of,
     misfit,
     tier_of,
-    verdict_of,
 )
 from unstill.engines.pace import Accounts
 from unstill.engines.pictures import data_urls, read_pictures
+from unstill.engines.reading import verdict_in
 from unstill.engines.remote import (
     Cancellation,
     Done,
@@ -33,9 +34,9 @@ from unstill.engines.remote import (
     Unsupported,
     Verdict,
 )
-from unstill.engines.replies import Codes, found, judged
 from unstill.engines.shapes import at_area
-from unstill.engines.upstream import Upstream, look_at_each, unanswered
+from unstill.engines.upstream import Links, Upstream, look_at_each, unanswered
+from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField, BadSetting
 from unstill.models.sizes import NAMED_SIZES
 from unstill.net import Fetcher
@@ -69,10 +70,12 @@ class Modelverse:
         fetcher: Fetcher,
         is_free_to_repeat: bool = False,
         interval_s: float = INTERVAL_S,
+        words: Words = BUILT_IN,
     ) -> None:
         """`base_url` with or without /v1; `models`: canonical id -> upstream model."""
         self.name = name
         self.is_free_to_repeat = is_free_to_repeat
+        self._words = words
         self._models = _models(name, {**CHOICES, **models})
         base_url = base_url.rstrip("/")
         base_url = base_url if base_url.endswith("/v1") else f"{base_url}/v1"
@@ -118,7 +121,7 @@ class Modelverse:
 
     async def submit(self, prepared: Prepared) -> Submission:
         return await self._upstream.submit(
-            prepared, lambda reply: judged(reply, found(reply.fields(), "output", "task_id"), CODES)
+            prepared, lambda reply: judged(reply, CODES, self._words)
         )
 
     def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
@@ -126,7 +129,7 @@ class Modelverse:
         return look_at_each(tickets, self._look)
 
     async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
-        await self._upstream.fetch(done.url, out, refresh=lambda: self._link(ticket))
+        await self._upstream.fetch(self._links(done), out, refresh=lambda: self._refreshed(ticket))
 
     async def cancel(self, ticket: Ticket) -> Cancellation:  # noqa: ARG002  - the port's signature
         return Unsupported()
@@ -136,15 +139,24 @@ class Modelverse:
 
     async def _look(self, ticket: Ticket) -> Verdict:
         reply = await self._upstream.ask("GET", "/tasks/status", {"task_id": ticket.id})
-        fields = reply.fields()
         # What it answers for a task it does not know is documented nowhere: none is gone for sure.
-        if not reply.is_ok or not fields:
+        verdict = None
+        if reply.is_ok:
+            verdict = verdict_in(reply.fields(), self._words, ticket=ticket.id)
+        if verdict is None:
             raise unanswered(reply)
-        return verdict_of(fields)
+        return verdict
 
-    async def _link(self, ticket: Ticket) -> str | None:
-        verdict = await self._look(ticket)
-        return verdict.url if isinstance(verdict, Done) else None
+    async def _refreshed(self, ticket: Ticket) -> Links:
+        return self._links(await self._look(ticket))
+
+    def _links(self, verdict: Verdict) -> Links:
+        """The one that it names; none where it says Success before it has one."""
+        match verdict:
+            case Done(str() as url):
+                return (self._upstream.named(url),)
+            case _:
+                return ()
 
 
 def _models(engine: str, names: Mapping[str, str]) -> dict[str, Model]:

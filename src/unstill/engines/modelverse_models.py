@@ -6,15 +6,12 @@ its row is what a published client of Modelverse sends, and DashScope's words, w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from unstill.engines.lacking import Has, lacking
-from unstill.engines.remote import Done, Failed, Running, Verdict, Waiting
-from unstill.engines.replies import Odd, found, numbers, plain
 from unstill.engines.shapes import nearest_tier, spelt
 from unstill.errors import BadField, MissingField
 from unstill.request import Role, TierName, VideoRequest
@@ -25,7 +22,6 @@ ROLES: tuple[Role, ...] = ("first", "last")
 Extra = Literal[
     "seed", "watermark", "prompt_extend", "enable_prompt_expansion", "negative_prompt", "audio"
 ]
-_WORDS = re.compile(r"code=(?P<code>[\w.]+), ?message=(?P<message>.*)", re.DOTALL)
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -155,26 +151,6 @@ def body_of(model: Model, request: VideoRequest, frames: Mapping[Role, str]) -> 
     return {"model": model.name, "input": given, "parameters": parameters | _extras(model, request)}
 
 
-def verdict_of(fields: Mapping[str, Any]) -> Verdict:
-    """What a status answer says of a task, in whatever case. Raises Odd."""
-    word = found(fields, "output", "task_status")
-    match word.casefold() if isinstance(word, str) else word:
-        case "pending" | "queued":
-            return Waiting()
-        case "running" | "processing":
-            return Running()
-        case "success" | "succeeded" | "completed":
-            return Done(_video_url(fields), numbers(fields.get("usage")))
-        case "failure" | "failed":
-            return _failed(found(fields, "output", "error_message"))
-        case "cancelled" | "canceled":
-            return Failed("cancelled", "the task was cancelled at the upstream")
-        case "expired":  # the Seedance documents have it
-            return Failed("expired", "the task waited too long at the upstream")
-        case _:
-            raise Odd(f"unknown task_status {word!r:.40}")
-
-
 def _has(model: Model) -> Has:
     return Has(
         last_frame=model.has_last_frame,
@@ -182,23 +158,6 @@ def _has(model: Model) -> Has:
         watermark="watermark" in model.extras,
         sound=not model.is_silent,
     )
-
-
-def _video_url(fields: Mapping[str, Any]) -> str:
-    match found(fields, "output", "urls"):
-        case [str() as url, *_] if url:
-            return url
-        case _:
-            raise Odd("Success without urls")
-
-
-def _failed(message: object) -> Failed:
-    """Models that come from DashScope write `code=InvalidParameter, message=...`."""
-    text = message if isinstance(message, str) else ""
-    words = _WORDS.fullmatch(text.strip())
-    if words is not None:
-        return Failed(words["code"], plain(words["message"]))
-    return Failed("failed", plain(text) or "the upstream gave no reason")
 
 
 def _extras(model: Model, request: VideoRequest) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
+from unstill.engines.judging import judged
 from unstill.engines.openai_videos_servers import (
     SERVERS,
     ServerKind,
@@ -41,8 +42,8 @@ from unstill.engines.remote import (
     Unsupported,
     Verdict,
 )
-from unstill.engines.replies import judged
-from unstill.engines.upstream import Upstream, look_at_each, unanswered
+from unstill.engines.upstream import Links, Upstream, look_at_each, unanswered
+from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField
 from unstill.net import Fetcher
 from unstill.request import VideoRequest
@@ -69,12 +70,14 @@ class OpenaiVideos:
         fetcher: Fetcher,
         is_free_to_repeat: bool = False,
         interval_s: float = INTERVAL_S,
+        words: Words = BUILT_IN,
     ) -> None:
         """`models`: canonical id -> the server's name for it, where it is to be told one."""
         self.name = name
         self.description = f"a server that speaks OpenAI's video protocol ({server})"
         self.is_free_to_repeat = is_free_to_repeat
         self._server = SERVERS[server]
+        self._words = words
         self._models = {**self._server.choices, **models}
         self.account, pace = accounts.open(
             base_url=base_url,
@@ -117,7 +120,7 @@ class OpenaiVideos:
     async def submit(self, prepared: Prepared) -> Submission:
         codes = self._server.codes
         return await self._upstream.submit(
-            prepared, lambda reply: judged(reply, reply.fields().get("id"), codes)
+            prepared, lambda reply: judged(reply, codes, self._words)
         )
 
     def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
@@ -125,8 +128,9 @@ class OpenaiVideos:
         return look_at_each(tickets, self._look)
 
     async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:
-        link = done.url or self._content(ticket)
-        await self._upstream.fetch(link, out, refresh=lambda: self._link(ticket))
+        await self._upstream.fetch(
+            self._links(ticket, done), out, refresh=lambda: self._refreshed(ticket)
+        )
 
     async def cancel(self, ticket: Ticket) -> Cancellation:
         """Raises Trouble if the upstream did not say."""
@@ -149,19 +153,24 @@ class OpenaiVideos:
 
     async def _look(self, ticket: Ticket) -> Verdict:
         reply = await self._upstream.ask("GET", _video(ticket))
-        verdict = verdict_of(self._server, reply.status, reply.fields())
+        fields = reply.fields()
+        verdict = verdict_of(self._server, reply.status, fields, self._words, ticket=ticket.id)
         if verdict is None:
             raise unanswered(reply)
         return verdict
 
-    async def _link(self, ticket: Ticket) -> str | None:
+    async def _refreshed(self, ticket: Ticket) -> Links:
         verdict = await self._look(ticket)
-        if not isinstance(verdict, Done):
-            return None
-        return verdict.url or self._content(ticket)
+        return self._links(ticket, verdict) if isinstance(verdict, Done) else ()
 
-    def _content(self, ticket: Ticket) -> str:
-        return self._upstream.link(f"{_video(ticket)}/content")
+    def _links(self, ticket: Ticket, done: Done) -> Links:
+        """The protocol's own address and the one that the job names, which some have instead."""
+        content = self._upstream.link(f"{_video(ticket)}/content")
+        if done.url is None:
+            return (content,)
+        named = self._upstream.named(done.url)
+        elsewhere = self._server.keeps_videos_elsewhere
+        return (named, content) if elsewhere else (content, named)
 
 
 def _video(ticket: Ticket) -> str:

@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from unstill.engines.judging import Codes
 from unstill.engines.lacking import Has, lacking
-from unstill.engines.remote import Done, Failed, FrameForm, Gone, Running, Verdict, Waiting
-from unstill.engines.replies import Codes, Odd, numbers, said
+from unstill.engines.reading import verdict_in
+from unstill.engines.remote import FrameForm, Gone, Verdict
 from unstill.engines.shapes import nearest_size, nearest_tier, spelt
+from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField, MissingField
 from unstill.media.sniff import Format
 from unstill.request import Size, TierName, VideoRequest
@@ -75,11 +77,14 @@ class Server(msgspec.Struct, frozen=True):
     rewrites_prompts: bool = False  # and cannot be told not to
     forgets: bool = False  # jobs are in its memory: a 404 means that it was restarted
     cancels: bool = False
-    keeps_videos_elsewhere: bool = False  # a finished job may have a `url`
+    keeps_videos_elsewhere: bool = False  # where a finished job has a link, its content is there
     codes: Codes = Codes()
 
 
-_BILLING = Codes(of_account=frozenset({"insufficient_quota", "billing_hard_limit_reached"}))
+# ope.ai and new-api document a 404 for what is not there; OpenAI's reference, 404 for a model.
+_HOSTED = Codes(not_taken=frozenset({404}))
+# Both stand on FastAPI, whose router answers these before any handler has the call.
+_FASTAPI = Codes(not_taken=frozenset({404, 405}))
 
 SERVERS: Mapping[ServerKind, Server] = {
     server.kind: server
@@ -93,7 +98,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             takes_seed=False,
             takes_negative_prompt=False,
             sounds_anyway=True,  # OpenAI, video guide: Sora 2 makes synced audio
-            codes=_BILLING,
+            codes=_HOSTED,
         ),
         Server(
             "unified",
@@ -105,7 +110,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             sound_field="generate_audio",
             # Its page passes no prompt_extend on to DashScope, whose default is true.
             rewrites_prompts=True,
-            codes=_BILLING,
+            codes=_HOSTED,
         ),
         Server(
             "sglang",
@@ -113,6 +118,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             takes_any_model=True,
             forgets=True,
             keeps_videos_elsewhere=True,
+            codes=_FASTAPI,
         ),
         Server(
             "vllm-omni",
@@ -121,6 +127,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             sound_field="generate_sound",
             forgets=True,
             cancels=True,
+            codes=_FASTAPI,
         ),
     )
 }
@@ -196,18 +203,23 @@ def form_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def verdict_of(server: Server, status: int, fields: Mapping[str, Any]) -> Verdict | None:
+def verdict_of(
+    server: Server,
+    status: int,
+    fields: Mapping[str, Any],
+    words: Words = BUILT_IN,
+    *,
+    ticket: str = "",
+) -> Verdict | None:
     """What a query's answer says of a job, whatever its HTTP status; None if it says nothing.
 
     Raises Odd.
     """
-    word = fields.get("status")
-    if isinstance(word, str) and "id" in fields:
-        return _of_job(server, word, fields)
+    verdict = verdict_in(fields, words, ticket=ticket, is_ok=200 <= status < 300)
     # Without a JSON body it may be a proxy's 404 while the server starts.
-    if status == 404 and fields and server.forgets:
+    if verdict is None and status == 404 and fields and server.forgets:
         return Gone("the upstream keeps its tasks in memory and has lost this one at a restart")
-    return None
+    return verdict
 
 
 def _serving(server: Server, model: str) -> Server:
@@ -234,46 +246,6 @@ def _has(server: Server) -> Has:
         sound=server.sounds_anyway or bool(server.sound_field),
         plain_prompt=not server.rewrites_prompts,
     )
-
-
-def _of_job(server: Server, word: str, fields: Mapping[str, Any]) -> Verdict:
-    """The words of OpenAI, ope.ai and new-api, in whatever case."""
-    match word.casefold():
-        case "queued" | "pending" | "submitted" | "not_start" | "waiting":
-            return Waiting()
-        case "in_progress" | "processing" | "running" | "generating":
-            return Running(_progress(fields.get("progress")))
-        case "completed" | "success" | "succeeded" | "finished":
-            return Done(_url(server, fields), _usage(fields))
-        case "failed" | "failure" | "error":
-            words = said(fields)
-            reason = words.message or str(fields.get("fail_reason") or "")
-            return Failed(words.code or "failed", reason or "the upstream gave no reason")
-        case "cancelled" | "canceled" | "deleted":
-            return Failed("cancelled", "the task was cancelled at the upstream")
-        case "expired":
-            return Failed("expired", "the task waited too long at the upstream")
-        case _:
-            raise Odd(f"unknown status {word!r:.40}")
-
-
-def _progress(percent: object) -> float | None:
-    """0 to 1; the ends say nothing: some servers know only those."""
-    if isinstance(percent, int | float) and 0 < percent < 100:
-        return percent / 100
-    return None
-
-
-def _url(server: Server, fields: Mapping[str, Any]) -> str | None:
-    url = fields.get("url")
-    if server.keeps_videos_elsewhere and isinstance(url, str) and url.startswith("http"):
-        return url
-    return None
-
-
-def _usage(fields: Mapping[str, Any]) -> dict[str, int | float]:
-    seconds = numbers({"duration": fields.get("seconds")})
-    return numbers(fields.get("usage")) or seconds
 
 
 def _sizes(model: str) -> tuple[Size, ...]:

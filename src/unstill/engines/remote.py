@@ -146,7 +146,7 @@ class Running(msgspec.Struct, frozen=True, tag=True):
 class Done(msgspec.Struct, frozen=True, tag=True):
     """The video is there to be fetched. `usage` is the upstream's own, numbers only."""
 
-    url: str | None = None  # None: fetched by the ticket's id
+    url: str | None = None  # as the upstream names it; None: by the ticket's id, or not yet named
     usage: dict[str, int | float] = {}
 
 
@@ -161,7 +161,14 @@ class Gone(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-Verdict = Waiting | Running | Done | Failed | Gone
+class Unclear(msgspec.Struct, frozen=True, tag=True):
+    """It did not say, or nothing that is understood: asked again, and told to who waits."""
+
+    code: str
+    message: str
+
+
+Verdict = Waiting | Running | Done | Failed | Gone | Unclear
 
 # --- what a cancel may come to ---------------------------------------------------------------
 
@@ -206,8 +213,9 @@ class Remote(Engine, Protocol):
     def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
         """What has become of the tickets, as far as it can be learnt in one round.
 
-        A ticket that is not answered is asked for again. Keeps the account's rate, and what the
-        upstream asks for by Retry-After. Raises UpstreamError at the end of a round with trouble.
+        A ticket that is not answered is asked for again; one whose own answer says nothing is
+        `Unclear`. Keeps the account's rate, and what the upstream asks for by Retry-After. Raises
+        UpstreamError where all tickets of the account would hear the same.
         """
 
     async def fetch(self, ticket: Ticket, done: Done, out: Path) -> None:

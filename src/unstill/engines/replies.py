@@ -1,32 +1,21 @@
-"""What an upstream's answer says: read leniently, judged strictly. Pure.
-
-The vendors spell their errors in four ways, and some in several; here they become one. What stays
-out of every message, because callers see it: addresses, paths and keys.
-"""
+"""An upstream's answer, and what it says went wrong: read leniently, by tables. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
+from unstill.engines.words import BUILT_IN, CODE_PLACES, FINE, WRAPPERS, Words
 from unstill.errors import UpstreamError
+from unstill.quoting import plain
 
-MOST_MESSAGE_CHARS = 300
+MOST_LAYERS = 12  # objects of one answer that are looked into
 
-_ADDRESS = re.compile(
-    r"[a-z][a-z0-9+.-]*://[^\s\"'<>()\[\]{},，。]+"
-    r"|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?"
-    r"|\blocalhost(?::\d+)?"
-    r"|\b(?:[a-z0-9-]+\.)+(?:com|cn|net|org|ai|io|dev|cloud|app)\b(?::\d+)?",
-    re.IGNORECASE,
-)
-_PATH = re.compile(r"(?<![\w.])/(?:[\w.-]+/)+(?=[\w.-])")
-_KEY = re.compile(r"\b(?:sk-[\w*-]{4,}|key_id=\S+)")
-_TICKET = re.compile(r"(?!\.+$)[!-~]{1,512}")  # it goes into paths: dots alone would climb
+# Wan's models at Modelverse: `code=InvalidParameter, message=invalid image url`.
+_JOINED = re.compile(r"code=(?P<code>[\w.]+), ?message=(?P<message>.*)", re.DOTALL)
 
 
 class Odd(UpstreamError):
@@ -45,12 +34,8 @@ class Reply(msgspec.Struct, frozen=True):
         return 200 <= self.status < 300
 
     def fields(self) -> dict[str, Any]:
-        """The JSON object of the body; empty if it is none."""
-        try:
-            value = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
+        """The JSON object of the body, also one that is alone in a list; empty if it is none."""
+        return _decoded(self.body)
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -60,41 +45,66 @@ class Said(msgspec.Struct, frozen=True):
     message: str
 
 
-class Codes(msgspec.Struct, frozen=True):
-    """An upstream's own codes that mean something else than their HTTP status."""
+def at(value: Any, place: str) -> Any:
+    """What is at a place such as `video.url` or `urls.0`; None where there is nothing.
 
-    of_account: frozenset[str] = frozenset()  # the bill or the key, whatever the status
-    of_model: frozenset[str] = frozenset()  # this key may not use this model
-    busy: frozenset[str] = frozenset()  # surely not taken, although a 5xx
-
-
-def found(fields: Mapping[str, Any], *path: str) -> Any:
-    """The value at `path`, or None where the answer has nothing there."""
-    value: Any = fields
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
+    Names are compared without case, `_` and `-`: `videoUrl` is `video_url`.
+    """
+    for name in place.split("."):
+        match value:
+            case dict():
+                value = value[name] if name in value else _folded(value, name)
+            case list() if name.isdigit() and int(name) < len(value):
+                value = value[int(name)]
+            case _:
+                return None
     return value
 
 
-def said(fields: Mapping[str, Any]) -> Said:
-    """The upstream's words, from `error` (object or text), flat ones, or FastAPI's `detail`."""
-    match fields.get("error"):
-        case dict() as error:
-            code = _text(error.get("code")) or _text(error.get("type"))
-            message = _text(error.get("message"))
-        case str() as message:
-            code = _text(fields.get("code"))
-        case _:
-            code = _text(fields.get("code"))
-            message = _text(fields.get("message")) or _detail(fields.get("detail"))
-    return Said(_code(code), plain(message))
+def layers(fields: Mapping[str, Any], ticket: str = "") -> list[Mapping[str, Any]]:
+    """The answer's object and those it wraps, the outermost first.
+
+    ticket: of several in a list, the object with this id is meant.
+    """
+    found = [fields]
+    for layer in found:  # it grows
+        for name in WRAPPERS:
+            inner = _object(at(layer, name), ticket)
+            if inner and len(found) < MOST_LAYERS:
+                found.append(inner)
+    return found
 
 
-def plain(text: str) -> str:
-    """`text` without addresses, paths and keys, cut to what fits into a row."""
-    text = _ADDRESS.sub("[address]", text[: 4 * MOST_MESSAGE_CHARS])
-    text = _KEY.sub("[key]", _PATH.sub("", text))
-    return text if len(text) <= MOST_MESSAGE_CHARS else text[:MOST_MESSAGE_CHARS] + "…"
+def said(fields: Mapping[str, Any], words: Words = BUILT_IN) -> Said:
+    """The upstream's words for what went wrong, wherever they are in its answer."""
+    return said_in(layers(fields), words)
+
+
+def said_in(found: list[Mapping[str, Any]], words: Words) -> Said:
+    """The first words in these objects; a code of its own may lie elsewhere than its message."""
+    message = next(_reasons(found, words), "")
+    joined = _JOINED.fullmatch(message)
+    if joined is not None:
+        return Said(code_word(joined["code"]), plain(joined["message"]))
+    code = next(
+        (
+            text
+            for layer in found
+            for place in CODE_PLACES
+            if (text := _text(at(layer, place))).casefold() not in FINE
+        ),
+        "",
+    )
+    inner = _decoded(message.encode()) if message.startswith("{") else {}
+    if inner:  # a gateway that passes its vendor's answer on as text
+        deeper = said(inner, words)
+        return Said(deeper.code or code_word(code), deeper.message or plain(message))
+    return Said(code_word(code), plain(message))
+
+
+def code_word(text: str) -> str:
+    """A code is a word; where a vendor puts a sentence or a number, it is kept short."""
+    return re.sub(r"[^\w.:-]+", "_", text, flags=re.ASCII)[:64]
 
 
 def numbers(usage: object) -> dict[str, int | float]:
@@ -105,44 +115,57 @@ def numbers(usage: object) -> dict[str, int | float]:
     return {name: value for name, value in read.items() if value is not None}
 
 
-def judged(reply: Reply, ticket: object, codes: Codes) -> Submission:
-    """What an answer to a submit comes to; `ticket` is what stands where the id belongs."""
-    if reply.is_ok:
-        if isinstance(ticket, str) and _TICKET.fullmatch(ticket):
-            return Accepted(ticket)
-        return Doubt("no_ticket", f"the upstream answered {reply.status} without a task id")
-    words = said(reply.fields())
-    code, message = words.code or f"http_{reply.status}", words.message or "no reason given"
-    if code in codes.of_model:
-        return Refused(code, message)
-    if code in codes.of_account or reply.status in {401, 402, 403, 407}:
-        return _refused_to_us(code)
-    return _by_status(reply, code, message, is_busy=code in codes.busy)
+def _decoded(body: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, dict) else {}
 
 
-def _by_status(reply: Reply, code: str, message: str, *, is_busy: bool) -> Submission:
-    match reply.status:
-        case 429:
-            return Busy(code, message, reply.retry_after_s)
-        case 404 | 405 | 410:
-            return Refused(code, message)
-        case 408:
-            return Doubt(code, "the upstream answered 408, which promises nothing")
-        case status if 300 <= status < 400:
-            message = "the upstream redirects: its base_url is not the address it answers at"
-            return Refused("redirected", message, of_account=True)
-        case status if 400 <= status < 500:
-            return Rejected(code, message)
-        case _ if is_busy:
-            return Busy(code, message, reply.retry_after_s)
-        case status:
-            return Doubt(code, f"the upstream answered {status}, which promises nothing")
+def _object(value: Any, ticket: str) -> dict[str, Any] | None:
+    match value:
+        case dict():
+            return value
+        case [dict() as only]:
+            return only
+        case list():
+            return next((each for each in value if ticket and at(each, "id") == ticket), None)
+        case _:
+            return None
 
 
-def _refused_to_us(code: str) -> Refused:
-    # Its own words are about the operator's key and bill: none of the caller's business.
-    message = "the upstream does not accept this server's key or account"
-    return Refused(code, message, of_account=True)
+def _folded(fields: Mapping[str, Any], name: str) -> Any:
+    wanted = _fold(name)
+    return next((value for key, value in fields.items() if _fold(key) == wanted), None)
+
+
+def _fold(name: str) -> str:
+    return name.replace("_", "").replace("-", "").casefold()
+
+
+def _reasons(found: list[Mapping[str, Any]], words: Words) -> Iterator[str]:
+    # A wrapper's own `message` is often only "success", or less than what is said inside.
+    for place in words.reason:
+        for layer in found:
+            text = _reason(at(layer, place))
+            if text.casefold() not in FINE:
+                yield text
+
+
+def _reason(value: object) -> str:
+    """Words at a place of reasons: text, or FastAPI's list of `{loc, msg}`."""
+    match value:
+        case str():
+            return value.strip()
+        case [{"loc": [*_, where], "msg": str() as message}, *_]:
+            return f"{where}: {message}"
+        case [{"msg": str() as message}, *_] | [{"message": str() as message}, *_]:
+            return message
+        case _:
+            return ""
 
 
 def _text(value: object) -> str:
@@ -153,22 +176,6 @@ def _text(value: object) -> str:
             return value.strip()
         case int():
             return str(value)
-        case _:
-            return ""
-
-
-def _code(text: str) -> str:
-    """A code is a word; where a vendor puts a sentence or a number, it is kept short."""
-    return re.sub(r"[^\w.:-]+", "_", text, flags=re.ASCII)[:64]
-
-
-def _detail(value: object) -> str:
-    """FastAPI's words: text, or a list of `{loc, msg}`."""
-    match value:
-        case str():
-            return value
-        case [{"loc": [*_, where], "msg": str() as message}, *_]:
-            return f"{where}: {message}"
         case _:
             return ""
 

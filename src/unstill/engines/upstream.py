@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
 from itertools import islice
@@ -35,6 +35,7 @@ from unstill.engines.remote import (
     Submission,
     Ticket,
     TooLarge,
+    Unclear,
     Verdict,
 )
 from unstill.engines.replies import Odd, Reply, said
@@ -57,7 +58,8 @@ PAUSE_S = 2.0  # after a 429 that does not say for how long
 KEPT_CONNECTIONS_S = 4.0  # under the idle limits of common servers, 5 s and more
 
 T = TypeVar("T")
-Look = Callable[[Ticket], Awaitable[Verdict | None]]
+Look = Callable[[Ticket], Awaitable[Verdict]]
+Links = Sequence[str]  # to one video, in the order in which they are tried
 
 
 class NotSent(UpstreamError):
@@ -161,22 +163,21 @@ class Upstream:
             log.warning("upload_failed", engine=self._engine, why=error.reason)
             raise Trouble("a frame could not be uploaded to the upstream") from error
 
-    async def fetch(
-        self, link: str | None, out: Path, refresh: Callable[[], Awaitable[str | None]]
-    ) -> None:
-        """Write the video at `link` to `out`; `refresh` gives the link anew, once.
+    async def fetch(self, links: Links, out: Path, refresh: Callable[[], Awaitable[Links]]) -> None:
+        """Write the video at the first link that gives it to `out`.
 
+        Where all of them are dead, `refresh` gives them anew, once.
         Raises Trouble where another try may help, NotThere or TooLarge. None names a host: what
         the fetcher said goes to the log.
         """
         try:
-            await self._fetch_once(link, out)
+            await self._fetch_any(links, out)
         except DeadLink:
             log.info("link_refreshed", engine=self._engine)
         else:
             return
         try:
-            await self._fetch_once(await refresh(), out)
+            await self._fetch_any(await refresh(), out)
         except DeadLink as error:
             raise NotThere(
                 "the upstream's link to the finished video has died, and it gave no living one"
@@ -186,13 +187,29 @@ class Upstream:
         """The address of something that lies at the upstream itself."""
         return f"{self._base_url}{path}"
 
+    def named(self, url: str) -> str:
+        """The address that an answer names, also by its path at the upstream alone."""
+        return f"{self._own.origin}{url}" if url.startswith("/") else url
+
     async def close(self) -> None:
         await self._fresh.aclose()
         await self._kept.aclose()
 
-    async def _fetch_once(self, link: str | None, out: Path) -> None:
-        if link is None:
-            raise DeadLink("there is no link")
+    async def _fetch_any(self, links: Links, out: Path) -> None:
+        """Raises DeadLink if all are, else the first trouble with one that is not."""
+        trouble: Trouble | None = None
+        for link in links:
+            try:
+                await self._fetch_once(link, out)
+            except DeadLink:
+                continue
+            except Trouble as error:
+                trouble = trouble or error
+            else:
+                return
+        raise trouble or DeadLink("no link gives the video")
+
+    async def _fetch_once(self, link: str, out: Path) -> None:
         try:
             await self._fetcher.fetch(
                 link,
@@ -241,35 +258,32 @@ class Upstream:
 async def look_at_each(
     tickets: Iterable[Ticket], look: Look
 ) -> AsyncGenerator[tuple[Ticket, Verdict]]:
-    """Each ticket's verdict as it comes, some at once; one that `look` knows nothing of is left.
+    """Each ticket's verdict as it comes, some at once; `Unclear` where an answer says nothing.
 
-    Ends early when the upstream as a whole is in trouble. Raises Trouble at the end of a round
-    that met any.
+    Ends early, by raising Trouble, when the upstream as a whole is in trouble.
     """
 
-    async def looked(ticket: Ticket) -> tuple[Ticket, Verdict | Trouble | None]:
+    async def looked(ticket: Ticket) -> tuple[Ticket, Verdict | Trouble]:
         try:
             return ticket, await look(ticket)
         except Trouble as trouble:
             return ticket, trouble
         except Odd as error:
-            log.warning("odd_answer", job_id=ticket.job_id, ticket=ticket.id, why=error.message)
-            return ticket, None
+            return ticket, Unclear("odd_answer", error.message)
 
-    trouble: Trouble | None = None
     in_a_row = 0
     async with aclosing(as_they_come(looked(ticket) for ticket in tickets)) as answers:
         async for ticket, answer in answers:
-            if isinstance(answer, Trouble):
-                trouble, in_a_row = answer, in_a_row + 1
-                if answer.is_general or in_a_row == MOST_TROUBLES_IN_A_ROW:
-                    break
-                continue
-            in_a_row = 0
-            if answer is not None:
+            if not isinstance(answer, Trouble):
+                in_a_row = 0
                 yield ticket, answer
-    if trouble is not None:
-        raise trouble
+                continue
+            if answer.is_general:
+                raise answer
+            in_a_row += 1
+            if in_a_row == MOST_TROUBLES_IN_A_ROW:
+                raise Trouble(answer.message, is_general=True)
+            yield ticket, Unclear("no_answer", answer.message)
 
 
 async def as_they_come(works: Iterable[Awaitable[T]]) -> AsyncGenerator[T]:

@@ -1,0 +1,167 @@
+"""What an answer says of a task: its id, how it stands, where its video is. Pure.
+
+Read by the tables of words.py, through whatever wraps it. What is not understood is never an end:
+it is told as it came, and asked for again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from unstill.engines.remote import Done, Failed, Running, Verdict, Waiting
+from unstill.engines.replies import Odd, Said, at, layers, numbers, said_in
+from unstill.engines.words import BUILT_IN, ENVELOPE_WORDS, FINE, Words, folded_word
+from unstill.quoting import plain
+
+_TICKET = re.compile(r"(?!\.+$)[!-~]{1,512}")  # it goes into paths: dots alone would climb
+# A path is one at the upstream itself.
+_LINK = re.compile(r"(?:https?://|/(?!/))[^\s\"'<>]+", re.IGNORECASE)
+_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif)(?:[?#]|$)", re.IGNORECASE)
+
+Layer = Mapping[str, Any]
+
+
+class Word(msgspec.Struct, frozen=True):
+    """A word of a state, and the object that says it."""
+
+    text: str
+    layer: Layer
+    is_own: bool  # the task's for sure, not one of the call as a whole
+
+
+def ticket_in(fields: Layer, words: Words = BUILT_IN) -> str | None:
+    """The upstream's id of a task that it has taken; None if there is none that can be used."""
+    for layer in layers(fields):
+        ticket = _id(layer, words)
+        if ticket is not None and _TICKET.fullmatch(ticket):
+            return ticket
+    return None
+
+
+def verdict_in(
+    fields: Layer, words: Words = BUILT_IN, *, ticket: str = "", is_ok: bool = True
+) -> Verdict | None:
+    """How the task stands; None if the answer does not say. Raises Odd for a word nobody knows.
+
+    is_ok: of the HTTP status; without it only an object with an id of its own is believed.
+    """
+    found = layers(fields, ticket)
+    word = _word(found, words, ticket)
+    if word is None or not (is_ok or _id(word.layer, words)):
+        return None
+    state = words.state(word.text)
+    order = [word.layer, *(layer for layer in found if layer is not word.layer)]
+    link = _link(order, words)
+    if not word.is_own and folded_word(word.text) in ENVELOPE_WORDS:
+        # `{"status": "success"}` alone is about the call; with a video it is not.
+        return _done(order, link, words) if state == "succeeded" and link else None
+    match state:
+        case "waiting":
+            return Waiting()
+        case "running":
+            return Running(_progress(order))
+        case "succeeded":
+            return _done(order, link, words)
+        case "failed":
+            return _failed(said_in(order, words))
+        case "cancelled":
+            return Failed("cancelled", "the task was cancelled at the upstream")
+        case "expired":
+            return Failed("expired", "the task waited too long at the upstream")
+        case None:
+            raise Odd(f"the upstream answered the unknown state {plain(word.text)[:40]!r}")
+
+
+def _word(found: list[Layer], words: Words, ticket: str) -> Word | None:
+    """The word that is most surely the task's own.
+
+    That of the object with the ticket, then of any with an id, then of the innermost: a wrapper's
+    `"status": "success"` only means that there was an answer.
+    """
+    said = [(layer, name, text) for layer in found for name, text in [_state(layer, words)] if text]
+    if not said:
+        return None
+    named = [each for each in said if _id(each[0], words)]
+    tickets = [each for each in named if _id(each[0], words) == ticket]
+    layer, name, text = (tickets or named or said[-1:])[0]
+    is_own = bool(named) or layer is not found[0] or name not in {"status", "state"}
+    return Word(text, layer, is_own)
+
+
+def _state(layer: Layer, words: Words) -> tuple[str, str]:
+    """The name and the text of an object's state; empty if it has none."""
+    for name in words.status:
+        match at(layer, name):
+            case str() as text if text.strip():
+                return name, text
+            case bool():
+                continue
+            case int() as number if words.state(number):
+                return name, str(number)
+    return "", ""
+
+
+def _id(layer: Layer, words: Words) -> str | None:
+    for name in words.id:
+        match at(layer, name):
+            case str() as text if text.strip():
+                return text.strip()
+            case bool():
+                continue
+            case int() as number:
+                return str(number)
+    return None
+
+
+def _link(order: list[Layer], words: Words) -> str | None:
+    for layer in order:
+        for place in words.link:
+            value = at(layer, place)
+            if not isinstance(value, str):
+                continue
+            value = value.strip()
+            if _LINK.fullmatch(value) and not _PICTURE.search(value):
+                return value
+    return None
+
+
+def _done(order: list[Layer], link: str | None, words: Words) -> Verdict:
+    if link is None and _has_error(order[0]):
+        return _failed(said_in(order, words))  # fal's every end is COMPLETED
+    return Done(link, _usage(order))
+
+
+def _has_error(layer: Layer) -> bool:
+    error = at(layer, "error") or at(layer, "errors")
+    return bool(error) and str(error).casefold() not in FINE
+
+
+def _failed(words: Said) -> Failed:
+    return Failed(words.code or "failed", words.message or "the upstream gave no reason")
+
+
+def _progress(order: list[Layer]) -> float | None:
+    """0 to 1; the ends say nothing: some servers know only those."""
+    for layer in order:
+        value = at(layer, "progress")
+        if isinstance(value, str) and re.fullmatch(r"\d{1,3}(\.\d+)?\s*%?", value.strip()):
+            value = float(value.strip().rstrip("% "))
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 100:
+            return value / 100
+    return None
+
+
+def _usage(order: list[Layer]) -> dict[str, int | float]:
+    """The upstream's own numbers; else the length it tells, which OpenAI writes as text."""
+    for layer in order:
+        if usage := numbers(at(layer, "usage")):
+            return usage
+    for layer in order:
+        for name in ("seconds", "duration"):
+            if length := numbers({"duration": at(layer, name)}):
+                return length
+    return {}
