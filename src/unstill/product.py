@@ -24,6 +24,7 @@ from unstill.engines.openai_videos import OpenaiVideos
 from unstill.engines.pace import Accounts
 from unstill.engines.port import Local
 from unstill.engines.remote import Remote
+from unstill.engines.words import with_own
 from unstill.errors import BadSetting
 from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
@@ -250,6 +251,7 @@ def _remote(name: str, engine: RemoteSettings, accounts: Accounts, fetcher: Fetc
         "accounts": accounts,
         "fetcher": fetcher,
         "is_free_to_repeat": engine.free_to_repeat,
+        "words": with_own(engine.words),
     }
     if engine.poll_interval_s:
         given["interval_s"] = engine.poll_interval_s

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
+from unstill.engines.words import OwnWords, check_own
 from unstill.errors import BadSetting, shown
 from unstill.models import CARDS
 
@@ -76,6 +77,7 @@ class RemoteSettings(msgspec.Struct, frozen=True):
     models: dict[str, str] = {}  # canonical id -> upstream model, over the engine's own choice
     poll_interval_s: float = 0.0  # 0: as the upstream advises
     free_to_repeat: bool = False  # a job that the upstream loses may be sent again
+    words: OwnWords = OwnWords()  # how the server writes, where it writes as no other
 
 
 class ModelSettings(msgspec.Struct, frozen=True):
@@ -214,8 +216,15 @@ def _engine(
         raise BadSetting(f"{where}.base_url", "is needed: the address that the engine asks")
     if kind != "openai_videos" and "server" in table:
         raise BadSetting(f"{where}.server", "is of kind openai_videos only")
-    remote = RemoteSettings(**_values(RemoteSettings, table, f"{where}."))
+    words = _words(table.pop("words", {}), f"{where}.words")
+    remote = RemoteSettings(**_values(RemoteSettings, table, f"{where}."), words=words)
     return msgspec.structs.replace(remote, api_key=_key(remote.api_key, where, environment))
+
+
+def _words(value: object, where: str) -> OwnWords:
+    words = OwnWords(**_values(OwnWords, _table(value, where), f"{where}."))
+    check_own(words, where)
+    return words
 
 
 def _key(api_key: str, where: str, environment: Mapping[str, str]) -> str:

@@ -23,6 +23,7 @@ from unstill.engines.emulate.desk import Desk
 from unstill.engines.emulate.faults import FAULTS_AT, Fault, Place
 from unstill.engines.emulate.log import Log
 from unstill.engines.openai_videos_servers import SERVERS, ServerKind
+from unstill.engines.words import OwnWords
 from unstill.models import CARDS
 from unstill.settings import (
     REMOTE_KINDS,
@@ -49,6 +50,7 @@ ENDS = re.compile(r'\b(?:Failure|Failed)\(\s*"(\w+)"')
     [
         ("Of this machine", CameraSettings),
         ("Of somebody else's server", RemoteSettings),
+        ("Words of a server of your own", OwnWords),
         ('[models."NAME"]', ModelSettings),
     ],
 )
@@ -211,6 +213,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
             return f"`{str(flag).lower()}`"
         case ():
             return "`[]`"
+        case msgspec.Struct():
+            return "`{}`"
         case number:
             return f"`{number}`"
 

@@ -9,7 +9,7 @@ from unstill.engines.modelverse import CODES as MODELVERSE
 from unstill.engines.openai_videos_servers import SERVERS
 from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected
 from unstill.engines.replies import Reply
-from unstill.engines.words import with_own
+from unstill.engines.words import OwnWords, with_own
 
 
 def flat(status: int, code: str, retry_after_s: float | None = None) -> Reply:
@@ -64,7 +64,7 @@ def test_a_calls_own_id_is_no_tasks() -> None:
 
 
 def test_an_operator_can_say_where_the_id_is() -> None:
-    words = with_own({}, {"id": ("ticket.nr",)})
+    words = with_own(OwnWords(id=("ticket.nr",)))
 
     assert judged(ok({"id": "x", "ticket": {"nr": "t-1"}}), Codes(), words) == Accepted("t-1")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from unstill.engines.words import OwnWords
 from unstill.errors import BadSetting
 from unstill.settings import (
     CameraSettings,
@@ -342,3 +344,45 @@ def test_a_wrong_receiver_is_named_and_its_token_is_not(
     assert message in refusal
     assert "t0ken" not in refusal
     assert SECRET not in refusal
+
+
+WORDS_FILE = """
+[engines.gpu]
+kind = "openai_videos"
+base_url = "http://gpu1:8000/v1"
+[engines.gpu.words]
+"""
+
+
+def test_a_servers_own_words_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "unstill.toml"
+    file.write_text(WORDS_FILE + 'succeeded = ["klar"]\nid = ["ticket.nr"]\n')
+
+    settings = read_settings(file=file, environment={}, command_line={})
+
+    engine = settings.engines["gpu"]
+    assert isinstance(engine, RemoteSettings)
+    assert engine.words == OwnWords(succeeded=("klar",), id=("ticket.nr",))
+
+
+@pytest.mark.parametrize(
+    ("line", "setting", "said"),
+    [
+        ('succeeded = "klar"', "succeeded", "must be a list of texts"),
+        ('succeeded = [" "]', "succeeded", "got an empty one"),
+        ('succeeded = ["In Arbeit"]\nfailed = ["in-arbeit"]', "failed", "is in succeeded too"),
+        ('id = ["a..b"]', "id", "joined by dots"),
+        ('link = [""]', "link", "joined by dots"),
+        ('suceeded = ["klar"]', "suceeded", "did you mean engines.gpu.words.succeeded?"),
+    ],
+)
+def test_words_that_cannot_work_stop_the_start_by_their_name(
+    line: str, setting: str, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "unstill.toml"
+    file.write_text(WORDS_FILE + line + "\n")
+
+    with pytest.raises(BadSetting, match=re.escape(f"engines.gpu.words.{setting}")) as caught:
+        read_settings(file=file, environment={}, command_line={})
+
+    assert said in caught.value.message

@@ -18,6 +18,8 @@ from typing import Literal, get_args
 
 import msgspec
 
+from unstill.errors import BadSetting, shown
+
 State = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired"]
 STATES: tuple[State, ...] = get_args(State)
 Place = Literal["status", "id", "link", "reason"]
@@ -52,6 +54,7 @@ _ENVELOPE_WORDS = """
     aborted abort declined accepted received created submitted 失败 错误 超时
 """
 ENVELOPE_WORDS = frozenset(_ENVELOPE_WORDS.split())
+_PLACE = re.compile(r"[^\s.]+(?:\.[^\s.]+)*")
 # Google's and Novita's style: TASK_STATUS_SUCCEED, JOB_STATE_RUNNING.
 _PREFIX = re.compile(r"(?:[a-z]+_)*(?:status|state)_(?=.)")
 
@@ -201,15 +204,45 @@ def folded_word(word: object) -> str:
 BUILT_IN = Words({word: state for state, words in _STATE_WORDS.items() for word in words.split()})
 
 
-def with_own(
-    states: Mapping[State, tuple[str, ...]], places: Mapping[Place, tuple[str, ...]]
-) -> Words:
+class OwnWords(msgspec.Struct, frozen=True):
+    """`[engines.NAME.words]`: how a server of the operator's own writes, before all tables."""
+
+    waiting: tuple[str, ...] = ()  # states, as the server says them
+    running: tuple[str, ...] = ()
+    succeeded: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    cancelled: tuple[str, ...] = ()
+    expired: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()  # places: names, joined by dots where they lie in objects
+    id: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    reason: tuple[str, ...] = ()
+
+
+def with_own(own: OwnWords) -> Words:
     """The tables with an operator's own words and places before them."""
-    own = {folded_word(word): state for state, words in states.items() for word in words}
+    states = {folded_word(word): state for state in STATES for word in getattr(own, state)}
     return Words(
-        states={**BUILT_IN.states, **own},
-        status=(*places.get("status", ()), *STATUS_NAMES),
-        id=(*places.get("id", ()), *ID_NAMES),
-        link=(*places.get("link", ()), *LINK_PLACES),
-        reason=(*places.get("reason", ()), *REASON_PLACES),
+        states={**BUILT_IN.states, **states},
+        status=(*own.status, *STATUS_NAMES),
+        id=(*own.id, *ID_NAMES),
+        link=(*own.link, *LINK_PLACES),
+        reason=(*own.reason, *REASON_PLACES),
     )
+
+
+def check_own(own: OwnWords, where: str) -> None:
+    """Raises BadSetting for what could never be found, or would mean two things."""
+    meant: dict[str, State] = {}
+    for state in STATES:
+        for word in getattr(own, state):
+            if not (folded := folded_word(word)):
+                raise BadSetting(f"{where}.{state}", "must be words, got an empty one")
+            if meant.setdefault(folded, state) != state:
+                reason = f"{shown(word)} is in {meant[folded]} too: a word has one meaning"
+                raise BadSetting(f"{where}.{state}", reason)
+    for place in PLACES:
+        for name in getattr(own, place):
+            if not _PLACE.fullmatch(name):
+                allowed = "names as the server writes them, joined by dots: data.task.id"
+                raise BadSetting(f"{where}.{place}", f"must be {allowed}, got {shown(name)}")
