@@ -362,14 +362,15 @@ def a_job(**fields: Any) -> Job:
         frame_rate=30,
         seed=1,
     )
+    created_ms = fields.get("created_ms", clock_ms())
     job = Job(
-        id=new_id(clock_ms()),
+        id=new_id(created_ms),
         owner=OWNER,
         dialect="tasks",
         words="seed",
         model="wan2.7-i2v",
         request=request,
         engine="camera",
-        created_ms=clock_ms(),
+        created_ms=created_ms,
     )
     return msgspec.structs.replace(job, **fields)

@@ -18,12 +18,14 @@ import apsw
 import httpx2
 import msgspec
 
+from unstill.backend.belonging import look
 from unstill.backend.deliveries import count_in
 from unstill.backend.embedded import attempts_in
 from unstill.delivery import DeliveryState
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
-from unstill.errors import BadSetting, UnstillError
+from unstill.errors import BadSetting, OperatorError, UnstillError
+from unstill.folders import JOBS
 from unstill.job import clock_ms
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.media import Media
@@ -60,6 +62,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     )
     yield Finding("sqlite", True, f"{apsw.sqlite_lib_version()}, unstill's own")
     yield _folder(Path(settings.server.data_dir))
+    yield store_finding(Path(settings.server.data_dir))
     yield _certificates()
     yield _engine()
     yield Finding(
@@ -152,6 +155,25 @@ def _folder(path: Path) -> Finding:
     detail = f"{path}, {free_bytes / 1e9:.1f} GB free"
     mend = "free some space, or set --data-dir to another disk"
     return Finding("data folder", free_bytes >= LEAST_FREE_BYTES, detail, mend)
+
+
+def store_finding(data_dir: Path) -> Finding:
+    """Would a start take the folder's job store, and does the store know the folder's jobs?"""
+    what = "job store"
+    try:
+        found = look(data_dir)
+    except OperatorError as error:
+        mend = "the server does not start before that is mended"
+        return Finding(what, False, error.message, mend)
+    if found is None:
+        return Finding(what, True, "none yet: the first start makes it")
+    if found.unknown:
+        detail = (
+            f"jobs: {found.jobs}; folders in {data_dir / JOBS} that are of none: {found.unknown}"
+        )
+        mend = "they stay: move away by hand what nobody misses"
+        return Finding(what, False, detail, mend, is_needed=False)
+    return Finding(what, True, f"jobs: {found.jobs}")
 
 
 def _certificates() -> Finding:

@@ -28,7 +28,8 @@ UnstillError
 │   └── FetchFailed            a caller's address gave no picture; says why
 ├── OperatorError              a setting or this machine: says what mends it
 │   ├── BadSetting
-│   └── DataFolderBusy
+│   ├── DataFolderBusy
+│   └── StoreRefused           the job store is not the one that the data folder had
 └── OwnError                   us
     ├── StorageFull
     ├── StorageFailed
@@ -301,6 +302,10 @@ class BadSetting(OperatorError):
 
 class DataFolderBusy(OperatorError):
     """Another server holds the data folder's lock."""
+
+
+class StoreRefused(OperatorError):
+    """The job store is lost, older than its folder, or another folder's."""
 
 
 # --- us ----------------------------------------------------------------------------------------

@@ -229,6 +229,7 @@ class Runner:
         return None
 
     async def _take_frames(self, job: Job) -> None:
+        await self._files.adopt(job.id)
         request = job.request
         card = _CARDS[request.model]
         facts = [await self._take_frame(job, frame, card) for frame in request.frames]

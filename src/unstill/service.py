@@ -178,7 +178,8 @@ class Service:
             for frame in job.request.frames:
                 data = taken[frame.role].data
                 if data is not None:
-                    await self._files.keep(job.id, frame.file_name, data)
+                    begins = self._backend.store_id
+                    await self._files.keep(job.id, frame.file_name, data, begins=begins)
             stored = await self._backend.add(job, mark=mark)
         except UnstillError:
             # Most likely the disk is full, and these pictures would keep it so.

@@ -323,7 +323,6 @@ async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Back
     await store.change("ready", jobs.cancelled(5, is_hidden=True))
 
     assert [job.id for job in (await store.page("team-a", limit=5)).jobs] == ["shown"]
-    assert [job.id for job in await store.hidden()] == ["ready"]
     assert [place.job_id for place in await left(store)] == ["running", "shown"]
     assert await store.find("ready") is not None
 
@@ -378,9 +377,37 @@ async def test_only_a_deleted_job_that_has_ended_is_forgotten(store: Backend) ->
         await store.forget(job_id)
 
     assert await store.find("deleted") is None
-    assert await store.hidden() == []
     assert await store.find("unfinished") is not None
     assert await store.find("shown") is not None
+
+
+async def test_the_files_of_a_deleted_job_that_has_ended_are_not_needed(store: Backend) -> None:
+    await store.add(a_job("shown", state=State.SUCCEEDED))
+    await store.add(a_job("ending", state=State.SAVING, is_hidden=True))
+    await store.add(a_job("deleted", state=State.FAILED, is_hidden=True))
+
+    many = [f"unknown-{number}" for number in range(1_500)]
+    found = await store.standing(["shown", *many, "ending", "deleted"])
+
+    assert found == {"shown": True, "ending": True, "deleted": False}
+    assert await store.standing([]) == {}
+
+
+async def test_long_deleted_jobs_come_by_pages_and_young_ones_do_not(store: Backend) -> None:
+    made = [a_job(jobs.new_id(moment), state=State.FAILED) for moment in (1_000, 2_000, 3_000)]
+    for job in made:
+        await store.add(job)
+        await store.change(job.id, jobs.hidden(State.FAILED))
+    running = a_job(jobs.new_id(1_500), state=State.RUNNING, is_hidden=True)
+    shown = a_job(jobs.new_id(1_600), state=State.FAILED)
+    await store.add(running)
+    await store.add(shown)
+    first, second, _ = (job.id for job in made)
+
+    assert await store.long_deleted(3_000) == [first, second]
+    assert await store.long_deleted(3_000, after=first) == [second]
+    assert await store.long_deleted(3_000, after=second) == []
+    assert await store.long_deleted(1_000) == []
 
 
 # --- lanes and life ----------------------------------------------------------------------------

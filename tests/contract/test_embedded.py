@@ -98,7 +98,7 @@ async def test_a_closed_store_gives_the_folder_back(tmp_path: Path) -> None:
         await store.open()
         await store.close()
 
-    assert names_in(tmp_path) == ["unstill.lock", "unstill.sqlite3"]
+    assert names_in(tmp_path) == ["unstill.generation", "unstill.lock", "unstill.sqlite3"]
 
 
 async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> None:
@@ -106,10 +106,11 @@ async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> No
     await store.open()
     await store.add(a_job("1"))
     await store.page("team-a", limit=1)
+    await store.attempts("1")
     open_threads = threads()
     await store.close()
 
-    assert open_threads == {"unstill-lists_0", "unstill-writer"}
+    assert open_threads == {"unstill-ledger_0", "unstill-lists_0", "unstill-writer"}
     assert threads() == set()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -142,7 +143,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_let_alone(tmp_path: Path
     made_with(tmp_path, "CREATE TABLE later (x); PRAGMA user_version = 99").close()
     before = (tmp_path / "unstill.sqlite3").read_bytes()
 
-    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 4"):
+    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 5"):
         await EmbeddedBackend(tmp_path).open()
     assert (tmp_path / "unstill.sqlite3").read_bytes() == before
 
@@ -170,7 +171,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
     [
         (rows.page_sql(has_after=True, newest_first=True), ("a", "b", 5), "jobs_of_owner"),
         (rows.page_sql(has_after=False, newest_first=False), ("a", 5), "jobs_of_owner"),
-        (rows.HIDDEN, (), "jobs_hidden"),
+        (rows.LONG_DELETED, ("", "b", 5), "jobs_hidden"),
         (rows.PLACES, ("", 5), "jobs_unfinished"),
         (rows.INTERRUPTED, (), "jobs_unfinished"),
         (rows.TICKETS, ("", 5), "jobs_at_upstreams"),
@@ -183,7 +184,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
     ids=[
         "page",
         "first page",
-        "hidden",
+        "long deleted",
         "places",
         "interrupted",
         "tickets",
@@ -260,7 +261,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
     assert sent.state is State.SUBMITTING
     assert put is not None
     assert put.state is State.READY
-    assert (tmp_path / "unstill.sqlite3.before-4").exists()
+    assert (tmp_path / "unstill.sqlite3.before-5").exists()
 
 
 def an_attempt(job: Job) -> Attempt:

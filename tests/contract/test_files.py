@@ -25,7 +25,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
 
 
 async def held(files: Files) -> list[str]:
-    return sorted([folder.job_id async for folder in files.folders()])
+    return sorted([folder.job_id async for some in files.folders() for folder in some])
 
 
 def names(folder: Path) -> list[str]:
@@ -179,7 +179,7 @@ async def test_nothing_kept_is_no_folders(files: Files) -> None:
 async def test_a_folder_says_when_it_changed(files: Files) -> None:
     await files.keep(JOB, "first-frame", b"picture")
 
-    found = [folder async for folder in files.folders()]
+    found = [folder async for some in files.folders() for folder in some]
 
     assert found[0].job_id == JOB
     assert abs(time.time() - found[0].changed_at_s) < 60
@@ -212,6 +212,37 @@ async def test_every_id_of_the_right_letters_is_a_job(files: Files, job_id: str)
     await files.keep(job_id, "first-frame", b"picture")
 
     assert await held(files) == [job_id]
+
+
+async def test_a_job_is_begun_until_it_is_adopted(files: Files) -> None:
+    await files.keep(JOB, "first-frame", b"picture")
+    without = await files.begun_by(JOB)
+    await files.keep("begun", "first-frame", b"picture", begins="store-1")
+    await files.keep("begun", "last-frame", b"picture", begins="store-1")
+    begun = await files.begun_by("begun")
+    for _ in range(2):
+        await files.adopt("begun")
+
+    assert (without, begun) == (None, "store-1")
+    assert await files.begun_by("begun") is None
+    assert files.path("begun", "first-frame").read_bytes() == b"picture"
+
+
+async def test_what_is_set_aside_is_no_folder_any_more(files: Files) -> None:
+    for job in (JOB, "other"):
+        await files.keep(job, "first-frame", b"picture")
+
+    await files.set_aside(JOB, "2026-11-28")
+
+    assert await held(files) == ["other"]
+
+
+@pytest.mark.parametrize("day", ["", "..", "2026-11", "2026-11-28/..", "tomorrow"])
+async def test_what_is_no_day_is_refused(files: Files, day: str) -> None:
+    with pytest.raises(ValueError, match="not a day"):
+        await files.set_aside(JOB, day)
+    with pytest.raises(ValueError, match="not a day"):
+        await files.drop_lost(day)
 
 
 # --- the local one -----------------------------------------------------------------------------
@@ -320,3 +351,17 @@ async def test_a_folder_that_a_child_still_writes_into_is_removed(tmp_path: Path
     await files.remove("job-1")
 
     assert not folder.exists()
+
+
+async def test_what_was_set_aside_goes_after_its_day_and_nothing_else_does(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    for job, day in (("first", "2026-11-20"), ("second", "2026-11-21")):
+        await files.keep(job, "first-frame", b"picture")
+        await files.set_aside(job, day)
+    (tmp_path / "lost" / "notes").mkdir()
+
+    await files.drop_lost("2026-11-21")
+
+    assert names(tmp_path / "lost") == ["2026-11-21", "notes"]
+    assert names(tmp_path / "lost" / "2026-11-21" / "second") == ["first-frame"]
+    assert (tmp_path / "lost").stat().st_mode & 0o777 == 0o700

@@ -62,7 +62,7 @@ async def test_what_is_answered_is_on_disk(tmp_path: Path) -> None:
         await other.close()
 
         assert stored == submitted.job
-        assert house.names(submitted.job.id) == {"first-frame"}
+        assert house.names(submitted.job.id) == {"first-frame", ".begun"}
 
 
 async def test_a_request_row_holds_no_bytes(tmp_path: Path) -> None:

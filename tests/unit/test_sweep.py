@@ -12,9 +12,10 @@ from structlog.testing import capture_logs
 
 from scripted import PNG, House, a_job, opened
 from unstill.backend.embedded import EmbeddedBackend
+from unstill.doctor import store_finding
 from unstill.errors import StorageFailed
-from unstill.job import Job, State, clock_ms
-from unstill.sweep import LOST_AFTER_S, ROWS_KEPT_MS, Sweep
+from unstill.job import State, clock_ms
+from unstill.sweep import LOST_AFTER_S, LOST_AT_LEAST, ROWS_KEPT_MS, Sweep
 
 
 async def keep(house: House, *, is_hidden: bool, state: State, age_ms: int = 0) -> str:
@@ -73,16 +74,79 @@ async def test_the_row_of_a_long_deleted_job_goes_with_its_files(tmp_path: Path)
         assert not house.folder(job_id).exists()
 
 
-@pytest.mark.parametrize(("age_s", "is_kept"), [(0, True), (2 * LOST_AFTER_S, False)])
-async def test_a_folder_without_a_row_goes_when_it_is_old(
-    tmp_path: Path, age_s: float, *, is_kept: bool
+async def lose(house: House, *job_ids: str, begins: str, age_s: float = 2 * LOST_AFTER_S) -> None:
+    """Folders without a row."""
+    for job_id in job_ids:
+        await house.files.keep(job_id, "first-frame", PNG, begins=begins)
+        make_older(house.folder(job_id), age_s)
+
+
+def aside(house: House) -> list[str]:
+    return sorted(path.name for path in house.data_dir.glob("lost/*/*"))
+
+
+async def test_a_folder_that_this_store_began_and_never_had_a_row_of_is_moved_aside(
+    tmp_path: Path,
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
-        await house.files.keep("lost-job", "first-frame", PNG)
-        make_older(house.folder("lost-job"), age_s)
+        await lose(house, "old", begins=house.backend.store_id)
+        await lose(house, "young", begins=house.backend.store_id, age_s=0)
+        with capture_logs() as logs:
+            await house.sweep.sweep()
+        (folder,) = tmp_path.glob("lost/*/old")
+
+        assert not house.folder("old").exists()
+        assert house.folder("young").exists()
+        assert (folder / "first-frame").read_bytes() == PNG
+        assert [(log["event"], log["job_id"]) for log in logs] == [("folder_lost", "old")]
+
+
+@pytest.mark.parametrize("begins", ["", "another store"])
+async def test_a_folder_without_proof_stays_and_is_told_once(tmp_path: Path, begins: str) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        await lose(house, "unknown", begins=begins, age_s=100 * 24 * 3600)
+        with capture_logs() as logs:
+            await house.sweep.sweep()
+            await house.sweep.sweep()
+
+        assert house.names("unknown") >= {"first-frame"}
+        assert aside(house) == []
+        assert [(log["event"], log["count"]) for log in logs] == [("folders_without_job", 1)]
+
+
+async def test_one_round_takes_a_small_share_of_what_seems_lost(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        ids = [f"lost-{number}" for number in range(LOST_AT_LEAST + 5)]
+        await lose(house, *ids, begins=house.backend.store_id)
+        with capture_logs() as logs:
+            await house.sweep.sweep()
+        first = len(aside(house))
         await house.sweep.sweep()
 
-        assert house.folder("lost-job").exists() is is_kept
+        assert first == LOST_AT_LEAST
+        assert logs[-1] == {"event": "folders_left_for_later", "count": 5, "log_level": "warning"}
+        assert aside(house) == sorted(ids)
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(7, True), (8, False)])
+async def test_what_was_set_aside_stays_for_seven_days(
+    tmp_path: Path, days: int, *, is_kept: bool
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        await lose(house, "old", begins=house.backend.store_id)
+        await house.sweep.sweep()
+        house.late_ms = days * 24 * 3600 * 1000
+        await house.sweep.sweep()
+
+        assert aside(house) == (["old"] if is_kept else [])
+
+
+async def test_a_job_that_has_its_first_step_is_no_begun_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        job_id = await house.submit(PNG)
+        await house.until(job_id)
+
+        assert await house.files.begun_by(job_id) is None
 
 
 async def test_files_that_cannot_be_removed_hold_up_no_others(tmp_path: Path) -> None:
@@ -109,7 +173,8 @@ class FailingBackend(EmbeddedBackend):
 
     rounds = 0
 
-    async def hidden(self) -> Sequence[Job]:
+    async def long_deleted(self, before_ms: int, *, after: str = "") -> Sequence[str]:
+        del before_ms, after
         self.rounds += 1
         if self.rounds == 1:
             raise StorageFailed("the disk does not answer")
@@ -130,3 +195,23 @@ async def test_a_round_that_failed_is_said_and_is_not_the_last(tmp_path: Path) -
 
         assert is_running
         assert [log["event"] for log in logs] == ["sweep_failed"]
+
+
+async def test_doctor_tells_of_folders_that_the_store_does_not_know(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        await house.submit(PNG)
+        well = store_finding(tmp_path)
+        await lose(house, "unknown", begins="")
+        found = store_finding(tmp_path)
+
+    assert (well.is_well, well.detail) == (True, "jobs: 1")
+    assert (found.is_well, found.is_needed) == (False, False)
+    assert "that are of none: 1" in found.detail
+
+
+def test_doctor_tells_of_a_store_that_a_start_would_refuse(tmp_path: Path) -> None:
+    (tmp_path / "jobs" / "ab" / "job-ab").mkdir(parents=True)
+    found = store_finding(tmp_path)
+
+    assert (found.is_well, found.is_needed) == (False, True)
+    assert "is missing" in found.detail

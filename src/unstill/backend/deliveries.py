@@ -13,11 +13,10 @@ from typing import Any
 import apsw
 import msgspec
 
+from unstill.backend.belonging import BUSY_WAIT_MS, FILE
 from unstill.backend.writer import as_own
 from unstill.delivery import DAY_MS, Delivery, DeliveryState, owed_for
 from unstill.job import Change, Job
-
-BUSY_WAIT_MS = 5_000  # for a server that writes at the same moment
 
 COLUMNS = Delivery.__struct_fields__
 _NAMES = ", ".join(COLUMNS)
@@ -142,7 +141,7 @@ def replay_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int) -> list[st
 @contextmanager
 def _opened(data_dir: Path, flags: int) -> Iterator[apsw.Connection | None]:
     """None where there is no store, or one of a release without webhooks."""
-    file = data_dir / "unstill.sqlite3"
+    file = data_dir / FILE
     if not file.exists():
         yield None
         return

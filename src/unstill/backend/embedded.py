@@ -1,68 +1,61 @@
 """The embedded job store: one SQLite file, and lanes in memory.
 
 One process holds the folder. A job is read by its id on the event loop (a few microseconds),
-lists are read in a thread, and one thread writes with group commit and `synchronous=FULL`: what
-was answered survives a power cut. APSW brings a SQLite of its own: before 3.51.3 two connections
-that write and checkpoint a WAL together may corrupt it (sqlite.org/wal.html#walresetbug).
+everything else in a thread: callers' lists in one, what the server itself asks in another. One
+thread writes with group commit and `synchronous=FULL`: what was answered survives a power cut. APSW
+brings a SQLite of its own: before 3.51.3 two connections that write and checkpoint a WAL together
+may corrupt it (sqlite.org/wal.html#walresetbug).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import apsw
 import structlog
 
-from unstill.backend import deliveries, rows, schema
+from unstill.backend import connections, deliveries, rows
+from unstill.backend.belonging import FILE
+from unstill.backend.connections import Reader
+from unstill.backend.generation import Generation
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
 from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, Took, Where
 from unstill.backend.writer import Work, Writer, as_own
 from unstill.delivery import Delivery
-from unstill.errors import BadSetting, KeyReused, OperatorError, ShuttingDown
-from unstill.job import Change, Job, Mark, clock_ms, lane_of
+from unstill.errors import BadSetting, KeyReused, ShuttingDown
+from unstill.job import Change, Job, Mark, clock_ms, first_id, lane_of
 from unstill.ledger import Attempt
 
 LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
-BUSY_WAIT_MS = 5_000  # for somebody with an SQLite shell on the file
 CHUNK = 1_000  # rows read at once when all unfinished jobs are asked for
-
-Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
 
-class Connections(NamedTuple):
-    """Three, so that no read waits for a commit and no list makes the event loop wait."""
-
-    writes: apsw.Connection
-    lists: apsw.Connection
-    finds: apsw.Connection
-
-    def close(self) -> None:
-        self.finds.close()
-        self.lists.close()
-        try:
-            self.writes.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except apsw.Error as error:  # the log is as good as the file: the next start reads both
-            log.warning("checkpoint failed", error=str(error))
-        self.writes.close()
-
-
 class Opened(NamedTuple):
-    connections: Connections
-    find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
     writer: Writer
+    finds: apsw.Connection
+    find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
+    ledger: Reader  # what the server itself asks
+    lists: Reader  # what callers ask
+    generation: Generation
+
+    async def close(self) -> None:
+        writes = await self.writer.stop()
+        self.finds.close()
+        for reader in (self.ledger, self.lists):
+            await asyncio.to_thread(reader.close)
+        await asyncio.to_thread(connections.close, writes, self.generation)
 
 
 def attempts_in(data_dir: Path, account: str, limit: int) -> Sequence[Attempt]:
     """The account's settled attempts, newest first, read beside a server that holds the folder."""
-    file = data_dir / "unstill.sqlite3"
+    file = data_dir / FILE
     if not file.exists():
         return []
     with closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
@@ -83,11 +76,9 @@ class EmbeddedBackend:
         self, data_dir: Path, *, lock_wait_s: float = LOCK_WAIT_S, vfs: str | None = None
     ) -> None:
         self._data_dir = data_dir
-        self._file = data_dir / "unstill.sqlite3"
         self._lock = FolderLock(data_dir)
         self._lock_wait_s = lock_wait_s
         self._vfs = vfs
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unstill-lists")
         self._opened: Opened | None = None
         self._lanes = Lanes(self._look, clock_ms)
         self._listeners: list[Listener] = []
@@ -97,14 +88,26 @@ class EmbeddedBackend:
     async def open(self) -> None:
         await self._take_folder()
         try:
-            connections = await self._in_thread(self._connect)
-            find = connections.finds.cursor().execute
-            self._opened = Opened(connections, find, Writer(connections.writes, self._tell))
+            found, generation = await asyncio.to_thread(
+                connections.connect, self._data_dir, self._vfs
+            )
+            self._opened = Opened(
+                writer=Writer(found.writes, self._tell, generation),
+                finds=found.finds,
+                find=found.finds.cursor().execute,
+                ledger=Reader("ledger", found.ledger),
+                lists=Reader("lists", found.lists),
+                generation=generation,
+            )
             await self._place_unfinished()
         except BaseException:
             await self.close()
             self._lock.release()
             raise
+
+    @property
+    def store_id(self) -> str:
+        return self._store.generation.store
 
     async def _place_unfinished(self) -> None:
         async for places in self.unfinished():
@@ -126,10 +129,8 @@ class EmbeddedBackend:
         await self._lanes.rest(0)
         opened, self._opened = self._opened, None
         if opened is not None:
-            await opened.writer.stop()
-            await self._in_thread(opened.connections.close)
+            await opened.close()
             self._lock.release()
-        self._thread.shutdown()
 
     async def _take_folder(self) -> None:
         try:
@@ -138,81 +139,71 @@ class EmbeddedBackend:
         except OSError as error:
             raise BadSetting("server.data_dir", f"{error.filename}: {error.strerror}") from error
 
-    def _connect(self) -> Connections:
-        with ExitStack() as stack:
-            try:
-                connections = Connections(*(self._connection(stack) for _ in Connections._fields))
-                # First, so that a file that is refused is left as it was.
-                schema.bring_up_to_date(connections.writes, self._file, schema.FOLDER)
-                if connections.writes.pragma("journal_mode", "wal") != "wal":
-                    raise BadSetting("server.data_dir", f"the disk of {self._file} takes no WAL")
-            except apsw.Error as error:
-                raise OperatorError(f"{self._file} cannot be opened: {error}") from error
-            connections.lists.pragma("query_only", value=True)
-            connections.finds.pragma("query_only", value=True)
-            stack.pop_all()
-            return connections
-
-    def _connection(self, stack: ExitStack) -> apsw.Connection:
-        connection = apsw.Connection(str(self._file), vfs=self._vfs)
-        stack.callback(connection.close)
-        connection.set_busy_timeout(BUSY_WAIT_MS)
-        connection.pragma("synchronous", "full")
-        return connection
-
     # --- reads ---------------------------------------------------------------------------------
 
     async def find(self, job_id: str) -> Job | None:
         return self._look(job_id)
 
     async def marked(self, owner: str, mark: Mark) -> Job | None:
-        return await self._read(lambda connection: _marked(connection, owner, mark))
+        return await self._store.ledger.read(lambda connection: _marked(connection, owner, mark))
 
     async def page(
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> Page:
         sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
         bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
-        jobs = await self._list(sql, bounds)
+        jobs = _jobs(await self._store.lists.select(sql, bounds))
         return Page(tuple(jobs[:limit]), has_more=len(jobs) > limit)
 
     async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
         jobs_sql, count_sql, values = rows.slice_sql(where)
-        jobs = await self._list(jobs_sql, (owner, *values, limit, offset))
-        [(total,)] = await self._select(count_sql, (owner, *values))
-        return Slice(tuple(jobs), total)
+        jobs = await self._store.lists.select(jobs_sql, (owner, *values, limit, offset))
+        [(total,)] = await self._store.lists.select(count_sql, (owner, *values))
+        return Slice(tuple(_jobs(jobs)), total)
 
     async def unfinished(self) -> AsyncIterator[Sequence[Place]]:
         after = ""
-        while found := await self._select(rows.PLACES, (after, CHUNK)):
+        while found := await self._store.ledger.select(rows.PLACES, (after, CHUNK)):
             places = [rows.place_of(row) for row in found]
             yield places
             after = places[-1].job_id
 
     async def times(self, limit: int) -> Sequence[Took]:
-        return [Took(*row) for row in await self._select(rows.TIMES, (limit,))]
+        return [Took(*row) for row in await self._store.ledger.select(rows.TIMES, (limit,))]
 
     async def interrupted(self) -> Sequence[Job]:
-        return await self._list(rows.INTERRUPTED, ())
+        return _jobs(await self._store.ledger.select(rows.INTERRUPTED))
 
-    async def hidden(self) -> Sequence[Job]:
-        return await self._list(rows.HIDDEN, ())
+    async def long_deleted(self, before_ms: int, *, after: str = "") -> Sequence[str]:
+        bounds = (after, first_id(before_ms), CHUNK)
+        return [job_id for (job_id,) in await self._store.ledger.select(rows.LONG_DELETED, bounds)]
+
+    async def standing(self, job_ids: Sequence[str]) -> Mapping[str, bool]:
+        found: dict[str, bool] = {}
+        for first in range(0, len(job_ids), CHUNK):
+            chunk = tuple(job_ids[first : first + CHUNK])
+            for job_id, is_needed in await self._store.ledger.select(
+                rows.needed(len(chunk)), chunk
+            ):
+                found[job_id] = is_needed == 1
+        return found
 
     async def waited_for(self) -> Sequence[str]:
-        return [engine for (engine,) in await self._select(rows.WAITED_FOR, ())]
+        return [engine for (engine,) in await self._store.ledger.select(rows.WAITED_FOR)]
 
     async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
         after = ""
-        while found := await self._select(rows.TICKETS, (after, CHUNK)):
+        while found := await self._store.ledger.select(rows.TICKETS, (after, CHUNK)):
             tickets = [rows.ticket_of(row) for row in found]
             yield tickets
             after = tickets[-1].job_id
 
     async def attempts(self, job_id: str) -> Sequence[Attempt]:
-        return [rows.attempt_of(row) for row in await self._select(rows.ATTEMPTS, (job_id,))]
+        found = await self._store.ledger.select(rows.ATTEMPTS, (job_id,))
+        return [rows.attempt_of(row) for row in found]
 
     async def recent_attempts(self, account: str, limit: int) -> Sequence[Attempt]:
-        found = await self._select(rows.RECENT_ATTEMPTS, (account, limit))
+        found = await self._store.ledger.select(rows.RECENT_ATTEMPTS, (account, limit))
         return [rows.attempt_of(row) for row in found]
 
     async def due_deliveries(
@@ -224,7 +215,7 @@ class EmbeddedBackend:
         without_owners: Collection[str] = (),
     ) -> Sequence[Delivery]:
         sql = deliveries.due_sql(without, without_owners)
-        found = await self._select(sql, (by_ms, *without, *without_owners, limit))
+        found = await self._store.ledger.select(sql, (by_ms, *without, *without_owners, limit))
         return [deliveries.delivery_of(row) for row in found]
 
     def _look(self, job_id: str) -> Job | None:
@@ -234,23 +225,6 @@ class EmbeddedBackend:
         except apsw.Error as error:
             raise as_own(error) from error
         return rows.job_of(found[0]) if found else None
-
-    async def _list(self, sql: str, bounds: tuple[rows.Value, ...]) -> list[Job]:
-        return [rows.job_of(row) for row in await self._select(sql, bounds)]
-
-    async def _select(self, sql: str, bounds: tuple[rows.Value, ...]) -> list[rows.Row]:
-        return await self._read(lambda connection: connection.execute(sql, bounds).fetchall())
-
-    async def _read(self, work: Callable[[apsw.Connection], Result]) -> Result:
-        connection = self._store.connections.lists
-
-        def read() -> Result:
-            try:
-                return work(connection)
-            except apsw.Error as error:
-                raise as_own(error) from error
-
-        return await self._in_thread(read)
 
     # --- writes --------------------------------------------------------------------------------
 
@@ -279,6 +253,7 @@ class EmbeddedBackend:
         def update(connection: apsw.Connection) -> Job | None:
             changed = connection.execute(sql, values).fetchall()
             if changed and change.opens is not None:
+                self._store.generation.demand()
                 connection.execute(rows.INTEND, rows.attempt_row_of(change.opens))
             if change.closes is not None:
                 connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
@@ -331,8 +306,9 @@ class EmbeddedBackend:
             raise ShuttingDown("the job store is not open")
         return self._opened
 
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+def _jobs(found: Sequence[rows.Row]) -> list[Job]:
+    return [rows.job_of(row) for row in found]
 
 
 def _marked(connection: apsw.Connection, owner: str, mark: Mark) -> Job | None:

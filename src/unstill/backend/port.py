@@ -5,7 +5,7 @@ One contract suite (tests/contract/test_backend.py) holds every backend to it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -84,8 +84,13 @@ class Backend(Protocol):
     async def open(self) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.
 
-        Raises DataFolderBusy if another server holds it, OperatorError if its schema is newer.
+        Raises DataFolderBusy if another server holds it, StoreRefused if the store is not the one
+        that the data had before, OperatorError if its schema is newer.
         """
+
+    @property
+    def store_id(self) -> str:
+        """The open store's own name; it has another one after a copy was recovered."""
 
     async def add(self, job: Job, *, mark: Mark | None = None) -> Job:
         """Store a new job, and its mark with it, if no earlier call of its owner is known by that.
@@ -146,8 +151,13 @@ class Backend(Protocol):
     async def recent_attempts(self, account: str, limit: int) -> Sequence[Attempt]:
         """The account's settled attempts, newest first."""
 
-    async def hidden(self) -> Sequence[Job]:
-        """Deleted jobs that are final and whose rows still stand, oldest first."""
+    async def long_deleted(self, before_ms: int, *, after: str = "") -> Sequence[str]:
+        """Deleted jobs that are final and were made before then: their ids behind `after`, in
+        order, by the thousand; none at the end.
+        """
+
+    async def standing(self, job_ids: Sequence[str]) -> Mapping[str, bool]:
+        """Of each of these jobs that has a row: whether its files are needed."""
 
     async def forget(self, job_id: str) -> None:
         """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other."""

@@ -284,7 +284,10 @@ WAITED_FOR = (
     "AND state IN ('queued', 'ready', 'saving')"
 )
 
-HIDDEN = f"SELECT {_NAMES} FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) ORDER BY id"  # noqa: S608  - field names
+LONG_DELETED = (
+    f"SELECT id FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) "  # noqa: S608  - state names
+    "AND id > ? AND id < ? ORDER BY id LIMIT ?"
+)
 
 # After `FORGET`: nothing where the job has kept its row.
 FORGET_MARK = (
@@ -296,6 +299,15 @@ FORGET_ATTEMPTS = (
 
 # Guarded: a job that is not hidden, or not final, keeps its row.
 FORGET = f"DELETE FROM jobs WHERE id = ? AND is_hidden = 1 AND state IN ({_FINAL})"  # noqa: S608  - state names
+
+
+@cache
+def needed(count: int) -> str:
+    """Of so many ids, each that has a row and whether the job's files are needed."""
+    return (
+        f"SELECT id, NOT (is_hidden = 1 AND state IN ({_FINAL})) FROM jobs "  # noqa: S608  - state names
+        f"WHERE id IN ({', '.join('?' * count)})"
+    )
 
 
 @cache

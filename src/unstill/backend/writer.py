@@ -7,7 +7,7 @@ import errno
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import apsw
 import structlog
@@ -34,6 +34,14 @@ class Outcome(NamedTuple):
     error: Exception | None = None
 
 
+class Stamp(Protocol):
+    """What is written with every commit, in the transaction and after it."""
+
+    def before_commit(self, connection: apsw.Connection) -> None: ...
+
+    def after_commit(self) -> None: ...
+
+
 class Writer:
     """Writes units in the order in which they come, each under its own savepoint.
 
@@ -41,9 +49,10 @@ class Writer:
     out. A caller that is cancelled leaves its write standing.
     """
 
-    def __init__(self, connection: apsw.Connection, tell: Tell) -> None:
+    def __init__(self, connection: apsw.Connection, tell: Tell, stamp: Stamp) -> None:
         self._connection = connection
         self._tell = tell
+        self._stamp = stamp
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
         self._is_open = True
         self._loop = asyncio.get_running_loop()
@@ -63,13 +72,14 @@ class Writer:
         self._queue.put(Unit(work, answer))
         return await answer
 
-    async def stop(self) -> None:
+    async def stop(self) -> apsw.Connection:
         """Write what is queued and end the thread; the connection is the caller's again."""
         if self._is_open:
             self._is_open = False
             self._queue.put(None)
         await asyncio.shield(self._end)
         self._thread.join()
+        return self._connection
 
     # --- on the writer thread ------------------------------------------------------------------
 
@@ -99,7 +109,9 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._attempt(unit) for unit in batch]
+            self._stamp.before_commit(self._connection)
             self._connection.execute("COMMIT")
+            self._stamp.after_commit()
         except apsw.Error as error:
             system_errno = self._connection.system_errno
             self._roll_back()

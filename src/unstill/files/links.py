@@ -14,8 +14,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
+from unstill.durable import write_durably
 from unstill.errors import BadLink, BadSetting
-from unstill.files.durable import write_durably
 
 Variant = Literal["video"]
 

@@ -1,27 +1,33 @@
-"""Files in folders of this machine: `<data_dir>/jobs/<last two of the id>/<job id>/`.
+"""Files in folders of this machine, as folders.py lays them out.
 
-Ids sort by time, so their ends spread: no folder holds more than a 4096th of all jobs.
+What was begun and never had a row is moved to `<data_dir>/lost/<day>/<job id>/`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import os
+import re
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from unstill.files.durable import rename_durably, sync_file, sync_folder, write_durably
-from unstill.files.port import (
-    Folder,
-    check_published,
-    checked_job_id,
-    checked_name,
-    is_job_id,
-    storage_errors,
+from unstill.durable import rename_durably, sync_file, sync_folder, write_durably
+from unstill.files.port import check_published, checked_job_id, checked_name, storage_errors
+from unstill.folders import (
+    BEGUN,
+    JOBS,
+    JobFolder,
+    begin,
+    begun_by,
+    folder_of,
+    folders_in,
+    shards,
 )
+
+LOST = "lost"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +37,8 @@ class LocalFiles:
     """Files under a data folder; every call that touches the disk does so in a thread."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._jobs = data_dir / "jobs"
+        self._jobs = data_dir / JOBS
+        self._lost = data_dir / LOST
         self._durable_shards: set[Path] = set()  # at most 4096
 
     async def prepare(self, job_id: str) -> None:
@@ -41,9 +48,15 @@ class LocalFiles:
     def path(self, job_id: str, name: str) -> Path:
         return self._folder(job_id) / checked_name(name)
 
-    async def keep(self, job_id: str, name: str, data: bytes) -> None:
+    async def keep(self, job_id: str, name: str, data: bytes, *, begins: str = "") -> None:
         path = self.path(job_id, name)
-        await _in_thread(self._keep, path, data)
+        await _in_thread(self._keep, path, data, begins)
+
+    async def adopt(self, job_id: str) -> None:
+        await _in_thread((self._folder(job_id) / BEGUN).unlink, missing_ok=True)
+
+    async def begun_by(self, job_id: str) -> str | None:
+        return await _in_thread(begun_by, self._folder(job_id))
 
     async def sync(self, job_id: str, name: str) -> None:
         path = self.path(job_id, name)
@@ -62,13 +75,18 @@ class LocalFiles:
         folder = self._folder(job_id)
         await _in_thread(_remove, folder)
 
-    async def folders(self) -> AsyncIterator[Folder]:
-        for shard in await _in_thread(_shards, self._jobs):
-            for folder in await _in_thread(_folders, shard):
-                yield folder
+    async def set_aside(self, job_id: str, day: str) -> None:
+        await _in_thread(_set_aside, self._folder(job_id), self._lost / _checked_day(day))
+
+    async def drop_lost(self, before_day: str) -> None:
+        await _in_thread(_drop_lost, self._lost, _checked_day(before_day))
+
+    async def folders(self) -> AsyncIterator[Sequence[JobFolder]]:
+        for shard in await _in_thread(shards, self._jobs):
+            yield await _in_thread(folders_in, shard)
 
     def _folder(self, job_id: str) -> Path:
-        return self._jobs / checked_job_id(job_id)[-2:] / job_id
+        return folder_of(self._jobs, checked_job_id(job_id))
 
     def _make(self, folder: Path) -> None:
         shard = folder.parent
@@ -81,8 +99,10 @@ class LocalFiles:
             self._durable_shards.add(shard)
         folder.mkdir(mode=0o700, exist_ok=True)
 
-    def _keep(self, path: Path, data: bytes) -> None:
+    def _keep(self, path: Path, data: bytes, begins: str) -> None:
         self._make(path.parent)
+        if begins:
+            begin(path.parent, begins)
         write_durably(path, data)
         sync_folder(path.parent.parent)
 
@@ -114,20 +134,27 @@ def _remove(folder: Path) -> None:
                 raise
 
 
-def _shards(jobs: Path) -> list[Path]:
-    try:
-        return [entry for entry in jobs.iterdir() if entry.is_dir()]
-    except FileNotFoundError:
-        return []
+def _set_aside(folder: Path, day: Path) -> None:
+    for made in (day.parent, day):
+        made.mkdir(mode=0o700, exist_ok=True)
+    # Of a name that is taken, an earlier one that was put back by hand and lost again: it goes.
+    _remove(day / folder.name)
+    folder.rename(day / folder.name)
+    sync_folder(day)
+    sync_folder(folder.parent)
 
 
-def _folders(shard: Path) -> list[Folder]:
-    with os.scandir(shard) as entries:
-        return [
-            Folder(entry.name, entry.stat().st_mtime)
-            for entry in entries
-            if is_job_id(entry.name) and entry.name[-2:] == shard.name and entry.is_dir()
-        ]
+def _drop_lost(lost: Path, before_day: str) -> None:
+    if lost.exists():
+        for day in lost.iterdir():
+            if _DAY.fullmatch(day.name) and day.name < before_day:
+                _remove(day)
+
+
+def _checked_day(day: str) -> str:
+    if not _DAY.fullmatch(day):
+        raise ValueError(f"not a day: {day!r}")
+    return day
 
 
 async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

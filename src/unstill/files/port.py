@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from unstill.errors import StorageFailed, StorageFull
+from unstill.folders import JobFolder, is_job_id
 
 PART = ".part"
 
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)?")
-
-
-class Folder(msgspec.Struct, frozen=True):
-    """A job's folder as the sweeper finds it."""
-
-    job_id: str
-    changed_at_s: float  # unix time of the last file that came or went
 
 
 class Files(Protocol):
@@ -43,8 +34,18 @@ class Files(Protocol):
     def path(self, job_id: str, name: str) -> Path:
         """Where `name` is for this machine's programs, whether it exists or not."""
 
-    async def keep(self, job_id: str, name: str, data: bytes) -> None:
-        """Store `data` whole; it survives a power cut once this has returned. Repeatable."""
+    async def keep(self, job_id: str, name: str, data: bytes, *, begins: str = "") -> None:
+        """Store `data` whole; it survives a power cut once this has returned. Repeatable.
+
+        begins: the id of the store that has no row of the job yet. It stays with the files until
+        `adopt`, and is the only proof that they may be swept where no row ever comes.
+        """
+
+    async def adopt(self, job_id: str) -> None:
+        """Note that the job has its row. Repeatable."""
+
+    async def begun_by(self, job_id: str) -> str | None:
+        """The id of the store that has begun the job and, as far as is noted, has no row of it."""
 
     async def sync(self, job_id: str, name: str) -> None:
         """Make a file that a child has written survive a power cut."""
@@ -62,12 +63,14 @@ class Files(Protocol):
     async def remove(self, job_id: str) -> None:
         """Remove all that the job has, if it has anything."""
 
-    def folders(self) -> AsyncIterator[Folder]:
-        """Every job's folder, in no order; some that come or go meanwhile may be missed."""
+    async def set_aside(self, job_id: str, day: str) -> None:
+        """Move all that the job has out of the way, to what was lost on that day (2026-11-28)."""
 
+    async def drop_lost(self, before_day: str) -> None:
+        """Remove for good what was set aside on earlier days."""
 
-def is_job_id(text: str) -> bool:
-    return _JOB_ID.fullmatch(text) is not None
+    def folders(self) -> AsyncIterator[Sequence[JobFolder]]:
+        """Every job's folder, by some hundreds, in no order; some may come or go meanwhile."""
 
 
 def checked_job_id(job_id: str) -> str:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
+from unstill.durable import sync_folder, write_durably
 from unstill.errors import BadField, BadPolicy
-from unstill.files.durable import sync_folder, write_durably
 from unstill.files.port import storage_errors
 
 POLICY_LIFE_S = 300  # time enough for a slow line to begin
