@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import httpx2
@@ -162,6 +162,28 @@ def test_pipelined_requests_are_answered_in_order(server: Serving) -> None:
 
     statuses = re.findall(rb"HTTP/1\.1 (\d+) ", answers)
     assert statuses == [b"200", b"404"] * 20
+
+
+def test_requests_without_end_on_one_connection_cost_the_others_nothing(server: Serving) -> None:
+    before_mib = rss_mib(server)
+    worst_s = 0.0
+    with socket.create_connection(("127.0.0.1", port_of(server))) as flood:
+        flood.setblocking(False)
+        until_s = time.monotonic() + 2
+        while time.monotonic() < until_s:
+            with suppress(BlockingIOError):
+                flood.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 10_000)
+            began_s = time.monotonic()
+            assert is_well(server)
+            worst_s = max(worst_s, time.monotonic() - began_s)
+
+    assert worst_s < 1
+    assert rss_mib(server) - before_mib < 50
+
+
+def rss_mib(server: Serving) -> float:
+    pages = int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def test_a_body_is_asked_for_only_when_it_will_be_read(server: Serving) -> None:

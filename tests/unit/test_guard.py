@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,15 +11,19 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from unstill.server.framing import FREE_CHUNKS, MOST_HEAD_BYTES, MOST_HEADERS
 from unstill.server.guard import (
     BODY_PIECE_BYTES,
     BODY_PIECE_WITHIN_S,
     HEADERS_WITHIN_S,
+    KEPT_ALIVE_S,
     LEFTOVER_WITHIN_S,
-    MOST_HEADER_BYTES,
-    READ_BYTES,
+    MOST_KEPT_BYTES,
+    MOST_KEPT_OF_ALL_BYTES,
+    MOST_URL_ESCAPES,
     UNTAKEN_WITHIN_S,
     GuardedProtocol,
+    Kept,
     sweep,
 )
 
@@ -26,19 +31,26 @@ LARGE_ANSWER_BYTES = 32 * 2**20  # more than a socket takes by itself
 POST = b"POST /read HTTP/1.1\r\nhost: x\r\n"
 CHUNKS = b"transfer-encoding: chunked\r\n\r\n"
 CHUNKED = POST + CHUNKS
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+ENDING = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+READ_BYTES = 256 * 1024  # uvloop and asyncio give a protocol at most that at once
 
 
 async def answering(scope: Scope, receive: Receive, send: Send) -> None:
     """`/read` reads the body first, `/large` answers much, `/stream` for ever, all else at once."""
-    while scope["path"] == "/read" and (await receive()).get("more_body"):
-        pass
+    took_bytes, is_over = 0, scope["path"] != "/read"
+    while not is_over:
+        message = await receive()
+        took_bytes += len(message.get("body", b""))
+        is_over = not message.get("more_body")
     if scope["path"] == "/stream":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"ok", "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
         return
-    body = b"x" * (LARGE_ANSWER_BYTES if scope["path"] == "/large" else 2)
+    said = f"{scope['path'][:20]} took {took_bytes}".encode()
+    body = b"x" * LARGE_ANSWER_BYTES if scope["path"] == "/large" else said
     length = str(len(body)).encode()
     headers = [(b"content-length", length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -57,6 +69,11 @@ class Line:
         await self._loop.sock_sendall(self._caller, data)
         await asyncio.sleep(0.02)
 
+    async def send_in_pieces(self, data: bytes, size: int) -> None:
+        for start in range(0, len(data), size):
+            await self._loop.sock_sendall(self._caller, data[start : start + size])
+            await asyncio.sleep(0)
+
     async def hear(self) -> bytes:
         async with asyncio.timeout(5):
             return await self._loop.sock_recv(self._caller, 4096)
@@ -68,14 +85,16 @@ class Line:
 
 
 @asynccontextmanager
-async def connected(*, limit_concurrency: int | None = None) -> AsyncIterator[Line]:
+async def connected(
+    *, limit_concurrency: int | None = None, kept: Kept | None = None
+) -> AsyncIterator[Line]:
     config = uvicorn.Config(answering, lifespan="off", limit_concurrency=limit_concurrency)
     state = ServerState()
     caller, ours = socket.socketpair()
     caller.setblocking(False)
     loop = asyncio.get_running_loop()
     _, protocol = await loop.connect_accepted_socket(
-        lambda: GuardedProtocol(config, state, {}, loop), ours
+        lambda: GuardedProtocol(config, state, {}, loop, kept=kept), ours
     )
     try:
         yield Line(caller, protocol)
@@ -198,7 +217,7 @@ async def test_an_answer_that_is_taken_slowly_goes_on() -> None:
 
 async def test_headers_past_the_limit_are_refused_and_what_follows_is_no_request() -> None:
     async with connected() as line:
-        large = b"a: " + b"x" * MOST_HEADER_BYTES + b"\r\n"
+        large = b"a: " + b"x" * MOST_HEAD_BYTES + b"\r\n"
         await line.send(b"GET / HTTP/1.1\r\n" + large + b"\r\n")
 
         assert (await line.hear()).startswith(b"HTTP/1.1 431 ")
@@ -219,7 +238,7 @@ async def test_one_endless_line_is_refused_before_it_is_large(begun: bytes) -> N
             await line.send(b"x" * 2**14)
             sent_bytes += 2**14
 
-        assert sent_bytes <= MOST_HEADER_BYTES + READ_BYTES + 2**14
+        assert sent_bytes <= MOST_HEAD_BYTES + 2**14
         assert (await line.hear()).startswith(b"HTTP/1.1 431 ")
         assert await line.hear() == b""
 
@@ -258,9 +277,123 @@ async def test_line_feeds_behind_a_request_do_not_end_its_answer() -> None:
         assert line.is_open_after(HEADERS_WITHIN_S + 1)
 
 
-async def test_a_request_begun_behind_another_is_owed_like_any() -> None:
+async def test_a_request_begun_behind_another_is_owed_from_its_turn_on() -> None:
     async with connected() as line:
         await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n")
         await line.send(b"GET / HTTP/1.1\r\na: b\r\n")
+        assert line.is_open_after(HEADERS_WITHIN_S + 1)
 
+    async with connected() as line:
+        await line.send(GET + b"GET / HTTP/1.1\r\na: b\r\n")
         assert not line.is_open_after(HEADERS_WITHIN_S + 1)
+
+
+async def test_an_idle_connection_is_kept_longer_than_any_poll_interval_and_not_for_ever() -> None:
+    async with connected() as line:
+        await line.send(GET)
+        assert (await line.hear()).startswith(b"HTTP/1.1 200")
+
+        assert line.is_open_after(KEPT_ALIVE_S - 1)
+        assert not line.is_open_after(KEPT_ALIVE_S + 1)
+
+
+async def test_a_request_behind_another_is_not_begun_before_that_is_answered() -> None:
+    async with connected() as line:
+        await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n" + GET * 100)
+
+        assert len(line.protocol.server_state.tasks) == 1
+        assert line.protocol.scope["path"] == "/stream"
+
+
+async def test_of_a_flood_behind_a_request_a_read_or_two_are_kept_and_no_more_is_read() -> None:
+    kept = Kept()
+    async with connected(kept=kept) as line:
+        await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n" + GET)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await line.send(GET * 500_000)
+
+        assert MOST_KEPT_BYTES < kept.size_bytes <= MOST_KEPT_BYTES + READ_BYTES
+        assert line.protocol.flow.read_paused
+    assert kept.size_bytes == 0
+
+
+async def test_a_connection_that_finds_the_room_for_all_taken_ends_with_its_answer() -> None:
+    kept = Kept()
+    kept.size_bytes = MOST_KEPT_OF_ALL_BYTES
+    async with connected(kept=kept) as line:
+        await line.send(GET * 3)
+
+        assert (await heard_to_the_end(line)).count(b"HTTP/1.1 200") == 1
+        assert kept.size_bytes == MOST_KEPT_OF_ALL_BYTES
+
+
+async def test_thousands_of_requests_at_once_are_answered_one_after_another() -> None:
+    async with connected() as line:
+        asked = b"".join(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % n for n in range(3000))
+        sending = asyncio.create_task(line.send(asked + ENDING))
+        answers = await heard_to_the_end(line)
+        await sending
+
+    assert re.findall(rb"\r\n\r\n(/\d*)", answers) == [b"/%d" % n for n in range(3000)] + [b"/"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+async def test_requests_are_the_same_in_reads_of_any_size(size: int) -> None:
+    chunked = CHUNKED + b"3\r\nabc\r\n0\r\na: b\r\n\r\n"
+    sized = POST + b"content-length: 4\r\n\r\n\r\n\r\n"
+    asked = GET + chunked + sized + b"\r\n" + ENDING
+    async with connected() as line:
+        sending = asyncio.create_task(line.send_in_pieces(asked, size))
+        answers = await heard_to_the_end(line)
+        await sending
+
+    assert re.findall(rb"\r\n\r\n(/\w*)", answers) == [b"/", b"/read", b"/read", b"/"]
+
+
+async def test_many_headers_are_refused_before_they_end() -> None:
+    async with connected() as line:
+        await line.send(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * (MOST_HEADERS + 2))
+        assert (await line.hear()).startswith(b"HTTP/1.1 431 ")
+        assert "url" not in vars(line.protocol)  # the parser has made nothing of them
+
+    async with connected() as line:
+        await line.send(b"GET / HTTP/1.1\r\n" + b"a:\r\n" * MOST_HEADERS + b"\r\n")
+        assert (await line.hear()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_body_of_chunks_of_a_byte_is_refused() -> None:
+    async with connected() as line:
+        await line.send(CHUNKED + b"1\r\nx\r\n" * FREE_CHUNKS + b"0\r\n\r\n")
+        assert (await line.hear()).startswith(b"HTTP/1.1 200 ")
+        await line.send(CHUNKED + b"1\r\nx\r\n" * 2 * FREE_CHUNKS)
+        assert (await line.hear()).startswith(b"HTTP/1.1 400 ")
+        assert await line.hear() == b""
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, b"200"), (1, b"414")])
+async def test_an_address_may_have_so_many_escapes_and_not_one_more(
+    more: int, status: bytes
+) -> None:
+    escapes = b"%41" * (MOST_URL_ESCAPES + more)
+    async with connected() as line:
+        await line.send(b"GET /" + escapes + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+
+        assert (await line.hear()).startswith(b"HTTP/1.1 " + status)
+
+
+async def test_an_offer_of_another_protocol_costs_no_body() -> None:
+    offer = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
+    async with connected() as line:
+        await line.send(POST + offer + b"content-length: 3\r\n\r\nabc" + GET)
+        answers = await line.hear()
+
+        assert answers.count(b"HTTP/1.1 200 ") == 2
+        assert re.findall(rb"took (\d+)", answers) == [b"3", b"0"]
+
+
+async def heard_to_the_end(line: Line) -> bytes:
+    answers = b""
+    while piece := await line.hear():
+        answers += piece
+    return answers

@@ -1,7 +1,11 @@
 """Slow and oversized callers end here: uvicorn by itself waits for ever and takes any header.
 
 A caller who has begun something owes us the rest of it by a time; one who asked for something
-owes us to take it. `sweep` ends the connections of those who do not.
+owes us to take it. `sweep` ends the connections of those who do not. One request of a connection
+is parsed at a time: what comes behind it is kept as it came, and costs nothing, until its turn.
+
+This stands on parts of uvicorn that are its own affair: `tests/unit/test_uvicorn_parts.py` says
+which, and pyproject.toml which releases have them.
 """
 
 from __future__ import annotations
@@ -9,8 +13,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from unstill.server.framing import (
+    END,
+    MOST_HEAD_BYTES,
+    MOST_HEADERS,
+    ChunksTooSmall,
+    Framing,
+    HeadTooLarge,
+)
 
 HEADERS_WITHIN_S = 10.0  # from the connection, or the request's first byte, to its last header
 # A drip of single bytes would hold a body's memory for ever: 4 KiB a second is a bad GPRS line.
@@ -20,33 +35,63 @@ BODY_PIECE_WITHIN_S = 15.0
 # connection, and the answer be lost (RFC 9112, 9.6).
 LEFTOVER_WITHIN_S = 30.0
 UNTAKEN_WITHIN_S = 60.0  # an answer of which the caller takes nothing
-MOST_HEADER_BYTES = 64 * 1024  # of the request line and all headers
-READ_BYTES = 256 * 1024  # uvloop and asyncio give a protocol at most that at once
+# Longer than anybody waits between two polls: who sends one just when the server hangs up loses it.
+KEPT_ALIVE_S = 75.0  # nginx, keepalive_timeout
+# Of requests behind the one that is answered, before reading stops; one read is up to 256 KiB.
+MOST_KEPT_BYTES = 16 * 1024
+MOST_KEPT_OF_ALL_BYTES = 32 * 1024**2
+# A long address that is all escapes takes milliseconds to read. Names are short, and the longest
+# question has a handful of them.
+MOST_URL_ESCAPES = 1000
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
     b"connection: close\r\n\r\n"
 )
+_TOO_LONG = b"HTTP/1.1 414 URI Too Long\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n"
     b"connection: close\r\n\r\n"
 )
 
 
-class HeadersTooLarge(Exception):
-    """Stops the parser: what follows the headers must not be taken for a request."""
+class SecondRequest(Exception):
+    """Two requests in what should be one: framed in a way that parsers read differently."""
 
 
-class Pipeline(list[tuple[RequestResponseCycle, ASGI3Application]]):
-    """Requests behind one that is being answered: few, and mostly none.
+class UpgradeOffered(Exception):
+    """A request that may be answered in another protocol, and will be in this one."""
+
+
+class NoPipeline(list[tuple[RequestResponseCycle, ASGI3Application]]):
+    """Where uvicorn would queue requests behind the one that is being answered.
 
     The deque in its place takes 0.7 KiB in each connection, used or not.
     """
 
     __slots__ = ()
 
-    def appendleft(self, item: tuple[RequestResponseCycle, ASGI3Application]) -> None:
-        self.insert(0, item)
+    def appendleft(self, _item: tuple[RequestResponseCycle, ASGI3Application]) -> None:
+        raise SecondRequest
+
+
+class Kept:
+    """What all connections together keep of requests whose turn has not come."""
+
+    __slots__ = ("size_bytes",)
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+
+
+class Flow(FlowControl):
+    """Reading that whoever waits for a body or a hang-up cannot resume while enough is kept."""
+
+    is_held = False
+
+    def resume_reading(self) -> None:
+        if not self.is_held:
+            super().resume_reading()
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -55,35 +100,40 @@ class GuardedProtocol(HttpToolsProtocol):
     # Python keeps the names of up to 30 attributes once for all instances, and uvicorn has 28:
     # with these beside them each connection would take a kilobyte more.
     __slots__ = (
-        "_answering",
+        "_all_kept",
         "_due_s",
+        "_framing",
         "_has_taken",
-        "_head_bytes",
-        "_is_in_head",
+        "_is_in_message",
+        "_kept",
+        "_kept_from",
         "_most_connections",
         "_piece_bytes",
-        "_read_bytes",
         "_untaken_bytes",
         "_untaken_since_s",
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    flow: Flow
+
+    def __init__(self, *args: Any, kept: Kept | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.pipeline = Pipeline()  # type: ignore[assignment]
+        self.pipeline = NoPipeline()  # type: ignore[assignment]
         # uvicorn itself would refuse the requests of connections that it has taken.
         self._most_connections, self.limit_concurrency = self.limit_concurrency, None
-        self._answering: RequestResponseCycle | None = None  # the request that is being answered
-        self._due_s: float | None = None  # the next part of a request; None between requests
+        self._all_kept = kept or Kept()
+        self._kept = b""  # what came behind the request that is being answered
+        self._kept_from = 0  # up to there it was parsed
+        self._framing: Framing | None = None  # of a request that did not come in one piece
+        self._is_in_message = False  # its head is parsed, its end is not
+        self._due_s: float | None = None  # the next part of a request, or the next request
         self._piece_bytes = 0
-        self._is_in_head = False  # or in the trailers behind a body's last chunk
-        self._read_bytes = 0
-        self._head_bytes = 0  # of the reads since it began, with what else was in the first one
         self._untaken_bytes = 0
         self._untaken_since_s = 0.0
         self._has_taken = False  # since the last look: a full buffer went down
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Flow(transport)
         self._untaken_since_s = self.loop.time()
         self._due_s = self._untaken_since_s + HEADERS_WITHIN_S
         if self._most_connections is not None and len(self.connections) > self._most_connections:
@@ -91,68 +141,156 @@ class GuardedProtocol(HttpToolsProtocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # uvicorn tells the newest request alone, and that may wait behind the one being answered.
-        if self._answering is not None and not self._answering.response_complete:
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+        self._keep(b"", 0)
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
         self._has_taken = True
         super().resume_writing()
 
-    def data_received(self, data: bytes) -> None:
-        # Before the parser says so: line feeds before a request are no request to it. But who sends
-        # them while it waits for an answer owes nothing by that (RFC 9112, 2.2).
-        if not self._is_answering:
-            self._owe(HEADERS_WITHIN_S)
-        self._read_bytes = len(data)
-        self._head_bytes += self._read_bytes
-        super().data_received(data)
-        # The parser gathers a header, and tells of it only when it is whole.
-        if self._is_in_head and self._head_bytes > MOST_HEADER_BYTES + READ_BYTES:
-            self._refuse_head()
+    # --- what comes in ------------------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._begin_head()
-        self._owe(HEADERS_WITHIN_S)
+    def data_received(self, data: bytes) -> None:
+        cycle = self.cycle
+        # Nearly every request comes alone and in one piece.
+        if (
+            self._framing is None
+            and (cycle is None or cycle.response_complete)
+            and data.find(END) == len(data) - len(END)
+            and len(data) <= MOST_HEAD_BYTES
+            and data.count(b"\n") <= MOST_HEADERS + 2
+        ):
+            self._parse(data)
+        else:
+            self._go_on(self._kept[self._kept_from :] + data if self._kept else data, 0)
+
+    def _go_on(self, data: bytes, start: int) -> None:
+        """Parse from `start` to the end of one request; what is behind it is kept for its turn."""
+        while start < len(data) and not self.transport.is_closing():
+            if self._framing is None:
+                if self._is_answering:
+                    break
+                # Before the parser says so: line feeds before a request are no request to it. But
+                # who sends them while it waits for an answer owes nothing by that (RFC 9112, 2.2).
+                self._framing = Framing()
+                self._due_s = self.loop.time() + HEADERS_WITHIN_S
+            try:
+                end = self._framing.end_of_piece(data, start)
+            except HeadTooLarge:
+                self._refuse(_TOO_LARGE)
+            except ChunksTooSmall:
+                self.send_400_response("The chunks of this body are too small.")
+            else:
+                self._parse(data[start:end])
+                start = end
+        self._keep(data, start)
+
+    def _keep(self, data: bytes, start: int) -> None:
+        """Hold what lies behind `start`; nothing of a connection that is over."""
+        rest_bytes = 0 if self.transport.is_closing() else len(data) - start
+        before_bytes = len(self._kept)
+        self._kept, self._kept_from = (data, start) if rest_bytes else (b"", 0)
+        kept_bytes = len(self._kept)
+        if not kept_bytes and not before_bytes:
+            return
+        self._all_kept.size_bytes += kept_bytes - before_bytes
+        self.flow.is_held = rest_bytes > MOST_KEPT_BYTES
+        if self._all_kept.size_bytes > MOST_KEPT_OF_ALL_BYTES:
+            self._all_kept.size_bytes -= kept_bytes
+            self._kept, self._kept_from = b"", 0
+            self.cycle.keep_alive = False  # nothing behind the answer will be served
+            self.flow.is_held = True
+        if self.flow.is_held:
+            self.flow.pause_reading()
+        else:
+            self.flow.resume_reading()
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, UpgradeOffered):
+                self._pass_over_upgrade()
+            else:
+                self.send_400_response("Invalid HTTP request received.")
+            return
+        if self._is_in_message:
+            self._hear_body()
+
+    def _pass_over_upgrade(self) -> None:
+        """Read the same head again, without the offer: its body would be lost otherwise."""
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
+        for name, value in self.headers:
+            if name != b"upgrade":
+                lines += [name, b": ", value, b"\r\n"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parse(b"".join([*lines, b"\r\n"]))
+
+    def _hear_body(self) -> None:
+        """The head is parsed and the request is not over."""
+        if self._framing is None:
+            self._framing = Framing()
+            self._framing.begin_body(self.headers)
+            self._owe_a_piece()
+        cycle = self.cycle
+        if cycle.response_complete or not cycle.body:
+            return
+        if self._piece_bytes >= BODY_PIECE_BYTES:
+            self._owe_a_piece()
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    # --- what the parser says -----------------------------------------------------------------
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
-        if self._head_bytes > MOST_HEADER_BYTES and self._has_large_head():
-            self._refuse_head()
-            raise HeadersTooLarge
-        self._owe_a_piece()
+        if len(self.url) > MOST_URL_ESCAPES and self.url.count(b"%") > MOST_URL_ESCAPES:
+            self._refuse(_TOO_LONG)
+            raise HeadTooLarge
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            raise UpgradeOffered
+        self._is_in_message = True
+        self._framing = None
         super().on_headers_complete()
 
-    def on_chunk_header(self) -> None:
-        self._begin_head()
-
     def on_body(self, body: bytes) -> None:
-        self._is_in_head = False
         self._piece_bytes += len(body)
-        if self._piece_bytes >= BODY_PIECE_BYTES and not self.cycle.response_complete:
-            self._owe_a_piece()
-        super().on_body(body)
+        if not self.cycle.response_complete:
+            self.cycle.body += body
 
     def on_message_complete(self) -> None:
-        self._is_in_head = False
+        self._is_in_message = False
+        self._framing = None
+        cycle = self.cycle
+        if cycle.response_complete:
+            self._due_s = self.loop.time() + KEPT_ALIVE_S
+            return
         self._due_s = None
-        super().on_message_complete()
+        cycle.more_body = False
+        cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        if self._due_s is not None and self.cycle.response_complete:
-            self._due_s = self.loop.time() + LEFTOVER_WITHIN_S
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        within_s = LEFTOVER_WITHIN_S if self._is_in_message else KEPT_ALIVE_S
+        self._due_s = self.loop.time() + within_s
+        self.flow.is_held = False
+        self.flow.resume_reading()
+        if self._kept:
+            self._go_on(self._kept, self._kept_from)
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():  # else it was refused already, in better words
             super().send_400_response(msg)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+    def _refuse(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.transport.close()
+
+    # --- what is owed -------------------------------------------------------------------------
 
     def end_if_stuck(self, now_s: float) -> None:
         """End the connection if its caller has had the time for what is owed."""
@@ -177,27 +315,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def _is_answering(self) -> bool:
-        return self._answering is not None and not self._answering.response_complete
-
-    def _owe(self, within_s: float) -> None:
-        if self._due_s is None:
-            self._due_s = self.loop.time() + within_s
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _owe_a_piece(self) -> None:
         self._piece_bytes = 0
         self._due_s = self.loop.time() + BODY_PIECE_WITHIN_S
-
-    def _begin_head(self) -> None:
-        self._is_in_head = True
-        self._head_bytes = self._read_bytes
-
-    def _has_large_head(self) -> bool:
-        headers_bytes = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
-        return len(self.url) + headers_bytes > MOST_HEADER_BYTES
-
-    def _refuse_head(self) -> None:
-        self.transport.write(_TOO_LARGE)
-        self.transport.close()
 
 
 def sweep(connections: set[GuardedProtocol], now_s: float) -> None:

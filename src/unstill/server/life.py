@@ -8,6 +8,7 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, cast
 
 import structlog
@@ -15,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from unstill.errors import BadSetting
-from unstill.server.guard import GuardedProtocol, sweep
+from unstill.server.guard import GuardedProtocol, Kept, sweep
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http=GuardedProtocol,
+                http=cast("type[GuardedProtocol]", partial(GuardedProtocol, kept=Kept())),
                 ws="none",
                 lifespan="off",
                 log_config=None,
