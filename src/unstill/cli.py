@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from unstill import __version__, cli_recover, cli_webhooks
+from unstill import __version__, cli_jobs, cli_recover, cli_webhooks
 from unstill.engines.emulate import KINDS, Options
 from unstill.engines.emulate import serve as serve_emulator
 from unstill.errors import OperatorError, UnstillError
@@ -43,6 +43,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_jobs.app, name="jobs")
 app.add_typer(cli_webhooks.app, name="webhooks")
 app.add_typer(cli_recover.app)
 out = Console(highlight=False)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.backend.recovery import recover
-from unstill.settings import read_settings
+from unstill.settings import CameraSettings, read_settings
 
 app = typer.Typer()
 out = Console(highlight=False)
@@ -30,10 +30,15 @@ def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> Non
         file=config, environment=os.environ, command_line={"data_dir": data_dir}
     )
     folder = Path(settings.server.data_dir)
-    recovered = asyncio.run(recover(folder))
+    engines = settings.engines.items()
+    local = {"camera"} | {name for name, each in engines if isinstance(each, CameraSettings)}
+    recovered = asyncio.run(recover(folder, local_engines=local))
     _say(f"{folder} goes on with a store of {recovered.jobs} jobs")
     for file in recovered.aside:
         _say(f"moved aside, as it belongs to another store: {file}")
+    if recovered.held:
+        _say(f"{recovered.held} jobs may have been sent and paid for since: they wait for")
+        _say("  unstill jobs release")
     _say("folders of jobs that it does not know stay where they are")
 
 

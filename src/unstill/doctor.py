@@ -21,6 +21,7 @@ import msgspec
 from unstill.backend.belonging import look
 from unstill.backend.deliveries import count_in
 from unstill.backend.embedded import attempts_in
+from unstill.backend.holds import held_in
 from unstill.delivery import DeliveryState
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
@@ -62,7 +63,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     )
     yield Finding("sqlite", True, f"{apsw.sqlite_lib_version()}, unstill's own")
     yield _folder(Path(settings.server.data_dir))
-    yield store_finding(Path(settings.server.data_dir))
+    yield from store_findings(Path(settings.server.data_dir))
     yield _certificates()
     yield _engine()
     yield Finding(
@@ -157,23 +158,27 @@ def _folder(path: Path) -> Finding:
     return Finding("data folder", free_bytes >= LEAST_FREE_BYTES, detail, mend)
 
 
-def store_finding(data_dir: Path) -> Finding:
-    """Would a start take the folder's job store, and does the store know the folder's jobs?"""
+def store_findings(data_dir: Path) -> Iterator[Finding]:
+    """Would a start take the folder's job store, does it know the folder's jobs, are some held?"""
     what = "job store"
     try:
         found = look(data_dir)
     except OperatorError as error:
         mend = "the server does not start before that is mended"
-        return Finding(what, False, error.message, mend)
+        yield Finding(what, False, error.message, mend)
+        return
     if found is None:
-        return Finding(what, True, "none yet: the first start makes it")
+        yield Finding(what, True, "none yet: the first start makes it")
+        return
     if found.unknown:
-        detail = (
-            f"jobs: {found.jobs}; folders in {data_dir / JOBS} that are of none: {found.unknown}"
-        )
+        unknown = f"folders in {data_dir / JOBS} that are of none: {found.unknown}"
         mend = "they stay: move away by hand what nobody misses"
-        return Finding(what, False, detail, mend, is_needed=False)
-    return Finding(what, True, f"jobs: {found.jobs}")
+        yield Finding(what, False, f"jobs: {found.jobs}; {unknown}", mend, is_needed=False)
+    else:
+        yield Finding(what, True, f"jobs: {found.jobs}")
+    if held := len(held_in(data_dir)):
+        detail = f"they may have been sent and paid for before the store was recovered: {held}"
+        yield Finding("held jobs", False, detail, "unstill jobs release", is_needed=False)
 
 
 def _certificates() -> Finding:

@@ -281,6 +281,11 @@ class Service:
             case _:
                 return hidden(of=job.state)
 
+    @property
+    def held(self) -> int:
+        """How many jobs wait for an operator's word."""
+        return self._backend.held
+
     # --- engines ---------------------------------------------------------------------------
 
     def engines_of(self, model: str) -> tuple[Engine, ...]:

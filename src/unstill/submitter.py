@@ -54,6 +54,7 @@ log = structlog.get_logger()
 
 SUBMIT_WITHIN_MS = 60_000  # then the reply is taken for lost
 STORE_AGAIN_S = 1.0  # a ticket that cannot be stored is kept trying: it is paid for
+HELD_MS = 600_000  # between two looks at a held job; its release wakes it up
 NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadline
 # A longer pause is stored, for the job's expected end; shorter ones would be a hundred writes a
 # second for as long as an upstream is busy, once thousands of jobs wait in line.
@@ -98,6 +99,8 @@ class Submitter:
         if job.wants_cancel:
             await self._write(job, cancelled(now_ms, is_hidden=job.is_hidden))
             return None
+        if self._backend.is_held(job.id):
+            return now_ms + HELD_MS
         attempts = await self._backend.attempts(job.id) if job.attempt else ()
         if job.deadline_ms and now_ms >= job.deadline_ms:
             await self._write(job, failed(_too_late(attempts), now_ms))

@@ -291,7 +291,7 @@ async def test_a_lost_store_is_made_anew_when_asked_for_and_every_video_stays(
     ids = await fill(tmp_path)
     grow_old(tmp_path)
     remove(tmp_path)
-    recovered = await recover(tmp_path)
+    recovered = await recover(tmp_path, local_engines={"camera"})
     new = await fill(tmp_path, 1)
 
     assert recovered.jobs == 0
@@ -306,7 +306,7 @@ async def test_an_older_copy_goes_on_when_asked_for_and_every_video_stays(tmp_pa
     ids += await fill(folder)
     grow_old(folder)
     put_back(copy, folder)
-    recovered = await recover(folder)
+    recovered = await recover(folder, local_engines={"camera"})
 
     assert recovered.jobs == 2
     assert await knows(folder, ids) == [True, True, False, False]
@@ -318,7 +318,7 @@ async def test_what_a_lost_store_had_begun_is_not_swept_by_the_next_one(tmp_path
         job_id = await house.submit(PNG)  # answered, and its first step is still to come
     grow_old(tmp_path)
     remove(tmp_path)
-    await recover(tmp_path)
+    await recover(tmp_path, local_engines={"camera"})
 
     assert await knows(tmp_path, [job_id]) == [False]
     assert len(list(tmp_path.glob(f"jobs/*/{job_id}/first-frame"))) == 1
@@ -333,7 +333,7 @@ async def test_a_newer_wal_is_moved_aside_when_an_older_copy_goes_on(tmp_path: P
         await house.submit()
         shutil.copytree(folder, killed)
     shutil.copy2(copy / DATABASE, killed / DATABASE)
-    recovered = await recover(killed)
+    recovered = await recover(killed, local_engines={"camera"})
 
     assert {path.name for path in recovered.aside} >= {f"{DATABASE}-wal"}
     assert all(path.exists() for path in recovered.aside)
@@ -343,12 +343,12 @@ async def test_a_newer_wal_is_moved_aside_when_an_older_copy_goes_on(tmp_path: P
 async def test_a_store_that_a_server_holds_is_not_recovered(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False):
         with pytest.raises(DataFolderBusy):
-            await recover(tmp_path)
+            await recover(tmp_path, local_engines={"camera"})
 
 
 async def test_a_folder_that_is_not_there_is_not_recovered(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="No such file"):
-        await recover(tmp_path / "data")
+        await recover(tmp_path / "data", local_engines={"camera"})
 
 
 async def test_what_is_no_database_is_not_recovered_but_named(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ async def test_what_is_no_database_is_not_recovered_but_named(tmp_path: Path) ->
     (tmp_path / DATABASE).write_bytes(b"my shopping list " * 100)
 
     with pytest.raises(OperatorError, match=r"unstill\.sqlite3 cannot be read: .* move it out"):
-        await recover(tmp_path)
+        await recover(tmp_path, local_engines={"camera"})
 
 
 # --- before a start ----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from scripted import PNG, House, a_job, opened
 from unstill.backend.embedded import EmbeddedBackend
-from unstill.doctor import store_finding
+from unstill.doctor import store_findings
 from unstill.errors import StorageFailed
 from unstill.job import State, clock_ms
 from unstill.sweep import LOST_AFTER_S, LOST_AT_LEAST, ROWS_KEPT_MS, Sweep
@@ -200,9 +200,9 @@ async def test_a_round_that_failed_is_said_and_is_not_the_last(tmp_path: Path) -
 async def test_doctor_tells_of_folders_that_the_store_does_not_know(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         await house.submit(PNG)
-        well = store_finding(tmp_path)
+        (well,) = store_findings(tmp_path)
         await lose(house, "unknown", begins="")
-        found = store_finding(tmp_path)
+        (found,) = store_findings(tmp_path)
 
     assert (well.is_well, well.detail) == (True, "jobs: 1")
     assert (found.is_well, found.is_needed) == (False, False)
@@ -211,7 +211,7 @@ async def test_doctor_tells_of_folders_that_the_store_does_not_know(tmp_path: Pa
 
 def test_doctor_tells_of_a_store_that_a_start_would_refuse(tmp_path: Path) -> None:
     (tmp_path / "jobs" / "ab" / "job-ab").mkdir(parents=True)
-    found = store_finding(tmp_path)
+    (found,) = store_findings(tmp_path)
 
     assert (found.is_well, found.is_needed) == (False, True)
     assert "is missing" in found.detail

@@ -18,10 +18,11 @@ from typing import NamedTuple
 import apsw
 import structlog
 
-from unstill.backend import connections, deliveries, rows
+from unstill.backend import connections, deliveries, holds, rows
 from unstill.backend.belonging import FILE
 from unstill.backend.connections import Reader
 from unstill.backend.generation import Generation
+from unstill.backend.holds import Holds
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
 from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, Took, Where
@@ -44,8 +45,10 @@ class Opened(NamedTuple):
     ledger: Reader  # what the server itself asks
     lists: Reader  # what callers ask
     generation: Generation
+    holds: Holds
 
     async def close(self) -> None:
+        await self.holds.shutdown()
         writes = await self.writer.stop()
         self.finds.close()
         for reader in (self.ledger, self.lists):
@@ -91,14 +94,17 @@ class EmbeddedBackend:
             found, generation = await asyncio.to_thread(
                 connections.connect, self._data_dir, self._vfs
             )
+            ledger = Reader("ledger", found.ledger)
             self._opened = Opened(
                 writer=Writer(found.writes, self._tell, generation),
                 finds=found.finds,
                 find=found.finds.cursor().execute,
-                ledger=Reader("ledger", found.ledger),
+                ledger=ledger,
                 lists=Reader("lists", found.lists),
                 generation=generation,
+                holds=Holds(ledger, self._wake),
             )
+            await self._opened.holds.startup()
             await self._place_unfinished()
         except BaseException:
             await self.close()
@@ -108,6 +114,18 @@ class EmbeddedBackend:
     @property
     def store_id(self) -> str:
         return self._store.generation.store
+
+    def is_held(self, job_id: str) -> bool:
+        return job_id in self._store.holds
+
+    @property
+    def held(self) -> int:
+        return len(self._store.holds)
+
+    def _wake(self, job_id: str) -> None:
+        job = self._look(job_id)
+        if job is not None:
+            self._lanes.offer(job)
 
     async def _place_unfinished(self) -> None:
         async for places in self.unfinished():
@@ -258,6 +276,8 @@ class EmbeddedBackend:
             if change.closes is not None:
                 connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
             job = rows.job_of(changed[0]) if changed else None
+            if job is not None and job.state.is_final and job.id in self._store.holds:
+                connection.execute(holds.DROP, (job.id,))
             if job is not None and job.webhook_url is not None:
                 deliveries.follow(connection, job, change)
             return job

@@ -151,6 +151,13 @@ class Backend(Protocol):
     async def recent_attempts(self, account: str, limit: int) -> Sequence[Attempt]:
         """The account's settled attempts, newest first."""
 
+    def is_held(self, job_id: str) -> bool:
+        """Whether the job may cost nothing yet: its store was recovered from an older copy."""
+
+    @property
+    def held(self) -> int:
+        """How many jobs are held so."""
+
     async def long_deleted(self, before_ms: int, *, after: str = "") -> Sequence[str]:
         """Deleted jobs that are final and were made before then: their ids behind `after`, in
         order, by the thousand; none at the end.

@@ -1,11 +1,13 @@
 """Going on with a store that is older than its folder, or with none: what an operator decides.
 
 Beside no server. The store gets a new id, so that whatever the lost one had begun stays where it
-is, and a generation above all that the folder has seen.
+is, and a generation above all that the folder has seen. What waits for an engine that may cost is
+held: since its copy it may have been sent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from unstill.backend.generation import (
     rise,
     standing_without_wal,
 )
+from unstill.backend.holds import hold
 from unstill.backend.lock import FolderLock
 from unstill.durable import sync_folder
 from unstill.errors import OperatorError
@@ -33,15 +36,19 @@ _COUNT = "SELECT count(*) FROM jobs"
 
 class Recovered(NamedTuple):
     jobs: int  # that the store knows
+    held: int  # of them, until they are released
     aside: tuple[Path, ...]  # files of another store that lay beside it, where they are now
 
 
-async def recover(data_dir: Path) -> Recovered:
-    """Make what there is of a store the folder's own. Raises OperatorError."""
+async def recover(data_dir: Path, *, local_engines: Collection[str]) -> Recovered:
+    """Make what there is of a store the folder's own, and hold what might be paid for twice.
+
+    local_engines: those whose jobs cost nothing. Raises OperatorError.
+    """
     lock = FolderLock(data_dir)
     try:
         await lock.take(0)
-        return _recover(data_dir)
+        return _recover(data_dir, local_engines)
     except OSError as error:
         raise OperatorError(f"{error.filename}: {error.strerror}") from error
     except apsw.Error as error:
@@ -53,7 +60,7 @@ async def recover(data_dir: Path) -> Recovered:
         lock.release()
 
 
-def _recover(data_dir: Path) -> Recovered:
+def _recover(data_dir: Path, local_engines: Collection[str]) -> Recovered:
     file = data_dir / FILE
     noted = noted_in(data_dir)
     aside = _set_aside(data_dir, _foreign(file, noted))
@@ -67,9 +74,10 @@ def _recover(data_dir: Path) -> Recovered:
             above = noted.number if noted else 0
             standing = rise(connection, clock_ms, above=above, renamed=True)
             jobs: int = connection.execute(_COUNT).get
+            held = hold(connection, local_engines)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     note(data_dir, Noted(standing.store, standing.number, base=0))
-    return Recovered(jobs, aside)
+    return Recovered(jobs, held, aside)
 
 
 def _foreign(file: Path, noted: Noted | None) -> list[Path]:

@@ -102,9 +102,10 @@ class ModelList(msgspec.Struct, frozen=True):
     object: Literal["list"] = "list"
 
 
-class Health(msgspec.Struct, frozen=True):
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Literal["ok", "stopping"]
     version: str
+    held: int = 0  # jobs that wait for `unstill jobs release`
 
 
 class House:

@@ -6,3 +6,6 @@ CREATE TABLE store (
   changed_ms   INTEGER NOT NULL,
   recovered_ms INTEGER NOT NULL
 ) STRICT;
+
+-- Jobs of a store that was recovered: an operator has yet to say that they may cost something.
+CREATE TABLE held (job_id TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;

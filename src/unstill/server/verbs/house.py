@@ -62,7 +62,7 @@ class HouseVerbs:
     async def _health(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         if self._is_stopping:
             return json_answer(Health("stopping", __version__), status=503)
-        return json_answer(Health("ok", __version__))
+        return json_answer(Health("ok", __version__, self._service.held))
 
     async def _describe(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, self._description)

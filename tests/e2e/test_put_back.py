@@ -1,0 +1,96 @@
+"""A database that is put back: no start without an operator's word, and nothing is paid twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+
+from configured import ONLY_UPSTREAMS, engine, engine_at, model
+from emulator import Emulator
+from receiver import free_port
+from serving import PHOTOS, Serving
+
+WAN27 = "wan2.7-i2v"
+CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
+DATABASE = "unstill.sqlite3"
+
+
+def unstill(*words: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(data_dir)]
+    command += ["--config", str(data_dir / "unstill.toml")]
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=inherited, check=False
+    )
+
+
+def submit(server: Serving, prompt: str, *, name: str = WAN27) -> str:
+    given = {"first_frame_url": CHELSEA, "prompt": prompt}
+    return server.submit({"model": name, "input": given, "parameters": {"duration": 3}})
+
+
+def until(is_true: Callable[[], bool], *, within_s: float = 30.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path: Path) -> None:
+    folder, copy = tmp_path / "data", tmp_path / "copy"
+    camera = model("happyhorse-1.0-i2v", "camera")
+    away = engine_at("bailian", "dashscope", f"http://127.0.0.1:{free_port()}")
+    route = model(WAN27, "bailian")
+    with Serving(folder, config=f"{ONLY_UPSTREAMS}{away}{route}{camera}") as server:
+        job_id = submit(server, "push in")
+        until(lambda: "submitted" in server.log)  # and not taken: it is tried again
+        server.end()
+    copy.mkdir()
+    shutil.copy2(folder / DATABASE, copy / DATABASE)
+    with Emulator("dashscope", job_s=600.0) as emulator:
+        config = f"{ONLY_UPSTREAMS}{engine('bailian', emulator)}{route}{camera}"
+        with Serving(folder, config=config) as server:
+            until(lambda: emulator.charges()["accepted"] == 1)
+            emulator.finish()
+            server.wait(job_id)
+            server.kill()
+        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+            (folder / name).unlink(missing_ok=True)
+        shutil.copy2(copy / DATABASE, folder / DATABASE)
+        refused = unstill("serve", "--port", "0", data_dir=folder)
+        recovered = unstill("recover", data_dir=folder)
+        with Serving(folder, config=config) as server:
+            drawn = server.wait(submit(server, "push in", name="happyhorse-1.0-i2v"))
+            new = submit(server, "another")
+            until(lambda: emulator.charges()["accepted"] == 2)
+            emulator.finish()
+            made = server.wait(new)
+            health = server.http.get("/health").json()
+            waiting = server.status(job_id)["output"]["task_status"]
+            before = emulator.charges()["submits"]
+            told = unstill("jobs", "held", data_dir=folder)
+            released = unstill("jobs", "release", job_id, data_dir=folder)
+            until(lambda: emulator.charges()["accepted"] == 3)
+            after = server.http.get("/health").json()
+            log = server.log
+    video = list(folder.glob(f"jobs/*/{job_id}/video-*.mp4"))
+
+    assert refused.returncode == 1
+    assert "is an older copy" in refused.stderr
+    assert recovered.returncode == 0
+    assert "1 jobs may have been sent" in recovered.stdout
+    assert drawn["output"]["task_status"] == made["output"]["task_status"] == "Success"
+    assert waiting == "Pending"
+    assert before == 2  # the first life's, and the new job's
+    assert health["held"] == 1
+    assert "held" not in after
+    assert told.stdout.split() == [job_id]
+    assert released.stdout == f"{job_id} is released\n"
+    assert "jobs_held" in log
+    assert video  # of the life that was forgotten
