@@ -24,7 +24,7 @@ Resolve = Callable[[str], Awaitable[Sequence[IPAddress]]]  # raises OSError if t
 
 DIAL_TIMEOUT_S = 4.0  # for an address that is not the last to try: a dead IPv6 route costs no more
 MAX_DIALS = 4  # a host with hundreds of addresses would make a port scanner of us
-RESOLVER_THREADS = 32  # as many as frames are fetched at once
+RESOLVER_THREADS = 64  # as many as frames are fetched at once
 MAX_HEAD_BYTES = 64 * 1024  # of an answer, with all the 1xx before it
 HEAD_READ_BYTES = 4096
 

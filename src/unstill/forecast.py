@@ -1,5 +1,7 @@
 """The forecast: who waits for which engine, and how long a job is likely to take. In memory only.
 
+Places follow the rule of the lanes: owners take turns, and of an owner's jobs the oldest is first.
+
 What it says is measured, by jobs of the same engine and model that succeeded, or read off the
 job's own progress. Where neither is there, it says nothing.
 """
@@ -8,13 +10,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from statistics import median
 from typing import NamedTuple
 
 from unstill.backend.port import Backend
 from unstill.job import Job, State
 from unstill.models.sizes import NAMED_SIZES
+from unstill.rota import Rota
 
 WAITING = frozenset({State.QUEUED, State.READY, State.SUBMITTING})
 MEASURED = 500  # of the newest jobs that succeeded, at a start: a bounded read
@@ -53,38 +57,31 @@ class _Total:
         self.work = 0
 
 
-class _Engine:
-    """What is known of one engine: who waits for it, what it renders, how long that takes."""
+class _Line:
+    """The jobs of one owner that wait for one engine, in order."""
 
-    def __init__(self, slots: int | None) -> None:
-        self.slots = slots
-        self.running: dict[str, tuple[int, _Task]] = {}  # since when; kept where there are slots
-        self._tasks: dict[str, _Task] = {}  # of jobs that wait; likewise, and after their change
-        self._totals: dict[str, _Total] = {}  # of them, by model
-        self._turn_ms = _Times()  # of a job
-        self._pace_ms: dict[str, _Times] = {}  # of a unit of work, by model
-        self._ids: list[str] = []  # of the jobs that wait, in order
+    __slots__ = ("_first", "_ids", "engine", "owner")
+
+    def __init__(self, engine: _Engine, owner: str) -> None:
+        self.engine = engine
+        self.owner = owner
+        self._ids: list[str] = []
         self._first = 0  # all places before it are empty
 
+    def __len__(self) -> int:
+        return len(self._ids) - self._first
+
+    def __iter__(self) -> Iterator[str]:
+        return islice(self._ids, self._first, None)
+
     def add(self, job_id: str) -> None:
-        """Let a job wait."""
         if not self._ids or job_id > self._ids[-1]:
             self._ids.append(job_id)
         else:
             insort(self._ids, job_id, self._first)
 
-    def expect(self, job_id: str, task: _Task | None) -> None:
-        """Note what one that waits has to have done; None: it waits no more."""
-        before = self._tasks.pop(job_id, None)
-        if before is not None:
-            self._count(before, -1)
-        if task is not None:
-            self._tasks[job_id] = task
-            self._count(task, 1)
-
     def remove(self, job_id: str) -> None:
-        """Most leave near the front, and behind it a queue may be long."""
-        self.expect(job_id, None)
+        """Most leave near the front, and behind it a line may be long."""
         ids, first = self._ids, self._first
         at = bisect_left(ids, job_id, first)
         if at - first < NEAR:
@@ -97,8 +94,62 @@ class _Engine:
             self._first = 0
 
     def ahead(self, job_id: str) -> int:
-        """How many wait before this one."""
+        """How many of it are before this one."""
         return bisect_left(self._ids, job_id, self._first) - self._first
+
+
+class _Engine:
+    """What is known of one engine: who waits for it, what it renders, how long that takes."""
+
+    def __init__(self, slots: int | None) -> None:
+        self.slots = slots
+        self.running: dict[str, tuple[int, _Task]] = {}  # since when; kept where there are slots
+        self._tasks: dict[str, _Task] = {}  # of jobs that wait; likewise, and after their change
+        self._totals: dict[str, _Total] = {}  # of them, by model
+        self._turn_ms = _Times()  # of a job
+        self._pace_ms: dict[str, _Times] = {}  # of a unit of work, by model
+        self._lines: dict[str, _Line] = {}  # by owner, of those that wait
+        self._rota = Rota()  # of them
+
+    def add(self, job_id: str, owner: str) -> _Line:
+        """Let a job wait."""
+        line = self._lines.get(owner)
+        if line is None:
+            line = self._lines[owner] = _Line(self, owner)
+            self._rota.join(owner)
+        line.add(job_id)
+        return line
+
+    def remove(self, job_id: str, line: _Line, *, has_begun: bool) -> None:
+        """One waits no more: its owner had a turn if it has begun."""
+        self.expect(job_id, None)
+        line.remove(job_id)
+        if has_begun:
+            self._rota.took(line.owner)
+        if not line:
+            del self._lines[line.owner]
+            self._rota.leave(line.owner)
+
+    def ahead(self, job_id: str, owner: str) -> int:
+        """How many have their turn before this one."""
+        own = self._lines.get(owner)
+        rounds = 0 if own is None else own.ahead(job_id)
+        ahead, is_earlier = rounds, True
+        for other in self._rota:
+            if other == owner:
+                is_earlier = False
+            else:
+                ahead += min(len(self._lines[other]), rounds + is_earlier)
+        return ahead
+
+    def expect(self, job_id: str, task: _Task | None) -> None:
+        """Note what one that waits has to have done; None: it waits no more."""
+        before = self._tasks.pop(job_id, None)
+        if before is not None:
+            self._count(before, -1)
+        if task is not None:
+            self._tasks[job_id] = task
+            self._count(task, 1)
 
     def note(self, task: _Task, took_ms: int) -> None:
         """Learn from a job that succeeded."""
@@ -143,7 +194,7 @@ class Forecast:
     def __init__(self, slots: Mapping[str, int | None]) -> None:
         """`slots`: by engine, renders at once; None of an upstream, which tells nobody."""
         self._engines = {name: _Engine(count) for name, count in slots.items()}
-        self._engine_of: dict[str, str] = {}  # of the jobs that wait
+        self._line_of: dict[str, _Line] = {}  # of the jobs that wait
 
     async def startup(self, backend: Backend) -> None:
         """Take up who waits and what was measured; begins to listen."""
@@ -151,13 +202,16 @@ class Forecast:
         async for places in backend.unfinished():
             for place in places:
                 if place.state in WAITING:
-                    self._place(place.job_id, place.engine)
+                    self._begin_wait(place.job_id, place.owner, place.engine)
         for took in reversed(await backend.times(MEASURED)):
             self._note(took.engine, _Task(took.model, took.work), took.took_ms)
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
-        self._place(job.id, job.engine if job.state in WAITING else None)
+        if job.state in WAITING:
+            self._begin_wait(job.id, job.owner, job.engine)
+        else:
+            self._end_wait(job.id, has_begun=job.state is State.RUNNING)
         engine = self._engines.get(job.engine)
         if engine is not None and engine.slots:
             if job.state in WAITING:
@@ -177,7 +231,7 @@ class Forecast:
         engine = self._engines.get(job.engine)
         if engine is None:  # a removed one; its row was read before it was told of
             return 0, None
-        ahead = engine.ahead(job.id)
+        ahead = engine.ahead(job.id, job.owner)
         usual_ms = engine.usual_ms(_task_of(job))
         if usual_ms is None:
             return ahead, None
@@ -205,19 +259,19 @@ class Forecast:
             return None
         return int(usual_ms - elapsed_ms)
 
-    def _place(self, job_id: str, engine: str | None) -> None:
-        """Let the job wait for `engine`, or for none."""
-        before = self._engine_of.get(job_id)
-        if before == engine:
-            return
-        if before is not None:
-            self._engines[before].remove(job_id)
-            del self._engine_of[job_id]
-        if engine is not None:
-            self._engine_of[job_id] = engine
-            if engine not in self._engines:
-                self._engines[engine] = _Engine(REMOVED)
-            self._engines[engine].add(job_id)
+    def _begin_wait(self, job_id: str, owner: str, name: str) -> None:
+        """Let the job wait for this engine alone."""
+        if name not in self._engines:
+            self._engines[name] = _Engine(REMOVED)
+        engine, line = self._engines[name], self._line_of.get(job_id)
+        if line is None or line.engine is not engine:
+            self._end_wait(job_id, has_begun=False)
+            self._line_of[job_id] = engine.add(job_id, owner)
+
+    def _end_wait(self, job_id: str, *, has_begun: bool) -> None:
+        line = self._line_of.pop(job_id, None)
+        if line is not None:
+            line.engine.remove(job_id, line, has_begun=has_begun)
 
     def _note(self, name: str, task: _Task, took_ms: int) -> None:
         engine = self._engines.get(name)

@@ -62,7 +62,7 @@ from unstill.watches import Watches
 
 log = structlog.get_logger()
 
-FRAMES_SLOTS = 32  # fetches wait on the network, not on us
+FRAMES_SLOTS = 64  # fetches wait on the network, not on us; half of them for one owner alone
 # Of each engine: a host that drips holds up the videos of no other, nor those of this machine.
 SAVE_SLOTS = 8
 SAVE_AGAIN_SLOTS = 4
@@ -151,7 +151,13 @@ class Runner:
 
     def lanes(self) -> Sequence[Lane]:
         return (
-            Lane("frames", FRAMES_SLOTS, self._guarded(State.QUEUED, self._take_frames)),
+            # Its steps wait for hosts that callers choose, and one may drip until it is given up.
+            Lane(
+                "frames",
+                FRAMES_SLOTS,
+                self._guarded(State.QUEUED, self._take_frames),
+                keeps_room=True,
+            ),
             *(
                 Lane(f"engine:{name}", engine.slots, self._guarded(State.READY, self._render))
                 for name, engine in self._engines.items()

@@ -174,7 +174,7 @@ class Submitter:
         """When the job tries next: in line, if others wait too, and not past its deadline."""
         due_ms = choice.due_ms
         if choice.is_closed:
-            due_ms = self._line(self._remotes[choice.engine], job).place_ms(due_ms)
+            due_ms = self._line(self._remotes[choice.engine], job).place_ms(job.owner, due_ms)
         return _by_deadline_ms(job, due_ms)
 
     # --- the call ------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class Submitter:
 
     async def _send(self, remote: Remote, prepared: Prepared, job: Job, choice: Choice) -> None:
         line = self._line(remote, job)
-        async with self._turns[remote.account.id].slots:
+        async with self._turns[remote.account.id].slots.taken(job.owner):
             if self._is_stopping:
                 return
             # Others may have been told so while this one was prepared and waited for its slot.

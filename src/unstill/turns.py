@@ -11,11 +11,11 @@ calls as an account has slots; a job that was told "busy" itself keeps its own p
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from unstill.engines.remote import Accepted, Account, Busy, Submission
+from unstill.rota import Slots
 from unstill.route import LONGEST_ADVICE_MS
 
 PAUSES_MS = (2_000, 4_000, 8_000, 10_000)  # the last one again and again: it is one call each
@@ -32,7 +32,7 @@ class Line:
         self._round = 0  # a call of an earlier one says nothing new
         self._pauses = 0  # in a row
         self._probes = 0  # calls under way that find out
-        self._line_ms = 0  # the place of the last job that waits
+        self._last_ms: dict[str, int] = {}  # the place of the last job that waits, by owner
 
     def shut_ms(self, closed_ms: int, now_ms: int) -> int:
         """Until when nobody asks; 0 if all may, and past if one may, to find out.
@@ -48,10 +48,14 @@ class Line:
         """Whether a call that is ready to be made must wait after all."""
         return self._busy_until_ms > (now_ms if is_probe else 0)
 
-    def place_ms(self, due_ms: int) -> int:
-        """A moment of its own, not before `due_ms`, for one job that waits."""
-        self._line_ms = max(self._line_ms + LINE_GAP_MS, due_ms)
-        return self._line_ms
+    def place_ms(self, owner: str, due_ms: int) -> int:
+        """A moment among the owner's own, not before `due_ms`, for one job that waits.
+
+        Behind no other owner's: whose turn it is of those that are due, their lane knows.
+        """
+        place_ms = max(self._last_ms.get(owner, 0) + LINE_GAP_MS, due_ms)
+        self._last_ms[owner] = place_ms
+        return place_ms
 
     @contextmanager
     def probing(self) -> Iterator[None]:
@@ -89,7 +93,7 @@ class Turns:
     """At one account: its slots, and the line before each of its models."""
 
     def __init__(self, account: Account) -> None:
-        self.slots = asyncio.Semaphore(account.slots)
+        self.slots = Slots(account.slots)
         self._lines: dict[str, Line] = {}
         self._probes = 0  # of all lines
 

@@ -333,8 +333,8 @@ async def test_an_unfinished_job_has_its_place(store: Backend) -> None:
     await store.add(a_job("away", state=State.RUNNING))
 
     assert await left(store) == [
-        Place("away", State.RUNNING, "camera", 0),
-        Place("later", State.READY, "gpu1", 7_000),
+        Place("away", "team-a", State.RUNNING, "camera", 0),
+        Place("later", "team-a", State.READY, "gpu1", 7_000),
     ]
 
 
@@ -427,6 +427,38 @@ async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
 
     assert {place.state for place in unfinished} == set(State) - FINAL
     assert ids == {State.QUEUED, State.READY, State.SAVING}
+
+
+@pytest.mark.parametrize(
+    ("lane", "state"),
+    [("frames", State.QUEUED), ("engine:camera", State.READY), ("save:camera", State.SAVING)],
+)
+@pytest.mark.parametrize("is_new", [True, False])  # or left by the last server
+async def test_owners_take_turns_in_every_lane(
+    make: Make, lane: str, state: State, *, is_new: bool
+) -> None:
+    taken, done = list[str](), asyncio.Event()
+
+    async def step(job_id: str) -> None:
+        taken.append(job_id)
+        if len(taken) == 5:
+            done.set()
+            await asyncio.sleep(60)
+        await store.change(job_id, jobs.failed(Failure("code", "why"), 5))
+
+    ids = {"team-a": [f"a-{number:03}" for number in range(200)], "team-b": ["b-0", "b-1"]}
+    async with opened(make) as store:
+        for owner, those in ids.items():
+            await asyncio.gather(*(store.add(a_job(i, owner=owner, state=state)) for i in those))
+        if is_new:
+            store.serve([Lane(lane, 1, step)])
+            await asyncio.wait_for(done.wait(), 5)
+    if not is_new:
+        async with opened(make) as store:
+            store.serve([Lane(lane, 1, step)])
+            await asyncio.wait_for(done.wait(), 5)
+
+    assert taken == ["a-000", "b-0", "a-001", "b-1", "a-002"]
 
 
 async def test_a_new_job_is_taken_at_once(store: Backend) -> None:

@@ -378,7 +378,7 @@ class StoreMachine(RuleBasedStateMachine):
         by_id = [jobs[id_] for id_ in sorted(jobs)]
         unfinished, is_hidden = self.store.ask("unfinished"), self.store.ask("hidden")
         assert unfinished == [
-            Place(job.id, job.state, job.engine, job.due_ms)
+            Place(job.id, job.owner, job.state, job.engine, job.due_ms)
             for job in by_id
             if not job.state.is_final
         ]

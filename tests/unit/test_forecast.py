@@ -27,8 +27,10 @@ def waiting(job_id: str = "job", engine: str = "camera", **fields: Any) -> Job:
     return a_job(id=job_id, engine=engine, **{"state": State.READY} | fields)
 
 
-def running(job_id: str = "job", engine: str = "camera", *, since_ms: int = NOW_MS) -> Job:
-    return waiting(job_id, engine, state=State.RUNNING, started_ms=since_ms)
+def running(
+    job_id: str = "job", engine: str = "camera", *, since_ms: int = NOW_MS, **fields: Any
+) -> Job:
+    return waiting(job_id, engine, state=State.RUNNING, started_ms=since_ms, **fields)
 
 
 def ended(took_ms: int, engine: str = "camera", **fields: Any) -> Job:
@@ -129,7 +131,8 @@ def test_a_long_queue_stays_in_order_while_it_is_worked_off() -> None:
 
     assert position(forecast, first) == 1
     assert position(forecast, last) == LEFT_ALONE - 1
-    assert len(forecast._engines["camera"]._ids) < 2 * LEFT_ALONE  # those that left are forgotten
+    line = forecast._engines["camera"]._lines[last.owner]
+    assert len(line._ids) < 2 * LEFT_ALONE  # those that left are forgotten
 
 
 def test_ten_thousand_changes_leave_no_count_wrong() -> None:
@@ -137,7 +140,12 @@ def test_ten_thousand_changes_leave_no_count_wrong() -> None:
     for number in range(10_000):
         # A long queue, then worked off.
         if not jobs or random.random() < (0.6 if number < 5_000 else 0.1):
-            job = waiting(f"{number:05d}", random.choice([*SLOTS, "removed"]), state=State.QUEUED)
+            job = waiting(
+                f"{number:05d}",
+                random.choice([*SLOTS, "removed"]),
+                state=State.QUEUED,
+                owner=random.choice(["ann", "bob", "cid"]),
+            )
         else:
             job = moved_on(jobs[random.choice(list(jobs)[:200])], random)
         if job.state.is_final:
@@ -148,13 +156,16 @@ def test_ten_thousand_changes_leave_no_count_wrong() -> None:
 
     for name, engine in forecast._engines.items():
         its = sorted(job_id for job_id, job in jobs.items() if job.engine == name)
-        assert engine._ids[engine._first :] == [i for i in its if jobs[i].state in WAITING]
+        waits = [job_id for line in engine._lines.values() for job_id in line]
+        assert sorted(waits) == [i for i in its if jobs[i].state in WAITING]
+        assert list(engine._rota) == [owner for owner in engine._rota if engine._lines[owner]]
+        assert set(engine._rota) == engine._lines.keys()
         rendered = {i for i in its if jobs[i].state is State.RUNNING} if engine.slots else set()
         assert engine.running.keys() == rendered
         if engine.slots:
             assert engine._tasks.keys() == {i for i in its if jobs[i].state in WAITING}
             assert sum(total.count for total in engine._totals.values()) == len(engine._tasks)
-    assert forecast._engine_of.keys() == {i for i, job in jobs.items() if job.state in WAITING}
+    assert forecast._line_of.keys() == {i for i, job in jobs.items() if job.state in WAITING}
 
 
 def moved_on(job: Job, random: Random) -> Job:
@@ -163,6 +174,37 @@ def moved_on(job: Job, random: Random) -> Job:
     is_sent_back = job.state is State.SUBMITTING and state is State.READY
     engine = random.choice(list(SLOTS)) if is_sent_back else job.engine
     return msgspec.structs.replace(job, state=state, engine=engine, started_ms=NOW_MS)
+
+
+# --- turns -------------------------------------------------------------------------------------
+
+
+def test_an_owners_first_job_is_next_but_one_however_many_another_has() -> None:
+    ann = [waiting(f"a-{number:03}", owner="ann") for number in range(500)]
+    bob = [waiting(f"b-{number}", owner="bob") for number in range(2)]
+    forecast = told(*ann, *bob)
+
+    assert [position(forecast, job) for job in bob] == [2, 4]
+    assert [position(forecast, job) for job in (*ann[:3], ann[-1])] == [1, 3, 5, 502]
+    assert position(forecast, waiting("c", owner="cid")) == 3  # read before it was told of
+
+
+def test_who_has_just_had_a_turn_is_behind_the_others() -> None:
+    ann, bob = ([waiting(f"{name}-{number}", owner=name) for number in range(3)] for name in "ab")
+    forecast = told(*ann, *bob, running("a-0", owner="a"))
+
+    assert [position(forecast, job) for job in (bob[0], ann[1], bob[1], ann[2], bob[2])] == [
+        1, 2, 3, 4, 5,
+    ]  # fmt: skip
+
+
+def test_a_job_is_expected_to_end_by_the_turns_of_its_owner() -> None:
+    ann = [waiting(f"a-{number:03}", owner="ann") for number in range(500)]
+    bob = waiting("b", owner="bob")
+    forecast = told(ended(10_000), *ann, bob)
+
+    assert left_ms(forecast, bob) == 2 * 10_000
+    assert left_ms(forecast, ann[-1]) == 501 * 10_000
 
 
 # --- times -------------------------------------------------------------------------------------

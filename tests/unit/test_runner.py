@@ -12,6 +12,7 @@ from unstill.engines.port import Report, Scene
 from unstill.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
 from unstill.job import Change, Failure, State
 from unstill.request import Size
+from unstill.runner import FRAMES_SLOTS
 
 
 async def run_out_of_room(scene: Scene, report: Report) -> None:
@@ -40,6 +41,20 @@ async def test_a_picture_behind_a_url_becomes_a_video(tmp_path: Path) -> None:
         assert house.seen == ["queued", "ready", "running", "saving", "succeeded"]
         assert house.fetcher.urls == [URL]
         assert house.names(job_id) == {"first-frame", "video-1.mp4"}
+
+
+async def test_slow_picture_hosts_of_one_owner_hold_up_no_other(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.fetcher.gate.clear()
+        for _ in range(100):
+            await house.submit(URL, owner="ann")
+        of_ann = len(house.fetcher.urls)
+        await house.submit("https://bob.example/cat.jpg", owner="bob")
+        await until(lambda: len(house.fetcher.urls) > of_ann)
+        house.fetcher.gate.set()
+
+        assert of_ann == FRAMES_SLOTS // 2
+        assert house.fetcher.urls[of_ann] == "https://bob.example/cat.jpg"
 
 
 async def test_an_inline_picture_is_never_fetched(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
 from unstill.route import LONGEST_ADVICE_MS
-from unstill.turns import PAUSES_MS, Line
+from unstill.turns import LINE_GAP_MS, PAUSES_MS, Line
 
 NOW_MS = 1_000_000
 BUSY = Busy("Throttling", "later")
@@ -86,3 +86,12 @@ def test_after_the_pause_one_call_is_made_and_no_other_beside_it() -> None:
     assert beside_ms > after_ms
     assert not line.is_busy(after_ms, is_probe=True)
     assert line.is_busy(after_ms, is_probe=False)
+
+
+def test_each_owners_jobs_wait_in_a_line_of_their_own() -> None:
+    line = Line()
+    ann = [line.place_ms("ann", NOW_MS) for _ in range(500)]
+    bob = [line.place_ms("bob", NOW_MS) for _ in range(2)]
+
+    assert ann[:2] == bob == [NOW_MS, NOW_MS + LINE_GAP_MS]
+    assert ann[-1] == NOW_MS + 499 * LINE_GAP_MS

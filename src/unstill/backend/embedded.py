@@ -132,7 +132,7 @@ class EmbeddedBackend:
             for place in places:
                 lane = lane_of(place.state, place.engine, place.due_ms)
                 if lane is not None:
-                    self._lanes.wait(place.job_id, lane, place.due_ms)
+                    self._lanes.wait(place.job_id, place.owner, lane, place.due_ms)
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)

@@ -1,14 +1,16 @@
 """The lanes of the embedded store: which job gets its next step, and when.
 
-A job waits on at most one lane and is in at most one step. Of the jobs that are due, the oldest is
-next: one that had to pause is not overtaken for ever. What waits is a heap entry and a dict entry;
-nothing polls: a lane looks when a job comes, when a step ends, and when its one timer says that the
-next job is due. All of it runs on the event loop.
+A job waits on at most one lane and is in at most one step. Where jobs of several owners are due,
+the owners take turns; of an owner's jobs the oldest is next: one that had to pause is not overtaken
+for ever. What waits is a heap entry and a dict entry; nothing polls: a lane looks when a job comes,
+when a step ends, and when its one timer says that the next job is due. All of it runs on the event
+loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
@@ -16,6 +18,7 @@ import structlog
 
 from unstill.backend.port import Lane
 from unstill.job import Job
+from unstill.rota import Rota
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -31,10 +34,46 @@ class _Queue:
 
     def __init__(self, lane: Lane | None = None) -> None:
         self.lane = lane  # None until the lane is served
-        self.later: list[tuple[int, str]] = []  # (due_ms, job id)
-        self.due: list[tuple[str, int]] = []  # (job id, due_ms)
+        self.later: list[tuple[int, str, str]] = []  # (due_ms, job id, owner)
+        self.due: dict[str, list[tuple[str, int]]] = {}  # by owner, (job id, due_ms)
+        self.rota = Rota()  # of the owners in `due`
         self.busy = 0  # steps under way
+        self.busy_of: Counter[str] = Counter()  # the same, by owner
         self.timer: asyncio.TimerHandle | None = None
+
+    def put(self, job_id: str, owner: str, due_ms: int) -> None:
+        """Let a job that is due wait for its owner's turn."""
+        heappush(self.due.setdefault(owner, []), (job_id, due_ms))
+        self.rota.join(owner)
+
+    def pop(self, owner: str) -> tuple[str, int]:
+        """The owner's oldest job."""
+        jobs = self.due[owner]
+        oldest = heappop(jobs)
+        if not jobs:
+            del self.due[owner]
+            self.rota.leave(owner)
+        return oldest
+
+    def next_owner(self, lane: Lane) -> str | None:
+        """Whose turn it is, among those who may have one more step; None where nobody may."""
+        free = lane.slots - self.busy
+        if free <= 0:
+            return None
+        if not lane.keeps_room:
+            return next(iter(self.rota), None)
+        return next((owner for owner in self.rota if self.busy_of[owner] < free), None)
+
+    def begin(self, owner: str) -> None:
+        self.busy += 1
+        self.busy_of[owner] += 1
+        self.rota.took(owner)
+
+    def end(self, owner: str) -> None:
+        self.busy -= 1
+        self.busy_of[owner] -= 1
+        if not self.busy_of[owner]:
+            del self.busy_of[owner]
 
     def stop_timer(self) -> None:
         if self.timer is not None:
@@ -68,9 +107,9 @@ class Lanes:
         if job.lane is None:
             self._leave(job.id)
         else:
-            self.wait(job.id, job.lane, job.due_ms)
+            self.wait(job.id, job.owner, job.lane, job.due_ms)
 
-    def wait(self, job_id: str, lane: str, due_ms: int) -> None:
+    def wait(self, job_id: str, owner: str, lane: str, due_ms: int) -> None:
         """Put the job on `lane`, and nowhere else."""
         place = (lane, due_ms)
         if self._places.get(job_id) == place:
@@ -78,9 +117,9 @@ class Lanes:
         self._places[job_id] = place
         queue = self._queue(lane)
         if due_ms > self._clock_ms():
-            heappush(queue.later, (due_ms, job_id))
+            heappush(queue.later, (due_ms, job_id, owner))
         else:
-            heappush(queue.due, (job_id, due_ms))
+            queue.put(job_id, owner, due_ms)
         self._fill(lane)
 
     def serve(self, lanes: Iterable[Lane]) -> None:
@@ -122,12 +161,12 @@ class Lanes:
             return
         now_ms = self._clock_ms()
         self._call_up(name, queue, now_ms)
-        while queue.due and queue.busy < lane.slots:
-            job_id, due_ms = heappop(queue.due)
+        while (owner := queue.next_owner(lane)) is not None:
+            job_id, due_ms = queue.pop(owner)
             if self._places.get(job_id) == (name, due_ms):
                 del self._places[job_id]
-                queue.busy += 1
-                self._steps[job_id] = asyncio.create_task(self._take(queue, lane, job_id))
+                queue.begin(owner)
+                self._steps[job_id] = asyncio.create_task(self._take(queue, lane, job_id, owner))
         if queue.later and queue.busy < lane.slots:
             wait_s = (queue.later[0][0] - now_ms) / 1000
             queue.timer = asyncio.get_running_loop().call_later(wait_s, self._fill, name)
@@ -135,15 +174,15 @@ class Lanes:
     def _call_up(self, name: str, queue: _Queue, now_ms: int) -> None:
         """Move to `due` what has become so."""
         while queue.later:
-            due_ms, job_id = queue.later[0]
+            due_ms, job_id, owner = queue.later[0]
             is_stale = self._places.get(job_id) != (name, due_ms)
             if not is_stale and due_ms > now_ms:
                 return
             heappop(queue.later)
             if not is_stale:
-                heappush(queue.due, (job_id, due_ms))
+                queue.put(job_id, owner, due_ms)
 
-    async def _take(self, queue: _Queue, lane: Lane, job_id: str) -> None:
+    async def _take(self, queue: _Queue, lane: Lane, job_id: str, owner: str) -> None:
         """One step of one job, then its next place."""
         try:
             place = await self._step(lane, job_id)
@@ -158,11 +197,11 @@ class Lanes:
             place = (lane.name, self._pause_end_ms(job_id))
         finally:
             del self._steps[job_id]
-            queue.busy -= 1
+            queue.end(owner)
         if place is None:
             self._leave(job_id)
         else:
-            self.wait(job_id, *place)
+            self.wait(job_id, owner, *place)
         self._fill(lane.name)
 
     async def _step(self, lane: Lane, job_id: str) -> _Place | None:

@@ -21,11 +21,17 @@ Listener = Callable[[Job], None]  # told on the event loop, after the commit
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """Jobs whose `Job.lane` is `name` are given to `step`, at most `slots` at once."""
+    """Jobs whose `Job.lane` is `name` are given to `step`, at most `slots` at once.
+
+    The owners of those that are due take turns; of an owner's jobs the oldest is first.
+    """
 
     name: str
     slots: int
     step: Step
+    # An owner has no more steps under way than slots are free, so that whoever comes finds one: for
+    # steps that wait for a stranger's server. One owner alone has half of the slots.
+    keeps_room: bool = False
 
 
 class TicketRow(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +51,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     """Of an unfinished job, where it is."""
 
     job_id: str
+    owner: str
     state: State
     engine: str
     due_ms: int

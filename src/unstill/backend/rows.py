@@ -120,8 +120,8 @@ def job_of(row: Row) -> Job:
 
 
 def place_of(row: Row) -> Place:
-    job_id, state, engine, due_ms = row
-    return Place(job_id, _STATES[state], intern(engine), due_ms)
+    job_id, owner, state, engine, due_ms = row
+    return Place(job_id, intern(owner), _STATES[state], intern(engine), due_ms)
 
 
 def attempt_of(row: Row) -> Attempt:
@@ -264,7 +264,7 @@ INTERRUPTED = (
 # What lanes and queues need of the unfinished jobs, and nothing that is slow to read. The condition
 # is word for word that of the index `jobs_unfinished`, or it is not used.
 PLACES = (
-    f"SELECT id, state, engine, due_ms FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    f"SELECT id, owner, state, engine, due_ms FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
     "AND id > ? ORDER BY id LIMIT ?"
 )
 

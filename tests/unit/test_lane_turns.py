@@ -1,0 +1,179 @@
+"""Who waits for what: owners take turns in every lane, and the forecast tells their places so."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+
+import msgspec
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from scripted import a_job, until
+from unstill.backend.lanes import Lanes
+from unstill.backend.port import Lane
+from unstill.forecast import Forecast
+from unstill.job import Job, State, clock_ms, lane_of
+
+STATES = (State.QUEUED, State.READY, State.SAVING)  # each waits for another lane
+NEXT = {State.QUEUED: State.READY, State.READY: State.SAVING, State.SAVING: State.SUCCEEDED}
+
+
+class Table:
+    """Rows in a dict, the lanes that work on them, and who was served in which order."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Job] = {}
+        self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=0.02)
+        self.begun: list[str] = []
+        self.gate = asyncio.Event()
+
+    def add(self, job_id: str, owner: str, *, state: State, due_ms: int = 0) -> Job:
+        job = a_job(id=job_id, owner=owner, engine="camera", state=state, due_ms=due_ms)
+        self.rows[job_id] = job
+        self.lanes.offer(job)
+        return job
+
+    def serve(self, *states: State, slots: int = 1, keeps_room: bool = False) -> None:
+        names = [lane_of(state, "camera", 0) or "" for state in states]
+        self.lanes.serve([Lane(name, slots, self.step, keeps_room) for name in names])
+
+    async def step(self, job_id: str) -> None:
+        self.begun.append(job_id)
+        await self.gate.wait()
+        job = self.rows[job_id]
+        self.rows[job_id] = msgspec.structs.replace(job, state=NEXT[job.state])
+        self.lanes.offer(self.rows[job_id])
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_an_owners_first_job_is_the_next_but_one_behind_a_thousand_of_another(
+    state: State,
+) -> None:
+    table = Table()
+    table.serve(state)
+    for number in range(1_000):
+        table.add(f"a-{number:04}", "ann", state=state)
+    await until(lambda: table.begun == ["a-0000"])
+    table.add("b-0", "bob", state=state)
+    table.add("b-1", "bob", state=state)
+    table.gate.set()
+    await until(lambda: len(table.begun) > 6)
+    await table.lanes.rest(1)
+
+    assert table.begun[:6] == ["a-0000", "a-0001", "b-0", "a-0002", "b-1", "a-0003"]
+
+
+async def test_an_owners_older_job_is_before_its_younger_ones_after_a_pause() -> None:
+    table = Table()
+    table.add("a-0", "ann", state=State.QUEUED, due_ms=clock_ms() + 20)
+    for number in (1, 2, 3):
+        table.add(f"a-{number}", "ann", state=State.QUEUED)
+        table.add(f"b-{number}", "bob", state=State.QUEUED)
+    table.serve(State.QUEUED)
+    await asyncio.sleep(0.03)
+    table.gate.set()
+    await until(lambda: len(table.begun) == 7)
+
+    assert table.begun == ["a-1", "b-1", "a-0", "b-2", "a-2", "b-3", "a-3"]
+
+
+async def test_what_a_cancel_takes_out_of_a_line_costs_its_owner_no_turn() -> None:
+    table = Table()
+    for number in range(3):
+        table.add(f"a-{number}", "ann", state=State.QUEUED)
+        table.add(f"b-{number}", "bob", state=State.QUEUED)
+    for job_id in ("a-0", "a-1", "b-2"):
+        cancelled = msgspec.structs.replace(table.rows[job_id], state=State.CANCELLED)
+        table.rows[job_id] = cancelled
+        table.lanes.offer(cancelled)
+    table.gate.set()
+    table.serve(State.QUEUED)
+    await until(lambda: len(table.begun) == 3)
+
+    assert table.begun == ["a-2", "b-0", "b-1"]
+
+
+@pytest.mark.parametrize(("slots", "owners", "each"), [(64, 1, 32), (64, 3, 16), (2, 1, 1)])
+async def test_a_lane_that_keeps_room_has_a_slot_for_whoever_comes(
+    slots: int, owners: int, each: int
+) -> None:
+    table = Table()
+    table.serve(State.QUEUED, slots=slots, keeps_room=True)
+    for number in range(slots):
+        for owner in range(owners):
+            table.add(f"{owner}-{number:03}", f"owner-{owner}", state=State.QUEUED)
+    await until(lambda: len(table.begun) >= owners * each)
+    table.add("late", "somebody", state=State.QUEUED)
+    await until(lambda: "late" in table.begun)
+    counts = [
+        sum(job_id.startswith(f"{owner}-") for job_id in table.begun) for owner in range(owners)
+    ]
+    table.gate.set()
+    await until(lambda: len(table.begun) == slots * owners + 1)  # none is forgotten
+
+    assert counts == [each] * owners
+
+
+async def test_a_lane_of_this_machine_lets_no_slot_stand_empty() -> None:
+    table = Table()
+    table.serve(State.READY, slots=4)
+    for number in range(8):
+        table.add(f"a-{number}", "ann", state=State.READY)
+    await until(lambda: len(table.begun) == 4)
+    table.gate.set()
+    await table.lanes.rest(1)
+
+    assert table.begun == ["a-0", "a-1", "a-2", "a-3"]
+
+
+@settings(max_examples=40, deadline=None, phases=(Phase.reuse, Phase.generate))
+@given(
+    first=st.lists(st.sampled_from(["ann", "bob", "cid", "dan"]), min_size=1, max_size=12),
+    then=st.lists(st.sampled_from(["ann", "bob", "cid", "eve"]), max_size=12),
+    begun=st.integers(0, 4),
+)
+def test_the_places_that_are_told_are_those_in_which_the_lane_serves(
+    first: list[str], then: list[str], begun: int
+) -> None:
+    asyncio.run(_told_as_served(first, then, begun))
+
+
+async def _told_as_served(first: list[str], then: list[str], begun: int) -> None:
+    table, forecast, permits = Table(), Forecast({"camera": 1}), asyncio.Semaphore(begun)
+
+    async def render(job_id: str) -> None:
+        table.rows[job_id] = msgspec.structs.replace(table.rows[job_id], state=State.RUNNING)
+        forecast.changed(table.rows[job_id])
+        table.begun.append(job_id)
+        await permits.acquire()
+
+    for number, owner in enumerate(first):
+        forecast.changed(table.add(f"{number:02}-{owner}", owner, state=State.READY))
+    table.lanes.serve([Lane("engine:camera", 1, render)])
+    await until(lambda: len(table.begun) == min(begun + 1, len(first)))
+    for number, owner in enumerate(then, len(first)):
+        forecast.changed(table.add(f"{number:02}-{owner}", owner, state=State.READY))
+        await asyncio.sleep(0)  # one that finds the slot free begins
+    waiting = [job for job in table.rows.values() if job.state is State.READY]
+    told = {job.id: forecast.place(job, 0)[0] for job in waiting}
+    served_before = len(table.begun)
+    for _ in range(len(waiting) + 1):
+        permits.release()
+    await until(lambda: len(table.begun) == len(table.rows))
+
+    assert table.begun[served_before:] == sorted(told, key=told.__getitem__)
+    assert sorted(told.values()) == list(range(len(waiting)))
+
+
+def test_what_waits_takes_little_memory_each() -> None:
+    table = Table()
+    ids = [f"0196f0f0-0000-7000-8000-{number:012}" for number in range(20_000)]
+    tracemalloc.start()
+    for number, job_id in enumerate(ids):
+        table.lanes.wait(job_id, f"owner-{number % 50}", "frames", 0)
+    bytes_each = tracemalloc.get_traced_memory()[0] / len(ids)
+    tracemalloc.stop()
+
+    assert bytes_each < 200

@@ -1,0 +1,101 @@
+"""Owners take turns: the rota, and slots that are handed out by it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripted import until
+from unstill.rota import Rota, Slots
+
+
+def test_who_has_had_a_turn_is_behind_all_who_wait() -> None:
+    rota = Rota()
+    for owner in ("ann", "bob", "cid"):
+        rota.join(owner)
+    rota.took("ann")
+    rota.join("bob")  # it waits already, and keeps its place
+    rota.leave("cid")
+    rota.took("nobody")
+
+    assert list(rota) == ["bob", "ann"]
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5))
+def test_nobody_has_a_second_turn_before_everybody_who_waits_has_had_one(jobs: list[int]) -> None:
+    rota, left = Rota(), {f"owner-{number}": count for number, count in enumerate(jobs)}
+    for owner in left:
+        rota.join(owner)
+    turns = list[str]()
+    while rota:
+        owner = next(iter(rota))
+        turns.append(owner)
+        rota.took(owner)
+        left[owner] -= 1
+        if not left[owner]:
+            rota.leave(owner)
+
+    for number in range(max(jobs)):
+        those = {owner for owner, count in zip(left, jobs, strict=True) if count > number}
+        assert set(turns[: len(those)]) == those
+        del turns[: len(those)]
+
+
+async def test_an_owner_with_many_calls_holds_up_nobody_elses_first() -> None:
+    slots, served, gate = Slots(1), list[str](), asyncio.Event()
+
+    async def call(owner: str) -> None:
+        async with slots.taken(owner):
+            served.append(owner)
+            await gate.wait()
+
+    calls = [asyncio.create_task(call("ann")) for _ in range(100)]
+    await until(lambda: served == ["ann"])
+    calls += [asyncio.create_task(call(owner)) for owner in ("bob", "bob", "cid")]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*calls)
+
+    assert served[:7] == ["ann", "ann", "bob", "cid", "ann", "bob", "ann"]
+    assert len(served) == 103
+
+
+async def test_no_more_slots_are_held_than_there_are_and_none_is_lost() -> None:
+    slots, held, most = Slots(3), [0], [0]
+
+    async def call(number: int) -> None:
+        async with slots.taken(f"owner-{number % 4}"):
+            held[0] += 1
+            most[0] = max(most[0], held[0])
+            await asyncio.sleep(0)
+            held[0] -= 1
+
+    for _ in range(2):
+        await asyncio.gather(*(call(number) for number in range(40)))
+
+    assert most == [3]
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_or_is_served_leaves_its_slot() -> None:
+    slots, served = Slots(1), list[str]()
+
+    async def call(owner: str) -> None:
+        async with slots.taken(owner):
+            served.append(owner)
+            await asyncio.sleep(60)
+
+    holder, waiter, handed = (asyncio.create_task(call(owner)) for owner in ("ann", "bob", "cid"))
+    await until(lambda: served == ["ann"])
+    waiter.cancel()
+    holder.cancel()
+    with suppress(asyncio.CancelledError):
+        await holder
+    handed.cancel()  # in the same moment as it is handed the slot
+    await asyncio.gather(waiter, handed, return_exceptions=True)
+
+    async with asyncio.timeout(1), slots.taken("dan"):
+        served.append("dan")
+    assert served[-1] == "dan"
