@@ -112,8 +112,7 @@ def begins_as_a_picture(text: str) -> bool:
     if len(bare_text) < len(text):
         return True
     start = bare_text[: ENOUGH_BYTES * 2].encode("ascii", "replace")
-    plain = start.translate(bytes.maketrans(b"-_ ", b"+/+"), delete=b"\r\n\t")
-    return format_of(_start_of(_PLAIN.match(plain)[0])) is not None  # type: ignore[index]
+    return _begins_as_one(start.translate(bytes.maketrans(b"-_", b"+/"), delete=b"\r\n\t"))
 
 
 def without_declared(text: str) -> str:
@@ -128,6 +127,12 @@ def without_declared(text: str) -> str:
             break
         start = match.end()
     return text[start:].strip() if start else text
+
+
+def _begins_as_one(*readings: bytes) -> bool:
+    """Whether any of the readings begins as a picture's base64, a space in it being a plus."""
+    starts = [each[: ENOUGH_BYTES * 2].replace(b" ", b"+") for each in readings]
+    return any(format_of(_start_of(_PLAIN.match(each)[0])) for each in starts)  # type: ignore[index]
 
 
 def _start_of(packed: bytes) -> bytes:
@@ -157,7 +162,7 @@ def _without_spaces(data: bytes) -> bytes:
     A form's decoder makes a space of every `+`: where one is left, no space was any.
     """
     plain = data.translate(None, delete=b" \n")
-    if b"+" in data or len(plain) == len(data):
+    if b"+" in data or len(plain) == len(data) or not _begins_as_one(data, plain):
         return plain
     with_pluses = len(data) - data.count(b"\n")
     if data.endswith(b" ") and with_pluses % 4 and len(plain) % 4 != _LACKS_ONE:

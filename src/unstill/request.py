@@ -37,6 +37,18 @@ class Given(msgspec.Struct, frozen=True):
     value: Any  # the parse border: the card turns it into its type or refuses it
 
 
+def says_nothing(value: object) -> bool:
+    """Whether a value is what forms and programs send for a field that was not filled in."""
+    return value is None or (isinstance(value, str) and (not value or value.isspace()))
+
+
+class Stray(msgspec.Struct, frozen=True):
+    """A field of the canonical `name` at another place than its dialect has it."""
+
+    name: str
+    given: Given
+
+
 class GivenFrame(msgspec.Struct, frozen=True):
     """One picture as the caller sent it: a URL, a data URL or base64 as text, a file as bytes."""
 
@@ -53,6 +65,7 @@ class Asked(msgspec.Struct, frozen=True):
     frames: tuple[GivenFrame, ...]
     names: Mapping[str, str]  # canonical name -> the dialect's name, for what is missing
     unknown: tuple[str, ...] = ()  # the caller's names of fields that the dialect does not have
+    strays: tuple[Stray, ...] = ()  # refused where the model has the field
     webhook_url: Given | None = None  # where the caller wants to be told of the job's end
 
 

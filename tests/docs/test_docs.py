@@ -18,7 +18,7 @@ from docs.pages import DOCUMENTS, ROOT
 from docs.walk import Walk, tools_are_there
 from older_clients import needs_older_clients
 from unstill import __version__
-from unstill.dialects import pictures
+from unstill.dialects import picture_names
 from unstill.dialects.dashscope import DashScope
 from unstill.dialects.house import House
 from unstill.dialects.route import Call, Dialect
@@ -174,7 +174,7 @@ def test_every_name_of_a_picture_is_documented() -> None:
     rows = pages.rows(pages.section(API, "Pictures"))
     named = {word for row in rows for word in re.findall(r"`(\w+)`", row[1])}
 
-    assert named == set(pictures.KEYS)
+    assert named == set(picture_names.KEYS)
 
 
 # --- the documents among themselves --------------------------------------------------------------

@@ -157,6 +157,30 @@ async def test_a_multipart_form_may_come_in_pieces_of_any_size(step: int) -> Non
     assert body == {"prompt": "a cat", "image": JPEG * 9}
 
 
+async def test_a_file_input_that_is_unfilled_is_an_empty_text() -> None:
+    unfilled = part("last_frame", b"", filename="")
+    chosen = part("image", b"", filename="empty.png")  # a file, though there is nothing in it
+    body, _ = await read(FORM, unfilled + chosen + b"--cut--\r\n")
+
+    assert body == {"last_frame": "", "image": b""}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "form"),
+    [
+        ([("image", ""), ("image", JPEG)], {"image": JPEG}),
+        ([("image", JPEG), ("image", "")], {"image": JPEG}),
+        ([("image", ""), ("image[url]", "x")], {"image": {"url": "x"}}),
+        ([("image[url]", "x"), ("image", "")], {"image": {"url": "x"}}),
+        ([("image", ""), ("image", "")], {"image": ""}),
+    ],
+)
+def test_an_unfilled_input_gives_way_to_one_of_the_same_name(
+    pairs: list[tuple[str, object]], form: dict[str, Any]
+) -> None:
+    assert form_of(*pairs) == form
+
+
 @pytest.mark.parametrize("filename", [None, "upload", "cat.txt", ""])
 async def test_a_file_is_bytes_whatever_its_sender_calls_it(filename: str | None) -> None:
     body, _ = await read(FORM, part("image", JPEG, filename=filename) + b"--cut--\r\n")

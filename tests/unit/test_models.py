@@ -186,7 +186,7 @@ def test_a_duration_may_be_a_number_or_its_digits(model: str, spelling: object) 
 @pytest.mark.parametrize("model", EVERY)
 @pytest.mark.parametrize(
     "value",
-    [5.5, "five", "5.0", "5s", "", "٥", "+5", "1e1", True, False, [5], {"s": 5}, 10**30, "9" * 30],
+    [5.5, "five", "5.0", "5s", "٥", "+5", "1e1", True, False, [5], {"s": 5}, 10**30, "9" * 30],
 )
 def test_what_is_no_whole_number_is_no_duration(model: str, value: object) -> None:
     error = refused(model, duration=value)
@@ -245,7 +245,7 @@ def test_exactly_the_documented_tiers_are_taken_in_either_case(model: str) -> No
 
 
 @pytest.mark.parametrize("model", EVERY)
-@pytest.mark.parametrize("value", ["999P", "4K", "720", "", 720, True, ["720P"], "1280x720"])
+@pytest.mark.parametrize("value", ["999P", "4K", "720", 720, True, ["720P"], "1280x720"])
 def test_another_resolution_is_refused(model: str, value: object) -> None:
     error = refused(model, resolution=value)
 
@@ -266,7 +266,7 @@ def test_a_watermark_is_true_or_false(model: str, value: object, *, is_marked: b
 
 
 @pytest.mark.parametrize("model", MARKED)
-@pytest.mark.parametrize("value", [1, 0, "1", "yes", "", 1.0, [], {}])
+@pytest.mark.parametrize("value", [1, 0, "1", "yes", 1.0, [], {}])
 def test_nothing_else_is_a_flag(model: str, value: object) -> None:
     assert refused(model, watermark=value).allowed == "true or false"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from unstill.dialects import picture_schemas
 from unstill.dialects.route import WEBHOOK_SCHEMA, WEBHOOK_URL
-from unstill.models.card import Card
+from unstill.models.card import NOTHING, Card
 
 Wires = Sequence[tuple[str, str]]  # wire name and canonical name; a dot makes an object
-_NULL = {"type": "null"}
+_NULL = {"enum": list(NOTHING)}
 # A name and what is in brackets behind it; the server takes other indexes in their order too.
 _FORM_NAME = r"^[^\[\]]+(\[[a-z_]*\]|\[0\]){0,11}$"
 _EXACT_SIZE = {"type": "string", "pattern": "[xX*]"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unstill.dialects.pictures import FIRST, LAST, LISTS
+from unstill.dialects.picture_names import FIRST, LAST, LISTS
 
 _TEXT = {"$ref": "#/components/schemas/PictureText"}
 _ADDRESSES = ("image_url", "url")
@@ -17,13 +17,13 @@ _MEDIA = {"$ref": "#/components/schemas/MediaList"}
 
 
 def _given(name: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
-    """That an object has a value under a name, and that it is not null."""
-    shape = schema or {"type": ["string", "object", "array"]}
+    """That an object has a value under a name, and that there is something in it."""
+    shape = schema or {"type": ["string", "object", "array"], "minItems": 1}
     return {"required": [name], "properties": {name: shape}}
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
+def _or_nothing(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}, {"type": "array", "maxItems": 0}]}
 
 
 _ADDRESS: dict[str, Any] = {
@@ -124,8 +124,8 @@ COMPONENTS: dict[str, dict[str, Any]] = {
 
 def describe(section: dict[str, Any]) -> None:
     """Add to a section's JSON Schema every name of a picture; a first frame must be there."""
-    names = dict.fromkeys((*FIRST, *LAST), _or_null(_PICTURE))
-    lists = {"images": _or_null(_LISTED), "media": _or_null(_MEDIA)}
+    names = dict.fromkeys((*FIRST, *LAST), _or_nothing(_PICTURE))
+    lists = {"images": _or_nothing(_LISTED), "media": _or_nothing(_MEDIA)}
     section["properties"] |= names | lists
     section["anyOf"] = [_given(name) for name in (*FIRST, *LISTS)]
 

@@ -6,52 +6,42 @@ like a picture and cannot be understood is an error, never a silent video withou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from unstill.dialects.picture_names import (
+    FIRST,
+    LAST,
+    LISTS,
+    OPENAIS,
+    is_name,
+    may_be_a_picture,
+    role_of,
+)
 from unstill.errors import BadField
-from unstill.request import GivenFrame, Role
+from unstill.request import GivenFrame, Role, says_nothing
 
-# wire name -> role. Modelverse: first_frame_url, last_frame_url, img_url, images. OpenAI:
-# input_reference. vLLM-Omni: image_reference. SGLang: reference_url. new-api: image.
-FIRST: tuple[str, ...] = (
-    "first_frame_url",
-    "img_url",
-    "image_url",
-    "image",
-    "first_frame",
-    "first_frame_image",
-    "reference_url",
-    "input_reference",
-    "image_reference",
-)
-LAST: tuple[str, ...] = ("last_frame_url", "last_frame", "last_frame_image")
-LISTS: tuple[str, ...] = ("images", "media")
-OPENAIS = ("input_reference", "image_reference", "reference_url", "image")  # and its copies'
 MOST_NAME_CHARS = 80  # of a caller's own name in a message
-KEYS = (*FIRST, *LAST, *LISTS)
-NAMES = frozenset(KEYS)  # the same, to look one up
-
-_LOOKS_LIKE_A_PICTURE = re.compile(
-    r"(input_reference|(image|img|media|reference)s?(_|$|\[)|(first|last|start|end)_?(frame|image))"
-)
-_ROLES: dict[str, Role] = {"first_frame": "first", "last_frame": "last"}
-_SINGLE: tuple[tuple[str, Role], ...] = (
-    *((key, "first") for key in FIRST),
-    *((key, "last") for key in LAST),
-)
+_OF_AN_OBJECT = frozenset({"content", "image_url", "url", "file_id", "type", "role"})
 _ADDRESSES = ("image_url", "url", "file_id")
 _SHAPES = "a URL, a data URL, base64, a file, or an object with image_url"
 
 
 class Pictures(msgspec.Struct, frozen=True):
-    """The frames of a request, and the caller's names of what stood among them and is not used."""
+    """The frames of a request, and the caller's names of what stood among them and is not used.
+
+    `unfilled`: the names of first frames that are there and empty, as of a form's unfilled input.
+    """
 
     frames: tuple[GivenFrame, ...]
     left_out: tuple[str, ...]
+    unfilled: tuple[str, ...] = ()
+
+    def named(self, names: Mapping[str, str]) -> Mapping[str, str]:
+        """`names` by canonical name, with the caller's own of a first frame that is unfilled."""
+        return {**names, "first_frame": self.unfilled[0]} if self.unfilled else names
 
 
 class _LeftOut(msgspec.Struct, frozen=True):
@@ -60,16 +50,23 @@ class _LeftOut(msgspec.Struct, frozen=True):
     param: str
 
 
-_Found = Iterator[GivenFrame | _LeftOut]
+class _Unfilled(msgspec.Struct, frozen=True):
+    """A name of a first frame with nothing in it."""
+
+    param: str
+
+
+_Found = Iterator[GivenFrame | _LeftOut | _Unfilled]
 
 
 def pictures_in(section: Mapping[str, Any], prefix: str) -> Pictures:
     """All the pictures of a section; raises BadField for one that cannot be understood."""
-    _refuse_strange(section, prefix)
+    refuse_strange(section, prefix)
     found = list(_pictures(section, prefix))
     frames = [each for each in found if isinstance(each, GivenFrame)]
     left_out = [each.param for each in found if isinstance(each, _LeftOut)]
-    return Pictures(tuple(frames), tuple(left_out))
+    unfilled = [each.param for each in found if isinstance(each, _Unfilled)]
+    return Pictures(tuple(frames), tuple(left_out), tuple(unfilled))
 
 
 def are_openais(section: Mapping[str, Any]) -> bool:
@@ -85,29 +82,58 @@ def _is_unifieds(value: object) -> bool:
     return isinstance(value, list) or (isinstance(value, dict) and value.get("content") is not None)
 
 
-def _refuse_strange(section: Mapping[str, Any], prefix: str) -> None:
+def refuse_strange(section: Mapping[str, Any], prefix: str) -> None:
+    """Raises BadField for what may be a picture under a name that is not known."""
     for key, value in section.items():
-        if key not in NAMES and value is not None and _LOOKS_LIKE_A_PICTURE.match(key):
-            allowed = f"one of the known picture fields ({', '.join(KEYS)})"
-            raise BadField(prefix + key[:MOST_NAME_CHARS], allowed, value)
+        if says_nothing(value) or is_name(key) or not may_be_a_picture(key, value):
+            continue
+        first, last = ", ".join((*FIRST, *LISTS)), ", ".join(LAST)
+        allowed = f"one of the known picture fields (for the first frame {first}; the last {last})"
+        raise BadField(prefix + key[:MOST_NAME_CHARS], allowed, value)
 
 
 def _pictures(section: Mapping[str, Any], prefix: str) -> _Found:
-    for key, role in _SINGLE:
-        value = section.get(key)
-        if value is not None:
+    for key, value in section.items():
+        role = role_of(key)
+        if role is not None:
             yield from _shaped(value, prefix + key, role)
     images = section.get("images")
-    if images is not None:
-        first, *others = _listed(images, prefix + "images")
-        if first is None:
-            raise BadField(prefix + "images[0]", _SHAPES, None)
-        yield from _shaped(first, prefix + "images[0]", "first")
-        yield from (_LeftOut(f"{prefix}images[{n}]") for n in range(1, len(others) + 1))
+    if _is_empty(images):
+        if images is not None:
+            yield _Unfilled(prefix + "images")
+    else:
+        yield from _first_of(_listed(images, prefix + "images"), prefix + "images")
     media = section.get("media")
-    if media is not None:
+    if not _is_empty(media):
         for n, item in enumerate(_listed(media, prefix + "media")):
             yield from _medium(item, f"{prefix}media[{n}]")
+    elif media is not None:
+        yield _Unfilled(prefix + "media")
+
+
+def _first_of(images: list[Any], param: str) -> _Found:
+    """The first one that is filled in; the others are left out."""
+    is_found = False
+    for n, image in enumerate(images):
+        where = f"{param}[{n}]"
+        if _is_unfilled(image):
+            yield _Unfilled(where)
+        elif is_found:
+            yield _LeftOut(where)
+        elif image is None or image == []:
+            raise BadField(where, _SHAPES, image)
+        else:
+            is_found = True
+            yield from _shaped(image, where, "first")
+
+
+def _is_empty(value: object) -> bool:
+    return says_nothing(value) or value == []
+
+
+def _is_unfilled(value: object) -> bool:
+    """Whether it is the text of an unfilled input."""
+    return isinstance(value, str) and says_nothing(value)
 
 
 def _listed(value: object, param: str) -> list[Any]:
@@ -120,18 +146,44 @@ def _medium(item: object, param: str) -> _Found:
     """DashScope's `{"type": "first_frame", "url": ...}`."""
     if not isinstance(item, dict):
         raise BadField(param, "an object with type and url", item)
-    role = _ROLES.get(str(item.get("type")))
+    role = _role(item.get("type"))
     if role is None:
         raise BadField(f"{param}.type", "first_frame or last_frame", item.get("type"))
     if item.get("url") is None:
         raise BadField(f"{param}.url", _SHAPES, None)
-    yield GivenFrame(role, f"{param}.url", item["url"])
+    _refuse_others(item, param)
+    yield from _filled(item["url"], f"{param}.url", role)
+
+
+def _filled(value: Any, param: str, role: Role) -> _Found:
+    if not says_nothing(value):
+        yield GivenFrame(role, param, value)
+    elif role == "first":
+        yield _Unfilled(param)
+
+
+def _refuse_others(value: Mapping[str, Any], param: str) -> None:
+    """Raises BadField for a further picture in an object that is one."""
+    refuse_strange({k: v for k, v in value.items() if k not in _OF_AN_OBJECT}, f"{param}.")
+    for key, other in value.items():
+        if key not in _OF_AN_OBJECT and is_name(key) and not says_nothing(other):
+            raise BadField(f"{param}.{key[:MOST_NAME_CHARS]}", f"beside {param}, not in it", other)
+
+
+def _role(word: object) -> Role | None:
+    """The role that a word gives a picture: `first_frame`, `lastFrame`, `tail`, `end_image`."""
+    if not isinstance(word, str):
+        return None
+    return role_of(word) or role_of(f"{word}_frame")
 
 
 def _shaped(value: object, param: str, role: Role) -> _Found:
     match value:
         case None:
             return
+        case _ if _is_empty(value):
+            if role == "first":
+                yield _Unfilled(param)
         case bytes():
             yield GivenFrame(role, param, value)
         case str():
@@ -158,6 +210,7 @@ def _from_text(text: str, param: str) -> dict[str, Any]:
 def _from_object(value: Mapping[str, Any], param: str, role: Role) -> _Found:
     content = value.get("content")
     if content is not None:
+        _refuse_others(value, param)
         where = f"{param}.content"
         yield from _from_content(_listed(content, where), where, role)
     if content is None or any(value.get(key) is not None for key in _ADDRESSES):
@@ -172,12 +225,13 @@ def _from_address(value: Mapping[str, Any], param: str, role: Role) -> _Found:
     given = [key for key in _ADDRESSES if value.get(key) is not None]
     if not given:
         raise BadField(param, _SHAPES, value)
+    _refuse_others(value, param)
     for key in given:
         match value[key]:
             case {"url": url} if url is not None:
-                yield GivenFrame(role, f"{param}.{key}.url", url)
+                yield from _filled(url, f"{param}.{key}.url", role)
             case str() | bytes() as picture:
-                yield GivenFrame(role, f"{param}.{key}", picture)
+                yield from _filled(picture, f"{param}.{key}", role)
             case other:
                 raise BadField(f"{param}.{key}", _SHAPES, other)
 
@@ -191,6 +245,9 @@ def _from_content(items: list[Any], param: str, role: Role) -> _Found:
     taken: set[Role] = set()
     for n, item in enumerate(items):
         where = f"{param}[{n}]"
+        if _is_unfilled(item):
+            yield _Unfilled(where)
+            continue
         if isinstance(item, str | bytes):
             item = {"image_url": item}  # noqa: PLW2901  - the same item in its longer shape
         if not isinstance(item, dict):
@@ -198,7 +255,7 @@ def _from_content(items: list[Any], param: str, role: Role) -> _Found:
         kind = item.get("type", "image_url")
         if kind not in ("image_url", "text"):
             raise BadField(f"{where}.type", "image_url", kind)
-        own = _ROLES.get(str(item.get("role")))
+        own = _role(item.get("role"))
         if kind == "text" or (own is None and role in taken):
             yield _LeftOut(where)
             continue

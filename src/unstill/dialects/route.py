@@ -15,7 +15,7 @@ from unstill.delivery import MOST_URL_CHARS
 from unstill.errors import BadBody, BadField, MissingField, UnstillError
 from unstill.job import Job, Words
 from unstill.models.card import Card
-from unstill.request import Asked, Given
+from unstill.request import Asked, Given, says_nothing
 
 Verb = Literal[
     "submit",
@@ -160,7 +160,9 @@ def body_of(call: Call) -> dict[str, Any]:
 
 
 def given_model(body: Mapping[str, Any], default: str | None = None) -> Given:
-    value = body.get("model", default)
+    value = body.get("model")
+    if says_nothing(value):
+        value = default
     if value is None:
         raise MissingField("model", "the name of a model, see /v1/models")
     if not isinstance(value, str):
@@ -171,7 +173,7 @@ def given_model(body: Mapping[str, Any], default: str | None = None) -> Given:
 def given_webhook(body: Mapping[str, Any]) -> Given | None:
     """Where the caller wants to be told of the end; the same in every dialect."""
     value = body.get(WEBHOOK_URL)
-    return None if value is None else Given(WEBHOOK_URL, value)
+    return None if says_nothing(value) else Given(WEBHOOK_URL, value)
 
 
 def read_fields(
@@ -184,10 +186,20 @@ def read_fields(
     found: dict[str, Given] = {}
     for wire, canonical in names.items():
         value = section.get(wire)
-        if value is None:
-            continue
-        earlier = found.get(canonical)
-        if earlier is not None and str(earlier.value) != str(value):
-            raise BadField(prefix + wire, f"the same as {earlier.param}", value)
-        found.setdefault(canonical, Given(prefix + wire, value))
+        if value is not None:
+            add_field(found, canonical, Given(prefix + wire, value))
     return found
+
+
+def add_field(found: dict[str, Given], name: str, given: Given) -> None:
+    """Add what was given for a field, which may be there under another spelling.
+
+    One that says nothing gives way to one that does. Raises BadField where both do and disagree.
+    """
+    earlier = found.setdefault(name, given)
+    if earlier is given or says_nothing(given.value):
+        return
+    if says_nothing(earlier.value):
+        found[name] = given
+    elif str(earlier.value) != str(given.value):
+        raise BadField(given.param, f"the same as {earlier.param}", given.value)

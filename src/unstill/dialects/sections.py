@@ -7,14 +7,17 @@ from typing import Any
 
 from unstill.dialects import picture_schemas, pictures
 from unstill.dialects.bodies import Wires, form_schema, wired_schema
+from unstill.dialects.picture_names import is_name
 from unstill.dialects.route import (
     WEBHOOK_URL,
+    add_field,
     as_object,
     given_model,
     given_webhook,
     read_fields,
 )
-from unstill.errors import BadField, MissingField
+from unstill.dialects.strays import unread
+from unstill.errors import MissingField
 from unstill.models.card import Card
 from unstill.request import Asked, Given
 
@@ -36,28 +39,30 @@ def read_sections(
     given = as_object(body["input"], "input")
     settings = as_object(body.get("parameters"), "parameters")
     found = pictures.pictures_in(given, "input.")
-    unknown = [key for key in body if key not in _KNOWN]
-    unknown += [f"input.{k}" for k in given if k not in inputs and k not in pictures.NAMES]
-    unknown += [f"parameters.{k}" for k in settings if k not in parameters]
+    left = unread(
+        ("", {k: v for k, v in body.items() if k not in _KNOWN}),
+        ("input.", {k: v for k, v in given.items() if k not in inputs and not is_name(k)}),
+        ("parameters.", {k: v for k, v in settings.items() if k not in parameters}),
+    )
     return Asked(
         model=model,
         fields=both(
             read_fields(given, inputs, "input."), read_fields(settings, parameters, "parameters.")
         ),
         frames=found.frames,
-        names=names,
-        unknown=(*unknown, *found.left_out),
+        names=found.named(names),
+        unknown=(*left.unknown, *found.left_out),
+        strays=left.strays,
         webhook_url=given_webhook(body),
     )
 
 
 def both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]:
     """The fields of two places; raises BadField where they disagree."""
-    for name in first.keys() & second.keys():
-        if str(first[name].value) != str(second[name].value):
-            given = second[name]
-            raise BadField(given.param, f"the same as {first[name].param}", given.value)
-    return second | first
+    found = dict(first)
+    for name, given in second.items():
+        add_field(found, name, given)
+    return found
 
 
 def sectioned_schema(cards: Sequence[Card], inputs: Names, parameters: Names) -> dict[str, Any]:

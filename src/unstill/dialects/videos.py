@@ -15,9 +15,10 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from unstill.dialects import picture_schemas, pictures, videos_lacking
+from unstill.dialects import picture_schemas, pictures, videos_lacking, videos_seeds
 from unstill.dialects.bodies import form_schema, wired_schema
 from unstill.dialects.envelope import Error, enveloped
+from unstill.dialects.picture_names import is_name
 from unstill.dialects.route import (
     WEBHOOK_URL,
     Call,
@@ -29,6 +30,7 @@ from unstill.dialects.route import (
     given_webhook,
     read_fields,
 )
+from unstill.dialects.strays import unread
 from unstill.dialects.videos_answers import (
     OPENAI_WORDS,
     SEED_WORDS,
@@ -44,7 +46,7 @@ from unstill.dialects.videos_answers import (
 from unstill.errors import BadField, UnstillError
 from unstill.job import Job, Variant, Words
 from unstill.models.card import Card, Whole
-from unstill.request import Asked, Given
+from unstill.request import Asked, Given, says_nothing
 
 Form = Literal["auto", "unified", "openai"]  # the setting `videos_states`
 
@@ -71,7 +73,7 @@ _NAMES = {
         if wire not in {"seconds", "duration", "audio"}
     },
 }
-_KNOWN = pictures.NAMES | _FIELDS.keys() | {"model", WEBHOOK_URL}
+_KNOWN = _FIELDS.keys() | {"model", WEBHOOK_URL}
 _DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; the unified document asks for one
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # OpenAI, GET /videos, limit and order.
@@ -103,22 +105,23 @@ class Videos:
 
     def parse(self, call: Call) -> Asked:
         body = body_of(call)
-        if body.get("content") is not None:
+        if not says_nothing(body.get("content")):
             # The unified document: top-level content is not supported.
             raise BadField("content", "absent: use input_reference.content", body["content"])
-        if body.get("remix_video_id") is not None:
+        if not says_nothing(body.get("remix_video_id")):
             # The unified document's remix. Ignored, it would make another video than was asked for.
             allowed = "absent: no model here changes a video; send a picture as input_reference"
             raise BadField("remix_video_id", allowed, body["remix_video_id"])
         model = given_model(body, _DEFAULT_MODEL if self._is_openais(call) else None)
         found = pictures.pictures_in(body, "")
-        unknown = [key for key in body if key not in _KNOWN]
+        left = unread(("", {k: v for k, v in body.items() if k not in _KNOWN and not is_name(k)}))
         return Asked(
             model=model,
-            fields=read_fields(body, _FIELDS, ""),
+            fields=videos_seeds.freely(read_fields(body, _FIELDS, "")),
             frames=found.frames,
-            names=_NAMES,
-            unknown=(*unknown, *found.left_out),
+            names=found.named(_NAMES),
+            unknown=(*left.unknown, *found.left_out),
+            strays=left.strays,
             webhook_url=given_webhook(body),
         )
 
@@ -213,7 +216,7 @@ def _body_schema(cards: Sequence[Card], *, default_model: str | None) -> dict[st
 
 
 def _card_schema(card: Card, default_model: str | None) -> dict[str, Any]:
-    schema = wired_schema(card, tuple(_FIELDS.items()))
+    schema = wired_schema(videos_seeds.described(card), tuple(_FIELDS.items()))
     picture_schemas.describe(schema)
     for name in ("content", "remix_video_id"):
         schema["properties"][name] = {"type": "null", "description": "See input_reference."}
@@ -228,7 +231,8 @@ def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
 
 def _card_form(card: Card) -> dict[str, Any]:
     has_default = _DEFAULT_MODEL in card.aliases
-    return form_schema(card, tuple(_FIELDS.items()), pictures="{}", has_default=has_default)
+    described = videos_seeds.described(card)
+    return form_schema(described, tuple(_FIELDS.items()), pictures="{}", has_default=has_default)
 
 
 _EXAMPLES: tuple[Example, ...] = (

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from unstill.errors import BadField, MissingField, UnknownModel
 from unstill.models import happyhorse10, sora2_pro, wan22, wan27
-from unstill.models.card import Card, Picture, Value
-from unstill.request import Asked, Frame, Given, Role, Size, VideoRequest
+from unstill.models.card import Card, Picture, Text, Value
+from unstill.request import Asked, Frame, Given, Role, Size, VideoRequest, says_nothing
 
 CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)
 
@@ -61,9 +61,10 @@ def resolve(
 
     Raises BadField, in the caller's own name of the field.
     """
+    _refuse_strays(card, asked)
     _demand(card, asked, frames)
     values, others = explicit(card, asked)
-    ignored = [*asked.unknown, *others]
+    ignored = [*asked.unknown, *(each.given.param for each in asked.strays), *others]
     last_frame = frames.get("last")
     if last_frame is not None and card.field("last_frame") is None:
         ignored.append(last_frame.param)
@@ -88,11 +89,28 @@ def explicit(card: Card, asked: Asked) -> Explicit:
     others: list[str] = []
     for name, given in asked.fields.items():
         field = card.by_name.get(name)
+        if says_nothing(given.value) and (field is None or not isinstance(field.kind, Text)):
+            continue  # a form's unfilled input
         if field is None or isinstance(field.kind, Picture):
             others.append(given.param)
         elif given.value is not None:
             values[name] = field.kind.read(given)
     return Explicit(values, tuple(others))
+
+
+def _refuse_strays(card: Card, asked: Asked) -> None:
+    """Raises BadField for a field that the model has, but the dialect has elsewhere."""
+    for stray in asked.strays:
+        if card.field(stray.name) is None:
+            continue
+        there = asked.fields.get(stray.name)
+        if there is not None and str(there.value) == str(stray.given.value):
+            continue  # said twice, and once where it belongs
+        section, _, own = asked.names.get(stray.name, stray.name).rpartition(".")
+        place = f"into {section}" if section else "to the top level of the body"
+        called = "" if own == stray.name else f", as {own}"
+        allowed = f"absent: {stray.name} belongs {place}{called}"
+        raise BadField(stray.given.param, allowed, stray.given.value)
 
 
 def _demand(card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> None:

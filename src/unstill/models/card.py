@@ -4,7 +4,8 @@ A card is data. A value is read leniently where the vendors' documents spell it 
 (`720P` and `720p`, `"5"` and 5) and refused, in the caller's words, where it is out of range.
 
 Each kind is described twice in JSON Schema: `schema()` is its one plain spelling, for a form to be
-built from; `wire_schema()` is every spelling that `read()` takes, and null, which says nothing.
+built from; `wire_schema()` is every spelling that `read()` takes, and null and the empty text,
+which say nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ SIZE_STEP_PX = 2  # H.264 with 4:2:0 colour has no odd sides
 SIZE_MOST_PIXELS = 1920 * 1088
 SIZE_MOST_RATIO = 4.0
 
+NOTHING = (None, "")  # what stands for a field that was not filled in
 NOT_BLANK = r"\S"
 _MOST_LISTED = 100  # numbers in a pattern
 # An even side of SIZE_SIDES_PX, and sizes whose ratio and area are possible for every model.
@@ -60,11 +62,15 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """A whole number: one of `choices`, or from `least` to `most`."""
+    """A whole number: one of `choices`, or from `least` to `most`.
+
+    `otherwise`: what to do for what no number stands for.
+    """
 
     choices: tuple[int, ...] = ()
     least: int = 0
     most: int = 0
+    otherwise: str = ""
 
     @property
     def allowed(self) -> str:
@@ -73,10 +79,10 @@ class Whole(msgspec.Struct, frozen=True):
         return f"a whole number from {self.least} to {self.most}"
 
     def read(self, given: Given) -> int:
-        number = _whole(given.value)
+        number = whole(given.value)
         fits = number in self.choices if self.choices else self._spans(number)
         if number is None or not fits:
-            raise BadField(given.param, self.allowed, given.value)
+            raise BadField(given.param, self.allowed, given.value, found=self.otherwise)
         return number
 
     def _spans(self, number: int | None) -> bool:
@@ -90,19 +96,20 @@ class Whole(msgspec.Struct, frozen=True):
     def wire_schema(self) -> dict[str, Any]:
         """A number or, as OpenAI has it, a text of digits."""
         if self.choices:
-            return {"enum": [*self.choices, *map(str, self.choices), None]}
+            return {"enum": [*self.choices, *map(str, self.choices), *NOTHING]}
         return {
             "type": ["integer", "string", "null"],
             "minimum": self.least,
             "maximum": self.most,
-            "pattern": f"^({self._digits()})$",
+            "pattern": f"^({self._digits()})?$",
         }
 
     def _digits(self) -> str:
         """A pattern of the numbers' digits; of a long range, without its longest numbers."""
         if self.most - self.least < _MOST_LISTED:
             return "|".join(map(str, range(self.least, self.most + 1)))
-        return f"[0-9]{{1,{len(str(self.most)) - 1}}}"
+        digits = f"[0-9]{{1,{len(str(self.most)) - 1}}}"
+        return digits if self.least >= 0 else f"{self.least}|{digits}"
 
 
 class Flag(msgspec.Struct, frozen=True):
@@ -123,7 +130,7 @@ class Flag(msgspec.Struct, frozen=True):
         return {"type": "boolean"}
 
     def wire_schema(self) -> dict[str, Any]:
-        return {"enum": [True, False, "true", "false", None]}
+        return {"enum": [True, False, "true", "false", *NOTHING]}
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -146,7 +153,7 @@ class Tier(msgspec.Struct, frozen=True):
         return {"type": "string", "enum": list(self.choices)}
 
     def wire_schema(self) -> dict[str, Any]:
-        return {"enum": [*self.choices, *(tier.lower() for tier in self.choices), None]}
+        return {"enum": [*self.choices, *(tier.lower() for tier in self.choices), *NOTHING]}
 
 
 class Exact(msgspec.Struct, frozen=True):
@@ -291,7 +298,8 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
         }
 
 
-def _whole(value: object) -> int | None:
+def whole(value: object) -> int | None:
+    """The whole number that a value is, however it is written; None of any other."""
     match value:
         case bool():
             return None
@@ -299,7 +307,7 @@ def _whole(value: object) -> int | None:
             return value
         case float() if value.is_integer():
             return int(value)
-        case str() if re.fullmatch(r"\s*-?\d{1,12}\s*", value, re.ASCII):
+        case str() if re.fullmatch(r"\s*-?\d{1,20}\s*", value, re.ASCII):
             return int(value)
         case _:
             return None

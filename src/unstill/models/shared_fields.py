@@ -5,7 +5,9 @@ from unstill.models.card import Field, Flag, Picture, Text, Whole
 PROMPT_MOST_CHARS = (
     32_000  # OpenAI, POST /videos, prompt; the others cut longer ones or say nothing
 )
-SEED = Whole(least=0, most=2_147_483_647)  # all documents that have a seed
+SEED = Whole(  # all documents that have a range of seeds
+    least=0, most=2_147_483_647, otherwise="leave it out for a random one"
+)
 
 FIRST_FRAME = Field(name="first_frame", kind=Picture(), source="every document", is_required=True)
 LAST_FRAME = Field(name="last_frame", kind=Picture(), source="Modelverse and DashScope, i2v")

@@ -164,11 +164,15 @@ def _place(holder: Any, steps: Sequence[str], value: object) -> None:
         _place_in_list(holder, head, rest, value)
     elif not isinstance(holder, dict) or not head:
         raise TypeError
+    elif head in holder and value == "":
+        return  # an unfilled input beside one that is not
     elif not rest:
-        if head in holder:
+        if holder.get(head, "") != "":
             raise TypeError
         holder[head] = value
     else:
+        if holder.get(head) == "":
+            del holder[head]
         _place(holder.setdefault(head, _new_holder(rest[0])), rest, value)
 
 
@@ -265,7 +269,8 @@ class _Part:
         data, self._data = bytes(self._data), bytearray()
         if self._segment is None:
             return
-        is_file = self._segment.filename is not None
+        # A browser sends a file without a name and without bytes for an input with no file chosen.
+        is_file = bool(self._segment.filename) or (self._segment.filename == "" and bool(data))
         put(self._form, self._segment.name, data if is_file else _text(data))
 
 
