@@ -106,9 +106,10 @@ def check_header(taken: Taken, rule: FrameRule) -> None:
 
     Raises BadImage. What the header does not tell is found when the picture is decoded.
     """
+    name = None if taken.data is None else format_of(taken.data)
     size = None if taken.data is None else dimensions(taken.data)
-    if size is not None:
-        check_pixels(*size, taken.frame.param)
+    if name is not None and size is not None:
+        check_pixels(*size, name, taken.frame.param)
         check_shape(*size, frame_check(taken.frame, rule, path=""))
 
 
@@ -118,6 +119,5 @@ def frame_check(frame: Frame, rule: FrameRule, *, path: str) -> FrameCheck:
         path=path,
         param=frame.param,
         min_side_px=rule.least_side_px,
-        max_side_px=rule.most_side_px,
         max_ratio=rule.most_ratio,
     )

@@ -13,7 +13,10 @@ from unstill.errors import OwnError
 from unstill.files.port import Files
 from unstill.job import Job
 from unstill.media.facts import FrameFit
+from unstill.models import CARDS
 from unstill.request import Role
+
+_CARDS = {card.id: card for card in CARDS}
 
 
 class Fits(Protocol):
@@ -38,10 +41,16 @@ class Orders:
         }
         order = Order(job.id, job.request, job.size, frames)
         form = remote.frame_form(order)
-        fitted = {role: await self._fitted(job, role, path, form) for role, path in frames.items()}
+        most_side_px = _CARDS[job.request.model].frame_rule.most_side_px
+        fitted = {
+            role: await self._fitted(job, role, path, form, most_side_px=most_side_px)
+            for role, path in frames.items()
+        }
         return msgspec.structs.replace(order, frames=fitted)
 
-    async def _fitted(self, job: Job, role: Role, path: Path, form: FrameForm) -> Path:
+    async def _fitted(
+        self, job: Job, role: Role, path: Path, form: FrameForm, *, most_side_px: int
+    ) -> Path:
         # The next attempt may ask another engine, which takes another form.
         out = self._files.path(job.id, f"{role}-frame-{job.attempt + 1}.fit")
         fit = FrameFit(
@@ -51,6 +60,7 @@ class Orders:
             most_bytes=form.most_bytes,
             width=None if form.size is None else form.size.width,
             height=None if form.size is None else form.size.height,
+            most_side_px=most_side_px,
             takes_alpha=form.takes_alpha,
         )
         return out if await asked(self._media.fit_frame, fit) else path

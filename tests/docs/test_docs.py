@@ -120,7 +120,8 @@ def test_the_readme_lists_no_model_that_is_not_there() -> None:
 def test_every_field_of_a_model_is_documented_as_its_card_has_it(card: Card) -> None:
     section = pages.section(MODELS, card.id)
     rule = card.frame_rule
-    sides = f"sides {rule.least_side_px} to {rule.most_side_px} px"
+    least, most = rule.least_side_px, rule.most_side_px
+    sides = f"sides of at least {least} px, scaled down above {most} px"
 
     assert pages.rows(section) == [_field_row(field) for field in card.fields]
     assert f"frames per second: {card.frame_rate}\n" in section

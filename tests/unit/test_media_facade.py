@@ -20,9 +20,7 @@ PHOTOS = Path(__file__).parents[2] / "photos"
 
 
 def frame(path: Path) -> FrameCheck:
-    return FrameCheck(
-        path=str(path), param="images[0]", min_side_px=240, max_side_px=8000, max_ratio=2.5
-    )
+    return FrameCheck(path=str(path), param="images[0]", min_side_px=240, max_ratio=2.5)
 
 
 @pytest_asyncio.fixture

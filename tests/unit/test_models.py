@@ -56,7 +56,7 @@ USAGE = dict.fromkeys(EVERY, ("duration",)) | {
 # DashScope, wan2.7-i2v and legacy wan2.2 frames, and HappyHorse's; OpenAI documents none.
 FRAME_RULES = {
     WAN22: (240, 8000, 8.0),
-    SORA: (64, 8000, 8.0),
+    SORA: (64, 8000, 32.0),
     WAN27: (240, 8000, 8.0),
     HAPPY: (300, 8000, 2.5),
 }

@@ -59,6 +59,19 @@ async def test_a_picture_of_another_form_is_made_anew_for_each_attempt(
         assert (image.format, image.size) == ("PNG", (320, 240))
 
 
+async def test_a_picture_that_is_too_large_for_the_model_is_scaled_down(
+    tmp_path: Path, media: Media
+) -> None:
+    files = LocalFiles(tmp_path)
+    job = await stored(files)
+    Image.new("RGB", (8100, 1200), "red").save(files.path(job.id, "first-frame"), "JPEG")
+
+    order = await Orders(files=files, media=media).draw_up(ScriptedRemote(), job)
+
+    with Image.open(order.frames["first"]) as image:
+        assert (image.format, image.size) == ("JPEG", (4050, 600))
+
+
 async def test_a_job_without_a_size_is_our_own_fault(tmp_path: Path, media: Media) -> None:
     files = LocalFiles(tmp_path)
 

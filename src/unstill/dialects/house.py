@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isqrt
 from typing import Any, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from unstill.dialects.envelope import Error, enveloped
 from unstill.dialects.route import Call, Dialect, Route
 from unstill.errors import UnknownModel, UnstillError
+from unstill.media.limits import MAX_PIXELS
 from unstill.models.card import (
     SIZE_MOST_PIXELS,
     SIZE_MOST_RATIO,
@@ -79,7 +81,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     tiers: list[TierInfo]
     exact_size: SizeInfo
     frame_rate: int
-    frame_side_px: tuple[int, int]
+    frame_side_px: tuple[int, int]  # the longest is what the ratio and the pixels allow
     frame_ratio: str
     usage: list[str]
 
@@ -147,7 +149,7 @@ class House:
                     most_pixels=SIZE_MOST_PIXELS,
                 ),
                 frame_rate=card.frame_rate,
-                frame_side_px=(rule.least_side_px, rule.most_side_px),
+                frame_side_px=(rule.least_side_px, isqrt(int(MAX_PIXELS * rule.most_ratio))),
                 frame_ratio=f"1:{rule.most_ratio:g} to {rule.most_ratio:g}:1",
                 usage=list(card.usage),
             ),

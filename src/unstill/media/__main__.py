@@ -18,7 +18,7 @@ from unstill.media.frames import check_frame
 from unstill.media.stills import draw_spritesheet, draw_thumbnail
 from unstill.media.videos import check_video
 
-# Measured: 50 megapixels of WebP with transparency peak at 1.6 GB of addresses, all else below.
+# Measured: what `limits` lets through peaks at 1.3 GB of addresses.
 # What asks for much more is a bomb, and ends only this process.
 ADDRESS_SPACE_BYTES = 4 * 1024**3
 

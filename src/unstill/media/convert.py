@@ -26,9 +26,12 @@ def fit_frame(fit: FrameFit) -> bool:
     path = Path(fit.path)
     if _is_fit(path, fit):
         return False
-    image = Image.fromarray(open_frame(path))
     if fit.width is not None and fit.height is not None:
+        # Twice as fine as it will be: the scaling to the exact size is still what one sees.
+        image = Image.fromarray(open_frame(path, enough_px=2 * max(fit.width, fit.height)))
         image = ImageOps.fit(image, (fit.width, fit.height), Image.Resampling.LANCZOS)
+    else:
+        image = Image.fromarray(open_frame(path, most_side_px=fit.most_side_px))
     Path(fit.out).write_bytes(_encoded(image, fit))
     return True
 
@@ -57,6 +60,7 @@ def _is_fit(path: Path, fit: FrameFit) -> bool:
         and (fit.takes_alpha or not form.has_alpha)
         and fit.width in {None, form.width}
         and fit.height in {None, form.height}
+        and (fit.most_side_px is None or max(form.width, form.height) <= fit.most_side_px)
     )
 
 

@@ -16,7 +16,6 @@ class FrameCheck(msgspec.Struct, frozen=True):
     path: str
     param: str
     min_side_px: int
-    max_side_px: int
     max_ratio: float
 
 
@@ -38,6 +37,7 @@ class FrameFit(msgspec.Struct, frozen=True):
     width: int | None = None  # with `height`: scaled and centre-cropped to exactly this
     height: int | None = None
     takes_alpha: bool = True
+    most_side_px: int | None = None  # a picture with a longer side is scaled down
 
 
 class VideoCheck(msgspec.Struct, frozen=True):

@@ -1,24 +1,38 @@
 """Pictures from callers: read in their own format, as sRGB, within limits. Child side.
 
-Only the first frame of a moving picture is used. Wide-gamut pictures are mapped into sRGB by
-their embedded profile; HDR transfer curves without a profile are not covered.
+Only the first frame of a moving picture is used. What is larger than anybody needs is scaled down
+while it is decoded where the format allows that, and right afterwards elsewhere.
 """
 
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Callable
+from math import ceil, sqrt
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, ExifTags, Image, ImageCms
+from PIL import AvifImagePlugin, ExifTags, Image, PngImagePlugin
 
 from unstill.errors import BadImage
+from unstill.media.colour import as_srgb, eight_bits
 from unstill.media.facts import FrameCheck, FrameFacts
-from unstill.media.limits import NOT_A_PICTURE, check_file_size, check_pixels, check_shape
+from unstill.media.limits import (
+    MOST_KEPT_PIXELS,
+    MOST_PROFILE_BYTES,
+    NOT_A_PICTURE,
+    check_file_size,
+    check_pixels,
+    check_shape,
+)
+from unstill.media.mend import forms_without_fault, with_junk_behind_scan
 from unstill.media.sniff import ENOUGH_BYTES, Format, format_of
 
+CHECKED_PX = 1024  # a check needs no finer picture than that; all of the file is decoded for it
+CUT_SHORT = "this image is cut short or broken, it cannot be decoded"
 NO_HEIC = "HEIC needs the heic extra on the server: pip install 'unstill[heic]'"
 
 PILLOW_NAMES: dict[Format, str] = {
@@ -32,37 +46,27 @@ PILLOW_NAMES: dict[Format, str] = {
 }
 
 Pixels = NDArray[np.uint8]
+Scale = Callable[[int, int], int]  # of width and height: by what both are to be divided
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow only warns up to twice its limit; `_open` refuses at ours
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # children are counted as one core each
+PngImagePlugin.MAX_TEXT_CHUNK = MOST_PROFILE_BYTES  # Pillow's limit of profiles too
 
 
-def open_frame(path: Path, *, param: str = "image") -> Pixels:
-    """Decode a caller's picture as a viewer would show it, upright and on white.
-
-    Result: uint8 (height, width, 3), sRGB, contiguous and writable.
-    Raises BadImage, naming `param`, if it is too large, of no known format, or cut short.
-    """
-    with _open(path, param) as image:
-        _load(image, param)
-        return np.array(_as_srgb(_upright(image)))
+class _Broken(BadImage):
+    """The file's own fault, which may lie outside of its pixels; limits are no such fault."""
 
 
-def check_frame(check: FrameCheck) -> FrameFacts:
-    """Decode a picture fully and say what it is.
+class _Seen(NamedTuple):
+    """A picture as a viewer shows it, and its sides before it was scaled down."""
 
-    Raises BadImage: what `open_frame` refuses, and sides or a ratio outside the check's limits.
-    """
-    path = Path(check.path)
-    with _open(path, check.param) as image:
-        check_shape(*_upright_size(image), check)
-        _load(image, check.param)
-        width, height = _upright_size(image)
-    return FrameFacts(width=width, height=height, format=_sniff(path, check.param))
+    image: Image.Image
+    width: int
+    height: int
 
 
 class Form(NamedTuple):
-    """A picture's own form, as its header has it."""
+    """A checked picture's own form, as its header has it."""
 
     format: Format
     width: int  # as a viewer sees it
@@ -71,42 +75,73 @@ class Form(NamedTuple):
     has_alpha: bool
 
 
+def open_frame(
+    path: Path,
+    *,
+    param: str = "image",
+    enough_px: int | None = None,
+    most_side_px: int | None = None,
+) -> Pixels:
+    """Decode a caller's picture as a viewer would show it, upright and on white.
+
+    enough_px: a picture both of whose sides are a multiple of it is scaled down to about it.
+    most_side_px: no side of the result is longer.
+    Result: uint8 (height, width, 3), sRGB, contiguous and writable.
+    Raises BadImage, naming `param`, if it is too large, of no known format, or cut short.
+    """
+    name = _checked_file(path, param)
+    return np.array(_read(path, name, param, _scale(enough_px, most_side_px)).image)
+
+
+def check_frame(check: FrameCheck) -> FrameFacts:
+    """Decode a picture fully, as `open_frame` will, and say what it is.
+
+    One whose pixels are all there, in a file with another fault, is mended where it lies.
+    Raises BadImage: what `open_frame` refuses, and sides or a ratio outside the check's limits.
+    """
+    path = Path(check.path)
+    name = _checked_file(path, check.param)
+    try:
+        seen = _read(path, name, check.param, _scale(CHECKED_PX, None))
+    except _Broken:
+        data = _mended(path, name, check.param)
+        if data is None:
+            raise
+        _replace(path, data)
+        seen = _read(path, name, check.param, _scale(CHECKED_PX, None))
+    check_shape(seen.width, seen.height, check)
+    if name == "JPEG" and _ends_early(path, check.param):
+        raise BadImage(check.param, CUT_SHORT)
+    return FrameFacts(width=seen.width, height=seen.height, format=name)
+
+
 def form_of(path: Path) -> Form:
-    """Read from the header, without decoding. Raises BadImage."""
-    with _open(path, "image") as image:
-        width, height = _upright_size(image)
+    """Of a checked picture. Raises BadImage."""
+    name = _checked_file(path, "image")
+    with _open(path, name, "image") as image:
+        turned = _orientation(image)
+        width, height = _as_seen(image.size, turned)
         return Form(
-            format=_sniff(path, "image"),
+            format=name,
             width=width,
             height=height,
-            is_upright=_orientation(image) == 1,
+            is_upright=turned == 1,
             has_alpha=image.has_transparency_data,
         )
 
 
-def _open(path: Path, param: str) -> Image.Image:
-    """Read the header only, and refuse by it what would be too much to decode."""
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _checked_file(path: Path, param: str) -> Format:
     check_file_size(path.stat().st_size, param)
-    name = _sniff(path, param)
-    if name == "HEIC":
-        _register_heic(param)
-    try:
-        image = Image.open(path, formats=(PILLOW_NAMES[name],))
-    except Exception as error:  # Pillow's readers raise nearly anything on broken bytes
-        raise BadImage(param, f"this {name} cannot be read, its header is broken") from error
-    try:
-        check_pixels(image.width, image.height, param)
-    except BadImage:
-        image.close()
-        raise
-    return image
-
-
-def _sniff(path: Path, param: str) -> Format:
     with path.open("rb") as file:
-        name = format_of(file.read(ENOUGH_BYTES))
+        head = file.read(ENOUGH_BYTES)
+    name = format_of(head)
     if name is None:
         raise BadImage(param, NOT_A_PICTURE)
+    if name == "HEIC":
+        _register_heic(param)
     return name
 
 
@@ -119,13 +154,108 @@ def _register_heic(param: str) -> None:
     pillow_heif.options.DECODE_THREADS = 1
 
 
-def _load(image: Image.Image, param: str) -> None:
+def _read(file: Path | BinaryIO, name: Format, param: str, scale: Scale) -> _Seen:
+    with _open(file, name, param) as image:
+        whole = image.size
+        factor = scale(*whole)
+        if name == "JPEG":  # libjpeg leaves out what a picture of half, a quarter ... lacks
+            image.draft(None, (whole[0] // factor, whole[1] // factor))
+        try:
+            image.load()
+            # Only now: Pillow decodes a PNG to find its EXIF block, and hides a failure of that.
+            turned = _orientation(image)
+            shown = as_srgb(_upright(_reduced(image, whole, factor), turned))
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's readers raise nearly anything on broken bytes
+            raise _Broken(param, CUT_SHORT) from error
+    return _Seen(shown, *_as_seen(whole, turned))
+
+
+def _open(file: Path | BinaryIO, name: Format, param: str) -> Image.Image:
+    """Read the header only, and refuse by it what would be too much to decode."""
     try:
-        image.load()
-    except MemoryError:
-        raise
+        image = Image.open(file, formats=(PILLOW_NAMES[name],))
     except Exception as error:  # likewise nearly anything
-        raise BadImage(param, "this image is cut short or broken, it cannot be decoded") from error
+        raise _Broken(param, f"this {name} cannot be read, its header is broken") from error
+    try:
+        check_pixels(image.width, image.height, name, param)
+    except BadImage:
+        image.close()
+        raise
+    return image
+
+
+# --- what is wrong outside of the pixels --------------------------------------------------------
+
+
+def _mended(path: Path, name: Format, param: str) -> bytes | None:
+    """The file without its fault, or None if pixels are missing."""
+    forms = forms_without_fault(path.read_bytes(), name)
+    try:
+        pixels = [_pixels(form, name, param, _scale(None, None)) for form in forms]
+    except BadImage:
+        return None
+    # The forms differ in what was put at their ends. Where that shows, the file is cut short.
+    same = all(np.array_equal(pixels[0], other) for other in pixels[1:])
+    return forms[0] if forms and same else None
+
+
+def _ends_early(path: Path, param: str) -> bool:
+    """Whether a JPEG has its end mark, and not all of its pixels: libjpeg makes the rest grey."""
+    data = path.read_bytes()
+    longer = with_junk_behind_scan(data)
+    if longer is None:
+        return False
+    try:
+        as_it_is, with_junk = (_pixels(each, "JPEG", param, _coarse) for each in (data, longer))
+    except BadImage:
+        return False
+    return not np.array_equal(as_it_is, with_junk)
+
+
+def _pixels(data: bytes, name: Format, param: str, scale: Scale) -> Pixels:
+    return np.asarray(_read(io.BytesIO(data), name, param, scale).image)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{path.name}.mended")
+    with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+# --- size ---------------------------------------------------------------------------------------
+
+
+def _scale(enough_px: int | None, most_side_px: int | None) -> Scale:
+    def factor(width: int, height: int) -> int:
+        to_keep = ceil(sqrt(width * height / MOST_KEPT_PIXELS))
+        to_fit = 1 if most_side_px is None else ceil(max(width, height) / most_side_px)
+        to_be_quick = 1 if enough_px is None else min(width, height) // enough_px
+        return max(1, to_keep, to_fit, to_be_quick)
+
+    return factor
+
+
+def _coarse(width: int, height: int) -> int:
+    return max(1, min(8, width, height))
+
+
+def _reduced(image: Image.Image, whole: tuple[int, int], factor: int) -> Image.Image:
+    """Divided by what a draft has left of `factor`; each pixel is the mean of those it covers."""
+    left = factor // max(1, round(whole[0] / image.width))
+    if left <= 1:
+        return image
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in {"P", "PA"} or "transparency" in image.info:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    elif image.mode.startswith("I"):
+        image = eight_bits(image)
+    return image.reduce(left)
 
 
 # --- orientation --------------------------------------------------------------------------------
@@ -140,9 +270,8 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    is_on_its_side = _orientation(image) >= 5
-    return (image.height, image.width) if is_on_its_side else image.size
+def _as_seen(size: tuple[int, int], turned: int) -> tuple[int, int]:
+    return (size[1], size[0]) if turned >= 5 else size
 
 
 TURNS = {
@@ -156,53 +285,6 @@ TURNS = {
 }  # Exif 3.0, 4.6.5.1, tag 274
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    turn = TURNS.get(_orientation(image))
+def _upright(image: Image.Image, turned: int) -> Image.Image:
+    turn = TURNS.get(turned)
     return image if turn is None else image.transpose(turn)
-
-
-# --- colour -------------------------------------------------------------------------------------
-
-
-def _as_srgb(image: Image.Image) -> Image.Image:
-    """An RGB image: profile applied, then transparency laid over white."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I"):
-        image = _eight_bits(image)
-    if not image.has_transparency_data:
-        return _without_profile(image, profile)
-    image = image.convert("RGBA")
-    alpha = image.getchannel("A")
-    white = Image.new("RGB", image.size, "white")
-    white.paste(_without_profile(image.convert("RGB"), profile), mask=alpha)
-    return white
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grey picture as 8-bit grey: Pillow's own conversion saturates to white."""
-    pixels = np.asarray(image)
-    return Image.fromarray((pixels >> 8).clip(0, 255).astype(np.uint8))
-
-
-def _without_profile(image: Image.Image, profile: object) -> Image.Image:
-    """`image` as RGB in sRGB; a profile that is broken, or of another mode, changes nothing."""
-    if image.mode not in {"L", "RGB", "CMYK"}:
-        image = image.convert("RGB")
-    if isinstance(profile, bytes) and profile:
-        try:
-            return _through_profile(image, profile)
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass
-    return image.convert("RGB")
-
-
-def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    # Nearly all pictures carry sRGB itself: a tenth of a second per 12 MP for rounding noise.
-    if image.mode == "RGB" and ImageCms.getProfileDescription(source).startswith("sRGB"):
-        return image
-    target = ImageCms.createProfile("sRGB")
-    result = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    if result is None:  # only when it works in place, which it is not asked to
-        raise ImageCms.PyCMSError("no result")
-    return result

@@ -252,7 +252,10 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class FrameRule(msgspec.Struct, frozen=True):
-    """Which pictures a model takes. `most_ratio` r means 1:r to r:1."""
+    """Which pictures a model takes. `most_ratio` r means 1:r to r:1.
+
+    What has a side longer than `most_side_px` is taken too, and scaled down before it is sent.
+    """
 
     least_side_px: int
     most_side_px: int

@@ -33,8 +33,8 @@ CARD = Card(
     frame_rule=FrameRule(
         least_side_px=64,
         most_side_px=8000,
-        most_ratio=8.0,
-        source="none documented; ours, so that the picture carries a 256 px video",
+        most_ratio=32.0,
+        source="none documented; ours, so that the picture carries a 256 px video, screenshots too",
     ),
     usage=("duration",),
     source=_DOCUMENT,

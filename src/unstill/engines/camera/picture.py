@@ -75,6 +75,11 @@ class Photo:
         return planes_of(self.rgb)
 
 
+def enough_px(size: Size) -> int:
+    """How long the short side of a picture has to be for `fit_photo` to find all its detail."""
+    return math.ceil(MOST_DETAIL * max(size.width, size.height))
+
+
 def fit_photo(rgb: Plane, size: Size) -> Photo:
     """Scale a picture so that it covers the frame, and cut off what no move can reach.
 

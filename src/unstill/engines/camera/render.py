@@ -11,7 +11,7 @@ from unstill import __version__
 from unstill.engines.camera.ambience import ambience
 from unstill.engines.camera.encode import Video
 from unstill.engines.camera.moves import Plan, read_prompt
-from unstill.engines.camera.picture import Photo, fit_photo
+from unstill.engines.camera.picture import Photo, enough_px, fit_photo
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.engines.camera.words import Effect
@@ -63,7 +63,8 @@ def scenery_of(task: RenderTask, plan: Plan) -> Scenery:
 
 
 def photo_of(task: RenderTask, role: Role, param: str) -> Photo:
-    return fit_photo(open_frame(Path(task.frames[role]), param=param), task.size)
+    pixels = open_frame(Path(task.frames[role]), param=param, enough_px=enough_px(task.size))
+    return fit_photo(pixels, task.size)
 
 
 def metadata_of(task: RenderTask) -> dict[str, str]:
