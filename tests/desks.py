@@ -15,6 +15,7 @@ from unstill.board import Board
 from unstill.engines.remote import Order, Refused, Remote
 from unstill.job import Job, State
 from unstill.ledger import Attempt
+from unstill.stalls import Stalls
 from unstill.submitter import SUBMIT_WITHIN_MS, Submitter
 from unstill.watches import Watches
 from upstreams import ACCOUNT, ScriptedRemote, away, ready
@@ -29,6 +30,7 @@ class Desk:
     def __init__(self, data_dir: Path) -> None:
         self.backend = SlowBackend(data_dir)
         self.now_ms = START_MS
+        self.stalls = Stalls(lambda: self.now_ms)
         self.first = ScriptedRemote("bailian")
         self.second = ScriptedRemote("gpu1", msgspec.structs.replace(ACCOUNT, id="another"))
         self.routes: dict[str, Sequence[str]] = {"wan2.7-i2v": ("bailian", "gpu1")}
@@ -42,6 +44,7 @@ class Desk:
             remotes=remotes,
             routes=self.routes,
             draw_up=self.draw_up,
+            stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
             submit_within_ms=submit_within_ms,
             store_again_s=0.01,
@@ -91,16 +94,19 @@ class Post:
         self.now_ms = START_MS
         self.engine, *_ = engines
         self.board = Board()
+        self.stalls = Stalls(lambda: self.now_ms)
         self.watches = Watches(
             {engine.name: engine for engine in engines},
             backend=self.backend,
             board=self.board,
+            stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
         )
 
     async def open(self) -> None:
         await self.backend.open()
         self.backend.listen(self.board.changed)
+        self.backend.listen(self.stalls.changed)
         self.backend.listen(self.watches.changed)
 
     async def close(self) -> None:

@@ -39,6 +39,7 @@ from unstill.receivers import Receivers
 from unstill.request import Asked, Frame, Given, GivenFrame, VideoRequest
 from unstill.runner import Runner
 from unstill.service import Service, Submitted
+from unstill.stalls import Stalls
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
 from unstill.watches import Watches
@@ -215,13 +216,18 @@ class House:
         self.media = Checks()
         self.fetcher = Fetches()
         self.board = Board()
+        self.stalls = Stalls(self.clock_ms)
         self.links = Links((b"k" * 32,))
         self.late_ms = 0
         self.seen: list[State] = []  # every state that was told, in order
         self.uploads = Uploads(data_dir, (b"k" * 32,), most_bytes=1024)
         remotes: dict[str, Remote] = {}
         self.watches = Watches(
-            remotes, backend=self.backend, board=self.board, clock_ms=self.clock_ms
+            remotes,
+            backend=self.backend,
+            board=self.board,
+            stalls=self.stalls,
+            clock_ms=self.clock_ms,
         )
         self.answers: list[Cancellation] = []  # of upstreams that are asked to stop
         self.runner = Runner(
@@ -236,11 +242,16 @@ class House:
                 remotes=remotes,
                 routes={},
                 draw_up=Orders(files=self.files, media=self.media).draw_up,
+                stalls=self.stalls,
                 clock_ms=self.clock_ms,
             ),
             watches=self.watches,
             bringer=Bringer(
-                files=self.files, media=self.media, remotes=remotes, clock_ms=self.clock_ms
+                files=self.files,
+                media=self.media,
+                remotes=remotes,
+                stalls=self.stalls,
+                clock_ms=self.clock_ms,
             ),
             board=self.board,
             clock_ms=self.clock_ms,
@@ -265,6 +276,7 @@ class House:
         )
         self.forecast = Forecast({"camera": slots})
         self.outlook = Outlook(
+            stalls=self.stalls,
             board=self.board,
             forecast=self.forecast,
             upstream_engines=(),

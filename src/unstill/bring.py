@@ -22,10 +22,11 @@ from unstill.errors import (
     UpstreamError,
 )
 from unstill.files.port import Files, storage_errors
-from unstill.job import Change, Job, Usage, Video, succeeded, unsaved
+from unstill.job import Change, Job, State, Usage, Video, succeeded, unsaved
 from unstill.media.errors import BadVideo
 from unstill.media.facts import SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
+from unstill.stalls import Stalls
 from unstill.tries import Tries
 
 log = structlog.get_logger()
@@ -56,11 +57,13 @@ class Bringer:
         files: Files,
         media: Checks,
         remotes: Mapping[str, Remote],
+        stalls: Stalls,
         clock_ms: Callable[[], int],
     ) -> None:
         self._files = files
         self._media = media
         self._remotes = remotes
+        self._stalls = stalls
         self._clock_ms = clock_ms
         self._tries: dict[str, Tries] = {}  # of videos that could not be saved, by job
 
@@ -91,6 +94,7 @@ class Bringer:
             if isinstance(error, Trouble):
                 raise UpstreamError(f"{NOT_IN_TIME}: {error.message}") from error
             raise error
+        self._stalls.job(job.id, State.SAVING, error.code, error.message)
         if tries.is_worth_telling:
             log.warning(
                 "video_not_saved",

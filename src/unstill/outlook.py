@@ -9,6 +9,7 @@ import msgspec
 from unstill.board import Board
 from unstill.forecast import WAITING, Forecast
 from unstill.job import Job, State
+from unstill.stalls import Stall, Stalls
 
 # OpenAI's SDK asks each second by itself (openai 3.51.0, videos.poll), and takes the first advice
 # for the whole job: longer than 5 s, and a short job would be seen late.
@@ -30,12 +31,14 @@ class Outlook:
         self,
         *,
         board: Board,
+        stalls: Stalls,
         forecast: Forecast,
         upstream_engines: Container[str],
         clock_ms: Callable[[], int],
     ) -> None:
         """`upstream_engines`: those that ask somebody else's server."""
         self._board = board
+        self._stalls = stalls
         self._forecast = forecast
         self._upstream_engines = upstream_engines
         self._clock_ms = clock_ms
@@ -43,6 +46,10 @@ class Outlook:
     def progress(self, job: Job) -> float:
         """0 to 1; it never goes back."""
         return self._board.progress(job)
+
+    def stall(self, job: Job) -> Stall | None:
+        """What it waits for, if it waits for more than its turn."""
+        return None if job.state.is_final else self._stalls.of(job)
 
     def poll_after_ms(self, job: Job) -> int:
         """When to ask again about an unfinished job: after a quarter of the time that is left.

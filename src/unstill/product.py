@@ -45,6 +45,7 @@ from unstill.server.keys import Keys
 from unstill.server.origins import Origins
 from unstill.service import Service
 from unstill.settings import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
+from unstill.stalls import Stalls
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
 from unstill.uploading import Uploading
@@ -78,7 +79,14 @@ class Product:
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
         link_secrets = load_secrets(data_dir)
         uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES)
-        watches = Watches(self._remotes, backend=self._backend, board=board, clock_ms=clock_ms)
+        self._stalls = Stalls(clock_ms)
+        watches = Watches(
+            self._remotes,
+            backend=self._backend,
+            board=board,
+            stalls=self._stalls,
+            clock_ms=clock_ms,
+        )
         service = Service(
             backend=self._backend,
             files=self._files,
@@ -100,7 +108,11 @@ class Product:
             submitter=self._submitter(routes),
             watches=watches,
             bringer=Bringer(
-                files=self._files, media=self._media, remotes=self._remotes, clock_ms=clock_ms
+                files=self._files,
+                media=self._media,
+                remotes=self._remotes,
+                stalls=self._stalls,
+                clock_ms=clock_ms,
             ),
             board=board,
             clock_ms=clock_ms,
@@ -124,8 +136,10 @@ class Product:
             uploading=Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms),
             downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
             board=board,
+            stalls=self._stalls,
             outlook=Outlook(
                 board=board,
+                stalls=self._stalls,
                 forecast=self._forecast,
                 upstream_engines=self._remotes,
                 clock_ms=clock_ms,
@@ -151,6 +165,7 @@ class Product:
             remotes=self._remotes,
             routes=routes,
             draw_up=Orders(files=self._files, media=self._media).draw_up,
+            stalls=self._stalls,
             clock_ms=clock_ms,
         )
 
@@ -166,6 +181,7 @@ class Product:
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         await self._backend.open()
+        self._backend.listen(self._stalls.changed)
         # First: what the runner judges and begins is told to it.
         await self._forecast.startup(self._backend)
         await self._runner.startup()

@@ -48,6 +48,7 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, closed_until_ms
 from unstill.route import Choice, Leg, chosen
+from unstill.stalls import Stalls
 from unstill.turns import Line, Turns
 
 log = structlog.get_logger()
@@ -73,6 +74,7 @@ class Submitter:
         remotes: Mapping[str, Remote],
         routes: Mapping[str, Sequence[str]],
         draw_up: DrawUp,
+        stalls: Stalls,
         clock_ms: Callable[[], int],
         submit_within_ms: int = SUBMIT_WITHIN_MS,
         store_again_s: float = STORE_AGAIN_S,
@@ -83,6 +85,7 @@ class Submitter:
         self._remotes = remotes
         self._routes = routes
         self._draw_up = draw_up
+        self._stalls = stalls
         self._clock_ms = clock_ms
         self._store_again_s = store_again_s
         self._turns = {remote.account.id: Turns(remote.account) for remote in remotes.values()}
@@ -109,6 +112,7 @@ class Submitter:
         choice = await self._choice(route, job, attempts)
         if not route:
             # Its engine was removed, and may come back with the next start.
+            self._stalls.job(job.id, State.READY, "engine_removed", f"there is no {job.engine} now")
             await self._write(job, deferred(job.engine, job.deadline_ms or now_ms + NO_ENGINE_MS))
         elif choice is None:
             await self._write(job, failed(_no_more(attempts[-1]), now_ms))
@@ -260,7 +264,8 @@ class Submitter:
             )
         attempt = _settled(self._attempt(remote, "", job, begun_ms), settlement)
         choice = await self._choice_after(job, attempt)
-        log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
+        if self._stalls.job(job.id, State.READY, attempt.code, attempt.message):
+            log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
         if choice is None:
             await self._write(job, unsent(attempt, Failure(attempt.code, attempt.message), now_ms))
         else:
@@ -272,6 +277,7 @@ class Submitter:
     async def _settle(self, job: Job, attempt: Attempt, submission: Submission) -> None:
         """Write it, however often that takes: nobody else may, before the next start."""
         settlement = _settlement(attempt.n, submission, self._clock_ms())
+        self._note(attempt.engine, submission)
         log.info(
             "submitted",
             job_id=job.id,
@@ -293,6 +299,15 @@ class Submitter:
                 await asyncio.sleep(self._store_again_s)
             else:
                 return
+
+    def _note(self, engine: str, submission: Submission) -> None:
+        """What other jobs of the engine have to expect."""
+        match submission:
+            case Accepted() | Rejected():
+                self._stalls.engine_moves(engine, "submits")
+            case Busy(code, message) | Refused(code, message, of_account=True):
+                if self._stalls.engine(engine, "submits", code, message):
+                    log.warning("engine_stalled", engine=engine, code=code, why=message)
 
     async def _write_end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
         change = await self._consequence(job, attempt, settlement)

@@ -23,21 +23,20 @@ from unstill.board import Board
 from unstill.engines.remote import (
     Account,
     Cancellation,
-    Cancelled,
     Done,
     Failed,
     Gone,
     Remote,
     Running,
-    Ticket,
-    TooLate,
     Unclear,
-    Unsupported,
     Verdict,
     Waiting,
 )
+from unstill.engines.upstream import Unreachable
 from unstill.errors import OwnError, UnstillError
-from unstill.job import Change, Failure, Job, Result, State, arrived, cancelled, failed, lost
+from unstill.job import Change, Failure, Job, Result, State, arrived, failed, lost
+from unstill.stalls import Stalls
+from unstill.wishes import Wishes, ticket_of
 
 log = structlog.get_logger()
 
@@ -49,6 +48,9 @@ LEAST_ROUND, MOST_ROUND = 100, 10_000
 LONG_ROUND_S = 10.0  # then fewer are, so that a hint need not wait for long
 JITTER = 0.2  # an interval is at most so much longer
 SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
+
+
+REMOVED = ("engine_removed", "the engine that had taken the task is not configured any more")
 
 
 class _Watched(msgspec.Struct, gc=False):
@@ -72,12 +74,14 @@ class Watch:
         *,
         backend: Backend,
         board: Board,
+        stalls: Stalls,
         clock_ms: Callable[[], int],
     ) -> None:
         self.account = account
         self._engines = engines
         self._backend = backend
         self._board = board
+        self._stalls = stalls
         self._clock_ms = clock_ms
         self._watched: dict[str, _Watched] = {}
         # (due, job id); an entry whose time is not the ticket's own any more is skipped when met.
@@ -85,7 +89,7 @@ class Watch:
         self._woken = asyncio.Event()
         self._most = MOST_ROUND  # tickets in the next round
         self._failures = 0  # rounds in a row that learnt nothing
-        self._cancels: dict[str, asyncio.Task[None]] = {}  # under way, by job
+        self._wishes = Wishes(engines, self._goes_on, backend=backend, clock_ms=clock_ms)
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -95,7 +99,7 @@ class Watch:
         # In the order of the submits: a list shows neighbours, and the account's pace spreads them.
         self._add(row, 0.0)
         self._board.expect(row.job_id)
-        self._heed_wish(row)
+        self._wishes.heed(row)
 
     def changed(self, job: Job) -> None:
         """Follow a job of this account: told of every change after its commit."""
@@ -108,7 +112,7 @@ class Watch:
             self._add(row, self._first_look_s)
         else:
             watched.row = row
-        self._heed_wish(row)
+        self._wishes.heed(row)
 
     def hint(self, job_id: str) -> None:
         """Somebody says that there is news: look now."""
@@ -133,23 +137,11 @@ class Watch:
 
         Raises UpstreamError if it does not say, StorageFull or StorageFailed.
         """
-        engine = self._engines.get(row.engine)
-        if engine is None:
-            return Unsupported()
-        answer = await engine.cancel(_ticket(row))
-        log.info("cancel", job_id=row.job_id, answer=type(answer).__name__)
-        if not isinstance(answer, Cancelled):
-            return answer
-        change = cancelled(self._clock_ms(), is_hidden=False)
-        now = await self._backend.change(row.job_id, change, attempt=row.attempt)
-        return TooLate() if now is None else answer
+        return await self._wishes.cancel(row)
 
     async def stop(self) -> None:
         """End the cancels under way; their wishes stand in the rows."""
-        cancels = tuple(self._cancels.values())
-        for cancel in cancels:
-            cancel.cancel()
-        await asyncio.gather(*cancels, return_exceptions=True)
+        await self._wishes.stop()
 
     # --- when ----------------------------------------------------------------------------------
 
@@ -230,6 +222,8 @@ class Watch:
         by_engine: dict[str, list[TicketRow]] = {}
         for row in due:
             by_engine.setdefault(row.engine, []).append(row)
+        for name in by_engine.keys() - self._engines.keys():
+            self._stalls.engine(name, "polls", *REMOVED)
         heard = [
             await self._ask(self._engines[name], rows)
             for name, rows in by_engine.items()
@@ -245,7 +239,7 @@ class Watch:
         answers = 0
         trouble: Exception | None = None
         try:
-            async with aclosing(engine.poll([_ticket(row) for row in rows])) as verdicts:
+            async with aclosing(engine.poll([ticket_of(row) for row in rows])) as verdicts:
                 async for ticket, verdict in verdicts:
                     row = by_job[ticket.job_id]
                     answers += not isinstance(verdict, Unclear)
@@ -260,8 +254,12 @@ class Watch:
             await self._stored(writes)
         if trouble is not None:
             self._tell(engine, trouble, answers)
+        elif answers:
+            self._stalls.engine_moves(engine.name, "polls")
         for row in rows:
-            self._heed_wish_again(row.job_id)
+            # An upstream that did not say is asked again with the next look at the ticket.
+            if watched := self._watched.get(row.job_id):
+                self._wishes.heed(watched.row)
         return answers > 0 or trouble is None
 
     def _note(self, row: TicketRow, verdict: Verdict) -> None:
@@ -269,11 +267,20 @@ class Watch:
         if watched is None:
             return
         if not isinstance(verdict, Unclear):
+            if watched.unclear:
+                self._stalls.job_moves(row.job_id)
             watched.unclear = 0
             return
         watched.unclear += 1
-        if watched.unclear == 1:
-            log.warning("odd_answer", job_id=row.job_id, ticket=row.ticket, why=verdict.message)
+        if self._stalls.job(row.job_id, State.RUNNING, verdict.code, verdict.message):
+            log.warning(
+                "odd_answer",
+                job_id=row.job_id,
+                engine=row.engine,
+                ticket=row.ticket,
+                why=verdict.message,
+                times=watched.unclear,
+            )
 
     def _consequence(self, engine: Remote, row: TicketRow, verdict: Verdict) -> Change | None:
         now_ms = self._clock_ms()
@@ -307,9 +314,7 @@ class Watch:
         if row.engine in self._engines:
             message = "the upstream did not finish before the deadline"
             return Failure("deadline_exceeded", message)
-        return Failure(
-            "engine_removed", "the engine that had taken the task is not configured any more"
-        )
+        return Failure(*REMOVED)
 
     async def _write(self, row: TicketRow, change: Change) -> OwnError | None:
         """The trouble with it, if any; then the ticket is asked for again."""
@@ -330,40 +335,22 @@ class Watch:
 
     def _tell(self, engine: Remote, trouble: Exception, answers: int) -> None:
         is_ours = not isinstance(trouble, UnstillError)
-        log.warning(
-            "poll_failed",
-            engine=engine.name,
-            why=str(trouble) or type(trouble).__name__,
-            answers=answers,
-            exc_info=trouble if is_ours else None,
-        )
+        why = str(trouble) or type(trouble).__name__
+        # A fault of ours is in the log alone: its words are not meant for callers.
+        message = "a poll failed in unstill itself" if is_ours else why
+        if self._stalls.engine(engine.name, "polls", _code(trouble), message):
+            log.warning(
+                "poll_failed",
+                engine=engine.name,
+                why=why,
+                answers=answers,
+                exc_info=trouble if is_ours else None,
+            )
 
-    # --- wishes --------------------------------------------------------------------------------
-
-    def _heed_wish(self, row: TicketRow) -> None:
-        if row.wants_cancel and row.job_id not in self._cancels:
-            cancel = asyncio.create_task(self._heed(row))
-            self._cancels[row.job_id] = cancel
-            cancel.add_done_callback(lambda _: self._cancels.pop(row.job_id, None))
-
-    def _heed_wish_again(self, job_id: str) -> None:
-        """An upstream that did not say is asked again with the next look at the ticket."""
-        watched = self._watched.get(job_id)
-        if watched is not None:
-            self._heed_wish(watched.row)
-
-    async def _heed(self, row: TicketRow) -> None:
-        try:
-            await self.cancel(row)
-        except UnstillError as error:
-            log.warning("cancel_failed", job_id=row.job_id, why=error.message)
-            return
-        except Exception:
-            log.exception("cancel_failed", job_id=row.job_id)
-            return
+    def _goes_on(self, row: TicketRow) -> None:
+        """It has said that it goes on: to ask it to stop each time would change nothing."""
         watched = self._watched.get(row.job_id)
         if watched is not None and watched.row.attempt == row.attempt:
-            # It has said that it goes on: to ask each time would change nothing.
             watched.row = msgspec.structs.replace(watched.row, wants_cancel=False)
 
 
@@ -381,8 +368,14 @@ def row_of(job: Job) -> TicketRow:
     )
 
 
-def _ticket(row: TicketRow) -> Ticket:
-    return Ticket(row.job_id, row.ticket, row.upstream_model, row.started_ms)
+def _code(trouble: Exception) -> str:
+    match trouble:
+        case Unreachable():
+            return "connection_failed"
+        case UnstillError():
+            return "no_answer"
+        case _:
+            return "internal_error"
 
 
 def _now_s() -> float:

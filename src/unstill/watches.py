@@ -11,6 +11,7 @@ from unstill.backend.port import Backend
 from unstill.board import Board
 from unstill.engines.remote import Account, Cancellation, Remote
 from unstill.job import Job
+from unstill.stalls import Stalls
 from unstill.watch import Watch, row_of
 
 log = structlog.get_logger()
@@ -27,6 +28,7 @@ class Watches:
         *,
         backend: Backend,
         board: Board,
+        stalls: Stalls,
         clock_ms: Callable[[], int],
     ) -> None:
         self._backend = backend
@@ -36,9 +38,13 @@ class Watches:
         self._by_engine: dict[str, Watch] = {}
         for sharing in by_account.values():
             account = next(iter(sharing.values())).account
-            watch = Watch(account, sharing, backend=backend, board=board, clock_ms=clock_ms)
+            watch = Watch(
+                account, sharing, backend=backend, board=board, stalls=stalls, clock_ms=clock_ms
+            )
             self._by_engine |= dict.fromkeys(sharing, watch)
-        self._orphans = Watch(NOBODY, {}, backend=backend, board=board, clock_ms=clock_ms)
+        self._orphans = Watch(
+            NOBODY, {}, backend=backend, board=board, stalls=stalls, clock_ms=clock_ms
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self) -> None:

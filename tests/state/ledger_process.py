@@ -44,6 +44,7 @@ from unstill.engines.remote import (
 from unstill.errors import UpstreamError
 from unstill.job import Change, Job, State, Usage, Video, succeeded
 from unstill.request import Frame, Size, VideoRequest
+from unstill.stalls import Stalls
 from unstill.submitter import Submitter, found_open
 from unstill.watches import Watches
 
@@ -194,15 +195,21 @@ class Server:
             name: Upstream(name, account=account, script=script, store=self.store, log=log)
             for name, account in (("bailian", "one"), ("bailian2", "one"), (FREE, "two"))
         }
+        stalls = Stalls(lambda: self.now_ms)
         self.submitter = Submitter(
             backend=self.store,
             remotes=remotes,
             routes=script.routes,  # each job asks for a model of its own name
             draw_up=draw_up,
+            stalls=stalls,
             clock_ms=lambda: self.now_ms,
         )
         self.watches = Watches(
-            remotes, backend=self.store, board=Board(), clock_ms=lambda: self.now_ms
+            remotes,
+            backend=self.store,
+            board=Board(),
+            stalls=stalls,
+            clock_ms=lambda: self.now_ms,
         )
 
     async def run(self) -> None:

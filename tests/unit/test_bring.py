@@ -17,6 +17,7 @@ from unstill.files.local import LocalFiles
 from unstill.job import Job, Result, State, Usage, apply
 from unstill.media.errors import BadVideo
 from unstill.media.facts import VideoCheck
+from unstill.stalls import Stalls
 from unstill.tries import (
     FIRST_PAUSE_MS,
     LEAST_TRIES,
@@ -39,10 +40,12 @@ class Home:
         self.media = Checks()
         self.remote = ScriptedRemote()
         self.now_ms = NOW_MS
+        self.stalls = Stalls(lambda: self.now_ms)
         self.bringer = Bringer(
             files=self.files,
             media=self.media,
             remotes={"bailian": self.remote},
+            stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
         )
 

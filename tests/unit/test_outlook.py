@@ -9,6 +9,7 @@ from unstill.board import RENDERED, Board
 from unstill.forecast import WAITING, Forecast
 from unstill.job import Job, State
 from unstill.outlook import POLL_AFTER_MS, Outlook, Prospect
+from unstill.stalls import Stalls
 
 NOW_MS = 1_763_600_000_000
 
@@ -19,9 +20,11 @@ class Desk:
     def __init__(self, *jobs: Job) -> None:
         self.now_ms = NOW_MS
         self.board = Board()
+        self.stalls = Stalls(lambda: self.now_ms)
         self.forecast = Forecast({"camera": 1, "bailian": None})
         self.outlook = Outlook(
             board=self.board,
+            stalls=self.stalls,
             forecast=self.forecast,
             upstream_engines={"bailian"},
             clock_ms=lambda: self.now_ms,
@@ -124,3 +127,14 @@ def test_a_job_that_has_ended_has_no_future(state: State) -> None:
     job = a_job(state=state, started_ms=NOW_MS, ended_ms=NOW_MS + 1)
 
     assert Desk(ended(12_000), job).outlook.prospect(job) == Prospect()
+
+
+def test_an_ended_job_is_held_up_by_nothing() -> None:
+    desk = Desk()
+    running, done = (a_job(id="1", state=state) for state in (State.RUNNING, State.SUCCEEDED))
+    desk.stalls.job("1", State.RUNNING, "odd_answer", "what?")
+
+    stall = desk.outlook.stall(running)
+    assert stall is not None
+    assert stall.code == "odd_answer"
+    assert desk.outlook.stall(done) is None

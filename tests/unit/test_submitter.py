@@ -418,3 +418,55 @@ async def test_a_job_that_moves_to_the_next_engine_waits_for_no_pause() -> None:
     await lanes.rest(1)
 
     assert seen == ["bailian", "gpu1"]
+
+
+# --- what those who wait are told --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("submission", "code"),
+    [(BUSY, "Throttling"), (BAD_KEY, "InvalidApiKey"), (UNREACHED, "connection_failed")],
+)
+async def test_what_holds_up_an_engine_is_told_to_all_that_wait_for_it(
+    desk: Desk, submission: Submission, code: str
+) -> None:
+    desk.alone()
+    desk.first.submissions.append(submission)
+    await desk.add("job", "other")
+    with capture_logs() as logs:
+        await desk.step()
+
+    stall = desk.stalls.of(await desk.job("other"))
+    assert stall is not None
+    assert stall.code == code
+    assert "engine_stalled" in {each["event"] for each in logs}
+
+
+async def test_a_call_that_is_taken_ends_what_held_up_its_engine(desk: Desk) -> None:
+    desk.first.submissions += [BUSY, Accepted("task")]
+    desk.alone()
+    await desk.add("job")
+    job = await desk.step()
+    desk.now_ms = job.due_ms
+    await desk.step()
+
+    assert list(desk.stalls.engines()) == []
+
+
+async def test_a_refusal_of_one_model_or_request_holds_up_nobody_else(desk: Desk) -> None:
+    desk.first.submissions += [Refused("ModelNotFound", "no"), Rejected("bad", "no")]
+    await desk.add("1", "2")
+    for job_id in ("1", "2"):
+        await desk.step(job_id)
+
+    assert list(desk.stalls.engines()) == []
+
+
+async def test_a_job_whose_engine_was_removed_says_so(desk: Desk) -> None:
+    desk.routes["wan2.7-i2v"] = ()
+    await desk.add("job", engine="removed")
+    await desk.step()
+
+    stall = desk.stalls.of(await desk.job())
+    assert stall is not None
+    assert stall.code == "engine_removed"

@@ -16,9 +16,11 @@ from unstill.engines.remote import (
     Failed,
     Gone,
     Running,
+    Unclear,
     Verdict,
     Waiting,
 )
+from unstill.engines.upstream import NotSent, Unreachable
 from unstill.errors import UpstreamError
 from unstill.job import Result, State, cancelled
 from upstreams import ACCOUNT, ScriptedRemote, away
@@ -125,6 +127,60 @@ async def test_a_poll_that_fails_is_made_again(post: Post) -> None:
     assert [each["event"] for each in logs].count("poll_failed") == 2
 
 
+async def test_a_ticket_that_is_answered_nothing_slows_no_other(post: Post) -> None:
+    post.engine.verdicts["job"] = [Unclear("no_answer", "the upstream answered 200")]
+    post.engine.verdicts["other"] = [*[Running()] * 40, Done()]
+    with capture_logs() as logs:
+        await post.add("job", "other")
+        began_s = asyncio.get_running_loop().time()
+        await post.until(State.SAVING, "other")
+        took_s = asyncio.get_running_loop().time() - began_s
+
+    assert took_s < 41 * 4 * INTERVAL_S
+    assert post.engine.looks("job") < post.engine.looks("other") / 2
+    assert [each["event"] for each in logs].count("odd_answer") <= 3  # not one for each look
+
+
+async def test_what_an_answer_says_to_nobody_is_told_to_who_waits(post: Post) -> None:
+    post.engine.verdicts["job"] = [Waiting(), Unclear("odd_answer", "what is blessed?")]
+    with capture_logs():
+        await post.add("job", "other")
+        await until(lambda: post.stalls.jobs > 0)
+        stall = post.stalls.of(await post.job())
+        well = post.stalls.of(await post.job("other"))
+        post.engine.verdicts["job"] = [Running()]
+        await until(lambda: post.stalls.jobs == 0)
+
+    assert stall is not None
+    assert (stall.code, stall.message) == ("odd_answer", "what is blessed?")
+    assert well is None
+
+
+async def test_an_upstream_that_is_down_holds_up_its_jobs_until_it_answers(post: Post) -> None:
+    post.engine.poll_troubles += [Unreachable(NotSent(DOWN.message))] * 2
+    with capture_logs() as logs:
+        await post.add("job")
+        await until(lambda: bool(list(post.stalls.engines())))
+        stall = post.stalls.of(await post.job())
+        await until(lambda: not list(post.stalls.engines()))
+
+    assert stall is not None
+    assert (stall.code, stall.message) == ("connection_failed", DOWN.message)
+    assert "engine_moves" in {each["event"] for each in logs}
+
+
+async def test_a_fault_of_ours_is_told_without_its_words(post: Post) -> None:
+    post.engine.poll_troubles += [KeyError("secret")]
+    with capture_logs():
+        await post.add("job")
+        await until(lambda: bool(list(post.stalls.engines())))
+        stall = post.stalls.of(await post.job())
+
+    assert stall is not None
+    assert stall.code == "internal_error"
+    assert "secret" not in stall.message
+
+
 async def test_an_upstream_that_answers_nothing_is_asked_less_and_less_often(
     tmp_path: Path,
 ) -> None:
@@ -210,6 +266,9 @@ async def test_a_job_of_an_engine_that_was_removed_fails_at_its_deadline(tmp_pat
 
     assert late.failure is not None
     assert (late.failure.code, early.state) == ("engine_removed", State.RUNNING)
+    assert [(name, stall.code) for name, _, stall in post.stalls.engines()] == [
+        ("removed", "engine_removed")
+    ]
     assert {"engine": "removed", "tickets": 2}.items() <= logs[0].items()
 
 

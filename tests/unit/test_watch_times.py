@@ -24,6 +24,7 @@ from unstill.engines.remote import (
 )
 from unstill.errors import UpstreamError
 from unstill.job import State, cancelled, clock_ms, hidden, wished_away
+from unstill.stalls import Stalls
 from unstill.watch import MOST_ROUND, Watch, row_of
 from upstreams import ACCOUNT, ScriptedRemote, away
 
@@ -114,7 +115,14 @@ async def test_neighbours_are_asked_for_together_round_after_round_and_never_too
     # An upstream's list shows neighbours by time of submit, which is the order of the ids.
     engine, count = post.engine, 2 * MOST_ROUND + 500
     engines = {engine.name: engine}
-    watch = Watch(ACCOUNT, engines, backend=post.backend, board=Board(), clock_ms=clock_ms)
+    watch = Watch(
+        ACCOUNT,
+        engines,
+        backend=post.backend,
+        board=Board(),
+        stalls=Stalls(clock_ms),
+        clock_ms=clock_ms,
+    )
     for number in range(count):
         watch.take_up(row_of(away(f"{number:06}")))
     running = asyncio.create_task(watch.run())

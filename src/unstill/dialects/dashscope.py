@@ -38,6 +38,7 @@ from unstill.dialects.route import (
     body_of,
 )
 from unstill.dialects.sections import both, read_sections, sectioned_form, sectioned_schema
+from unstill.dialects.waiting import waiting_for
 from unstill.errors import (
     BadField,
     BadImage,
@@ -138,6 +139,7 @@ class DashScope:
             video_url=look.url,
             code=failure_code(job),
             message=None if job.failure is None else job.failure.message,
+            waiting=waiting_for(look.stall),
         )
         return AsyncTask(look.call.request_id, output, usage_of(job))
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from unstill.dialects.waiting import WaitingFor
 from unstill.errors import (
     BadImage,
     BadKey,
@@ -85,6 +86,7 @@ class AsyncOutput(msgspec.Struct, frozen=True, omit_defaults=True):
     video_url: str | None = None
     code: str | None = None
     message: str | None = None
+    waiting: WaitingFor | None = None  # ours
 
 
 class AsyncUsage(msgspec.Struct, frozen=True, omit_defaults=True):

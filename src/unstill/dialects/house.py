@@ -110,6 +110,24 @@ class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     held: int = 0  # jobs that wait for `unstill jobs release`
 
 
+class EngineStall(msgspec.Struct, frozen=True):
+    """Trouble of an engine on somebody else's server, which its jobs wait out."""
+
+    engine: str
+    holds_up: Literal["submits", "polls"]
+    code: str
+    message: str
+    since: int  # Unix seconds
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What holds up jobs now. The server takes new ones in any case, until it is stopping."""
+
+    status: Literal["ready", "held_up", "stopping"]
+    engines: list[EngineStall]
+    jobs_held_up: int  # by what is wrong with them alone
+
+
 class House:
     """The routes that belong to no vendor; errors in OpenAI's envelope."""
 
@@ -202,6 +220,7 @@ _ROUTES: tuple[Route, ...] = (
     *_models(),
     *_models("/openai"),  # where OpenAI's Azure client asks for them
     Route("GET", "/health", "health", "Say whether the server is well", (Health,), is_open=True),
+    Route("GET", "/ready", "ready", "Say what holds up jobs now", (Ready,)),
     Route(
         "GET",
         "/files/{job_id}/{variant}.mp4",

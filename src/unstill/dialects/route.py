@@ -16,6 +16,7 @@ from unstill.errors import BadBody, BadField, MissingField, UnstillError
 from unstill.job import Job, Words
 from unstill.models.card import Card
 from unstill.request import Asked, Given, says_nothing
+from unstill.stalls import Stall
 
 Verb = Literal[
     "submit",
@@ -37,6 +38,7 @@ Verb = Literal[
     "models",
     "model",
     "health",
+    "ready",
     "openapi",
     "docs",
     "home",
@@ -73,6 +75,7 @@ class Look(msgspec.Struct, frozen=True):
     call: Call
     url: str | None  # signed link to the finished video, for a dialect that shows it
     progress: float  # 0 to 1
+    stall: Stall | None = None  # why it waits longer than it should
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from unstill.dialects.route import (
     body_of,
 )
 from unstill.dialects.sections import read_sections, sectioned_form, sectioned_schema
+from unstill.dialects.waiting import WaitingFor, waiting_for
 from unstill.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.job import Job, State, Words
 from unstill.models.card import Card
@@ -75,6 +76,7 @@ class StatusOutput(msgspec.Struct, frozen=True, omit_defaults=True):
     urls: list[str] | None = None
     finish_time: int | None = None
     error_message: str | None = None
+    waiting: WaitingFor | None = None  # ours
 
 
 class StatusUsage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -144,6 +146,7 @@ class Tasks:
             urls=None if look.url is None else [look.url],
             finish_time=None if job.ended_ms is None else job.ended_ms // 1000,
             error_message=_error_message(job),
+            waiting=waiting_for(look.stall),
         )
         return Status(output, self._usage(job), look.call.request_id)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from unstill.dialects.route import Look
+from unstill.dialects.waiting import WaitingFor, waiting_for
 from unstill.job import Job, State
 
 SEED_WORDS: dict[State, str] = {
@@ -40,7 +41,7 @@ class VideoError(msgspec.Struct, frozen=True):
 
 
 class UnifiedVideo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A job as the unified document shows it; progress and error are ours to add."""
+    """A job as the unified document shows it; progress, error and waiting are ours to add."""
 
     id: str
     object: Literal["video"]
@@ -53,10 +54,11 @@ class UnifiedVideo(msgspec.Struct, frozen=True, omit_defaults=True):
     progress: int  # 0 to 100
     completed_at: int | None = None
     error: VideoError | None = None
+    waiting: WaitingFor | None = None
 
 
 class OpenAIVideo(msgspec.Struct, frozen=True):
-    """A job as OpenAI's specification has it: every key, nulls included."""
+    """A job as OpenAI's specification has it: every key, nulls included; `waiting` is ours."""
 
     id: str
     object: Literal["video"]
@@ -71,6 +73,7 @@ class OpenAIVideo(msgspec.Struct, frozen=True):
     seconds: str
     remixed_from_video_id: str | None
     error: VideoError | None
+    waiting: WaitingFor | msgspec.UnsetType = msgspec.UNSET
 
 
 class VideoEvent(msgspec.Struct, frozen=True):
@@ -91,6 +94,7 @@ class VideoEvent(msgspec.Struct, frozen=True):
     queue_position: int | None  # 1: the next one
     expected_at: int | None  # Unix seconds
     error: VideoError | None
+    waiting: WaitingFor | None
 
 
 _EITHER_VIDEO = msgspec.Meta(
@@ -132,6 +136,7 @@ def unified(job: Job, look: Look) -> UnifiedVideo:
         progress=_percent(job, look),
         completed_at=_completed_at(job),
         error=_error(job),
+        waiting=waiting_for(look.stall),
     )
 
 
@@ -150,6 +155,7 @@ def openai(job: Job, look: Look) -> OpenAIVideo:
         seconds=str(job.request.duration_s),
         remixed_from_video_id=None,
         error=_error(job),
+        waiting=waiting_for(look.stall) or msgspec.UNSET,
     )
 
 
@@ -164,6 +170,7 @@ def event(
         # Not a moment too early, as the header has it.
         expected_at=None if expected_ms is None else -(-expected_ms // 1000),
         error=_error(job),
+        waiting=waiting_for(look.stall),
     )
 
 

@@ -41,6 +41,7 @@ from unstill.engines.remote import (
 from unstill.engines.replies import Odd, Reply, said
 from unstill.errors import BadSetting, FetchFailed, UpstreamError
 from unstill.net import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
+from unstill.packing import PackedOddly
 
 log = structlog.get_logger()
 
@@ -228,6 +229,9 @@ class Upstream:
         except LinkTooLarge as error:
             log.warning("fetch_failed", engine=self._engine, why=error.reason)
             raise TooLarge(f"the finished video {error.reason}, or has no end") from error
+        except PackedOddly as error:
+            log.warning("fetch_failed", engine=self._engine, why=error.reason)
+            raise NotThere(f"the finished video's host {error.reason}") from error
         except FetchFailed as error:
             log.warning("fetch_failed", engine=self._engine, why=error.reason)
             raise Trouble("the finished video could not be fetched from the upstream") from error

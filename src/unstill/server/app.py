@@ -42,6 +42,7 @@ from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.videos import VideoVerbs
 from unstill.service import Service
+from unstill.stalls import Stalls
 from unstill.uploading import Uploading
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ class App:
         downloads: Downloads,
         outlook: Outlook,
         board: Board,
+        stalls: Stalls,
         keys: Keys,
         house: House,
         dialects: Sequence[Dialect],
@@ -81,6 +83,7 @@ class App:
         self._board = board
         self._house_verbs = HouseVerbs(
             service=service,
+            stalls=stalls,
             house=house,
             dialects=dialects,
             description=described(everyone, service.catalogue),

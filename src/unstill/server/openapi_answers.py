@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unstill.dialects.house import Health
 from unstill.dialects.route import Described, Route, Verb
 from unstill.dialects.videos_answers import OpenAIVideo
 from unstill.dialects.videos_lacking import LACKING
@@ -38,6 +37,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     "x-unstill-expected-end": {
         "description": "When the job is expected to end, in Unix seconds.",
         "schema": _COUNT,
+    },
+    "x-unstill-waiting": {
+        "description": "Why a job is held up, as the body's `waiting`: a code, and since when.",
+        "schema": {"type": "string", "pattern": r"^[\w.:-]+; since=[0-9]+$"},
     },
     "x-unstill-ignored": {
         "description": "Names of the fields that had no effect, comma-separated, at most 20.",
@@ -103,8 +106,8 @@ def answers(dialect: Described, route: Route) -> dict[str, Any]:
         headers = ("x-request-id", "x-unstill-engine", "cache-control")
         found["200"] = _answer("Events", _stream(route), headers)
         found["204"] = _answer("The caller has the final event already", {}, headers)
-    if route.verb == "health":
-        stopping = {"application/json": {"schema": _schema((Health,))}}
+    if route.verb in ("health", "ready"):
+        stopping = {"application/json": {"schema": _schema(route.answers)}}
         found["503"] = _answer("The server is about to end", stopping, ("x-request-id",))
     if route.verb == "home":
         found = {"307": _answer("What there is, as a page", {}, ("x-request-id", "location"))}
@@ -138,7 +141,12 @@ def _success(dialect: Described, route: Route) -> dict[str, Any]:
 def _headers(route: Route) -> tuple[str, ...]:
     names = ["x-request-id"]
     if route.verb in _WITH_ENGINE:
-        names += ("x-unstill-engine", "x-unstill-queue-position", "x-unstill-expected-end")
+        names += (
+            "x-unstill-engine",
+            "x-unstill-queue-position",
+            "x-unstill-expected-end",
+            "x-unstill-waiting",
+        )
     if route.verb == "submit":
         names.append("x-unstill-ignored")
     if OpenAIVideo in route.answers:

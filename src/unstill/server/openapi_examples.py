@@ -13,7 +13,7 @@ import msgspec
 from unstill import __version__
 from unstill.dialects.dashscope import OBJECTS, DashScope
 from unstill.dialects.dashscope_wanted import wanted_of
-from unstill.dialects.house import Health
+from unstill.dialects.house import EngineStall, Health, Ready
 from unstill.dialects.route import Call, Described, Dialect, Look, Route
 from unstill.dialects.videos import Videos
 from unstill.errors import BadField, BadKey, NoSuchJob, UnstillError
@@ -107,6 +107,10 @@ def _answer(dialect: Dialect, route: Route, words: Words) -> msgspec.Struct | No
             return dialect.status(done, look)
         case "health":
             return Health("ok", __version__)
+        case "ready":
+            why = "the upstream could not be connected to"
+            stall = EngineStall("gpu1", "polls", "connection_failed", why, 1_795_850_000)
+            return Ready("held_up", [stall], 0)
         case _ if isinstance(dialect, Videos):
             return _of_videos(dialect, route, done, look)
         case _ if isinstance(dialect, DashScope):

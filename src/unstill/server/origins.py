@@ -24,6 +24,7 @@ EXPOSED = (
     "x-unstill-engine",
     "x-unstill-queue-position",
     "x-unstill-expected-end",
+    "x-unstill-waiting",
     "x-unstill-ignored",
     "openai-poll-after-ms",
     "retry-after",

@@ -73,6 +73,7 @@ OF_VERBS: Mapping[Verb, Kinds] = {
     "models": (StorageFailed,),
     "model": (UnknownModel, StorageFailed),
     "health": (),
+    "ready": (),
     "openapi": (),
     "docs": (),
     "home": (),

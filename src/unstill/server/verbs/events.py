@@ -66,7 +66,7 @@ class EventVerbs:
         prospect = Prospect() if job.state.is_final else self._outlook.prospect(job)
         event = asking.videos.event(
             job,
-            Look(asking.call, None, self._outlook.progress(job)),
+            Look(asking.call, None, self._outlook.progress(job), self._outlook.stall(job)),
             queue_position=prospect.queue_position,
             expected_ms=prospect.expected_end_ms,
         )

@@ -5,22 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from unstill import __version__
-from unstill.dialects.house import EngineInfo, Health, House, ModelInfo, ModelList
+from unstill.dialects.house import (
+    EngineInfo,
+    EngineStall,
+    Health,
+    House,
+    ModelInfo,
+    ModelList,
+    Ready,
+)
 from unstill.dialects.route import Dialect
 from unstill.dialects.route import Verb as VerbName
 from unstill.request import Given
 from unstill.server.asking import Answer, Asking, Verb, json_answer
 from unstill.server.page import PAGE
 from unstill.service import Service
+from unstill.stalls import Stalls
 
 
 class HouseVerbs:
     """The verbs that belong to no job."""
 
     def __init__(
-        self, *, service: Service, house: House, dialects: Sequence[Dialect], description: bytes
+        self,
+        *,
+        service: Service,
+        stalls: Stalls,
+        house: House,
+        dialects: Sequence[Dialect],
+        description: bytes,
     ) -> None:
         self._service = service
+        self._stalls = stalls
         self._house = house
         self._dialects = dialects
         self._description = description
@@ -29,6 +45,7 @@ class HouseVerbs:
             "models": self._models,
             "model": self._model,
             "health": self._health,
+            "ready": self._ready,
             "openapi": self._describe,
             "docs": self._show_docs,
             "home": self._go_to_docs,
@@ -63,6 +80,16 @@ class HouseVerbs:
         if self._is_stopping:
             return json_answer(Health("stopping", __version__), status=503)
         return json_answer(Health("ok", __version__, self._service.held))
+
+    async def _ready(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+        held_up = [
+            EngineStall(name, stage, stall.code, stall.message, stall.since_ms // 1000)
+            for name, stage, stall in self._stalls.engines()
+        ]
+        jobs = self._stalls.jobs
+        if self._is_stopping:
+            return json_answer(Ready("stopping", held_up, jobs), status=503)
+        return json_answer(Ready("held_up" if held_up or jobs else "ready", held_up, jobs))
 
     async def _describe(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, self._description)

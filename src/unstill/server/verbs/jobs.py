@@ -163,7 +163,7 @@ class JobVerbs:
         url = None
         if link is not None:
             url = (self._public_url or asking.own_url) + link
-        return Look(asking.call, url, self._outlook.progress(job))
+        return Look(asking.call, url, self._outlook.progress(job), self._outlook.stall(job))
 
     def _job_headers(self, job: Job, asking: Asking) -> tuple[tuple[bytes, bytes], ...]:
         engine = (b"x-unstill-engine", job.engine.encode())
@@ -176,6 +176,9 @@ class JobVerbs:
         if prospect.expected_end_ms is not None:
             end_s = -(-prospect.expected_end_ms // 1000)  # not a moment too early
             headers.append((b"x-unstill-expected-end", b"%d" % end_s))
+        if (stall := self._outlook.stall(job)) is not None:
+            since_s = stall.since_ms // 1000
+            headers.append((b"x-unstill-waiting", f"{stall.code}; since={since_s}".encode()))
         dialect = asking.dialect
         # A part of OpenAI's protocol, and of no other.
         if isinstance(dialect, Videos) and dialect.takes_advice(job, asking.call):
