@@ -25,7 +25,7 @@ from rich.text import Text
 from unstill import __version__, cli_jobs, cli_recover, cli_webhooks
 from unstill.engines.emulate import KINDS, Options
 from unstill.engines.emulate import serve as serve_emulator
-from unstill.errors import OperatorError, UnstillError
+from unstill.errors import BadSetting, OperatorError, UnstillError
 from unstill.models import Catalogue
 from unstill.settings import (
     ANY_ORIGIN,
@@ -34,6 +34,7 @@ from unstill.settings import (
     Settings,
     read_settings,
 )
+from unstill.settings_places import place_of
 
 log = structlog.get_logger()
 app = typer.Typer(
@@ -85,7 +86,11 @@ def serve(
     config: ConfigOption = None,
 ) -> None:
     """Serve the documented image-to-video APIs."""
-    settings = _settings(config, host=host, port=port, data_dir=data_dir)
+    with _settings(config, host=host, port=port, data_dir=data_dir) as settings:
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     # The heavy parts load here, so that the other commands start at once.
     from unstill.product import Product  # noqa: PLC0415
     from unstill.server.life import Server, listen  # noqa: PLC0415
@@ -237,7 +242,11 @@ def emulate(
 @app.command()
 def models(*, config: ConfigOption = None) -> None:
     """List the models, what they take, and the engines behind them."""
-    settings = _settings(config)
+    with _settings(config) as settings:
+        _list_models(settings)
+
+
+def _list_models(settings: Settings) -> None:
     likes = {name: model.like for name, model in settings.models.items() if model.like}
     catalogue = Catalogue(likes)
     for name in catalogue.listed():
@@ -263,7 +272,9 @@ def doctor(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
     from unstill.doctor import examine  # noqa: PLC0415
 
     is_well = True
-    for finding in examine(_settings(config, data_dir=data_dir)):
+    with _settings(config, data_dir=data_dir) as settings:
+        findings = examine(settings)
+    for finding in findings:
         is_well = is_well and (finding.is_well or not finding.is_needed)
         colour = "green" if finding.is_well else "red" if finding.is_needed else "yellow"
         word = "ok" if finding.is_well else "missing" if finding.is_needed else "absent"
@@ -275,8 +286,18 @@ def doctor(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
         raise typer.Exit(1)
 
 
-def _settings(config: Path | None, **command_line: object) -> Settings:
-    return read_settings(file=config, environment=os.environ, command_line=command_line)
+@contextmanager
+def _settings(config: Path | None, **command_line: object) -> Iterator[Settings]:
+    """The settings; one that turns out wrong in the block is told with the place where it is."""
+    try:
+        yield read_settings(file=config, environment=os.environ, command_line=command_line)
+    except BadSetting as error:
+        place = place_of(
+            error.setting, file=config, environment=os.environ, command_line=command_line
+        )
+        if not place:
+            raise
+        raise BadSetting(error.setting, f"{error.reason} ({place})") from error
 
 
 def _log_to_stderr(settings: Settings) -> None:

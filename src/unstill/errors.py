@@ -70,14 +70,23 @@ class BadField(CallerError):
     """A known field with a wrong type or value; `param` is the caller's own name for it.
 
     `got` is what was sent, `found` what is wrong in it, in our words; with `found` alone, what was
-    sent is not to be shown.
+    sent is not to be shown. `meant` is an allowed value that is near it.
     """
 
     code = "invalid_parameter"
 
-    def __init__(self, param: str, allowed: str, got: object = None, *, found: str = "") -> None:
+    def __init__(
+        self,
+        param: str,
+        allowed: str,
+        got: object = None,
+        *,
+        found: str = "",
+        meant: str | None = None,
+    ) -> None:
         told = shown(got) if not found else f"{shown(got)} ({found})" if got is not None else found
-        super().__init__(f"{param} must be {allowed}, got {told}")
+        near = f"; did you mean {meant}?" if meant is not None else ""
+        super().__init__(f"{param} must be {allowed}, got {told}{near}")
         self.param = param
         self.allowed = allowed
         self.got = got
@@ -98,8 +107,8 @@ class MissingField(BadField):
 class UnknownModel(BadField):
     code = "model_not_found"
 
-    def __init__(self, param: str, got: object, allowed: str) -> None:
-        super().__init__(param, allowed, got)
+    def __init__(self, param: str, got: object, allowed: str, meant: str | None = None) -> None:
+        super().__init__(param, allowed, got, meant=meant)
 
 
 class BadImage(BadField):
@@ -298,6 +307,7 @@ class BadSetting(OperatorError):
     def __init__(self, setting: str, reason: str) -> None:
         super().__init__(f"{setting}: {reason}")
         self.setting = setting
+        self.reason = reason
 
 
 class DataFolderBusy(OperatorError):

@@ -22,7 +22,7 @@ from unstill.engines.dashscope import Dashscope
 from unstill.engines.modelverse import Modelverse
 from unstill.engines.openai_videos import OpenaiVideos
 from unstill.engines.pace import Accounts
-from unstill.engines.port import Local
+from unstill.engines.port import Engine, Local
 from unstill.engines.remote import Remote
 from unstill.engines.words import with_own
 from unstill.errors import BadSetting
@@ -38,6 +38,7 @@ from unstill.net import Fetcher
 from unstill.orders import Orders
 from unstill.outlook import Outlook
 from unstill.receivers import Receivers
+from unstill.routing import check_routes, routes_of
 from unstill.runner import Runner
 from unstill.server.app import App
 from unstill.server.body import Bodies
@@ -72,7 +73,9 @@ class Product:
         self._fetcher = Fetcher(server.networks)
         self._locals = _locals(settings)
         self._remotes = remotes_of(settings, self._fetcher)
-        routes = _routes(settings, catalogue)
+        engines: dict[str, Engine] = {**self._locals, **self._remotes}
+        check_routes(settings, catalogue, engines)
+        routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
         board = Board()
         slots = {name: engine.slots for name, engine in self._locals.items()}
@@ -92,7 +95,7 @@ class Product:
             files=self._files,
             cancel_upstream=watches.cancel,
             catalogue=catalogue,
-            engines={**self._locals, **self._remotes},
+            engines=engines,
             routes=routes,
             accounts={name: remote.account.id for name, remote in self._remotes.items()},
             receivers=receivers,
@@ -248,6 +251,11 @@ def _locals(settings: Settings) -> dict[str, Local]:
     return engines
 
 
+def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:
+    """All engines, by the operator's names. Raises BadSetting."""
+    return {**_locals(settings), **remotes_of(settings, fetcher)}
+
+
 def remotes_of(settings: Settings, fetcher: Fetcher) -> dict[str, Remote]:
     """The engines that ask somebody else's server, by the operator's names."""
     accounts = Accounts()
@@ -278,18 +286,3 @@ def _remote(name: str, engine: RemoteSettings, accounts: Accounts, fetcher: Fetc
             return Modelverse(**given)
         case "openai_videos":
             return OpenaiVideos(server=engine.server, **given)
-
-
-def _routes(settings: Settings, catalogue: Catalogue) -> Mapping[str, Sequence[str]]:
-    """Engines by every name, aliases included: what is set for the name, else for its card."""
-    default = settings.server.default_engine
-    fallback: tuple[str, ...] = () if default == "none" else (default,)
-    routes: dict[str, Sequence[str]] = {}
-    for name, card in catalogue.names.items():
-        own = settings.models.get(name)
-        of_card = settings.models.get(card.id) if name not in catalogue.likes else None
-        routes[name] = next(
-            (model.engines for model in (own, of_card) if model is not None and model.engines),
-            fallback,
-        )
-    return routes

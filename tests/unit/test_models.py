@@ -5,6 +5,7 @@ The tables here restate the documents; each names the one that its numbers are f
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -149,6 +150,24 @@ def test_another_name_is_refused_with_the_names_that_there_are(name: object) -> 
 
     assert unknown.value.param == "model"
     assert all(model in str(unknown.value) for model in EVERY)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "meant"),
+    [("sora-3", "sora-2"), ("Wan2.7", "wan2.7-i2v"), ("MY-SOAR", "my-sora"), ("gpt-9", None)],
+)
+def test_an_unknown_model_is_told_all_names_and_the_nearest(
+    asked_for: str, meant: str | None
+) -> None:
+    with pytest.raises(UnknownModel) as unknown:
+        Catalogue({"my-sora": SORA}).card(Given("model", asked_for))
+    message = unknown.value.message
+
+    for card in CARDS:
+        assert {card.id, *card.aliases} <= set(re.split(r"[\s,]+", message))
+    assert "my-sora" in message
+    assert ("did you mean" in message) == (meant is not None)
+    assert meant is None or message.endswith(f"; did you mean {meant}?")
 
 
 def test_the_operators_own_name_has_the_contract_of_the_model_it_is_like() -> None:

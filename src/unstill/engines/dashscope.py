@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
+from unstill.engines.base_url import BaseUrl
 from unstill.engines.dashscope_list import KEPT_MS, runs_of, window_of
 from unstill.engines.dashscope_models import (
     CHOICES,
@@ -77,6 +78,24 @@ LIST_FROM = 8  # tickets of a run; fewer are asked for one by one
 PAGE_SIZE = 100
 SMALL_BYTES = 7 * 2**20  # of all frames together: advised for base64
 
+BASE_URL = BaseUrl(
+    "/api/v1",
+    routes=("/services", "/tasks", "/uploads"),
+    others={
+        "/compatible-mode/v1": "chat in OpenAI's protocol",
+        "/compatible-api/v1": "reranking",
+        "/api-ws/v1": "speech over websockets",
+        "/apps/anthropic": "chat in Anthropic's protocol",
+    },
+    of_other_paths="refuse",
+    hosts=(
+        "dashscope.aliyuncs.com",
+        "dashscope-intl.aliyuncs.com",
+        "dashscope-us.aliyuncs.com",
+        ".maas.aliyuncs.com",
+    ),
+)
+
 # The states that need no query: a row of an ended task has neither video nor reason.
 IN_LIST: Mapping[str, Verdict] = {"PENDING": Waiting(), "RUNNING": Running()}
 
@@ -121,6 +140,7 @@ class Dashscope:
         self.is_free_to_repeat = is_free_to_repeat
         self._words = words
         self._models = _models(name, {**CHOICES, **models})
+        base_url = BASE_URL.checked(base_url, name, has_key=bool(api_key))
         self.account, pace = accounts.open(
             base_url=base_url,
             api_key=api_key,

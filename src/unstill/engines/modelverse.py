@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from unstill.engines.base_url import BaseUrl
 from unstill.engines.judging import Codes, judged
 from unstill.engines.modelverse_models import (
     CHOICES,
@@ -46,6 +47,13 @@ REQUESTS_PER_S = 10.0  # none documented; ours
 INTERVAL_S = 10.0  # none documented; between what its known clients do, 6 and 10
 PICTURE_BYTES = 10 * 2**20  # the smallest that its documents name, Kling's and HappyHorse's
 
+BASE_URL = BaseUrl(
+    "/v1",
+    routes=("/tasks", "/videos", "/chat/completions", "/images/generations"),
+    of_other_paths="add",
+    hosts=("modelverse.cn", "umodelverse.ai"),
+)
+
 CODES = Codes(
     of_account=frozenset({"auth_error", "forbidden"}),
     of_model=frozenset({"model_error"}),  # 400: this key may not use the model
@@ -77,8 +85,7 @@ class Modelverse:
         self.is_free_to_repeat = is_free_to_repeat
         self._words = words
         self._models = _models(name, {**CHOICES, **models})
-        base_url = base_url.rstrip("/")
-        base_url = base_url if base_url.endswith("/v1") else f"{base_url}/v1"
+        base_url = BASE_URL.checked(base_url, name, has_key=bool(api_key))
         self.account, pace = accounts.open(
             base_url=base_url,
             api_key=api_key,

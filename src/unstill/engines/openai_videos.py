@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
+from unstill.engines.base_url import BaseUrl
 from unstill.engines.judging import judged
 from unstill.engines.openai_videos_servers import (
     SERVERS,
@@ -49,6 +50,7 @@ from unstill.net import Fetcher
 from unstill.request import VideoRequest
 
 REQUESTS_PER_S = 10.0  # none documented; ours
+BASE_URL = BaseUrl("/v1", routes=("/videos", "/chat/completions", "/images/generations"))
 INTERVAL_S = 5.0  # one query is cheap for a server that renders for minutes
 
 
@@ -79,6 +81,7 @@ class OpenaiVideos:
         self._server = SERVERS[server]
         self._words = words
         self._models = {**self._server.choices, **models}
+        base_url = BASE_URL.checked(base_url, name, has_key=bool(api_key))
         self.account, pace = accounts.open(
             base_url=base_url,
             api_key=api_key,

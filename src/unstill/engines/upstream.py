@@ -107,7 +107,7 @@ class Upstream:
         fetcher: Fetcher,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._base_url = checked_base_url(base_url, engine)
+        self._base_url = base_url.rstrip("/")
         headers = {"Authorization": f"Bearer {checked_key(api_key, engine)}"} if api_key else {}
         self._engine = engine
         self._pace = pace
@@ -364,20 +364,6 @@ def unanswered(reply: Reply) -> Trouble:
     """The trouble that an answer is which says nothing of what was asked."""
     words = said(reply.fields())
     return Trouble(f"the upstream answered {reply.status} {words.code} {words.message}".strip())
-
-
-def checked_base_url(base_url: str, engine: str) -> str:
-    """Raises BadSetting, by the setting's name."""
-    setting = f"engines.{engine}.base_url"
-    try:
-        url = httpx2.URL(base_url)
-    except (httpx2.InvalidURL, ValueError) as error:
-        raise BadSetting(setting, "is not a URL that can be read") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise BadSetting(setting, "must begin with http:// or https:// and a host")
-    if url.userinfo or url.query or url.fragment:
-        raise BadSetting(setting, "must be an address alone; the key goes into api_key")
-    return base_url.rstrip("/")
 
 
 def checked_key(api_key: str, engine: str) -> str:

@@ -6,6 +6,7 @@ To add a model, write its card beside the others and name it in `CARDS`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from unstill.errors import BadField, MissingField, UnknownModel
@@ -18,6 +19,7 @@ CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.
 # Fields of the canonical request that any engine may meet; a card's other fields are its options.
 _CANONICAL = frozenset({"prompt", "negative_prompt", "watermark", "generate_audio", "seed"})
 _GEOMETRY = frozenset({"resolution", "size", "duration"})
+_MOST_NAME_CHARS = 80  # what is longer is near no name, and takes its time
 _SHARED = _CANONICAL | _GEOMETRY
 
 
@@ -41,8 +43,17 @@ class Catalogue:
         found = self._folded.get(given.value.casefold()) if isinstance(given.value, str) else None
         if found is None:
             allowed = f"one of {', '.join(self.listed())}"
-            raise UnknownModel(given.param, given.value, allowed)
+            aliases = [name for name in self.names if name not in self.listed()]
+            allowed += f", or an alias: {', '.join(aliases)}"
+            raise UnknownModel(given.param, given.value, allowed, self._meant(given.value))
         return found
+
+    def _meant(self, name: object) -> str | None:
+        """The name that an unknown one is near."""
+        if not isinstance(name, str) or len(name) > _MOST_NAME_CHARS:
+            return None
+        close = get_close_matches(name.casefold(), self._folded, n=1)
+        return self._folded[close[0]][0] if close else None
 
     def listed(self) -> tuple[str, ...]:
         """The canonical ids and the operator's own names, without aliases."""
