@@ -18,6 +18,7 @@ import msgspec
 from unstill.errors import BadSetting, shown
 from unstill.settings_engines import (
     NO_ENGINE,
+    REMOTE_KINDS,
     CameraSettings,
     EngineSettings,
     RemoteSettings,
@@ -40,6 +41,7 @@ __all__ = [
     "DEFAULT_FILE",
     "KEYS_VARIABLE",
     "NO_ENGINE",
+    "REMOTE_KINDS",
     "SIGNING_VARIABLE",
     "CameraSettings",
     "ModelSettings",

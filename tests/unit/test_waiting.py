@@ -69,7 +69,8 @@ class Asked:
             "method": method,
             "path": path,
             "query_string": query.encode(),
-            "headers": [],
+            "http_version": "1.1",
+            "headers": [(b"host", b"localhost")],
             "scheme": "http",
             "server": ("127.0.0.1", 80),
         }
