@@ -36,6 +36,9 @@ SPECIAL_IPV4 = tuple(
         "240.0.0.0/4",
     )
 )
+# RFC 2544's range for tests of equipment. A proxy in fake-IP mode (Clash, mihomo, sing-box, Surge)
+# answers it for every name, and knows by the address which one was meant.
+FAKE_IP = IPv4Network("198.18.0.0/15")
 UNICAST_IPV6 = IPv6Network("2000::/3")  # all that IANA has given out for the public internet
 SPECIAL_IPV6 = (
     tuple(  # IANA IPv6 Special-Purpose Address Registry (read 2026-11-20), inside 2000::/3
@@ -72,6 +75,20 @@ def is_allowed(address: IPAddress, allow_networks: Iterable[IPNetwork]) -> bool:
     """Whether `address` may be dialled: public, or in a network that the operator named."""
     real = _unmapped(address)
     return is_public(real) or any(real in network for network in allow_networks)
+
+
+def is_fake(address: IPAddress) -> bool:
+    """Whether a fake-IP proxy has made it up."""
+    return _unmapped(address) in FAKE_IP
+
+
+def range_of(address: IPAddress) -> str:
+    """The network that an address which is not public belongs to, for an operator to name."""
+    real = _unmapped(address)
+    if isinstance(real, IPv4Address):
+        known = next((str(network) for network in SPECIAL_IPV4 if real in network), None)
+        return known or f"{real}/32"
+    return f"{real}/128"
 
 
 def _unmapped(address: IPAddress) -> IPAddress:

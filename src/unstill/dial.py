@@ -15,10 +15,13 @@ from ipaddress import ip_address
 from typing import Any
 
 import httpcore2
+import structlog
 
-from unstill.addresses import IPAddress, IPNetwork, is_allowed
+from unstill.addresses import FAKE_IP, IPAddress, IPNetwork, is_allowed, is_fake, range_of
 from unstill.arrival import Arrival, LeastPace
 from unstill.errors import FetchFailed
+
+log = structlog.get_logger()
 
 Resolve = Callable[[str], Awaitable[Sequence[IPAddress]]]  # raises OSError if there is none
 
@@ -27,6 +30,39 @@ MAX_DIALS = 4  # a host with hundreds of addresses would make a port scanner of 
 RESOLVER_THREADS = 64  # as many as frames are fetched at once
 MAX_HEAD_BYTES = 64 * 1024  # of an answer, with all the 1xx before it
 HEAD_READ_BYTES = 4096
+
+# It tells nothing of what there is inside: such a proxy answers so for every name.
+OF_FAKE_IP = (
+    "a proxy in fake-IP mode (Clash, sing-box, Surge) answers so for every name, and this server's"
+    " operator has to open the range by allow_networks"
+)
+
+
+class NotFound(FetchFailed):
+    """A name that has no address."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"the host {host} could not be found on the public internet")
+
+
+class NotPublic(FetchFailed):
+    """A host that may not be dialled.
+
+    The reason of a name is that of one which does not exist: another would tell callers which
+    names there are inside. What its address is, is for the operator's log alone.
+    """
+
+    def __init__(self, host: str, forbidden: Sequence[IPAddress]) -> None:
+        self.is_fake = all(map(is_fake, forbidden))
+        if self.is_fake:
+            reason = f"the host {host} is at {FAKE_IP} here: {OF_FAKE_IP}"
+        elif _is_address(host):
+            reason = f"the address {host} is not on the public internet"
+        else:
+            reason = f"the host {host} could not be found on the public internet"
+        super().__init__(reason)
+        ranges = sorted({range_of(address) for address in forbidden})
+        log.warning("address_refused", host=host, ranges=ranges, mend="allow_networks opens them")
 
 
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):
@@ -55,9 +91,9 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         addresses = await self._addresses(host)
         # One bad address among good ones is how a hostile name server would get a second try.
-        if not all(is_allowed(address, self._allow_networks) for address in addresses):
-            # Only what the caller wrote: the address would tell of the names in our own network.
-            raise FetchFailed(f"the address {host} is not on the public internet")
+        forbidden = [each for each in addresses if not is_allowed(each, self._allow_networks)]
+        if forbidden:
+            raise NotPublic(host, forbidden)
         *others, last = addresses[:MAX_DIALS]
         for address in others:
             with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
@@ -83,9 +119,9 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         try:
             addresses = await self._resolve(host)
         except OSError as error:
-            raise FetchFailed(f"the host {host} could not be found") from error
+            raise NotFound(host) from error
         if not addresses:
-            raise FetchFailed(f"the host {host} could not be found")
+            raise NotFound(host)
         return addresses
 
 
@@ -150,6 +186,14 @@ class SystemResolver:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _look_up(host: str) -> list[str]:

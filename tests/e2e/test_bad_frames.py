@@ -172,6 +172,7 @@ OURS = (
 ALLOWED = ("127.0.0", "localhost", "7f00:1")  # by 127.0.0.0/8
 NOT_FETCHED = (
     "is not on the public internet",
+    "could not be found on the public internet",
     "is not a name or an address",
     "a user name or password",
     "is not a URL that can be read",

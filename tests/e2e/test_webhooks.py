@@ -345,7 +345,7 @@ def test_the_operators_own_receiver_may_be_private_and_a_callers_may_not(tmp_pat
     assert "webhook_url must be an address on the public internet" in in_figures.text
     assert json.loads(got.body)["data"]["id"] == plain.json()["output"]["task_id"]
     assert len(receiver.got) == 1
-    assert "the address localhost is not on the public internet" in line
+    assert "the host localhost could not be found on the public internet" in line
     assert "t0ken" not in log
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from unstill.addresses import is_allowed, is_public
+from unstill.addresses import is_allowed, is_fake, is_public, range_of
 from unstill.errors import FetchFailed
 from unstill.net import Fetcher, checked_url
 
@@ -84,7 +84,7 @@ async def test_a_url_with_a_hostile_address_is_refused(address: str, tmp_path: P
     url = f"http://{bracketed(address)}/latest/meta-data"
     out = tmp_path / "never-made"
 
-    with pytest.raises(FetchFailed, match="is not on the public internet"):
+    with pytest.raises(FetchFailed, match=r"is not on the public internet|is at 198\.18\.0\.0/15"):
         await Fetcher().fetch(url, out, max_bytes=10, timeout_s=5)
     assert not out.exists()
 
@@ -165,3 +165,32 @@ def test_a_url_with_characters_that_cannot_be_sent_is_refused(junk: str) -> None
 )
 def test_a_usual_url_is_taken(text: str, host: str) -> None:
     assert checked_url(text).raw_host == host.encode()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_made_up"),
+    [
+        ("198.17.255.255", False),
+        ("198.18.0.0", True),
+        ("198.19.255.255", True),
+        ("::ffff:198.18.0.40", True),
+        ("198.20.0.0", False),
+        ("10.0.0.1", False),
+        ("fc00::1", False),
+    ],
+)
+def test_the_range_of_fake_ip_proxies_is_known(address: str, is_made_up: bool) -> None:  # noqa: FBT001
+    assert is_fake(ip_address(address)) is is_made_up
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("10.9.8.7", "10.0.0.0/8"),
+        ("::ffff:192.168.1.2", "192.168.0.0/16"),
+        ("198.18.3.4", "198.18.0.0/15"),
+        ("fd00::1", "fd00::1/128"),
+    ],
+)
+def test_a_network_that_could_be_opened_is_named(address: str, network: str) -> None:
+    assert range_of(ip_address(address)) == network

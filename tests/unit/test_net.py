@@ -15,6 +15,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from unstill import HOME, __version__
 from unstill.addresses import IPAddress
@@ -204,7 +205,7 @@ async def test_a_redirect_to_a_hostile_address_is_refused(address: str, out: Pat
     async with upstream(answers) as server, fetcher(resolver(localhost6=["::1"])) as made:
         said = await reason(made, server.url(), out)
 
-    assert said.endswith("is not on the public internet")
+    assert said.endswith("on the public internet")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ async def test_a_name_with_any_hostile_address_is_refused_and_the_address_not_to
     async with fetcher(resolver(pictures=addresses)) as made:
         said = await reason(made, "http://pictures.test/", out)
 
-    assert said == "the address pictures.test is not on the public internet"
+    assert said == "the host pictures.test could not be found on the public internet"
 
 
 async def test_a_name_is_looked_up_once_so_that_it_cannot_point_elsewhere_after_the_check(
@@ -252,7 +253,7 @@ async def test_a_name_is_looked_up_once_so_that_it_cannot_point_elsewhere_after_
         said = await reason(made, server.url("/again", host="pictures.test"), out)
 
     assert size == len(PICTURE)
-    assert said == "the address pictures.test is not on the public internet"
+    assert said == "the host pictures.test could not be found on the public internet"
 
 
 async def test_the_next_address_is_tried_when_the_first_does_not_answer(out: Path) -> None:
@@ -277,16 +278,49 @@ async def test_no_more_than_four_addresses_are_tried(out: Path) -> None:
     assert said == "could not be connected to"
 
 
+async def test_names_inside_are_told_apart_from_none_in_the_log_alone(out: Path) -> None:
+    async with fetcher(resolver(intranet=["10.1.2.3"])) as made:
+        with capture_logs() as logs:
+            inside = await reason(made, "http://intranet.test/", out)
+            nowhere = await reason(made, "http://internet.test/", out)
+
+    assert inside == nowhere.replace("internet.test", "intranet.test")
+    (line,) = [each for each in logs if each["event"] == "address_refused"]
+    assert line["host"] == "intranet.test"
+    assert line["ranges"] == ["10.0.0.0/8"]
+    assert "allow_networks" in line["mend"]
+
+
+async def test_the_range_of_fake_ip_proxies_is_named_with_what_mends_it(out: Path) -> None:
+    async with fetcher(resolver(cdn=["198.18.0.40"])) as made:
+        said = await reason(made, "http://cdn.test/cat.jpg", out)
+        in_figures = await reason(made, "http://198.19.255.255/cat.jpg", out)
+
+    for each in (said, in_figures):
+        assert "198.18.0.0/15" in each
+        assert "fake-IP" in each
+        assert "allow_networks" in each
+
+
+async def test_a_name_beside_a_fake_address_that_is_inside_is_not_told(out: Path) -> None:
+    async with fetcher(resolver(cdn=["198.18.0.40", "10.0.0.1"])) as made:
+        said = await reason(made, "http://cdn.test/", out)
+
+    assert said == "the host cdn.test could not be found on the public internet"
+
+
 async def test_a_name_that_nobody_knows_is_said_to_be_unknown(out: Path) -> None:
     async with fetcher(resolver()) as made:
-        assert await reason(made, "http://a.test/", out) == "the host a.test could not be found"
+        said = await reason(made, "http://a.test/", out)
+
+    assert said == "the host a.test could not be found on the public internet"
 
 
 async def test_the_systems_resolver_is_asked_by_default(out: Path) -> None:
     async with upstream({}) as server, fetcher(allow_networks=()) as made:
         said = await reason(made, server.url(host="localhost"), out)
 
-    assert said == "the address localhost is not on the public internet"
+    assert said == "the host localhost could not be found on the public internet"
 
 
 # --- redirects ---------------------------------------------------------------------------------

@@ -25,13 +25,12 @@ from unstill.engines.remote import (
     Verdict,
 )
 from unstill.engines.replies import Odd, Reply
+from unstill.engines.rounds import MOST_TROUBLES_IN_A_ROW, look_at_each
 from unstill.engines.upstream import (
     ASKS_AT_ONCE,
     MOST_REPLY_BYTES,
-    MOST_TROUBLES_IN_A_ROW,
     Trouble,
     Upstream,
-    look_at_each,
 )
 from unstill.net import Fetcher
 

@@ -57,13 +57,12 @@ from unstill.engines.remote import (
     Waiting,
 )
 from unstill.engines.replies import Reply, at, said
+from unstill.engines.rounds import as_they_come, look_at_each
 from unstill.engines.upstream import (
     Links,
     Trouble,
     Unreachable,
     Upstream,
-    as_they_come,
-    look_at_each,
     unanswered,
 )
 from unstill.engines.words import BUILT_IN, Words

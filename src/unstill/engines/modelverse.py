@@ -35,8 +35,9 @@ from unstill.engines.remote import (
     Unsupported,
     Verdict,
 )
+from unstill.engines.rounds import look_at_each
 from unstill.engines.shapes import at_area
-from unstill.engines.upstream import Links, Upstream, look_at_each, unanswered
+from unstill.engines.upstream import Links, Upstream, unanswered
 from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField, BadSetting
 from unstill.models.sizes import NAMED_SIZES

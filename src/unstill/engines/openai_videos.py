@@ -43,7 +43,8 @@ from unstill.engines.remote import (
     Unsupported,
     Verdict,
 )
-from unstill.engines.upstream import Links, Upstream, look_at_each, unanswered
+from unstill.engines.rounds import look_at_each
+from unstill.engines.upstream import Links, Upstream, unanswered
 from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField
 from unstill.net import Fetcher

@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from itertools import islice
 from pathlib import Path
 from time import time
-from typing import TypeVar
 
 import httpcore2
 import httpx2
 import structlog
 
 from unstill import USER_AGENT
+from unstill.addresses import FAKE_IP
 from unstill.arrival import LeastPace
+from unstill.dial import OF_FAKE_IP, NotFound, NotPublic
 from unstill.engines.pace import Pace
 from unstill.engines.remote import (
     Doubt,
@@ -33,15 +32,13 @@ from unstill.engines.remote import (
     Prepared,
     Refused,
     Submission,
-    Ticket,
     TooLarge,
-    Unclear,
-    Verdict,
 )
-from unstill.engines.replies import Odd, Reply, said
+from unstill.engines.replies import Reply, said
 from unstill.errors import BadSetting, FetchFailed, UpstreamError
 from unstill.net import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
 from unstill.packing import PackedOddly
+from unstill.quoting import plain
 
 log = structlog.get_logger()
 
@@ -54,12 +51,14 @@ FETCH_TIMEOUT_S = 3600.0  # a slow line brings a video home too, at `FETCH_PACE`
 FETCH_PACE = LeastPace()
 UPLOAD_TIMEOUT_S = 120.0
 ASKS_AT_ONCE = 16
-MOST_TROUBLES_IN_A_ROW = 20  # then the upstream is left alone until the next round
 PAUSE_S = 2.0  # after a 429 that does not say for how long
 KEPT_CONNECTIONS_S = 4.0  # under the idle limits of common servers, 5 s and more
 
-T = TypeVar("T")
-Look = Callable[[Ticket], Awaitable[Verdict]]
+_NOT_PUBLIC = (
+    "is not on the public internet, and this server's operator has to open its network by"
+    " allow_networks"
+)
+
 Links = Sequence[str]  # to one video, in the order in which they are tried
 
 
@@ -232,9 +231,16 @@ class Upstream:
         except PackedOddly as error:
             log.warning("fetch_failed", engine=self._engine, why=error.reason)
             raise NotThere(f"the finished video's host {error.reason}") from error
+        except (NotFound, NotPublic) as error:  # their reasons name the host
+            log.warning("fetch_failed", engine=self._engine, why=error.reason)
+            why = "is not found on the public internet"
+            if isinstance(error, NotPublic):
+                why = f"is at {FAKE_IP} here: {OF_FAKE_IP}" if error.is_fake else _NOT_PUBLIC
+            raise Trouble(f"the finished video's host {why}") from error
         except FetchFailed as error:
             log.warning("fetch_failed", engine=self._engine, why=error.reason)
-            raise Trouble("the finished video could not be fetched from the upstream") from error
+            why = plain(error.reason)
+            raise Trouble(f"the finished video could not be fetched: its link {why}") from error
 
     def _client(
         self, headers: Mapping[str, str], timeout_s: float, *, kept: int
@@ -257,57 +263,6 @@ class Upstream:
             # Neither a proxy nor a netrc of the environment: the setting says where and with what.
             trust_env=False,
         )
-
-
-async def look_at_each(
-    tickets: Iterable[Ticket], look: Look
-) -> AsyncGenerator[tuple[Ticket, Verdict]]:
-    """Each ticket's verdict as it comes, some at once; `Unclear` where an answer says nothing.
-
-    Ends early, by raising Trouble, when the upstream as a whole is in trouble.
-    """
-
-    async def looked(ticket: Ticket) -> tuple[Ticket, Verdict | Trouble]:
-        try:
-            return ticket, await look(ticket)
-        except Trouble as trouble:
-            return ticket, trouble
-        except Odd as error:
-            return ticket, Unclear("odd_answer", error.message)
-
-    in_a_row = 0
-    async with aclosing(as_they_come(looked(ticket) for ticket in tickets)) as answers:
-        async for ticket, answer in answers:
-            if not isinstance(answer, Trouble):
-                in_a_row = 0
-                yield ticket, answer
-                continue
-            if answer.is_general:
-                raise answer
-            in_a_row += 1
-            if in_a_row == MOST_TROUBLES_IN_A_ROW:
-                raise Trouble(answer.message, is_general=True)
-            yield ticket, Unclear("no_answer", answer.message)
-
-
-async def as_they_come(works: Iterable[Awaitable[T]]) -> AsyncGenerator[T]:
-    """The results of `works`, `ASKS_AT_ONCE` at a time; none is begun before its turn."""
-    waiting = iter(works)
-    begun: set[asyncio.Future[T]] = set()
-    try:
-        while True:
-            begun |= {
-                asyncio.ensure_future(work) for work in islice(waiting, ASKS_AT_ONCE - len(begun))
-            }
-            if not begun:
-                return
-            ended, begun = await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
-            for work in ended:
-                yield work.result()
-    finally:
-        for work in begun:
-            work.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
 
 
 def _unreached(error: NotSent) -> Refused:
