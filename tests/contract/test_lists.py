@@ -21,7 +21,8 @@ class Team:
         self._headers = {"authorization": f"Bearer {key}"}
 
     def create(self, url: str, path: str = "/v1/videos") -> str:
-        body = {"model": "wan2.7-i2v", "input_reference": url, "input": {"img_url": url}}
+        frame = {"input": {"img_url": url}} if "tasks" in path else {"input_reference": url}
+        body = {"model": "wan2.7-i2v"} | frame
         answer = self._http.post(path, json=body, headers=self._headers)
         assert answer.status_code == 200, answer.text
         return str(answer.json().get("id") or answer.json()["output"]["task_id"])
