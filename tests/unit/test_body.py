@@ -19,10 +19,10 @@ from unstill.server.body import (
     Bodies,
     ClientGone,
     Receive,
-    from_json,
     from_urlencoded,
     put,
 )
+from unstill.server.json_body import from_json
 
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "multipart/form-data; boundary=cut"}
@@ -89,7 +89,7 @@ async def test_json_comes_as_it_is(content_type: str) -> None:
         b'{"prompt": "\\ud800"}',
         b"[" * 100_000,
         b'{"input":' * 100_000,
-        "{}".encode("utf-16"),
+        "{}".encode("utf-16-le"),
     ],
 )
 def test_what_is_no_json_is_refused_as_a_bad_body(data: bytes) -> None:

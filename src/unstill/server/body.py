@@ -9,25 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
-import msgspec
 import multipart
 
 from unstill.errors import BadBody, BodyTooLarge, Overloaded, UnsupportedBody
+from unstill.media.sniff import format_of
+from unstill.server.body_text import charset_of, check_count, is_recoded, is_text, not_utf8, utf8_of
+from unstill.server.json_body import from_json
 
 # Two 20 MiB pictures as base64 are 54 MiB (DashScope, wan2.7-i2v, media), and the rest is small.
 MOST_BODY_BYTES = 64 * 1024**2
 MOST_OPEN_BYTES = 256 * 1024**2  # of all bodies being read at once
 MOST_FORM_FIELDS = 200
-# Each is an object in memory: a small body of many would be a large one once it is read. Requests
-# have dozens; commas in a prompt count too, and a picture's base64 has three escapes in 100 bytes.
-MOST_JSON_VALUES = 100_000
-MOST_ESCAPES = 1_000_000
+MOST_ESCAPES = 1_000_000  # a picture's base64 has three in 100 bytes
 MOST_NAME_DEPTH = 12
 MOST_LIST_ITEMS = 32
 
-_COUNTED_BYTES = 1024**2  # at a time
+_LOOKS_LIKE_JSON = "this looks like JSON: send Content-Type: application/json"
+_CONTROL = re.compile(rb"[\0-\x08]")
+_LOOKED_AT_BYTES = 4096  # of a field that may be a file
+_RUN_OF_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 
@@ -65,11 +67,11 @@ class Bodies:
         content_type = headers.get("content-type", "")
         kind = content_type.partition(";")[0].strip().lower()
         if kind in {"", "application/json"} or kind.endswith("+json"):
-            return from_json(await _all(receive, take)), False
+            return from_json(await _all(receive, take), charset_of(content_type)), False
         if kind == "multipart/form-data":
             return await _from_multipart(content_type, receive, take), True
         if kind == "application/x-www-form-urlencoded":
-            return from_urlencoded(await _all(receive, take)), True
+            return from_urlencoded(await _all(receive, take), charset_of(content_type)), True
         raise UnsupportedBody(
             "send Content-Type: application/json, multipart/form-data or "
             f"application/x-www-form-urlencoded, not {kind[:80]}"
@@ -100,27 +102,18 @@ class Gate:
             raise Overloaded("too many large requests at once, send this one again shortly")
 
 
-def from_json(data: bytes) -> object:
-    """Raises BadBody."""
-    _check_count(data, (b",", b"[", b"{"), MOST_JSON_VALUES, "values")
-    try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter: text that is no UTF-8
-        raise BadBody(f"the request body is not JSON: {error}") from None
-    except RecursionError:
-        raise BadBody("the request body is nested too deeply") from None
-
-
-def from_urlencoded(data: bytes) -> dict[str, Any]:
+def from_urlencoded(data: bytes, charset: str = "") -> dict[str, Any]:
     """Raises BadBody, UnsupportedBody."""
-    if data.lstrip()[:1] == b"{":
+    if data[:64].lstrip()[:1] == b"{":
         # What curl sends for --data without a content type.
-        raise UnsupportedBody("this looks like JSON: send Content-Type: application/json")
-    _check_count(data, (b"%",), MOST_ESCAPES, "escapes")
+        raise UnsupportedBody(_LOOKS_LIKE_JSON)
+    check_count(data, (b"%",), MOST_ESCAPES, "escapes")
+    text = utf8_of(data, charset).decode()
+    is_declared = is_recoded(b"", charset)
     try:
-        pairs = parse_qsl(
-            data.decode(), keep_blank_values=True, max_num_fields=MOST_FORM_FIELDS, errors="strict"
-        )
+        pairs = _pairs(text, charset if is_declared else "utf-8")
+    except UnicodeDecodeError:
+        pairs = _pairs_of_no_utf8(text, charset)
     except ValueError:
         raise BadBody("the request body is not an urlencoded form") from None
     form: dict[str, Any] = {}
@@ -129,15 +122,31 @@ def from_urlencoded(data: bytes) -> dict[str, Any]:
     return form
 
 
-def _check_count(data: bytes, marks: Sequence[bytes], most: int, what: str) -> None:
-    """Raises BadBody, as soon as there are more than `most` of the marks."""
-    if len(data) <= most:
-        return
-    count = 0
-    for start in range(0, len(data), _COUNTED_BYTES):
-        count += sum(data.count(mark, start, start + _COUNTED_BYTES) for mark in marks)
-        if count > most:
-            raise BadBody(f"the request body has too many {what}, at most {most}")
+def _pairs(text: str, encoding: str) -> list[tuple[str, str]]:
+    return parse_qsl(
+        text,
+        keep_blank_values=True,
+        max_num_fields=MOST_FORM_FIELDS,
+        encoding=encoding,
+        errors="strict",
+    )
+
+
+def _pairs_of_no_utf8(text: str, charset: str) -> list[tuple[str, str]]:
+    """Escapes in the encoding that was declared; raises BadBody with the place of the first bad."""
+    if is_text(charset):
+        try:
+            return _pairs(text, charset)
+        except ValueError:
+            pass
+    for place in _RUN_OF_ESCAPES.finditer(text):
+        run = unquote_to_bytes(place[0])
+        try:
+            run.decode()
+        except UnicodeDecodeError as error:
+            byte = len(text[: place.start()].encode()) + len("%00") * error.start
+            raise BadBody(not_utf8("the request body", byte)) from None
+    raise BadBody("the request body is not an urlencoded form")
 
 
 def put(form: dict[str, Any], name: str, value: object) -> None:
@@ -231,18 +240,23 @@ async def _from_multipart(
 ) -> dict[str, Any]:
     boundary = _BOUNDARY.search(content_type)
     if boundary is None:
-        raise BadBody("the multipart content type has no boundary")
+        raise BadBody(
+            "the multipart content type has no boundary: let your HTTP library set the content type"
+        )
     form: dict[str, Any] = {}
     part = _Part(form)
     parser = multipart.PushMultipartParser(boundary[1], max_segment_count=MOST_FORM_FIELDS)
-    is_last = False
+    is_last, start = False, b""
     try:
         while not is_last:
             piece, is_last = await _piece(receive, take)
+            start = start or piece[:64].lstrip()
             for event in parser.parse(piece) if piece else ():  # an empty one would be the end
                 part.hear(event)
         parser.close()
     except multipart.MultipartError as error:
+        if start.startswith(b"{"):
+            raise UnsupportedBody(_LOOKS_LIKE_JSON) from None
         # The first argument is the sentence; an error that caused it may follow.
         raise BadBody(f"the multipart body cannot be read: {error.args[0]}") from None
     return form
@@ -271,12 +285,18 @@ class _Part:
             return
         # A browser sends a file without a name and without bytes for an input with no file chosen.
         is_file = bool(self._segment.filename) or (self._segment.filename == "" and bool(data))
-        put(self._form, self._segment.name, data if is_file else _text(data))
+        value = data if is_file else _text(data, self._segment)
+        put(self._form, self._segment.name, value)
 
 
-def _text(data: bytes) -> str | bytes:
-    """A field's text; what is no text is a file whose sender gave it no name."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data
+def _text(data: bytes, segment: multipart.MultipartSegment) -> str | bytes:
+    """A field's text; what is a picture is a file whose sender gave it no name. Raises BadBody."""
+    charset = (segment.charset or "").lower()
+    if not is_recoded(data, charset):
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            # Text of any encoding has no such bytes, and a file of any kind has.
+            if format_of(data) is not None or _CONTROL.search(data, 0, _LOOKED_AT_BYTES):
+                return data
+    return utf8_of(data, charset, f"the form's field {segment.name[:80]!r}").decode()
