@@ -145,7 +145,13 @@ def rss_mib() -> float:
 
 async def started(folder: Path, engine: Lists) -> tuple[EmbeddedBackend, Watches]:
     store = EmbeddedBackend(folder)
-    watches = Watches({engine.name: engine}, backend=store, board=Board(), clock_ms=clock_ms)
+    watches = Watches(
+        {engine.name: engine},
+        backend=store,
+        board=Board(),
+        clock_ms=clock_ms,
+        uptime_ms=clock_ms,
+    )
     begun_s = perf_counter()
     await store.open()
     print(f"store opened          {perf_counter() - begun_s:8.2f} s")

@@ -46,6 +46,7 @@ class Desk:
             draw_up=self.draw_up,
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
+            uptime_ms=lambda: self.now_ms,
             submit_within_ms=submit_within_ms,
             store_again_s=0.01,
         )
@@ -91,7 +92,7 @@ class Post:
 
     def __init__(self, data_dir: Path, *engines: ScriptedRemote) -> None:
         self.backend = SlowBackend(data_dir)
-        self.now_ms = START_MS
+        self.now_ms = self.uptime_ms = START_MS
         self.engine, *_ = engines
         self.board = Board()
         self.stalls = Stalls(lambda: self.now_ms)
@@ -101,6 +102,7 @@ class Post:
             board=self.board,
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
+            uptime_ms=lambda: self.uptime_ms,
         )
 
     async def open(self) -> None:

@@ -16,7 +16,7 @@ from unstill.bring import Bringer
 from unstill.downloads import Downloads
 from unstill.engines.port import Report, Scene
 from unstill.engines.remote import Cancellation, Cancelled, Remote
-from unstill.errors import BadField, EngineDied, StorageFull
+from unstill.errors import BadField, EngineDied, OwnError, StorageFull
 from unstill.files.links import Links
 from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
@@ -180,6 +180,7 @@ class SlowBackend(EmbeddedBackend):
         super().__init__(data_dir)
         self.is_refused: Callable[[Change], bool] = lambda _: False
         self.refused = 0
+        self.up_troubles: list[OwnError] = []  # of the next notes that a server is up
         self.has_room = True  # for new rows
         self.overtaken: dict[State, Change] = {}  # the next change to it comes after that one
         self.late: State | None = None  # changes to it are answered when `answers` is set
@@ -189,6 +190,11 @@ class SlowBackend(EmbeddedBackend):
         if not self.has_room:
             raise StorageFull("the disk of the data folder is full")
         return await super().add(job, mark=mark)
+
+    async def note_up(self, now_ms: int) -> None:
+        if self.up_troubles:
+            raise self.up_troubles.pop(0)
+        await super().note_up(now_ms)
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None
@@ -228,6 +234,7 @@ class House:
             board=self.board,
             stalls=self.stalls,
             clock_ms=self.clock_ms,
+            uptime_ms=self.clock_ms,
         )
         self.answers: list[Cancellation] = []  # of upstreams that are asked to stop
         self.runner = Runner(
@@ -244,6 +251,7 @@ class House:
                 draw_up=Orders(files=self.files, media=self.media).draw_up,
                 stalls=self.stalls,
                 clock_ms=self.clock_ms,
+                uptime_ms=self.clock_ms,
             ),
             watches=self.watches,
             bringer=Bringer(
@@ -252,6 +260,7 @@ class House:
                 remotes=remotes,
                 stalls=self.stalls,
                 clock_ms=self.clock_ms,
+                uptime_ms=self.clock_ms,
             ),
             board=self.board,
             clock_ms=self.clock_ms,
@@ -266,6 +275,7 @@ class House:
             accounts={},
             receivers=Receivers({}, has_secret=True),
             clock_ms=self.clock_ms,
+            uptime_ms=self.clock_ms,
         )
         self.downloads = Downloads(
             backend=self.backend,

@@ -59,12 +59,14 @@ class Bringer:
         remotes: Mapping[str, Remote],
         stalls: Stalls,
         clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
     ) -> None:
         self._files = files
         self._media = media
         self._remotes = remotes
         self._stalls = stalls
         self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
         self._tries: dict[str, Tries] = {}  # of videos that could not be saved, by job
 
     async def bring(self, job: Job) -> Change:
@@ -87,9 +89,8 @@ class Bringer:
     async def _tried(self, job: Job, error: UnstillError) -> Change:
         """Another try after a pause; raises `error` where it was the last."""
         await self._drop(job, error)
-        now_ms = self._clock_ms()
         tries = self._tries.setdefault(job.id, Tries())
-        if tries.are_over(error, is_late=0 < job.deadline_ms <= now_ms):
+        if tries.are_over(error, is_late=0 < job.deadline_ms <= self._uptime_ms()):
             del self._tries[job.id]
             if isinstance(error, Trouble):
                 raise UpstreamError(f"{NOT_IN_TIME}: {error.message}") from error
@@ -104,7 +105,7 @@ class Bringer:
                 tries=tries.count,
                 again_in_s=tries.pause_ms // 1000,
             )
-        return unsaved(now_ms + tries.pause_ms)
+        return unsaved(self._clock_ms() + tries.pause_ms)
 
     async def _drop(self, job: Job, error: UnstillError) -> None:
         """What is left of a failed try: half a gigabyte, it may be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
-from unstill.job import EVERYONE, clock_ms
+from unstill.job import EVERYONE
+from unstill.job import clock_ms as system_clock_ms
 from unstill.media import Media
 from unstill.media.limits import MAX_FILE_BYTES
 from unstill.models import CARDS, Catalogue
@@ -50,6 +51,7 @@ from unstill.stalls import Stalls
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
 from unstill.uploading import Uploading
+from unstill.uptime import Uptime
 from unstill.watches import Watches
 from unstill.webhooks import MOST_AT_ONCE, Deliverer
 
@@ -61,13 +63,17 @@ STEPS_WITHIN_S = 5.0  # of a shutdown; steps have been ended by then
 class Product:
     """Everything that a server runs; `app` answers, `startup` and `shutdown` bound its life."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, clock_ms: Callable[[], int] = system_clock_ms
+    ) -> None:
         server = settings.server
         data_dir = _made_folder(Path(server.data_dir))
         catalogue = Catalogue(
             {name: model.like for name, model in settings.models.items() if model.like}
         )
-        self._backend = EmbeddedBackend(data_dir)
+        self._backend = EmbeddedBackend(data_dir, clock_ms=clock_ms)
+        self._clock_ms = clock_ms
+        self._uptime = Uptime(backend=self._backend, clock_ms=clock_ms)
         self._files = LocalFiles(data_dir)
         self._media = Media()
         self._fetcher = Fetcher(server.networks)
@@ -89,6 +95,7 @@ class Product:
             board=board,
             stalls=self._stalls,
             clock_ms=clock_ms,
+            uptime_ms=self._uptime.now_ms,
         )
         service = Service(
             backend=self._backend,
@@ -100,6 +107,7 @@ class Product:
             accounts={name: remote.account.id for name, remote in self._remotes.items()},
             receivers=receivers,
             clock_ms=clock_ms,
+            uptime_ms=self._uptime.now_ms,
         )
         self._runner = Runner(
             backend=self._backend,
@@ -116,6 +124,7 @@ class Product:
                 remotes=self._remotes,
                 stalls=self._stalls,
                 clock_ms=clock_ms,
+                uptime_ms=self._uptime.now_ms,
             ),
             board=board,
             clock_ms=clock_ms,
@@ -169,7 +178,8 @@ class Product:
             routes=routes,
             draw_up=Orders(files=self._files, media=self._media).draw_up,
             stalls=self._stalls,
-            clock_ms=clock_ms,
+            clock_ms=self._clock_ms,
+            uptime_ms=self._uptime.now_ms,
         )
 
     def _downloads(self, links: Links) -> Downloads:
@@ -178,13 +188,14 @@ class Product:
             files=self._files,
             media=self._media,
             links=links,
-            clock_ms=clock_ms,
+            clock_ms=self._clock_ms,
         )
 
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         await self._backend.open()
         self._backend.listen(self._stalls.changed)
+        await self._uptime.startup()
         # First: what the runner judges and begins is told to it.
         await self._forecast.startup(self._backend)
         await self._runner.startup()
@@ -207,6 +218,7 @@ class Product:
         await self._media.close()
         await self._fetcher.close()
         await self._post.close()
+        await self._uptime.shutdown()
         await self._backend.close()
 
 

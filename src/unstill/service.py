@@ -96,6 +96,7 @@ class Service:
         accounts: Mapping[str, str],
         receivers: Receivers,
         clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
     ) -> None:
         """`routes`: for each name that callers may use, the engines to try, in order.
 
@@ -110,6 +111,7 @@ class Service:
         self._accounts = accounts
         self._receivers = receivers
         self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
         self._is_closing = False
 
     def stop_taking(self) -> None:
@@ -153,7 +155,7 @@ class Service:
                 request=checked.request,
                 engine=engine,
                 created_ms=now_ms,
-                deadline_ms=now_ms + DEADLINE_MS,
+                deadline_ms=self._uptime_ms() + DEADLINE_MS,
                 webhook_url=webhook_url,
             )
             stored = await self._store(job, checked.taken, mark)

@@ -76,6 +76,7 @@ class Submitter:
         draw_up: DrawUp,
         stalls: Stalls,
         clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
         submit_within_ms: int = SUBMIT_WITHIN_MS,
         store_again_s: float = STORE_AGAIN_S,
     ) -> None:
@@ -87,6 +88,7 @@ class Submitter:
         self._draw_up = draw_up
         self._stalls = stalls
         self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
         self._store_again_s = store_again_s
         self._turns = {remote.account.id: Turns(remote.account) for remote in remotes.values()}
         self._sending: set[asyncio.Task[None]] = set()
@@ -105,7 +107,7 @@ class Submitter:
         if self._backend.is_held(job.id):
             return now_ms + HELD_MS
         attempts = await self._backend.attempts(job.id) if job.attempt else ()
-        if job.deadline_ms and now_ms >= job.deadline_ms:
+        if job.deadline_ms and self._uptime_ms() >= job.deadline_ms:
             await self._write(job, failed(_too_late(attempts), now_ms))
             return None
         route = self._route(job)
@@ -113,7 +115,8 @@ class Submitter:
         if not route:
             # Its engine was removed, and may come back with the next start.
             self._stalls.job(job.id, State.READY, "engine_removed", f"there is no {job.engine} now")
-            await self._write(job, deferred(job.engine, job.deadline_ms or now_ms + NO_ENGINE_MS))
+            left_ms = job.deadline_ms - self._uptime_ms() if job.deadline_ms else NO_ENGINE_MS
+            await self._write(job, deferred(job.engine, now_ms + left_ms))
         elif choice is None:
             await self._write(job, failed(_no_more(attempts[-1]), now_ms))
         elif choice.engine == job.engine and choice.due_ms <= self._clock_ms():
@@ -179,7 +182,13 @@ class Submitter:
         due_ms = choice.due_ms
         if choice.is_closed:
             due_ms = self._line(self._remotes[choice.engine], job).place_ms(job.owner, due_ms)
-        return _by_deadline_ms(job, due_ms)
+        return self._by_deadline_ms(job, due_ms)
+
+    def _by_deadline_ms(self, job: Job, due_ms: int) -> int:
+        """No later than the deadline, which is a moment of another clock."""
+        if not job.deadline_ms:
+            return due_ms
+        return min(due_ms, self._clock_ms() + job.deadline_ms - self._uptime_ms())
 
     # --- the call ------------------------------------------------------------------------------
 
@@ -361,10 +370,6 @@ def _settlement(n: int, submission: Submission, now_ms: int) -> Settlement:
             return Settlement(n, Outcome.REJECTED, now_ms, code=code, message=message)
         case Doubt(code, message):
             return Settlement(n, Outcome.UNKNOWN, now_ms, code=code, message=message)
-
-
-def _by_deadline_ms(job: Job, due_ms: int) -> int:
-    return min(due_ms, job.deadline_ms) if job.deadline_ms else due_ms
 
 
 def _settled(attempt: Attempt, settlement: Settlement) -> Attempt:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import aclosing
 from heapq import heappop, heappush
 from math import inf
@@ -46,6 +46,9 @@ LONGEST_PAUSE_S = 15.0
 # Tickets asked for together: many, since a list shows the account's other tasks beside them.
 LEAST_ROUND, MOST_ROUND = 100, 10_000
 LONG_ROUND_S = 10.0  # then fewer are, so that a hint need not wait for long
+# At what is past its deadline, in each life: it may have finished while nobody could ask. With the
+# pauses of an account that says nothing they take some minutes.
+LEAST_LATE_LOOKS = 20
 JITTER = 0.2  # an interval is at most so much longer
 SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
 
@@ -59,6 +62,7 @@ class _Watched(msgspec.Struct, gc=False):
     row: TicketRow
     due_s: float = inf
     unclear: int = 0  # answers in a row that said nothing
+    late_looks: int = 0  # of this life, after the deadline
 
 
 class Watch:
@@ -76,6 +80,7 @@ class Watch:
         board: Board,
         stalls: Stalls,
         clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
     ) -> None:
         self.account = account
         self._engines = engines
@@ -83,6 +88,7 @@ class Watch:
         self._board = board
         self._stalls = stalls
         self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
         self._watched: dict[str, _Watched] = {}
         # (due, job id); an entry whose time is not the ticket's own any more is skipped when met.
         self._heap: list[tuple[float, str]] = []
@@ -224,15 +230,16 @@ class Watch:
             by_engine.setdefault(row.engine, []).append(row)
         for name in by_engine.keys() - self._engines.keys():
             self._stalls.engine(name, "polls", *REMOVED)
+        go_on: set[str] = set()  # jobs of which the upstream says that they have not ended
         heard = [
-            await self._ask(self._engines[name], rows)
+            await self._ask(self._engines[name], rows, go_on)
             for name, rows in by_engine.items()
             if name in self._engines
         ]
-        await self._end_the_late(due)
+        await self._end_the_late(due, go_on)
         return any(heard) or not heard
 
-    async def _ask(self, engine: Remote, rows: Sequence[TicketRow]) -> bool:
+    async def _ask(self, engine: Remote, rows: Sequence[TicketRow], go_on: set[str]) -> bool:
         """Whether the engine answered, or had nothing to say but no trouble either."""
         by_job = {row.job_id: row for row in rows}
         writes: list[asyncio.Task[OwnError | None]] = []
@@ -248,6 +255,8 @@ class Watch:
                     if change is not None:
                         # Side by side: they share commits.
                         writes.append(asyncio.create_task(self._write(row, change)))
+                    elif not isinstance(verdict, Unclear):
+                        go_on.add(row.job_id)
         except Exception as error:  # noqa: BLE001  - whatever an upstream does, the watch goes on
             trouble = error
         finally:
@@ -300,15 +309,25 @@ class Watch:
             case Gone(message):
                 return failed(Failure("upstream_lost", message), now_ms)
 
-    async def _end_the_late(self, due: Sequence[TicketRow]) -> None:
+    async def _end_the_late(self, due: Sequence[TicketRow], go_on: Container[str]) -> None:
         """Fail what is past its deadline and has not ended by what was just learnt."""
-        now_ms = self._clock_ms()
+        uptime_ms, now_ms = self._uptime_ms(), self._clock_ms()
+        late = [row for row in due if 0 < row.deadline_ms <= uptime_ms]
         writes = [
             asyncio.create_task(self._write(row, failed(self._lateness(row), now_ms)))
-            for row in due
-            if 0 < row.deadline_ms <= now_ms and row.job_id in self._watched
+            for row in late
+            if self._is_given_up(row, go_on)
         ]
         await self._stored(writes)
+
+    def _is_given_up(self, row: TicketRow, go_on: Container[str]) -> bool:
+        """Of one that is late: its upstream goes on with it, or has not said for too many looks."""
+        watched = self._watched.get(row.job_id)
+        if watched is None:
+            return False
+        watched.late_looks += 1
+        is_asked = row.engine in self._engines
+        return not is_asked or row.job_id in go_on or watched.late_looks >= LEAST_LATE_LOOKS
 
     def _lateness(self, row: TicketRow) -> Failure:
         if row.engine in self._engines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -30,21 +31,25 @@ class Watches:
         board: Board,
         stalls: Stalls,
         clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
     ) -> None:
         self._backend = backend
+        given: dict[str, Any] = {
+            "backend": backend,
+            "board": board,
+            "stalls": stalls,
+            "clock_ms": clock_ms,
+            "uptime_ms": uptime_ms,
+        }
         by_account: dict[str, dict[str, Remote]] = {}
         for remote in remotes.values():
             by_account.setdefault(remote.account.id, {})[remote.name] = remote
         self._by_engine: dict[str, Watch] = {}
         for sharing in by_account.values():
             account = next(iter(sharing.values())).account
-            watch = Watch(
-                account, sharing, backend=backend, board=board, stalls=stalls, clock_ms=clock_ms
-            )
+            watch = Watch(account, sharing, **given)
             self._by_engine |= dict.fromkeys(sharing, watch)
-        self._orphans = Watch(
-            NOBODY, {}, backend=backend, board=board, stalls=stalls, clock_ms=clock_ms
-        )
+        self._orphans = Watch(NOBODY, {}, **given)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self) -> None:

@@ -203,6 +203,7 @@ class Server:
             draw_up=draw_up,
             stalls=stalls,
             clock_ms=lambda: self.now_ms,
+            uptime_ms=lambda: self.now_ms,
         )
         self.watches = Watches(
             remotes,
@@ -210,6 +211,7 @@ class Server:
             board=Board(),
             stalls=stalls,
             clock_ms=lambda: self.now_ms,
+            uptime_ms=lambda: self.now_ms,
         )
 
     async def run(self) -> None:

@@ -47,6 +47,7 @@ class Home:
             remotes={"bailian": self.remote},
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
+            uptime_ms=lambda: self.now_ms,
         )
 
     async def brought(self, job: Job) -> Job:

@@ -158,6 +158,7 @@ def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...])
         accounts={},
         receivers=Receivers({}, has_secret=False),
         clock_ms=house.clock_ms,
+        uptime_ms=house.clock_ms,
     )
 
 

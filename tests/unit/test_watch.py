@@ -23,9 +23,12 @@ from unstill.engines.remote import (
 from unstill.engines.upstream import NotSent, Unreachable
 from unstill.errors import UpstreamError
 from unstill.job import Result, State, cancelled
+from unstill.watch import LEAST_LATE_LOOKS
 from upstreams import ACCOUNT, ScriptedRemote, away
 
 INTERVAL_S = ACCOUNT.interval_s
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 DOWN = UpstreamError("the upstream could not be connected to")
 
 
@@ -231,18 +234,57 @@ async def test_an_engine_with_a_fault_of_ours_holds_up_no_other_of_its_account(
 # --- deadlines ---------------------------------------------------------------------------------
 
 
-async def test_trouble_fails_no_job_before_its_deadline(post: Post) -> None:
-    post.engine.poll_troubles += [DOWN] * 100
-    with capture_logs():
-        await post.add("job", deadline_ms=START_MS + 1)
-        await until(lambda: len(post.engine.rounds) == 1)
-        before = await post.job()
-        post.now_ms += 1
-        job = await post.until(State.FAILED)
+async def test_what_its_upstream_still_goes_on_with_fails_at_its_deadline(post: Post) -> None:
+    await post.add("job", deadline_ms=START_MS + 1)
+    await until(lambda: post.engine.looks("job") == 2)
+    before = await post.job()
+    post.uptime_ms += 1
+    job = await post.until(State.FAILED)
 
     assert before.state is State.RUNNING
     assert job.failure is not None
     assert job.failure.code == "deadline_exceeded"
+
+
+async def test_a_wall_clock_that_jumps_ends_no_job(post: Post) -> None:
+    await post.add("job", deadline_ms=START_MS + DAY_MS)
+    await until(lambda: post.engine.looks("job") == 1)
+    post.now_ms += 25 * HOUR_MS
+    await until(lambda: post.engine.looks("job") == 4)
+
+    assert (await post.job()).state is State.RUNNING
+
+
+@pytest.mark.parametrize(("looks", "state"), [(-1, State.RUNNING), (0, State.FAILED)])
+async def test_what_is_late_is_asked_for_often_enough_where_its_upstream_does_not_say(
+    post: Post, looks: int, state: State
+) -> None:
+    post.engine.silent.add("job")
+    await post.add("job", deadline_ms=START_MS)
+    post.engine.verdicts["other"] = [*[Waiting()] * (LEAST_LATE_LOOKS + looks), Done()]
+    await post.add("other")
+    await post.until(State.SAVING, "other")
+
+    assert abs(post.engine.looks("job") - LEAST_LATE_LOOKS) <= 1
+    if state is State.FAILED:
+        job = await post.until(state)
+        assert job.failure is not None
+        assert job.failure.code == "deadline_exceeded"
+    else:
+        assert (await post.job()).state is state
+
+
+async def test_what_had_finished_comes_home_though_its_upstream_was_away_at_the_late_start(
+    tmp_path: Path,
+) -> None:
+    engine = ScriptedRemote()
+    engine.poll_troubles += [DOWN, DOWN]
+    engine.verdicts["job"] = [Done()]
+    with capture_logs():
+        async with opened(tmp_path, engine, job=away("job", deadline_ms=START_MS - 1)) as post:
+            job = await post.until(State.SAVING)
+
+    assert job.failure is None
 
 
 async def test_what_had_finished_before_a_late_start_is_brought_home(tmp_path: Path) -> None:

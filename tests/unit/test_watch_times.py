@@ -122,6 +122,7 @@ async def test_neighbours_are_asked_for_together_round_after_round_and_never_too
         board=Board(),
         stalls=Stalls(clock_ms),
         clock_ms=clock_ms,
+        uptime_ms=clock_ms,
     )
     for number in range(count):
         watch.take_up(row_of(away(f"{number:06}")))

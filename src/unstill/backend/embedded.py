@@ -18,7 +18,7 @@ from typing import NamedTuple
 import apsw
 import structlog
 
-from unstill.backend import connections, deliveries, holds, rows
+from unstill.backend import connections, deadlines, deliveries, holds, rows
 from unstill.backend.belonging import FILE
 from unstill.backend.connections import Reader
 from unstill.backend.generation import Generation
@@ -29,7 +29,8 @@ from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, 
 from unstill.backend.writer import Work, Writer, as_own
 from unstill.delivery import Delivery
 from unstill.errors import BadSetting, KeyReused, ShuttingDown
-from unstill.job import Change, Job, Mark, clock_ms, first_id, lane_of
+from unstill.job import Change, Job, Mark, first_id, lane_of
+from unstill.job import clock_ms as system_clock_ms
 from unstill.ledger import Attempt
 
 LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
@@ -76,7 +77,12 @@ class EmbeddedBackend:
     """
 
     def __init__(
-        self, data_dir: Path, *, lock_wait_s: float = LOCK_WAIT_S, vfs: str | None = None
+        self,
+        data_dir: Path,
+        *,
+        lock_wait_s: float = LOCK_WAIT_S,
+        vfs: str | None = None,
+        clock_ms: Callable[[], int] = system_clock_ms,
     ) -> None:
         self._data_dir = data_dir
         self._lock = FolderLock(data_dir)
@@ -292,6 +298,21 @@ class EmbeddedBackend:
             connection.execute(deliveries.FORGET, (job_id,))
 
         await self._write(delete)
+
+    async def count_from(self, now_ms: int) -> int:
+        away_ms: list[int] = []
+
+        def move(connection: apsw.Connection) -> None:
+            away_ms.append(deadlines.count_from(connection, now_ms))
+
+        await self._write(move)
+        return away_ms[-1]
+
+    async def note_up(self, now_ms: int) -> None:
+        def note(connection: apsw.Connection) -> None:
+            deadlines.note_up(connection, now_ms)
+
+        await self._write(note)
 
     async def settle_delivery(self, delivery: Delivery) -> None:
         await self._execute(deliveries.SETTLE, deliveries.settlement_of(delivery))

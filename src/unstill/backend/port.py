@@ -176,6 +176,16 @@ class Backend(Protocol):
     async def forget(self, job_id: str) -> None:
         """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other."""
 
+    async def count_from(self, now_ms: int) -> int:
+        """Move the deadlines of unfinished jobs by the time since a server was last noted up.
+
+        By how much, in milliseconds; nothing where it is under a minute. Asked at a start only,
+        before any deadline is read. `now_ms` is noted.
+        """
+
+    async def note_up(self, now_ms: int) -> None:
+        """A server is up, by the clock of its deadlines."""
+
     async def due_deliveries(
         self,
         by_ms: int,

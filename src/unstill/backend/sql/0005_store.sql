@@ -9,3 +9,9 @@ CREATE TABLE store (
 
 -- Jobs of a store that was recovered: an operator has yet to say that they may cost something.
 CREATE TABLE held (job_id TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+-- When a server was last up, by the clock that deadlines are moments of (uptime.py): one row. Of an
+-- older file the last move of a job is as much as is known.
+CREATE TABLE up (seen_ms INTEGER NOT NULL) STRICT;
+INSERT INTO up SELECT coalesce(max(max(created_ms, coalesce(started_ms, 0), coalesce(ended_ms, 0))), 0)
+  FROM jobs;
