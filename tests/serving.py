@@ -19,6 +19,7 @@ from typing import Any, Self
 import httpx2
 
 PHOTOS = Path(__file__).parents[1] / "photos"
+MOVED_CLOCK = Path(__file__).parents[1] / "benchmarks" / "moved_clock.py"
 LOOPBACK_ALLOWED = {"UNSTILL_ALLOW_NETWORKS": "127.0.0.0/8,::1/128"}
 ENDED = frozenset({"Success", "Failure", "SUCCESS", "FAILURE", "completed", "failed"})
 
@@ -32,11 +33,13 @@ class Serving:
         *,
         environment: Mapping[str, str] = LOOPBACK_ALLOWED,
         config: str | None = None,
+        clock: Path | None = None,
     ) -> None:
-        """`config` is the text of an unstill.toml."""
+        """`config` is the text of an unstill.toml; `clock` the file of a `MovedClock`."""
         self.data_dir = data_dir
         self._environment = dict(environment)
         self._config = config
+        self._clock = clock
         self._log_at_end = ""
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  - closed by `end`
         self.process = self._start()
@@ -68,6 +71,8 @@ class Serving:
     def _start(self) -> subprocess.Popen[str]:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "unstill", "serve", "--port", "0"]
+        if self._clock is not None:
+            command = [sys.executable, str(MOVED_CLOCK), str(self._clock)]
         command += ["--data-dir", str(self.data_dir)]
         if self._config is not None:
             file = self.data_dir / "unstill.toml"

@@ -78,7 +78,7 @@ class Product:
         self._media = Media()
         self._fetcher = Fetcher(server.networks)
         self._locals = _locals(settings)
-        self._remotes = remotes_of(settings, self._fetcher)
+        self._remotes = remotes_of(settings, self._fetcher, clock_ms)
         engines: dict[str, Engine] = {**self._locals, **self._remotes}
         check_routes(settings, catalogue, engines)
         routes = routes_of(settings, catalogue)
@@ -268,17 +268,25 @@ def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:
     return {**_locals(settings), **remotes_of(settings, fetcher)}
 
 
-def remotes_of(settings: Settings, fetcher: Fetcher) -> dict[str, Remote]:
+def remotes_of(
+    settings: Settings, fetcher: Fetcher, clock_ms: Callable[[], int] = system_clock_ms
+) -> dict[str, Remote]:
     """The engines that ask somebody else's server, by the operator's names."""
     accounts = Accounts()
     return {
-        name: _remote(name, engine, accounts, fetcher)
+        name: _remote(name, engine, accounts, fetcher, clock_ms)
         for name, engine in settings.engines.items()
         if isinstance(engine, RemoteSettings)
     }
 
 
-def _remote(name: str, engine: RemoteSettings, accounts: Accounts, fetcher: Fetcher) -> Remote:
+def _remote(
+    name: str,
+    engine: RemoteSettings,
+    accounts: Accounts,
+    fetcher: Fetcher,
+    clock_ms: Callable[[], int],
+) -> Remote:
     given: dict[str, Any] = {
         "name": name,
         "base_url": engine.base_url,
@@ -293,7 +301,7 @@ def _remote(name: str, engine: RemoteSettings, accounts: Accounts, fetcher: Fetc
         given["interval_s"] = engine.poll_interval_s
     match engine.kind:
         case "dashscope":
-            return Dashscope(**given)
+            return Dashscope(clock_ms=clock_ms, **given)
         case "modelverse":
             return Modelverse(**given)
         case "openai_videos":
