@@ -57,7 +57,8 @@ from unstill.models import CARDS
 from unstill.models.card import Card
 from unstill.models.sizes import output_size
 from unstill.request import Frame, Role, Size
-from unstill.submitter import Submitter, found_open
+from unstill.settling import found_open
+from unstill.submitter import Submitter
 from unstill.watches import Watches
 
 log = structlog.get_logger()

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-import msgspec
 import structlog
 
 from unstill.backend.port import Backend
@@ -48,6 +47,7 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, closed_until_ms
 from unstill.route import Choice, Leg, chosen
+from unstill.settling import in_doubt, no_more, settled, settlement_of, too_late
 from unstill.stalls import Stalls
 from unstill.turns import Line, Turns
 
@@ -108,7 +108,7 @@ class Submitter:
             return now_ms + HELD_MS
         attempts = await self._backend.attempts(job.id) if job.attempt else ()
         if job.deadline_ms and self._uptime_ms() >= job.deadline_ms:
-            await self._write(job, failed(_too_late(attempts), now_ms))
+            await self._write(job, failed(too_late(attempts), now_ms))
             return None
         route = self._route(job)
         choice = await self._choice(route, job, attempts)
@@ -118,7 +118,7 @@ class Submitter:
             left_ms = job.deadline_ms - self._uptime_ms() if job.deadline_ms else NO_ENGINE_MS
             await self._write(job, deferred(job.engine, now_ms + left_ms))
         elif choice is None:
-            await self._write(job, failed(_no_more(attempts[-1]), now_ms))
+            await self._write(job, failed(no_more(attempts[-1]), now_ms))
         elif choice.engine == job.engine and choice.due_ms <= self._clock_ms():
             await self._call(self._remotes[job.engine], job, choice)
         elif choice.engine == job.engine and choice.due_ms <= now_ms + LONGEST_UNSTORED_MS:
@@ -266,12 +266,12 @@ class Submitter:
         """An attempt too, without a call: the next engine, or the same one later, or the end."""
         n, now_ms = job.attempt + 1, self._clock_ms()
         if isinstance(error, PrepareRefused):
-            settlement = _settlement(n, error.refusal, now_ms)
+            settlement = settlement_of(n, error.refusal, now_ms)
         else:
             settlement = Settlement(
                 n, Outcome.UNPREPARED, now_ms, code=error.code, message=error.message
             )
-        attempt = _settled(self._attempt(remote, "", job, begun_ms), settlement)
+        attempt = settled(self._attempt(remote, "", job, begun_ms), settlement)
         choice = await self._choice_after(job, attempt)
         if self._stalls.job(job.id, State.READY, attempt.code, attempt.message):
             log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
@@ -285,7 +285,7 @@ class Submitter:
 
     async def _settle(self, job: Job, attempt: Attempt, submission: Submission) -> None:
         """Write it, however often that takes: nobody else may, before the next start."""
-        settlement = _settlement(attempt.n, submission, self._clock_ms())
+        settlement = settlement_of(attempt.n, submission, self._clock_ms())
         self._note(attempt.engine, submission)
         log.info(
             "submitted",
@@ -339,7 +339,7 @@ class Submitter:
 
     async def _next(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
         """Another engine at once, the same one later, or the end with the last refusal."""
-        choice = await self._choice_after(job, _settled(attempt, settlement))
+        choice = await self._choice_after(job, settled(attempt, settlement))
         if choice is None:
             failure = Failure(settlement.code, settlement.message)
             return failed(failure, settlement.settled_ms, closes=settlement)
@@ -352,54 +352,3 @@ class Submitter:
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._backend.change(job.id, change, attempt=job.attempt)
-
-
-def _settlement(n: int, submission: Submission, now_ms: int) -> Settlement:
-    match submission:
-        case Accepted(ticket):
-            return Settlement(n, Outcome.ACCEPTED, now_ms, ticket=ticket)
-        case Busy(code, message, retry_after_s):
-            wait_ms = int((retry_after_s or 0) * 1000)
-            return Settlement(
-                n, Outcome.BUSY, now_ms, code=code, message=message, retry_after_ms=wait_ms
-            )
-        case Refused(code, message, of_account, unreached):
-            outcome = Outcome.UNREACHED if unreached else Outcome.REFUSED
-            return Settlement(n, outcome, now_ms, code=code, message=message, of_account=of_account)
-        case Rejected(code, message):
-            return Settlement(n, Outcome.REJECTED, now_ms, code=code, message=message)
-        case Doubt(code, message):
-            return Settlement(n, Outcome.UNKNOWN, now_ms, code=code, message=message)
-
-
-def _settled(attempt: Attempt, settlement: Settlement) -> Attempt:
-    return msgspec.structs.replace(attempt, **msgspec.structs.asdict(settlement))
-
-
-def found_open(job: Job, now_ms: int) -> Change:
-    """The end of a job that a dead server was submitting."""
-    settlement = Settlement(
-        job.attempt, Outcome.UNKNOWN, now_ms, code="submit_unknown", message="the server died"
-    )
-    change = failed(in_doubt("the server ended during the call"), now_ms, closes=settlement)
-    return msgspec.structs.replace(change, of=frozenset({State.SUBMITTING}))
-
-
-def in_doubt(reason: str) -> Failure:
-    """The end of a job whose call may have been taken and billed: it is not sent again."""
-    return Failure(
-        "submit_unknown",
-        f"the upstream may have taken and billed this task, but gave no usable reply: {reason}",
-    )
-
-
-def _no_more(last: Attempt) -> Failure:
-    """Why none of the engines may be asked any more."""
-    if last.outcome in {Outcome.OPEN, Outcome.UNKNOWN, Outcome.ACCEPTED}:
-        return in_doubt("an earlier call for it may have been taken")
-    return Failure(last.code, last.message)
-
-
-def _too_late(attempts: Sequence[Attempt]) -> Failure:
-    reason = f": {attempts[-1].message}" if attempts and attempts[-1].message else ""
-    return Failure("deadline_exceeded", f"no engine took the task before its deadline{reason}")

@@ -46,9 +46,7 @@ LONGEST_PAUSE_S = 15.0
 # Tickets asked for together: many, since a list shows the account's other tasks beside them.
 LEAST_ROUND, MOST_ROUND = 100, 10_000
 LONG_ROUND_S = 10.0  # then fewer are, so that a hint need not wait for long
-# At what is past its deadline, in each life: it may have finished while nobody could ask. With the
-# pauses of an account that says nothing they take some minutes.
-LEAST_LATE_LOOKS = 20
+LEAST_LATE_LOOKS = 20  # at what is past its deadline, in each life: over some minutes of silence
 JITTER = 0.2  # an interval is at most so much longer
 SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
 

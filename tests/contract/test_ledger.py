@@ -31,7 +31,7 @@ from unstill.job import (
     wished_away,
 )
 from unstill.ledger import Attempt, Outcome, Settlement
-from unstill.submitter import found_open
+from unstill.settling import found_open
 
 TICKET = Settlement(1, Outcome.ACCEPTED, 1_000, ticket="task-1")
 BUSY = Settlement(1, Outcome.BUSY, 1_000, code="429", message="later", retry_after_ms=7_000)

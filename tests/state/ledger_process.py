@@ -44,8 +44,9 @@ from unstill.engines.remote import (
 from unstill.errors import UpstreamError
 from unstill.job import Change, Job, State, Usage, Video, succeeded
 from unstill.request import Frame, Size, VideoRequest
+from unstill.settling import found_open
 from unstill.stalls import Stalls
-from unstill.submitter import Submitter, found_open
+from unstill.submitter import Submitter
 from unstill.watches import Watches
 
 SLOTS = 2

@@ -1,0 +1,62 @@
+"""What a submit's outcome means for its attempt and its job. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
+from unstill.job import Change, Failure, Job, State, failed
+from unstill.ledger import Attempt, Outcome, Settlement
+
+
+def settlement_of(n: int, submission: Submission, now_ms: int) -> Settlement:
+    match submission:
+        case Accepted(ticket):
+            return Settlement(n, Outcome.ACCEPTED, now_ms, ticket=ticket)
+        case Busy(code, message, retry_after_s):
+            wait_ms = int((retry_after_s or 0) * 1000)
+            return Settlement(
+                n, Outcome.BUSY, now_ms, code=code, message=message, retry_after_ms=wait_ms
+            )
+        case Refused(code, message, of_account, unreached):
+            outcome = Outcome.UNREACHED if unreached else Outcome.REFUSED
+            return Settlement(n, outcome, now_ms, code=code, message=message, of_account=of_account)
+        case Rejected(code, message):
+            return Settlement(n, Outcome.REJECTED, now_ms, code=code, message=message)
+        case Doubt(code, message):
+            return Settlement(n, Outcome.UNKNOWN, now_ms, code=code, message=message)
+
+
+def settled(attempt: Attempt, settlement: Settlement) -> Attempt:
+    return msgspec.structs.replace(attempt, **msgspec.structs.asdict(settlement))
+
+
+def found_open(job: Job, now_ms: int) -> Change:
+    """The end of a job that a dead server was submitting."""
+    settlement = Settlement(
+        job.attempt, Outcome.UNKNOWN, now_ms, code="submit_unknown", message="the server died"
+    )
+    change = failed(in_doubt("the server ended during the call"), now_ms, closes=settlement)
+    return msgspec.structs.replace(change, of=frozenset({State.SUBMITTING}))
+
+
+def in_doubt(reason: str) -> Failure:
+    """The end of a job whose call may have been taken and billed: it is not sent again."""
+    return Failure(
+        "submit_unknown",
+        f"the upstream may have taken and billed this task, but gave no usable reply: {reason}",
+    )
+
+
+def no_more(last: Attempt) -> Failure:
+    """Why none of the engines may be asked any more."""
+    if last.outcome in {Outcome.OPEN, Outcome.UNKNOWN, Outcome.ACCEPTED}:
+        return in_doubt("an earlier call for it may have been taken")
+    return Failure(last.code, last.message)
+
+
+def too_late(attempts: Sequence[Attempt]) -> Failure:
+    reason = f": {attempts[-1].message}" if attempts and attempts[-1].message else ""
+    return Failure("deadline_exceeded", f"no engine took the task before its deadline{reason}")
