@@ -43,6 +43,7 @@ from unstill.engines.remote import (
 from unstill.errors import UpstreamError
 from unstill.job import Job, State, clock_ms, new_id
 from unstill.request import Frame, Size, VideoRequest
+from unstill.stalls import Stalls
 from unstill.watches import Watches
 
 LIST_ROWS = 100
@@ -149,6 +150,7 @@ async def started(folder: Path, engine: Lists) -> tuple[EmbeddedBackend, Watches
         {engine.name: engine},
         backend=store,
         board=Board(),
+        stalls=Stalls(clock_ms),
         clock_ms=clock_ms,
         uptime_ms=clock_ms,
     )
