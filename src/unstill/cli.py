@@ -1,35 +1,30 @@
-"""The command line: serve, generate, models, doctor; `webhooks` is in cli_webhooks.py."""
+"""The command line: serve, models, emulate, doctor; each other command is in a cli_*.py."""
 
 from __future__ import annotations
 
 import io
 import logging
 import os
-import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn, TextIO, cast
+from typing import Annotated, TextIO, cast
 
 import structlog
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from unstill import __version__, cli_jobs, cli_recover, cli_webhooks
+from unstill import __version__, cli_generate, cli_jobs, cli_recover, cli_webhooks
 from unstill.engines.emulate import KINDS, Options
 from unstill.engines.emulate import serve as serve_emulator
-from unstill.errors import BadSetting, OperatorError, UnstillError
+from unstill.errors import BadSetting, UnstillError
 from unstill.models import Catalogue
+from unstill.own_server import FOLLOWS, following_stdin
 from unstill.settings import (
     ANY_ORIGIN,
-    CLIENT_KEY_VARIABLE,
     KEYS_VARIABLE,
     Settings,
     read_settings,
@@ -47,10 +42,9 @@ app = typer.Typer(
 app.add_typer(cli_jobs.app, name="jobs")
 app.add_typer(cli_webhooks.app, name="webhooks")
 app.add_typer(cli_recover.app)
+app.add_typer(cli_generate.app)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-
-SERVER_ENDS_WITHIN_S = 10.0  # it ends its renders within a second
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Settings file; ./unstill.toml is read if it is there.")
@@ -84,9 +78,13 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
+    follows_stdin: Annotated[bool, typer.Option(FOLLOWS, hidden=True)] = False,
 ) -> None:
     """Serve the documented image-to-video APIs."""
-    with _settings(config, host=host, port=port, data_dir=data_dir) as settings:
+    with (
+        _settings(config, host=host, port=port, data_dir=data_dir) as settings,
+        following_stdin(settings.server.data_dir) if follows_stdin else nullcontext(),
+    ):
         _serve(settings)
 
 
@@ -113,107 +111,6 @@ def _say(line: str) -> None:
     # The first line of stdout, alone and plain: programs that start a server read it.
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-@app.command()
-def generate(
-    image: Annotated[Path, typer.Argument(help="First frame: a photo.")],
-    prompt: Annotated[str, typer.Argument(help="What should happen.")] = "",
-    *,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The mp4.")] = Path("out.mp4"),
-    model: Annotated[str, typer.Option(help="See `unstill models`.")] = "wan2.7-i2v",
-    resolution: Annotated[str, typer.Option(help="480P, 720P or 1080P.")] = "720P",
-    duration: Annotated[int | None, typer.Option(help="Seconds.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
-    last_frame: Annotated[Path | None, typer.Option(help="A photo to end on.")] = None,
-    server: Annotated[str | None, typer.Option(help="A running server's address.")] = None,
-    api_key: Annotated[
-        str | None, typer.Option(envvar=CLIENT_KEY_VARIABLE, help="Where that server wants one.")
-    ] = None,
-) -> None:
-    """Make one video, with a running server or one started for it."""
-    from unstill.client import Client, picture, writable  # noqa: PLC0415
-
-    fields = {"model": model, "prompt": prompt, "resolution": resolution}
-    if duration is not None:
-        fields["seconds"] = str(duration)
-    if seed is not None:
-        fields["seed"] = str(seed)
-    pictures = {"input_reference": picture(image)}
-    if last_frame is not None:
-        pictures["last_frame_url"] = picture(last_frame)
-    output = writable(output)  # before a render that could not be kept
-    with _server(server) as address, Client(address, key=api_key) as client:
-        video = client.create(fields, pictures)
-        with _bars() as bars:
-            bar = bars.add_task(model, total=100)
-            video = client.wait(video["id"], lambda percent: bars.update(bar, completed=percent))
-        size_bytes = client.download(f"/v1/videos/{video['id']}/content", output)
-    made = f"{output}: {video['size']}, {video['seconds']} s, {size_bytes / 1e6:.1f} MB"
-    out.print(Text(made), soft_wrap=True)
-
-
-@contextmanager
-def _server(address: str | None) -> Iterator[str]:
-    """A running server's address, or that of one started for this one video."""
-    if address is not None:
-        yield address
-        return
-    # Ended by its terminal or by a service manager, it must still end that server.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
-    with tempfile.TemporaryDirectory(prefix="unstill-") as folder, started_server(folder) as own:
-        yield own
-
-
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    del frame
-    raise SystemExit(128 + number)
-
-
-@contextmanager
-def started_server(data_dir: str) -> Iterator[str]:
-    """`unstill serve` on a free port of this machine; ended when the block is left."""
-    command = [sys.executable, "-m", "unstill", "serve", "--data-dir", data_dir]
-    # Whatever an unstill.toml here says: this server is for this machine, and open.
-    command += ["--host", "127.0.0.1", "--port", "0"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
-    with (
-        tempfile.TemporaryFile("w+") as log,
-        subprocess.Popen(  # noqa: S603  - our own program
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-        ) as process,
-    ):
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if " is ready at " not in line:
-                log.seek(0)
-                raise OperatorError(_last_line(log.read()) or "the server did not start")
-            yield line.split(" is ready at ")[1].split()[0]
-        finally:
-            _end(process)
-
-
-def _last_line(log: str) -> str:
-    lines = log.strip().splitlines() or [""]
-    return lines[-1].removeprefix("unstill: ")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(SERVER_ENDS_WITHIN_S)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.kill()
-
-
-def _bars() -> Progress:
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-    )
-    return Progress(*columns, TimeElapsedColumn(), console=err)
 
 
 @app.command()

@@ -5,7 +5,6 @@ It writes against the documented requests only, so that what it shows is what an
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -61,10 +60,17 @@ class Client:
         answer = self._send(method, path, json=body)
         return _json(answer), answer.headers
 
-    def create(self, fields: Mapping[str, str], pictures: Mapping[str, bytes]) -> dict[str, Any]:
-        """POST /v1/videos as a form; raises ServerRefused."""
-        files = {name: (name, data) for name, data in pictures.items()}
-        return dict(_json(self._send("POST", "/v1/videos", data=dict(fields), files=files)))
+    def create(
+        self, fields: Mapping[str, str], pictures: Mapping[str, Path]
+    ) -> tuple[dict[str, Any], frozenset[str]]:
+        """POST /v1/videos as a form: the video, and the fields that had no effect.
+
+        Raises ServerRefused, or BadSetting for a picture that cannot be read.
+        """
+        files = {name: (path.name, picture(path)) for name, path in pictures.items()}
+        answer = self._send("POST", "/v1/videos", data=dict(fields), files=files)
+        ignored = answer.headers.get("x-unstill-ignored", "").split(", ")
+        return dict(_json(answer)), frozenset(ignored)
 
     def wait(self, video_id: str, progress: Callable[[int], None]) -> dict[str, Any]:
         """Ask until the video is there; `progress` is told percents. Raises ServerRefused."""
@@ -85,23 +91,19 @@ class Client:
 
     def download(self, path: str, out: Path) -> int:
         """Write a finished video to `out`; the bytes written. Raises ServerRefused, BadSetting."""
-        part = out.with_name(out.name + ".part")
         try:
             with self._http.stream("GET", path) as answer:
                 if answer.status_code != httpx2.codes.OK:
                     answer.read()
                     raise ServerRefused(_reason(answer))
-                with part.open("wb") as file:
+                with out.open("wb") as file:
                     for chunk in answer.iter_bytes():
                         file.write(chunk)
-            part.replace(out)
             return out.stat().st_size
         except httpx2.HTTPError as error:
             raise ServerRefused(f"{self._http.base_url} broke off: {error}") from error
         except OSError as error:
             raise BadSetting(str(out), f"cannot be written: {error.strerror}") from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
         try:
@@ -120,17 +122,6 @@ def picture(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadSetting(str(path), f"cannot be read: {error.strerror}") from error
-
-
-def writable(path: Path) -> Path:
-    """`path` itself, if a file can be written there; raises BadSetting."""
-    if path.is_dir():
-        raise BadSetting(str(path), "is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise BadSetting(str(path), f"the folder {path.parent} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise BadSetting(str(path), f"the folder {path.parent} cannot be written to")
-    return path
 
 
 def _json(answer: httpx2.Response) -> Any:

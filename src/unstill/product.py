@@ -256,11 +256,13 @@ def _dialects(settings: Settings) -> tuple[Dialect, ...]:
 
 def _locals(settings: Settings) -> dict[str, Local]:
     cores = len(os.sched_getaffinity(0))
-    engines: dict[str, Local] = {"camera": Camera("camera", slots=cores)}
-    for name, engine in settings.engines.items():
-        if isinstance(engine, CameraSettings):
-            engines[name] = Camera(name, slots=engine.slots or cores)
-    return engines
+    cameras = {"camera": CameraSettings()}
+    cameras |= {n: each for n, each in settings.engines.items() if isinstance(each, CameraSettings)}
+    tells_prompt = settings.server.prompt_in_files
+    return {
+        name: Camera(name, slots=camera.slots or cores, tells_prompt=tells_prompt)
+        for name, camera in cameras.items()
+    }
 
 
 def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:

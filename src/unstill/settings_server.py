@@ -35,6 +35,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     default_engine: str = "camera"  # or "none"
     videos_states: Literal["auto", "unified", "openai"] = "auto"
     link_hours: int = 24
+    prompt_in_files: bool = False  # in the metadata of what this machine makes
     log_format: Literal["console", "json"] = "console"
 
     @property

@@ -273,6 +273,8 @@ def _toml(value: object) -> str:
             return f'"{value}"'
         case ():
             return "[]"
+        case bool():
+            return str(value).lower()
         case _:
             return str(value)
 

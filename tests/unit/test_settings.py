@@ -39,6 +39,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
     "default_engine": ("none", '"none"', "none"),
     "videos_states": ("openai", '"openai"', "openai"),
     "link_hours": ("48", "48", 48),
+    "prompt_in_files": ("true", "true", True),
     "log_format": ("json", '"json"', "json"),
 }
 

@@ -25,8 +25,13 @@ def output_size(card: Card, request: VideoRequest, frame: Size) -> Size:
     named = card.tier_sizes.get(request.tier)
     if named is not None:
         return _turned(named, frame)
+    return size_at(request.tier, frame)
+
+
+def size_at(tier: TierName, frame: Size) -> Size:
+    """The tier's area at the frame's ratio."""
     ratio = frame.width / frame.height
-    named = _turned(NAMED_SIZES[request.tier], frame)
+    named = _turned(NAMED_SIZES[tier], frame)
     if isclose(ratio, 16 / 9 if not frame.is_upright else 9 / 16, rel_tol=_NAMED_WITHIN):
         return named
     ratio = min(max(ratio, 1 / SIZE_MOST_RATIO), SIZE_MOST_RATIO)

@@ -20,8 +20,10 @@ class Camera:
     is_generative = False
     description = "a 2.5D camera move over the photo, not a generative model"
 
-    def __init__(self, name: str, *, slots: int) -> None:
+    def __init__(self, name: str, *, slots: int, tells_prompt: bool = False) -> None:
+        """`tells_prompt`: in each file's metadata, for whoever gets the file."""
         self.name = name
+        self._tells_prompt = tells_prompt
         self.slots = slots
         self._pool = Pool("unstill.engines.camera", size=slots)
 
@@ -38,6 +40,7 @@ class Camera:
             size=scene.size,
             frames={role: str(path) for role, path in scene.frames.items()},
             out=str(scene.out),
+            tells_prompt=self._tells_prompt,
         )
         await self._pool.run("render", task, Rendered, report=report)
 

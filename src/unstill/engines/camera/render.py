@@ -68,10 +68,14 @@ def photo_of(task: RenderTask, role: Role, param: str) -> Photo:
 
 
 def metadata_of(task: RenderTask) -> dict[str, str]:
-    return {
-        "comment": HONEST,
+    """What makes the video again: its seed, and the prompt only where its server may tell it."""
+    request = task.request
+    told = {"description": request.prompt} if task.tells_prompt and request.prompt else {}
+    return told | {
+        "comment": f"{HONEST} Seed {request.seed}.",
         "software": f"unstill {__version__}",
         "unstill_engine": "camera",
-        "unstill_model": task.request.model,
+        "unstill_model": request.model,
+        "unstill_seed": str(request.seed),
         "unstill_job": task.job_id,
     }

@@ -15,6 +15,7 @@ class RenderTask(msgspec.Struct, frozen=True):
     size: Size
     frames: dict[Role, str]
     out: str
+    tells_prompt: bool = False  # in the file's metadata
 
 
 class Rendered(msgspec.Struct, frozen=True):
