@@ -21,6 +21,7 @@ from unstill.files.links import Links
 from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
+from unstill.frames import Frames
 from unstill.job import Change, Job, Mark, State, Words, cancelled, clock_ms, new_id
 from unstill.media.errors import BadVideo
 from unstill.media.facts import (
@@ -240,8 +241,7 @@ class House:
         self.runner = Runner(
             backend=self.backend,
             files=self.files,
-            media=self.media,
-            fetcher=self.fetcher,
+            frames=Frames(files=self.files, media=self.media, fetcher=self.fetcher),
             engines={"camera": self.engine},
             remotes=remotes,
             submitter=Submitter(

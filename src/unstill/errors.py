@@ -283,14 +283,21 @@ class UpstreamError(UnstillError):
 
 
 class FetchFailed(UpstreamError):
-    """A caller's address was refused or did not give its bytes; `reason` is for them."""
+    """A caller's address was refused or did not give its bytes; `reason` is for them.
+
+    `is_passing`: the trouble of a moment, which the next try may not meet.
+    """
 
     code = "fetch_failed"
     status = 400
 
-    def __init__(self, reason: str) -> None:
+    def __init__(
+        self, reason: str, *, is_passing: bool = False, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_passing = is_passing
+        self.retry_after_s = retry_after_s  # as the address asked for
 
 
 # --- the operator ------------------------------------------------------------------------------

@@ -16,12 +16,13 @@ from unstill.errors import BadField, BadImage
 from unstill.media.facts import FrameCheck
 from unstill.media.limits import (
     MAX_FILE_BYTES,
-    NOT_A_PICTURE,
     check_file_size,
     check_pixels,
     check_shape,
+    not_a_picture,
 )
 from unstill.media.sniff import dimensions, format_of
+from unstill.media.strangers import ENOUGH_TO_NAME_BYTES
 from unstill.models.card import FrameRule
 from unstill.request import Frame, GivenFrame, Role
 
@@ -96,7 +97,7 @@ def _inline(given: GivenFrame, data: bytes) -> Taken:
         raise BadImage(given.param, "is empty")
     check_file_size(len(data), given.param)
     if format_of(data) is None:
-        raise BadImage(given.param, NOT_A_PICTURE)
+        raise not_a_picture(data[:ENOUGH_TO_NAME_BYTES], given.param, is_fetched=False)
     sha256 = hashlib.sha256(data).hexdigest()
     return Taken(Frame(given.role, given.param, sha256=sha256), data)
 
@@ -120,4 +121,5 @@ def frame_check(frame: Frame, rule: FrameRule, *, path: str) -> FrameCheck:
         param=frame.param,
         min_side_px=rule.least_side_px,
         max_ratio=rule.most_ratio,
+        is_fetched=frame.url is not None,
     )

@@ -25,9 +25,12 @@ from unstill.arrival import LeastPace
 from unstill.dial import RESOLVER_THREADS, CheckedNetwork, Resolve, SystemResolver
 from unstill.errors import FetchFailed, shown
 from unstill.packing import unpacker
+from unstill.retry_after import retry_after_s
 
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
+# RFC 9110 and 6585: those that a later try may not get; 52x are Cloudflare's, of a host behind it
+PASSING = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 525)))
 
 _BROKEN = (
     httpcore2.NetworkError,
@@ -40,8 +43,12 @@ _BROKEN = (
 class LinkAnswered(FetchFailed):
     """The address answered, with something else than 200; `answer_status` says what."""
 
-    def __init__(self, answer_status: int) -> None:
-        super().__init__(f"answered {answer_status}")
+    def __init__(self, answer_status: int, retry_after_s: float | None = None) -> None:
+        super().__init__(
+            f"answered {answer_status}",
+            is_passing=answer_status in PASSING,
+            retry_after_s=retry_after_s,
+        )
         self.answer_status = answer_status
 
 
@@ -178,10 +185,10 @@ class Fetcher:
                 network.has_head = True
                 yield answer
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-            raise FetchFailed(_no_connection(error)) from error
+            raise _no_connection(error) from error
         except _BROKEN as error:
             reason = "broke off before its end" if has_begun else "did not answer in HTTP"
-            raise FetchFailed(reason) from error
+            raise FetchFailed(reason, is_passing=True) from error
         finally:
             await network.close()
 
@@ -258,7 +265,8 @@ def _target(url: httpx2.URL, answer: httpcore2.Response) -> httpx2.URL:
 
 def _check_head(answer: httpcore2.Response, max_bytes: int) -> None:
     if answer.status != 200:
-        raise LinkAnswered(answer.status)
+        asked_for = _header(answer, b"retry-after").decode("latin-1")
+        raise LinkAnswered(answer.status, retry_after_s(asked_for))
     length = _header(answer, b"content-length")
     if length and int(length) > max_bytes:  # h11 has checked that these are digits
         raise _too_large(max_bytes)
@@ -307,11 +315,21 @@ def _too_large(max_bytes: int) -> LinkTooLarge:
     return LinkTooLarge(f"is larger than {max_bytes} bytes")
 
 
-def _no_connection(error: Exception) -> str:
+def _no_connection(error: Exception) -> FetchFailed:
     match error.__cause__:
         case ssl.SSLCertVerificationError(verify_message=message):
-            return f"has a certificate that cannot be trusted: {message}"
+            return FetchFailed(f"has a certificate that cannot be trusted: {message}")
         case ssl.SSLError():
-            return "could not be connected to securely"
+            return FetchFailed("could not be connected to securely", is_passing=True)
         case _:
-            return "could not be connected to"
+            # Where nobody listens, nobody will in a second.
+            is_passing = not _was_refused(error)
+            return FetchFailed("could not be connected to", is_passing=is_passing)
+
+
+def _was_refused(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unstill.admission import Admission
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
 from unstill.bring import Bringer
@@ -30,10 +31,11 @@ from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
+from unstill.frames import Frames
 from unstill.job import EVERYONE
 from unstill.job import clock_ms as system_clock_ms
 from unstill.media import Media
-from unstill.media.limits import MAX_FILE_BYTES
+from unstill.media.limits import MAX_FILE_BYTES, readable_formats
 from unstill.models import CARDS, Catalogue
 from unstill.net import Fetcher
 from unstill.orders import Orders
@@ -108,12 +110,12 @@ class Product:
             receivers=receivers,
             clock_ms=clock_ms,
             uptime_ms=self._uptime.now_ms,
+            admission=Admission(readable_formats(), server.networks),
         )
         self._runner = Runner(
             backend=self._backend,
             files=self._files,
-            media=self._media,
-            fetcher=self._fetcher,
+            frames=Frames(files=self._files, media=self._media, fetcher=self._fetcher),
             engines=self._locals,
             remotes=self._remotes,
             submitter=self._submitter(routes),

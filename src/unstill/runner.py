@@ -18,28 +18,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from unstill.backend.port import Backend, Lane
 from unstill.board import Board
-from unstill.bring import Bringer, asked
+from unstill.bring import Bringer
 from unstill.engines.port import Local, Scene
 from unstill.engines.remote import Remote
 from unstill.errors import (
-    BadImage,
     EngineDied,
-    FetchFailed,
     OwnError,
     ShuttingDown,
     StorageFailed,
     StorageFull,
     UnstillError,
 )
-from unstill.files.port import Files, storage_errors
-from unstill.intake import frame_check
+from unstill.files.port import Files
+from unstill.frames import Frames
 from unstill.job import (
     Change,
     Failure,
@@ -51,10 +48,7 @@ from unstill.job import (
     rendered,
     started,
 )
-from unstill.media.facts import FrameCheck, FrameFacts
-from unstill.media.limits import MAX_FILE_BYTES
 from unstill.models import CARDS
-from unstill.models.card import Card
 from unstill.models.sizes import output_size
 from unstill.request import Frame, Role, Size
 from unstill.settling import found_open
@@ -68,7 +62,6 @@ FRAMES_SLOTS = 64  # fetches wait on the network, not on us; half of them for on
 SAVE_SLOTS = 8
 SAVE_AGAIN_SLOTS = 4
 REMOVED_SLOTS = 1  # jobs whose engine is no longer configured only wait
-FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then
 MOST_DEATHS = 1  # a local child that dies is asked once more
 PAUSE_AFTER_DEATH_MS = 1000
 AT_ONCE = 0  # due before all that came later: what an end of the server has interrupted
@@ -79,18 +72,6 @@ NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
 _CARDS = {card.id: card for card in CARDS}
 
 
-class Checks(Protocol):
-    """What the runner asks of the media children."""
-
-    async def check_frame(self, check: FrameCheck) -> FrameFacts: ...
-
-
-class Fetches(Protocol):
-    """What the runner asks of the net."""
-
-    async def fetch(self, url: str, out: Path, *, max_bytes: int, timeout_s: float) -> int: ...
-
-
 class Runner:
     """Does the steps; the backend's lanes say when."""
 
@@ -99,8 +80,7 @@ class Runner:
         *,
         backend: Backend,
         files: Files,
-        media: Checks,
-        fetcher: Fetches,
+        frames: Frames,
         engines: Mapping[str, Local],
         remotes: Mapping[str, Remote],
         submitter: Submitter,
@@ -111,8 +91,7 @@ class Runner:
     ) -> None:
         self._backend = backend
         self._files = files
-        self._media = media
-        self._fetcher = fetcher
+        self._frames = frames
         self._engines = engines
         self._remotes = remotes
         self._submitter = submitter
@@ -236,34 +215,10 @@ class Runner:
         return None
 
     async def _take_frames(self, job: Job) -> None:
-        await self._files.adopt(job.id)
         request = job.request
-        card = _CARDS[request.model]
-        facts = [await self._take_frame(job, frame, card) for frame in request.frames]
+        facts = await self._frames.take(job)
         first = Size(facts[0].width, facts[0].height)
-        await self._write(job, made_ready(output_size(card, request, first)))
-
-    async def _take_frame(self, job: Job, frame: Frame, card: Card) -> FrameFacts:
-        path = self._files.path(job.id, frame.file_name)
-        if frame.url is not None and not path.exists():
-            await self._fetch(job, frame, frame.url)
-        check = frame_check(frame, card.frame_rule, path=str(path))
-        return await asked(self._media.check_frame, check)
-
-    async def _fetch(self, job: Job, frame: Frame, url: str) -> None:
-        part = f"{frame.file_name}.part"
-        await self._files.prepare(job.id)
-        try:
-            with storage_errors():
-                await self._fetcher.fetch(
-                    url,
-                    self._files.path(job.id, part),
-                    max_bytes=MAX_FILE_BYTES,
-                    timeout_s=FETCH_TIMEOUT_S,
-                )
-        except FetchFailed as error:
-            raise BadImage(frame.param, error.reason) from error
-        await self._files.publish(job.id, part, frame.file_name)
+        await self._write(job, made_ready(output_size(_CARDS[request.model], request, first)))
 
     async def _render(self, job: Job) -> None:
         now = await self._write(job, started(self._clock_ms()))

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 import structlog
 
+from unstill.admission import Admission
 from unstill.backend.port import Backend, Page, Slice, Where
 from unstill.engines.port import Engine
 from unstill.engines.remote import Cancellation, Cancelled
@@ -57,6 +58,9 @@ RECENT_MS = 24 * 3600 * 1000  # DashScope, "manage asynchronous tasks": a list w
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
 
+EVERYTHING = Admission()
+
+
 class Sending(msgspec.Struct, frozen=True):
     """How a create call may come again: under its caller's key, or else as an SDK's retry."""
 
@@ -97,6 +101,7 @@ class Service:
         receivers: Receivers,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
+        admission: Admission = EVERYTHING,
     ) -> None:
         """`routes`: for each name that callers may use, the engines to try, in order.
 
@@ -110,6 +115,7 @@ class Service:
         self._routes = routes
         self._accounts = accounts
         self._receivers = receivers
+        self._admission = admission
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._is_closing = False
@@ -138,6 +144,8 @@ class Service:
         now_ms = self._clock_ms()
         mark = None if sending is None else _mark(sending, asked, checked, now_ms)
         try:
+            for each in checked.taken.values():
+                self._admission.check(each)
             webhook_url = self._receivers.asked(asked.webhook_url, owner)
             engine = self._engine_for(checked.model, checked.request, asked)
         except (BadField, BadSetting):

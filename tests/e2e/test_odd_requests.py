@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 import pytest
 
-from serving import Serving
+from serving import LOOPBACK_ALLOWED, Serving
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 SUBMITS = ("/v1/tasks/submit", "/v1/videos", "/openai/v1/videos", CREATE)
@@ -76,7 +76,7 @@ ODD_NUMBERS = (
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with Serving(tmp_path_factory.mktemp("odd"), environment={}) as serving:
+    with Serving(tmp_path_factory.mktemp("odd"), environment=LOOPBACK_ALLOWED) as serving:
         yield serving
         assert "answer_failed" not in serving.log
         assert "Traceback" not in serving.log

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from openai_clients import openai, sdk
-from serving import Serving
+from serving import LOOPBACK_ALLOWED, Serving
 
 JOBS = 5_000
 LANES = 4  # of connections that make them
@@ -28,7 +28,7 @@ def make(server: Serving, count: int) -> list[str]:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, list[str]]]:
     """A server that has many jobs, and their ids, oldest first."""
     folder = tmp_path_factory.mktemp("full")
-    with Serving(folder, environment={}) as server, ThreadPoolExecutor(LANES) as pool:
+    with Serving(folder, environment=LOOPBACK_ALLOWED) as server, ThreadPoolExecutor(LANES) as pool:
         made = pool.map(make, [server] * LANES, [JOBS // LANES] * LANES)
         ids = sorted(job_id for some in made for job_id in some)
         assert len(set(ids)) == JOBS

@@ -11,19 +11,19 @@ import pytest
 
 from cutting import CuttingProxy, cutting_proxy
 from openai_clients import openai, sdk
-from serving import Serving
+from serving import LOOPBACK_ALLOWED, Serving
 
 CLIENTS = 20
 CALLS = 2  # of each client, one after the other
 CUTS = 40  # replies that are lost: as many as there are calls
 PATIENCE = 12  # tries; one client may meet many of the cuts
-NOWHERE = "http://127.0.0.1:1/cat.jpg"  # not on the public internet: no render is begun
+NOWHERE = "http://127.0.0.1:1/cat.jpg"  # nobody listens there: no render is begun
 
 
 @pytest.fixture
 def stormy(tmp_path: Path) -> Iterator[tuple[Serving, CuttingProxy]]:
     """A server, and the way to it that loses replies."""
-    with Serving(tmp_path, environment={}) as server:
+    with Serving(tmp_path, environment=LOOPBACK_ALLOWED) as server:
         port = int(server.url.rpartition(":")[2])
         with cutting_proxy(port) as proxy:
             proxy.cuts = CUTS

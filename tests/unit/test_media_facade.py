@@ -42,7 +42,7 @@ async def test_a_bad_picture_is_refused_with_the_callers_own_name(
     path = tmp_path / "first-frame"
     path.write_text("<html>")
 
-    with pytest.raises(BadImage, match=r"^images\[0\]: this is not an image") as refusal:
+    with pytest.raises(BadImage, match=r"^images\[0\]: this is a web page ") as refusal:
         await media.check_frame(frame(path))
     assert refusal.value.param == "images[0]"
 

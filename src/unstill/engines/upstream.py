@@ -13,9 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from time import time
 
 import httpcore2
 import httpx2
@@ -39,6 +37,7 @@ from unstill.errors import BadSetting, FetchFailed, UpstreamError
 from unstill.net import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
 from unstill.packing import PackedOddly
 from unstill.quoting import plain
+from unstill.retry_after import retry_after_s
 
 log = structlog.get_logger()
 
@@ -286,7 +285,9 @@ async def _sent(
             client.stream(method, path, params=params, headers=headers, content=content) as answer,
         ):
             body = await _read(answer)
-            return Reply(answer.status_code, body, _retry_after_s(answer.headers))
+            return Reply(
+                answer.status_code, body, retry_after_s(answer.headers.get("retry-after", ""))
+            )
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
         raise NotSent("the upstream could not be connected to") from error
     except TimeoutError as error:
@@ -302,17 +303,6 @@ async def _read(answer: httpx2.Response) -> bytes:
         if len(body) > MOST_REPLY_BYTES:
             raise ReplyLost(f"the upstream's answer is larger than {MOST_REPLY_BYTES} bytes")
     return bytes(body)
-
-
-def _retry_after_s(headers: httpx2.Headers) -> float | None:
-    """Seconds or a date, as RFC 9110 has it."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time())
-    except (ValueError, OverflowError):
-        return None
 
 
 def unanswered(reply: Reply) -> Trouble:

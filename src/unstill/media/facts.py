@@ -17,6 +17,7 @@ class FrameCheck(msgspec.Struct, frozen=True):
     param: str
     min_side_px: int
     max_ratio: float
+    is_fetched: bool = False  # from an address: then that is what answered something else
 
 
 class FrameFacts(msgspec.Struct, frozen=True):

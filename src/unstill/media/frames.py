@@ -23,17 +23,18 @@ from unstill.media.facts import FrameCheck, FrameFacts
 from unstill.media.limits import (
     MOST_KEPT_PIXELS,
     MOST_PROFILE_BYTES,
-    NOT_A_PICTURE,
     check_file_size,
     check_pixels,
+    check_readable,
     check_shape,
+    not_a_picture,
 )
 from unstill.media.mend import forms_without_fault, with_junk_behind_scan
-from unstill.media.sniff import ENOUGH_BYTES, Format, format_of
+from unstill.media.sniff import Format, format_of
+from unstill.media.strangers import ENOUGH_TO_NAME_BYTES
 
 CHECKED_PX = 1024  # a check needs no finer picture than that; all of the file is decoded for it
 CUT_SHORT = "this image is cut short or broken, it cannot be decoded"
-NO_HEIC = "HEIC needs the heic extra on the server: pip install 'unstill[heic]'"
 
 PILLOW_NAMES: dict[Format, str] = {
     "JPEG": "JPEG",  # a phone's MPO also comes through here
@@ -100,7 +101,7 @@ def check_frame(check: FrameCheck) -> FrameFacts:
     Raises BadImage: what `open_frame` refuses, and sides or a ratio outside the check's limits.
     """
     path = Path(check.path)
-    name = _checked_file(path, check.param)
+    name = _checked_file(path, check.param, is_fetched=check.is_fetched)
     try:
         seen = _read(path, name, check.param, _scale(CHECKED_PX, None))
     except _Broken:
@@ -133,13 +134,13 @@ def form_of(path: Path) -> Form:
 # --- reading ------------------------------------------------------------------------------------
 
 
-def _checked_file(path: Path, param: str) -> Format:
+def _checked_file(path: Path, param: str, *, is_fetched: bool = False) -> Format:
     check_file_size(path.stat().st_size, param)
     with path.open("rb") as file:
-        head = file.read(ENOUGH_BYTES)
+        head = file.read(ENOUGH_TO_NAME_BYTES)
     name = format_of(head)
     if name is None:
-        raise BadImage(param, NOT_A_PICTURE)
+        raise not_a_picture(head, param, is_fetched=is_fetched)
     if name == "HEIC":
         _register_heic(param)
     return name
@@ -148,8 +149,9 @@ def _checked_file(path: Path, param: str) -> Format:
 def _register_heic(param: str) -> None:
     try:
         import pillow_heif  # noqa: PLC0415  - an extra, and 30 ms that other formats do without
-    except ImportError as error:
-        raise BadImage(param, NO_HEIC) from error
+    except ImportError:
+        check_readable("HEIC", (), param)
+        raise
     pillow_heif.register_heif_opener()
     pillow_heif.options.DECODE_THREADS = 1
 

@@ -4,9 +4,13 @@ the child before and after decoding.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from importlib.util import find_spec
+
 from unstill.errors import BadImage
 from unstill.media.facts import FrameCheck
-from unstill.media.sniff import Format
+from unstill.media.sniff import FORMATS, Format
+from unstill.media.strangers import what_it_is
 
 MAX_FILE_BYTES = 20 * 1024 * 1024  # the largest that any seed document allows
 # Measured, of 120 MP: the child's memory peaks at 0.1 GB for a JPEG, 0.75 for a progressive one,
@@ -17,10 +21,35 @@ MAX_WEBP_PIXELS = 64_000_000
 MOST_KEPT_PIXELS = 50_000_000  # what is larger is scaled down while it is decoded: 150 MB as RGB
 MOST_PROFILE_BYTES = 8 * 1024 * 1024  # unpacked, and of a text: what is larger is left out
 
-NOT_A_PICTURE = (
-    "this is not an image unstill can read"
-    " (JPEG, PNG, WebP, BMP, GIF, AVIF, HEIC with the heic extra)"
-)
+_READ_HERE = "JPEG, PNG, WebP, BMP, GIF, AVIF, HEIC with the heic extra"
+# Parts that a server may lack; all else is in every build of Pillow.
+_LACKING: dict[Format, str] = {
+    "HEIC": "HEIC needs the heic extra on the server: pip install 'unstill[heic]'",
+    "AVIF": "AVIF needs a Pillow that was built with it on the server",
+    "WebP": "WebP needs a Pillow that was built with it on the server",
+}
+
+
+def readable_formats() -> frozenset[Format]:
+    """The formats that the children here decode, found without loading a decoder."""
+    parts: dict[Format, str] = {"HEIC": "pillow_heif", "AVIF": "PIL._avif", "WebP": "PIL._webp"}
+    return FORMATS - {name for name, part in parts.items() if find_spec(part) is None}
+
+
+def check_readable(name: Format, formats: Collection[Format], param: str) -> None:
+    """Raises BadImage, saying what would have to be installed."""
+    if name not in formats:
+        raise BadImage(param, _LACKING.get(name, f"{name} cannot be read here"))
+
+
+def not_a_picture(begin: bytes, param: str, *, is_fetched: bool) -> BadImage:
+    """The refusal of a file that begins so and is none of ours."""
+    what = what_it_is(begin)
+    if is_fetched and what is not None:
+        what = "an empty body" if not begin else what
+        return BadImage(param, f"the address answered {what}, not a picture")
+    found = "this" if what is None else f"this is {what}, which"
+    return BadImage(param, f"{found} is not an image unstill can read ({_READ_HERE})")
 
 
 def check_file_size(size_bytes: int, param: str) -> None:

@@ -7,9 +7,10 @@ uses it to refuse an upload at create. Hostile bytes give None, never an excepti
 from __future__ import annotations
 
 import struct
-from typing import Literal
+from typing import Literal, get_args
 
 Format = Literal["JPEG", "PNG", "WebP", "BMP", "GIF", "AVIF", "HEIC"]
+FORMATS: frozenset[Format] = frozenset(get_args(Format))
 
 ENOUGH_BYTES = 64  # of a file's beginning for `format_of`
 

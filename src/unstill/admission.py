@@ -1,0 +1,58 @@
+"""What of a caller's pictures this server refuses at once: before there is a job, in the answer.
+
+What a name leads to and what a picture shows is found out later, in a lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import IPv4Address, ip_address
+
+import msgspec
+
+from unstill.addresses import IPAddress, IPNetwork, is_allowed
+from unstill.errors import BadImage, FetchFailed
+from unstill.intake import Taken
+from unstill.media.limits import check_readable
+from unstill.media.sniff import FORMATS, Format, format_of
+from unstill.net import checked_url
+
+LOOPBACK = IPv4Address("127.0.0.1")  # RFC 6761, 6.3: localhost and all below it
+MEND = (
+    "send the picture itself, as a data URL or an upload,"
+    " or have the server's operator name its network in allow_networks"
+)
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """The formats that are decoded here, and the networks that may be dialled."""
+
+    formats: Collection[Format] = FORMATS
+    allow_networks: tuple[IPNetwork, ...] = ()
+
+    def check(self, taken: Taken) -> None:
+        """Raises BadImage, in the caller's name of the picture."""
+        if taken.frame.url is not None:
+            self._check_address(taken.frame.url, taken.frame.param)
+        elif taken.data is not None and (name := format_of(taken.data)) is not None:
+            check_readable(name, self.formats, taken.frame.param)
+
+    def _check_address(self, text: str, param: str) -> None:
+        """The URL's form, and where it leads if that can be told without asking anybody."""
+        try:
+            host = checked_url(text).raw_host.decode("ascii")
+        except FetchFailed as error:
+            raise BadImage(param, error.reason) from error
+        address = _in_figures(host)
+        if address is not None and not is_allowed(address, self.allow_networks):
+            raise BadImage(param, f"the address {host} is not on the public internet: {MEND}")
+
+
+def _in_figures(host: str) -> IPAddress | None:
+    labels = host.lower().rstrip(".").split(".")
+    if labels[-1] == "localhost":
+        return LOOPBACK
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
