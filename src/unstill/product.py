@@ -12,7 +12,7 @@ from unstill.admission import Admission
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
 from unstill.bring import Bringer
-from unstill.dialects.dashscope import DashScope
+from unstill.dialects.dashscope import DashScope, upload_leave
 from unstill.dialects.house import House
 from unstill.dialects.route import Dialect
 from unstill.dialects.tasks import Tasks
@@ -58,7 +58,7 @@ from unstill.watches import Watches
 from unstill.webhooks import MOST_AT_ONCE, Deliverer
 
 FORM_BYTES = 64 * 1024  # of an upload's form beside its file
-OPEN_BYTES = 4 * MAX_FILE_BYTES  # of all uploads that are being read
+OPEN_BYTES = 8 * MAX_FILE_BYTES  # of all uploads that are being read
 STEPS_WITHIN_S = 5.0  # of a shutdown; steps have been ended by then
 
 
@@ -99,6 +99,7 @@ class Product:
             clock_ms=clock_ms,
             uptime_ms=self._uptime.now_ms,
         )
+        uploading = Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms)
         service = Service(
             backend=self._backend,
             files=self._files,
@@ -147,7 +148,7 @@ class Product:
         self._sweeping: asyncio.Task[None] | None = None
         self.app = App(
             service=service,
-            uploading=Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms),
+            uploading=uploading,
             downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
             board=board,
             stalls=self._stalls,
@@ -169,7 +170,11 @@ class Product:
             dialects=_dialects(settings),
             bodies=Bodies(),
             # Apart, and small: whoever sends to an open route has shown no key.
-            open_bodies=Bodies(most_bytes=MAX_FILE_BYTES + FORM_BYTES, most_open_bytes=OPEN_BYTES),
+            open_bodies=Bodies(
+                most_bytes=MAX_FILE_BYTES + FORM_BYTES,
+                most_open_bytes=OPEN_BYTES,
+                admit=lambda form: uploading.owner_of(*upload_leave(form)),
+            ),
             public_url=server.public_url,
         )
 

@@ -27,6 +27,10 @@ class Uploading:
         name, _ = self._catalogue.card(model)
         return self._uploads.sign(owner, name, self._now_s())
 
+    def owner_of(self, policy: str, signature: str, key: str) -> str:
+        """Whose upload it will be, before any of it is taken; raises BadPolicy."""
+        return self._uploads.check(policy, signature, key, self._now_s()).owner
+
     async def keep(self, policy: str, signature: str, key: str, data: bytes) -> None:
         """Store an uploaded picture; raises BadPolicy, BadField, StorageFull, StorageFailed."""
         signed = self._uploads.check(policy, signature, key, self._now_s())

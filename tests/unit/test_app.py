@@ -12,8 +12,8 @@ from unstill.dialects.house import House
 from unstill.dialects.route import Described, Verb
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
-from unstill.errors import NoSuchRoute, WrongMethod
-from unstill.server.app import _query
+from unstill.errors import BadField, NoSuchRoute, WrongMethod
+from unstill.server.app import MOST_PARAMETERS, _query
 from unstill.server.asking import Asking
 from unstill.server.headers import Headers
 from unstill.server.places import Places
@@ -151,6 +151,14 @@ def test_headers_are_read_by_name_as_latin_1() -> None:
     assert headers.get("api-key") == "café"
     assert (headers.get("accept", "none"), headers.get("accept")) == ("none", None)
     assert ("host" in headers, "accept" in headers, len(headers)) == (True, False, 2)
+
+
+def test_a_query_has_so_many_parameters_and_not_one_more() -> None:
+    most = b"a=1&" * (MOST_PARAMETERS - 1) + b"limit=2"
+
+    assert _query(most)["limit"] == "2"
+    with pytest.raises(BadField, match=f"query must be at most {MOST_PARAMETERS} parameters"):
+        _query(most + b"&b")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,17 +13,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from unstill.errors import BadBody, BodyTooLarge, CallerError, Overloaded, UnsupportedBody
+from unstill.errors import (
+    BadBody,
+    BadPolicy,
+    BodyTooLarge,
+    CallerError,
+    Overloaded,
+    UnsupportedBody,
+)
 from unstill.server.body import (
+    LARGE_FORM_CHARS,
     MOST_FORM_FIELDS,
     MOST_LIST_ITEMS,
     MOST_NAME_DEPTH,
+    MOST_UNADMITTED_BYTES,
     Bodies,
     ClientGone,
     Receive,
     from_urlencoded,
     put,
 )
+from unstill.server.gate import LARGE_AT_ONCE, LARGE_BYTES
 from unstill.server.json_body import from_json
 
 JSON = {"content-type": "application/json"}
@@ -45,8 +57,8 @@ async def read(
     headers: Mapping[str, str], *pieces: bytes, bodies: Bodies | None = None, is_whole: bool = True
 ) -> tuple[object, bool]:
     bodies = bodies or Bodies()
-    with bodies.gate() as take:
-        return await bodies.read(headers, in_pieces(*pieces, is_whole=is_whole), take)
+    with bodies.gate("a") as gate:
+        return await bodies.read(headers, in_pieces(*pieces, is_whole=is_whole), gate)
 
 
 def part(name: str, value: bytes, *, filename: str | None = None) -> bytes:
@@ -405,13 +417,97 @@ async def test_a_declared_length_is_refused_before_anything_is_read() -> None:
 
 
 async def test_all_open_bodies_together_are_limited_and_let_go_again() -> None:
-    bodies = Bodies(most_bytes=10, most_open_bytes=12)
-    with bodies.gate() as take:
-        take(8)
+    bodies = Bodies(most_bytes=10, most_open_bytes=14)
+    with bodies.gate("b") as gate:
+        gate.take(7)
         with pytest.raises(Overloaded):
             await read(JSON, b'"12345"', bodies=bodies)
 
     assert await read(JSON, b'"12345"', bodies=bodies) == ("12345", False)
+    assert bodies.open_bytes == 0
+
+
+def test_a_large_form_is_read_as_a_small_one_is() -> None:
+    pairs = {"prompt": "a cat + 100% = 猫", "image": "x" * LARGE_FORM_CHARS, "a[b]": ""}
+
+    assert from_urlencoded(urlencode(pairs).encode()) == {
+        "prompt": pairs["prompt"],
+        "image": pairs["image"],
+        "a": {"b": ""},
+    }
+    with pytest.raises(BadBody):
+        from_urlencoded(b"image=" + b"%ff" * LARGE_FORM_CHARS)
+
+
+async def test_one_callers_open_bodies_leave_room_for_another() -> None:
+    bodies = Bodies(most_bytes=100, most_open_bytes=100)
+    with bodies.gate("b") as gate, bodies.gate("b") as another:
+        gate.take(25)
+        another.take(25)
+        with pytest.raises(Overloaded):
+            another.take(1)
+
+        assert await read(JSON, b'"12345"', bodies=bodies) == ("12345", False)
+
+
+async def test_large_bodies_are_read_and_answered_a_few_at_a_time() -> None:
+    bodies = Bodies()
+    large = b'"' + b"x" * LARGE_BYTES + b'"'
+    with ExitStack() as later:
+        with bodies.gate("first") as first:
+            others = [later.enter_context(bodies.gate(str(n))) for n in range(LARGE_AT_ONCE)]
+            reads = [
+                asyncio.create_task(bodies.read(JSON, in_pieces(large), gate))
+                for gate in (first, *others)
+            ]
+            await asyncio.sleep(0.2)
+            assert [each.done() for each in reads] == [True] * LARGE_AT_ONCE + [False]
+            assert await read(JSON, b'"small"', bodies=bodies) == ("small", False)
+
+        async with asyncio.timeout(5):
+            await reads[-1]
+
+
+def admitting(form: Mapping[str, Any]) -> str:
+    if form.get("leave") != "given":
+        raise BadPolicy("no leave")
+    return "ann"
+
+
+LEAVE = part("leave", b"given")
+
+
+async def test_a_form_that_needs_leave_is_whose_the_leave_says_once_its_file_begins() -> None:
+    bodies = Bodies(most_open_bytes=4 * MOST_UNADMITTED_BYTES, admit=admitting)
+    file = b"x" * (MOST_UNADMITTED_BYTES + 1)
+    pieces = (LEAVE + part("file", b"", filename="a")[:-2], file, b"\r\n--cut--\r\n")
+
+    assert await read(FORM, *pieces, bodies=bodies) == ({"leave": "given", "file": file}, True)
+    assert bodies.open_bytes == 0
+
+
+@pytest.mark.parametrize("before", [b"", part("leave", b"stolen"), part("a", b"b")])
+async def test_a_file_without_leave_is_refused_when_it_begins(before: bytes) -> None:
+    bodies = Bodies(admit=admitting)
+    begun = before + part("file", b"", filename="a")[:-2] + b"x"
+
+    with pytest.raises(BadPolicy):
+        await read(FORM, begun, bodies=bodies, is_whole=False)
+
+
+@pytest.mark.parametrize(
+    ("headers", "begun"),
+    [
+        (FORM, b'--cut\r\nContent-Disposition: form-data; name="leave"\r\n\r\n'),
+        (JSON, b'"'),
+        ({"content-type": "application/x-www-form-urlencoded"}, b"a="),
+    ],
+)
+async def test_whoever_has_shown_no_leave_may_send_little(
+    headers: Mapping[str, str], begun: bytes
+) -> None:
+    with pytest.raises(BodyTooLarge):
+        await read(headers, begun, b"x" * MOST_UNADMITTED_BYTES, bodies=Bodies(admit=admitting))
 
 
 async def test_an_empty_piece_does_not_end_a_form() -> None:

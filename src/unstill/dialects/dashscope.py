@@ -207,15 +207,13 @@ class DashScope:
     def upload_form(self, call: Call) -> UploadForm:
         """The object store's form, its file last; raises BadField or BadBody."""
         form = body_of(call)
-        for name in ("OSSAccessKeyId", "Signature", "policy", "key"):
-            if not isinstance(form.get(name), str) or not form[name]:
-                raise MissingField(name, "a field of the form, as the upload policy has it")
+        policy, signature, key = upload_leave(form)
         if next(reversed(form), None) != "file":
             raise MissingField("file", "the last field of the form")
         data = form["file"]
         if not isinstance(data, bytes):
             raise BadField("file", "an uploaded file", data)
-        return UploadForm(form["policy"], form["Signature"], form["key"], data)
+        return UploadForm(policy, signature, key, data)
 
     # --- errors ----------------------------------------------------------------------------
 
@@ -233,6 +231,17 @@ class DashScope:
 
     def error_code(self, kind: type[UnstillError]) -> str:
         return error_code(kind)
+
+
+def upload_leave(form: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Policy, signature and key of an upload's form, which come before its file.
+
+    Raises MissingField.
+    """
+    for name in ("OSSAccessKeyId", "Signature", "policy", "key"):
+        if not isinstance(form.get(name), str) or not form[name]:
+            raise MissingField(name, "a field of the form, as the upload policy has it")
+    return form["policy"], form["Signature"], form["key"]
 
 
 def _check_resolved(frame: GivenFrame, headers: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ from unstill.dialects.house import House
 from unstill.dialects.route import Call, Described, Dialect
 from unstill.downloads import Downloads
 from unstill.errors import (
+    BadField,
     BadKey,
     BadRange,
     Overloaded,
@@ -28,6 +29,7 @@ from unstill.errors import (
     UnstillError,
     WrongMethod,
 )
+from unstill.job import EVERYONE
 from unstill.outlook import Outlook
 from unstill.server.asking import Answer, Asking, json_answer
 from unstill.server.body import Bodies, ClientGone
@@ -36,6 +38,7 @@ from unstill.server.keys import Keys
 from unstill.server.openapi import described
 from unstill.server.origins import Origins
 from unstill.server.places import Place, Places, Served
+from unstill.server.shares import caller_at
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.house import HouseVerbs
 from unstill.server.verbs.jobs import JobVerbs
@@ -46,6 +49,8 @@ from unstill.stalls import Stalls
 from unstill.uploading import Uploading
 
 log = structlog.get_logger()
+
+MOST_PARAMETERS = 100  # of a query; the longest list's filters are a dozen
 
 _RETRY_AFTER_S = b"1"
 
@@ -157,8 +162,10 @@ class App:
             call = Call(request_id, path, query, headers)
             return await served.verb(Asking(served.dialect, call, owner, *asgi))
         bodies = self._open_bodies if route.is_open else self._bodies
-        with bodies.gate() as take:
-            body, is_form = await bodies.read(headers, receive, take)
+        # Without keys all are one owner, and only by their addresses are they told apart.
+        caller = owner if owner and owner != EVERYONE else caller_at((scope["client"] or [""])[0])
+        with bodies.gate(caller) as gate:
+            body, is_form = await bodies.read(headers, receive, gate)
             call = Call(request_id, path, query, headers, body, is_form)
             return await served.verb(Asking(served.dialect, call, owner, *asgi))
 
@@ -166,6 +173,8 @@ class App:
 def _query(text: bytes) -> dict[str, str]:
     if not text:
         return {}
+    if text.count(b"&") >= MOST_PARAMETERS:
+        raise BadField("query", f"at most {MOST_PARAMETERS} parameters", found="more")
     query = text.decode("latin-1")
     if "&" in query or "%" in query or "+" in query:
         return dict(parse_qsl(query, keep_blank_values=True))

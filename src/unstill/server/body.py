@@ -6,17 +6,21 @@ names spell (`input_reference[content][][image_url][url]`), with uploaded files 
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl
 
 import multipart
 
-from unstill.errors import BadBody, BodyTooLarge, Overloaded, UnsupportedBody
+from unstill.errors import BadBody, BodyTooLarge, UnsupportedBody
 from unstill.media.sniff import format_of
 from unstill.server.body_text import charset_of, check_count, is_recoded, is_text, not_utf8, utf8_of
+from unstill.server.gate import LARGE_AT_ONCE, Gate
 from unstill.server.json_body import from_json
+from unstill.server.percent import unescaped
+from unstill.server.shares import Shares
 
 # Two 20 MiB pictures as base64 are 54 MiB (DashScope, wan2.7-i2v, media), and the rest is small.
 MOST_BODY_BYTES = 64 * 1024**2
@@ -26,6 +30,10 @@ MOST_ESCAPES = 1_000_000  # a picture's base64 has three in 100 bytes
 MOST_NAME_DEPTH = 12
 MOST_LIST_ITEMS = 32
 
+PARSED_APART_BYTES = 256 * 1024  # from there on, in a thread
+LARGE_FORM_CHARS = 64 * 1024  # from there on, by what makes no object of each escape
+MOST_UNADMITTED_BYTES = 512 * 1024  # of a form before its file, and of the read it begins in
+
 _LOOKS_LIKE_JSON = "this looks like JSON: send Content-Type: application/json"
 _CONTROL = re.compile(rb"[\0-\x08]")
 _LOOKED_AT_BYTES = 4096  # of a field that may be a file
@@ -34,6 +42,7 @@ _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Admit = Callable[[Mapping[str, Any]], str]  # by the fields before a file: whose room it takes
 
 
 class ClientGone(Exception):
@@ -44,18 +53,29 @@ class Bodies:
     """Reads bodies; counts the bytes of all that are open, and refuses more than it may hold."""
 
     def __init__(
-        self, *, most_bytes: int = MOST_BODY_BYTES, most_open_bytes: int = MOST_OPEN_BYTES
+        self,
+        *,
+        most_bytes: int = MOST_BODY_BYTES,
+        most_open_bytes: int = MOST_OPEN_BYTES,
+        admit: Admit | None = None,
     ) -> None:
+        """`admit`: asked before a file of a form is taken; only such a form may be large then."""
         self.most_bytes = most_bytes
-        self.most_open_bytes = most_open_bytes
-        self.open_bytes = 0
+        self._admit = admit
+        self._shares = Shares(most_open_bytes)
+        self._turns = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    def gate(self) -> Gate:
-        """Within it, the given function counts bytes of one body; at its end they are let go."""
-        return Gate(self)
+    @property
+    def open_bytes(self) -> int:
+        return self._shares.taken
+
+    def gate(self, caller: str) -> Gate:
+        """For one body of this caller: an owner, or an address where there is no key."""
+        most_bytes = self.most_bytes if self._admit is None else MOST_UNADMITTED_BYTES
+        return Gate(self._shares, self._turns, caller=caller, most_bytes=most_bytes)
 
     async def read(
-        self, headers: Mapping[str, str], receive: Receive, take: Callable[[int], None]
+        self, headers: Mapping[str, str], receive: Receive, gate: Gate
     ) -> tuple[object, bool]:
         """The body's value and whether it was a form.
 
@@ -67,39 +87,57 @@ class Bodies:
         content_type = headers.get("content-type", "")
         kind = content_type.partition(";")[0].strip().lower()
         if kind in {"", "application/json"} or kind.endswith("+json"):
-            return from_json(await _all(receive, take), charset_of(content_type)), False
+            data = await _all(receive, gate)
+            return await _parsed(from_json, data, charset_of(content_type), gate), False
         if kind == "multipart/form-data":
-            return await _from_multipart(content_type, receive, take), True
+            return await self._from_multipart(content_type, receive, gate), True
         if kind == "application/x-www-form-urlencoded":
-            return from_urlencoded(await _all(receive, take), charset_of(content_type)), True
+            data = await _all(receive, gate)
+            return await _parsed(from_urlencoded, data, charset_of(content_type), gate), True
         raise UnsupportedBody(
             "send Content-Type: application/json, multipart/form-data or "
             f"application/x-www-form-urlencoded, not {kind[:80]}"
         )
 
+    async def _from_multipart(
+        self, content_type: str, receive: Receive, gate: Gate
+    ) -> dict[str, Any]:
+        boundary = _BOUNDARY.search(content_type)
+        if boundary is None:
+            raise BadBody(
+                "the multipart content type has no boundary: "
+                "let your HTTP library set the content type"
+            )
+        form: dict[str, Any] = {}
+        part = _Part(form)
+        parser = multipart.PushMultipartParser(boundary[1], max_segment_count=MOST_FORM_FIELDS)
+        is_last, start = False, b""
+        try:
+            while not is_last:
+                piece, is_last = await _piece(receive, gate)
+                start = start or piece[:64].lstrip()
+                for event in parser.parse(piece) if piece else ():  # an empty one would be the end
+                    part.hear(event)
+                    if self._admit is not None and _begins_a_file(event):
+                        gate.admit(self._admit(form), self.most_bytes)
+            parser.close()
+        except multipart.MultipartError as error:
+            if start.startswith(b"{"):
+                raise UnsupportedBody(_LOOKS_LIKE_JSON) from None
+            # The first argument is the sentence; an error that caused it may follow.
+            raise BadBody(f"the multipart body cannot be read: {error.args[0]}") from None
+        await gate.turn()
+        return form
 
-class Gate:
-    """One body's way in."""
 
-    def __init__(self, bodies: Bodies) -> None:
-        self._bodies = bodies
-        self._taken_bytes = 0
-
-    def __enter__(self) -> Callable[[int], None]:
-        return self._take
-
-    def __exit__(self, *error: object) -> None:
-        self._bodies.open_bytes -= self._taken_bytes
-
-    def _take(self, size_bytes: int) -> None:
-        """Raises BodyTooLarge, Overloaded."""
-        bodies = self._bodies
-        self._taken_bytes += size_bytes
-        bodies.open_bytes += size_bytes
-        if self._taken_bytes > bodies.most_bytes:
-            raise BodyTooLarge(bodies.most_bytes)
-        if bodies.open_bytes > bodies.most_open_bytes:
-            raise Overloaded("too many large requests at once, send this one again shortly")
+async def _parsed(
+    parse: Callable[[bytes, str], object], data: bytes, charset: str, gate: Gate
+) -> object:
+    """The value of a whole body; a larger one is parsed off the loop."""
+    await gate.turn()
+    if len(data) < PARSED_APART_BYTES:
+        return parse(data, charset)
+    return await asyncio.to_thread(parse, data, charset)
 
 
 def from_urlencoded(data: bytes, charset: str = "") -> dict[str, Any]:
@@ -123,10 +161,14 @@ def from_urlencoded(data: bytes, charset: str = "") -> dict[str, Any]:
 
 
 def _pairs(text: str, encoding: str) -> list[tuple[str, str]]:
+    if text.count("&") >= MOST_FORM_FIELDS:
+        raise BadBody(f"the request body has too many fields, at most {MOST_FORM_FIELDS}")
+    if len(text) > LARGE_FORM_CHARS and encoding == "utf-8":
+        fields = (pair.partition(b"=") for pair in text.encode().split(b"&") if pair)
+        return [(unescaped(name).decode(), unescaped(text).decode()) for name, _, text in fields]
     return parse_qsl(
         text,
         keep_blank_values=True,
-        max_num_fields=MOST_FORM_FIELDS,
         encoding=encoding,
         errors="strict",
     )
@@ -139,8 +181,9 @@ def _pairs_of_no_utf8(text: str, charset: str) -> list[tuple[str, str]]:
             return _pairs(text, charset)
         except ValueError:
             pass
-    for place in _RUN_OF_ESCAPES.finditer(text):
-        run = unquote_to_bytes(place[0])
+    # Of a large one the place is not looked for: it is no prompt that a person has typed.
+    for place in _RUN_OF_ESCAPES.finditer(text[:LARGE_FORM_CHARS]):
+        run = unescaped(place[0].encode())
         try:
             run.decode()
         except UnicodeDecodeError as error:
@@ -214,52 +257,29 @@ def _has(holder: Any, steps: Sequence[str]) -> bool:
     return True
 
 
-async def _all(receive: Receive, take: Callable[[int], None]) -> bytes:
-    piece, is_last = await _piece(receive, take)
+async def _all(receive: Receive, gate: Gate) -> bytes:
+    piece, is_last = await _piece(receive, gate)
     if is_last:
         return piece
     pieces = [piece]
     while not is_last:
-        piece, is_last = await _piece(receive, take)
+        piece, is_last = await _piece(receive, gate)
         pieces.append(piece)
     return b"".join(pieces)
 
 
-async def _piece(receive: Receive, take: Callable[[int], None]) -> tuple[bytes, bool]:
+async def _piece(receive: Receive, gate: Gate) -> tuple[bytes, bool]:
     """The next piece of a body, counted, and whether it is the last; raises ClientGone."""
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGone
     piece: bytes = message.get("body", b"")
-    take(len(piece))
+    gate.take(len(piece))
     return piece, not message.get("more_body", False)
 
 
-async def _from_multipart(
-    content_type: str, receive: Receive, take: Callable[[int], None]
-) -> dict[str, Any]:
-    boundary = _BOUNDARY.search(content_type)
-    if boundary is None:
-        raise BadBody(
-            "the multipart content type has no boundary: let your HTTP library set the content type"
-        )
-    form: dict[str, Any] = {}
-    part = _Part(form)
-    parser = multipart.PushMultipartParser(boundary[1], max_segment_count=MOST_FORM_FIELDS)
-    is_last, start = False, b""
-    try:
-        while not is_last:
-            piece, is_last = await _piece(receive, take)
-            start = start or piece[:64].lstrip()
-            for event in parser.parse(piece) if piece else ():  # an empty one would be the end
-                part.hear(event)
-        parser.close()
-    except multipart.MultipartError as error:
-        if start.startswith(b"{"):
-            raise UnsupportedBody(_LOOKS_LIKE_JSON) from None
-        # The first argument is the sentence; an error that caused it may follow.
-        raise BadBody(f"the multipart body cannot be read: {error.args[0]}") from None
-    return form
+def _begins_a_file(event: object) -> bool:
+    return isinstance(event, multipart.MultipartSegment) and event.filename is not None
 
 
 class _Part:
