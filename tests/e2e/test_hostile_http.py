@@ -128,6 +128,22 @@ def test_what_is_no_http_is_refused_and_hung_up_on(server: Serving, sent: bytes)
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nhost: localhost\r\nauthorization: a\r\nauthorization: b\r\n\r\n",
+        post("/v1/videos", b"transfer-encoding: gzip, chunked", body=b"2\r\n{}\r\n0\r\n\r\n"),
+    ],
+)
+def test_a_head_of_two_meanings_is_refused_in_words(server: Serving, sent: bytes) -> None:
+    answer = told(server, sent)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"invalid_parameter"' in answer
+
+
+@pytest.mark.parametrize(
     "head",
     [
         b"GET / HTTP/1.1\r\n" + HOST + b"a: " + b"x" * 100_000 + b"\r\n\r\n",

@@ -144,6 +144,45 @@ def test_a_wrong_method_is_told_the_right_ones(
     assert refused.value.allowed == allowed
 
 
+ONE_KEY = [(b"host", b"a"), (b"authorization", b"Bearer a")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "version", "refused"),
+    [
+        (ONE_KEY, "1.1", ""),
+        ([], "1.0", ""),
+        ([], "1.1", "Host must be sent, in HTTP/1.1, got none"),
+        ([(b"host", b"a"), (b"host", b"b")], "1.1", "Host must be sent once, got 2 of them"),
+        ([(b"host", b"a"), (b"host", b"a")], "1.0", "Host must be sent once, got 2 of them"),
+        ([*ONE_KEY, (b"authorization", b"Bearer a")], "1.1", ""),
+        ([*ONE_KEY, (b"authorization", b"b")], "1.1", "Authorization must be sent once, got 2"),
+        ([*ONE_KEY, (b"accept", b"a"), (b"accept", b"b")], "1.1", ""),
+        ([*ONE_KEY, (b"transfer-encoding", b"Chunked ")], "1.1", ""),
+        (
+            [*ONE_KEY, (b"transfer-encoding", b"gzip, chunked")],
+            "1.1",
+            "Transfer-Encoding must be chunked, got 'gzip, chunked'",
+        ),
+        (
+            [*ONE_KEY, (b"transfer-encoding", b"gzip"), (b"transfer-encoding", b"chunked")],
+            "1.1",
+            "Transfer-Encoding must be sent once, got 2 of them",
+        ),
+    ],
+)
+def test_a_head_that_two_servers_may_read_differently_is_refused(
+    sent: list[tuple[bytes, bytes]], version: str, refused: str
+) -> None:
+    headers = Headers(sent)
+
+    if not refused:
+        headers.check(version)
+        return
+    with pytest.raises(BadField, match=refused):
+        headers.check(version)
+
+
 def test_headers_are_read_by_name_as_latin_1() -> None:
     headers = Headers([(b"api-key", b"caf\xe9"), (b"host", b"a"), (b"host", b"b")])
 

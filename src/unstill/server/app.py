@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import count
 from urllib.parse import parse_qsl
 
+import msgspec
 import structlog
 from starlette.types import Receive, Scope, Send
 
@@ -124,8 +125,10 @@ class App:
             return
         request_id = next(self._request_ids)
         place, path = self._places.find(scope["path"])
+        headers = Headers(scope["headers"])
         origins = self._origins
         try:
+            headers.check(scope["http_version"])
             if origins is not None:
                 send = origins.telling(scope, send)
                 origins.check(scope)
@@ -133,7 +136,8 @@ class App:
                     await origins.answer_preflight(scope, send, request_id)
                     return
             served = place.served(scope["method"], scope["path"])
-            answer = await self._answer(served, path, request_id, (scope, receive, send))
+            call = Call(request_id, path, _query(scope["query_string"]), headers)
+            answer = await self._answer(served, call, scope, receive, send)
         except ClientGone:
             return
         except UnstillError as error:
@@ -146,28 +150,20 @@ class App:
             await _send(answer, request_id, scope, send)
 
     async def _answer(
-        self,
-        served: Served,
-        path: dict[str, str],
-        request_id: str,
-        asgi: tuple[Scope, Receive, Send],
+        self, served: Served, call: Call, scope: Scope, receive: Receive, send: Send
     ) -> Answer | None:
-        """Read what was sent, ask who sent it, and do the route's verb."""
+        """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
-        scope, receive, _ = asgi
-        headers = Headers(scope["headers"])
-        owner = "" if route.is_open else self._keys.owner(headers)
-        query = _query(scope["query_string"])
+        owner = "" if route.is_open else self._keys.owner(call.headers)
         if not route.reads_body:
-            call = Call(request_id, path, query, headers)
-            return await served.verb(Asking(served.dialect, call, owner, *asgi))
+            return await served.verb(Asking(served.dialect, call, owner, scope, receive, send))
         bodies = self._open_bodies if route.is_open else self._bodies
         # Without keys all are one owner, and only by their addresses are they told apart.
         caller = owner if owner and owner != EVERYONE else caller_at((scope["client"] or [""])[0])
         with bodies.gate(caller) as gate:
-            body, is_form = await bodies.read(headers, receive, gate)
-            call = Call(request_id, path, query, headers, body, is_form)
-            return await served.verb(Asking(served.dialect, call, owner, *asgi))
+            body, is_form = await bodies.read(call.headers, receive, gate)
+            call = msgspec.structs.replace(call, body=body, is_form=is_form)
+            return await served.verb(Asking(served.dialect, call, owner, scope, receive, send))
 
 
 def _query(text: bytes) -> dict[str, str]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar, overload
+
+from unstill.errors import BadField
+
+_NEVER_TWICE = frozenset({b"host", b"transfer-encoding"})  # not the same twice either
+_ONCE = (*sorted(_NEVER_TWICE), b"authorization", b"api-key", b"content-type", b"idempotency-key")
 
 Default = TypeVar("Default")
 
@@ -11,11 +16,33 @@ Default = TypeVar("Default")
 class Headers(Mapping[str, str]):
     """Values by name in lower case, read as Latin-1; of one sent twice, the last."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_sent", "_values")
 
-    def __init__(self, sent: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, sent: Sequence[tuple[bytes, bytes]]) -> None:
         """`sent`: as ASGI has them, names in lower case."""
+        self._sent = sent
         self._values = dict(sent)
+
+    def check(self, http_version: str) -> None:
+        """Refuse a head that a proxy may read otherwise than we do; raises BadField.
+
+        Whoever stands before this server looks at one `Host`, one key and one length of the body.
+        """
+        values = self._values
+        if b"host" not in values and http_version == "1.1":  # RFC 9112, 3.2
+            raise BadField("Host", "sent, in HTTP/1.1", found="none")
+        if len(values) != len(self._sent):
+            self._check_once()
+        if b"transfer-encoding" in values:
+            coding = self["transfer-encoding"].strip()
+            if coding.lower() != "chunked":
+                raise BadField("Transfer-Encoding", "chunked", coding)
+
+    def _check_once(self) -> None:
+        for name in _ONCE:
+            found = [value for sent, value in self._sent if sent == name]
+            if len(found) > 1 and (name in _NEVER_TWICE or len(set(found)) > 1):
+                raise BadField(name.decode().title(), "sent once", found=f"{len(found)} of them")
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.encode("latin-1")].decode("latin-1")
