@@ -24,8 +24,8 @@ async def read(content_type: str, data: bytes) -> object:
         return messages.pop(0)
 
     bodies = Bodies()
-    with bodies.gate() as take:
-        value, _ = await bodies.read({"content-type": content_type}, receive, take)
+    with bodies.gate("a") as gate:
+        value, _ = await bodies.read({"content-type": content_type}, receive, gate)
     return value
 
 
