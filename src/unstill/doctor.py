@@ -25,10 +25,11 @@ from unstill.backend.holds import held_in
 from unstill.delivery import DeliveryState
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
-from unstill.errors import BadSetting, OperatorError, UnstillError
+from unstill.errors import BadSetting, EngineDied, OperatorError, UnstillError
 from unstill.folders import JOBS
 from unstill.job import clock_ms
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
+from unstill.machine import Confinement, address_space_limit, check_address_space
 from unstill.media import Media
 from unstill.media.facts import VideoCheck
 from unstill.net import Fetcher
@@ -65,7 +66,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _folder(Path(settings.server.data_dir))
     yield from store_findings(Path(settings.server.data_dir))
     yield _certificates()
-    yield _engine()
+    yield from _engine()
     yield Finding(
         "heic pictures",
         importlib.util.find_spec("pillow_heif") is not None,
@@ -199,18 +200,41 @@ def _keys(settings: Settings) -> Finding:
     return Finding("api keys", bool(owners), detail, mend, is_needed=False)
 
 
-def _engine() -> Finding:
-    """Render one second, and check it, as a job would be."""
+def _engine() -> Iterator[Finding]:
+    """Render one second, and check it, as a job would be; how its children are confined."""
+    try:
+        check_address_space(address_space_limit())
+    except OperatorError as error:
+        yield Finding("child programs", False, error.message)
+        return
     try:
         with tempfile.TemporaryDirectory(prefix="unstill-doctor-") as folder:
-            detail = asyncio.run(_trial(Path(folder)))
+            detail, confinement = asyncio.run(_trial(Path(folder)))
     except (UnstillError, OSError) as error:
         mend = "pip install --force-reinstall unstill; if it stays, report the message above"
-        return Finding("camera engine", False, str(error), mend)
-    return Finding("camera engine", True, detail)
+        yield Finding("camera engine", False, str(error), mend)
+        return
+    yield Finding("camera engine", True, detail)
+    yield confinement_finding(confinement)
 
 
-async def _trial(folder: Path) -> str:
+def confinement_finding(confinement: Confinement) -> Finding:
+    """What the programs that open strangers' files cannot do."""
+    has = {
+        "no key in their environment": True,
+        "no new privileges": confinement.no_new_privileges,
+        "no network": confinement.no_network,
+        "a limit on memory": confinement.address_space_bytes is not None,
+    }
+    lacks = [what for what, is_so in has.items() if not is_so]
+    detail = ", ".join(what for what, is_so in has.items() if is_so)
+    if lacks:
+        detail += f"; not here: {', '.join(lacks)}"
+    mend = "on Linux, as root or where users may make namespaces (kernel.unprivileged_userns_clone)"
+    return Finding("child programs", not lacks, detail, mend, is_needed=False)
+
+
+async def _trial(folder: Path) -> tuple[str, Confinement]:
     photo, video = folder / "first-frame", folder / "video-1.part"
     await asyncio.to_thread(photo.write_bytes, _png(_TRIAL_SIZE))
     request = VideoRequest(
@@ -231,7 +255,10 @@ async def _trial(folder: Path) -> str:
     finally:
         await engine.close()
         await media.close()
-    return f"rendered and checked {facts.frame_count} frames of {_TRIAL_SIZE}, with sound"
+    if media.confinement is None:
+        raise EngineDied("unstill.media", "it has not told how it is confined")
+    detail = f"rendered and checked {facts.frame_count} frames of {_TRIAL_SIZE}, with sound"
+    return detail, media.confinement
 
 
 def _png(size: Size) -> bytes:

@@ -10,6 +10,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from unstill.machine import flush
+
 
 def write_durably(path: Path, data: bytes, *, once: bool = False) -> None:
     """Write `data` to `path` in an existing folder: after a crash there is all of it or nothing.
@@ -22,7 +24,7 @@ def write_durably(path: Path, data: bytes, *, once: bool = False) -> None:
         with open(draft, "xb", opener=_private) as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            flush(file.fileno())
         if once:
             with suppress(FileExistsError):
                 path.hardlink_to(draft)
@@ -48,7 +50,7 @@ def sync_file(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fchmod(descriptor, 0o600)
-        os.fsync(descriptor)
+        flush(descriptor)
     finally:
         os.close(descriptor)
 
@@ -56,7 +58,7 @@ def sync_file(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        flush(descriptor)
     finally:
         os.close(descriptor)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from unstill.forecast import Forecast
 from unstill.frames import Frames
 from unstill.job import EVERYONE
 from unstill.job import clock_ms as system_clock_ms
+from unstill.machine import address_space_limit, check_address_space, usable_cores
 from unstill.media import Media
 from unstill.media.limits import MAX_FILE_BYTES, readable_formats
 from unstill.models import CARDS, Catalogue
@@ -200,6 +200,7 @@ class Product:
 
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
+        check_address_space(address_space_limit())
         await self._backend.open()
         self._backend.listen(self._stalls.changed)
         await self._uptime.startup()
@@ -262,7 +263,7 @@ def _dialects(settings: Settings) -> tuple[Dialect, ...]:
 
 
 def _locals(settings: Settings) -> dict[str, Local]:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     cameras = {"camera": CameraSettings()}
     cameras |= {n: each for n, each in settings.engines.items() if isinstance(each, CameraSettings)}
     tells_prompt = settings.server.prompt_in_files

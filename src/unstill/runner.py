@@ -52,6 +52,8 @@ from unstill.models import CARDS
 from unstill.models.sizes import output_size
 from unstill.request import Frame, Role, Size
 from unstill.settling import found_open
+from unstill.shortage import Shortage
+from unstill.storage import storage_trouble
 from unstill.submitter import Submitter
 from unstill.watches import Watches
 
@@ -65,7 +67,6 @@ REMOVED_SLOTS = 1  # jobs whose engine is no longer configured only wait
 MOST_DEATHS = 1  # a local child that dies is asked once more
 PAUSE_AFTER_DEATH_MS = 1000
 AT_ONCE = 0  # due before all that came later: what an end of the server has interrupted
-PAUSE_WITHOUT_STORAGE_MS = 1000
 SUBMITS_WITHIN_S = 25.0  # of a shutdown: a call that may cost is waited for that long
 NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
 
@@ -101,6 +102,8 @@ class Runner:
         self._clock_ms = clock_ms
         self._works: dict[str, asyncio.Task[int | None]] = {}  # of the steps under way, by job
         self._is_stopping = False
+        self._renders = Shortage("engine_cannot_store", clock_ms)
+        self._ends = Shortage("step_not_stored", clock_ms)
 
     async def startup(self) -> None:
         """Judge what the last server had under way, take up the tickets, then open the lanes."""
@@ -210,6 +213,9 @@ class Runner:
         except UnstillError as error:
             await self._fail(job, error)
         except Exception as error:  # a fault of ours ends one job, not the lane
+            trouble = storage_trouble(error) if isinstance(error, OSError) else None
+            if trouble is not None:
+                raise trouble from error
             log.exception("step_failed", job_id=job.id, state=job.state)
             await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
         return None
@@ -232,15 +238,20 @@ class Runner:
             await engine.render(self._scene(job), lambda done: self._board.report(job.id, done))
             await self._files.sync(job.id, _part(job.attempt))
         except (StorageFull, StorageFailed) as error:
-            log.warning("engine_cannot_store", job_id=job.id, why=error.message)
-            return put_back(self._clock_ms() + PAUSE_WITHOUT_STORAGE_MS)
+            pause_ms = self._renders.note(error.message, job_id=job.id)
+            return put_back(self._clock_ms() + pause_ms)
         except EngineDied as death:
             if job.deaths >= MOST_DEATHS:
                 raise
             log.warning(
-                "engine_died", job_id=job.id, engine=engine.name, last_words=death.last_words
+                "engine_died",
+                job_id=job.id,
+                engine=engine.name,
+                why=death.message,
+                last_words=death.last_words,
             )
             return put_back(self._clock_ms() + PAUSE_AFTER_DEATH_MS, died=True)
+        self._renders.over()
         return rendered()
 
     def _scene(self, job: Job) -> Scene:
@@ -275,9 +286,10 @@ class Runner:
             try:
                 await self._backend.change(job_id, change)
             except (StorageFull, StorageFailed) as error:
-                log.warning("step_not_stored", job_id=job_id, why=error.message)
-                await asyncio.sleep(PAUSE_WITHOUT_STORAGE_MS / 1000)
+                pause_ms = self._ends.note(error.message, job_id=job_id)
+                await asyncio.sleep(pause_ms / 1000)
             else:
+                self._ends.over()
                 return
 
     async def _write(self, job: Job, change: Change) -> Job | None:

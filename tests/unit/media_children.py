@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import subprocess
@@ -53,8 +52,17 @@ def read_stdin(_words: Words, _report: Report) -> str:
     return sys.stdin.read()
 
 
-def fill_disk(_words: Words, _report: Report) -> Never:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/var/lib/somewhere/video-1.part")
+def fail_disk(words: Words, _report: Report) -> Never:
+    """A file that cannot be written, for the reason of this number."""
+    raise OSError(words.number, os.strerror(words.number), "/var/lib/somewhere/video-1.part")
+
+
+def tick(words: Words, report: Report) -> int:
+    """Say something every 50 ms, so many times."""
+    for step in range(words.number):
+        report((step + 1) / words.number)
+        time.sleep(0.05)
+    return words.number
 
 
 def rest(words: Words, _report: Report) -> None:
@@ -133,7 +141,7 @@ if __name__ == "__main__":
                     sleep_deaf,
                 ),
                 *(crash, die, leave_a_process, finish_and_die, allocate),
-                *(refuse_image, refuse_video, refuse, fill_disk, lie),
+                *(refuse_image, refuse_video, refuse, fail_disk, tick, lie),
             )
         },
         address_space_bytes=1024**3,

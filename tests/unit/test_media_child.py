@@ -40,8 +40,8 @@ def test_events_are_one_line_each_and_begin_with_ready() -> None:
         process.stdin.flush()
         lines = [msgspec.json.decode(process.stdout.readline()) for _ in range(5)]
 
+    assert lines.pop(0)["event"] == "ready"
     assert lines == [
-        {"event": "ready"},
         {"event": "progress", "fraction": 0.5},
         {"event": "progress", "fraction": 1.0},
         {"event": "done", "result": 2},

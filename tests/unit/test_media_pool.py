@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,8 +19,15 @@ import msgspec
 import pytest
 import uvloop
 
-from unstill.errors import BadImage, EngineDied, ShuttingDown, StorageFull
-from unstill.media.errors import BadVideo, TaskFailed
+from unstill.errors import (
+    BadImage,
+    EngineDied,
+    ShuttingDown,
+    StorageFailed,
+    StorageFull,
+    UnstillError,
+)
+from unstill.media.errors import BadVideo, DiedAtWork, TaskFailed
 from unstill.media.pool import Pool
 
 HERE = Path(__file__).parent
@@ -169,12 +178,77 @@ async def test_a_refused_video_is_the_same_error_on_both_sides() -> None:
             await pool.run("refuse_video", Words(text="cut short"), int)
 
 
-async def test_a_full_disk_in_a_child_is_the_servers_full_disk_and_names_no_path() -> None:
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.ENOSPC, StorageFull),
+        (errno.EDQUOT, StorageFull),
+        (errno.EROFS, StorageFailed),
+        (errno.EIO, StorageFailed),
+        (errno.EMFILE, StorageFailed),
+        (errno.ENFILE, StorageFailed),
+        (errno.EACCES, StorageFailed),
+        (errno.ESTALE, StorageFailed),
+        (errno.ENOENT, EngineDied),
+        (errno.ENOMEM, EngineDied),  # a bomb at the limit on addresses
+    ],
+)
+async def test_a_storage_that_fails_a_child_fails_the_server_and_names_no_path(
+    number: int, expected: type[UnstillError]
+) -> None:
     async with children() as pool:
-        with pytest.raises(StorageFull) as error:
-            await pool.run("fill_disk", Words(), type(None))
+        with pytest.raises(UnstillError) as error:
+            await pool.run("fail_disk", Words(number=number), type(None))
 
-    assert "/" not in error.value.message
+    assert type(error.value) is expected or expected is EngineDied
+    assert isinstance(error.value, expected)
+    assert "somewhere" not in error.value.message
+
+
+async def test_a_server_without_free_files_starts_no_child_and_does_so_later() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    async with children() as pool:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+        try:
+            with pytest.raises(StorageFailed):
+                await process_id(pool)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        assert await process_id(pool) > 0
+
+
+async def test_a_child_that_says_nothing_for_too_long_is_ended_and_replaced() -> None:
+    async with children() as pool:
+        with pytest.raises(DiedAtWork, match=r"said nothing for 0\.2 s"):
+            await pool.run("rest", Words(number=60), type(None), silence_s=0.2)
+
+        assert await process_id(pool) > 0
+
+
+async def test_a_child_that_goes_on_talking_may_take_as_long_as_it_likes() -> None:
+    async with children() as pool:
+        await process_id(pool)  # it is warm: its start does not count
+
+        assert await pool.run("tick", Words(number=60), int, silence_s=2.0) == 60
+
+
+async def test_a_pool_whose_children_were_all_stopped_heals() -> None:
+    async with children(size=2) as pool:
+        for _ in range(2):
+            async with sleeping(pool) as (asleep, pid):
+                os.kill(pid, signal.SIGSTOP)
+                asleep.cancel()
+                await asyncio.wait([asleep])
+        warm = await process_id(pool)
+        os.kill(warm, signal.SIGSTOP)
+        with pytest.raises(DiedAtWork):
+            await pool.run("echo", Words(), Words, silence_s=0.2)
+
+        assert await process_id(pool) != warm
+        assert not is_running(warm)
 
 
 async def test_any_other_refusal_keeps_its_word_and_its_message() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,11 @@ async def write_half(scene: Scene, report: Report) -> None:
 
 async def stumble(scene: Scene, report: Report) -> None:
     raise ZeroDivisionError(scene, report)
+
+
+async def find_the_disk_read_only(scene: Scene, report: Report) -> None:
+    del scene, report
+    raise StorageFailed("the server could not store a file: Read-only file system")
 
 
 # --- the way through --------------------------------------------------------------------------
@@ -277,3 +284,24 @@ async def test_storage_that_fails_is_not_the_jobs_fault(tmp_path: Path) -> None:
         job = await house.until(await house.submit())
 
         assert job.state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EIO])
+async def test_a_want_of_files_or_a_disk_that_fails_ends_no_job(
+    tmp_path: Path, number: int
+) -> None:
+    async with opened(tmp_path) as house:
+        house.media.troubles = [OSError(number, os.strerror(number))]
+        house.engine.acts = [find_the_disk_read_only]
+        job = await house.until(await house.submit(PNG))
+
+        assert (job.state, job.deaths, job.attempt) == (State.SUCCEEDED, 0, 2)
+
+
+async def test_a_fault_that_is_no_storages_still_ends_its_job(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.media.troubles = [OSError(errno.EINVAL, "Invalid argument")]
+        job = await house.until(await house.submit(PNG))
+
+        assert job.failure is not None
+        assert job.failure.code == "internal_error"

@@ -17,8 +17,10 @@ from heapq import heappop, heappush
 import structlog
 
 from unstill.backend.port import Lane
+from unstill.errors import StorageFailed, StorageFull
 from unstill.job import Job
 from unstill.rota import Rota
+from unstill.shortage import Shortage
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -98,6 +100,7 @@ class Lanes:
         self._places: dict[str, _Place] = {}  # of each waiting job
         self._steps: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._pauses_s: dict[str, float] = {}  # of jobs whose last step moved nothing
+        self._shortage = Shortage("steps_cannot_store", clock_ms)
         self._is_resting = False
 
     def offer(self, job: Job) -> None:
@@ -192,9 +195,15 @@ class Lanes:
             # Something that the step waited for was cancelled: no reason to lose the job.
             log.warning("step cancelled", job_id=job_id, lane=lane.name)
             place = (lane.name, self._pause_end_ms(job_id))
+        except (StorageFull, StorageFailed) as error:
+            self._shortage.note(error.message, job_id=job_id)
+            place = (lane.name, self._pause_end_ms(job_id))
         except Exception:
             log.exception("step failed", job_id=job_id, lane=lane.name)
             place = (lane.name, self._pause_end_ms(job_id))
+        else:
+            if place is None or place[0] != lane.name:  # it has written something
+                self._shortage.over()
         finally:
             del self._steps[job_id]
             queue.end(owner)

@@ -6,15 +6,14 @@ that is being written is called `<stem>.part`; under its own name a file is alwa
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from unstill.errors import StorageFailed, StorageFull
 from unstill.folders import JobFolder, is_job_id
+from unstill.storage import storage_failure, storage_trouble
 
 PART = ".part"
 
@@ -96,6 +95,4 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull("the server has no room left to store files") from error
-        raise StorageFailed(f"the server could not store a file: {error.strerror}") from error
+        raise storage_trouble(error) or storage_failure(error) from error

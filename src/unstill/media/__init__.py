@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from unstill.errors import BadImage
+from unstill.machine import Confinement
 from unstill.media.errors import DiedAtWork
 from unstill.media.facts import (
     FrameCheck,
@@ -43,6 +44,11 @@ class Media:
     def __init__(self, *, size: int = 2, frame_timeout_s: float = FRAME_TIMEOUT_S) -> None:
         self._pool = Pool("unstill.media", size=size)
         self._frame_timeout_s = frame_timeout_s
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What keeps its children to their tasks; None before one has started."""
+        return self._pool.confinement
 
     async def check_frame(self, check: FrameCheck) -> FrameFacts:
         """What a picture is; raises BadImage, EngineDied."""

@@ -2,17 +2,15 @@
 
 A child outlives nothing: it ends when its stdin ends, also in the middle of a task, and when the
 server dies, even by kill -9 while a library holds the interpreter. What a task or a library prints
-goes to stderr and cannot reach the events.
+goes to stderr and cannot reach the events. Before the first task it gives up what none needs: new
+privileges, the network, more addresses than it should have.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import faulthandler
 import os
 import queue
-import resource
 import signal
 import sys
 import threading
@@ -22,10 +20,11 @@ from typing import Any, BinaryIO, NoReturn, get_type_hints
 
 import msgspec
 
-from unstill.errors import StorageFull, UnstillError
+from unstill.errors import UnstillError
+from unstill.machine import confine, die_with
 from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
+from unstill.storage import storage_trouble
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 CRASHED = 70  # sysexits.h, EX_SOFTWARE
 READ_BYTES = 64 * 1024
 
@@ -36,6 +35,7 @@ def serve(
     tasks: Mapping[str, TaskFunction],
     *,
     address_space_bytes: int | None = None,
+    system: str = sys.platform,
 ) -> NoReturn:
     """Answer task lines one after another until stdin ends.
 
@@ -43,15 +43,14 @@ def serve(
     The program's only argument, if there is one, is the process id of the server that started it.
     """
     events = _take_stdout()
+    confinement = confine(address_space_bytes, system=system)
     lines = _take_stdin()
     faulthandler.enable()
     # Ctrl-C in a terminal reaches every process of it; the server ends its children itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with(parent_pid=int(sys.argv[1]) if len(sys.argv) > 1 else None)
-    if address_space_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
+    die_with(int(sys.argv[1]) if len(sys.argv) > 1 else None, system=system)
     try:
-        _say(events, Ready())
+        _say(events, Ready(confinement))
         while True:
             _say(events, _answer(lines.get(), tasks, events))
     except BaseException:  # noqa: BLE001  - the last words of a crash, whatever it was
@@ -75,9 +74,10 @@ def _answer(line: bytes, tasks: Mapping[str, TaskFunction], events: BinaryIO) ->
         param = getattr(error, "param", None)
         return Failed(code=error.code, message=error.message, param=param)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        trouble = storage_trouble(error)
+        if trouble is None:
             raise
-        return Failed(code=StorageFull.code, message="the server has no room left to store files")
+        return Failed(code=trouble.code, message=trouble.message)
     return Done(result=msgspec.Raw(msgspec.json.encode(result)))
 
 
@@ -120,12 +120,3 @@ def _lines(source: int) -> Iterator[bytes]:
     while chunk := os.read(source, READ_BYTES):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole
-
-
-def _die_with(parent_pid: int | None) -> None:
-    """Be killed when the thread that started this process ends; it runs the server's loop."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The server may have died before the line above took effect.
-    if parent_pid is not None and os.getppid() != parent_pid:
-        os._exit(0)

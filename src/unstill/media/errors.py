@@ -8,7 +8,8 @@ UnstillError
     └── EngineDied
         └── DiedAtWork    it ended, or had to be ended, while it had the task
 
-A picture that cannot be used is `unstill.errors.BadImage`, a full disk `StorageFull`, a child that
+A picture that cannot be used is `unstill.errors.BadImage`, a full disk `StorageFull`, one
+that fails `StorageFailed`, a child that
 could not start `EngineDied` itself.
 """
 
@@ -18,6 +19,7 @@ from unstill.errors import (
     BadImage,
     EngineDied,
     OwnError,
+    StorageFailed,
     StorageFull,
     UnstillError,
     UpstreamError,
@@ -51,5 +53,7 @@ def error_of(failed: Failed) -> UnstillError:
             return BadVideo(failed.message)
         case Failed(code=StorageFull.code):
             return StorageFull(failed.message)
+        case Failed(code=StorageFailed.code):
+            return StorageFailed(failed.message)
         case _:
             return TaskFailed(failed.code, failed.message, failed.param)

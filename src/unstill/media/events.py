@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from unstill.machine import Confinement
+
 Report = Callable[[float], None]  # called by a task with the finished fraction, 0 to 1, growing
 
 
@@ -17,7 +19,9 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag_field="event", tag="ready"):
-    """The child's first words: it is imported and takes tasks."""
+    """The child's first words: it is imported, confined, and takes tasks."""
+
+    confinement: Confinement
 
 
 class Progress(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):

@@ -8,15 +8,27 @@ from contextlib import asynccontextmanager
 from typing import TypeVar, assert_never
 
 import msgspec
+import structlog
+from msgspec.structs import asdict
 
 from unstill.errors import EngineDied, ShuttingDown
+from unstill.machine import Confinement
 from unstill.media.errors import DiedAtWork, error_of
 from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
 from unstill.media.process import Child, start
+from unstill.storage import storage_trouble
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+class _Silent(TimeoutError):
+    def __init__(self, silence_s: float) -> None:
+        super().__init__()
+        self.silence_s = silence_s
 
 
 class Pool:
@@ -24,7 +36,7 @@ class Pool:
 
     program: a module for `python -m` that calls `unstill.media.child.serve`.
     recycle_after: tasks after which a child is replaced, so that a library's leak has an end.
-    environment: variables for the children on top of the server's own.
+    environment: variables for the children besides those of the server that they may see.
     """
 
     def __init__(
@@ -45,6 +57,7 @@ class Pool:
         self._idle: list[Child] = []
         self._endings: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self.confinement: Confinement | None = None  # of its children, once one has started
 
     async def run(
         self,
@@ -54,13 +67,16 @@ class Pool:
         *,
         report: Report | None = None,
         timeout_s: float | None = None,
+        silence_s: float | None = None,
     ) -> T:
         """Give the task to the next free child and wait for its answer.
 
-        timeout_s counts from when a child has the task. Cancelling ends that child within a
-        second and disturbs no other task.
+        timeout_s counts from when a child has the task, silence_s from each of its words: a child
+        that says nothing for so long has stopped. Cancelling ends that child within a second and
+        disturbs no other task.
         Raises the child's own refusal (BadImage, BadVideo or TaskFailed), EngineDied if it ended
         without a last word, was too slow or spoke nonsense (DiedAtWork if it had the task by then),
+        StorageFull or StorageFailed where it could not store, or none could be started for now,
         ShuttingDown once the pool is closed.
         """
         line = msgspec.json.encode(Task(task=task, args=msgspec.Raw(msgspec.json.encode(args))))
@@ -68,7 +84,7 @@ class Pool:
             child = await self._take()
             async with self._watched(child, task, timeout_s, DiedAtWork):
                 child.write(line)
-                answer = await _last_word(child, result, report or _unheard)
+                answer = await _last_word(child, result, report or _unheard, silence_s)
             self._keep(child)
         if isinstance(answer, Failed):
             raise error_of(answer)
@@ -89,13 +105,25 @@ class Pool:
                 return child
             self._children.discard(child)
         self._refuse_if_closed()
-        child = await start(self._program, self._environment)
+        try:
+            child = await start(self._program, self._environment)
+        except OSError as error:
+            raise storage_trouble(error) or EngineDied(self._program, str(error)) from error
         self._children.add(child)
         async with self._watched(child, "start", self._start_timeout_s, EngineDied):
             self._refuse_if_closed()  # it may have been closed while the process was made
-            if not isinstance(await _event(child), Ready):
+            ready = await _event(child)
+            if not isinstance(ready, Ready):
                 raise msgspec.DecodeError("it did not begin with ready")
+        self._note(ready.confinement)
         return child
+
+    def _note(self, confinement: Confinement) -> None:
+        """Keep how the children are confined, and say once where they are less than they might."""
+        is_less = not (confinement.no_new_privileges and confinement.no_network)
+        if is_less and confinement != self.confinement:
+            log.info("children_less_confined", program=self._program, **asdict(confinement))
+        self.confinement = confinement
 
     def _keep(self, child: Child) -> None:
         child.tasks_done += 1
@@ -116,6 +144,8 @@ class Pool:
             await asyncio.shield(self._begin_end(child))
             self._refuse_if_closed()
             match trouble:
+                case _Silent(silence_s=silence_s):
+                    how = f"stopped, it said nothing for {silence_s:g} s"
                 case TimeoutError():
                     how = f"stopped after {timeout_s:g} s"
                 case EOFError():
@@ -148,9 +178,21 @@ async def _event(child: Child) -> Event:
     return _event_decoder.decode(line)
 
 
-async def _last_word(child: Child, result: type[T], report: Report) -> T | Failed:
+async def _event_within(child: Child, silence_s: float | None) -> Event:
+    try:
+        async with asyncio.timeout(silence_s) as silence:
+            return await _event(child)
+    except TimeoutError as error:
+        if silence_s is None or not silence.expired():
+            raise
+        raise _Silent(silence_s) from error
+
+
+async def _last_word(
+    child: Child, result: type[T], report: Report, silence_s: float | None
+) -> T | Failed:
     while True:
-        match await _event(child):
+        match await _event_within(child, silence_s):
             case Progress(fraction=fraction):
                 report(fraction)
             case Done(result=value):

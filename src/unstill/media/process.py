@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import cast
 
+from unstill.machine import child_environment
+
 MOST_LAST_WORDS_BYTES = 2048
 MOST_LINE_BYTES = 64 * 1024 * 1024  # a child that never ends its line may not fill the server
 PATIENCE_S = 0.5  # after SIGTERM before SIGKILL, and after its end for who else holds its pipes
@@ -127,6 +129,6 @@ async def start(program: str, environment: Mapping[str, str]) -> Child:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
-        env={**os.environ, **ONE_THREAD_EACH, **environment},
+        env={**child_environment(os.environ), **ONE_THREAD_EACH, **environment},
     )
     return child

@@ -9,8 +9,11 @@ from __future__ import annotations
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.engines.port import Report, Scene
 from unstill.errors import BadField
+from unstill.machine import Confinement
 from unstill.media.pool import Pool
 from unstill.request import VideoRequest
+
+SILENCE_S = 60.0  # between two frames: measured, none of 1080P takes a second on one core
 
 
 class Camera:
@@ -20,12 +23,25 @@ class Camera:
     is_generative = False
     description = "a 2.5D camera move over the photo, not a generative model"
 
-    def __init__(self, name: str, *, slots: int, tells_prompt: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        slots: int,
+        tells_prompt: bool = False,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         """`tells_prompt`: in each file's metadata, for whoever gets the file."""
         self.name = name
         self._tells_prompt = tells_prompt
         self.slots = slots
+        self._silence_s = silence_s
         self._pool = Pool("unstill.engines.camera", size=slots)
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What keeps its children to their tasks; None before one has started."""
+        return self._pool.confinement
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         """None: it makes something of every request."""
@@ -42,7 +58,7 @@ class Camera:
             out=str(scene.out),
             tells_prompt=self._tells_prompt,
         )
-        await self._pool.run("render", task, Rendered, report=report)
+        await self._pool.run("render", task, Rendered, report=report, silence_s=self._silence_s)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -1,0 +1,50 @@
+"""A storage that does not do its part: how long steps pause for it, and when the log says so.
+
+All jobs meet the same trouble, again and again: it is told when it begins, once a minute while it
+lasts, and when it is over, however many they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_MS = 1_000
+LONGEST_PAUSE_MS = 30_000
+TOLD_EVERY_MS = 60_000
+
+
+class Shortage:
+    """One kind of step that cannot store for now."""
+
+    def __init__(self, event: str, clock_ms: Callable[[], int]) -> None:
+        """`event`: what the log calls it."""
+        self._event = event
+        self._clock_ms = clock_ms
+        self._since_ms: int | None = None  # None: all is well
+        self._told_ms = 0
+        self._times = 0
+
+    def note(self, why: str, *, job_id: str) -> int:
+        """A step of the job has met it; for how many milliseconds it pauses.
+
+        As long as the trouble has lasted: a disk that is full for an hour is not tried each second.
+        """
+        now_ms = self._clock_ms()
+        self._times += 1
+        if self._since_ms is None:
+            self._since_ms = now_ms
+        if self._times == 1 or now_ms - self._told_ms >= TOLD_EVERY_MS:
+            self._told_ms = now_ms
+            log.warning(self._event, job_id=job_id, why=why, times=self._times)
+        return max(FIRST_PAUSE_MS, min(now_ms - self._since_ms, LONGEST_PAUSE_MS))
+
+    def over(self) -> None:
+        """A step could store."""
+        if self._since_ms is not None:
+            for_s = (self._clock_ms() - self._since_ms) // 1000
+            log.info("stored_again", after=self._event, times=self._times, for_s=for_s)
+            self._since_ms, self._times = None, 0
