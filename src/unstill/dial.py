@@ -65,6 +65,12 @@ class NotPublic(FetchFailed):
         log.warning("address_refused", host=host, ranges=ranges, mend="allow_networks opens them")
 
 
+def check_figures(host: str, allow_networks: Sequence[IPNetwork]) -> None:
+    """Raises NotPublic for an address in figures that may not be dialled; a name may be any."""
+    if _is_address(host) and not is_allowed(ip_address(host), allow_networks):
+        raise NotPublic(host, [ip_address(host)])
+
+
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):
     """A network backend that dials checked addresses only; for one connection."""
 

@@ -12,6 +12,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -22,9 +23,16 @@ import httpx2
 from unstill import USER_AGENT
 from unstill.addresses import ANYWHERE, IPNetwork, is_host
 from unstill.arrival import LeastPace
-from unstill.dial import RESOLVER_THREADS, CheckedNetwork, Resolve, SystemResolver
+from unstill.dial import (
+    RESOLVER_THREADS,
+    CheckedNetwork,
+    Resolve,
+    SystemResolver,
+    check_figures,
+)
 from unstill.errors import FetchFailed, shown
 from unstill.packing import unpacker
+from unstill.quoting import plain
 from unstill.retry_after import retry_after_s
 
 MAX_REDIRECTS = 3
@@ -68,8 +76,11 @@ class Fetcher:
     """Fetches what a caller's URL points at; many at once, a fresh connection each.
 
     `allow_networks` are reached besides the public internet. `tls` says whose certificates are
-    believed, without one those that the system believes.
+    believed, without one those that the system believes. Through a `proxy` names are the proxy's
+    to look up: of the guard only the check of addresses in figures is left.
     """
+
+    proxy = ""  # its address; empty: hosts are dialled from here
 
     def __init__(
         self,
@@ -83,6 +94,15 @@ class Fetcher:
         self._system = SystemResolver(resolver_threads)
         self._resolve = resolve or self._system.resolve
         self.tls = tls or httpcore2.default_ssl_context()  # shared: to load one takes 30 ms
+
+    def through(self, proxy: str) -> Fetcher:
+        """One that asks a proxy, which its operator trusts, for the connections; not to be closed.
+
+        proxy: http://host:port, with a user and a password if it wants them.
+        """
+        fetcher = copy(self)
+        fetcher.proxy = proxy
+        return fetcher
 
     async def fetch(
         self,
@@ -164,13 +184,14 @@ class Fetcher:
         """The answer to a GET or, with `content`, to a POST."""
         allowed = self._allow_networks if own is None else ANYWHERE
         own_headers = {} if own is None else own.headers
+        if self.proxy:
+            check_figures(url.raw_host.decode("ascii").strip("[]"), allowed)
+            allowed = ANYWHERE  # it is the proxy that is dialled
         network = CheckedNetwork(self._resolve, allowed, pace)
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
-        connection = httpcore2.AsyncHTTPConnection(
-            target.origin, ssl_context=self.tls, network_backend=network
-        )
+        connection = self._connection(target, network)
         has_begun = False
         try:
             async with AsyncExitStack() as stack:
@@ -186,11 +207,30 @@ class Fetcher:
                 yield answer
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             raise _no_connection(error) from error
+        except httpcore2.ProxyError as error:
+            raise FetchFailed(f"was refused by the proxy: {plain(str(error))}") from error
         except _BROKEN as error:
             reason = "broke off before its end" if has_begun else "did not answer in HTTP"
             raise FetchFailed(reason, is_passing=True) from error
         finally:
             await network.close()
+
+    def _connection(
+        self, target: httpcore2.URL, network: CheckedNetwork
+    ) -> httpcore2.AsyncHTTPConnection | httpcore2.AsyncHTTPProxy:
+        if not self.proxy:
+            return httpcore2.AsyncHTTPConnection(
+                target.origin, ssl_context=self.tls, network_backend=network
+            )
+        proxy = httpx2.Proxy(self.proxy)
+        return httpcore2.AsyncHTTPProxy(
+            str(proxy.url),
+            proxy_auth=proxy.raw_auth,
+            ssl_context=self.tls,
+            max_connections=1,
+            max_keepalive_connections=0,
+            network_backend=network,
+        )
 
 
 async def _begun(

@@ -303,7 +303,7 @@ def _remote(
         "api_key": engine.api_key,
         "models": engine.models,
         "accounts": accounts,
-        "fetcher": fetcher,
+        "fetcher": fetcher.through(engine.proxy) if engine.proxy else fetcher,
         "is_free_to_repeat": engine.free_to_repeat,
         "words": with_own(engine.words),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import isnan
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -37,6 +38,7 @@ class RemoteSettings(msgspec.Struct, frozen=True):
     models: dict[str, str] = {}  # canonical id -> upstream model, over the engine's own choice
     poll_interval_s: float = 0.0  # 0: as the upstream advises
     free_to_repeat: bool = False  # a job that the upstream loses may be sent again
+    proxy: str = ""  # that all its calls go through; empty: none
     words: OwnWords = OwnWords()  # how the server writes, where it writes as no other
 
 
@@ -104,6 +106,8 @@ def _remote(
         raise BadSetting(f"{where}.base_url", "is needed: the address that the engine asks")
     if remote.kind != "openai_videos" and "server" in table:
         raise BadSetting(f"{where}.server", "is of kind openai_videos only")
+    if remote.proxy:
+        _check_proxy(remote.proxy, f"{where}.proxy")
     if isnan(remote.poll_interval_s) or remote.poll_interval_s < 0:
         raise BadSetting(f"{where}.poll_interval_s", "must be 0 or more")
     if remote.poll_interval_s > MOST_POLL_INTERVAL_S:
@@ -114,6 +118,17 @@ def _remote(
         api_key=upstream_key(remote.api_key, f"{where}.api_key", environment),
         models=_mapping(remote.models, where),
     )
+
+
+def _check_proxy(proxy: str, setting: str) -> None:
+    # Without what came: it may hold a password.
+    try:
+        url = urlsplit(proxy)
+        is_proxy = url.scheme == "http" and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_proxy = False
+    if not is_proxy or url.path not in ("", "/") or url.query or url.fragment:
+        raise BadSetting(setting, "must be http://host:port, also with user:password@ before host")
 
 
 def _words(value: object, where: str) -> OwnWords:

@@ -387,3 +387,27 @@ def test_words_that_cannot_work_stop_the_start_by_their_name(
         read_settings(file=file, environment={}, command_line={})
 
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "proxy:3128",
+        "socks5://proxy:1080",
+        "http://",
+        "http://proxy:99999",
+        "http://p:1/path?x=s3cret",
+    ],
+)
+def test_a_proxy_that_is_none_stops_the_start_without_showing_it(
+    proxy: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "unstill.toml"
+    file.write_text(
+        f'[engines.gpu]\nkind = "openai_videos"\nbase_url = "http://g/v1"\nproxy = "{proxy}"\n'
+    )
+
+    with pytest.raises(BadSetting, match=re.escape("engines.gpu.proxy")) as caught:
+        read_settings(file=file, environment={}, command_line={})
+
+    assert "s3cret" not in caught.value.message

@@ -259,7 +259,8 @@ class Upstream:
                 keepalive_expiry=KEPT_CONNECTIONS_S,
             ),
             verify=self._tls,
-            # Neither a proxy nor a netrc of the environment: the setting says where and with what.
+            proxy=self._fetcher.proxy or None,
+            # Neither a proxy nor a netrc of the environment: the settings say where and with what.
             trust_env=False,
         )
 
@@ -290,6 +291,8 @@ async def _sent(
             )
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
         raise NotSent("the upstream could not be connected to") from error
+    except httpx2.ProxyError as error:  # raised by CONNECT alone: no byte of the call has left
+        raise NotSent("the proxy did not connect to the upstream") from error
     except TimeoutError as error:
         raise ReplyLost(f"the upstream gave no whole answer within {timeout_s:g} s") from error
     except (httpx2.HTTPError, ssl.SSLError) as error:
