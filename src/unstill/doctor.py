@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import shutil
 import socket
 import ssl
@@ -16,16 +17,17 @@ from pathlib import Path
 
 import apsw
 import httpx2
-import msgspec
 
 from unstill.backend.belonging import look
 from unstill.backend.deliveries import count_in
 from unstill.backend.embedded import attempts_in
 from unstill.backend.holds import held_in
 from unstill.delivery import DeliveryState
+from unstill.doctor_network import network_findings, running_findings
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
 from unstill.errors import BadSetting, EngineDied, OperatorError, UnstillError
+from unstill.finding import Finding
 from unstill.folders import JOBS
 from unstill.job import clock_ms
 from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
@@ -42,16 +44,6 @@ CONNECT_S = 3.0
 _PORTS = {"http": 80, "https": 443}
 _TRIAL_SIZE = Size(320, 192)
 _TRIAL_S = 1
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was tried; `mend` says what to do where it is not well."""
-
-    what: str
-    is_well: bool
-    detail: str
-    mend: str = ""
-    is_needed: bool = True
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -77,6 +69,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _keys(settings)
     yield from webhook_findings(settings)
     yield from upstream_findings(settings)
+    yield from network_findings(settings, os.environ)
+    yield from running_findings(settings)
 
 
 def upstream_findings(settings: Settings) -> Iterator[Finding]:
@@ -84,7 +78,9 @@ def upstream_findings(settings: Settings) -> Iterator[Finding]:
     fetcher = Fetcher()
     for name, remote in remotes_of(settings, fetcher).items():
         engine = settings.engines[name]
-        url = httpx2.URL(engine.base_url) if isinstance(engine, RemoteSettings) else httpx2.URL()
+        url = httpx2.URL()
+        if isinstance(engine, RemoteSettings):
+            url = httpx2.URL(engine.proxy or engine.base_url)
         yield _upstream(name, url, remote.account.id, Path(settings.server.data_dir))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from scripted import a_job
 from unstill.backend.embedded import EmbeddedBackend
-from unstill.doctor import Finding, upstream_findings
+from unstill.doctor import upstream_findings
+from unstill.finding import Finding
 from unstill.job import Failure as JobFailure
 from unstill.job import clock_ms, failed, intended, made_ready
 from unstill.ledger import REFUSALS_TO_OPEN, Attempt, Outcome, Settlement

@@ -1,4 +1,4 @@
-"""A proxy is asked where the operator has set one, and nowhere else; and what the guard still is."""
+"""A proxy is asked where the operator has set one and nowhere else; the guard is what it can be."""
 
 from __future__ import annotations
 
