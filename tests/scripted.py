@@ -226,6 +226,7 @@ class House:
         self.stalls = Stalls(self.clock_ms)
         self.links = Links((b"k" * 32,))
         self.late_ms = 0
+        self.has_room = True
         self.seen: list[State] = []  # every state that was told, in order
         self.uploads = Uploads(data_dir, (b"k" * 32,), most_bytes=1024)
         remotes: dict[str, Remote] = {}
@@ -274,6 +275,7 @@ class House:
             routes={"wan2.7-i2v": ("camera",)},
             accounts={},
             receivers=Receivers({}, has_secret=True),
+            check_room=self.check_room,
             clock_ms=self.clock_ms,
             uptime_ms=self.clock_ms,
         )
@@ -302,6 +304,10 @@ class House:
         if isinstance(answer, Cancelled):
             await self.backend.change(job.id, cancelled(self.clock_ms(), is_hidden=False))
         return answer
+
+    def check_room(self) -> None:
+        if not self.has_room:
+            raise StorageFull("the server has too little room left to take new work")
 
     def clock_ms(self) -> int:
         return clock_ms() + self.late_ms

@@ -98,6 +98,7 @@ def _serve(settings: Settings) -> None:
     if ANY_ORIGIN in settings.server.cors_origins and not has_keys:
         # It was asked for, so it is done; but a page that is open somewhere may spend money now.
         log.warning("any_page_may_call", setting="server.cors_origins", mend=KEYS_VARIABLE)
+    os.umask(0o077)  # whatever its children and libraries make in the data folder is private
     listener = listen(settings.server.host, settings.server.port, has_keys=has_keys)
     product = Product(settings)
     Server(product.app, product, listener, _say_ready).serve_forever()

@@ -180,6 +180,11 @@ class Change(msgspec.Struct, frozen=True):
     opens: Attempt | None = None
     closes: Settlement | None = None
 
+    @property
+    def ends_by_owner(self) -> bool:
+        """Whether it makes room: its owner deletes the job, or calls it off."""
+        return bool(self.sets.get("is_hidden")) or self.to is State.CANCELLED
+
 
 def made_ready(size: Size) -> Change:
     """The frames are there and can be used."""

@@ -28,6 +28,7 @@ from unstill.engines.words import with_own
 from unstill.errors import BadSetting
 from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
+from unstill.files.room import Room
 from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
 from unstill.frames import Frames
@@ -89,7 +90,8 @@ class Product:
         slots = {name: engine.slots for name, engine in self._locals.items()}
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
         link_secrets = load_secrets(data_dir)
-        uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES)
+        room = Room(data_dir, least_bytes=server.least_free_mb * 10**6)
+        uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES, check_room=room.check)
         self._stalls = Stalls(clock_ms)
         watches = Watches(
             self._remotes,
@@ -109,6 +111,7 @@ class Product:
             routes=routes,
             accounts={name: remote.account.id for name, remote in self._remotes.items()},
             receivers=receivers,
+            check_room=room.check,
             clock_ms=clock_ms,
             uptime_ms=self._uptime.now_ms,
             admission=Admission(readable_formats(), server.networks),

@@ -25,6 +25,7 @@ from unstill.errors import (
     NoSuchJob,
     OwnError,
     ShuttingDown,
+    StorageFull,
     TooLateToCancel,
     UnstillError,
 )
@@ -99,6 +100,7 @@ class Service:
         routes: Mapping[str, Sequence[str]],
         accounts: Mapping[str, str],
         receivers: Receivers,
+        check_room: Callable[[], None] = lambda: None,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
         admission: Admission = EVERYTHING,
@@ -106,6 +108,7 @@ class Service:
         """`routes`: for each name that callers may use, the engines to try, in order.
 
         accounts: by engine, the upstream account that it asks, if it asks any.
+        check_room: raises StorageFull if no new job is taken for want of room.
         """
         self.catalogue = catalogue
         self._backend = backend
@@ -116,6 +119,7 @@ class Service:
         self._accounts = accounts
         self._receivers = receivers
         self._admission = admission
+        self._check_room = check_room
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._is_closing = False
@@ -148,8 +152,9 @@ class Service:
                 self._admission.check(each)
             webhook_url = self._receivers.asked(asked.webhook_url, owner)
             engine = self._engine_for(checked.model, checked.request, asked)
-        except (BadField, BadSetting):
-            # The settings have changed; what was taken before is still its caller's.
+            self._check_room()
+        except (BadField, BadSetting, StorageFull):
+            # The settings have changed, or the disk; what was taken before is still its caller's.
             stored = None if mark is None else await self._backend.marked(owner, mark)
             if stored is None:
                 raise
@@ -290,6 +295,10 @@ class Service:
                 return self._stopped(is_hidden=True)
             case _:
                 return hidden(of=job.state)
+
+    def check(self) -> None:
+        """Raises StorageFailed if jobs cannot be kept, as the job store has been removed."""
+        self._backend.check()
 
     @property
     def held(self) -> int:

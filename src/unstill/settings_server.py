@@ -36,6 +36,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     videos_states: Literal["auto", "unified", "openai"] = "auto"
     link_hours: int = 24
     prompt_in_files: bool = False  # in the metadata of what this machine makes
+    least_free_mb: int = 200  # of the data folder's disk; no new work is taken below
     log_format: Literal["console", "json"] = "console"
 
     @property
@@ -50,6 +51,8 @@ def server_from(values: dict[str, Any]) -> ServerSettings:
         raise BadSetting("server.port", f"must be 0 to 65535, got {server.port}")
     if server.link_hours < 1:
         raise BadSetting("server.link_hours", f"must be at least 1, got {server.link_hours}")
+    if server.least_free_mb < 0:
+        raise BadSetting("server.least_free_mb", f"must be 0 or more, got {server.least_free_mb}")
     if server.link_hours > MOST_LINK_HOURS:
         reason = f"must be at most {MOST_LINK_HOURS}, got {server.link_hours}"
         raise BadSetting("server.link_hours", reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from structlog.testing import capture_logs
 
 from left import left
 from unstill.backend import deliveries, rows, schema
+from unstill.backend import wal as wal_module
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.errors import BadSetting, DataFolderBusy, OperatorError, StorageFailed, StorageFull
 from unstill.job import Job, State, intended, made_ready, put_back
@@ -79,6 +81,15 @@ async def test_a_folder_that_another_server_holds_is_refused_by_name(tmp_path: P
     assert f"process {holder.pid}:" in refused.value.message
 
 
+async def test_a_folder_is_held_though_its_lock_file_is_removed(tmp_path: Path) -> None:
+    with adding(tmp_path, "hold"):
+        (tmp_path / "unstill.lock").unlink()
+
+        for _ in range(2):  # and the file of the one that is refused lets nobody in
+            with pytest.raises(DataFolderBusy):
+                await EmbeddedBackend(tmp_path, lock_wait_s=0.1).open()
+
+
 async def test_a_start_waits_for_a_predecessor_that_dies(tmp_path: Path) -> None:
     with adding(tmp_path, "hold") as holder:
         successor = EmbeddedBackend(tmp_path)
@@ -113,6 +124,36 @@ async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> No
     assert open_threads == {"unstill-ledger_0", "unstill-lists_0", "unstill-writer"}
     assert threads() == set()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_what_is_stored_is_private_and_that_of_an_older_release_becomes_so(
+    tmp_path: Path,
+) -> None:
+    earlier = os.umask(0)
+    try:
+        made_with(tmp_path, (STORES / "v1.sql").read_text("utf-8")).close()
+        for name in ("unstill.lock", "unstill.sqlite3.before-4"):
+            (tmp_path / name).touch()
+        store = EmbeddedBackend(tmp_path)
+        await store.open()
+        await store.add(a_job("1"))
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        await store.close()
+    finally:
+        os.umask(earlier)
+
+    assert modes == dict.fromkeys(
+        [
+            "unstill.generation",
+            "unstill.lock",
+            "unstill.sqlite3",
+            "unstill.sqlite3-shm",
+            "unstill.sqlite3-wal",
+            "unstill.sqlite3.before-4",
+            "unstill.sqlite3.before-5",
+        ],
+        0o600,
+    )
 
 
 def threads() -> set[str]:
@@ -327,6 +368,72 @@ def test_a_new_file_is_not_copied(tmp_path: Path) -> None:
 
 
 # --- the disk ----------------------------------------------------------------------------------
+
+
+async def test_nothing_is_stored_once_the_database_was_removed_and_all_is_well_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    await store.add(a_job("1"))
+    file, away = tmp_path / "unstill.sqlite3", tmp_path / "away"
+    file.rename(away)
+    with capture_logs() as logs:
+        await store._store.upkeep.look()
+    for write in (store.add(a_job("2")), store.change("1", made_ready(Size(640, 480)))):
+        with pytest.raises(StorageFailed, match="removed or replaced"):
+            await write
+    with pytest.raises(StorageFailed, match="removed or replaced"):
+        store.check()
+    file.touch()
+    with pytest.raises(StorageFailed, match="removed or replaced"):
+        await store.add(a_job("2"))
+    away.replace(file)
+    store.check()
+    await store.add(a_job("3"))
+    await store.close()
+
+    assert [log["event"] for log in logs] == ["store_gone"]
+    assert await ids_in(tmp_path) == ["1", "3"]
+
+
+# Takes some 20 ms, and begins with a row of a job.
+SLOW_READ = (
+    "WITH RECURSIVE c (x) AS (SELECT (SELECT count(*) FROM jobs WHERE id = '0-0') "
+    "UNION ALL SELECT x + 1 FROM c WHERE x < 150000) SELECT max(x) FROM c"
+)
+
+
+def read_without_a_pause(file: Path, is_over: threading.Event, begin: threading.Barrier) -> None:
+    connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+    begin.wait()
+    while not is_over.is_set():
+        connection.execute(SLOW_READ).fetchall()
+    connection.close()
+
+
+async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path: Path) -> None:
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    file, wal = tmp_path / "unstill.sqlite3", tmp_path / "unstill.sqlite3-wal"
+    is_over, begin = threading.Event(), threading.Barrier(3)
+    readers = [
+        threading.Thread(target=read_without_a_pause, args=(file, is_over, begin)) for _ in "ab"
+    ]
+    for reader in readers:
+        reader.start()
+    begin.wait()
+    most, written = 0, 0
+    while written < 26_000:
+        await asyncio.gather(*(store.add(a_job(f"{written}-{each}")) for each in range(250)))
+        written += 250
+        most = max(most, wal.stat().st_size)
+    is_over.set()
+    for reader in readers:
+        reader.join()
+    await store.close()
+
+    assert most < 1.2 * wal_module.LARGE_PAGES * 4096
 
 
 class Disk(apsw.VFS):

@@ -94,3 +94,27 @@ def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path:
     assert released.stdout == f"{job_id} is released\n"
     assert "jobs_held" in log
     assert video  # of the life that was forgotten
+
+
+def test_a_database_removed_under_a_server_is_told_and_takes_nothing_before_it_is_back(
+    tmp_path: Path,
+) -> None:
+    body = {
+        "model": WAN27,
+        "input": {"first_frame_url": CHELSEA},
+        "parameters": {"duration": 2},
+    }
+    with Serving(tmp_path) as server:
+        (tmp_path / DATABASE).rename(tmp_path / "away")
+        ill = server.http.get("/health")
+        refused = server.http.post("/v1/tasks/submit", json=body)
+        (tmp_path / "away").rename(tmp_path / DATABASE)
+        well = server.http.get("/health")
+        made = server.wait(server.submit(body))
+
+    assert (ill.status_code, ill.json()["status"]) == (503, "failing")
+    assert "removed or replaced" in ill.json()["reason"]
+    assert refused.status_code == 503
+    assert "removed or replaced" in refused.text
+    assert (well.status_code, well.json()["status"]) == (200, "ok")
+    assert made["output"]["task_status"] == "Success"

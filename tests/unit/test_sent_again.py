@@ -167,3 +167,15 @@ async def test_equal_calls_that_are_no_retries_are_so_many_jobs(
         ids = {(await submit(house, sending)).job.id for _ in range(3)}
 
         assert len(ids) == 3
+
+
+async def test_a_call_sent_again_gives_its_job_though_the_disk_takes_no_new_ones(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        first = await submit(house, KEYED)
+        house.has_room = False
+
+        assert await submit(house, KEYED) == first
+        with pytest.raises(StorageFull):
+            await submit(house, FIRST)

@@ -365,3 +365,15 @@ async def test_what_every_engine_needs_is_told_as_missing(tmp_path: Path) -> Non
             await house.submit()
 
     assert error.value.message == "prompt is required: the engine's server needs one"
+
+
+async def test_without_room_no_job_is_taken_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        await house.submit(PNG)
+        house.has_room = False
+        with pytest.raises(StorageFull, match="too little room"):
+            await house.submit(PNG)
+        house.has_room = True
+
+        assert len(list(tmp_path.glob("jobs/*/*"))) == 1
+        await house.submit(PNG)

@@ -40,6 +40,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
     "videos_states": ("openai", '"openai"', "openai"),
     "link_hours": ("48", "48", 48),
     "prompt_in_files": ("true", "true", True),
+    "least_free_mb": ("1000", "1000", 1000),
     "log_format": ("json", '"json"', "json"),
 }
 
@@ -207,6 +208,7 @@ REMOTE = '[engines.a]\nkind = "dashscope"\nbase_url = "http://a/api/v1"\n'
         ({"UNSTILL_HOST": ""}, "server.host: must not be empty"),
         ({"UNSTILL_DEFAULT_ENGINE": "gpu"}, "server.default_engine: must be one of camera"),
         ({"UNSTILL_LINK_HOURS": "0"}, "server.link_hours: must be at least 1, got 0"),
+        ({"UNSTILL_LEAST_FREE_MB": "-1"}, "server.least_free_mb: must be 0 or more, got -1"),
         ({"UNSTILL_PUBLIC_URL": "videos.example.com"}, "server.public_url: must begin with http"),
     ],
 )

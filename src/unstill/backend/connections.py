@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -21,10 +22,12 @@ from unstill.backend import belonging, schema
 from unstill.backend.belonging import BUSY_WAIT_MS, FILE
 from unstill.backend.generation import Generation, noted_in, rise
 from unstill.backend.rows import Row, Value
+from unstill.backend.wal import WalSize
 from unstill.backend.writer import as_own
 from unstill.errors import BadSetting, OperatorError
 from unstill.job import clock_ms
 
+NO_ROOM_BYTES = 2**20
 PRIVATE = 0o600  # prompts, tickets and the tokens of webhooks are in it
 
 Result = TypeVar("Result")
@@ -83,9 +86,10 @@ def connect(data_dir: Path, vfs: str | None) -> tuple[Connections, Generation]:
             schema.bring_up_to_date(writes, file, schema.FOLDER)
             if writes.pragma("journal_mode", "wal") != "wal":
                 raise BadSetting("server.data_dir", f"the disk of {file} takes no WAL")
+            WalSize(writes, BUSY_WAIT_MS)
             generation = _generation(data_dir, writes)
-        except apsw.Error as error:
-            raise OperatorError(f"{file} cannot be opened: {error}") from error
+        except (apsw.Error, OSError) as error:
+            raise OperatorError(f"{file} cannot be opened: {_why(error, data_dir)}") from error
         for connection in connections[1:]:
             connection.pragma("query_only", value=True)
         stack.pop_all()
@@ -104,6 +108,13 @@ def close(writes: apsw.Connection, generation: Generation) -> None:
         log.warning("checkpoint failed", error=str(error))
     generation.close()
     writes.close()
+
+
+def _why(error: apsw.Error | OSError, data_dir: Path) -> str:
+    """SQLite calls a full disk by many names."""
+    if shutil.disk_usage(data_dir).free < NO_ROOM_BYTES:
+        return "its disk is full, free some space"
+    return f"{error}"
 
 
 def _generation(data_dir: Path, writes: apsw.Connection) -> Generation:

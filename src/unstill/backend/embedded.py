@@ -24,11 +24,15 @@ from unstill.backend.connections import Reader
 from unstill.backend.generation import Generation
 from unstill.backend.holds import Holds
 from unstill.backend.lanes import Lanes
+from unstill.backend.lists import Lists
 from unstill.backend.lock import FolderLock
 from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, Took, Where
+from unstill.backend.presence import Presence
+from unstill.backend.reserve import Reserve
+from unstill.backend.upkeep import Upkeep
 from unstill.backend.writer import Work, Writer, as_own
 from unstill.delivery import Delivery
-from unstill.errors import BadSetting, KeyReused, ShuttingDown
+from unstill.errors import BadSetting, KeyReused, ShuttingDown, StorageFull
 from unstill.job import Change, Job, Mark, first_id, lane_of
 from unstill.job import clock_ms as system_clock_ms
 from unstill.ledger import Attempt
@@ -44,15 +48,23 @@ class Opened(NamedTuple):
     finds: apsw.Connection
     find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
     ledger: Reader  # what the server itself asks
-    lists: Reader  # what callers ask
+    lists: Lists  # what callers ask
     generation: Generation
     holds: Holds
+    presence: Presence
+    reserve: Reserve
+    upkeep: Upkeep
+
+    async def startup(self) -> None:
+        await self.holds.startup()
+        await self.upkeep.startup()
 
     async def close(self) -> None:
         await self.holds.shutdown()
+        await self.upkeep.shutdown()
         writes = await self.writer.stop()
         self.finds.close()
-        for reader in (self.ledger, self.lists):
+        for reader in (self.ledger, self.lists.reader):
             await asyncio.to_thread(reader.close)
         await asyncio.to_thread(connections.close, writes, self.generation)
 
@@ -97,25 +109,32 @@ class EmbeddedBackend:
     async def open(self) -> None:
         await self._take_folder()
         try:
-            found, generation = await asyncio.to_thread(
-                connections.connect, self._data_dir, self._vfs
-            )
-            ledger = Reader("ledger", found.ledger)
-            self._opened = Opened(
-                writer=Writer(found.writes, self._tell, generation),
-                finds=found.finds,
-                find=found.finds.cursor().execute,
-                ledger=ledger,
-                lists=Reader("lists", found.lists),
-                generation=generation,
-                holds=Holds(ledger, self._wake),
-            )
-            await self._opened.holds.startup()
+            self._opened = await self._open()
+            await self._opened.startup()
             await self._place_unfinished()
         except BaseException:
             await self.close()
             self._lock.release()
             raise
+
+    async def _open(self) -> Opened:
+        reserve = Reserve(self._data_dir)
+        await asyncio.to_thread(reserve.give_up_for_start)
+        found, generation = await asyncio.to_thread(connections.connect, self._data_dir, self._vfs)
+        presence = Presence(self._data_dir / FILE)
+        ledger = Reader("ledger", found.ledger)
+        return Opened(
+            writer=Writer(found.writes, self._tell, generation, presence.check),
+            finds=found.finds,
+            find=found.finds.cursor().execute,
+            ledger=ledger,
+            lists=Lists(Reader("lists", found.lists)),
+            generation=generation,
+            holds=Holds(ledger, self._wake),
+            presence=presence,
+            reserve=reserve,
+            upkeep=Upkeep(presence, reserve),
+        )
 
     @property
     def store_id(self) -> str:
@@ -127,6 +146,9 @@ class EmbeddedBackend:
     @property
     def held(self) -> int:
         return len(self._store.holds)
+
+    def check(self) -> None:
+        self._store.presence.check()
 
     def _wake(self, job_id: str) -> None:
         job = self._look(job_id)
@@ -174,16 +196,11 @@ class EmbeddedBackend:
     async def page(
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> Page:
-        sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
-        bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
-        jobs = _jobs(await self._store.lists.select(sql, bounds))
-        return Page(tuple(jobs[:limit]), has_more=len(jobs) > limit)
+        lists = self._store.lists
+        return await lists.page(owner, limit=limit, after=after, newest_first=newest_first)
 
     async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
-        jobs_sql, count_sql, values = rows.slice_sql(where)
-        jobs = await self._store.lists.select(jobs_sql, (owner, *values, limit, offset))
-        [(total,)] = await self._store.lists.select(count_sql, (owner, *values))
-        return Slice(tuple(_jobs(jobs)), total)
+        return await self._store.lists.slice(owner, where, offset=offset, limit=limit)
 
     async def unfinished(self) -> AsyncIterator[Sequence[Place]]:
         after = ""
@@ -196,7 +213,7 @@ class EmbeddedBackend:
         return [Took(*row) for row in await self._store.ledger.select(rows.TIMES, (limit,))]
 
     async def interrupted(self) -> Sequence[Job]:
-        return _jobs(await self._store.ledger.select(rows.INTERRUPTED))
+        return [rows.job_of(row) for row in await self._store.ledger.select(rows.INTERRUPTED)]
 
     async def long_deleted(self, before_ms: int, *, after: str = "") -> Sequence[str]:
         bounds = (after, first_id(before_ms), CHUNK)
@@ -288,7 +305,12 @@ class EmbeddedBackend:
                 deliveries.follow(connection, job, change)
             return job
 
-        return await self._write(update)
+        try:
+            return await self._write(update)
+        except StorageFull:
+            if not (change.ends_by_owner and self._store.reserve.give_up()):
+                raise
+            return await self._write(update)  # it makes room
 
     async def forget(self, job_id: str) -> None:
         def delete(connection: apsw.Connection) -> None:
@@ -346,10 +368,6 @@ class EmbeddedBackend:
         if self._opened is None:
             raise ShuttingDown("the job store is not open")
         return self._opened
-
-
-def _jobs(found: Sequence[rows.Row]) -> list[Job]:
-    return [rows.job_of(row) for row in found]
 
 
 def _marked(connection: apsw.Connection, owner: str, mark: Mark) -> Job | None:

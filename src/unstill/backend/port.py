@@ -158,6 +158,9 @@ class Backend(Protocol):
     async def recent_attempts(self, account: str, limit: int) -> Sequence[Attempt]:
         """The account's settled attempts, newest first."""
 
+    def check(self) -> None:
+        """Raises StorageFailed if what is written would be lost, as the data has been removed."""
+
     def is_held(self, job_id: str) -> bool:
         """Whether the job may cost nothing yet: its store was recovered from an older copy."""
 

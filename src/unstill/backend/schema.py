@@ -75,6 +75,7 @@ def keep_copy(connection: apsw.Connection, copy: Path) -> None:
     unfinished = copy.with_name(f"{copy.name}.part")
     unfinished.unlink(missing_ok=True)
     connection.execute("VACUUM INTO ?", (str(unfinished),))
+    unfinished.chmod(0o600)
     _sync(unfinished)
     unfinished.replace(copy)
     _sync(copy.parent)

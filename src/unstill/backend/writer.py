@@ -49,10 +49,14 @@ class Writer:
     out. A caller that is cancelled leaves its write standing.
     """
 
-    def __init__(self, connection: apsw.Connection, tell: Tell, stamp: Stamp) -> None:
+    def __init__(
+        self, connection: apsw.Connection, tell: Tell, stamp: Stamp, check: Callable[[], None]
+    ) -> None:
+        """`check` raises OwnError where what is written would be lost; then nothing is."""
         self._connection = connection
         self._tell = tell
         self._stamp = stamp
+        self._check = check
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
         self._is_open = True
         self._loop = asyncio.get_running_loop()
@@ -107,6 +111,7 @@ class Writer:
 
     def _commit(self, batch: Sequence[Unit]) -> list[Outcome]:
         try:
+            self._check()
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._attempt(unit) for unit in batch]
             self._stamp.before_commit(self._connection)
@@ -116,6 +121,8 @@ class Writer:
             system_errno = self._connection.system_errno
             self._roll_back()
             return [Outcome(unit, error=as_own(error, system_errno)) for unit in batch]
+        except OwnError as error:
+            return [Outcome(unit, error=error) for unit in batch]
         return outcomes
 
     def _attempt(self, unit: Unit) -> Outcome:

@@ -105,8 +105,9 @@ class ModelList(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
-    status: Literal["ok", "stopping"]
+    status: Literal["ok", "stopping", "failing"]
     version: str
+    reason: str = ""  # of failing
     held: int = 0  # jobs that wait for `unstill jobs release`
 
 

@@ -11,8 +11,10 @@ import asyncio
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -23,6 +25,7 @@ from unstill.files.port import storage_errors
 
 POLICY_LIFE_S = 300  # time enough for a slow line to begin
 KEPT_S = 48 * 3600  # DashScope, "get temporary file URL"
+_FILE = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.[0-9a-f]{16}")  # a digest, or its draft
 MOST_KEY_CHARS = 1024  # Alibaba Cloud OSS, object names
 
 
@@ -49,7 +52,16 @@ class Signed(msgspec.Struct, frozen=True):
 class Uploads:
     """Files under `<data_dir>/uploads`; signs with the first secret, believes all of them."""
 
-    def __init__(self, data_dir: Path, link_secrets: tuple[bytes, ...], *, most_bytes: int) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        link_secrets: tuple[bytes, ...],
+        *,
+        most_bytes: int,
+        check_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`check_room` raises StorageFull if no new file is taken for want of room."""
+        self._check_room = check_room
         self._most_bytes = most_bytes
         self._folder = data_dir / "uploads"
         self._secrets = link_secrets
@@ -92,6 +104,7 @@ class Uploads:
         """
         if len(data) > policy.most_bytes:
             raise BadField("file", f"at most {policy.most_bytes} bytes", data)
+        self._check_room()
         path = self._path(policy.owner, key)
         with storage_errors():
             if await asyncio.to_thread(path.exists):
@@ -120,7 +133,8 @@ class Uploads:
             return
         with os.scandir(self._folder) as entries:
             for entry in entries:
-                if entry.stat().st_mtime + KEPT_S <= now_s:
+                is_ours = _FILE.fullmatch(entry.name) is not None
+                if is_ours and entry.stat().st_mtime + KEPT_S <= now_s:
                     Path(entry.path).unlink(missing_ok=True)
 
     def _path(self, owner: str, key: str) -> Path:

@@ -108,7 +108,8 @@ def answers(dialect: Described, route: Route) -> dict[str, Any]:
         found["204"] = _answer("The caller has the final event already", {}, headers)
     if route.verb in ("health", "ready"):
         stopping = {"application/json": {"schema": _schema(route.answers)}}
-        found["503"] = _answer("The server is about to end", stopping, ("x-request-id",))
+        meaning = "The server is about to end, or cannot store"
+        found["503"] = _answer(meaning, stopping, ("x-request-id",))
     if route.verb == "home":
         found = {"307": _answer("What there is, as a page", {}, ("x-request-id", "location"))}
     for status, kinds in refusals(dialect, route).items():

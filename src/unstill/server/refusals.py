@@ -60,8 +60,8 @@ OF_VERBS: Mapping[Verb, Kinds] = {
     "status": (BadField, NoSuchJob, StorageFailed),
     "query": (BadField, StorageFailed),
     "events": (NoSuchJob, StorageFailed),
-    "list": (BadField, StorageFailed),
-    "numbered": (BadField, StorageFailed),
+    "list": (BadField, StorageFailed, Overloaded),
+    "numbered": (BadField, StorageFailed, Overloaded),
     "cancel": (NoSuchJob, TooLateToCancel, StorageFull, StorageFailed, UpstreamError),
     "delete": (NoSuchJob, StorageFull, StorageFailed),
     # The last four of drawing a picture of the video.

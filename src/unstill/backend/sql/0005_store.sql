@@ -15,3 +15,8 @@ CREATE TABLE held (job_id TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE up (seen_ms INTEGER NOT NULL) STRICT;
 INSERT INTO up SELECT coalesce(max(max(created_ms, coalesce(started_ms, 0), coalesce(ended_ms, 0))), 0)
   FROM jobs;
+
+-- The lists that callers ask for. What filters them is in the index as well: a count, and a list of
+-- few among many, read no row that they do not show.
+DROP INDEX jobs_of_owner;
+CREATE INDEX jobs_of_owner ON jobs (owner, id, state, model) WHERE is_hidden = 0;

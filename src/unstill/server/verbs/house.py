@@ -16,6 +16,7 @@ from unstill.dialects.house import (
 )
 from unstill.dialects.route import Dialect
 from unstill.dialects.route import Verb as VerbName
+from unstill.errors import StorageFailed
 from unstill.request import Given
 from unstill.server.asking import Answer, Asking, Verb, json_answer
 from unstill.server.page import PAGE
@@ -79,7 +80,12 @@ class HouseVerbs:
     async def _health(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         if self._is_stopping:
             return json_answer(Health("stopping", __version__), status=503)
-        return json_answer(Health("ok", __version__, self._service.held))
+        held = self._service.held
+        try:
+            self._service.check()
+        except StorageFailed as error:
+            return json_answer(Health("failing", __version__, error.message, held), status=503)
+        return json_answer(Health("ok", __version__, held=held))
 
     async def _ready(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
         held_up = [

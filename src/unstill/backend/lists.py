@@ -1,0 +1,59 @@
+"""Callers' lists: one reads at a time, owners take turns, and nobody lines up without an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from unstill.backend import rows
+from unstill.backend.connections import Reader
+from unstill.backend.port import Page, Slice, Where
+from unstill.errors import Overloaded
+from unstill.job import Job
+
+MOST_AT_ONCE = 16  # lists of one owner, the one that is read included
+
+
+class Lists:
+    """Lists of jobs, over a reader of their own."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._at_once: Counter[str] = Counter()  # by owner
+        # An owner's lists wait for each other, so that the reader has one of each owner at most:
+        # it takes them as they come, which is by turns.
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def page(self, owner: str, *, limit: int, after: str | None, newest_first: bool) -> Page:
+        sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
+        bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
+        [found] = await self._read(owner, (sql, bounds))
+        return Page(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
+
+    async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
+        jobs_sql, count_sql, values = rows.slice_sql(where)
+        found, [(total,)] = await self._read(
+            owner, (jobs_sql, (owner, *values, limit, offset)), (count_sql, (owner, *values))
+        )
+        return Slice(tuple(_jobs(found)), total)
+
+    async def _read(
+        self, owner: str, *selects: tuple[str, tuple[rows.Value, ...]]
+    ) -> list[list[rows.Row]]:
+        """One after the other, in the owner's turn. Raises Overloaded."""
+        if self._at_once[owner] >= MOST_AT_ONCE:
+            raise Overloaded(f"{MOST_AT_ONCE} of your lists are being read, ask for this one again")
+        self._at_once[owner] += 1
+        turn = self._turns.setdefault(owner, asyncio.Lock())
+        try:
+            async with turn:
+                return [await self.reader.select(sql, bounds) for sql, bounds in selects]
+        finally:
+            self._at_once[owner] -= 1
+            if not self._at_once[owner]:
+                del self._at_once[owner], self._turns[owner]
+
+
+def _jobs(found: Sequence[rows.Row]) -> list[Job]:
+    return [rows.job_of(row) for row in found]

@@ -1,0 +1,29 @@
+"""Is the open database still the file of its name? What goes into a removed one is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unstill.errors import StorageFailed
+
+
+class Presence:
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._opened = _identity(file)
+
+    def check(self) -> None:
+        """Raises StorageFailed if the file was removed, moved or replaced since it was opened."""
+        if _identity(self._file) != self._opened:
+            raise StorageFailed(
+                "the job store was removed or replaced while the server runs: nothing is stored "
+                "before it is put back, or the server started anew"
+            )
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,130 @@
+"""Lists of one owner hold up neither the server's own reads nor another owner's lists."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from scripted import a_job
+from unstill.backend import schema
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.backend.lists import MOST_AT_ONCE
+from unstill.backend.port import Where
+from unstill.backend.rows import Row, slice_sql
+from unstill.errors import Overloaded
+from unstill.job import State
+
+
+class Gate:
+    """A list that takes until it is let go: a function of the database that its reads call."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.may_go = threading.Event()
+        self.begun = threading.Event()
+        self.reading: asyncio.Task[list[Row]] | None = None
+        connection.create_scalar_function("gate", self.wait, 0)
+
+    def wait(self, *_: apsw.SQLiteValue) -> int:
+        self.begun.set()
+        self.may_go.wait(20)
+        return 1
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedBackend]:
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    for owner in ("ann", "bob"):
+        await store.add(a_job(owner=owner))
+    yield store
+    await store.close()
+
+
+def listing(store: EmbeddedBackend, owner: str) -> asyncio.Task[list[str]]:
+    async def read() -> list[str]:
+        return [job.owner for job in (await store.page(owner, limit=5)).jobs]
+
+    return asyncio.create_task(read())
+
+
+async def block(store: EmbeddedBackend) -> Gate:
+    """Something holds the lists' reader up."""
+    gate = Gate(store._store.lists.reader.connection)
+    gate.reading = asyncio.create_task(store._store.lists.reader.select("SELECT gate()"))
+    await asyncio.to_thread(gate.begun.wait, 20)
+    return gate
+
+
+async def test_the_ledger_is_read_while_a_list_takes_its_time(store: EmbeddedBackend) -> None:
+    gate = await block(store)
+    async with asyncio.timeout(10):
+        found = (
+            await store.attempts("any"),
+            await store.recent_attempts("any", 5),
+            await store.due_deliveries(0, limit=5),
+        )
+    gate.may_go.set()
+
+    assert found == ([], [], [])
+
+
+async def test_owners_take_turns(store: EmbeddedBackend) -> None:
+    gate = await block(store)
+    order: list[str] = []
+    tasks = [listing(store, "ann") for _ in range(5)] + [listing(store, "bob")]
+    for task in tasks:
+        task.add_done_callback(lambda done: order.extend(done.result()))
+    await asyncio.sleep(0)
+    gate.may_go.set()
+    await asyncio.gather(*tasks)
+
+    assert order == ["ann", "bob", "ann", "ann", "ann", "ann"]
+
+
+async def test_an_owner_has_a_number_of_lists_at_once_and_no_more(store: EmbeddedBackend) -> None:
+    gate = await block(store)
+    tasks = [listing(store, "ann") for _ in range(MOST_AT_ONCE)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="16 of your lists"):
+        await store.page("ann", limit=5)
+    other = listing(store, "bob")
+    gate.may_go.set()
+    await asyncio.gather(*tasks)
+
+    assert await other == ["bob"]
+    assert await listing(store, "ann") == ["ann"]
+
+
+async def test_a_list_that_is_called_off_leaves_its_place(store: EmbeddedBackend) -> None:
+    gate = await block(store)
+    tasks = [listing(store, "ann") for _ in range(MOST_AT_ONCE)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    gate.may_go.set()
+
+    assert await listing(store, "ann") == ["ann"]
+
+
+@pytest.mark.parametrize("model", [None, "my-wan"])
+@pytest.mark.parametrize("states", [None, frozenset({State.FAILED, State.RUNNING})])
+def test_a_count_reads_no_row(
+    tmp_path: Path, states: frozenset[State] | None, model: str | None
+) -> None:
+    file = tmp_path / "unstill.sqlite3"
+    connection = apsw.Connection(str(file))
+    schema.bring_up_to_date(connection, file, schema.FOLDER)
+    jobs_sql, count_sql, values = slice_sql(Where(0, 5, states, model))
+    jobs = connection.execute(f"EXPLAIN QUERY PLAN {jobs_sql}", ("a", *values, 5, 0)).fetchall()
+    count = connection.execute(f"EXPLAIN QUERY PLAN {count_sql}", ("a", *values)).fetchall()
+    connection.close()
+
+    ((_, _, _, of_jobs),), ((_, _, _, of_count),) = jobs, count
+    assert str(of_jobs).startswith("SEARCH jobs USING INDEX jobs_of_owner (")
+    assert str(of_count).startswith("SEARCH jobs USING COVERING INDEX jobs_of_owner (")
