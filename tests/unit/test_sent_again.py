@@ -136,7 +136,7 @@ async def test_many_calls_at_once_with_one_key_make_one_job(tmp_path: Path) -> N
 
         assert len({answer.job.id for answer in answers}) == 1
         assert kept_folders(house) == {answers[0].job.id}
-        assert house.names(answers[0].job.id) == {"first-frame"}
+        assert house.names(answers[0].job.id) == {"first-frame", ".begun"}
 
 
 async def test_a_retry_finds_its_first_try_for_fifteen_minutes(tmp_path: Path) -> None:
