@@ -26,7 +26,7 @@ class WalSize:
         if pages >= self._next_pages:
             is_anew = self._begin_anew(connection, name)
             # Somebody reads for longer: he is not waited for at each commit.
-            self._next_pages = LARGE_PAGES if is_anew else pages + LARGE_PAGES
+            self._next_pages = LARGE_PAGES if is_anew else pages + USUAL_PAGES
         elif pages >= USUAL_PAGES:
             connection.wal_checkpoint(name, apsw.SQLITE_CHECKPOINT_PASSIVE)
         return apsw.SQLITE_OK
