@@ -112,6 +112,8 @@ class Checks:
         self.troubles: list[Exception] = []
         self.checks: list[FrameCheck | VideoCheck] = []
         self.draws: list[StillDraw] = []
+        self.length_s = 5.0  # of every video
+        self.has_audio = True
         self.gate = asyncio.Event()  # nothing is answered before it is set
         self.gate.set()
 
@@ -123,7 +125,10 @@ class Checks:
         await self._look(check)
         if Path(check.path).read_bytes() != VIDEO:
             raise BadVideo("the video is not whole")
-        return VideoFacts(1280, 720, check.duration_s or 0.0, 30.0, 150, len(VIDEO), has_audio=True)
+        count = round(30 * self.length_s)
+        return VideoFacts(
+            1280, 720, self.length_s, 30.0, count, len(VIDEO), has_audio=self.has_audio
+        )
 
     async def fit_frame(self, fit: FrameFit) -> bool:
         del fit

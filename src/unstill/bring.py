@@ -31,8 +31,10 @@ from unstill.tries import Tries
 
 log = structlog.get_logger()
 
-# Upstreams render whole groups of frames: Wan's 81 frames at 16 a second are 5.06 s.
-REMOTE_TOLERANCE_S = 1.0
+# Beyond these a video is not as it was asked for. Upstreams render whole groups of frames (Wan's 81
+# at 16 a second are 5.06 s) and sides of whole blocks.
+OTHER_LENGTH_S = 1.0
+OTHER_SHAPE = 1.1
 
 NOT_IN_TIME = "the upstream did not give the finished video before the deadline"
 
@@ -124,17 +126,11 @@ class Bringer:
         else:
             facts = await self._checked(job, name)
         await self._clear(job, name)
-        video = Video(
-            file_name=name,
-            width=facts.width,
-            height=facts.height,
-            duration_s=facts.duration_s,
-            frame_rate=facts.frame_rate,
-            frame_count=facts.frame_count,
-            size_bytes=facts.size_bytes,
-            has_audio=facts.has_audio,
-        )
-        return succeeded(video, _usage(job), self._clock_ms())
+        video = _video_of(name, facts)
+        others = differences(job, video)
+        if others:
+            log.warning("video_not_as_asked", job_id=job.id, engine=job.engine, **others)
+        return succeeded(video, _usage(job, video), self._clock_ms())
 
     def _home(self, job: Job) -> str | None:
         """The name of a video that an earlier start of this step has published."""
@@ -175,11 +171,12 @@ class Bringer:
             await remote.fetch(ticket, done, self._files.path(job.id, part))
 
     async def _checked(self, job: Job, name: str) -> VideoFacts:
+        """The video's facts; of one that is paid for its true length, whatever was asked for."""
+        asked_s = float(job.request.duration_s)
         check = VideoCheck(
-            path=str(self._files.path(job.id, name)), duration_s=float(job.request.duration_s)
+            path=str(self._files.path(job.id, name)),
+            duration_s=asked_s if job.result is None else None,
         )
-        if job.result is not None:
-            check = VideoCheck(check.path, check.duration_s, REMOTE_TOLERANCE_S)
         return await asked(self._media.check_video, check)
 
     async def _clear(self, job: Job, name: str) -> None:
@@ -200,6 +197,35 @@ async def asked(check: Callable[[C], Awaitable[T]], about: C) -> T:
         return await check(about)
 
 
+def differences(job: Job, video: Video) -> dict[str, str]:
+    """What an upstream has made of a request otherwise than it was asked for: kept, and told."""
+    request, found = job.request, dict[str, str]()
+    if abs(video.duration_s - request.duration_s) > OTHER_LENGTH_S:
+        found["length"] = f"asked {request.duration_s} s, got {video.duration_s:.2f} s"
+    if request.generate_audio and not video.has_audio:
+        found["sound"] = "asked for, got none"
+    if job.size is not None:
+        asked, got = job.size.width / job.size.height, video.width / video.height
+        if not 1 / OTHER_SHAPE < asked / got < OTHER_SHAPE:
+            found["size"] = (
+                f"asked {job.size.width}x{job.size.height}, got {video.width}x{video.height}"
+            )
+    return found
+
+
+def _video_of(name: str, facts: VideoFacts) -> Video:
+    return Video(
+        file_name=name,
+        width=facts.width,
+        height=facts.height,
+        duration_s=facts.duration_s,
+        frame_rate=facts.frame_rate,
+        frame_count=facts.frame_count,
+        size_bytes=facts.size_bytes,
+        has_audio=facts.has_audio,
+    )
+
+
 def _video(job: Job) -> str:
     return f"video-{job.attempt}"
 
@@ -208,11 +234,11 @@ def _silent(job: Job) -> str:
     return f"silent-{job.attempt}"
 
 
-def _usage(job: Job) -> Usage:
-    """What an upstream says it billed, in the callers' terms; else what was asked for."""
+def _usage(job: Job, video: Video) -> Usage:
+    """In the callers' terms: the length as it is, the rest as an upstream says that it billed."""
     said = {} if job.result is None else job.result.usage
     return Usage(
-        duration_s=int(said.get("duration", job.request.duration_s)),
+        duration_s=video.whole_s,
         video_count=int(said.get("video_count", 1)),
         tier_height=int(said.get("SR", tier_height(job.request))),
     )

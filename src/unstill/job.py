@@ -84,6 +84,11 @@ class Video(msgspec.Struct, frozen=True):
     size_bytes: int
     has_audio: bool
 
+    @property
+    def whole_s(self) -> int:
+        """Its length as callers count it: an upstream's 81 frames at 16 a second are 5 seconds."""
+        return max(1, int(self.duration_s + 0.5))
+
 
 class Usage(msgspec.Struct, frozen=True):
     """What the job used, in the callers' billing terms."""
@@ -130,6 +135,11 @@ class Job(msgspec.Struct, frozen=True):
     webhook_url: str | None = (
         None  # where its end is told; "": where the settings say for its owner
     )
+
+    @property
+    def seconds(self) -> int:
+        """How long the video is; before it is there, how long it is to be."""
+        return self.request.duration_s if self.video is None else self.video.whole_s
 
     @property
     def lane(self) -> str | None:

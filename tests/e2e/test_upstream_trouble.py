@@ -342,6 +342,27 @@ def test_a_paid_video_comes_home_after_downloads_that_were_none(
     assert desk.video(desk.submit("solo"))
 
 
+def test_a_paid_video_of_another_length_is_kept_and_told_truly_in_every_dialect(
+    desk: Desk,
+) -> None:
+    desk.first.next("fetch", "wrong_length")  # three seconds longer
+    job_id = desk.submit("solo", duration=5)
+    video = desk.video(job_id)
+    with av.open(BytesIO(video), "r") as container:
+        made_s = round((container.duration or 0) / av.time_base)
+    get = desk.server.http.get
+    shown = {
+        "tasks": desk.server.status(job_id)["usage"]["duration"],
+        "unified": int(get(f"/v1/videos/{job_id}").json()["seconds"]),
+        "openai": int(get(f"/openai/v1/videos/{job_id}").json()["seconds"]),
+        "dashscope": get(f"/api/v1/tasks/{job_id}").json()["usage"]["duration"],
+    }
+
+    assert made_s == 8
+    assert shown == dict.fromkeys(shown, 8)
+    assert "video_not_as_asked" in desk.server.log
+
+
 @pytest.mark.parametrize("wanted", [False, True])
 def test_sound_comes_home_only_where_it_was_asked_for(desk: Desk, wanted: bool) -> None:  # noqa: FBT001  - a parameter of the test
     body = {

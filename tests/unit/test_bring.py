@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import VIDEO, Checks, a_job
-from unstill.bring import REMOTE_TOLERANCE_S, Bringer
+from unstill.bring import Bringer
 from unstill.engines.remote import Done, NotThere, TooLarge
 from unstill.engines.upstream import Trouble
 from unstill.errors import EngineDied, StorageFull, UpstreamError
@@ -17,6 +17,7 @@ from unstill.files.local import LocalFiles
 from unstill.job import Job, Result, State, Usage, apply
 from unstill.media.errors import BadVideo
 from unstill.media.facts import VideoCheck
+from unstill.request import Size
 from unstill.stalls import Stalls
 from unstill.tries import (
     FIRST_PAUSE_MS,
@@ -116,22 +117,73 @@ async def test_a_video_elsewhere_is_fetched_with_its_ticket_and_link(home: Home)
     assert home.names(job) == {"video-2.mp4"}
 
 
-async def test_an_upstreams_length_may_be_off_by_a_group_of_frames_ours_not(home: Home) -> None:
+async def test_an_upstreams_video_may_have_any_length_ours_not(home: Home) -> None:
     home.remote.fetches = [VIDEO]
     await home.brought(elsewhere())
     await home.brought(await rendered(home))
 
     remote, local = (check for check in home.media.checks if isinstance(check, VideoCheck))
-    assert remote.tolerance_s == REMOTE_TOLERANCE_S
-    assert local.tolerance_s < REMOTE_TOLERANCE_S
+    assert (remote.duration_s, local.duration_s) == (None, 5.0)
 
 
-async def test_what_the_upstream_billed_is_the_jobs_usage(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("got_s", "seconds"), [(0.4, 1), (4.04, 4), (5.06, 5), (5.49, 5), (5.5, 6), (6.06, 6), (15, 15)]
+)
+async def test_a_video_of_another_length_is_kept_and_its_true_length_told(
+    home: Home, got_s: float, seconds: int
+) -> None:
+    home.remote.fetches = [VIDEO]
+    home.media.length_s = got_s
+
+    with capture_logs() as logs:
+        after = await home.brought(elsewhere({"duration": 5}))
+
+    assert after.state is State.SUCCEEDED
+    assert after.video is not None
+    assert after.usage is not None
+    assert (after.video.duration_s, after.usage.duration_s) == (got_s, seconds)
+    assert after.seconds == seconds
+    told = [each["length"] for each in logs if each["event"] == "video_not_as_asked"]
+    assert told == ([f"asked 5 s, got {got_s:.2f} s"] if abs(got_s - 5) > 1 else [])
+
+
+async def test_a_video_without_the_sound_or_shape_that_was_asked_for_is_kept_and_told(
+    home: Home,
+) -> None:
+    job = elsewhere()
+    request = msgspec.structs.replace(job.request, generate_audio=True)
+    job = msgspec.structs.replace(job, request=request, size=Size(720, 1280))
+    home.remote.fetches = [VIDEO]
+    home.media.has_audio = False
+
+    with capture_logs() as logs:
+        after = await home.brought(job)
+
+    assert after.state is State.SUCCEEDED
+    [told] = [each for each in logs if each["event"] == "video_not_as_asked"]
+    assert told["sound"] == "asked for, got none"
+    assert told["size"] == "asked 720x1280, got 1280x720"
+
+
+@pytest.mark.parametrize("size", [Size(1280, 720), Size(1280, 704), Size(832, 480), None])
+async def test_a_video_as_it_was_asked_for_is_told_of_in_no_log(
+    home: Home, size: Size | None
+) -> None:
     home.remote.fetches = [VIDEO]
 
-    after = await home.brought(elsewhere({"duration": 6, "SR": 480, "video_count": 1}))
+    with capture_logs() as logs:
+        await home.brought(msgspec.structs.replace(elsewhere(), size=size))
 
-    assert after.usage == Usage(duration_s=6, video_count=1, tier_height=480)
+    assert logs == []
+
+
+async def test_tier_and_count_of_the_usage_are_what_the_upstream_billed(home: Home) -> None:
+    home.remote.fetches = [VIDEO]
+    home.media.length_s = 6.0
+
+    after = await home.brought(elsewhere({"duration": 5, "SR": 480, "video_count": 2}))
+
+    assert after.usage == Usage(duration_s=6, video_count=2, tier_height=480)
 
 
 async def test_where_the_upstream_says_nothing_usage_is_what_was_asked_for(home: Home) -> None:

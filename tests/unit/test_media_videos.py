@@ -31,13 +31,17 @@ def made(
     has_pictures: bool = True,
     coder: dict[str, str] | None = None,
     title: str = "",
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
 ) -> Path:
     """Two seconds of moving noise at 160x90, and a tone."""
     with av.open(str(path), "w", format="mp4", options=options) as container:
         container.metadata["title"] = title
-        pictures = container.add_stream("libx264", rate=FRAME_RATE) if has_pictures else None
+        pictures = container.add_stream(codec, rate=FRAME_RATE) if has_pictures else None
         sound = container.add_stream("aac", rate=AUDIO_RATE) if has_audio else None
         if pictures is not None:
+            assert isinstance(pictures, VideoStream)
+            pictures.pix_fmt = pixels
             write_pictures(container, pictures, coder or {"g": "12"})
         if sound is not None:
             write_sound(container, sound)
@@ -45,7 +49,7 @@ def made(
 
 
 def write_pictures(container: OutputContainer, stream: VideoStream, coder: dict[str, str]) -> None:
-    stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
+    stream.width, stream.height = 160, 90
     stream.options = dict(coder)
     noise = np.random.default_rng(0).integers(0, 255, (90, 160, 3), dtype=np.uint8)
     for number in range(FRAMES):
@@ -104,6 +108,29 @@ def test_a_whole_video_passes_whatever_its_groups_of_pictures(
     path = made(tmp_path / "video-1.mp4", coder=coder)
 
     assert check_video(VideoCheck(path=str(path))).frame_count == 48
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels"),
+    [
+        ("libx264", "yuv420p10le"),
+        ("libx264", "yuv444p"),
+        ("libx265", "yuv420p"),
+        ("libx265", "yuv420p10le"),
+        ("libsvtav1", "yuv420p10le"),
+        ("libvpx-vp9", "yuv420p"),
+        ("mpeg4", "yuv420p"),
+    ],
+)
+def test_a_whole_video_passes_whatever_codec_an_upstream_likes(
+    tmp_path: Path, codec: str, pixels: str
+) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"this ffmpeg has no {codec}")
+    path = made(tmp_path / "video-1.mp4", codec=codec, pixels=pixels, coder={"preset": "9"})
+    facts = check_video(VideoCheck(path=str(path)))
+
+    assert (facts.frame_count, facts.duration_s) == (48, 2.0)
 
 
 @pytest.mark.parametrize("options", [FASTSTART, {}, FRAGMENTED])
