@@ -4,7 +4,8 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from tempfile import TemporaryFile
 
 import pytest
 import uvicorn
@@ -21,11 +22,13 @@ from unstill.server.guard import (
     MOST_KEPT_BYTES,
     MOST_KEPT_OF_ALL_BYTES,
     MOST_URL_ESCAPES,
+    SEND_FILE,
     UNTAKEN_WITHIN_S,
     GuardedProtocol,
     Kept,
     sweep,
 )
+from unstill.server.outlet import ReaderGone
 
 LARGE_ANSWER_BYTES = 32 * 2**20  # more than a socket takes by itself
 POST = b"POST /read HTTP/1.1\r\nhost: x\r\n"
@@ -48,6 +51,16 @@ async def answering(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"ok", "more_body": True})
         while (await receive())["type"] != "http.disconnect":
             pass
+        return
+    if scope["path"] == "/file":
+        with TemporaryFile() as file:
+            file.write(b"0123456789" * 2**19)
+            file.flush()
+            headers = [(b"content-length", b"%d" % (10 * 2**19 + 1))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            with suppress(ReaderGone):
+                await scope["extensions"][SEND_FILE](file.fileno(), 0, 10 * 2**19)
+            await send({"type": "http.response.body", "body": b"."})
         return
     said = f"{scope['path'][:20]} took {took_bytes}".encode()
     body = b"x" * LARGE_ANSWER_BYTES if scope["path"] == "/large" else said
@@ -77,6 +90,9 @@ class Line:
     async def hear(self) -> bytes:
         async with asyncio.timeout(5):
             return await self._loop.sock_recv(self._caller, 4096)
+
+    def hang_up(self) -> None:
+        self._caller.close()
 
     def is_open_after(self, seconds: float) -> bool:
         """Whether a sweep so much later than now would let the connection live."""
@@ -390,6 +406,30 @@ async def test_an_offer_of_another_protocol_costs_no_body() -> None:
 
         assert answers.count(b"HTTP/1.1 200 ") == 2
         assert re.findall(rb"took (\d+)", answers) == [b"3", b"0"]
+
+
+async def test_a_file_comes_between_the_head_and_what_is_written_after_it() -> None:
+    async with connected() as line:
+        await line.send(b"GET /file HTTP/1.1\r\nhost: x\r\n\r\n" + ENDING)
+        answers = await heard_to_the_end(line)
+
+    head, _, rest = answers.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert rest[: 10 * 2**19] == b"0123456789" * 2**19
+    assert rest[10 * 2**19 :].startswith(b".HTTP/1.1 200 ")
+
+
+async def test_a_file_whose_reader_hangs_up_ends_the_connection() -> None:
+    async with connected() as line:
+        await line.send(b"GET /file HTTP/1.1\r\nhost: x\r\n\r\n")
+        await line.hear()
+        line.hang_up()
+        for _ in range(500):
+            if not line.protocol.server_state.connections:
+                break
+            await asyncio.sleep(0.01)
+
+        assert not line.protocol.server_state.connections
 
 
 async def heard_to_the_end(line: Line) -> bytes:

@@ -26,6 +26,7 @@ from unstill.server.framing import (
     Framing,
     HeadTooLarge,
 )
+from unstill.server.outlet import Outlet, ReaderGone
 
 HEADERS_WITHIN_S = 10.0  # from the connection, or the request's first byte, to its last header
 # A drip of single bytes would hold a body's memory for ever: 4 KiB a second is a bad GPRS line.
@@ -43,6 +44,8 @@ MOST_KEPT_OF_ALL_BYTES = 32 * 1024**2
 # A long address that is all escapes takes milliseconds to read. Names are short, and the longest
 # question has a handful of them.
 MOST_URL_ESCAPES = 1000
+
+SEND_FILE = "unstill.send_file"  # an extension in the scope: GuardedProtocol.send_file
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
@@ -253,6 +256,7 @@ class GuardedProtocol(HttpToolsProtocol):
             raise UpgradeOffered
         self._is_in_message = True
         self._framing = None
+        self.scope["extensions"] = {SEND_FILE: self.send_file}  # type: ignore[dict-item]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -281,6 +285,34 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self._kept:
             self._go_on(self._kept, self._kept_from)
+
+    # --- what goes out ------------------------------------------------------------------------
+
+    async def send_file(self, file: int, start: int, size_bytes: int) -> None:
+        """A part of an open file as part of the answer's body, past this process's memory.
+
+        Raises ReaderGone, EOFError.
+        """
+        cycle, transport = self.cycle, self.transport
+        transport.set_write_buffer_limits(high=0)  # what was written before goes first, all of it
+        while transport.get_write_buffer_size() and not transport.is_closing():
+            await (self.flow.drain() if self.flow.write_paused else asyncio.sleep(0))
+        outlet = None
+        try:
+            if transport.is_closing():
+                raise ReaderGone
+            outlet = Outlet(transport.get_extra_info("socket").fileno(), file)
+            await outlet.send(start, size_bytes)
+            cycle.expected_content_length -= size_bytes
+        except (ReaderGone, EOFError):
+            cycle.disconnected = True
+            transport.abort()
+            raise
+        finally:
+            if outlet is not None:
+                outlet.close()
+            if not transport.is_closing():
+                transport.set_write_buffer_limits()
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():  # else it was refused already, in better words

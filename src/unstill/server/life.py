@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import resource
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -16,13 +15,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from unstill.errors import BadSetting
+from unstill.server.descriptors import most_connections
 from unstill.server.guard import GuardedProtocol, Kept, sweep
 
 log = structlog.get_logger()
 
 ANSWERS_WITHIN_S = 5  # of a shutdown: what is being answered then may finish
 BACKLOG = 2048
-MOST_OPEN_FILES = 65_536  # more than connections ever need, less than a container's "infinity"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -54,7 +53,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=_most_connections(),
+                limit_concurrency=most_connections(),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=ANSWERS_WITHIN_S,
             )
@@ -107,19 +106,6 @@ def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
         reason = f"cannot listen on {host} port {port}: {error.strerror or error}"
         raise BadSetting("server.port", reason) from error
     return listener
-
-
-def _most_connections() -> int:
-    """As many as leave files for the work, once this process may open what the system lets it.
-
-    Without a limit a caller who only connects takes the files that jobs need, and they fail.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        soft = max(soft, min(hard, MOST_OPEN_FILES))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    # A download has its file open beside its connection; a third stays for store and children.
-    return soft // 3
 
 
 def address_of(listener: socket.socket) -> str:

@@ -9,7 +9,8 @@ from unstill.dialects.videos_lacking import LACKING
 from unstill.downloads import Downloads
 from unstill.errors import Unsupported
 from unstill.server.asking import Asking, Verb
-from unstill.server.video_file import send_video
+from unstill.server.descriptors import most_downloads
+from unstill.server.video_file import Openings, send_video
 from unstill.service import Service
 
 
@@ -19,6 +20,7 @@ class VideoVerbs:
     def __init__(self, *, service: Service, downloads: Downloads) -> None:
         self._service = service
         self._downloads = downloads
+        self._openings = Openings(most_downloads())
         self.by_name: Mapping[VerbName, Verb] = {
             "content": self._content,
             "link": self._link,
@@ -38,9 +40,8 @@ class VideoVerbs:
             job_id=job_id,
             request_id=asking.call.request_id,
             inline=False,
-            scope=asking.scope,
-            receive=asking.receive,
-            send=asking.send,
+            openings=self._openings,
+            asgi=(asking.scope, asking.receive, asking.send),
         )
 
     async def _link(self, asking: Asking) -> None:
@@ -56,9 +57,8 @@ class VideoVerbs:
             job_id=call.path["job_id"],
             request_id=call.request_id,
             inline=True,
-            scope=asking.scope,
-            receive=asking.receive,
-            send=asking.send,
+            openings=self._openings,
+            asgi=(asking.scope, asking.receive, asking.send),
         )
 
 
