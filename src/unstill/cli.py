@@ -171,7 +171,9 @@ def doctor(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
 
     is_well = True
     with _settings(config, data_dir=data_dir) as settings:
-        findings = examine(settings)
+        findings = examine(
+            settings, lambda setting: _told_place(setting, config, data_dir=data_dir)
+        )
     for finding in findings:
         is_well = is_well and (finding.is_well or not finding.is_needed)
         colour = "green" if finding.is_well else "red" if finding.is_needed else "yellow"
@@ -190,12 +192,13 @@ def _settings(config: Path | None, **command_line: object) -> Iterator[Settings]
     try:
         yield read_settings(file=config, environment=os.environ, command_line=command_line)
     except BadSetting as error:
-        place = place_of(
-            error.setting, file=config, environment=os.environ, command_line=command_line
-        )
-        if not place:
-            raise
-        raise BadSetting(error.setting, f"{error.reason} ({place})") from error
+        place = _told_place(error.setting, config, **command_line)
+        raise BadSetting(error.setting, error.reason + place) from error
+
+
+def _told_place(setting: str, config: Path | None, **command_line: object) -> str:
+    place = place_of(setting, file=config, environment=os.environ, command_line=command_line)
+    return f" ({place})" if place else ""
 
 
 def _log_to_stderr(settings: Settings) -> None:

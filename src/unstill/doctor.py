@@ -6,7 +6,6 @@ import asyncio
 import importlib.util
 import os
 import shutil
-import socket
 import ssl
 import struct
 import sys
@@ -16,38 +15,35 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
-import httpx2
 
 from unstill.backend.belonging import look
-from unstill.backend.deliveries import count_in
-from unstill.backend.embedded import attempts_in
 from unstill.backend.holds import held_in
-from unstill.delivery import DeliveryState
 from unstill.doctor_network import network_findings, running_findings
+from unstill.doctor_upstreams import (
+    Place,
+    nowhere,
+    route_findings,
+    upstream_findings,
+    webhook_findings,
+)
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
-from unstill.errors import BadSetting, EngineDied, OperatorError, UnstillError
+from unstill.errors import EngineDied, OperatorError, UnstillError
 from unstill.finding import Finding
 from unstill.folders import JOBS
-from unstill.job import clock_ms
-from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
 from unstill.machine import Confinement, address_space_limit, check_address_space
 from unstill.media import Media
 from unstill.media.facts import VideoCheck
-from unstill.net import Fetcher
-from unstill.product import receivers_of, remotes_of
 from unstill.request import Frame, Size, VideoRequest
-from unstill.settings import SIGNING_VARIABLE, RemoteSettings, Settings
+from unstill.settings import Settings
 
 LEAST_FREE_BYTES = 1024**3  # some hundred videos
-CONNECT_S = 3.0
-_PORTS = {"http": 80, "https": 443}
 _TRIAL_SIZE = Size(320, 192)
 _TRIAL_S = 1
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Try everything that a server with these settings needs."""
+def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
+    """Try everything that a server with these settings needs; `place` says where one stands."""
     yield Finding(
         "python",
         sys.version_info >= (3, 11),
@@ -63,83 +59,17 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "heic pictures",
         importlib.util.find_spec("pillow_heif") is not None,
         "the pictures of iPhones",
-        "pip install 'unstill[heic]'",
+        "pip install pillow-heif",
         is_needed=False,
     )
     yield _keys(settings)
-    yield from webhook_findings(settings)
-    yield from upstream_findings(settings)
+    yield from webhook_findings(settings, place)
+    routes = list(route_findings(settings, place))
+    yield from routes
+    if all(finding.is_well or not finding.is_needed for finding in routes):
+        yield from upstream_findings(settings, place)
     yield from network_findings(settings, os.environ)
     yield from running_findings(settings)
-
-
-def upstream_findings(settings: Settings) -> Iterator[Finding]:
-    """Of each engine on somebody else's server: is it there, and what did its last calls say?"""
-    fetcher = Fetcher()
-    for name, remote in remotes_of(settings, fetcher).items():
-        engine = settings.engines[name]
-        url = httpx2.URL()
-        if isinstance(engine, RemoteSettings):
-            url = httpx2.URL(engine.proxy or engine.base_url)
-        yield _upstream(name, url, remote.account.id, Path(settings.server.data_dir))
-
-
-def _upstream(name: str, url: httpx2.URL, account: str, data_dir: Path) -> Finding:
-    what, where = f"engine {name}", f"{url.host}:{url.port or _PORTS[url.scheme]}"
-    reason = _no_connection(url)
-    if reason is not None:
-        mend = f"check engines.{name}.base_url, and that the server there runs"
-        return Finding(what, False, f"{where} cannot be reached: {reason}", mend, is_needed=False)
-    recent = attempts_in(data_dir, account, RECENT_ATTEMPTS)
-    until_ms = closed_until_ms(recent)
-    if until_ms > clock_ms():
-        detail = f"{where} refuses calls: {recent[0].code}, {recent[0].message}"
-        mend = f"check engines.{name}.api_key and the account's bill; jobs wait meanwhile"
-        return Finding(what, False, detail, mend, is_needed=False)
-    return Finding(what, True, f"{where} can be reached")
-
-
-def webhook_findings(settings: Settings) -> Iterator[Finding]:
-    """Can events be sent, do the operator's own receivers listen, and were some given up?"""
-    what = "webhooks"
-    try:
-        receivers_of(settings)
-    except BadSetting as error:
-        yield Finding(what, False, error.message, "the server does not start before that is mended")
-        return
-    count = len(settings.webhook_secrets)
-    if not count:
-        mend = f'export {SIGNING_VARIABLE}="whsec_$(openssl rand -base64 32)"'
-        detail = "off: a request with a webhook_url is refused"
-        if owed := count_in(Path(settings.server.data_dir), DeliveryState.OWED):
-            detail += f", and what is owed is not sent: {owed}"
-        yield Finding(what, False, detail, mend, is_needed=False)
-        return
-    yield Finding(what, True, f"signed with {count} secret{'s' * (count > 1)}")
-    for owner, address in settings.webhooks.items():
-        yield _receiver(owner, httpx2.URL(address))
-    given_up = count_in(Path(settings.server.data_dir), DeliveryState.GIVEN_UP)
-    if given_up:
-        mend = "unstill webhooks list says why, unstill webhooks replay sends them again"
-        yield Finding(what, False, f"given up: {given_up}", mend, is_needed=False)
-
-
-def _receiver(owner: str, url: httpx2.URL) -> Finding:
-    what, where = f"webhooks of {owner}", f"{url.host}:{url.port or _PORTS[url.scheme]}"
-    reason = _no_connection(url)
-    if reason is None:
-        return Finding(what, True, f"{where} can be reached")
-    mend = f"check webhooks.{owner}, and that the receiver there runs; it is tried for a day"
-    return Finding(what, False, f"{where} cannot be reached: {reason}", mend, is_needed=False)
-
-
-def _no_connection(url: httpx2.URL) -> str | None:
-    """Why nothing listens there; None if something does."""
-    try:
-        socket.create_connection((url.host, url.port or _PORTS[url.scheme]), CONNECT_S).close()
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
 
 
 def _folder(path: Path) -> Finding:
@@ -207,7 +137,7 @@ def _engine() -> Iterator[Finding]:
         with tempfile.TemporaryDirectory(prefix="unstill-doctor-") as folder:
             detail, confinement = asyncio.run(_trial(Path(folder)))
     except (UnstillError, OSError) as error:
-        mend = "pip install --force-reinstall unstill; if it stays, report the message above"
+        mend = "install it anew, in its folder: pip install --force-reinstall -c constraints.txt ."
         yield Finding("camera engine", False, str(error), mend)
         return
     yield Finding("camera engine", True, detail)

@@ -1,4 +1,4 @@
-"""What `unstill doctor` has tried, and what it found."""
+"""One thing that `unstill doctor` tried."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was tried; `mend` says what to do where it is not well."""
+    """What was tried; `mend` says what to do where it is not well."""
 
     what: str
     is_well: bool
     detail: str
     mend: str = ""
+    # What is configured, or needed by any server: without it the doctor ends with 1.
     is_needed: bool = True

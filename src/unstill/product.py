@@ -23,7 +23,6 @@ from unstill.engines.modelverse import Modelverse
 from unstill.engines.openai_videos import OpenaiVideos
 from unstill.engines.pace import Accounts
 from unstill.engines.port import Engine, Local
-from unstill.engines.remote import Remote
 from unstill.engines.words import with_own
 from unstill.errors import BadSetting
 from unstill.files.links import Links, load_secrets
@@ -281,9 +280,12 @@ def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:
     return {**_locals(settings), **remotes_of(settings, fetcher)}
 
 
+Upstreams = Dashscope | Modelverse | OpenaiVideos
+
+
 def remotes_of(
     settings: Settings, fetcher: Fetcher, clock_ms: Callable[[], int] = system_clock_ms
-) -> dict[str, Remote]:
+) -> dict[str, Upstreams]:
     """The engines that ask somebody else's server, by the operator's names."""
     accounts = Accounts()
     return {
@@ -299,7 +301,7 @@ def _remote(
     accounts: Accounts,
     fetcher: Fetcher,
     clock_ms: Callable[[], int],
-) -> Remote:
+) -> Upstreams:
     given: dict[str, Any] = {
         "name": name,
         "base_url": engine.base_url,

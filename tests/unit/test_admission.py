@@ -97,7 +97,7 @@ WEBP = b"RIFF\x24\0\0\0WEBPVP8 "
 
 @pytest.mark.parametrize(
     ("data", "name", "mend"),
-    [(HEIC, "HEIC", "pip install 'unstill[heic]'"), (AVIF, "AVIF", ""), (WEBP, "WebP", "")],
+    [(HEIC, "HEIC", "pip install pillow-heif"), (AVIF, "AVIF", ""), (WEBP, "WebP", "")],
 )
 def test_a_format_that_this_server_cannot_read_is_refused_at_once(
     data: bytes, name: Format, mend: str

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+import pytest
+
+from emulator import KEY, Emulator
 from scripted import a_job
 from unstill.backend.embedded import EmbeddedBackend
-from unstill.doctor import upstream_findings
+from unstill.doctor_upstreams import route_findings, upstream_findings
 from unstill.finding import Finding
 from unstill.job import Failure as JobFailure
 from unstill.job import clock_ms, failed, intended, made_ready
@@ -15,51 +23,127 @@ from unstill.ledger import REFUSALS_TO_OPEN, Attempt, Outcome, Settlement
 from unstill.net import Fetcher
 from unstill.product import remotes_of
 from unstill.request import Size
-from unstill.settings import RemoteSettings, ServerSettings, Settings
+from unstill.settings import ModelSettings, RemoteSettings, ServerSettings, Settings
+
+ENGINES = ("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni")
 
 
-def settings(data_dir: Path, port: int) -> Settings:
-    engine = RemoteSettings(base_url=f"http://127.0.0.1:{port}/api/v1", api_key="sk-1")
+def settings(data_dir: Path, url: str, kind: str = "dashscope", key: str = "sk-1") -> Settings:
+    ending = "/api/v1" if kind == "dashscope" else "/v1"
+    engine = RemoteSettings(base_url=url + ending, api_key=key)
+    match kind:
+        case "dashscope" | "modelverse":
+            engine = msgspec.structs.replace(engine, kind=kind)
+        case "openai" | "unified" | "sglang" | "vllm-omni":
+            engine = msgspec.structs.replace(engine, kind="openai_videos", server=kind)
     server = ServerSettings(data_dir=str(data_dir))
     return Settings(server=server, engines={"bailian": engine})
 
 
 def found(given: Settings) -> Finding:
-    (finding,) = upstream_findings(given)
+    (finding,) = upstream_findings(given, lambda setting: f" (at {setting})")
     return finding
 
 
-def listening() -> socket.socket:
-    return socket.create_server(("127.0.0.1", 0))
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_key_is_tried_by_a_call_that_costs_nothing(tmp_path: Path, kind: str) -> None:
+    with Emulator(kind) as emulator:
+        right = found(settings(tmp_path, emulator.url, kind, KEY))
+        wrong = found(settings(tmp_path, emulator.url, kind, "sk-wr0ng"))
+        methods = {str(each["method"]) for each in emulator.log()}
+        charges = emulator.charges()
 
-
-def test_an_upstream_that_is_there_is_well(tmp_path: Path) -> None:
-    with listening() as upstream:
-        finding = found(settings(tmp_path, upstream.getsockname()[1]))
-
-    assert finding.is_well
-    assert finding.what == "engine bailian"
+    assert (right.what, right.is_well) == ("engine bailian", True), right
+    assert right.detail.endswith("can be reached and lets the key in")
+    assert (wrong.is_well, wrong.is_needed) == (False, True)
+    assert "key refused (401 " in wrong.detail
+    assert wrong.mend.startswith("check engines.bailian.api_key (at engines.bailian.api_key)")
+    assert "wr0ng" not in str(wrong)
+    assert methods == {"GET"}
+    assert not charges.get("charged")
 
 
 def test_an_upstream_that_is_away_names_its_setting(tmp_path: Path) -> None:
-    with listening() as upstream:
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
         port = upstream.getsockname()[1]
-    finding = found(settings(tmp_path, port))
+    finding = found(settings(tmp_path, f"http://127.0.0.1:{port}"))
 
-    assert not finding.is_well
-    assert not finding.is_needed
-    assert "engines.bailian.base_url" in finding.mend
+    assert (finding.is_well, finding.is_needed) == (False, True)
+    assert "check engines.bailian.base_url (at engines.bailian.base_url)" in finding.mend
 
 
-async def test_an_account_that_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
-    with listening() as upstream:
-        given = settings(tmp_path, upstream.getsockname()[1])
-        await refuse(tmp_path, account=remotes_of(given, Fetcher())["bailian"].account.id)
+@pytest.mark.parametrize(
+    ("answer", "is_well", "is_needed", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", True, True, "lets the key in"),
+        (b"HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n", False, True, "key refused (403"),
+        (b"HTTP/1.1 402 No\r\ncontent-length: 0\r\n\r\n", False, True, "key refused (402"),
+        (b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n", False, False, "it does not say"),
+        (b"HTTP/1.1 502 No\r\ncontent-length: 0\r\n\r\n", False, False, "it does not say"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", False, True, "is there, but the connection"),
+    ],
+)
+def test_what_an_upstream_answers_is_told(
+    tmp_path: Path, answer: bytes, *, is_well: bool, is_needed: bool, said: str
+) -> None:
+    with answering(answer) as url:
+        finding = found(settings(tmp_path, url))
+
+    assert (finding.is_well, finding.is_needed) == (is_well, is_needed)
+    assert said in finding.detail
+
+
+def test_an_account_that_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
+    with answering(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n") as url:
+        given = settings(tmp_path, url)
+        asyncio.run(refuse(tmp_path, account=remotes_of(given, Fetcher())["bailian"].account.id))
         finding = found(given)
 
-    assert not finding.is_well
+    assert (finding.is_well, finding.is_needed) == (False, True)
     assert "refuses calls: InvalidApiKey, the key is not known" in finding.detail
     assert "engines.bailian.api_key" in finding.mend
+
+
+def test_a_store_that_cannot_be_read_is_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "unstill.sqlite3").write_bytes(b"no database, and long enough to be read" * 200)
+    with answering(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n") as url:
+        assert "it does not say" in found(settings(tmp_path, url)).detail
+
+
+def test_models_that_no_engine_does_are_told(tmp_path: Path) -> None:
+    gateway = settings(tmp_path, "http://127.0.0.1:9", "openai")
+    server = ServerSettings(data_dir=str(tmp_path), default_engine="bailian")
+    (vain,) = route_findings(msgspec.structs.replace(gateway, server=server))
+    routed = ModelSettings(engines=("bailian",))
+    broken = msgspec.structs.replace(gateway, models={"wan2.7-i2v": routed})
+    (never,) = route_findings(broken, lambda setting: f" (at {setting})")
+    (well,) = route_findings(gateway)
+
+    assert (vain.is_well, vain.is_needed) == (False, False)
+    assert vain.detail.endswith("Wan-AI/Wan2.2-I2V, wan2.7-i2v, happyhorse-1.0-i2v")
+    assert (never.is_well, never.is_needed) == (False, True)
+    assert never.detail.endswith('(at models."wan2.7-i2v".engines)')
+    assert well.is_well
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server on loopback that answers everything so."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        if connection.recv(65_536):
+                            connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
 
 
 async def refuse(data_dir: Path, account: str) -> None:

@@ -47,7 +47,7 @@ def test_receivers_are_tried_and_no_secret_is_shown(tmp_path: Path) -> None:
     assert [finding.is_well for finding in well] == [True, True]
     assert "1 secret" in signed.detail
     assert not gone.is_well
-    assert not gone.is_needed
+    assert gone.is_needed
     assert "check webhooks.everyone" in gone.mend
     assert "t0ken" not in str(well)
     assert SECRET not in str([*well, signed, gone])

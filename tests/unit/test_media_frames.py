@@ -126,7 +126,7 @@ def test_heic_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert "BadImage: image: HEIC needs the heic extra" in run.stderr
-    assert "pip install 'unstill[heic]'" in run.stderr
+    assert "pip install pillow-heif" in run.stderr
 
 
 # --- orientation and colour ---------------------------------------------------------------------

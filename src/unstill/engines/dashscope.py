@@ -58,6 +58,7 @@ from unstill.engines.remote import (
 )
 from unstill.engines.replies import Reply, at, said
 from unstill.engines.rounds import as_they_come, look_at_each
+from unstill.engines.standing import Standing, standing_of
 from unstill.engines.upstream import (
     Links,
     Trouble,
@@ -218,6 +219,10 @@ class Dashscope:
         if said(reply.fields()).code == "UnsupportedOperation":
             return TooLate()
         raise unanswered(reply)
+
+    async def standing(self) -> Standing:
+        """What it says to the key, by a list of one task; raises Trouble."""
+        return standing_of(await self._upstream.ask("GET", "/tasks", {"page_size": 1}), CODES)
 
     async def close(self) -> None:
         await self._upstream.close()

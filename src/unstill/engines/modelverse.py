@@ -37,6 +37,7 @@ from unstill.engines.remote import (
 )
 from unstill.engines.rounds import look_at_each
 from unstill.engines.shapes import at_area
+from unstill.engines.standing import Standing, standing_of
 from unstill.engines.upstream import Links, Upstream, unanswered
 from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField, BadSetting
@@ -45,6 +46,7 @@ from unstill.net import Fetcher
 from unstill.request import VideoRequest
 
 REQUESTS_PER_S = 10.0  # none documented; ours
+NO_TASK = "00000000-0000-0000-0000-000000000000"
 INTERVAL_S = 10.0  # none documented; between what its known clients do, 6 and 10
 PICTURE_BYTES = 10 * 2**20  # the smallest that its documents name, Kling's and HappyHorse's
 
@@ -141,6 +143,11 @@ class Modelverse:
 
     async def cancel(self, ticket: Ticket) -> Cancellation:  # noqa: ARG002  - the port's signature
         return Unsupported()
+
+    async def standing(self) -> Standing:
+        """What it says to the key, by a query for a task that is not there; raises Trouble."""
+        reply = await self._upstream.ask("GET", "/tasks/status", {"task_id": NO_TASK})
+        return standing_of(reply, CODES, is_of_unknown=True)
 
     async def close(self) -> None:
         await self._upstream.close()

@@ -44,6 +44,7 @@ from unstill.engines.remote import (
     Verdict,
 )
 from unstill.engines.rounds import look_at_each
+from unstill.engines.standing import Standing, standing_of
 from unstill.engines.upstream import Links, Upstream, unanswered
 from unstill.engines.words import BUILT_IN, Words
 from unstill.errors import BadField
@@ -52,6 +53,7 @@ from unstill.request import VideoRequest
 
 REQUESTS_PER_S = 10.0  # none documented; ours
 BASE_URL = BaseUrl("/v1", routes=("/videos", "/chat/completions", "/images/generations"))
+NO_VIDEO = "video_00000000000000000000000000000000"
 INTERVAL_S = 5.0  # one query is cheap for a server that renders for minutes
 
 
@@ -146,6 +148,19 @@ class OpenaiVideos:
         if reply.status == 404:
             return TooLate()
         raise unanswered(reply)
+
+    async def standing(self) -> Standing:
+        """What it says to the key; raises Trouble.
+
+        By a list of one video, else of models, which some servers show to whoever asks, else by a
+        query for a video that is not there.
+        """
+        for path, params in (("/videos", {"limit": 1}), ("/models", None)):
+            reply = await self._upstream.ask("GET", path, params)
+            if reply.status not in {404, 405, 501}:
+                return standing_of(reply, self._server.codes)
+        reply = await self._upstream.ask("GET", f"/videos/{NO_VIDEO}")
+        return standing_of(reply, self._server.codes, is_of_unknown=True)
 
     async def close(self) -> None:
         await self._upstream.close()

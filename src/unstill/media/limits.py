@@ -24,7 +24,7 @@ MOST_PROFILE_BYTES = 8 * 1024 * 1024  # unpacked, and of a text: what is larger 
 _READ_HERE = "JPEG, PNG, WebP, BMP, GIF, AVIF, HEIC with the heic extra"
 # Parts that a server may lack; all else is in every build of Pillow.
 _LACKING: dict[Format, str] = {
-    "HEIC": "HEIC needs the heic extra on the server: pip install 'unstill[heic]'",
+    "HEIC": "HEIC needs the heic extra on the server: pip install pillow-heif",
     "AVIF": "AVIF needs a Pillow that was built with it on the server",
     "WebP": "WebP needs a Pillow that was built with it on the server",
 }
