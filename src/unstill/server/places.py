@@ -17,9 +17,11 @@ from unstill.dialects.route import Described, Dialect, Route
 from unstill.dialects.route import Verb as VerbName
 from unstill.errors import NoSuchRoute, WrongMethod
 from unstill.server.asking import Verb
+from unstill.server.elsewhere import WORDS, place_elsewhere
 
 # What clients have at the end of their base address, and leave out, give twice or mix up.
 _BASES = ("/v1", "/api/v1", "/openai/v1")
+_SLASHES = re.compile(r"/{2,}")
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -82,17 +84,22 @@ class Places:
         # The polls of the videos dialect, without a walk through all patterns.
         parent, _, last = path.rpartition("/")
         by_parent = self._by_parent.get(parent)
-        if by_parent is not None and last:
+        if by_parent is not None and last and last.lower() not in WORDS:
             return by_parent[0], {by_parent[1]: last}
-        return self._search(path.rstrip("/") or "/")
+        # A base address that ends in a slash, joined with a path that begins with one.
+        return self._search(_SLASHES.sub("/", path).rstrip("/") or "/")
 
     def _search(self, path: str) -> tuple[Place, dict[str, str]]:
-        found = self._matched(path)
+        place = self._at_once.get(path)
+        if place is not None:
+            return place, {}
+        elsewhere = place_elsewhere(path)
+        found = self._matched(path) if elsewhere is None else None
         if found is not None:
             return found
         parents = (each for each in self._near if path.startswith(each[0]))
         parent, near = next(parents, ("/", self._last))
-        for meant in _with_other_bases(path):
+        for meant in _meant(path, elsewhere):
             found = self._matched(meant)
             if found is not None:
                 is_near = parent.rstrip("/") not in ("", *_BASES)
@@ -105,6 +112,15 @@ class Places:
             if match is not None:
                 return place, match.groupdict()
         return None
+
+
+def _meant(path: str, elsewhere: str | None) -> Iterator[str]:
+    """What a path to nothing may be meant for, the likeliest first."""
+    yield from (() if elsewhere is None else (elsewhere,))
+    yield from _with_other_bases(path)
+    if not path.islower():
+        yield path.lower()
+        yield from _with_other_bases(path.lower())
 
 
 def _with_other_bases(path: str) -> Iterator[str]:

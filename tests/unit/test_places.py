@@ -1,0 +1,119 @@
+"""Paths as clients with odd base addresses and other gateways' clients ask for them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from unstill.dialects.dashscope import DashScope
+from unstill.dialects.house import House
+from unstill.dialects.route import Verb
+from unstill.dialects.tasks import Tasks
+from unstill.dialects.videos import Videos
+from unstill.errors import NoSuchRoute
+from unstill.server.asking import Asking
+from unstill.server.places import Places
+
+ID = "01a1f880-06ed-7225-b4bc-05c8ac57834b"
+
+
+async def nothing(asking: Asking) -> None:
+    """No verb is done here."""
+
+
+PLACES = Places(
+    (Tasks({}), Videos(), Videos(prefix="/openai", states="openai"), DashScope(), House()),
+    dict.fromkeys(get_args(Verb), nothing),
+)
+
+
+def refusal(method: str, path: str) -> str:
+    place, _ = PLACES.find(path)
+    with pytest.raises(NoSuchRoute) as refused:
+        place.served(method, path)
+    return refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("//v1/videos", "/v1/videos"),
+        ("//v1/videos/", "/v1/videos"),
+        ("/v1//videos", "/v1/videos"),
+        ("/v1/videos//", "/v1/videos"),
+        ("///v1///videos", "/v1/videos"),
+        (f"//v1/videos/{ID}", "/v1/videos/{video_id}"),
+        (f"/v1/videos//{ID}/", "/v1/videos/{video_id}"),
+        (f"//v1/videos/{ID}//content", "/v1/videos/{video_id}/content"),
+        ("//v1/tasks/submit", "/v1/tasks/submit"),
+        ("//v1//tasks//status", "/v1/tasks/status"),
+        ("//openai/v1/videos", "/openai/v1/videos"),
+        ("//api/v1/tasks", "/api/v1/tasks"),
+        (f"//api/v1/tasks/{ID}", "/api/v1/tasks/{task_id}"),
+        ("//v1/models", "/v1/models"),
+        ("//health", "/health"),
+        ("/health/", "/health"),
+    ],
+)
+def test_doubled_and_trailing_slashes_lead_where_single_ones_do(path: str, route: str) -> None:
+    place, named = PLACES.find(path)
+
+    assert {served.route.path for served in place.by_method.values()} == {route}
+    assert set(named.values()) <= {ID}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT"])
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/v1/video/generations", "/v1/videos"),
+        ("/v1/videos/generations", "/v1/videos"),
+        ("/v1/videos/generations/", "/v1/videos"),
+        ("//v1/videos/generations", "/v1/videos"),
+        ("/v1/videos/sync", "/v1/videos"),
+        ("/v1/videos/create", "/v1/videos"),
+        ("/v1/videos/image2video", "/v1/videos"),
+        ("/v1/video/create", "/v1/videos"),
+        ("/v1/video/submit", "/v1/videos"),
+        ("/v1/video", "/v1/videos"),
+        ("/v2/videos/generations", "/v1/videos"),
+        ("/api/v3/contents/generations/tasks", "/v1/videos"),
+        ("/v1/images/generations", "/v1/videos"),
+        ("/v1/predictions", "/v1/videos"),
+        ("/v1/image_to_video", "/v1/videos"),
+        ("/v1/video_generation", "/v1/videos"),
+        ("/video/generations", "/v1/videos"),
+        ("/openai/v1/video/generations/jobs", "/openai/v1/videos"),
+        ("/fal-ai/wan/v2.2/image-to-video", "/v1/videos"),
+        (f"/v1/video/generations/{ID}", f"/v1/videos/{ID}"),
+        (f"/v1/videos/generations/{ID}", f"/v1/videos/{ID}"),
+        (f"/v1/predictions/{ID}", f"/v1/videos/{ID}"),
+        (f"/openai/v1/video/generations/jobs/{ID}", f"/openai/v1/videos/{ID}"),
+        (f"/api/v3/contents/generations/tasks/{ID}", f"/v1/videos/{ID}"),
+        (f"/fal-ai/wan/requests/{ID}/status", f"/v1/videos/{ID}"),
+        ("/V1/Videos", "/v1/videos"),
+        ("/v1/VIDEOS", "/v1/videos"),
+        ("/V1/Tasks/Submit", "/v1/tasks/submit"),
+        ("/videos", "/v1/videos"),
+        ("/v1/v1/videos", "/v1/videos"),
+        ("/v1//v1//videos", "/v1/videos"),
+        ("/Tasks/Submit", "/v1/tasks/submit"),
+        ("/V1/Videos/Generations", "/v1/videos"),
+    ],
+)
+def test_a_path_that_others_have_is_told_what_is_here_instead(
+    path: str, meant: str, method: str
+) -> None:
+    assert f", but at {meant};" in refusal(method, path)
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/generations", "/v1/chat/completions", "/v3/none"])
+def test_what_is_nothing_of_ours_is_told_nothing(path: str) -> None:
+    assert "but at" not in refusal("POST", path)
+
+
+def test_a_path_of_a_megabyte_is_refused_at_once() -> None:
+    assert len(refusal("GET", "/v1/video/generations/" + "a/" * 500_000)) < 500
+    assert len(refusal("GET", "/fal-ai/" + "a/" * 500_000)) < 500
+    assert len(refusal("GET", "/" * 1_000_000 + "none")) < 500
