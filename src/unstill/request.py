@@ -66,6 +66,8 @@ class Asked(msgspec.Struct, frozen=True):
     names: Mapping[str, str]  # canonical name -> the dialect's name, for what is missing
     unknown: tuple[str, ...] = ()  # the caller's names of fields that the dialect does not have
     strays: tuple[Stray, ...] = ()  # refused where the model has the field
+    dialect: str = ""  # its name: a model's own document may name a field otherwise in it
+    unfilled: Mapping[str, str] = {}  # canonical name -> the caller's, of what is there and empty
     webhook_url: Given | None = None  # where the caller wants to be told of the job's end
 
 

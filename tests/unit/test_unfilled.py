@@ -71,7 +71,9 @@ def test_an_unfilled_item_among_pictures_is_as_absent(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_what_is_empty_is_not_told_as_ignored(dialect: str) -> None:
-    assert made(dialect, body_of(dialect, "sora-2", seed="", watermark=None)).ignored == ()
+    empty = body_of(dialect, "sora-2", seed="", watermark=None, style="", mode=None)
+
+    assert made(dialect, empty).ignored == ()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

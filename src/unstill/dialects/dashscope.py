@@ -82,6 +82,8 @@ _NAMES = {
     },
     **{canonical: f"input.{wire}" for wire, canonical in _INPUT.items()},
 }
+# The older SDK sends them with every call: news to nobody.
+_OF_THE_SDK = frozenset({"input.extend_prompt", "input.function"})
 _WEBHOOK = {WEBHOOK_URL: WEBHOOK_URL}
 
 
@@ -112,7 +114,11 @@ class DashScope:
             raise SynchronousCall(_NOT_ASYNCHRONOUS)
         # The older SDK always sends extend_prompt and function, and nulls for what is not given.
         asked = read_sections(
-            body_of(call), inputs=_INPUT, parameters=_PARAMETERS | _WEBHOOK, names=_NAMES
+            body_of(call),
+            dialect=self.name,
+            inputs=_INPUT,
+            parameters=_PARAMETERS | _WEBHOOK,
+            names=_NAMES,
         )
         for frame in asked.frames:
             _check_resolved(frame, call.headers)
@@ -122,7 +128,9 @@ class DashScope:
         return "seed"
 
     def submitted(self, job: Job, look: Look) -> AsyncCreated:
-        return AsyncCreated(AsyncCreatedOutput("PENDING", job.id), look.call.request_id)
+        output = AsyncCreatedOutput("PENDING", job.id)
+        ignored = [name for name in look.ignored or () if name not in _OF_THE_SDK]
+        return AsyncCreated(output, look.call.request_id, ignored or msgspec.UNSET)
 
     # --- one task --------------------------------------------------------------------------
 

@@ -70,8 +70,11 @@ class AsyncCreatedOutput(msgspec.Struct, frozen=True):
 
 
 class AsyncCreated(msgspec.Struct, frozen=True):
+    """`ignored`: names of fields that had no effect; ours, and only where there are any."""
+
     output: AsyncCreatedOutput
     request_id: str
+    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class AsyncOutput(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -39,9 +39,10 @@ class Pictures(msgspec.Struct, frozen=True):
     left_out: tuple[str, ...]
     unfilled: tuple[str, ...] = ()
 
-    def named(self, names: Mapping[str, str]) -> Mapping[str, str]:
-        """`names` by canonical name, with the caller's own of a first frame that is unfilled."""
-        return {**names, "first_frame": self.unfilled[0]} if self.unfilled else names
+    @property
+    def empty(self) -> Mapping[str, str]:
+        """The caller's own name of a first frame that is unfilled, by its canonical one."""
+        return {"first_frame": self.unfilled[0]} if self.unfilled else {}
 
 
 class _LeftOut(msgspec.Struct, frozen=True):

@@ -76,6 +76,8 @@ class Look(msgspec.Struct, frozen=True):
     url: str | None  # signed link to the finished video, for a dialect that shows it
     progress: float  # 0 to 1
     stall: Stall | None = None  # why it waits longer than it should
+    # Of a submit, the caller's names of what had no effect.
+    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -27,7 +27,12 @@ _KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
 
 
 def read_sections(
-    body: Mapping[str, Any], *, inputs: Names, parameters: Names, names: Mapping[str, str]
+    body: Mapping[str, Any],
+    *,
+    dialect: str,
+    inputs: Names,
+    parameters: Names,
+    names: Mapping[str, str],
 ) -> Asked:
     """What such a body asks for; `names` is wire by canonical, for what is missing.
 
@@ -50,7 +55,9 @@ def read_sections(
             read_fields(given, inputs, "input."), read_fields(settings, parameters, "parameters.")
         ),
         frames=found.frames,
-        names=found.named(names),
+        names=names,
+        unfilled=found.empty,
+        dialect=dialect,
         unknown=(*left.unknown, *found.left_out),
         strays=left.strays,
         webhook_url=given_webhook(body),

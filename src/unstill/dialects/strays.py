@@ -76,8 +76,10 @@ def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
 def _unread(section: Mapping[str, Any], prefix: str, *, depth: int) -> Iterator[Stray | str]:
     refuse_strange(section, prefix)
     for key, value in section.items():
+        if says_nothing(value):
+            continue
         param = prefix + key[:MOST_NAME_CHARS]
-        name = None if says_nothing(value) else _canonical(key)
+        name = _canonical(key)
         if name is not None:
             yield Stray(name, Given(param, value))
             continue

@@ -64,8 +64,11 @@ class SubmitOutput(msgspec.Struct, frozen=True):
 
 
 class Submitted(msgspec.Struct, frozen=True):
+    """`ignored`: names of fields that had no effect; ours, and only where there are any."""
+
     output: SubmitOutput
     request_id: str
+    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class StatusOutput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -120,7 +123,9 @@ class Tasks:
         self.routes = _ROUTES
 
     def parse(self, call: Call) -> Asked:
-        return read_sections(body_of(call), inputs=_INPUT, parameters=_PARAMETERS, names=_NAMES)
+        return read_sections(
+            body_of(call), dialect=self.name, inputs=_INPUT, parameters=_PARAMETERS, names=_NAMES
+        )
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
         return "seed"
@@ -135,7 +140,7 @@ class Tasks:
         return WORDS[job.state]
 
     def submitted(self, job: Job, look: Look) -> Submitted:
-        return Submitted(SubmitOutput(job.id), look.call.request_id)
+        return Submitted(SubmitOutput(job.id), look.call.request_id, look.ignored)
 
     def status(self, job: Job, look: Look) -> Status:
         output = StatusOutput(

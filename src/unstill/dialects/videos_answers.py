@@ -41,7 +41,7 @@ class VideoError(msgspec.Struct, frozen=True):
 
 
 class UnifiedVideo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A job as the unified document shows it; progress, error and waiting are ours to add."""
+    """A job as the unified document shows it; progress, error, waiting and ignored are ours."""
 
     id: str
     object: Literal["video"]
@@ -55,10 +55,11 @@ class UnifiedVideo(msgspec.Struct, frozen=True, omit_defaults=True):
     completed_at: int | None = None
     error: VideoError | None = None
     waiting: WaitingFor | None = None
+    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET  # of a submit
 
 
 class OpenAIVideo(msgspec.Struct, frozen=True):
-    """A job as OpenAI's specification has it: every key, nulls included; `waiting` is ours."""
+    """A job as OpenAI's specification has it: every key, nulls included; the last two are ours."""
 
     id: str
     object: Literal["video"]
@@ -74,6 +75,7 @@ class OpenAIVideo(msgspec.Struct, frozen=True):
     remixed_from_video_id: str | None
     error: VideoError | None
     waiting: WaitingFor | msgspec.UnsetType = msgspec.UNSET
+    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET  # of a submit
 
 
 class VideoEvent(msgspec.Struct, frozen=True):
@@ -137,6 +139,7 @@ def unified(job: Job, look: Look) -> UnifiedVideo:
         completed_at=_completed_at(job),
         error=_error(job),
         waiting=waiting_for(look.stall),
+        ignored=look.ignored,
     )
 
 
@@ -156,6 +159,7 @@ def openai(job: Job, look: Look) -> OpenAIVideo:
         remixed_from_video_id=None,
         error=_error(job),
         waiting=waiting_for(look.stall) or msgspec.UNSET,
+        ignored=look.ignored,
     )
 
 

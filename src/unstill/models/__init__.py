@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from unstill.errors import BadField, MissingField, UnknownModel
 from unstill.models import happyhorse10, sora2_pro, wan22, wan27
-from unstill.models.card import Card, Picture, Text, Value
+from unstill.models.card import Card, Field, Picture, Text, Value
 from unstill.request import Asked, Frame, Given, Role, Size, VideoRequest, says_nothing
 
 CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)
@@ -117,7 +117,7 @@ def _refuse_strays(card: Card, asked: Asked) -> None:
         there = asked.fields.get(stray.name)
         if there is not None and str(there.value) == str(stray.given.value):
             continue  # said twice, and once where it belongs
-        section, _, own = asked.names.get(stray.name, stray.name).rpartition(".")
+        section, _, own = _documented(card, asked, stray.name).rpartition(".")
         place = f"into {section}" if section else "to the top level of the body"
         called = "" if own == stray.name else f", as {own}"
         allowed = f"absent: {stray.name} belongs {place}{called}"
@@ -137,7 +137,23 @@ def _demand(card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> None:
             if is_there and given is not None and isinstance(given.value, str):
                 is_there = bool(given.value.strip())
         if not is_there:
-            raise MissingField(asked.names.get(field.name, field.name), field.kind.allowed)
+            raise _missing(card, asked, field)
+
+
+def _missing(card: Card, asked: Asked, field: Field) -> MissingField:
+    """By the caller's name of it where it is there and empty, else by the documented one."""
+    documented = _documented(card, asked, field.name)
+    of_dialect = asked.names.get(field.name, documented)
+    allowed = field.kind.allowed
+    if documented != of_dialect:
+        allowed += f"; {of_dialect} is read too"
+    return MissingField(asked.unfilled.get(field.name, documented), allowed)
+
+
+def _documented(card: Card, asked: Asked, name: str) -> str:
+    """What the model's own document calls a field in the caller's dialect, else the dialect's."""
+    own = card.own_names.get(asked.dialect, {})
+    return own.get(name) or asked.names.get(name, name)
 
 
 def _geometry(

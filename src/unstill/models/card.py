@@ -276,6 +276,8 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
     source: str
     aliases: tuple[str, ...] = ()
     tier_sizes: dict[TierName, Size] = {}  # only where a tier is one size, not an area
+    # Dialect -> field -> its name in the model's own document, only where the dialect's differs.
+    own_names: dict[str, dict[str, str]] = {}
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:

@@ -29,4 +29,5 @@ CARD = Card(
     ),
     usage=("duration", "output_video_duration", "video_count", "SR"),
     source=_DOCUMENT,
+    own_names={"tasks": {"first_frame": "input.img_url"}},  # the document, input.img_url
 )

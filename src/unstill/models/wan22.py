@@ -39,4 +39,6 @@ CARD = Card(
     ),
     usage=("duration",),
     source=_DOCUMENT,
+    # DashScope, legacy image-to-video: lists of media began with wan2.7.
+    own_names={"dashscope": {"first_frame": "input.img_url"}},
 )

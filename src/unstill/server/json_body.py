@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from unstill.errors import BadBody, UnsupportedBody
+from unstill.errors import BadBody
 from unstill.server.body_text import check_count, is_recoded, utf8_of
 
 # Each is an object in memory: a small body of many would be a large one once it is read. Requests
@@ -42,10 +42,10 @@ _FAULTS: tuple[tuple[int, int, re.Pattern[bytes], str], ...] = (
 
 
 def from_json(data: bytes, charset: str = "") -> object:
-    """`charset`: as it was declared, if it was. Raises BadBody, UnsupportedBody."""
+    """`charset`: as it was declared, if it was. Raises BadBody."""
     start = data[:_LOOKED_AT_BYTES].lstrip()
     if start.startswith(b"--") or _PAIRS.match(start):
-        raise UnsupportedBody(
+        raise BadBody(
             "this looks like a form, and Content-Type says JSON: let your HTTP library set the"
             " content type"
         )

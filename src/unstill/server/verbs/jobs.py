@@ -6,6 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+import msgspec
+import structlog
+
 from unstill.backend.port import Slice
 from unstill.board import Board
 from unstill.dialects.dashscope import STORED, DashScope
@@ -23,7 +26,10 @@ from unstill.server.waiting import Presence, wait_s_of
 from unstill.service import Service
 from unstill.uploading import Uploading
 
-_MOST_IGNORED = 20  # names in one answer header
+log = structlog.get_logger()
+
+_MOST_IGNORED = 20  # names in one answer and one line of the log
+_MOST_NAME_CHARS = 80
 
 
 class JobVerbs:
@@ -71,7 +77,10 @@ class JobVerbs:
         look = self._look(submitted.job, asking)
         headers = self._job_headers(submitted.job, asking)
         if submitted.ignored:
-            headers += ((b"x-unstill-ignored", _listed(submitted.ignored)),)
+            names = [name[:_MOST_NAME_CHARS] for name in submitted.ignored[:_MOST_IGNORED]]
+            headers += ((b"x-unstill-ignored", _listed(names)),)
+            look = msgspec.structs.replace(look, ignored=names)
+            log.info("fields_ignored", job_id=submitted.job.id, dialect=dialect.name, fields=names)
         return json_answer(dialect.submitted(submitted.job, look), headers)
 
     async def _status(self, asking: Asking) -> Answer:
@@ -188,4 +197,4 @@ class JobVerbs:
 
 def _listed(names: Sequence[str]) -> bytes:
     """Field names as a caller wrote them, safe in a header."""
-    return ", ".join(quote(name[:80], safe="[].-_ ") for name in names[:_MOST_IGNORED]).encode()
+    return ", ".join(quote(name, safe="[].-_ ") for name in names).encode()
