@@ -58,7 +58,7 @@ def main() -> None:
         file=asked.config, environment=os.environ, command_line={"data_dir": str(asked.data_dir)}
     )
     listener = listen("127.0.0.1", 0, has_keys=bool(settings.api_keys))
-    product = Product(settings, clock_ms=MovedClock(asked.clock).now_ms)
+    product = Product(settings, wall_ms=MovedClock(asked.clock).now_ms)
     Server(product.app, product, listener, _say_ready).serve_forever()
 
 

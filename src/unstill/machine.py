@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -60,6 +61,14 @@ _AFFINITY: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", N
 def usable_cores(affinity: Callable[[int], set[int]] | None = _AFFINITY) -> int:
     """The cores that this process may use; elsewhere all that there are."""
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def steady_ns(clock: int | None = _BOOT_CLOCK) -> int:
+    """Time that passes, also while the machine sleeps; elsewhere while it is awake."""
+    return time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)
 
 
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:

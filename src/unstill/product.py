@@ -11,6 +11,7 @@ from unstill.admission import Admission
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
 from unstill.bring import Bringer
+from unstill.clock import Clock
 from unstill.dialects.dashscope import DashScope, upload_leave
 from unstill.dialects.house import House
 from unstill.dialects.route import Dialect
@@ -65,16 +66,16 @@ STEPS_WITHIN_S = 5.0  # of a shutdown; steps have been ended by then
 class Product:
     """Everything that a server runs; `app` answers, `startup` and `shutdown` bound its life."""
 
-    def __init__(
-        self, settings: Settings, *, clock_ms: Callable[[], int] = system_clock_ms
-    ) -> None:
+    def __init__(self, settings: Settings, *, wall_ms: Callable[[], int] = system_clock_ms) -> None:
+        """`wall_ms`: what the machine takes for the time; it may jump."""
+        self._clock = Clock(wall_ms)
+        clock_ms = self._clock.now_ms
         server = settings.server
         data_dir = _made_folder(Path(server.data_dir))
         catalogue = Catalogue(
             {name: model.like for name, model in settings.models.items() if model.like}
         )
         self._backend = EmbeddedBackend(data_dir, clock_ms=clock_ms)
-        self._clock_ms = clock_ms
         self._uptime = Uptime(backend=self._backend, clock_ms=clock_ms)
         self._files = LocalFiles(data_dir)
         self._media = Media()
@@ -146,6 +147,7 @@ class Product:
             fetcher=self._post,
             secrets=settings.webhook_secrets,
             clock_ms=clock_ms,
+            wall_ms=wall_ms,
         )
         self._sweeping: asyncio.Task[None] | None = None
         self.app = App(
@@ -187,7 +189,7 @@ class Product:
             routes=routes,
             draw_up=Orders(files=self._files, media=self._media).draw_up,
             stalls=self._stalls,
-            clock_ms=self._clock_ms,
+            clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
         )
 
@@ -197,13 +199,14 @@ class Product:
             files=self._files,
             media=self._media,
             links=links,
-            clock_ms=self._clock_ms,
+            clock_ms=self._clock.now_ms,
         )
 
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         check_address_space(address_space_limit())
         await self._backend.open()
+        self._clock.not_before(await self._backend.last_up_ms())
         self._backend.listen(self._stalls.changed)
         await self._uptime.startup()
         # First: what the runner judges and begins is told to it.

@@ -55,6 +55,7 @@ log = structlog.get_logger()
 DEADLINE_MS = 24 * 3600 * 1000
 # A first try waits for its answer for as long as its SDK does, by default 600 s (openai 3.51.0).
 RETRY_WITHIN_MS = 15 * 60 * 1000
+LAST_MS = 2**48 - 2  # later than that no id is
 RECENT_MS = 24 * 3600 * 1000  # DashScope, "manage asynchronous tasks": a list without a window
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
@@ -225,8 +226,8 @@ class Service:
         limit: int,
     ) -> Slice:
         """`window_ms`: first and last moment of their making; None: the last day."""
-        now_ms = self._clock_ms()
-        since_ms, until_ms = window_ms or (now_ms - RECENT_MS, now_ms)
+        # Open at its end: jobs of a clock that was ahead are the newest, and none is left out.
+        since_ms, until_ms = window_ms or (self._clock_ms() - RECENT_MS, LAST_MS)
         where = Where(since_ms, until_ms, states, model)
         return await self._backend.slice(owner, where, offset=offset, limit=limit)
 

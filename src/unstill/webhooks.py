@@ -71,14 +71,19 @@ class Deliverer:
         fetcher: Posts,
         secrets: Sequence[str],
         clock_ms: Callable[[], int],
+        wall_ms: Callable[[], int] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`secrets`: `whsec_...`; each signs, so that receivers may know any of them."""
+        """`secrets`: `whsec_...`; each signs, so that receivers may know any of them.
+
+        wall_ms: what receivers check a time stamp against; None: `clock_ms`.
+        """
         self._backend = backend
         self._receivers = receivers
         self._fetcher = fetcher
         self._signers = tuple(Webhook(secret) for secret in secrets)
         self._clock_ms = clock_ms
+        self._wall_ms = wall_ms or clock_ms
         self._chance = chance
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
@@ -203,7 +208,7 @@ class Deliverer:
 
     def _headers(self, delivery: Delivery, body: bytes) -> dict[str, str]:
         """Source: Standard Webhooks, "webhook headers" and "signature scheme" (read 2026-11-20)."""
-        now_s = self._clock_ms() // 1000
+        now_s = self._wall_ms() // 1000
         now = datetime.fromtimestamp(now_s, UTC)  # `sign` takes any clock's figures for UTC
         signatures = (
             signer.sign(event_id(delivery), now, body.decode()) for signer in self._signers

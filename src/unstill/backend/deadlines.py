@@ -19,13 +19,19 @@ _NOTE_AT_WORK = f"{_NOTE} WHERE EXISTS (SELECT 1 FROM jobs WHERE {_UNFINISHED})"
 
 def count_from(connection: apsw.Connection, now_ms: int) -> int:
     """Move the deadlines, in the transaction at hand; by how much."""
-    [(seen_ms,)] = connection.execute("SELECT seen_ms FROM up").fetchall()
-    away_ms = now_ms - int(seen_ms) if seen_ms else 0
+    seen_ms = last_up_ms(connection)
+    away_ms = now_ms - seen_ms if seen_ms else 0
     connection.execute(_NOTE, (now_ms,))
     if abs(away_ms) < LEAST_AWAY_MS:  # below zero where the clock was set back meanwhile
         return 0
     connection.execute(_MOVE, (away_ms,))
     return away_ms
+
+
+def last_up_ms(connection: apsw.Connection) -> int:
+    """When a server last noted that it was up, by its own clock; 0 if none ever did."""
+    [(seen_ms,)] = connection.execute("SELECT seen_ms FROM up").fetchall()
+    return int(seen_ms or 0)
 
 
 def note_up(connection: apsw.Connection, now_ms: int) -> None:

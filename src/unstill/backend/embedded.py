@@ -321,6 +321,9 @@ class EmbeddedBackend:
 
         await self._write(delete)
 
+    async def last_up_ms(self) -> int:
+        return await self._store.ledger.read(deadlines.last_up_ms)
+
     async def count_from(self, now_ms: int) -> int:
         away_ms: list[int] = []
 

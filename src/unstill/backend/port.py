@@ -179,6 +179,9 @@ class Backend(Protocol):
     async def forget(self, job_id: str) -> None:
         """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other."""
 
+    async def last_up_ms(self) -> int:
+        """When a server last noted that it was up; 0 if none ever did."""
+
     async def count_from(self, now_ms: int) -> int:
         """Move the deadlines of unfinished jobs by the time since a server was last noted up.
 
