@@ -25,6 +25,7 @@ UnstillError
 │   ├── NoVideo                the video is asked for and never will be there
 │   └── BadRange               bytes outside the file
 ├── UpstreamError              somebody else's server refused or failed
+│   ├── TicketTaken            its ticket for a job is that of another one
 │   └── FetchFailed            a caller's address gave no picture; says why
 ├── OperatorError              a setting or this machine: says what mends it
 │   ├── BadSetting
@@ -280,6 +281,12 @@ class BadRange(CallerError):
 class UpstreamError(UnstillError):
     code = "upstream_error"
     status = 502
+
+
+class TicketTaken(UpstreamError):
+    def __init__(self, ticket: str) -> None:
+        super().__init__(f"it answered with the id of another task, {shown(ticket)}")
+        self.ticket = ticket
 
 
 class FetchFailed(UpstreamError):

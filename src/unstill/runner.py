@@ -33,6 +33,7 @@ from unstill.errors import (
     ShuttingDown,
     StorageFailed,
     StorageFull,
+    TicketTaken,
     UnstillError,
 )
 from unstill.files.port import Files
@@ -51,7 +52,7 @@ from unstill.job import (
 from unstill.models import CARDS
 from unstill.models.sizes import output_size
 from unstill.request import Frame, Role, Size
-from unstill.settling import found_open
+from unstill.settling import found_answered, found_open, not_its_own
 from unstill.shortage import Shortage
 from unstill.storage import storage_trouble
 from unstill.submitter import Submitter
@@ -109,8 +110,11 @@ class Runner:
         """Judge what the last server had under way, take up the tickets, then open the lanes."""
         now_ms = self._clock_ms()
         for job in await self._backend.interrupted():
-            is_open = job.state is State.SUBMITTING
-            await self._write(job, found_open(job, now_ms) if is_open else put_back(AT_ONCE))
+            if job.state is State.SUBMITTING:
+                await self._judge(job, now_ms)
+            else:
+                await self._write(job, put_back(AT_ONCE))
+        self._backend.forget_ahead()
         known = {*self._engines, *self._remotes}
         removed = sorted(set(await self._backend.waited_for()) - known)
         for engine in removed:
@@ -118,6 +122,19 @@ class Runner:
         self._backend.listen(self._changed)
         await self._watches.startup()
         self._backend.serve([*self.lanes(), *self._removed_lanes(removed)])
+
+    async def _judge(self, job: Job, now_ms: int) -> None:
+        """A job that the last server was submitting: what it had heard of the call, if anything."""
+        settlement = self._backend.noted_ahead(job.id, job.attempt)
+        if settlement is not None:
+            *_, attempt = await self._backend.attempts(job.id)
+            try:
+                await self._write(job, found_answered(job, attempt, settlement))
+            except TicketTaken as error:
+                settlement = not_its_own(settlement, error)
+                await self._write(job, found_answered(job, attempt, settlement))
+        else:
+            await self._write(job, found_open(job, now_ms))
 
     async def stop(self) -> None:
         """End the steps; their jobs are where they were and go on at the next start.

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
-from unstill.job import Change, Failure, Job, State, failed
+from unstill.errors import TicketTaken
+from unstill.job import Change, Failure, Job, State, accepted, failed, sent_back
 from unstill.ledger import Attempt, Outcome, Settlement
 
 
@@ -33,12 +34,40 @@ def settled(attempt: Attempt, settlement: Settlement) -> Attempt:
     return msgspec.structs.replace(attempt, **msgspec.structs.asdict(settlement))
 
 
+def not_its_own(settlement: Settlement, error: TicketTaken) -> Settlement:
+    """Of a call that was answered with another job's ticket: whose video that is nobody knows."""
+    return msgspec.structs.replace(
+        settlement, outcome=Outcome.UNKNOWN, code="submit_unknown", message=error.message
+    )
+
+
 def found_open(job: Job, now_ms: int) -> Change:
     """The end of a job that a dead server was submitting."""
     settlement = Settlement(
         job.attempt, Outcome.UNKNOWN, now_ms, code="submit_unknown", message="the server died"
     )
-    change = failed(in_doubt("the server ended during the call"), now_ms, closes=settlement)
+    return _only_if_open(
+        failed(in_doubt("the server ended during the call"), now_ms, closes=settlement)
+    )
+
+
+def found_answered(job: Job, attempt: Attempt, settlement: Settlement) -> Change:
+    """What becomes of a job whose dead server had its answer, and had not committed it."""
+    now_ms = settlement.settled_ms
+    match settlement.outcome:
+        case Outcome.ACCEPTED if settlement.ticket is not None:
+            return accepted(settlement.ticket, attempt.upstream_model, settlement)
+        case Outcome.BUSY | Outcome.UNREACHED | Outcome.REFUSED:
+            # Its next step reads the attempts: who is asked then, and when, or none any more.
+            return sent_back(job.engine, now_ms, settlement)
+        case Outcome.REJECTED:
+            failure = Failure(settlement.code, settlement.message)
+        case _:
+            failure = in_doubt(settlement.message)
+    return _only_if_open(failed(failure, now_ms, closes=settlement))
+
+
+def _only_if_open(change: Change) -> Change:
     return msgspec.structs.replace(change, of=frozenset({State.SUBMITTING}))
 
 

@@ -30,7 +30,7 @@ from unstill.engines.remote import (
     Remote,
     Submission,
 )
-from unstill.errors import OwnError, ShuttingDown, UpstreamError
+from unstill.errors import OwnError, ShuttingDown, TicketTaken, UpstreamError
 from unstill.job import (
     Change,
     Failure,
@@ -47,7 +47,14 @@ from unstill.job import (
 )
 from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, closed_until_ms
 from unstill.route import Choice, Leg, chosen
-from unstill.settling import in_doubt, no_more, settled, settlement_of, too_late
+from unstill.settling import (
+    in_doubt,
+    no_more,
+    not_its_own,
+    settled,
+    settlement_of,
+    too_late,
+)
 from unstill.stalls import Stalls
 from unstill.turns import Line, Turns
 
@@ -296,15 +303,20 @@ class Submitter:
             ticket=settlement.ticket,
             code=settlement.code,
         )
+        await self._backend.note_ahead(job.id, settlement)
         while True:
             try:
                 await self._write_end(job, attempt, settlement)
+            except TicketTaken as error:
+                log.error("ticket_taken", job_id=job.id, engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
+                settlement = not_its_own(settlement, error)
             except ShuttingDown:
                 log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
                 return
             except OwnError as error:
                 why = error.message
                 log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
+                await self._backend.note_ahead(job.id, settlement, lasts=True)
                 await asyncio.sleep(self._store_again_s)
             else:
                 return

@@ -110,7 +110,12 @@ async def test_a_closed_store_gives_the_folder_back(tmp_path: Path) -> None:
         await store.open()
         await store.close()
 
-    assert names_in(tmp_path) == ["unstill.generation", "unstill.lock", "unstill.sqlite3"]
+    assert names_in(tmp_path) == [
+        "unstill.ahead",
+        "unstill.generation",
+        "unstill.lock",
+        "unstill.sqlite3",
+    ]
 
 
 async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> None:
@@ -145,6 +150,7 @@ async def test_what_is_stored_is_private_and_that_of_an_older_release_becomes_so
 
     assert modes == dict.fromkeys(
         [
+            "unstill.ahead",
             "unstill.generation",
             "unstill.lock",
             "unstill.sqlite3",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from scripted import a_job
 from unstill.backend.port import Backend, TicketRow
-from unstill.errors import StorageFailed
+from unstill.errors import StorageFailed, TicketTaken
 from unstill.job import (
     Change,
     Failure,
@@ -330,3 +331,52 @@ async def test_the_ledger_goes_with_the_row_and_not_before(store: Backend) -> No
     assert len(before) == 1
     assert await store.find("job") is None
     assert await store.attempts("job") == []
+
+
+# --- tickets -----------------------------------------------------------------------------------
+
+
+async def test_a_ticket_that_another_job_of_the_account_has_is_refused_and_nothing_is_written(
+    store: Backend,
+) -> None:
+    await submitting(store, "first")
+    await submitting(store, "second")
+    change = accepted("task-1", "wan2.7-i2v", TICKET)
+    await store.change("first", change, attempt=1)
+
+    with pytest.raises(TicketTaken, match="'task-1'"):
+        await store.change("second", change, attempt=1)
+    second = await store.find("second")
+    assert second is not None
+    assert (second.state, second.ticket) == (State.SUBMITTING, None)
+    assert await store.attempts("second") == [an_attempt("second")]
+
+
+async def test_two_equal_tickets_in_one_commit_are_not_both_taken(store: Backend) -> None:
+    ids = [f"job-{number}" for number in range(8)]
+    for job_id in ids:
+        await submitting(store, job_id)
+    change = accepted("task-1", "wan2.7-i2v", TICKET)
+    found = await asyncio.gather(
+        *(store.change(job_id, change, attempt=1) for job_id in ids), return_exceptions=True
+    )
+
+    assert [isinstance(each, TicketTaken) for each in found].count(False) == 1
+
+
+async def test_another_account_or_the_job_itself_may_have_the_same_ticket(store: Backend) -> None:
+    await submitting(store, "first")
+    change = accepted("task-1", "wan2.7-i2v", TICKET)
+    await store.change("first", change, attempt=1)
+    await store.change("first", lost(0), attempt=1)
+    await store.change("first", intended(an_attempt("first", n=2)), attempt=1)
+    again = msgspec.structs.replace(TICKET, n=2)
+    own = await store.change("first", accepted("task-1", "wan2.7-i2v", again), attempt=2)
+    await store.add(ready("other"))
+    elsewhere = an_attempt("other", account="another")
+    await store.change("other", intended(elsewhere), attempt=0)
+    others = await store.change("other", change, attempt=1)
+
+    assert own is not None
+    assert others is not None
+    assert own.ticket == others.ticket == "task-1"

@@ -470,3 +470,25 @@ async def test_a_job_whose_engine_was_removed_says_so(desk: Desk) -> None:
     stall = desk.stalls.of(await desk.job())
     assert stall is not None
     assert stall.code == "engine_removed"
+
+
+async def test_a_ticket_given_twice_is_a_doubt_and_the_second_job_gets_no_video_of_the_first(
+    desk: Desk,
+) -> None:
+    desk.alone()
+    for job_id in ("first", "second"):
+        desk.first.submissions.append(Accepted("T-1"))
+        await desk.add(job_id)
+    first = await desk.step("first")
+    with capture_logs() as logs:
+        second = await desk.step("second")
+    attempt = await desk.last("second")
+
+    assert (first.state, first.ticket) == (State.RUNNING, "T-1")
+    assert second.failure is not None
+    assert (second.state, second.ticket) == (State.FAILED, None)
+    assert second.failure.code == "submit_unknown"
+    assert "the id of another task, 'T-1'" in second.failure.message
+    assert (attempt.outcome, attempt.ticket) == (Outcome.UNKNOWN, "T-1")
+    assert "ticket_taken" in [log["event"] for log in logs]
+    assert desk.first.submitted == ["first", "second"]  # and is not sent again

@@ -13,60 +13,27 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
 import structlog
 
-from unstill.backend import connections, deadlines, deliveries, holds, rows
+from unstill.backend import deadlines, deliveries, holds, rows
 from unstill.backend.belonging import FILE
-from unstill.backend.connections import Reader
-from unstill.backend.generation import Generation
-from unstill.backend.holds import Holds
 from unstill.backend.lanes import Lanes
-from unstill.backend.lists import Lists
 from unstill.backend.lock import FolderLock
+from unstill.backend.opened import Opened, open_store
 from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, Took, Where
-from unstill.backend.presence import Presence
-from unstill.backend.reserve import Reserve
-from unstill.backend.upkeep import Upkeep
-from unstill.backend.writer import Work, Writer, as_own
+from unstill.backend.writer import Work, as_own
 from unstill.delivery import Delivery
-from unstill.errors import BadSetting, KeyReused, ShuttingDown, StorageFull
+from unstill.errors import BadSetting, KeyReused, ShuttingDown, StorageFull, TicketTaken
 from unstill.job import Change, Job, Mark, first_id, lane_of
 from unstill.job import clock_ms as system_clock_ms
-from unstill.ledger import Attempt
+from unstill.ledger import Attempt, Outcome, Settlement
 
 LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
 CHUNK = 1_000  # rows read at once when all unfinished jobs are asked for
 
 log = structlog.get_logger()
-
-
-class Opened(NamedTuple):
-    writer: Writer
-    finds: apsw.Connection
-    find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
-    ledger: Reader  # what the server itself asks
-    lists: Lists  # what callers ask
-    generation: Generation
-    holds: Holds
-    presence: Presence
-    reserve: Reserve
-    upkeep: Upkeep
-
-    async def startup(self) -> None:
-        await self.holds.startup()
-        await self.upkeep.startup()
-
-    async def close(self) -> None:
-        await self.holds.shutdown()
-        await self.upkeep.shutdown()
-        writes = await self.writer.stop()
-        self.finds.close()
-        for reader in (self.ledger, self.lists.reader):
-            await asyncio.to_thread(reader.close)
-        await asyncio.to_thread(connections.close, writes, self.generation)
 
 
 def attempts_in(data_dir: Path, account: str, limit: int) -> Sequence[Attempt]:
@@ -109,32 +76,15 @@ class EmbeddedBackend:
     async def open(self) -> None:
         await self._take_folder()
         try:
-            self._opened = await self._open()
+            self._opened = await open_store(
+                self._data_dir, self._vfs, tell=self._tell, released=self._wake
+            )
             await self._opened.startup()
             await self._place_unfinished()
         except BaseException:
             await self.close()
             self._lock.release()
             raise
-
-    async def _open(self) -> Opened:
-        reserve = Reserve(self._data_dir)
-        await asyncio.to_thread(reserve.give_up_for_start)
-        found, generation = await asyncio.to_thread(connections.connect, self._data_dir, self._vfs)
-        presence = Presence(self._data_dir / FILE)
-        ledger = Reader("ledger", found.ledger)
-        return Opened(
-            writer=Writer(found.writes, self._tell, generation, presence.check),
-            finds=found.finds,
-            find=found.finds.cursor().execute,
-            ledger=ledger,
-            lists=Lists(Reader("lists", found.lists)),
-            generation=generation,
-            holds=Holds(ledger, self._wake),
-            presence=presence,
-            reserve=reserve,
-            upkeep=Upkeep(presence, reserve),
-        )
 
     @property
     def store_id(self) -> str:
@@ -297,6 +247,7 @@ class EmbeddedBackend:
                 self._store.generation.demand()
                 connection.execute(rows.INTEND, rows.attempt_row_of(change.opens))
             if change.closes is not None:
+                _check_ticket(connection, job_id, change.closes)
                 connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
             job = rows.job_of(changed[0]) if changed else None
             if job is not None and job.state.is_final and job.id in self._store.holds:
@@ -306,11 +257,25 @@ class EmbeddedBackend:
             return job
 
         try:
-            return await self._write(update)
+            job = await self._write(update)
         except StorageFull:
             if not (change.ends_by_owner and self._store.reserve.give_up()):
                 raise
-            return await self._write(update)  # it makes room
+            job = await self._write(update)  # it makes room
+        if change.closes is not None:
+            self._store.ahead.committed(job_id, change.closes.n)
+        return job
+
+    async def note_ahead(self, job_id: str, settlement: Settlement, *, lasts: bool = False) -> None:
+        self._store.ahead.note(job_id, settlement)
+        if lasts:
+            await asyncio.to_thread(self._store.ahead.sync)
+
+    def noted_ahead(self, job_id: str, n: int) -> Settlement | None:
+        return self._store.ahead.of(job_id, n)
+
+    def forget_ahead(self) -> None:
+        self._store.ahead.forget()
 
     async def forget(self, job_id: str) -> None:
         def delete(connection: apsw.Connection) -> None:
@@ -371,6 +336,14 @@ class EmbeddedBackend:
         if self._opened is None:
             raise ShuttingDown("the job store is not open")
         return self._opened
+
+
+def _check_ticket(connection: apsw.Connection, job_id: str, settlement: Settlement) -> None:
+    """Raises TicketTaken if another job of the same account was accepted under it."""
+    if settlement.outcome is Outcome.ACCEPTED:
+        bounds = (job_id, settlement.n, settlement.ticket)
+        if connection.execute(rows.TICKET_TAKEN, bounds).fetchall():
+            raise TicketTaken(f"{settlement.ticket}")
 
 
 def _marked(connection: apsw.Connection, owner: str, mark: Mark) -> Job | None:

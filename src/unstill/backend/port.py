@@ -12,7 +12,7 @@ import msgspec
 
 from unstill.delivery import Delivery
 from unstill.job import Change, Job, Mark, State
-from unstill.ledger import Attempt
+from unstill.ledger import Attempt, Settlement
 
 # Does the one step that the job of this id asks for; gives until when a job that it has not moved
 # is put off, or None where the backend may choose.
@@ -123,8 +123,21 @@ class Backend(Protocol):
 
         The new job after the commit; None if there is no such row or somebody else moved it. With
         a move to a final state, what is then owed to the job's receiver is stored; with a deletion
-        it is dropped, also when it has been sent.
+        it is dropped, also when it has been sent. Raises TicketTaken if it settles an attempt with
+        the ticket of another job of the account.
         """
+
+    async def note_ahead(self, job_id: str, settlement: Settlement, *, lasts: bool = False) -> None:
+        """Note what a call has come to before that is committed: it outlives a kill.
+
+        lasts: a power cut too, as far as the disk will. Never raises.
+        """
+
+    def noted_ahead(self, job_id: str, n: int) -> Settlement | None:
+        """What the last server had noted so of an attempt. Asked at a start only."""
+
+    def forget_ahead(self) -> None:
+        """Drop what it had noted: all that it had under way has been judged."""
 
     async def page(
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True

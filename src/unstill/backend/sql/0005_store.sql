@@ -20,3 +20,6 @@ INSERT INTO up SELECT coalesce(max(max(created_ms, coalesce(started_ms, 0), coal
 -- few among many, read no row that they do not show.
 DROP INDEX jobs_of_owner;
 CREATE INDEX jobs_of_owner ON jobs (owner, id, state, model) WHERE is_hidden = 0;
+
+-- Whether an upstream has given a ticket before.
+CREATE INDEX attempts_by_ticket ON attempts (account, ticket) WHERE ticket IS NOT NULL;
