@@ -50,6 +50,7 @@ class Gateway(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.submits: dict[str, Callable[[str], Body]] = {}
         self.polls: dict[str, Callable[[str], Body]] = {}
+        self.statuses: dict[str, int] = {}  # of answers to submits, by word
         # Of the how-manieth time that the content of a job is asked for.
         self.contents: dict[str, Callable[[int], Content]] = {}
         self.jobs: dict[str, str] = {}  # word by ticket
@@ -87,7 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
             ticket = f"v_{len(self.server.jobs)}"
             self.server.jobs[ticket] = word
         say = self.server.submits.get(word)
-        self._say(job(ticket, status="queued") if say is None else say(ticket))
+        said = job(ticket, status="queued") if say is None else say(ticket)
+        location = {"Location": f"{self.server.url}/v1/videos/{ticket}"}
+        self._say(said, self.server.statuses.get(word, 200), location)
 
     def do_GET(self) -> None:
         if self.path == "/files/v.mp4":

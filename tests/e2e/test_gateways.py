@@ -59,6 +59,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             engine_at("down", "openai", "http://127.0.0.1:9"),
             model("first", "gw", like=SORA),
             model("pair", "poor", "second", like=SORA),
+            model("both", "gw", "second", like=SORA),
             model("down", "down", like=SORA),
         )
         folder = tmp_path_factory.mktemp("gateways")
@@ -134,6 +135,28 @@ def test_an_empty_account_inside_a_200_moves_the_job_to_the_next_engine(desk: De
     assert ["poor", "submits", "insufficient_quota"] in [
         [each["engine"], each["holds_up"], each["code"]] for each in ready["engines"]
     ]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 404, 405, 409, 410])
+def test_what_may_have_been_taken_is_sent_to_no_other_engine(desk: Desk, status: int) -> None:
+    word = f"maybe{status}"
+    desk.gateway.statuses[word] = status
+    desk.gateway.submits[word] = lambda _: b"<html>look elsewhere</html>"
+    before = len(desk.second.jobs)
+
+    output = desk.ended(desk.submit(word, "both"))
+
+    assert output["task_status"] == "Failure"
+    assert output["error_message"].startswith("submit_unknown: ")
+    assert list(desk.gateway.jobs.values()).count(word) == 1
+    assert len(desk.second.jobs) == before
+
+
+def test_a_404_in_the_gateways_own_words_is_sent_to_the_next_engine(desk: Desk) -> None:
+    desk.gateway.statuses["nomodel"] = 404
+    desk.gateway.submits["nomodel"] = lambda _: {"error": {"code": "model_not_found"}}
+
+    assert desk.ended(desk.submit("nomodel", "both"))["task_status"] == "Success"
 
 
 def test_a_word_that_nobody_knows_is_told_and_is_no_end(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """What is sure about a call to an upstream, over real sockets on loopback."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -141,6 +142,32 @@ async def test_an_answer_without_end_is_a_doubt_and_never_in_memory() -> None:
     endless = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode() + b" " * size
 
     assert isinstance(await submitted(endless), Doubt)
+
+
+async def test_an_answer_that_comes_packed_unasked_is_read() -> None:
+    packed = gzip.compress(b'{"id":"a"}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+
+    assert await submitted(head.encode() + packed) == Accepted("a")
+
+
+async def test_a_packed_answer_that_unpacks_without_end_is_a_doubt() -> None:
+    packed = gzip.compress(bytes(50 * MOST_REPLY_BYTES))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+
+    doubt = await submitted(head.encode() + packed)
+
+    assert isinstance(doubt, Doubt)
+    assert "is larger than" in doubt.message
+
+
+async def test_an_answer_in_a_packing_that_is_not_read_is_a_doubt_that_names_it() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx"
+
+    doubt = await submitted(head)
+
+    assert isinstance(doubt, Doubt)
+    assert "compressed with br" in doubt.message
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -35,7 +35,7 @@ from unstill.engines.remote import (
 from unstill.engines.replies import Reply, said
 from unstill.errors import BadSetting, FetchFailed, UpstreamError
 from unstill.net import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
-from unstill.packing import PackedOddly
+from unstill.packing import PackedOddly, unpacker
 from unstill.quoting import plain
 from unstill.retry_after import retry_after_s
 
@@ -179,7 +179,8 @@ class Upstream:
             await self._fetch_any(await refresh(), out)
         except DeadLink as error:
             raise NotThere(
-                "the upstream's link to the finished video has died, and it gave no living one"
+                f"the upstream's link to the finished video has died ({error.message}), and it gave"
+                " no living one"
             ) from error
 
     def link(self, path: str) -> str:
@@ -197,16 +198,17 @@ class Upstream:
     async def _fetch_any(self, links: Links, out: Path) -> None:
         """Raises DeadLink if all are, else the first trouble with one that is not."""
         trouble: Trouble | None = None
+        dead = DeadLink("it named none")
         for link in links:
             try:
                 await self._fetch_once(link, out)
-            except DeadLink:
-                continue
+            except DeadLink as error:
+                dead = error
             except Trouble as error:
                 trouble = trouble or error
             else:
                 return
-        raise trouble or DeadLink("no link gives the video")
+        raise trouble or dead
 
     async def _fetch_once(self, link: str, out: Path) -> None:
         try:
@@ -300,11 +302,18 @@ async def _sent(
 
 
 async def _read(answer: httpx2.Response) -> bytes:
+    """The whole body, unpacked piece by piece where it came packed unasked."""
     body = bytearray()
-    async for chunk in answer.aiter_bytes():
-        body += chunk
-        if len(body) > MOST_REPLY_BYTES:
-            raise ReplyLost(f"the upstream's answer is larger than {MOST_REPLY_BYTES} bytes")
+    try:
+        unpack = unpacker(answer.headers.get("content-encoding", ""))
+        async for chunk in answer.aiter_raw():
+            for piece in (chunk,) if unpack is None else unpack.pieces(chunk):
+                body += piece
+                if len(body) > MOST_REPLY_BYTES:
+                    reason = f"the upstream's answer is larger than {MOST_REPLY_BYTES} bytes"
+                    raise ReplyLost(reason)
+    except FetchFailed as error:
+        raise ReplyLost(f"the upstream {error.reason}") from error
     return bytes(body)
 
 
