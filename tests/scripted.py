@@ -260,6 +260,7 @@ class House:
                 uptime_ms=self.clock_ms,
             ),
             watches=self.watches,
+            stalls=self.stalls,
             bringer=Bringer(
                 files=self.files,
                 media=self.media,
@@ -370,6 +371,7 @@ async def opened(data_dir: Path, *, slots: int = 1, serves: bool = True) -> Asyn
     """A house with its store open; with `serves`, its lanes too."""
     house = House(data_dir, slots=slots)
     await house.backend.open()
+    house.backend.listen(house.stalls.changed)
     house.backend.listen(lambda job: house.seen.append(job.state))
     if serves:
         await house.runner.startup()

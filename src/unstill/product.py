@@ -124,6 +124,7 @@ class Product:
             remotes=self._remotes,
             submitter=self._submitter(routes),
             watches=watches,
+            stalls=self._stalls,
             bringer=Bringer(
                 files=self._files,
                 media=self._media,

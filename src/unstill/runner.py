@@ -54,6 +54,7 @@ from unstill.models.sizes import output_size
 from unstill.request import Frame, Role, Size
 from unstill.settling import found_answered, found_open, not_its_own
 from unstill.shortage import Shortage
+from unstill.stalls import Stalls
 from unstill.storage import storage_trouble
 from unstill.submitter import Submitter
 from unstill.watches import Watches
@@ -87,6 +88,7 @@ class Runner:
         remotes: Mapping[str, Remote],
         submitter: Submitter,
         watches: Watches,
+        stalls: Stalls,
         bringer: Bringer,
         board: Board,
         clock_ms: Callable[[], int],
@@ -98,6 +100,7 @@ class Runner:
         self._remotes = remotes
         self._submitter = submitter
         self._watches = watches
+        self._stalls = stalls
         self._bringer = bringer
         self._board = board
         self._clock_ms = clock_ms
@@ -224,17 +227,24 @@ class Runner:
 
     async def _worked(self, job: Job, work: Callable[[Job], Awaitable[int | None]]) -> int | None:
         try:
-            return await work(job)
-        except NOT_THE_JOBS_FAULT:
+            put_off_ms = await work(job)
+        except (StorageFull, StorageFailed) as error:
+            self._stalls.job(job.id, job.state, error.code, error.message)
             raise  # the lane comes back to it
+        except ShuttingDown:
+            raise
         except UnstillError as error:
             await self._fail(job, error)
         except Exception as error:  # a fault of ours ends one job, not the lane
             trouble = storage_trouble(error) if isinstance(error, OSError) else None
             if trouble is not None:
+                self._stalls.job(job.id, job.state, trouble.code, trouble.message)
                 raise trouble from error
             log.exception("step_failed", job_id=job.id, state=job.state)
             await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
+        else:
+            self._stalls.stored(job.id)
+            return put_off_ms
         return None
 
     async def _take_frames(self, job: Job) -> None:

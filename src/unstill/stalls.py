@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 import structlog
 
+from unstill.errors import StorageFailed, StorageFull
 from unstill.job import Job, State
 
 log = structlog.get_logger()
@@ -20,6 +21,8 @@ log = structlog.get_logger()
 # An engine's trouble that nobody has met for so long may be over: the longest pause between two
 # calls is ten minutes (a Retry-After).
 STALE_MS = 15 * 60_000
+
+OF_STORAGE = frozenset({StorageFull.code, StorageFailed.code})
 
 Stage = Literal["submits", "polls"]  # what an engine's trouble holds up
 _STAGES: dict[State, Stage] = {State.READY: "submits", State.RUNNING: "polls"}
@@ -77,6 +80,12 @@ class Stalls:
     def job_moves(self, job_id: str) -> None:
         """The job fared well."""
         self._jobs.pop(job_id, None)
+
+    def stored(self, job_id: str) -> None:
+        """A step of the job wanted no more of the storage than that gave."""
+        noted = self._jobs.get(job_id)
+        if noted is not None and noted[1].stall.code in OF_STORAGE:
+            del self._jobs[job_id]
 
     def changed(self, job: Job) -> None:
         """Forget what a job waited for in another state."""

@@ -68,6 +68,8 @@ NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadl
 # second for as long as an upstream is busy, once thousands of jobs wait in line.
 LONGEST_UNSTORED_MS = 60_000
 
+HELD = ("held", "the server's operator has to release it: it may have been sent before")
+
 DrawUp = Callable[[Remote, Job], Awaitable[Order]]  # with the frames as the engine takes them
 
 
@@ -112,6 +114,7 @@ class Submitter:
             await self._write(job, cancelled(now_ms, is_hidden=job.is_hidden))
             return None
         if self._backend.is_held(job.id):
+            self._stalls.job(job.id, State.READY, *HELD)
             return now_ms + HELD_MS
         attempts = await self._backend.attempts(job.id) if job.attempt else ()
         if job.deadline_ms and self._uptime_ms() >= job.deadline_ms:

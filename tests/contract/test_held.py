@@ -65,6 +65,9 @@ async def test_a_held_job_is_not_sent_not_even_past_its_deadline_and_a_new_one_i
     assert (waiting.state, sent.state) == (State.READY, State.RUNNING)
     assert desk.first.submitted == ["new"]
     assert waiting.due_ms > desk.now_ms
+    stall = desk.stalls.of(waiting)
+    assert stall is not None
+    assert stall.code == "held"
 
 
 async def test_a_released_job_is_sent_though_its_deadline_had_passed(

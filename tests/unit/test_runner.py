@@ -250,6 +250,22 @@ async def test_a_full_disk_delays_a_job_and_does_not_fail_it(tmp_path: Path, to:
         assert (job.state, len(house.engine.scenes)) == (State.SUCCEEDED, 1)
 
 
+async def test_a_job_that_waits_for_room_says_so_until_it_moves(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.backend.is_refused = lambda change: change.to is State.READY
+        job_id = await house.submit()
+        await until(lambda: house.stalls.jobs > 0)
+        waiting = await house.backend.find(job_id)
+        assert waiting is not None
+        stall = house.stalls.of(waiting)
+        house.backend.is_refused = lambda _: False
+        await house.until(job_id)
+
+        assert stall is not None
+        assert stall.code == "storage_full"
+        assert house.stalls.jobs == 0
+
+
 async def test_a_failure_is_told_even_when_the_disk_was_full_for_it(tmp_path: Path) -> None:
     def is_first_failure(change: Change) -> bool:
         return change.to is State.FAILED and house.backend.refused < 1

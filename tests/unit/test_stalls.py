@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from scripted import a_job
+from unstill.errors import StorageFull
 from unstill.job import Job, State
 from unstill.stalls import STALE_MS, Stall, Stalls
 
@@ -100,3 +101,15 @@ def test_a_trouble_is_worth_a_line_of_log_ever_more_rarely() -> None:
     assert times(stalls.engine("gpu1", "polls", *DOWN) for _ in range(40)) == [1, 2, 4, 8, 16, 32]
     assert times(stalls.job("1", State.SAVING, "x", "y") for _ in range(9)) == [1, 2, 4, 8]
     assert stalls.engine("gpu1", "polls", "no_answer", "502")  # another one is news
+
+
+def test_a_job_that_could_not_be_stored_is_held_up_until_a_step_of_it_could() -> None:
+    stalls = Stalls(Clock())
+    stalls.job("1", State.QUEUED, StorageFull.code, "no room")
+    stalls.job("2", State.QUEUED, "odd_answer", "blessed")
+
+    for job_id in ("1", "2"):
+        stalls.stored(job_id)
+
+    assert stalls.of(job(State.QUEUED)) is None
+    assert stalls.of(job(State.QUEUED, job_id="2")) is not None  # of another kind
