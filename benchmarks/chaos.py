@@ -30,10 +30,19 @@ from typing import NamedTuple
 import httpx2
 import numpy as np
 from benchmarks.chaos_audit import Books, Findings, audit, read_attempts, read_rows
-from benchmarks.chaos_upstreams import MODELS, Upstream, config, faults_seen, never_drawn, upstreams
+from benchmarks.chaos_upstreams import (
+    HARD,
+    MODELS,
+    Upstream,
+    config,
+    faults_seen,
+    never_drawn,
+    upstreams,
+)
+from benchmarks.moved_clock import MovedClock
 from PIL import Image
 
-from unstill.engines.emulate.faults import Fault, Place
+from unstill.engines.emulate.faults import Place
 
 REPORT = Path(__file__).with_name("CHAOS.md")
 CALLERS = 6
@@ -41,7 +50,10 @@ LARGE_EVERY = 30  # jobs; such a picture goes through DashScope's uploads
 LARGE_AT = "wan-alone"
 DELETED_EVERY = 8  # jobs
 KILLED_AT_START = 0.2  # of the kills, before the server is ready
-KILLS_FOR_SLOW = 10  # an endless download takes its three minutes, unless a kill ends it
+KILLS_FOR_HARD = 10  # downloads that drip or have no end cost more than a small campaign has
+OFF_MS = 3 * 24 * 3600 * 1000  # that the server is off once
+JUMP_MS = 25 * 3600 * 1000  # that the wall clock jumps once, in mid-flight
+AFTER_JUMP_S = 3.0  # each ticket is asked for by then
 LOOK_EVERY_S = 0.5
 
 
@@ -54,10 +66,15 @@ class Told(NamedTuple):
 
 
 class Server:
-    """`unstill serve` over a data folder; its address is new with each start."""
+    """`unstill serve` over a data folder; its address is new with each start.
+
+    By a wall clock of its own, `clock`: days pass at once.
+    """
 
     def __init__(self, data_dir: Path) -> None:
-        self._command = [sys.executable, "-m", "unstill", "serve", "--port", "0"]
+        file = data_dir / "clock"
+        self.clock = MovedClock.make(file)
+        self._command = [sys.executable, "-m", "benchmarks.moved_clock", str(file)]
         self._command += ["--data-dir", str(data_dir), "--config", str(data_dir / "unstill.toml")]
         self._log = (data_dir / "server.log").open("a")
         self._process: subprocess.Popen[str] | None = None
@@ -110,10 +127,14 @@ class Campaign:
 
     async def run(self, found: list[Upstream], *, until_s: float) -> None:
         """Kill after kill, then to the end of all jobs. Times by `time.monotonic`."""
-        if self.kills >= KILLS_FOR_SLOW:
-            found[0].script(Place.FETCH, Fault.SLOW)
+        if self.kills >= KILLS_FOR_HARD:
+            for upstream in found:
+                upstream.script(Place.FETCH, *HARD.get(upstream.engine, ()))
         for kill in range(self.kills):
-            await self._life(self.left // (self.kills + 1 - kill))
+            jumps = kill == self.kills * 3 // 4
+            await self._life(self.left // (self.kills + 1 - kill), jump_ms=JUMP_MS * jumps)
+            if kill == self.kills // 2:
+                self._server.clock.move(OFF_MS)
             for upstream in found:
                 await asyncio.to_thread(upstream.read_log)
         self._server.start()
@@ -124,10 +145,10 @@ class Campaign:
             await self._hold_answers(http, found)
         self._server.close()
 
-    async def _life(self, count: int) -> None:
-        """Start, take `count` jobs or fewer, and die."""
+    async def _life(self, count: int, *, jump_ms: int) -> None:
+        """Start, take `count` jobs or fewer, and die; the wall clock jumps meanwhile."""
         self._server.start()
-        if self._chance.random() < KILLED_AT_START:
+        if self._chance.random() < KILLED_AT_START and not jump_ms:
             await asyncio.sleep(self._chance.uniform(0.1, 0.9))
             self._kill()
             return
@@ -135,11 +156,14 @@ class Campaign:
         async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
             calling = asyncio.create_task(self._call(http, count))
             await asyncio.sleep(self._chance.uniform(0.1, 3.0))
+            if jump_ms:
+                self._server.clock.move(jump_ms)
+                await asyncio.sleep(AFTER_JUMP_S)
             self._kill()
             await calling
 
     def _kill(self) -> None:
-        self.kills_ms.append(time.time_ns() // 1_000_000)
+        self.kills_ms.append(self._server.clock.now_ms())
         self._server.end(signal.SIGKILL)
 
     async def _call(self, http: httpx2.AsyncClient, count: int) -> None:
@@ -229,6 +253,10 @@ def report(campaign: Campaign, findings: Findings, faults: Mapping[str, int], to
         "of these, repeats where repeating is free": findings.repeats,
         "submits in doubt by a kill": findings.unknown_by_kill,
         "most of one kill and account": findings.most_unknown,
+        "hours that it was off, as its clock says": OFF_MS // 3_600_000,
+        "hours that its clock jumped in mid-flight": JUMP_MS // 3_600_000,
+        "videos that the upstreams had finished": findings.finished,
+        "of these, thrown away": findings.thrown_away,
         "submits in doubt by a fault": findings.unknown_by_fault,
         "wrong": len(wrongs),
     }
@@ -274,6 +302,7 @@ def main() -> int:
             attempts=read_attempts(data_dir),
             calls=[call for upstream in found for call in upstream.calls.values()],
             charges={upstream.engine: upstream.charges() for upstream in found},
+            finished={upstream.engine: upstream.finished() for upstream in found},
             kills_ms=campaign.kills_ms,
             deleted=frozenset(campaign.told.deleted),
         )

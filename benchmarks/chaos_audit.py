@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import apsw
 import msgspec
-from benchmarks.chaos_upstreams import DOUBTFUL, FREE, Call
+from benchmarks.chaos_upstreams import DOUBTFUL, FREE, TOO_LARGE, Call
 
 from unstill.engines.emulate.faults import Fault, Place
+from unstill.engines.remote import TooLarge
 from unstill.ledger import Attempt, Outcome
+from unstill.tries import MOST_TOO_LARGE
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -43,6 +45,7 @@ class Books(msgspec.Struct, frozen=True):
     attempts: Mapping[str, Sequence[Attempt]]  # by job, oldest first
     calls: Sequence[Call]
     charges: Mapping[str, Mapping[str, Any]]  # by engine, as its emulator counts them
+    finished: Mapping[str, Collection[str]]  # by engine, the tasks whose videos it still gives
     kills_ms: Sequence[int]
     deleted: frozenset[str]  # prompts: their rows may be gone, and their ledger with them
 
@@ -62,6 +65,8 @@ class Findings(msgspec.Struct, frozen=True):
     unknown_by_fault: int
     most_unknown: int  # of one kill and account
     repeats: int  # of jobs that were lost where repeating is free
+    finished: int  # tasks of the ledger whose videos the upstreams have
+    thrown_away: int  # of these, without a video here
     wrongs: Sequence[str]
 
 
@@ -96,6 +101,7 @@ def audit(books: Books, acknowledged: Mapping[str, str]) -> Findings:
         *_unexplained(books, [each for each in unknown if (each.job_id, each.n) not in killed]),
         *_too_many_unknown(by_kill),
         *_undeserved(books, {job_id for job_id, _ in killed}),
+        *(thrown_away := list(_thrown_away(books))),
     ]
     return Findings(
         states=Counter(row.state for row in books.rows.values()),
@@ -105,6 +111,8 @@ def audit(books: Books, acknowledged: Mapping[str, str]) -> Findings:
         unknown_by_fault=len(unknown) - len(killed),
         most_unknown=max(map(len, by_kill.values()), default=0),
         repeats=_repeats(books),
+        finished=len(_finished(books)),
+        thrown_away=len(thrown_away),
         wrongs=wrongs,
     )
 
@@ -183,7 +191,7 @@ def _unexplained(books: Books, unknown: Sequence[Attempt]) -> Iterator[str]:
 
 
 def _undeserved(books: Books, killed: Collection[str]) -> Iterator[str]:
-    """No job fails by trouble with polls: by its submit, its video or its upstream's memory.
+    """No job fails by trouble with polls or downloads: by its submit or its upstream's memory.
 
     Or, where it had no submit, because its upstream refused an upload for good: that is one job for
     each such refusal.
@@ -193,27 +201,71 @@ def _undeserved(books: Books, killed: Collection[str]) -> Iterator[str]:
     paths: list[str] = []
     for call in books.calls:
         match call.place, call.fault:
-            case _, None | Fault.DELAY:
-                pass
+            case (_, None | Fault.DELAY) | (Place.FETCH, _):
+                pass  # whatever is wrong with a download, it is made again
             case Place.SUBMIT, _:
                 submits.add(call.prompt)
             case Place.UPLOAD, Fault.BAD_KEY | Fault.FORBIDDEN | Fault.NOT_FOUND:
                 refused_uploads += 1
             # A server that keeps its jobs in memory says 404 when it has lost one, and after a
             # cancel whose answer was lost.
-            case (Place.FETCH | Place.CANCEL, _) | (_, Fault.LOSE | Fault.NOT_FOUND):
+            case (Place.CANCEL, _) | (_, Fault.LOSE | Fault.NOT_FOUND):
                 paths.append(call.path)
     for row in books.rows.values():
         if row.state != "failed" or row.id in killed or row.prompt in submits:
             continue
         attempts = books.attempts.get(row.id, ())
         tickets = {each.ticket for each in attempts if each.ticket}
-        if any(ticket in path for ticket in tickets for path in paths):
+        is_lost = any(ticket in path for ticket in tickets for path in paths)
+        if is_lost or _was_too_large(books, row, tickets):
             continue
         if refused_uploads and any(each.outcome is Outcome.REFUSED for each in attempts):
             refused_uploads -= 1
             continue
         yield f"undeserved: {row.id} failed with {row.code}: {row.message}"
+
+
+def _was_too_large(books: Books, row: Row, tickets: Collection[str]) -> bool:
+    """Twice: that is what ends a job."""
+    if row.code != TooLarge.code:
+        return False
+    times = Counter(
+        ticket
+        for call in books.calls
+        if call.place == Place.FETCH and call.fault in TOO_LARGE
+        for ticket in tickets
+        if ticket in call.path
+    )
+    return max(times.values(), default=0) >= MOST_TOO_LARGE
+
+
+def _finished(books: Books) -> list[Attempt]:
+    """The attempts whose videos the upstreams have."""
+    return [
+        attempt
+        for attempts in books.attempts.values()
+        for attempt in attempts
+        if attempt.ticket and attempt.ticket in books.finished.get(attempt.engine, ())
+    ]
+
+
+def _thrown_away(books: Books) -> Iterator[str]:
+    """A video that is paid for and still to be had is brought home, whatever went wrong before.
+
+    Not where an upstream has said, wrongly, that it knows the task no more.
+    """
+    denied = [
+        call.path
+        for call in books.calls
+        if call.place in {Place.POLL, Place.CANCEL} and call.fault == Fault.NOT_FOUND
+    ]
+    for attempt in _finished(books):
+        row, ticket = books.rows[attempt.job_id], str(attempt.ticket)
+        if row.state != "failed" or any(ticket in path for path in denied):
+            continue
+        if _was_too_large(books, row, {ticket}):
+            continue
+        yield f"thrown away: {row.id} has a video at {attempt.engine}, and failed: {row.message}"
 
 
 def _by_kill(

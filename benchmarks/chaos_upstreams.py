@@ -17,6 +17,7 @@ from benchmarks.upstream import arguments
 
 from unstill.engines.emulate import KINDS_IN_MEMORY, Options
 from unstill.engines.emulate.faults import FAULTS_AT, Fault, Place
+from unstill.engines.emulate.jobs import State
 
 KEY = "sk-chaos"
 JOB_S = 2.0
@@ -24,6 +25,7 @@ LISTED_JOB_S = 6.0  # where lists and cancels are to be seen
 DELAY_S = 0.5
 POLL_INTERVAL_S = 0.3
 LOGGED = 20_000
+PAGE = 1_000
 FREE = "gpu"  # free to repeat: what it loses is sent again
 
 # engine -> kind
@@ -58,13 +60,24 @@ MODELS: Mapping[str, Behind] = {
 RATE = 0.01
 RATES: Mapping[Place, Mapping[Fault, float]] = {
     Place.SUBMIT: {Fault.DELAY: 0.3, Fault.BUSY: 0.03, Fault.FAIL: 0.03, Fault.BAD_KEY: 0.004},
-    # A byte now and then, until the fetch's time is over: once is enough, by script.
-    Place.FETCH: {Fault.SLOW: 0.0, Fault.DEAD_LINK: 0.03},
+    # Some cost their seconds, or half a gigabyte: they come by script, see `HARD`.
+    Place.FETCH: {
+        Fault.SLOW: 0.0,
+        Fault.ENDLESS: 0.0,
+        Fault.DEAD_LINK: 0.03,
+        Fault.TRUNCATED: 0.03,
+    },
     Place.CANCEL: dict.fromkeys(FAULTS_AT[Place.CANCEL], 0.05),
     # These places are seldom seen.
     Place.UPLOAD: dict.fromkeys(FAULTS_AT[Place.UPLOAD], 0.02),
     Place.LIST: dict.fromkeys(FAULTS_AT[Place.LIST], 0.06),
 }
+# Downloads of the first upstreams in a large campaign, one after the other.
+HARD: Mapping[str, tuple[Fault, ...]] = {
+    "bailian": (Fault.SLOW, Fault.ENDLESS, Fault.SLOW, Fault.SLOW),
+    "modelverse": (Fault.SLOW, Fault.SLOW, Fault.ENDLESS, Fault.SLOW),
+}
+TOO_LARGE = frozenset({Fault.HUGE, Fault.ENDLESS})
 # After these a caller cannot know whether the task was taken.
 DOUBTFUL = frozenset(
     {
@@ -117,6 +130,17 @@ class Upstream:
                     prompt=_prompt(each["body"]) if each["place"] == Place.SUBMIT else "",
                     task=each["job_id"],
                 )
+
+    def finished(self) -> frozenset[str]:
+        """The ids of the tasks whose videos it has, and gives to whoever asks for them."""
+        found: set[str] = set()
+        offset, has_more = 0, True
+        while has_more:
+            bounds = {"offset": offset, "limit": PAGE}
+            page = self._http.get("/_emulator/jobs", params=bounds).json()
+            found |= {each["id"] for each in page["jobs"] if each["state"] == State.DONE}
+            offset, has_more = offset + PAGE, page["has_more"]
+        return frozenset(found)
 
     def charges(self) -> dict[str, Any]:
         return dict(self._http.get("/_emulator/charges").json())

@@ -137,7 +137,10 @@ class Product:
             clock_ms=clock_ms,
         )
         self._sweep = Sweep(
-            backend=self._backend, files=self._files, uploads=uploads, clock_ms=clock_ms
+            backend=self._backend,
+            files=self._files,
+            uploads=uploads,
+            clock_ms=system_clock_ms,  # whatever clock jobs go by: files have the system's
         )
         # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
         # one owner's names those of another.

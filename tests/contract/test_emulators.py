@@ -138,7 +138,7 @@ def test_a_lost_job_is_unknown_from_then_on(emulator: Emulator) -> None:
             assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("fault", ["truncated", "html_video", "wrong_length"])
+@pytest.mark.parametrize("fault", ["truncated", "html_video", "wrong_length", "empty"])
 def test_a_spoilt_video_does_not_pass_the_check(
     emulator: Emulator, fault: str, tmp_path: Path
 ) -> None:
@@ -173,6 +173,29 @@ def test_a_slow_download_has_begun_and_does_not_end(emulator: Emulator) -> None:
         assert answer.status_code == 200
         with pytest.raises(httpx2.ReadTimeout):
             answer.read()
+
+
+def test_a_huge_download_announces_more_than_anybody_keeps(emulator: Emulator) -> None:
+    job_id = submitted(emulator)
+    emulator.finish()
+    emulator.next("fetch", "huge")
+
+    with slow_stream(emulator, job_id) as answer:
+        assert int(answer.headers["content-length"]) == 50 * 10**9
+
+
+def test_an_endless_download_goes_on_behind_the_video(emulator: Emulator) -> None:
+    job_id = submitted(emulator)
+    emulator.finish()
+    emulator.next("fetch", "endless")
+
+    came_bytes = 0
+    with slow_stream(emulator, job_id) as answer:
+        for chunk in answer.iter_bytes():
+            came_bytes += len(chunk)
+            if came_bytes > 20 * 2**20:
+                break
+    assert came_bytes > 20 * 2**20
 
 
 def slow_stream(emulator: Emulator, job_id: str) -> Any:

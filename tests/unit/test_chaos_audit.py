@@ -39,6 +39,7 @@ GOOD = Books(
     attempts={"job-1": [ATTEMPT]},
     calls=[CALL],
     charges={"bailian": {"accepted": 1, "doubles": {}}},
+    finished={"bailian": {"task-1"}},
     kills_ms=[KILL_MS],
     deleted=frozenset(),
 )
@@ -53,6 +54,7 @@ def row(**changes: Any) -> Row:
 
 
 IN_DOUBT = row(state="failed", code="submit_unknown")
+FETCH = CALL._replace(place="fetch", path="/results/task-1.mp4", prompt="", task=None)
 UNKNOWN = attempt(outcome=Outcome.UNKNOWN, ticket=None)
 # What is wrong with the books -> how they differ from good ones.
 WRONG: dict[str, dict[str, Any]] = {
@@ -79,6 +81,10 @@ WRONG: dict[str, dict[str, Any]] = {
         },
         "calls": [],
         "charges": {},
+    },
+    "thrown away": {
+        "rows": {"job-1": row(state="failed", code="invalid_video")},
+        "calls": [CALL, FETCH._replace(fault="html_video"), FETCH._replace(fault="truncated")],
     },
     "undeserved": {
         "rows": {"job-1": row(state="failed", code="failed")},
@@ -145,3 +151,33 @@ def test_a_job_whose_upload_was_refused_for_good_fails_deservedly_and_no_other()
 
     assert wrongs(one) == set()
     assert wrongs(two) == {"undeserved"}
+
+
+@pytest.mark.parametrize(
+    ("times", "found"), [(1, {"undeserved", "thrown away"}), (2, set[str]()), (3, set[str]())]
+)
+def test_what_was_too_large_may_end_its_job_the_second_time(times: int, found: set[str]) -> None:
+    fetches = [FETCH._replace(number=2 + n, fault="huge") for n in range(times)]
+    books = msgspec.structs.replace(
+        GOOD,
+        rows={"job-1": row(state="failed", code="video_too_large")},
+        calls=[CALL, *fetches],
+    )
+
+    assert wrongs(books) == found
+
+
+def test_a_video_that_its_upstream_has_denied_or_lost_is_not_thrown_away() -> None:
+    failed = {"rows": {"job-1": row(state="failed", code="upstream_lost")}}
+    poll = CALL._replace(number=2, place="poll", path="/tasks/task-1", prompt="", task=None)
+    denied = {"calls": [CALL, poll._replace(fault="404")]}
+    lost = {"calls": [CALL, poll._replace(fault="lose")], "finished": {}}
+
+    assert wrongs(msgspec.structs.replace(GOOD, **failed, **denied)) == set()
+    assert wrongs(msgspec.structs.replace(GOOD, **failed, **lost)) == set()
+
+
+def test_finished_videos_are_counted() -> None:
+    findings = audit(GOOD, {})
+
+    assert (findings.finished, findings.thrown_away) == (1, 0)

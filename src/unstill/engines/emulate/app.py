@@ -32,6 +32,9 @@ ABORT = "abort"  # in the scope's state: ends the connection without a word
 SLOW_EVERY_S = 0.5
 CUT_AFTER_S = 0.1  # for the first half to get out
 SLOW_FOR_S = 600.0  # what looks endless has an end, should the client be endless too
+HUGE_BYTES = 50 * 10**9
+MOST_ENDLESS_BYTES = 2 * 2**30  # likewise
+ZEROS = bytes(2**18)
 GARBAGE = b'{"output": {"task_id": '
 
 
@@ -97,7 +100,7 @@ class Call:
             return
         entry.status = answer.status
         await send_answer(answer, send)
-        if answer.pace is Pace.CUT:
+        if answer.pace in {Pace.CUT, Pace.HUGE}:
             await asyncio.sleep(CUT_AFTER_S)
             scope["state"][ABORT]()
 
@@ -209,8 +212,9 @@ async def _read_body(receive: Receive) -> bytes:
 async def send_answer(answer: Answer, send: Send) -> None:
     headers = [(b"content-type", answer.content_type.encode())]
     headers += [(name.encode(), text.encode()) for name, text in answer.headers.items()]
-    if answer.pace is not Pace.SLOW:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
+    if answer.pace not in {Pace.SLOW, Pace.ENDLESS}:
+        length = HUGE_BYTES if answer.pace is Pace.HUGE else len(answer.body)
+        headers.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     match answer.pace:
         case Pace.WHOLE:
@@ -218,8 +222,12 @@ async def send_answer(answer: Answer, send: Send) -> None:
         case Pace.CUT:
             half = answer.body[: len(answer.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
+        case Pace.HUGE:
+            await send({"type": "http.response.body", "body": answer.body, "more_body": True})
         case Pace.SLOW:
             await _send_slowly(answer.body, send)
+        case Pace.ENDLESS:
+            await _send_without_end(answer.body, send)
 
 
 async def _send_slowly(body: bytes, send: Send) -> None:
@@ -227,6 +235,14 @@ async def _send_slowly(body: bytes, send: Send) -> None:
         byte = body[at : at + 1] or b"\0"
         await send({"type": "http.response.body", "body": byte, "more_body": True})
         await asyncio.sleep(SLOW_EVERY_S)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_without_end(body: bytes, send: Send) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    for _ in range(MOST_ENDLESS_BYTES // len(ZEROS)):
+        await send({"type": "http.response.body", "body": ZEROS, "more_body": True})
+        await asyncio.sleep(0)  # where the client has hung up, nothing else waits
     await send({"type": "http.response.body", "body": b""})
 
 

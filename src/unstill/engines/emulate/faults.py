@@ -45,6 +45,9 @@ class Fault(StrEnum):
     HTML_VIDEO = "html_video"  # a page that says it is video/mp4
     SLOW = "slow"  # a byte now and then
     WRONG_LENGTH = "wrong_length"  # a good video of another duration
+    EMPTY = "empty"  # 200 and not a byte
+    HUGE = "huge"  # 50 GB are announced
+    ENDLESS = "endless"  # zeros, as fast as they are taken
 
 
 _ANYWHERE = frozenset(
@@ -65,7 +68,16 @@ _ANYWHERE = frozenset(
     }
 )
 _OF_A_VIDEO = frozenset(
-    {Fault.DEAD_LINK, Fault.TRUNCATED, Fault.HTML_VIDEO, Fault.SLOW, Fault.WRONG_LENGTH}
+    {
+        Fault.DEAD_LINK,
+        Fault.TRUNCATED,
+        Fault.HTML_VIDEO,
+        Fault.SLOW,
+        Fault.WRONG_LENGTH,
+        Fault.EMPTY,
+        Fault.HUGE,
+        Fault.ENDLESS,
+    }
 )
 FAULTS_AT: Mapping[Place, frozenset[Fault]] = {
     Place.SUBMIT: _ANYWHERE | {Fault.FAIL},

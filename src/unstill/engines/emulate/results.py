@@ -99,6 +99,12 @@ def video_answer(job: Job, fault: Fault | None) -> Answer:
             return Answer(200, PAGE, MP4)
         case Fault.SLOW:
             return Answer(200, video, MP4, pace=Pace.SLOW)
+        case Fault.EMPTY:
+            return Answer(200, b"", MP4)
+        case Fault.HUGE:
+            return Answer(200, video, MP4, pace=Pace.HUGE)
+        case Fault.ENDLESS:
+            return Answer(200, video, MP4, pace=Pace.ENDLESS)
         case Fault.WRONG_LENGTH:
             other_s = job.terms.duration_s + 3
             return Answer(200, make_video(other_s, has_audio=job.terms.has_audio), MP4)

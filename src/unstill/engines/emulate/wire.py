@@ -22,6 +22,8 @@ class Pace(StrEnum):
     WHOLE = "whole"
     CUT = "cut"  # half of it, then the connection is dropped
     SLOW = "slow"  # a byte now and then, without an end
+    HUGE = "huge"  # as the beginning of 50 GB, then the connection is dropped
+    ENDLESS = "endless"  # and zeros behind it, as fast as they are taken
 
 
 class Ask(msgspec.Struct, frozen=True):
