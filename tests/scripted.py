@@ -117,11 +117,13 @@ class Checks:
         self.gate = asyncio.Event()  # nothing is answered before it is set
         self.gate.set()
 
-    async def check_frame(self, check: FrameCheck) -> FrameFacts:
+    async def check_frame(self, check: FrameCheck, *, owner: str) -> FrameFacts:
+        del owner
         await self._look(check)
         return FrameFacts(1280, 720, "JPEG")
 
-    async def check_video(self, check: VideoCheck) -> VideoFacts:
+    async def check_video(self, check: VideoCheck, *, owner: str) -> VideoFacts:
+        del owner
         await self._look(check)
         if Path(check.path).read_bytes() != VIDEO:
             raise BadVideo("the video is not whole")
@@ -130,11 +132,12 @@ class Checks:
             1280, 720, self.length_s, 30.0, count, len(VIDEO), has_audio=self.has_audio
         )
 
-    async def fit_frame(self, fit: FrameFit) -> bool:
-        del fit
+    async def fit_frame(self, fit: FrameFit, *, owner: str) -> bool:
+        del fit, owner
         return False  # every picture is as it should be
 
-    async def cut_sound(self, cut: SoundCut) -> None:
+    async def cut_sound(self, cut: SoundCut, *, owner: str) -> None:
+        del owner
         Path(cut.out).write_bytes(VIDEO)
 
     async def draw_thumbnail(self, draw: StillDraw) -> None:

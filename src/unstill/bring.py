@@ -7,6 +7,7 @@ What is wrong with a video that an upstream has finished is tried again for minu
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Protocol, TypeVar
 
 import structlog
@@ -45,9 +46,9 @@ T = TypeVar("T")
 class Checks(Protocol):
     """What bringing asks of the media children."""
 
-    async def check_video(self, check: VideoCheck) -> VideoFacts: ...
+    async def check_video(self, check: VideoCheck, *, owner: str) -> VideoFacts: ...
 
-    async def cut_sound(self, cut: SoundCut) -> None: ...
+    async def cut_sound(self, cut: SoundCut, *, owner: str) -> None: ...
 
 
 class Bringer:
@@ -150,7 +151,7 @@ class Bringer:
             path=str(self._files.path(job.id, f"{loud}.part")),
             out=str(self._files.path(job.id, f"{stem}.part")),
         )
-        await asked(self._media.cut_sound, cut)
+        await asked(partial(self._media.cut_sound, owner=job.owner), cut)
         return stem, await self._checked(job, f"{stem}.part")
 
     async def _whole(self, job: Job, part: str) -> VideoFacts:
@@ -177,7 +178,7 @@ class Bringer:
             path=str(self._files.path(job.id, name)),
             duration_s=asked_s if job.result is None else None,
         )
-        return await asked(self._media.check_video, check)
+        return await asked(partial(self._media.check_video, owner=job.owner), check)
 
     async def _clear(self, job: Job, name: str) -> None:
         """Drop what earlier attempts and steps have left beside the video."""

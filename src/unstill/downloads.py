@@ -18,10 +18,9 @@ from unstill.errors import NoSuchJob, NotReady, NoVideo, ShuttingDown, UnstillEr
 from unstill.files.links import Links
 from unstill.files.port import PART, Files
 from unstill.job import Job, Variant
+from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.facts import StillDraw
-
-# Of the media children, so that a gallery full of videos leaves one to jobs that wait for theirs.
-DRAWINGS_AT_ONCE = 1
+from unstill.rota import Slots
 
 
 class Draws(Protocol):
@@ -65,7 +64,7 @@ class Downloads:
             "spritesheet": Still("spritesheet", ".jpg", media.draw_spritesheet),
         }
         self._drawings: dict[Path, asyncio.Task[None]] = {}
-        self._turns = asyncio.Semaphore(DRAWINGS_AT_ONCE)
+        self._slots = Slots(DRAWINGS_AT_ONCE, keeps_room=True)
         self._is_stopping = False
 
     def stop_drawing(self) -> None:
@@ -86,7 +85,7 @@ class Downloads:
             return video
         path = self._files.path(job.id, still.file_name)
         if not path.exists():
-            await self._draw_once(job.id, video, still, path)
+            await self._draw_once(job, video, still, path)
         return path
 
     async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> Path:
@@ -109,11 +108,11 @@ class Downloads:
             raise NoVideo(job.id, failure)
         return self._files.path(job.id, job.video.file_name)
 
-    async def _draw_once(self, job_id: str, video: Path, still: Still, path: Path) -> None:
+    async def _draw_once(self, job: Job, video: Path, still: Still, path: Path) -> None:
         """Whoever asks while it is being drawn waits for that; a failure is everybody's."""
         drawing = self._drawings.get(path)
         if drawing is None:
-            drawing = asyncio.create_task(self._draw(job_id, video, still))
+            drawing = asyncio.create_task(self._draw(job, video, still))
             self._drawings[path] = drawing
             drawing.add_done_callback(lambda drawing: self._end(path, drawing))
         # Of several who wait, one may be cancelled.
@@ -124,17 +123,17 @@ class Downloads:
         if not drawing.cancelled():
             drawing.exception()  # known, also where nobody waits for it any more
 
-    async def _draw(self, job_id: str, video: Path, still: Still) -> None:
+    async def _draw(self, job: Job, video: Path, still: Still) -> None:
         part = still.stem + PART
-        draw = StillDraw(path=str(video), out=str(self._files.path(job_id, part)))
+        draw = StillDraw(path=str(video), out=str(self._files.path(job.id, part)))
         try:
-            async with self._turns:
+            async with self._slots.taken(job.owner):
                 if self._is_stopping:
                     raise ShuttingDown("the server is stopping, ask again shortly")
                 await asked(still.draw, draw)
-            await self._files.publish(job_id, part, still.file_name)
+            await self._files.publish(job.id, part, still.file_name)
         except UnstillError as error:
             if video.exists():  # noqa: ASYNC240  - one inode
                 raise
             # Deleted meanwhile, with all that is in its folder.
-            raise NoVideo(job_id, "its file is no longer there") from error
+            raise NoVideo(job.id, "its file is no longer there") from error

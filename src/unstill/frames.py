@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -30,7 +31,7 @@ _CARDS = {card.id: card for card in CARDS}
 class Checks(Protocol):
     """What is asked of the media children."""
 
-    async def check_frame(self, check: FrameCheck) -> FrameFacts: ...
+    async def check_frame(self, check: FrameCheck, *, owner: str) -> FrameFacts: ...
 
 
 class Fetches(Protocol):
@@ -66,7 +67,8 @@ class Frames:
         if frame.url is not None and not path.exists():
             await self._fetch(job, frame, frame.url)
         rule = _CARDS[job.request.model].frame_rule
-        return await asked(self._media.check_frame, frame_check(frame, rule, path=str(path)))
+        check = partial(self._media.check_frame, owner=job.owner)
+        return await asked(check, frame_check(frame, rule, path=str(path)))
 
     async def _fetch(self, job: Job, frame: Frame, url: str) -> None:
         part = f"{frame.file_name}.part"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +23,7 @@ _CARDS = {card.id: card for card in CARDS}
 class Fits(Protocol):
     """What drawing up asks of the media children."""
 
-    async def fit_frame(self, fit: FrameFit) -> bool: ...
+    async def fit_frame(self, fit: FrameFit, *, owner: str) -> bool: ...
 
 
 class Orders:
@@ -63,4 +64,5 @@ class Orders:
             most_side_px=most_side_px,
             takes_alpha=form.takes_alpha,
         )
-        return out if await asked(self._media.fit_frame, fit) else path
+        is_made = await asked(partial(self._media.fit_frame, owner=job.owner), fit)
+        return out if is_made else path

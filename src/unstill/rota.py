@@ -7,7 +7,7 @@ an owner's jobs is first is said by whoever keeps them. Pure; no operation grows
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -43,12 +43,17 @@ class Rota:
 
 
 class Slots:
-    """So many at once; owners that wait for one take turns, each in the order of its calls."""
+    """So many at once; owners that wait for one take turns, each in the order of its calls.
 
-    def __init__(self, count: int) -> None:
+    keeps_room: an owner holds no more slots than are free, so that whoever comes next finds one.
+    """
+
+    def __init__(self, count: int, *, keeps_room: bool = False) -> None:
         self._free = count
+        self._keeps_room = keeps_room
         self._rota = Rota()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._held: Counter[str] = Counter()
 
     @asynccontextmanager
     async def taken(self, owner: str) -> AsyncIterator[None]:
@@ -57,33 +62,42 @@ class Slots:
         try:
             yield
         finally:
-            self._give()
+            self._give(owner)
 
     async def _take(self, owner: str) -> None:
-        if self._free and not self._rota:
-            self._free -= 1
-            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(owner, deque()).append(turn)
         self._rota.join(owner)
+        self._hand_out()
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give()  # it was handed on in the same moment
+                self._give(owner)  # it was handed out in the same moment
             raise
 
-    def _give(self) -> None:
-        """Hand the slot to the next who still waits for it, if anybody does."""
-        while self._rota:
-            owner = next(iter(self._rota))
+    def _give(self, owner: str) -> None:
+        self._free += 1
+        self._held[owner] -= 1
+        if not self._held[owner]:
+            del self._held[owner]
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give what is free to those whose turn it is."""
+        while self._free and (owner := self._next_owner()) is not None:
             turns = self._waiting[owner]
             turn = turns.popleft()
-            self._rota.took(owner)
             if not turns:
                 del self._waiting[owner]
                 self._rota.leave(owner)
             if not turn.done():  # else its call was cancelled
+                self._rota.took(owner)
+                self._free -= 1
+                self._held[owner] += 1
                 turn.set_result(None)
-                return
-        self._free += 1
+
+    def _next_owner(self) -> str | None:
+        if not self._keeps_room:
+            return next(iter(self._rota), None)
+        return next((owner for owner in self._rota if self._held[owner] < self._free), None)

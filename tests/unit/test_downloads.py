@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from scripted import SPRITESHEET, THUMBNAIL, House, a_job, opened, until
+from scripted import OWNER, SPRITESHEET, THUMBNAIL, House, a_job, opened, until
 from unstill.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
 from unstill.job import Job, State, Variant, hidden
+from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.errors import BadVideo
 
 NAMES: dict[Variant, str] = {"thumbnail": "thumbnail.webp", "spritesheet": "spritesheet.jpg"}
@@ -26,8 +27,8 @@ async def asked(house: House, job: Job, variant: Variant = "thumbnail") -> Path:
     return await house.downloads.file(job, variant, word)
 
 
-async def finished(house: House) -> Job:
-    return await house.until(await house.submit())
+async def finished(house: House, *, owner: str = OWNER) -> Job:
+    return await house.until(await house.submit(owner=owner))
 
 
 @pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
@@ -72,19 +73,23 @@ async def test_one_who_leaves_does_not_spoil_it_for_the_others(tmp_path: Path) -
         assert len(house.media.draws) == 1
 
 
-async def test_drawings_of_many_videos_leave_a_child_to_the_jobs(tmp_path: Path) -> None:
+async def test_a_gallery_of_one_owner_holds_up_nobody_elses_picture(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
-        jobs = [await finished(house) for _ in range(3)]
+        jobs = [await finished(house) for _ in range(28)]
+        other = await finished(house, owner="bob")
         house.media.gate.clear()
         asks = [asyncio.create_task(asked(house, job)) for job in jobs]
-        await until(lambda: len(house.media.draws) > 0)
+        await until(lambda: len(house.media.draws) > 1)
         await asyncio.sleep(0.05)
         under_way = len(house.media.draws)
+        asks.append(asyncio.create_task(asked(house, other)))
+        await until(lambda: len(house.media.draws) > under_way)
         house.media.gate.set()
         await asyncio.gather(*asks)
 
-        assert under_way == 1
-        assert len(house.media.draws) == 3
+        assert under_way == DRAWINGS_AT_ONCE - 1
+        assert other.id in house.media.draws[under_way].path
+        assert len(house.media.draws) == 29
 
 
 async def test_a_failed_drawing_is_told_and_tried_anew_at_the_next_request(tmp_path: Path) -> None:
@@ -134,18 +139,18 @@ async def test_a_stop_refuses_what_is_still_to_be_drawn_and_finishes_what_is_beg
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path) as house:
-        jobs = [await finished(house) for _ in range(3)]
+        jobs = [await finished(house) for _ in range(4)]
         house.media.gate.clear()
         asks = [asyncio.create_task(asked(house, job)) for job in jobs]
-        await until(lambda: len(house.media.draws) > 0)
+        await until(lambda: len(house.media.draws) == 2)
         house.downloads.stop_drawing()
         house.media.gate.set()
-        begun, *others = await asyncio.gather(*asks, return_exceptions=True)
-        again = await asked(house, jobs[0])
+        begun, also_begun, *others = await asyncio.gather(*asks, return_exceptions=True)
+        again = [await asked(house, job) for job in jobs[:2]]
 
-        assert again == begun
+        assert again == [begun, also_begun]
         assert [type(other) for other in others] == [ShuttingDown] * 2
-        assert len(house.media.draws) == 1
+        assert len(house.media.draws) == 2
 
 
 async def test_what_a_crash_left_of_a_drawing_is_drawn_anew(tmp_path: Path) -> None:

@@ -220,6 +220,20 @@ async def test_a_server_without_free_files_starts_no_child_and_does_so_later() -
         assert await process_id(pool) > 0
 
 
+async def test_owners_take_turns_at_a_child() -> None:
+    done = list[str]()
+
+    async def one(owner: str) -> None:
+        await pool.run("echo", Words(), Words, owner=owner)
+        done.append(owner)
+
+    async with children() as pool:
+        await process_id(pool)
+        await asyncio.gather(*(one(owner) for owner in ["ann"] * 10 + ["bob", "cid"]))
+
+    assert done[:4] == ["ann", "bob", "cid", "ann"] or done[:4] == ["ann", "ann", "bob", "cid"]
+
+
 async def test_a_child_that_says_nothing_for_too_long_is_ended_and_replaced() -> None:
     async with children() as pool:
         with pytest.raises(DiedAtWork, match=r"said nothing for 0\.2 s"):

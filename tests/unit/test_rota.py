@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,3 +100,26 @@ async def test_a_call_that_is_cancelled_while_it_waits_or_is_served_leaves_its_s
     async with asyncio.timeout(1), slots.taken("dan"):
         served.append("dan")
     assert served[-1] == "dan"
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 1), (2, 1), (3, 2), (8, 4)])
+async def test_slots_that_keep_room_have_one_for_whoever_comes(count: int, most: int) -> None:
+    slots, held, gate = Slots(count, keeps_room=True), list[str](), asyncio.Event()
+
+    async def call(owner: str) -> None:
+        async with slots.taken(owner):
+            held.append(owner)
+            await gate.wait()
+
+    calls = [asyncio.create_task(call("ann")) for _ in range(20)]
+    await until(lambda: len(held) == most)
+    calls.append(asyncio.create_task(call("bob")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    of_bob = held.count("bob")
+    gate.set()
+    await asyncio.gather(*calls)
+
+    assert held[:most] == ["ann"] * most
+    assert of_bob == (count > 1)
+    assert len(held) == 21

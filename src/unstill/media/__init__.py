@@ -6,6 +6,7 @@ decoder; `frames`, `videos`, `convert` and `stills` are for child programs.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from unstill.errors import BadImage
@@ -33,16 +34,28 @@ __all__ = [
     "VideoFacts",
 ]
 
+DRAWINGS_AT_ONCE = 3  # one owner has two of them, and whoever comes next finds one
 FRAME_TIMEOUT_S = 15.0  # measured: 120 megapixels take 2.5 s of a core
 FRAME_TRIES = 2  # a child may also be ended by the system, for want of memory
 VIDEO_TIMEOUT_S = 120.0  # measured: 8 s of 1080P take 0.2 s
 
 
 class Media:
-    """The server's way to the media children; `size` is how many may be at work at once."""
+    """The server's way to the media children; owners that wait for one take turns.
 
-    def __init__(self, *, size: int = 2, frame_timeout_s: float = FRAME_TIMEOUT_S) -> None:
+    size: how many may be at work for jobs at once; drawings: beside them, for pictures of videos.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 2,
+        drawings: int = DRAWINGS_AT_ONCE,
+        frame_timeout_s: float = FRAME_TIMEOUT_S,
+    ) -> None:
         self._pool = Pool("unstill.media", size=size)
+        # Apart: a gallery full of videos holds up no job.
+        self._drawing = Pool("unstill.media", size=drawings)
         self._frame_timeout_s = frame_timeout_s
 
     @property
@@ -50,35 +63,39 @@ class Media:
         """What keeps its children to their tasks; None before one has started."""
         return self._pool.confinement
 
-    async def check_frame(self, check: FrameCheck) -> FrameFacts:
+    async def check_frame(self, check: FrameCheck, *, owner: str = "") -> FrameFacts:
         """What a picture is; raises BadImage, EngineDied."""
         for _ in range(FRAME_TRIES):
             with suppress(DiedAtWork):
                 return await self._pool.run(
-                    "check_frame", check, FrameFacts, timeout_s=self._frame_timeout_s
+                    "check_frame", check, FrameFacts, timeout_s=self._frame_timeout_s, owner=owner
                 )
         # A JPEG of a thousand scans, say: small, within all limits, and minutes of work.
         raise BadImage(check.param, "this image takes too much time or memory to decode")
 
-    async def check_video(self, check: VideoCheck) -> VideoFacts:
+    async def check_video(self, check: VideoCheck, *, owner: str = "") -> VideoFacts:
         """What an mp4 is; raises BadVideo, EngineDied."""
-        return await self._pool.run("check_video", check, VideoFacts, timeout_s=VIDEO_TIMEOUT_S)
+        return await self._pool.run(
+            "check_video", check, VideoFacts, timeout_s=VIDEO_TIMEOUT_S, owner=owner
+        )
 
-    async def fit_frame(self, fit: FrameFit) -> bool:
+    async def fit_frame(self, fit: FrameFit, *, owner: str = "") -> bool:
         """Write a checked picture in an upstream's form; False if it has it. Raises EngineDied."""
-        return await self._pool.run("fit_frame", fit, bool, timeout_s=self._frame_timeout_s)
+        return await self._pool.run(
+            "fit_frame", fit, bool, timeout_s=self._frame_timeout_s, owner=owner
+        )
 
-    async def cut_sound(self, cut: SoundCut) -> None:
+    async def cut_sound(self, cut: SoundCut, *, owner: str = "") -> None:
         """Write a checked mp4 without its sound; raises EngineDied."""
-        await self._pool.run("cut_sound", cut, type(None), timeout_s=VIDEO_TIMEOUT_S)
+        await self._pool.run("cut_sound", cut, type(None), timeout_s=VIDEO_TIMEOUT_S, owner=owner)
 
     async def draw_thumbnail(self, draw: StillDraw) -> None:
         """Write the picture in the middle of a checked mp4; raises BadVideo, EngineDied."""
-        await self._pool.run("draw_thumbnail", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
+        await self._drawing.run("draw_thumbnail", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
 
     async def draw_spritesheet(self, draw: StillDraw) -> None:
         """Write pictures from all over a checked mp4 as one; raises BadVideo, EngineDied."""
-        await self._pool.run("draw_spritesheet", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
+        await self._drawing.run("draw_spritesheet", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
 
     async def close(self) -> None:
-        await self._pool.close()
+        await asyncio.gather(self._pool.close(), self._drawing.close())

@@ -16,6 +16,7 @@ from unstill.machine import Confinement
 from unstill.media.errors import DiedAtWork, error_of
 from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
 from unstill.media.process import Child, start
+from unstill.rota import Slots
 from unstill.storage import storage_trouble
 
 log = structlog.get_logger()
@@ -52,7 +53,7 @@ class Pool:
         self._recycle_after = recycle_after
         self._start_timeout_s = start_timeout_s
         self._environment = dict(environment or {})
-        self._turns = asyncio.Semaphore(size)  # first come, first served
+        self._slots = Slots(size)
         self._children: set[Child] = set()
         self._idle: list[Child] = []
         self._endings: set[asyncio.Task[None]] = set()
@@ -68,19 +69,20 @@ class Pool:
         report: Report | None = None,
         timeout_s: float | None = None,
         silence_s: float | None = None,
+        owner: str = "",
     ) -> T:
         """Give the task to the next free child and wait for its answer.
 
         timeout_s counts from when a child has the task, silence_s from each of its words: a child
-        that says nothing for so long has stopped. Cancelling ends that child within a second and
-        disturbs no other task.
+        that says nothing for so long has stopped. Owners that wait for a child take turns.
+        Cancelling ends that child within a second and disturbs no other task.
         Raises the child's own refusal (BadImage, BadVideo or TaskFailed), EngineDied if it ended
         without a last word, was too slow or spoke nonsense (DiedAtWork if it had the task by then),
         StorageFull or StorageFailed where it could not store, or none could be started for now,
         ShuttingDown once the pool is closed.
         """
         line = msgspec.json.encode(Task(task=task, args=msgspec.Raw(msgspec.json.encode(args))))
-        async with self._turns:
+        async with self._slots.taken(owner):
             child = await self._take()
             async with self._watched(child, task, timeout_s, DiedAtWork):
                 child.write(line)

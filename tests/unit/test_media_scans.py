@@ -1,0 +1,53 @@
+"""A JPEG that draws its picture again and again: counted before anything decodes it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hostile import jpeg_of_many_scans
+from unstill.errors import BadImage
+from unstill.media.facts import FrameCheck
+from unstill.media.frames import check_frame
+from unstill.media.scans import MOST_SCANS, check_scans, count_scans
+
+PHOTOS = Path(__file__).parents[2] / "photos"
+
+
+def saved(**options: object) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((320, 320), 60).convert("RGB").save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("options", "scans"), [({}, 1), ({"progressive": True}, 10)])
+def test_the_scans_of_what_programs_write_are_counted(
+    options: dict[str, object], scans: int
+) -> None:
+    assert count_scans(saved(**options)) == scans
+
+
+def test_what_only_looks_like_a_scan_in_a_comment_or_behind_the_picture_is_none() -> None:
+    assert count_scans(saved(comment=b"\xff\xda" * 2000) + b"\xff\xda" * 2000) == 1
+
+
+@pytest.mark.parametrize("photo", sorted(PHOTOS.glob("*.jpg")), ids=lambda path: path.name)
+def test_photos_have_few(photo: Path) -> None:
+    check_scans(photo.read_bytes(), "image")
+
+
+@pytest.mark.parametrize("cut", [2, 3, 4, 20, 200])
+def test_a_picture_that_is_cut_short_is_counted_to_its_end(cut: int) -> None:
+    assert count_scans(saved(progressive=True)[:cut]) <= 1
+
+
+def test_a_picture_of_thousands_of_scans_is_refused_without_decoding(tmp_path: Path) -> None:
+    base = count_scans(jpeg_of_many_scans(64, scans=0))
+    check_scans(jpeg_of_many_scans(64, scans=MOST_SCANS - base), "image")
+    path = tmp_path / "first-frame"
+    path.write_bytes(jpeg_of_many_scans(640, scans=MOST_SCANS - base + 1))
+    with pytest.raises(BadImage, match=r"^images\[0\]: a JPEG must have at most 500 scans"):
+        check_frame(FrameCheck(str(path), "images[0]", 100, 3.0))
