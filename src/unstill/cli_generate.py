@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -110,8 +110,8 @@ def generate(
     serving: AbstractContextManager[str] = (
         own_server(prompt_in_files=prompt_metadata) if server is None else nullcontext(server)
     )
-    with serving as address, Client(address, key=api_key) as client, _bars() as bars:
-        studio = Studio(client, _texts(fields), last_frame, bars, force=force)
+    with serving as address, Client(address, key=api_key) as client, ExitStack() as shown:
+        studio = Studio(client, _texts(fields), last_frame, partial(_bars, shown), force=force)
         failed = studio.make(takes)
     if failed:
         raise typer.Exit(1)
@@ -156,7 +156,7 @@ class Studio:
         client: Client,
         fields: Mapping[str, str],
         last_frame: Path | None,
-        bars: Progress,
+        bars: Callable[[], Progress],
         *,
         force: bool,
     ) -> None:
@@ -165,6 +165,7 @@ class Studio:
         self._last_frame = last_frame
         self._bars = bars
         self._force = force
+        self._shown: Progress | None = None
         self._told_of: set[str] = set()  # fields that had no effect
 
     def make(self, takes: list[Take]) -> int:
@@ -211,10 +212,8 @@ class Studio:
         sent.append(Sent(take, video["id"], "seed" not in ignored))
 
     def _finish(self, sent: Sent) -> None:
-        with self._bar(sent.take) as bar:
-            video = self._client.wait(
-                sent.video_id, lambda percent: self._bars.update(bar, completed=percent)
-            )
+        with self._bar(sent.take) as progress:
+            video = self._client.wait(sent.video_id, progress)
         with _part_beside(sent.take.out) as part:
             size_bytes = self._client.download(f"/v1/videos/{sent.video_id}/content", part)
             name = kept(part, sent.take, force=self._force)
@@ -227,12 +226,18 @@ class Studio:
         return made + seed + prompt
 
     @contextmanager
-    def _bar(self, take: Take) -> Iterator[TaskID]:
-        bar = self._bars.add_task(take.out.name, total=100)
+    def _bar(self, take: Take) -> Iterator[Callable[[int], None]]:
+        # Not before: without a terminal its end is an empty line.
+        self._shown = self._shown or self._bars()
+        bar = self._shown.add_task(take.out.name, total=100)
         try:
-            yield bar
+            yield lambda percent: self._progress(bar, percent)
         finally:
-            self._bars.stop_task(bar)
+            self._shown.stop_task(bar)
+
+    def _progress(self, bar: TaskID, percent: int) -> None:
+        if self._shown is not None:
+            self._shown.update(bar, completed=percent)
 
 
 @contextmanager
@@ -249,10 +254,10 @@ def _part_beside(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _bars() -> Progress:
+def _bars(shown: ExitStack) -> Progress:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
     )
-    return Progress(*columns, TimeElapsedColumn(), console=err)
+    return shown.enter_context(Progress(*columns, TimeElapsedColumn(), console=err))

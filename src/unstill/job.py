@@ -135,6 +135,7 @@ class Job(msgspec.Struct, frozen=True):
     webhook_url: str | None = (
         None  # where its end is told; "": where the settings say for its owner
     )
+    request_id: str = ""  # of its create call, for the log
 
     @property
     def seconds(self) -> int:

@@ -300,7 +300,6 @@ class Runner:
 
     async def _fail(self, job: Job, error: UnstillError) -> None:
         """End the job with what went wrong, wherever the step had brought it."""
-        log.info("job_failed", job_id=job.id, code=error.code, why=error.message)
         failure = Failure(error.code, error.message, getattr(error, "param", None))
         await self._settle(job.id, failed(failure, self._clock_ms()))
 
@@ -334,9 +333,15 @@ class Runner:
     def _changed(self, job: Job) -> None:
         self._board.changed(job)
         self._watches.changed(job)
+        if job.failure is not None and not job.is_hidden:
+            code, why = job.failure.code, _without_prompt(job.failure.message, job)
+            log.info("job_failed", job_id=job.id, owner=job.owner, code=code, why=why)
         log.info(
             "job_deleted" if job.is_hidden else "job",  # its state need not have changed
             job_id=job.id,
+            owner=job.owner,
+            request_id=job.request_id,
+            asked=job.model,
             model=job.request.model,
             engine=job.engine,
             state=job.state.value,
@@ -346,6 +351,14 @@ class Runner:
         work = self._works.get(job.id)
         if work is not None and job.state is State.CANCELLED:
             work.cancel()
+
+
+def _without_prompt(words: str, job: Job) -> str:
+    """An upstream's words as the log may have them: some quote what was asked."""
+    for prompt in (job.request.prompt, job.request.negative_prompt):
+        if prompt.strip():
+            words = words.replace(prompt, "[prompt]").replace(prompt.strip(), "[prompt]")
+    return words
 
 
 def _part(attempt: int) -> str:

@@ -137,6 +137,7 @@ class Service:
         dialect: str,
         words: Words,
         sending: Sending | None = None,
+        request_id: str = "",
     ) -> Submitted:
         """Check, keep the pictures, store the job; durable when it returns.
 
@@ -171,8 +172,11 @@ class Service:
                 created_ms=now_ms,
                 deadline_ms=self._uptime_ms() + DEADLINE_MS,
                 webhook_url=webhook_url,
+                request_id=request_id,
             )
             stored = await self._store(job, checked.taken, mark)
+        if stored.request_id != request_id:
+            log.info("sent_again", job_id=stored.id, owner=owner, request_id=request_id)
         if stored.is_hidden:
             raise JobDeleted(stored.id)  # never a second one
         return Submitted(stored, checked.ignored)

@@ -89,6 +89,7 @@ def job_of(row: Row) -> Job:
         id_, owner, dialect, words, model, request, engine, created_ms, state,
         attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure,
         is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel, webhook_url,
+        request_id,
     ) = row  # fmt: skip
     return Job(
         id_,
@@ -116,6 +117,7 @@ def job_of(row: Row) -> Job:
         deadline_ms,
         wants_cancel == 1,
         webhook_url,
+        request_id,
     )
 
 

@@ -39,6 +39,7 @@ from unstill.server.keys import Keys
 from unstill.server.openapi import described
 from unstill.server.origins import Origins
 from unstill.server.places import Place, Places, Served
+from unstill.server.refused import RefusedLines
 from unstill.server.shares import caller_at
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.house import HouseVerbs
@@ -54,6 +55,10 @@ log = structlog.get_logger()
 MOST_PARAMETERS = 100  # of a query; the longest list's filters are a dozen
 
 _RETRY_AFTER_S = b"1"
+# RFC 7239, and what nginx, Traefik, Caddy and load balancers send.
+FORWARDED = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip"}
+)
 
 
 class App:
@@ -78,6 +83,9 @@ class App:
     ) -> None:
         """`open_bodies` reads what comes to routes that ask for no key."""
         self._origins = None if origins.decide_nothing else origins
+        self._refused = RefusedLines()
+        # Until it has been said once: a proxy is in front, and links would lead past it.
+        self._is_wary_of_proxies = not public_url
         self._keys = keys
         self._bodies = bodies
         self._open_bodies = open_bodies
@@ -127,6 +135,8 @@ class App:
         place, path = self._places.find(scope["path"])
         headers = Headers(scope["headers"])
         origins = self._origins
+        if self._is_wary_of_proxies and headers.has_any(FORWARDED):
+            self._warn_of_proxy()
         try:
             headers.check(scope["http_version"])
             if origins is not None:
@@ -142,12 +152,40 @@ class App:
             return
         except UnstillError as error:
             answer = _refuse(place, scope["method"], error, request_id)
+            self._note_refused(error, answer.status, request_id, scope=scope, place=place)
         except Exception:
             log.exception("answer_failed", request_id=request_id, path=scope["path"])
             ours = OwnError("unstill failed to answer; its log has the reason")
             answer = _refuse(place, scope["method"], ours, request_id)
         if answer is not None:
             await _send(answer, request_id, scope, send)
+
+    def _note_refused(
+        self, error: UnstillError, status: int, request_id: str, *, scope: Scope, place: Place
+    ) -> None:
+        served = place.by_method.get(scope["method"])
+        try:
+            owner = self._keys.owner(Headers(scope["headers"]))
+        except BadKey:
+            owner = ""
+        self._refused.note(
+            status=status,
+            code=error.code,
+            param=getattr(error, "param", None),
+            method=scope["method"],
+            route="" if served is None else served.route.path,
+            owner=owner,
+            client=(scope["client"] or [""])[0],
+            request_id=request_id,
+        )
+
+    def _warn_of_proxy(self) -> None:
+        self._is_wary_of_proxies = False
+        log.warning(
+            "behind_a_proxy",
+            why="links in answers begin with the scheme and host of each call as it comes here",
+            mend="set server.public_url",
+        )
 
     async def _answer(
         self, served: Served, call: Call, scope: Scope, receive: Receive, send: Send

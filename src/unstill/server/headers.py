@@ -44,6 +44,9 @@ class Headers(Mapping[str, str]):
             if len(found) > 1 and (name in _NEVER_TWICE or len(set(found)) > 1):
                 raise BadField(name.decode().title(), "sent once", found=f"{len(found)} of them")
 
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        return not names.isdisjoint(self._values)
+
     def __getitem__(self, name: str) -> str:
         return self._values[name.encode("latin-1")].decode("latin-1")
 

@@ -23,3 +23,6 @@ CREATE INDEX jobs_of_owner ON jobs (owner, id, state, model) WHERE is_hidden = 0
 
 -- Whether an upstream has given a ticket before.
 CREATE INDEX attempts_by_ticket ON attempts (account, ticket) WHERE ticket IS NOT NULL;
+
+-- Of the create call that made the job: what the log and its caller know it by.
+ALTER TABLE jobs ADD COLUMN request_id TEXT NOT NULL DEFAULT '';

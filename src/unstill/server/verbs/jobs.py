@@ -73,6 +73,7 @@ class JobVerbs:
             dialect=dialect.name,
             words=dialect.words(asking.call),
             sending=sending_of(asking.call.headers),
+            request_id=asking.call.request_id,
         )
         look = self._look(submitted.job, asking)
         headers = self._job_headers(submitted.job, asking)
