@@ -198,6 +198,12 @@ def test_an_error_answer_is_believed_only_with_the_tasks_id() -> None:
         {"videos": [{"url": LINK}]},
         {"task_result": {"videos": [{"url": LINK, "duration": "5"}]}},
         {"fail_reason": LINK},
+        {"video_url": {"url": LINK}},
+        {"content": [{"type": "video_url", "video_url": {"url": LINK}}]},
+        {"video_result": [{"url": LINK, "cover_image_url": "https://x/c.png"}]},
+        {"creations": [{"url": LINK, "cover_url": "https://x/c.jpg"}]},
+        {"response": {"generated_videos": [{"video": {"uri": LINK}}]}},
+        {"response": {"resultUrls": [LINK]}},
         {"cover_url": "https://x/c.jpg", "url": "https://x/thumb.jpg?x=1", "video_url": LINK},
     ],
 )

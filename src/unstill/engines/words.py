@@ -88,8 +88,10 @@ WRAPPERS = (
 )
 LINK_PLACES = (
     "video_url",
+    "video_url.url",
     "video.url",
     "video.video_url",
+    "video.uri",
     "url",
     "urls.0",
     "video_urls.0",
@@ -100,7 +102,13 @@ LINK_PLACES = (
     "media_url",
     "result_urls.0",
     "content.video_url",
+    "content.video_url.url",
+    "content.0.video_url.url",
     "content.url",
+    "video_result.0.url",  # Zhipu
+    "creations.0.url",  # Vidu
+    "generated_videos.0.video.uri",  # Google
+    "file.url",
     "videos.0.url",
     "videos.0.video_url",
     "videos.0",
