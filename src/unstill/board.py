@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from itertools import islice
 from typing import Self
 
 from unstill.job import Job, State
@@ -50,11 +51,18 @@ class Waiter:
     """
 
     # Thousands wait: a generator as context manager, and a dict in each, take a kilobyte more.
-    __slots__ = ("_alarms", "_is_woken", "_job_id", "_sleep", "_waiters", "is_over")
+    __slots__ = ("_alarms", "_is_woken", "_job_id", "_sleep", "_waiters", "caller", "is_over")
 
     def __init__(
-        self, job_id: str, waiters: dict[str, set[Waiter]], alarms: Alarms, *, is_over: bool
+        self,
+        job_id: str,
+        waiters: dict[str, set[Waiter]],
+        alarms: Alarms,
+        *,
+        caller: str,
+        is_over: bool,
     ) -> None:
+        self.caller = caller
         self.is_over = is_over  # it does not sleep any more
         self._job_id = job_id
         self._alarms = alarms
@@ -148,13 +156,22 @@ class Board:
                 reached = self._reached.get(job.id, 0.0)
                 return self._fractions.get(job.id, reached) * RENDERED
 
-    def waiter(self, job_id: str) -> Waiter:
+    def waiter(self, job_id: str, caller: str = "") -> Waiter:
         """Woken at each change of the job, and at each whole percent of its progress.
+
+        caller: the address that it waits at.
 
         Whoever enters it and reads the job then misses nothing: the board hears of a change after
         its commit.
         """
-        return Waiter(job_id, self._waiters, self._alarms, is_over=self._is_closed)
+        return Waiter(job_id, self._waiters, self._alarms, caller=caller, is_over=self._is_closed)
+
+    def ease(self, caller: str, most: int) -> None:
+        """End as many waits of that caller, those for the oldest jobs first."""
+        waiters = (each for some in self._waiters.values() for each in some)
+        theirs = (each for each in waiters if each.caller == caller and not each.is_over)
+        for waiter in islice(theirs, most):
+            waiter.end()
 
     def close(self) -> None:
         """End all waits, and those that are still to begin."""

@@ -219,6 +219,9 @@ class Product:
         await self._deliverer.startup()
         self._sweeping = asyncio.create_task(self._sweep.run())
 
+    def answer_early(self, address: str, most: int) -> None:
+        self.app.answer_early(address, most)
+
     def stop_taking(self) -> None:
         self.app.stop_taking()
 

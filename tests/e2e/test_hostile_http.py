@@ -11,14 +11,15 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from hostile import TASKS, VIDEOS, Api, api_at, both, job_id, port_of, refusal, told
-from serving import Serving
+from serving import LOOPBACK_ALLOWED, Serving
 
 NOWHERE = "http://127.0.0.1:1/"
 HOST = b"host: localhost\r\n"
@@ -312,22 +313,55 @@ def send_if_open(caller: socket.socket, data: bytes) -> None:
         return  # it has been hung up on; the next read finds that
 
 
-def test_connections_cannot_take_the_files_that_jobs_need(tmp_path: Path) -> None:
-    environment = {**os.environ, "UNSTILL_DATA_DIR": str(tmp_path), "UNSTILL_PORT": "0"}
-    command = f'ulimit -n 150; exec "{sys.executable}" -m unstill serve'
+@contextmanager
+def narrow(tmp_path: Path, *, files: int) -> Iterator[tuple[str, int]]:
+    """A server that may open few files; its address and its pid."""
+    own = {"UNSTILL_DATA_DIR": str(tmp_path), "UNSTILL_PORT": "0"}
+    environment = {**os.environ, **LOOPBACK_ALLOWED, **own}
+    command = f'ulimit -n {files}; exec "{sys.executable}" -m unstill serve'
     with subprocess.Popen(
         ["/bin/sh", "-c", command], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().split(" is ready at ")[1].split()[0]
+        try:
+            yield process.stdout.readline().split(" is ready at ")[1].split()[0], process.pid
+        finally:
+            process.terminate()
+
+
+def test_connections_cannot_take_the_files_that_jobs_need(tmp_path: Path) -> None:
+    with narrow(tmp_path, files=150) as (url, pid):
         port = int(url.rpartition(":")[2])
         with httpx2.Client(base_url=url) as caller, ExitStack() as flood:
             caller.get("/health")
             for _ in range(400):
                 flood.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
             answer = caller.post("/v1/videos", json=VIDEOS.body("sora-2", frame=NOWHERE))
-            files = len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
-        process.terminate()
+            files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
     assert answer.status_code == 200
     assert files < 110
+
+
+@pytest.mark.parametrize("asks", ["nothing", "once", "and waits"])
+def test_no_flood_of_connections_keeps_out_even_callers_of_its_own_address(
+    tmp_path: Path, asks: str
+) -> None:
+    with narrow(tmp_path, files=150) as (url, _), ExitStack() as flood:
+        port = int(url.rpartition(":")[2])
+        created = httpx2.post(f"{url}/v1/videos", json=VIDEOS.body("sora-2", frame=NOWHERE))
+        assert created.is_success, created.text
+        path = {"once": "/health", "and waits": f"/v1/videos/{created.json()['id']}?wait=60"}
+        statuses = []
+        for n in range(300):
+            caller = socket.create_connection(("127.0.0.1", port), timeout=5)
+            flood.enter_context(caller)
+            if asks in path:
+                sent = f"GET {path[asks]} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+                with suppress(ConnectionError):
+                    caller.sendall(sent)
+            if n % 10 == 0:
+                time.sleep(0.06)  # a flood comes over seconds
+                statuses.append(httpx2.get(f"{url}/health").status_code)
+
+    assert statuses.count(200) >= len(statuses) - 1

@@ -258,3 +258,21 @@ async def test_the_board_forgets_who_waits_no_more() -> None:
         assert await is_woken(waiter)
 
     assert board._waiters == {}
+
+
+def test_of_one_callers_waits_as_many_end_as_are_asked_for() -> None:
+    board = Board()
+    with (
+        board.waiter("a", "192.0.2.1") as first,
+        board.waiter("b", "192.0.2.1") as second,
+        board.waiter("c", "192.0.2.1") as third,
+        board.waiter("a", "192.0.2.2") as other,
+    ):
+        board.ease("192.0.2.1", 2)
+        assert [each.is_over for each in (first, second, third, other)] == [
+            *(True, True, False, False)
+        ]
+
+        board.ease("192.0.2.1", 2)
+        assert third.is_over
+        assert not other.is_over

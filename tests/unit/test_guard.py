@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
+from unstill.server.crowd import Crowd
 from unstill.server.framing import FREE_CHUNKS, MOST_HEAD_BYTES, MOST_HEADERS
 from unstill.server.guard import (
     BODY_PIECE_BYTES,
@@ -25,7 +26,6 @@ from unstill.server.guard import (
     SEND_FILE,
     UNTAKEN_WITHIN_S,
     GuardedProtocol,
-    Kept,
     sweep,
 )
 from unstill.server.outlet import ReaderGone
@@ -100,17 +100,20 @@ class Line:
         return not self.protocol.transport.is_closing()
 
 
+def a_crowd(most: int = 1000) -> Crowd:
+    return Crowd(most, ease=lambda _address, _most: None, clock_s=lambda: 0.0)
+
+
 @asynccontextmanager
-async def connected(
-    *, limit_concurrency: int | None = None, kept: Kept | None = None
-) -> AsyncIterator[Line]:
-    config = uvicorn.Config(answering, lifespan="off", limit_concurrency=limit_concurrency)
+async def connected(*, most: int = 1000, crowd: Crowd | None = None) -> AsyncIterator[Line]:
+    config = uvicorn.Config(answering, lifespan="off")
     state = ServerState()
+    crowd = crowd or a_crowd(most)
     caller, ours = socket.socketpair()
     caller.setblocking(False)
     loop = asyncio.get_running_loop()
     _, protocol = await loop.connect_accepted_socket(
-        lambda: GuardedProtocol(config, state, {}, loop, kept=kept), ours
+        lambda: GuardedProtocol(config, state, {}, loop, crowd=crowd), ours
     )
     try:
         yield Line(caller, protocol)
@@ -272,7 +275,7 @@ async def test_a_body_does_not_count_as_headers_of_the_request_behind_it(framing
 
 
 async def test_a_connection_past_the_limit_is_told_so() -> None:
-    async with connected(limit_concurrency=0) as line:
+    async with connected(most=0) as line:
         assert (await line.hear()).startswith(b"HTTP/1.1 503 ")
         assert await line.hear() == b""
 
@@ -322,26 +325,26 @@ async def test_a_request_behind_another_is_not_begun_before_that_is_answered() -
 
 
 async def test_of_a_flood_behind_a_request_a_read_or_two_are_kept_and_no_more_is_read() -> None:
-    kept = Kept()
-    async with connected(kept=kept) as line:
+    crowd = a_crowd()
+    async with connected(crowd=crowd) as line:
         await line.send(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n" + GET)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await line.send(GET * 500_000)
 
-        assert MOST_KEPT_BYTES < kept.size_bytes <= MOST_KEPT_BYTES + READ_BYTES
+        assert MOST_KEPT_BYTES < crowd.kept_bytes <= MOST_KEPT_BYTES + READ_BYTES
         assert line.protocol.flow.read_paused
-    assert kept.size_bytes == 0
+    assert crowd.kept_bytes == 0
 
 
 async def test_a_connection_that_finds_the_room_for_all_taken_ends_with_its_answer() -> None:
-    kept = Kept()
-    kept.size_bytes = MOST_KEPT_OF_ALL_BYTES
-    async with connected(kept=kept) as line:
+    crowd = a_crowd()
+    crowd.kept_bytes = MOST_KEPT_OF_ALL_BYTES
+    async with connected(crowd=crowd) as line:
         await line.send(GET * 3)
 
         assert (await heard_to_the_end(line)).count(b"HTTP/1.1 200") == 1
-        assert kept.size_bytes == MOST_KEPT_OF_ALL_BYTES
+        assert crowd.kept_bytes == MOST_KEPT_OF_ALL_BYTES
 
 
 async def test_thousands_of_requests_at_once_are_answered_one_after_another() -> None:
@@ -430,6 +433,26 @@ async def test_a_file_whose_reader_hangs_up_ends_the_connection() -> None:
             await asyncio.sleep(0.01)
 
         assert not line.protocol.server_state.connections
+
+
+async def test_a_connection_is_idle_only_while_nothing_of_it_is_being_done() -> None:
+    async with connected() as line:
+        silent = line.protocol.idle_rank
+        await line.send(b"GET / HTTP/1.1\r\n")
+        begun = line.protocol.idle_rank
+        await line.send(b"host: x\r\n\r\n")
+        answered = line.protocol.idle_rank
+        await line.send(POST + b"content-length: 2\r\n\r\na")
+        in_body = line.protocol.idle_rank
+        await line.send(b"b" + b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n")
+        in_stream = line.protocol.idle_rank
+
+    assert silent is not None
+    assert begun is not None
+    assert answered is not None
+    assert silent[0] < begun[0] < answered[0]
+    assert in_body is None
+    assert in_stream is None
 
 
 async def heard_to_the_end(line: Line) -> bytes:

@@ -128,6 +128,10 @@ class App:
         self._downloads.stop_drawing()
         self._board.close()
 
+    def answer_early(self, address: str, most: int) -> None:
+        """Let so many of those who wait there have the state as it is."""
+        self._board.ease(address, most)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return

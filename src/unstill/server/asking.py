@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from unstill.dialects.dashscope import DashScope
 from unstill.dialects.route import Call, Dialect
 from unstill.dialects.videos import Videos
+from unstill.server.shares import caller_at
 
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
 
@@ -36,6 +37,11 @@ class Asking(msgspec.Struct, frozen=True):
     scope: Scope
     receive: Receive
     send: Send
+
+    @property
+    def address(self) -> str:
+        """Where the caller is, or who stands before it."""
+        return caller_at((self.scope["client"] or ("",))[0])
 
     @property
     def own_url(self) -> str:

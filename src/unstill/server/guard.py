@@ -18,6 +18,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from unstill.server.crowd import Crowd
 from unstill.server.framing import (
     END,
     MOST_HEAD_BYTES,
@@ -78,15 +79,6 @@ class NoPipeline(list[tuple[RequestResponseCycle, ASGI3Application]]):
         raise SecondRequest
 
 
-class Kept:
-    """What all connections together keep of requests whose turn has not come."""
-
-    __slots__ = ("size_bytes",)
-
-    def __init__(self) -> None:
-        self.size_bytes = 0
-
-
 class Flow(FlowControl):
     """Reading that whoever waits for a body or a hang-up cannot resume while enough is kept."""
 
@@ -103,14 +95,13 @@ class GuardedProtocol(HttpToolsProtocol):
     # Python keeps the names of up to 30 attributes once for all instances, and uvicorn has 28:
     # with these beside them each connection would take a kilobyte more.
     __slots__ = (
-        "_all_kept",
+        "_crowd",
         "_due_s",
         "_framing",
         "_has_taken",
         "_is_in_message",
         "_kept",
         "_kept_from",
-        "_most_connections",
         "_piece_bytes",
         "_untaken_bytes",
         "_untaken_since_s",
@@ -118,12 +109,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     flow: Flow
 
-    def __init__(self, *args: Any, kept: Kept | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.pipeline = NoPipeline()  # type: ignore[assignment]
-        # uvicorn itself would refuse the requests of connections that it has taken.
-        self._most_connections, self.limit_concurrency = self.limit_concurrency, None
-        self._all_kept = kept or Kept()
+        self._crowd = crowd
         self._kept = b""  # what came behind the request that is being answered
         self._kept_from = 0  # up to there it was parsed
         self._framing: Framing | None = None  # of a request that did not come in one piece
@@ -139,11 +128,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow = Flow(transport)
         self._untaken_since_s = self.loop.time()
         self._due_s = self._untaken_since_s + HEADERS_WITHIN_S
-        if self._most_connections is not None and len(self.connections) > self._most_connections:
-            transport.write(_FULL)
-            transport.close()
+        if not self._crowd.enter(self, self._host):
+            self._refuse(_FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._crowd.leave(self, self._host)
         self._keep(b"", 0)
         super().connection_lost(exc)
 
@@ -196,10 +185,10 @@ class GuardedProtocol(HttpToolsProtocol):
         kept_bytes = len(self._kept)
         if not kept_bytes and not before_bytes:
             return
-        self._all_kept.size_bytes += kept_bytes - before_bytes
+        self._crowd.kept_bytes += kept_bytes - before_bytes
         self.flow.is_held = rest_bytes > MOST_KEPT_BYTES
-        if self._all_kept.size_bytes > MOST_KEPT_OF_ALL_BYTES:
-            self._all_kept.size_bytes -= kept_bytes
+        if self._crowd.kept_bytes > MOST_KEPT_OF_ALL_BYTES:
+            self._crowd.kept_bytes -= kept_bytes
             self._kept, self._kept_from = b"", 0
             self.cycle.keep_alive = False  # nothing behind the answer will be served
             self.flow.is_held = True
@@ -324,10 +313,25 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # --- what is owed -------------------------------------------------------------------------
 
+    @property
+    def idle_rank(self) -> tuple[int, float] | None:
+        """Who has never asked goes first, then who is still asking, then who was answered."""
+        if self._is_answering or self._is_in_message or self._due_s is None:
+            return None
+        rank = 0 if self.cycle is None else 2
+        return (rank if self._framing is None else 1, self._due_s)
+
+    def hang_up(self) -> None:
+        self.transport.abort()
+
+    @property
+    def _host(self) -> str:
+        return "" if self.client is None else self.client[0]
+
     def end_if_stuck(self, now_s: float) -> None:
         """End the connection if its caller has had the time for what is owed."""
         if self._is_late(now_s) or self._takes_nothing(now_s):
-            self.transport.abort()  # a close would wait for what the caller does not take
+            self.hang_up()  # a close would wait for what the caller does not take
 
     def _is_late(self, now_s: float) -> bool:
         if self._due_s is None:

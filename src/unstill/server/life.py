@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol, cast
@@ -15,8 +16,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from unstill.errors import BadSetting
+from unstill.server.crowd import Crowd
 from unstill.server.descriptors import most_connections
-from unstill.server.guard import GuardedProtocol, Kept, sweep
+from unstill.server.guard import GuardedProtocol, sweep
 
 log = structlog.get_logger()
 
@@ -32,6 +34,9 @@ class Work(Protocol):
 
     def stop_taking(self) -> None: ...
 
+    def answer_early(self, address: str, most: int) -> None:
+        """Of those who wait for a change, as many from there need their places for others."""
+
     async def shutdown(self) -> None: ...
 
 
@@ -42,18 +47,18 @@ class Server(uvicorn.Server):
         self, app: ASGIApp, work: Work, listener: socket.socket, ready: Callable[[str], None]
     ) -> None:
         """`ready` is told the address once calls are answered."""
+        crowd = Crowd(most_connections(), ease=work.answer_early, clock_s=time.monotonic)
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http=cast("type[GuardedProtocol]", partial(GuardedProtocol, kept=Kept())),
+                http=cast("type[GuardedProtocol]", partial(GuardedProtocol, crowd=crowd)),
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=most_connections(),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=ANSWERS_WITHIN_S,
             )

@@ -35,7 +35,7 @@ class EventVerbs:
 
     async def _events(self, asking: Asking) -> None:
         job_id = asking.videos.job_id(asking.call)
-        with self._board.waiter(job_id) as waiter:
+        with self._board.waiter(job_id, asking.address) as waiter:
             job = await self._service.find(job_id, asking.owner)
             has_all = job.state.is_final and asking.call.headers.get("last-event-id") == FINAL_ID
             await _begin(job, asking, status=204 if has_all else 200)

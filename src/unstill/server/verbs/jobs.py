@@ -93,7 +93,7 @@ class JobVerbs:
     async def _changed_status(self, job_id: str, asking: Asking) -> Answer:
         """The status once it differs from what it is now; as it is, where the wait ends first."""
         ends_s = time.monotonic() + wait_s_of(asking.call.query)
-        with self._board.waiter(job_id) as waiter:
+        with self._board.waiter(job_id, asking.address) as waiter:
             job = await self._service.find(job_id, asking.owner)
             answer = self._told(job, asking)
             if job.state.is_final:
