@@ -176,7 +176,7 @@ def test_every_status_route_and_no_other_takes_a_wait(api: dict[str, Any]) -> No
 
 
 def test_the_events_of_a_job_keep_to_their_schema(api: dict[str, Any], server: Serving) -> None:
-    body = {"model": "wan2.7-i2v", "input_reference": "http://192.0.2.1/a.png"}
+    body = {"model": "wan2.7-i2v", "input_reference": "http://nobody.invalid/a.png"}
     video = server.http.post("/v1/videos", json=body).json()["id"]
     answer = server.http.get(f"/v1/videos/{video}/events")
     told = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
