@@ -2,7 +2,7 @@
 
 A format of the description that is no standard one gets a generator here. All pictures are one and
 the same, because two pictures under two names contradict each other, which no schema can say; and
-it is at an address that the server refuses, so that the jobs end at once and cost nothing.
+it is at an address that does not exist, so that the jobs end soon and cost nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemathesis import Case, HookContext
 from unstill.errors import KeyReused
 from unstill.server.sending import MOST_KEY_CHARS
 
-PICTURE = "http://127.0.0.1:1/frame.png"
+PICTURE = "https://nobody.invalid/frame.png"
 # What a run looks at only: half of the models, some of the pictures' many names. All of the names
 # at once are more than the generator of random bodies can hold.
 FEW_MODELS, FEW_NAMES = "API_ASKED_FEW_MODELS", "API_ASKED_FEW_NAMES"

@@ -30,6 +30,16 @@ class Size(msgspec.Struct, frozen=True):
         return self.height > self.width
 
 
+class Ratio(msgspec.Struct, frozen=True):
+    """Of the width to the height, in whole numbers."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}:{self.height}"
+
+
 class Given(msgspec.Struct, frozen=True):
     """One value as the caller sent it, and the caller's name for it."""
 

@@ -361,6 +361,8 @@ def _in_callers_words(misfit: BadField, request: VideoRequest, asked: Asked) -> 
     name = misfit.param
     frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
     given = asked.fields.get(name)
+    if given is None and name == "size":
+        given = asked.fields.get("aspect_ratio")  # which made it
     param = given.param if given is not None else frames.get(name, asked.names.get(name, name))
     if isinstance(misfit, MissingField):
         return MissingField(param, misfit.allowed)

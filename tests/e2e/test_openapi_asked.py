@@ -46,6 +46,12 @@ api_key = "{KEY}"
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "304", "404"]
 
+# To the page of the API.
+[[operations]]
+include-path-regex = "^/$"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "307"]
+
 # A forged link.
 [[operations]]
 include-path-regex = "^/files/"

@@ -17,7 +17,7 @@ Wires = Sequence[tuple[str, str]]  # wire name and canonical name; a dot makes a
 _NULL = {"enum": list(NOTHING)}
 # A name and what is in brackets behind it; the server takes other indexes in their order too.
 _FORM_NAME = r"^[^\[\]]+(\[[a-z_]*\]|\[0\]){0,11}$"
-_EXACT_SIZE = {"type": "string", "pattern": "[xX*]"}
+_EXACT_SIZE = {"type": "string", "pattern": "[xX*:]"}  # or a ratio
 
 
 def wired_schema(card: Card, wires: Wires) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def wired_schema(card: Card, wires: Wires) -> dict[str, Any]:
             _place(schema, wire.split("."), field.wire_schema(), is_required=name in required)
             required.discard(name)
     schema["properties"][WEBHOOK_URL] = WEBHOOK_SCHEMA
-    rules = [*_one_name_only(card, wires), *_one_size_only(card, wires)]
+    rules = [*_one_name_only(card, wires), *_one_size_only(card, wires), *_one_shape(card, wires)]
     return schema | ({"allOf": rules} if rules else {})
 
 
@@ -59,6 +59,7 @@ def form_schema(card: Card, wires: Wires, *, pictures: str, has_default: bool) -
     fields[WEBHOOK_URL] = _as_text(WEBHOOK_SCHEMA)
     firsts = picture_schemas.describe_form(fields, pictures)
     pairs = [(_spelt(one), _spelt(other)) for one, other in _pairs(card, wires)]
+    pairs += [(_spelt(ratio), _spelt(size)) for ratio, size in _shapes(card, wires)]
     # A text and an object under one name contradict each other.
     pairs.append((pictures.format("input_reference"), picture_schemas.in_object(pictures)))
     schema = {
@@ -126,6 +127,17 @@ def _one_size_only(card: Card, wires: Wires) -> list[dict[str, Any]]:
         _not_both((tier, _NULL), (size, {"anyOf": [_EXACT_SIZE, _NULL]}))
         for tier, size in _sizes(card, wires)
     ]
+
+
+def _one_shape(card: Card, wires: Wires) -> list[dict[str, Any]]:
+    """Beside a size, a ratio could contradict it; the server takes both where they agree."""
+    return [_not_both((ratio, _NULL), (size, _NULL)) for ratio, size in _shapes(card, wires)]
+
+
+def _shapes(card: Card, wires: Wires) -> list[tuple[str, str]]:
+    """The wire names of a model's ratio, each with that of its size."""
+    sizes = [wire for wire, name in wires if name == "size" and card.field(name) is not None]
+    return [(wire, size) for wire, name in wires if name == "aspect_ratio" for size in sizes]
 
 
 def _sizes(card: Card, wires: Wires) -> list[tuple[str, str]]:

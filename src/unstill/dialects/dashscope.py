@@ -30,6 +30,7 @@ from unstill.dialects.dashscope_answers import (
 )
 from unstill.dialects.dashscope_wanted import Wanted, wanted_of
 from unstill.dialects.route import (
+    ASPECT_RATIOS,
     WEBHOOK_URL,
     Call,
     Example,
@@ -64,6 +65,7 @@ _INPUT = {"prompt": "prompt", "negative_prompt": "negative_prompt"}
 _PARAMETERS = {
     "resolution": "resolution",
     "size": "size",
+    **ASPECT_RATIOS,
     "duration": "duration",
     "seed": "seed",
     "watermark": "watermark",

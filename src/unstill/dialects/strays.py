@@ -23,6 +23,7 @@ _NAMES = {
     "size": "size",
     "aspect_ratio": "aspect_ratio",
     "ratio": "aspect_ratio",
+    "orientation": "aspect_ratio",
     "duration": "duration",
     "seconds": "duration",
     "n_seconds": "duration",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from unstill.dialects.route import (
+    ASPECT_RATIOS,
     Call,
     Example,
     Look,
@@ -29,6 +30,7 @@ _INPUT = {"prompt": "prompt", "negative_prompt": "negative_prompt"}
 _PARAMETERS = {
     "resolution": "resolution",
     "size": "size",
+    **ASPECT_RATIOS,
     "duration": "duration",
     "seed": "seed",
     "watermark": "watermark",

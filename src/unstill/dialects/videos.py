@@ -20,6 +20,7 @@ from unstill.dialects.bodies import form_schema, wired_schema
 from unstill.dialects.envelope import Error, enveloped
 from unstill.dialects.picture_names import is_name
 from unstill.dialects.route import (
+    ASPECT_RATIOS,
     WEBHOOK_URL,
     Call,
     Example,
@@ -54,6 +55,7 @@ _FIELDS = {
     "prompt": "prompt",
     "negative_prompt": "negative_prompt",
     "size": "size",
+    **ASPECT_RATIOS,
     "resolution": "resolution",
     "seconds": "duration",
     "duration": "duration",

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from math import isclose
 from typing import Any, NamedTuple
 
 from unstill.errors import BadField, MissingField, UnknownModel
 from unstill.models import happyhorse10, sora2_pro, wan22, wan27
 from unstill.models.card import Card, Field, Picture, Text, Value
-from unstill.request import Asked, Frame, Given, Role, Size, VideoRequest, says_nothing
+from unstill.models.sizes import SAME_WITHIN, size_in_ratio
+from unstill.request import Asked, Frame, Given, Ratio, Role, Size, VideoRequest, says_nothing
 
 CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)
 
 # Fields of the canonical request that any engine may meet; a card's other fields are its options.
 _CANONICAL = frozenset({"prompt", "negative_prompt", "watermark", "generate_audio", "seed"})
-_GEOMETRY = frozenset({"resolution", "size", "duration"})
+_GEOMETRY = frozenset({"resolution", "size", "aspect_ratio", "duration"})
 _MOST_NAME_CHARS = 80  # what is longer is near no name, and takes its time
 _SHARED = _CANONICAL | _GEOMETRY
 
@@ -81,7 +83,7 @@ def resolve(
         ignored.append(last_frame.param)
         last_frame = None
     settled = {**card.defaults, **values}
-    geometry = _geometry(asked, settled, values, ignored)
+    geometry = _geometry(card, asked, settled, values, ignored)
     request = VideoRequest(
         model=card.id,
         first_frame=frames["first"],
@@ -105,7 +107,9 @@ def explicit(card: Card, asked: Asked) -> Explicit:
         if field is None or isinstance(field.kind, Picture):
             others.append(given.param)
         elif given.value is not None:
-            values[name] = field.kind.read(given)
+            value = field.kind.read(given)
+            if value is not None:
+                values[name] = value
     return Explicit(values, tuple(others))
 
 
@@ -157,21 +161,43 @@ def _documented(card: Card, asked: Asked, name: str) -> str:
 
 
 def _geometry(
-    asked: Asked, settled: Mapping[str, Any], values: Mapping[str, Any], ignored: list[str]
+    card: Card,
+    asked: Asked,
+    settled: Mapping[str, Any],
+    values: Mapping[str, Value],
+    ignored: list[str],
 ) -> dict[str, Any]:
-    """Duration, tier and exact size; an exact size decides over a tier."""
+    """Duration, tier and exact size; an exact size decides over a tier, a ratio makes one."""
     tier = settled["resolution"]
     size = values.get("size")
+    ratio = _ratio(asked, values)
     if isinstance(size, Size):
         if "resolution" in values:
             ignored.append(asked.fields["resolution"].param)
         return {"duration_s": settled["duration"], "tier": tier, "size": size}
-    if size is not None:
+    if isinstance(size, str):
         if values.get("resolution", size) != size:
             given = asked.fields["size"]
-            raise BadField(given.param, f"the same as {asked.fields['resolution'].param}", size)
+            allowed = f"the same as {asked.fields['resolution'].param}"
+            raise BadField(given.param, allowed, given.value)
         tier = size
-    return {"duration_s": settled["duration"], "tier": tier}
+    exact = None if ratio is None else size_in_ratio(card, tier, ratio)
+    return {"duration_s": settled["duration"], "tier": tier, "size": exact}
+
+
+def _ratio(asked: Asked, values: Mapping[str, Value]) -> Ratio | None:
+    """The ratio asked for, which an exact size and a ratio as size must have too."""
+    size, ratio = values.get("size"), values.get("aspect_ratio")
+    if (
+        isinstance(ratio, Ratio)
+        and isinstance(size, Size | Ratio)
+        and not isclose(size.width * ratio.height, size.height * ratio.width, rel_tol=SAME_WITHIN)
+    ):
+        given = asked.fields["aspect_ratio"]
+        allowed = f"the ratio of {asked.fields['size'].param}, {size}"
+        raise BadField(given.param, allowed, given.value)
+    found = ratio or size
+    return found if isinstance(found, Ratio) else None
 
 
 def _canonical(settled: Mapping[str, Any], random_seed: int) -> dict[str, Any]:

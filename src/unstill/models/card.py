@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from unstill.errors import BadField
+from unstill.models.aspect import COMMON, OWN, WORDS, ratio_of
 from unstill.models.words import FIELD_WORDS
-from unstill.request import Given, Size, TierName
+from unstill.request import Given, Ratio, Size, TierName
 
 # Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
 SIZE_SIDES_PX = (256, 2048)
@@ -169,11 +170,15 @@ class Exact(msgspec.Struct, frozen=True):
             f"{SIZE_MOST_PIXELS} pixels) or {_or(self.tiers)}"
         )
 
-    def read(self, given: Given) -> Size | TierName:
+    def read(self, given: Given) -> Size | TierName | Ratio | None:
+        """A ratio is the tier's area in that ratio; None is the frame's own."""
         text = given.value.strip() if isinstance(given.value, str) else ""
         match = _SIZE.fullmatch(text)
         if match is None:
-            return self._tier(given)
+            ratio = ratio_of(text)
+            if ratio is None and text.lower() not in OWN:
+                return self._tier(given)
+            return AspectRatio().read(given)
         size = Size(int(match[1]), int(match[2]))
         if not _is_possible(size):
             raise BadField(given.param, self.allowed, given.value)
@@ -197,7 +202,34 @@ class Exact(msgspec.Struct, frozen=True):
             "pattern": f"^{_SIDE} *[xX*] *{_SIDE}$",
             "description": self.allowed,
         }
-        return {"anyOf": [size, tiers]}
+        return {"anyOf": [size, tiers, {"enum": list(COMMON)}]}
+
+
+class AspectRatio(msgspec.Struct, frozen=True):
+    """The ratio of the video's sides, for the area of its tier."""
+
+    allowed: str = (
+        f"a ratio such as {', '.join(COMMON[:3])}, from 1:4 to 4:1, or"
+        " portrait, landscape or square"
+    )
+
+    def read(self, given: Given) -> Ratio | None:
+        """None: the first frame's own."""
+        text = given.value if isinstance(given.value, str) else ""
+        ratio = ratio_of(text)
+        if ratio is None:
+            if text.strip().lower() in OWN:
+                return None
+            raise BadField(given.param, self.allowed, given.value)
+        if max(ratio.width, ratio.height) > SIZE_MOST_RATIO * min(ratio.width, ratio.height):
+            raise BadField(given.param, self.allowed, given.value)
+        return ratio
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(COMMON)}
+
+    def wire_schema(self) -> dict[str, Any]:
+        return {"enum": [*COMMON, *WORDS, *sorted(OWN), *NOTHING]}
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -222,8 +254,8 @@ class Picture(msgspec.Struct, frozen=True):
         return {}
 
 
-Kind = Text | Whole | Flag | Tier | Exact | Picture
-Value = str | int | bool | Size
+Kind = Text | Whole | Flag | Tier | Exact | AspectRatio | Picture
+Value = str | int | bool | Size | Ratio
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -249,6 +281,10 @@ class Field(msgspec.Struct, frozen=True):
         if self.is_required and isinstance(self.kind, Text):
             schema |= {"type": "string", "pattern": NOT_BLANK}
         return schema if self.default is None else schema | {"default": self.default}
+
+
+# Another way to ask for a size, of every model that has one; no document of these models has it.
+ASPECT_RATIO = Field("aspect_ratio", AspectRatio(), source="docs/decisions/031-aspect-ratios.md")
 
 
 class FrameRule(msgspec.Struct, frozen=True):
@@ -281,7 +317,8 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:
-        return {field.name: field for field in self.fields}
+        fields = {field.name: field for field in self.fields}
+        return fields | ({ASPECT_RATIO.name: ASPECT_RATIO} if "size" in fields else {})
 
     @cached_property
     def defaults(self) -> Mapping[str, str | int | bool]:

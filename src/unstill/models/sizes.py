@@ -3,7 +3,7 @@
 from math import isclose, sqrt
 
 from unstill.models.card import SIZE_MOST_RATIO, Card
-from unstill.request import Size, TierName, VideoRequest
+from unstill.request import Ratio, Size, TierName, VideoRequest
 
 # DashScope, image-to-video FAQ: a tier is a total of pixels. 480P: its text-to-video sizes.
 NAMED_SIZES: dict[TierName, Size] = {
@@ -12,7 +12,7 @@ NAMED_SIZES: dict[TierName, Size] = {
     "1080P": Size(1920, 1080),
 }
 _STEP_PX = 16  # DashScope, same page: both sides are multiples of 16
-_NAMED_WITHIN = 0.03  # of 16:9 or 9:16; 2 % gave 842x474 for a 16:9 photo at 480P
+SAME_WITHIN = 0.03  # of 16:9 or 9:16; 2 % gave 842x474 for a 16:9 photo at 480P
 
 
 def output_size(card: Card, request: VideoRequest, frame: Size) -> Size:
@@ -32,11 +32,24 @@ def size_at(tier: TierName, frame: Size) -> Size:
     """The tier's area at the frame's ratio."""
     ratio = frame.width / frame.height
     named = _turned(NAMED_SIZES[tier], frame)
-    if isclose(ratio, 16 / 9 if not frame.is_upright else 9 / 16, rel_tol=_NAMED_WITHIN):
+    if isclose(ratio, 16 / 9 if not frame.is_upright else 9 / 16, rel_tol=SAME_WITHIN):
         return named
     ratio = min(max(ratio, 1 / SIZE_MOST_RATIO), SIZE_MOST_RATIO)
     area = named.width * named.height
     return Size(_floored(sqrt(area * ratio)), _floored(sqrt(area / ratio)))
+
+
+def size_in_ratio(card: Card, tier: TierName, ratio: Ratio) -> Size:
+    """The tier's area in the ratio, as if the first frame had it."""
+    frame = Size(ratio.width, ratio.height)
+    named = card.tier_sizes.get(tier)
+    if named is not None and isclose(
+        max(frame.width, frame.height) * named.height,
+        min(frame.width, frame.height) * named.width,
+        rel_tol=SAME_WITHIN,
+    ):
+        return _turned(named, frame)
+    return size_at(tier, frame)
 
 
 def tier_height(request: VideoRequest) -> int:

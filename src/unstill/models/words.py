@@ -20,6 +20,10 @@ FIELD_WORDS: dict[str, Words] = {
         "The area of the video by name; the model's `tiers` have the pixels. An exact size wins.",
     ),
     "size": Words("Exact size", "Width x height of the video in pixels, both even."),
+    "aspect_ratio": Words(
+        "Aspect ratio",
+        "Ratio of the video's sides at the resolution's area; without it the frame's.",
+    ),
     "duration": Words("Duration", "Length of the video in seconds."),
     "seed": Words("Seed", "The same seed draws the same chance; without one it is random."),
     "watermark": Words("Watermark", "Whether the video has a visible mark."),
