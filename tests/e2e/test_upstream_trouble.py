@@ -25,6 +25,7 @@ from emulator import Emulator
 from serving import ENDED, PHOTOS, Serving
 from unstill.job import State
 from unstill.ledger import Outcome
+from unstill.tries import MOST_TOO_LARGE
 from unstill.turns import PAUSES_MS
 
 WAN27, WAN22, SORA = "wan2.7-i2v", "Wan-AI/Wan2.2-I2V", "openai/sora-2/image-to-video-pro"
@@ -338,6 +339,27 @@ def test_a_paid_video_comes_home_after_downloads_that_were_none(
     desk: Desk, faults: tuple[str, ...]
 ) -> None:
     desk.first.next("fetch", *faults)
+
+    assert desk.video(desk.submit("solo"))
+
+
+@pytest.mark.parametrize("fault", ["huge", "endless"])
+def test_a_download_without_end_ends_its_job_the_second_time_and_leaves_nothing(
+    desk: Desk, fault: str
+) -> None:
+    desk.first.next("fetch", fault, fault)
+    before = len(desk.server.log)
+    job_id = desk.submit("solo")
+    error = desk.error(job_id)
+
+    assert error.startswith("video_too_large: the finished video is larger than 512 MB")
+    assert len(fetches(desk.first, ticket_of(desk, job_id))) == MOST_TOO_LARGE
+    assert not list(desk.folder.glob(f"jobs/*/{job_id}/*.part"))
+    assert "Traceback" not in desk.server.log[before:]
+
+
+def test_a_download_that_was_too_large_once_costs_no_video(desk: Desk) -> None:
+    desk.first.next("fetch", "huge", "empty")
 
     assert desk.video(desk.submit("solo"))
 

@@ -28,6 +28,7 @@ from unstill.engines.remote import (
     Refused,
     Rejected,
     Running,
+    TooLarge,
     Unclear,
     Unsupported,
     Waiting,
@@ -241,6 +242,22 @@ async def test_a_download_that_breaks_may_be_tried_again(bench: Bench, tmp_path:
         await bench.remote.fetch(ticket, done, tmp_path / "video")
     await bench.remote.fetch(ticket, done, tmp_path / "video")
 
+    assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
+
+
+@every
+async def test_a_download_that_is_too_large_is_told_from_one_that_broke(
+    bench: Bench, tmp_path: Path
+) -> None:
+    ticket = await bench.ticket()
+    done = await bench.done(ticket)
+    bench.emulator.next("fetch", "huge", "ok")
+
+    with pytest.raises(TooLarge) as caught:
+        await bench.remote.fetch(ticket, done, tmp_path / "video")
+    await bench.remote.fetch(ticket, done, tmp_path / "video")
+
+    assert "127.0.0.1" not in caught.value.message
     assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
 
 
