@@ -180,7 +180,7 @@ class Runner:
         step = self._guarded(State.SAVING, self._bring)
         for engine in engines:
             yield Lane(f"save:{engine}", slots, step)
-            yield Lane(f"again:{engine}", again_slots, step)
+            yield Lane(f"again:{engine}", again_slots, step, is_in_turn=True)
 
     def _remote_lane(self, name: str) -> Lane:
         """Jobs of an upstream's engine, or of one removed: they find another, or their deadline."""

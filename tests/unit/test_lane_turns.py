@@ -177,3 +177,27 @@ def test_what_waits_takes_little_memory_each() -> None:
     tracemalloc.stop()
 
     assert bytes_each < 200
+
+
+@pytest.mark.parametrize(("is_in_turn", "tried"), [(True, {"a", "b", "c"}), (False, {"a", "b"})])
+async def test_where_steps_mostly_fail_each_job_gets_its_turn_not_the_oldest_alone(
+    tried: set[str], *, is_in_turn: bool
+) -> None:
+    rows: dict[str, Job] = {}
+    lanes = Lanes(rows.get, clock_ms)
+    begun: list[str] = []
+
+    async def fail(job_id: str) -> None:
+        begun.append(job_id)
+        await asyncio.sleep(0.01)  # the one before it is due again meanwhile
+        rows[job_id] = msgspec.structs.replace(rows[job_id], due_ms=clock_ms() + 5)
+
+    for job_id in ("a", "b", "c"):
+        rows[job_id] = a_job(id=job_id, engine="camera", state=State.SAVING, due_ms=1)
+    lanes.serve([Lane("again:camera", 1, fail, is_in_turn=is_in_turn)])
+    for job in list(rows.values()):
+        lanes.offer(job)
+    await until(lambda: len(begun) == 9)
+    await lanes.rest(1)
+
+    assert set(begun[3:9]) == tried

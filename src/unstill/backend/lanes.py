@@ -37,7 +37,7 @@ class _Queue:
     def __init__(self, lane: Lane | None = None) -> None:
         self.lane = lane  # None until the lane is served
         self.later: list[tuple[int, str, str]] = []  # (due_ms, job id, owner)
-        self.due: dict[str, list[tuple[str, int]]] = {}  # by owner, (job id, due_ms)
+        self.due: dict[str, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
         self.rota = Rota()  # of the owners in `due`
         self.busy = 0  # steps under way
         self.busy_of: Counter[str] = Counter()  # the same, by owner
@@ -45,17 +45,18 @@ class _Queue:
 
     def put(self, job_id: str, owner: str, due_ms: int) -> None:
         """Let a job that is due wait for its owner's turn."""
-        heappush(self.due.setdefault(owner, []), (job_id, due_ms))
+        since_ms = due_ms if self.lane is not None and self.lane.is_in_turn else 0
+        heappush(self.due.setdefault(owner, []), (since_ms, job_id, due_ms))
         self.rota.join(owner)
 
     def pop(self, owner: str) -> tuple[str, int]:
-        """The owner's oldest job."""
+        """The owner's oldest job, or that which has been due for longest."""
         jobs = self.due[owner]
-        oldest = heappop(jobs)
+        _, job_id, due_ms = heappop(jobs)
         if not jobs:
             del self.due[owner]
             self.rota.leave(owner)
-        return oldest
+        return job_id, due_ms
 
     def next_owner(self, lane: Lane) -> str | None:
         """Whose turn it is, among those who may have one more step; None where nobody may."""

@@ -32,6 +32,9 @@ class Lane(msgspec.Struct, frozen=True):
     # An owner has no more steps under way than slots are free, so that whoever comes finds one: for
     # steps that wait for a stranger's server. One owner alone has half of the slots.
     keeps_room: bool = False
+    # Of an owner's jobs that which has been due for longest is first: for steps that mostly fail,
+    # and would else be the oldest jobs' alone.
+    is_in_turn: bool = False
 
 
 class TicketRow(msgspec.Struct, frozen=True, gc=False):
