@@ -35,6 +35,7 @@ bench: $(STAMP)-development
 # Faults of every kind at emulated upstreams, and kills of the server: nothing may be paid twice.
 chaos: $(STAMP)-development
 	$(BIN)/python -m benchmarks.chaos
+	$(BIN)/python -m benchmarks.chaos_put_back
 
 # 100,000 jobs in flight on one emulated upstream.
 flight: $(STAMP)-development

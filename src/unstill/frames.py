@@ -60,6 +60,7 @@ class Frames:
 
     async def take(self, job: Job) -> list[FrameFacts]:
         """What the job's pictures are, in order; raises BadImage in the caller's own name."""
+        await self._files.adopt(job.id)  # it has its row: its folder is no begun one any more
         return [await self._taken(job, frame) for frame in job.request.frames]
 
     async def _taken(self, job: Job, frame: Frame) -> FrameFacts:
