@@ -307,6 +307,7 @@ class Submitter:
             code=settlement.code,
         )
         await self._backend.note_ahead(job.id, settlement)
+        is_told = False
         while True:
             try:
                 await self._write_end(job, attempt, settlement)
@@ -317,8 +318,9 @@ class Submitter:
                 log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
                 return
             except OwnError as error:
-                why = error.message
-                log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
+                if not is_told:  # once for each: its ticket may be needed
+                    is_told, why = True, error.message
+                    log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
                 await self._backend.note_ahead(job.id, settlement, lasts=True)
                 await asyncio.sleep(self._store_again_s)
             else:

@@ -33,6 +33,7 @@ from unstill.errors import FetchFailed, StorageFailed, StorageFull
 from unstill.job import Job
 from unstill.net import Own
 from unstill.receivers import Receivers
+from unstill.shortage import Shortage
 
 log = structlog.get_logger()
 
@@ -85,6 +86,7 @@ class Deliverer:
         self._clock_ms = clock_ms
         self._wall_ms = wall_ms or clock_ms
         self._chance = chance
+        self._shortage = Shortage("webhook_not_stored", clock_ms)
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
         self._busy_owners: Counter[str] = Counter()
@@ -226,9 +228,10 @@ class Deliverer:
             try:
                 await self._backend.settle_delivery(delivery)
             except (StorageFailed, StorageFull) as error:
-                log.warning("webhook_not_stored", job_id=delivery.job_id, why=error.message)
+                self._shortage.note(error.message, job_id=delivery.job_id)
                 await asyncio.sleep(PAUSE_WITHOUT_STORAGE_S)
             else:
+                self._shortage.over()
                 return
 
     def _tell(self, delivery: Delivery) -> None:

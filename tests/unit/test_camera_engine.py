@@ -15,6 +15,7 @@ import pytest_asyncio
 from unstill.engines.camera import Camera
 from unstill.engines.port import Local, Scene
 from unstill.errors import BadImage
+from unstill.media.errors import DiedAtWork
 from unstill.request import Frame, Size, VideoRequest
 
 PHOTOS = Path(__file__).parents[2] / "photos"
@@ -96,3 +97,12 @@ def test_the_servers_side_loads_no_decoder() -> None:
     )
 
     assert loaded.stdout.split() == []
+
+
+async def test_a_render_that_says_nothing_for_too_long_is_ended(tmp_path: Path) -> None:
+    camera = Camera("camera", slots=1, silence_s=0.01)  # shorter than any first frame takes
+    try:
+        with pytest.raises(DiedAtWork, match=r"said nothing for 0\.01 s"):
+            await camera.render(scene(tmp_path / "video-1.part"), lambda _: None)
+    finally:
+        await camera.close()

@@ -33,6 +33,7 @@ from unstill.media.mend import forms_without_fault, with_junk_behind_scan
 from unstill.media.scans import check_scans
 from unstill.media.sniff import Format, format_of
 from unstill.media.strangers import ENOUGH_TO_NAME_BYTES
+from unstill.storage import storage_trouble
 
 CHECKED_PX = 1024  # a check needs no finer picture than that; all of the file is decoded for it
 CUT_SHORT = "this image is cut short or broken, it cannot be decoded"
@@ -173,6 +174,8 @@ def _read(file: Path | BinaryIO, name: Format, param: str, scale: Scale) -> _See
         except MemoryError:
             raise
         except Exception as error:  # Pillow's readers raise nearly anything on broken bytes
+            if isinstance(error, OSError) and storage_trouble(error) is not None:
+                raise  # it is the disk that cannot be read
             raise _Broken(param, CUT_SHORT) from error
     return _Seen(shown, *_as_seen(whole, turned))
 

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from msgspec.structs import asdict
 
-from unstill.errors import EngineDied, ShuttingDown
+from unstill.errors import EngineDied, ShuttingDown, StorageFailed
 from unstill.machine import Confinement
 from unstill.media.errors import DiedAtWork, error_of
 from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
@@ -109,8 +109,11 @@ class Pool:
         self._refuse_if_closed()
         try:
             child = await start(self._program, self._environment)
-        except OSError as error:
-            raise storage_trouble(error) or EngineDied(self._program, str(error)) from error
+        except FileNotFoundError as error:  # the interpreter itself
+            raise EngineDied(self._program, str(error)) from error
+        except OSError as error:  # for want of files, processes or memory: uvloop hides which
+            why = "the server could not start a child program, for want of files or processes"
+            raise storage_trouble(error) or StorageFailed(why) from error
         self._children.add(child)
         async with self._watched(child, "start", self._start_timeout_s, EngineDied):
             self._refuse_if_closed()  # it may have been closed while the process was made
