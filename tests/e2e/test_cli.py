@@ -266,8 +266,13 @@ def test_a_port_in_use_is_named(tmp_path: Path, server: Serving) -> None:
     port = server.url.rpartition(":")[2]
     ran = run("serve", "--port", port, cwd=tmp_path)
 
-    said = f"unstill: server.port: cannot listen on 127.0.0.1 port {port}: Address already in use\n"
-    assert (ran.returncode, ran.stderr) == (1, said)
+    said = (
+        f"unstill: server.port: cannot listen on 127.0.0.1 port {port}: Address already in use by"
+    )
+    holder = f"unstill, process {server.process.pid}; end that, or take another, such as "
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert ran.stderr.startswith(f"{said} {holder}"), ran.stderr
+    assert ran.stderr.endswith(" (--port)\n")
 
 
 def test_serve_goes_on_when_nobody_can_read_its_log(tmp_path: Path) -> None:

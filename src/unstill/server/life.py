@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from unstill.errors import BadSetting
+from unstill.ports import bound
 from unstill.server.crowd import Crowd
 from unstill.server.descriptors import most_connections
 from unstill.server.guard import GuardedProtocol, sweep
@@ -101,16 +102,7 @@ def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
             f"{host} can be reached from other machines: set UNSTILL_API_KEYS first, "
             "or keep 127.0.0.1",
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        reason = f"cannot listen on {host} port {port}: {error.strerror or error}"
-        raise BadSetting("server.port", reason) from error
-    return listener
+    return bound(host, port, setting="server.port")
 
 
 def address_of(listener: socket.socket) -> str:

@@ -20,7 +20,7 @@ from unstill.engines.emulate.sglang import SgLang
 from unstill.engines.emulate.unified import Unified
 from unstill.engines.emulate.upstream import Upstream
 from unstill.engines.emulate.vllm_omni import VllmOmni
-from unstill.errors import BadSetting
+from unstill.ports import bound
 
 UPSTREAMS: Mapping[str, Callable[[Desk], Upstream]] = {
     "dashscope": DashScope,
@@ -78,13 +78,4 @@ def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
 
 
 def _listen(options: Options) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((options.host, options.port))
-    except OSError as error:
-        listener.close()
-        reason = f"cannot listen on {options.host} port {options.port}: {error.strerror or error}"
-        raise BadSetting("--port", reason) from error
-    return listener
+    return bound(options.host, options.port, setting="--port")
