@@ -127,6 +127,8 @@ const node = (method, path, operation, body) => {
   return lines.join('\n');
 };
 
+let components = { headers: {} };
+
 // --- one operation -------------------------------------------------------------------------------
 
 const copying = (text, parent) => {
@@ -157,6 +159,7 @@ const what = (operation, parent) => {
     if (schemas.length > 1) choice(schemas.map(one => one.title), make('div', undefined, parent, 'bar'), show)(0);
     else show(0);
     parent.append(place);
+    if (schemas.length > 1) make('p', 'A field that the model does not have is ignored, and named: in the answer’s x-unstill-ignored and in the server’s log. One that stands at a wrong place is a 400 that says where it belongs.', parent, 'soft');
     if (json && form) make('p', 'The same fields may come as a form, pictures as files; lists and objects are spelt with brackets.', parent, 'soft');
   }
   if (operation.parameters.length) {
@@ -184,7 +187,7 @@ const code = (method, path, operation, parent) => {
 };
 const answers = (operation, parent) => {
   for (const [status, answer] of Object.entries(operation.responses)) {
-    const types = Object.keys(answer.content || {}).join(', '), headers = Object.keys(answer.headers || {}).join(', ');
+    const types = Object.keys(answer.content || {}).join(', '), headers = Object.keys(answer.headers || {});
     const box = make('details', undefined, parent), head = make('summary', undefined, box);
     make('code', status, head);
     make('span', ` ${answer.description}`, head);
@@ -194,7 +197,7 @@ const answers = (operation, parent) => {
       if (Object.keys(examples).length > 1) make('h4', name, box);
       make('pre', pretty(example.value), box);
     }
-    if (headers) make('p', `Headers: ${headers}`, box, 'soft');
+    if (headers.length) table(['header', ''], headers.map(name => [named(name, false), (components.headers[name] || {}).description || '']), box);
     box.open = status === '200';
   }
 };
@@ -302,6 +305,7 @@ const impossible = (operations, parent) => {
 };
 const TITLES = { tasks: 'Tasks, as Modelverse has them', videos: 'Videos, OpenAI’s and the unified form', dashscope: 'DashScope', house: 'Models and the server' };
 const draw = description => {
+  components = description.components;
   const api = document.getElementById('api'), models = document.getElementById('models');
   document.getElementById('about').prepend(`${description.info.description} Version ${description.info.version}. `);
   for (const [name, operations] of Object.entries(merged(description))) {
