@@ -96,12 +96,16 @@ def test_an_id_under_another_name_is_one(desk: Desk) -> None:
     assert desk.ended(desk.submit("taskid"))["task_status"] == "Success"
 
 
-def test_a_link_that_the_job_names_is_followed_where_there_is_no_content(desk: Desk) -> None:
-    link = f"{desk.gateway.url}/files/v.mp4"
-    desk.gateway.polls["link"] = lambda ticket: job(ticket, video_url=link)
-    desk.gateway.contents["link"] = lambda _: refused(404, "no_route")
+@pytest.mark.parametrize("named", ["whole", "path"])
+def test_a_link_that_the_job_names_is_followed_where_there_is_no_content(
+    desk: Desk, named: str
+) -> None:
+    word = f"link-{named}"
+    link = f"{desk.gateway.url}/files/v.mp4" if named == "whole" else "/files/v.mp4"
+    desk.gateway.polls[word] = lambda ticket: job(ticket, video_url=link)
+    desk.gateway.contents[word] = lambda _: refused(404, "no_route")
 
-    assert desk.ended(desk.submit("link"))["task_status"] == "Success"
+    assert desk.ended(desk.submit(word))["task_status"] == "Success"
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,56 @@ async def test_a_link_that_stays_dead_is_one_to_a_video_that_is_not_there(tmp_pa
     async with answering("404 Not Found\r\nContent-Length: 0") as url:
         with pytest.raises(NotThere):
             await fetched(url, tmp_path / "v")
+
+
+async def given(link: str, out: Path) -> str:
+    """What is said of a finished video whose link is this one; raises nothing but Trouble."""
+    fetcher = Fetcher()
+    upstream = Upstream(
+        engine="up", base_url="http://127.0.0.1:9", api_key="", pace=Pace(1000), fetcher=fetcher
+    )
+
+    async def refreshed() -> Links:
+        return (link,)
+
+    try:
+        with pytest.raises(Trouble) as trouble:
+            await upstream.fetch((link,), out, refreshed)
+    finally:
+        await upstream.close()
+        await fetcher.close()
+    return trouble.value.message
+
+
+async def test_a_video_where_a_fake_ip_proxy_puts_every_name_says_what_mends_it(
+    tmp_path: Path,
+) -> None:
+    said = await given("http://198.18.0.40/v.mp4", tmp_path / "v")
+
+    for word in ("198.18.0.0/15", "fake-IP", "allow_networks"):
+        assert word in said
+    assert "198.18.0.40" not in said
+
+
+async def test_a_video_at_an_inner_address_says_what_mends_it_and_no_address(
+    tmp_path: Path,
+) -> None:
+    said = await given("http://10.1.2.3/v.mp4", tmp_path / "v")
+
+    assert "is not on the public internet" in said
+    assert "allow_networks" in said
+    assert "10.1" not in said
+
+
+async def test_a_video_in_a_packing_that_is_not_read_is_one_that_is_not_there(
+    tmp_path: Path,
+) -> None:
+    async with answering("200 OK\r\nContent-Encoding: br\r\nContent-Length: 1", b"x") as url:
+        with pytest.raises(NotThere, match="compressed with br"):
+            await fetched(url, tmp_path / "v")
+
+
+async def test_the_status_of_a_dead_link_is_told(tmp_path: Path) -> None:
+    async with answering("409 Conflict\r\nContent-Length: 0") as url:
+        with pytest.raises(NotThere, match=r"has died \(answered 409\)"):
+            await fetched(url, tmp_path / "v")
