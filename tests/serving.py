@@ -18,6 +18,8 @@ from typing import Any, Self
 
 import httpx2
 
+from unstill.trial import STAMP, installed
+
 PHOTOS = Path(__file__).parents[1] / "photos"
 MOVED_CLOCK = Path(__file__).parents[1] / "benchmarks" / "moved_clock.py"
 LOOPBACK_ALLOWED = {"UNSTILL_ALLOW_NETWORKS": "127.0.0.0/8,::1/128"}
@@ -34,12 +36,17 @@ class Serving:
         environment: Mapping[str, str] = LOOPBACK_ALLOWED,
         config: str | None = None,
         clock: Path | None = None,
+        is_tried: bool = True,
     ) -> None:
-        """`config` is the text of an unstill.toml; `clock` the file of a `MovedClock`."""
+        """`config` is the text of an unstill.toml; `clock` the file of a `MovedClock`.
+
+        is_tried: the server knows that this installation makes videos, and does not try it.
+        """
         self.data_dir = data_dir
         self._environment = dict(environment)
         self._config = config
         self._clock = clock
+        self._is_tried = is_tried
         self._log_at_end = ""
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  - closed by `end`
         self.process = self._start()
@@ -70,6 +77,8 @@ class Serving:
 
     def _start(self) -> subprocess.Popen[str]:
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        if self._is_tried:
+            (self.data_dir / STAMP).write_text(installed())
         command = [sys.executable, "-m", "unstill", "serve", "--port", "0"]
         if self._clock is not None:
             command = [sys.executable, str(MOVED_CLOCK), str(self._clock)]

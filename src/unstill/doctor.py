@@ -7,10 +7,8 @@ import importlib.util
 import os
 import shutil
 import ssl
-import struct
 import sys
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,20 +24,14 @@ from unstill.doctor_upstreams import (
     upstream_findings,
     webhook_findings,
 )
-from unstill.engines.camera import Camera
-from unstill.engines.port import Scene
-from unstill.errors import EngineDied, OperatorError, UnstillError
+from unstill.errors import OperatorError, UnstillError
 from unstill.finding import Finding
 from unstill.folders import JOBS
 from unstill.machine import Confinement, address_space_limit, check_address_space
-from unstill.media import Media
-from unstill.media.facts import VideoCheck
-from unstill.request import Frame, Size, VideoRequest
 from unstill.settings import Settings
+from unstill.trial import make_video
 
 LEAST_FREE_BYTES = 1024**3  # some hundred videos
-_TRIAL_SIZE = Size(320, 192)
-_TRIAL_S = 1
 
 
 def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
@@ -127,7 +119,7 @@ def _keys(settings: Settings) -> Finding:
 
 
 def _engine() -> Iterator[Finding]:
-    """Render one second, and check it, as a job would be; how its children are confined."""
+    """Render a second and do all that is ever done with one; how its children are confined."""
     try:
         check_address_space(address_space_limit())
     except OperatorError as error:
@@ -135,7 +127,7 @@ def _engine() -> Iterator[Finding]:
         return
     try:
         with tempfile.TemporaryDirectory(prefix="unstill-doctor-") as folder:
-            detail, confinement = asyncio.run(_trial(Path(folder)))
+            detail, confinement = asyncio.run(make_video(Path(folder)))
     except (UnstillError, OSError) as error:
         mend = "install it anew, in its folder: pip install --force-reinstall -c constraints.txt ."
         yield Finding("camera engine", False, str(error), mend)
@@ -158,48 +150,3 @@ def confinement_finding(confinement: Confinement) -> Finding:
         detail += f"; not here: {', '.join(lacks)}"
     mend = "on Linux, as root or where users may make namespaces (kernel.unprivileged_userns_clone)"
     return Finding("child programs", not lacks, detail, mend, is_needed=False)
-
-
-async def _trial(folder: Path) -> tuple[str, Confinement]:
-    photo, video = folder / "first-frame", folder / "video-1.part"
-    await asyncio.to_thread(photo.write_bytes, _png(_TRIAL_SIZE))
-    request = VideoRequest(
-        model="wan2.7-i2v",
-        prompt="push in",
-        first_frame=Frame("first", "image", sha256=""),
-        duration_s=_TRIAL_S,
-        frame_rate=24,
-        seed=1,
-        size=_TRIAL_SIZE,
-        generate_audio=True,
-    )
-    engine, media = Camera("camera", slots=1), Media(size=1)
-    try:
-        scene = Scene("doctor", request, _TRIAL_SIZE, {"first": photo}, video)
-        await engine.render(scene, lambda _: None)
-        facts = await media.check_video(VideoCheck(path=str(video), duration_s=_TRIAL_S))
-    finally:
-        await engine.close()
-        await media.close()
-    if media.confinement is None:
-        raise EngineDied("unstill.media", "it has not told how it is confined")
-    detail = f"rendered and checked {facts.frame_count} frames of {_TRIAL_SIZE}, with sound"
-    return detail, media.confinement
-
-
-def _png(size: Size) -> bytes:
-    """A plain picture without any library: RGB rows of a gradient (RFC 2083)."""
-    rows = b"".join(
-        b"\0" + bytes(v for x in range(size.width) for v in (x * 255 // size.width, y, 128))
-        for y in range(size.height)
-    )
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + crc
-
-    head = struct.pack(">IIBBBBB", size.width, size.height, 8, 2, 0, 0, 0)
-    signature = b"\x89PNG\r\n\x1a\n"
-    return (
-        signature + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )

@@ -25,7 +25,7 @@ from unstill.engines.openai_videos import OpenaiVideos
 from unstill.engines.pace import Accounts
 from unstill.engines.port import Engine, Local
 from unstill.engines.words import with_own
-from unstill.errors import BadSetting
+from unstill.errors import BadSetting, UnstillError
 from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
 from unstill.files.room import Room
@@ -53,6 +53,7 @@ from unstill.settings import SIGNING_VARIABLE, CameraSettings, RemoteSettings, S
 from unstill.stalls import Stalls
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
+from unstill.trial import Trial
 from unstill.uploading import Uploading
 from unstill.uptime import Uptime
 from unstill.watches import Watches
@@ -79,6 +80,7 @@ class Product:
         self._uptime = Uptime(backend=self._backend, clock_ms=clock_ms)
         self._files = LocalFiles(data_dir)
         self._media = Media()
+        self._trial = Trial(data_dir)
         self._fetcher = Fetcher(server.networks)
         self._locals = _locals(settings)
         self._remotes = remotes_of(settings, self._fetcher, clock_ms)
@@ -211,6 +213,7 @@ class Product:
         check_address_space(address_space_limit())
         await self._backend.open()
         self._clock.not_before(await self._backend.last_up_ms())
+        await self._trial.before_any_job()
         self._backend.listen(self._stalls.changed)
         await self._uptime.startup()
         # First: what the runner judges and begins is told to it.
@@ -218,6 +221,12 @@ class Product:
         await self._runner.startup()
         await self._deliverer.startup()
         self._sweeping = asyncio.create_task(self._sweep.run())
+        self._trial.begin(self.stop_taking)
+
+    @property
+    def failure(self) -> UnstillError | None:
+        """Why it cannot go on; None while it can."""
+        return self._trial.failure
 
     def answer_early(self, address: str, most: int) -> None:
         self.app.answer_early(address, most)
@@ -227,6 +236,7 @@ class Product:
 
     async def shutdown(self) -> None:
         """End the deliveries and the steps, then the children, then the store."""
+        await self._trial.shutdown()
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ CAT = ROOT / "photos" / "chelsea.jpg"
 
 INSTALL_S = 240.0  # some 150 MB, once; later runs take them from pip's cache
 STEP_S = 60.0
-TASK = {
+TASK: dict[str, Any] = {
     "model": "Wan-AI/Wan2.2-I2V",
     "input": {"prompt": "slow push in"},
     "parameters": {"resolution": "480P", "duration": 5},
@@ -134,12 +135,14 @@ def check(version: str, python: Path, folder: Path) -> None:
     say(version, ran([binaries / "python", "-c", VERSIONS], folder).strip())
     with serving(binaries, folder) as address:
         made = submit(address, TASK, {"first_frame_url": data_url()})
+        refused_at_once(address)
         for variant in ("thumbnail", "spritesheet"):  # each drawn by another way to the decoder
             fetched(f"{address}/v1/videos/{made}/content?variant={variant}")
         whole(binaries, saved(address, made, folder / "served.mp4"), FRAMES)
         body = {"model": "happyhorse-1.0-i2v", "input": {}, "parameters": {"duration": 3}}
         made = submit(address, body, {"img_url": data_url()})
         whole(binaries, saved(address, made, folder / "upstream.mp4"), EMULATED_FRAMES)
+    ran([binaries / "unstill", "doctor", "--data-dir", folder / "data"], folder)
     out = folder / "generated.mp4"
     command: Command = [
         binaries / "unstill",
@@ -228,6 +231,20 @@ def submit(address: str, body: Mapping[str, Any], picture: Mapping[str, str]) ->
         if output["task_status"] == "Failure":
             raise Wrong(f"{body['model']}: {output.get('error_message')}")
     raise Wrong(f"{body['model']}: no video within {STEP_S:g} s")
+
+
+def refused_at_once(address: str) -> None:
+    """A HEIC is known by its first bytes, and this installation has no extra for it."""
+    heic = base64.b64encode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").decode("ascii")
+    asked = {**TASK, "input": {**TASK["input"], "first_frame_url": heic}}
+    try:
+        fetched(f"{address}/v1/tasks/submit", json.dumps(asked).encode())
+    except urllib.error.HTTPError as answer:
+        said = answer.read().decode()
+        if answer.code != 400 or "unstill[heic]" not in said:
+            raise Wrong(f"a HEIC without the extra: {answer.code} {said}") from answer
+    else:
+        raise Wrong("a HEIC was taken without the extra that reads it")
 
 
 def saved(address: str, task_id: str, out: Path) -> Path:

@@ -33,7 +33,14 @@ _LACKING: dict[Format, str] = {
 def readable_formats() -> frozenset[Format]:
     """The formats that the children here decode, found without loading a decoder."""
     parts: dict[Format, str] = {"HEIC": "pillow_heif", "AVIF": "PIL._avif", "WebP": "PIL._webp"}
-    return FORMATS - {name for name, part in parts.items() if find_spec(part) is None}
+    return FORMATS - {name for name, part in parts.items() if not _is_installed(part)}
+
+
+def _is_installed(part: str) -> bool:
+    try:
+        return find_spec(part) is not None
+    except ImportError:  # all of Pillow is broken; the self-test will say so
+        return False
 
 
 def check_readable(name: Format, formats: Collection[Format], param: str) -> None:

@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from unstill.errors import BadSetting
+from unstill.errors import BadSetting, UnstillError
 from unstill.ports import bound
 from unstill.server.crowd import Crowd
 from unstill.server.descriptors import most_connections
@@ -29,7 +29,13 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Work(Protocol):
-    """What the server runs besides answering."""
+    """What the server runs besides answering.
+
+    `failure` is set once it cannot go on: then the server stops, and ends with it.
+    """
+
+    @property
+    def failure(self) -> UnstillError | None: ...
 
     async def startup(self) -> None: ...
 
@@ -77,6 +83,8 @@ class Server(uvicorn.Server):
         self._ready(address_of(self._listener))
 
     async def on_tick(self, counter: int) -> bool:
+        if self._work.failure is not None:
+            self.should_exit = True
         if counter % 10 == 0:
             connections = cast("set[GuardedProtocol]", self.server_state.connections)
             sweep(connections, asyncio.get_running_loop().time())
@@ -88,10 +96,12 @@ class Server(uvicorn.Server):
         await self._work.shutdown()
 
     def serve_forever(self) -> None:
-        """Run until a signal; the store is closed when this returns."""
+        """Run until a signal; the store is closed when this returns. Raises what ended it."""
         # Its warnings tell of broken requests: noise that any stranger can make.
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
         self.run(sockets=[self._listener])
+        if self._work.failure is not None:
+            raise self._work.failure
 
 
 def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
