@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready-for
 CLIENTS := .venv-clients
 
-.PHONY: demo serve test test-quick check install-check bench chaos flight clean
+.PHONY: demo serve test test-quick check install-check bench chaos flight siege clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -40,6 +40,10 @@ chaos: $(STAMP)-development
 # 100,000 jobs in flight on one emulated upstream.
 flight: $(STAMP)-development
 	$(BIN)/python -m benchmarks.flight
+
+# An honest caller beside hostile ones, load by load.
+siege: $(STAMP)-development
+	$(BIN)/python -m benchmarks.siege --write
 
 clean:
 	rm -rf .venv $(CLIENTS) build demo tests/node/node_modules
