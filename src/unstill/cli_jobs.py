@@ -48,7 +48,7 @@ def release(
     """Let held jobs be sent: at once if a server runs on the folder, else when one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
     folder = _folder(data_dir, config)
-    found = release_in(folder, asked, deadline_ms=clock_ms() + DEADLINE_MS)
+    found = release_in(folder, asked, now_ms=clock_ms(), within_ms=DEADLINE_MS)
     for job_id in found:
         _say(f"{job_id} is released")
     if not asked and not found:

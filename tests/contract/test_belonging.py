@@ -267,10 +267,12 @@ async def test_a_note_that_a_power_cut_has_left_behind_the_store_harms_nothing(
     assert noted is not None
 
 
-@pytest.mark.parametrize("text", ["", "half a no", "a b c\n"])
-async def test_a_note_that_is_lost_or_broken_is_made_anew(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", [None, "", "half a no", "a b c\n"])
+async def test_a_note_that_is_lost_or_broken_is_made_anew(tmp_path: Path, text: str | None) -> None:
     ids = await fill(tmp_path)
-    (tmp_path / GENERATION).write_text(text)
+    (tmp_path / GENERATION).unlink()
+    if text is not None:
+        (tmp_path / GENERATION).write_text(text)
 
     assert await knows(tmp_path, ids) == [True, True]
     assert noted_in(tmp_path) is not None

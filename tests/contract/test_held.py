@@ -74,7 +74,7 @@ async def test_a_released_job_is_sent_though_its_deadline_had_passed(
     desk: Desk, tmp_path: Path
 ) -> None:
     desk.now_ms = START_MS + 60_000
-    released = release_in(tmp_path, ["b-ready", "unknown"], deadline_ms=desk.now_ms + 5)
+    released = release_in(tmp_path, ["b-ready", "unknown"], now_ms=desk.now_ms, within_ms=5)
     async with asyncio.timeout(10):
         while desk.backend.is_held("b-ready"):  # noqa: ASYNC110  - another process may write it
             await asyncio.sleep(0.05)
@@ -83,6 +83,16 @@ async def test_a_released_job_is_sent_though_its_deadline_had_passed(
     assert released == ["b-ready"]
     assert (job.state, job.deadline_ms) == (State.RUNNING, desk.now_ms + 5)
     assert held(desk) == ["a-queued"]
+
+
+async def test_a_release_counts_by_the_clock_of_the_server_that_is_up(
+    desk: Desk, tmp_path: Path
+) -> None:
+    # Far from the wall's, which was set since.
+    await desk.backend.count_from(START_MS - 3_600_000)
+    release_in(tmp_path, ["b-ready"], now_ms=START_MS + 50 * 3_600_000, within_ms=24 * 3_600_000)
+
+    assert (await desk.job("b-ready")).deadline_ms == START_MS + 23 * 3_600_000
 
 
 async def test_a_release_wakes_the_job_in_its_lane(desk: Desk, tmp_path: Path) -> None:
@@ -95,7 +105,7 @@ async def test_a_release_wakes_the_job_in_its_lane(desk: Desk, tmp_path: Path) -
     desk.backend.serve([Lane("engine:bailian", 10, step)])
     await until(lambda: taken == ["b-ready"])
     with capture_logs() as logs:
-        release_in(tmp_path, [], deadline_ms=desk.now_ms + 60_000)
+        release_in(tmp_path, [], now_ms=desk.now_ms, within_ms=60_000)
         await until(lambda: desk.first.submitted == ["b-ready"])
 
     assert desk.backend.held == 0
@@ -133,19 +143,19 @@ async def test_held_jobs_stay_held_over_a_restart_and_are_told_of(
 
 async def test_jobs_are_released_without_a_server(desk: Desk, tmp_path: Path) -> None:
     await desk.backend.close()
-    released = release_in(tmp_path, [], deadline_ms=0)
+    released = release_in(tmp_path, [], now_ms=0, within_ms=0)
 
     assert released == ["a-queued", "b-ready"]
-    assert held_in(tmp_path) == release_in(tmp_path, [], deadline_ms=0) == []
+    assert held_in(tmp_path) == release_in(tmp_path, [], now_ms=0, within_ms=0) == []
 
 
 def test_where_there_is_no_store_or_an_older_one_nothing_is_held(tmp_path: Path) -> None:
-    assert held_in(tmp_path) == release_in(tmp_path, [], deadline_ms=0) == []
+    assert held_in(tmp_path) == release_in(tmp_path, [], now_ms=0, within_ms=0) == []
     with apsw.Connection(str(tmp_path / "unstill.sqlite3")) as connection:
         connection.execute("CREATE TABLE jobs (id TEXT)")
     connection.close()
 
-    assert held_in(tmp_path) == release_in(tmp_path, [], deadline_ms=0) == []
+    assert held_in(tmp_path) == release_in(tmp_path, [], now_ms=0, within_ms=0) == []
 
 
 def test_what_is_no_database_is_told_so(tmp_path: Path) -> None:

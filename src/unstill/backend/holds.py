@@ -16,6 +16,7 @@ import structlog
 
 from unstill.backend.belonging import BUSY_WAIT_MS, FILE
 from unstill.backend.connections import Reader
+from unstill.backend.deadlines import last_up_ms
 from unstill.backend.writer import as_own
 from unstill.errors import StorageFailed, StorageFull
 
@@ -101,10 +102,11 @@ def held_in(data_dir: Path) -> list[str]:
         return [f"{job_id}" for (job_id,) in connection.execute(ALL).fetchall()]
 
 
-def release_in(data_dir: Path, job_ids: Sequence[str], *, deadline_ms: int) -> list[str]:
+def release_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int, within_ms: int) -> list[str]:
     """Let these jobs go, or all without any id; the ids of those that were held.
 
-    They are tried until `deadline_ms` at least. Durable when it returns. Raises OwnError.
+    They have `within_ms` again until their deadline, by the clock of the server that is up, or was
+    (uptime.py); by `now_ms` if none ever was. Durable when it returns. Raises OwnError.
     """
     with _opened(data_dir, apsw.SQLITE_OPEN_READWRITE) as connection:
         if connection is None:
@@ -119,6 +121,7 @@ def release_in(data_dir: Path, job_ids: Sequence[str], *, deadline_ms: int) -> l
             else:
                 found = connection.execute(_RELEASE.format(which="")).fetchall()
             released = sorted(f"{job_id}" for (job_id,) in found)
+            deadline_ms = (last_up_ms(connection) or now_ms) + within_ms
             connection.executemany(
                 _PUT_OFF_DEADLINE, [(deadline_ms, job_id) for job_id in released]
             )
