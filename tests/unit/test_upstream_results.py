@@ -17,11 +17,14 @@ from unstill.net import Fetcher
 
 @asynccontextmanager
 async def answering(head: str, body: bytes = b"") -> AsyncIterator[str]:
-    """The address of a host that gives everybody this."""
+    """The address of a host that gives everybody this, and a video at /well.mp4."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(f"HTTP/1.1 {head}\r\n\r\n".encode() + body)
+        asked = await reader.readuntil(b"\r\n\r\n")
+        if b"/well.mp4" in asked:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nvideo")
+        else:
+            writer.write(f"HTTP/1.1 {head}\r\n\r\n".encode() + body)
         await writer.drain()
         writer.close()
 
@@ -30,15 +33,17 @@ async def answering(head: str, body: bytes = b"") -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
 
 
-async def fetched(url: str, out: Path) -> None:
+async def fetched(url: str, out: Path, *names: str) -> None:
     fetcher = Fetcher()
     upstream = Upstream(engine="up", base_url=url, api_key="", pace=Pace(1000), fetcher=fetcher)
 
+    links = tuple(f"{url}/{name}" for name in names or ("v.mp4",))
+
     async def refreshed() -> Links:
-        return (f"{url}/v.mp4",)
+        return links
 
     try:
-        await upstream.fetch((f"{url}/v.mp4",), out, refreshed)
+        await upstream.fetch(links, out, refreshed)
     finally:
         await upstream.close()
         await fetcher.close()
@@ -116,3 +121,21 @@ async def test_the_status_of_a_dead_link_is_told(tmp_path: Path) -> None:
     async with answering("409 Conflict\r\nContent-Length: 0") as url:
         with pytest.raises(NotThere, match=r"has died \(answered 409\)"):
             await fetched(url, tmp_path / "v")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "404 Not Found\r\nContent-Length: 0",
+        "503 Service Unavailable\r\nContent-Length: 0",
+        "200 OK\r\nContent-Length: 50000000000",
+        "200 OK\r\nContent-Encoding: br\r\nContent-Length: 0",
+    ],
+)
+async def test_whatever_is_wrong_with_one_link_the_other_that_was_named_is_tried(
+    tmp_path: Path, head: str
+) -> None:
+    async with answering(head) as url:
+        await fetched(url, tmp_path / "v", "v.mp4", "well.mp4")
+
+    assert (tmp_path / "v").read_bytes() == b"video"

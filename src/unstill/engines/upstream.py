@@ -196,15 +196,15 @@ class Upstream:
         await self._kept.aclose()
 
     async def _fetch_any(self, links: Links, out: Path) -> None:
-        """Raises DeadLink if all are, else the first trouble with one that is not."""
-        trouble: Trouble | None = None
+        """Raises DeadLink if all are, else what is wrong with the first one that is not."""
+        trouble: Trouble | NotThere | TooLarge | None = None
         dead = DeadLink("it named none")
         for link in links:
             try:
                 await self._fetch_once(link, out)
             except DeadLink as error:
                 dead = error
-            except Trouble as error:
+            except (Trouble, NotThere, TooLarge) as error:
                 trouble = trouble or error
             else:
                 return
