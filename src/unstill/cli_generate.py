@@ -104,7 +104,8 @@ def generate(
         asked.pictures,
         target_of(output, asked.pictures),
         times=times,
-        first_seed=secrets.randbelow(MOST_SEED + 1) if seed is None else seed,
+        # -1 is a random one too, at many a server; here it is one that can be told.
+        first_seed=secrets.randbelow(MOST_SEED + 1) if seed in {None, -1} else seed,
         force=force,
     )
     serving: AbstractContextManager[str] = (

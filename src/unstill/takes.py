@@ -170,7 +170,10 @@ def takes_of(
                 if each not in taken and (force or not each.exists())
             )
             taken.add(out)
-            takes.append(Take(picture, out, (first_seed + number) % (MOST_SEED + 1)))
+            seed = first_seed + number
+            if number and seed > MOST_SEED:  # the first one is the server's to judge
+                seed -= MOST_SEED + 1
+            takes.append(Take(picture, out, seed))
     return takes
 
 

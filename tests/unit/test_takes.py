@@ -173,6 +173,14 @@ def test_a_file_that_came_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out-2.mp4", "out-3.mp4", "out.mp4"]
 
 
+@pytest.mark.parametrize("seed", [-2, 2_147_483_648])
+def test_a_seed_that_is_none_is_the_servers_to_refuse(seed: int) -> None:
+    paths = [Path("a.jpg")]
+    (take,) = takes_of(paths, target_of(None, paths), times=1, first_seed=seed, force=True)
+
+    assert take.seed == seed
+
+
 def test_the_last_seed_is_followed_by_the_first() -> None:
     paths = [Path("a.jpg")]
     last = 2_147_483_647
