@@ -260,11 +260,83 @@ def swapped_profile() -> bytes:
     return bytes(data).replace("sRGB".encode("utf-16-be"), "gRBG".encode("utf-16-be"))
 
 
-@pytest.mark.parametrize("profile", [b"broken", b"\0" * 200])
-def test_a_broken_profile_changes_nothing(tmp_path: Path, profile: bytes) -> None:
-    path = kept(tmp_path, plain(), "PNG", icc_profile=profile)
+@pytest.mark.parametrize("profile", [b"broken", b"\0" * 200, b"x" * 70_000])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+def test_a_broken_profile_changes_nothing(tmp_path: Path, form: str, profile: bytes) -> None:
+    path = kept(tmp_path, plain(), form, icc_profile=profile)
 
-    assert_close(open_frame(path), ORANGE, most=0)
+    assert checked(path).width == 40
+    assert_close(open_frame(path), ORANGE, most=4)
+
+
+def with_primaries(*colours: tuple[float, float, float]) -> bytes:
+    """sRGB's curves with other primaries, as XYZ under D50, under a name of its own."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (count,) = struct.unpack_from(">I", data, 128)
+    at = {
+        bytes(data[132 + 12 * n : 136 + 12 * n]): struct.unpack_from(">I", data, 136 + 12 * n)[0]
+        for n in range(count)
+    }
+    for tag, colour in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours, strict=True):
+        struct.pack_into(">iii", data, at[tag] + 8, *(round(each * 65536) for each in colour))
+    return bytes(data).replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be"))
+
+
+# The primaries' XYZ under D50, as the profiles of Apple and Adobe have them.
+DISPLAY_P3 = with_primaries(
+    (0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841)
+)
+ADOBE_RGB = with_primaries(
+    (0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446)
+)
+
+
+@pytest.mark.parametrize(
+    ("profile", "stored", "shown"),
+    [
+        (DISPLAY_P3, (234, 51, 35), (255, 0, 0)),  # sRGB's red, as a phone stores it
+        (DISPLAY_P3, (128, 128, 128), (128, 128, 128)),
+        (ADOBE_RGB, (219, 0, 0), (255, 0, 0)),
+    ],
+)
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+def test_a_wide_gamut_is_shown_in_srgb(
+    tmp_path: Path,
+    form: str,
+    profile: bytes,
+    stored: tuple[int, int, int],
+    shown: tuple[int, int, int],
+) -> None:
+    options = {} if form == "PNG" else {"quality": 100}
+    path = kept(tmp_path, plain(stored), form, icc_profile=profile, **options)
+
+    assert_close(open_frame(path), shown, most=6)
+
+
+def grey_profile(gamma: float) -> bytes:
+    """The least that a grey profile has: white and a curve (ICC.1:2001-04, 6.3.1.1)."""
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    white = b"XYZ " + bytes(4) + struct.pack(">iii", 63190, 65536, 54061)
+    name = b"desc" + bytes(4) + struct.pack(">I", 5) + b"grey\0" + bytes(78)
+    name += bytes(-len(name) % 4)
+    tags, parts, at = b"", b"", 128 + 4 + 3 * 12
+    for kind, part in ((b"desc", name), (b"wtpt", white), (b"kTRC", curve)):
+        tags += kind + struct.pack(">II", at + len(parts), len(part))
+        parts += part
+    size = at + len(parts)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02100000, b"mntr", b"GRAY", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">iii", 63190, 65536, 54061) + bytes(48)
+    return head + struct.pack(">I", 3) + tags + parts
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@pytest.mark.parametrize(("gamma", "lightness"), [(1.0, 188), (2.2, 128)])
+def test_a_grey_picture_is_shown_by_its_own_curve(
+    tmp_path: Path, form: str, gamma: float, lightness: int
+) -> None:
+    path = kept(tmp_path, Image.new("L", (40, 30), 128), form, icc_profile=grey_profile(gamma))
+
+    assert_close(open_frame(path), (lightness,) * 3, most=2)
 
 
 def test_a_profile_of_another_mode_changes_nothing(tmp_path: Path) -> None:
