@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import httpx2
 
-from unstill.trial import STAMP, installed
+from unstill.installed import note
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 MOVED_CLOCK = Path(__file__).parents[1] / "benchmarks" / "moved_clock.py"
@@ -78,7 +78,7 @@ class Serving:
     def _start(self) -> subprocess.Popen[str]:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if self._is_tried:
-            (self.data_dir / STAMP).write_text(installed())
+            note(self.data_dir)
         command = [sys.executable, "-m", "unstill", "serve", "--port", "0"]
         if self._clock is not None:
             command = [sys.executable, str(MOVED_CLOCK), str(self._clock)]

@@ -16,10 +16,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from unstill.errors import OperatorError
+from unstill.installed import note
 
 ENDS_WITHIN_S = 10.0  # it ends its renders within a second
 FOLLOWS = "--follows-stdin"  # an option of `unstill serve` that no help shows
@@ -36,8 +38,10 @@ def own_server(*, prompt_in_files: bool) -> Iterator[str]:
     except OSError as error:
         reason = "no folder for temporary files can be written to: set TMPDIR to one"
         raise OperatorError(reason) from error
-    with folder as name, started_server(name, prompt_in_files=prompt_in_files) as address:
-        yield address
+    with folder as name:
+        note(Path(name))  # the command's own video is the trial
+        with started_server(name, prompt_in_files=prompt_in_files) as address:
+            yield address
 
 
 @contextmanager

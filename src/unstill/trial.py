@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import struct
-import sys
-import sysconfig
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -19,10 +17,10 @@ from pathlib import Path
 
 import structlog
 
-from unstill import __version__
 from unstill.engines.camera import Camera
 from unstill.engines.port import Scene
 from unstill.errors import EngineDied, OperatorError, StorageFailed, StorageFull, UnstillError
+from unstill.installed import installed, note, tried
 from unstill.machine import Confinement
 from unstill.media import Media
 from unstill.media.facts import FrameCheck, FrameFit, SoundCut, StillDraw, VideoCheck
@@ -35,7 +33,6 @@ MEND = (
     " tested, unstill doctor says more"
 )
 FOLDER = ".trial-"
-STAMP = ".tried"
 _SIZE = Size(320, 192)
 _LENGTH_S = 1
 TRIES = 2
@@ -55,7 +52,6 @@ class Trial:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._stamp = data_dir / STAMP
         self._task: asyncio.Task[None] | None = None
         self.failure: Broken | None = None
 
@@ -64,12 +60,12 @@ class Trial:
 
         Raises Broken.
         """
-        if self._passed() not in ("", installed()):
+        if tried(self._data_dir) not in ("", installed()):
             await self._run()
 
     def begin(self, failed: Callable[[], None]) -> None:
         """In a new folder, beside the first calls; `failed` is called if `failure` is set."""
-        if self._passed() != installed():
+        if tried(self._data_dir) != installed():
             self._task = asyncio.create_task(self._beside_calls(failed))
 
     async def shutdown(self) -> None:
@@ -90,7 +86,7 @@ class Trial:
         try:
             with tempfile.TemporaryDirectory(prefix=FOLDER, dir=self._data_dir) as folder:
                 await self._twice(Path(folder))
-            self._stamp.write_text(installed())
+            note(self._data_dir)
         except (OSError, StorageFull, StorageFailed) as error:
             # A disk, or a want of files, says nothing of what is installed.
             log.warning("self_test_skipped", why=str(error))
@@ -108,12 +104,6 @@ class Trial:
                 return
         log.error("self_test_failed", why=broken.why, mend=MEND)
         raise broken
-
-    def _passed(self) -> str:
-        try:
-            return self._stamp.read_text()
-        except OSError:
-            return ""
 
 
 async def make_video(folder: Path) -> tuple[str, Confinement]:
@@ -155,19 +145,6 @@ async def make_video(folder: Path) -> tuple[str, Confinement]:
         raise EngineDied("unstill.media", "it has not told how it is confined")
     detail = f"rendered and checked {facts.frame_count} frames of {_SIZE}, with sound"
     return detail, media.confinement
-
-
-def installed() -> str:
-    """Other words after any package was installed or removed, at the cost of one look.
-
-    To read the versions of all that unstill needs would take a start longer than it has.
-    """
-    packages = sysconfig.get_path("purelib")
-    try:
-        changed_ns = Path(packages).stat().st_mtime_ns
-    except OSError:
-        changed_ns = 0
-    return f"unstill {__version__}, Python {sys.version}, {packages} of {changed_ns}\n"
 
 
 def _png(size: Size) -> bytes:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from serving import Serving
-from unstill.trial import FOLDER, STAMP
+from unstill.installed import STAMP
+from unstill.trial import FOLDER
 
 # As PyAV 19 was to a program of PyAV 18: an argument is gone, all else works.
 OF_ANOTHER_TIME = """
