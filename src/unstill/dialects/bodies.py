@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unstill.dialects import picture_schemas
-from unstill.dialects.route import WEBHOOK_SCHEMA, WEBHOOK_URL
+from unstill.dialects.route import UNTOLD, WEBHOOK_SCHEMA, WEBHOOK_URL
 from unstill.models.card import NOTHING, Card
 
 Wires = Sequence[tuple[str, str]]  # wire name and canonical name; a dot makes an object
@@ -25,6 +25,7 @@ def wired_schema(card: Card, wires: Wires) -> dict[str, Any]:
 
     A required field is required under the first of its wire names.
     """
+    wires = _told(wires)
     schema: dict[str, Any] = {"type": "object", "properties": {}, "required": ["model"]}
     schema["title"] = card.id
     schema["properties"]["model"] = {"enum": [card.id, *card.aliases]}
@@ -45,6 +46,7 @@ def form_schema(card: Card, wires: Wires, *, pictures: str, has_default: bool) -
     `pictures`: how a picture's name is spelt, with a `{}`. `has_default`: the model may be left
     out.
     """
+    wires = _told(wires)
     fields: dict[str, Any] = {"model": {"type": "string", "enum": [card.id, *card.aliases]}}
     required = [] if has_default else ["model"]
     needed = {field.name for field in card.fields if field.is_required}
@@ -77,6 +79,10 @@ def form_schema(card: Card, wires: Wires, *, pictures: str, has_default: bool) -
         exact = {"properties": {_spelt(size): _EXACT_SIZE}}
         rules.append({"anyOf": [{"not": {"required": [_spelt(tier)]}}, exact]})
     return schema | {"allOf": rules}
+
+
+def _told(wires: Wires) -> Wires:
+    return [(wire, name) for wire, name in wires if wire.rpartition(".")[2] not in UNTOLD]
 
 
 def _spelt(wire: str) -> str:

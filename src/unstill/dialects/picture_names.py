@@ -41,6 +41,7 @@ _LAST = re.compile(f"(?:{_END}{_THING}+|{_THING}{_END}){_FORM}*")
 _FIRST = re.compile(
     f"(?:{_BEGINNING}{_THING}+|{_THING}{_BEGINNING}|(?:image|img|picture|photo|pic)){_FORM}*"
 )
+_NAME = re.compile(r"[\w\[\]. -]+", re.ASCII)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PICTORIAL = re.compile(
     r"(?:images?|imgs?|pictures?|photos?|media|references?|keyframes?|[a-z]+(?:image|img|picture|photo)s?)"
@@ -85,7 +86,7 @@ def role_of(key: str) -> Role | None:
     documented = _DOCUMENTED.get(key)
     if documented is not None or len(key) > _LONGEST_NAME:
         return documented
-    flat = re.sub(r"[\W_]", "", key).lower()
+    flat = re.sub(r"[_-]", "", key).lower()
     if _LAST.fullmatch(flat):
         return "last"
     return "first" if _FIRST.fullmatch(flat) else None
@@ -100,7 +101,8 @@ def may_be_a_picture(key: str, value: object) -> bool:
     """Whether what stands under an unknown name may be a picture, by its name or by itself."""
     if is_pictorial(value):
         return True
-    words = [word.lower() for word in _WORD.findall(key[:_LONGEST_NAME])]
+    name = key[:_LONGEST_NAME]
+    words = [word.lower() for word in _WORD.findall(name)] if _NAME.fullmatch(name) else []
     is_frame = not {"frame", "frames"}.isdisjoint(words)
     is_named = any(_PICTORIAL.fullmatch(word) for word in words) or (
         is_frame and any(_PLACES.fullmatch(word) for word in words)

@@ -47,9 +47,9 @@ Example = tuple[str, dict[str, Any]]  # what it shows, and the body
 Schema = Callable[[Sequence[Card]], dict[str, Any]]  # JSON Schema of a body, for these models
 
 # The spellings of a field that no document of these models has; the last is the one that is told.
-ASPECT_RATIOS = dict.fromkeys(
-    ("orientation", "aspectRatio", "ratio", "aspect_ratio"), "aspect_ratio"
-)
+_OTHER_RATIOS = ("orientation", "aspectRatio", "ratio")
+ASPECT_RATIOS = dict.fromkeys((*_OTHER_RATIOS, "aspect_ratio"), "aspect_ratio")
+UNTOLD = frozenset(_OTHER_RATIOS)  # in the schemas: each rule between two names is there many times
 WEBHOOK_URL = "webhook_url"  # ours: no documented API has one per request
 WEBHOOK_SCHEMA: dict[str, Any] = {
     "description": (
