@@ -5,6 +5,7 @@ One server with an engine at each of four emulators, whose jobs end when they ar
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -160,7 +161,7 @@ def test_what_no_engine_can_do_is_a_400_in_the_callers_words_and_nothing_is_sent
     answer = desk.server.http.post(path, json=body)
 
     assert answer.status_code == 400
-    assert f"{field} must be 5, got 8" in answer.text
+    assert re.search(rf"{re.escape(field)} must be 5, got '?8'?\"", answer.text)
     assert submits(desk.first) == before
 
 

@@ -175,7 +175,7 @@ class Pairs:
     def of(self, kind: str) -> Pair:
         if kind not in self._running:
             emulator = Emulator(kind, job_s=0.3)
-            behind = [model(name, "ours") for name in ID_OF.values()]
+            behind = [model(ID_OF[folder], "ours") for each, folder in BODIES if each == kind]
             config = "".join((ONLY_UPSTREAMS, engine("ours", emulator), *behind))
             self._running[kind] = Pair(Serving(self._folders.mktemp(kind), config=config), emulator)
         return self._running[kind]
