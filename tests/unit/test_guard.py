@@ -334,6 +334,9 @@ async def test_of_a_flood_behind_a_request_a_read_or_two_are_kept_and_no_more_is
 
         assert MOST_KEPT_BYTES < crowd.kept_bytes <= MOST_KEPT_BYTES + READ_BYTES
         assert line.protocol.flow.read_paused
+        line.protocol.transport.abort()
+        await asyncio.sleep(0.02)
+        assert not line.protocol.server_state.connections
     assert crowd.kept_bytes == 0
 
 

@@ -133,7 +133,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._crowd.leave(self, self._host)
-        self._keep(b"", 0)
+        self._crowd.kept_bytes -= len(self._kept)
+        self._kept, self._kept_from = b"", 0
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
