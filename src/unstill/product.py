@@ -50,6 +50,7 @@ from unstill.server.keys import Keys
 from unstill.server.origins import Origins
 from unstill.service import Service
 from unstill.settings import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
+from unstill.settings_tables import did_you_mean
 from unstill.stalls import Stalls
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
@@ -270,7 +271,8 @@ def receivers_of(settings: Settings) -> Receivers:
             raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
         if owner not in owners:
             known = ", ".join(owners)
-            raise BadSetting(f"webhooks.{owner}", f"must be named for an owner of a key: {known}")
+            reason = f"must be named for an owner of a key: {known}{did_you_mean(owner, owners)}"
+            raise BadSetting(f"webhooks.{owner}", reason)
     networks = settings.server.networks
     return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)
 
