@@ -145,4 +145,5 @@ if __name__ == "__main__":
             )
         },
         address_space_bytes=1024**3,
+        system=os.environ.get("MEDIA_CHILDREN_SYSTEM", sys.platform),
     )

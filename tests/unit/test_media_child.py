@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -17,13 +18,14 @@ PATIENCE_S = 10.0  # for what must happen at once on a machine that is busy
 
 
 @contextmanager
-def child(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def child(*arguments: str, system: str = sys.platform) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         [sys.executable, "-m", "media_children", *arguments],
         cwd=HERE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=os.environ | {"MEDIA_CHILDREN_SYSTEM": system},
     ) as process:
         yield process
 
@@ -87,3 +89,24 @@ def test_a_line_that_is_no_task_is_a_crash_with_a_reason(line: bytes) -> None:
 
         assert process.wait(PATIENCE_S) == 70
         assert b"Error" in process.stderr.read()
+
+
+def test_a_child_of_another_system_works_and_ends_without_what_only_linux_has() -> None:
+    with child(str(os.getpid()), system="darwin") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(told("count", number=1))
+        process.stdin.flush()
+        lines = [msgspec.json.decode(process.stdout.readline()) for _ in range(3)]
+        limits = Path(f"/proc/{process.pid}/status").read_text()
+        process.stdin.close()
+
+        assert process.wait(PATIENCE_S) == 0
+
+    assert lines[0]["confinement"] == {
+        "no_new_privileges": False,
+        "no_network": False,
+        "address_space_bytes": None,
+    }
+    assert lines[1:] == [{"event": "progress", "fraction": 1.0}, {"event": "done", "result": 1}]
+    assert "NoNewPrivs:\t0" in limits
