@@ -241,7 +241,7 @@ def refused_at_once(address: str) -> None:
         fetched(f"{address}/v1/tasks/submit", json.dumps(asked).encode())
     except urllib.error.HTTPError as answer:
         said = answer.read().decode()
-        if answer.code != 400 or "unstill[heic]" not in said:
+        if answer.code != 400 or "pillow-heif" not in said:
             raise Wrong(f"a HEIC without the extra: {answer.code} {said}") from answer
     else:
         raise Wrong("a HEIC was taken without the extra that reads it")
