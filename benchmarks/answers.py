@@ -31,6 +31,7 @@ from rich.console import Console
 
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.files.links import load_secrets
+from unstill.installed import note
 from unstill.job import Job, State, Usage, Video, clock_ms, new_id
 from unstill.request import Frame, Size, VideoRequest
 
@@ -93,6 +94,7 @@ def pairs(folder: Path, core: int) -> Iterator[list[Pair]]:
         def start(*arguments: str) -> Running:
             return stack.enter_context(running(arguments, core=core, environment=KEYS))
 
+        note(stored)  # no self-test beside what is measured
         ours = start("unstill", "serve", "--port", "0", "--data-dir", str(stored))
         limit = start("benchmarks.raw", "poll", str(stored_too))
         check_same(ours, limit, ids[:2])

@@ -38,6 +38,7 @@ from PIL import Image
 from unstill.backend import rows
 from unstill.engines.dashscope import INTERVAL_S, PAGE_SIZE, REQUESTS_PER_S
 from unstill.engines.emulate import DAY_S, Options
+from unstill.installed import note
 from unstill.job import Job, new_id
 from unstill.ledger import Attempt
 
@@ -102,6 +103,7 @@ class Site(NamedTuple):
 
     @contextmanager
     def server(self) -> Iterator[Running]:
+        note(self.data_dir)  # no self-test beside what is measured
         command = ["unstill", "serve", "--port", "0", "--data-dir", str(self.data_dir)]
         with running([*command, "--config", str(self.data_dir / "unstill.toml")]) as process:
             yield process

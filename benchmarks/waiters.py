@@ -31,6 +31,8 @@ from benchmarks.process import Running, running
 from rich.console import Console
 from starlette.types import Receive, Scope, Send
 
+from unstill.installed import note
+
 WAITERS = 2000  # of each kind
 ROUNDS = 9
 MEMORY_BUDGET_KIB = at_most(15.0)
@@ -68,6 +70,7 @@ def measure() -> list[Figure]:
 
 
 def product(data_dir: Path) -> tuple[str, ...]:
+    note(data_dir)  # no self-test beside what is measured
     return ("unstill", "serve", "--port", "0", "--data-dir", str(data_dir))
 
 
