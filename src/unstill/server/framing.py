@@ -83,7 +83,7 @@ class Framing:
         seam = self._seam
         if seam and (across := (seam + data[start : start + 3]).find(END)) >= 0:
             return start + across + len(END) - len(seam)
-        found = data.find(END, start)
+        found = data.find(END, start, start + MOST_HEAD_BYTES)
         return None if found < 0 else found + len(END)
 
 

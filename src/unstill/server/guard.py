@@ -149,8 +149,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if (
             self._framing is None
             and (cycle is None or cycle.response_complete)
-            and data.find(END) == len(data) - len(END)
             and len(data) <= MOST_HEAD_BYTES
+            and data.find(END) == len(data) - len(END)
             and data.count(b"\n") <= MOST_HEADERS + 2
         ):
             self._parse(data)
