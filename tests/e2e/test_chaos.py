@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--jobs", "48", "--kills", "3", "--seed", "20261120", "--within-s", "90"]
+SMALL = ["--jobs", "48", "--kills", "3", "--seed", "20261120", "--within-s", "150"]
 
 
 def test_faults_and_kills_lose_no_job_and_pay_for_none_twice() -> None:
@@ -16,7 +16,7 @@ def test_faults_and_kills_lose_no_job_and_pay_for_none_twice() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=200,
         check=False,
     )
 
