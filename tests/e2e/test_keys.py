@@ -94,6 +94,8 @@ def test_every_route_but_the_open_ones_asks_for_a_key(owned: Owned) -> None:
             answer = http.request(method, asked)
             if path in OPEN:
                 assert answer.status_code == 200, path
+            elif path == "/":
+                assert answer.headers["location"] == "docs"
             elif path.startswith("/files/"):
                 assert answer.status_code == 403  # asks for its signature instead
             elif path == OBJECTS:
