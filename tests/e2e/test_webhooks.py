@@ -331,11 +331,14 @@ def test_the_operators_own_receiver_may_be_private_and_a_callers_may_not(tmp_pat
         with Serving(tmp_path, environment=SIGNING | keys, config=config) as server:
             of_a, of_b = ({"authorization": f"Bearer {key}"} for key in ("sk-a", "sk-b"))
             submit = "/v1/tasks/submit"
-            in_figures = server.http.post(submit, json=failing(receiver.url), headers=of_a)
-            by_name = failing(f"http://localhost:{receiver.port}/hook")
+            nowhere = {"img_url": "http://nobody.invalid/cat.png"}  # looked up when it is fetched
+            in_figures = server.http.post(
+                submit, json=failing(receiver.url, input=nowhere), headers=of_a
+            )
+            by_name = failing(f"http://localhost:{receiver.port}/hook", input=nowhere)
             named = server.http.post(submit, json=by_name, headers=of_a)
-            server.http.post(submit, json=failing(None), headers=of_b)
-            plain = server.http.post(submit, json=failing(None), headers=of_a)
+            server.http.post(submit, json=failing(None, input=nowhere), headers=of_b)
+            plain = server.http.post(submit, json=failing(None, input=nowhere), headers=of_a)
             (got,) = receiver.wait(1)
             time.sleep(1)
             line = listed(server, named.json()["output"]["task_id"])
