@@ -73,6 +73,7 @@ class Asked:
             "headers": [(b"host", b"localhost")],
             "scheme": "http",
             "server": ("127.0.0.1", 80),
+            "client": ("127.0.0.1", 50_000),
         }
         self.gone = asyncio.Event()
         self.sent: list[Message] = []
