@@ -194,13 +194,13 @@ def test_a_killed_generate_leaves_no_server_and_no_folder(tmp_path: Path) -> Non
         env=inherited | {"TMPDIR": str(temporary)},
         stderr=subprocess.DEVNULL,
     ) as generate:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not list(temporary.rglob("video-1.part")):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         generate.send_signal(signal.SIGKILL)
         generate.wait(timeout=10)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while left := processes_of(temporary) + [each.name for each in temporary.iterdir()]:
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
