@@ -10,7 +10,7 @@ from receiver import SECRET, free_port
 from scripted import a_job
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.delivery import DAY_MS, after_failure
-from unstill.doctor import webhook_findings
+from unstill.doctor_upstreams import webhook_findings
 from unstill.job import Failure, clock_ms, failed
 from unstill.settings import ServerSettings, Settings
 
