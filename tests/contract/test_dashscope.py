@@ -371,7 +371,7 @@ def test_a_list_is_paged_filtered_and_the_owners_own(
 ) -> None:
     environment = {"UNSTILL_API_KEYS": "team-a:sk-a,team-b:sk-b"}
     with Serving(tmp_path_factory.mktemp("lists"), environment=environment) as server:
-        lost = body("https://192.0.2.1/lost.png")  # for documents: never fetched
+        lost = body("https://lost.invalid/lost.png")  # a name that nobody has
         made = [create(server, lost, ASYNC | A) for _ in range(3)]
         other = create(server, body() | {"model": "wan2.7-i2v-2026-04-25"}, ASYNC | A)
         theirs = create(server, lost, ASYNC | B)

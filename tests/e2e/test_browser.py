@@ -36,6 +36,7 @@ def test_a_browser_plays_a_video_and_seeks_in_it(
         }
     )
     link = server.wait(task_id)["output"]["urls"][0]
+    pictures.asked.clear()  # what pages of other tests have told
     page = PLAYER.format(link=link).encode()
     pictures.pages["/play.html"] = (200, {"content-type": "text/html"}, page)
 

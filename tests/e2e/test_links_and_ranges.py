@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from hostile import APIS, SMALL, TASKS, VIDEOS, refusal
-from serving import PHOTOS, Serving
+from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
 from unstill.files.links import Links, load_secrets
 
 HOUSE = VIDEOS  # links are refused in OpenAI's envelope
@@ -234,20 +234,25 @@ def test_a_link_signed_with_another_secret_opens_nothing(finished: Finished) -> 
     assert "signature is wrong" in refusal(HOUSE, finished.server.http.get(forged), 403)
 
 
-def test_a_host_header_changes_only_the_callers_own_answer(finished: Finished) -> None:
-    http = finished.server.http
-    path = "/v1/tasks/status"
-    query = {"task_id": finished.job_id}
-    for host in ("evil.example", "evil.example/a?", "a b", "", "x@y", "é", "a" * 9000):
-        answer = http.get(path, params=query, headers={b"host": host.encode()})
+def test_a_host_header_changes_only_the_callers_own_answer(tmp_path: Path) -> None:
+    """Of a server with keys: without any it goes by its own names only."""
+    key = {"authorization": "Bearer sk-a"}
+    with Serving(tmp_path, environment=LOOPBACK_ALLOWED | {"UNSTILL_API_KEYS": "a:sk-a"}) as server:
+        server.http.headers.update(key)
+        job_id, own_link = render(server)
+        path, query = "/v1/tasks/status", {"task_id": job_id}
+        for host in ("evil.example", "evil.example/a?", "a b", "", "x@y", "é", "a" * 9000):
+            sent = {b"host": host.encode()}
+            answer = server.http.get(path, params=query, headers=sent)
 
-        assert answer.status_code == 200
-        link = answer.json()["output"]["urls"][0]
-        assert re.fullmatch(r"http://[A-Za-z0-9.:]+/files/[^/]+/video\.mp4\?[\w=&-]+", link), link
+            assert answer.status_code == 200
+            link = answer.json()["output"]["urls"][0]
+            known = r"http://[A-Za-z0-9.:]+/files/[^/]+/video\.mp4\?[\w=&-]+"
+            assert re.fullmatch(known, link), link
 
-    forwarded = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
-    answer = http.get(path, params=query, headers=forwarded)
-    assert answer.json()["output"]["urls"] == [finished.link]
+        forwarded = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example"}
+        answer = server.http.get(path, params=query, headers=forwarded)
+        assert answer.json()["output"]["urls"] == [own_link]
 
 
 def test_a_link_outlives_a_restart_but_not_its_job(tmp_path: Path) -> None:

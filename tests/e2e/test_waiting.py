@@ -245,7 +245,7 @@ def test_a_stream_of_a_failed_job_ends_with_its_error(place: Place) -> None:
     video = broken(place.server)
     told = followed(place.server, f"/v1/videos/{video}/events")
 
-    assert told[-1]["status"] == "FAILURE"
+    assert told[-1]["status"] == "failed"
     assert told[-1]["error"]["code"] == "invalid_image"
     assert told[-1]["error"] == place.server.http.get(f"/v1/videos/{video}").json()["error"]
 

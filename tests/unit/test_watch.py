@@ -255,7 +255,7 @@ async def test_a_wall_clock_that_jumps_ends_no_job(post: Post) -> None:
     assert (await post.job()).state is State.RUNNING
 
 
-@pytest.mark.parametrize(("looks", "state"), [(-1, State.RUNNING), (0, State.FAILED)])
+@pytest.mark.parametrize(("looks", "state"), [(-2, State.RUNNING), (0, State.FAILED)])
 async def test_what_is_late_is_asked_for_often_enough_where_its_upstream_does_not_say(
     post: Post, looks: int, state: State
 ) -> None:
@@ -265,7 +265,8 @@ async def test_what_is_late_is_asked_for_often_enough_where_its_upstream_does_no
     await post.add("other")
     await post.until(State.SAVING, "other")
 
-    assert abs(post.engine.looks("job") - LEAST_LATE_LOOKS) <= 1
+    # One round more or less than of the other, at most.
+    assert abs(post.engine.looks("job") - LEAST_LATE_LOOKS - looks) <= 1
     if state is State.FAILED:
         job = await post.until(state)
         assert job.failure is not None

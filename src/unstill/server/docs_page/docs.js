@@ -37,8 +37,8 @@ key.value = sessionStorage.getItem('key') || '';
 
 // --- what a schema says, in words ----------------------------------------------------------------
 
-// The first spelling of each: 720P stands for 720p, and 5 for "5".
-const unique = values => values.filter((value, at) => value !== null
+// The first spelling of each: 720P stands for 720p, and 5 for "5". Nothing stands for nothing.
+const unique = values => values.filter((value, at) => value !== null && value !== ''
   && values.findIndex(other => String(other).toLowerCase() === String(value).toLowerCase()) === at);
 const allowed = schema => {
   if (schema.enum) return unique(schema.enum).join(', ');
