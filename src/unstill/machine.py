@@ -136,6 +136,18 @@ def flush(descriptor: int, *, full: int | None = _FULL_FLUSH) -> None:
     os.fsync(descriptor)
 
 
+def give_back_memory(libc: object = None) -> bool:
+    """Hand freed memory to the system, as far as the C library can; whether it was asked.
+
+    glibc keeps what large bodies took, in the pool of each thread that handled one, until a body
+    as large comes by again. Other libraries give it back by themselves, or cannot be asked.
+    """
+    trim = getattr(libc or _libc(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    return trim is not None
+
+
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None)
 

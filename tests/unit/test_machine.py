@@ -19,6 +19,7 @@ from unstill.machine import (
     check_address_space,
     child_environment,
     flush,
+    give_back_memory,
     usable_cores,
 )
 
@@ -124,3 +125,18 @@ def test_doctor_says_what_children_cannot_do_and_what_they_still_can() -> None:
     assert whole.is_well
     assert (lacking.is_well, lacking.is_needed) == (False, False)
     assert lacking.detail.endswith("not here: no network, a limit on memory")
+
+
+def test_freed_memory_goes_back_where_the_c_library_can_be_asked() -> None:
+    class Glibc:
+        def __init__(self) -> None:
+            self.kept: list[int] = []
+
+        def malloc_trim(self, kept: int) -> None:
+            self.kept.append(kept)
+
+    libc = Glibc()
+
+    assert give_back_memory(libc)
+    assert libc.kept == [0]
+    assert not give_back_memory(object())

@@ -17,7 +17,7 @@ import multipart
 from unstill.errors import BadBody, BodyTooLarge, UnsupportedBody
 from unstill.media.sniff import format_of
 from unstill.server.body_text import charset_of, check_count, is_recoded, is_text, not_utf8, utf8_of
-from unstill.server.gate import LARGE_AT_ONCE, Gate
+from unstill.server.gate import Gate, LargeBodies
 from unstill.server.json_body import from_json
 from unstill.server.percent import unescaped
 from unstill.server.shares import Shares
@@ -63,7 +63,7 @@ class Bodies:
         self.most_bytes = most_bytes
         self._admit = admit
         self._shares = Shares(most_open_bytes)
-        self._turns = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._turns = LargeBodies()
 
     @property
     def open_bytes(self) -> int:
