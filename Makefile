@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready-for
 CLIENTS := .venv-clients
 
-.PHONY: demo serve test test-quick check install-check bench chaos flight siege clean
+.PHONY: demo serve test test-quick test-slow check install-check bench chaos flight siege clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -12,8 +12,12 @@ demo: $(STAMP)-use
 serve: $(STAMP)-use
 	$(BIN)/unstill serve
 
-test: $(STAMP)-development $(CLIENTS)/.ready
-	$(BIN)/pytest
+test: $(STAMP)-development
+	$(BIN)/pytest -m "not slow"
+
+# Campaigns of kills and faults, other people's clients, browsers, the documents' commands.
+test-slow: $(STAMP)-development $(CLIENTS)/.ready
+	$(BIN)/pytest -m slow
 
 # What a change is most likely to break, in under two minutes on two cores.
 test-quick: $(STAMP)-development

@@ -419,6 +419,7 @@ def read_without_a_pause(file: Path, is_over: threading.Event, begin: threading.
     connection.close()
 
 
+@pytest.mark.slow
 async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path: Path) -> None:
     store = EmbeddedBackend(tmp_path)
     await store.open()

@@ -41,7 +41,14 @@ _PATH = re.compile(r"(?:src|tests|docs|examples|photos|benchmarks)/[\w./-]+|\.ci
 # --- commands ----------------------------------------------------------------------------------
 
 WALKED = [
-    pytest.param(path, id=path.name, marks=needs_older_clients if path in OF_OLDER_CLIENTS else ())
+    pytest.param(
+        path,
+        id=path.name,
+        marks=[
+            *([needs_older_clients] if path in OF_OLDER_CLIENTS else []),
+            *([] if path == README else [pytest.mark.slow]),
+        ],
+    )
     for path in DOCUMENTS
     # The Chinese pages have the same blocks, see test_translations.
     if not path.name.endswith(".zh-CN.md")

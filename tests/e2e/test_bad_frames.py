@@ -228,6 +228,7 @@ def test_a_redirect_is_checked_like_an_address(
     assert "/health" not in pictures.asked
 
 
+@pytest.mark.slow
 def test_a_host_that_never_ends_ends_in_a_failed_job(
     server: Serving, tricksters: TricksterHost, pictures: PictureHost
 ) -> None:

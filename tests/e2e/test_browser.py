@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from browsing import browser, told
 from serving import PictureHost, Serving
+
+pytestmark = pytest.mark.slow
 
 # Seeks, plays on from there, and tells the host of the page what it has seen.
 PLAYER = """<!doctype html><video id=v muted src="{link}"></video><script>

@@ -6,10 +6,13 @@ import base64
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from browsing import WITHIN_S, browser, told
 from serving import PictureHost, Serving
+
+pytestmark = pytest.mark.slow
 
 # Tries what a page can: forms and JSON, with and without wanting to read what comes; and a read.
 INTRUDER = """<!doctype html><body><script>

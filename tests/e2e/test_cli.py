@@ -108,6 +108,7 @@ def test_generate_starts_its_own_server_and_leaves_only_the_video(tmp_path: Path
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4", "tmp", "unstill.toml"}
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_video(tmp_path: Path, server: Serving) -> None:
     for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
         made = ("-o", f"{name}.mp4", "--seed", seed, "--server", server.url)
@@ -119,6 +120,7 @@ def test_the_same_seed_makes_the_same_video(tmp_path: Path, server: Serving) -> 
     assert a != c
 
 
+@pytest.mark.slow
 def test_a_last_frame_changes_the_end(tmp_path: Path, server: Serving) -> None:
     args = (*SMALL, "--seed", "7", "--server", server.url.removeprefix("http://"))
     last = ("--last-frame", str(PHOTOS / "coffee.jpg"), "-o", "[two].mp4")

@@ -13,6 +13,8 @@ from benchmarks.moved_clock import MovedClock
 
 from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
 
+pytestmark = pytest.mark.slow
+
 HOUR_MS = 3600 * 1000
 CHELSEA = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 

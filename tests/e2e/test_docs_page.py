@@ -14,6 +14,8 @@ from browsing import WITHIN_S, browser
 from node_sdk import MODULES
 from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
+pytestmark = pytest.mark.slow
+
 SHOWN_PICTURE = "https://example.com/cat.jpg"
 SUBMIT = "post-v1-tasks-submit"
 

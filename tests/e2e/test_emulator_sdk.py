@@ -18,6 +18,8 @@ import pytest
 from emulator import KEY, Emulator
 from serving import PHOTOS
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     import openai
 else:

@@ -88,6 +88,7 @@ def test_a_folder_becomes_a_folder_of_takes_of_its_own_seeds(tmp_path: Path) -> 
         assert path.stat().st_mode & 0o044  # as the umask has it, not as a temporary file's
 
 
+@pytest.mark.slow
 def test_a_random_seed_that_was_printed_makes_the_video_again(tmp_path: Path) -> None:
     first = run(CAT, "push in", *SMALL, "--no-prompt-metadata", cwd=tmp_path)
     seed = first.stdout.partition(", seed ")[2].partition(",")[0]

@@ -267,6 +267,7 @@ def test_a_repeated_field_counts_once(server: Serving) -> None:
 # --- time and numbers -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_callers_who_keep_us_waiting_are_hung_up_on(server: Serving) -> None:
     get = b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n"
     callers = {
@@ -343,6 +344,7 @@ def test_connections_cannot_take_the_files_that_jobs_need(tmp_path: Path) -> Non
     assert files < 110
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asks", ["nothing", "once", "and waits"])
 def test_no_flood_of_connections_keeps_out_even_callers_of_its_own_address(
     tmp_path: Path, asks: str

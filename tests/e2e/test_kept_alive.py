@@ -17,6 +17,8 @@ import requests
 
 from serving import Serving
 
+pytestmark = pytest.mark.slow
+
 POLLERS = 20
 POLLS = 3
 EVERY_S = 5.0  # what many programs wait, and what `openai-poll-after-ms` goes up to

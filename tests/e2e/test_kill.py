@@ -107,6 +107,7 @@ def slow_pictures() -> Iterator[SlowPictureHost]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_job_killed_in_any_state_goes_on_and_ends(
     tmp_path: Path, slow_pictures: SlowPictureHost
 ) -> None:
@@ -167,6 +168,7 @@ def submit_until_killed(server: Serving, picture: str, acknowledged: list[str]) 
         return  # killed in the middle of an answer: that job was promised to nobody
 
 
+@pytest.mark.slow
 def test_many_kills_at_random_moments_lose_nothing_and_make_nothing_twice(
     tmp_path: Path, pictures: PictureHost
 ) -> None:

@@ -14,6 +14,8 @@ from configured import ONLY_UPSTREAMS, engine, model
 from emulator import Emulator
 from serving import PHOTOS, Serving
 
+pytestmark = pytest.mark.slow
+
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 HOUR_MS = 3_600_000
 LONG_S = 600.0  # no job of the emulator ends by itself

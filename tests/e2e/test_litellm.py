@@ -12,7 +12,7 @@ import pytest
 from older_clients import Steps, needs_older_clients, steps_of
 from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
-pytestmark = needs_older_clients
+pytestmark = [needs_older_clients, pytest.mark.slow]
 
 
 class Used(NamedTuple):

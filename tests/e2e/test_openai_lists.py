@@ -12,6 +12,8 @@ import pytest
 from openai_clients import openai, sdk
 from serving import LOOPBACK_ALLOWED, Serving
 
+pytestmark = pytest.mark.slow
+
 JOBS = 5_000
 LANES = 4  # of connections that make them
 # Its picture is on no public address: the job ends at once, and costs no render.

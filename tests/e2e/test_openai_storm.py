@@ -13,6 +13,8 @@ from cutting import CuttingProxy, cutting_proxy
 from openai_clients import openai, sdk
 from serving import LOOPBACK_ALLOWED, Serving
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 20
 CALLS = 2  # of each client, one after the other
 CUTS = 40  # replies that are lost: as many as there are calls

@@ -21,6 +21,8 @@ import pytest
 from asking_hooks import FEW_MODELS, FEW_NAMES
 from serving import Serving
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-me"
 DEEPLY = os.environ.get("API_ASKED_DEEPLY")
 PROGRAM = shutil.which("schemathesis", path=Path(sys.executable).parent)

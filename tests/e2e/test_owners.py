@@ -7,8 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hostile import trickster_host
 from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
+
+pytestmark = pytest.mark.slow
 
 KEYS = LOOPBACK_ALLOWED | {"UNSTILL_API_KEYS": "ann:sk-ann,bob:sk-bob"}
 ONE_SLOT = '[engines.camera]\nkind = "camera"\nslots = 1\n'

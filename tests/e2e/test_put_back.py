@@ -11,6 +11,8 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from configured import ONLY_UPSTREAMS, engine, engine_at, model
 from emulator import Emulator
 from receiver import free_port
@@ -42,6 +44,7 @@ def until(is_true: Callable[[], bool], *, within_s: float = 30.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path: Path) -> None:
     folder, copy = tmp_path / "data", tmp_path / "copy"
     camera = model("happyhorse-1.0-i2v", "camera")

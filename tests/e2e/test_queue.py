@@ -7,8 +7,11 @@ import time
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from serving import PHOTOS, Serving
+
+pytestmark = pytest.mark.slow
 
 ONE_SLOT = '[engines.camera]\nkind = "camera"\nslots = 1\n'
 CHELSEA = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()

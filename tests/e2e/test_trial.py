@@ -14,6 +14,8 @@ from serving import Serving
 from unstill.installed import STAMP
 from unstill.trial import FOLDER
 
+pytestmark = pytest.mark.slow
+
 # As PyAV 19 was to a program of PyAV 18: an argument is gone, all else works.
 OF_ANOTHER_TIME = """
 import sys

@@ -19,6 +19,8 @@ from serving import PHOTOS, Serving
 from unstill.job import State
 from unstill.ledger import Outcome
 
+pytestmark = pytest.mark.slow
+
 WAN27 = "wan2.7-i2v"
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 DELAY_S = 2.0  # of a submit's answer

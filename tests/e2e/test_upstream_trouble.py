@@ -184,6 +184,7 @@ def test_a_busy_upstream_moves_the_job_to_the_next_engine_at_once(desk: Desk) ->
     assert desk.outcomes(job_id) == [("first", Outcome.BUSY), ("second", Outcome.ACCEPTED)]
 
 
+@pytest.mark.slow
 def test_a_busy_upstream_without_another_engine_is_left_alone_by_all_jobs_for_a_pause(
     desk: Desk,
 ) -> None:
@@ -327,6 +328,7 @@ def test_a_dead_link_is_refreshed_once(desk: Desk) -> None:
     assert statuses == [403, 200]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "faults",
     [
@@ -344,6 +346,7 @@ def test_a_paid_video_comes_home_after_downloads_that_were_none(
     assert desk.video(desk.submit("solo"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["huge", "endless"])
 def test_a_download_without_end_ends_its_job_the_second_time_and_leaves_nothing(
     desk: Desk, fault: str
@@ -359,6 +362,7 @@ def test_a_download_without_end_ends_its_job_the_second_time_and_leaves_nothing(
     assert "Traceback" not in desk.server.log[before:]
 
 
+@pytest.mark.slow
 def test_a_download_that_was_too_large_once_costs_no_video(desk: Desk) -> None:
     desk.first.next("fetch", "huge", "empty")
 

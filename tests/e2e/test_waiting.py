@@ -166,6 +166,7 @@ def test_a_long_poll_answers_that_its_job_is_deleted(
     assert answer.status_code == 404
 
 
+@pytest.mark.slow
 def test_long_polls_one_after_another_see_progress_grow_to_the_end(tmp_path: Path) -> None:
     with placed(tmp_path, job_s=3.0) as place:
         video = place.create()

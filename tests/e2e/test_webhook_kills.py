@@ -16,11 +16,14 @@ from typing import Any
 
 import apsw
 import httpx2
+import pytest
 
 from receiver import SECRET, Act, Got, Receiver, answers, free_port, is_verified, receiving, resets
 from serving import LOOPBACK_ALLOWED, Serving
 from unstill.backend.deliveries import count_in
 from unstill.delivery import DeliveryState
+
+pytestmark = pytest.mark.slow
 
 JOBS = 60
 KILLS = 4

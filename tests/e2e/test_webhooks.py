@@ -169,6 +169,7 @@ def test_a_cancelled_job_is_told_as_failed_and_a_deleted_one_not_at_all(hooked: 
 # --- receivers in trouble ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_receiver_that_fails_is_tried_again_with_growing_pauses(hooked: Serving) -> None:
     with receiving(answers(503), resets) as receiver:
         job_id = hooked.submit(failing(receiver.url))
@@ -288,6 +289,7 @@ async def give_up(data_dir: Path, job: Job) -> None:
     await store.close()
 
 
+@pytest.mark.slow
 def test_what_was_given_up_is_sent_when_it_is_replayed_beside_the_server(tmp_path: Path) -> None:
     with receiving() as receiver:
         lost = a_job(webhook_url=receiver.url, created_ms=clock_ms() - 3 * DAY_MS, owner="everyone")

@@ -18,6 +18,7 @@ from typing import Any
 
 import apsw
 import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -47,6 +48,8 @@ from unstill.job import (
     succeeded,
 )
 from unstill.request import Frame, Size, VideoRequest
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).with_name("store_process.py")
 MOST_IN_FLIGHT = 24  # their answers fit into the pipe

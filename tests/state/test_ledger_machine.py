@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -25,6 +26,8 @@ from state.ledger_process import FREE, SLOTS, Call, Script
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.job import Job, State
 from unstill.ledger import Attempt, Outcome
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).with_name("ledger_process.py")
 START_MS = 1_763_600_000_000

@@ -111,6 +111,7 @@ def test_a_whole_video_passes_whatever_its_groups_of_pictures(
     assert check_video(VideoCheck(path=str(path))).frame_count == 48
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("codec", "pixels"),
     [
