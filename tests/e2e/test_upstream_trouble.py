@@ -184,7 +184,6 @@ def test_a_busy_upstream_moves_the_job_to_the_next_engine_at_once(desk: Desk) ->
     assert desk.outcomes(job_id) == [("first", Outcome.BUSY), ("second", Outcome.ACCEPTED)]
 
 
-@pytest.mark.slow
 def test_a_busy_upstream_without_another_engine_is_left_alone_by_all_jobs_for_a_pause(
     desk: Desk,
 ) -> None:
