@@ -11,6 +11,8 @@ from structlog.testing import capture_logs
 from desks import Desk
 from scripted import House, opened, until
 from unstill.backend.ahead import FILE, MOST_BYTES, Ahead
+from unstill.backend.holds import held_in
+from unstill.backend.recovery import recover
 from unstill.job import Change, Job, State, intended
 from unstill.ledger import Attempt, Outcome, Settlement
 from upstreams import ready
@@ -75,6 +77,29 @@ async def test_a_start_uses_what_the_last_server_had_heard(
     assert (attempt.outcome, attempt.ticket) == (outcome, settlement.ticket)
     assert job.ticket == (settlement.ticket if state is State.RUNNING else None)
     assert job.upstream_model == ("wan2.7-i2v" if state is State.RUNNING else None)
+
+
+@pytest.mark.parametrize("outcome", JUDGED)
+async def test_a_call_in_a_copy_that_was_put_back_is_made_again_only_if_it_is_released(
+    tmp_path: Path, outcome: Outcome
+) -> None:
+    # Since the copy it may have been refused, and the next one paid for.
+    settlement, state, _ = JUDGED[outcome]
+    await die_with(tmp_path, "job", settlement)
+    recovered = await recover(tmp_path, local_engines={"camera"})
+    async with opened(tmp_path, serves=False) as house:
+        job = await judged(house)
+        left = held_in(tmp_path)
+    desk = Desk(tmp_path)
+    await desk.backend.open()
+    after = await desk.step("job") if state is State.READY else job
+    await desk.submitter.stop(1)
+    await desk.backend.close()
+
+    assert recovered.held == 1
+    assert (job.state, after.state) == (state, state)
+    assert left == (["job"] if state is State.READY else [])
+    assert desk.first.submitted == desk.second.submitted == []
 
 
 async def test_without_a_note_it_stays_a_doubt(tmp_path: Path) -> None:

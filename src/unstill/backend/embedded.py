@@ -250,7 +250,7 @@ class EmbeddedBackend:
                 _check_ticket(connection, job_id, change.closes)
                 connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
             job = rows.job_of(changed[0]) if changed else None
-            if job is not None and job.state.is_final and job.id in self._store.holds:
+            if job is not None and job.state in holds.SENT and job.id in self._store.holds:
                 connection.execute(holds.DROP, (job.id,))
             if job is not None and job.webhook_url is not None:
                 deliveries.follow(connection, job, change)

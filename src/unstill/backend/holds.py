@@ -19,8 +19,10 @@ from unstill.backend.connections import Reader
 from unstill.backend.deadlines import last_up_ms
 from unstill.backend.writer import as_own
 from unstill.errors import StorageFailed, StorageFull
+from unstill.job import FINAL, State
 
 LOOK_EVERY_S = 2.0
+SENT = FINAL | {State.RUNNING}  # an upstream has it, or nobody will: it is held no more
 
 ALL = "SELECT job_id FROM held ORDER BY job_id"
 COUNT = "SELECT count(*) FROM held"
@@ -79,11 +81,15 @@ class Holds:
 
 
 def hold(connection: apsw.Connection, local_engines: Collection[str]) -> int:
-    """Hold all that waits for an engine other than these; how many are held then."""
+    """Hold all that may yet be sent to an engine other than these; how many are held then.
+
+    Those in the midst of a call too: it may have been refused, and another one paid for since.
+    """
     engines = tuple(local_engines)
     connection.execute(
         "INSERT OR IGNORE INTO held SELECT id FROM jobs "  # noqa: S608  - places
-        "WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND state IN ('queued', 'ready') "
+        "WHERE state NOT IN ('succeeded', 'failed', 'cancelled') "
+        "AND state IN ('queued', 'ready', 'submitting') "
         f"AND engine NOT IN ({', '.join('?' * len(engines))})",
         engines,
     )
