@@ -36,6 +36,7 @@ from unstill.job import Job, State, Usage, Video, clock_ms, new_id
 from unstill.request import Frame, Size, VideoRequest
 
 ROWS = 20_000  # half of them finished, half waiting
+NOT_DUE_MS = 3_600_000
 ROUNDS = 5
 BUDGET = least_of_limit(0.80)
 HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
@@ -128,7 +129,7 @@ async def fill(data_dir: Path) -> list[str]:
 
 
 def a_job() -> Job:
-    """A job that waits for an engine that is not configured, so that nobody works on it."""
+    """A job that is not due before the measuring is over, so that nobody works on it."""
     now_ms = clock_ms()
     return Job(
         id=new_id(now_ms),
@@ -137,8 +138,9 @@ def a_job() -> Job:
         words="seed",
         model=REQUEST.model,
         request=REQUEST,
-        engine="none-such",
+        engine="camera",
         created_ms=now_ms,
+        due_ms=now_ms + NOT_DUE_MS,
         state=State.READY,
         size=Size(1280, 720),
     )

@@ -7,11 +7,12 @@ from ipaddress import ip_network
 
 import pytest
 
-from unstill.admission import Admission
+from unstill.admission import _PLAIN, Admission
 from unstill.errors import BadImage
 from unstill.intake import Taken
 from unstill.media.limits import readable_formats
 from unstill.media.sniff import FORMATS, Format
+from unstill.net import checked_url
 from unstill.request import Frame
 
 PUBLIC_ONLY = Admission()
@@ -111,3 +112,38 @@ def test_a_format_that_this_server_cannot_read_is_refused_at_once(
 
 def test_the_formats_of_this_server_are_found_without_a_decoder() -> None:
     assert readable_formats() == FORMATS  # the tests run with every extra
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost/a.jpg",
+        "http://a.localhost",
+        "http://a.localhost?x",
+        "https://127.0.0.1/cat.jpg",
+        "https://example.0x7f/cat.jpg",
+        "https://user@example.com/cat.jpg",
+        "https://example.com:0/cat.jpg",
+        "https://-example.com/cat.jpg",
+        "https://exam_ple..com/cat.jpg",
+        "ftp://example.com/cat.jpg",
+        "https://example.com\\@127.0.0.1/cat.jpg",
+        "https://[::1]/cat.jpg",
+        "https://xn--zz--.com/cat.jpg",
+    ],
+)
+def test_the_short_way_for_plain_names_takes_no_other(url: str) -> None:
+    assert _PLAIN.fullmatch(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/cat.jpg",
+        "http://cdn-1.example.co.uk/a/b.png?size=9&x=%",
+        "https://example.com",
+    ],
+)
+def test_a_plain_name_is_taken_by_either_way(url: str) -> None:
+    assert str(checked_url(url)).startswith(url.partition("?")[0].rstrip("/"))
+    Admission().check(Taken(Frame("first", "image", url=url), None))
