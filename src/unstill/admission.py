@@ -23,7 +23,7 @@ MEND = (
     "send the picture itself, as a data URL or an upload,"
     " or have the server's operator name its network in allow_networks"
 )
-# Nearly every picture's address: a name that ends in letters, in plain characters. Its form is right
+# Nearly every picture's address: a plain name that ends in letters. Its form is right
 # and it is no address in figures; to read it as any URL would be a tenth of a submit.
 _PLAIN = re.compile(
     r"https?://(?!\S*xn--)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}(?!localhost[/?#]|localhost$)[a-z]{2,24}"
