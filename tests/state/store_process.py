@@ -8,8 +8,10 @@ At the end of stdin it finishes what it began and closes the store.
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,9 @@ async def obey(store: EmbeddedBackend, number: int, verb: str, keywords: dict[st
         answer = await asked(store, verb, keywords)
     except UnstillError as error:
         answer = type(error).__name__
+    except Exception:
+        traceback.print_exc()
+        os._exit(1)  # at once: the thread that reads would keep it, and the test would wait
     sys.stdout.buffer.write(pickle.dumps((number, answer)))
     sys.stdout.buffer.flush()
 

@@ -103,7 +103,7 @@ class Rows:
 
 # --- what is asked for -------------------------------------------------------------------------
 
-IDS = [f"job-{number}" for number in range(6)]
+IDS = [f"0000000{number}-0000-7000-8000-000000000000" for number in range(6)]
 OWNERS = ["team-a", "team-b"]
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 24.0, 120, 1_000_000, has_audio=False)
 times = st.integers(0, 2**53)
@@ -379,13 +379,14 @@ class StoreMachine(RuleBasedStateMachine):
         assert rows in possible
         self.rows = rows
         by_id = [jobs[id_] for id_ in sorted(jobs)]
-        unfinished, is_hidden = self.store.ask("unfinished"), self.store.ask("hidden")
+        unfinished = self.store.ask("unfinished")
+        deleted = self.store.ask("long_deleted", before_ms=2**48 - 1)
         assert unfinished == [
             Place(job.id, job.owner, job.state, job.engine, job.due_ms)
             for job in by_id
             if not job.state.is_final
         ]
-        assert is_hidden == [job for job in by_id if job.state.is_final and job.is_hidden]
+        assert deleted == [job.id for job in by_id if job.state.is_final and job.is_hidden]
 
 
 TestStore = StoreMachine.TestCase
