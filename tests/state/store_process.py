@@ -49,7 +49,7 @@ async def obey(store: EmbeddedBackend, number: int, verb: str, keywords: dict[st
         answer = await asked(store, verb, keywords)
     except UnstillError as error:
         answer = type(error).__name__
-    except Exception:
+    except Exception:  # noqa: BLE001  - its process ends with any other
         traceback.print_exc()
         os._exit(1)  # at once: the thread that reads would keep it, and the test would wait
     sys.stdout.buffer.write(pickle.dumps((number, answer)))
