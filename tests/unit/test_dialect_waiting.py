@@ -12,11 +12,12 @@ from unstill.dialects.dashscope import DashScope
 from unstill.dialects.route import Call, Look
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
-from unstill.job import State
+from unstill.job import Job, State
 from unstill.models import CARDS
 from unstill.stalls import Stall
 
 STALL = Stall("connection_failed", "the upstream could not be connected to", 1_795_850_000_999)
+CREATED_MS = 1_795_849_995_000
 SAID = {"code": STALL.code, "message": STALL.message, "since": 1_795_850_000}
 DIALECTS: dict[str, Tasks | Videos | DashScope] = {
     "tasks": Tasks({card.id: card.usage for card in CARDS}),
@@ -26,9 +27,14 @@ DIALECTS: dict[str, Tasks | Videos | DashScope] = {
 }
 
 
+def running() -> Job:
+    """The same in every look, whatever the clock says."""
+    return a_job(id="1", state=State.RUNNING, created_ms=CREATED_MS)
+
+
 def told(dialect: str, stall: Stall | None) -> dict[str, Any]:
     look = Look(Call("r", {}, {}, {}), None, 0.5, stall)
-    answer = DIALECTS[dialect].status(a_job(id="1", state=State.RUNNING), look)
+    answer = DIALECTS[dialect].status(running(), look)
     built: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
     return dict(built.get("output", built))
 
@@ -47,7 +53,7 @@ def test_an_event_has_the_key_in_any_case(states: str) -> None:
     assert isinstance(dialect, Videos)
     events = [
         dialect.event(
-            a_job(id="1", state=State.RUNNING),
+            running(),
             Look(Call("r", {}, {}, {}), None, 0.5, stall),
             queue_position=None,
             expected_ms=None,
