@@ -21,7 +21,7 @@ from unstill.job import clock_ms
 from unstill.ledger import RECENT_ATTEMPTS, Attempt, closed_until_ms
 from unstill.models import Catalogue
 from unstill.net import Fetcher
-from unstill.product import Upstreams, engines_of, receivers_of, remotes_of
+from unstill.parts import Upstreams, engines_of, receivers_of, remotes_of
 from unstill.routing import check_routes, unserved
 from unstill.settings import SIGNING_VARIABLE, RemoteSettings, Settings
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from unstill.admission import Admission
 from unstill.backend.embedded import EmbeddedBackend
@@ -18,13 +17,7 @@ from unstill.dialects.route import Dialect
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.downloads import Downloads
-from unstill.engines.camera import Camera
-from unstill.engines.dashscope import Dashscope
-from unstill.engines.modelverse import Modelverse
-from unstill.engines.openai_videos import OpenaiVideos
-from unstill.engines.pace import Accounts
-from unstill.engines.port import Engine, Local
-from unstill.engines.words import with_own
+from unstill.engines.port import Engine
 from unstill.errors import BadSetting, UnstillError
 from unstill.files.links import Links, load_secrets
 from unstill.files.local import LocalFiles
@@ -32,15 +25,15 @@ from unstill.files.room import Room
 from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
 from unstill.frames import Frames
-from unstill.job import EVERYONE
 from unstill.job import clock_ms as system_clock_ms
-from unstill.machine import address_space_limit, check_address_space, usable_cores
+from unstill.machine import address_space_limit, check_address_space
 from unstill.media import Media
 from unstill.media.limits import MAX_FILE_BYTES, readable_formats
 from unstill.models import CARDS, Catalogue
 from unstill.net import Fetcher
 from unstill.orders import Orders
 from unstill.outlook import Outlook
+from unstill.parts import locals_of, receivers_of, remotes_of
 from unstill.receivers import Receivers
 from unstill.routing import check_routes, routes_of
 from unstill.runner import Runner
@@ -49,8 +42,7 @@ from unstill.server.body import Bodies
 from unstill.server.keys import Keys
 from unstill.server.origins import Origins
 from unstill.service import Service
-from unstill.settings import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
-from unstill.settings_tables import did_you_mean
+from unstill.settings import Settings
 from unstill.stalls import Stalls
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
@@ -74,119 +66,90 @@ class Product:
         clock_ms = self._clock.now_ms
         server = settings.server
         data_dir = _made_folder(Path(server.data_dir))
-        catalogue = Catalogue(
-            {name: model.like for name, model in settings.models.items() if model.like}
-        )
         self._backend = EmbeddedBackend(data_dir, clock_ms=clock_ms)
         self._uptime = Uptime(backend=self._backend, clock_ms=clock_ms)
         self._files = LocalFiles(data_dir)
         self._media = Media()
         self._trial = Trial(data_dir)
         self._fetcher = Fetcher(server.networks)
-        self._locals = _locals(settings)
+        # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
+        # one owner's names those of another.
+        self._post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
+        self._locals = locals_of(settings)
         self._remotes = remotes_of(settings, self._fetcher, clock_ms)
-        engines: dict[str, Engine] = {**self._locals, **self._remotes}
-        check_routes(settings, catalogue, engines)
-        routes = routes_of(settings, catalogue)
-        receivers = receivers_of(settings)
-        board = Board()
+        self._board = Board()
+        self._stalls = Stalls(clock_ms)
         slots = {name: engine.slots for name, engine in self._locals.items()}
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
+        self._watches = self._watches_of_remotes()
+        catalogue = _catalogue(settings)
+        check_routes(settings, catalogue, self._engines)
+        routes = routes_of(settings, catalogue)
+        receivers = receivers_of(settings)
+        self._runner = self._runner_by(routes)
+        self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
         room = Room(data_dir, least_bytes=server.least_free_mb * 10**6)
         uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES, check_room=room.check)
-        self._stalls = Stalls(clock_ms)
-        watches = Watches(
+        self._sweep = self._sweep_with(uploads)
+        self._sweeping: asyncio.Task[None] | None = None
+        uploading = Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms)
+        self.app = App(
+            service=Service(
+                backend=self._backend,
+                files=self._files,
+                cancel_upstream=self._watches.cancel,
+                catalogue=catalogue,
+                engines=self._engines,
+                routes=routes,
+                accounts={name: remote.account.id for name, remote in self._remotes.items()},
+                receivers=receivers,
+                check_room=room.check,
+                clock_ms=clock_ms,
+                uptime_ms=self._uptime.now_ms,
+                admission=Admission(readable_formats(), server.networks),
+            ),
+            uploading=uploading,
+            downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
+            board=self._board,
+            stalls=self._stalls,
+            outlook=self._outlook(),
+            keys=Keys(settings.api_keys),
+            origins=_origins(settings),
+            house=House(),
+            dialects=_dialects(settings),
+            bodies=Bodies(),
+            open_bodies=_open_bodies(uploading),
+            public_url=server.public_url,
+        )
+
+    @property
+    def _engines(self) -> dict[str, Engine]:
+        return {**self._locals, **self._remotes}
+
+    def _watches_of_remotes(self) -> Watches:
+        return Watches(
             self._remotes,
             backend=self._backend,
-            board=board,
+            board=self._board,
             stalls=self._stalls,
-            clock_ms=clock_ms,
+            clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
         )
-        uploading = Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms)
-        service = Service(
-            backend=self._backend,
-            files=self._files,
-            cancel_upstream=watches.cancel,
-            catalogue=catalogue,
-            engines=engines,
-            routes=routes,
-            accounts={name: remote.account.id for name, remote in self._remotes.items()},
-            receivers=receivers,
-            check_room=room.check,
-            clock_ms=clock_ms,
-            uptime_ms=self._uptime.now_ms,
-            admission=Admission(readable_formats(), server.networks),
-        )
-        self._runner = Runner(
+
+    def _runner_by(self, routes: Mapping[str, Sequence[str]]) -> Runner:
+        return Runner(
             backend=self._backend,
             files=self._files,
             frames=Frames(files=self._files, media=self._media, fetcher=self._fetcher),
             engines=self._locals,
             remotes=self._remotes,
             submitter=self._submitter(routes),
-            watches=watches,
+            watches=self._watches,
             stalls=self._stalls,
-            bringer=Bringer(
-                files=self._files,
-                media=self._media,
-                remotes=self._remotes,
-                stalls=self._stalls,
-                clock_ms=clock_ms,
-                uptime_ms=self._uptime.now_ms,
-            ),
-            board=board,
-            clock_ms=clock_ms,
-        )
-        self._sweep = Sweep(
-            backend=self._backend,
-            files=self._files,
-            uploads=uploads,
-            clock_ms=system_clock_ms,  # whatever clock jobs go by: files have the system's
-        )
-        # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
-        # one owner's names those of another.
-        self._post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
-        self._deliverer = Deliverer(
-            backend=self._backend,
-            receivers=receivers,
-            fetcher=self._post,
-            secrets=settings.webhook_secrets,
-            clock_ms=clock_ms,
-            wall_ms=wall_ms,
-        )
-        self._sweeping: asyncio.Task[None] | None = None
-        self.app = App(
-            service=service,
-            uploading=uploading,
-            downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
-            board=board,
-            stalls=self._stalls,
-            outlook=Outlook(
-                board=board,
-                stalls=self._stalls,
-                forecast=self._forecast,
-                upstream_engines=self._remotes,
-                clock_ms=clock_ms,
-            ),
-            keys=Keys(settings.api_keys),
-            origins=Origins(
-                server.cors_origins,
-                has_keys=bool(settings.api_keys),
-                host=server.host,
-                public_url=server.public_url,
-            ),
-            house=House(),
-            dialects=_dialects(settings),
-            bodies=Bodies(),
-            # Apart, and small: whoever sends to an open route has shown no key.
-            open_bodies=Bodies(
-                most_bytes=MAX_FILE_BYTES + FORM_BYTES,
-                most_open_bytes=OPEN_BYTES,
-                admit=lambda form: uploading.owner_of(*upload_leave(form)),
-            ),
-            public_url=server.public_url,
+            bringer=self._bringer(),
+            board=self._board,
+            clock_ms=self._clock.now_ms,
         )
 
     def _submitter(self, routes: Mapping[str, Sequence[str]]) -> Submitter:
@@ -198,6 +161,45 @@ class Product:
             stalls=self._stalls,
             clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
+        )
+
+    def _bringer(self) -> Bringer:
+        return Bringer(
+            files=self._files,
+            media=self._media,
+            remotes=self._remotes,
+            stalls=self._stalls,
+            clock_ms=self._clock.now_ms,
+            uptime_ms=self._uptime.now_ms,
+        )
+
+    def _deliverer_to(
+        self, receivers: Receivers, secrets: Sequence[str], wall_ms: Callable[[], int]
+    ) -> Deliverer:
+        return Deliverer(
+            backend=self._backend,
+            receivers=receivers,
+            fetcher=self._post,
+            secrets=secrets,
+            clock_ms=self._clock.now_ms,
+            wall_ms=wall_ms,
+        )
+
+    def _sweep_with(self, uploads: Uploads) -> Sweep:
+        return Sweep(
+            backend=self._backend,
+            files=self._files,
+            uploads=uploads,
+            clock_ms=system_clock_ms,  # whatever clock jobs go by: files have the system's
+        )
+
+    def _outlook(self) -> Outlook:
+        return Outlook(
+            board=self._board,
+            stalls=self._stalls,
+            forecast=self._forecast,
+            upstream_engines=self._remotes,
+            clock_ms=self._clock.now_ms,
         )
 
     def _downloads(self, links: Links) -> Downloads:
@@ -244,7 +246,7 @@ class Product:
         await self._deliverer.shutdown()
         await self._runner.stop()
         await self._backend.rest(STEPS_WITHIN_S)
-        for engine in (*self._locals.values(), *self._remotes.values()):
+        for engine in self._engines.values():
             await engine.close()
         await self._media.close()
         await self._fetcher.close()
@@ -261,22 +263,6 @@ def _made_folder(path: Path) -> Path:
     return path
 
 
-def receivers_of(settings: Settings) -> Receivers:
-    """Who is told of the ends of jobs. Raises BadSetting."""
-    has_secret = bool(settings.webhook_secrets)
-    owners = sorted(set(settings.api_keys.values()) or {EVERYONE})
-    for owner in settings.webhooks:
-        if not has_secret:
-            mend = 'export it as "whsec_$(openssl rand -base64 32)"'
-            raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
-        if owner not in owners:
-            known = ", ".join(owners)
-            reason = f"must be named for an owner of a key: {known}{did_you_mean(owner, owners)}"
-            raise BadSetting(f"webhooks.{owner}", reason)
-    networks = settings.server.networks
-    return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)
-
-
 def _dialects(settings: Settings) -> tuple[Dialect, ...]:
     return (
         Tasks({card.id: card.usage for card in CARDS}),
@@ -286,60 +272,23 @@ def _dialects(settings: Settings) -> tuple[Dialect, ...]:
     )
 
 
-def _locals(settings: Settings) -> dict[str, Local]:
-    cores = usable_cores()
-    cameras = {"camera": CameraSettings()}
-    cameras |= {n: each for n, each in settings.engines.items() if isinstance(each, CameraSettings)}
-    tells_prompt = settings.server.prompt_in_files
-    return {
-        name: Camera(name, slots=camera.slots or cores, tells_prompt=tells_prompt)
-        for name, camera in cameras.items()
-    }
+def _catalogue(settings: Settings) -> Catalogue:
+    return Catalogue({name: model.like for name, model in settings.models.items() if model.like})
 
 
-def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:
-    """All engines, by the operator's names. Raises BadSetting."""
-    return {**_locals(settings), **remotes_of(settings, fetcher)}
+def _origins(settings: Settings) -> Origins:
+    return Origins(
+        settings.server.cors_origins,
+        has_keys=bool(settings.api_keys),
+        host=settings.server.host,
+        public_url=settings.server.public_url,
+    )
 
 
-Upstreams = Dashscope | Modelverse | OpenaiVideos
-
-
-def remotes_of(
-    settings: Settings, fetcher: Fetcher, clock_ms: Callable[[], int] = system_clock_ms
-) -> dict[str, Upstreams]:
-    """The engines that ask somebody else's server, by the operator's names."""
-    accounts = Accounts()
-    return {
-        name: _remote(name, engine, accounts, fetcher, clock_ms)
-        for name, engine in settings.engines.items()
-        if isinstance(engine, RemoteSettings)
-    }
-
-
-def _remote(
-    name: str,
-    engine: RemoteSettings,
-    accounts: Accounts,
-    fetcher: Fetcher,
-    clock_ms: Callable[[], int],
-) -> Upstreams:
-    given: dict[str, Any] = {
-        "name": name,
-        "base_url": engine.base_url,
-        "api_key": engine.api_key,
-        "models": engine.models,
-        "accounts": accounts,
-        "fetcher": fetcher.through(engine.proxy) if engine.proxy else fetcher,
-        "is_free_to_repeat": engine.free_to_repeat,
-        "words": with_own(engine.words),
-    }
-    if engine.poll_interval_s:
-        given["interval_s"] = engine.poll_interval_s
-    match engine.kind:
-        case "dashscope":
-            return Dashscope(clock_ms=clock_ms, **given)
-        case "modelverse":
-            return Modelverse(**given)
-        case "openai_videos":
-            return OpenaiVideos(server=engine.server, **given)
+def _open_bodies(uploading: Uploading) -> Bodies:
+    """Apart, and small: whoever sends to an open route has shown no key."""
+    return Bodies(
+        most_bytes=MAX_FILE_BYTES + FORM_BYTES,
+        most_open_bytes=OPEN_BYTES,
+        admit=lambda form: uploading.owner_of(*upload_leave(form)),
+    )

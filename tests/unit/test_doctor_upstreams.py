@@ -21,7 +21,7 @@ from unstill.job import Failure as JobFailure
 from unstill.job import clock_ms, failed, intended, made_ready
 from unstill.ledger import REFUSALS_TO_OPEN, Attempt, Outcome, Settlement
 from unstill.net import Fetcher
-from unstill.product import remotes_of
+from unstill.parts import remotes_of
 from unstill.request import Size
 from unstill.settings import ModelSettings, RemoteSettings, ServerSettings, Settings
 

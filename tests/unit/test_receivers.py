@@ -11,7 +11,7 @@ from unstill.delivery import MOST_URL_CHARS, owed_for
 from unstill.errors import BadField, BadSetting
 from unstill.job import State
 from unstill.net import Own
-from unstill.product import receivers_of
+from unstill.parts import receivers_of
 from unstill.receivers import Address, Receivers
 from unstill.request import Given
 from unstill.settings import Settings

@@ -10,7 +10,8 @@ from unstill.errors import BadSetting
 from unstill.models import CARDS, Catalogue
 from unstill.models.card import Card
 from unstill.net import Fetcher
-from unstill.product import Product, engines_of
+from unstill.parts import engines_of
+from unstill.product import Product
 from unstill.routing import check_routes, never, unserved
 from unstill.settings import RemoteSettings, Settings, read_settings
 from unstill.settings_places import line_of, place_of
