@@ -12,6 +12,8 @@ from scripted import a_job
 from unstill.board import ALARM_STEP_S, REMEMBERED, RENDERED, Board, Waiter
 from unstill.job import MOVES, State
 
+pytestmark = pytest.mark.skips_pauses
+
 JOB = a_job(state=State.RUNNING)
 
 

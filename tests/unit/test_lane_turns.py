@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -11,19 +12,21 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from scripted import a_job, until
+from skipping import loop_ms
 from unstill.backend.lanes import Lanes
 from unstill.backend.port import Lane
 from unstill.forecast import Forecast
-from unstill.job import Job, State, clock_ms, lane_of
+from unstill.job import Job, State, lane_of
 
 STATES = (State.QUEUED, State.READY, State.SAVING)  # each waits for another lane
+pytestmark = pytest.mark.skips_pauses
 NEXT = {State.QUEUED: State.READY, State.READY: State.SAVING, State.SAVING: State.SUCCEEDED}
 
 
 class Table:
     """Rows in a dict, the lanes that work on them, and who was served in which order."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ms: Callable[[], int] = loop_ms) -> None:
         self.rows: dict[str, Job] = {}
         self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=0.02)
         self.begun: list[str] = []
@@ -67,7 +70,7 @@ async def test_an_owners_first_job_is_the_next_but_one_behind_a_thousand_of_anot
 
 async def test_an_owners_older_job_is_before_its_younger_ones_after_a_pause() -> None:
     table = Table()
-    table.add("a-0", "ann", state=State.QUEUED, due_ms=clock_ms() + 20)
+    table.add("a-0", "ann", state=State.QUEUED, due_ms=loop_ms() + 20)
     for number in (1, 2, 3):
         table.add(f"a-{number}", "ann", state=State.QUEUED)
         table.add(f"b-{number}", "bob", state=State.QUEUED)
@@ -168,7 +171,7 @@ async def _told_as_served(first: list[str], then: list[str], begun: int) -> None
 
 
 def test_what_waits_takes_little_memory_each() -> None:
-    table = Table()
+    table = Table(lambda: 0)
     ids = [f"0196f0f0-0000-7000-8000-{number:012}" for number in range(20_000)]
     tracemalloc.start()
     for number, job_id in enumerate(ids):
@@ -184,13 +187,13 @@ async def test_where_steps_mostly_fail_each_job_gets_its_turn_not_the_oldest_alo
     tried: set[str], *, is_in_turn: bool
 ) -> None:
     rows: dict[str, Job] = {}
-    lanes = Lanes(rows.get, clock_ms)
+    lanes = Lanes(rows.get, loop_ms)
     begun: list[str] = []
 
     async def fail(job_id: str) -> None:
         begun.append(job_id)
         await asyncio.sleep(0.01)  # the one before it is due again meanwhile
-        rows[job_id] = msgspec.structs.replace(rows[job_id], due_ms=clock_ms() + 5)
+        rows[job_id] = msgspec.structs.replace(rows[job_id], due_ms=loop_ms() + 5)
 
     for job_id in ("a", "b", "c"):
         rows[job_id] = a_job(id=job_id, engine="camera", state=State.SAVING, due_ms=1)

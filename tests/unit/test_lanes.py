@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from skipping import loop_ms
 from unstill.backend.lanes import Lanes
 from unstill.backend.port import Lane
-from unstill.job import Job, State, clock_ms
+from unstill.job import Job, State
 from unstill.request import Frame, VideoRequest
 
 REQUEST = VideoRequest(
@@ -25,11 +26,13 @@ REQUEST = VideoRequest(
 )
 SOON_S = 0.02
 
+pytestmark = pytest.mark.skips_pauses
+
 
 class Table:
     """Rows in a dict, and the lanes that work on them."""
 
-    def __init__(self, clock_ms: Callable[[], int] = clock_ms) -> None:
+    def __init__(self, clock_ms: Callable[[], int] = loop_ms) -> None:
         self.rows: dict[str, Job] = {}
         self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=SOON_S, longest_pause_s=0.1)
 
@@ -83,10 +86,10 @@ async def test_a_job_waits_until_it_is_due() -> None:
     table, begun_ms = Table(), dict[str, int]()
 
     async def step(job_id: str) -> None:
-        begun_ms[job_id] = clock_ms()
+        begun_ms[job_id] = loop_ms()
         table.move(job_id, State.RUNNING)
 
-    due_ms = clock_ms() + 60
+    due_ms = loop_ms() + 60
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("late", due_ms=due_ms)
     table.add("now")
@@ -105,9 +108,9 @@ async def test_a_job_that_had_to_pause_is_before_the_later_ones_once_it_is_due()
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job-0")
-    table.add("job-1", due_ms=clock_ms() + 30)
+    table.add("job-1", due_ms=loop_ms() + 30)
     table.add("job-2")
-    table.add("job-3", due_ms=clock_ms() + 60_000)
+    table.add("job-3", due_ms=loop_ms() + 60_000)
     table.add("job-4")
     await asyncio.sleep(0.05)
     gate.set()
@@ -149,7 +152,7 @@ async def test_a_due_job_that_is_put_off_is_left_alone_until_then() -> None:
     for number in range(3):
         table.add(f"job-{number}")
     await until(lambda: begun == ["job-0"])
-    table.move("job-1", State.QUEUED, due_ms=clock_ms() + 50)
+    table.move("job-1", State.QUEUED, due_ms=loop_ms() + 50)
     gate.set()
     await until(lambda: len(begun) == 3)
 
@@ -164,8 +167,8 @@ async def test_a_job_that_becomes_due_earlier_is_not_kept_waiting() -> None:
         table.move(job_id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
-    table.add("job", due_ms=clock_ms() + 60_000)
-    table.move("job", State.QUEUED, due_ms=clock_ms())
+    table.add("job", due_ms=loop_ms() + 60_000)
+    table.move("job", State.QUEUED, due_ms=loop_ms())
     await until(lambda: done == ["job"])
 
     await table.lanes.rest(0)
@@ -240,8 +243,8 @@ async def test_a_step_that_asks_for_a_later_time_gets_it() -> None:
     table, begun_ms = Table(), list[int]()
 
     async def step(job_id: str) -> None:
-        begun_ms.append(clock_ms())
-        table.move(job_id, State.QUEUED, due_ms=clock_ms() + 70)
+        begun_ms.append(loop_ms())
+        table.move(job_id, State.QUEUED, due_ms=loop_ms() + 70)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -257,8 +260,8 @@ async def test_a_job_that_its_step_puts_off_is_left_alone_until_then_without_a_c
 
     async def step(job_id: str) -> int:
         del job_id
-        begun_ms.append(clock_ms())
-        return clock_ms() + 70
+        begun_ms.append(loop_ms())
+        return loop_ms() + 70
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -274,7 +277,7 @@ async def test_a_step_that_puts_its_job_off_until_a_moment_that_is_past_does_not
 
     async def step(job_id: str) -> int:
         begun.append(job_id)
-        return clock_ms()
+        return loop_ms()
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -412,7 +415,7 @@ async def test_rest_cancels_what_takes_too_long_and_may_be_asked_again() -> None
 
 @pytest.mark.parametrize("state", [State.SUBMITTING, State.RUNNING, *State])
 def test_only_a_job_with_a_lane_waits(state: State) -> None:
-    table = Table()
+    table = Table(lambda: 0)
 
     table.add("job", state=state)
 

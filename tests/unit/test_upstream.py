@@ -275,6 +275,7 @@ async def test_an_upstream_that_is_down_is_left_alone_after_some_tries() -> None
 # --- pace ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.skips_pauses
 async def test_turns_are_evenly_spaced_whoever_waits() -> None:
     pace = Pace(100)
     clock_s = asyncio.get_running_loop().time
@@ -285,6 +286,7 @@ async def test_turns_are_evenly_spaced_whoever_waits() -> None:
     assert clock_s() - began_s >= 0.1 - 0.001
 
 
+@pytest.mark.skips_pauses
 async def test_a_hold_also_holds_those_already_in_line() -> None:
     pace = Pace(50)
     clock_s = asyncio.get_running_loop().time
@@ -298,6 +300,7 @@ async def test_a_hold_also_holds_those_already_in_line() -> None:
     assert clock_s() - began_s >= 0.1
 
 
+@pytest.mark.skips_pauses
 async def test_a_hold_ends_within_a_minute_whatever_was_asked_for() -> None:
     pace = Pace(1)
     pace.hold(86_400)

@@ -1,0 +1,22 @@
+"""Which event loop a test of one part runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from skipping import SkippingLoop
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, LoopFactory]:
+    """Real time, but for tests with `pytest.mark.skips_pauses`."""
+    del config
+    if item.get_closest_marker("skips_pauses"):
+        return {"skipping": SkippingLoop}
+    return {"asyncio": asyncio.new_event_loop}
