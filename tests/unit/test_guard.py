@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from guarded import GET, LARGE_ANSWER_BYTES, POST, connected
 from unstill.server.guard import (
     BODY_PIECE_BYTES,
@@ -11,6 +13,8 @@ from unstill.server.guard import (
     LEFTOVER_WITHIN_S,
     UNTAKEN_WITHIN_S,
 )
+
+pytestmark = pytest.mark.skips_pauses
 
 
 async def test_a_silent_connection_ends() -> None:

@@ -12,6 +12,8 @@ from unstill.server.guard import (
     MOST_URL_ESCAPES,
 )
 
+pytestmark = pytest.mark.skips_pauses
+
 
 async def test_headers_past_the_limit_are_refused_and_what_follows_is_no_request() -> None:
     async with connected() as line:

@@ -13,6 +13,9 @@ from unstill.server.guard import (
     MOST_KEPT_OF_ALL_BYTES,
 )
 
+pytestmark = pytest.mark.skips_pauses
+
+
 READ_BYTES = 256 * 1024  # uvloop and asyncio give a protocol at most that at once
 
 
