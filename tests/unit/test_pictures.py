@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from unstill.dialects.picture_names import KEYS
 from unstill.dialects.pictures import pictures_in
+from unstill.dialects.strays import unread
 from unstill.errors import BadField, CallerError
 from unstill.request import GivenFrame, Role
 from unstill.server.body import put
@@ -172,10 +173,6 @@ def test_what_is_null_or_absent_is_no_picture() -> None:
 @pytest.mark.parametrize(
     ("section", "param"),
     [
-        ({"input_reference_xyz": URL}, "input_reference_xyz"),
-        ({"input_reference[": URL}, "input_reference["),
-        ({"mask_image": URL}, "mask_image"),
-        ({"reference_images": [URL]}, "reference_images"),
         ({"input_reference": {"file_id": "file-1"}}, "input_reference.file_id"),
         ({"input_reference": {"file_id": "f", "image_url": URL}}, "input_reference.file_id"),
         (content({"file_id": "file-1"}), "input_reference.content[0].file_id"),
@@ -211,9 +208,27 @@ def test_a_picture_that_cannot_be_understood_is_refused_by_its_name(
     assert refused.value.param == f"input.{param}"
 
 
+@pytest.mark.parametrize(
+    ("section", "param"),
+    [
+        ({"input_reference_xyz": URL}, "input_reference_xyz"),
+        ({"input_reference[": URL}, "input_reference["),
+        ({"mask_image": URL}, "mask_image"),
+        ({"reference_images": [URL]}, "reference_images"),
+    ],
+)
+def test_what_may_be_a_picture_is_refused_under_a_name_that_is_not_known(
+    section: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(BadField) as refused:
+        unread(("input.", section))
+
+    assert refused.value.param == f"input.{param}"
+
+
 def test_a_long_unknown_name_never_fills_the_message() -> None:
     with pytest.raises(BadField) as refused:
-        pictures_in({"image_" + "a" * 100_000: URL}, "")
+        unread(("", {"image_" + "a" * 100_000: URL}))
 
     assert len(refused.value.message) < 500
 
@@ -221,6 +236,7 @@ def test_a_long_unknown_name_never_fills_the_message() -> None:
 @pytest.mark.parametrize("key", ["prompt", "imagine", "imaginary", "mediate", "referencing"])
 def test_a_key_that_only_sounds_like_a_picture_is_left_alone(key: str) -> None:
     assert pictures_in({key: URL}, "").frames == ()
+    unread(("", {key: URL}))
 
 
 def test_content_in_content_is_not_followed_into_its_depth() -> None:

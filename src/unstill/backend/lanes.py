@@ -148,7 +148,10 @@ class Lanes:
     # --- waiting -------------------------------------------------------------------------------
 
     def _queue(self, name: str) -> _Queue:
-        return self._queues.setdefault(name, _Queue())
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = _Queue()
+        return queue
 
     def _leave(self, job_id: str) -> None:
         self._places.pop(job_id, None)

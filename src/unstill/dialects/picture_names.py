@@ -7,6 +7,7 @@ who reads the section, so that no picture is left out without a word.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from unstill.picture_text import begins_as_a_picture
 from unstill.request import Role
@@ -79,6 +80,9 @@ _ABOUT = frozenset(
 )
 _LONGEST_NAME = 64  # longer ones are no spelling of these
 _SHORTEST_TEXT = 64  # of a picture as base64
+# Requests have the same few names: measured on 2026-11-28, to read them anew each time would be a
+# tenth of a submit. Of names that are made up none is remembered for long.
+_REMEMBERED = 512
 
 
 def role_of(key: str) -> Role | None:
@@ -86,6 +90,11 @@ def role_of(key: str) -> Role | None:
     documented = _DOCUMENTED.get(key)
     if documented is not None or len(key) > _LONGEST_NAME:
         return documented
+    return _spelled(key)
+
+
+@lru_cache(_REMEMBERED)
+def _spelled(key: str) -> Role | None:
     flat = re.sub(r"[_-]", "", key).lower()
     if _LAST.fullmatch(flat):
         return "last"
@@ -101,13 +110,19 @@ def may_be_a_picture(key: str, value: object) -> bool:
     """Whether what stands under an unknown name may be a picture, by its name or by itself."""
     if is_pictorial(value):
         return True
-    name = key[:_LONGEST_NAME]
+    is_named, is_about = _read_name(key[:_LONGEST_NAME])
+    return is_named and (not is_about or _holds_one(value))
+
+
+@lru_cache(_REMEMBERED)
+def _read_name(name: str) -> tuple[bool, bool]:
+    """Whether it speaks of a picture, and whether it says something about one."""
     words = [word.lower() for word in _WORD.findall(name)] if _NAME.fullmatch(name) else []
     is_frame = not {"frame", "frames"}.isdisjoint(words)
     is_named = any(_PICTORIAL.fullmatch(word) for word in words) or (
         is_frame and any(_PLACES.fullmatch(word) for word in words)
     )
-    return is_named and not (_ABOUT.intersection(words) and not _holds_one(value))
+    return is_named, not _ABOUT.isdisjoint(words)
 
 
 def is_pictorial(value: object) -> bool:
@@ -117,7 +132,7 @@ def is_pictorial(value: object) -> bool:
             return bool(value)
         case str():
             head = value[: 4 * _SHORTEST_TEXT].lstrip()
-            is_picture = head.lower().startswith("data:image/")
+            is_picture = head[: len("data:image/")].lower() == "data:image/"
             return is_picture or (len(value) > _SHORTEST_TEXT and begins_as_a_picture(head))
         case list():
             return any(isinstance(each, str | bytes) and is_pictorial(each) for each in value)

@@ -61,8 +61,10 @@ _Found = Iterator[GivenFrame | _LeftOut | _Unfilled]
 
 
 def pictures_in(section: Mapping[str, Any], prefix: str) -> Pictures:
-    """All the pictures of a section; raises BadField for one that cannot be understood."""
-    refuse_strange(section, prefix)
+    """All the pictures under known names; raises BadField for one that cannot be understood.
+
+    What else is in the section is for `strays.unread`, which refuses what may be a picture.
+    """
     found = list(_pictures(section, prefix))
     frames = [each for each in found if isinstance(each, GivenFrame)]
     left_out = [each.param for each in found if isinstance(each, _LeftOut)]

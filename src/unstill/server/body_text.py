@@ -20,6 +20,7 @@ _MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_BYTES_OF_MARKS = tuple(mark for mark, _ in _MARKS)
 _WIDE = ("utf-16", "utf-32", "utf16", "utf32")
 _UTF8 = ("utf-8", "utf8")
 # Declared by clients whose text is UTF-8 nevertheless.
@@ -48,8 +49,8 @@ def charset_of(content_type: str) -> str:
 
 def is_recoded(data: bytes, charset: str) -> bool:
     """Whether the text is surely in another encoding, or has a mark before it."""
-    is_declared = is_text(charset) and charset not in _BY_HABIT
-    return is_declared or data.startswith(tuple(mark for mark, _ in _MARKS))
+    is_declared = charset not in _BY_HABIT and is_text(charset)
+    return is_declared or data.startswith(_BYTES_OF_MARKS)
 
 
 def utf8_of(data: bytes, charset: str, what: str = "the request body") -> bytes:

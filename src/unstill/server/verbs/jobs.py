@@ -24,6 +24,7 @@ from unstill.server.asking import Answer, Asking, Verb, json_answer
 from unstill.server.sending import sending_of
 from unstill.server.waiting import Presence, wait_s_of
 from unstill.service import Service
+from unstill.stalls import Stall
 from unstill.uploading import Uploading
 
 log = structlog.get_logger()
@@ -76,7 +77,7 @@ class JobVerbs:
             request_id=asking.call.request_id,
         )
         look = self._look(submitted.job, asking)
-        headers = self._job_headers(submitted.job, asking)
+        headers = self._job_headers(submitted.job, asking, look.stall)
         if submitted.ignored:
             names = [name[:_MOST_NAME_CHARS] for name in submitted.ignored[:_MOST_IGNORED]]
             headers += ((b"x-unstill-ignored", _listed(names)),)
@@ -110,8 +111,10 @@ class JobVerbs:
             return self._told(await self._service.find(job_id, asking.owner), asking)
 
     def _told(self, job: Job, asking: Asking) -> Answer:
-        headers = self._job_headers(job, asking)
-        return json_answer(asking.dialect.status(job, self._look(job, asking)), headers)
+        look = self._look(job, asking)
+        return json_answer(
+            asking.dialect.status(job, look), self._job_headers(job, asking, look.stall)
+        )
 
     async def _query(self, asking: Asking) -> Answer:
         """A status that is told of unknown jobs too."""
@@ -175,7 +178,9 @@ class JobVerbs:
             url = (self._public_url or asking.own_url) + link
         return Look(asking.call, url, self._outlook.progress(job), self._outlook.stall(job))
 
-    def _job_headers(self, job: Job, asking: Asking) -> tuple[tuple[bytes, bytes], ...]:
+    def _job_headers(
+        self, job: Job, asking: Asking, stall: Stall | None
+    ) -> tuple[tuple[bytes, bytes], ...]:
         engine = (b"x-unstill-engine", job.engine.encode())
         if job.state.is_final:
             return (engine,)
@@ -186,7 +191,7 @@ class JobVerbs:
         if prospect.expected_end_ms is not None:
             end_s = -(-prospect.expected_end_ms // 1000)  # not a moment too early
             headers.append((b"x-unstill-expected-end", b"%d" % end_s))
-        if (stall := self._outlook.stall(job)) is not None:
+        if stall is not None:
             since_s = stall.since_ms // 1000
             headers.append((b"x-unstill-waiting", f"{stall.code}; since={since_s}".encode()))
         dialect = asking.dialect
