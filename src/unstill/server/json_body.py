@@ -43,8 +43,7 @@ _FAULTS: tuple[tuple[int, int, re.Pattern[bytes], str], ...] = (
 
 def from_json(data: bytes, charset: str = "") -> object:
     """`charset`: as it was declared, if it was. Raises BadBody."""
-    start = data[:_LOOKED_AT_BYTES].lstrip()
-    if start.startswith(b"--") or _PAIRS.match(start):
+    if not data.startswith(b"{") and _looks_like_a_form(data[:_LOOKED_AT_BYTES].lstrip()):
         raise BadBody(
             "this looks like a form, and Content-Type says JSON: let your HTTP library set the"
             " content type"
@@ -59,6 +58,10 @@ def from_json(data: bytes, charset: str = "") -> object:
     except ValueError:
         # Only now: a check of each body would be a copy of each.
         return _decoded(utf8_of(data, charset))
+
+
+def _looks_like_a_form(start: bytes) -> bool:
+    return start.startswith(b"--") or _PAIRS.match(start) is not None
 
 
 def _decoded(text: bytes) -> object:
