@@ -123,12 +123,6 @@ def receiving(*acts: Act, port: int = 0) -> Iterator[Receiver]:
             thread.join()
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def is_verified(got: Got, secret: str) -> bool:
     """Whether both verifiers believe the request; they must not differ."""
     found = {_by_standardwebhooks(got, secret), _by_openai(got, secret)}

@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
-from receiver import SECRET, Got, answers, free_port, receiving
+from free_ports import free_port
+from receiver import SECRET, Got, answers, receiving
 from serving import LOOPBACK_ALLOWED, Serving
 from unstill.delivery import EventType
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from receiver import SECRET, free_port, receiving
+from free_ports import free_port
+from receiver import SECRET, receiving
 from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 PROGRAM = Path(__file__).with_name("dashscope_calls.py")

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from free_ports import free_port
 from openai_clients import openai, sdk
 from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
 
@@ -255,9 +256,8 @@ def wait_until_refusing(server: Serving) -> None:
 # --- nobody's ----------------------------------------------------------------------------------
 
 
-def test_a_server_that_is_gone_is_a_connection_error(tmp_path: Path) -> None:
-    with Serving(tmp_path) as server:
-        url = server.url
+def test_a_server_that_is_gone_is_a_connection_error() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
     with sdk(url) as client, pytest.raises(openai.APIConnectionError):
         create(client)
 

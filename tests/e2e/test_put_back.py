@@ -15,7 +15,7 @@ import pytest
 
 from configured import ONLY_UPSTREAMS, engine, engine_at, model
 from emulator import Emulator
-from receiver import free_port
+from free_ports import free_port
 from serving import PHOTOS, Serving
 
 WAN27 = "wan2.7-i2v"

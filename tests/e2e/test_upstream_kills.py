@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from books import outcomes, rows
 from configured import ONLY_UPSTREAMS, engine, engine_at, model
 from emulator import Emulator
+from free_ports import free_port
 from serving import PHOTOS, Serving
 from unstill.job import State
 from unstill.ledger import Outcome
@@ -115,12 +115,6 @@ def test_sigterm_waits_for_an_open_submit_and_keeps_its_ticket(
     assert (left.state, left.ticket) == (State.RUNNING, upstream["id"])
     assert ended == "Success"
     assert emulator.charges()["submits"] == 1
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def refusing_until(server: Serving) -> int | None:

@@ -18,7 +18,8 @@ import apsw
 import httpx2
 import pytest
 
-from receiver import SECRET, Act, Got, Receiver, answers, free_port, is_verified, receiving, resets
+from free_ports import free_port
+from receiver import SECRET, Act, Got, Receiver, answers, is_verified, receiving, resets
 from serving import LOOPBACK_ALLOWED, Serving
 from unstill.backend.deliveries import count_in
 from unstill.delivery import DeliveryState

@@ -17,13 +17,13 @@ import httpx2
 import pytest
 from openai import OpenAI
 
+from free_ports import free_port
 from receiver import (
     OLD_SECRET,
     SECRET,
     Got,
     answers,
     answers_late,
-    free_port,
     hangs,
     is_verified,
     receiving,

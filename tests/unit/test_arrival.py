@@ -14,11 +14,11 @@ from unstill.arrival import LeastPace
 from unstill.errors import FetchFailed
 from unstill.net import Fetcher
 
-PACE = LeastPace(head_within_s=0.5, least_bytes=1000, within_s=0.4)
+PACE = LeastPace(head_within_s=2.0, least_bytes=1000, within_s=1.0)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"
 
 Say = Callable[[asyncio.StreamWriter], Awaitable[None]]
-SILENT_S = 3.0  # far beyond every limit
+SILENT_S = 10.0  # far beyond every limit
 
 
 @asynccontextmanager
@@ -67,9 +67,9 @@ async def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
         await drip(writer, size_bytes=1, pause_s=0.01)
 
     begun_s = asyncio.get_running_loop().time()
-    with pytest.raises(FetchFailed, match=r"comes slower than 2\.5 KB a second"):
+    with pytest.raises(FetchFailed, match=r"comes slower than 1 KB a second"):
         await fetched(say, tmp_path / "v")
-    assert asyncio.get_running_loop().time() - begun_s < 4
+    assert asyncio.get_running_loop().time() - begun_s < 20  # of the 40 that it would take
 
 
 async def test_a_body_that_stops_in_its_midst_is_given_up(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ async def test_a_body_that_stops_in_its_midst_is_given_up(tmp_path: Path) -> Non
 
 async def test_a_body_at_the_least_pace_arrives_however_long_it_takes(tmp_path: Path) -> None:
     async def say(writer: asyncio.StreamWriter) -> None:
-        await drip(writer, size_bytes=1000, pause_s=0.2)
+        await drip(writer, size_bytes=1000, pause_s=0.4)
 
     assert await fetched(say, tmp_path / "v") == 4000
 
@@ -102,8 +102,9 @@ async def test_an_answer_that_does_not_begin_is_given_up(tmp_path: Path) -> None
         del writer
         await asyncio.sleep(SILENT_S)
 
+    pace = LeastPace(head_within_s=0.5, least_bytes=1000, within_s=1.0)
     with pytest.raises(FetchFailed, match=r"did not begin to answer within 0\.5 s"):
-        await fetched(say, tmp_path / "v")
+        await fetched(say, tmp_path / "v", pace)
 
 
 async def test_an_answer_may_begin_later_than_its_bytes_may_pause(tmp_path: Path) -> None:

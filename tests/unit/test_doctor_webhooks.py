@@ -6,7 +6,8 @@ import asyncio
 import socket
 from pathlib import Path
 
-from receiver import SECRET, free_port
+from free_ports import free_port
+from receiver import SECRET
 from scripted import a_job
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.delivery import DAY_MS, after_failure

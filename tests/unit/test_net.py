@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from free_ports import free_port
 from unstill import HOME, __version__
 from unstill.addresses import IPAddress
 from unstill.dial import Resolve
@@ -43,7 +44,7 @@ class Upstream:
 
     async def is_done(self) -> None:
         """Wait until an answer has ended, which an endless one does when the fetcher hangs up."""
-        await asyncio.wait_for(self.ended.wait(), 2)
+        await asyncio.wait_for(self.ended.wait(), 10)
 
 
 @asynccontextmanager
@@ -442,19 +443,19 @@ async def test_what_comes_too_slowly_ends_at_the_deadline(answer: Answer | None,
         await server.is_done()
 
     assert said == "did not arrive within 0.3 s"
-    assert 0.3 <= took_s < 2
+    assert 0.3 <= took_s < 5
 
 
 async def test_the_deadline_spans_redirects(out: Path) -> None:
     async def later(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         writer.write(redirect("/picture"))
         await writer.drain()
 
     async with upstream({"/picture": later}) as server, fetcher() as made:
-        said = await reason(made, server.url(), out, timeout_s=0.3)
+        said = await reason(made, server.url(), out, timeout_s=1.1)
 
-    assert said == "did not arrive within 0.3 s"
+    assert said == "did not arrive within 1.1 s"
     assert len(server.heads) == 2
 
 
@@ -542,8 +543,7 @@ async def test_an_answer_that_is_no_picture_is_told_apart(
 
 
 async def test_a_port_where_nobody_listens_is_said_to_be_unreachable(out: Path) -> None:
-    async with upstream({}) as server:
-        pass
+    server = Upstream(port=free_port())
     async with fetcher() as made:
         assert await reason(made, server.url(), out) == "could not be connected to"
 

@@ -73,9 +73,9 @@ async def test_a_reader_has_to_take_so_much_in_each_window(
     file: int, pair: tuple[socket.socket, socket.socket], rate: int, *, goes_on: bool
 ) -> None:
     ours, reader = pair
-    with closing(Outlet(ours.fileno(), file, least_within_s=0.25)) as outlet:
+    with closing(Outlet(ours.fileno(), file, least_within_s=1.0)) as outlet:
         sending = asyncio.create_task(outlet.send(0, SIZE_BYTES))
-        for _ in range(6):
+        for _ in range(8):
             await taken(reader, rate)
             await asyncio.sleep(0.2)
         assert sending.done() is not goes_on
