@@ -170,7 +170,7 @@ def _read(file: Path | BinaryIO, name: Format, param: str, scale: Scale) -> _See
             image.load()
             # Only now: Pillow decodes a PNG to find its EXIF block, and hides a failure of that.
             turned = _orientation(image)
-            shown = as_srgb(_upright(_reduced(image, whole, factor), turned))
+            shown = as_srgb(_upright(_reduced(_with_real_alpha(image), whole, factor), turned))
         except MemoryError:
             raise
         except Exception as error:  # Pillow's readers raise nearly anything on broken bytes
@@ -185,7 +185,8 @@ def _open(file: Path | BinaryIO, name: Format, param: str) -> Image.Image:
     try:
         image = Image.open(file, formats=(PILLOW_NAMES[name],))
     except Exception as error:  # likewise nearly anything
-        raise _Broken(param, f"this {name} cannot be read, its header is broken") from error
+        reason = f"this {name} cannot be read, it is cut short or its header is broken"
+        raise _Broken(param, reason) from error
     try:
         check_pixels(image.width, image.height, name, param)
     except BadImage:
@@ -266,13 +267,34 @@ def _reduced(image: Image.Image, whole: tuple[int, int], factor: int) -> Image.I
     return image.reduce(left)
 
 
+def _with_real_alpha(image: Image.Image) -> Image.Image:
+    """Without an alpha channel that nobody filled in, as screenshots on Windows have it.
+
+    A BMP that is transparent everywhere is shown opaque. Source: Chromium, bmp_image_reader.cc,
+    "seen_non_zero_alpha_pixel".
+    """
+    if image.format == "BMP" and image.mode == "RGBA":
+        most = image.getchannel("A").getextrema()[1]
+        return image.convert("RGB") if most == 0 else image
+    return image
+
+
 # --- orientation --------------------------------------------------------------------------------
+
+_EXIF_BLOCKS = ("exif", "Raw profile type exif")  # the second: a PNG of ImageMagick
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; a broken EXIF block turns nothing, like in a browser."""
+    """EXIF orientation, 1 to 8; a broken EXIF block turns nothing, like in a browser.
+
+    Nor does XMP, where Pillow looks too: browsers do not, and programs that turn the pixels and
+    take the EXIF away leave it as it was.
+    """
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        image.getexif()  # for a PNG's, which may lie behind its pixels
+        bare = Image.new("1", (1, 1))
+        bare.info = {key: image.info[key] for key in _EXIF_BLOCKS if key in image.info}
+        value = bare.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # noqa: BLE001  - EXIF is hostile bytes too, and never a reason to refuse
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

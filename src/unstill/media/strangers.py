@@ -56,6 +56,12 @@ _COMMENTS = re.compile(
     rb"^(\s*(<!--.*?-->|<\?xml.*?\?>|<!DOCTYPE svg.*?>))+\s*", re.IGNORECASE | re.DOTALL
 )
 
+# A line break or a mark of byte order that a script put out first, a header of MacBinary (128).
+_PICTURE = re.compile(
+    rb"\xff\xd8\xff[\xc0-\xfe]|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP", re.DOTALL
+)
+_MOST_AHEAD = 512
+
 ENOUGH_TO_NAME_BYTES = 2048
 
 
@@ -69,7 +75,7 @@ def what_it_is(data: bytes) -> str | None:
     for at, sign, name in _SIGNS:
         if data.startswith(sign, at):
             return name
-    return _text(data.lstrip(_BLANK)[:ENOUGH_TO_NAME_BYTES])
+    return _text(data.lstrip(_BLANK)[:ENOUGH_TO_NAME_BYTES]) or _behind_something(data)
 
 
 def _text(data: bytes) -> str | None:
@@ -88,6 +94,14 @@ def _text(data: bytes) -> str | None:
     if _PAGE.match(begin) or _PAGE.match(data):
         return "a web page (text/html)"
     return "XML (application/xml)"
+
+
+def _behind_something(data: bytes) -> str | None:
+    picture = _PICTURE.search(data, 1, _MOST_AHEAD)
+    if picture is None:
+        return None
+    ahead = "1 byte" if picture.start() == 1 else f"{picture.start()} bytes"
+    return f"a picture with {ahead} of something else ahead of it"
 
 
 def _is_text(data: bytes) -> bool:
