@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_START_WITHIN_S = 60.0
 _END_WITHIN_S = 40.0
 
 
@@ -46,6 +48,13 @@ class Memory(NamedTuple):
     uss_mib: float  # pages that nobody else maps
 
 
+def line_of(process: subprocess.Popen[str], within_s: float) -> str:
+    """The next line that it prints; empty if it ends first, or says nothing for so long."""
+    if process.stdout is None or not select.select([process.stdout], (), (), within_s)[0]:
+        return ""
+    return process.stdout.readline()
+
+
 @contextmanager
 def running(
     arguments: Sequence[str], *, core: int | None = None, environment: Mapping[str, str] = {}
@@ -69,11 +78,15 @@ def running(
         ) as process,
     ):
         try:
-            line = process.stdout.readline() if process.stdout else ""
+            line = line_of(process, _START_WITHIN_S)
             if "ready at " not in line:
                 log.seek(0)
                 raise RuntimeError(f"{' '.join(command)} did not start: {log.read()[-2000:]}")
             yield Running(process.pid, line.split("ready at ")[1].split()[0])
         finally:
             process.terminate()
-            process.wait(_END_WITHIN_S)
+            try:
+                process.wait(_END_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise

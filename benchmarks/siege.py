@@ -1,11 +1,12 @@
 """What an honest caller notices of hostile ones, load by load, on loopback.
 
-    python -m benchmarks.siege [--source CHECKOUT] [--seconds 5] [--only WORD ...] [--write]
+    python -m benchmarks.siege [--before CHECKOUT] [--seconds 5] [--only WORD ...] [--write]
 
 Each load meets a server of its own, once with nobody else there. The honest caller (siege_honest)
-and the hostile ones (siege_loads) are processes of their own. `--source` serves another checkout,
-so that before and after can be compared; `--write` puts the table into SIEGE.md. Under six minutes
-on two cores; every load is bounded in connections, bytes and time.
+and the hostile ones (siege_loads) are processes of their own. `--before` serves another checkout
+as well, each load to both, one after the other; `--source` serves it instead of this one; `--write`
+puts the table into SIEGE.md. About ten seconds a load and checkout on two idle cores; every load is
+bounded in connections, bytes and time, and whatever does not end by itself is ended.
 """
 
 from __future__ import annotations
@@ -19,21 +20,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx2
-import numpy as np
-from benchmarks.figure import number
-from benchmarks.process import Running, running
-from benchmarks.siege_honest import picture
+from benchmarks.process import Running, line_of, running
+from benchmarks.siege_honest import WITHIN_S, picture
 from benchmarks.siege_loads import LOADS
+from benchmarks.siege_seen import Row, Seen, page_of, table_of
 from benchmarks.upstream import arguments
 from rich.console import Console
-from rich.table import Table
 
 from unstill.engines.emulate import DAY_S, Options
 
@@ -44,6 +42,8 @@ OPEN_FILES = 6000  # of each process, so that 2,000 connections are all that the
 BEGINS_S = 1.0  # of a load, before the honest caller
 SETTLES_S = 2.0  # after a load has gone
 SAMPLED_S = 0.1
+SPARE_S = 15.0  # of the honest caller, beside its calls: the machine may be busy
+MADE_WITHIN_S = 60.0  # what a load sends
 KEYS = {"honest": "sk-honest", "hostile": "sk-hostile"}
 CONFIG = """
 [server]
@@ -55,37 +55,10 @@ api_key = "sk-siege"
 [models."wan2.7-i2v"]
 engines = ["bailian"]
 """
-COLUMNS = (
-    *("load", "poll p50 ms", "poll p99 ms", "submit p50 ms", "submit p99 ms"),
-    *("failed", "RSS MiB", "after it"),
-)
-
-
-class Seen(NamedTuple):
-    """What the honest caller saw of a server under one load, and how large that became."""
-
-    load: str
-    poll_ms: Sequence[float]
-    submit_ms: Sequence[float]
-    failed: int
-    peak_mib: float
-    after_mib: float
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        shares = [np.percentile(each, (50, 99)) for each in (self.poll_ms, self.submit_ms)]
-        calls = len(self.poll_ms) + len(self.submit_ms)
-        return (
-            self.load,
-            *(number(float(value)) for share in shares for value in share),
-            f"{self.failed / calls:.0%}",
-            f"{self.peak_mib:.0f}",
-            f"{self.after_mib:.0f}",
-        )
 
 
 class Site(NamedTuple):
-    """Where a release serves."""
+    """Where a checkout serves."""
 
     data_dir: Path
     source: Path
@@ -107,25 +80,51 @@ class Site(NamedTuple):
                 os.kill(process.pid, signal.SIGKILL)
 
 
+def measured(site: Site, load: str, seconds: float) -> Seen | None:
+    """None, and a line on stderr, if it could not be measured; the next load may be."""
+    try:
+        return besieged(site, load, seconds)
+    except (RuntimeError, httpx2.HTTPError, OSError, ValueError) as error:
+        print(f"{load}: {type(error).__name__}: {error}", file=sys.stderr)
+        return None
+
+
 def besieged(site: Site, load: str, seconds: float) -> Seen:
     with site.server() as server:
         jobs = {owner: submitted(server.url, key) for owner, key in KEYS.items()}
         with hostile(site, load, server, jobs["hostile"], seconds + BEGINS_S):
-            command = [server.url, KEYS["honest"], jobs["honest"], str(seconds)]
-            honest = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.siege_honest", *command],
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-            )
-            peak_mib = 0.0
-            while honest.poll() is None:
-                peak_mib = max(peak_mib, server.memory.rss_mib)
-                time.sleep(SAMPLED_S)
+            said, peak_mib = heard(server, jobs["honest"], seconds)
         time.sleep(SETTLES_S)
-        said = json.loads(honest.communicate()[0])
-        after_mib = server.memory.rss_mib
-    return Seen(load, said["poll"], said["submit"], said["failed"], peak_mib, after_mib)
+        after_mib = rss_mib(server)
+    return Seen(said["poll"], said["submit"], said["failed"], peak_mib, after_mib)
+
+
+def heard(server: Running, job_id: str, seconds: float) -> tuple[dict[str, Any], float]:
+    """What the honest caller says, and how large the server was at most meanwhile."""
+    command = ["benchmarks.siege_honest", server.url, KEYS["honest"], job_id, str(seconds)]
+    until_s = time.monotonic() + seconds + WITHIN_S + SPARE_S
+    peak_mib = 0.0
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as honest:
+        while True:
+            peak_mib = max(peak_mib, rss_mib(server))
+            try:
+                said = honest.communicate(timeout=SAMPLED_S)[0]
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > until_s:
+                    honest.kill()
+                    raise RuntimeError("the honest caller itself did not come to its end") from None
+            else:
+                return json.loads(said), peak_mib
+
+
+def rss_mib(server: Running) -> float:
+    """0 of one that has died."""
+    try:
+        return server.memory.rss_mib
+    except (OSError, KeyError):
+        return 0.0
 
 
 def submitted(url: str, key: str) -> str:
@@ -151,41 +150,17 @@ def hostile(site: Site, load: str, server: Running, job_id: str, seconds: float)
         text=True,
         cwd=ROOT,
     ) as process:
-        if process.stdout is not None:
-            process.stdout.readline()  # what it sends is made
-        time.sleep(BEGINS_S)
         try:
+            if line_of(process, MADE_WITHIN_S) != "begun\n":
+                raise RuntimeError("what it sends could not be made")
+            time.sleep(BEGINS_S)
             yield
         finally:
             process.kill()
 
 
-def table_of(seen: Sequence[Seen]) -> Table:
-    table = Table()
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "load" else "right")
-    for each in seen:
-        table.add_row(*each.cells)
-    return table
-
-
-def written(seen: Sequence[Seen], command: str) -> str:
-    lines = [
-        "# Siege",
-        "",
-        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}. An honest caller polls 30 and submits 3 times",
-        "a second, each call on a fresh connection, beside each hostile load; a call that was not",
-        "answered well within 10 s is failed, and counts as 10 s.",
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"|---|{'---:|' * (len(COLUMNS) - 1)}",
-    ]
-    lines += [f"| {' | '.join(each.cells)} |" for each in seen]
-    return "\n".join(lines) + "\n"
-
-
 def stored(folder: Path, source: Path) -> str:
-    """A data folder as that release writes it; the id of its video."""
+    """A data folder as that checkout writes it; the id of its video."""
     said = subprocess.run(
         [sys.executable, "-m", "benchmarks.siege_store", str(folder), "hostile"],
         check=True,
@@ -197,30 +172,41 @@ def stored(folder: Path, source: Path) -> str:
     return said.stdout.split()[-1]
 
 
+def sited(source: Path, upstream_url: str, stack: ExitStack) -> Site:
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="unstill-")))
+    site = Site(folder, source.resolve(), stored(folder, source.resolve()))
+    (folder / "unstill.toml").write_text(CONFIG.format(url=upstream_url))
+    return site
+
+
+def rows_of(asked: argparse.Namespace, loads: Sequence[str]) -> Iterator[Row]:
+    options = Options(keys=("sk-siege",), job_s=DAY_S)
+    with ExitStack() as stack:
+        upstream = stack.enter_context(running(arguments("dashscope", options)))
+        site = sited(asked.source, upstream.url, stack)
+        earlier = asked.before and sited(asked.before, upstream.url, stack)
+        for load in loads:
+            before = measured(earlier, load, asked.seconds) if earlier else None
+            yield Row(load, measured(site, load, asked.seconds), before, bool(earlier))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.siege")
     parser.add_argument("--source", type=Path, default=ROOT, help="checkout to serve")
+    parser.add_argument("--before", type=Path, help="checkout to serve as well, beside it")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--only", nargs="*", default=(), help="loads with one of these words")
     parser.add_argument("--write", action="store_true", help="also into benchmarks/SIEGE.md")
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     loads = [load for load in LOADS if not asked.only or any(word in load for word in asked.only)]
-    options = Options(keys=("sk-siege",), job_s=DAY_S)
-    seen = []
-    with (
-        TemporaryDirectory(prefix="unstill-") as name,
-        running(arguments("dashscope", options)) as upstream,
-    ):
-        folder = Path(name)
-        site = Site(folder, asked.source.resolve(), stored(folder, asked.source.resolve()))
-        (folder / "unstill.toml").write_text(CONFIG.format(url=upstream.url))
-        for load in (QUIET, *loads):
-            seen.append(besieged(site, load, asked.seconds))
-            print("  ".join(seen[-1].cells), flush=True)
-    Console(width=140).print(table_of(seen))
+    rows = []
+    for row in rows_of(asked, (QUIET, *loads)):
+        rows.append(row)
+        print("  ".join(row.cells), flush=True)
+    Console(width=180).print(table_of(rows))
     if asked.write:
-        PAGE.write_text(written(seen, "make siege"), encoding="utf-8")
+        PAGE.write_text(page_of(rows, "make siege"), encoding="utf-8")
 
 
 if __name__ == "__main__":

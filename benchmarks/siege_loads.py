@@ -7,166 +7,79 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from io import BytesIO
-from typing import NamedTuple
 
 import numpy as np
 import uvloop
+from benchmarks.siege_calls import (
+    ELSEWHERE,
+    HOST,
+    Run,
+    Target,
+    asking,
+    dripping,
+    holding,
+    pouring,
+    resetting,
+)
 from PIL import Image
 
-HOST = b"Host: localhost\r\n"
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 UPLOAD = b"POST /api/v1/uploads/objects HTTP/1.1\r\n" + HOST
 MULTIPART = b"Content-Type: multipart/form-data; boundary=cut\r\n"
 URLENCODED = b"Content-Type: application/x-www-form-urlencoded\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
-ELSEWHERE = "127.0.0.2"  # another address than the honest caller's
-PAUSE_S = 0.02
-
-
-class Target(NamedTuple):
-    host: str
-    port: int
-    key: str
-    job_id: str  # one that goes on, of the hostile owner
-    video_id: str  # one that is finished
-
-    @property
-    def authorized(self) -> bytes:
-        return HOST + f"Authorization: Bearer {self.key}\r\n".encode()
-
-
-async def opened(
-    target: Target, *, source: str = "127.0.0.1", window_bytes: int = 0
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    line = socket.socket()
-    line.setblocking(False)
-    if window_bytes:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
-    line.bind((source, 0))
-    try:
-        await asyncio.get_running_loop().sock_connect(line, (target.host, target.port))
-        limit = max(window_bytes // 2, 1) if window_bytes else 2**16
-        return await asyncio.open_connection(sock=line, limit=limit)
-    except OSError:
-        line.close()
-        raise
-
-
-async def pour(target: Target, first: bytes, again: bytes, *, most_bytes: int, per_s: int) -> None:
-    """Send without end on one connection, and on the next when it is closed; `per_s` 0: at will."""
-    sent_bytes = 0
-    while sent_bytes < most_bytes:
-        try:
-            _, writer = await opened(target)
-            writer.write(first)
-            while sent_bytes < most_bytes and not writer.is_closing():
-                writer.write(again)
-                sent_bytes += len(again)
-                await writer.drain()
-                await asyncio.sleep(len(again) / per_s if per_s else 0)
-            await asyncio.sleep(3600)  # who has sent all keeps the connection
-        except OSError:
-            await asyncio.sleep(PAUSE_S)
-
-
-async def ask(target: Target, sent: bytes) -> None:
-    """The same call again and again, each on a fresh connection."""
-    while True:
-        try:
-            reader, writer = await opened(target)
-            writer.write(sent)
-            await writer.drain()
-            await reader.read(65536)
-            writer.close()
-        except OSError:
-            await asyncio.sleep(PAUSE_S)
-
-
-async def hold(
-    target: Target, sent: bytes, *, source: str = "127.0.0.1", window_bytes: int = 0
-) -> None:
-    """A connection that stays, and comes again when it is hung up on."""
-    while True:
-        try:
-            reader, writer = await opened(target, source=source, window_bytes=window_bytes)
-            writer.write(sent)
-            if window_bytes:
-                await asyncio.sleep(3600)
-            while await reader.read(65536):
-                pass
-            writer.close()
-        except OSError:
-            pass
-        await asyncio.sleep(1)
-
-
-async def drip(target: Target, head: bytes, at_once_bytes: int) -> None:
-    """Most of a body at once, the rest at the slowest pace that is let be."""
-    while True:
-        try:
-            _, writer = await opened(target)
-            writer.write(head + b"x" * at_once_bytes)
-            await writer.drain()
-            while not writer.is_closing():
-                writer.write(b"x" * 6600)
-                await writer.drain()
-                await asyncio.sleep(1)
-        except OSError:
-            await asyncio.sleep(PAUSE_S)
+PART = b'--cut\r\nContent-Disposition: form-data; name="a%d"\r\n\r\nx\r\n'
+UPGRADE = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(512)
 
 
 def sized(head: bytes, body: bytes) -> bytes:
     return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-def large_picture() -> bytes:
-    """A valid JPEG of about 19 MB, as JSON."""
-    noise = np.random.default_rng(1).integers(0, 256, (2600, 3400, 3), dtype=np.uint8)
-    file = BytesIO()
-    Image.fromarray(noise).save(file, "JPEG", quality=95, subsampling=0)
-    text = b64encode(file.getvalue()[: 19 * 1000**2]).decode()
-    return b'{"model": "wan2.7-i2v", "input": {"first_frame_url": "' + text.encode() + b'"}}'
+def keyed(target: Target, more: bytes = b"") -> bytes:
+    return b"POST /v1/videos HTTP/1.1\r\n" + target.authorized + more
 
 
-Run = Callable[[Target], list[Awaitable[None]]]
-
-
-def pouring(
-    connections: int,
-    first: Callable[[Target], bytes],
-    again: bytes,
-    *,
-    most_bytes: int = 2**26,
-    per_s: int = 0,
-) -> Run:
-    return lambda target: [
-        pour(target, first(target), again, most_bytes=most_bytes, per_s=per_s)
-        for _ in range(connections)
-    ]
-
-
-def asking(connections: int, sent: Callable[[Target], bytes]) -> Run:
-    def run(target: Target) -> list[Awaitable[None]]:
-        one = sent(target)
-        return [ask(target, one) for _ in range(connections)]
-
-    return run
+def submitting(target: Target, body: bytes) -> bytes:
+    return sized(keyed(target).replace(b"/videos", b"/tasks/submit"), body)
 
 
 def nothing(_target: Target) -> bytes:
     return b""
 
 
-def keyed(target: Target, more: bytes) -> bytes:
-    return b"POST /v1/videos HTTP/1.1\r\n" + target.authorized + more
+def many_parts() -> bytes:
+    return b"".join(PART % n for n in range(100_000)) + b"--cut--\r\n"
 
 
-LOADS: dict[str, Run] = {
+def in_json(picture: bytes) -> bytes:
+    text = b64encode(picture)
+    return b'{"model": "wan2.7-i2v", "input": {"first_frame_url": "' + text + b'"}}'
+
+
+def large_picture() -> bytes:
+    """A valid JPEG of about 19 MB."""
+    noise = np.random.default_rng(1).integers(0, 256, (2600, 3400, 3), dtype=np.uint8)
+    file = BytesIO()
+    Image.fromarray(noise).save(file, "JPEG", quality=95, subsampling=0)
+    return file.getvalue()[: 19 * 1000**2]
+
+
+def small_picture() -> bytes:
+    file = BytesIO()
+    Image.linear_gradient("L").resize((480, 320)).convert("RGB").save(file, "JPEG")
+    return file.getvalue()
+
+
+PIPELINES: Mapping[str, Run] = {
     "ordinary calls, 20 connections": asking(20, lambda _: GET),
     "requests behind each other, 1 connection": pouring(
         1, nothing, GET * 1000, most_bytes=12 * 10**6
@@ -181,6 +94,11 @@ LOADS: dict[str, Run] = {
     "small posts behind each other, 4": pouring(
         4, nothing, sized(b"POST / HTTP/1.1\r\n" + HOST, b"{}") * 500, most_bytes=3 * 10**6
     ),
+    "polls with a key behind each other, 4": lambda target: pouring(
+        4, nothing, target.get(f"/v1/videos/{target.job_id}") * 100, most_bytes=3 * 10**6
+    )(target),
+}
+HEADS: Mapping[str, Run] = {
     "expecting 100-continue, 20": asking(
         20,
         lambda _: (
@@ -190,9 +108,27 @@ LOADS: dict[str, Run] = {
     "heads without end, 200": pouring(
         200, lambda _: b"GET / HTTP/1.1\r\n", b"a:\r\n" * 2500, most_bytes=300_000
     ),
+    "heads that drip, 1,500": dripping(1500, lambda _: b"GET / HTTP/1.1\r\nX: ", 1, per_s=1),
     "12,000 headers, 20": asking(
         20, lambda _: b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 12_000 + b"\r\n"
     ),
+    "a header of 60 KB, 20": asking(
+        20, lambda _: b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 60_000 + b"\r\n\r\n"
+    ),
+    "queries of 30,000 parameters, 10": asking(
+        10, lambda _: b"GET /?" + b"a&" * 30_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+    ),
+    "paths of 20,000 escapes, 10": asking(
+        10, lambda _: b"GET /" + b"%41" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+    ),
+    "upgrades to websockets, 20": asking(20, lambda _: GET[:-2] + UPGRADE),
+    "TLS where there is none, 20": asking(20, lambda _: TLS_HELLO),
+    "wrong keys, 20": asking(
+        20, lambda _: b"GET /v1/videos HTTP/1.1\r\n" + HOST + b"Authorization: Bearer x\r\n\r\n"
+    ),
+    "gone before the answer, 20": resetting(20, lambda target: target.get("/v1/videos")),
+}
+BODIES: Mapping[str, Run] = {
     "trailers without end, 20": pouring(
         20, lambda _: UPLOAD + CHUNKED + b"0\r\n", b"a:\r\n" * 2500, most_bytes=2 * 10**6
     ),
@@ -208,60 +144,86 @@ LOADS: dict[str, Run] = {
         lambda _: UPLOAD + MULTIPART + CHUNKED,
         b"%x\r\n%b\r\n" % (28_000, b"--cut\r\nA: b" * 2333 + b"----"),
     ),
+    "forms of 100,000 parts, 4": asking(4, lambda _: sized(UPLOAD + MULTIPART, many_parts())),
+    "forms of 100,000 parts with a key, 4": asking(
+        4, lambda target: sized(keyed(target, MULTIPART), many_parts())
+    ),
     "forms of escapes, 2": asking(2, lambda _: sized(UPLOAD + URLENCODED, b"%41" * 1_000_000)),
     "forms of escapes with a key, 2": asking(
         2, lambda target: sized(keyed(target, URLENCODED), b"%41" * 1_000_000)
     ),
-    "queries of 30,000 parameters, 10": asking(
-        10, lambda _: b"GET /?" + b"a&" * 30_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+    "forms of 60 MB of escapes with a key, 2": asking(
+        2, lambda target: sized(keyed(target, URLENCODED), b"a=" + b"%41" * 20_000_000)
     ),
-    "paths of 20,000 escapes, 10": asking(
-        10, lambda _: b"GET /" + b"%41" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+    "99,000 lists in each other with a key, 4": asking(
+        4, lambda target: submitting(target, b"[" * 99_000)
     ),
-    "pictures of 19 MB with a key, 6": asking(
-        6,
-        lambda target: sized(
-            keyed(target, b"").replace(b"/videos", b"/tasks/submit"), large_picture()
-        ),
+    "60 MB of small texts with a key, 2": asking(
+        2, lambda target: submitting(target, b"[" + b'"ab",' * 12_000_000 + b"0]")
     ),
     "60 MB in one JSON string with a key, 2": asking(
-        2, lambda target: sized(keyed(target, b""), b'{"model": "' + b"a" * 60 * 10**6 + b'"}')
+        2, lambda target: sized(keyed(target), b'{"model": "' + b"a" * 60 * 10**6 + b'"}')
     ),
-    "slow readers of a video of 73 MB, 500": lambda target: [
-        hold(
-            target,
-            f"GET /v1/videos/{target.video_id}/content HTTP/1.1\r\n".encode()
-            + target.authorized
-            + b"\r\n",
-            window_bytes=4096,
-        )
-        for _ in range(500)
-    ],
-    "bodies held open with a key, 5": lambda target: [
-        drip(target, keyed(target, b"Content-Length: 60000000\r\n\r\n"), 50 * 10**6)
-        for _ in range(5)
-    ],
-    "uploads held open, 5": lambda target: [
-        drip(target, UPLOAD + MULTIPART + b"Content-Length: 20000000\r\n\r\n", 16 * 10**6)
-        for _ in range(5)
-    ],
-    "idle connections, 3,000": lambda target: [
-        hold(target, b"", source=ELSEWHERE) for _ in range(3000)
-    ],
-    "idle connections of the same address, 3,000": lambda target: [
-        hold(target, b"") for _ in range(3000)
-    ],
-    "calls that wait with a key, 3,000": lambda target: [
-        hold(
-            target,
-            f"GET /v1/videos/{target.job_id}?wait=60 HTTP/1.1\r\n".encode()
-            + target.authorized
-            + b"\r\n",
-            source=ELSEWHERE,
-        )
-        for _ in range(3000)
-    ],
+    "60 MB in one form field with a key, 2": asking(
+        2,
+        lambda target: sized(
+            keyed(target, MULTIPART), (PART % 1)[:-3] + b"a" * 60 * 10**6 + b"\r\n--cut--\r\n"
+        ),
+    ),
+    "pictures of 19 MB with a key, 6": asking(
+        6, lambda target: submitting(target, in_json(large_picture()))
+    ),
+    "submits with a key, 20": asking(
+        20, lambda target: submitting(target, in_json(small_picture()))
+    ),
+    "bodies held open with a key, 5": dripping(
+        5, lambda target: keyed(target, b"Content-Length: 60000000\r\n\r\n"), 50 * 10**6
+    ),
+    "uploads held open, 5": dripping(
+        5, lambda _: UPLOAD + MULTIPART + b"Content-Length: 20000000\r\n\r\n", 16 * 10**6
+    ),
 }
+ANSWERS: Mapping[str, Run] = {
+    "lists of 100 with a key, 20": asking(20, lambda target: target.get("/v1/videos?limit=100")),
+    "filtered lists with a key, 8": asking(
+        8, lambda target: target.get("/api/v1/tasks?page_size=100&status=CANCELED")
+    ),
+    "descriptions of the API, 20": asking(
+        20, lambda _: b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n"
+    ),
+    "5,000 ranges with a key, 20": asking(
+        20,
+        lambda target: (
+            target.get(f"/v1/videos/{target.video_id}/content")[:-2]
+            + b"Range: bytes="
+            + b",".join(b"%d-%d" % (n * 10, n * 10 + 1) for n in range(5000))
+            + b"\r\n\r\n"
+        ),
+    ),
+    "drawings of a broken video with a key, 28": asking(
+        28, lambda target: target.get(f"/v1/videos/{target.video_id}/content?variant=spritesheet")
+    ),
+    "slow readers of a video of 73 MB, 500": holding(
+        500, lambda target: target.get(f"/v1/videos/{target.video_id}/content"), window_bytes=4096
+    ),
+    "slow readers of a list, 500": holding(
+        500, lambda target: target.get("/v1/videos?limit=100") * 20, window_bytes=4096
+    ),
+}
+CROWDS: Mapping[str, Run] = {
+    "idle connections, 3,000": holding(3000, nothing, source=ELSEWHERE),
+    "idle connections of the same address, 3,000": holding(3000, nothing),
+    "calls that wait with a key, 3,000": holding(
+        3000, lambda target: target.get(f"/v1/videos/{target.job_id}?wait=60"), source=ELSEWHERE
+    ),
+    "streams of events with a key, 3,000": holding(
+        3000, lambda target: target.get(f"/v1/videos/{target.job_id}/events"), source=ELSEWHERE
+    ),
+    "streams that end at once with a key, 20": asking(
+        20, lambda target: target.get(f"/v1/videos/{target.video_id}/events")
+    ),
+}
+LOADS: Mapping[str, Run] = {**PIPELINES, **HEADS, **BODIES, **ANSWERS, **CROWDS}
 
 
 async def run(name: str, target: Target, seconds: float) -> None:

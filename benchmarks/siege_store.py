@@ -1,4 +1,4 @@
-"""A data folder with one finished video of 73 MB: `python -m benchmarks.siege_store FOLDER OWNER`.
+"""A data folder with one finished video of 73 MB, and many rows: `... siege_store FOLDER OWNER`.
 
 In a process of its own, so that it is written by whichever release is on PYTHONPATH.
 """
@@ -10,21 +10,64 @@ import os
 import sys
 from pathlib import Path
 
+import apsw
 import msgspec
-from benchmarks.answers import a_job, finished
+from benchmarks.store import a_job
 
+from unstill.backend import rows
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.files.local import LocalFiles
+from unstill.job import Job, State, Usage, Video, new_id
 
 VIDEO_BYTES = 73 * 10**6
+ROWS = 50_000  # of the same owner, made within the last hours
+
+
+VIDEO = Video(
+    file_name="video-1.mp4",
+    width=1280,
+    height=720,
+    duration_s=5.0,
+    frame_rate=16.0,
+    frame_count=80,
+    size_bytes=VIDEO_BYTES,
+    has_audio=False,
+)
+
+
+def finished(owner: str) -> Job:
+    job = a_job()
+    return msgspec.structs.replace(
+        job,
+        owner=owner,
+        state=State.SUCCEEDED,
+        attempt=1,
+        started_ms=job.created_ms,
+        ended_ms=job.created_ms + 5000,
+        video=VIDEO,
+        usage=Usage(duration_s=5, tier_height=720),
+    )
+
+
+def older(job: Job, minutes: float) -> Job:
+    created_ms = job.created_ms - int(minutes * 60_000)
+    return msgspec.structs.replace(job, id=new_id(created_ms), created_ms=created_ms)
+
+
+def add_older(data_dir: Path, job: Job) -> None:
+    (database,) = data_dir.glob("*.sqlite3")
+    with apsw.Connection(str(database)) as connection:
+        for n in range(1, ROWS):
+            connection.execute(rows.INSERT, rows.row_of(older(job, n * 600 / ROWS)))
 
 
 async def fill(data_dir: Path, owner: str) -> str:
     backend, files = EmbeddedBackend(data_dir), LocalFiles(data_dir)
     await backend.open()
-    job = msgspec.structs.replace(finished(a_job()), owner=owner)
+    job = finished(owner)
     await backend.add(job)
     await backend.close()
+    add_older(data_dir, job)
     await files.prepare(job.id)
     path = files.path(job.id, "video-1.mp4")
     await asyncio.to_thread(path.write_bytes, os.urandom(10**6) * (VIDEO_BYTES // 10**6))

@@ -27,7 +27,13 @@ from unstill.doctor_upstreams import (
 from unstill.errors import OperatorError, UnstillError
 from unstill.finding import Finding
 from unstill.folders import JOBS
-from unstill.machine import Confinement, address_space_limit, check_address_space
+from unstill.machine import (
+    Confinement,
+    address_space_limit,
+    check_address_space,
+    check_open_files,
+    open_files_limit,
+)
 from unstill.settings import Settings
 from unstill.trial import make_video
 
@@ -122,6 +128,7 @@ def _engine() -> Iterator[Finding]:
     """Render a second and do all that is ever done with one; how its children are confined."""
     try:
         check_address_space(address_space_limit())
+        check_open_files(open_files_limit())
     except OperatorError as error:
         yield Finding("child programs", False, error.message)
         return

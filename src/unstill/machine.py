@@ -27,6 +27,8 @@ _CLONE_NEWNET = 0x40000000  # linux/sched.h
 
 # Measured: a render of 1080P takes 0.7 GB, a picture at its limits 1.3 GB.
 LEAST_ADDRESS_SPACE_BYTES = 1024**3
+# Measured: with 40 no child is started any more, with 48 jobs of two cores are done.
+LEAST_OPEN_FILES = 64
 
 # What a child program needs to find its libraries, its language and its temporary files. Nothing
 # else: it opens files of strangers, and a hole in a decoder must not be the bill.
@@ -120,6 +122,21 @@ def check_address_space(limit_bytes: int | None) -> None:
         raise OperatorError(
             f"the limit on addresses (ulimit -v) is {got} KiB, and the programs that open pictures"
             f" and render need {least} at least, better 4194304: raise it where unstill is started"
+        )
+
+
+def open_files_limit() -> int | None:
+    """The most files that this process may open once it asks for them; None: no limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return None if hard == resource.RLIM_INFINITY else hard
+
+
+def check_open_files(limit: int | None) -> None:
+    """Raises OperatorError where no job could be done: it would wait for ever."""
+    if limit is not None and limit < LEAST_OPEN_FILES:
+        raise OperatorError(
+            f"the limit on open files (ulimit -Hn) is {limit}, and a server with its child programs"
+            f" needs {LEAST_OPEN_FILES} at least, better 1024: raise it where unstill is started"
         )
 
 

@@ -26,7 +26,12 @@ from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
 from unstill.frames import Frames
 from unstill.job import clock_ms as system_clock_ms
-from unstill.machine import address_space_limit, check_address_space
+from unstill.machine import (
+    address_space_limit,
+    check_address_space,
+    check_open_files,
+    open_files_limit,
+)
 from unstill.media import Media
 from unstill.media.limits import MAX_FILE_BYTES, readable_formats
 from unstill.models import CARDS, Catalogue
@@ -214,6 +219,7 @@ class Product:
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         check_address_space(address_space_limit())
+        check_open_files(open_files_limit())
         await self._backend.open()
         self._clock.not_before(await self._backend.last_up_ms())
         await self._trial.before_any_job()

@@ -265,6 +265,7 @@ class Runner:
             await engine.render(self._scene(job), lambda done: self._board.report(job.id, done))
             await self._files.sync(job.id, _part(job.attempt))
         except (StorageFull, StorageFailed) as error:
+            self._stalls.engine(job.engine, "submits", error.code, error.message)
             pause_ms = self._renders.note(error.message, job_id=job.id)
             return put_back(self._clock_ms() + pause_ms)
         except EngineDied as death:
@@ -279,6 +280,7 @@ class Runner:
             )
             return put_back(self._clock_ms() + PAUSE_AFTER_DEATH_MS, died=True)
         self._renders.over()
+        self._stalls.engine_moves(job.engine, "submits")
         return rendered()
 
     def _scene(self, job: Job) -> Scene:

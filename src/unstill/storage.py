@@ -30,9 +30,9 @@ def storage_trouble(error: OSError) -> StorageFull | StorageFailed | None:
     """What the caller can be told of it, no path is named; None if it is something else."""
     if error.errno in _NO_ROOM:
         return StorageFull("the server has no room left to store files")
-    if error.errno in _FAILS | _WANT:
-        return storage_failure(error)
-    return None
+    if error.errno in _WANT:
+        return StorageFailed(f"the server has reached a limit of its machine: {error.strerror}")
+    return storage_failure(error) if error.errno in _FAILS else None
 
 
 def storage_failure(error: OSError) -> StorageFailed:

@@ -330,6 +330,19 @@ def narrow(tmp_path: Path, *, files: int) -> Iterator[tuple[str, int]]:
             process.terminate()
 
 
+def test_a_server_that_could_do_no_job_for_want_of_files_says_so_and_does_not_serve(
+    tmp_path: Path,
+) -> None:
+    command = f'ulimit -n 40; exec "{sys.executable}" -m unstill serve --port 0 --data-dir "$0"'
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "the limit on open files (ulimit -Hn) is 40" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_connections_cannot_take_the_files_that_jobs_need(tmp_path: Path) -> None:
     with narrow(tmp_path, files=150) as (url, pid):
         port = int(url.rpartition(":")[2])

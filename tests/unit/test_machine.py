@@ -15,8 +15,10 @@ from unstill.doctor import confinement_finding
 from unstill.errors import OperatorError
 from unstill.machine import (
     LEAST_ADDRESS_SPACE_BYTES,
+    LEAST_OPEN_FILES,
     Confinement,
     check_address_space,
+    check_open_files,
     child_environment,
     flush,
     give_back_memory,
@@ -112,6 +114,16 @@ def test_a_limit_on_addresses_that_is_enough_stops_nothing(limit: int | None) ->
 def test_a_limit_on_addresses_that_is_too_low_for_any_child_is_named_at_the_start() -> None:
     with pytest.raises(OperatorError, match=r"ulimit -v\) is 1048575 KiB.*1048576 at least"):
         check_address_space(LEAST_ADDRESS_SPACE_BYTES - 1)
+
+
+@pytest.mark.parametrize("limit", [None, LEAST_OPEN_FILES, 2**30])
+def test_a_limit_on_open_files_that_is_enough_stops_nothing(limit: int | None) -> None:
+    check_open_files(limit)
+
+
+def test_a_limit_on_open_files_with_which_jobs_would_wait_for_ever_is_named_at_the_start() -> None:
+    with pytest.raises(OperatorError, match=r"ulimit -Hn\) is 63.*64 at least"):
+        check_open_files(LEAST_OPEN_FILES - 1)
 
 
 def test_doctor_says_what_children_cannot_do_and_what_they_still_can() -> None:

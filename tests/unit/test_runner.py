@@ -294,6 +294,23 @@ async def test_a_render_without_room_is_no_death(tmp_path: Path) -> None:
         assert (job.state, job.attempt, job.deaths) == (State.SUCCEEDED, 2, 0)
 
 
+async def test_jobs_that_no_render_can_store_say_so_until_one_could(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.acts = [find_the_disk_read_only]
+        job_id = await house.submit()
+        await until(lambda: house.seen.count(State.READY) == 2)
+        put_back = await house.backend.find(job_id)
+        assert put_back is not None
+        stall = house.stalls.of(put_back)
+
+        assert stall is not None
+        assert (stall.code, stall.message[-21:]) == ("storage_failed", "Read-only file system")
+        assert [name for name, *_ in house.stalls.engines()] == [put_back.engine]
+
+        await house.until(job_id)
+        assert list(house.stalls.engines()) == []
+
+
 async def test_storage_that_fails_is_not_the_jobs_fault(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         house.media.troubles = [StorageFailed("the disk does not answer")]
