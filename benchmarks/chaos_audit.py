@@ -18,6 +18,7 @@ from unstill.tries import MOST_TOO_LARGE
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+DATABASE = "unstill.sqlite3"
 MOST_UNKNOWN = 10  # per kill and account: as many calls as an account has slots
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 _JOBS = (
@@ -70,15 +71,15 @@ class Findings(msgspec.Struct, frozen=True):
     wrongs: Sequence[str]
 
 
-def read_rows(data_dir: Path) -> dict[str, Row]:
-    return {row.id: row for row in _read(data_dir, _JOBS, Row)}
+def read_rows(data_dir: Path, name: str = DATABASE) -> dict[str, Row]:
+    return {row.id: row for row in _read(data_dir / name, _JOBS, Row)}
 
 
 def read_attempts(data_dir: Path) -> dict[str, list[Attempt]]:
     query = "SELECT {} FROM attempts ORDER BY job_id, n"
     by_job: dict[str, list[Attempt]] = defaultdict(list)
     columns = ", ".join(Attempt.__struct_fields__)
-    for attempt in _read(data_dir, query.format(columns), Attempt):
+    for attempt in _read(data_dir / DATABASE, query.format(columns), Attempt):
         by_job[attempt.job_id].append(attempt)
     return by_job
 
@@ -295,8 +296,8 @@ def _repeats(books: Books) -> int:
     return sum(free.values()) - len(free)
 
 
-def _read(data_dir: Path, query: str, kind: type[T]) -> list[T]:
-    connection = apsw.Connection(str(data_dir / "unstill.sqlite3"), flags=apsw.SQLITE_OPEN_READONLY)
+def _read(file: Path, query: str, kind: type[T]) -> list[T]:
+    connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         names = kind.__struct_fields__
         found = connection.execute(query)

@@ -1,12 +1,15 @@
 """The fault campaign's other half: a copy of the database is put back, under jobs that were paid.
 
-    python -m benchmarks.chaos_put_back [--jobs 60] [--seed 1] [--within-s 90]
+    python -m benchmarks.chaos_put_back [--jobs 60] [--seed 1] [--within-s 90] [--without-notes]
 
 Callers submit to upstreams that misbehave everywhere. A copy of the database is taken in the midst
-of it; the server works on, is killed, and the copy is put in the database's place. Then the server
-must refuse to start; after `unstill recover` it must pay for nothing that was paid for since the
-copy. An operator looks into the upstreams' books, releases what they do not know, and deletes the
-rest. Ends with 1 if anything was paid for twice or anything acknowledged and known is lost.
+of it; the server works on until jobs of the copy have been paid for, is killed, and the copy is put
+in the database's place. Then the server must refuse to start. After `unstill recover` it must go on
+with all that was sent since, as its folder shows, and hold the rest, which is released without a
+look: nothing may be paid for twice, and no paid video thrown away. With `--without-notes` the
+folder's notes are lost too: an operator looks into the upstreams' books, releases what they do not
+know, and deletes the rest. Ends with 1 if anything was paid for twice, or anything acknowledged
+and known is lost, or if the campaign shows nothing.
 """
 
 from __future__ import annotations
@@ -26,22 +29,28 @@ from tempfile import TemporaryDirectory
 import apsw
 import httpx2
 from benchmarks.chaos import Campaign
-from benchmarks.chaos_audit import read_rows
-from benchmarks.chaos_upstreams import FREE, Upstream, config, upstreams
+from benchmarks.chaos_audit import DATABASE, Books, audit, read_attempts, read_rows
+from benchmarks.chaos_upstreams import FREE, Call, Upstream, config, upstreams
 
-DATABASE = "unstill.sqlite3"
-WORKS_ON_S = 2.0  # after the copy: some jobs are paid for then, and some are not
-CALLS_ARRIVE_S = 2.0  # those that were under way at a kill
+NOTES = ("unstill.ahead", "unstill.ahead.older")
+COPIED_WITHIN_S = 1.0  # of the calls before: its jobs are in any state
+PAID_SINCE = 3  # jobs of the copy, or the campaign shows nothing
+PAID_WITHIN_S = 90.0  # on a busy machine, by upstreams that refuse
+WORKS_ON_S = 1.0  # after that
+QUIET_S = 3.0  # of an upstream's log: the calls that were under way at a kill have arrived
 IDLE_S = 3.0  # of the recovered server, before anything is released
+REFUSED_WITHIN_S = 60
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class PutBack(Campaign):
     """Two lives, and a database of the first one after the second."""
 
-    def __init__(self, *, jobs: int, seed: int, data_dir: Path) -> None:
+    def __init__(self, *, jobs: int, seed: int, data_dir: Path, has_notes: bool) -> None:
         super().__init__(jobs=jobs, kills=0, seed=seed, data_dir=data_dir)
-        self.forgotten = 0  # jobs that the copy does not know
+        self.has_notes = has_notes
+        self.forgotten: set[str] = set()  # prompts of jobs that the copy does not know
+        self.paid_since = 0  # jobs of the copy
         self.held = 0
         self.released = 0
         self.wrongs: list[str] = []
@@ -49,18 +58,20 @@ class PutBack(Campaign):
     async def run(self, found: list[Upstream], *, until_s: float) -> None:
         """`until_s`: for how long the jobs of the recovered server are waited for."""
         await self._pay(found)
-        refused = self._unstill("serve", "--port", "0")
-        if refused.returncode != 1 or "is an older copy" not in refused.stderr:
-            self.wrongs.append(f"started with an older copy: {refused.stderr[-300:]}")
+        self._must_refuse()
+        if not self.has_notes:
+            for name in NOTES:
+                (self.data_dir / name).unlink(missing_ok=True)
         self._unstill("recover")
-        taken = await self._taken(found)
+        await _quiet(found)
         self._server.start()
         url = await self._server.address()
         async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
             await asyncio.sleep(IDLE_S)
-            await self._decide(http, taken)
+            await self._decide(http, {call.prompt for call in _paid(found)})
             await self._call(http, self.left)
             await self._all_ended(time.monotonic() + until_s)
+            await self._hold_answers(http, found)
         self._server.end(signal.SIGTERM)
         for upstream in found:
             await asyncio.to_thread(upstream.read_log)
@@ -69,50 +80,73 @@ class PutBack(Campaign):
         """A life of the server, with a copy of its database from the midst in its place after."""
         self._server.start()
         url = await self._server.address()
+        copy = self.data_dir / "copy.sqlite3"
         async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
             await self._call(http, self.left // 2)
-            copy = self.data_dir / "copy.sqlite3"
+            await asyncio.sleep(self._chance.uniform(0, COPIED_WITHIN_S))
             await asyncio.to_thread(back_up, self.data_dir / DATABASE, copy)
-            known = set(read_rows(self.data_dir))
-            await self._call(http, self.left // 2)
-            await asyncio.sleep(WORKS_ON_S)
-        self._server.end(signal.SIGKILL)
-        for upstream in found:
-            await asyncio.to_thread(upstream.read_log)
+            known = set(read_rows(self.data_dir, copy.name))
+            prompts = {self.told.acknowledged[job_id] for job_id in known}
+            await asyncio.gather(self._call(http, self.left // 2), self._paid_since(prompts, found))
+            await asyncio.sleep(self._chance.uniform(0, WORKS_ON_S))
+        self._kill()
         for end in ("", "-wal", "-shm"):
             (self.data_dir / f"{DATABASE}{end}").unlink(missing_ok=True)
         copy.rename(self.data_dir / DATABASE)
-        known &= set(read_rows(self.data_dir))
         for job_id in set(self.told.acknowledged) - known:
-            del self.told.acknowledged[job_id]
-            self.forgotten += 1
+            self.forgotten.add(self.told.acknowledged.pop(job_id))
 
-    async def _taken(self, found: Sequence[Upstream]) -> set[str]:
-        """The prompts that the upstreams' books have."""
-        await asyncio.sleep(CALLS_ARRIVE_S)
-        for upstream in found:
-            await asyncio.to_thread(upstream.read_log)
-        return {call.prompt for upstream in found for call in upstream.calls.values() if call.task}
+    async def _paid_since(self, prompts: set[str], found: Sequence[Upstream]) -> None:
+        """Wait until some of these jobs, which the copy has, are paid for; not counting before."""
+        await _read(found)
+        before = {call.prompt for call in _paid(found)}
+        # What was paid for between the copy and this look counts for nothing: it only adds.
+        until_s = time.monotonic() + PAID_WITHIN_S
+        while time.monotonic() < until_s and self.paid_since < PAID_SINCE:
+            await asyncio.sleep(0.1)
+            await _read(found)
+            now = {call.prompt for call in _paid(found)}
+            self.paid_since = len((now - before) & prompts)
+        if self.paid_since < PAID_SINCE:
+            self.wrongs.append(f"shows nothing: {self.paid_since} jobs of the copy were paid since")
 
-    async def _decide(self, http: httpx2.AsyncClient, taken: set[str]) -> None:
+    def _must_refuse(self) -> None:
+        try:
+            refused = self._unstill("serve", "--port", "0")
+        except subprocess.TimeoutExpired:
+            self.wrongs.append("serves an older copy")
+            return
+        if refused.returncode != 1 or "is an older copy" not in refused.stderr:
+            self.wrongs.append(f"started with an older copy: {refused.stderr[-300:]}")
+
+    async def _decide(self, http: httpx2.AsyncClient, paid: set[str]) -> None:
         held = self._unstill("jobs", "held").stdout.split()
+        held = [] if held[:2] == ["no", "job"] else held
         health = (await http.get("/health")).json()
         rows = read_rows(self.data_dir)
         self.held = len(held)
-        if health.get("held") != len(held):
+        if health.get("held", 0) != len(held):
             self.wrongs.append(f"/health counts {health.get('held')} of {len(held)} held jobs")
-        free = [job_id for job_id in held if rows[job_id].prompt not in taken]
+        known = [job_id for job_id in held if rows[job_id].prompt in paid]
+        if self.has_notes:
+            self.wrongs += [f"held, though its folder shows that it was paid: {e}" for e in known]
+            self.released = len(held)
+            self._unstill("jobs", "release")
+            return
+        free = [job_id for job_id in held if job_id not in known]
         self.released = len(free)
         if free:
             self._unstill("jobs", "release", *free)
-        for job_id in set(held) - set(free):
+        for job_id in known:
             self.told.deleted.add(rows[job_id].prompt)
             await http.delete(f"/v1/videos/{job_id}")
 
     def _unstill(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(self.data_dir)]
         command += ["--config", str(self.data_dir / "unstill.toml")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=REFUSED_WITHIN_S, check=False
+        )
 
 
 def back_up(file: Path, copy: Path) -> None:
@@ -126,15 +160,53 @@ def back_up(file: Path, copy: Path) -> None:
             it.step()
 
 
+async def _read(found: Sequence[Upstream]) -> None:
+    for upstream in found:
+        await asyncio.to_thread(upstream.read_log)
+
+
+async def _quiet(found: Sequence[Upstream]) -> None:
+    """Until the upstreams have answered all that a killed server had sent them."""
+    seen: list[Call] = []
+    since_s = time.monotonic()
+    while time.monotonic() < since_s + QUIET_S:
+        await asyncio.sleep(0.2)
+        await _read(found)
+        calls = [call for upstream in found for call in upstream.calls.values()]
+        if calls != seen:
+            seen, since_s = calls, time.monotonic()
+
+
+def _paid(found: Sequence[Upstream]) -> list[Call]:
+    """The submits that were taken where repeating is not free."""
+    calls = [call for upstream in found for call in upstream.calls.values()]
+    return [call for call in calls if call.task and call.engine != FREE]
+
+
 def wrongs_of(campaign: PutBack, found: Sequence[Upstream]) -> Iterator[str]:
     yield from campaign.wrongs
     yield from campaign.told.refused
-    calls = [call for upstream in found for call in upstream.calls.values()]
-    paid = Counter(call.prompt for call in calls if call.task and call.engine != FREE)
+    rows = read_rows(campaign.data_dir)
+    if campaign.has_notes:
+        # The ledger is whole again: all that holds without a copy holds with it. But what callers
+        # had deleted is there once more, and cancelled at its upstream.
+        rows = {each.id: each for each in rows.values() if each.prompt not in campaign.told.deleted}
+        attempts = read_attempts(campaign.data_dir)
+        books = Books(
+            rows=rows,
+            attempts={job_id: attempts[job_id] for job_id in rows if job_id in attempts},
+            calls=[call for upstream in found for call in upstream.calls.values()],
+            charges={upstream.engine: upstream.charges() for upstream in found},
+            finished={upstream.engine: upstream.finished() for upstream in found},
+            kills_ms=campaign.kills_ms,
+            deleted=frozenset(campaign.told.deleted | campaign.forgotten),
+        )
+        yield from audit(books, campaign.told.acknowledged).wrongs
+        return
+    paid = Counter(call.prompt for call in _paid(found))
     for prompt, count in paid.items():
         if count > 1:
             yield f"paid twice: {prompt!r} was taken {count} times"
-    rows = read_rows(campaign.data_dir)
     for job_id, prompt in campaign.told.acknowledged.items():
         if job_id not in rows and prompt not in campaign.told.deleted:
             yield f"lost: {job_id} was acknowledged and has no row"
@@ -148,14 +220,21 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--within-s", type=float, default=90)
+    parser.add_argument("--without-notes", action="store_true", help="these are lost as well")
     asked = parser.parse_args()
     with TemporaryDirectory() as folder, upstreams(asked.seed) as found:
         data_dir = Path(folder)
         (data_dir / "unstill.toml").write_text(config(found))
-        campaign = PutBack(jobs=asked.jobs, seed=asked.seed, data_dir=data_dir)
+        campaign = PutBack(
+            jobs=asked.jobs,
+            seed=asked.seed,
+            data_dir=data_dir,
+            has_notes=not asked.without_notes,
+        )
         asyncio.run(campaign.run(found, until_s=asked.within_s))
         wrongs = list(wrongs_of(campaign, found))
-    print(f"forgotten with the database: {campaign.forgotten}")
+    print(f"forgotten with the database: {len(campaign.forgotten)}")
+    print(f"paid for since the copy, and known to it: {campaign.paid_since}")
     print(f"held: {campaign.held}, of these released: {campaign.released}")
     print(*wrongs or ["Nothing is wrong."], sep="\n")
     return 1 if wrongs else 0

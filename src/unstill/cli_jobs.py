@@ -49,13 +49,19 @@ def release(
     asked = list(dict.fromkeys(job_ids or ()))
     folder = _folder(data_dir, config)
     found = release_in(folder, asked, now_ms=clock_ms(), within_ms=DEADLINE_MS)
-    for job_id in found:
+    for job_id in found.job_ids:
         _say(f"{job_id} is released")
-    if not asked and not found:
+    if not asked and not found.job_ids:
         _say(f"no job is held in {folder}")
-    missing = [job_id for job_id in asked if job_id not in found]
+    wrongs = [
+        f"{job_id} was sent to {engine}: it goes on there, and is not sent again"
+        for job_id, engine in found.sent.items()
+    ]
+    missing = [job_id for job_id in asked if job_id not in {*found.job_ids, *found.sent}]
     if missing:
-        raise OperatorError(f"not held in {folder}: {', '.join(missing)}")
+        wrongs.append(f"not held in {folder}: {', '.join(missing)}")
+    if wrongs:
+        raise OperatorError("; ".join(wrongs))
 
 
 def _folder(data_dir: str | None, config: Path | None) -> Path:

@@ -36,6 +36,9 @@ def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> Non
     _say(f"{folder} goes on with a store of {recovered.jobs} jobs")
     for file in recovered.aside:
         _say(f"moved aside, as it belongs to another store: {file}")
+    if recovered.sent:
+        _say(f"{recovered.sent} jobs were sent since, as the folder shows: the next start goes on")
+        _say("  with them, and sends none of them again")
     if recovered.held:
         _say(f"{recovered.held} jobs may have been sent and paid for since: they wait for")
         _say("  unstill jobs release")

@@ -19,6 +19,7 @@ BEGUN = ".begun"
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VIDEO = re.compile(r"(video|silent)-\d+\.")
+_WHOLE = re.compile(r"(?:video|silent)-(\d+)\.mp4")
 
 
 class JobFolder(NamedTuple):
@@ -68,6 +69,14 @@ def has_video(folder: Path) -> bool:
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         return any(_VIDEO.match(entry.name) for entry in entries)
     return False
+
+
+def finished(folder: Path) -> int:
+    """The last attempt whose video is there, whole; 0 if there is none."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        found = (_WHOLE.fullmatch(entry.name) for entry in entries)
+        return max((int(each[1]) for each in found if each is not None), default=0)
+    return 0
 
 
 def begin(folder: Path, store_id: str) -> None:

@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 AGAIN = frozenset({Outcome.BUSY, Outcome.UNREACHED, Outcome.UNPREPARED})
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     """One call that may cost. Times are Unix milliseconds."""
 
     job_id: str

@@ -128,14 +128,12 @@ class Runner:
 
     async def _judge(self, job: Job, now_ms: int) -> None:
         """A job that the last server was submitting: what it had heard of the call, if anything."""
-        settlement = self._backend.noted_ahead(job.id, job.attempt)
-        if settlement is not None:
-            *_, attempt = await self._backend.attempts(job.id)
+        attempt = self._backend.noted_ahead(job.id, job.attempt)
+        if attempt is not None:
             try:
-                await self._write(job, found_answered(job, attempt, settlement))
+                await self._write(job, found_answered(job, attempt))
             except TicketTaken as error:
-                settlement = not_its_own(settlement, error)
-                await self._write(job, found_answered(job, attempt, settlement))
+                await self._write(job, found_answered(job, not_its_own(attempt, error)))
         else:
             await self._write(job, found_open(job, now_ms))
 

@@ -30,14 +30,20 @@ def settlement_of(n: int, submission: Submission, now_ms: int) -> Settlement:
             return Settlement(n, Outcome.UNKNOWN, now_ms, code=code, message=message)
 
 
+def settlement_in(attempt: Attempt) -> Settlement:
+    """What has become of an attempt that is settled."""
+    fields = {each: getattr(attempt, each) for each in Settlement.__struct_fields__}
+    return Settlement(**fields)
+
+
 def settled(attempt: Attempt, settlement: Settlement) -> Attempt:
     return msgspec.structs.replace(attempt, **msgspec.structs.asdict(settlement))
 
 
-def not_its_own(settlement: Settlement, error: TicketTaken) -> Settlement:
+def not_its_own(attempt: Attempt, error: TicketTaken) -> Attempt:
     """Of a call that was answered with another job's ticket: whose video that is nobody knows."""
     return msgspec.structs.replace(
-        settlement, outcome=Outcome.UNKNOWN, code="submit_unknown", message=error.message
+        attempt, outcome=Outcome.UNKNOWN, code="submit_unknown", message=error.message
     )
 
 
@@ -51,8 +57,12 @@ def found_open(job: Job, now_ms: int) -> Change:
     )
 
 
-def found_answered(job: Job, attempt: Attempt, settlement: Settlement) -> Change:
-    """What becomes of a job whose dead server had its answer, and had not committed it."""
+def found_answered(job: Job, attempt: Attempt) -> Change:
+    """What becomes of a job whose dead server had its answer, and had not committed it.
+
+    attempt: settled, as that server had noted it.
+    """
+    settlement = settlement_in(attempt)
     now_ms = settlement.settled_ms
     match settlement.outcome:
         case Outcome.ACCEPTED if settlement.ticket is not None:

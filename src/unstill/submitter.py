@@ -52,6 +52,7 @@ from unstill.settling import (
     no_more,
     not_its_own,
     settled,
+    settlement_in,
     settlement_of,
     too_late,
 )
@@ -236,6 +237,7 @@ class Submitter:
             attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
             if await self._write(job, intended(attempt)) is None:
                 return
+            await self._backend.note_ahead(attempt, job.size)
             submission = await self._answer(remote, prepared, attempt)
             line.note(submission, of_round=this_round, now_ms=self._clock_ms())
             await self._settle(job, attempt, submission)
@@ -306,14 +308,15 @@ class Submitter:
             ticket=settlement.ticket,
             code=settlement.code,
         )
-        await self._backend.note_ahead(job.id, settlement)
+        await self._backend.note_ahead(settled(attempt, settlement), job.size)
         is_told = False
         while True:
             try:
                 await self._write_end(job, attempt, settlement)
             except TicketTaken as error:
                 log.error("ticket_taken", job_id=job.id, engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
-                settlement = not_its_own(settlement, error)
+                settlement = settlement_in(not_its_own(settled(attempt, settlement), error))
+                await self._backend.note_ahead(settled(attempt, settlement), job.size)
             except ShuttingDown:
                 log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
                 return
@@ -321,7 +324,7 @@ class Submitter:
                 if not is_told:  # once for each: its ticket may be needed
                     is_told, why = True, error.message
                     log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
-                await self._backend.note_ahead(job.id, settlement, lasts=True)
+                await self._backend.note_ahead(settled(attempt, settlement), job.size, lasts=True)
                 await asyncio.sleep(self._store_again_s)
             else:
                 return

@@ -10,11 +10,12 @@ from structlog.testing import capture_logs
 
 from desks import Desk
 from scripted import House, opened, until
-from unstill.backend.ahead import FILE, MOST_BYTES, Ahead
+from unstill.backend.ahead import FILE, OLDER, Ahead, Call, noted_in
 from unstill.backend.holds import held_in
 from unstill.backend.recovery import recover
 from unstill.job import Change, Job, State, intended
 from unstill.ledger import Attempt, Outcome, Settlement
+from unstill.settling import settled
 from upstreams import ready
 
 ACCEPTED = Settlement(1, Outcome.ACCEPTED, 1_000, ticket="task-1")
@@ -54,7 +55,9 @@ async def die_with(folder: Path, job_id: str = "job", *noted: Settlement) -> Non
         await house.backend.add(ready(job_id))
         assert await house.backend.change(job_id, intended(an_attempt(job_id))) is not None
         for settlement in noted:
-            await house.backend.note_ahead(job_id, settlement)
+            await house.backend.note_ahead(
+                settled(an_attempt(job_id, settlement.n), settlement), None
+            )
 
 
 async def judged(house: House, job_id: str = "job") -> Job:
@@ -83,7 +86,7 @@ async def test_a_start_uses_what_the_last_server_had_heard(
 async def test_a_call_in_a_copy_that_was_put_back_is_made_again_only_if_it_is_released(
     tmp_path: Path, outcome: Outcome
 ) -> None:
-    # Since the copy it may have been refused, and the next one paid for.
+    # Since the copy it may have been refused, and the next one paid for, and not noted.
     settlement, state, _ = JUDGED[outcome]
     await die_with(tmp_path, "job", settlement)
     recovered = await recover(tmp_path, local_engines={"camera"})
@@ -96,7 +99,7 @@ async def test_a_call_in_a_copy_that_was_put_back_is_made_again_only_if_it_is_re
     await desk.submitter.stop(1)
     await desk.backend.close()
 
-    assert recovered.held == 1
+    assert (recovered.sent, recovered.held) == (0, 0)  # the start judges it
     assert (job.state, after.state) == (state, state)
     assert left == (["job"] if state is State.READY else [])
     assert desk.first.submitted == desk.second.submitted == []
@@ -114,20 +117,32 @@ async def test_without_a_note_it_stays_a_doubt(tmp_path: Path) -> None:
 async def test_the_note_of_another_attempt_or_job_says_nothing(tmp_path: Path) -> None:
     await die_with(tmp_path, "job", Settlement(2, Outcome.ACCEPTED, 1_000, ticket="other"))
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.note_ahead("another", ACCEPTED)
+        await house.backend.note_ahead(settled(an_attempt("another"), ACCEPTED), None)
         job = await judged(house)
 
     assert (job.state, job.ticket) == (State.FAILED, None)
 
 
-async def test_a_note_is_read_by_one_start_and_then_forgotten(tmp_path: Path) -> None:
+async def test_a_call_that_had_begun_and_was_not_answered_stays_a_doubt(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        await house.backend.add(ready("job"))
+        await house.backend.change("job", intended(an_attempt()))
+        await house.backend.note_ahead(an_attempt(), None)
+    async with opened(tmp_path, serves=False) as house:
+        job = await judged(house)
+
+    assert job.failure is not None
+    assert (job.state, job.failure.code) == (State.FAILED, "submit_unknown")
+
+
+async def test_notes_are_kept_over_starts_though_each_start_asks_once(tmp_path: Path) -> None:
     await die_with(tmp_path, "job", ACCEPTED)
     async with opened(tmp_path, serves=False) as house:
         await judged(house)
         found = house.backend.noted_ahead("job", 1)
 
     assert found is None
-    assert (tmp_path / FILE).read_bytes() == b""
+    assert noted_in(tmp_path)["job", 1].attempt.ticket == "task-1"
 
 
 async def test_a_note_whose_ticket_is_another_jobs_is_a_doubt(tmp_path: Path) -> None:
@@ -157,48 +172,74 @@ async def test_an_answer_is_noted_before_it_can_be_committed(tmp_path: Path) -> 
     assert b'"ticket":"task-job-1"' in noted
 
 
+async def test_a_call_is_noted_before_it_is_made(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    await desk.backend.open()
+    await desk.add("job")
+    desk.first.gate.clear()
+    step = asyncio.create_task(desk.submitter.submit(await desk.job()))
+    await until(lambda: desk.first.under_way == 1)
+    [begun] = noted_in(tmp_path).values()
+    desk.first.gate.set()
+    await step
+    [ended] = noted_in(tmp_path).values()
+    await desk.backend.close()
+
+    assert (begun.attempt.outcome, ended.attempt.outcome) == (Outcome.OPEN, Outcome.ACCEPTED)
+
+
 def closes(change: Change) -> bool:
     return change.closes is not None
 
 
-def test_a_line_that_a_kill_has_cut_is_skipped(tmp_path: Path) -> None:
+def accepted_call(job_id: str) -> Call:
+    return Call(settled(an_attempt(job_id), ACCEPTED))
+
+
+def test_a_line_that_a_kill_has_cut_is_skipped_and_spoils_none_after_it(tmp_path: Path) -> None:
     ahead = Ahead(tmp_path)
-    ahead.note("job", ACCEPTED)
-    ahead.note("cut", ACCEPTED)
+    ahead.note(accepted_call("job"))
+    ahead.note(accepted_call("cut"))
     ahead.close()
     text = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(text[:-9])
     again = Ahead(tmp_path)
-    found = again.of("job", 1), again.of("cut", 1)
+    again.note(accepted_call("after"))
     again.close()
 
-    assert found == (ACCEPTED, None)
+    assert [job_id for job_id, _ in noted_in(tmp_path)] == ["job", "after"]
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
 
 
-def test_the_file_stays_small_and_keeps_what_is_not_committed(tmp_path: Path) -> None:
-    ahead = Ahead(tmp_path)
-    ahead.note("open", ACCEPTED)
+def test_the_files_stay_small_and_keep_what_is_new_and_what_is_not_committed(
+    tmp_path: Path,
+) -> None:
+    ahead = Ahead(tmp_path, most_bytes=20_000)
+    ahead.note(accepted_call("open"))
     most = 0
-    for number in range(20_000):
-        ahead.note(f"job-{number}", ACCEPTED)
+    for number in range(1_000):
+        ahead.note(accepted_call(f"job-{number}"))
         ahead.committed(f"job-{number}", 1)
-        most = max(most, (tmp_path / FILE).stat().st_size)
+        most = max(most, sum((tmp_path / each).stat().st_size for each in files_in(tmp_path)))
     ahead.close()
-    again = Ahead(tmp_path)
-    found = again.of("open", 1)
-    again.close()
+    found = noted_in(tmp_path)
 
-    assert most <= MOST_BYTES + 1_000
-    assert found == ACCEPTED
+    assert most <= 41_000
+    assert found["open", 1] == accepted_call("open")
+    assert all((f"job-{number}", 1) in found for number in range(940, 1_000))
+    assert ("job-0", 1) not in found
+
+
+def files_in(folder: Path) -> list[str]:
+    return [each for each in (FILE, OLDER) if (folder / each).exists()]
 
 
 def test_a_note_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     ahead = Ahead(tmp_path)
     ahead.close()
-    ahead.note("job", ACCEPTED)
+    ahead.note(accepted_call("job"))
     ahead.sync()
     with capture_logs() as logs:
-        ahead.note("again", ACCEPTED)
+        ahead.note(accepted_call("again"))
 
     assert [log["event"] for log in logs] == ["not_noted_ahead"]

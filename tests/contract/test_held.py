@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from desks import START_MS, Desk
 from scripted import until
-from unstill.backend.holds import held_in, release_in
+from unstill.backend.holds import Released, held_in, release_in
 from unstill.backend.port import Lane
 from unstill.backend.recovery import recover
 from unstill.doctor import store_findings
@@ -49,8 +49,11 @@ def held(desk: Desk) -> list[str]:
     return [job_id for job_id in (*STATES, "f-camera") if desk.backend.is_held(job_id)]
 
 
-async def test_what_waits_for_an_engine_that_may_cost_is_held_and_nothing_else(desk: Desk) -> None:
-    assert held(desk) == ["a-queued", "b-ready"]
+async def test_what_waits_for_an_engine_that_may_cost_is_held_and_nothing_else_waits(
+    desk: Desk, tmp_path: Path
+) -> None:
+    assert held(desk) == ["a-queued", "b-ready", "c-running"]
+    assert held_in(tmp_path) == ["a-queued", "b-ready"]
     assert desk.backend.held == 2
 
 
@@ -80,9 +83,9 @@ async def test_a_released_job_is_sent_though_its_deadline_had_passed(
             await asyncio.sleep(0.05)
     job = await desk.step("b-ready")
 
-    assert released == ["b-ready"]
+    assert released == Released(["b-ready"], {})
     assert (job.state, job.deadline_ms) == (State.RUNNING, desk.now_ms + 5)
-    assert held(desk) == ["a-queued"]
+    assert held(desk) == ["a-queued", "c-running"]
 
 
 async def test_a_release_counts_by_the_clock_of_the_server_that_is_up(
@@ -131,7 +134,7 @@ async def test_held_jobs_stay_held_over_a_restart_and_are_told_of(
     _, finding = store_findings(tmp_path)
     await again.backend.close()
 
-    assert found == ["a-queued", "b-ready"]
+    assert found == ["a-queued", "b-ready", "c-running"]
     assert [(log["event"], log["count"]) for log in logs] == [("jobs_held", 2)]
     assert (finding.is_well, finding.is_needed, finding.mend) == (
         False,
@@ -145,17 +148,20 @@ async def test_jobs_are_released_without_a_server(desk: Desk, tmp_path: Path) ->
     await desk.backend.close()
     released = release_in(tmp_path, [], now_ms=0, within_ms=0)
 
-    assert released == ["a-queued", "b-ready"]
-    assert held_in(tmp_path) == release_in(tmp_path, [], now_ms=0, within_ms=0) == []
+    assert released == Released(["a-queued", "b-ready"], {})
+    assert held_in(tmp_path) == []
+    assert release_in(tmp_path, [], now_ms=0, within_ms=0) == Released([], {})
 
 
 def test_where_there_is_no_store_or_an_older_one_nothing_is_held(tmp_path: Path) -> None:
-    assert held_in(tmp_path) == release_in(tmp_path, [], now_ms=0, within_ms=0) == []
+    assert held_in(tmp_path) == []
+    assert release_in(tmp_path, [], now_ms=0, within_ms=0) == Released([], {})
     with apsw.Connection(str(tmp_path / "unstill.sqlite3")) as connection:
         connection.execute("CREATE TABLE jobs (id TEXT)")
     connection.close()
 
-    assert held_in(tmp_path) == release_in(tmp_path, [], now_ms=0, within_ms=0) == []
+    assert held_in(tmp_path) == []
+    assert release_in(tmp_path, [], now_ms=0, within_ms=0) == Released([], {})
 
 
 def test_what_is_no_database_is_told_so(tmp_path: Path) -> None:

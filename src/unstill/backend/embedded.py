@@ -18,6 +18,7 @@ import apsw
 import structlog
 
 from unstill.backend import deadlines, deliveries, holds, rows
+from unstill.backend.ahead import Call
 from unstill.backend.belonging import FILE
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
@@ -29,6 +30,7 @@ from unstill.errors import BadSetting, KeyReused, ShuttingDown, StorageFull, Tic
 from unstill.job import Change, Job, Mark, first_id, lane_of
 from unstill.job import clock_ms as system_clock_ms
 from unstill.ledger import Attempt, Outcome, Settlement
+from unstill.request import Size
 
 LOCK_WAIT_S = 5.0  # for a predecessor that is shutting down
 CHUNK = 1_000  # rows read at once when all unfinished jobs are asked for
@@ -95,7 +97,7 @@ class EmbeddedBackend:
 
     @property
     def held(self) -> int:
-        return len(self._store.holds)
+        return self._store.holds.waiting
 
     def check(self) -> None:
         self._store.presence.check()
@@ -250,7 +252,7 @@ class EmbeddedBackend:
                 _check_ticket(connection, job_id, change.closes)
                 connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
             job = rows.job_of(changed[0]) if changed else None
-            if job is not None and job.state in holds.SENT and job.id in self._store.holds:
+            if job is not None and job.state in holds.OVER and job.id in self._store.holds:
                 connection.execute(holds.DROP, (job.id,))
             if job is not None and job.webhook_url is not None:
                 deliveries.follow(connection, job, change)
@@ -266,12 +268,12 @@ class EmbeddedBackend:
             self._store.ahead.committed(job_id, change.closes.n)
         return job
 
-    async def note_ahead(self, job_id: str, settlement: Settlement, *, lasts: bool = False) -> None:
-        self._store.ahead.note(job_id, settlement)
+    async def note_ahead(self, attempt: Attempt, size: Size | None, *, lasts: bool = False) -> None:
+        self._store.ahead.note(Call(attempt, size))
         if lasts:
             await asyncio.to_thread(self._store.ahead.sync)
 
-    def noted_ahead(self, job_id: str, n: int) -> Settlement | None:
+    def noted_ahead(self, job_id: str, n: int) -> Attempt | None:
         return self._store.ahead.of(job_id, n)
 
     def forget_ahead(self) -> None:
@@ -322,6 +324,7 @@ class EmbeddedBackend:
         return await self._store.writer.write(work)
 
     def _tell(self, job: Job) -> None:
+        self._store.holds.changed(job)
         self._lanes.offer(job)
         for listener in self._listeners:
             try:

@@ -12,7 +12,8 @@ import msgspec
 
 from unstill.delivery import Delivery
 from unstill.job import Change, Job, Mark, State
-from unstill.ledger import Attempt, Settlement
+from unstill.ledger import Attempt
+from unstill.request import Size
 
 # Does the one step that the job of this id asks for; gives until when a job that it has not moved
 # is put off, or None where the backend may choose.
@@ -130,17 +131,21 @@ class Backend(Protocol):
         the ticket of another job of the account.
         """
 
-    async def note_ahead(self, job_id: str, settlement: Settlement, *, lasts: bool = False) -> None:
-        """Note what a call has come to before that is committed: it outlives a kill.
+    async def note_ahead(self, attempt: Attempt, size: Size | None, *, lasts: bool = False) -> None:
+        """Note a call beside the store: before it, and what it has come to before the commit.
 
-        lasts: a power cut too, as far as the disk will. Never raises.
+        It outlives a kill, and a store that is put back. lasts: a power cut too, as far as the
+        disk will. size: of the job's video. Never raises.
         """
 
-    def noted_ahead(self, job_id: str, n: int) -> Settlement | None:
-        """What the last server had noted so of an attempt. Asked at a start only."""
+    def noted_ahead(self, job_id: str, n: int) -> Attempt | None:
+        """The attempt with what a server before had heard of it, if anything.
+
+        Asked at a start only.
+        """
 
     def forget_ahead(self) -> None:
-        """Drop what it had noted: all that it had under way has been judged."""
+        """The start has asked: what the servers before had under way has been judged."""
 
     async def page(
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True

@@ -1,8 +1,8 @@
 """Going on with a store that is older than its folder, or with none: what an operator decides.
 
 Beside no server. The store gets a new id, so that whatever the lost one had begun stays where it
-is, and a generation above all that the folder has seen. What waits for an engine that may cost is
-held: since its copy it may have been sent.
+is, and a generation above all that the folder has seen. What was sent since, as the folder shows,
+goes on where it was (replay.py). What else waits for an engine that may cost is held.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from unstill.backend.generation import (
 )
 from unstill.backend.holds import hold
 from unstill.backend.lock import FolderLock
+from unstill.backend.replay import replay
 from unstill.durable import sync_folder
 from unstill.errors import OperatorError
 from unstill.job import clock_ms
@@ -36,6 +37,7 @@ _COUNT = "SELECT count(*) FROM jobs"
 
 class Recovered(NamedTuple):
     jobs: int  # that the store knows
+    sent: int  # of them since the copy, as the folder shows: the next start goes on with them
     held: int  # of them, until they are released
     aside: tuple[Path, ...]  # files of another store that lay beside it, where they are now
 
@@ -74,10 +76,11 @@ def _recover(data_dir: Path, local_engines: Collection[str]) -> Recovered:
             above = noted.number if noted else 0
             standing = rise(connection, clock_ms, above=above, renamed=True)
             jobs: int = connection.execute(_COUNT).get
+            sent = replay(connection, data_dir, local_engines)
             held = hold(connection, local_engines)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     note(data_dir, Noted(standing.store, standing.number, base=0))
-    return Recovered(jobs, held, aside)
+    return Recovered(jobs, sent, held, aside)
 
 
 def _foreign(file: Path, noted: Noted | None) -> list[Path]:
