@@ -53,6 +53,122 @@ def test_an_id_is_found_where_gateways_put_it(body: object) -> None:
     assert judged(ok(body), Codes()) == Accepted("t-1")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": [{"task_id": "t-1"}, {"task_id": "t-2"}]},  # one of the two is ours as well
+        [{"id": "t-1"}, {"id": "t-2"}],
+        {"task_ids": ["t-1"]},
+        {"id": "call-9", "code": 0, "data": {"task_id": "t-1"}},
+        {"id": "call-9", "success": True, "result": {"id": "t-1"}},
+        {"id": 0, "data": {"id": "t-1"}},
+        {"id": "", "task_id": "t-1"},
+        {"code": 0, "data": '{"task_id":"t-1"}'},
+        {"code": 200, "id": "t-1", "status": "queued", "video": {"id": "file-9"}},
+    ],
+)
+def test_the_tasks_id_is_told_from_the_calls(body: object) -> None:
+    assert judged(ok(body), Codes()) == Accepted("t-1")
+
+
+@pytest.mark.parametrize("codes", [CODES, MODELVERSE])
+def test_where_the_documents_have_the_id_it_is(codes: Codes) -> None:
+    body = {"id": "call-9", "status": "ok", "output": {"task_id": "t-1"}}
+
+    assert judged(ok(body), codes) == Accepted("t-1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "success", "message": "", "data": "cgt-2025-8f3a"},  # new-api
+        {"code": 1, "description": "提交成功", "result": "cgt-2025-8f3a"},  # midjourney-proxy
+        {"code": 0, "data": ["cgt-2025-8f3a"]},
+    ],
+)
+def test_a_text_that_is_nothing_but_an_id_is_one(body: object) -> None:
+    assert judged(ok(body), Codes()) == Accepted("cgt-2025-8f3a")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": "accepted"},
+        {"data": "thank you 2025"},
+        {"data": "v1.2.3-45"},
+        {"code": 1001, "data": "cgt-2025-8f3a"},
+        {"success": False, "data": "cgt-2025-8f3a"},
+        {"id": 0},
+        {"id": -1},
+        {"id": "null"},
+        {"id": "undefined", "task_id": None},
+    ],
+)
+def test_what_only_looks_like_an_id_is_none(body: object) -> None:
+    assert isinstance(judged(ok(body), Codes()), Doubt)
+
+
+@pytest.mark.parametrize(
+    ("location", "ticket"),
+    [
+        ("https://gw.example/v1/videos/video_7", "video_7"),
+        ("/v1/videos/video_7/", "video_7"),
+        ("/v1/videos/video_7/status?api-version=2", "video_7"),
+        ("video_7#x", "video_7"),
+        ("/v1/videos/a%207", None),
+        ("/v1/videos", None),
+        ("", None),
+    ],
+)
+def test_an_accepted_task_is_where_its_location_says(location: str, ticket: str | None) -> None:
+    for body in (b"", b'{"message":"accepted"}', b"<html>"):
+        answer = judged(Reply(202, body, location=location), Codes())
+        if ticket is None:
+            assert isinstance(answer, Doubt)
+        else:
+            assert answer == Accepted(ticket)
+
+    failed = judged(Reply(200, b'{"error":{"message":"oh"}}', location=location), Codes())
+    assert isinstance(failed, Doubt)
+    # A redirect stays a doubt: where it leads may be the same call once more.
+    assert isinstance(judged(Reply(303, b"", location=location), Codes()), Doubt)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 0, "msg": "余额不足", "data": ""},  # ThinkPHP's 0 is a failure
+        {"id": 0, "error": {"message": "balance too low"}},
+        {"ok": False, "error": "insufficient credits"},
+        {"success": "false", "message": "insufficient balance"},
+    ],
+)
+def test_an_empty_account_is_one_whatever_is_counted_as_fine(body: object) -> None:
+    refused = judged(ok(body), Codes())
+
+    assert isinstance(refused, Refused)
+    assert refused.of_account
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<!doctype html><title>Welcome</title>", "a web page"),
+        (b"", "nothing"),
+        (b"OK", "no JSON"),
+    ],
+)
+def test_a_200_that_is_no_json_is_a_doubt_that_says_so(body: bytes, said: str) -> None:
+    doubt = judged(Reply(200, body), Codes())
+
+    assert isinstance(doubt, Doubt)
+    assert said in doubt.message
+
+
+def test_a_425_promises_that_nothing_was_taken() -> None:
+    assert judged(flat(425, "TooEarly", 2.0), Codes()) == Busy("TooEarly", "no", 2.0)
+
+
 def test_an_id_may_be_a_number() -> None:
     assert judged(ok({"data": {"task_id": 106916112212032}}), Codes()) == Accepted(
         "106916112212032"

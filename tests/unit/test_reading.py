@@ -55,6 +55,36 @@ def test_every_word_of_a_bad_end_is_one(word: str) -> None:
     assert verdict_in(job(word, error={"message": "no"})) == Failed("failed", "no")
 
 
+@pytest.mark.parametrize(
+    ("word", "verdict"),
+    [
+        ("JobStatus.COMPLETED", Done()),
+        ("VIDEO_GENERATION_STATUS_SUCCESSFUL", Done()),
+        ("✅ Completed!", Done()),
+        ("  Done. ", Done()),
+        ("生成成功", Done()),
+        ("InQueue", Waiting()),
+        ("notStarted", Waiting()),
+        ("In-Process", Running()),
+        ("生成中", Running()),
+        ("TimedOut", Failed("failed", "no")),
+        ("Content Moderated", Failed("failed", "no")),
+        ("审核不通过", Failed("failed", "no")),
+        ({"state": "SUCCEEDED"}, Done()),
+        ({"name": "failed", "code": 3}, Failed("failed", "no")),
+    ],
+)
+def test_a_word_is_known_however_its_language_writes_it(word: object, verdict: Verdict) -> None:
+    reason = {"error": {"message": "no"}} if isinstance(verdict, Failed) else {}
+
+    assert verdict_in(job(word, **reason)) == verdict
+
+
+def test_the_reason_beside_an_unknown_word_is_told() -> None:
+    with pytest.raises(Odd, match="'moderation': a face was found"):
+        verdict_in(job("moderation", error={"message": "a face was found"}))
+
+
 @pytest.mark.parametrize("word", ["cancelled", "canceled", "CANCELED", "deleted"])
 def test_a_cancelled_task_has_failed(word: str) -> None:
     assert isinstance(verdict_in(job(word)), Failed)
@@ -217,7 +247,10 @@ def test_a_finished_video_is_found_under_every_name(fields: dict[str, Any]) -> N
         {"url": ""},
         {"url": None},
         {"url": "ftp://x/v.mp4"},
-        {"url": "//x/v.mp4"},
+        {"url": "file:///data/v.mp4"},
+        {"url": "done"},
+        {"output": "cdn.example/v.mp4"},  # only a name that says so makes that a link
+        {"outputs": ["https://x/cover.jpg", "https://x/last.png?x=1"]},
         {"url": "data:video/mp4;base64,AAAA"},
         {"url": "not a link"},
         {"url": "https://x/picture.png"},
@@ -231,8 +264,32 @@ def test_what_is_no_link_to_a_video_is_none(fields: dict[str, Any]) -> None:
     assert verdict_in(job("completed", **fields)) == Done()
 
 
-def test_a_path_at_the_upstream_is_a_link() -> None:
-    assert verdict_in(job("completed", url="/files/v.mp4")) == Done("/files/v.mp4")
+@pytest.mark.parametrize(
+    "link", ["/files/v.mp4", "//cdn.example/v.mp4", "files/v.mp4", "cdn.example:8080/v.mp4?sig=1"]
+)
+def test_a_link_without_host_or_scheme_is_one(link: str) -> None:
+    assert verdict_in(job("completed", url=link)) == Done(link)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"video_urls": [LINK]},
+        {"video_urls": [{"url": LINK}]},
+        {"data": {"video_urls": ["https://x/cover.png", LINK]}},
+        {"outputs": ["https://x/cover.jpg", LINK]},
+        {"output": {"video": LINK}},
+        {"video": LINK},
+        {"results": [{"url": "https://x/c.webp"}, {"url": LINK}]},
+        {"data": {"state": "success", "resultJson": f'{{"resultUrls":["{LINK}"]}}'}},
+        {"data": {"resp_data": f'{{"urls":["{LINK}"]}}'}},
+        {"mp4_url": LINK},
+        {"generated": [LINK]},
+        {"files": [{"url": LINK}]},
+    ],
+)
+def test_the_video_is_found_among_pictures_in_lists_and_in_texts(fields: dict[str, Any]) -> None:
+    assert verdict_in(job("completed", **fields)) == Done(LINK)
 
 
 def test_an_end_beside_an_error_and_without_a_video_is_a_failure() -> None:
@@ -253,6 +310,20 @@ def test_a_length_is_read_where_there_is_no_usage() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("fields", "share"),
+    [
+        ({"progress": 40}, 0.4),
+        ({"progress": "40 %"}, 0.4),
+        ({"progress": 0.42}, 0.42),  # Runway counts from 0 to 1
+        ({"progress": "0.5%"}, 0.005),
+        ({"percentage": "40"}, 0.4),
+    ],
+)
+def test_progress_is_read_in_every_unit(fields: dict[str, Any], share: float) -> None:
+    assert verdict_in(job("running", **fields)) == Running(share)
+
+
 @pytest.mark.parametrize("progress", [0, 100, "0%", "100%", "soon", True, None, -3, 250])
 def test_the_ends_of_progress_say_nothing(progress: object) -> None:
     assert verdict_in(job("running", progress=progress)) == Running()
@@ -264,9 +335,9 @@ def test_the_ends_of_progress_say_nothing(progress: object) -> None:
 def test_an_operators_own_words_and_places_come_first() -> None:
     words = with_own(
         OwnWords(
-            succeeded=("klar", "3"),
-            running=("completed",),  # there it only means that the upload is
-            status=("zustand.wort",),
+            succeeded=("klar", "3", "true"),
+            running=("completed", "false"),  # there it only means that the upload is
+            status=("zustand.wort", "fertig"),
             id=("ticket.nr",),
             link=("ergebnis.datei",),
             reason=("grund",),
@@ -277,6 +348,8 @@ def test_an_operators_own_words_and_places_come_first() -> None:
     assert verdict_in(body, words) == Done(LINK)
     assert verdict_in(job("completed"), words) == Running()
     assert verdict_in(job(3), words) == Done()
+    assert verdict_in({"id": "t-1", "fertig": True}, words) == Done()
+    assert verdict_in({"id": "t-1", "fertig": False}, words) == Running()
     assert verdict_in(job("failed", grund="zu dunkel", message="x"), words) == Failed(
         "failed", "zu dunkel"
     )

@@ -137,6 +137,39 @@ async def test_an_answer_that_is_cut_short_is_a_doubt() -> None:
     )
 
 
+@pytest.mark.parametrize("framing", ["Connection: close", "Content-Length: 100"])
+async def test_an_answer_that_breaks_off_behind_the_id_names_what_was_taken(framing: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nConnection: close\r\n{framing}\r\n\r\n".encode()
+
+    assert await submitted(head + b'{"id":"task-1","status":"que') == Accepted("task-1")
+    assert isinstance(await submitted(head + b'{"id":"task-'), Doubt)
+    # Nothing but an id is believed of it: what else was to come is not known.
+    assert isinstance(await submitted(head + b'{"code":1,"message":"no","x":'), Doubt)
+    assert isinstance(
+        await submitted(head.replace(b"200 OK", b"500 Oh") + b'{"id":"task-1","x":'), Doubt
+    )
+
+
+async def test_an_answer_that_is_cut_anywhere_is_a_doubt_until_its_id_has_come() -> None:
+    body = b'{"id":"task-1","x":1}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n" + body
+    length = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b'{"a":1}')
+        writer.write(answer[:length])
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        async with upstream_at(f"http://127.0.0.1:{port}") as upstream:
+            for length in range(0, len(answer) + 1, 3):
+                submission = await upstream.submit(PREPARED, judge)
+                is_named = length > len(answer) - len(body) + body.index(b",")
+                assert isinstance(submission, Accepted if is_named else Doubt), length
+
+
 async def test_an_answer_without_end_is_a_doubt_and_never_in_memory() -> None:
     size = MOST_REPLY_BYTES + 1
     endless = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode() + b" " * size

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from unstill.engines.pace import Pace
@@ -139,3 +140,72 @@ async def test_whatever_is_wrong_with_one_link_the_other_that_was_named_is_tried
         await fetched(url, tmp_path / "v", "v.mp4", "well.mp4")
 
     assert (tmp_path / "v").read_bytes() == b"video"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<!doctype html><div id=app></div>", "a web page"),
+        (b"\xef\xbb\xbf <html>", "a web page"),
+        (b'{"error":{"message":"still uploading"}}', "still uploading"),
+        (b'{"status":"queued"}', "no video"),
+        (b"", "an empty file"),
+    ],
+)
+async def test_words_in_the_place_of_a_video_are_none_and_the_other_link_is_tried(
+    tmp_path: Path, body: bytes, said: str
+) -> None:
+    async with answering(f"200 OK\r\nContent-Length: {len(body)}", body) as url:
+        with pytest.raises(NotThere, match=said):
+            await fetched(url, tmp_path / "v")
+        await fetched(url, tmp_path / "v", "v.mp4", "well.mp4")
+
+    assert (tmp_path / "v").read_bytes() == b"video"
+
+
+@pytest.mark.parametrize("link", ["/well.mp4", "/v1/well.mp4", "files/well.mp4"])
+async def test_a_link_in_the_place_of_a_video_is_followed(tmp_path: Path, link: str) -> None:
+    body = msgspec.json.encode({"data": {"video_url": link}})
+    async with answering(f"200 OK\r\nContent-Length: {len(body)}", body) as url:
+        await fetched(url, tmp_path / "v")
+
+    assert (tmp_path / "v").read_bytes() == b"video"
+
+
+async def test_links_that_lead_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
+    body = b'{"url":"/v1/v.mp4"}'
+    async with answering(f"200 OK\r\nContent-Length: {len(body)}", body) as url:
+        with pytest.raises(NotThere):
+            await fetched(url, tmp_path / "v")
+
+
+@pytest.mark.parametrize(
+    ("link", "addresses"),
+    [
+        ("https://cdn.example/v.mp4?a=1&amp;b=2", ["https://cdn.example/v.mp4?a=1&b=2"]),
+        ("//cdn.example/v.mp4", ["http://cdn.example/v.mp4"]),
+        ("/v.mp4", ["http://gw.example:80/v.mp4", "http://gw.example/v1/v.mp4"]),
+        ("files/v.mp4", ["http://gw.example:80/files/v.mp4", "http://gw.example/v1/files/v.mp4"]),
+        (
+            "cdn.example/v.mp4",
+            [
+                "https://cdn.example/v.mp4",
+                "http://gw.example:80/cdn.example/v.mp4",
+                "http://gw.example/v1/cdn.example/v.mp4",
+            ],
+        ),
+    ],
+)
+async def test_a_link_is_read_as_all_that_it_may_mean(link: str, addresses: list[str]) -> None:
+    fetcher = Fetcher()
+    upstream = Upstream(
+        engine="up",
+        base_url="http://gw.example/v1",
+        api_key="",
+        pace=Pace(1000),
+        fetcher=fetcher,
+    )
+
+    assert list(upstream.named(link)) == addresses
+    await upstream.close()
+    await fetcher.close()

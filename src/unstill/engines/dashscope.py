@@ -35,7 +35,7 @@ from unstill.engines.dashscope_models import (
     path_of,
     verdict_of,
 )
-from unstill.engines.judging import Codes, judged
+from unstill.engines.judging import Codes, is_error, judged
 from unstill.engines.pace import Accounts
 from unstill.engines.pictures import Picture, data_urls, read_pictures
 from unstill.engines.remote import (
@@ -100,6 +100,7 @@ BASE_URL = BaseUrl(
 IN_LIST: Mapping[str, Verdict] = {"PENDING": Waiting(), "RUNNING": Running()}
 
 CODES = Codes(
+    ticket_at="output.task_id",
     of_account=frozenset(
         {
             "Arrearage",  # a 400
@@ -214,7 +215,7 @@ class Dashscope:
     async def cancel(self, ticket: Ticket) -> Cancellation:
         """Raises Trouble if the upstream did not say."""
         reply = await self._upstream.ask("POST", f"{_task(ticket)}/cancel")
-        if reply.is_ok:
+        if not is_error(reply):
             return Cancelled()
         if said(reply.fields()).code == "UnsupportedOperation":
             return TooLate()
@@ -249,7 +250,7 @@ class Dashscope:
         """The one that it names; none where it says Success before it has one."""
         match verdict:
             case Done(str() as url):
-                return (self._upstream.named(url),)
+                return self._upstream.named(url)
             case _:
                 return ()
 

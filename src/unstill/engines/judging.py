@@ -3,7 +3,7 @@
     2xx with a task's id        taken
     2xx with an error, no id    as the same error with its status
     401, 402, 403, 407          the key or the bill
-    429                         busy
+    425, 429                    busy
     404, 405, 410               refused, where its documents have it and its own words say it
     400, 413, 415, 422 ...      rejected
     3xx, 408, 409, 5xx          a doubt: none of them says that nothing was taken
@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from unstill.engines.reading import ticket_in
+from unstill.engines.reading import bare_ticket_in, ticket_in
 from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
 from unstill.engines.replies import Reply, Said, at, layers, said_in
 from unstill.engines.words import BUILT_IN, FINE, STATUS_NAMES, Words
@@ -32,6 +32,7 @@ class Codes(msgspec.Struct, frozen=True):
     of_model: frozenset[str] = frozenset()  # this key may not use this model
     busy: frozenset[str] = frozenset()  # surely not taken, although a 5xx
     not_taken: frozenset[int] = frozenset()  # of 404, 405, 410: with words of its own
+    ticket_at: str = ""  # where the id of a task is, if its documents say one place
 
 
 # Codes and words that mean the same wherever they come from: those of OpenAI, OpenRouter, Ark,
@@ -77,14 +78,23 @@ def judged(reply: Reply, codes: Codes, words: Words = BUILT_IN) -> Submission:
     fields = reply.fields()
     if not reply.is_ok:
         return _sorted(reply, said_in(layers(fields), words), codes, status=reply.status)
-    ticket = ticket_in(fields, words)
+    found = fields or reply.cut_fields()
+    ticket = ticket_in(found, words, place=codes.ticket_at)
     if ticket is not None:
         return Accepted(ticket)
     wrong = said_in(layers(fields), words)
-    if _is_error(fields):
+    if _is_error(fields) or _OF_ACCOUNT_WORDS.search(wrong.message):
         return _sorted(reply, wrong, codes, status=_status_in(wrong.code))
+    ticket = bare_ticket_in(fields, reply.location)
+    if ticket is not None:
+        return Accepted(ticket)
     said = f": {wrong.message}" if wrong.message else ""
-    return Doubt("no_ticket", f"the upstream answered {reply.status} without a task id{said}")
+    return Doubt("no_ticket", f"the upstream answered {reply.head} without a task id{said}")
+
+
+def is_error(reply: Reply) -> bool:
+    """Whether an answer says that something went wrong, by its status or inside a 200."""
+    return not reply.is_ok or _is_error(reply.fields())
 
 
 def _is_error(fields: Mapping[str, Any]) -> bool:
@@ -94,11 +104,24 @@ def _is_error(fields: Mapping[str, Any]) -> bool:
         bool(at(layer, name)) and str(at(layer, name)).casefold() not in FINE
         for layer in found
         for name in ("error", "errors", "error_code", "error_message", "err_code", "code")
+        # midjourney-proxy and others count from 1: `{"code": 1, "msg": "success"}`
+        if name != "code" or not _is_said_fine(layer)
     ) or any(
-        at(layer, "success") is False
+        str(at(layer, "success")).casefold() in {"false", "0"}
+        or str(at(layer, "ok")).casefold() in {"false", "0"}
+        or at(layer, "status") is False
         or at(layer, "base_resp.status_code") not in {None, 0}
         or any(BUILT_IN.state(at(layer, name)) == "failed" for name in STATUS_NAMES)
         for layer in found
+    )
+
+
+def _is_said_fine(layer: Mapping[str, Any]) -> bool:
+    texts = (at(layer, name) for name in ("message", "msg", "description"))
+    return any(
+        text.casefold() in FINE or text.endswith("成功")
+        for text in texts
+        if isinstance(text, str) and text
     )
 
 
@@ -123,7 +146,7 @@ def _sorted(reply: Reply, wrong: Said, codes: Codes, *, status: int) -> Submissi
     if speaks and _OF_ACCOUNT_WORDS.search(wrong.message):
         return _refused_to_us(code)
     is_busy = code in codes.busy or (400 <= status < 500 and _BUSY.fullmatch(bare) is not None)
-    if is_busy or status == 429:
+    if is_busy or status in {425, 429}:  # 425 promises that nothing was processed (RFC 8470)
         return Busy(code, message, reply.retry_after_s)
     if status in {401, 402, 407} or (status == 403 and not _OF_POLICY.fullmatch(bare)):
         return _refused_to_us(code)

@@ -58,6 +58,7 @@ BASE_URL = BaseUrl(
 )
 
 CODES = Codes(
+    ticket_at="output.task_id",
     of_account=frozenset({"auth_error", "forbidden"}),
     of_model=frozenset({"model_error"}),  # 400: this key may not use the model
 )
@@ -169,7 +170,7 @@ class Modelverse:
         """The one that it names; none where it says Success before it has one."""
         match verdict:
             case Done(str() as url):
-                return (self._upstream.named(url),)
+                return self._upstream.named(url)
             case _:
                 return ()
 

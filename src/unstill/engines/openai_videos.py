@@ -16,7 +16,7 @@ import httpx2
 import msgspec
 
 from unstill.engines.base_url import BaseUrl
-from unstill.engines.judging import judged
+from unstill.engines.judging import is_error, judged
 from unstill.engines.openai_videos_servers import (
     SERVERS,
     ServerKind,
@@ -43,6 +43,7 @@ from unstill.engines.remote import (
     Unsupported,
     Verdict,
 )
+from unstill.engines.replies import at
 from unstill.engines.rounds import look_at_each
 from unstill.engines.standing import Standing, standing_of
 from unstill.engines.upstream import Links, Upstream, unanswered
@@ -143,9 +144,10 @@ class OpenaiVideos:
         if not self._server.cancels:
             return Unsupported()
         reply = await self._upstream.ask("DELETE", _video(ticket))
-        if reply.is_ok:
+        is_refused = at(reply.fields(), "deleted") is False
+        if not is_refused and not is_error(reply):
             return Cancelled()
-        if reply.status == 404:
+        if is_refused or reply.status == 404:
             return TooLate()
         raise unanswered(reply)
 
@@ -157,7 +159,8 @@ class OpenaiVideos:
         """
         for path, params in (("/videos", {"limit": 1}), ("/models", None)):
             reply = await self._upstream.ask("GET", path, params)
-            if reply.status not in {404, 405, 501}:
+            # A page for all that is not there comes with a 200 as well.
+            if reply.status not in {404, 405, 501} and (reply.is_json or not reply.is_ok):
                 return standing_of(reply, self._server.codes)
         reply = await self._upstream.ask("GET", f"/videos/{NO_VIDEO}")
         return standing_of(reply, self._server.codes, is_of_unknown=True)
@@ -189,7 +192,7 @@ class OpenaiVideos:
             return (content,)
         named = self._upstream.named(done.url)
         elsewhere = self._server.keeps_videos_elsewhere
-        return (named, content) if elsewhere else (content, named)
+        return (*named, content) if elsewhere else (content, *named)
 
 
 def _video(ticket: Ticket) -> str:

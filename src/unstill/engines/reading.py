@@ -7,19 +7,36 @@ it is told as it came, and asked for again.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
 from unstill.engines.remote import Done, Failed, Running, Verdict, Waiting
-from unstill.engines.replies import Odd, Said, at, layers, numbers, said_in
-from unstill.engines.words import BUILT_IN, ENVELOPE_WORDS, FINE, Words, folded_word
+from unstill.engines.replies import Odd, Said, all_at, at, layers, numbers, said_in
+from unstill.engines.words import (
+    BARE_ID_PLACES,
+    BUILT_IN,
+    ENVELOPE_NAMES,
+    ENVELOPE_WORDS,
+    FINE,
+    ID_NAMES,
+    PROGRESS_NAMES,
+    Words,
+    folded_word,
+)
 from unstill.quoting import plain
 
 _TICKET = re.compile(r"(?!\.+$)[!-~]{1,512}")  # it goes into paths: dots alone would climb
-# A path is one at the upstream itself.
-_LINK = re.compile(r"(?:https?://|/(?!/))[^\s\"'<>]+", re.IGNORECASE)
+_NO_ID = frozenset({"0", "-1", "null", "none", "nil", "undefined", "nan", "false", "true"})
+# Nothing but the id, where a text might be anything: long, one word, with digits.
+_BARE_ID = re.compile(r"(?=(?:\D*\d){2})[\w-]{8,128}", re.ASCII)
+_AFTER_ID = re.compile(r"/(?:content|status|results?|cancel)?/*$")
+_LINK = re.compile(r"https?://[^\s\"'<>]+|//?(?!/)[^\s\"'<>]+", re.IGNORECASE)
+# Without scheme and slash it is only one where its name says so.
+_LINK_NAME = re.compile(r"ur[il]s?\b|link|href", re.IGNORECASE)
+_BARE_LINK = re.compile(r"[\w.-]+(?::\d+)?/[^\s\"'<>:]+(?:\?\S*)?")
 _PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|avif)(?:[?#]|$)", re.IGNORECASE)
 
 Layer = Mapping[str, Any]
@@ -33,13 +50,39 @@ class Word(msgspec.Struct, frozen=True):
     is_own: bool  # the task's for sure, not one of the call as a whole
 
 
-def ticket_in(fields: Layer, words: Words = BUILT_IN) -> str | None:
-    """The upstream's id of a task that it has taken; None if there is none that can be used."""
+def ticket_in(fields: Layer, words: Words = BUILT_IN, *, place: str = "") -> str | None:
+    """The upstream's id of a task that it has taken; None if there is none that can be used.
+
+    place: where its documents have it, read before all others but an operator's.
+    """
+    found = layers(fields)
+    if _is_envelope(found[0], words):  # its own id is the call's, where there is another one
+        found = [*found[1:], found[0]]
+    own = words.id[: -len(ID_NAMES)]
+    tickets = [_id_at(layer, own) for layer in found]
+    tickets += [_id_at(fields, (place,) if place else ())]
+    tickets += [_id(layer, words) for layer in found]
+    return next((each for each in tickets if each and _TICKET.fullmatch(each)), None)
+
+
+def bare_ticket_in(fields: Layer, location: str = "") -> str | None:
+    """An id that no name calls one: a text that is nothing else, or the end of a Location.
+
+    Only for an answer that says of no error.
+    """
     for layer in layers(fields):
-        ticket = _id(layer, words)
-        if ticket is not None and _TICKET.fullmatch(ticket):
-            return ticket
-    return None
+        for place in BARE_ID_PLACES:
+            text = at(layer, place)
+            if isinstance(text, str) and _BARE_ID.fullmatch(text):
+                return text
+    path = _AFTER_ID.sub("", re.split(r"[?#]", location, maxsplit=1)[0])
+    last = unquote(path.rpartition("/")[2])
+    return last if _TICKET.fullmatch(last) and re.search(r"\d", last) else None
+
+
+def _is_envelope(layer: Layer, words: Words) -> bool:
+    has_state = bool(_state(layer, words)[1])
+    return not has_state and any(at(layer, name) is not None for name in ENVELOPE_NAMES)
 
 
 def verdict_in(
@@ -73,7 +116,9 @@ def verdict_in(
         case "expired":
             return Failed("expired", "the task waited too long at the upstream")
         case None:
-            raise Odd(f"the upstream answered the unknown state {plain(word.text)[:40]!r}")
+            reason = said_in(order, words).message
+            why = f": {reason}" if reason else ""
+            raise Odd(f"the upstream answered the unknown state {plain(word.text)[:40]!r}{why}")
 
 
 def _word(found: list[Layer], words: Words, ticket: str) -> Word | None:
@@ -98,34 +143,44 @@ def _state(layer: Layer, words: Words) -> tuple[str, str]:
         match at(layer, name):
             case str() as text if text.strip():
                 return name, text
-            case bool():
-                continue
+            case bool() as flag:
+                if words.state(str(flag)):  # an operator's own: `"done": true`
+                    return name, str(flag)
             case int() as number if words.state(number):
                 return name, str(number)
     return "", ""
 
 
 def _id(layer: Layer, words: Words) -> str | None:
-    for name in words.id:
+    return _id_at(layer, words.id)
+
+
+def _id_at(layer: Layer, places: Iterable[str]) -> str | None:
+    for name in places:
         match at(layer, name):
-            case str() as text if text.strip():
+            case str() as text if text.strip().casefold() not in {"", *_NO_ID}:
                 return text.strip()
             case bool():
                 continue
-            case int() as number:
+            case int() as number if number > 0:
                 return str(number)
     return None
+
+
+def link_in(fields: Layer, words: Words = BUILT_IN) -> str | None:
+    """The address of a video that an answer names, as it writes it."""
+    return _link(layers(fields), words)
 
 
 def _link(order: list[Layer], words: Words) -> str | None:
     for layer in order:
         for place in words.link:
-            value = at(layer, place)
-            if not isinstance(value, str):
-                continue
-            value = value.strip()
-            if _LINK.fullmatch(value) and not _PICTURE.search(value):
-                return value
+            is_named = _LINK_NAME.search(place) is not None
+            for value in all_at(layer, place):
+                text = value.strip() if isinstance(value, str) else ""
+                is_one = _LINK.fullmatch(text) or (is_named and _BARE_LINK.fullmatch(text))
+                if is_one and not _PICTURE.search(text):
+                    return text
     return None
 
 
@@ -147,11 +202,14 @@ def _failed(words: Said) -> Failed:
 def _progress(order: list[Layer]) -> float | None:
     """0 to 1; the ends say nothing: some servers know only those."""
     for layer in order:
-        value = at(layer, "progress")
-        if isinstance(value, str) and re.fullmatch(r"\d{1,3}(\.\d+)?\s*%?", value.strip()):
-            value = float(value.strip().rstrip("% "))
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 100:
-            return value / 100
+        for name in PROGRESS_NAMES:
+            value = at(layer, name)
+            is_share = False
+            if isinstance(value, str) and re.fullmatch(r"\d{1,3}(\.\d+)?\s*%?", value.strip()):
+                is_share = value.strip().endswith("%")
+                value = float(value.strip().rstrip("% "))
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 100:
+                return value if value < 1 and not is_share else value / 100  # Runway: 0 to 1
     return None
 
 

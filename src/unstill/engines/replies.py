@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 import msgspec
 
-from unstill.engines.words import BUILT_IN, CODE_PLACES, FINE, WRAPPERS, Words
+from unstill.engines.decoding import decoded, unpacked, up_to_the_cut
+from unstill.engines.words import BUILT_IN, CODE_PLACES, FINE, ID_NAMES, WRAPPERS, Words
 from unstill.errors import UpstreamError
 from unstill.quoting import plain
 
 MOST_LAYERS = 12  # objects of one answer that are looked into
+MOST_CUT_BYTES = 64 * 1024
+MOST_ITEMS = 100  # of one list
+MOST_COUNTED = 1e9  # seconds, pixels, tokens of one video: what is more, or no number, says nothing
 
 # Wan's models at Modelverse: `code=InvalidParameter, message=invalid image url`.
 _JOINED = re.compile(r"code=(?P<code>[\w.]+), ?message=(?P<message>.*)", re.DOTALL)
@@ -28,14 +33,36 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     retry_after_s: float | None = None
+    location: str = ""  # where the answer says that what it is about can be asked for
 
     @property
     def is_ok(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def head(self) -> str:
+        """Its status, and what came where JSON should be."""
+        if 300 <= self.status < 400:
+            return f"{self.status}, a redirect"
+        if not self.is_ok or self.is_json:
+            return str(self.status)
+        if not self.body.strip():
+            return f"{self.status} with nothing"
+        kind = "a web page" if self.body.lstrip()[:1] == b"<" else "no JSON"
+        return f"{self.status} with {kind}"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether something that speaks JSON has answered, and not some web page."""
+        return isinstance(decoded(self.body), dict | list)
+
     def fields(self) -> dict[str, Any]:
-        """The JSON object of the body, also one that is alone in a list; empty if it is none."""
-        return _decoded(self.body)
+        """The JSON object of the body, also that of a list; empty if it is none."""
+        return _fields(decoded(self.body))
+
+    def cut_fields(self) -> dict[str, Any]:
+        """What came whole of a body that was cut; for ids alone, since the rest is not known."""
+        return _fields(up_to_the_cut(self.body[:MOST_CUT_BYTES]))
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -61,10 +88,22 @@ def at(value: Any, place: str) -> Any:
     return value
 
 
+def all_at(value: Any, place: str) -> Iterator[Any]:
+    """What is at a place; a name `*` is every item of a list: `outputs.*.url`."""
+    before, star, after = place.partition("*")
+    if not star:
+        yield at(value, place)
+        return
+    items = at(value, before.rstrip(".")) if before else value
+    if isinstance(items, list):
+        for item in items[:MOST_ITEMS]:
+            yield from all_at(item, after.lstrip(".")) if after else (item,)
+
+
 def layers(fields: Mapping[str, Any], ticket: str = "") -> list[Mapping[str, Any]]:
     """The answer's object and those it wraps, the outermost first.
 
-    ticket: of several in a list, the object with this id is meant.
+    ticket: of several in a list, the object with this id is meant; without one, the first.
     """
     found = [fields]
     for layer in found:  # it grows
@@ -95,8 +134,8 @@ def said_in(found: list[Mapping[str, Any]], words: Words) -> Said:
         ),
         "",
     )
-    inner = _decoded(message.encode()) if message.startswith("{") else {}
-    if inner:  # a gateway that passes its vendor's answer on as text
+    inner = unpacked(message)
+    if isinstance(inner, dict):  # a gateway that passes its vendor's answer on as text
         deeper = said(inner, words)
         return Said(deeper.code or code_word(code), deeper.message or plain(message))
     return Said(code_word(code), plain(message))
@@ -115,14 +154,16 @@ def numbers(usage: object) -> dict[str, int | float]:
     return {name: value for name, value in read.items() if value is not None}
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return value if isinstance(value, dict) else {}
+def _fields(value: Any) -> dict[str, Any]:
+    match value:
+        case dict():
+            return value
+        case [dict() as only]:
+            return only
+        case [dict(), *_]:
+            return {"data": value}
+        case _:
+            return {}
 
 
 def _object(value: Any, ticket: str) -> dict[str, Any] | None:
@@ -131,10 +172,18 @@ def _object(value: Any, ticket: str) -> dict[str, Any] | None:
             return value
         case [dict() as only]:
             return only
+        case [dict() as first, *_] if not ticket:
+            return first
         case list():
-            return next((each for each in value if ticket and at(each, "id") == ticket), None)
+            return next((each for each in value if _is_of(each, ticket)), None)
+        case str() if isinstance(inner := unpacked(value), dict):
+            return inner
         case _:
             return None
+
+
+def _is_of(value: Any, ticket: str) -> bool:
+    return isinstance(value, dict) and any(str(at(value, name)) == ticket for name in ID_NAMES)
 
 
 def _folded(fields: Mapping[str, Any], name: str) -> Any:
@@ -185,7 +234,7 @@ def _number(value: object) -> int | float | None:
         case bool():
             return None
         case int() | float():
-            return value
+            return value if isfinite(value) and abs(value) < MOST_COUNTED else None
         case str() if re.fullmatch(r"\d{1,9}", value, re.ASCII):
             return int(value)
         case str() if re.fullmatch(r"\d{1,9}\.\d{1,9}", value, re.ASCII):

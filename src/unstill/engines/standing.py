@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from unstill.engines.judging import Codes, judged
+from unstill.engines.judging import Codes, is_error, judged
 from unstill.engines.remote import Refused
 from unstill.engines.replies import Reply, said
 
@@ -23,7 +23,9 @@ def standing_of(reply: Reply, codes: Codes, *, is_of_unknown: bool = False) -> S
     submission = judged(reply, codes)
     if isinstance(submission, Refused) and submission.of_account:
         return Standing(False, words)
-    if reply.is_ok:
+    if reply.status < 400 and not reply.is_json:
+        return Standing(None, reply.head)
+    if not is_error(reply):
         return Standing(True, words)
     is_answered = is_of_unknown and 400 <= reply.status < 500 and bool(reply.fields())
     return Standing(True if is_answered else None, words)

@@ -11,20 +11,25 @@ Nothing here is sent twice by itself, follows a redirect or logs a key or a body
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import httpcore2
 import httpx2
+import msgspec
 import structlog
 
 from unstill import USER_AGENT
 from unstill.addresses import FAKE_IP
 from unstill.arrival import LeastPace
 from unstill.dial import OF_FAKE_IP, NotFound, NotPublic
+from unstill.engines.content import link_at
 from unstill.engines.pace import Pace
 from unstill.engines.remote import (
+    Accepted,
     Doubt,
     NotThere,
     Prepared,
@@ -50,6 +55,7 @@ FETCH_TIMEOUT_S = 3600.0  # a slow line brings a video home too, at `FETCH_PACE`
 FETCH_PACE = LeastPace()
 UPLOAD_TIMEOUT_S = 120.0
 ASKS_AT_ONCE = 16
+MOST_LINKS = 8  # of one video that are tried
 PAUSE_S = 2.0  # after a 429 that does not say for how long
 KEPT_CONNECTIONS_S = 4.0  # under the idle limits of common servers, 5 s and more
 
@@ -66,7 +72,11 @@ class NotSent(UpstreamError):
 
 
 class ReplyLost(UpstreamError):
-    """The call may have arrived, and there is no whole answer."""
+    """The call may have arrived, and there is no whole answer; `part` is what came of one."""
+
+    def __init__(self, message: str, part: Reply | None = None) -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class Trouble(UpstreamError):
@@ -131,7 +141,9 @@ class Upstream:
         except NotSent as error:
             return _unreached(error)
         except ReplyLost as error:
-            return Doubt("reply_lost", error.message)
+            # What it names has been taken, whatever was to come after that.
+            seen = None if error.part is None else judge(error.part)
+            return seen if isinstance(seen, Accepted) else Doubt("reply_lost", error.message)
         return judge(reply)
 
     async def ask(
@@ -187,9 +199,17 @@ class Upstream:
         """The address of something that lies at the upstream itself."""
         return f"{self._base_url}{path}"
 
-    def named(self, url: str) -> str:
-        """The address that an answer names, also by its path at the upstream alone."""
-        return f"{self._own.origin}{url}" if url.startswith("/") else url
+    def named(self, url: str) -> Links:
+        """The addresses that an answer may mean by a link, written as it is."""
+        url = url.replace("&amp;", "&")
+        if re.match("https?://", url, re.IGNORECASE):
+            return (url,)
+        if url.startswith("//"):
+            return (f"{self._own.origin.partition('//')[0]}{url}",)
+        path = f"/{url.removeprefix('/')}"
+        here = tuple(dict.fromkeys((f"{self._own.origin}{path}", f"{self._base_url}{path}")))
+        is_host = not url.startswith("/") and "." in url.partition("/")[0]
+        return (f"https://{url}", *here) if is_host else here
 
     async def close(self) -> None:
         await self._fresh.aclose()
@@ -199,15 +219,21 @@ class Upstream:
         """Raises DeadLink if all are, else what is wrong with the first one that is not."""
         trouble: Trouble | NotThere | TooLarge | None = None
         dead = DeadLink("it named none")
-        for link in links:
+        to_try = deque(links)
+        for _ in range(MOST_LINKS):
+            if not to_try:
+                break
             try:
-                await self._fetch_once(link, out)
+                await self._fetch_once(to_try.popleft(), out)
+                named = await asyncio.to_thread(link_at, out)
             except DeadLink as error:
                 dead = error
             except (Trouble, NotThere, TooLarge) as error:
                 trouble = trouble or error
             else:
-                return
+                if named is None:
+                    return
+                to_try.extendleft(reversed(self.named(named)))
         raise trouble or dead
 
     async def _fetch_once(self, link: str, out: Path) -> None:
@@ -282,28 +308,47 @@ async def _sent(
     content: bytes | None = None,
 ) -> Reply:
     """One call and its whole answer; raises NotSent or ReplyLost."""
+    part: Reply | None = None
+    body = bytearray()
     try:
         async with (
             asyncio.timeout(timeout_s),
             client.stream(method, path, params=params, headers=headers, content=content) as answer,
         ):
-            body = await _read(answer)
-            return Reply(
-                answer.status_code, body, retry_after_s(answer.headers.get("retry-after", ""))
-            )
+            head = part = _head(answer)
+            await _read(answer, body)
+            return msgspec.structs.replace(head, body=bytes(body))
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
         raise NotSent("the upstream could not be connected to") from error
     except httpx2.ProxyError as error:  # raised by CONNECT alone: no byte of the call has left
         raise NotSent("the proxy did not connect to the upstream") from error
     except TimeoutError as error:
-        raise ReplyLost(f"the upstream gave no whole answer within {timeout_s:g} s") from error
+        message = f"the upstream gave no whole answer within {timeout_s:g} s"
+        raise ReplyLost(message, _cut(part, body)) from error
     except (httpx2.HTTPError, ssl.SSLError) as error:
-        raise ReplyLost("the connection to the upstream broke before its answer") from error
+        message = f"the connection to the upstream broke {'in' if part else 'before'} its answer"
+        raise ReplyLost(message, _cut(part, body)) from error
 
 
-async def _read(answer: httpx2.Response) -> bytes:
+def _head(answer: httpx2.Response) -> Reply:
+    told = answer.headers
+    return Reply(
+        answer.status_code,
+        b"",
+        retry_after_s(told.get("retry-after", "")),
+        location=told.get("location", told.get("operation-location", "")),
+    )
+
+
+def _cut(head: Reply | None, body: bytearray) -> Reply | None:
+    """What is known of an answer that broke off."""
+    if head is None:
+        return None
+    return msgspec.structs.replace(head, body=bytes(body))
+
+
+async def _read(answer: httpx2.Response, body: bytearray) -> None:
     """The whole body, unpacked piece by piece where it came packed unasked."""
-    body = bytearray()
     try:
         unpack = unpacker(answer.headers.get("content-encoding", ""))
         async for chunk in answer.aiter_raw():
@@ -314,13 +359,13 @@ async def _read(answer: httpx2.Response) -> bytes:
                     raise ReplyLost(reason)
     except FetchFailed as error:
         raise ReplyLost(f"the upstream {error.reason}") from error
-    return bytes(body)
 
 
 def unanswered(reply: Reply) -> Trouble:
     """The trouble that an answer is which says nothing of what was asked."""
     words = said(reply.fields())
-    return Trouble(f"the upstream answered {reply.status} {words.code} {words.message}".strip())
+    said_words = " ".join(filter(None, (words.code, words.message)))
+    return Trouble(f"the upstream answered {reply.head} {said_words}".strip())
 
 
 def checked_key(api_key: str, engine: str) -> str:

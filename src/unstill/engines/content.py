@@ -1,0 +1,44 @@
+"""What came where a finished video was asked for: many gateways answer in words, with a 200.
+
+A site that has one page for all paths, JSON that names the link, JSON that says what is wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unstill.engines.decoding import decoded
+from unstill.engines.reading import link_in
+from unstill.engines.remote import NotThere
+from unstill.engines.replies import said
+from unstill.quoting import plain
+
+MOST_WORDS_BYTES = 64 * 1024  # of an answer in words; no video begins with a brace
+
+
+def link_at(path: Path) -> str | None:
+    """The link that a file names where a video should be; None if it may be a video.
+
+    Raises NotThere if it is neither.
+    """
+    with path.open("rb") as file:
+        head = file.read(MOST_WORDS_BYTES)
+    match head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]:
+        case b"<":
+            raise NotThere("the finished video's link gives a web page")
+        case b"{" | b"[" | b'"':
+            return _link_in(head)
+        case b"" if not head.strip(b"\r\n\t "):
+            raise NotThere("the finished video's link gives an empty file")
+        case _:
+            return None
+
+
+def _link_in(words: bytes) -> str:
+    fields = decoded(words)
+    fields = fields if isinstance(fields, dict) else {"data": fields}
+    link = link_in(fields)
+    if link is None:
+        why = said(fields).message or plain(words[:200].decode("utf-8", "replace"))
+        raise NotThere(f"the finished video's link gives words and no video: {why}")
+    return link
