@@ -74,30 +74,42 @@ def _from_text(given: GivenFrame, sent: str) -> Taken:
             allowed = f"a URL of at most {MOST_URL_CHARS} characters"
             raise BadField(given.param, allowed, text, found=f"{len(text)} characters")
         return Taken(Frame(given.role, given.param, url=text), None)
-    if head.startswith("data:") and picture_text.without_declared(text) is text:
+    return _inline(given, picture_in(given.param, sent))
+
+
+def picture_in(param: str, sent: str) -> bytes:
+    """The picture that a text is; raises BadImage, or BadField for what is no base64."""
+    text = picture_text.bare(sent)
+    if text[:8].lower().startswith("data:") and picture_text.without_declared(text) is text:
         # The declared type is not believed; how the bytes are written must be.
-        raise BadImage(given.param, "the data URL must be of the form data:...;base64,...")
-    return _inline(given, _decoded(given, sent))
+        raise BadImage(param, "the data URL must be of the form data:...;base64,...")
+    data = _decoded(param, sent)
+    _check_file(param, data)
+    return data
 
 
-def _decoded(given: GivenFrame, text: str) -> bytes:
+def _decoded(param: str, text: str) -> bytes:
     try:
         packed = picture_text.packed(text)
         if len(packed) * 3 // 4 > MAX_FILE_BYTES + 3:  # before any of it is decoded
-            check_file_size(len(packed) * 3 // 4, given.param)
+            check_file_size(len(packed) * 3 // 4, param)
         return picture_text.decoded(packed)
     except picture_text.NotAPicture as fault:
         # Of what is no picture at all the place of its first fault says nothing.
         found = str(fault) if picture_text.begins_as_a_picture(text) else ""
-        raise BadField(given.param, _SHAPES, text, found=found) from None
+        raise BadField(param, _SHAPES, text, found=found) from None
+
+
+def _check_file(param: str, data: bytes) -> None:
+    if not data:
+        raise BadImage(param, "is empty")
+    check_file_size(len(data), param)
+    if format_of(data) is None:
+        raise not_a_picture(data[:ENOUGH_TO_NAME_BYTES], param, is_fetched=False)
 
 
 def _inline(given: GivenFrame, data: bytes) -> Taken:
-    if not data:
-        raise BadImage(given.param, "is empty")
-    check_file_size(len(data), given.param)
-    if format_of(data) is None:
-        raise not_a_picture(data[:ENOUGH_TO_NAME_BYTES], given.param, is_fetched=False)
+    _check_file(given.param, data)
     sha256 = hashlib.sha256(data).hexdigest()
     return Taken(Frame(given.role, given.param, sha256=sha256), data)
 

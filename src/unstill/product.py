@@ -46,6 +46,7 @@ from unstill.server.app import App
 from unstill.server.body import Bodies
 from unstill.server.keys import Keys
 from unstill.server.origins import Origins
+from unstill.server.readers import Readers
 from unstill.service import Service
 from unstill.settings import Settings
 from unstill.stalls import Stalls
@@ -75,6 +76,7 @@ class Product:
         self._uptime = Uptime(backend=self._backend, clock_ms=clock_ms)
         self._files = LocalFiles(data_dir)
         self._media = Media()
+        self._readers = Readers(data_dir)
         self._trial = Trial(data_dir)
         self._fetcher = Fetcher(server.networks)
         # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
@@ -123,7 +125,7 @@ class Product:
             origins=_origins(settings),
             house=House(),
             dialects=_dialects(settings),
-            bodies=Bodies(),
+            bodies=Bodies(readers=self._readers),
             open_bodies=_open_bodies(uploading),
             public_url=server.public_url,
         )
@@ -222,6 +224,7 @@ class Product:
         check_open_files(open_files_limit())
         await self._backend.open()
         self._clock.not_before(await self._backend.last_up_ms())
+        await self._readers.startup()
         await self._trial.before_any_job()
         self._backend.listen(self._stalls.changed)
         await self._uptime.startup()
@@ -255,6 +258,7 @@ class Product:
         for engine in self._engines.values():
             await engine.close()
         await self._media.close()
+        await self._readers.close()
         await self._fetcher.close()
         await self._post.close()
         await self._uptime.shutdown()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,19 +19,16 @@ from unstill.errors import (
     Overloaded,
     UnsupportedBody,
 )
-from unstill.server.body import (
+from unstill.server.body import MOST_UNADMITTED_BYTES, Bodies, ClientGone, Receive
+from unstill.server.form import (
     LARGE_FORM_CHARS,
     MOST_FORM_FIELDS,
     MOST_LIST_ITEMS,
     MOST_NAME_DEPTH,
-    MOST_UNADMITTED_BYTES,
-    Bodies,
-    ClientGone,
-    Receive,
     from_urlencoded,
     put,
 )
-from unstill.server.gate import LARGE_AT_ONCE, LARGE_BYTES
+from unstill.server.gate import LARGE_BYTES
 from unstill.server.json_body import from_json
 
 JSON = {"content-type": "application/json"}
@@ -450,22 +445,13 @@ async def test_one_callers_open_bodies_leave_room_for_another() -> None:
         assert await read(JSON, b'"12345"', bodies=bodies) == ("12345", False)
 
 
-async def test_large_bodies_are_read_and_answered_a_few_at_a_time() -> None:
-    bodies = Bodies()
-    large = b'"' + b"x" * LARGE_BYTES + b'"'
-    with ExitStack() as later:
-        with bodies.gate("first") as first:
-            others = [later.enter_context(bodies.gate(str(n))) for n in range(LARGE_AT_ONCE)]
-            reads = [
-                asyncio.create_task(bodies.read(JSON, in_pieces(large), gate))
-                for gate in (first, *others)
-            ]
-            await asyncio.sleep(0.2)
-            assert [each.done() for each in reads] == [True] * LARGE_AT_ONCE + [False]
-            assert await read(JSON, b'"small"', bodies=bodies) == ("small", False)
+async def test_without_readers_a_body_is_as_large_as_a_small_one_and_no_larger() -> None:
+    largest = b'"' + b"x" * (LARGE_BYTES - 2) + b'"'
 
-        async with asyncio.timeout(5):
-            await reads[-1]
+    assert await read(JSON, largest[:9], largest[9:]) == ("x" * (LARGE_BYTES - 2), False)
+    for pieces in ([largest + b" "], [largest, b" "]):
+        with pytest.raises(BodyTooLarge):
+            await read(JSON, *pieces)
 
 
 def admitting(form: Mapping[str, Any]) -> str:

@@ -8,8 +8,9 @@ from urllib.parse import quote_from_bytes
 import pytest
 
 from unstill.errors import BadBody, CallerError, UnsupportedBody
-from unstill.server.body import Bodies, from_urlencoded
+from unstill.server.body import Bodies
 from unstill.server.body_text import charset_of
+from unstill.server.form import from_urlencoded
 from unstill.server.json_body import from_json
 
 BODY = {"model": "wan2.7-i2v", "prompt": "señor 猫 \U0001f408"}

@@ -19,7 +19,7 @@ from unstill.fingerprint import fingerprint
 from unstill.intake import take
 from unstill.models import Catalogue
 from unstill.request import Asked
-from unstill.server.body import from_urlencoded
+from unstill.server.form import from_urlencoded
 
 CATALOGUE = Catalogue()
 PICTURES = [URL, "https://example.com/dog.jpg", PNG, PNG + b"other"]

@@ -12,7 +12,7 @@ import pytest
 from creating import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made, picture_section
 from unstill.dialects.picture_names import KEYS, is_name, may_be_a_picture, role_of
 from unstill.errors import BadField
-from unstill.server.body import put
+from unstill.server.form import put
 
 LAST = (
     *("tail_image_url", "lastFrameUrl", "last_frame", "lastFrame", "end_image", "end_image_url"),

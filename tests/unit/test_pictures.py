@@ -14,7 +14,7 @@ from unstill.dialects.pictures import pictures_in
 from unstill.dialects.strays import unread
 from unstill.errors import BadField, CallerError
 from unstill.request import GivenFrame, Role
-from unstill.server.body import put
+from unstill.server.form import put
 
 URL = "https://example.com/first.png"
 OTHER = "https://example.com/other.png"

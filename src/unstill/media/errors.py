@@ -8,20 +8,23 @@ UnstillError
     └── EngineDied
         └── DiedAtWork    it ended, or had to be ended, while it had the task
 
-A picture that cannot be used is `unstill.errors.BadImage`, a full disk `StorageFull`, one
-that fails `StorageFailed`, a child that
-could not start `EngineDied` itself.
+What is wrong with a picture or a body is `unstill.errors.BadImage` and its siblings, a full disk
+`StorageFull`, one that fails `StorageFailed`, a child that could not start `EngineDied` itself.
 """
 
 from __future__ import annotations
 
 from unstill.errors import (
+    BadBody,
+    BadField,
     BadImage,
     EngineDied,
+    FieldRefused,
     OwnError,
     StorageFailed,
     StorageFull,
     UnstillError,
+    UnsupportedBody,
     UpstreamError,
 )
 from unstill.media.events import Failed
@@ -49,6 +52,12 @@ def error_of(failed: Failed) -> UnstillError:
     match failed:
         case Failed(code=BadImage.code, param=str(param)):
             return BadImage(param, failed.message.removeprefix(f"{param}: "))
+        case Failed(code=BadField.code, param=str(param)):
+            return FieldRefused(param, failed.message)
+        case Failed(code=BadBody.code):
+            return BadBody(failed.message)
+        case Failed(code=UnsupportedBody.code):
+            return UnsupportedBody(failed.message)
         case Failed(code=BadVideo.code):
             return BadVideo(failed.message)
         case Failed(code=StorageFull.code):

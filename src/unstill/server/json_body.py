@@ -13,7 +13,7 @@ from unstill.server.body_text import check_count, is_recoded, utf8_of
 # have dozens; commas in a prompt count too.
 MOST_JSON_VALUES = 100_000
 
-_TOO_DEEP = "the request body is nested too deeply"
+TOO_DEEP = "the request body is nested too deeply"
 _LOOKED_AT_BYTES = 256  # of the beginning
 _PLACE = re.compile(r"\(byte (\d+)\)")
 _PAIRS = re.compile(rb"[\w.%+-]+(\[[\w.%+-]*\])*=")
@@ -54,7 +54,7 @@ def from_json(data: bytes, charset: str = "") -> object:
     try:
         return msgspec.json.decode(data)
     except RecursionError:
-        raise BadBody(_TOO_DEEP) from None
+        raise BadBody(TOO_DEEP) from None
     except ValueError:
         # Only now: a check of each body would be a copy of each.
         return _decoded(utf8_of(data, charset))
@@ -68,7 +68,7 @@ def _decoded(text: bytes) -> object:
     try:
         return msgspec.json.decode(text)
     except RecursionError:
-        raise BadBody(_TOO_DEEP) from None
+        raise BadBody(TOO_DEEP) from None
     except ValueError as error:
         raise BadBody(f"the request body is not JSON: {error}{_hint(text, str(error))}") from None
 

@@ -1,0 +1,44 @@
+"""What a whole body says, by its content type: one shape whatever it came as."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from unstill.errors import UnsupportedBody
+from unstill.server.body_text import charset_of
+from unstill.server.form import MultipartForm, from_urlencoded
+from unstill.server.json_body import from_json
+
+FED_BYTES = 64 * 1024  # of a form at once, as a socket would
+
+Kind = Literal["json", "multipart", "urlencoded"]
+
+
+def kind_of(content_type: str) -> Kind:
+    """Raises UnsupportedBody."""
+    name = content_type.partition(";")[0].strip().lower()
+    if name in {"", "application/json"} or name.endswith("+json"):
+        return "json"
+    if name == "multipart/form-data":
+        return "multipart"
+    if name == "application/x-www-form-urlencoded":
+        return "urlencoded"
+    raise UnsupportedBody(
+        "send Content-Type: application/json, multipart/form-data or "
+        f"application/x-www-form-urlencoded, not {name[:80]}"
+    )
+
+
+def value_of(data: bytes, content_type: str) -> object:
+    """JSON as it is, a form as what its names spell. Raises BadBody, UnsupportedBody."""
+    match kind_of(content_type):
+        case "json":
+            return from_json(data, charset_of(content_type))
+        case "urlencoded":
+            return from_urlencoded(data, charset_of(content_type))
+        case "multipart":
+            form = MultipartForm(content_type)
+            for start in range(0, len(data), FED_BYTES):
+                form.feed(data[start : start + FED_BYTES])
+            form.close()
+            return form.fields
