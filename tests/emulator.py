@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -60,6 +61,19 @@ class Emulator:
     def next(self, place: str, *faults: str) -> None:
         """What the next requests at a place get."""
         answer = self.http.post("/_emulator/faults", json={"next": {place: faults}})
+        assert answer.status_code == 200, answer.text
+
+    @contextmanager
+    def failing(self, rates: str) -> Iterator[None]:
+        """Meanwhile, requests get faults by these rates."""
+        self._set_rates(rates)
+        try:
+            yield
+        finally:
+            self._set_rates("")
+
+    def _set_rates(self, rates: str) -> None:
+        answer = self.http.post("/_emulator/faults", json={"rates": rates})
         assert answer.status_code == 200, answer.text
 
     def finish(self) -> None:

@@ -193,8 +193,18 @@ def port_of(server: Serving) -> int:
     return port
 
 
-def told(server: Serving, sent: bytes, *, within_s: float = 5.0, ends: bool = True) -> bytes:
-    """What the server answers to these very bytes, up to its end or for `within_s`."""
+def told(
+    server: Serving,
+    sent: bytes,
+    *,
+    within_s: float = 20.0,
+    ends: bool = True,
+    answers: int | None = None,
+) -> bytes:
+    """What the server answers to these very bytes, up to its end or to so many heads.
+
+    Or until it has said nothing for `within_s`.
+    """
     with socket.create_connection(("127.0.0.1", port_of(server)), timeout=within_s) as caller:
         caller.sendall(sent)
         if ends:
@@ -203,6 +213,8 @@ def told(server: Serving, sent: bytes, *, within_s: float = 5.0, ends: bool = Tr
         try:
             while part := caller.recv(65536):
                 heard += part
+                if answers is not None and heard.count(b"HTTP/1.1 ") >= answers:
+                    break
         except TimeoutError:
             pass
         return heard

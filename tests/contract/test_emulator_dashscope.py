@@ -27,7 +27,7 @@ from upstream_calls import (
 
 @pytest.fixture(scope="module")
 def dashscope() -> Iterator[Emulator]:
-    with Emulator("dashscope", job_s=60, requests_per_s=0) as emulating:
+    with Emulator("dashscope", job_s=600, requests_per_s=0) as emulating:
         yield emulating
 
 
@@ -169,7 +169,7 @@ def test_a_dashscope_list_wants_a_window_of_a_day(dashscope: Emulator) -> None:
 
 
 def test_dashscope_answers_twenty_queries_a_second_and_not_more() -> None:
-    with Emulator("dashscope", job_s=60) as emulator:
+    with Emulator("dashscope", job_s=600) as emulator:
         answers = [polled(emulator, "none") for _ in range(25)]
 
     codes = [answer.status_code for answer in answers]

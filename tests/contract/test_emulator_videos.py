@@ -22,31 +22,31 @@ from upstream_calls import (
 
 @pytest.fixture(scope="module")
 def openai() -> Iterator[Emulator]:
-    with Emulator("openai", job_s=60) as emulating:
+    with Emulator("openai", job_s=600) as emulating:
         yield emulating
 
 
 @pytest.fixture(scope="module")
 def modelverse() -> Iterator[Emulator]:
-    with Emulator("modelverse", job_s=60) as emulating:
+    with Emulator("modelverse", job_s=600) as emulating:
         yield emulating
 
 
 @pytest.fixture(scope="module")
 def unified_entry() -> Iterator[Emulator]:
-    with Emulator("unified", job_s=60) as emulating:
+    with Emulator("unified", job_s=600) as emulating:
         yield emulating
 
 
 @pytest.fixture(scope="module")
 def sglang() -> Iterator[Emulator]:
-    with Emulator("sglang", job_s=60) as emulating:
+    with Emulator("sglang", job_s=600) as emulating:
         yield emulating
 
 
 @pytest.fixture(scope="module")
 def vllm_omni() -> Iterator[Emulator]:
-    with Emulator("vllm-omni", job_s=60) as emulating:
+    with Emulator("vllm-omni", job_s=600) as emulating:
         yield emulating
 
 
@@ -233,7 +233,7 @@ def test_sglang_forgets_a_deleted_job_without_another_word(sglang: Emulator) -> 
 
 @pytest.mark.parametrize("kind", sorted(emulate.KINDS_IN_MEMORY))
 def test_a_restart_of_a_self_hosted_server_loses_its_jobs(kind: str) -> None:
-    with Emulator(kind, job_s=60) as emulator:
+    with Emulator(kind, job_s=600) as emulator:
         job_id = submitted(emulator)
         emulator.lose_jobs()
 

@@ -336,7 +336,7 @@ def test_an_interrupted_generate_leaves_no_process_and_no_folder(
         began = time.monotonic()
         _, said = generate.communicate(timeout=20)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     assert (generate.returncode, b"Traceback" in said) == (status, False)
     assert list(tmp_path.rglob("*")) == [tmp_path / "tmp"]
     assert not is_alive_under(tmp_path)
@@ -348,6 +348,6 @@ def test_ctrl_c_ends_a_server_without_a_trace(tmp_path: Path) -> None:
     began = time.monotonic()
     serving.process.wait(timeout=20)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     assert "Traceback" not in serving.log
     assert serving.end() == 130

@@ -99,9 +99,9 @@ def test_what_the_upstream_cannot_stop_is_refused_and_goes_on(desk: Desk) -> Non
 
 def test_an_upstream_that_does_not_say_leaves_the_task_as_it_is(desk: Desk) -> None:
     task_id = desk.running("solo")
-    desk.first.next("cancel", *["500"] * 5)
 
-    answer = desk.cancel(task_id)
+    with desk.first.failing("cancel.500=1"):
+        answer = desk.cancel(task_id)
 
     assert (answer.status_code, answer.json()["code"]) == (502, "InternalError")
     assert desk.first.url not in answer.text

@@ -20,7 +20,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from books import attempts, outcomes, rows
+from books import attempts, ledger, outcomes, rows
 from configured import ONLY_UPSTREAMS, engine, model
 from emulator import Emulator
 from serving import ENDED, PHOTOS, Serving
@@ -95,6 +95,11 @@ class Desk:
     def state(self, job_id: str) -> State:
         return rows(self.folder)[job_id].state
 
+    def is_shut(self, engine_name: str) -> bool:
+        """Whether the engine's last answer to a submit lets jobs wait for it, or pass it by."""
+        last = [each for each in ledger(self.folder) if each.engine == engine_name][-1:]
+        return any(each.outcome in {Outcome.BUSY, Outcome.REFUSED} for each in last)
+
     def _is_ended(self, job_id: str) -> bool:
         for emulator in self.emulators:
             emulator.finish()
@@ -106,9 +111,18 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with ExitStack() as stack:
         yield Desk(tmp_path_factory.mktemp("desk"), stack)
+
+
+@pytest.fixture
+def desk(opened: Desk) -> Iterator[Desk]:
+    """The one desk of all tests, which `first` leaves as one that it takes jobs of at once."""
+    yield opened
+    if opened.is_shut("first"):
+        opened.video(opened.submit("solo"))
+    assert not opened.is_shut("first")
 
 
 def until(is_true: Callable[[], bool], *, within_s: float = 20.0) -> None:
@@ -173,7 +187,7 @@ def test_a_refused_key_moves_the_job_to_the_next_engine_at_once(desk: Desk) -> N
 
     assert desk.outcomes(job_id) == [("first", Outcome.REFUSED), ("second", Outcome.ACCEPTED)]
     assert refused.settled_ms is not None
-    assert accepted.intent_ms - refused.settled_ms < 1_000
+    assert accepted.intent_ms - refused.settled_ms < PAUSES_MS[0]
 
 
 def test_a_busy_upstream_moves_the_job_to_the_next_engine_at_once(desk: Desk) -> None:
@@ -199,7 +213,7 @@ def test_a_busy_upstream_without_another_engine_is_left_alone_by_all_jobs_for_a_
     assert busy.settled_ms is not None
     pauses_ms = [each.intent_ms - busy.settled_ms for each in accepted]
     assert min(pauses_ms) >= PAUSES_MS[0]
-    assert max(pauses_ms) <= 10_000
+    assert max(pauses_ms) <= 20_000  # on a busy machine; they would wait for a day
 
 
 def test_a_call_without_a_usable_reply_is_never_made_again_nor_elsewhere(desk: Desk) -> None:

@@ -23,9 +23,9 @@ from serving import PHOTOS, Serving
 
 MODEL = "openai/sora-2/image-to-video-pro"
 UPSTREAM_JOB_S = 600.0  # they end when a test says so
-SOON_S = 3.0  # a change is noticed at the upstream's next poll, fetched, checked and told
+SOON_S = 20.0  # on a busy machine; who is not woken waits for a minute
 WAITERS = 200  # of each kind
-ENDS_WITHIN_S = 5.0  # with its child processes, on a busy machine
+ENDS_WITHIN_S = 20.0  # likewise
 
 
 class Place(NamedTuple):
@@ -110,7 +110,7 @@ def test_a_long_poll_answers_the_end_as_soon_as_it_is_there(
 
     assert not is_early
     assert late_s < SOON_S
-    assert at_once_s < 1
+    assert at_once_s < SOON_S
     assert without_request_id(again) == without_request_id(answer)
 
 
@@ -329,13 +329,18 @@ def test_a_stream_of_an_unknown_job_is_refused_in_the_envelope(place: Place) -> 
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "task_not_found")
 
 
-def test_a_stream_ends_when_its_job_is_deleted(place: Place, threads: ThreadPoolExecutor) -> None:
+def test_a_stream_ends_when_its_job_is_deleted(place: Place) -> None:
     video = place.job()
-    told = threads.submit(followed, place.server, f"/v1/videos/{video}/events")
-    time.sleep(0.3)
-    place.server.http.delete(f"/v1/videos/{video}")
+    with (
+        httpx2.Client(base_url=place.server.url, timeout=SOON_S) as http,
+        http.stream("GET", f"/v1/videos/{video}/events") as answer,
+    ):
+        told = events(answer.iter_lines())
+        first = next(told)
+        place.server.http.delete(f"/v1/videos/{video}")
+        last = [first, *told][-1]
 
-    assert told.result(timeout=SOON_S)[-1]["status"] == "in_progress"
+    assert last["status"] == "in_progress"
 
 
 # --- the end of the server -----------------------------------------------------------------------
@@ -359,7 +364,8 @@ def test_a_server_that_ends_answers_all_who_wait_at_once(tmp_path: Path) -> None
         video = place.job()
         polls = [opened(place.server, f"/v1/videos/{video}?wait=60") for _ in range(WAITERS)]
         streams = [opened(place.server, f"/v1/videos/{video}/events") for _ in range(WAITERS)]
-        time.sleep(1)
+        for line in streams:  # and the polls before them
+            assert line.recv(1, socket.MSG_PEEK)
         begun_s = time.monotonic()
         place.server.process.send_signal(signal.SIGTERM)
         answers, told = ([all_of(line) for line in each] for each in (polls, streams))

@@ -65,6 +65,15 @@ def listed(server: Serving, job_id: str) -> str:
     return next(line for line in ran.stdout.splitlines() if job_id in line)
 
 
+def listed_as(word: str, server: Serving, job_id: str) -> str:
+    """The same, once it says so."""
+    until_s = time.monotonic() + 20
+    while word not in (line := listed(server, job_id)):
+        assert time.monotonic() < until_s, line
+        time.sleep(0.1)
+    return line
+
+
 def unstill(*words: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "unstill", "webhooks", *words, "--data-dir", str(data_dir)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -174,29 +183,29 @@ def test_a_receiver_that_fails_is_tried_again_with_growing_pauses(hooked: Servin
     with receiving(answers(503), resets) as receiver:
         job_id = hooked.submit(failing(receiver.url))
         got = receiver.wait(3)
-        time.sleep(0.5)
+        line = listed_as("delivered", hooked, job_id)
 
     assert len(receiver.got) == 3
-    assert [round(pause, 0) for pause in seconds(got)] == [2, 5]
+    first_s, second_s = seconds(got)
+    assert 1.5 < first_s < second_s
+    assert 4.5 < second_s < 30
     assert {each.body for each in got} == {got[0].body}
     assert {each.headers["webhook-id"] for each in got} == {f"evt_{job_id}"}
     assert len({each.headers["webhook-timestamp"] for each in got}) == 3
     assert all(is_verified(each, SECRET) for each in got)
-    assert "delivered" in listed(hooked, job_id)
-    assert "3 tries" in listed(hooked, job_id)
+    assert "3 tries" in line
 
 
 def test_a_redirect_is_a_failure_and_is_never_followed(hooked: Serving) -> None:
     with receiving() as elsewhere, receiving() as receiver:
-        receiver.acts = [answers(307, Location=elsewhere.url)]
+        receiver.acts = [answers(307, Location=elsewhere.url)] * 20  # in time for the list
         job_id = hooked.submit(failing(receiver.url))
-        receiver.wait(1)
-        time.sleep(0.5)
-        line = listed(hooked, job_id)
+        line = listed_as("answered 307", hooked, job_id)
         receiver.wait(2)
+        hooked.http.delete(f"/v1/videos/{job_id}")
 
     assert elsewhere.got == []
-    assert line.endswith("answered 307")
+    assert line.startswith("owed")
 
 
 def test_a_receiver_that_hangs_holds_up_no_other(hooked: Serving) -> None:
@@ -207,13 +216,11 @@ def test_a_receiver_that_hangs_holds_up_no_other(hooked: Serving) -> None:
         job_id = hooked.submit(failing(well.url))
         well.wait(1)
         took_s = time.monotonic() - began_s
-        time.sleep(1.5)
-        line = listed(hooked, job_id)
+        listed_as("delivered", hooked, job_id)
         for each in hung:
             hooked.http.delete(f"/v1/videos/{each}")
 
-    assert took_s < 2
-    assert "delivered" in line
+    assert took_s < 10  # each that hangs would take 15
     assert len(hanging.got) == 4
 
 
@@ -253,7 +260,7 @@ def test_what_is_owed_when_the_server_is_killed_is_sent_at_once_by_the_next(tmp_
         receiver.acts.clear()
         receiver.got.clear()
         with Serving(tmp_path, environment=environment) as server:
-            got = receiver.wait(6, within_s=1.5)
+            got = receiver.wait(6, within_s=4)
             time.sleep(2.5)
             began_s = time.monotonic()
             server.end()
@@ -261,7 +268,7 @@ def test_what_is_owed_when_the_server_is_killed_is_sent_at_once_by_the_next(tmp_
 
     assert len(receiver.got) == 6
     assert sorted(json.loads(each.body)["data"]["id"] for each in got) == sorted(job_ids)
-    assert took_s < 5
+    assert took_s < 10
 
 
 def test_a_try_that_is_under_way_does_not_hold_up_the_end_and_stays_owed(tmp_path: Path) -> None:
@@ -274,7 +281,7 @@ def test_a_try_that_is_under_way_does_not_hold_up_the_end_and_stays_owed(tmp_pat
             took_s = time.monotonic() - began_s
         line = listed(server, job_id)
 
-    assert took_s < 4
+    assert took_s < 10  # the try would go on for 15
     assert line.startswith("owed")
 
 
@@ -298,11 +305,11 @@ def test_what_was_given_up_is_sent_when_it_is_replayed_beside_the_server(tmp_pat
             time.sleep(2.5)
             before = len(receiver.got), listed(server, lost.id)
             ran = unstill("replay", data_dir=tmp_path)
-            receiver.wait(1, within_s=5)
-            time.sleep(0.5)
-            after = listed(server, lost.id)
+            receiver.wait(1)
+            after = listed_as("delivered", server, lost.id)
             again = unstill("replay", lost.id, "unknown", data_dir=tmp_path)
-            receiver.wait(2, within_s=5)
+            receiver.wait(2)
+            listed_as("delivered", server, lost.id)
             nothing = unstill("replay", data_dir=tmp_path)
 
     assert before[0] == 0
@@ -342,8 +349,7 @@ def test_the_operators_own_receiver_may_be_private_and_a_callers_may_not(tmp_pat
             server.http.post(submit, json=failing(None, input=nowhere), headers=of_b)
             plain = server.http.post(submit, json=failing(None, input=nowhere), headers=of_a)
             (got,) = receiver.wait(1)
-            time.sleep(1)
-            line = listed(server, named.json()["output"]["task_id"])
+            line = listed_as("could not be found", server, named.json()["output"]["task_id"])
         log = server.log
 
     assert in_figures.status_code == 400
@@ -394,7 +400,7 @@ def test_the_log_tells_of_deliveries_and_no_secret(hooked: Serving) -> None:
     with receiving(answers(404)) as receiver:
         job_id = hooked.submit(failing(f"{receiver.url}?token=t0ken"))
         receiver.wait(2)
-        time.sleep(0.5)
+        listed_as("delivered", hooked, job_id)
     lines = [line for line in hooked.log.splitlines() if job_id in line and "webhook" in line]
 
     assert len(lines) == 2
