@@ -26,6 +26,7 @@ from unstill.media.strangers import ENOUGH_TO_NAME_BYTES
 from unstill.models.card import FrameRule
 from unstill.request import Frame, GivenFrame, Role
 
+_SHORTEST_PICTURE_CHARS = 44  # the smallest GIF of one pixel has 32 bytes; any other picture more
 MOST_URL_CHARS = 8192  # longer ones are refused by most servers; signed links stay under 2,000
 _SHAPES = "an http(s) URL, a data URL, base64 text or an uploaded file"
 
@@ -84,6 +85,9 @@ def picture_in(param: str, sent: str) -> bytes:
         # The declared type is not believed; how the bytes are written must be.
         raise BadImage(param, "the data URL must be of the form data:...;base64,...")
     data = _decoded(param, sent)
+    is_short = 0 < len(text) < _SHORTEST_PICTURE_CHARS
+    if is_short and not picture_text.begins_as_a_picture(text):
+        raise BadField(param, _SHAPES, text)  # `null`, a file's id or its name
     _check_file(param, data)
     return data
 

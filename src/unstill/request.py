@@ -49,7 +49,9 @@ class Given(msgspec.Struct, frozen=True):
 
 def says_nothing(value: object) -> bool:
     """Whether a value is what forms and programs send for a field that was not filled in."""
-    return value is None or (isinstance(value, str) and (not value or value.isspace()))
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or value == []
 
 
 class Stray(msgspec.Struct, frozen=True):

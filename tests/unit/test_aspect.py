@@ -50,6 +50,22 @@ def test_a_ratio_is_the_tiers_area_in_that_ratio(dialect: str, spelt: str) -> No
         assert request.size == AT_720P[spelt]
 
 
+@pytest.mark.parametrize(
+    ("spelt", "size"),
+    [
+        *((text, Size(1280, 720)) for text in ("16x9", "16*9", "16 X 9", "1280x720", "1280:720")),
+        *((text, Size(720, 1280)) for text in ("9x16", "9\u00d716", "1080x1920")),
+    ],
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_where_a_ratio_stands_so_is_one_in_the_writing_of_a_size(
+    dialect: str, spelt: str, size: Size
+) -> None:
+    for key in KEYS:
+        request = made(dialect, _with(dialect, {key: spelt, "resolution": "720p"})).request
+        assert request.size == size
+
+
 def _with(dialect: str, fields: dict[str, object]) -> dict[str, Any]:
     body = body_of(dialect)
     section = body if dialect in FLAT else body["parameters"]

@@ -109,8 +109,7 @@ def test_every_format_is_taken_by_its_bytes(name: str) -> None:
         b"a text file named cat.png",
         b"https://example.com/\xff.png",
         base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode(),
-        "aGVsbG8=",
-        "/etc/passwd",  # letters and slashes: it could be base64
+        "data:text/plain;base64,aGVsbG8=",
         "data:image/png," + TEXT,
         "data:image/png;base64",
         "data:" + TEXT,
@@ -128,6 +127,11 @@ def test_what_is_no_picture_is_refused_as_a_bad_image(value: str | bytes) -> Non
     [
         "ftp://example.com/a.png",
         "file:///etc/passwd",
+        "/etc/passwd",  # letters and slashes: it could be base64, but of no picture
+        "null",
+        "None",
+        "file-abc123",
+        "aGVsbG8=",
         "oss://bucket/a.png",
         "cat.png",
         "猫",

@@ -154,7 +154,15 @@ def test_another_name_is_refused_with_the_names_that_there_are(name: object) -> 
 
 @pytest.mark.parametrize(
     ("asked_for", "meant"),
-    [("sora-3", "sora-2"), ("Wan2.7", "wan2.7-i2v"), ("MY-SOAR", "my-sora"), ("gpt-9", None)],
+    [
+        *(("sora-3", "sora-2"), ("sora2", "sora-2"), ("openai/sora-2", "sora-2")),
+        *(("OpenAI/Sora2", "sora-2"), ("MY-SOAR", "my-sora"), ("gpt-9", None)),
+        *((name, "wan2.7-i2v") for name in ("Wan2.7", "wan-2.7-i2v", "dashscope/wan2.7-i2v")),
+        # Without the name of who made it: another model's would be another video.
+        *((name, WAN22) for name in ("Wan2.2-I2V", "wan2.2-i2v", "wan2.2-i2v-plus", "wan2.2")),
+        *((name, WAN22) for name in ("Wan-AI/Wan2.2-I2V-A14B", "wan_ai/wan2_2_i2v")),
+        *((name, "happyhorse-1.0-i2v") for name in ("happyhorse", "HappyHorse 1.0 I2V")),
+    ],
 )
 def test_an_unknown_model_is_told_all_names_and_the_nearest(
     asked_for: str, meant: str | None
@@ -202,10 +210,32 @@ def test_a_duration_may_be_a_number_or_its_digits(model: str, spelling: object) 
     assert request.frame_count == 8 * FRAME_RATES[model]
 
 
+@pytest.mark.parametrize("value", [8, 8.0, "8", "8.0", "8.000", " 8 ", "08"])
+@pytest.mark.parametrize("model", EVERY)
+def test_a_whole_number_is_taken_in_every_writing(model: str, value: object) -> None:
+    assert request_of(model, duration=value).duration_s == 8
+
+
 @pytest.mark.parametrize("model", EVERY)
 @pytest.mark.parametrize(
     "value",
-    [5.5, "five", "5.0", "5s", "٥", "+5", "1e1", True, False, [5], {"s": 5}, 10**30, "9" * 30],
+    [
+        5.5,
+        "five",
+        "5.5",
+        "5.",
+        "5.01",
+        "5s",
+        "٥",
+        "+5",
+        "1e1",
+        True,
+        False,
+        [5],
+        {"s": 5},
+        10**30,
+        "9" * 30,
+    ],
 )
 def test_what_is_no_whole_number_is_no_duration(model: str, value: object) -> None:
     error = refused(model, duration=value)
@@ -278,14 +308,17 @@ def test_another_resolution_is_refused(model: str, value: object) -> None:
 @pytest.mark.parametrize("model", MARKED)
 @pytest.mark.parametrize(
     ("value", "is_marked"),
-    [(True, True), (False, False), ("true", True), ("False", False)],
+    [
+        *((True, True), (False, False), ("true", True), ("False", False), (" TRUE ", True)),
+        *(("1", True), ("0", False), ("on", True), ("off", False), ("yes", True), ("No", False)),
+    ],
 )
 def test_a_watermark_is_true_or_false(model: str, value: object, *, is_marked: bool) -> None:
     assert request_of(model, watermark=value).watermark is is_marked
 
 
 @pytest.mark.parametrize("model", MARKED)
-@pytest.mark.parametrize("value", [1, 0, "1", "yes", 1.0, [], {}])
+@pytest.mark.parametrize("value", [1, 0, "2", "y", "t", "10", 1.0, [True], {}])
 def test_nothing_else_is_a_flag(model: str, value: object) -> None:
     assert refused(model, watermark=value).allowed == "true or false"
 
@@ -345,7 +378,7 @@ def test_a_last_frame_is_used_where_documented_and_named_where_not(model: str) -
 
 @pytest.mark.parametrize("model", EVERY)
 def test_fields_of_other_models_are_ignored_by_name_and_not_checked(model: str) -> None:
-    strange = {"negative_prompt": [], "watermark": 7, "prompt_extend": 7, "seed": "x"}
+    strange = {"negative_prompt": [5], "watermark": 7, "prompt_extend": 7, "seed": "x"}
     foreign = {name: value for name, value in strange.items() if name not in FIELDS[model]}
 
     request, ignored = made(model, **foreign)

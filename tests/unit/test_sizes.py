@@ -10,7 +10,7 @@ from unstill.errors import BadField
 from unstill.models import CARDS
 from unstill.models.card import Card, Exact
 from unstill.models.sizes import NAMED_SIZES, output_size, tier_height
-from unstill.request import Frame, Given, Size, TierName, VideoRequest
+from unstill.request import Frame, Given, Ratio, Size, TierName, VideoRequest
 
 BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]
@@ -35,9 +35,36 @@ def given_size(text: object) -> Given:
     return Given("size", text)
 
 
-@pytest.mark.parametrize("text", ["1280x720", "1280X720", "1280*720", " 1280 x 720 ", "01280x0720"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1280x720", "1280X720", "1280*720", " 1280 x 720 ", "01280x0720"),
+        *("1280\u00d7720", "1280:720", "1280 : 720", "1280\uff1a720", "1280/720"),
+    ],
+)
 def test_a_size_is_read_in_every_documented_spelling(text: str) -> None:
     assert EXACT.read(given_size(text)) == Size(1280, 720)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("256:256", Size(256, 256)),
+        ("255:256", Ratio(255, 256)),  # smaller than any side may be
+        ("239:100", Ratio(239, 100)),  # of the cinema
+        ("16:9", Ratio(16, 9)),
+    ],
+)
+def test_two_numbers_with_a_colon_are_a_size_where_they_can_be_its_sides(
+    text: str, read: Size | Ratio
+) -> None:
+    assert EXACT.read(given_size(text)) == read
+
+
+@pytest.mark.parametrize("text", ["1280:722x", "1281:720", "4096:2160", "16x9", "64x64"])
+def test_a_size_with_a_colon_keeps_to_the_same_limits(text: str) -> None:
+    with pytest.raises(BadField, match="even sides from 256 to 2048"):
+        EXACT.read(given_size(text))
 
 
 # OpenAI, POST /videos, size; the guide adds 1920x1080 for sora-2-pro.

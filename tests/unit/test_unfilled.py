@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from creating import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made, picture_section
-from unstill.errors import MissingField
+from unstill.errors import BadField, MissingField
 
-NOTHING: tuple[object, ...] = (None, "", "  ", "\n")
+NOTHING: tuple[object, ...] = (None, "", "  ", "\n", [])
 OPTIONAL = ("resolution", "size", "seed", "watermark", "generate_audio", "prompt_extend")
 
 
@@ -24,7 +24,24 @@ def test_an_optional_field_with_nothing_in_it_is_as_absent(dialect: str, nothing
     assert made(dialect, body) == made(dialect, body_of(dialect))
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize("nothing", NOTHING)
+@pytest.mark.parametrize("dialect", SECTIONED)
+def test_parameters_that_are_empty_are_as_absent(dialect: str, nothing: object) -> None:
+    body = body_of(dialect) | {"parameters": nothing}  # PHP writes an empty object as []
+
+    assert made(dialect, body) == made(dialect, body_of(dialect))
+
+
+@pytest.mark.parametrize("strange", [[5], "{}", 0, False])
+@pytest.mark.parametrize("dialect", SECTIONED)
+def test_parameters_that_are_something_else_are_refused(dialect: str, strange: object) -> None:
+    with pytest.raises(BadField) as refused:
+        made(dialect, body_of(dialect) | {"parameters": strange})
+
+    assert refused.value.param == "parameters"
+
+
+@pytest.mark.parametrize("nothing", [None, "", []])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_empty_prompt_is_none(dialect: str, nothing: object) -> None:
     empty = body_of(dialect, prompt=nothing, negative_prompt=nothing)

@@ -101,13 +101,13 @@ def _pictures(section: Mapping[str, Any], prefix: str) -> _Found:
         if role is not None:
             yield from _shaped(value, prefix + key, role)
     images = section.get("images")
-    if _is_empty(images):
+    if says_nothing(images):
         if images is not None:
             yield _Unfilled(prefix + "images")
     else:
         yield from _first_of(_listed(images, prefix + "images"), prefix + "images")
     media = section.get("media")
-    if not _is_empty(media):
+    if not says_nothing(media):
         for n, item in enumerate(_listed(media, prefix + "media")):
             yield from _medium(item, f"{prefix}media[{n}]")
     elif media is not None:
@@ -128,10 +128,6 @@ def _first_of(images: list[Any], param: str) -> _Found:
         else:
             is_found = True
             yield from _shaped(image, where, "first")
-
-
-def _is_empty(value: object) -> bool:
-    return says_nothing(value) or value == []
 
 
 def _is_unfilled(value: object) -> bool:
@@ -184,7 +180,7 @@ def _shaped(value: object, param: str, role: Role) -> _Found:
     match value:
         case None:
             return
-        case _ if _is_empty(value):
+        case _ if says_nothing(value):
             if role == "first":
                 yield _Unfilled(param)
         case bytes():

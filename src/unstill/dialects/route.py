@@ -154,8 +154,8 @@ class Dialect(Described, Protocol):
 
 
 def as_object(value: object, param: str) -> dict[str, Any]:
-    """`value` as a JSON object; an absent or null one is empty."""
-    if value is None:
+    """`value` as a JSON object; one that says nothing is empty, such as PHP's `[]`."""
+    if says_nothing(value):
         return {}
     if not isinstance(value, dict):
         raise BadField(param, "an object", value)

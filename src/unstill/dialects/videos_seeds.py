@@ -22,17 +22,12 @@ _SEEDS = SEED.most + 1
 def freely(fields: Mapping[str, Given]) -> dict[str, Given]:
     """The fields with a seed in the engines' range, the same for the same number; -1 is none."""
     given = fields.get("seed")
-    number = None if given is None else whole(_without_fraction(given.value))
+    number = None if given is None else whole(given.value)
     if given is None or number is None or not RANDOM <= number <= MOST:
         return dict(fields)
     if number == RANDOM:
         return {name: each for name, each in fields.items() if name != "seed"}
     return {**fields, "seed": Given(given.param, number % _SEEDS)}
-
-
-def _without_fraction(value: object) -> object:
-    """A form has 42.0 as text."""
-    return value.strip().removesuffix(".0") if isinstance(value, str) else value
 
 
 def described(card: Card) -> Card:

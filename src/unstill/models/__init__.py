@@ -5,6 +5,7 @@ To add a model, write its card beside the others and name it in `CARDS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from math import isclose
@@ -54,12 +55,23 @@ class Catalogue:
         """The name that an unknown one is near."""
         if not isinstance(name, str) or len(name) > _MOST_NAME_CHARS:
             return None
-        close = get_close_matches(name.casefold(), self._folded, n=1)
-        return self._folded[close[0]][0] if close else None
+        near = {_bare(each.rpartition("/")[2]): each for each in self.names}
+        near |= {_bare(each): each for each in self.names}
+        for asked in (_bare(name.rpartition("/")[2]), _bare(name)):
+            begun = sorted((each for each in near if asked and each.startswith(asked)), key=len)
+            close = begun or get_close_matches(asked, near, n=1)
+            if close:
+                return near[close[0]]
+        return None
 
     def listed(self) -> tuple[str, ...]:
         """The canonical ids and the operator's own names, without aliases."""
         return (*(card.id for card in CARDS), *self.likes)
+
+
+def _bare(name: str) -> str:
+    """Case and punctuation say nothing, nor does who made a model."""
+    return re.sub(r"[-_. ]", "", name.casefold())
 
 
 class Explicit(NamedTuple):
@@ -102,11 +114,13 @@ def explicit(card: Card, asked: Asked) -> Explicit:
     others: list[str] = []
     for name, given in asked.fields.items():
         field = card.by_name.get(name)
-        if says_nothing(given.value) and (field is None or not isinstance(field.kind, Text)):
-            continue  # a form's unfilled input
+        # A form's unfilled input; of a text, spaces are what was written.
+        is_text = field is not None and isinstance(field.kind, Text)
+        if says_nothing(given.value) and not (is_text and isinstance(given.value, str)):
+            continue
         if field is None or isinstance(field.kind, Picture):
             others.append(given.param)
-        elif given.value is not None:
+        else:
             value = field.kind.read(given)
             if value is not None:
                 values[name] = value
@@ -136,10 +150,7 @@ def _demand(card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> None:
             is_there = frames.get("first") is not None
         else:
             given = asked.fields.get(field.name)
-            # Text of nothing but spaces says nothing; what is no text is refused when it is read.
-            is_there = given is not None and given.value is not None
-            if is_there and given is not None and isinstance(given.value, str):
-                is_there = bool(given.value.strip())
+            is_there = given is not None and not says_nothing(given.value)
         if not is_there:
             raise _missing(card, asked, field)
 

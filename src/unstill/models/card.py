@@ -35,7 +35,12 @@ _MOST_LISTED = 100  # numbers in a pattern
 _SIDE = "(25[68]|2[6-9][02468]|[3-9][0-9][02468]|1[0-9]{2}[02468]|20[0-3][02468]|204[02468])"
 _EXAMPLES = ("1280x720", "720x1280")
 
-_SIZE = re.compile(r"(\d{1,5})\s*[xX*]\s*(\d{1,5})")
+_SIZE = re.compile(r"(\d{1,5})\s*([xX*\u00d7:\uff1a/])\s*(\d{1,5})")
+_WHOLE = re.compile(r"\s*(-?\d{1,20})(?:\.0{1,9})?\s*", re.ASCII)  # a float in a form: 5.0
+_OF_A_RATIO = frozenset(":\uff1a/")
+# What forms, PHP (http_build_query) and YAML make of a boolean.
+_TRUE = frozenset({"true", "1", "on", "yes"})
+_FALSE = frozenset({"false", "0", "off", "no"})
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -122,8 +127,8 @@ class Flag(msgspec.Struct, frozen=True):
         match given.value:
             case bool():
                 return given.value
-            case str() if given.value.lower() in {"true", "false"}:
-                return given.value.lower() == "true"
+            case str() if (word := given.value.strip().lower()) in _TRUE | _FALSE:
+                return word in _TRUE
             case _:
                 raise BadField(given.param, self.allowed, given.value)
 
@@ -131,7 +136,7 @@ class Flag(msgspec.Struct, frozen=True):
         return {"type": "boolean"}
 
     def wire_schema(self) -> dict[str, Any]:
-        return {"enum": [True, False, "true", "false", *NOTHING]}
+        return {"enum": [True, False, *sorted(_TRUE | _FALSE), *NOTHING]}
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -173,13 +178,12 @@ class Exact(msgspec.Struct, frozen=True):
     def read(self, given: Given) -> Size | TierName | Ratio | None:
         """A ratio is the tier's area in that ratio; None is the frame's own."""
         text = given.value.strip() if isinstance(given.value, str) else ""
-        match = _SIZE.fullmatch(text)
-        if match is None:
+        size = _size_of(text)
+        if size is None:
             ratio = ratio_of(text)
             if ratio is None and text.lower() not in OWN:
                 return self._tier(given)
             return AspectRatio().read(given)
-        size = Size(int(match[1]), int(match[2]))
         if not _is_possible(size):
             raise BadField(given.param, self.allowed, given.value)
         return size
@@ -215,10 +219,11 @@ class AspectRatio(msgspec.Struct, frozen=True):
 
     def read(self, given: Given) -> Ratio | None:
         """None: the first frame's own."""
-        text = given.value if isinstance(given.value, str) else ""
-        ratio = ratio_of(text)
+        text = given.value.strip() if isinstance(given.value, str) else ""
+        sides = _SIZE.fullmatch(text)  # 16x9 too, and a size that has it
+        ratio = ratio_of(text if sides is None else f"{sides[1]}:{sides[3]}")
         if ratio is None:
-            if text.strip().lower() in OWN:
+            if text.lower() in OWN:
                 return None
             raise BadField(given.param, self.allowed, given.value)
         if max(ratio.width, ratio.height) > SIZE_MOST_RATIO * min(ratio.width, ratio.height):
@@ -349,10 +354,20 @@ def whole(value: object) -> int | None:
             return value
         case float() if value.is_integer():
             return int(value)
-        case str() if re.fullmatch(r"\s*-?\d{1,20}\s*", value, re.ASCII):
-            return int(value)
+        case str() if match := _WHOLE.fullmatch(value):
+            return int(match[1])
         case _:
             return None
+
+
+def _size_of(text: str) -> Size | None:
+    """1280x720, and 1280:720 too: no ratio is written in numbers that large."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        return None
+    size = Size(int(match[1]), int(match[3]))
+    is_ratio = match[2] in _OF_A_RATIO and min(size.width, size.height) < SIZE_SIDES_PX[0]
+    return None if is_ratio else size
 
 
 def _is_possible(size: Size) -> bool:
