@@ -34,6 +34,43 @@ def is_well(server: Serving) -> bool:
     return server.http.get("/health").is_success
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        (b"http://localhost/health", b"evil.example", 200),
+        (b"http://localhost:8000/?a", b"evil.example", 307),
+        (b"http://evil.example/health", b"localhost", 403),
+        (b"http://localhost@evil.example/health", b"localhost", 400),
+        (b"http://evil.example/health#localhost", b"localhost", 403),
+    ],
+)
+def test_of_a_target_that_is_a_whole_address_the_host_counts(
+    server: Serving, target: bytes, host: bytes, status: int
+) -> None:
+    answer = told(server, b"GET " + target + b" HTTP/1.1\r\nhost: " + host + b"\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:300]
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_whole_address_as_target_makes_no_host_where_none_was_sent(server: Serving) -> None:
+    answer = told(server, b"GET http://localhost/health HTTP/1.1\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Host must be sent" in answer
+
+
+def test_no_answer_repeats_what_a_terminal_would_obey(server: Serving) -> None:
+    paths = ("/nowhere/%1b%5b2J%0a%C2%9b2J", "/V1/%E2%80%AEvideos")
+    answers = [server.http.get(path) for path in paths]
+    form = {b"content-type": b"text/\x9b2Jplain"}
+    answers.append(server.http.post("/v1/videos", content=b"x", headers=form))
+
+    assert [answer.status_code for answer in answers] == [404, 404, 415]
+    for answer in answers:
+        assert str(answer.json()["error"]["message"]).isprintable()
+
+
 # --- methods and paths ----------------------------------------------------------------------------
 
 

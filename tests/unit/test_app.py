@@ -158,6 +158,12 @@ ONE_KEY = [(b"host", b"a"), (b"authorization", b"Bearer a")]
         ([*ONE_KEY, (b"authorization", b"Bearer a")], "1.1", ""),
         ([*ONE_KEY, (b"authorization", b"b")], "1.1", "Authorization must be sent once, got 2"),
         ([*ONE_KEY, (b"accept", b"a"), (b"accept", b"b")], "1.1", ""),
+        ([(b"origin", b"http://a"), (b"origin", b"http://b")], "1.0", "Origin must be sent once"),
+        (
+            [(b"sec-fetch-site", b"cross-site"), (b"sec-fetch-site", b"none")],
+            "1.0",
+            "Sec-Fetch-Site must be sent once",
+        ),
         ([*ONE_KEY, (b"transfer-encoding", b"Chunked ")], "1.1", ""),
         (
             [*ONE_KEY, (b"transfer-encoding", b"gzip, chunked")],
@@ -181,6 +187,26 @@ def test_a_head_that_two_servers_may_read_differently_is_refused(
         return
     with pytest.raises(BadField, match=refused):
         headers.check(version)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "a", "a:8000", "a.example.", "a_b.example:", "[::1]:80", "127.0.0.1", "xn--bcher-kva.de"],
+)
+def test_a_host_is_taken_as_urls_have_it(host: str) -> None:
+    Headers([(b"host", host.encode())]).check("1.1")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("a b", "a/b", "a@b", "a,b", "a#b", "a?b", "a\\b", 'a"><script>', "a:80:80", "a:x", "::1"),
+        *("[::1", "[::1]x", "[g]", "a:123456", "\xe9", "a\tb", "http://a"),
+    ],
+)
+def test_what_is_no_host_is_refused_and_would_be_one_in_links(host: str) -> None:
+    with pytest.raises(BadField, match=r"^Host must be a host, with a port or without, got "):
+        Headers([(b"host", host.encode("latin-1"))]).check("1.1")
 
 
 def test_headers_are_read_by_name_as_latin_1() -> None:

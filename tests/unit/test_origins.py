@@ -109,6 +109,13 @@ def test_without_a_host_only_http_1_0_is_served() -> None:
             called(KEYLESS, "GET", http_version=version, host=host)
 
 
+@pytest.mark.parametrize("origin", ["null", "", "http://", "://"])
+def test_a_page_without_a_host_is_not_that_of_a_server_asked_without_one(origin: str) -> None:
+    called(KEYLESS, "POST", http_version="1.0", host=None)
+    with pytest.raises(ForeignOrigin):
+        called(KEYLESS, "POST", http_version="1.0", host=None, origin=origin)
+
+
 def test_a_host_that_was_found_good_is_no_pass_for_others() -> None:
     origins = Origins((), has_keys=False)
     for port in range(1000):

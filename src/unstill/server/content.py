@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from unstill.errors import UnsupportedBody
+from unstill.quoting import visible
 from unstill.server.body_text import charset_of
 from unstill.server.form import MultipartForm, from_urlencoded
 from unstill.server.json_body import from_json
@@ -25,7 +26,7 @@ def kind_of(content_type: str) -> Kind:
         return "urlencoded"
     raise UnsupportedBody(
         "send Content-Type: application/json, multipart/form-data or "
-        f"application/x-www-form-urlencoded, not {name[:80]}"
+        f"application/x-www-form-urlencoded, not {visible(name[:80])}"
     )
 
 

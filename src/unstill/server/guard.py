@@ -11,6 +11,7 @@ which, and pyproject.toml which releases have them.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import httptools
@@ -244,10 +245,18 @@ class GuardedProtocol(HttpToolsProtocol):
             raise HeadTooLarge
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             raise UpgradeOffered
+        if not self.url.startswith((b"/", b"*")):
+            self._take_host_of_target()
         self._is_in_message = True
         self._framing = None
         self.scope["extensions"] = {SEND_FILE: self.send_file}  # type: ignore[dict-item]
         super().on_headers_complete()
+
+    def _take_host_of_target(self) -> None:
+        """Where the target is a whole address, its host counts, not `Host` (RFC 9112, 3.2.2)."""
+        host = re.split(b"[/?#]", self.url.partition(b"://")[2], maxsplit=1)[0]
+        named = [(name, host if name == b"host" else value) for name, value in self.headers]
+        self.headers[:] = named
 
     def on_body(self, body: bytes) -> None:
         self._piece_bytes += len(body)

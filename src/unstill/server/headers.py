@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar, overload
 
 from unstill.errors import BadField
 
 _NEVER_TWICE = frozenset({b"host", b"transfer-encoding"})  # not the same twice either
-_ONCE = (*sorted(_NEVER_TWICE), b"authorization", b"api-key", b"content-type", b"idempotency-key")
+_ONCE = (
+    *sorted(_NEVER_TWICE),
+    b"authorization",
+    b"api-key",
+    b"content-type",
+    b"idempotency-key",
+    b"origin",
+    b"sec-fetch-site",
+)
+# RFC 9110, 7.2: a host as in a URL, with a port or without. Not its commas: some proxies join two.
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[\w.~%!$&'()*+;=-]*)(:\d{0,5})?")
 
 Default = TypeVar("Default")
 
@@ -26,13 +37,16 @@ class Headers(Mapping[str, str]):
     def check(self, http_version: str) -> None:
         """Refuse a head that a proxy may read otherwise than we do; raises BadField.
 
-        Whoever stands before this server looks at one `Host`, one key and one length of the body.
+        Whoever stands before this server looks at one `Host`, one key and one length of the body;
+        and what is no host in there would be one in the links of an answer.
         """
         values = self._values
         if b"host" not in values and http_version == "1.1":  # RFC 9112, 3.2
             raise BadField("Host", "sent, in HTTP/1.1", found="none")
         if len(values) != len(self._sent):
             self._check_once()
+        if _HOST.fullmatch(values.get(b"host", b"")) is None:
+            raise BadField("Host", "a host, with a port or without", self["host"])
         if b"transfer-encoding" in values:
             coding = self["transfer-encoding"].strip()
             if coding.lower() != "chunked":

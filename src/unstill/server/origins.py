@@ -61,7 +61,8 @@ class Origins:
         self._takes_any = ANY in allowed
         self._has_keys = has_keys
         public = urlsplit(public_url)
-        self._own_origin = f"{public.scheme}://{public.netloc}".lower().encode()
+        own_origin = f"{public.scheme}://{public.netloc}".lower().encode()
+        self._own_origin = own_origin if public_url else None
         self._own_names = frozenset({host, public.hostname or ""}) - {""}
         self._known: set[bytes] = set()
         self._exposed = (b"access-control-expose-headers", ", ".join(EXPOSED).encode())
@@ -102,7 +103,10 @@ class Origins:
     def _is_own(self, origin: bytes, host: bytes) -> bool:
         """Whether the page came from this server; behind a proxy by either of its schemes."""
         origin = origin.lower()
-        return origin == self._own_origin or origin.partition(b"://")[2] == host.lower()
+        if origin == self._own_origin:
+            return True
+        # `null` has no host, and is no page of a server that was asked without one.
+        return bool(host) and origin.partition(b"://")[2] == host.lower()
 
     def _lets(self, origin: bytes) -> bool:
         return self._takes_any or origin.lower() in self._allowed

@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 from unstill.dialects.route import Described, Dialect, Route
 from unstill.dialects.route import Verb as VerbName
 from unstill.errors import NoSuchRoute, WrongMethod
+from unstill.quoting import visible
 from unstill.server.asking import Verb
 from unstill.server.elsewhere import WORDS, place_elsewhere
 
@@ -46,8 +47,9 @@ class Place(msgspec.Struct, frozen=True):
             return found
         if self.by_method:
             raise WrongMethod(f"{method} is not possible here", tuple(sorted(self.by_method)))
-        meant = "" if self.meant is None else f", but at {self.meant[:200]}"
-        raise NoSuchRoute(f"there is nothing at {path[:200]}{meant}; /docs lists what there is")
+        meant = "" if self.meant is None else f", but at {visible(self.meant[:200])}"
+        asked = visible(path[:200])
+        raise NoSuchRoute(f"there is nothing at {asked}{meant}; /docs lists what there is")
 
 
 class Places:
