@@ -36,6 +36,7 @@ from unstill.engines.upstream import Unreachable
 from unstill.errors import OwnError, UnstillError
 from unstill.job import Change, Failure, Job, Result, State, arrived, failed, lost
 from unstill.stalls import Stalls
+from unstill.watched import Watched
 from unstill.wishes import Wishes, ticket_of
 
 log = structlog.get_logger()
@@ -52,15 +53,6 @@ SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
 
 
 REMOVED = ("engine_removed", "the engine that had taken the task is not configured any more")
-
-
-class _Watched(msgspec.Struct, gc=False):
-    """A ticket, and when it is due on the loop's clock; `inf` while it is asked for."""
-
-    row: TicketRow
-    due_s: float = inf
-    unclear: int = 0  # answers in a row that said nothing
-    late_looks: int = 0  # of this life, after the deadline
 
 
 class Watch:
@@ -87,7 +79,7 @@ class Watch:
         self._stalls = stalls
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, Watched] = {}
         # (due, job id); an entry whose time is not the ticket's own any more is skipped when met.
         self._heap: list[tuple[float, str]] = []
         self._woken = asyncio.Event()
@@ -159,10 +151,10 @@ class Watch:
         return min(FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10), LONGEST_PAUSE_S)
 
     def _add(self, row: TicketRow, wait_s: float) -> None:
-        watched = self._watched[row.job_id] = _Watched(row)
+        watched = self._watched[row.job_id] = Watched(row)
         self._plan(watched, _now_s() + wait_s)
 
-    def _plan(self, watched: _Watched, due_s: float) -> None:
+    def _plan(self, watched: Watched, due_s: float) -> None:
         watched.due_s = due_s
         is_first = not self._heap or due_s < self._heap[0][0]
         heappush(self._heap, (due_s, watched.row.job_id))
@@ -245,8 +237,10 @@ class Watch:
         trouble: Exception | None = None
         try:
             async with aclosing(engine.poll([ticket_of(row) for row in rows])) as verdicts:
-                async for ticket, verdict in verdicts:
+                async for ticket, answer in verdicts:
                     row = by_job[ticket.job_id]
+                    watched = self._watched.get(row.job_id)
+                    verdict = answer if watched is None else watched.believed(answer)
                     answers += not isinstance(verdict, Unclear)
                     self._note(row, verdict)
                     change = self._consequence(engine, row, verdict)
