@@ -70,6 +70,10 @@ class Gateway(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+    def ticket_of(self, word: str) -> str:
+        """Of the job that was submitted with this word."""
+        return next(ticket for ticket, said in self.jobs.items() if said == word)
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"

@@ -28,6 +28,7 @@ from unstill.media.facts import (
     FrameCheck,
     FrameFacts,
     FrameFit,
+    Repack,
     SoundCut,
     StillDraw,
     VideoCheck,
@@ -139,6 +140,10 @@ class Checks:
     async def cut_sound(self, cut: SoundCut, *, owner: str) -> None:
         del owner
         Path(cut.out).write_bytes(VIDEO)
+
+    async def as_mp4(self, repack: Repack, *, owner: str) -> None:
+        del owner
+        Path(repack.path).write_bytes(VIDEO)
 
     async def draw_thumbnail(self, draw: StillDraw) -> None:
         await self._draw(draw, THUMBNAIL)

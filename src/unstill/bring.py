@@ -6,8 +6,10 @@ What is wrong with a video that an upstream has finished is tried again for minu
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import structlog
@@ -24,8 +26,9 @@ from unstill.errors import (
 )
 from unstill.files.port import Files, storage_errors
 from unstill.job import Change, Job, State, Usage, Video, succeeded, unsaved
+from unstill.media.containers import ENOUGH_BYTES, Container, container_of
 from unstill.media.errors import BadVideo
-from unstill.media.facts import SoundCut, VideoCheck, VideoFacts
+from unstill.media.facts import Repack, SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
 from unstill.stalls import Stalls
 from unstill.tries import Tries
@@ -49,6 +52,8 @@ class Checks(Protocol):
     async def check_video(self, check: VideoCheck, *, owner: str) -> VideoFacts: ...
 
     async def cut_sound(self, cut: SoundCut, *, owner: str) -> None: ...
+
+    async def as_mp4(self, repack: Repack, *, owner: str) -> None: ...
 
 
 class Bringer:
@@ -158,6 +163,7 @@ class Bringer:
         """Fetch if need be, and check; raises BadVideo."""
         if job.result is not None:
             await self._fetch(job, part)
+            await self._unpack(job, part)
         return await self._checked(job, part)
 
     async def _fetch(self, job: Job, part: str) -> None:
@@ -170,6 +176,17 @@ class Bringer:
         done = Done(job.result.url, job.result.usage)
         with storage_errors():
             await remote.fetch(ticket, done, self._files.path(job.id, part))
+
+    async def _unpack(self, job: Job, part: str) -> None:
+        """A video in WebM and its like is paid for too: it is kept in an mp4."""
+        path = self._files.path(job.id, part)
+        if await asyncio.to_thread(_container, path) is None:
+            return
+        log.info("video_repacked", job_id=job.id, engine=job.engine)
+        # Where a cut of its sound is written afterwards: a part that is made anew in any case.
+        out = self._files.path(job.id, f"{_silent(job)}.part")
+        repack = Repack(path=str(path), out=str(out))
+        await asked(partial(self._media.as_mp4, owner=job.owner), repack)
 
     async def _checked(self, job: Job, name: str) -> VideoFacts:
         """The video's facts; of one that is paid for its true length, whatever was asked for."""
@@ -212,6 +229,11 @@ def differences(job: Job, video: Video) -> dict[str, str]:
                 f"asked {job.size.width}x{job.size.height}, got {video.width}x{video.height}"
             )
     return found
+
+
+def _container(path: Path) -> Container | None:
+    with path.open("rb") as file:
+        return container_of(file.read(ENOUGH_BYTES))
 
 
 def _video_of(name: str, facts: VideoFacts) -> Video:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -40,6 +41,7 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 # RFC 9110 and 6585: those that a later try may not get; 52x are Cloudflare's, of a host behind it
 PASSING = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 525)))
 
+_RANGE = re.compile(r"bytes\s+0-(\d{1,15})/(\d{1,15})", re.ASCII | re.IGNORECASE)
 _BROKEN = (
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
@@ -304,12 +306,19 @@ def _target(url: httpx2.URL, answer: httpcore2.Response) -> httpx2.URL:
 
 
 def _check_head(answer: httpcore2.Response, max_bytes: int) -> None:
-    if answer.status != 200:
+    if answer.status not in {200, 203} and not _is_all(answer):
         asked_for = _header(answer, b"retry-after").decode("latin-1")
         raise LinkAnswered(answer.status, retry_after_s(asked_for))
     length = _header(answer, b"content-length")
     if length and int(length) > max_bytes:  # h11 has checked that these are digits
         raise _too_large(max_bytes)
+
+
+def _is_all(answer: httpcore2.Response) -> bool:
+    """Whether a 206, which some hosts answer to everybody, is the whole file."""
+    told = _header(answer, b"content-range").decode("latin-1")
+    found = _RANGE.fullmatch(told.strip()) if answer.status == 206 else None
+    return found is not None and int(found[1]) + 1 == int(found[2])
 
 
 async def _save(answer: httpcore2.Response, out: Path, max_bytes: int) -> int:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
+from io import BytesIO
 from typing import Any
 
+import av
+import httpx2
+import numpy as np
 import pytest
 
 from configured import ONLY_UPSTREAMS, engine_at, model
-from gateway import BALANCE, Content, Gateway, gzipped, job, refused
+from gateway import BALANCE, Content, Gateway, an_mp4, gzipped, job, refused
 from serving import ENDED, PHOTOS, Serving
 
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
@@ -74,6 +79,100 @@ def test_a_finished_video_that_is_not_there_yet_is_waited_for(desk: Desk) -> Non
     desk.gateway.contents["notready"] = content
 
     assert desk.ended(desk.submit("notready"))["task_status"] == "Success"
+
+
+def a_webm() -> bytes:
+    file = BytesIO()
+    with av.open(file, "w", format="webm") as out:
+        stream = out.add_stream("libvpx-vp9", rate=24)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(96):
+            shade = np.full((64, 64, 3), number, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shade)))
+        out.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def test_a_webm_is_kept_as_an_mp4(desk: Desk) -> None:
+    video = a_webm()
+    desk.gateway.contents["webm"] = lambda _: (200, {"Content-Type": "video/webm"}, video)
+
+    ended = desk.ended(desk.submit("webm"))
+
+    assert ended["task_status"] == "Success"
+    assert httpx2.get(ended["urls"][0]).content[4:8] == b"ftyp"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        (202, {}, b""),
+        (204, {}, b""),
+        (403, {}, b""),
+        (425, {}, b""),
+        (200, {"Content-Type": "text/html"}, b"<!doctype html><div id=app></div>"),
+        (200, {}, b'{"error":{"message":"still uploading"}}'),
+        (200, {}, b""),
+    ],
+    ids=["202", "204", "403", "425", "page", "json", "empty"],
+)
+def test_whatever_comes_before_the_video_is_there_is_waited_out(desk: Desk, odd: Content) -> None:
+    word = f"early{odd[0]}-{len(odd[2])}"
+    whole: Content = (203, {"Content-Type": "application/octet-stream"}, an_mp4())
+    desk.gateway.contents[word] = lambda count: odd if count <= 2 else whole
+
+    assert desk.ended(desk.submit(word))["task_status"] == "Success"
+
+
+def test_a_site_with_one_page_for_all_paths_does_not_hide_the_link(desk: Desk) -> None:
+    link = f"{desk.gateway.url}/files/v.mp4"
+    page: Content = (200, {"Content-Type": "text/html"}, b"<!doctype html><div id=app></div>")
+    desk.gateway.contents["spa"] = lambda _: page
+    desk.gateway.polls["spa"] = lambda ticket: job(ticket, data={"video_urls": [link]})
+
+    job_id = desk.submit("spa")
+
+    assert desk.ended(job_id)["task_status"] == "Success"
+    assert desk.gateway.fetches[desk.gateway.ticket_of("spa")] == 1
+
+
+def test_a_content_that_only_names_the_link_is_followed(desk: Desk) -> None:
+    desk.gateway.contents["told"] = lambda _: (200, {}, b'{"url":"/files/v.mp4"}')
+
+    assert desk.ended(desk.submit("told"))["task_status"] == "Success"
+
+
+def test_bodies_in_other_encodings_stop_neither_their_job_nor_another(desk: Desk) -> None:
+    said = [{"id": "v", "status": word} for word in ("处理中", "成功")]
+    answers = iter([json.dumps(each, ensure_ascii=False).encode("gbk") for each in said])
+    desk.gateway.polls["gbk"] = lambda _: next(answers)
+    desk.gateway.submits["bom"] = lambda ticket: (
+        b"\xef\xbb\xbf" + json.dumps({"id": ticket}).encode()
+    )
+    desk.gateway.polls["broken"] = lambda _: b'{"id":"v","status":"\xff\xff"}'
+
+    broken, others = desk.submit("broken"), [desk.submit("gbk"), desk.submit("bom")]
+
+    assert [desk.ended(each)["task_status"] for each in others] == ["Success", "Success"]
+    assert desk.held_up(broken)["waiting"]["code"] == "odd_answer"
+
+
+def test_a_202_with_nothing_but_a_location_names_the_task(desk: Desk) -> None:
+    desk.gateway.statuses["location"] = 202
+    desk.gateway.submits["location"] = lambda _: b""
+
+    assert desk.ended(desk.submit("location"))["task_status"] == "Success"
+
+
+def test_a_task_that_vanishes_for_a_while_comes_back(desk: Desk) -> None:
+    looks = iter(range(100))
+    unknown = {"error": {"code": "not_found", "message": "no such video"}}
+    desk.gateway.polls["vanish"] = lambda ticket: unknown if next(looks) < 3 else job(ticket)
+    job_id = desk.submit("vanish")
+
+    assert "no such video" in desk.held_up(job_id)["waiting"]["message"]
+    assert desk.ended(job_id)["task_status"] == "Success"
 
 
 def test_a_gzipped_video_is_unpacked(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from unstill.media.facts import (
     FrameCheck,
     FrameFacts,
     FrameFit,
+    Repack,
     SoundCut,
     StillDraw,
     VideoCheck,
@@ -88,6 +89,10 @@ class Media:
     async def cut_sound(self, cut: SoundCut, *, owner: str = "") -> None:
         """Write a checked mp4 without its sound; raises EngineDied."""
         await self._pool.run("cut_sound", cut, type(None), timeout_s=VIDEO_TIMEOUT_S, owner=owner)
+
+    async def as_mp4(self, repack: Repack, *, owner: str = "") -> None:
+        """Put a video of another container into an mp4; raises BadVideo, EngineDied."""
+        await self._pool.run("as_mp4", repack, type(None), timeout_s=VIDEO_TIMEOUT_S, owner=owner)
 
     async def draw_thumbnail(self, draw: StillDraw) -> None:
         """Write the picture in the middle of a checked mp4; raises BadVideo, EngineDied."""

@@ -9,12 +9,14 @@ from unstill.media.facts import (
     FrameCheck,
     FrameFacts,
     FrameFit,
+    Repack,
     SoundCut,
     StillDraw,
     VideoCheck,
     VideoFacts,
 )
 from unstill.media.frames import check_frame
+from unstill.media.repack import as_mp4
 from unstill.media.stills import draw_spritesheet, draw_thumbnail
 from unstill.media.videos import check_video
 
@@ -39,6 +41,10 @@ def cut(args: SoundCut, _report: Report) -> None:
     cut_sound(args)
 
 
+def repack(args: Repack, _report: Report) -> None:
+    as_mp4(args)
+
+
 def thumbnail(args: StillDraw, _report: Report) -> None:
     draw_thumbnail(args)
 
@@ -54,6 +60,7 @@ if __name__ == "__main__":
             "check_video": video,
             "fit_frame": fit,
             "cut_sound": cut,
+            "as_mp4": repack,
             "draw_thumbnail": thumbnail,
             "draw_spritesheet": spritesheet,
         },

@@ -56,6 +56,13 @@ class SoundCut(msgspec.Struct, frozen=True):
     out: str
 
 
+class Repack(msgspec.Struct, frozen=True):
+    """A video in another container, for an mp4 in its place; `out` is for what is half done."""
+
+    path: str
+    out: str
+
+
 class StillDraw(msgspec.Struct, frozen=True):
     """A checked mp4, and where a picture of it is written."""
 
