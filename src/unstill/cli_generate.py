@@ -19,11 +19,12 @@ from rich.text import Text
 from unstill.client import Client, picture
 from unstill.errors import BadSetting, UnstillError
 from unstill.models import CARDS
+from unstill.models.card import AspectRatio
 from unstill.models.sizes import size_at
 from unstill.own_server import own_server
-from unstill.request import Size, TierName
+from unstill.request import Given, Size, TierName
 from unstill.settings import CLIENT_KEY_VARIABLE
-from unstill.takes import MOST_SEED, Take, kept, ratio_of, takes_of, target_of, wanted
+from unstill.takes import MOST_SEED, Take, kept, takes_of, target_of, wanted
 
 AT_ONCE = 4  # jobs that the server has at the same time: enough to keep it busy
 MOST_TIMES = 100
@@ -126,10 +127,14 @@ def _geometry(resolution: str | None, size: str | None, aspect: str | None) -> d
         return {"size": size}
     if aspect is None:
         return {"resolution": resolution or "720P"}
+    # The same words as at the server, and for each of its models.
+    ratio = AspectRatio().read(Given("--aspect", aspect))
+    if ratio is None:
+        return {"resolution": resolution or "720P"}
     tier = _TIERS.get((resolution or "720P").upper())
     if tier is None:
         raise BadSetting("--resolution", f"must be 480P, 720P or 1080P, got {resolution!r:.40}")
-    return {"size": str(size_at(tier, Size(*ratio_of(aspect))))}
+    return {"size": str(size_at(tier, Size(ratio.width, ratio.height)))}
 
 
 def _texts(fields: Mapping[str, object]) -> dict[str, str]:

@@ -62,6 +62,11 @@ _ONLY_IN_ENVIRONMENT = {
     "webhook_secret": f"secrets come from the environment only: {SIGNING_VARIABLE}",
 }
 _UNQUOTED = re.compile(r"\s*\[\s*models\s*\.\s*([^\"'\]\s]*[^A-Za-z0-9_\-\s.\"'\]][^\"'\]]*)\]")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its marks of byte order
+_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
+_CURLY_QUOTES = frozenset("\u2018\u2019\u201c\u201d")
+_COLON = re.compile(r"\s*([\w.-]+)\s*:")
+_BARE = re.compile(r"\s*([\w.-]+)\s*=\s*([^\s\"'\[{#][^\s#]*)")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -107,20 +112,37 @@ def _read_file(file: Path | None) -> dict[str, Any]:
             return {}
         file = DEFAULT_FILE
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        return tomllib.loads(text)
+        data = file.read_bytes()
+        # Windows PowerShell's > and Notepad's "Unicode" write UTF-16.
+        text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+        return tomllib.loads(text.replace("\r\n", "\n"))
     except OSError as error:
         raise BadSetting(str(file), f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise BadSetting(str(file), f"is not TOML: {error}") from error
+        raise BadSetting(str(file), f"is not UTF-8, at byte {error.start}: save it so") from error
     except tomllib.TOMLDecodeError as error:
-        raise BadSetting(str(file), f"is not TOML: {error}{_mend(text)}") from error
+        raise BadSetting(str(file), f"is not TOML: {error}{_mend(text, str(error))}") from error
 
 
-def _mend(text: str) -> str:
-    """A model's name often has what TOML takes in quotes only."""
-    unquoted = next(filter(None, map(_UNQUOTED.match, text.splitlines())), None)
-    return f'; put the name in quotes: [models."{unquoted[1]}"]' if unquoted else ""
+def _mend(text: str, fault: str) -> str:
+    """What the line at fault was to be; without its value, which may be a key."""
+    lines = text.splitlines()
+    # A model's name often has what TOML takes in quotes only.
+    unquoted = next(filter(None, map(_UNQUOTED.match, lines)), None)
+    if unquoted is not None:
+        return f'; put the name in quotes: [models."{unquoted[1]}"]'
+    place = _LINE.search(fault)
+    line = lines[int(place[1]) - 1] if place is not None and int(place[1]) <= len(lines) else ""
+    if _CURLY_QUOTES & set(line):
+        return "; its quotes must be plain ones"
+    if match := _COLON.match(line):
+        return f"; a setting is written with =: {match[1]} = ..."
+    match = _BARE.match(line)
+    if match is None:
+        return ""
+    if match[2].lower() in {"true", "false"}:
+        return f"; {match[1]} = {match[2].lower()}, in small letters"
+    return f'; a text stands in quotes: {match[1]} = "..."'
 
 
 def _check_tables(document: Mapping[str, object]) -> None:

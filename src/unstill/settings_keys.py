@@ -64,7 +64,9 @@ def upstream_key(api_key: str, setting: str, environment: Mapping[str, str]) -> 
     """The key itself; `env:NAME` keeps it out of the file. Raises BadSetting without the key."""
     variable = api_key.removeprefix(FROM_ENVIRONMENT)
     if variable != api_key and re.fullmatch(r"\w+", variable):
-        if not environment.get(variable):
+        if environment.get(variable) == "":
+            raise BadSetting(setting, f"the environment variable {variable} is empty")
+        if variable not in environment:
             near = did_you_mean(variable, environment)
             raise BadSetting(setting, f"the environment variable {variable} is not set{near}")
         return _checked(environment[variable], setting, f"the environment variable {variable}")

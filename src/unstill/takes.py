@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from unstill.errors import BadSetting, shown
+from unstill.errors import BadSetting
 
 VIDEO_SUFFIX = ".mp4"
 DEFAULT_STEM = "out"
@@ -33,6 +33,7 @@ PICTURE_SUFFIXES = frozenset(
         ".tiff",
     ]
 )
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 MOST_SEED = 2_147_483_647  # Modelverse and DashScope, parameters.seed
 
 
@@ -87,6 +88,8 @@ def _names_picture(source: str) -> bool:
 def _pictures(source: str) -> Iterator[Path]:
     if not source.strip():
         raise BadSetting("a picture's name", "is empty")
+    if _ADDRESS.match(source):
+        raise BadSetting(source, "is an address: save the picture, and name the file")
     path = Path(source)
     if path.is_dir():
         yield from _in_folder(path)
@@ -131,10 +134,11 @@ class Target(msgspec.Struct, frozen=True):
     folder: Path
     stem: str | None
     is_named: bool  # by the person, with its name: it is this file or none
+    suffix: str = VIDEO_SUFFIX  # as the person wrote it: on most disks .MP4 is another file
 
     def name(self, picture: Path, number: int | None) -> Path:
         stem = self.stem or picture.stem
-        return self.folder / f"{stem}{'' if number is None else f'-{number}'}{VIDEO_SUFFIX}"
+        return self.folder / f"{stem}{'' if number is None else f'-{number}'}{self.suffix}"
 
 
 def target_of(output: str | None, pictures: Sequence[Path]) -> Target:
@@ -150,7 +154,8 @@ def target_of(output: str | None, pictures: Sequence[Path]) -> Target:
         raise BadSetting(output, f"must end in {VIDEO_SUFFIX}, which is what is made{mend}")
     if not is_one:
         raise BadSetting(output, "is one file for several pictures: name a folder, such as videos/")
-    return _writable(Target(path.parent, path.stem, is_named=True), output)
+    named = Target(path.parent, path.stem, is_named=True, suffix=path.suffix)
+    return _writable(named, output)
 
 
 def takes_of(
@@ -210,14 +215,3 @@ def _writable(target: Target, output: str) -> Target:
     if not os.access(target.folder, os.W_OK):
         raise BadSetting(output, f"the folder {target.folder} cannot be written to")
     return target
-
-
-# --- sizes ---------------------------------------------------------------------------------------
-
-
-def ratio_of(text: str) -> tuple[int, int]:
-    """`16:9` or `16x9`; raises BadSetting."""
-    match = re.fullmatch(r"\s*(\d{1,4})\s*[:x/]\s*(\d{1,4})\s*", text)
-    if match is None or not int(match[1]) or not int(match[2]):
-        raise BadSetting("--aspect", f"must be a ratio such as 16:9, got {shown(text)}")
-    return int(match[1]), int(match[2])

@@ -16,6 +16,7 @@ import pytest
 
 from serving import PHOTOS, Serving
 from unstill.cli_generate import _geometry
+from unstill.errors import BadField
 
 COFFEE, CAT = str(PHOTOS / "coffee.jpg"), str(PHOTOS / "chelsea.jpg")
 SMALL = ("--duration", "2", "--size", "320x256")
@@ -125,7 +126,9 @@ def test_a_server_keeps_the_prompt_out_of_its_files_unless_it_is_told(
         (None, "1:1", "960x960"),
         ("1080p", "16:9", "1920x1080"),
         ("480P", "4:3", "720x544"),
-        (None, "9:1", "1920x480"),  # no narrower than any model takes
+        (None, "4:1", "1920x480"),
+        (None, "portrait", "720x1280"),
+        (None, "16x9", "1280x720"),
     ],
 )
 def test_an_aspect_is_a_size_of_the_tiers_area(
@@ -134,8 +137,15 @@ def test_an_aspect_is_a_size_of_the_tiers_area(
     assert _geometry(resolution, None, aspect) == {"size": size}
 
 
+@pytest.mark.parametrize("aspect", ["4.01:1", "1:5", "9:1", "16", "16:0", "wide", ""])
+def test_an_aspect_that_no_video_has_is_refused_as_at_the_server(aspect: str) -> None:
+    with pytest.raises(BadField, match=r"--aspect must be a ratio such as 16:9.*from 1:4 to 4:1"):
+        _geometry(None, None, aspect)
+
+
 def test_a_size_or_else_a_tier_is_asked_for() -> None:
     assert _geometry(None, None, None) == {"resolution": "720P"}
+    assert _geometry("480P", None, "auto") == {"resolution": "480P"}
     assert _geometry("480P", None, None) == {"resolution": "480P"}
     assert _geometry(None, "320x256", None) == {"size": "320x256"}
 

@@ -77,6 +77,10 @@ def refused(folder: Path, toml: str, **variables: str) -> str:
             'engines.bailian.models: put the name in quotes: "wan2.7-i2v"',
         ),
         ('[engines.my.gpu]\nkind = "camera"', "engines.my: must be named without dots, got my.gpu"),
+        ("[server]\nhost = 0.0.0.0", '; a text stands in quotes: host = "..."'),
+        ("[server]\nprompt_in_files = True", "; prompt_in_files = true, in small letters"),
+        ("[server]\nport: 8000", "; a setting is written with =: port = ..."),
+        ("[server]\nhost = \u201c0.0.0.0\u201d", "; its quotes must be plain ones"),
         ('[webhooks]\nteam.a = "http://h"', 'put the owner in quotes: "team.a"'),
         (
             f'{DASHSCOPE}[models."sora-2"]\nengines = "bailian"',
@@ -410,3 +414,41 @@ def test_the_strongest_place_of_a_setting_is_named(tmp_path: Path) -> None:
     assert place({}) == f"{file}, line 3"
     file.unlink()
     assert place({}) == ""
+
+
+def test_a_variable_that_is_there_and_empty_is_said_to_be_so(tmp_path: Path) -> None:
+    toml = f'{DASHSCOPE}api_key = "env:A_KEY"'
+
+    assert refused(tmp_path, toml, A_KEY="").endswith("the environment variable A_KEY is empty")
+    assert "A_KEY is not set; did you mean A_KEYS?" in refused(tmp_path, toml, A_KEYS="sk-1")
+
+
+# --- a file as other systems write it ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_is_read_in_the_encodings_of_windows(
+    tmp_path: Path, encoding: str, end: str
+) -> None:
+    file = tmp_path / "unstill.toml"
+    file.write_bytes(f"[server]{end}port = 8123{end}".encode(encoding))
+
+    settings = read_settings(file=file, environment={}, command_line={})
+
+    assert settings.server.port == 8123
+
+
+def test_a_file_in_another_encoding_is_told_where(tmp_path: Path) -> None:
+    file = tmp_path / "unstill.toml"
+    file.write_bytes(b'[server]\ndata_dir = "caf\xe9"\n')
+
+    with pytest.raises(BadSetting, match="is not UTF-8, at byte 24: save it so"):
+        read_settings(file=file, environment={}, command_line={})
+
+
+def test_the_mend_of_a_line_does_not_show_its_value(tmp_path: Path) -> None:
+    refusal = refused(tmp_path, f"{DASHSCOPE}api_key = sk-secret")
+
+    assert refusal.endswith('; a text stands in quotes: api_key = "..."')
+    assert "sk-secret" not in refusal

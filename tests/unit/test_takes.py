@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from unstill.errors import BadSetting
-from unstill.takes import Take, kept, ratio_of, takes_of, target_of, wanted
+from unstill.takes import Take, kept, takes_of, target_of, wanted
 
 PICTURES = ("a.jpg", "b.PNG", "c.webp", "trip/d.heic", "trip/e.jpeg", "trip/.hidden.jpg")
 
@@ -105,7 +105,7 @@ def names(
         (None, ["a.jpg", "trip/a.png"], 1, ["a.mp4", "a-2.mp4"]),
         (None, ["a.jpg", "b.PNG"], 2, ["a-1.mp4", "a-2.mp4", "b-1.mp4", "b-2.mp4"]),
         ("cat.mp4", ["a.jpg"], 1, ["cat.mp4"]),
-        ("cat.MP4", ["a.jpg"], 1, ["cat.mp4"]),
+        ("cat.MP4", ["a.jpg"], 1, ["cat.MP4"]),
         ("cat.v2.mp4", ["a.jpg"], 2, ["cat.v2-1.mp4", "cat.v2-2.mp4"]),
         ("trip", ["a.jpg"], 1, ["trip/a.mp4"]),
         (".", ["a.jpg", "b.PNG"], 1, ["a.mp4", "b.mp4"]),
@@ -189,17 +189,18 @@ def test_the_last_seed_is_followed_by_the_first() -> None:
     assert [take.seed for take in takes] == [last, 0, 1]
 
 
-@pytest.mark.parametrize(
-    ("text", "ratio"),
-    [("16:9", (16, 9)), (" 9 : 16 ", (9, 16)), ("1x1", (1, 1)), ("10:1", (10, 1))],
-)
-def test_an_aspect_is_two_numbers(text: str, ratio: tuple[int, int]) -> None:
-    assert ratio_of(text) == ratio
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.MP4", "clip.Mp4"])
+def test_a_file_has_the_name_that_was_asked_for(tmp_path: Path, name: str) -> None:
+    paths = [Path("a.jpg")]
+    target = target_of(str(tmp_path / name), paths)
+    takes = takes_of(paths, target, times=1, first_seed=1, force=False)
+
+    assert [take.out for take in takes] == [tmp_path / name]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "16", "16:0", "0:9", "00:9", "16:9:1", "wide", "-1:2", "1.5:1"]
-)
-def test_what_is_no_aspect_is_refused(text: str) -> None:
-    with pytest.raises(BadSetting, match="--aspect: must be a ratio such as 16:9"):
-        ratio_of(text)
+@pytest.mark.parametrize("address", ["http://example.com/cat.jpg", "HTTPS://example.com/cat.jpg"])
+def test_an_address_is_no_file_and_said_to_be_one(address: str) -> None:
+    with pytest.raises(BadSetting, match="is an address: save the picture") as refused:
+        wanted([address], "push in")
+
+    assert refused.value.message.startswith(address)
