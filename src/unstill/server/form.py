@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -211,19 +212,19 @@ class _Part:
     def __init__(self, form: Form) -> None:
         self._form = form
         self._segment: multipart.MultipartSegment | None = None
-        self._data = bytearray()
+        self._data = BytesIO()  # gives its bytes away without a copy
 
     def hear(self, event: multipart.MultipartSegment | bytearray | bytes | None) -> None:
         match event:
             case None:
                 self._end()
             case bytes() | bytearray():
-                self._data += event
+                self._data.write(event)
             case _:
                 self._segment = event
 
     def _end(self) -> None:
-        data, self._data = bytes(self._data), bytearray()
+        data, self._data = self._data.getvalue(), BytesIO()
         if self._segment is None:
             return
         # A browser sends a file without a name and without bytes for an input with no file chosen.
