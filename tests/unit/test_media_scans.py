@@ -12,7 +12,7 @@ from hostile import jpeg_of_many_scans
 from unstill.errors import BadImage
 from unstill.media.facts import FrameCheck
 from unstill.media.frames import check_frame
-from unstill.media.scans import MOST_SCANS, check_scans, count_scans
+from unstill.media.scans import MOST_PARTS, MOST_SCANS, check_scans, count_scans
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 
@@ -51,3 +51,27 @@ def test_a_picture_of_thousands_of_scans_is_refused_without_decoding(tmp_path: P
     path.write_bytes(jpeg_of_many_scans(640, scans=MOST_SCANS - base + 1))
     with pytest.raises(BadImage, match=r"^images\[0\]: a JPEG must have at most 500 scans"):
         check_frame(FrameCheck(str(path), "images[0]", 100, 3.0))
+
+
+def of_parts(count: int) -> bytes:
+    """A picture with so many parts, nearly all of them empty comments."""
+    plain = saved()
+    own = plain.count(b"\xff\xdb") + plain.count(b"\xff\xc4") + len(["APP0", "SOF0", "SOS"])
+    return plain[:2] + b"\xff\xfe\0\2" * (count - own) + plain[2:]
+
+
+def test_a_picture_of_thousands_of_empty_parts_is_refused_without_reading_them(
+    tmp_path: Path,
+) -> None:
+    check_scans(of_parts(MOST_PARTS), "image")
+    path = tmp_path / "first-frame"
+    path.write_bytes(of_parts(MOST_PARTS + 1))
+    with pytest.raises(BadImage, match=r"^images\[0\]: a JPEG must have at most 4096 parts"):
+        check_frame(FrameCheck(str(path), "images[0]", 100, 3.0))
+
+
+def test_a_full_colour_profile_and_much_metadata_are_no_bomb() -> None:
+    plain = saved()
+    profile = b"\xff\xe2\xff\xff" + b"ICC_PROFILE\0\1\1" + bytes(65_519)
+    metadata = b"\xff\xe1\xff\xff" + bytes(65_533)
+    check_scans(plain[:2] + profile * 255 + metadata * 65 + plain[2:], "image")
