@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -120,6 +121,26 @@ def test_an_urlencoded_form_has_so_many_escapes_and_no_more() -> None:
     assert from_urlencoded(largest) == {"a": "A" * 1_000_000}
     with pytest.raises(BadBody, match="too many escapes, at most 1000000"):
         from_urlencoded(largest + b"%41")
+
+
+@pytest.mark.parametrize("packing", ["gzip", " GZIP ", "br", "deflate", "zstd"])
+async def test_a_packed_body_is_told_to_be_sent_as_it_is(packing: str) -> None:
+    headers = {"content-type": "application/json", "content-encoding": packing}
+
+    with pytest.raises(UnsupportedBody, match=f"without Content-Encoding: {packing}"):
+        await read(headers, gzip.compress(b"{}"))
+
+
+@pytest.mark.parametrize("mistake", ["", "identity", "utf-8", "UTF-8"])
+async def test_an_encoding_that_is_no_packing_does_not_matter(mistake: str) -> None:
+    headers = {"content-type": "application/json", "content-encoding": mistake}
+
+    assert await read(headers, b'{"a": 1}') == ({"a": 1}, False)
+
+
+def test_gzip_that_is_not_declared_is_named() -> None:
+    with pytest.raises(BadBody, match="packed as gzip"):
+        from_json(gzip.compress(b"{}"))
 
 
 @given(st.binary() | st.text().map(str.encode))

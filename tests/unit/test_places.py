@@ -11,7 +11,7 @@ from unstill.dialects.house import House
 from unstill.dialects.route import Verb
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
-from unstill.errors import NoSuchRoute
+from unstill.errors import NoSuchRoute, WrongMethod
 from unstill.server.asking import Asking
 from unstill.server.places import Places
 
@@ -100,6 +100,17 @@ def test_doubled_and_trailing_slashes_lead_where_single_ones_do(path: str, route
         ("/v1//v1//videos", "/v1/videos"),
         ("/Tasks/Submit", "/v1/tasks/submit"),
         ("/V1/Videos/Generations", "/v1/videos"),
+        ("/proxy/v1/videos", "/v1/videos"),
+        ("/kling/v1/videos/image2video", "/v1/videos"),
+        ("/compatible-mode/v1/videos", "/v1/videos"),
+        ("/a/b/api/v1/tasks", "/api/v1/tasks"),
+        ("/gateway/openai/v1/videos", "/openai/v1/videos"),
+        ("/minimax/v1/video_generation", "/v1/videos"),
+        (f"/sora/v1/videos/{ID}", f"/v1/videos/{ID}"),
+        (f"/v1/videos/{ID}/download", f"/v1/videos/{ID}/content"),
+        (f"/openai/v1/videos/{ID}/file", f"/openai/v1/videos/{ID}/content"),
+        (f"/v1/videos/{ID}/status", f"/v1/videos/{ID}"),
+        (f"/v1/videos/{ID}/cancel", f"/v1/videos/{ID}"),
     ],
 )
 def test_a_path_that_others_have_is_told_what_is_here_instead(
@@ -108,12 +119,36 @@ def test_a_path_that_others_have_is_told_what_is_here_instead(
     assert f", but at {meant};" in refusal(method, path)
 
 
-@pytest.mark.parametrize("path", ["/v1/audio/generations", "/v1/chat/completions", "/v3/none"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/audio/generations", "/v1/chat/completions", "/v3/none", "/proxy/v1/none", "/a/v1/"],
+)
 def test_what_is_nothing_of_ours_is_told_nothing(path: str) -> None:
     assert "but at" not in refusal("POST", path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "possible"),
+    [
+        ("PUT", "/v1/videos", "GET, HEAD and POST"),
+        ("POST", f"/v1/videos/{ID}", "DELETE, GET and HEAD"),
+        ("GET", "/v1/tasks/submit", "POST"),
+    ],
+)
+def test_a_method_that_is_not_possible_is_told_those_that_are(
+    method: str, path: str, possible: str
+) -> None:
+    place, _ = PLACES.find(path)
+
+    with pytest.raises(WrongMethod) as wrong:
+        place.served(method, path)
+
+    assert wrong.value.message == f"{method} is not possible here, only {possible}"
 
 
 def test_a_path_of_a_megabyte_is_refused_at_once() -> None:
     assert len(refusal("GET", "/v1/video/generations/" + "a/" * 500_000)) < 500
     assert len(refusal("GET", "/fal-ai/" + "a/" * 500_000)) < 500
     assert len(refusal("GET", "/" * 1_000_000 + "none")) < 500
+    assert len(refusal("GET", "/a/v1" * 200_000 + "/none")) < 500
+    assert len(refusal("GET", "/proxy" * 200_000 + "/v1/videos")) < 500

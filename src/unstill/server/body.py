@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from unstill.errors import BodyTooLarge
-from unstill.server.content import kind_of, value_of
+from unstill.server.content import check_packing, kind_of, value_of
 from unstill.server.form import Form, MultipartForm
 from unstill.server.gate import LARGE_BYTES, Gate, LargeBodies
 from unstill.server.readers import Readers
@@ -72,6 +72,7 @@ class Bodies:
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.most_bytes:
             raise BodyTooLarge(self.most_bytes)
+        check_packing(headers.get("content-encoding", ""))
         content_type = headers.get("content-type", "")
         kind = kind_of(content_type)
         if kind == "multipart" and self._admit is not None:

@@ -12,6 +12,8 @@ from unstill.server.json_body import from_json
 
 FED_BYTES = 64 * 1024  # of a form at once, as a socket would
 
+_PACKINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})  # RFC 9110, 8.4.1
+
 Kind = Literal["json", "multipart", "urlencoded"]
 
 
@@ -28,6 +30,14 @@ def kind_of(content_type: str) -> Kind:
         "send Content-Type: application/json, multipart/form-data or "
         f"application/x-www-form-urlencoded, not {visible(name[:80])}"
     )
+
+
+def check_packing(content_encoding: str) -> None:
+    """Raises UnsupportedBody. What is no packing, such as `utf-8`, does no harm."""
+    if content_encoding.strip().lower() in _PACKINGS:
+        raise UnsupportedBody(
+            f"send the body as it is, not packed: without Content-Encoding: {content_encoding}"
+        )
 
 
 def value_of(data: bytes, content_type: str) -> object:

@@ -32,10 +32,28 @@ _PATH = re.compile(
     re.IGNORECASE,
 )
 _FAL = re.compile(r"/fal-ai/[\w./-]{1,200}?(?:/requests/(?P<id>[^/]{1,100})(?:/\w+)?)?")
+# What others have below a video, by what it is here.
+_OWN = re.compile(
+    r"(?P<video>(?:/openai)?/v1/videos/[^/]{1,100})/(?:(?P<bytes>download|file|video|output|raw|media)"
+    r"|status|state|result|results|info|cancel|delete)",
+    re.IGNORECASE,
+)
+# The base that a proxy or another gateway has ahead of ours.
+_AHEAD = re.compile(r"/.*?(?=/(?:openai/|api/)?v1/)", re.IGNORECASE)
+_MOST_AHEAD_CHARS = 2048
+
+
+def without_ahead(path: str) -> str | None:
+    """`/kling/v1/videos` from its `/v1` on; None of a path that begins with a base of ours."""
+    match = _AHEAD.match(path, 0, _MOST_AHEAD_CHARS)
+    return None if match is None or not match[0] else path[match.end() :]
 
 
 def place_elsewhere(path: str) -> str | None:
     """The path here of what is made or asked for at another gateway's; None of any other path."""
+    own = _OWN.fullmatch(path)
+    if own is not None:
+        return own["video"] + ("/content" if own["bytes"] else "")
     match = _PATH.fullmatch(path) or _FAL.fullmatch(path)
     if match is None:
         return None

@@ -41,6 +41,9 @@ _FAULTS: tuple[tuple[int, int, re.Pattern[bytes], str], ...] = (
 )
 
 
+_GZIP = b"\x1f\x8b"  # RFC 1952, 2.3.1
+
+
 def from_json(data: bytes, charset: str = "") -> object:
     """`charset`: as it was declared, if it was. Raises BadBody."""
     if not data.startswith(b"{") and _looks_like_a_form(data[:_LOOKED_AT_BYTES].lstrip()):
@@ -48,6 +51,8 @@ def from_json(data: bytes, charset: str = "") -> object:
             "this looks like a form, and Content-Type says JSON: let your HTTP library set the"
             " content type"
         )
+    if data.startswith(_GZIP):
+        raise BadBody("the request body is packed as gzip: send it as it is")
     check_count(data, (b",", b"[", b"{"), MOST_JSON_VALUES, "values")
     if is_recoded(data, charset):
         return _decoded(utf8_of(data, charset))

@@ -18,7 +18,7 @@ from unstill.dialects.route import Verb as VerbName
 from unstill.errors import NoSuchRoute, WrongMethod
 from unstill.quoting import visible
 from unstill.server.asking import Verb
-from unstill.server.elsewhere import WORDS, place_elsewhere
+from unstill.server.elsewhere import WORDS, place_elsewhere, without_ahead
 
 # What clients have at the end of their base address, and leave out, give twice or mix up.
 _BASES = ("/v1", "/api/v1", "/openai/v1")
@@ -46,10 +46,16 @@ class Place(msgspec.Struct, frozen=True):
         if found is not None:
             return found
         if self.by_method:
-            raise WrongMethod(f"{method} is not possible here", tuple(sorted(self.by_method)))
+            possible = tuple(sorted(self.by_method))
+            raise WrongMethod(f"{method} is not possible here, only {_listed(possible)}", possible)
         meant = "" if self.meant is None else f", but at {visible(self.meant[:200])}"
         asked = visible(path[:200])
         raise NoSuchRoute(f"there is nothing at {asked}{meant}; /docs lists what there is")
+
+
+def _listed(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 class Places:
@@ -123,6 +129,11 @@ def _meant(path: str, elsewhere: str | None) -> Iterator[str]:
     if not path.islower():
         yield path.lower()
         yield from _with_other_bases(path.lower())
+    behind = without_ahead(path)
+    if behind is not None:
+        elsewhere = place_elsewhere(behind)
+        yield from (() if elsewhere is None else (elsewhere,))
+        yield behind
 
 
 def _with_other_bases(path: str) -> Iterator[str]:
