@@ -281,6 +281,7 @@ class Watch:
                 ticket=row.ticket,
                 why=verdict.message,
                 times=watched.unclear,
+                exc_info=verdict.fault,
             )
 
     def _consequence(self, engine: Remote, row: TicketRow, verdict: Verdict) -> Change | None:

@@ -63,6 +63,11 @@ def test_numbers_of_usage_are_read_and_the_rest_left() -> None:
     assert numbers("none") == {}
 
 
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1e300, float("nan"), float("inf")])
+def test_a_number_of_which_no_video_has_so_many_says_nothing(number: float) -> None:
+    assert numbers({"duration": number, "SR": 720}) == {"SR": 720}
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'[{"a":1},{"a":2}]'])
 def test_nothing_is_said_by_a_body_that_is_no_object(body: bytes) -> None:
     assert said(Reply(500, body).fields()) == said({})

@@ -289,6 +289,20 @@ async def test_trouble_of_all_ends_the_round_and_of_one_does_not() -> None:
     assert len(asked) < 41 + 2 * ASKS_AT_ONCE
 
 
+async def test_an_answer_that_we_cannot_read_stops_no_other_look() -> None:
+    async def look(ticket: Ticket) -> Verdict:
+        if ticket.id == "1":
+            raise ValueError("a fault of ours")
+        return Running()
+
+    verdicts: dict[str, Verdict] = {}
+    await collect(look_at_each([Ticket(n, n, "m", 0) for n in "012"], look), verdicts)
+
+    assert verdicts["0"] == verdicts["2"] == Running()
+    assert isinstance(verdicts["1"], Unclear)
+    assert verdicts["1"].code == "internal_error"
+
+
 async def test_an_upstream_that_is_down_is_left_alone_after_some_tries() -> None:
     tries = count()
 

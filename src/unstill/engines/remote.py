@@ -166,6 +166,7 @@ class Unclear(msgspec.Struct, frozen=True, tag=True):
 
     code: str
     message: str
+    fault: Exception | None = None  # of ours, for the log alone
 
 
 Verdict = Waiting | Running | Done | Failed | Gone | Unclear

@@ -36,6 +36,9 @@ async def look_at_each(
             return ticket, trouble
         except Odd as error:
             return ticket, Unclear("odd_answer", error.message)
+        except Exception as fault:  # noqa: BLE001  - it is told, and stops no other ticket's look
+            message = "the upstream's answer made unstill itself fail"
+            return ticket, Unclear("internal_error", message, fault)
 
     in_a_row = 0
     async with aclosing(as_they_come(looked(ticket) for ticket in tickets)) as answers:
