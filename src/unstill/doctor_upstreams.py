@@ -15,6 +15,7 @@ from unstill.backend.deliveries import count_in
 from unstill.backend.embedded import attempts_in
 from unstill.delivery import DeliveryState
 from unstill.engines.standing import Standing
+from unstill.engines.upstream import Trouble
 from unstill.errors import BadSetting, UnstillError, UpstreamError
 from unstill.finding import Finding
 from unstill.job import clock_ms
@@ -85,6 +86,9 @@ def _upstream(
     try:
         standing = asyncio.run(_asked(remote))
     except (UpstreamError, TimeoutError) as error:
+        if isinstance(error, Trouble) and error.retry_after_s is not None:
+            detail = f"{where} is there, and too busy to be asked ({error.message})"
+            return Finding(what, False, detail, "try again in a minute", is_needed=False)
         said = str(error) or f"no answer within {STANDING_WITHIN_S:g} s"
         mend = f"check {address}: what listens there answers no call"
         return Finding(what, False, f"{where} is there, but {said}", mend)

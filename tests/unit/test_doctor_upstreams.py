@@ -80,6 +80,10 @@ def test_an_upstream_that_is_away_names_its_setting(tmp_path: Path) -> None:
         (b"HTTP/1.1 402 No\r\ncontent-length: 0\r\n\r\n", False, True, "key refused (402"),
         (b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n", False, False, "it does not say"),
         (b"HTTP/1.1 502 No\r\ncontent-length: 0\r\n\r\n", False, False, "it does not say"),
+        (b"HTTP/1.1 301 No\r\ncontent-length: 0\r\n\r\n", False, False, "301, a redirect"),
+        (b"HTTP/1.1 429 No\r\ncontent-length: 0\r\n\r\n", False, False, "too busy to be asked"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>", False, False, "a web page"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", False, False, "200 with nothing"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", False, True, "is there, but the connection"),
     ],
 )
@@ -91,6 +95,15 @@ def test_what_an_upstream_answers_is_told(
 
     assert (finding.is_well, finding.is_needed) == (is_well, is_needed)
     assert said in finding.detail
+
+
+def test_a_key_that_is_refused_inside_a_200_is_refused(tmp_path: Path) -> None:
+    body = b'{"code":401,"message":"invalid api key"}'
+    with answering(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)) as url:
+        finding = found(settings(tmp_path, url))
+
+    assert (finding.is_well, finding.is_needed) == (False, True)
+    assert "key refused (200 401 invalid api key)" in finding.detail
 
 
 def test_an_account_that_refuses_is_told_with_its_reason(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""What an upstream's answer to a cancel comes to: a refusal inside a 200 is no consent."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from unstill.engines.remote import Cancellation, Cancelled, Ticket, TooLate
+from unstill.engines.upstream import Trouble
+from unstill.net import Fetcher
+from unstill.parts import remotes_of
+from unstill.settings import RemoteSettings, ServerSettings, Settings
+
+
+async def cancelled(kind: str, status: int, body: object, data_dir: Path) -> Cancellation:
+    """What a server of this kind that answers so is understood to say."""
+    data = msgspec.json.encode(body)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(data), data))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        path = "/api/v1" if kind == "dashscope" else "/v1"
+        engine = RemoteSettings(base_url=f"http://127.0.0.1:{port}{path}", api_key="sk-1")
+        if kind == "dashscope":
+            engine = msgspec.structs.replace(engine, kind="dashscope")
+        else:
+            engine = msgspec.structs.replace(engine, kind="openai_videos", server="vllm-omni")
+        server = ServerSettings(data_dir=str(data_dir))
+        fetcher = Fetcher()
+        remote = remotes_of(Settings(server=server, engines={"up": engine}), fetcher)["up"]
+        try:
+            return await remote.cancel(Ticket("job", "t-1", "model", 0))
+        finally:
+            await remote.close()
+            await fetcher.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body"),
+    [
+        ("dashscope", 200, {"request_id": "r"}),
+        ("dashscope", 200, {}),
+        ("vllm-omni", 200, {"id": "t-1", "deleted": True}),
+        ("vllm-omni", 202, {}),
+    ],
+)
+async def test_a_consent_is_one(tmp_path: Path, kind: str, status: int, body: object) -> None:
+    assert await cancelled(kind, status, body, tmp_path) == Cancelled()
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body"),
+    [
+        ("dashscope", 400, {"code": "UnsupportedOperation", "message": "no"}),
+        ("dashscope", 200, {"code": "UnsupportedOperation", "message": "no"}),
+        ("vllm-omni", 404, {"detail": "no"}),
+        ("vllm-omni", 200, {"id": "t-1", "deleted": False}),
+    ],
+)
+async def test_what_can_no_longer_be_stopped_goes_on(
+    tmp_path: Path, kind: str, status: int, body: object
+) -> None:
+    assert await cancelled(kind, status, body, tmp_path) == TooLate()
+
+
+@pytest.mark.parametrize("kind", ["dashscope", "vllm-omni"])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"success": False, "message": "try later"}),
+        (200, {"error": {"message": "try later"}}),
+        (500, {"message": "try later"}),
+        (303, {"message": "try later"}),
+    ],
+)
+async def test_an_error_is_no_consent_whatever_its_status(
+    tmp_path: Path, kind: str, status: int, body: object
+) -> None:
+    with pytest.raises(Trouble, match="try later"):
+        await cancelled(kind, status, body, tmp_path)
