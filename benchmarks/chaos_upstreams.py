@@ -76,6 +76,7 @@ RATES: Mapping[Place, Mapping[Fault, float]] = {
 HARD: Mapping[str, tuple[Fault, ...]] = {
     "bailian": (Fault.SLOW, Fault.ENDLESS, Fault.SLOW, Fault.SLOW),
     "modelverse": (Fault.SLOW, Fault.SLOW, Fault.ENDLESS, Fault.SLOW),
+    "ope": (Fault.EMPTY, Fault.HUGE),  # by chance as well, but not surely
 }
 TOO_LARGE = frozenset({Fault.HUGE, Fault.ENDLESS})
 # After these a caller cannot know whether the task was taken.

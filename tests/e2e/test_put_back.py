@@ -44,29 +44,41 @@ def until(is_true: Callable[[], bool], *, within_s: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.slow
-def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path: Path) -> None:
-    folder, copy = tmp_path / "data", tmp_path / "copy"
-    camera = model("happyhorse-1.0-i2v", "camera")
+CAMERA = model("happyhorse-1.0-i2v", "camera")
+ROUTE = model(WAN27, "bailian")
+
+
+def put_back_under_a_paid_job(folder: Path, copy: Path, emulator: Emulator) -> tuple[str, str]:
+    """A job that was made since the copy, which has it waiting; and the settings that made it."""
     away = engine_at("bailian", "dashscope", f"http://127.0.0.1:{free_port()}")
-    route = model(WAN27, "bailian")
-    with Serving(folder, config=f"{ONLY_UPSTREAMS}{away}{route}{camera}") as server:
+    with Serving(folder, config=f"{ONLY_UPSTREAMS}{away}{ROUTE}{CAMERA}") as server:
         job_id = submit(server, "push in")
         until(lambda: "submitted" in server.log)  # and not taken: it is tried again
         server.end()
     copy.mkdir()
     shutil.copy2(folder / DATABASE, copy / DATABASE)
+    config = f"{ONLY_UPSTREAMS}{engine('bailian', emulator)}{ROUTE}{CAMERA}"
+    with Serving(folder, config=config) as server:
+        until(lambda: emulator.charges()["accepted"] == 1)
+        emulator.finish()
+        server.wait(job_id)
+        server.kill()
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.copy2(copy / DATABASE, folder / DATABASE)
+    return job_id, config
+
+
+@pytest.mark.slow
+def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
     with Emulator("dashscope", job_s=600.0) as emulator:
-        config = f"{ONLY_UPSTREAMS}{engine('bailian', emulator)}{route}{camera}"
-        with Serving(folder, config=config) as server:
-            until(lambda: emulator.charges()["accepted"] == 1)
-            emulator.finish()
-            server.wait(job_id)
-            server.kill()
-        for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
-            (folder / name).unlink(missing_ok=True)
-        shutil.copy2(copy / DATABASE, folder / DATABASE)
+        job_id, config = put_back_under_a_paid_job(folder, tmp_path / "copy", emulator)
         refused = unstill("serve", "--port", "0", data_dir=folder)
+        # Nothing in the folder shows that it was sent: its notes are too old, its video elsewhere.
+        (folder / "unstill.ahead").unlink()
+        for video in folder.glob(f"jobs/*/{job_id}/*.mp4"):
+            video.unlink()
         recovered = unstill("recover", data_dir=folder)
         with Serving(folder, config=config) as server:
             drawn = server.wait(submit(server, "push in", name="happyhorse-1.0-i2v"))
@@ -82,7 +94,6 @@ def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path:
             until(lambda: emulator.charges()["accepted"] == 3)
             after = server.http.get("/health").json()
             log = server.log
-    video = list(folder.glob(f"jobs/*/{job_id}/video-*.mp4"))
 
     assert refused.returncode == 1
     assert "is an older copy" in refused.stderr
@@ -96,7 +107,33 @@ def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path:
     assert told.stdout.split() == [job_id]
     assert released.stdout == f"{job_id} is released\n"
     assert "jobs_held" in log
-    assert video  # of the life that was forgotten
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_video", [True, False])
+def test_a_job_that_was_made_since_the_copy_has_its_video_again_for_nothing(
+    tmp_path: Path, *, has_video: bool
+) -> None:
+    folder = tmp_path / "data"
+    with Emulator("dashscope", job_s=600.0) as emulator:
+        job_id, config = put_back_under_a_paid_job(folder, tmp_path / "copy", emulator)
+        if not has_video:
+            for video in folder.glob(f"jobs/*/{job_id}/*.mp4"):
+                video.unlink()
+        recovered = unstill("recover", data_dir=folder)
+        released = unstill("jobs", "release", job_id, data_dir=folder)
+        with Serving(folder, config=config) as server:
+            made = server.wait(job_id)
+            content = server.http.get(f"/v1/videos/{job_id}/content").content
+            submits = emulator.charges()["submits"]
+
+    assert "1 jobs were sent since" in recovered.stdout
+    assert "may have been sent" not in recovered.stdout
+    assert released.returncode == 1
+    assert f"{job_id} was sent to bailian, as " in released.stderr
+    assert made["output"]["task_status"] == "Success"
+    assert content[4:8] == b"ftyp"
+    assert submits == 1
 
 
 def test_a_database_removed_under_a_server_is_told_and_takes_nothing_before_it_is_back(
