@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from hostile import jpeg_of_many_scans
+from hostile import jpeg_of_many_scans, png
 from unstill.errors import BadImage
 from unstill.media.facts import FrameCheck
 from unstill.media.frames import check_frame
-from unstill.media.scans import MOST_PARTS, MOST_SCANS, check_scans, count_scans
+from unstill.media.scans import (
+    MOST_CHUNKS,
+    MOST_PARTS,
+    MOST_SCANS,
+    check_chunks,
+    check_scans,
+    count_scans,
+)
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 
@@ -75,3 +84,18 @@ def test_a_full_colour_profile_and_much_metadata_are_no_bomb() -> None:
     profile = b"\xff\xe2\xff\xff" + b"ICC_PROFILE\0\1\1" + bytes(65_519)
     metadata = b"\xff\xe1\xff\xff" + bytes(65_533)
     check_scans(plain[:2] + profile * 255 + metadata * 65 + plain[2:], "image")
+
+
+def test_a_png_of_thousands_of_small_texts_is_refused_without_reading_them(tmp_path: Path) -> None:
+    text = struct.pack(">I", 3) + b"tEXta\0b" + struct.pack(">I", zlib.crc32(b"tEXta\0b"))
+    own = 3  # IHDR, IDAT, IEND
+    check_chunks(png(64, 64, text * (MOST_CHUNKS - own)), "image")
+    path = tmp_path / "first-frame"
+    path.write_bytes(png(640, 480, text * (MOST_CHUNKS - own + 1)))
+    with pytest.raises(BadImage, match=r"^image: a PNG must have at most 50000 chunks"):
+        check_frame(FrameCheck(str(path), "image", 100, 3.0))
+
+
+@pytest.mark.parametrize("cut", [0, 7, 8, 9, 30, 60])
+def test_the_chunks_of_a_png_that_is_cut_short_are_counted_to_its_end(cut: int) -> None:
+    check_chunks(png(64, 64)[:cut], "image")

@@ -30,7 +30,7 @@ from unstill.media.limits import (
     not_a_picture,
 )
 from unstill.media.mend import forms_without_fault, with_junk_behind_scan
-from unstill.media.scans import check_scans
+from unstill.media.scans import check_chunks, check_scans
 from unstill.media.sniff import Format, format_of
 from unstill.media.strangers import ENOUGH_TO_NAME_BYTES
 from unstill.storage import storage_trouble
@@ -106,6 +106,8 @@ def check_frame(check: FrameCheck) -> FrameFacts:
     name = _checked_file(path, check.param, is_fetched=check.is_fetched)
     if name == "JPEG":
         check_scans(path.read_bytes(), check.param)
+    elif name == "PNG":
+        check_chunks(path.read_bytes(), check.param)
     try:
         seen = _read(path, name, check.param, _scale(CHECKED_PX, None))
     except _Broken:
