@@ -72,3 +72,16 @@ def test_many_and_long_names_are_cut(server: Serving) -> None:
     assert len(answer["ignored"]) == 20
     assert {len(name) for name in answer["ignored"]} == {80}
     assert len(header) < 2000
+
+
+@pytest.mark.parametrize("dialect", PATHS)
+def test_a_key_or_control_characters_as_a_fields_name_do_not_reach_the_log(
+    server: Serving, dialect: str
+) -> None:
+    answer, _ = submitted(server, dialect, body_of(dialect) | {"x\n\x1b[2J sk-of-somebody": 1})
+
+    job_id = answer["output"]["task_id"] if "output" in answer else answer["id"]
+    lines = [line for line in server.log.splitlines() if "fields_ignored" in line]
+    (told,) = [line for line in lines if job_id in line]
+    assert "x [key]" in told
+    assert "sk-of-somebody" not in server.log
