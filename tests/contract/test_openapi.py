@@ -122,7 +122,8 @@ FORM = {"model": "wan2.7-i2v", "input_reference": "https://example.com/a.png"}
         (FORM | {"seconds": "16"}, False),
         (FORM | {"seconds": "5", "duration": "8"}, False),
         (FORM | {"resolution": "720p", "size": "1080P"}, False),
-        (FORM | {"generate_audio": "1"}, False),
+        (FORM | {"generate_audio": "1", "watermark": "off"}, True),
+        (FORM | {"generate_audio": "2"}, False),
         (FORM | {"a]b": "c"}, False),
     ],
 )
@@ -277,7 +278,7 @@ def test_every_spelling_that_is_taken_is_allowed_by_the_schema(
         ("/v1/videos", FILM | {"seconds": 5, "duration": 8}),
         ("/v1/videos", FILM | {"resolution": "720P", "size": "1080P"}),
         ("/v1/videos", FILM | {"size": "1279x720"}),
-        ("/v1/videos", FILM | {"content": []}),
+        ("/v1/videos", FILM | {"content": ["https://a/b"]}),
     ],
 )
 def test_what_is_refused_is_not_allowed_by_the_schema(

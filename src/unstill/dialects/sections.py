@@ -19,7 +19,7 @@ from unstill.dialects.route import (
 from unstill.dialects.strays import unread
 from unstill.errors import MissingField
 from unstill.models.card import Card
-from unstill.request import Asked, Given
+from unstill.request import Asked, Given, says_nothing
 
 Names = Mapping[str, str]  # wire -> canonical
 
@@ -39,7 +39,7 @@ def read_sections(
     Raises MissingField, BadField.
     """
     model = given_model(body)
-    if body.get("input") is None:
+    if says_nothing(body.get("input")):
         raise MissingField("input", "an object with the picture and the prompt")
     given = as_object(body["input"], "input")
     settings = as_object(body.get("parameters"), "parameters")
