@@ -15,6 +15,8 @@ from unstill.engines.remote import NotThere, TooLarge
 from unstill.engines.upstream import Links, Trouble, Upstream
 from unstill.net import Fetcher
 
+VIDEO = b"\0video"  # with a byte that no text has
+
 
 @asynccontextmanager
 async def answering(head: str, body: bytes = b"") -> AsyncIterator[str]:
@@ -23,7 +25,7 @@ async def answering(head: str, body: bytes = b"") -> AsyncIterator[str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = await reader.readuntil(b"\r\n\r\n")
         if b"/well.mp4" in asked:
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nvideo")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n" + VIDEO)
         else:
             writer.write(f"HTTP/1.1 {head}\r\n\r\n".encode() + body)
         await writer.drain()
@@ -139,7 +141,7 @@ async def test_whatever_is_wrong_with_one_link_the_other_that_was_named_is_tried
     async with answering(head) as url:
         await fetched(url, tmp_path / "v", "v.mp4", "well.mp4")
 
-    assert (tmp_path / "v").read_bytes() == b"video"
+    assert (tmp_path / "v").read_bytes() == VIDEO
 
 
 @pytest.mark.parametrize(
@@ -150,6 +152,8 @@ async def test_whatever_is_wrong_with_one_link_the_other_that_was_named_is_tried
         (b'{"error":{"message":"still uploading"}}', "still uploading"),
         (b'{"status":"queued"}', "no video"),
         (b"", "an empty file"),
+        (b"Video is not ready yet.\n", "not ready yet"),
+        (b"#EXTM3U\n#EXT-X-VERSION:3\n", "EXTM3U"),
     ],
 )
 async def test_words_in_the_place_of_a_video_are_none_and_the_other_link_is_tried(
@@ -160,7 +164,7 @@ async def test_words_in_the_place_of_a_video_are_none_and_the_other_link_is_trie
             await fetched(url, tmp_path / "v")
         await fetched(url, tmp_path / "v", "v.mp4", "well.mp4")
 
-    assert (tmp_path / "v").read_bytes() == b"video"
+    assert (tmp_path / "v").read_bytes() == VIDEO
 
 
 @pytest.mark.parametrize("link", ["/well.mp4", "/v1/well.mp4", "files/well.mp4"])
@@ -169,7 +173,7 @@ async def test_a_link_in_the_place_of_a_video_is_followed(tmp_path: Path, link: 
     async with answering(f"200 OK\r\nContent-Length: {len(body)}", body) as url:
         await fetched(url, tmp_path / "v")
 
-    assert (tmp_path / "v").read_bytes() == b"video"
+    assert (tmp_path / "v").read_bytes() == VIDEO
 
 
 async def test_links_that_lead_in_a_circle_come_to_an_end(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from unstill.engines.remote import NotThere
 from unstill.engines.replies import said
 from unstill.quoting import plain
 
+MOST_TEXT_BYTES = 200  # that tell a text: every video has bytes among them that are none
 MOST_WORDS_BYTES = 64 * 1024  # of an answer in words; no video begins with a brace
 
 
@@ -30,6 +31,8 @@ def link_at(path: Path) -> str | None:
             return _link_in(head)
         case b"" if not head.strip(b"\r\n\t "):
             raise NotThere("the finished video's link gives an empty file")
+        case _ if head[:MOST_TEXT_BYTES].isascii() and _is_text(head[:MOST_TEXT_BYTES]):
+            raise _no_video(head)
         case _:
             return None
 
@@ -39,6 +42,14 @@ def _link_in(words: bytes) -> str:
     fields = fields if isinstance(fields, dict) else {"data": fields}
     link = link_in(fields)
     if link is None:
-        why = said(fields).message or plain(words[:200].decode("utf-8", "replace"))
-        raise NotThere(f"the finished video's link gives words and no video: {why}")
+        raise _no_video(words, said(fields).message)
     return link
+
+
+def _is_text(head: bytes) -> bool:
+    return head.decode("ascii").replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
+
+
+def _no_video(words: bytes, why: str = "") -> NotThere:
+    why = why or plain(words[:MOST_TEXT_BYTES].decode("utf-8", "replace"))
+    return NotThere(f"the finished video's link gives words and no video: {why}")
