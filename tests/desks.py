@@ -125,7 +125,7 @@ class Post:
         return job
 
     async def until(self, state: State, job_id: str = "job") -> Job:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (job := await self.job(job_id)).state is not state:  # noqa: ASYNC110  - a row
                 await asyncio.sleep(0.002)
         return job

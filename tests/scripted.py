@@ -354,7 +354,7 @@ class House:
 
     async def until(self, job_id: str, *states: State) -> Job:
         """Wait for the job to be in one of `states`, final ones if none are named."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while True:
                 job = await self.job(job_id)
                 if job.state in states or (not states and job.state.is_final):
@@ -390,7 +390,7 @@ async def opened(data_dir: Path, *, slots: int = 1, serves: bool = True) -> Asyn
 
 
 async def until(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not is_true():  # noqa: ASYNC110  - the truth may be about anything
             await asyncio.sleep(0.002)
 

@@ -422,7 +422,7 @@ async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
         unfinished = await left(store)
         lanes = ("frames", "engine:camera", "save:camera")
         store.serve([Lane(name, 1, taken.put) for name in lanes])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             ids = {await taken.get() for _ in lanes}
 
     assert {place.state for place in unfinished} == set(State) - FINAL
@@ -452,11 +452,11 @@ async def test_owners_take_turns_in_every_lane(
             await asyncio.gather(*(store.add(a_job(i, owner=owner, state=state)) for i in those))
         if is_new:
             store.serve([Lane(lane, 1, step)])
-            await asyncio.wait_for(done.wait(), 5)
+            await asyncio.wait_for(done.wait(), 30)
     if not is_new:
         async with opened(make) as store:
             store.serve([Lane(lane, 1, step)])
-            await asyncio.wait_for(done.wait(), 5)
+            await asyncio.wait_for(done.wait(), 30)
 
     assert taken == ["a-000", "b-0", "a-001", "b-1", "a-002"]
 
@@ -467,7 +467,7 @@ async def test_a_new_job_is_taken_at_once(store: Backend) -> None:
 
     await store.add(a_job())
 
-    assert await asyncio.wait_for(taken.get(), 5) == "job"
+    assert await asyncio.wait_for(taken.get(), 30) == "job"
     await store.rest(1)
 
 

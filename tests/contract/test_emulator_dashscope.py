@@ -157,7 +157,7 @@ def test_a_dashscope_list_pages_filters_and_speaks_milliseconds(dashscope: Emula
 
     assert [row["task_id"] for row in rows] == ids[::-1]
     assert (pages[0]["total"], pages[0]["total_page"]) == (3, 2)
-    assert abs(rows[0]["gmt_create"] / 1000 - time.time()) < 20
+    assert abs(rows[0]["gmt_create"] / 1000 - time.time()) < 600
     assert [task["task_id"] for task in pages[0]["tasks"]] == ids[:0:-1]
 
 

@@ -62,7 +62,7 @@ async def block(store: EmbeddedBackend) -> Gate:
 
 async def test_the_ledger_is_read_while_a_list_takes_its_time(store: EmbeddedBackend) -> None:
     gate = await block(store)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         found = (
             await store.attempts("any"),
             await store.recent_attempts("any", 5),

@@ -22,7 +22,7 @@ async def test_memory_is_given_back_once_after_any_number_of_large_bodies() -> N
     for _ in range(LARGE_AT_ONCE):
         turns.release()
     assert times == []  # whoever answers still holds them
-    await asyncio.wait_for(given_back.wait(), 10)
+    await asyncio.wait_for(given_back.wait(), 30)
     await turns.take()
     turns.release()
 

@@ -44,7 +44,7 @@ class Upstream:
 
     async def is_done(self) -> None:
         """Wait until an answer has ended, which an endless one does when the fetcher hangs up."""
-        await asyncio.wait_for(self.ended.wait(), 10)
+        await asyncio.wait_for(self.ended.wait(), 30)
 
 
 @asynccontextmanager

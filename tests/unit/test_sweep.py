@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from scripted import PNG, House, a_job, opened
+from scripted import PNG, House, a_job, opened, until
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.doctor import store_findings
 from unstill.errors import StorageFailed
@@ -187,6 +187,7 @@ async def test_a_round_that_failed_is_said_and_is_not_the_last(tmp_path: Path) -
         sweep = Sweep(backend=backend, files=house.files, uploads=house.uploads, clock_ms=clock_ms)
         with capture_logs() as logs:
             rounds = asyncio.create_task(sweep.run())
+            await until(lambda: len(logs) > 0)
             await asyncio.sleep(0.05)
         is_running = not rounds.done()
         rounds.cancel()

@@ -94,7 +94,7 @@ class Asked:
         return b"".join(message.get("body", b"") for message in self.sent)
 
     async def ended(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.answer
 
 
