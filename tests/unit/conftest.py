@@ -1,9 +1,10 @@
-"""Which event loop a test of one part runs on."""
+"""Which event loop a test of one part runs on, and where what it fetches goes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +21,8 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("skips_pauses"):
         return {"skipping": SkippingLoop}
     return {"asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "picture.part"
