@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
-import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from left import left
+from backends import Make, a_job, opened
 from unstill import job as jobs
-from unstill.backend.port import Backend, Lane, Page, Place, Took
-from unstill.errors import ShuttingDown, StorageFailed
-from unstill.job import FINAL, Change, Failure, Job, State, Usage, Video, apply, new_id
+from unstill.backend.port import Backend
+from unstill.errors import StorageFailed
+from unstill.job import FINAL, Change, Failure, Job, State, Usage, Video, apply
 from unstill.request import Frame, Size, VideoRequest
 
-Make = Callable[[], Backend]  # a store over the same data, each time it is called
-
-REQUEST = VideoRequest(
-    model="wan2.7-i2v",
-    prompt="一只猫 🐈 wakes up",
-    first_frame=Frame("first", "input.media[0].url", url="https://example.com/cat.jpg"),
-    duration_s=5,
-    frame_rate=30,
-    seed=42,
-)
 FULL_REQUEST = VideoRequest(
     model="Wan-AI/Wan2.2-I2V",
     prompt="'; DROP TABLE jobs; --\n\0\t\"",
@@ -46,30 +32,6 @@ FULL_REQUEST = VideoRequest(
     options={"shift": 5.5, "steps": 30, "mode": "pro", "is_long": True},
 )
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**40, has_audio=True)
-
-
-@asynccontextmanager
-async def opened(make: Make) -> AsyncIterator[Backend]:
-    store = make()
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-def a_job(job_id: str = "job", **fields: Any) -> Job:
-    job = Job(
-        id=job_id,
-        owner="team-a",
-        dialect="tasks",
-        words="seed",
-        model="wan2.7-i2v",
-        request=REQUEST,
-        engine="camera",
-        created_ms=1_763_600_000_000,
-    )
-    return msgspec.structs.replace(job, **fields)
 
 
 # --- rows --------------------------------------------------------------------------------------
@@ -269,220 +231,3 @@ async def test_a_caller_that_is_cancelled_leaves_its_write_standing(store: Backe
     assert adding.cancelled()
     assert heard == ["first", "second"]
     assert await store.find("first") == a_job("first")
-
-
-# --- lists -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("newest_first", [True, False])
-async def test_paging_shows_each_of_an_owners_jobs_once(
-    store: Backend, *, newest_first: bool
-) -> None:
-    ids = [new_id(1_763_600_000_000 + number) for number in range(250)]
-    others = [a_job(new_id(1_763_600_000_000 + number), owner="team-b") for number in range(20)]
-    await asyncio.gather(
-        *(store.add(job) for job in others), *(store.add(a_job(id_)) for id_ in ids)
-    )
-    shown: list[str] = []
-    sizes: list[int] = []
-
-    after, has_more = None, True
-    while has_more:
-        page = await store.page("team-a", limit=60, after=after, newest_first=newest_first)
-        shown += [job.id for job in page.jobs]
-        sizes.append(len(page.jobs))
-        after, has_more = page.jobs[-1].id, page.has_more
-
-    assert shown == sorted(ids, reverse=newest_first)
-    assert sizes == [60, 60, 60, 60, 10]
-
-
-async def test_a_page_goes_on_after_an_id_that_is_gone(store: Backend) -> None:
-    for job_id in ("a", "c"):
-        await store.add(a_job(job_id))
-
-    older = await store.page("team-a", limit=5, after="b")
-    newer = await store.page("team-a", limit=5, after="b", newest_first=False)
-
-    assert older.jobs == (a_job("a"),)
-    assert newer.jobs == (a_job("c"),)
-
-
-async def test_a_page_that_holds_all_has_no_more(store: Backend) -> None:
-    await store.add(a_job())
-
-    assert await store.page("team-a", limit=1) == Page((a_job(),), has_more=False)
-    assert await store.page("nobody", limit=1) == Page((), has_more=False)
-
-
-async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Backend) -> None:
-    await store.add(a_job("shown"))
-    await store.add(a_job("running", state=State.RUNNING))
-    await store.add(a_job("ready", state=State.READY))
-    await store.change("running", jobs.hidden(State.RUNNING))
-    await store.change("ready", jobs.cancelled(5, is_hidden=True))
-
-    assert [job.id for job in (await store.page("team-a", limit=5)).jobs] == ["shown"]
-    assert [place.job_id for place in await left(store)] == ["running", "shown"]
-    assert await store.find("ready") is not None
-
-
-async def test_an_unfinished_job_has_its_place(store: Backend) -> None:
-    await store.add(a_job("later", state=State.READY, engine="gpu1", due_ms=7_000))
-    await store.add(a_job("ended", state=State.FAILED))
-    await store.add(a_job("away", state=State.RUNNING))
-
-    assert await left(store) == [
-        Place("away", "team-a", State.RUNNING, "camera", 0),
-        Place("later", "team-a", State.READY, "gpu1", 7_000),
-    ]
-
-
-async def test_more_places_than_are_read_at_once_are_all_there_in_the_order_of_ids(
-    store: Backend,
-) -> None:
-    ids = [f"job-{number:04d}" for number in range(2_100)]
-    await asyncio.gather(*(store.add(a_job(job_id)) for job_id in reversed(ids)))
-    slices = [places async for places in store.unfinished()]
-
-    assert [place.job_id for places in slices for place in places] == ids
-    assert len(slices) > 1
-
-
-async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: Backend) -> None:
-    times: dict[str, Any] = {
-        "state": State.SUCCEEDED,
-        "started_ms": 1_000,
-        "size": Size(320, 256),
-    }
-    await store.add(a_job("a", **times, ended_ms=2_000))
-    await store.add(a_job("b", **times, ended_ms=31_000, engine="gpu1", is_hidden=True))
-    await store.add(a_job("c", **times, ended_ms=5_500))
-    await store.add(a_job("d", state=State.FAILED, started_ms=1_000, ended_ms=9_000))
-    await store.add(a_job("e", state=State.RUNNING, started_ms=1_000))
-    await store.add(a_job("f", state=State.SUCCEEDED, ended_ms=9_000))  # of the first release
-
-    work = 320 * 256 * 5  # pixels times seconds
-    here = Took("camera", "wan2.7-i2v", work=work, took_ms=4_500)
-    assert await store.times(2) == [here, Took("gpu1", "wan2.7-i2v", work, 30_000)]
-    assert len(await store.times(9)) == 3
-
-
-async def test_only_a_deleted_job_that_has_ended_is_forgotten(store: Backend) -> None:
-    await store.add(a_job("unfinished", state=State.RUNNING, is_hidden=True))
-    await store.add(a_job("shown", state=State.SUCCEEDED))
-    await store.add(a_job("deleted", state=State.SUCCEEDED, is_hidden=True))
-
-    for job_id in ("unfinished", "shown", "deleted", "unknown"):
-        await store.forget(job_id)
-
-    assert await store.find("deleted") is None
-    assert await store.find("unfinished") is not None
-    assert await store.find("shown") is not None
-
-
-async def test_the_files_of_a_deleted_job_that_has_ended_are_not_needed(store: Backend) -> None:
-    await store.add(a_job("shown", state=State.SUCCEEDED))
-    await store.add(a_job("ending", state=State.SAVING, is_hidden=True))
-    await store.add(a_job("deleted", state=State.FAILED, is_hidden=True))
-
-    many = [f"unknown-{number}" for number in range(1_500)]
-    found = await store.standing(["shown", *many, "ending", "deleted"])
-
-    assert found == {"shown": True, "ending": True, "deleted": False}
-    assert await store.standing([]) == {}
-
-
-async def test_long_deleted_jobs_come_by_pages_and_young_ones_do_not(store: Backend) -> None:
-    made = [a_job(jobs.new_id(moment), state=State.FAILED) for moment in (1_000, 2_000, 3_000)]
-    for job in made:
-        await store.add(job)
-        await store.change(job.id, jobs.hidden(State.FAILED))
-    running = a_job(jobs.new_id(1_500), state=State.RUNNING, is_hidden=True)
-    shown = a_job(jobs.new_id(1_600), state=State.FAILED)
-    await store.add(running)
-    await store.add(shown)
-    first, second, _ = (job.id for job in made)
-
-    assert await store.long_deleted(3_000) == [first, second]
-    assert await store.long_deleted(3_000, after=first) == [second]
-    assert await store.long_deleted(3_000, after=second) == []
-    assert await store.long_deleted(1_000) == []
-
-
-# --- lanes and life ----------------------------------------------------------------------------
-
-
-async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
-    taken: asyncio.Queue[str] = asyncio.Queue()
-    async with opened(make) as store:
-        await asyncio.gather(*(store.add(a_job(state, state=state)) for state in State))
-
-    async with opened(make) as store:
-        unfinished = await left(store)
-        lanes = ("frames", "engine:camera", "save:camera")
-        store.serve([Lane(name, 1, taken.put) for name in lanes])
-        async with asyncio.timeout(30):
-            ids = {await taken.get() for _ in lanes}
-
-    assert {place.state for place in unfinished} == set(State) - FINAL
-    assert ids == {State.QUEUED, State.READY, State.SAVING}
-
-
-@pytest.mark.parametrize(
-    ("lane", "state"),
-    [("frames", State.QUEUED), ("engine:camera", State.READY), ("save:camera", State.SAVING)],
-)
-@pytest.mark.parametrize("is_new", [True, False])  # or left by the last server
-async def test_owners_take_turns_in_every_lane(
-    make: Make, lane: str, state: State, *, is_new: bool
-) -> None:
-    taken, done = list[str](), asyncio.Event()
-
-    async def step(job_id: str) -> None:
-        taken.append(job_id)
-        if len(taken) == 5:
-            done.set()
-            await asyncio.sleep(60)
-        await store.change(job_id, jobs.failed(Failure("code", "why"), 5))
-
-    ids = {"team-a": [f"a-{number:03}" for number in range(200)], "team-b": ["b-0", "b-1"]}
-    async with opened(make) as store:
-        for owner, those in ids.items():
-            await asyncio.gather(*(store.add(a_job(i, owner=owner, state=state)) for i in those))
-        if is_new:
-            store.serve([Lane(lane, 1, step)])
-            await asyncio.wait_for(done.wait(), 30)
-    if not is_new:
-        async with opened(make) as store:
-            store.serve([Lane(lane, 1, step)])
-            await asyncio.wait_for(done.wait(), 30)
-
-    assert taken == ["a-000", "b-0", "a-001", "b-1", "a-002"]
-
-
-async def test_a_new_job_is_taken_at_once(store: Backend) -> None:
-    taken: asyncio.Queue[str] = asyncio.Queue()
-    store.serve([Lane("frames", 2, taken.put)])
-
-    await store.add(a_job())
-
-    assert await asyncio.wait_for(taken.get(), 30) == "job"
-    await store.rest(1)
-
-
-async def test_a_closed_store_takes_nothing_and_may_be_closed_again(make: Make) -> None:
-    store = make()
-    await store.open()
-    adds = [asyncio.ensure_future(store.add(a_job(f"job-{number}"))) for number in range(20)]
-    await asyncio.sleep(0)
-    await store.close()
-    await store.close()
-
-    with pytest.raises(ShuttingDown):
-        await store.add(a_job())
-    with pytest.raises(ShuttingDown):
-        await store.find("job-1")
-    await asyncio.gather(*adds)
-    async with opened(make) as store:
-        assert len(await left(store)) == 20

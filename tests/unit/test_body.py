@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,63 +11,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bodies import FORM, JPEG, form_of, part, read
 from unstill.errors import (
     BadBody,
-    BadPolicy,
-    BodyTooLarge,
     CallerError,
-    Overloaded,
     UnsupportedBody,
 )
-from unstill.server.body import MOST_UNADMITTED_BYTES, Bodies, ClientGone, Receive
 from unstill.server.form import (
-    LARGE_FORM_CHARS,
     MOST_FORM_FIELDS,
-    MOST_LIST_ITEMS,
-    MOST_NAME_DEPTH,
     from_urlencoded,
-    put,
 )
-from unstill.server.gate import LARGE_BYTES
 from unstill.server.json_body import from_json
-
-JSON = {"content-type": "application/json"}
-FORM = {"content-type": "multipart/form-data; boundary=cut"}
-JPEG = b"\xff\xd8\xff\xe0picture"
-
-
-def in_pieces(*pieces: bytes, is_whole: bool = True) -> Receive:
-    messages: list[Mapping[str, Any]] = [
-        {"type": "http.request", "body": piece, "more_body": True} for piece in pieces
-    ]
-    messages.append({"type": "http.request"} if is_whole else {"type": "http.disconnect"})
-
-    async def receive() -> Mapping[str, Any]:
-        return messages.pop(0)
-
-    return receive
-
-
-async def read(
-    headers: Mapping[str, str], *pieces: bytes, bodies: Bodies | None = None, is_whole: bool = True
-) -> tuple[object, bool]:
-    bodies = bodies or Bodies()
-    with bodies.gate("a") as gate:
-        return await bodies.read(headers, in_pieces(*pieces, is_whole=is_whole), gate)
-
-
-def part(name: str, value: bytes, *, filename: str | None = None) -> bytes:
-    more = "" if filename is None else f'; filename="{filename}"'
-    head = f'--cut\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
-    return head.encode() + value + b"\r\n"
-
-
-def form_of(*pairs: tuple[str, object]) -> dict[str, Any]:
-    form: dict[str, Any] = {}
-    for name, value in pairs:
-        put(form, name, value)
-    return form
-
 
 # --- JSON ----------------------------------------------------------------------------------------
 
@@ -315,215 +268,3 @@ def test_any_urlencoded_bytes_are_a_form_or_a_bad_body(data: bytes) -> None:
     except BadBody:
         return
     assert all(name for name in form)
-
-
-# --- bracketed names -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("pairs", "form"),
-    [
-        ([("a", "1")], {"a": "1"}),
-        ([("a[b]", "1"), ("a[c]", "2")], {"a": {"b": "1", "c": "2"}}),
-        ([("a[b][c]", "1")], {"a": {"b": {"c": "1"}}}),
-        ([("a[]", "1"), ("a[]", "2")], {"a": ["1", "2"]}),
-        ([("a[0]", "1"), ("a[1]", "2")], {"a": ["1", "2"]}),
-        ([("a[0][b]", "1"), ("a[0][c]", "2")], {"a": [{"b": "1", "c": "2"}]}),
-        # As the SDKs flatten a list of objects: a key that is there already begins the next one.
-        (
-            [("a[][x]", "1"), ("a[][y][z]", "2"), ("a[][x]", "3")],
-            {"a": [{"x": "1", "y": {"z": "2"}}, {"x": "3"}]},
-        ),
-        ([("a[][b][]", "1"), ("a[][b][]", "2")], {"a": [{"b": ["1", "2"]}]}),
-        ([("a b[ c ]", "1")], {"a b": {" c ": "1"}}),
-    ],
-)
-def test_a_bracketed_name_spells_its_place(
-    pairs: list[tuple[str, object]], form: dict[str, object]
-) -> None:
-    assert form_of(*pairs) == form
-
-
-@pytest.mark.parametrize("name", ["", "[a]", "a[", "a]", "a[b]c", "a[[b]]", "a[b"])
-def test_a_name_that_spells_no_place_is_refused(name: str) -> None:
-    with pytest.raises(BadBody, match="cannot be understood"):
-        form_of((name, "1"))
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("a", "a"),
-        ("a", "a[b]"),
-        ("a[b]", "a"),
-        ("a[b]", "a[b]"),
-        ("a[b]", "a[]"),
-        ("a[]", "a[b]"),
-        ("a[]", "a[][b]"),
-        ("a[0]", "a[0]"),
-        ("a[1]",),
-        ("a[0][b]", "a[2][b]"),
-    ],
-)
-def test_names_that_contradict_each_other_are_refused(names: tuple[str, ...]) -> None:
-    with pytest.raises(BadBody, match="contradict"):
-        form_of(*((name, "1") for name in names))
-
-
-@pytest.mark.parametrize("depth", [MOST_NAME_DEPTH, MOST_NAME_DEPTH + 1])
-def test_a_name_is_so_deep_and_no_deeper(depth: int) -> None:
-    name = "a" + "[b]" * (depth - 1)
-
-    if depth > MOST_NAME_DEPTH:
-        with pytest.raises(BadBody, match="nested too deeply"):
-            form_of((name, "1"))
-    else:
-        assert form_of((name, "1"))
-
-
-@pytest.mark.parametrize("name", ["a[]", "a[{n}]", "a[][x]"])
-def test_a_list_has_so_many_items_and_no_more(name: str) -> None:
-    pairs = [(name.format(n=n), n) for n in range(MOST_LIST_ITEMS + 1)]
-
-    assert len(form_of(*pairs[:-1])["a"]) == MOST_LIST_ITEMS
-    with pytest.raises(BadBody):
-        form_of(*pairs)
-
-
-@given(st.lists(st.tuples(st.text(alphabet="ab[]01٣", max_size=14), st.integers()), max_size=8))
-def test_any_names_make_a_form_or_a_bad_body(pairs: list[tuple[str, int]]) -> None:
-    form: dict[str, Any] = {}
-    kept = 0
-    for name, value in pairs:
-        try:
-            put(form, name, value)
-        except BadBody:
-            continue
-        kept += 1
-
-    assert len(list(leaves(form))) == kept
-
-
-def leaves(value: object) -> Iterable[object]:
-    match value:
-        case dict():
-            for inner in value.values():
-                yield from leaves(inner)
-        case list():
-            for inner in value:
-                yield from leaves(inner)
-        case _:
-            yield value
-
-
-# --- limits --------------------------------------------------------------------------------------
-
-
-async def test_a_body_is_so_large_and_no_larger() -> None:
-    bodies = Bodies(most_bytes=10)
-
-    assert await read(JSON, b'"' + b"x" * 8 + b'"', bodies=bodies) == ("x" * 8, False)
-    with pytest.raises(BodyTooLarge):
-        await read(JSON, b'"' + b"x" * 9 + b'"', bodies=bodies)
-
-
-async def test_a_declared_length_is_refused_before_anything_is_read() -> None:
-    with pytest.raises(BodyTooLarge):
-        await read({**JSON, "content-length": "11"}, is_whole=False, bodies=Bodies(most_bytes=10))
-
-
-async def test_all_open_bodies_together_are_limited_and_let_go_again() -> None:
-    bodies = Bodies(most_bytes=10, most_open_bytes=14)
-    with bodies.gate("b") as gate:
-        gate.take(7)
-        with pytest.raises(Overloaded):
-            await read(JSON, b'"12345"', bodies=bodies)
-
-    assert await read(JSON, b'"12345"', bodies=bodies) == ("12345", False)
-    assert bodies.open_bytes == 0
-
-
-def test_a_large_form_is_read_as_a_small_one_is() -> None:
-    pairs = {"prompt": "a cat + 100% = 猫", "image": "x" * LARGE_FORM_CHARS, "a[b]": ""}
-
-    assert from_urlencoded(urlencode(pairs).encode()) == {
-        "prompt": pairs["prompt"],
-        "image": pairs["image"],
-        "a": {"b": ""},
-    }
-    with pytest.raises(BadBody):
-        from_urlencoded(b"image=" + b"%ff" * LARGE_FORM_CHARS)
-
-
-async def test_one_callers_open_bodies_leave_room_for_another() -> None:
-    bodies = Bodies(most_bytes=100, most_open_bytes=100)
-    with bodies.gate("b") as gate, bodies.gate("b") as another:
-        gate.take(25)
-        another.take(25)
-        with pytest.raises(Overloaded):
-            another.take(1)
-
-        assert await read(JSON, b'"12345"', bodies=bodies) == ("12345", False)
-
-
-async def test_without_readers_a_body_is_as_large_as_a_small_one_and_no_larger() -> None:
-    largest = b'"' + b"x" * (LARGE_BYTES - 2) + b'"'
-
-    assert await read(JSON, largest[:9], largest[9:]) == ("x" * (LARGE_BYTES - 2), False)
-    for pieces in ([largest + b" "], [largest, b" "]):
-        with pytest.raises(BodyTooLarge):
-            await read(JSON, *pieces)
-
-
-def admitting(form: Mapping[str, Any]) -> str:
-    if form.get("leave") != "given":
-        raise BadPolicy("no leave")
-    return "ann"
-
-
-LEAVE = part("leave", b"given")
-
-
-async def test_a_form_that_needs_leave_is_whose_the_leave_says_once_its_file_begins() -> None:
-    bodies = Bodies(most_open_bytes=4 * MOST_UNADMITTED_BYTES, admit=admitting)
-    file = b"x" * (MOST_UNADMITTED_BYTES + 1)
-    pieces = (LEAVE + part("file", b"", filename="a")[:-2], file, b"\r\n--cut--\r\n")
-
-    assert await read(FORM, *pieces, bodies=bodies) == ({"leave": "given", "file": file}, True)
-    assert bodies.open_bytes == 0
-
-
-@pytest.mark.parametrize("before", [b"", part("leave", b"stolen"), part("a", b"b")])
-async def test_a_file_without_leave_is_refused_when_it_begins(before: bytes) -> None:
-    bodies = Bodies(admit=admitting)
-    begun = before + part("file", b"", filename="a")[:-2] + b"x"
-
-    with pytest.raises(BadPolicy):
-        await read(FORM, begun, bodies=bodies, is_whole=False)
-
-
-@pytest.mark.parametrize(
-    ("headers", "begun"),
-    [
-        (FORM, b'--cut\r\nContent-Disposition: form-data; name="leave"\r\n\r\n'),
-        (JSON, b'"'),
-        ({"content-type": "application/x-www-form-urlencoded"}, b"a="),
-    ],
-)
-async def test_whoever_has_shown_no_leave_may_send_little(
-    headers: Mapping[str, str], begun: bytes
-) -> None:
-    with pytest.raises(BodyTooLarge):
-        await read(headers, begun, b"x" * MOST_UNADMITTED_BYTES, bodies=Bodies(admit=admitting))
-
-
-async def test_an_empty_piece_does_not_end_a_form() -> None:
-    whole = part("prompt", b"push in") + b"--cut--\r\n"
-
-    assert await read(FORM, b"", whole[:9], b"", whole[9:], b"") == ({"prompt": "push in"}, True)
-
-
-@pytest.mark.parametrize("headers", [JSON, FORM])
-async def test_a_caller_that_hangs_up_is_not_answered(headers: dict[str, str]) -> None:
-    with pytest.raises(ClientGone):
-        await read(headers, b'{"a"', is_whole=False)

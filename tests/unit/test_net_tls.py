@@ -64,11 +64,6 @@ async def fetch(url: str, out: Path, tls: ssl.SSLContext | None, timeout_s: floa
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "picture.part"
-
-
-@pytest.fixture
 def server_tls(tmp_path: Path) -> ssl.SSLContext:
     chain = tmp_path / "chain.pem"
     chain.write_text(KEY + CERTIFICATE)

@@ -1,6 +1,6 @@
 """The port of the job store: rows and the lanes that work on them, made together.
 
-One contract suite (tests/contract/test_backend.py) holds every backend to it.
+One contract suite (tests/contract/test_backend*.py) holds every backend to it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,49 @@
+"""A job store that is open, and rows for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from unstill.backend.port import Backend
+from unstill.job import Job
+from unstill.request import Frame, VideoRequest
+
+Make = Callable[[], Backend]  # a store over the same data, each time it is called
+
+
+REQUEST = VideoRequest(
+    model="wan2.7-i2v",
+    prompt="一只猫 🐈 wakes up",
+    first_frame=Frame("first", "input.media[0].url", url="https://example.com/cat.jpg"),
+    duration_s=5,
+    frame_rate=30,
+    seed=42,
+)
+
+
+@asynccontextmanager
+async def opened(make: Make) -> AsyncIterator[Backend]:
+    store = make()
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def a_job(job_id: str = "job", **fields: Any) -> Job:
+    job = Job(
+        id=job_id,
+        owner="team-a",
+        dialect="tasks",
+        words="seed",
+        model="wan2.7-i2v",
+        request=REQUEST,
+        engine="camera",
+        created_ms=1_763_600_000_000,
+    )
+    return msgspec.structs.replace(job, **fields)

@@ -1,0 +1,89 @@
+"""The lanes of any store, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from backends import Make, a_job, opened
+from left import left
+from unstill import job as jobs
+from unstill.backend.port import Backend, Lane
+from unstill.errors import ShuttingDown
+from unstill.job import FINAL, Failure, State
+
+
+async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
+    taken: asyncio.Queue[str] = asyncio.Queue()
+    async with opened(make) as store:
+        await asyncio.gather(*(store.add(a_job(state, state=state)) for state in State))
+
+    async with opened(make) as store:
+        unfinished = await left(store)
+        lanes = ("frames", "engine:camera", "save:camera")
+        store.serve([Lane(name, 1, taken.put) for name in lanes])
+        async with asyncio.timeout(30):
+            ids = {await taken.get() for _ in lanes}
+
+    assert {place.state for place in unfinished} == set(State) - FINAL
+    assert ids == {State.QUEUED, State.READY, State.SAVING}
+
+
+@pytest.mark.parametrize(
+    ("lane", "state"),
+    [("frames", State.QUEUED), ("engine:camera", State.READY), ("save:camera", State.SAVING)],
+)
+@pytest.mark.parametrize("is_new", [True, False])  # or left by the last server
+async def test_owners_take_turns_in_every_lane(
+    make: Make, lane: str, state: State, *, is_new: bool
+) -> None:
+    taken, done = list[str](), asyncio.Event()
+
+    async def step(job_id: str) -> None:
+        taken.append(job_id)
+        if len(taken) == 5:
+            done.set()
+            await asyncio.sleep(60)
+        await store.change(job_id, jobs.failed(Failure("code", "why"), 5))
+
+    ids = {"team-a": [f"a-{number:03}" for number in range(200)], "team-b": ["b-0", "b-1"]}
+    async with opened(make) as store:
+        for owner, those in ids.items():
+            await asyncio.gather(*(store.add(a_job(i, owner=owner, state=state)) for i in those))
+        if is_new:
+            store.serve([Lane(lane, 1, step)])
+            await asyncio.wait_for(done.wait(), 30)
+    if not is_new:
+        async with opened(make) as store:
+            store.serve([Lane(lane, 1, step)])
+            await asyncio.wait_for(done.wait(), 30)
+
+    assert taken == ["a-000", "b-0", "a-001", "b-1", "a-002"]
+
+
+async def test_a_new_job_is_taken_at_once(store: Backend) -> None:
+    taken: asyncio.Queue[str] = asyncio.Queue()
+    store.serve([Lane("frames", 2, taken.put)])
+
+    await store.add(a_job())
+
+    assert await asyncio.wait_for(taken.get(), 30) == "job"
+    await store.rest(1)
+
+
+async def test_a_closed_store_takes_nothing_and_may_be_closed_again(make: Make) -> None:
+    store = make()
+    await store.open()
+    adds = [asyncio.ensure_future(store.add(a_job(f"job-{number}"))) for number in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    await store.close()
+
+    with pytest.raises(ShuttingDown):
+        await store.add(a_job())
+    with pytest.raises(ShuttingDown):
+        await store.find("job-1")
+    await asyncio.gather(*adds)
+    async with opened(make) as store:
+        assert len(await left(store)) == 20

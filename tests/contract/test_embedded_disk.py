@@ -1,0 +1,165 @@
+"""The embedded store on a disk that is full, broken or gone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+from msgspec.structs import replace
+from structlog.testing import capture_logs
+
+from stored import a_job, ids_in
+from unstill.backend import wal as wal_module
+from unstill.backend.embedded import EmbeddedBackend
+from unstill.errors import StorageFailed, StorageFull
+from unstill.job import made_ready
+from unstill.request import Size
+
+
+async def test_nothing_is_stored_once_the_database_was_removed_and_all_is_well_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    await store.add(a_job("1"))
+    file, away = tmp_path / "unstill.sqlite3", tmp_path / "away"
+    file.rename(away)
+    with capture_logs() as logs:
+        await store._store.upkeep.look()
+    for write in (store.add(a_job("2")), store.change("1", made_ready(Size(640, 480)))):
+        with pytest.raises(StorageFailed, match="removed or replaced"):
+            await write
+    with pytest.raises(StorageFailed, match="removed or replaced"):
+        store.check()
+    file.touch()
+    with pytest.raises(StorageFailed, match="removed or replaced"):
+        await store.add(a_job("2"))
+    away.replace(file)
+    store.check()
+    await store.add(a_job("3"))
+    await store.close()
+
+    assert [log["event"] for log in logs] == ["store_gone"]
+    assert await ids_in(tmp_path) == ["1", "3"]
+
+
+# Takes some 20 ms, and begins with a row of a job.
+SLOW_READ = (
+    "WITH RECURSIVE c (x) AS (SELECT (SELECT count(*) FROM jobs WHERE id = '0-0') "
+    "UNION ALL SELECT x + 1 FROM c WHERE x < 150000) SELECT max(x) FROM c"
+)
+
+
+def read_without_a_pause(file: Path, is_over: threading.Event, begin: threading.Barrier) -> None:
+    connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+    begin.wait()
+    while not is_over.is_set():
+        connection.execute(SLOW_READ).fetchall()
+    connection.close()
+
+
+@pytest.mark.slow
+async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path: Path) -> None:
+    store = EmbeddedBackend(tmp_path)
+    await store.open()
+    file, wal = tmp_path / "unstill.sqlite3", tmp_path / "unstill.sqlite3-wal"
+    is_over, begin = threading.Event(), threading.Barrier(3)
+    readers = [
+        threading.Thread(target=read_without_a_pause, args=(file, is_over, begin)) for _ in "ab"
+    ]
+    for reader in readers:
+        reader.start()
+    begin.wait()
+    large = a_job("0")
+    large = replace(large, request=replace(large.request, prompt="a cat " * 2_000))
+    most = 0
+    for round_ in range(120):
+        jobs = (replace(large, id=f"{round_}-{each}") for each in range(50))
+        await asyncio.gather(*(store.add(job) for job in jobs))
+        most = max(most, wal.stat().st_size)
+    is_over.set()
+    for reader in readers:
+        reader.join()
+    await store.close()
+
+    assert most < 2 * wal_module.LARGE_PAGES * 4096  # of 72 MB that were written
+
+
+class Disk(apsw.VFS):
+    """The machine's own file system, with a limit of what may still be written, and with faults."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "")
+        self.room_bytes = 2**40
+        self.is_broken = False
+
+    def xOpen(  # noqa: N802  - SQLite's name
+        self, name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> apsw.VFSFile:
+        return DiskFile(self, name, flags)
+
+
+class DiskFile(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("", name, flags)
+        self._disk = disk
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        if self._disk.is_broken:
+            raise apsw.IOError("the disk is broken")
+        if len(data) > self._disk.room_bytes:
+            raise apsw.FullError("the disk is full")
+        self._disk.room_bytes -= len(data)
+        super().xWrite(data, offset)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk("limited")
+    yield disk
+    disk.unregister()
+
+
+async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(
+    tmp_path: Path, disk: Disk
+) -> None:
+    store = EmbeddedBackend(tmp_path, vfs="limited")
+    await store.open()
+    first, second, third = a_job("1"), a_job("2"), a_job("3")
+    await store.add(first)
+
+    disk.room_bytes = 1_000
+    with pytest.raises(StorageFull):
+        await store.add(second)
+    with pytest.raises(StorageFull):
+        await store.change(first.id, made_ready(Size(640, 480)))
+    while_full = await store.find(first.id), await store.find(second.id)
+    disk.room_bytes = 2**40
+    await store.add(third)
+    changed = await store.change(first.id, made_ready(Size(640, 480)))
+    await store.close()
+
+    assert while_full == (first, None)
+    assert changed is not None
+    assert await ids_in(tmp_path) == ["1", "3"]
+
+
+async def test_a_broken_disk_is_told_and_the_store_goes_on_when_it_is_mended(
+    tmp_path: Path, disk: Disk
+) -> None:
+    store = EmbeddedBackend(tmp_path, vfs="limited")
+    await store.open()
+    lost, kept = a_job("lost"), a_job("kept")
+
+    disk.is_broken = True
+    with pytest.raises(StorageFailed):
+        await store.add(lost)
+    disk.is_broken = False
+    await store.add(kept)
+    await store.close()
+
+    assert await ids_in(tmp_path) == ["kept"]
