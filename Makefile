@@ -40,6 +40,7 @@ bench: $(STAMP)-development
 chaos: $(STAMP)-development
 	$(BIN)/python -m benchmarks.chaos
 	$(BIN)/python -m benchmarks.chaos_put_back
+	$(BIN)/python -m benchmarks.chaos_put_back --without-notes
 
 # 100,000 jobs in flight on one emulated upstream.
 flight: $(STAMP)-development
