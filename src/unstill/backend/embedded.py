@@ -324,7 +324,8 @@ class EmbeddedBackend:
         return await self._store.writer.write(work)
 
     def _tell(self, job: Job) -> None:
-        self._store.holds.changed(job)
+        if self._opened is not None:  # what was written as it closed is still told of
+            self._opened.holds.changed(job)
         self._lanes.offer(job)
         for listener in self._listeners:
             try:
