@@ -22,7 +22,7 @@ from unstill.media.limits import (
     not_a_picture,
 )
 from unstill.media.sniff import dimensions, format_of
-from unstill.media.strangers import ENOUGH_TO_NAME_BYTES
+from unstill.media.strangers import ENOUGH_TO_NAME_BYTES, TEXT, what_it_is
 from unstill.models.card import FrameRule
 from unstill.request import Frame, GivenFrame, Role
 
@@ -86,10 +86,16 @@ def picture_in(param: str, sent: str) -> bytes:
         raise BadImage(param, "the data URL must be of the form data:...;base64,...")
     data = _decoded(param, sent)
     is_short = 0 < len(text) < _SHORTEST_PICTURE_CHARS
-    if is_short and not picture_text.begins_as_a_picture(text):
+    if is_short and not (picture_text.begins_as_a_picture(text) or _is_known(data)):
         raise BadField(param, _SHAPES, text)  # `null`, a file's id or its name
     _check_file(param, data)
     return data
+
+
+def _is_known(data: bytes) -> bool:
+    """Whether it can be told by name what somebody made base64 of."""
+    name = what_it_is(data)
+    return name is not None and (name != TEXT or data.isascii())
 
 
 def _decoded(param: str, text: str) -> bytes:

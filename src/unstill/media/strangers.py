@@ -47,6 +47,7 @@ _SIGNS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Rar!\x1a\x07", "a RAR archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
 )
+TEXT = "text (text/plain)"  # in any encoding: of a few bytes, nearly all may be some
 _BLANK = b" \t\r\n\f\xef\xbb\xbf"
 _PAGE = re.compile(
     rb"<(!doctype html|html|head|body|title|script|meta|div|h1|p>|a |br)", re.IGNORECASE
@@ -84,7 +85,7 @@ def _text(data: bytes) -> str | None:
     if data.startswith(b"data:"):
         return "a data URL in a file (text/plain)"
     if not data.startswith(b"<"):
-        return "text (text/plain)" if data and _is_text(data) else None
+        return TEXT if data and _is_text(data) else None
     error = _XML_ERROR.search(data)
     if error is not None:
         return f"a storage's error {error[1].decode('ascii', 'replace')} (application/xml)"
