@@ -22,7 +22,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,7 +33,7 @@ from benchmarks.chaos_audit import DATABASE, Books, audit, read_attempts, read_r
 from benchmarks.chaos_upstreams import FREE, Call, Upstream, config, upstreams
 
 NOTES = ("unstill.ahead", "unstill.ahead.older")
-COPIED_WITHIN_S = 1.0  # of the calls before: its jobs are in any state
+COPIED_WITHIN_S = 0.2  # of the calls before: its jobs are in any state
 PAID_SINCE = 3  # jobs of the copy, or the campaign shows nothing
 PAID_WITHIN_S = 90.0  # on a busy machine, by upstreams that refuse
 WORKS_ON_S = 1.0  # after that
@@ -82,12 +82,15 @@ class PutBack(Campaign):
         url = await self._server.address()
         copy = self.data_dir / "copy.sqlite3"
         async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
-            await self._call(http, self.left // 2)
-            await asyncio.sleep(self._chance.uniform(0, COPIED_WITHIN_S))
-            await asyncio.to_thread(back_up, self.data_dir / DATABASE, copy)
-            known = set(read_rows(self.data_dir, copy.name))
-            prompts = {self.told.acknowledged[job_id] for job_id in known}
-            await asyncio.gather(self._call(http, self.left // 2), self._paid_since(prompts, found))
+            await self._call(http, self.left // 3)
+            with frozen(found):  # or a quick machine would have sent all that the copy has
+                before = set(self.told.acknowledged)
+                await self._call(http, self.left // 2)
+                await asyncio.sleep(self._chance.uniform(0, COPIED_WITHIN_S))
+                await asyncio.to_thread(back_up, self.data_dir / DATABASE, copy)
+                known = set(read_rows(self.data_dir, copy.name))
+            unpaid = {self.told.acknowledged[job_id] for job_id in known - before}
+            await asyncio.gather(self._call(http, self.left // 2), self._paid_since(unpaid, found))
             await asyncio.sleep(self._chance.uniform(0, WORKS_ON_S))
         self._kill()
         for end in ("", "-wal", "-shm"):
@@ -96,17 +99,13 @@ class PutBack(Campaign):
         for job_id in set(self.told.acknowledged) - known:
             self.forgotten.add(self.told.acknowledged.pop(job_id))
 
-    async def _paid_since(self, prompts: set[str], found: Sequence[Upstream]) -> None:
-        """Wait until some of these jobs, which the copy has, are paid for; not counting before."""
-        await _read(found)
-        before = {call.prompt for call in _paid(found)}
-        # What was paid for between the copy and this look counts for nothing: it only adds.
+    async def _paid_since(self, unpaid: set[str], found: Sequence[Upstream]) -> None:
+        """Wait until some of these jobs, which the copy has, are paid for."""
         until_s = time.monotonic() + PAID_WITHIN_S
         while time.monotonic() < until_s and self.paid_since < PAID_SINCE:
             await asyncio.sleep(0.1)
             await _read(found)
-            now = {call.prompt for call in _paid(found)}
-            self.paid_since = len((now - before) & prompts)
+            self.paid_since = len({call.prompt for call in _paid(found)} & unpaid)
         if self.paid_since < PAID_SINCE:
             self.wrongs.append(f"shows nothing: {self.paid_since} jobs of the copy were paid since")
 
@@ -147,6 +146,17 @@ class PutBack(Campaign):
         return subprocess.run(
             command, capture_output=True, text=True, timeout=REFUSED_WITHIN_S, check=False
         )
+
+
+@contextmanager
+def frozen(found: Sequence[Upstream]) -> Iterator[None]:
+    for upstream in found:
+        upstream.freeze()
+    try:
+        yield
+    finally:
+        for upstream in found:
+            upstream.thaw()
 
 
 def back_up(file: Path, copy: Path) -> None:

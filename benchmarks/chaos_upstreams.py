@@ -6,6 +6,8 @@ deadline, which is a day; the unit tests have that with a clock of their own.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -108,9 +110,10 @@ class Call(NamedTuple):
 class Upstream:
     """One emulator."""
 
-    def __init__(self, engine: str, url: str) -> None:
+    def __init__(self, engine: str, url: str, pid: int) -> None:
         self.engine = engine
         self.url = url
+        self._pid = pid
         self.calls: dict[int, Call] = {}
         self._http = httpx2.Client(base_url=url, timeout=30)
 
@@ -146,6 +149,13 @@ class Upstream:
     def charges(self) -> dict[str, Any]:
         return dict(self._http.get("/_emulator/charges").json())
 
+    def freeze(self) -> None:
+        """Answer nothing, and take nothing in, until `thaw`."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self._pid, signal.SIGCONT)
+
     def close(self) -> None:
         self._http.close()
 
@@ -164,7 +174,7 @@ def upstreams(seed: int) -> Iterator[list[Upstream]]:
                 logged=LOGGED,
             )
             process = stack.enter_context(running(arguments(ENGINES[engine], options)))
-            upstream = Upstream(engine, process.url)
+            upstream = Upstream(engine, process.url, process.pid)
             stack.callback(upstream.close)
             return upstream
 

@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--jobs", "24", "--seed", "2"]
+SMALL = ["--jobs", "60", "--seed", "5"]
 
 
 @pytest.mark.parametrize("lost", [[], ["--without-notes"]], ids=["notes", "no notes"])
