@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -65,12 +66,12 @@ def usable_cores(affinity: Callable[[int], set[int]] | None = _AFFINITY) -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
-_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+def steady_clock(clock: int | None) -> Callable[[], int]:
+    """Nanoseconds that pass, also while the machine sleeps; elsewhere while it is awake."""
+    return time.monotonic_ns if clock is None else partial(time.clock_gettime_ns, clock)
 
 
-def steady_ns(clock: int | None = _BOOT_CLOCK) -> int:
-    """Time that passes, also while the machine sleeps; elsewhere while it is awake."""
-    return time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)
+steady_ns = steady_clock(getattr(time, "CLOCK_BOOTTIME", None))
 
 
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:

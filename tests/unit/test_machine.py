@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,8 @@ from unstill.machine import (
     child_environment,
     flush,
     give_back_memory,
+    steady_clock,
+    steady_ns,
     usable_cores,
 )
 
@@ -52,6 +55,14 @@ def test_the_cores_of_this_process_are_counted_or_all_where_nobody_tells() -> No
     assert usable_cores(lambda _: {3, 5, 7}) == 3
     assert usable_cores(None) == os.cpu_count()
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_time_passes_by_the_clock_that_goes_on_in_sleep_or_by_the_one_that_is_there() -> None:
+    before_ns, awake_ns = steady_ns(), time.monotonic_ns()
+
+    assert steady_ns() >= before_ns
+    assert before_ns >= awake_ns - 1_000_000_000  # since the machine's start, both
+    assert steady_clock(None) is time.monotonic_ns
 
 
 def test_a_child_sees_what_it_needs_to_start_and_no_key() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from unstill.errors import StorageFailed
@@ -9,8 +10,8 @@ from unstill.errors import StorageFailed
 
 class Presence:
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._opened = _identity(file)
+        self._file = str(file)  # looked at before each commit
+        self._opened = _identity(self._file)
 
     def check(self) -> None:
         """Raises StorageFailed if the file was removed, moved or replaced since it was opened."""
@@ -21,9 +22,9 @@ class Presence:
             )
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+def _identity(file: str) -> tuple[int, int] | None:
     try:
-        found = file.stat()
+        found = os.stat(file)  # noqa: PTH116  - half the time of Path.stat
     except OSError:
         return None
     return found.st_dev, found.st_ino

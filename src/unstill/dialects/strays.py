@@ -66,6 +66,8 @@ def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
     unknown: list[str] = []
     strays: list[Stray] = []
     for prefix, section in sections:
+        if not section:  # as most are
+            continue
         for stray in _unread(section, prefix, depth=1):
             if isinstance(stray, str):
                 unknown.append(stray)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from unstill.errors import BadBody
 
@@ -41,6 +42,7 @@ _TEXTS = re.compile(
 )
 
 
+@lru_cache(64)
 def charset_of(content_type: str) -> str:
     """The declared encoding, in small letters; empty if there is none."""
     match = _CHARSET.search(content_type)

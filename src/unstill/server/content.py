@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from unstill.errors import UnsupportedBody
@@ -14,9 +15,12 @@ FED_BYTES = 64 * 1024  # of a form at once, as a socket would
 
 _PACKINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})  # RFC 9110, 8.4.1
 
+_REMEMBERED = 64  # content types: the same few come with every request
+
 Kind = Literal["json", "multipart", "urlencoded"]
 
 
+@lru_cache(_REMEMBERED)
 def kind_of(content_type: str) -> Kind:
     """Raises UnsupportedBody."""
     name = content_type.partition(";")[0].strip().lower()

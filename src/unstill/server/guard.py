@@ -280,8 +280,9 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         within_s = LEFTOVER_WITHIN_S if self._is_in_message else KEPT_ALIVE_S
         self._due_s = self.loop.time() + within_s
-        self.flow.is_held = False
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.is_held = False
+            self.flow.resume_reading()
         if self._kept:
             self._go_on(self._kept, self._kept_from)
 

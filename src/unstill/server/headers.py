@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TypeVar, overload
 
 from unstill.errors import BadField
@@ -22,6 +23,11 @@ _ONCE = (
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[\w.~%!$&'()*+;=-]*)(:\d{0,5})?")
 
 Default = TypeVar("Default")
+
+
+@lru_cache(64)
+def _is_host(text: bytes) -> bool:
+    return _HOST.fullmatch(text) is not None
 
 
 class Headers(Mapping[str, str]):
@@ -45,7 +51,7 @@ class Headers(Mapping[str, str]):
             raise BadField("Host", "sent, in HTTP/1.1", found="none")
         if len(values) != len(self._sent):
             self._check_once()
-        if _HOST.fullmatch(values.get(b"host", b"")) is None:
+        if not _is_host(values.get(b"host", b"")):
             raise BadField("Host", "a host, with a port or without", self["host"])
         if b"transfer-encoding" in values:
             coding = self["transfer-encoding"].strip()
