@@ -37,6 +37,7 @@ from unstill.engines.emulate import DAY_S, Options
 
 ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_name("SIEGE.md")
+COMMAND = "python -m benchmarks.siege --before CHECKOUT --write"
 QUIET = "quiet"
 OPEN_FILES = 6000  # of each process, so that 2,000 connections are all that the server takes
 BEGINS_S = 1.0  # of a load, before the honest caller
@@ -206,7 +207,7 @@ def main() -> None:
         print("  ".join(row.cells), flush=True)
     Console(width=180).print(table_of(rows))
     if asked.write:
-        PAGE.write_text(page_of(rows, "make siege"), encoding="utf-8")
+        PAGE.write_text(page_of(rows, COMMAND if asked.before else "make siege"), encoding="utf-8")
 
 
 if __name__ == "__main__":
