@@ -100,18 +100,25 @@ def _pictures(section: Mapping[str, Any], prefix: str) -> _Found:
         role = role_of(key)
         if role is not None:
             yield from _shaped(value, prefix + key, role)
-    images = section.get("images")
+    if (images := section.get("images")) is not None:
+        yield from _of_images(images, prefix + "images")
+    if (media := section.get("media")) is not None:
+        yield from _of_media(media, prefix + "media")
+
+
+def _of_images(images: object, param: str) -> _Found:
     if says_nothing(images):
-        if images is not None:
-            yield _Unfilled(prefix + "images")
+        yield _Unfilled(param)
     else:
-        yield from _first_of(_listed(images, prefix + "images"), prefix + "images")
-    media = section.get("media")
-    if not says_nothing(media):
-        for n, item in enumerate(_listed(media, prefix + "media")):
-            yield from _medium(item, f"{prefix}media[{n}]")
-    elif media is not None:
-        yield _Unfilled(prefix + "media")
+        yield from _first_of(_listed(images, param), param)
+
+
+def _of_media(media: object, param: str) -> _Found:
+    if says_nothing(media):
+        yield _Unfilled(param)
+    else:
+        for n, item in enumerate(_listed(media, param)):
+            yield from _medium(item, f"{param}[{n}]")
 
 
 def _first_of(images: list[Any], param: str) -> _Found:

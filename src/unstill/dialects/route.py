@@ -195,8 +195,13 @@ def read_fields(
     found: dict[str, Given] = {}
     for wire, canonical in names.items():
         value = section.get(wire)
-        if value is not None:
-            add_field(found, canonical, Given(prefix + wire, value))
+        if value is None:
+            continue
+        given = Given(prefix + wire, value)
+        if canonical in found:
+            add_field(found, canonical, given)
+        else:
+            found[canonical] = given
     return found
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from unstill.dialects import picture_schemas, pictures
 from unstill.dialects.bodies import Wires, form_schema, wired_schema
-from unstill.dialects.picture_names import is_name
 from unstill.dialects.route import (
     WEBHOOK_URL,
     add_field,
@@ -16,7 +15,7 @@ from unstill.dialects.route import (
     given_webhook,
     read_fields,
 )
-from unstill.dialects.strays import unread
+from unstill.dialects.strays import unread, without, without_pictures
 from unstill.errors import MissingField
 from unstill.models.card import Card
 from unstill.request import Asked, Given, says_nothing
@@ -45,9 +44,9 @@ def read_sections(
     settings = as_object(body.get("parameters"), "parameters")
     found = pictures.pictures_in(given, "input.")
     left = unread(
-        ("", {k: v for k, v in body.items() if k not in _KNOWN}),
-        ("input.", {k: v for k, v in given.items() if k not in inputs and not is_name(k)}),
-        ("parameters.", {k: v for k, v in settings.items() if k not in parameters}),
+        ("", without(body, _KNOWN)),
+        ("input.", without_pictures(without(given, inputs.keys()))),
+        ("parameters.", without(settings, parameters.keys())),
     )
     return Asked(
         model=model,
@@ -66,9 +65,11 @@ def read_sections(
 
 def both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]:
     """The fields of two places; raises BadField where they disagree."""
-    found = dict(first)
-    for name, given in second.items():
-        add_field(found, name, given)
+    found = {**first, **second}
+    if len(found) < len(first) + len(second):
+        found = dict(first)
+        for name, given in second.items():
+            add_field(found, name, given)
     return found
 
 

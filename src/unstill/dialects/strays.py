@@ -7,11 +7,12 @@ What is known is not: left out without a word, it would make another video than 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 
-from unstill.dialects.picture_names import role_of
+from unstill.dialects.picture_names import is_name, role_of
 from unstill.dialects.pictures import MOST_NAME_CHARS, refuse_strange
 from unstill.request import Given, Stray, says_nothing
 
@@ -56,6 +57,16 @@ class Unread(msgspec.Struct, frozen=True):
 
     unknown: tuple[str, ...]
     strays: tuple[Stray, ...]
+
+
+def without(section: Mapping[str, Any], known: AbstractSet[str]) -> Mapping[str, Any]:
+    """What of it has none of these names: nothing, of most."""
+    return {} if section.keys() <= known else {k: v for k, v in section.items() if k not in known}
+
+
+def without_pictures(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of it is not read as a picture by its name."""
+    return {key: value for key, value in section.items() if not is_name(key)}
 
 
 def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:

@@ -18,7 +18,6 @@ import msgspec
 from unstill.dialects import picture_schemas, pictures, videos_lacking, videos_seeds
 from unstill.dialects.bodies import form_schema, wired_schema
 from unstill.dialects.envelope import Error, enveloped
-from unstill.dialects.picture_names import is_name
 from unstill.dialects.route import (
     ASPECT_RATIOS,
     WEBHOOK_URL,
@@ -31,7 +30,7 @@ from unstill.dialects.route import (
     given_webhook,
     read_fields,
 )
-from unstill.dialects.strays import unread
+from unstill.dialects.strays import unread, without, without_pictures
 from unstill.dialects.videos_answers import (
     OPENAI_WORDS,
     SEED_WORDS,
@@ -116,7 +115,7 @@ class Videos:
             raise BadField("remix_video_id", allowed, body["remix_video_id"])
         model = given_model(body, _DEFAULT_MODEL if self._is_openais(call) else None)
         found = pictures.pictures_in(body, "")
-        left = unread(("", {k: v for k, v in body.items() if k not in _KNOWN and not is_name(k)}))
+        left = unread(("", without_pictures(without(body, _KNOWN))))
         return Asked(
             model=model,
             fields=videos_seeds.freely(read_fields(body, _FIELDS, "")),

@@ -72,7 +72,8 @@ class Bodies:
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.most_bytes:
             raise BodyTooLarge(self.most_bytes)
-        check_packing(headers.get("content-encoding", ""))
+        if "content-encoding" in headers:
+            check_packing(headers["content-encoding"])
         content_type = headers.get("content-type", "")
         kind = kind_of(content_type)
         if kind == "multipart" and self._admit is not None:

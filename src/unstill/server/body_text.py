@@ -51,7 +51,7 @@ def charset_of(content_type: str) -> str:
 
 def is_recoded(data: bytes, charset: str) -> bool:
     """Whether the text is surely in another encoding, or has a mark before it."""
-    is_declared = charset not in _BY_HABIT and is_text(charset)
+    is_declared = charset != "" and charset not in _BY_HABIT and is_text(charset)
     return is_declared or data.startswith(_BYTES_OF_MARKS)
 
 
