@@ -22,17 +22,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import msgspec
 from benchmarks import wrk
 from benchmarks.figure import Figure, least_of_limit, table_of
 from benchmarks.process import Running, running
 from benchmarks.raw import KEY, OWNER
+from benchmarks.store import finished
 from rich.console import Console
 
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.files.links import load_secrets
 from unstill.installed import note
-from unstill.job import Job, State, Usage, Video, clock_ms, new_id
+from unstill.job import Job, State, clock_ms, new_id
 from unstill.request import Frame, Size, VideoRequest
 
 ROWS = 20_000  # half of them finished, half waiting
@@ -143,28 +143,6 @@ def a_job() -> Job:
         due_ms=now_ms + NOT_DUE_MS,
         state=State.READY,
         size=Size(1280, 720),
-    )
-
-
-def finished(job: Job) -> Job:
-    video = Video(
-        file_name="video-1.mp4",
-        width=1280,
-        height=720,
-        duration_s=5.0,
-        frame_rate=16.0,
-        frame_count=80,
-        size_bytes=1_000_000,
-        has_audio=False,
-    )
-    return msgspec.structs.replace(
-        job,
-        state=State.SUCCEEDED,
-        attempt=1,
-        started_ms=job.created_ms,
-        ended_ms=job.created_ms + 5000,
-        video=video,
-        usage=Usage(duration_s=5, tier_height=720),
     )
 
 

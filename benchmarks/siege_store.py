@@ -12,41 +12,15 @@ from pathlib import Path
 
 import apsw
 import msgspec
-from benchmarks.store import a_job
+from benchmarks.store import a_job, finished
 
 from unstill.backend import rows
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.files.local import LocalFiles
-from unstill.job import Job, State, Usage, Video, new_id
+from unstill.job import Job, new_id
 
 VIDEO_BYTES = 73 * 10**6
 ROWS = 50_000  # of the same owner, made within the last hours
-
-
-VIDEO = Video(
-    file_name="video-1.mp4",
-    width=1280,
-    height=720,
-    duration_s=5.0,
-    frame_rate=16.0,
-    frame_count=80,
-    size_bytes=VIDEO_BYTES,
-    has_audio=False,
-)
-
-
-def finished(owner: str) -> Job:
-    job = a_job()
-    return msgspec.structs.replace(
-        job,
-        owner=owner,
-        state=State.SUCCEEDED,
-        attempt=1,
-        started_ms=job.created_ms,
-        ended_ms=job.created_ms + 5000,
-        video=VIDEO,
-        usage=Usage(duration_s=5, tier_height=720),
-    )
 
 
 def older(job: Job, minutes: float) -> Job:
@@ -64,7 +38,7 @@ def add_older(data_dir: Path, job: Job) -> None:
 async def fill(data_dir: Path, owner: str) -> str:
     backend, files = EmbeddedBackend(data_dir), LocalFiles(data_dir)
     await backend.open()
-    job = finished(owner)
+    job = finished(msgspec.structs.replace(a_job(), owner=owner), size_bytes=VIDEO_BYTES)
     await backend.add(job)
     await backend.close()
     add_older(data_dir, job)

@@ -16,10 +16,11 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import apsw
+import msgspec
 
 from unstill.backend import rows, schema
 from unstill.backend.embedded import EmbeddedBackend
-from unstill.job import Job, clock_ms, new_id
+from unstill.job import Job, State, Usage, Video, clock_ms, new_id
 from unstill.request import Frame, VideoRequest
 
 ADDERS = 32
@@ -48,6 +49,29 @@ def a_job() -> Job:
         request=REQUEST,
         engine="camera",
         created_ms=now_ms,
+    )
+
+
+def finished(job: Job, *, size_bytes: int = 1_000_000) -> Job:
+    """The same five seconds after it was made, with its video."""
+    video = Video(
+        file_name="video-1.mp4",
+        width=1280,
+        height=720,
+        duration_s=5.0,
+        frame_rate=16.0,
+        frame_count=80,
+        size_bytes=size_bytes,
+        has_audio=False,
+    )
+    return msgspec.structs.replace(
+        job,
+        state=State.SUCCEEDED,
+        attempt=1,
+        started_ms=job.created_ms,
+        ended_ms=job.created_ms + 5000,
+        video=video,
+        usage=Usage(duration_s=5, tier_height=720),
     )
 
 

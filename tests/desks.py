@@ -12,7 +12,7 @@ import msgspec
 
 from scripted import SlowBackend
 from unstill.board import Board
-from unstill.engines.remote import Order, Refused, Remote
+from unstill.engines.remote import Busy, Order, Refused, Remote
 from unstill.job import Job, State
 from unstill.ledger import Attempt
 from unstill.stalls import Stalls
@@ -21,6 +21,8 @@ from unstill.watches import Watches
 from upstreams import ACCOUNT, ScriptedRemote, away, ready
 
 START_MS = 1_763_600_000_000
+BAD_KEY = Refused("InvalidApiKey", "the key is not accepted", of_account=True)
+BUSY = Busy("Throttling", "later")
 UNREACHED = Refused("connection_failed", "no connection", of_account=True, unreached=True)
 
 

@@ -5,7 +5,6 @@ UnstillError
 │   ├── BadField               a known field with a wrong type or value
 │   │   ├── MissingField
 │   │   ├── UnknownModel
-│   │   ├── FieldRefused       the same, told by a child program
 │   │   └── BadImage           a first or last frame that cannot be used
 │   ├── BadBody                not JSON, not a form, cut short, too deep
 │   │   ├── BodyTooLarge
@@ -93,17 +92,6 @@ class BadField(CallerError):
         self.allowed = allowed
         self.got = got
         self.found = found
-
-
-class FieldRefused(BadField):
-    """A field that a child program has refused, in its words."""
-
-    def __init__(self, param: str, message: str) -> None:
-        UnstillError.__init__(self, message)
-        self.param = param
-        self.allowed = ""
-        self.got = None
-        self.found = ""
 
 
 class MissingField(BadField):

@@ -1,13 +1,14 @@
-"""Which event loop a test of one part runs on, and where what it fetches goes."""
+"""Which event loop a test of one part runs on, and what several files of tests begin with."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from desks import Desk
 from skipping import SkippingLoop
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -26,3 +27,12 @@ def pytest_asyncio_loop_factories(
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "picture.part"
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    desk = Desk(tmp_path)
+    await desk.backend.open()
+    yield desk
+    await desk.submitter.stop(1)
+    await desk.backend.close()

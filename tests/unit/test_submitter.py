@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from desks import START_MS, UNREACHED, Desk
+from desks import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from scripted import until
 from unstill.backend.lanes import Lanes
 from unstill.backend.port import Lane
@@ -27,19 +25,6 @@ from unstill.job import State, clock_ms, lost
 from unstill.ledger import Attempt, Outcome
 from unstill.submitter import SUBMIT_WITHIN_MS
 from upstreams import hang, ready
-
-BAD_KEY = Refused("InvalidApiKey", "the key is not accepted", of_account=True)
-BUSY = Busy("Throttling", "later")
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    desk = Desk(tmp_path)
-    await desk.backend.open()
-    yield desk
-    await desk.submitter.stop(1)
-    await desk.backend.close()
-
 
 # --- what a call comes to ----------------------------------------------------------------------
 

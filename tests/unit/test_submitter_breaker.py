@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 
 from desks import UNREACHED, Desk
 from orders import request
 from scripted import until
 from unstill.job import State
 from unstill.turns import LINE_GAP_MS, PROBE_WAIT_MS
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    desk = Desk(tmp_path)
-    await desk.backend.open()
-    yield desk
-    await desk.submitter.stop(1)
-    await desk.backend.close()
 
 
 async def test_a_closed_account_is_passed_over_for_another_engine(desk: Desk) -> None:

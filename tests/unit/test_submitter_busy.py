@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
-import pytest
 
-from desks import START_MS, Desk
+from desks import BUSY, START_MS, Desk
 from orders import request
 from scripted import until
 from unstill.engines.remote import (
@@ -19,17 +16,6 @@ from unstill.job import Job, State
 from unstill.route import LONGEST_ADVICE_MS
 from unstill.turns import PAUSES_MS, PROBE_WAIT_MS
 from upstreams import ACCOUNT, ScriptedRemote
-
-BUSY = Busy("Throttling", "later")
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    desk = Desk(tmp_path)
-    await desk.backend.open()
-    yield desk
-    await desk.submitter.stop(1)
-    await desk.backend.close()
 
 
 async def stepped(desk: Desk, *names: str) -> int:

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
-import pytest
 from structlog.testing import capture_logs
 
-from desks import START_MS, Desk
+from desks import BUSY, START_MS, Desk
 from scripted import until
-from unstill.engines.remote import (
-    Busy,
-)
 from unstill.job import State, cancelled, wished_away
 from unstill.ledger import Outcome
 from upstreams import ACCOUNT, ScriptedRemote, hang, ready
-
-BUSY = Busy("Throttling", "later")
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    desk = Desk(tmp_path)
-    await desk.backend.open()
-    yield desk
-    await desk.submitter.stop(1)
-    await desk.backend.close()
-
 
 # --- other hands -------------------------------------------------------------------------------
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from desks import START_MS, UNREACHED, Desk
+from desks import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from scripted import until
 from unstill.engines.remote import (
     Accepted,
-    Busy,
     Doubt,
     PrepareRefused,
     Refused,
@@ -23,20 +20,6 @@ from unstill.engines.remote import (
 from unstill.errors import StorageFull, UpstreamError
 from unstill.job import State
 from unstill.ledger import FIRST_PAUSE_MS, Outcome
-
-BAD_KEY = Refused("InvalidApiKey", "the key is not accepted", of_account=True)
-
-
-BUSY = Busy("Throttling", "later")
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    desk = Desk(tmp_path)
-    await desk.backend.open()
-    yield desk
-    await desk.submitter.stop(1)
-    await desk.backend.close()
 
 
 async def test_no_call_is_made_when_the_intent_cannot_be_stored(desk: Desk) -> None:

@@ -1,6 +1,8 @@
 """The errors of media tasks.
 
 UnstillError
+├── BadField
+│   └── FieldRefused  a field of a large body, told by the child that read it
 ├── UpstreamError
 │   └── BadVideo      a result that is not a whole mp4 of about the right length
 └── OwnError
@@ -19,7 +21,6 @@ from unstill.errors import (
     BadField,
     BadImage,
     EngineDied,
-    FieldRefused,
     OwnError,
     StorageFailed,
     StorageFull,
@@ -28,6 +29,17 @@ from unstill.errors import (
     UpstreamError,
 )
 from unstill.media.events import Failed
+
+
+class FieldRefused(BadField):
+    """A field that a child program has refused, in its words."""
+
+    def __init__(self, param: str, message: str) -> None:
+        UnstillError.__init__(self, message)
+        self.param = param
+        self.allowed = ""
+        self.got = None
+        self.found = ""
 
 
 class BadVideo(UpstreamError):
