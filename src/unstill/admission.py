@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 
 import msgspec
@@ -26,10 +27,15 @@ MEND = (
 # Nearly every picture's address: a plain name that ends in letters. Its form is right
 # and it is no address in figures; to read it as any URL was a tenth of a submit, in a
 # profile of 2026-11-28.
-_PLAIN = re.compile(
-    r"https?://(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}(?!localhost[/?#]|localhost$)[a-z]{2,24}"
-    r"(?:[/?#][A-Za-z0-9._~/?#&=+,;:@!*()-]{0,4000})?",
+_ADDRESS = re.compile(
+    r"https?://([a-z0-9.-]{1,253})(?:[/?#][A-Za-z0-9._~/?#&=+,;:@!*()-]{0,4000})?"
 )
+_PLAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}(?!localhost$)[a-z]{2,24}")
+
+
+@lru_cache(512)
+def _is_plain(host: str) -> bool:
+    return "xn--" not in host and _PLAIN.fullmatch(host) is not None
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -47,14 +53,15 @@ class Admission(msgspec.Struct, frozen=True):
 
     def _check_address(self, text: str, param: str) -> None:
         """The URL's form, and where it leads if that can be told without asking anybody."""
-        if "xn--" not in text and _PLAIN.fullmatch(text):
+        address = _ADDRESS.fullmatch(text)
+        if address is not None and _is_plain(address[1]):
             return
         try:
             host = checked_url(text).raw_host.decode("ascii")
         except FetchFailed as error:
             raise BadImage(param, error.reason) from error
-        address = _in_figures(host)
-        if address is not None and not is_allowed(address, self.allow_networks):
+        figures = _in_figures(host)
+        if figures is not None and not is_allowed(figures, self.allow_networks):
             raise BadImage(param, f"the address {host} is not on the public internet: {MEND}")
 
 

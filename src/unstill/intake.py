@@ -28,6 +28,7 @@ from unstill.request import Frame, GivenFrame, Role
 
 _SHORTEST_PICTURE_CHARS = 44  # the smallest GIF of one pixel has 32 bytes; any other picture more
 MOST_URL_CHARS = 8192  # longer ones are refused by most servers; signed links stay under 2,000
+_ADDRESSES = ("https://", "http://")
 _SHAPES = "an http(s) URL, a data URL, base64 text or an uploaded file"
 
 
@@ -68,9 +69,9 @@ def _take_one(given: GivenFrame) -> Taken:
 
 
 def _from_text(given: GivenFrame, sent: str) -> Taken:
-    text = picture_text.bare(sent)
-    head = text[:8].lower()
-    if head.startswith(("http://", "https://")):
+    is_plain = sent.startswith(_ADDRESSES) and sent[-1].isalnum()  # nothing is around it
+    text = sent if is_plain else picture_text.bare(sent)
+    if is_plain or text[:8].lower().startswith(_ADDRESSES):
         if len(text) > MOST_URL_CHARS:
             allowed = f"a URL of at most {MOST_URL_CHARS} characters"
             raise BadField(given.param, allowed, text, found=f"{len(text)} characters")

@@ -51,7 +51,7 @@ def says_nothing(value: object) -> bool:
     """Whether a value is what forms and programs send for a field that was not filled in."""
     if isinstance(value, str):
         return not value or value.isspace()
-    return value is None or value == []
+    return value is None or (isinstance(value, list) and not value)
 
 
 class Stray(msgspec.Struct, frozen=True):

@@ -115,8 +115,9 @@ class Service:
         self._backend = backend
         self._files = files
         self._cancel_upstream = cancel_upstream
-        self._engines = engines
-        self._routes = routes
+        self._engines_of = {
+            name: tuple(engines[each] for each in tried) for name, tried in routes.items()
+        }
         self._accounts = accounts
         self._receivers = receivers
         self._admission = admission
@@ -314,7 +315,7 @@ class Service:
 
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""
-        return tuple(self._engines[name] for name in self._routes.get(model, ()))
+        return self._engines_of.get(model, ())
 
     async def refusing_until_s(self, engine: str) -> int | None:
         """Until when an engine's account is let alone, in Unix seconds; None if it is well."""

@@ -38,7 +38,7 @@ class Uptime:
         self._beating: asyncio.Task[None] | None = None
 
     def now_ms(self) -> int:
-        return self._begun_ms + round(1000 * (self._monotonic_s() - self._begun_s))
+        return self._begun_ms + int(1000 * (self._monotonic_s() - self._begun_s))
 
     async def startup(self) -> None:
         """Before any deadline is read. Raises StorageFull or StorageFailed."""

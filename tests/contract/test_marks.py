@@ -54,6 +54,31 @@ async def test_a_key_with_another_fingerprint_is_refused_and_stores_nothing(
     assert await store.add(job(), mark=KEYED) == first
 
 
+async def test_what_is_refused_undoes_nothing_of_what_is_written_with_it(store: Backend) -> None:
+    first = await store.add(job(), mark=KEYED)
+    heard: list[str] = []
+    store.listen(lambda changed: heard.append(changed.id))
+    before, behind, keyed = job(), job(), job()
+
+    stored = await asyncio.gather(  # in one turn, hence in one commit
+        store.add(before),
+        store.add(keyed, mark=Mark("f3", key="n")),
+        store.add(job(), mark=Mark("f2", key="k")),
+        store.add(job(), mark=KEYED),
+        store.add(behind),
+        store.change(before.id, made_ready(Size(640, 480))),
+        return_exceptions=True,
+    )
+
+    moved = await store.find(before.id)
+    assert moved is not None
+    assert moved.state is State.READY
+    assert isinstance(stored[2], KeyReused)
+    assert [*stored[:2], *stored[3:]] == [before, keyed, first, behind, moved]
+    assert sorted(heard) == sorted([before.id, keyed.id, behind.id, before.id])
+    assert await ids_in(store) == sorted({first.id, before.id, keyed.id, behind.id})
+
+
 async def test_the_job_of_a_key_is_found_without_storing_another(store: Backend) -> None:
     first = await store.add(job(), mark=KEYED)
 

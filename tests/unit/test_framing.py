@@ -17,6 +17,7 @@ from unstill.server.framing import (
     ChunksTooSmall,
     Framing,
     HeadTooLarge,
+    is_one_request,
 )
 
 CHUNKED = [(b"transfer-encoding", b"chunked")]
@@ -146,3 +147,39 @@ def is_let_in(framing: Framing, data: bytes, *, step: int = 2**18) -> bool:
     except (HeadTooLarge, ChunksTooSmall):
         return False
     return True
+
+
+HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "is_one"),
+    [
+        (HEAD + b"\r\n", True),
+        (HEAD + b"Content-Length: 3\r\n\r\nabc", True),
+        (HEAD + b"content-length:3\r\n\r\nabc", True),
+        (HEAD + b"content-length: 4\r\n\r\nabc", False),  # its end is still to come
+        (HEAD + b"content-length: 3\r\n\r\nabcG", False),  # the next one has begun
+        (HEAD + b"content-length: 0\r\n\r\n" + NEXT, False),
+        (HEAD + b"x-content-length: 3\r\n\r\nabc", False),
+        (HEAD + b"x: y\r\n content-length: 3\r\n\r\nabc", False),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n", False),
+        (HEAD + b"content-length: 3", False),
+        (b"", False),
+    ],
+)
+def test_one_whole_request_and_nothing_behind_it_is_told(data: bytes, *, is_one: bool) -> None:
+    assert is_one_request(data) is is_one
+
+
+def test_a_head_above_the_limits_is_no_request_that_is_fed_at_once() -> None:
+    def of(headers: int) -> bytes:
+        return b"GET / HTTP/1.1\r\n" + b"a:\r\n" * headers + b"\r\n"
+
+    def of_bytes(size: int) -> bytes:
+        return b"GET /" + b"a" * (size - len(b"GET / HTTP/1.1\r\n\r\n")) + b" HTTP/1.1\r\n\r\n"
+
+    assert is_one_request(of(MOST_HEADERS))
+    assert not is_one_request(of(MOST_HEADERS + 1))
+    assert is_one_request(of_bytes(MOST_HEAD_BYTES))
+    assert not is_one_request(of_bytes(MOST_HEAD_BYTES + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import msgspec
@@ -171,3 +172,10 @@ def test_ids_sort_by_their_time_and_never_meet() -> None:
     ids = [jobs.new_id(now_ms) for now_ms in range(1_700_000_000_000, 1_700_000_001_000)]
 
     assert ids == sorted(set(ids))
+
+
+def test_ids_of_one_moment_never_meet_in_any_thread() -> None:
+    with ThreadPoolExecutor(4) as threads:
+        ids = list(threads.map(jobs.new_id, [1_700_000_000_000] * 4_000))
+
+    assert len(set(ids)) == len(ids)

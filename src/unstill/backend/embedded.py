@@ -236,7 +236,7 @@ class EmbeddedBackend:
             return job
 
         added = await self._write(insert)
-        return earlier[0] if added is None else added
+        return earlier[-1] if added is None else added
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None

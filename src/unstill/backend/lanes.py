@@ -120,7 +120,7 @@ class Lanes:
             return
         self._places[job_id] = place
         queue = self._queue(lane)
-        if due_ms > self._clock_ms():
+        if due_ms and due_ms > self._clock_ms():
             heappush(queue.later, (due_ms, job_id, owner))
         else:
             queue.put(job_id, owner, due_ms)

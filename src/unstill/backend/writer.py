@@ -17,7 +17,9 @@ from unstill.job import Job
 
 MOST_UNITS = 256  # in one commit: the first of them waits for the last
 
-Work = Callable[[apsw.Connection], Job | None]  # one unit; gives the job that it added or changed
+# One unit; gives the job that it added or changed. It is done again if another unit of its commit
+# fails.
+Work = Callable[[apsw.Connection], Job | None]
 Tell = Callable[[Job], None]
 
 log = structlog.get_logger()
@@ -43,7 +45,7 @@ class Stamp(Protocol):
 
 
 class Writer:
-    """Writes units in the order in which they come, each under its own savepoint.
+    """Writes units in the order in which they come; one that fails undoes what it did alone.
 
     A unit is answered after its commit was synced, and `tell` has the job before the answer goes
     out. A caller that is cancelled leaves its write standing.
@@ -57,7 +59,8 @@ class Writer:
         self._tell = tell
         self._stamp = stamp
         self._check = check
-        self._queue: SimpleQueue[Unit | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Unit]] = SimpleQueue()  # an empty list is the last
+        self._asked: list[Unit] = []  # in this turn of the event loop
         self._is_open = True
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.create_future()
@@ -73,14 +76,17 @@ class Writer:
         if not self._is_open:
             raise ShuttingDown("the job store is closed")
         answer: asyncio.Future[Job | None] = self._loop.create_future()
-        self._queue.put(Unit(work, answer))
+        if not self._asked:
+            self._loop.call_soon(self._hand_over)
+        self._asked.append(Unit(work, answer))
         return await answer
 
     async def stop(self) -> apsw.Connection:
         """Write what is queued and end the thread; the connection is the caller's again."""
         if self._is_open:
             self._is_open = False
-            self._queue.put(None)
+            self._hand_over()
+            self._queue.put([])
         await asyncio.shield(self._end)
         self._thread.join()
         return self._connection
@@ -96,24 +102,24 @@ class Writer:
     def _next_batch(self) -> list[Unit]:
         """All that waits, at least one unit; none once the writer is stopped."""
         batch: list[Unit] = []
-        unit = self._queue.get()
-        while unit is not None:
-            batch.append(unit)
-            if len(batch) == MOST_UNITS:
+        units = self._queue.get()
+        while units:
+            batch += units
+            if len(batch) >= MOST_UNITS:
                 return batch
             try:
-                unit = self._queue.get_nowait()
+                units = self._queue.get_nowait()
             except Empty:
                 return batch
         if batch:
-            self._queue.put(None)
+            self._queue.put([])
         return batch
 
     def _commit(self, batch: Sequence[Unit]) -> list[Outcome]:
         try:
             self._check()
             self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._attempt(unit) for unit in batch]
+            outcomes = self._together(batch) or [self._attempt(unit) for unit in batch]
             self._stamp.before_commit(self._connection)
             self._connection.execute("COMMIT")
             self._stamp.after_commit()
@@ -125,12 +131,26 @@ class Writer:
             return [Outcome(unit, error=error) for unit in batch]
         return outcomes
 
+    def _together(self, batch: Sequence[Unit]) -> list[Outcome] | None:
+        """All of them, without a savepoint each; none, where one fails.
+
+        Each statement hands the interpreter over and takes it back: of a submit, which is one,
+        savepoints were two more.
+        """
+        try:
+            return [Outcome(unit, job=unit.work(self._connection)) for unit in batch]
+        except Exception:  # each is done again, and tells its own
+            if not self._connection.in_transaction:
+                raise  # a full disk or a failed read: SQLite has undone all of it
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+            return None
+
     def _attempt(self, unit: Unit) -> Outcome:
         self._connection.execute("SAVEPOINT unit")
         try:
             outcome = Outcome(unit, job=unit.work(self._connection))
         except Exception as error:
-            # SQLite undoes the whole transaction by itself for a full disk or a failed read.
             if not self._connection.in_transaction:
                 raise
             self._connection.execute("ROLLBACK TO unit")
@@ -151,6 +171,12 @@ class Writer:
             log.warning("rollback failed", error=str(error))
 
     # --- on the event loop ---------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        """Wake the thread once for all that was asked in a turn."""
+        if self._asked:
+            self._queue.put(self._asked)
+            self._asked = []
 
     def _answer(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

@@ -38,7 +38,14 @@ from unstill.dialects.route import (
     Route,
     body_of,
 )
-from unstill.dialects.sections import both, read_sections, sectioned_form, sectioned_schema
+from unstill.dialects.sections import (
+    both,
+    inputs_of,
+    parameters_of,
+    read_sections,
+    sectioned_form,
+    sectioned_schema,
+)
 from unstill.dialects.waiting import waiting_for
 from unstill.errors import (
     BadField,
@@ -86,7 +93,8 @@ _NAMES = {
 }
 # The older SDK sends them with every call: news to nobody.
 _OF_THE_SDK = frozenset({"input.extend_prompt", "input.function"})
-_WEBHOOK = {WEBHOOK_URL: WEBHOOK_URL}
+_INPUT_SECTION = inputs_of(_INPUT)
+_PARAMETERS_SECTION = parameters_of(_PARAMETERS | {WEBHOOK_URL: WEBHOOK_URL})
 
 
 class UploadForm(msgspec.Struct, frozen=True):
@@ -118,8 +126,8 @@ class DashScope:
         asked = read_sections(
             body_of(call),
             dialect=self.name,
-            inputs=_INPUT,
-            parameters=_PARAMETERS | _WEBHOOK,
+            inputs=_INPUT_SECTION,
+            parameters=_PARAMETERS_SECTION,
             names=_NAMES,
         )
         for frame in asked.frames:

@@ -65,10 +65,17 @@ def pictures_in(section: Mapping[str, Any], prefix: str) -> Pictures:
 
     What else is in the section is for `strays.unread`, which refuses what may be a picture.
     """
-    found = list(_pictures(section, prefix))
-    frames = [each for each in found if isinstance(each, GivenFrame)]
-    left_out = [each.param for each in found if isinstance(each, _LeftOut)]
-    unfilled = [each.param for each in found if isinstance(each, _Unfilled)]
+    frames: list[GivenFrame] = []
+    left_out: list[str] = []
+    unfilled: list[str] = []
+    for each in _pictures(section, prefix):
+        match each:
+            case GivenFrame():
+                frames.append(each)
+            case _LeftOut():
+                left_out.append(each.param)
+            case _Unfilled():
+                unfilled.append(each.param)
     return Pictures(tuple(frames), tuple(left_out), tuple(unfilled))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from unstill.dialects import picture_schemas, pictures
 from unstill.dialects.bodies import Wires, form_schema, wired_schema
@@ -15,22 +15,37 @@ from unstill.dialects.route import (
     given_webhook,
     read_fields,
 )
-from unstill.dialects.strays import unread, without, without_pictures
+from unstill.dialects.strays import Known, known, known_with_pictures, unread
 from unstill.errors import MissingField
 from unstill.models.card import Card
 from unstill.request import Asked, Given, says_nothing
 
 Names = Mapping[str, str]  # wire -> canonical
 
-_KNOWN = frozenset({"model", "input", "parameters", WEBHOOK_URL})
+_KNOWN = known("model", "input", "parameters", WEBHOOK_URL)
+
+
+class Section(NamedTuple):
+    """A part of the body: its fields, and all the names that it is read by."""
+
+    fields: Names
+    known: Known
+
+
+def inputs_of(fields: Names) -> Section:
+    return Section(fields, known_with_pictures(*fields))
+
+
+def parameters_of(fields: Names) -> Section:
+    return Section(fields, known(*fields))
 
 
 def read_sections(
     body: Mapping[str, Any],
     *,
     dialect: str,
-    inputs: Names,
-    parameters: Names,
+    inputs: Section,
+    parameters: Section,
     names: Mapping[str, str],
 ) -> Asked:
     """What such a body asks for; `names` is wire by canonical, for what is missing.
@@ -44,14 +59,15 @@ def read_sections(
     settings = as_object(body.get("parameters"), "parameters")
     found = pictures.pictures_in(given, "input.")
     left = unread(
-        ("", without(body, _KNOWN)),
-        ("input.", without_pictures(without(given, inputs.keys()))),
-        ("parameters.", without(settings, parameters.keys())),
+        ("", _KNOWN.left_of(body)),
+        ("input.", inputs.known.left_of(given)),
+        ("parameters.", parameters.known.left_of(settings)),
     )
     return Asked(
         model=model,
         fields=both(
-            read_fields(given, inputs, "input."), read_fields(settings, parameters, "parameters.")
+            read_fields(given, inputs.fields, "input."),
+            read_fields(settings, parameters.fields, "parameters."),
         ),
         frames=found.frames,
         names=names,

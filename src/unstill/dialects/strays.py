@@ -7,12 +7,11 @@ What is known is not: left out without a word, it would make another video than 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 
-from unstill.dialects.picture_names import is_name, role_of
+from unstill.dialects.picture_names import KEYS, is_name, role_of
 from unstill.dialects.pictures import MOST_NAME_CHARS, refuse_strange
 from unstill.request import Given, Stray, says_nothing
 
@@ -55,18 +54,38 @@ _FOLDED = {_folded(name): canonical for name, canonical in _NAMES.items()}
 class Unread(msgspec.Struct, frozen=True):
     """What a dialect does not read: names that are no field's, and fields at a wrong place."""
 
-    unknown: tuple[str, ...]
-    strays: tuple[Stray, ...]
+    unknown: tuple[str, ...] = ()
+    strays: tuple[Stray, ...] = ()
 
 
-def without(section: Mapping[str, Any], known: AbstractSet[str]) -> Mapping[str, Any]:
-    """What of it has none of these names: nothing, of most."""
-    return {} if section.keys() <= known else {k: v for k, v in section.items() if k not in known}
+class Known(msgspec.Struct, frozen=True):
+    """The names that a section is read by: those of fields and, where they are, of pictures."""
+
+    names: frozenset[str]
+    has_pictures: bool
+
+    def left_of(self, section: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What of it is not read: nothing, of most."""
+        if self.names.issuperset(section):
+            return _NOTHING
+        return {key: value for key, value in section.items() if not self._has(key)}
+
+    def _has(self, key: str) -> bool:
+        return key in self.names or (self.has_pictures and is_name(key))
 
 
-def without_pictures(section: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What of it is not read as a picture by its name."""
-    return {key: value for key, value in section.items() if not is_name(key)}
+def known(*names: str) -> Known:
+    """The names of a section without pictures."""
+    return Known(frozenset(names), has_pictures=False)
+
+
+def known_with_pictures(*names: str) -> Known:
+    """The names of a section that pictures stand in, in whatever spelling."""
+    return Known(frozenset((*names, *KEYS)), has_pictures=True)
+
+
+_NOTHING: Mapping[str, Any] = {}
+_ALL_READ = Unread()
 
 
 def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
@@ -77,14 +96,14 @@ def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
     unknown: list[str] = []
     strays: list[Stray] = []
     for prefix, section in sections:
-        if not section:  # as most are
+        if not section:  # as mostly
             continue
         for stray in _unread(section, prefix, depth=1):
             if isinstance(stray, str):
                 unknown.append(stray)
             else:
                 strays.append(stray)
-    return Unread(tuple(unknown), tuple(strays))
+    return Unread(tuple(unknown), tuple(strays)) if unknown or strays else _ALL_READ
 
 
 def _unread(section: Mapping[str, Any], prefix: str, *, depth: int) -> Iterator[Stray | str]:

@@ -19,7 +19,13 @@ from unstill.dialects.route import (
     Route,
     body_of,
 )
-from unstill.dialects.sections import read_sections, sectioned_form, sectioned_schema
+from unstill.dialects.sections import (
+    inputs_of,
+    parameters_of,
+    read_sections,
+    sectioned_form,
+    sectioned_schema,
+)
 from unstill.dialects.waiting import WaitingFor, waiting_for
 from unstill.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.job import Job, State, Words
@@ -48,6 +54,7 @@ _NAMES = {
         if wire != "audio"
     },
 }
+_INPUT_SECTION, _PARAMETERS_SECTION = inputs_of(_INPUT), parameters_of(_PARAMETERS)
 
 WORDS: dict[State, str] = {
     State.QUEUED: "Pending",
@@ -126,7 +133,11 @@ class Tasks:
 
     def parse(self, call: Call) -> Asked:
         return read_sections(
-            body_of(call), dialect=self.name, inputs=_INPUT, parameters=_PARAMETERS, names=_NAMES
+            body_of(call),
+            dialect=self.name,
+            inputs=_INPUT_SECTION,
+            parameters=_PARAMETERS_SECTION,
+            names=_NAMES,
         )
 
     def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape

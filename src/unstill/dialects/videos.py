@@ -30,7 +30,7 @@ from unstill.dialects.route import (
     given_webhook,
     read_fields,
 )
-from unstill.dialects.strays import unread, without, without_pictures
+from unstill.dialects.strays import known_with_pictures, unread
 from unstill.dialects.videos_answers import (
     OPENAI_WORDS,
     SEED_WORDS,
@@ -74,7 +74,7 @@ _NAMES = {
         if wire not in {"seconds", "duration", "audio"}
     },
 }
-_KNOWN = _FIELDS.keys() | {"model", WEBHOOK_URL}
+_KNOWN = known_with_pictures(*_FIELDS, "model", WEBHOOK_URL)
 _DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; the unified document asks for one
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # OpenAI, GET /videos, limit and order.
@@ -115,7 +115,7 @@ class Videos:
             raise BadField("remix_video_id", allowed, body["remix_video_id"])
         model = given_model(body, _DEFAULT_MODEL if self._is_openais(call) else None)
         found = pictures.pictures_in(body, "")
-        left = unread(("", without_pictures(without(body, _KNOWN))))
+        left = unread(("", _KNOWN.left_of(body)))
         return Asked(
             model=model,
             fields=videos_seeds.freely(read_fields(body, _FIELDS, "")),

@@ -114,9 +114,7 @@ def explicit(card: Card, asked: Asked) -> Explicit:
     others: list[str] = []
     for name, given in asked.fields.items():
         field = card.by_name.get(name)
-        # A form's unfilled input; of a text, spaces are what was written.
-        is_text = field is not None and isinstance(field.kind, Text)
-        if says_nothing(given.value) and not (is_text and isinstance(given.value, str)):
+        if says_nothing(given.value) and not _is_written(given.value, field):
             continue
         if field is None or isinstance(field.kind, Picture):
             others.append(given.param)
@@ -125,6 +123,11 @@ def explicit(card: Card, asked: Asked) -> Explicit:
             if value is not None:
                 values[name] = value
     return Explicit(values, tuple(others))
+
+
+def _is_written(value: object, field: Field | None) -> bool:
+    """Whether a value that says nothing is a text: there, spaces are what was written."""
+    return isinstance(value, str) and field is not None and isinstance(field.kind, Text)
 
 
 def _refuse_strays(card: Card, asked: Asked) -> None:
@@ -143,9 +146,7 @@ def _refuse_strays(card: Card, asked: Asked) -> None:
 
 
 def _demand(card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> None:
-    for field in card.fields:
-        if not field.is_required:
-            continue
+    for field in card.required:
         if isinstance(field.kind, Picture):
             is_there = frames.get("first") is not None
         else:

@@ -329,6 +329,10 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
     def defaults(self) -> Mapping[str, str | int | bool]:
         return {field.name: field.default for field in self.fields if field.default is not None}
 
+    @cached_property
+    def required(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.is_required)
+
     def field(self, name: str) -> Field | None:
         return self.by_name.get(name)
 

@@ -7,6 +7,7 @@ a body of chunks of a byte each cost a stranger nothing to send.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 MOST_HEADERS = 100  # Apache httpd, LimitRequestFields
@@ -19,6 +20,19 @@ MOST_CHUNK_LINE_BYTES = 256  # a size, and extensions that nobody reads (RFC 911
 
 END = b"\r\n\r\n"
 _LINE = b"\r\n"
+# A line of its own: where there is another one, the parser refuses the head (RFC 9112, 6.3).
+_LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,9})\r\n", re.IGNORECASE)
+
+
+def is_one_request(data: bytes) -> bool:
+    """Whether it is surely one whole request and nothing behind it, with a head within limits."""
+    end = data.find(END, 0, MOST_HEAD_BYTES) + len(END)
+    if end < len(END) or data.count(b"\n", 0, end) > MOST_HEADERS + 2:
+        return False
+    if end == len(data):
+        return True
+    length = _LENGTH.search(data, 0, end)
+    return length is not None and end + int(length[1]) == len(data)
 
 
 class HeadTooLarge(Exception):

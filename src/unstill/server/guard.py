@@ -22,11 +22,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from unstill.server.crowd import Crowd
 from unstill.server.framing import (
     END,
-    MOST_HEAD_BYTES,
-    MOST_HEADERS,
     ChunksTooSmall,
     Framing,
     HeadTooLarge,
+    is_one_request,
 )
 from unstill.server.outlet import Outlet, ReaderGone
 
@@ -150,9 +149,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if (
             self._framing is None
             and (cycle is None or cycle.response_complete)
-            and len(data) <= MOST_HEAD_BYTES
-            and data.find(END) == len(data) - len(END)
-            and data.count(b"\n") <= MOST_HEADERS + 2
+            and is_one_request(data)
         ):
             self._parse(data)
         else:
@@ -204,15 +201,18 @@ class GuardedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, UpgradeOffered):
-                self._pass_over_upgrade()
+                self._pass_over_upgrade(body=data.partition(END)[2])
             else:
                 self.send_400_response("Invalid HTTP request received.")
             return
         if self._is_in_message:
             self._hear_body()
 
-    def _pass_over_upgrade(self) -> None:
-        """Read the same head again, without the offer: its body would be lost otherwise."""
+    def _pass_over_upgrade(self, *, body: bytes) -> None:
+        """Read the same head again, without the offer: its body would be lost otherwise.
+
+        `body`: of it, what came with the end of the head.
+        """
         version = self.parser.get_http_version().encode()
         lines = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
         for name, value in self.headers:
@@ -220,7 +220,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 lines += [name, b": ", value, b"\r\n"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._parse(b"".join([*lines, b"\r\n"]))
+        self._parse(b"".join([*lines, b"\r\n", body]))
 
     def _hear_body(self) -> None:
         """The head is parsed and the request is not over."""
