@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -12,12 +13,17 @@ import pytest
 
 from scripted import a_job
 from unstill.backend import schema
+from unstill.backend.connections import Reader
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.lists import MOST_AT_ONCE
+from unstill.backend.pace import Pace
 from unstill.backend.port import Where
 from unstill.backend.rows import Row, slice_sql
 from unstill.errors import Overloaded
 from unstill.job import State
+from unstill.service import LAST_MS
+
+ALWAYS = Where(0, LAST_MS)
 
 
 class Gate:
@@ -110,6 +116,94 @@ async def test_a_list_that_is_called_off_leaves_its_place(store: EmbeddedBackend
     gate.may_go.set()
 
     assert await listing(store, "ann") == ["ann"]
+
+
+ENDLESS = (
+    "WITH RECURSIVE n(i) AS (SELECT begun() UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+)
+
+
+def read_by(store: EmbeddedBackend) -> list[str]:
+    """What the lists' connection is asked from now on."""
+    asked: list[str] = []
+
+    def note(_: apsw.Cursor, sql: str, __: apsw.Bindings | None) -> bool:
+        asked.append(sql)
+        return True
+
+    store._store.lists.reader.connection.exec_trace = note
+    return asked
+
+
+async def test_a_list_that_is_called_off_while_it_waits_is_not_read(
+    store: EmbeddedBackend,
+) -> None:
+    gate = await block(store)
+    asked = read_by(store)
+    of_ann = [listing(store, "ann") for _ in range(5)]
+    of_bob = listing(store, "bob")
+    await asyncio.sleep(0)
+    for task in of_ann:
+        task.cancel()
+    await asyncio.gather(*of_ann, return_exceptions=True)
+    gate.may_go.set()
+
+    assert await of_bob == ["bob"]
+    assert gate.reading is not None
+    assert await gate.reading == [(1,)]  # another's, which was under way meanwhile
+    assert len(asked) == 1
+
+
+async def test_a_list_that_is_called_off_while_it_is_read_ends(store: EmbeddedBackend) -> None:
+    reader = store._store.lists.reader
+    begun = threading.Event()
+    reader.connection.create_scalar_function("begun", lambda: begun.set() or 1, 0)
+    endless = asyncio.create_task(reader.select(ENDLESS))
+    others = [listing(store, owner) for owner in ("ann", "bob")]
+    await asyncio.to_thread(begun.wait, 20)
+    endless.cancel()
+    async with asyncio.timeout(30):
+        found = await asyncio.gather(*others)
+
+    assert found == [["ann"], ["bob"]]
+    assert endless.cancelled()
+
+
+async def test_a_read_that_is_called_off_while_its_reader_rests_is_not_begun() -> None:
+    rests, may_go = threading.Event(), threading.Event()
+
+    def rest(_: float) -> None:
+        rests.set()
+        may_go.wait(20)
+
+    pace = Pace(lambda: 0.0, count(step=5.0).__next__, rest)
+    connection = apsw.Connection(":memory:")
+    reader = Reader("test", connection, pace)
+    read: list[str] = []
+    connection.create_scalar_function("note", lambda name: read.append(str(name)) or 1, 1)
+    await reader.select("SELECT note('first')")
+    second = asyncio.create_task(reader.select("SELECT note('second')"))
+    assert await asyncio.to_thread(rests.wait, 20)
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    may_go.set()
+    await asyncio.to_thread(reader.close)
+
+    assert read == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "limit", "reads"), [(0, 9, 1), (1, 9, 1), (0, 3, 2), (0, 2, 2), (3, 2, 2)]
+)
+async def test_only_a_page_that_leaves_something_open_is_followed_by_a_count(
+    store: EmbeddedBackend, offset: int, limit: int, reads: int
+) -> None:
+    for _ in range(2):
+        await store.add(a_job(owner="ann"))
+    asked = read_by(store)
+
+    assert (await store.slice("ann", ALWAYS, offset=offset, limit=limit)).total == 3
+    assert len(asked) == reads
 
 
 @pytest.mark.parametrize("model", [None, "my-wan"])

@@ -63,3 +63,17 @@ async def test_a_slice_is_of_the_states_and_the_model_that_are_asked_for(store: 
     assert await found(FINAL, None) == {job.id for job in jobs if job.state.is_final}
     assert await found(None, "my-wan") == {job.id for job in jobs if job.model == "my-wan"}
     assert await found(frozenset(), None) == set()
+
+
+async def test_every_page_of_a_slice_tells_the_same_total(store: Backend) -> None:
+    states = (State.FAILED, State.SUCCEEDED, State.FAILED)
+    jobs = [a_job(new_id(NOON_MS + n), state=state) for n, state in enumerate(states * 3)]
+    await asyncio.gather(*(store.add(job) for job in jobs))
+    where = Where(NOON_MS + 1, NOON_MS + 7, frozenset({State.FAILED}))
+    wanted = [job.id for job in reversed(jobs[1:8]) if job.state is State.FAILED]
+
+    for limit in range(1, 7):
+        for offset in range(8):
+            taken = await store.slice(OWNER, where, offset=offset, limit=limit)
+            assert [job.id for job in taken.jobs] == wanted[offset : offset + limit]
+            assert taken.total == len(wanted)

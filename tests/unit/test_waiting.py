@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.types import Message
 
 from scripted import a_job, until
-from unstill.errors import BadField
+from unstill.errors import BadField, Overloaded
 from unstill.job import EVERYONE, Failure, State, failed
 from unstill.product import Product
-from unstill.server.waiting import wait_s_of
+from unstill.server.body import ClientGone
+from unstill.server.waiting import unless_gone, wait_s_of
 from unstill.settings import read_settings
 
 JOB = a_job(
@@ -148,3 +151,71 @@ async def test_nothing_is_kept_of_a_caller_who_was_answered(tmp_path: Path, path
 
         assert waiters(product) == 0
         assert b"it cannot be done" in asked.body
+
+
+# By path: what is told of the one job.
+TOLD: dict[str, dict[str, object]] = {
+    "/v1/videos?limit=100": {"object": "list", "has_more": False},
+    "/api/v1/tasks?status=FAILED&page_size=100": {"data": [], "total": 0, "total_page": 0},
+}
+
+
+@asynccontextmanager
+async def blocked(product: Product) -> AsyncIterator[None]:
+    """Something holds the lists' reader up."""
+    reader = product._backend._store.lists.reader
+    begun, may_go = threading.Event(), threading.Event()
+    reader.connection.create_scalar_function("gate", lambda: begun.set() or may_go.wait(20), 0)
+    reading = asyncio.create_task(reader.select("SELECT gate()"))
+    await asyncio.to_thread(begun.wait, 20)
+    try:
+        yield
+    finally:
+        may_go.set()
+        await reading
+
+
+@pytest.mark.parametrize("path", TOLD)
+async def test_a_list_whose_caller_hangs_up_while_it_waits_is_dropped(
+    tmp_path: Path, path: str
+) -> None:
+    async with serving(tmp_path) as product:
+        lists = product._backend._store.lists
+        async with blocked(product):
+            before = others()
+            asked = [Asked(product, path) for _ in range(3)]
+            stays = Asked(product, path)
+            await until(lambda: lists._at_once[EVERYONE] == 4)
+            for each in asked:
+                each.gone.set()
+                await each.ended()
+            kept = lists._at_once[EVERYONE]
+        await stays.ended()
+        await until(lambda: others() <= before)
+
+        assert kept == 1
+        assert [each.sent for each in asked] == [[], [], []]
+        assert stays.sent[0]["status"] == 200
+        assert TOLD[path].items() <= msgspec.json.decode(stays.body).items()
+
+
+async def test_what_is_asked_by_one_who_is_gone_already_is_not_begun() -> None:
+    begun: list[bool] = []
+
+    async def work() -> None:
+        begun.append(True)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientGone):
+        await unless_gone(receive, work())
+    assert begun == []
+
+
+async def test_a_refusal_of_what_is_waited_for_is_told() -> None:
+    async def refuse() -> None:
+        raise Overloaded("one too many")
+
+    with pytest.raises(Overloaded, match="one too many"):
+        await unless_gone(asyncio.Event().wait, refuse())  # type: ignore[arg-type]  - stays

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -21,6 +22,7 @@ import structlog
 from unstill.backend import belonging, schema
 from unstill.backend.belonging import BUSY_WAIT_MS, FILE
 from unstill.backend.generation import Generation, noted_in, rise
+from unstill.backend.pace import Pace
 from unstill.backend.rows import Row, Value
 from unstill.backend.wal import WalSize
 from unstill.backend.writer import as_own
@@ -35,31 +37,70 @@ Result = TypeVar("Result")
 log = structlog.get_logger()
 
 
-class Reader:
-    """One connection that is read in one thread, a read after the other."""
+class _Reading:
+    """One read; nobody waits for it any more once it `is_off`."""
 
-    def __init__(self, name: str, connection: apsw.Connection) -> None:
+    __slots__ = ("is_off",)
+
+    def __init__(self) -> None:
+        self.is_off = False
+
+
+class Reader:
+    """One connection that is read in one thread, a read after the other.
+
+    A read whose caller was cancelled is not begun any more, and ended where it has begun.
+    """
+
+    def __init__(self, name: str, connection: apsw.Connection, pace: Pace | None = None) -> None:
         self.connection = connection
+        self._pace = pace
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"unstill-{name}")
+        # Held while a read begins or ends, so that none is interrupted in the place of another.
+        self._changes = threading.Lock()
+        self._under_way: _Reading | None = None
 
     async def select(self, sql: str, bounds: tuple[Value, ...] = ()) -> list[Row]:
         return await self.read(lambda connection: connection.execute(sql, bounds).fetchall())
 
     async def read(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Do `work` in the thread. Raises what it raised, StorageFull or StorageFailed."""
-
-        def read() -> Result:
-            try:
-                return work(self.connection)
-            except apsw.Error as error:
-                raise as_own(error) from error
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
+        reading = _Reading()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, self._read, reading, work)
+        except asyncio.CancelledError:
+            self._call_off(reading)
+            raise
 
     def close(self) -> None:
         """Once nothing is read any more."""
         self._thread.shutdown()
         self.connection.close()
+
+    def _call_off(self, reading: _Reading) -> None:
+        with self._changes:
+            reading.is_off = True
+            if self._under_way is reading:
+                self.connection.interrupt()
+
+    # --- on the thread -------------------------------------------------------------------------
+
+    def _read(self, reading: _Reading, work: Callable[[apsw.Connection], Result]) -> Result:
+        if self._pace is not None:
+            self._pace.rest()
+        with self._changes:
+            if reading.is_off:
+                raise CancelledError  # nobody hears it
+            self._under_way = reading
+        try:
+            with self._pace.work() if self._pace is not None else nullcontext():
+                return work(self.connection)
+        except apsw.Error as error:
+            raise as_own(error) from error
+        finally:
+            with self._changes:
+                self._under_way = None
 
 
 class Connections(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from unstill.backend import rows
 from unstill.backend.connections import Reader
@@ -26,29 +27,39 @@ class Lists:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def page(self, owner: str, *, limit: int, after: str | None, newest_first: bool) -> Page:
+        """Raises Overloaded."""
         sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
         bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
-        [found] = await self._read(owner, (sql, bounds))
+        async with self._turn(owner):
+            found = await self.reader.select(sql, bounds)
         return Page(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
 
     async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
-        jobs_sql, count_sql, values = rows.slice_sql(where)
-        found, [(total,)] = await self._read(
-            owner, (jobs_sql, (owner, *values, limit, offset)), (count_sql, (owner, *values))
-        )
-        return Slice(tuple(_jobs(found)), total)
+        """Raises Overloaded."""
+        jobs_sql, count_sql, (since, until, *filters) = rows.slice_sql(where)
+        async with self._turn(owner):
+            found = await self.reader.select(
+                jobs_sql, (owner, since, until, *filters, limit, offset)
+            )
+            jobs = _jobs(found)
+            # What was walked for the page is not walked again: only those beyond are counted.
+            total = offset + len(jobs) if jobs else 0
+            if len(jobs) == limit or (not jobs and offset):
+                beyond = jobs[-1].id if jobs else until
+                [(count,)] = await self.reader.select(count_sql, (owner, since, beyond, *filters))
+                total += count
+        return Slice(tuple(jobs), total)
 
-    async def _read(
-        self, owner: str, *selects: tuple[str, tuple[rows.Value, ...]]
-    ) -> list[list[rows.Row]]:
-        """One after the other, in the owner's turn. Raises Overloaded."""
+    @asynccontextmanager
+    async def _turn(self, owner: str) -> AsyncIterator[None]:
+        """The owner's lists one after the other. Raises Overloaded."""
         if self._at_once[owner] >= MOST_AT_ONCE:
             raise Overloaded(f"{MOST_AT_ONCE} of your lists are being read, ask for this one again")
         self._at_once[owner] += 1
         turn = self._turns.setdefault(owner, asyncio.Lock())
         try:
             async with turn:
-                return [await self.reader.select(sql, bounds) for sql, bounds in selects]
+                yield
         finally:
             self._at_once[owner] -= 1
             if not self._at_once[owner]:

@@ -16,6 +16,7 @@ from unstill.backend.connections import Reader
 from unstill.backend.generation import Generation
 from unstill.backend.holds import Holds
 from unstill.backend.lists import Lists
+from unstill.backend.pace import Pace
 from unstill.backend.presence import Presence
 from unstill.backend.reserve import Reserve
 from unstill.backend.upkeep import Upkeep
@@ -64,7 +65,7 @@ async def open_store(
         finds=found.finds,
         find=found.finds.cursor().execute,
         ledger=ledger,
-        lists=Lists(Reader("lists", found.lists)),
+        lists=Lists(Reader("lists", found.lists, Pace())),
         generation=generation,
         holds=Holds(ledger, released),
         presence=presence,

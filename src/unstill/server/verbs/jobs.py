@@ -23,7 +23,7 @@ from unstill.outlook import Outlook
 from unstill.quoting import plain
 from unstill.server.asking import Answer, Asking, Verb, json_answer
 from unstill.server.sending import sending_of
-from unstill.server.waiting import Presence, wait_s_of
+from unstill.server.waiting import Presence, unless_gone, wait_s_of
 from unstill.service import Service
 from unstill.stalls import Stall
 from unstill.uploading import Uploading
@@ -128,12 +128,13 @@ class JobVerbs:
     async def _list(self, asking: Asking) -> Answer:
         dialect = asking.videos
         paging = dialect.paging(asking.call)
-        page = await self._service.page(
+        reading = self._service.page(
             asking.owner,
             limit=paging.limit,
             after=paging.after,
             newest_first=paging.newest_first,
         )
+        page = await unless_gone(asking.receive, reading)
         videos = [dialect.status(job, self._look(job, asking)) for job in page.jobs]
         return json_answer(dialect.listed(videos, has_more=page.has_more))
 
@@ -143,7 +144,7 @@ class JobVerbs:
         if wanted.task_id is not None:
             found = await self._found(wanted.task_id, wanted, asking.owner)
         else:
-            found = await self._service.slice(
+            reading = self._service.slice(
                 asking.owner,
                 window_ms=wanted.window_ms,
                 states=wanted.states,
@@ -151,6 +152,7 @@ class JobVerbs:
                 offset=(wanted.page_no - 1) * wanted.page_size,
                 limit=wanted.page_size,
             )
+            found = await unless_gone(asking.receive, reading)
         return json_answer(dialect.numbered(asking.call, wanted, found.jobs, total=found.total))
 
     async def _found(self, job_id: str, wanted: Wanted, owner: str) -> Slice:
