@@ -20,7 +20,6 @@ import structlog
 from unstill.backend import deadlines, deliveries, holds, rows
 from unstill.backend.ahead import Call
 from unstill.backend.belonging import FILE
-from unstill.backend.job_cache import JobCache
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
 from unstill.backend.opened import Opened, open_store
@@ -71,8 +70,7 @@ class EmbeddedBackend:
         self._lock_wait_s = lock_wait_s
         self._vfs = vfs
         self._opened: Opened | None = None
-        self._jobs = JobCache(self._read)
-        self._lanes = Lanes(self._jobs.find, clock_ms)
+        self._lanes = Lanes(self._look, clock_ms)
         self._listeners: list[Listener] = []
 
     # --- life ----------------------------------------------------------------------------------
@@ -105,8 +103,7 @@ class EmbeddedBackend:
         self._store.presence.check()
 
     def _wake(self, job_id: str) -> None:
-        self._jobs.changed(job_id)  # a deadline may have been put off by another program
-        job = self._jobs.find(job_id)
+        job = self._look(job_id)
         if job is not None:
             self._lanes.offer(job)
 
@@ -129,7 +126,6 @@ class EmbeddedBackend:
     async def close(self) -> None:
         await self._lanes.rest(0)
         opened, self._opened = self._opened, None
-        self._jobs.clear()
         if opened is not None:
             await opened.close()
             self._lock.release()
@@ -144,7 +140,7 @@ class EmbeddedBackend:
     # --- reads ---------------------------------------------------------------------------------
 
     async def find(self, job_id: str) -> Job | None:
-        return self._jobs.find(job_id)
+        return self._look(job_id)
 
     async def marked(self, owner: str, mark: Mark) -> Job | None:
         return await self._store.ledger.read(lambda connection: _marked(connection, owner, mark))
@@ -215,7 +211,7 @@ class EmbeddedBackend:
         found = await self._store.ledger.select(sql, (by_ms, *without, *without_owners, limit))
         return [deliveries.delivery_of(row) for row in found]
 
-    def _read(self, job_id: str) -> Job | None:
+    def _look(self, job_id: str) -> Job | None:
         try:
             # To the last row: a cursor that is held open would serve the state of its first.
             found = self._store.find(rows.FIND, (job_id,)).fetchall()
@@ -291,7 +287,6 @@ class EmbeddedBackend:
             connection.execute(deliveries.FORGET, (job_id,))
 
         await self._write(delete)
-        self._jobs.changed(job_id)
 
     async def last_up_ms(self) -> int:
         return await self._store.ledger.read(deadlines.last_up_ms)
@@ -303,7 +298,6 @@ class EmbeddedBackend:
             away_ms.append(deadlines.count_from(connection, now_ms))
 
         await self._write(move)
-        self._jobs.clear()
         return away_ms[-1]
 
     async def note_up(self, now_ms: int) -> None:
@@ -332,7 +326,6 @@ class EmbeddedBackend:
     def _tell(self, job: Job) -> None:
         if self._opened is not None:  # what was written as it closed is still told of
             self._opened.holds.changed(job)
-        self._jobs.changed(job.id)
         self._lanes.offer(job)
         for listener in self._listeners:
             try:
