@@ -157,7 +157,12 @@ async def test_a_list_that_is_called_off_while_it_waits_is_not_read(
 async def test_a_list_that_is_called_off_while_it_is_read_ends(store: EmbeddedBackend) -> None:
     reader = store._store.lists.reader
     begun = threading.Event()
-    reader.connection.create_scalar_function("begun", lambda: begun.set() or 1, 0)
+
+    def begin(*_: object) -> int:
+        begun.set()
+        return 1
+
+    reader.connection.create_scalar_function("begun", begin, 0)
     endless = asyncio.create_task(reader.select(ENDLESS))
     others = [listing(store, owner) for owner in ("ann", "bob")]
     await asyncio.to_thread(begun.wait, 20)
@@ -180,7 +185,12 @@ async def test_a_read_that_is_called_off_while_its_reader_rests_is_not_begun() -
     connection = apsw.Connection(":memory:")
     reader = Reader("test", connection, pace)
     read: list[str] = []
-    connection.create_scalar_function("note", lambda name: read.append(str(name)) or 1, 1)
+
+    def note(*names: object) -> int:
+        read.extend(map(str, names))
+        return 1
+
+    connection.create_scalar_function("note", note, 1)
     await reader.select("SELECT note('first')")
     second = asyncio.create_task(reader.select("SELECT note('second')"))
     assert await asyncio.to_thread(rests.wait, 20)

@@ -165,7 +165,12 @@ async def blocked(product: Product) -> AsyncIterator[None]:
     """Something holds the lists' reader up."""
     reader = product._backend._store.lists.reader
     begun, may_go = threading.Event(), threading.Event()
-    reader.connection.create_scalar_function("gate", lambda: begun.set() or may_go.wait(20), 0)
+
+    def wait(*_: object) -> int:
+        begun.set()
+        return int(may_go.wait(20))
+
+    reader.connection.create_scalar_function("gate", wait, 0)
     reading = asyncio.create_task(reader.select("SELECT gate()"))
     await asyncio.to_thread(begun.wait, 20)
     try:
@@ -217,5 +222,9 @@ async def test_a_refusal_of_what_is_waited_for_is_told() -> None:
     async def refuse() -> None:
         raise Overloaded("one too many")
 
+    async def stay() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
     with pytest.raises(Overloaded, match="one too many"):
-        await unless_gone(asyncio.Event().wait, refuse())  # type: ignore[arg-type]  - stays
+        await unless_gone(stay, refuse())
