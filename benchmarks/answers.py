@@ -135,7 +135,7 @@ def a_job() -> Job:
         id=new_id(now_ms),
         owner=OWNER,
         dialect="tasks",
-        words="seed",
+        words="unified",
         model=REQUEST.model,
         request=REQUEST,
         engine="camera",

@@ -42,7 +42,7 @@ from benchmarks.chaos_upstreams import (
 from benchmarks.moved_clock import MovedClock
 from PIL import Image
 
-from unstill.engines.emulate.faults import Place
+from unstill.engines.emulate.faults import FaultSite
 
 REPORT = Path(__file__).with_name("CHAOS.md")
 CALLERS = 6
@@ -129,7 +129,7 @@ class Campaign:
         """Kill after kill, then to the end of all jobs. Times by `time.monotonic`."""
         if self.kills >= KILLS_FOR_HARD:
             for upstream in found:
-                upstream.script(Place.FETCH, *HARD.get(upstream.engine, ()))
+                upstream.script(FaultSite.FETCH, *HARD.get(upstream.engine, ()))
         for kill in range(self.kills):
             jumps = kill == self.kills * 3 // 4
             await self._life(self.left // (self.kills + 1 - kill), jump_ms=JUMP_MS * jumps)

@@ -11,7 +11,7 @@ import apsw
 import msgspec
 from benchmarks.chaos_upstreams import DOUBTFUL, FREE, TOO_LARGE, Call
 
-from unstill.engines.emulate.faults import Fault, Place
+from unstill.engines.emulate.faults import Fault, FaultSite
 from unstill.engines.remote import TooLarge
 from unstill.ledger import Attempt, Outcome
 from unstill.tries import MOST_TOO_LARGE
@@ -202,15 +202,15 @@ def _undeserved(books: Books, killed: Collection[str]) -> Iterator[str]:
     paths: list[str] = []
     for call in books.calls:
         match call.place, call.fault:
-            case (_, None | Fault.DELAY) | (Place.FETCH, _):
+            case (_, None | Fault.DELAY) | (FaultSite.FETCH, _):
                 pass  # whatever is wrong with a download, it is made again
-            case Place.SUBMIT, _:
+            case FaultSite.SUBMIT, _:
                 submits.add(call.prompt)
-            case Place.UPLOAD, Fault.BAD_KEY | Fault.FORBIDDEN | Fault.NOT_FOUND:
+            case FaultSite.UPLOAD, Fault.BAD_KEY | Fault.FORBIDDEN | Fault.NOT_FOUND:
                 refused_uploads += 1
             # A server that keeps its jobs in memory says 404 when it has lost one, and after a
             # cancel whose answer was lost.
-            case (Place.CANCEL, _) | (_, Fault.LOSE | Fault.NOT_FOUND):
+            case (FaultSite.CANCEL, _) | (_, Fault.LOSE | Fault.NOT_FOUND):
                 paths.append(call.path)
     for row in books.rows.values():
         if row.state != "failed" or row.id in killed or row.prompt in submits:
@@ -233,7 +233,7 @@ def _was_too_large(books: Books, row: Row, tickets: Collection[str]) -> bool:
     times = Counter(
         ticket
         for call in books.calls
-        if call.place == Place.FETCH and call.fault in TOO_LARGE
+        if call.place == FaultSite.FETCH and call.fault in TOO_LARGE
         for ticket in tickets
         if ticket in call.path
     )
@@ -258,7 +258,7 @@ def _thrown_away(books: Books) -> Iterator[str]:
     denied = [
         call.path
         for call in books.calls
-        if call.place in {Place.POLL, Place.CANCEL} and call.fault == Fault.NOT_FOUND
+        if call.place in {FaultSite.POLL, FaultSite.CANCEL} and call.fault == Fault.NOT_FOUND
     ]
     for attempt in _finished(books):
         row, ticket = books.rows[attempt.job_id], str(attempt.ticket)

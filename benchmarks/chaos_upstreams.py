@@ -18,8 +18,8 @@ from benchmarks.process import running
 from benchmarks.upstream import arguments
 
 from unstill.engines.emulate import KINDS_IN_MEMORY, Options
-from unstill.engines.emulate.faults import FAULTS_AT, Fault, Place
-from unstill.engines.emulate.jobs import State
+from unstill.engines.emulate.faults import FAULTS_AT, Fault, FaultSite
+from unstill.engines.emulate.jobs import EmulatedState
 
 KEY = "sk-chaos"
 JOB_S = 2.0
@@ -60,19 +60,19 @@ MODELS: Mapping[str, Behind] = {
 
 # How often each fault is drawn; where there is none, `RATE`.
 RATE = 0.01
-RATES: Mapping[Place, Mapping[Fault, float]] = {
-    Place.SUBMIT: {Fault.DELAY: 0.3, Fault.BUSY: 0.03, Fault.FAIL: 0.03, Fault.BAD_KEY: 0.004},
+RATES: Mapping[FaultSite, Mapping[Fault, float]] = {
+    FaultSite.SUBMIT: {Fault.DELAY: 0.3, Fault.BUSY: 0.03, Fault.FAIL: 0.03, Fault.BAD_KEY: 0.004},
     # Some cost their seconds, or half a gigabyte: they come by script, see `HARD`.
-    Place.FETCH: {
+    FaultSite.FETCH: {
         Fault.SLOW: 0.0,
         Fault.ENDLESS: 0.0,
         Fault.DEAD_LINK: 0.03,
         Fault.TRUNCATED: 0.03,
     },
-    Place.CANCEL: dict.fromkeys(FAULTS_AT[Place.CANCEL], 0.05),
+    FaultSite.CANCEL: dict.fromkeys(FAULTS_AT[FaultSite.CANCEL], 0.05),
     # These places are seldom seen.
-    Place.UPLOAD: dict.fromkeys(FAULTS_AT[Place.UPLOAD], 0.02),
-    Place.LIST: dict.fromkeys(FAULTS_AT[Place.LIST], 0.06),
+    FaultSite.UPLOAD: dict.fromkeys(FAULTS_AT[FaultSite.UPLOAD], 0.02),
+    FaultSite.LIST: dict.fromkeys(FAULTS_AT[FaultSite.LIST], 0.06),
 }
 # Downloads of the first upstreams in a large campaign, one after the other.
 HARD: Mapping[str, tuple[Fault, ...]] = {
@@ -117,7 +117,7 @@ class Upstream:
         self.calls: dict[int, Call] = {}
         self._http = httpx2.Client(base_url=url, timeout=30)
 
-    def script(self, place: Place, *faults: Fault) -> None:
+    def script(self, place: FaultSite, *faults: Fault) -> None:
         answer = self._http.post("/_emulator/faults", json={"next": {place: faults}})
         answer.raise_for_status()
 
@@ -131,7 +131,7 @@ class Upstream:
                     place=each["place"],
                     path=each["path"],
                     fault=each["fault"],
-                    prompt=_prompt(each["body"]) if each["place"] == Place.SUBMIT else "",
+                    prompt=_prompt(each["body"]) if each["place"] == FaultSite.SUBMIT else "",
                     task=each["job_id"],
                 )
 
@@ -142,7 +142,7 @@ class Upstream:
         while has_more:
             bounds = {"offset": offset, "limit": PAGE}
             page = self._http.get("/_emulator/jobs", params=bounds).json()
-            found |= {each["id"] for each in page["jobs"] if each["state"] == State.DONE}
+            found |= {each["id"] for each in page["jobs"] if each["state"] == EmulatedState.DONE}
             offset, has_more = offset + PAGE, page["has_more"]
         return frozenset(found)
 

@@ -209,7 +209,7 @@ class Submit:
             seed=1,
         )
         now_ms = clock_ms()
-        job = Job(new_id(now_ms), owner, "tasks", "seed", body.model, request, "camera", now_ms)
+        job = Job(new_id(now_ms), owner, "tasks", "unified", body.model, request, "camera", now_ms)
         await self._backend.add(job)
         submitted = Submitted(SubmitOutput(job.id), os.urandom(16).hex())
         await answer(send, _encode(submitted))

@@ -44,7 +44,7 @@ def a_job() -> Job:
         id=new_id(now_ms),
         owner="team-a",
         dialect="tasks",
-        words="seed",
+        words="unified",
         model=REQUEST.model,
         request=REQUEST,
         engine="camera",

@@ -32,11 +32,11 @@ from unstill.engines.remote import (
     Done,
     Doubt,
     FrameForm,
-    Order,
     Prepared,
     Submission,
     Ticket,
     Unsupported,
+    UpstreamRequest,
     Verdict,
     Waiting,
 )
@@ -44,7 +44,7 @@ from unstill.errors import UpstreamError
 from unstill.job import Job, State, clock_ms, new_id
 from unstill.request import Frame, Size, VideoRequest
 from unstill.stalls import Stalls
-from unstill.watches import Watches
+from unstill.watches import Pollers
 
 LIST_ROWS = 100
 INTERVAL_S = 15.0  # DashScope's advice
@@ -89,11 +89,11 @@ class Lists:
     def upstream_model(self, request: VideoRequest) -> str:
         return request.model
 
-    def frame_form(self, order: Order) -> FrameForm:
-        return FrameForm(frozenset({"JPEG"}), most_bytes=len(order.job_id))
+    def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
+        return FrameForm(frozenset({"JPEG"}), most_bytes=len(upstream_request.job_id))
 
-    async def prepare(self, order: Order) -> Prepared:
-        raise UpstreamError(order.job_id)
+    async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
+        raise UpstreamError(upstream_request.job_id)
 
     async def submit(self, prepared: Prepared) -> Submission:
         return Doubt("none", prepared.path)
@@ -119,7 +119,7 @@ def fill(folder: Path, count: int) -> None:
         id="",
         owner="team-a",
         dialect="tasks",
-        words="seed",
+        words="unified",
         model=REQUEST.model,
         request=REQUEST,
         engine=Lists.name,
@@ -144,9 +144,9 @@ def rss_mib() -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-async def started(folder: Path, engine: Lists) -> tuple[EmbeddedBackend, Watches]:
+async def started(folder: Path, engine: Lists) -> tuple[EmbeddedBackend, Pollers]:
     store = EmbeddedBackend(folder)
-    watches = Watches(
+    watches = Pollers(
         {engine.name: engine},
         backend=store,
         board=Board(),

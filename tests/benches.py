@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 
 from emulator import KEY, Emulator
-from orders import SORA, WAN22, WAN27, order, request
-from unstill.engines.dashscope import Dashscope
+from orders import SORA, WAN22, WAN27, request, upstream_request
+from unstill.engines.dashscope import DashScopeEngine
 from unstill.engines.emulate import KINDS
-from unstill.engines.modelverse import Modelverse
-from unstill.engines.openai_videos import OpenaiVideos
+from unstill.engines.modelverse import ModelverseEngine
+from unstill.engines.openai_videos import OpenAiVideosEngine
 from unstill.engines.openai_videos_servers import ServerKind
 from unstill.engines.pace import Accounts
 from unstill.engines.remote import (
@@ -57,7 +57,9 @@ class Bench:
         return [each for each in self.emulator.log() if each["place"] == place]
 
     async def prepared(self, asked: VideoRequest | None = None) -> Prepared:
-        return await self.remote.prepare(order(asked or REQUESTS[self.kind], photo=self.photo))
+        return await self.remote.prepare(
+            upstream_request(asked or REQUESTS[self.kind], photo=self.photo)
+        )
 
     async def submit(self, asked: VideoRequest | None = None) -> Submission:
         return await self.remote.submit(await self.prepared(asked))
@@ -91,11 +93,11 @@ def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
     arguments |= changes
     match kind:
         case "dashscope":
-            return Dashscope(**arguments)
+            return DashScopeEngine(**arguments)
         case "modelverse":
-            return Modelverse(**arguments)
+            return ModelverseEngine(**arguments)
         case _:
-            return OpenaiVideos(server=cast("ServerKind", kind), **arguments)
+            return OpenAiVideosEngine(server=cast("ServerKind", kind), **arguments)
 
 
 every = pytest.mark.parametrize("bench", KINDS, indirect=True)

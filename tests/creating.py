@@ -10,7 +10,7 @@ from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.intake import take
 from unstill.models import Catalogue, resolve
-from unstill.request import Asked, VideoRequest
+from unstill.request import CreateCall, VideoRequest
 
 PICTURE = "https://example.com/first.png"
 OTHER = "https://example.com/last.png"
@@ -49,7 +49,7 @@ def picture_section(dialect: str, body: dict[str, Any]) -> dict[str, Any]:
     return section
 
 
-def parsed(dialect: str, body: dict[str, Any], *, is_form: bool = False) -> Asked:
+def parsed(dialect: str, body: dict[str, Any], *, is_form: bool = False) -> CreateCall:
     headers = {"x-dashscope-async": "enable"}
     return DIALECTS[dialect].parse(Call("r", {}, {}, headers, body, is_form))
 

@@ -12,12 +12,12 @@ import msgspec
 
 from scripted import SlowBackend
 from unstill.board import Board
-from unstill.engines.remote import Busy, Order, Refused, Remote
+from unstill.engines.remote import Busy, Refused, Remote, UpstreamRequest
 from unstill.job import Job, State
 from unstill.ledger import Attempt
 from unstill.stalls import Stalls
 from unstill.submitter import SUBMIT_WITHIN_MS, Submitter
-from unstill.watches import Watches
+from unstill.watches import Pollers
 from upstreams import ACCOUNT, ScriptedRemote, away, ready
 
 START_MS = 1_763_600_000_000
@@ -45,7 +45,7 @@ class Desk:
             backend=self.backend,
             remotes=remotes,
             routes=self.routes,
-            draw_up=self.draw_up,
+            prepare_frames=self.prepare_frames,
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
             uptime_ms=lambda: self.now_ms,
@@ -53,10 +53,10 @@ class Desk:
             store_again_s=0.01,
         )
 
-    async def draw_up(self, remote: Remote, job: Job) -> Order:
+    async def prepare_frames(self, remote: Remote, job: Job) -> UpstreamRequest:
         del remote
         assert job.size is not None
-        return Order(job.id, job.request, job.size, {})
+        return UpstreamRequest(job.id, job.request, job.size, {})
 
     def alone(self) -> None:
         """Leave no engine but the first."""
@@ -98,7 +98,7 @@ class Post:
         self.engine, *_ = engines
         self.board = Board()
         self.stalls = Stalls(lambda: self.now_ms)
-        self.watches = Watches(
+        self.watches = Pollers(
             {engine.name: engine for engine in engines},
             backend=self.backend,
             board=self.board,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unstill.backend.port import Backend, Place
+from unstill.backend.port import Backend, UnfinishedJob
 
 
-async def left(store: Backend) -> Sequence[Place]:
+async def left(store: Backend) -> Sequence[UnfinishedJob]:
     """All places at once."""
     return [place async for places in store.unfinished() for place in places]

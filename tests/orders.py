@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serving import PHOTOS
-from unstill.engines.remote import Order
+from unstill.engines.remote import UpstreamRequest
 from unstill.request import Frame, Size, VideoRequest
 
 WAN22 = "Wan-AI/Wan2.2-I2V"
@@ -31,7 +31,9 @@ def request(model: str, **changes: Any) -> VideoRequest:
     return VideoRequest(**fields | changes)
 
 
-def order(asked: VideoRequest, *, size: Size = HD, photo: Path | None = None) -> Order:
+def upstream_request(
+    asked: VideoRequest, *, size: Size = HD, photo: Path | None = None
+) -> UpstreamRequest:
     """The order for `asked`, each of its frames the same photo."""
     photo = photo or next(iter(sorted(PHOTOS.glob("*.jpg"))))
-    return Order("job-1", asked, size, {frame.role: photo for frame in asked.frames})
+    return UpstreamRequest("job-1", asked, size, {frame.role: photo for frame in asked.frames})

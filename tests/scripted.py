@@ -12,7 +12,7 @@ import msgspec
 
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
-from unstill.bring import Bringer
+from unstill.bring import Saver
 from unstill.downloads import Downloads
 from unstill.engines.port import Report, Scene
 from unstill.engines.remote import Cancellation, Cancelled, Remote
@@ -22,7 +22,7 @@ from unstill.files.local import LocalFiles
 from unstill.files.uploads import Uploads
 from unstill.forecast import Forecast
 from unstill.frames import Frames
-from unstill.job import Change, Job, Mark, State, Words, cancelled, clock_ms, new_id
+from unstill.job import Change, IdempotencyMark, Job, State, Vocabulary, cancelled, clock_ms, new_id
 from unstill.media.errors import BadVideo
 from unstill.media.facts import (
     FrameCheck,
@@ -35,16 +35,16 @@ from unstill.media.facts import (
     VideoFacts,
 )
 from unstill.models import Catalogue
-from unstill.orders import Orders
-from unstill.outlook import Outlook
+from unstill.orders import FramePreparer
+from unstill.outlook import Estimates
 from unstill.receivers import Receivers
-from unstill.request import Asked, Frame, Given, GivenFrame, VideoRequest
+from unstill.request import CreateCall, Frame, GivenFrame, GivenValue, VideoRequest
 from unstill.runner import Runner
-from unstill.service import Service, Submitted
+from unstill.service import Service, Submission
 from unstill.stalls import Stalls
 from unstill.submitter import Submitter
 from unstill.sweep import Sweep
-from unstill.watches import Watches
+from unstill.watches import Pollers
 
 URL = "https://example.com/cat.jpg"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8  # what a sniffer takes for a picture
@@ -200,7 +200,7 @@ class SlowBackend(EmbeddedBackend):
         self.late: State | None = None  # changes to it are answered when `answers` is set
         self.answers = asyncio.Event()
 
-    async def add(self, job: Job, *, mark: Mark | None = None) -> Job:
+    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
         if not self.has_room:
             raise StorageFull("the disk of the data folder is full")
         return await super().add(job, mark=mark)
@@ -243,7 +243,7 @@ class House:
         self.seen: list[State] = []  # every state that was told, in order
         self.uploads = Uploads(data_dir, (b"k" * 32,), most_bytes=1024)
         remotes: dict[str, Remote] = {}
-        self.watches = Watches(
+        self.watches = Pollers(
             remotes,
             backend=self.backend,
             board=self.board,
@@ -262,14 +262,14 @@ class House:
                 backend=self.backend,
                 remotes=remotes,
                 routes={},
-                draw_up=Orders(files=self.files, media=self.media).draw_up,
+                prepare_frames=FramePreparer(files=self.files, media=self.media).prepare_frames,
                 stalls=self.stalls,
                 clock_ms=self.clock_ms,
                 uptime_ms=self.clock_ms,
             ),
-            watches=self.watches,
+            pollers=self.watches,
             stalls=self.stalls,
-            bringer=Bringer(
+            saver=Saver(
                 files=self.files,
                 media=self.media,
                 remotes=remotes,
@@ -301,7 +301,7 @@ class House:
             clock_ms=self.clock_ms,
         )
         self.forecast = Forecast({"camera": slots})
-        self.outlook = Outlook(
+        self.outlook = Estimates(
             stalls=self.stalls,
             board=self.board,
             forecast=self.forecast,
@@ -332,20 +332,20 @@ class House:
         return submitted.job.id
 
     async def submitted(
-        self, *pictures: str | bytes, owner: str = OWNER, words: Words = "seed"
-    ) -> Submitted:
+        self, *pictures: str | bytes, owner: str = OWNER, words: Vocabulary = "unified"
+    ) -> Submission:
         roles = ("first", "last")
         frames = tuple(
             GivenFrame(role, f"input.{role}_frame_url", picture)  # type: ignore[arg-type]
             for role, picture in zip(roles, pictures or (URL,), strict=False)
         )
-        asked = Asked(
-            model=Given("model", "wan2.7-i2v"),
-            fields={"duration": Given("parameters.duration", 5)},
+        create_call = CreateCall(
+            model=GivenValue("model", "wan2.7-i2v"),
+            fields={"duration": GivenValue("parameters.duration", 5)},
             frames=frames,
             names={},
         )
-        return await self.service.submit(asked, owner=owner, dialect="tasks", words=words)
+        return await self.service.submit(create_call, owner=owner, dialect="tasks", words=words)
 
     async def job(self, job_id: str) -> Job:
         job = await self.backend.find(job_id)
@@ -410,7 +410,7 @@ def a_job(**fields: Any) -> Job:
         id=new_id(created_ms),
         owner=OWNER,
         dialect="tasks",
-        words="seed",
+        words="unified",
         model="wan2.7-i2v",
         request=request,
         engine="camera",

@@ -29,7 +29,7 @@ def a_job(job_id: str) -> Job:
         id=job_id,
         owner="team-a",
         dialect="tasks",
-        words="seed",
+        words="unified",
         model="wan2.7-i2v",
         request=VideoRequest(
             model="wan2.7-i2v",

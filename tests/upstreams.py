@@ -16,11 +16,11 @@ from unstill.engines.remote import (
     Cancellation,
     Done,
     FrameForm,
-    Order,
     Prepared,
     Submission,
     Ticket,
     Unsupported,
+    UpstreamRequest,
     Verdict,
     Waiting,
 )
@@ -81,11 +81,11 @@ class ScriptedRemote:
     def upstream_model(self, request: VideoRequest) -> str:
         return self.upstream_models.get(request.model, "wan2.7-i2v")
 
-    def frame_form(self, order: Order) -> FrameForm:
-        del order
+    def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
+        del upstream_request
         return self.form
 
-    async def prepare(self, order: Order) -> Prepared:
+    async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
         self.preparing += 1
         try:
             await self.prepare_gate.wait()
@@ -93,7 +93,12 @@ class ScriptedRemote:
             self.preparing -= 1
         if self.prepare_troubles:
             raise self.prepare_troubles.pop(0)
-        return Prepared(order.job_id, {}, b"", upstream_model=self.upstream_model(order.request))
+        return Prepared(
+            upstream_request.job_id,
+            {},
+            b"",
+            upstream_model=self.upstream_model(upstream_request.request),
+        )
 
     async def submit(self, prepared: Prepared) -> Submission:
         self.submitted.append(prepared.path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 SDK = {"x-stainless-lang": "python"}
-Said = Literal["tasks", "seed", "openai", "dashscope"]
+Said = Literal["tasks", "unified", "openai", "dashscope"]
 WORDS: dict[Said, tuple[str, str, str, str]] = {
     "tasks": ("Pending", "Running", "Success", "Failure"),
-    "seed": ("QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"),
+    "unified": ("QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"),
     "openai": ("queued", "in_progress", "completed", "failed"),
     "dashscope": ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"),
 }

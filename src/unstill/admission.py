@@ -14,7 +14,7 @@ import msgspec
 
 from unstill.addresses import IPAddress, IPNetwork, is_allowed
 from unstill.errors import BadImage, FetchFailed
-from unstill.intake import Taken
+from unstill.intake import IncomingFrame
 from unstill.media.limits import check_readable
 from unstill.media.sniff import FORMATS, Format, format_of
 from unstill.net import checked_url
@@ -44,7 +44,7 @@ class Admission(msgspec.Struct, frozen=True):
     formats: Collection[Format] = FORMATS
     allow_networks: tuple[IPNetwork, ...] = ()
 
-    def check(self, taken: Taken) -> None:
+    def check(self, taken: IncomingFrame) -> None:
         """Raises BadImage, in the caller's name of the picture."""
         if taken.frame.url is not None:
             self._check_address(taken.frame.url, taken.frame.param)

@@ -10,8 +10,8 @@ from typing import Self
 from unstill.job import Job, State
 
 RENDERED = 0.97  # what is left after the render is the check and the rename
-# Of jobs that ended without a video, how many are remembered as far as they came: whoever followed
-# one asks for its end soon.
+# So many jobs that ended without a video are remembered as far as they came: whoever followed one
+# asks for its end soon.
 REMEMBERED = 10_000
 
 ALARM_STEP_S = 0.25
@@ -108,9 +108,11 @@ class Board:
     """Progress by job; told by engines, read by answers. It never goes back."""
 
     def __init__(self) -> None:
-        self._fractions: dict[str, float] = {}  # of jobs that have been running, and may again
+        self._fractions: dict[
+            str, float
+        ] = {}  # jobs have one that have been running, and may again
         self._waiting: set[str] = set()  # those of them that were put back
-        self._reached: dict[str, float] = {}  # of jobs that ran, and ended without a video
+        self._reached: dict[str, float] = {}  # jobs have one that ran, and ended without a video
         self._waiters: dict[str, set[Waiter]] = {}  # by job
         self._alarms = Alarms()
         self._is_closed = False

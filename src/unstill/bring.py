@@ -31,7 +31,7 @@ from unstill.media.errors import BadVideo
 from unstill.media.facts import Repack, SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
 from unstill.stalls import Stalls
-from unstill.tries import Tries
+from unstill.tries import FailedTries
 
 log = structlog.get_logger()
 
@@ -46,8 +46,8 @@ C = TypeVar("C")
 T = TypeVar("T")
 
 
-class Checks(Protocol):
-    """What bringing asks of the media children."""
+class ChecksVideos(Protocol):
+    """What saving asks of the media children."""
 
     async def check_video(self, check: VideoCheck, *, owner: str) -> VideoFacts: ...
 
@@ -56,14 +56,14 @@ class Checks(Protocol):
     async def as_mp4(self, repack: Repack, *, owner: str) -> None: ...
 
 
-class Bringer:
-    """Brings videos to their place in the job's folder."""
+class Saver:
+    """Saves videos to their place in the job's folder."""
 
     def __init__(
         self,
         *,
         files: Files,
-        media: Checks,
+        media: ChecksVideos,
         remotes: Mapping[str, Remote],
         stalls: Stalls,
         clock_ms: Callable[[], int],
@@ -75,9 +75,9 @@ class Bringer:
         self._stalls = stalls
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
-        self._tries: dict[str, Tries] = {}  # of videos that could not be saved, by job
+        self._tries: dict[str, FailedTries] = {}  # videos have them that could not be saved; by job
 
-    async def bring(self, job: Job) -> Change:
+    async def save(self, job: Job) -> Change:
         """What becomes of the job by it: its end, or another try after a pause.
 
         Raises what was wrong with the last try; StorageFull, StorageFailed or ShuttingDown, which
@@ -97,7 +97,7 @@ class Bringer:
     async def _tried(self, job: Job, error: UnstillError) -> Change:
         """Another try after a pause; raises `error` where it was the last."""
         await self._drop(job, error)
-        tries = self._tries.setdefault(job.id, Tries())
+        tries = self._tries.setdefault(job.id, FailedTries())
         if tries.are_over(error, is_late=0 < job.deadline_ms <= self._uptime_ms()):
             del self._tries[job.id]
             if isinstance(error, Trouble):
@@ -156,7 +156,7 @@ class Bringer:
             path=str(self._files.path(job.id, f"{loud}.part")),
             out=str(self._files.path(job.id, f"{stem}.part")),
         )
-        await asked(partial(self._media.cut_sound, owner=job.owner), cut)
+        await retried_once(partial(self._media.cut_sound, owner=job.owner), cut)
         return stem, await self._checked(job, f"{stem}.part")
 
     async def _whole(self, job: Job, part: str) -> VideoFacts:
@@ -186,7 +186,7 @@ class Bringer:
         # Where a cut of its sound is written afterwards: a part that is made anew in any case.
         out = self._files.path(job.id, f"{_silent(job)}.part")
         repack = Repack(path=str(path), out=str(out))
-        await asked(partial(self._media.as_mp4, owner=job.owner), repack)
+        await retried_once(partial(self._media.as_mp4, owner=job.owner), repack)
 
     async def _checked(self, job: Job, name: str) -> VideoFacts:
         """The video's facts; of one that is paid for its true length, whatever was asked for."""
@@ -195,7 +195,7 @@ class Bringer:
             path=str(self._files.path(job.id, name)),
             duration_s=asked_s if job.result is None else None,
         )
-        return await asked(partial(self._media.check_video, owner=job.owner), check)
+        return await retried_once(partial(self._media.check_video, owner=job.owner), check)
 
     async def _clear(self, job: Job, name: str) -> None:
         """Drop what earlier attempts and steps have left beside the video."""
@@ -206,7 +206,7 @@ class Bringer:
             await self._files.discard(job.id, each)
 
 
-async def asked(check: Callable[[C], Awaitable[T]], about: C) -> T:
+async def retried_once(check: Callable[[C], Awaitable[T]], about: C) -> T:
     """A media child's answer; a child that dies is asked once more, as an engine's is."""
     try:
         return await check(about)
@@ -223,8 +223,8 @@ def differences(job: Job, video: Video) -> dict[str, str]:
     if request.generate_audio and not video.has_audio:
         found["sound"] = "asked for, got none"
     if job.size is not None:
-        asked, got = job.size.width / job.size.height, video.width / video.height
-        if not 1 / OTHER_SHAPE < asked / got < OTHER_SHAPE:
+        retried_once, got = job.size.width / job.size.height, video.width / video.height
+        if not 1 / OTHER_SHAPE < retried_once / got < OTHER_SHAPE:
             found["size"] = (
                 f"asked {job.size.width}x{job.size.height}, got {video.width}x{video.height}"
             )

@@ -22,7 +22,7 @@ from unstill.models import CARDS
 from unstill.models.card import AspectRatio
 from unstill.models.sizes import size_at
 from unstill.own_server import own_server
-from unstill.request import Given, Size, TierName
+from unstill.request import GivenValue, Size, TierName
 from unstill.settings import CLIENT_KEY_VARIABLE
 from unstill.takes import MOST_SEED, Take, kept, takes_of, target_of, wanted
 
@@ -88,10 +88,10 @@ def generate(
     ] = None,
 ) -> None:
     """Make videos of pictures, with a running server or one started for them."""
-    asked = wanted(sources, prompt)
+    inputs = wanted(sources, prompt)
     fields = {
         "model": model,
-        "prompt": asked.prompt,
+        "prompt": inputs.prompt,
         "negative_prompt": negative_prompt,
         "seconds": duration,
         "generate_audio": audio,
@@ -102,8 +102,8 @@ def generate(
         picture(last_frame)  # before anything is made
     # Before a render that could not be kept.
     takes = takes_of(
-        asked.pictures,
-        target_of(output, asked.pictures),
+        inputs.pictures,
+        target_of(output, inputs.pictures),
         times=times,
         # -1 is a random one too, at many a server; here it is one that can be told.
         first_seed=secrets.randbelow(MOST_SEED + 1) if seed in {None, -1} else seed,
@@ -128,7 +128,7 @@ def _geometry(resolution: str | None, size: str | None, aspect: str | None) -> d
     if aspect is None:
         return {"resolution": resolution or "720P"}
     # The same words as at the server, and for each of its models.
-    ratio = AspectRatio().read(Given("--aspect", aspect))
+    ratio = AspectRatio().read(GivenValue("--aspect", aspect))
     if ratio is None:
         return {"resolution": resolution or "720P"}
     tier = _TIERS.get((resolution or "720P").upper())

@@ -51,7 +51,7 @@ class Delivery(msgspec.Struct, frozen=True):
 class WebhookEventData(msgspec.Struct, frozen=True):
     """What the event is about."""
 
-    id: str  # of the job
+    id: str  # the job has it
 
 
 class WebhookEvent(msgspec.Struct, frozen=True):

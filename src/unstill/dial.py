@@ -28,7 +28,7 @@ Resolve = Callable[[str], Awaitable[Sequence[IPAddress]]]  # raises OSError if t
 DIAL_TIMEOUT_S = 4.0  # for an address that is not the last to try: a dead IPv6 route costs no more
 MAX_DIALS = 4  # a host with hundreds of addresses would make a port scanner of us
 RESOLVER_THREADS = 64  # as many as frames are fetched at once
-MAX_HEAD_BYTES = 64 * 1024  # of an answer, with all the 1xx before it
+MAX_HEAD_BYTES = 64 * 1024  # an answer has no more, with all the 1xx before it
 HEAD_READ_BYTES = 4096
 
 # It tells nothing of what there is inside: such a proxy answers so for every name.
@@ -84,8 +84,8 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         self._allow_networks = allow_networks
         self._dialler = httpcore2.AnyIOBackend()
         self._stream: httpcore2.AsyncNetworkStream | None = None
-        self.has_head = False  # of the answer: what comes now is its body
-        self.arrival = None if pace is None else Arrival(pace)  # of that body
+        self.has_head = False  # the answer's is there: what comes now is its body
+        self.arrival = None if pace is None else Arrival(pace)  # it watches that body
 
     async def connect_tcp(
         self,

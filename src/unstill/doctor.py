@@ -14,7 +14,7 @@ from pathlib import Path
 
 import apsw
 
-from unstill.backend.belonging import look
+from unstill.backend.belonging import find_store
 from unstill.backend.holds import held_in
 from unstill.doctor_network import network_findings, running_findings
 from unstill.doctor_upstreams import (
@@ -87,7 +87,7 @@ def store_findings(data_dir: Path) -> Iterator[Finding]:
     """Would a start take the folder's job store, does it know the folder's jobs, are some held?"""
     what = "job store"
     try:
-        found = look(data_dir)
+        found = find_store(data_dir)
     except OperatorError as error:
         mend = "the server does not start before that is mended"
         yield Finding(what, False, error.message, mend)

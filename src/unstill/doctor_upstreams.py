@@ -19,7 +19,7 @@ from unstill.engines.upstream import Trouble
 from unstill.errors import BadSetting, UnstillError, UpstreamError
 from unstill.finding import Finding
 from unstill.job import clock_ms
-from unstill.ledger import RECENT_ATTEMPTS, Attempt, closed_until_ms
+from unstill.ledger import RECENT_ATTEMPTS, Attempt, blocked_until_ms
 from unstill.models import Catalogue
 from unstill.net import Fetcher
 from unstill.parts import Upstreams, engines_of, receivers_of, remotes_of
@@ -31,7 +31,7 @@ STANDING_WITHIN_S = 10.0
 _PORTS = {"http": 80, "https": 443}
 _STOPS_THE_START = "the server does not start before that is mended"
 
-Place = Callable[[str], str]  # of a setting: ` (unstill.toml, line 3)`, or nothing
+Place = Callable[[str], str]  # says where a setting stands: ` (unstill.toml, line 3)`, or nothing
 
 
 def nowhere(setting: str) -> str:
@@ -63,7 +63,7 @@ def route_findings(settings: Settings, place: Place = nowhere) -> Iterator[Findi
 
 
 def upstream_findings(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
-    """Of each: is it there, does it let the key in, and what did its last calls say?"""
+    """Ask each: is it there, does it let the key in? And say what its last calls came to."""
     data_dir = Path(settings.server.data_dir)
     for name, remote in remotes_of(settings, Fetcher()).items():
         engine = settings.engines[name]
@@ -96,7 +96,7 @@ def _upstream(
         detail = f"{where}: key refused ({standing.words})"
         return Finding(what, False, detail, f"check {key} and the account's bill")
     recent = _recent(data_dir, remote.account.id)
-    if standing.is_let_in is None and closed_until_ms(recent) > clock_ms():
+    if standing.is_let_in is None and blocked_until_ms(recent) > clock_ms():
         detail = f"{where} refuses calls: {recent[0].code}, {recent[0].message}"
         return Finding(
             what, False, detail, f"check {key} and the account's bill; jobs wait meanwhile"

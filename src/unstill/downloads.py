@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from unstill.backend.port import Backend
-from unstill.bring import asked
+from unstill.bring import retried_once
 from unstill.errors import NoSuchJob, NotReady, NoVideo, ShuttingDown, UnstillError
 from unstill.files.links import Links
 from unstill.files.port import PART, Files
@@ -115,7 +115,7 @@ class Downloads:
             drawing = asyncio.create_task(self._draw(job, video, still))
             self._drawings[path] = drawing
             drawing.add_done_callback(lambda drawing: self._end(path, drawing))
-        # Of several who wait, one may be cancelled.
+        # One of several who wait may be cancelled.
         await asyncio.shield(drawing)
 
     def _end(self, path: Path, drawing: asyncio.Task[None]) -> None:
@@ -130,7 +130,7 @@ class Downloads:
             async with self._slots.taken(job.owner):
                 if self._is_stopping:
                     raise ShuttingDown("the server is stopping, ask again shortly")
-                await asked(still.draw, draw)
+                await retried_once(still.draw, draw)
             await self._files.publish(job.id, part, still.file_name)
         except UnstillError as error:
             if video.exists():  # noqa: ASYNC240  - one inode

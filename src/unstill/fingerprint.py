@@ -15,24 +15,28 @@ import msgspec
 
 from unstill.models import explicit
 from unstill.models.card import Card
-from unstill.request import Asked, Frame, Role
+from unstill.request import CreateCall, Frame, Role
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def fingerprint(name: str, card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> str:
+def fingerprint(
+    name: str, card: Card, create_call: CreateCall, frames: Mapping[Role, Frame]
+) -> str:
     """64 hex digits, the same in every release: stored ones are compared with new ones.
 
     name: of the model, as catalogued: behind an alias there may be other engines.
     Raises BadField, as the making of the request does.
     """
-    given = explicit(card, asked)
+    given = explicit(card, create_call)
     pictures = {
         role: {"url": frame.url, "sha256": frame.sha256}
         for role, frame in frames.items()
         if card.field(f"{role}_frame") is not None
     }
     whole = {"model": name, "fields": given.values, "frames": pictures}
-    if asked.webhook_url is not None:  # calls without one have the number that they always had
-        whole["webhook_url"] = asked.webhook_url.value
+    if (
+        create_call.webhook_url is not None
+    ):  # calls without one have the number that they always had
+        whole["webhook_url"] = create_call.webhook_url.value
     return hashlib.sha256(_encode(whole)).hexdigest()

@@ -18,13 +18,13 @@ from typing import NamedTuple
 from unstill.backend.port import Backend
 from unstill.job import Job, State
 from unstill.models.sizes import NAMED_SIZES
-from unstill.rota import Rota
+from unstill.rota import RoundRobin
 
 WAITING = frozenset({State.QUEUED, State.READY, State.SUBMITTING})
-MEASURED = 500  # of the newest jobs that succeeded, at a start: a bounded read
+MEASURED = 500  # a start reads so many of the newest jobs that succeeded
 KEPT = 15  # measurements of a kind; the newest of them follow an engine that grows faster
-TELLING = 0.01  # of a job's progress: less says nothing of its pace
-TRUSTED = 0.25  # of a job's progress: from then on its own pace alone is believed
+TELLING = 0.01  # less of a job's progress says nothing of its pace
+TRUSTED = 0.25  # from this progress on a job's own pace alone is believed
 NEAR = 100  # places from the front of a line: what is before a gap is moved, not what is behind
 REMOVED = 0  # slots of an engine that is no longer configured
 LEFT_ALONE = 1_000  # empty places at the front, before they are cleared
@@ -50,7 +50,7 @@ class _Task(NamedTuple):
 
 
 class _Total:
-    """Of the jobs of one model that wait."""
+    """Counts the jobs of one model that wait."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -104,12 +104,14 @@ class _Engine:
     def __init__(self, slots: int | None) -> None:
         self.slots = slots
         self.running: dict[str, tuple[int, _Task]] = {}  # since when; kept where there are slots
-        self._tasks: dict[str, _Task] = {}  # of jobs that wait; likewise, and after their change
-        self._totals: dict[str, _Total] = {}  # of them, by model
+        self._tasks: dict[
+            str, _Task
+        ] = {}  # jobs that wait have one; likewise, and after their change
+        self._totals: dict[str, _Total] = {}  # they are counted by model
         self._turn_ms = _Times()  # of a job
-        self._pace_ms: dict[str, _Times] = {}  # of a unit of work, by model
+        self._pace_ms: dict[str, _Times] = {}  # a unit of work takes so long, by model
         self._lines: dict[str, _Line] = {}  # by owner, of those that wait
-        self._rota = Rota()  # of them
+        self._rota = RoundRobin()  # of them
 
     def add(self, job_id: str, owner: str) -> _Line:
         """Let a job wait."""
@@ -173,7 +175,7 @@ class _Engine:
         return left_ms / slots
 
     def _mean_ms(self) -> float:
-        """Of a job that waits: all count alike, since each place would need a sum of its own."""
+        """What a waiting job takes: all count alike, as each place would need its own sum."""
         count, whole_ms = 0, 0.0
         for model, total in self._totals.items():
             usual_ms = self.usual_ms(_Task(model, total.work))
@@ -194,7 +196,7 @@ class Forecast:
     def __init__(self, slots: Mapping[str, int | None]) -> None:
         """`slots`: by engine, renders at once; None of an upstream, which tells nobody."""
         self._engines = {name: _Engine(count) for name, count in slots.items()}
-        self._line_of: dict[str, _Line] = {}  # of the jobs that wait
+        self._line_of: dict[str, _Line] = {}  # each job that waits is in one
 
     async def startup(self, backend: Backend) -> None:
         """Take up who waits and what was measured; begins to listen."""
@@ -224,7 +226,7 @@ class Forecast:
             self._note(job.engine, _task_of(job), job.ended_ms - job.started_ms)
 
     def place(self, job: Job, now_ms: int) -> tuple[int, int | None]:
-        """Of a job that waits: how many its engine takes before it, and how long it will take.
+        """How many jobs its engine takes before one that waits, and how long it will take.
 
         The second is in milliseconds from now on, None where nothing was measured.
         """

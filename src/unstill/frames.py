@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from unstill.bring import asked
+from unstill.bring import retried_once
 from unstill.errors import BadImage, FetchFailed
 from unstill.files.port import Files, storage_errors
 from unstill.intake import frame_check
@@ -28,7 +28,7 @@ PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # before each other try, or what the address as
 _CARDS = {card.id: card for card in CARDS}
 
 
-class Checks(Protocol):
+class ChecksFrames(Protocol):
     """What is asked of the media children."""
 
     async def check_frame(self, check: FrameCheck, *, owner: str) -> FrameFacts: ...
@@ -47,7 +47,7 @@ class Frames:
         self,
         *,
         files: Files,
-        media: Checks,
+        media: ChecksFrames,
         fetcher: Fetches,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_s: Callable[[], float] = monotonic,
@@ -69,7 +69,7 @@ class Frames:
             await self._fetch(job, frame, frame.url)
         rule = _CARDS[job.request.model].frame_rule
         check = partial(self._media.check_frame, owner=job.owner)
-        return await asked(check, frame_check(frame, rule, path=str(path)))
+        return await retried_once(check, frame_check(frame, rule, path=str(path)))
 
     async def _fetch(self, job: Job, frame: Frame, url: str) -> None:
         part = f"{frame.file_name}.part"

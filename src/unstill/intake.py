@@ -32,19 +32,19 @@ _ADDRESSES = ("https://", "http://")
 _SHAPES = "an http(s) URL, a data URL, base64 text or an uploaded file"
 
 
-class Taken(msgspec.Struct, frozen=True):
+class IncomingFrame(msgspec.Struct, frozen=True):
     """A frame of the request and, unless it is still to be fetched, its bytes."""
 
     frame: Frame
     data: bytes | None
 
 
-def take(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
+def take(given: Sequence[GivenFrame]) -> dict[Role, IncomingFrame]:
     """The frames by role; the same picture twice is one.
 
     Raises BadImage or BadField, in the caller's name of the frame.
     """
-    taken: dict[Role, Taken] = {}
+    taken: dict[Role, IncomingFrame] = {}
     for each in given:
         new = _take_one(each)
         earlier = taken.get(each.role)
@@ -56,7 +56,7 @@ def take(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
     return taken
 
 
-def _take_one(given: GivenFrame) -> Taken:
+def _take_one(given: GivenFrame) -> IncomingFrame:
     match given.value:
         case bytes() as file if picture_text.is_text_of_a_picture(file):
             return _from_text(given, file.decode("ascii"))
@@ -68,14 +68,14 @@ def _take_one(given: GivenFrame) -> Taken:
             raise BadField(given.param, _SHAPES, given.value)
 
 
-def _from_text(given: GivenFrame, sent: str) -> Taken:
+def _from_text(given: GivenFrame, sent: str) -> IncomingFrame:
     is_plain = sent.startswith(_ADDRESSES) and sent[-1].isalnum()  # nothing is around it
     text = sent if is_plain else picture_text.bare(sent)
     if is_plain or text[:8].lower().startswith(_ADDRESSES):
         if len(text) > MOST_URL_CHARS:
             allowed = f"a URL of at most {MOST_URL_CHARS} characters"
             raise BadField(given.param, allowed, text, found=f"{len(text)} characters")
-        return Taken(Frame(given.role, given.param, url=text), None)
+        return IncomingFrame(Frame(given.role, given.param, url=text), None)
     return _inline(given, picture_in(given.param, sent))
 
 
@@ -106,7 +106,7 @@ def _decoded(param: str, text: str) -> bytes:
             check_file_size(len(packed) * 3 // 4, param)
         return picture_text.decoded(packed)
     except picture_text.NotAPicture as fault:
-        # Of what is no picture at all the place of its first fault says nothing.
+        # Where it is no picture at all, the place of its first fault says nothing.
         found = str(fault) if picture_text.begins_as_a_picture(text) else ""
         raise BadField(param, _SHAPES, text, found=found) from None
 
@@ -119,13 +119,13 @@ def _check_file(param: str, data: bytes) -> None:
         raise not_a_picture(data[:ENOUGH_TO_NAME_BYTES], param, is_fetched=False)
 
 
-def _inline(given: GivenFrame, data: bytes) -> Taken:
+def _inline(given: GivenFrame, data: bytes) -> IncomingFrame:
     _check_file(given.param, data)
     sha256 = hashlib.sha256(data).hexdigest()
-    return Taken(Frame(given.role, given.param, sha256=sha256), data)
+    return IncomingFrame(Frame(given.role, given.param, sha256=sha256), data)
 
 
-def check_header(taken: Taken, rule: FrameRule) -> None:
+def check_header(taken: IncomingFrame, rule: FrameRule) -> None:
     """Refuse what the picture's own header shows to be outside the model's limits.
 
     Raises BadImage. What the header does not tell is found when the picture is decoded.

@@ -18,12 +18,14 @@ import msgspec
 from unstill.ledger import Attempt, Settlement
 from unstill.request import Size, VideoRequest
 
-Words = Literal["openai", "seed"]
-Variant = Literal["video", "thumbnail", "spritesheet"]  # of a finished video, as OpenAI names them
+Vocabulary = Literal["openai", "unified"]
+Variant = Literal[
+    "video", "thumbnail", "spritesheet"
+]  # a finished video has them, as OpenAI names them
 
 EVERYONE = "everyone"  # owner of all jobs while no key is configured
 
-_RANDOM_CHARS = 20  # of an id, in hex; a pool of them is a system call for 256 ids
+_RANDOM_CHARS = 20  # an id has so many, in hex; a pool of them is a system call for 256 ids
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two random bits behind 0b10
 
 
@@ -109,7 +111,7 @@ class Job(msgspec.Struct, frozen=True):
     id: str
     owner: str
     dialect: str  # that made it
-    words: Words  # state words that its create call documents at /v1/videos
+    words: Vocabulary  # state words that its create call documents at /v1/videos
     model: str  # the name it was asked for by
     request: VideoRequest
     engine: str
@@ -118,7 +120,7 @@ class Job(msgspec.Struct, frozen=True):
     attempt: int = 0  # counts starts; a video file carries it, so that a late one cannot win
     deaths: int = 0  # local children that ended without a last word
     due_ms: int = 0  # not before then; of a job that is saved, 0 until a try has failed
-    size: Size | None = None  # of the video, known once the first frame is
+    size: Size | None = None  # the video has it; known once the first frame is
     started_ms: int | None = None
     ended_ms: int | None = None
     video: Video | None = None
@@ -133,7 +135,7 @@ class Job(msgspec.Struct, frozen=True):
     webhook_url: str | None = (
         None  # where its end is told; "": where the settings say for its owner
     )
-    request_id: str = ""  # of its create call, for the log
+    request_id: str = ""  # its create call had it; for the log
 
     @property
     def seconds(self) -> int:
@@ -146,7 +148,7 @@ class Job(msgspec.Struct, frozen=True):
         return lane_of(self.state, self.engine, self.due_ms)
 
 
-class Mark(msgspec.Struct, frozen=True):
+class IdempotencyMark(msgspec.Struct, frozen=True):
     """By what a create call is known when it is sent again; stored together with its job.
 
     Under a key the call is known for as long as the job's row stands. Without one it was made by
@@ -154,7 +156,7 @@ class Mark(msgspec.Struct, frozen=True):
     since `since_ms`, and a first try, without `since_ms`, is never another call.
     """
 
-    fingerprint: str  # of what the caller asked for, see fingerprint.py
+    fingerprint: str  # it stands for what the caller asked for, see fingerprint.py
     key: str | None = None
     since_ms: int | None = None
 
@@ -303,7 +305,7 @@ def lost(due_ms: int) -> Change:
     return Change(of=frozenset({State.RUNNING}), to=State.READY, sets=sets)
 
 
-def wished_away(of: State, *, is_hidden: bool = True) -> Change:
+def cancel_requested(of: State, *, is_hidden: bool = True) -> Change:
     """To be cancelled when that can be, by an upstream alone; with `is_hidden`, deleted too."""
     sets: dict[str, Any] = {"wants_cancel": True}
     if is_hidden:

@@ -67,12 +67,14 @@ REFUSALS_TO_OPEN = 3
 FIRST_PAUSE_MS = 5_000
 LONGEST_PAUSE_MS = 60_000
 RECENT_ATTEMPTS = 12  # enough to count to the longest pause
-# Of an account: a reply was lost, or there was no call.
+# They say nothing of an account: a reply was lost, or there was no call.
 _TELL_NOTHING = frozenset({Outcome.UNKNOWN, Outcome.UNPREPARED})
 
 
-def closed_until_ms(recent: Sequence[Attempt]) -> int:
-    """Until when an account is left alone, in Unix milliseconds; 0 if all is well with it.
+def blocked_until_ms(recent: Sequence[Attempt]) -> int:
+    """Until when an account's breaker is open, in Unix milliseconds; 0 if all is well with it.
+
+    Nobody calls the account before.
 
     Once that moment is past, one call at a time finds out whether all is well again.
     recent: its settled attempts, newest first.

@@ -75,7 +75,7 @@ steady_ns = steady_clock(getattr(time, "CLOCK_BOOTTIME", None))
 
 
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:
-    """Of the server's variables those that a child program may see: no key is among them."""
+    """Those of the server's variables that a child program may see: no key is among them."""
     return {
         name: value
         for name, value in own.items()

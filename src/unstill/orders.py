@@ -1,4 +1,4 @@
-"""Orders: a job's request with its pictures in the form that an engine's upstream takes them."""
+"""A job's request with its pictures in the form that an engine's upstream takes them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from unstill.bring import asked
-from unstill.engines.remote import FrameForm, Order, Remote
+from unstill.bring import retried_once
+from unstill.engines.remote import FrameForm, Remote, UpstreamRequest
 from unstill.errors import OwnError
 from unstill.files.port import Files
 from unstill.job import Job
@@ -20,34 +20,34 @@ from unstill.request import Role
 _CARDS = {card.id: card for card in CARDS}
 
 
-class Fits(Protocol):
-    """What drawing up asks of the media children."""
+class FitsFrames(Protocol):
+    """What preparing frames asks of the media children."""
 
     async def fit_frame(self, fit: FrameFit, *, owner: str) -> bool: ...
 
 
-class Orders:
-    """Draws up orders; free, and may be done again."""
+class FramePreparer:
+    """Prepares a job's frames for an upstream; free, and may be done again."""
 
-    def __init__(self, *, files: Files, media: Fits) -> None:
+    def __init__(self, *, files: Files, media: FitsFrames) -> None:
         self._files = files
         self._media = media
 
-    async def draw_up(self, remote: Remote, job: Job) -> Order:
-        """The job's order for one engine; pictures of another form are made anew beside them."""
+    async def prepare_frames(self, remote: Remote, job: Job) -> UpstreamRequest:
+        """The job's request to one engine; pictures of another form are made anew beside them."""
         if job.size is None:
             raise OwnError("a job without a size was given to an engine")
         frames: dict[Role, Path] = {
             frame.role: self._files.path(job.id, frame.file_name) for frame in job.request.frames
         }
-        order = Order(job.id, job.request, job.size, frames)
-        form = remote.frame_form(order)
+        upstream_request = UpstreamRequest(job.id, job.request, job.size, frames)
+        form = remote.frame_form(upstream_request)
         most_side_px = _CARDS[job.request.model].frame_rule.most_side_px
         fitted = {
             role: await self._fitted(job, role, path, form, most_side_px=most_side_px)
             for role, path in frames.items()
         }
-        return msgspec.structs.replace(order, frames=fitted)
+        return msgspec.structs.replace(upstream_request, frames=fitted)
 
     async def _fitted(
         self, job: Job, role: Role, path: Path, form: FrameForm, *, most_side_px: int
@@ -64,5 +64,5 @@ class Orders:
             most_side_px=most_side_px,
             takes_alpha=form.takes_alpha,
         )
-        is_made = await asked(partial(self._media.fit_frame, owner=job.owner), fit)
+        is_made = await retried_once(partial(self._media.fit_frame, owner=job.owner), fit)
         return out if is_made else path

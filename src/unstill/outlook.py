@@ -17,14 +17,14 @@ POLL_AFTER_MS = (1000, 5000)
 _POLLS_TO_THE_END = 4
 
 
-class Prospect(msgspec.Struct, frozen=True):
+class Estimate(msgspec.Struct, frozen=True):
     """What is known of an unfinished job's future; None: not known."""
 
     queue_position: int | None = None  # 1: the next one
     expected_end_ms: int | None = None  # Unix milliseconds
 
 
-class Outlook:
+class Estimates:
     """What can be told of a job besides its row."""
 
     def __init__(
@@ -69,16 +69,16 @@ class Outlook:
             return most if job.engine in self._upstream_engines else least
         return max(least, min(left_ms // _POLLS_TO_THE_END, most))
 
-    def prospect(self, job: Job) -> Prospect:
+    def estimate(self, job: Job) -> Estimate:
         """Where the job stands in its engine's queue, and when it will end."""
         now_ms = self._clock_ms()
         if job.state in WAITING:
             ahead, left_ms = self._forecast.place(job, now_ms)
-            return Prospect(ahead + 1, None if left_ms is None else now_ms + left_ms)
+            return Estimate(ahead + 1, None if left_ms is None else now_ms + left_ms)
         if job.state.is_final:
-            return Prospect()
+            return Estimate()
         left_ms = self._left_ms(job, now_ms)
-        return Prospect(None, None if left_ms is None else now_ms + left_ms)
+        return Estimate(None, None if left_ms is None else now_ms + left_ms)
 
     def _left_ms(self, job: Job, now_ms: int) -> int | None:
         return self._forecast.left_ms(job, done=self._board.progress(job), now_ms=now_ms)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from unstill.engines.camera import Camera
-from unstill.engines.dashscope import Dashscope
-from unstill.engines.modelverse import Modelverse
-from unstill.engines.openai_videos import OpenaiVideos
+from unstill.engines.dashscope import DashScopeEngine
+from unstill.engines.modelverse import ModelverseEngine
+from unstill.engines.openai_videos import OpenAiVideosEngine
 from unstill.engines.pace import Accounts
 from unstill.engines.port import Engine, Local
 from unstill.engines.words import with_own
@@ -24,7 +24,7 @@ from unstill.receivers import Receivers
 from unstill.settings import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
 from unstill.settings_tables import did_you_mean
 
-Upstreams = Dashscope | Modelverse | OpenaiVideos
+Upstreams = DashScopeEngine | ModelverseEngine | OpenAiVideosEngine
 
 
 def locals_of(settings: Settings) -> dict[str, Local]:
@@ -77,11 +77,11 @@ def _remote(
         given["interval_s"] = engine.poll_interval_s
     match engine.kind:
         case "dashscope":
-            return Dashscope(clock_ms=clock_ms, **given)
+            return DashScopeEngine(clock_ms=clock_ms, **given)
         case "modelverse":
-            return Modelverse(**given)
+            return ModelverseEngine(**given)
         case "openai_videos":
-            return OpenaiVideos(server=engine.server, **given)
+            return OpenAiVideosEngine(server=engine.server, **given)
 
 
 def receivers_of(settings: Settings) -> Receivers:

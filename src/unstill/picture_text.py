@@ -39,7 +39,7 @@ _NEVER = re.compile(rb"[^A-Za-z0-9+/=]")
 _RAREST_PLUS = 256
 _FEWEST_LINES = 8
 _SHORTEST_LINE, _LONGEST_LINE = 4, 256  # what wraps base64 has 60 to 76 characters in a line
-_LACKS_ONE = 3  # of 4 characters
+_LACKS_ONE = 3  # such a group lacks one of 4 characters
 _INDENTED = b"    "  # more pluses in a row than any picture here is likely to have
 _LOST_PLUS = (
     "spaces inside its base64 that may have been `+`: in a form send `+` as %2B, or the picture as"
@@ -142,7 +142,7 @@ def _begins_as_one(*readings: bytes) -> bool:
 
 
 def _start_of(packed: bytes) -> bytes:
-    """Of a text in the plain alphabet alone.
+    """How the picture begins; only a text in the plain alphabet is read.
 
     Unlike the decoder of whole pictures, this one keeps the interpreter: for so few bytes giving it
     away costs a submit more than all else of its reading. (2026-11-28)

@@ -9,10 +9,10 @@ from pathlib import Path
 from unstill.admission import Admission
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.board import Board
-from unstill.bring import Bringer
+from unstill.bring import Saver
 from unstill.clock import Clock
 from unstill.dialects.dashscope import DashScope, upload_leave
-from unstill.dialects.house import House
+from unstill.dialects.house import OwnRoutes
 from unstill.dialects.route import Dialect
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
@@ -36,8 +36,8 @@ from unstill.media import Media
 from unstill.media.limits import MAX_FILE_BYTES, readable_formats
 from unstill.models import CARDS, Catalogue
 from unstill.net import Fetcher
-from unstill.orders import Orders
-from unstill.outlook import Outlook
+from unstill.orders import FramePreparer
+from unstill.outlook import Estimates
 from unstill.parts import locals_of, receivers_of, remotes_of
 from unstill.receivers import Receivers
 from unstill.routing import check_routes, routes_of
@@ -55,12 +55,12 @@ from unstill.sweep import Sweep
 from unstill.trial import Trial
 from unstill.uploading import Uploading
 from unstill.uptime import Uptime
-from unstill.watches import Watches
+from unstill.watches import Pollers
 from unstill.webhooks import MOST_AT_ONCE, Deliverer
 
-FORM_BYTES = 64 * 1024  # of an upload's form beside its file
-OPEN_BYTES = 8 * MAX_FILE_BYTES  # of all uploads that are being read
-STEPS_WITHIN_S = 5.0  # of a shutdown; steps have been ended by then
+FORM_BYTES = 64 * 1024  # an upload's form has no more beside its file
+OPEN_BYTES = 8 * MAX_FILE_BYTES  # all uploads that are being read have no more
+STEPS_WITHIN_S = 5.0  # a shutdown waits no longer; steps have been ended by then
 
 
 class Product:
@@ -88,7 +88,7 @@ class Product:
         self._stalls = Stalls(clock_ms)
         slots = {name: engine.slots for name, engine in self._locals.items()}
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
-        self._watches = self._watches_of_remotes()
+        self._pollers = self._watches_of_remotes()
         catalogue = _catalogue(settings)
         check_routes(settings, catalogue, self._engines)
         routes = routes_of(settings, catalogue)
@@ -105,7 +105,7 @@ class Product:
             service=Service(
                 backend=self._backend,
                 files=self._files,
-                cancel_upstream=self._watches.cancel,
+                cancel_upstream=self._pollers.cancel,
                 catalogue=catalogue,
                 engines=self._engines,
                 routes=routes,
@@ -120,10 +120,10 @@ class Product:
             downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
             board=self._board,
             stalls=self._stalls,
-            outlook=self._outlook(),
+            estimates=self._outlook(),
             keys=Keys(settings.api_keys),
             origins=_origins(settings),
-            house=House(),
+            own_routes=OwnRoutes(),
             dialects=_dialects(settings),
             bodies=Bodies(readers=self._readers),
             open_bodies=_open_bodies(uploading),
@@ -134,8 +134,8 @@ class Product:
     def _engines(self) -> dict[str, Engine]:
         return {**self._locals, **self._remotes}
 
-    def _watches_of_remotes(self) -> Watches:
-        return Watches(
+    def _watches_of_remotes(self) -> Pollers:
+        return Pollers(
             self._remotes,
             backend=self._backend,
             board=self._board,
@@ -152,9 +152,9 @@ class Product:
             engines=self._locals,
             remotes=self._remotes,
             submitter=self._submitter(routes),
-            watches=self._watches,
+            pollers=self._pollers,
             stalls=self._stalls,
-            bringer=self._bringer(),
+            saver=self._saver(),
             board=self._board,
             clock_ms=self._clock.now_ms,
         )
@@ -164,14 +164,14 @@ class Product:
             backend=self._backend,
             remotes=self._remotes,
             routes=routes,
-            draw_up=Orders(files=self._files, media=self._media).draw_up,
+            prepare_frames=FramePreparer(files=self._files, media=self._media).prepare_frames,
             stalls=self._stalls,
             clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
         )
 
-    def _bringer(self) -> Bringer:
-        return Bringer(
+    def _saver(self) -> Saver:
+        return Saver(
             files=self._files,
             media=self._media,
             remotes=self._remotes,
@@ -200,8 +200,8 @@ class Product:
             clock_ms=system_clock_ms,  # whatever clock jobs go by: files have the system's
         )
 
-    def _outlook(self) -> Outlook:
-        return Outlook(
+    def _outlook(self) -> Estimates:
+        return Estimates(
             board=self._board,
             stalls=self._stalls,
             forecast=self._forecast,

@@ -17,7 +17,7 @@ from unstill.addresses import IPNetwork, is_allowed
 from unstill.delivery import MOST_URL_CHARS, Delivery
 from unstill.errors import BadField, BadSetting, FetchFailed
 from unstill.net import Own, checked_url, origin_of
-from unstill.request import Given
+from unstill.request import GivenValue
 
 _ALLOWED = f"an http or https URL of at most {MOST_URL_CHARS} characters"
 _OFF = "absent: this server sends no webhooks until its operator sets UNSTILL_WEBHOOK_SECRET"
@@ -43,7 +43,7 @@ class Receivers:
         self._has_secret = has_secret
         self._allow_networks = tuple(allow_networks)
 
-    def asked(self, given: Given | None, owner: str) -> str | None:
+    def receiver_of(self, given: GivenValue | None, owner: str) -> str | None:
         """What a new job keeps: the caller's address, "" for the operator's, None for neither.
 
         Raises BadField.

@@ -1,8 +1,9 @@
 """What is asked for: the caller's words as a dialect read them, and the canonical request.
 
-`Asked` is what a dialect hands on: the caller's values, unchecked, each with the caller's own name
-for it. `VideoRequest` is what a model card makes of it: complete, checked, and without any bytes,
-so that it can be a database row. Both are plain values: nothing here knows a protocol or a limit.
+`CreateCall` is what a dialect hands on: the caller's values, unchecked, each with the caller's own
+name for it. `VideoRequest` is what a model card makes of it: complete, checked, and without any
+bytes, so that it can be a database row. Both are plain values: nothing here knows a protocol or a
+limit.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """Of the width to the height, in whole numbers."""
+    """How the width stands to the height, in whole numbers."""
 
     width: int
     height: int
@@ -40,7 +41,7 @@ class Ratio(msgspec.Struct, frozen=True):
         return f"{self.width}:{self.height}"
 
 
-class Given(msgspec.Struct, frozen=True):
+class GivenValue(msgspec.Struct, frozen=True):
     """One value as the caller sent it, and the caller's name for it."""
 
     param: str
@@ -58,7 +59,7 @@ class Stray(msgspec.Struct, frozen=True):
     """A field of the canonical `name` at another place than its dialect has it."""
 
     name: str
-    given: Given
+    given: GivenValue
 
 
 class GivenFrame(msgspec.Struct, frozen=True):
@@ -69,18 +70,18 @@ class GivenFrame(msgspec.Struct, frozen=True):
     value: str | bytes
 
 
-class Asked(msgspec.Struct, frozen=True):
+class CreateCall(msgspec.Struct, frozen=True):
     """A create request as a dialect read it. `fields` are keyed by the canonical field name."""
 
-    model: Given
-    fields: dict[str, Given]
+    model: GivenValue
+    fields: dict[str, GivenValue]
     frames: tuple[GivenFrame, ...]
     names: Mapping[str, str]  # canonical name -> the dialect's name, for what is missing
     unknown: tuple[str, ...] = ()  # the caller's names of fields that the dialect does not have
     strays: tuple[Stray, ...] = ()  # refused where the model has the field
     dialect: str = ""  # its name: a model's own document may name a field otherwise in it
     unfilled: Mapping[str, str] = {}  # canonical name -> the caller's, of what is there and empty
-    webhook_url: Given | None = None  # where the caller wants to be told of the job's end
+    webhook_url: GivenValue | None = None  # where the caller wants to be told of the job's end
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -116,7 +117,7 @@ class VideoRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     watermark: bool = False
     generate_audio: bool | None = None  # None: whatever the engine does by itself
     options: dict[str, str | int | float | bool] = {}  # fields that only this model's card has
-    version: int = 1  # of this layout; see tests/golden/rows
+    version: int = 1  # this layout has it; see tests/golden/rows
 
     @property
     def frames(self) -> tuple[Frame, ...]:

@@ -12,7 +12,7 @@ _SECONDS = re.compile(
 
 
 def retry_after_s(text: str) -> float | None:
-    """Of a Retry-After header, seconds or a date, as RFC 9110 has it; None if it is neither.
+    """What a Retry-After header asks for, seconds or a date (RFC 9110); None if it is neither.
 
     Parts of a second and a unit, which some write beside it, are read too.
     """

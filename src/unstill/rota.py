@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 
-class Rota:
+class RoundRobin:
     """The owners that wait, the one whose turn it is first.
 
     Here would stand a weight: an owner of weight three goes behind the others with its third turn.
@@ -51,7 +51,7 @@ class Slots:
     def __init__(self, count: int, *, keeps_room: bool = False) -> None:
         self._free = count
         self._keeps_room = keeps_room
-        self._rota = Rota()
+        self._round_robin = RoundRobin()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._held: Counter[str] = Counter()
 
@@ -67,7 +67,7 @@ class Slots:
     async def _take(self, owner: str) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(owner, deque()).append(turn)
-        self._rota.join(owner)
+        self._round_robin.join(owner)
         self._hand_out()
         try:
             await turn
@@ -90,14 +90,14 @@ class Slots:
             turn = turns.popleft()
             if not turns:
                 del self._waiting[owner]
-                self._rota.leave(owner)
+                self._round_robin.leave(owner)
             if not turn.done():  # else its call was cancelled
-                self._rota.took(owner)
+                self._round_robin.took(owner)
                 self._free -= 1
                 self._held[owner] += 1
                 turn.set_result(None)
 
     def _next_owner(self) -> str | None:
         if not self._keeps_room:
-            return next(iter(self._rota), None)
-        return next((owner for owner in self._rota if self._held[owner] < self._free), None)
+            return next(iter(self._round_robin), None)
+        return next((owner for owner in self._round_robin if self._held[owner] < self._free), None)

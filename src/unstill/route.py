@@ -17,43 +17,45 @@ LONGEST_ADVICE_MS = 600_000
 _NEVER_AGAIN = frozenset({Outcome.OPEN, Outcome.UNKNOWN})
 
 
-class Leg(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True):
     """An engine that can do the request; a route is a sequence of them."""
 
     engine: str
-    closed_ms: int  # until when its account is left alone; 0 if all is well with it
+    blocked_ms: int  # until when its account is not called; 0 if all is well with it
     is_free_to_repeat: bool  # what it had accepted may be sent again
 
 
-class Choice(msgspec.Struct, frozen=True):
+class NextCall(msgspec.Struct, frozen=True):
     """Which engine is asked, and not before when."""
 
     engine: str
     due_ms: int
-    is_closed: bool  # it waits for its account
+    is_blocked: bool  # it waits for its account
     is_probe: bool  # nobody else may ask the account meanwhile
 
 
-def chosen(route: Sequence[Leg], attempts: Sequence[Attempt], now_ms: int) -> Choice | None:
+def next_engine(
+    route: Sequence[Candidate], attempts: Sequence[Attempt], now_ms: int
+) -> NextCall | None:
     """The engine that may be asked soonest, the earlier in the route among equals.
 
     attempts: the job's, oldest first. None if every engine has refused for good, or if any may
     have taken the job.
     """
-    repeatable = {leg.engine for leg in route if leg.is_free_to_repeat}
+    repeatable = {candidate.engine for candidate in route if candidate.is_free_to_repeat}
     if any(_may_be_taken(attempt, repeatable) for attempt in attempts):
         return None
-    choices: list[Choice] = []
-    for leg in route:
-        own = [attempt for attempt in attempts if attempt.engine == leg.engine]
+    choices: list[NextCall] = []
+    for candidate in route:
+        own = [attempt for attempt in attempts if attempt.engine == candidate.engine]
         if own and own[-1].outcome not in AGAIN | {Outcome.ACCEPTED}:
             continue
         choices.append(
-            Choice(
-                engine=leg.engine,
-                due_ms=max(now_ms, leg.closed_ms, _again_ms(own)),
-                is_closed=leg.closed_ms > now_ms,
-                is_probe=0 < leg.closed_ms <= now_ms,
+            NextCall(
+                engine=candidate.engine,
+                due_ms=max(now_ms, candidate.blocked_ms, _again_ms(own)),
+                is_blocked=candidate.blocked_ms > now_ms,
+                is_probe=0 < candidate.blocked_ms <= now_ms,
             )
         )
     return min(choices, key=lambda choice: choice.due_ms, default=None)

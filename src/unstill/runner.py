@@ -6,7 +6,7 @@
     saving   save     check the video, put it in its place  -> succeeded
              again    the same, for one that has failed before
 
-What runs at an upstream is followed by its account's watch.
+What runs at an upstream is followed by its account's poller.
 
 A step that ends with an error ends the job with it; one that cannot store anything is tried again
 by its lane. Each write is guarded: a step that finds its job moved stops without a word. All steps
@@ -24,7 +24,7 @@ import structlog
 
 from unstill.backend.port import Backend, Lane
 from unstill.board import Board
-from unstill.bring import Bringer
+from unstill.bring import Saver
 from unstill.engines.port import Local, Scene
 from unstill.engines.remote import Remote
 from unstill.errors import (
@@ -57,19 +57,19 @@ from unstill.shortage import Shortage
 from unstill.stalls import Stalls
 from unstill.storage import storage_trouble
 from unstill.submitter import Submitter
-from unstill.watches import Watches
+from unstill.watches import Pollers
 
 log = structlog.get_logger()
 
 FRAMES_SLOTS = 64  # fetches wait on the network, not on us; half of them for one owner alone
-# Of each engine: a host that drips holds up the videos of no other, nor those of this machine.
+# An engine has its own: a host that drips holds up no other's videos, nor those of this machine.
 SAVE_SLOTS = 8
 SAVE_AGAIN_SLOTS = 4
 REMOVED_SLOTS = 1  # jobs whose engine is no longer configured only wait
 MOST_DEATHS = 1  # a local child that dies is asked once more
 PAUSE_AFTER_DEATH_MS = 1000
 AT_ONCE = 0  # due before all that came later: what an end of the server has interrupted
-SUBMITS_WITHIN_S = 25.0  # of a shutdown: a call that may cost is waited for that long
+SUBMITS_WITHIN_S = 25.0  # a shutdown waits that long for a call that may cost
 NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
 
 _CARDS = {card.id: card for card in CARDS}
@@ -87,9 +87,9 @@ class Runner:
         engines: Mapping[str, Local],
         remotes: Mapping[str, Remote],
         submitter: Submitter,
-        watches: Watches,
+        pollers: Pollers,
         stalls: Stalls,
-        bringer: Bringer,
+        saver: Saver,
         board: Board,
         clock_ms: Callable[[], int],
     ) -> None:
@@ -99,12 +99,14 @@ class Runner:
         self._engines = engines
         self._remotes = remotes
         self._submitter = submitter
-        self._watches = watches
+        self._pollers = pollers
         self._stalls = stalls
-        self._bringer = bringer
+        self._saver = saver
         self._board = board
         self._clock_ms = clock_ms
-        self._works: dict[str, asyncio.Task[int | None]] = {}  # of the steps under way, by job
+        self._works: dict[
+            str, asyncio.Task[int | None]
+        ] = {}  # the steps under way, by job, are these
         self._is_stopping = False
         self._renders = Shortage("engine_cannot_store", clock_ms)
         self._ends = Shortage("step_not_stored", clock_ms)
@@ -123,7 +125,7 @@ class Runner:
         for engine in removed:
             log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
         self._backend.listen(self._changed)
-        await self._watches.startup()
+        await self._pollers.startup()
         self._backend.serve([*self.lanes(), *self._removed_lanes(removed)])
 
     async def _judge(self, job: Job, now_ms: int) -> None:
@@ -148,7 +150,7 @@ class Runner:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
         await self._submitter.stop(SUBMITS_WITHIN_S)
-        await self._watches.shutdown()
+        await self._pollers.shutdown()
 
     def lanes(self) -> Sequence[Lane]:
         return (
@@ -168,7 +170,7 @@ class Runner:
         )
 
     def _removed_lanes(self, engines: Sequence[str]) -> Sequence[Lane]:
-        """Of engines that are no longer configured: their jobs wait, or end."""
+        """The lanes of engines that are no longer configured: their jobs wait, or end."""
         return (
             *map(self._remote_lane, engines),
             *self._save_lanes(engines, REMOVED_SLOTS, REMOVED_SLOTS),
@@ -296,7 +298,7 @@ class Runner:
         )
 
     async def _bring(self, job: Job) -> None:
-        await self._write(job, await self._bringer.bring(job))
+        await self._write(job, await self._saver.save(job))
 
     async def _fail(self, job: Job, error: UnstillError) -> None:
         """End the job with what went wrong, wherever the step had brought it."""
@@ -332,7 +334,7 @@ class Runner:
 
     def _changed(self, job: Job) -> None:
         self._board.changed(job)
-        self._watches.changed(job)
+        self._pollers.changed(job)
         if job.failure is not None and not job.is_hidden:
             code, why = job.failure.code, _without_prompt(job.failure.message, job)
             log.info("job_failed", job_id=job.id, owner=job.owner, code=code, why=why)

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from unstill.admission import Admission
-from unstill.backend.port import Backend, Page, Slice, Where
+from unstill.backend.port import Backend, CursorPage, OffsetPage, Where
 from unstill.engines.port import Engine
 from unstill.engines.remote import Cancellation, Cancelled
 from unstill.errors import (
@@ -31,23 +31,23 @@ from unstill.errors import (
 )
 from unstill.files.port import Files
 from unstill.fingerprint import fingerprint
-from unstill.intake import Taken, check_header, take
+from unstill.intake import IncomingFrame, check_header, take
 from unstill.job import (
     Change,
+    IdempotencyMark,
     Job,
-    Mark,
     State,
-    Words,
+    Vocabulary,
+    cancel_requested,
     cancelled,
     hidden,
     new_id,
-    wished_away,
 )
-from unstill.ledger import RECENT_ATTEMPTS, closed_until_ms
+from unstill.ledger import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.models import Catalogue, resolve
 from unstill.models.card import Card
 from unstill.receivers import Receivers
-from unstill.request import Asked, GivenFrame, Role, VideoRequest
+from unstill.request import CreateCall, GivenFrame, Role, VideoRequest
 
 log = structlog.get_logger()
 
@@ -63,14 +63,14 @@ LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hol
 EVERYTHING = Admission()
 
 
-class Sending(msgspec.Struct, frozen=True):
+class RetryHeaders(msgspec.Struct, frozen=True):
     """How a create call may come again: under its caller's key, or else as an SDK's retry."""
 
     key: str | None
     is_retry: bool
 
 
-class Submitted(msgspec.Struct, frozen=True):
+class Submission(msgspec.Struct, frozen=True):
     """The call's job, and the caller's fields that its model does not have."""
 
     job: Job
@@ -83,7 +83,7 @@ class _Checked(msgspec.Struct, frozen=True):
     model: str  # as catalogued
     card: Card
     request: VideoRequest
-    taken: Mapping[Role, Taken]
+    taken: Mapping[Role, IncomingFrame]
     ignored: tuple[str, ...]
 
 
@@ -132,14 +132,14 @@ class Service:
 
     async def submit(
         self,
-        asked: Asked,
+        create_call: CreateCall,
         *,
         owner: str,
         dialect: str,
-        words: Words,
-        sending: Sending | None = None,
+        words: Vocabulary,
+        retry: RetryHeaders | None = None,
         request_id: str = "",
-    ) -> Submitted:
+    ) -> Submission:
         """Check, keep the pictures, store the job; durable when it returns.
 
         The same job again if the call is one that was sent before, which only a `sending` can be.
@@ -147,14 +147,14 @@ class Service:
         """
         if self._is_closing:
             raise ShuttingDown("the server is shutting down, send the request again")
-        checked = await self._checked(asked)
+        checked = await self._checked(create_call)
         now_ms = self._clock_ms()
-        mark = None if sending is None else _mark(sending, asked, checked, now_ms)
+        mark = None if retry is None else _mark(retry, create_call, checked, now_ms)
         try:
             for each in checked.taken.values():
                 self._admission.check(each)
-            webhook_url = self._receivers.asked(asked.webhook_url, owner)
-            engine = self._engine_for(checked.model, checked.request, asked)
+            webhook_url = self._receivers.receiver_of(create_call.webhook_url, owner)
+            engine = self._engine_for(checked.model, checked.request, create_call)
             self._check_room()
         except (BadField, BadSetting, StorageFull):
             # The settings have changed, or the disk; what was taken before is still its caller's.
@@ -180,20 +180,22 @@ class Service:
             log.info("sent_again", job_id=stored.id, owner=owner, request_id=request_id)
         if stored.is_hidden:
             raise JobDeleted(stored.id)  # never a second one
-        return Submitted(stored, checked.ignored)
+        return Submission(stored, checked.ignored)
 
-    async def _checked(self, asked: Asked) -> _Checked:
+    async def _checked(self, create_call: CreateCall) -> _Checked:
         """What is wrong with the request whatever renders it is found here; raises CallerError."""
-        name, card = self.catalogue.card(asked.model)
-        taken = await _taken(asked.frames)
+        name, card = self.catalogue.card(create_call.model)
+        taken = await _taken(create_call.frames)
         for each in taken.values():
             check_header(each, card.frame_rule)
         frames = {role: each.frame for role, each in taken.items()}
         # No system call: each hands the interpreter to the writer's thread in mid-submit.
-        request, ignored = resolve(card, asked, frames, random_seed=random.getrandbits(31))
+        request, ignored = resolve(card, create_call, frames, random_seed=random.getrandbits(31))
         return _Checked(name, card, request, taken, ignored)
 
-    async def _store(self, job: Job, taken: Mapping[Role, Taken], mark: Mark | None) -> Job:
+    async def _store(
+        self, job: Job, taken: Mapping[Role, IncomingFrame], mark: IdempotencyMark | None
+    ) -> Job:
         """Pictures first: a row never stands without them. The job of an earlier call, if any."""
         try:
             for frame in job.request.frames:
@@ -217,10 +219,12 @@ class Service:
             raise NoSuchJob(job_id)
         return job
 
-    async def page(self, owner: str, *, limit: int, after: str | None, newest_first: bool) -> Page:
+    async def page(
+        self, owner: str, *, limit: int, after: str | None, newest_first: bool
+    ) -> CursorPage:
         return await self._backend.page(owner, limit=limit, after=after, newest_first=newest_first)
 
-    async def slice(
+    async def list_by_offset(
         self,
         owner: str,
         *,
@@ -229,12 +233,12 @@ class Service:
         model: str | None,
         offset: int,
         limit: int,
-    ) -> Slice:
+    ) -> OffsetPage:
         """`window_ms`: first and last moment of their making; None: the last day."""
         # Open at its end: jobs of a clock that was ahead are the newest, and none is left out.
         since_ms, until_ms = window_ms or (self._clock_ms() - RECENT_MS, LAST_MS)
         where = Where(since_ms, until_ms, states, model)
-        return await self._backend.slice(owner, where, offset=offset, limit=limit)
+        return await self._backend.list_by_offset(owner, where, offset=offset, limit=limit)
 
     async def cancel(self, job_id: str, owner: str) -> None:
         """Stop what can be stopped; of a call that is just being made the wish is noted.
@@ -260,7 +264,7 @@ class Service:
         """What the cancel of a job writes; None where an upstream decides, or it is too late."""
         match job.state:
             case State.SUBMITTING:
-                return wished_away(job.state, is_hidden=False)
+                return cancel_requested(job.state, is_hidden=False)
             case State.RUNNING if job.ticket is not None:
                 return None
             case State.QUEUED | State.READY | State.RUNNING:
@@ -294,9 +298,9 @@ class Service:
         """The design's table: what is ours to stop is stopped in the same write."""
         match job.state:
             case State.SUBMITTING:
-                return wished_away(job.state)
+                return cancel_requested(job.state)
             case State.RUNNING if job.ticket is not None:
-                return wished_away(job.state)
+                return cancel_requested(job.state)
             case State.QUEUED | State.READY | State.RUNNING:
                 return self._stopped(is_hidden=True)
             case _:
@@ -323,10 +327,10 @@ class Service:
         if account is None:
             return None
         recent = await self._backend.recent_attempts(account, RECENT_ATTEMPTS)
-        until_ms = closed_until_ms(recent)
+        until_ms = blocked_until_ms(recent)
         return -(-until_ms // 1000) if until_ms > self._clock_ms() else None
 
-    def _engine_for(self, model: str, request: VideoRequest, asked: Asked) -> str:
+    def _engine_for(self, model: str, request: VideoRequest, create_call: CreateCall) -> str:
         """The first engine that the request fits.
 
         If none does, raises the first one's misfit in the caller's name of the field.
@@ -338,33 +342,37 @@ class Service:
                 return engine.name
             misfits.append(misfit)
         if misfits:
-            raise _in_callers_words(misfits[0], request, asked)
+            raise _in_callers_words(misfits[0], request, create_call)
         raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
 
 
-def _mark(sending: Sending, asked: Asked, checked: _Checked, now_ms: int) -> Mark:
+def _mark(
+    retry: RetryHeaders, create_call: CreateCall, checked: _Checked, now_ms: int
+) -> IdempotencyMark:
     frames = {frame.role: frame for frame in checked.request.frames}
-    number = fingerprint(checked.model, checked.card, asked, frames)
-    if sending.key is not None:
-        return Mark(number, key=sending.key)
-    return Mark(number, since_ms=now_ms - RETRY_WITHIN_MS if sending.is_retry else None)
+    number = fingerprint(checked.model, checked.card, create_call, frames)
+    if retry.key is not None:
+        return IdempotencyMark(number, key=retry.key)
+    return IdempotencyMark(number, since_ms=now_ms - RETRY_WITHIN_MS if retry.is_retry else None)
 
 
-async def _taken(given: Sequence[GivenFrame]) -> dict[Role, Taken]:
+async def _taken(given: Sequence[GivenFrame]) -> dict[Role, IncomingFrame]:
     sizes = [len(each.value) for each in given if isinstance(each.value, (str, bytes))]
     if sum(sizes) > LARGE_INLINE_CHARS:
         return await asyncio.to_thread(take, given)
     return take(given)
 
 
-def _in_callers_words(misfit: BadField, request: VideoRequest, asked: Asked) -> BadField:
+def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: CreateCall) -> BadField:
     """An engine names fields canonically; the caller's name is as it was sent, or documented."""
     name = misfit.param
     frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
-    given = asked.fields.get(name)
+    given = create_call.fields.get(name)
     if given is None and name == "size":
-        given = asked.fields.get("aspect_ratio")  # which made it
-    param = given.param if given is not None else frames.get(name, asked.names.get(name, name))
+        given = create_call.fields.get("aspect_ratio")  # which made it
+    param = (
+        given.param if given is not None else frames.get(name, create_call.names.get(name, name))
+    )
     if isinstance(misfit, MissingField):
         return MissingField(param, misfit.allowed)
     if given is not None:

@@ -33,7 +33,7 @@ class RemoteSettings(msgspec.Struct, frozen=True):
 
     base_url: str  # ends where the upstream's own documents end it
     kind: Literal["dashscope", "modelverse", "openai_videos"] = "dashscope"
-    server: Literal["openai", "unified", "sglang", "vllm-omni"] = "openai"  # of openai_videos
+    server: Literal["openai", "unified", "sglang", "vllm-omni"] = "openai"  # openai_videos has it
     api_key: str = ""  # "env:NAME" takes it from the environment
     models: dict[str, str] = {}  # canonical id -> upstream model, over the engine's own choice
     poll_interval_s: float = 0.0  # 0: as the upstream advises

@@ -31,12 +31,12 @@ class ServerSettings(msgspec.Struct, frozen=True):
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
-    cors_origins: tuple[str, ...] = ()  # of web pages that may call; "*": any
+    cors_origins: tuple[str, ...] = ()  # web pages may call from them; "*": any may
     default_engine: str = "camera"  # or "none"
     videos_states: Literal["auto", "unified", "openai"] = "auto"
     link_hours: int = 24
     prompt_in_files: bool = False  # in the metadata of what this machine makes
-    least_free_mb: int = 200  # of the data folder's disk; no new work is taken below
+    least_free_mb: int = 200  # the data folder's disk keeps it free; no new work is taken below
     log_format: Literal["console", "json"] = "console"
 
     @property

@@ -41,7 +41,7 @@ def settled(attempt: Attempt, settlement: Settlement) -> Attempt:
 
 
 def not_its_own(attempt: Attempt, error: TicketTaken) -> Attempt:
-    """Of a call that was answered with another job's ticket: whose video that is nobody knows."""
+    """The call was answered with another job's ticket: whose video that is nobody knows."""
     return msgspec.structs.replace(
         attempt, outcome=Outcome.UNKNOWN, code="submit_unknown", message=error.message
     )

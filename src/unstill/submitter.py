@@ -22,13 +22,13 @@ from unstill.engines.remote import (
     Accepted,
     Busy,
     Doubt,
-    Order,
     Prepared,
     PrepareRefused,
     Refused,
     Rejected,
     Remote,
     Submission,
+    UpstreamRequest,
 )
 from unstill.errors import OwnError, ShuttingDown, TicketTaken, UpstreamError
 from unstill.job import (
@@ -45,8 +45,8 @@ from unstill.job import (
     unprepared,
     unsent,
 )
-from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, closed_until_ms
-from unstill.route import Choice, Leg, chosen
+from unstill.ledger import RECENT_ATTEMPTS, Attempt, Outcome, Settlement, blocked_until_ms
+from unstill.route import Candidate, NextCall, next_engine
 from unstill.settling import (
     in_doubt,
     no_more,
@@ -57,7 +57,7 @@ from unstill.settling import (
     too_late,
 )
 from unstill.stalls import Stalls
-from unstill.turns import Line, Turns
+from unstill.turns import AccountGate, ModelCooldown
 
 log = structlog.get_logger()
 
@@ -71,7 +71,9 @@ LONGEST_UNSTORED_MS = 60_000
 
 HELD = ("held", "the server's operator has to release it: it may have been sent before")
 
-DrawUp = Callable[[Remote, Job], Awaitable[Order]]  # with the frames as the engine takes them
+PrepareFrames = Callable[
+    [Remote, Job], Awaitable[UpstreamRequest]
+]  # with the frames as the engine takes them
 
 
 class Submitter:
@@ -83,7 +85,7 @@ class Submitter:
         backend: Backend,
         remotes: Mapping[str, Remote],
         routes: Mapping[str, Sequence[str]],
-        draw_up: DrawUp,
+        prepare_frames: PrepareFrames,
         stalls: Stalls,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
@@ -95,12 +97,14 @@ class Submitter:
         self._backend = backend
         self._remotes = remotes
         self._routes = routes
-        self._draw_up = draw_up
+        self._prepare_frames = prepare_frames
         self._stalls = stalls
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._store_again_s = store_again_s
-        self._turns = {remote.account.id: Turns(remote.account) for remote in remotes.values()}
+        self._gates = {
+            remote.account.id: AccountGate(remote.account) for remote in remotes.values()
+        }
         self._sending: set[asyncio.Task[None]] = set()
         self._is_stopping = False
 
@@ -157,25 +161,25 @@ class Submitter:
 
     async def _choice(
         self, remotes: Sequence[Remote], job: Job, attempts: Sequence[Attempt]
-    ) -> Choice | None:
+    ) -> NextCall | None:
         """Whom to ask, and when; at once and alone if its turn is to find out."""
-        closed_ms = {
-            account: closed_until_ms(await self._backend.recent_attempts(account, RECENT_ATTEMPTS))
+        blocked_ms = {
+            account: blocked_until_ms(await self._backend.recent_attempts(account, RECENT_ATTEMPTS))
             for account in {remote.account.id for remote in remotes}
         }
         # Nothing is waited for from here to the call: no two jobs find out at once.
         now_ms = self._clock_ms()
-        legs = [
-            Leg(
+        candidates = [
+            Candidate(
                 engine=remote.name,
-                closed_ms=self._turns[remote.account.id].shut_ms(
-                    remote.upstream_model(job.request), closed_ms[remote.account.id], now_ms
+                blocked_ms=self._gates[remote.account.id].blocked_until_ms(
+                    remote.upstream_model(job.request), blocked_ms[remote.account.id], now_ms
                 ),
                 is_free_to_repeat=remote.is_free_to_repeat,
             )
             for remote in remotes
         ]
-        return chosen(legs, attempts, now_ms)
+        return next_engine(candidates, attempts, now_ms)
 
     def _route(self, job: Job) -> list[Remote]:
         """The remote engines that can do the request; the job's own first if it is none of them."""
@@ -185,14 +189,14 @@ class Submitter:
             route.insert(0, job.engine)
         return [self._remotes[name] for name in route]
 
-    def _line(self, remote: Remote, job: Job) -> Line:
-        return self._turns[remote.account.id].line(remote.upstream_model(job.request))
+    def _cooldown(self, remote: Remote, job: Job) -> ModelCooldown:
+        return self._gates[remote.account.id].cooldown(remote.upstream_model(job.request))
 
-    def _due_ms(self, job: Job, choice: Choice) -> int:
+    def _due_ms(self, job: Job, choice: NextCall) -> int:
         """When the job tries next: in line, if others wait too, and not past its deadline."""
         due_ms = choice.due_ms
-        if choice.is_closed:
-            due_ms = self._line(self._remotes[choice.engine], job).place_ms(job.owner, due_ms)
+        if choice.is_blocked:
+            due_ms = self._cooldown(self._remotes[choice.engine], job).place_ms(job.owner, due_ms)
         return self._by_deadline_ms(job, due_ms)
 
     def _by_deadline_ms(self, job: Job, due_ms: int) -> int:
@@ -203,18 +207,18 @@ class Submitter:
 
     # --- the call ------------------------------------------------------------------------------
 
-    async def _call(self, remote: Remote, job: Job, choice: Choice) -> None:
+    async def _call(self, remote: Remote, job: Job, choice: NextCall) -> None:
         if not choice.is_probe:
             await self._prepare_and_send(remote, job, choice)
             return
-        turns = self._turns[remote.account.id]
-        with turns.probing(remote.upstream_model(job.request)):
+        gate = self._gates[remote.account.id]
+        with gate.probing(remote.upstream_model(job.request)):
             await self._prepare_and_send(remote, job, choice)
 
-    async def _prepare_and_send(self, remote: Remote, job: Job, choice: Choice) -> None:
+    async def _prepare_and_send(self, remote: Remote, job: Job, choice: NextCall) -> None:
         begun_ms = self._clock_ms()
         try:
-            prepared = await remote.prepare(await self._draw_up(remote, job))
+            prepared = await remote.prepare(await self._prepare_frames(remote, job))
         except UpstreamError as error:
             await self._note_unprepared(remote, job, error, begun_ms)
             return
@@ -224,22 +228,22 @@ class Submitter:
         # A step that is cancelled leaves its call to be settled: `stop` waits for it.
         await asyncio.shield(sending)
 
-    async def _send(self, remote: Remote, prepared: Prepared, job: Job, choice: Choice) -> None:
-        line = self._line(remote, job)
-        async with self._turns[remote.account.id].slots.taken(job.owner):
+    async def _send(self, remote: Remote, prepared: Prepared, job: Job, choice: NextCall) -> None:
+        cooldown = self._cooldown(remote, job)
+        async with self._gates[remote.account.id].slots.taken(job.owner):
             if self._is_stopping:
                 return
             # Others may have been told so while this one was prepared and waited for its slot.
-            if line.is_busy(self._clock_ms(), is_probe=choice.is_probe):
+            if cooldown.is_busy(self._clock_ms(), is_probe=choice.is_probe):
                 await self._turn_away(job)
                 return
-            this_round = line.begin()
+            this_round = cooldown.begin()
             attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
             if await self._write(job, intended(attempt)) is None:
                 return
             await self._backend.note_ahead(attempt, job.size)
             submission = await self._answer(remote, prepared, attempt)
-            line.note(submission, of_round=this_round, now_ms=self._clock_ms())
+            cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
             await self._settle(job, attempt, submission)
 
     async def _turn_away(self, job: Job) -> None:
@@ -365,7 +369,7 @@ class Submitter:
             return failed(failure, settlement.settled_ms, closes=settlement)
         return sent_back(choice.engine, self._due_ms(job, choice), settlement)
 
-    async def _choice_after(self, job: Job, attempt: Attempt) -> Choice | None:
+    async def _choice_after(self, job: Job, attempt: Attempt) -> NextCall | None:
         """The choice once `attempt`, which is settled but not yet stored so, counts as well."""
         earlier = [each for each in await self._backend.attempts(job.id) if each.n < attempt.n]
         return await self._choice(self._route(job), job, [*earlier, attempt])

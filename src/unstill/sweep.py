@@ -24,10 +24,12 @@ INTERVAL_S = 600.0
 # Pictures are kept before their row is committed: a folder may be young and without one.
 LOST_AFTER_S = 3600.0
 LOST_KEPT_S = 7 * 24 * 3600  # set aside, for whoever misses them
-# Of all folders, in one round: more that nobody needs at once are more likely a mistake.
+# So many of all folders go in one round: more at once are more likely a mistake.
 LOST_SHARE = 0.01
 LOST_AT_LEAST = 20
-ROWS_KEPT_MS = 30 * 24 * 3600 * 1000  # of deleted jobs, for whoever checks the month's accounts
+ROWS_KEPT_MS = (
+    30 * 24 * 3600 * 1000
+)  # deleted jobs keep them, for whoever checks the month's accounts
 
 
 class Sweep:

@@ -15,7 +15,7 @@ from unstill.errors import BadSetting
 
 VIDEO_SUFFIX = ".mp4"
 DEFAULT_STEM = "out"
-# Of the formats in media/sniff.py, and some that people would expect to be told about.
+# They end files of the formats in media/sniff.py, and some that people expect to be told about.
 PICTURE_SUFFIXES = frozenset(
     [
         ".jpg",
@@ -45,14 +45,14 @@ class Take(msgspec.Struct, frozen=True):
     seed: int
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class TakeInputs(msgspec.Struct, frozen=True):
     """The pictures, each once, and the prompt, as they were given."""
 
     pictures: tuple[Path, ...]
     prompt: str
 
 
-def wanted(sources: Sequence[str], prompt: str | None) -> Wanted:
+def wanted(sources: Sequence[str], prompt: str | None) -> TakeInputs:
     """Files, folders and patterns; without `prompt`, the last may be the prompt itself.
 
     A last argument is a prompt where nothing is there by its name and it is no picture's name. A
@@ -64,7 +64,7 @@ def wanted(sources: Sequence[str], prompt: str | None) -> Wanted:
     found = (picture for source in sources for picture in _pictures(source))
     # A picture that is named twice, or lies in a folder that is named too, is made once.
     pictures = {picture.resolve(): picture for picture in found}
-    return Wanted(tuple(pictures.values()), prompt or "")
+    return TakeInputs(tuple(pictures.values()), prompt or "")
 
 
 def _is_there(source: str) -> bool:

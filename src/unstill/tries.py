@@ -14,12 +14,12 @@ from unstill.errors import UnstillError
 
 FIRST_PAUSE_MS = 2_000
 LONGEST_PAUSE_MS = 300_000
-MOST_TRIES = 8  # of what is wrong with the video itself: with these pauses over four minutes
+MOST_TRIES = 8  # what is wrong with the video itself is met no oftener: over four minutes
 MOST_TOO_LARGE = 2  # each costs half a gigabyte
 LEAST_TRIES = 5  # in each life of the server, however late it is
 
 
-class Tries:
+class FailedTries:
     """The failed tries of one video, by what was wrong."""
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
-"""Whose turn it is at the upstreams: slots, the line of those who wait, and a pause after "busy".
+"""Whose turn it is at the upstreams: slots, the jobs that wait in line, and a pause after "busy".
 
 A busy upstream model is left alone by all jobs of its account, not by the one that was told so:
 once the pause is over one call finds out, and each that is told "busy" too makes the next pause
 longer. Other models of the account go on: providers' limits are per model. An account that the
-ledger says is closed is asked by one call at a time, whatever its model.
+ledger says is blocked is asked by one call at a time, whatever its model.
 
 In memory only, the places in line too. What a restart forgets is one pause, at the cost of as many
 calls as an account has slots; a job that was told "busy" itself keeps its own pause in its row.
@@ -21,11 +21,11 @@ from unstill.route import LONGEST_ADVICE_MS
 PAUSES_MS = (2_000, 4_000, 8_000, 10_000)  # the last one again and again: it is one call each
 PROBE_WAIT_MS = 1_000  # while another job's call finds out
 # Between two jobs that wait: thousands must not all come back at one moment.
-LINE_GAP_MS = 10
+WAITER_GAP_MS = 10
 
 
-class Line:
-    """Before one model of one account."""
+class ModelCooldown:
+    """When one model of one account may be asked again, and who of those that wait is first."""
 
     def __init__(self) -> None:
         self._busy_until_ms = 0  # 0: not busy, as far as is known
@@ -34,12 +34,12 @@ class Line:
         self._probes = 0  # calls under way that find out
         self._last_ms: dict[str, int] = {}  # the place of the last job that waits, by owner
 
-    def shut_ms(self, closed_ms: int, now_ms: int) -> int:
+    def blocked_until_ms(self, blocked_ms: int, now_ms: int) -> int:
         """Until when nobody asks; 0 if all may, and past if one may, to find out.
 
-        closed_ms: the same of the account.
+        blocked_ms: the same of the account.
         """
-        until_ms = max(self._busy_until_ms, closed_ms)
+        until_ms = max(self._busy_until_ms, blocked_ms)
         if until_ms and self._probes:
             return max(until_ms, now_ms + PROBE_WAIT_MS)
         return until_ms
@@ -53,7 +53,7 @@ class Line:
 
         Behind no other owner's: whose turn it is of those that are due, their lane knows.
         """
-        place_ms = max(self._last_ms.get(owner, 0) + LINE_GAP_MS, due_ms)
+        place_ms = max(self._last_ms.get(owner, 0) + WAITER_GAP_MS, due_ms)
         self._last_ms[owner] = place_ms
         return place_ms
 
@@ -75,7 +75,7 @@ class Line:
         is_news = of_round == self._round
         match submission:
             case Busy(retry_after_s=advice_s):
-                # Where the line has been opened since, that it is busy is news from any call.
+                # Where the model is no longer blocked since, that it is busy is news from any call.
                 if is_news or not self._busy_until_ms:
                     self._pauses = min(self._pauses + 1, len(PAUSES_MS))
                     self._round += 1
@@ -89,29 +89,29 @@ class Line:
                 pass
 
 
-class Turns:
-    """At one account: its slots, and the line before each of its models."""
+class AccountGate:
+    """Who may call one account: its slots, and the cooldown of each of its models."""
 
     def __init__(self, account: Account) -> None:
         self.slots = Slots(account.slots)
-        self._lines: dict[str, Line] = {}
-        self._probes = 0  # of all lines
+        self._cooldowns: dict[str, ModelCooldown] = {}
+        self._probes = 0  # all models have so many
 
-    def line(self, upstream_model: str) -> Line:
-        return self._lines.setdefault(upstream_model, Line())
+    def cooldown(self, upstream_model: str) -> ModelCooldown:
+        return self._cooldowns.setdefault(upstream_model, ModelCooldown())
 
-    def shut_ms(self, upstream_model: str, closed_ms: int, now_ms: int) -> int:
-        """The line's answer; of a closed account no two lines find out at once."""
-        if closed_ms and self._probes:
-            closed_ms = max(closed_ms, now_ms + PROBE_WAIT_MS)
-        return self.line(upstream_model).shut_ms(closed_ms, now_ms)
+    def blocked_until_ms(self, upstream_model: str, blocked_ms: int, now_ms: int) -> int:
+        """The model's answer; of a blocked account no two lines find out at once."""
+        if blocked_ms and self._probes:
+            blocked_ms = max(blocked_ms, now_ms + PROBE_WAIT_MS)
+        return self.cooldown(upstream_model).blocked_until_ms(blocked_ms, now_ms)
 
     @contextmanager
     def probing(self, upstream_model: str) -> Iterator[None]:
-        """While it lasts, nobody else asks for the model; nor anything of a closed account."""
+        """While it lasts, nobody else asks for the model; nor anything of a blocked account."""
         self._probes += 1
         try:
-            with self.line(upstream_model).probing():
+            with self.cooldown(upstream_model).probing():
                 yield
         finally:
             self._probes -= 1

@@ -9,7 +9,7 @@ import msgspec
 from unstill.errors import BadImage
 from unstill.files.uploads import Signed, Uploads
 from unstill.models import Catalogue
-from unstill.request import Asked, Given, GivenFrame
+from unstill.request import CreateCall, GivenFrame, GivenValue
 
 
 class Uploading:
@@ -22,7 +22,7 @@ class Uploading:
         self._catalogue = catalogue
         self._clock_ms = clock_ms
 
-    def policy(self, model: Given, owner: str) -> Signed:
+    def policy(self, model: GivenValue, owner: str) -> Signed:
         """Leave to upload a picture for a model; raises UnknownModel."""
         name, _ = self._catalogue.card(model)
         return self._uploads.sign(owner, name, self._now_s())
@@ -36,10 +36,10 @@ class Uploading:
         signed = self._uploads.check(policy, signature, key, self._now_s())
         await self._uploads.keep(signed, key, data)
 
-    async def with_uploads(self, asked: Asked, prefix: str, owner: str) -> Asked:
+    async def with_uploads(self, create_call: CreateCall, prefix: str, owner: str) -> CreateCall:
         """The request with the owner's uploads in place of their addresses; raises BadImage."""
-        frames = [await self._uploaded(frame, prefix, owner) for frame in asked.frames]
-        return msgspec.structs.replace(asked, frames=tuple(frames))
+        frames = [await self._uploaded(frame, prefix, owner) for frame in create_call.frames]
+        return msgspec.structs.replace(create_call, frames=tuple(frames))
 
     async def _uploaded(self, frame: GivenFrame, prefix: str, owner: str) -> GivenFrame:
         address = frame.value.strip() if isinstance(frame.value, str) else ""

@@ -1,4 +1,4 @@
-"""The watch of one upstream account: what has become of all its tickets.
+"""The poller of one upstream account: what has become of all its tickets.
 
 A job that waits on an upstream is a row, and here a small record and a heap entry. Due tickets are
 asked for together, the longest due first, as fast as the account's pace allows; nobody's poll of
@@ -36,13 +36,13 @@ from unstill.engines.upstream import Unreachable
 from unstill.errors import OwnError, UnstillError
 from unstill.job import Change, Failure, Job, Result, State, arrived, failed, lost
 from unstill.stalls import Stalls
-from unstill.watched import Watched
-from unstill.wishes import Wishes, ticket_of
+from unstill.watched import PolledTicket
+from unstill.wishes import CancelSender, ticket_of
 
 log = structlog.get_logger()
 
 FIRST_LOOK_S = 2.0  # after an accepted submit, and at most so long after a start
-FIRST_PAUSE_S = 1.0  # of an account that answered nothing in a round; doubles each time
+FIRST_PAUSE_S = 1.0  # an account waits that answered nothing in a round; it doubles each time
 LONGEST_PAUSE_S = 15.0
 # Tickets asked for together: many, since a list shows the account's other tasks beside them.
 LEAST_ROUND, MOST_ROUND = 100, 10_000
@@ -55,7 +55,7 @@ SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
 REMOVED = ("engine_removed", "the engine that had taken the task is not configured any more")
 
 
-class Watch:
+class Poller:
     """All tickets of one account; `engines` are those that use it, by name.
 
     Tickets of an engine that is not among them are asked of nobody, and fail at their deadline.
@@ -79,13 +79,13 @@ class Watch:
         self._stalls = stalls
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, PolledTicket] = {}
         # (due, job id); an entry whose time is not the ticket's own any more is skipped when met.
         self._heap: list[tuple[float, str]] = []
         self._woken = asyncio.Event()
         self._most = MOST_ROUND  # tickets in the next round
         self._failures = 0  # rounds in a row that learnt nothing
-        self._wishes = Wishes(engines, self._goes_on, backend=backend, clock_ms=clock_ms)
+        self._cancels = CancelSender(engines, self._goes_on, backend=backend, clock_ms=clock_ms)
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -95,7 +95,7 @@ class Watch:
         # In the order of the submits: a list shows neighbours, and the account's pace spreads them.
         self._add(row, 0.0)
         self._board.expect(row.job_id)
-        self._wishes.heed(row)
+        self._cancels.heed(row)
 
     def changed(self, job: Job) -> None:
         """Follow a job of this account: told of every change after its commit."""
@@ -108,7 +108,7 @@ class Watch:
             self._add(row, self._first_look_s)
         else:
             watched.row = row
-        self._wishes.heed(row)
+        self._cancels.heed(row)
 
     def hint(self, job_id: str) -> None:
         """Somebody says that there is news: look now."""
@@ -133,11 +133,11 @@ class Watch:
 
         Raises UpstreamError if it does not say, StorageFull or StorageFailed.
         """
-        return await self._wishes.cancel(row)
+        return await self._cancels.cancel(row)
 
     async def stop(self) -> None:
         """End the cancels under way; their wishes stand in the rows."""
-        await self._wishes.stop()
+        await self._cancels.stop()
 
     # --- when ----------------------------------------------------------------------------------
 
@@ -147,14 +147,14 @@ class Watch:
 
     @property
     def _pause_s(self) -> float:
-        """Of the whole account, which has answered nothing."""
+        """How long the whole account pauses, which has answered nothing."""
         return min(FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10), LONGEST_PAUSE_S)
 
     def _add(self, row: TicketRow, wait_s: float) -> None:
-        watched = self._watched[row.job_id] = Watched(row)
+        watched = self._watched[row.job_id] = PolledTicket(row)
         self._plan(watched, _now_s() + wait_s)
 
-    def _plan(self, watched: Watched, due_s: float) -> None:
+    def _plan(self, watched: PolledTicket, due_s: float) -> None:
         watched.due_s = due_s
         is_first = not self._heap or due_s < self._heap[0][0]
         heappush(self._heap, (due_s, watched.row.job_id))
@@ -249,7 +249,7 @@ class Watch:
                         writes.append(asyncio.create_task(self._write(row, change)))
                     elif not isinstance(verdict, Unclear):
                         go_on.add(row.job_id)
-        except Exception as error:  # noqa: BLE001  - whatever an upstream does, the watch goes on
+        except Exception as error:  # noqa: BLE001  - whatever an upstream does, the poller goes on
             trouble = error
         finally:
             await self._stored(writes)
@@ -260,7 +260,7 @@ class Watch:
         for row in rows:
             # An upstream that did not say is asked again with the next look at the ticket.
             if watched := self._watched.get(row.job_id):
-                self._wishes.heed(watched.row)
+                self._cancels.heed(watched.row)
         return answers > 0 or trouble is None
 
     def _note(self, row: TicketRow, verdict: Verdict) -> None:
@@ -314,7 +314,7 @@ class Watch:
         await self._stored(writes)
 
     def _is_given_up(self, row: TicketRow, go_on: Container[str]) -> bool:
-        """Of one that is late: its upstream goes on with it, or has not said for too many looks."""
+        """Whether a late one is given up: its upstream goes on, or did not say for many looks."""
         watched = self._watched.get(row.job_id)
         if watched is None:
             return False
@@ -336,7 +336,7 @@ class Watch:
             return error
         watched = self._watched.get(row.job_id)
         if now is None and watched is not None and watched.row.attempt == row.attempt:
-            del self._watched[row.job_id]  # somebody else moved it, and this watch did not hear
+            del self._watched[row.job_id]  # somebody else moved it, and this poller did not hear
         return None
 
     async def _stored(self, writes: Sequence[asyncio.Task[OwnError | None]]) -> None:
@@ -367,7 +367,7 @@ class Watch:
 
 
 def row_of(job: Job) -> TicketRow:
-    """What a watch keeps of a job that runs at an upstream."""
+    """What a poller keeps of a job that runs at an upstream."""
     return TicketRow(
         job_id=job.id,
         attempt=job.attempt,

@@ -1,4 +1,4 @@
-"""The watches of all upstream accounts, as one: taken up at a start, told of every change."""
+"""The pollers of all upstream accounts, as one: taken up at a start, told of every change."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from unstill.board import Board
 from unstill.engines.remote import Account, Cancellation, Remote
 from unstill.job import Job
 from unstill.stalls import Stalls
-from unstill.watch import Watch, row_of
+from unstill.watch import Poller, row_of
 
 log = structlog.get_logger()
 
-NOBODY = Account(id="", slots=0, requests_per_s=0.0, interval_s=60.0)  # of engines that are gone
+NOBODY = Account(
+    id="", slots=0, requests_per_s=0.0, interval_s=60.0
+)  # engines have it that are gone
 
 
-class Watches:
-    """The watches of all accounts, as one."""
+class Pollers:
+    """The pollers of all accounts, as one."""
 
     def __init__(
         self,
@@ -44,12 +46,12 @@ class Watches:
         by_account: dict[str, dict[str, Remote]] = {}
         for remote in remotes.values():
             by_account.setdefault(remote.account.id, {})[remote.name] = remote
-        self._by_engine: dict[str, Watch] = {}
+        self._by_engine: dict[str, Poller] = {}
         for sharing in by_account.values():
             account = next(iter(sharing.values())).account
-            watch = Watch(account, sharing, **given)
-            self._by_engine |= dict.fromkeys(sharing, watch)
-        self._orphans = Watch(NOBODY, {}, **given)
+            poller = Poller(account, sharing, **given)
+            self._by_engine |= dict.fromkeys(sharing, poller)
+        self._orphans = Poller(NOBODY, {}, **given)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self) -> None:
@@ -57,13 +59,13 @@ class Watches:
         removed: dict[str, int] = {}
         async for rows in self._backend.tickets():
             for row in rows:
-                watch = self._of(row.engine)
-                watch.take_up(row)
-                if watch is self._orphans:
+                poller = self._of(row.engine)
+                poller.take_up(row)
+                if poller is self._orphans:
                     removed[row.engine] = removed.get(row.engine, 0) + 1
         for engine, count in removed.items():
             log.warning("engine_removed", engine=engine, tickets=count)
-        self._tasks = [asyncio.create_task(watch.run()) for watch in self._all]
+        self._tasks = [asyncio.create_task(poller.run()) for poller in self._all]
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
@@ -85,12 +87,12 @@ class Watches:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for watch in self._all:
-            await watch.stop()
+        for poller in self._all:
+            await poller.stop()
 
     @property
-    def _all(self) -> list[Watch]:
+    def _all(self) -> list[Poller]:
         return [*dict.fromkeys(self._by_engine.values()), self._orphans]
 
-    def _of(self, engine: str) -> Watch:
+    def _of(self, engine: str) -> Poller:
         return self._by_engine.get(engine, self._orphans)

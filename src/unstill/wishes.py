@@ -22,7 +22,7 @@ from unstill.job import cancelled
 log = structlog.get_logger()
 
 
-class Wishes:
+class CancelSender:
     """The cancels of one account's tickets; `engines` are those that use it, by name."""
 
     def __init__(

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from desks import Desk
 from scripted import House, opened, until
-from unstill.backend.ahead import FILE, OLDER, Ahead, Call, noted_in
+from unstill.backend.ahead import FILE, OLDER, Ahead, NotedCall, noted_in
 from unstill.backend.holds import held_in
 from unstill.backend.recovery import recover
 from unstill.job import Change, Job, State, intended
@@ -192,8 +192,8 @@ def closes(change: Change) -> bool:
     return change.closes is not None
 
 
-def accepted_call(job_id: str) -> Call:
-    return Call(settled(an_attempt(job_id), ACCEPTED))
+def accepted_call(job_id: str) -> NotedCall:
+    return NotedCall(settled(an_attempt(job_id), ACCEPTED))
 
 
 def test_a_line_that_a_kill_has_cut_is_skipped_and_spoils_none_after_it(tmp_path: Path) -> None:

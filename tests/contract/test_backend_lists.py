@@ -10,7 +10,7 @@ import pytest
 from backends import a_job
 from left import left
 from unstill import job as jobs
-from unstill.backend.port import Backend, Page, Place, Took
+from unstill.backend.port import Backend, CursorPage, RenderTime, UnfinishedJob
 from unstill.job import State, new_id
 from unstill.request import Size
 
@@ -52,8 +52,8 @@ async def test_a_page_goes_on_after_an_id_that_is_gone(store: Backend) -> None:
 async def test_a_page_that_holds_all_has_no_more(store: Backend) -> None:
     await store.add(a_job())
 
-    assert await store.page("team-a", limit=1) == Page((a_job(),), has_more=False)
-    assert await store.page("nobody", limit=1) == Page((), has_more=False)
+    assert await store.page("team-a", limit=1) == CursorPage((a_job(),), has_more=False)
+    assert await store.page("nobody", limit=1) == CursorPage((), has_more=False)
 
 
 async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Backend) -> None:
@@ -74,8 +74,8 @@ async def test_an_unfinished_job_has_its_place(store: Backend) -> None:
     await store.add(a_job("away", state=State.RUNNING))
 
     assert await left(store) == [
-        Place("away", "team-a", State.RUNNING, "camera", 0),
-        Place("later", "team-a", State.READY, "gpu1", 7_000),
+        UnfinishedJob("away", "team-a", State.RUNNING, "camera", 0),
+        UnfinishedJob("later", "team-a", State.READY, "gpu1", 7_000),
     ]
 
 
@@ -104,8 +104,8 @@ async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: Ba
     await store.add(a_job("f", state=State.SUCCEEDED, ended_ms=9_000))  # of the first release
 
     work = 320 * 256 * 5  # pixels times seconds
-    here = Took("camera", "wan2.7-i2v", work=work, took_ms=4_500)
-    assert await store.times(2) == [here, Took("gpu1", "wan2.7-i2v", work, 30_000)]
+    here = RenderTime("camera", "wan2.7-i2v", work=work, took_ms=4_500)
+    assert await store.times(2) == [here, RenderTime("gpu1", "wan2.7-i2v", work, 30_000)]
     assert len(await store.times(9)) == 3
 
 

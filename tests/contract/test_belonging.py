@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 from scripted import PNG, VIDEO, a_job, opened
-from unstill.backend.belonging import Look, look
+from unstill.backend.belonging import FoundStore, find_store
 from unstill.backend.embedded import EmbeddedBackend
 from unstill.backend.generation import FILE as GENERATION
 from unstill.backend.generation import noted_in
@@ -366,17 +366,17 @@ async def test_what_is_no_database_is_not_recovered_but_named(tmp_path: Path) ->
 
 async def test_what_a_start_would_refuse_can_be_asked_before(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    assert look(folder) is None
+    assert find_store(folder) is None
     await fill(folder)
-    well = look(folder)
+    well = find_store(folder)
     copied = shutil.copytree(folder, tmp_path / "copied")
     (copied / "jobs" / "xy" / "unknown-xy").mkdir(parents=True)
     remove(folder)
 
-    assert well == Look(jobs=2, unknown=0)
-    assert look(copied) == Look(jobs=2, unknown=1)
+    assert well == FoundStore(jobs=2, unknown=0)
+    assert find_store(copied) == FoundStore(jobs=2, unknown=1)
     with pytest.raises(StoreRefused):
-        look(folder)
+        find_store(folder)
     assert not (folder / DATABASE).exists()
 
 
@@ -384,4 +384,4 @@ async def test_a_store_that_is_served_can_be_looked_at(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         await house.submit(PNG)
 
-        assert look(tmp_path) == Look(jobs=1, unknown=0)
+        assert find_store(tmp_path) == FoundStore(jobs=1, unknown=0)

@@ -99,7 +99,7 @@ def test_a_job_of_any_dialect_reads_as_finished_in_all_of_them(
     video = server.http.get(f"/v1/videos/{task_id}").json()
     openai = server.http.get(f"/openai/v1/videos/{task_id}").json()
     dashscope = server.http.get(f"/api/v1/tasks/{task_id}").json()
-    said: Said = "openai" if dialect in {"openai", "videos"} else "seed"
+    said: Said = "openai" if dialect in {"openai", "videos"} else "unified"
 
     assert task["output"]["task_status"] == "Success"
     assert task["usage"]["duration"] == MODELS[model]
@@ -209,7 +209,7 @@ def sent(how: str, url: str) -> dict[str, Any]:
     ("path", "how", "said"),
     [
         ("/v1/videos", "json", "openai"),
-        ("/v1/videos", "unified json", "seed"),
+        ("/v1/videos", "unified json", "unified"),
         ("/v1/videos", "json from an SDK", "openai"),
         ("/v1/videos", "multipart", "openai"),
         ("/v1/videos", "urlencoded", "openai"),
@@ -229,7 +229,7 @@ def test_the_create_call_decides_the_words_that_its_job_is_told_in(
     assert server.http.get(f"/openai{one}").json()["status"] in WORDS["openai"]
 
 
-@pytest.mark.parametrize(("setting", "said"), [("openai", "openai"), ("unified", "seed")])
+@pytest.mark.parametrize(("setting", "said"), [("openai", "openai"), ("unified", "unified")])
 def test_the_setting_decides_the_words_for_all(
     tmp_path_factory: pytest.TempPathFactory, pictures: PictureHost, setting: str, said: Said
 ) -> None:

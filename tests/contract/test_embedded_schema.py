@@ -123,7 +123,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
         id=OLD_IDS[1],
         owner="team-a",
         dialect="tasks",
-        words="seed",
+        words="unified",
         model="wan2.7-i2v",
         request=VideoRequest(
             model="wan2.7-i2v",

@@ -14,7 +14,7 @@ import pytest
 from emulator import KEY, Emulator
 from unstill.engines import emulate
 from unstill.engines.emulate import Options
-from unstill.engines.emulate.faults import Fault, Faults, Place, parse_rates
+from unstill.engines.emulate.faults import Fault, Faults, FaultSite, parse_rates
 from unstill.errors import BadSetting
 from unstill.media.errors import BadVideo
 from unstill.media.facts import VideoCheck
@@ -233,11 +233,11 @@ def test_an_unknown_fault_is_refused_by_name(emulator: Emulator) -> None:
 def test_equal_seeds_draw_equal_faults_at_each_place() -> None:
     rates = parse_rates("submit.drop_after=0.2,submit.429=0.2,poll.503=0.5")
     lonely, busy = Faults(rates, seed=7), Faults(rates, seed=7)
-    alone = [lonely.draw(Place.SUBMIT) for _ in range(200)]
+    alone = [lonely.draw(FaultSite.SUBMIT) for _ in range(200)]
     among_polls = []
     for _ in range(200):
-        busy.draw(Place.POLL)
-        among_polls.append(busy.draw(Place.SUBMIT))
+        busy.draw(FaultSite.POLL)
+        among_polls.append(busy.draw(FaultSite.SUBMIT))
 
     assert alone == among_polls
     assert 20 < alone.count(Fault.DROP_AFTER) < 60

@@ -20,6 +20,7 @@ from unstill.job import (
     accepted,
     apply,
     arrived,
+    cancel_requested,
     cancelled,
     deferred,
     failed,
@@ -29,7 +30,6 @@ from unstill.job import (
     put_back,
     sent_back,
     unprepared,
-    wished_away,
 )
 from unstill.ledger import Attempt, Outcome, Settlement
 from unstill.settling import found_open
@@ -256,7 +256,7 @@ async def test_a_wish_is_noted_and_the_job_goes_on(
     store: Backend, state: State, *, is_hidden: bool
 ) -> None:
     await store.add(ready(state=state))
-    noted = await store.change("job", wished_away(state, is_hidden=is_hidden))
+    noted = await store.change("job", cancel_requested(state, is_hidden=is_hidden))
 
     assert noted is not None
     assert (noted.state, noted.wants_cancel, noted.is_hidden) == (state, True, is_hidden)

@@ -12,13 +12,13 @@ from left import left
 from scripted import a_job
 from unstill.backend.port import Backend
 from unstill.errors import KeyReused, StorageFailed
-from unstill.job import Job, Mark, State, cancelled, made_ready, new_id
+from unstill.job import IdempotencyMark, Job, State, cancelled, made_ready, new_id
 from unstill.request import Size
 
 NOW_MS = 1_763_600_000_000
-FIRST = Mark("f1")  # an SDK's first try
-RETRY = Mark("f1", since_ms=NOW_MS - 900_000)
-KEYED = Mark("f1", key="k")
+FIRST = IdempotencyMark("f1")  # an SDK's first try
+RETRY = IdempotencyMark("f1", since_ms=NOW_MS - 900_000)
+KEYED = IdempotencyMark("f1", key="k")
 
 
 def job(**fields: Any) -> Job:
@@ -49,7 +49,7 @@ async def test_a_key_with_another_fingerprint_is_refused_and_stores_nothing(
     first = await store.add(job(), mark=KEYED)
 
     with pytest.raises(KeyReused, match="'k' was sent with other fields"):
-        await store.add(job(), mark=Mark("f2", key="k"))
+        await store.add(job(), mark=IdempotencyMark("f2", key="k"))
     assert await ids_in(store) == [first.id]
     assert await store.add(job(), mark=KEYED) == first
 
@@ -62,8 +62,8 @@ async def test_what_is_refused_undoes_nothing_of_what_is_written_with_it(store: 
 
     stored = await asyncio.gather(  # in one turn, hence in one commit
         store.add(before),
-        store.add(keyed, mark=Mark("f3", key="n")),
-        store.add(job(), mark=Mark("f2", key="k")),
+        store.add(keyed, mark=IdempotencyMark("f3", key="n")),
+        store.add(job(), mark=IdempotencyMark("f2", key="k")),
         store.add(job(), mark=KEYED),
         store.add(behind),
         store.change(before.id, made_ready(Size(640, 480))),
@@ -84,9 +84,9 @@ async def test_the_job_of_a_key_is_found_without_storing_another(store: Backend)
 
     assert await store.marked(first.owner, KEYED) == first
     assert await store.marked("team-b", KEYED) is None
-    assert await store.marked(first.owner, Mark("f1", key="other")) is None
+    assert await store.marked(first.owner, IdempotencyMark("f1", key="other")) is None
     with pytest.raises(KeyReused):
-        await store.marked(first.owner, Mark("f2", key="k"))
+        await store.marked(first.owner, IdempotencyMark("f2", key="k"))
     assert await ids_in(store) == [first.id]
 
 
@@ -99,14 +99,14 @@ async def test_the_job_of_a_first_try_is_found_by_its_retry_alone(store: Backend
 
 async def test_another_owner_has_keys_of_its_own(store: Backend) -> None:
     mine = await store.add(job(), mark=KEYED)
-    others = await store.add(job(owner="team-b"), mark=Mark("f2", key="k"))
+    others = await store.add(job(owner="team-b"), mark=IdempotencyMark("f2", key="k"))
 
     assert mine.id != others.id
-    assert await store.add(job(owner="team-b"), mark=Mark("f2", key="k")) == others
+    assert await store.add(job(owner="team-b"), mark=IdempotencyMark("f2", key="k")) == others
 
 
 async def test_of_many_calls_at_once_with_one_key_one_is_stored(store: Backend) -> None:
-    adds = [store.add(job(), mark=Mark("f1", key=f"k{n % 5}")) for n in range(60)]
+    adds = [store.add(job(), mark=IdempotencyMark("f1", key=f"k{n % 5}")) for n in range(60)]
     heard: list[str] = []
     store.listen(lambda each: heard.append(each.id))
 
@@ -134,7 +134,7 @@ async def test_a_job_that_is_not_stored_leaves_no_mark(store: Backend) -> None:
 
     with pytest.raises(StorageFailed):
         await store.add(there, mark=KEYED)
-    new = await store.add(job(), mark=Mark("f2", key="k"))
+    new = await store.add(job(), mark=IdempotencyMark("f2", key="k"))
 
     assert new.id != there.id
 
@@ -144,7 +144,7 @@ async def test_a_key_is_kept_as_long_as_the_row_of_its_job(store: Backend) -> No
     await store.change(first.id, cancelled(NOW_MS, is_hidden=True))
     deleted = await store.add(job(), mark=KEYED)
     await store.forget(first.id)
-    new = await store.add(job(), mark=Mark("f2", key="k"))
+    new = await store.add(job(), mark=IdempotencyMark("f2", key="k"))
 
     assert (deleted.id, deleted.is_hidden) == (first.id, True)
     assert new.id != first.id
@@ -190,14 +190,14 @@ async def test_a_retry_is_the_newest_of_equal_first_tries(store: Backend) -> Non
     ("fields", "mark"),
     [
         ({"owner": "team-b"}, RETRY),
-        ({}, Mark("f2", since_ms=0)),
-        ({}, Mark("f1", since_ms=NOW_MS + 1)),
-        ({}, Mark("f1", key="k")),
+        ({}, IdempotencyMark("f2", since_ms=0)),
+        ({}, IdempotencyMark("f1", since_ms=NOW_MS + 1)),
+        ({}, IdempotencyMark("f1", key="k")),
     ],
     ids=["another owner", "other fields", "too late", "a key"],
 )
 async def test_a_retry_of_anything_else_is_a_new_job(
-    store: Backend, fields: dict[str, Any], mark: Mark
+    store: Backend, fields: dict[str, Any], mark: IdempotencyMark
 ) -> None:
     first = await store.add(job(), mark=FIRST)
     new = await store.add(job(**fields), mark=mark)
@@ -207,7 +207,7 @@ async def test_a_retry_of_anything_else_is_a_new_job(
 
 @pytest.mark.parametrize("mark", [None, KEYED], ids=["unmarked", "under a key"])
 async def test_a_retry_is_no_call_that_was_not_marked_as_an_sdks(
-    store: Backend, mark: Mark | None
+    store: Backend, mark: IdempotencyMark | None
 ) -> None:
     first = await store.add(job(), mark=mark)
 

@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from serving import PictureHost, Serving
 from unstill.dialects.dashscope import OBJECTS, DashScope
-from unstill.dialects.house import House
+from unstill.dialects.house import OwnRoutes
 from unstill.dialects.route import Described, Verb
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
@@ -25,7 +25,7 @@ SERVED = (
     Videos(),
     Videos(prefix="/openai", states="openai"),
     DashScope(),
-    House(),
+    OwnRoutes(),
 )
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"

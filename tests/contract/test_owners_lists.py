@@ -212,7 +212,7 @@ async def test_only_a_page_that_leaves_something_open_is_followed_by_a_count(
         await store.add(a_job(owner="ann"))
     asked = read_by(store)
 
-    assert (await store.slice("ann", ALWAYS, offset=offset, limit=limit)).total == 3
+    assert (await store.list_by_offset("ann", ALWAYS, offset=offset, limit=limit)).total == 3
     assert len(asked) == reads
 
 

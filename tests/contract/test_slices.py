@@ -9,7 +9,7 @@ import msgspec
 
 from scripted import OWNER
 from scripted import a_job as another_job
-from unstill.backend.port import Backend, Slice, Where
+from unstill.backend.port import Backend, OffsetPage, Where
 from unstill.job import FINAL, Job, State, new_id
 
 NOON_MS = 1_763_600_000_000
@@ -26,21 +26,21 @@ async def test_a_slice_counts_all_and_shows_some_newest_first(store: Backend) ->
     await store.add(a_job(new_id(NOON_MS), is_hidden=True))
     all_day = Where(NOON_MS, NOON_MS + 1000)
 
-    first = await store.slice(OWNER, all_day, offset=0, limit=10)
-    last = await store.slice(OWNER, all_day, offset=20, limit=10)
-    beyond = await store.slice(OWNER, all_day, offset=30, limit=10)
+    first = await store.list_by_offset(OWNER, all_day, offset=0, limit=10)
+    last = await store.list_by_offset(OWNER, all_day, offset=20, limit=10)
+    beyond = await store.list_by_offset(OWNER, all_day, offset=30, limit=10)
 
     newest_first = sorted(ids, reverse=True)
     assert [job.id for job in first.jobs] == newest_first[:10]
     assert [job.id for job in last.jobs] == newest_first[20:]
-    assert (first.total, last.total, beyond) == (25, 25, Slice((), 25))
+    assert (first.total, last.total, beyond) == (25, 25, OffsetPage((), 25))
 
 
 async def test_a_slice_holds_both_ends_of_its_time(store: Backend) -> None:
     ids = {moment_ms: new_id(moment_ms) for moment_ms in range(NOON_MS - 1, NOON_MS + 4)}
     await asyncio.gather(*(store.add(a_job(id_)) for id_ in ids.values()))
 
-    found = await store.slice(OWNER, Where(NOON_MS, NOON_MS + 2), offset=0, limit=10)
+    found = await store.list_by_offset(OWNER, Where(NOON_MS, NOON_MS + 2), offset=0, limit=10)
 
     assert {job.id for job in found.jobs} == {ids[NOON_MS + number] for number in range(3)}
 
@@ -55,7 +55,7 @@ async def test_a_slice_is_of_the_states_and_the_model_that_are_asked_for(store: 
 
     async def found(states: frozenset[State] | None, model: str | None) -> set[str]:
         where = Where(NOON_MS, NOON_MS, states, model)
-        taken = await store.slice(OWNER, where, offset=0, limit=100)
+        taken = await store.list_by_offset(OWNER, where, offset=0, limit=100)
         assert taken.total == len(taken.jobs)
         return {job.id for job in taken.jobs}
 
@@ -74,6 +74,6 @@ async def test_every_page_of_a_slice_tells_the_same_total(store: Backend) -> Non
 
     for limit in range(1, 7):
         for offset in range(8):
-            taken = await store.slice(OWNER, where, offset=offset, limit=limit)
+            taken = await store.list_by_offset(OWNER, where, offset=offset, limit=limit)
             assert [job.id for job in taken.jobs] == wanted[offset : offset + limit]
             assert taken.total == len(wanted)

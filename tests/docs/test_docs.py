@@ -20,7 +20,7 @@ from older_clients import needs_older_clients
 from unstill import __version__
 from unstill.dialects import picture_names
 from unstill.dialects.dashscope import DashScope
-from unstill.dialects.house import House
+from unstill.dialects.house import OwnRoutes
 from unstill.dialects.route import Call, Dialect
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
@@ -147,7 +147,7 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
-    dialects = (Tasks({}), Videos(), Videos(prefix="/openai"), DashScope(), House())
+    dialects = (Tasks({}), Videos(), Videos(prefix="/openai"), DashScope(), OwnRoutes())
     served = {
         f"{route.method} {route.path.replace(':path', '')}"
         for dialect in dialects
@@ -159,7 +159,7 @@ def test_every_route_is_documented_and_every_documented_route_is_there() -> None
 
 
 def test_the_routes_that_ask_for_no_key_are_documented_so() -> None:
-    routes = (*House().routes, *DashScope().routes)
+    routes = (*OwnRoutes().routes, *DashScope().routes)
     is_open = {f"{route.method} {route.path}" for route in routes if route.is_open}
     rows = pages.rows(pages.section(API, "The HTTP API"))
 

@@ -20,7 +20,7 @@ from unstill.engines import modelverse_models as of_modelverse
 from unstill.engines.emulate import KINDS, Options
 from unstill.engines.emulate.control import Control
 from unstill.engines.emulate.desk import Desk
-from unstill.engines.emulate.faults import FAULTS_AT, Fault, Place
+from unstill.engines.emulate.faults import FAULTS_AT, Fault, FaultSite
 from unstill.engines.emulate.log import Log
 from unstill.engines.openai_videos_servers import SERVERS, ServerKind
 from unstill.engines.words import OwnWords
@@ -183,7 +183,7 @@ def test_every_fault_is_documented_with_its_places() -> None:
     documented = {row[0].strip("`"): row[1] for row in rows if len(row) == 3}
     places = {row[0].strip("`") for row in rows if len(row) == 2}
 
-    assert places == set(Place)
+    assert places == set(FaultSite)
     assert documented == {fault.value: _places(fault) for fault in Fault}
 
 
@@ -219,7 +219,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
             return f"`{number}`"
 
 
-def _dashscope_row(model: of_dashscope.Model) -> list[str]:
+def _dashscope_row(model: of_dashscope.DashScopeModel) -> list[str]:
     prompt = str(model.prompt_chars) + (", wide ones count twice" * model.counts_wide_twice)
     sound = "as asked" if model.has_audio_switch else "never" if model.is_silent else "always"
     return [
@@ -234,7 +234,7 @@ def _dashscope_row(model: of_dashscope.Model) -> list[str]:
     ]
 
 
-def _last_frame(model: of_dashscope.Model) -> str:
+def _last_frame(model: of_dashscope.DashScopeModel) -> str:
     if model.frames_in == "pair":
         return "needed"
     if model.last_frame_model:
@@ -242,7 +242,7 @@ def _last_frame(model: of_dashscope.Model) -> str:
     return _yes(model.has_last_frame)
 
 
-def _modelverse_row(model: of_modelverse.Model) -> list[str]:
+def _modelverse_row(model: of_modelverse.ModelverseModel) -> list[str]:
     return [
         f"`{model.name}`",
         _seconds(model.durations_s),
@@ -260,8 +260,8 @@ def _seconds(durations_s: tuple[int, ...]) -> str:
 
 
 def _places(fault: Fault) -> str:
-    places = [place for place in Place if fault in FAULTS_AT[place]]
-    if len(places) == len(Place):
+    places = [place for place in FaultSite if fault in FAULTS_AT[place]]
+    if len(places) == len(FaultSite):
         return "everywhere"
     return ", ".join(f"`{place}`" for place in places)
 

@@ -30,7 +30,6 @@ from unstill.engines.remote import (
     Doubt,
     FrameForm,
     Gone,
-    Order,
     Prepared,
     Refused,
     Rejected,
@@ -38,6 +37,7 @@ from unstill.engines.remote import (
     Submission,
     Ticket,
     Unsupported,
+    UpstreamRequest,
     Verdict,
     Waiting,
 )
@@ -47,7 +47,7 @@ from unstill.request import Frame, Size, VideoRequest
 from unstill.settling import found_open
 from unstill.stalls import Stalls
 from unstill.submitter import Submitter
-from unstill.watches import Watches
+from unstill.watches import Pollers
 
 SLOTS = 2
 FREE = "gpu"  # the engine that may be asked again for what it has lost
@@ -130,12 +130,12 @@ class Upstream:
     def upstream_model(self, request: VideoRequest) -> str:
         return request.model
 
-    def frame_form(self, order: Order) -> FrameForm:
-        return FrameForm(frozenset({"JPEG"}), most_bytes=len(order.job_id))
+    def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
+        return FrameForm(frozenset({"JPEG"}), most_bytes=len(upstream_request.job_id))
 
-    async def prepare(self, order: Order) -> Prepared:
+    async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
         await asyncio.sleep(0)
-        return Prepared(order.job_id, {}, b"", upstream_model="model")
+        return Prepared(upstream_request.job_id, {}, b"", upstream_model="model")
 
     async def submit(self, prepared: Prepared) -> Submission:
         job = await self._store.find(prepared.path)
@@ -201,12 +201,12 @@ class Server:
             backend=self.store,
             remotes=remotes,
             routes=script.routes,  # each job asks for a model of its own name
-            draw_up=draw_up,
+            prepare_frames=prepare_frames,
             stalls=stalls,
             clock_ms=lambda: self.now_ms,
             uptime_ms=lambda: self.now_ms,
         )
-        self.watches = Watches(
+        self.watches = Pollers(
             remotes,
             backend=self.store,
             board=Board(),
@@ -256,10 +256,10 @@ class Server:
         self.put_off_ms[job.id] = await self.submitter.submit(job) or 0
 
 
-async def draw_up(remote: Remote, job: Job) -> Order:
+async def prepare_frames(remote: Remote, job: Job) -> UpstreamRequest:
     del remote
     assert job.size is not None
-    return Order(job.id, job.request, job.size, {})
+    return UpstreamRequest(job.id, job.request, job.size, {})
 
 
 def a_job(job_id: str, engine: str, now_ms: int) -> Job:
@@ -267,7 +267,7 @@ def a_job(job_id: str, engine: str, now_ms: int) -> Job:
         id=job_id,
         owner="team-a",
         dialect="tasks",
-        words="seed",
+        words="unified",
         model=job_id,
         request=VideoRequest(
             model="wan2.7-i2v",

@@ -24,15 +24,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from unstill.backend.deliveries import newest_in
-from unstill.backend.port import Place
+from unstill.backend.port import UnfinishedJob
 from unstill.delivery import Delivery, owed_for
 from unstill.job import (
     FINAL,
     MOVES,
     Change,
     Failure,
+    IdempotencyMark,
     Job,
-    Mark,
     State,
     Usage,
     Video,
@@ -61,10 +61,10 @@ class Rows:
     """What is stored, by job id."""
 
     jobs: dict[str, Job]
-    marks: dict[str, Mark]  # with its key and fingerprint alone
+    marks: dict[str, IdempotencyMark]  # with its key and fingerprint alone
     owed: dict[str, Delivery]  # to receivers of their ends
 
-    def marked(self, owner: str, mark: Mark) -> Job | str | None:
+    def marked(self, owner: str, mark: IdempotencyMark) -> Job | str | None:
         """The earlier call that is known by `mark`, or why there is none to give."""
         mine = [(self.jobs[id_], each) for id_, each in self.marks.items()]
         mine = [(job, each) for job, each in mine if job.owner == owner and each.key == mark.key]
@@ -82,7 +82,7 @@ class Rows:
         ]
         return max(tries, key=lambda job: (job.created_ms, job.id), default=None)
 
-    def having(self, job: Job, mark: Mark | None) -> Rows:
+    def having(self, job: Job, mark: IdempotencyMark | None) -> Rows:
         """With this job besides, and its mark."""
         kept = {} if mark is None else {job.id: msgspec.structs.replace(mark, since_ms=None)}
         return Rows(self.jobs | {job.id: job}, self.marks | kept, self.owed)
@@ -113,7 +113,7 @@ jobs = st.builds(
     id=st.sampled_from(IDS),
     owner=st.sampled_from(OWNERS),
     dialect=st.just("tasks"),
-    words=st.sampled_from(["openai", "seed"]),
+    words=st.sampled_from(["openai", "unified"]),
     model=st.just("wan2.7-i2v"),
     request=st.builds(
         VideoRequest,
@@ -132,8 +132,8 @@ jobs = st.builds(
 fingerprints = st.sampled_from(["f1", "f2"])
 marks = (
     st.none()
-    | st.builds(Mark, fingerprints, key=st.sampled_from(["k1", "k2"]))
-    | st.builds(Mark, fingerprints, since_ms=st.none() | st.sampled_from([0, 2**52]))
+    | st.builds(IdempotencyMark, fingerprints, key=st.sampled_from(["k1", "k2"]))
+    | st.builds(IdempotencyMark, fingerprints, since_ms=st.none() | st.sampled_from([0, 2**52]))
 )
 
 any_sets = st.fixed_dictionaries(
@@ -264,12 +264,12 @@ class Store:
         return answers
 
 
-def marks_in(folder: str) -> dict[str, Mark]:
+def marks_in(folder: str) -> dict[str, IdempotencyMark]:
     flags = apsw.SQLITE_OPEN_READONLY
     with closing(apsw.Connection(f"{folder}/unstill.sqlite3", flags=flags)) as connection:
         found = connection.execute("SELECT job_id, fingerprint, key FROM marks").fetchall()
     return {
-        str(job_id): Mark(str(fingerprint), None if key is None else str(key))
+        str(job_id): IdempotencyMark(str(fingerprint), None if key is None else str(key))
         for job_id, fingerprint, key in found
     }
 
@@ -382,7 +382,7 @@ class StoreMachine(RuleBasedStateMachine):
         unfinished = self.store.ask("unfinished")
         deleted = self.store.ask("long_deleted", before_ms=2**48 - 1)
         assert unfinished == [
-            Place(job.id, job.owner, job.state, job.engine, job.due_ms)
+            UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms)
             for job in by_id
             if not job.state.is_final
         ]

@@ -9,7 +9,7 @@ import pytest
 
 from unstill.admission import _PLAIN, Admission
 from unstill.errors import BadImage
-from unstill.intake import Taken
+from unstill.intake import IncomingFrame
 from unstill.media.limits import readable_formats
 from unstill.media.sniff import FORMATS, Format
 from unstill.net import checked_url
@@ -19,11 +19,11 @@ PUBLIC_ONLY = Admission()
 LAN = Admission(allow_networks=(ip_network("192.168.0.0/16"), ip_network("127.0.0.0/8")))
 
 
-def behind(url: str) -> Taken:
-    return Taken(Frame("first", "img_url", url=url), None)
+def behind(url: str) -> IncomingFrame:
+    return IncomingFrame(Frame("first", "img_url", url=url), None)
 
 
-def refusal(admission: Admission, taken: Taken) -> str:
+def refusal(admission: Admission, taken: IncomingFrame) -> str:
     with pytest.raises(BadImage) as refused:
         admission.check(taken)
     assert refused.value.param == "img_url"
@@ -86,9 +86,9 @@ def test_a_url_that_cannot_be_fetched_is_refused_by_its_form(url: str, reason: s
     assert reason in refusal(PUBLIC_ONLY, behind(url))
 
 
-def inline(data: bytes) -> Taken:
+def inline(data: bytes) -> IncomingFrame:
     sha256 = hashlib.sha256(data).hexdigest()
-    return Taken(Frame("first", "img_url", sha256=sha256), data)
+    return IncomingFrame(Frame("first", "img_url", sha256=sha256), data)
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
@@ -146,4 +146,4 @@ def test_the_short_way_for_plain_names_takes_no_other(url: str) -> None:
 )
 def test_a_plain_name_is_taken_by_either_way(url: str) -> None:
     assert str(checked_url(url)).startswith(url.partition("?")[0].rstrip("/"))
-    Admission().check(Taken(Frame("first", "image", url=url), None))
+    Admission().check(IncomingFrame(Frame("first", "image", url=url), None))

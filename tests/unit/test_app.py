@@ -8,26 +8,26 @@ from urllib.parse import parse_qsl
 import pytest
 
 from unstill.dialects.dashscope import DashScope
-from unstill.dialects.house import House
+from unstill.dialects.house import OwnRoutes
 from unstill.dialects.route import Described, Verb
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.errors import BadField, NoSuchRoute, WrongMethod
 from unstill.server.app import MOST_PARAMETERS, _query
-from unstill.server.asking import Asking
+from unstill.server.asking import Exchange
 from unstill.server.headers import Headers
-from unstill.server.places import Places
+from unstill.server.places import RouteTable
 
-TASKS, VIDEOS, AZURE, HOUSE = Tasks({}), Videos(), Videos(prefix="/openai"), House()
+TASKS, VIDEOS, AZURE, HOUSE = Tasks({}), Videos(), Videos(prefix="/openai"), OwnRoutes()
 DASHSCOPE = DashScope()
 DIALECTS: tuple[Described, ...] = (TASKS, VIDEOS, AZURE, DASHSCOPE, HOUSE)
 
 
-async def nothing(asking: Asking) -> None:
+async def nothing(exchange: Exchange) -> None:
     """No verb is done here."""
 
 
-PLACES = Places(DIALECTS, dict.fromkeys(get_args(Verb), nothing))
+PLACES = RouteTable(DIALECTS, dict.fromkeys(get_args(Verb), nothing))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import VIDEO, Checks, a_job
-from unstill.bring import Bringer
+from unstill.bring import Saver
 from unstill.engines.remote import Done, NotThere, TooLarge
 from unstill.engines.upstream import Trouble
 from unstill.errors import EngineDied, StorageFull, UpstreamError
@@ -42,7 +42,7 @@ class Home:
         self.remote = ScriptedRemote()
         self.now_ms = NOW_MS
         self.stalls = Stalls(lambda: self.now_ms)
-        self.bringer = Bringer(
+        self.bringer = Saver(
             files=self.files,
             media=self.media,
             remotes={"bailian": self.remote},
@@ -52,7 +52,7 @@ class Home:
         )
 
     async def brought(self, job: Job) -> Job:
-        after = apply(job, await self.bringer.bring(job))
+        after = apply(job, await self.bringer.save(job))
         assert after is not None
         return after
 

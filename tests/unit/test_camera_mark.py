@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from unstill.engines.camera.mark import FONT, TEXT, Mark, drawn_plate
+from unstill.engines.camera.mark import FONT, TEXT, WatermarkPainter, drawn_plate
 from unstill.engines.camera.scenes import blank
 from unstill.request import Size
 
@@ -38,7 +38,7 @@ def test_the_words_are_a_twentieth_of_the_short_side_high_and_fit(size: Size) ->
 
     assert rows.max() - rows.min() + 1 >= 0.05 * min(size.width, size.height)
     assert opacity.shape[1] <= size.width
-    Mark(size).draw(blank(size))
+    WatermarkPainter(size).draw(blank(size))
 
 
 @pytest.mark.parametrize("luma", [16, 128, 235])
@@ -47,7 +47,7 @@ def test_the_words_read_on_any_picture(luma: int) -> None:
     frame = blank(size)
     frame.y[:], frame.u[:], frame.v[:] = luma, 90, 160
 
-    Mark(size).draw(frame)
+    WatermarkPainter(size).draw(frame)
 
     _, ink = drawn_plate(size)
     height, width = ink.shape

@@ -9,7 +9,7 @@ from PIL import Image
 
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.picture import Photo, fit_photo
-from unstill.engines.camera.warp import Look
+from unstill.engines.camera.warp import SourceGrid
 from unstill.media.frames import open_frame
 from unstill.request import Size
 
@@ -32,17 +32,19 @@ def test_two_views_of_one_thing_are_morphed() -> None:
     morph = find_morph(photo("chelsea"), turned("chelsea", 5))
 
     assert morph.confidence > 0.8
-    looks = morph.looks(Look(x=np.zeros((1, 1), np.float32), y=np.zeros((1, 1), np.float32)), 0.0)
-    assert looks[0].x == 0  # nothing has travelled yet
-    assert abs(float(looks[1].x[0, 0])) + abs(float(looks[1].y[0, 0])) < 0.2
+    grids = morph.grids(
+        SourceGrid(x=np.zeros((1, 1), np.float32), y=np.zeros((1, 1), np.float32)), 0.0
+    )
+    assert grids[0].x == 0  # nothing has travelled yet
+    assert abs(float(grids[1].x[0, 0])) + abs(float(grids[1].y[0, 0])) < 0.2
 
 
 def test_two_different_things_are_dissolved() -> None:
     morph = find_morph(photo("chelsea"), photo("coffee"))
 
-    grid = Look(x=np.ones((2, 2), np.float32), y=np.ones((2, 2), np.float32))
+    grid = SourceGrid(x=np.ones((2, 2), np.float32), y=np.ones((2, 2), np.float32))
     assert morph.confidence == 0
-    assert morph.looks(grid, 0.5) == (grid, grid)
+    assert morph.grids(grid, 0.5) == (grid, grid)
 
 
 def test_a_morph_is_repeatable() -> None:

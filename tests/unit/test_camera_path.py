@@ -75,9 +75,9 @@ def test_neighbours_in_the_photo_stay_neighbours_in_order(prompt: str, name: str
     seen = scene(prompt, name=name)
 
     for state in states(seen.path)[::19]:
-        look = seen.lens.look(state)
-        assert np.diff(look.x, axis=1).min() > 0
-        assert np.diff(look.y, axis=0).min() > 0
+        grid = seen.lens.grid(state)
+        assert np.diff(grid.x, axis=1).min() > 0
+        assert np.diff(grid.y, axis=0).min() > 0
 
 
 @pytest.mark.parametrize("prompt", ["push in", "orbit", "roll", "handheld", "static shot", ""])
@@ -107,8 +107,8 @@ def test_near_things_move_more_than_far_ones() -> None:
     near[18:] = 1
     lens = Lens(photo("coffee", size), cv2.GaussianBlur(near, (0, 0), 3).astype(np.float32))
 
-    begin = lens.look(CameraState())
-    end = lens.look(CameraState(truck=(0.1, 0), pan=(0.1, 0), pivot=0.5))
+    begin = lens.grid(CameraState())
+    end = lens.grid(CameraState(truck=(0.1, 0), pan=(0.1, 0), pivot=0.5))
 
     moved = (end.x - begin.x).mean(axis=1)
     assert moved[-3] > 2 * moved[2] > 0
@@ -117,8 +117,8 @@ def test_near_things_move_more_than_far_ones() -> None:
 @pytest.mark.parametrize("prompt", ["push in", "pan left", "tilt up", "orbit"])
 def test_motion_is_eased(prompt: str) -> None:
     seen = scene(prompt)
-    looks = [seen.lens.look(state) for state in states(seen.path)]
-    speeds = [float(np.hypot(b.x - a.x, b.y - a.y).max()) for a, b in pairwise(looks)]
+    grids = [seen.lens.grid(state) for state in states(seen.path)]
+    speeds = [float(np.hypot(b.x - a.x, b.y - a.y).max()) for a, b in pairwise(grids)]
 
     assert max(speeds[0], speeds[-1]) < 0.1 * max(speeds)
 

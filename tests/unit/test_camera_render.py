@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unstill.engines.camera.ambience import ambience
-from unstill.engines.camera.encode import Video
+from unstill.engines.camera.encode import VideoWriter
 from unstill.engines.camera.render import render
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.errors import BadImage
@@ -280,9 +280,9 @@ def test_a_file_without_its_last_bytes_is_not_a_video(tmp_path: Path) -> None:
     out = tmp_path / "v.part"
     program = (
         "import os, pathlib\n"
-        "from unstill.engines.camera.encode import Video\n"
+        "from unstill.engines.camera.encode import VideoWriter\n"
         "from unstill.request import Size\n"
-        f"video = Video(pathlib.Path({str(out)!r}), size=Size(256, 144), frame_rate=24,"
+        f"video = VideoWriter(pathlib.Path({str(out)!r}), size=Size(256, 144), frame_rate=24,"
         " metadata={})\n"
         "for _ in range(60): video.write()\n"
         "os._exit(1)\n"
@@ -329,7 +329,7 @@ def test_a_frame_that_is_no_picture_is_refused_with_the_callers_name(tmp_path: P
 
 def test_what_is_written_is_what_was_drawn_though_one_frame_serves_for_all(tmp_path: Path) -> None:
     out = tmp_path / "v.part"
-    with Video(out, size=SMALL, frame_rate=24, metadata={}) as video:
+    with VideoWriter(out, size=SMALL, frame_rate=24, metadata={}) as video:
         for level in range(24):
             video.picture.y[:] = 40 + 7 * level
             video.picture.u[:] = video.picture.v[:] = 128

@@ -223,7 +223,7 @@ async def test_a_list_without_a_window_leaves_out_no_job_of_a_clock_that_was_ahe
         first = await house.submit(PNG)
         house.late_ms = 0  # as a new process has it, if the last one noted nothing
         second = await house.submit(PNG)
-        listed = await house.service.slice(
+        listed = await house.service.list_by_offset(
             OWNER, window_ms=None, states=None, model=None, offset=0, limit=9
         )
 

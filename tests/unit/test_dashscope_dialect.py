@@ -11,8 +11,8 @@ from scripted import a_job
 from unstill.dialects.dashscope import DashScope
 from unstill.dialects.dashscope_answers import timed
 from unstill.dialects.dashscope_wanted import DAY_MS, wanted_of
-from unstill.dialects.house import House
-from unstill.dialects.route import Call, Look, Verb
+from unstill.dialects.house import OwnRoutes
+from unstill.dialects.route import Call, JobView, Verb
 from unstill.dialects.videos import Videos
 from unstill.errors import (
     BadField,
@@ -35,21 +35,21 @@ from unstill.errors import (
     UpstreamError,
 )
 from unstill.job import Failure, State
-from unstill.request import Asked, Given
+from unstill.request import CreateCall, GivenValue
 from unstill.server.app import _refuse
-from unstill.server.asking import Asking
-from unstill.server.places import Places
+from unstill.server.asking import Exchange
+from unstill.server.places import RouteTable
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 NOON_MS = 1_780_027_200_123  # 2026-05-29 04:00:00.123 UTC, noon in Beijing
 NO_CALL = Call("r", {}, {}, {})
 
 
-async def nothing(asking: Asking) -> None:
+async def nothing(exchange: Exchange) -> None:
     """No verb is done here."""
 
 
-PLACES = Places((Videos(), DashScope(), House()), dict.fromkeys(get_args(Verb), nothing))
+PLACES = RouteTable((Videos(), DashScope(), OwnRoutes()), dict.fromkeys(get_args(Verb), nothing))
 
 
 def test_times_are_texts_of_beijing_with_milliseconds() -> None:
@@ -62,7 +62,7 @@ def test_times_are_texts_of_beijing_with_milliseconds() -> None:
 
 
 def test_a_task_that_waits_has_no_times_to_come() -> None:
-    task = DashScope().status(a_job(created_ms=NOON_MS), Look(NO_CALL, None, 0.0))
+    task = DashScope().status(a_job(created_ms=NOON_MS), JobView(NO_CALL, None, 0.0))
 
     assert msgspec.to_builtins(task.output).keys() == {"task_id", "task_status", "submit_time"}
     assert task.usage is None
@@ -80,7 +80,7 @@ def test_a_task_that_waits_has_no_times_to_come() -> None:
 )
 def test_a_failure_has_the_documented_code_where_there_is_one(ours: str, theirs: str) -> None:
     job = a_job(state=State.FAILED, failure=Failure(ours, "why"))
-    output = DashScope().status(job, Look(NO_CALL, None, 0.0)).output
+    output = DashScope().status(job, JobView(NO_CALL, None, 0.0)).output
 
     assert (output.code, output.message) == (theirs, "why")
 
@@ -177,7 +177,7 @@ def test_only_enable_makes_a_call_asynchronous(value: str) -> None:
     assert asked.frames[0].param == "input.img_url"
 
 
-def parsed_with(top: object, inner: object) -> Asked:
+def parsed_with(top: object, inner: object) -> CreateCall:
     body = {
         "model": "wan2.7-i2v",
         "input": {"img_url": "https://a/b"},
@@ -190,8 +190,8 @@ def parsed_with(top: object, inner: object) -> Asked:
 def test_a_receiver_is_found_where_the_sdk_puts_a_field_that_it_does_not_know() -> None:
     inner, both = parsed_with(None, "https://c/d"), parsed_with("https://c/d", "https://c/d")
 
-    assert inner.webhook_url == Given("parameters.webhook_url", "https://c/d")
-    assert both.webhook_url == Given("webhook_url", "https://c/d")
+    assert inner.webhook_url == GivenValue("parameters.webhook_url", "https://c/d")
+    assert both.webhook_url == GivenValue("webhook_url", "https://c/d")
     assert inner.unknown == both.unknown == ()
     with pytest.raises(BadField, match=r"parameters\.webhook_url"):
         parsed_with("https://c/d", "https://c/other")

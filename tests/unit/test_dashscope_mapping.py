@@ -9,7 +9,7 @@ from unstill.engines.dashscope_models import (
     CHOICES,
     MODELS,
     UNKNOWN,
-    Model,
+    DashScopeModel,
     body_of,
     for_request,
     frame_form,
@@ -26,11 +26,11 @@ from unstill.request import Size, VideoRequest
 FRAMES = {"first": "data:1", "last": "data:2"}
 
 
-def chosen(asked: VideoRequest) -> Model:
+def chosen(asked: VideoRequest) -> DashScopeModel:
     return for_request(MODELS[CHOICES[asked.model]], asked)
 
 
-def body(asked: VideoRequest, model: Model | None = None) -> dict[str, Any]:
+def body(asked: VideoRequest, model: DashScopeModel | None = None) -> dict[str, Any]:
     frames = {frame.role: FRAMES[frame.role] for frame in asked.frames}
     return body_of(model or chosen(asked), asked, frames)
 

@@ -9,7 +9,7 @@ import pytest
 
 from scripted import a_job
 from unstill.dialects.dashscope import DashScope
-from unstill.dialects.route import Call, Look
+from unstill.dialects.route import Call, JobView
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.job import Job, State
@@ -33,7 +33,7 @@ def running() -> Job:
 
 
 def told(dialect: str, stall: Stall | None) -> dict[str, Any]:
-    look = Look(Call("r", {}, {}, {}), None, 0.5, stall)
+    look = JobView(Call("r", {}, {}, {}), None, 0.5, stall)
     answer = DIALECTS[dialect].status(running(), look)
     built: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
     return dict(built.get("output", built))
@@ -54,7 +54,7 @@ def test_an_event_has_the_key_in_any_case(states: str) -> None:
     events = [
         dialect.event(
             running(),
-            Look(Call("r", {}, {}, {}), None, 0.5, stall),
+            JobView(Call("r", {}, {}, {}), None, 0.5, stall),
             queue_position=None,
             expected_ms=None,
         )

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from unstill.dialects.dashscope import DashScope
-from unstill.dialects.route import Call, Look
+from unstill.dialects.route import Call, JobView
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Form, Videos
 from unstill.errors import (
@@ -22,7 +22,7 @@ from unstill.errors import (
     StorageFull,
     UnstillError,
 )
-from unstill.job import Failure, Job, State, Usage, Words
+from unstill.job import Failure, Job, State, Usage, Vocabulary
 from unstill.models import CARDS
 from unstill.request import Frame, VideoRequest
 from words import SDK, WORDS, Said
@@ -39,7 +39,7 @@ STEPS = (
 )
 
 
-def a_job(state: State, *, words: Words = "seed") -> Job:
+def a_job(state: State, *, words: Vocabulary = "unified") -> Job:
     request = VideoRequest(
         model="wan2.7-i2v",
         prompt="a cat",
@@ -67,8 +67,8 @@ def a_job(state: State, *, words: Words = "seed") -> Job:
     )
 
 
-def look(headers: Mapping[str, str] | None = None, progress: float = 0.5) -> Look:
-    return Look(Call("r", {}, {}, headers or {}), None, progress)
+def view(headers: Mapping[str, str] | None = None, progress: float = 0.5) -> JobView:
+    return JobView(Call("r", {}, {}, headers or {}), None, progress)
 
 
 def built(struct: msgspec.Struct) -> dict[str, Any]:
@@ -77,17 +77,17 @@ def built(struct: msgspec.Struct) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("state", "step"), STEPS)
 def test_every_state_has_its_documented_word_in_every_dialect(state: State, step: int) -> None:
-    task = built(Tasks({card.id: card.usage for card in CARDS}).status(a_job(state), look()))
+    task = built(Tasks({card.id: card.usage for card in CARDS}).status(a_job(state), view()))
 
     assert task["output"]["task_status"] == WORDS["tasks"][step]
-    asked = built(DashScope().status(a_job(state), look(progress=0.5)))["output"]["task_status"]
+    asked = built(DashScope().status(a_job(state), view(progress=0.5)))["output"]["task_status"]
     is_cancelled = state is State.CANCELLED
     assert asked == ("CANCELED" if is_cancelled else WORDS["dashscope"][step])
-    assert DashScope().state_word(a_job(state), look().call) == asked
-    for words in ("seed", "openai"):
-        video = built(Videos().status(a_job(state, words=words), look()))
+    assert DashScope().state_word(a_job(state), view().call) == asked
+    for words in ("unified", "openai"):
+        video = built(Videos().status(a_job(state, words=words), view()))
         assert video["status"] == WORDS[words][step]
-        assert Videos().state_word(a_job(state, words=words), look().call) == video["status"]
+        assert Videos().state_word(a_job(state, words=words), view().call) == video["status"]
 
 
 def test_every_state_of_a_job_is_tried() -> None:
@@ -97,19 +97,19 @@ def test_every_state_of_a_job_is_tried() -> None:
 @pytest.mark.parametrize(
     ("states", "words", "headers", "said"),
     [
-        ("auto", "seed", {}, "seed"),
+        ("auto", "unified", {}, "unified"),
         ("auto", "openai", {}, "openai"),
-        ("auto", "seed", SDK, "openai"),
-        ("unified", "openai", SDK, "seed"),
-        ("openai", "seed", {}, "openai"),
+        ("auto", "unified", SDK, "openai"),
+        ("unified", "openai", SDK, "unified"),
+        ("openai", "unified", {}, "openai"),
     ],
 )
 def test_setting_caller_and_job_decide_the_words_in_that_order(
-    states: Form, words: Words, headers: dict[str, str], said: Said
+    states: Form, words: Vocabulary, headers: dict[str, str], said: Said
 ) -> None:
     job = a_job(State.RUNNING, words=words)
 
-    video = built(Videos(states=states).status(job, look(headers)))
+    video = built(Videos(states=states).status(job, view(headers)))
 
     assert video["status"] == WORDS[said][1]
 
@@ -130,18 +130,18 @@ PICTURE = "https://example.com/a.png"
         ({"reference_url": PICTURE}, "openai"),
         ({"image": PICTURE, "input_reference": None}, "openai"),
         # The unified document's own.
-        ({"input_reference": CONTENT}, "seed"),
-        ({"input_reference": CONTENT, "image": PICTURE}, "seed"),
+        ({"input_reference": CONTENT}, "unified"),
+        ({"input_reference": CONTENT, "image": PICTURE}, "unified"),
         # Names of DashScope's and Modelverse's.
-        ({"img_url": PICTURE}, "seed"),
-        ({"first_frame_url": PICTURE}, "seed"),
-        ({"media": [{"type": "first_frame", "url": PICTURE}]}, "seed"),
-        ({"images": [PICTURE]}, "seed"),
-        ({}, "seed"),
+        ({"img_url": PICTURE}, "unified"),
+        ({"first_frame_url": PICTURE}, "unified"),
+        ({"media": [{"type": "first_frame", "url": PICTURE}]}, "unified"),
+        ({"images": [PICTURE]}, "unified"),
+        ({}, "unified"),
     ],
 )
 def test_json_is_told_in_the_words_of_the_document_whose_picture_it_has(
-    body: dict[str, Any], said: Words
+    body: dict[str, Any], said: Vocabulary
 ) -> None:
     call = Call("r", {}, {}, {}, body={"model": "sora-2"} | body)
 
@@ -153,8 +153,8 @@ def test_json_is_told_in_the_words_of_the_document_whose_picture_it_has(
 
 def test_a_cancelled_job_is_told_as_a_failure_that_says_so() -> None:
     job = a_job(State.CANCELLED)
-    task = built(Tasks({"wan2.7-i2v": ("duration",)}).status(job, look()))
-    video = built(Videos().status(job, look()))
+    task = built(Tasks({"wan2.7-i2v": ("duration",)}).status(job, view()))
+    video = built(Videos().status(job, view()))
 
     assert task["output"]["error_message"] == "cancelled: the task was cancelled"
     assert task["output"]["finish_time"] == 1_780_021_300
@@ -164,7 +164,7 @@ def test_a_cancelled_job_is_told_as_a_failure_that_says_so() -> None:
 
 
 def test_openais_object_has_every_key_of_its_specification_with_nulls() -> None:
-    video = built(Videos(states="openai").status(a_job(State.RUNNING), look()))
+    video = built(Videos(states="openai").status(a_job(State.RUNNING), view()))
 
     # OpenAI, video object, spec 2.3.0
     assert video == {
@@ -186,7 +186,7 @@ def test_openais_object_has_every_key_of_its_specification_with_nulls() -> None:
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.SAVING, State.FAILED, State.CANCELLED])
 def test_only_a_finished_video_is_told_as_100_percent(state: State) -> None:
-    assert built(Videos().status(a_job(state), look(progress=1.0)))["progress"] < 100
+    assert built(Videos().status(a_job(state), view(progress=1.0)))["progress"] < 100
 
 
 @pytest.mark.parametrize(("expected_ms", "told_s"), [(None, None), (5_000, 5), (5_001, 6)])
@@ -194,7 +194,7 @@ def test_an_event_expects_no_end_before_its_time(
     expected_ms: int | None, told_s: int | None
 ) -> None:
     job = a_job(State.RUNNING)
-    event = Videos().event(job, look(), queue_position=None, expected_ms=expected_ms)
+    event = Videos().event(job, view(), queue_position=None, expected_ms=expected_ms)
 
     assert event.expected_at == told_s
 

@@ -11,7 +11,7 @@ from creating import DIALECTS, OTHER, SECTIONED, body_of, made, parsed, picture_
 from unstill.errors import BadField
 from unstill.intake import MOST_URL_CHARS, take
 from unstill.models import Catalogue
-from unstill.request import Asked, GivenFrame
+from unstill.request import CreateCall, GivenFrame
 
 LONG_URL = OTHER + "a" * MOST_URL_CHARS
 
@@ -120,9 +120,9 @@ def test_another_picture_is_told_without_quotes() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_unknown_model_is_told_the_aliases_and_the_nearest_name(dialect: str) -> None:
-    asked: Asked = parsed(dialect, body_of(dialect, "sora-3"))
+    create_call: CreateCall = parsed(dialect, body_of(dialect, "sora-3"))
     with pytest.raises(BadField) as unknown:
-        Catalogue().card(asked.model)
+        Catalogue().card(create_call.model)
 
     assert "got 'sora-3'" in unknown.value.message
     assert "sora-2-pro" in unknown.value.message

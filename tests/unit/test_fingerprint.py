@@ -18,7 +18,7 @@ from unstill.dialects.videos import Videos
 from unstill.fingerprint import fingerprint
 from unstill.intake import take
 from unstill.models import Catalogue
-from unstill.request import Asked
+from unstill.request import CreateCall
 from unstill.server.form import from_urlencoded
 
 CATALOGUE = Catalogue()
@@ -42,10 +42,10 @@ fields = st.fixed_dictionaries(
 Fields = dict[str, Any]  # by canonical name, pictures as URL or bytes
 
 
-def printed(asked: Asked) -> str:
-    name, card = CATALOGUE.card(asked.model)
-    frames = {role: each.frame for role, each in take(asked.frames).items()}
-    return fingerprint(name, card, asked, frames)
+def printed(create_call: CreateCall) -> str:
+    name, card = CATALOGUE.card(create_call.model)
+    frames = {role: each.frame for role, each in take(create_call.frames).items()}
+    return fingerprint(name, card, create_call, frames)
 
 
 def call(body: object, *, is_form: bool = False) -> Call:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unstill.errors import BadField, BadImage, CallerError
-from unstill.intake import MOST_URL_CHARS, Taken, check_header, frame_check, take
+from unstill.intake import MOST_URL_CHARS, IncomingFrame, check_header, frame_check, take
 from unstill.media.limits import MAX_FILE_BYTES, MAX_PIXELS
 from unstill.models.card import FrameRule
 from unstill.request import Frame, GivenFrame, Role
@@ -43,13 +43,13 @@ def first(value: object, param: str = PARAM) -> GivenFrame:
     return GivenFrame("first", param, value)  # type: ignore[arg-type]
 
 
-def taken(value: object) -> Taken:
+def taken(value: object) -> IncomingFrame:
     return take([first(value)])["first"]
 
 
 @pytest.mark.parametrize("url", [URL, "http://a/b", "HTTPS://Example.com/A", f"  {URL}\n"])
 def test_a_url_is_kept_to_be_fetched(url: str) -> None:
-    assert taken(url) == Taken(Frame("first", PARAM, url=url.strip()), None)
+    assert taken(url) == IncomingFrame(Frame("first", PARAM, url=url.strip()), None)
 
 
 @pytest.mark.parametrize("file", [URL, "HTTPS://Example.com/A", f"{URL}\n"])
@@ -81,7 +81,7 @@ def test_an_uploaded_file_that_holds_a_data_url_is_its_picture() -> None:
 def test_the_same_bytes_are_taken_however_they_are_written(value: str | bytes) -> None:
     sha256 = hashlib.sha256(PNG).hexdigest()
 
-    assert taken(value) == Taken(Frame("first", PARAM, sha256=sha256), PNG)
+    assert taken(value) == IncomingFrame(Frame("first", PARAM, sha256=sha256), PNG)
 
 
 @pytest.mark.parametrize("extra", [0, 1, 2])

@@ -41,7 +41,7 @@ class Table:
             id=job_id,
             owner="team-a",
             dialect="tasks",
-            words="seed",
+            words="unified",
             model="wan2.7-i2v",
             request=REQUEST,
             engine="camera",

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from unstill.errors import BadField, CallerError, MissingField, UnknownModel
 from unstill.models import CARDS, Catalogue, resolve
-from unstill.models.card import Card, Picture
-from unstill.request import Asked, Frame, Given, Role, Size, VideoRequest
+from unstill.models.card import Card, PictureField
+from unstill.request import CreateCall, Frame, GivenValue, Role, Size, VideoRequest
 
 WAN22 = "Wan-AI/Wan2.2-I2V"
 SORA = "openai/sora-2/image-to-video-pro"
@@ -65,17 +65,17 @@ SEEDED = [model for model in EVERY if "seed" in FIELDS[model]]
 MARKED = [model for model in EVERY if "watermark" in FIELDS[model]]
 
 
-def asked(values: dict[str, object], *, unknown: tuple[str, ...] = ()) -> Asked:
-    fields = {name: Given(f"parameters.{name}", value) for name, value in values.items()}
+def create_call(values: dict[str, object], *, unknown: tuple[str, ...] = ()) -> CreateCall:
+    fields = {name: GivenValue(f"parameters.{name}", value) for name, value in values.items()}
     names = {"first_frame": "input.first_frame_url", "prompt": "input.prompt"}
-    return Asked(Given("model", "any"), fields, (), names, unknown)
+    return CreateCall(GivenValue("model", "any"), fields, (), names, unknown)
 
 
 def made(
     model: str, frames: dict[Role, Frame] | None = None, /, **values: object
 ) -> tuple[VideoRequest, tuple[str, ...]]:
     values = {"prompt": "a cat"} | values
-    return resolve(BY_ID[model], asked(values), frames or FRAMES, random_seed=77)
+    return resolve(BY_ID[model], create_call(values), frames or FRAMES, random_seed=77)
 
 
 def request_of(model: str, /, **values: object) -> VideoRequest:
@@ -118,8 +118,8 @@ def test_every_number_of_a_card_names_its_source(card: Card) -> None:
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: str(card.id))
 def test_every_default_is_one_of_the_values_allowed(card: Card) -> None:
     for field in card.fields:
-        if field.default is not None and not isinstance(field.kind, Picture):
-            assert field.kind.read(Given(field.name, field.default)) == field.default
+        if field.default is not None and not isinstance(field.kind, PictureField):
+            assert field.kind.read(GivenValue(field.name, field.default)) == field.default
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -140,13 +140,13 @@ def test_every_default_is_one_of_the_values_allowed(card: Card) -> None:
 )
 def test_a_model_answers_to_its_documented_names_in_any_case(name: str, model: str) -> None:
     for spelling in (name, name.upper(), name.lower()):
-        assert Catalogue().card(Given("model", spelling)) == (name, BY_ID[model])
+        assert Catalogue().card(GivenValue("model", spelling)) == (name, BY_ID[model])
 
 
 @pytest.mark.parametrize("name", ["", "sora", "wan2.7", "wan2.7-t2v", " wan2.7-i2v", None, 5, []])
 def test_another_name_is_refused_with_the_names_that_there_are(name: object) -> None:
     with pytest.raises(UnknownModel) as unknown:
-        Catalogue().card(Given("model", name))
+        Catalogue().card(GivenValue("model", name))
 
     assert unknown.value.param == "model"
     assert all(model in str(unknown.value) for model in EVERY)
@@ -168,7 +168,7 @@ def test_an_unknown_model_is_told_all_names_and_the_nearest(
     asked_for: str, meant: str | None
 ) -> None:
     with pytest.raises(UnknownModel) as unknown:
-        Catalogue({"my-sora": SORA}).card(Given("model", asked_for))
+        Catalogue({"my-sora": SORA}).card(GivenValue("model", asked_for))
     message = unknown.value.message
 
     for card in CARDS:
@@ -181,7 +181,7 @@ def test_an_unknown_model_is_told_all_names_and_the_nearest(
 def test_the_operators_own_name_has_the_contract_of_the_model_it_is_like() -> None:
     catalogue = Catalogue({"My-Sora": SORA})
 
-    assert catalogue.card(Given("model", "my-sora")) == ("My-Sora", BY_ID[SORA])
+    assert catalogue.card(GivenValue("model", "my-sora")) == ("My-Sora", BY_ID[SORA])
     assert catalogue.listed() == (*EVERY, "My-Sora")
 
 
@@ -351,9 +351,9 @@ def test_only_wan_22_asks_for_a_prompt(prompt: dict[str, object]) -> None:
     for model in EVERY:
         if model == WAN22:
             with pytest.raises(MissingField, match=r"^input\.prompt is required"):
-                resolve(BY_ID[model], asked(prompt), FRAMES, random_seed=1)
+                resolve(BY_ID[model], create_call(prompt), FRAMES, random_seed=1)
         else:
-            request, _ = resolve(BY_ID[model], asked(prompt), FRAMES, random_seed=1)
+            request, _ = resolve(BY_ID[model], create_call(prompt), FRAMES, random_seed=1)
             assert request.prompt == (prompt.get("prompt") or "")
 
 
@@ -389,7 +389,7 @@ def test_fields_of_other_models_are_ignored_by_name_and_not_checked(model: str) 
 
 def test_names_that_the_dialect_does_not_know_are_handed_on() -> None:
     _, ignored = resolve(
-        BY_ID[SORA], asked({}, unknown=("input.style", "n")), FRAMES, random_seed=1
+        BY_ID[SORA], create_call({}, unknown=("input.style", "n")), FRAMES, random_seed=1
     )
 
     assert ignored == ("input.style", "n")

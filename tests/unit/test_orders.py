@@ -14,7 +14,7 @@ from unstill.errors import OwnError
 from unstill.files.local import LocalFiles
 from unstill.job import Job, State
 from unstill.media import Media
-from unstill.orders import Orders
+from unstill.orders import FramePreparer
 from unstill.request import Size
 from upstreams import ScriptedRemote
 
@@ -38,7 +38,7 @@ async def test_a_picture_that_fits_goes_as_it_came(tmp_path: Path, media: Media)
     files = LocalFiles(tmp_path)
     job = await stored(files)
 
-    order = await Orders(files=files, media=media).draw_up(ScriptedRemote(), job)
+    order = await FramePreparer(files=files, media=media).prepare_frames(ScriptedRemote(), job)
 
     assert order.frames["first"].read_bytes() == PHOTO.read_bytes()
     assert (order.job_id, order.size) == (job.id, Size(1168, 768))
@@ -52,7 +52,7 @@ async def test_a_picture_of_another_form_is_made_anew_for_each_attempt(
     remote = ScriptedRemote()
     remote.form = FrameForm(frozenset({"PNG"}), most_bytes=2**20, size=Size(320, 240))
 
-    order = await Orders(files=files, media=media).draw_up(remote, job)
+    order = await FramePreparer(files=files, media=media).prepare_frames(remote, job)
 
     assert order.frames["first"].name == "first-frame-4.fit"
     with Image.open(order.frames["first"]) as image:
@@ -66,7 +66,7 @@ async def test_a_picture_that_is_too_large_for_the_model_is_scaled_down(
     job = await stored(files)
     Image.new("RGB", (8100, 1200), "red").save(files.path(job.id, "first-frame"), "JPEG")
 
-    order = await Orders(files=files, media=media).draw_up(ScriptedRemote(), job)
+    order = await FramePreparer(files=files, media=media).prepare_frames(ScriptedRemote(), job)
 
     with Image.open(order.frames["first"]) as image:
         assert (image.format, image.size) == ("JPEG", (4050, 600))
@@ -76,4 +76,4 @@ async def test_a_job_without_a_size_is_our_own_fault(tmp_path: Path, media: Medi
     files = LocalFiles(tmp_path)
 
     with pytest.raises(OwnError, match="without a size"):
-        await Orders(files=files, media=media).draw_up(ScriptedRemote(), a_job())
+        await FramePreparer(files=files, media=media).prepare_frames(ScriptedRemote(), a_job())

@@ -8,7 +8,7 @@ from scripted import a_job
 from unstill.board import RENDERED, Board
 from unstill.forecast import WAITING, Forecast
 from unstill.job import Job, State
-from unstill.outlook import POLL_AFTER_MS, Outlook, Prospect
+from unstill.outlook import POLL_AFTER_MS, Estimate, Estimates
 from unstill.stalls import Stalls
 
 NOW_MS = 1_763_600_000_000
@@ -22,7 +22,7 @@ class Desk:
         self.board = Board()
         self.stalls = Stalls(lambda: self.now_ms)
         self.forecast = Forecast({"camera": 1, "bailian": None})
-        self.outlook = Outlook(
+        self.outlook = Estimates(
             board=self.board,
             stalls=self.stalls,
             forecast=self.forecast,
@@ -104,20 +104,20 @@ def test_an_end_is_expected_that_long_from_now() -> None:
     desk = Desk(ended(12_000), job)
     desk.now_ms += 2_000
 
-    assert desk.outlook.prospect(job) == Prospect(None, NOW_MS + 12_000)
+    assert desk.outlook.estimate(job) == Estimate(None, NOW_MS + 12_000)
 
 
 def test_of_a_job_that_waits_the_position_is_known_before_any_end_is() -> None:
     jobs = [a_job(id=job_id, state=State.QUEUED) for job_id in ("a", "b")]
 
-    assert Desk(*jobs).outlook.prospect(jobs[1]) == Prospect(queue_position=2)
+    assert Desk(*jobs).outlook.estimate(jobs[1]) == Estimate(queue_position=2)
 
 
 @pytest.mark.parametrize("state", sorted(State))
 def test_a_job_has_a_position_until_its_engine_has_it(state: State) -> None:
     job = a_job(state=state)
 
-    position = Desk(a_job(id="0", state=State.READY), job).outlook.prospect(job).queue_position
+    position = Desk(a_job(id="0", state=State.READY), job).outlook.estimate(job).queue_position
 
     assert position == (2 if state in {State.QUEUED, State.READY, State.SUBMITTING} else None)
 
@@ -126,7 +126,7 @@ def test_a_job_has_a_position_until_its_engine_has_it(state: State) -> None:
 def test_a_job_that_has_ended_has_no_future(state: State) -> None:
     job = a_job(state=state, started_ms=NOW_MS, ended_ms=NOW_MS + 1)
 
-    assert Desk(ended(12_000), job).outlook.prospect(job) == Prospect()
+    assert Desk(ended(12_000), job).outlook.estimate(job) == Estimate()
 
 
 def test_an_ended_job_is_held_up_by_nothing() -> None:

@@ -7,23 +7,23 @@ from typing import get_args
 import pytest
 
 from unstill.dialects.dashscope import DashScope
-from unstill.dialects.house import House
+from unstill.dialects.house import OwnRoutes
 from unstill.dialects.route import Verb
 from unstill.dialects.tasks import Tasks
 from unstill.dialects.videos import Videos
 from unstill.errors import NoSuchRoute, WrongMethod
-from unstill.server.asking import Asking
-from unstill.server.places import Places
+from unstill.server.asking import Exchange
+from unstill.server.places import RouteTable
 
 ID = "01a1f880-06ed-7225-b4bc-05c8ac57834b"
 
 
-async def nothing(asking: Asking) -> None:
+async def nothing(exchange: Exchange) -> None:
     """No verb is done here."""
 
 
-PLACES = Places(
-    (Tasks({}), Videos(), Videos(prefix="/openai", states="openai"), DashScope(), House()),
+PLACES = RouteTable(
+    (Tasks({}), Videos(), Videos(prefix="/openai", states="openai"), DashScope(), OwnRoutes()),
     dict.fromkeys(get_args(Verb), nothing),
 )
 

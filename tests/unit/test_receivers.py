@@ -13,7 +13,7 @@ from unstill.job import State
 from unstill.net import Own
 from unstill.parts import receivers_of
 from unstill.receivers import Address, Receivers
-from unstill.request import Given
+from unstill.request import GivenValue
 from unstill.settings import Settings
 
 OWN_URL = "http://10.0.0.7:9000/hook?token=t"
@@ -24,12 +24,12 @@ RECEIVERS = Receivers(
 
 
 def asked(value: object, owner: str = "team-b") -> str | None:
-    return RECEIVERS.asked(Given("webhook_url", value), owner)
+    return RECEIVERS.receiver_of(GivenValue("webhook_url", value), owner)
 
 
 def test_a_callers_own_address_wins_over_the_operators() -> None:
-    assert RECEIVERS.asked(None, "team-a") == ""
-    assert RECEIVERS.asked(None, "team-b") is None
+    assert RECEIVERS.receiver_of(None, "team-a") == ""
+    assert RECEIVERS.receiver_of(None, "team-b") is None
     assert asked("https://example.com/hook", "team-a") == "https://example.com/hook"
 
 
@@ -63,9 +63,9 @@ def test_an_address_in_an_allowed_network_is_taken() -> None:
 def test_without_a_secret_no_address_is_taken() -> None:
     silent = Receivers({}, has_secret=False)
 
-    assert silent.asked(None, "team-a") is None
+    assert silent.receiver_of(None, "team-a") is None
     with pytest.raises(BadField, match="until its operator sets UNSTILL_WEBHOOK_SECRET"):
-        silent.asked(Given("webhook_url", "https://example.com/"), "team-a")
+        silent.receiver_of(GivenValue("webhook_url", "https://example.com/"), "team-a")
 
 
 def test_only_the_operators_address_may_be_private_and_it_is_looked_up_when_used() -> None:

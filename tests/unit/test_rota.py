@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import until
-from unstill.rota import Rota, Slots
+from unstill.rota import RoundRobin, Slots
 
 
 def test_who_has_had_a_turn_is_behind_all_who_wait() -> None:
-    rota = Rota()
+    rota = RoundRobin()
     for owner in ("ann", "bob", "cid"):
         rota.join(owner)
     rota.took("ann")
@@ -27,7 +27,7 @@ def test_who_has_had_a_turn_is_behind_all_who_wait() -> None:
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5))
 def test_nobody_has_a_second_turn_before_everybody_who_waits_has_had_one(jobs: list[int]) -> None:
-    rota, left = Rota(), {f"owner-{number}": count for number, count in enumerate(jobs)}
+    rota, left = RoundRobin(), {f"owner-{number}": count for number, count in enumerate(jobs)}
     for owner in left:
         rota.join(owner)
     turns = list[str]()

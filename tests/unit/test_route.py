@@ -16,9 +16,9 @@ from unstill.ledger import (
     RECENT_ATTEMPTS,
     Attempt,
     Outcome,
-    closed_until_ms,
+    blocked_until_ms,
 )
-from unstill.route import LONGEST_ADVICE_MS, Choice, Leg, chosen
+from unstill.route import LONGEST_ADVICE_MS, Candidate, NextCall, next_engine
 from unstill.route import LONGEST_PAUSE_MS as LONGEST_BUSY_PAUSE_MS
 
 NOW_MS = 1_000_000
@@ -51,28 +51,28 @@ def newest_first(*attempts: Attempt) -> list[Attempt]:
 
 
 def test_an_account_without_a_past_is_open() -> None:
-    assert closed_until_ms([]) == 0
+    assert blocked_until_ms([]) == 0
 
 
 def test_two_refusals_leave_an_account_open() -> None:
-    assert closed_until_ms([refused(), refused()]) == 0
+    assert blocked_until_ms([refused(), refused()]) == 0
 
 
 def test_three_refusals_in_a_row_close_an_account_for_the_first_pause() -> None:
     recent = newest_first(refused(100), refused(200), refused(300))
 
-    assert closed_until_ms(recent) == 300 + FIRST_PAUSE_MS
+    assert blocked_until_ms(recent) == 300 + FIRST_PAUSE_MS
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.BUSY, Outcome.REJECTED])
 def test_an_account_that_has_answered_since_is_open(outcome: Outcome) -> None:
     recent = newest_first(refused(), refused(), refused(), refused(), an_attempt(outcome))
 
-    assert closed_until_ms(recent) == 0
+    assert blocked_until_ms(recent) == 0
 
 
 def test_lost_replies_alone_leave_an_account_open() -> None:
-    assert closed_until_ms([an_attempt(Outcome.UNKNOWN)] * RECENT_ATTEMPTS) == 0
+    assert blocked_until_ms([an_attempt(Outcome.UNKNOWN)] * RECENT_ATTEMPTS) == 0
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.UNPREPARED])
@@ -80,20 +80,20 @@ def test_what_tells_nothing_of_an_account_does_not_open_it(outcome: Outcome) -> 
     nothing = an_attempt(outcome)
     recent = newest_first(refused(100), nothing, refused(200), refused(300), nothing)
 
-    assert closed_until_ms(recent) == 300 + FIRST_PAUSE_MS
+    assert blocked_until_ms(recent) == 300 + FIRST_PAUSE_MS
 
 
 def test_calls_refused_side_by_side_close_an_account_for_the_first_pause_only() -> None:
     burst = [refused(1_000 + number, took_ms=500) for number in range(10)]
 
-    assert closed_until_ms(newest_first(*burst)) == 1_009 + FIRST_PAUSE_MS
+    assert blocked_until_ms(newest_first(*burst)) == 1_009 + FIRST_PAUSE_MS
 
 
 def test_each_refused_probe_doubles_the_pause_up_to_the_longest() -> None:
     recent = newest_first(refused(1), refused(2), refused(3))
     pauses_ms = []
     for _ in range(20):
-        until_ms = closed_until_ms(recent[:RECENT_ATTEMPTS])
+        until_ms = blocked_until_ms(recent[:RECENT_ATTEMPTS])
         pauses_ms.append(until_ms - (recent[0].settled_ms or 0))
         recent.insert(0, refused(until_ms + 50))
 
@@ -115,14 +115,14 @@ def test_an_account_is_never_left_alone_for_longer_than_the_longest_pause(
     ]
     last_ms = max((attempt.settled_ms or 0 for attempt in attempts), default=0)
 
-    assert closed_until_ms(newest_first(*attempts)) <= last_ms + LONGEST_PAUSE_MS
+    assert blocked_until_ms(newest_first(*attempts)) <= last_ms + LONGEST_PAUSE_MS
 
 
 # --- the route ---------------------------------------------------------------------------------
 
 
-def leg(engine: str, closed_ms: int = 0, *, is_free_to_repeat: bool = False) -> Leg:
-    return Leg(engine, closed_ms, is_free_to_repeat)
+def candidate(engine: str, blocked_ms: int = 0, *, is_free_to_repeat: bool = False) -> Candidate:
+    return Candidate(engine, blocked_ms, is_free_to_repeat)
 
 
 def of(engine: str, outcome: Outcome, settled_ms: int = NOW_MS, advised_ms: int = 0) -> Attempt:
@@ -131,26 +131,26 @@ def of(engine: str, outcome: Outcome, settled_ms: int = NOW_MS, advised_ms: int 
     )
 
 
-def at_once(engine: str) -> Choice:
-    return Choice(engine, NOW_MS, is_closed=False, is_probe=False)
+def at_once(engine: str) -> NextCall:
+    return NextCall(engine, NOW_MS, is_blocked=False, is_probe=False)
 
 
 def test_the_first_engine_of_a_route_is_asked_first() -> None:
-    assert chosen([leg("a"), leg("b")], [], NOW_MS) == at_once("a")
+    assert next_engine([candidate("a"), candidate("b")], [], NOW_MS) == at_once("a")
 
 
 @pytest.mark.parametrize(
     "outcome", [Outcome.BUSY, Outcome.UNREACHED, Outcome.UNPREPARED, Outcome.REFUSED]
 )
 def test_what_was_surely_not_taken_moves_to_the_next_engine_at_once(outcome: Outcome) -> None:
-    choice = chosen([leg("a"), leg("b")], [of("a", outcome)], NOW_MS)
+    choice = next_engine([candidate("a"), candidate("b")], [of("a", outcome)], NOW_MS)
 
     assert choice == at_once("b")
 
 
 @pytest.mark.parametrize("outcome", [Outcome.BUSY, Outcome.UNREACHED, Outcome.UNPREPARED])
 def test_where_no_other_is_left_the_same_engine_is_asked_later(outcome: Outcome) -> None:
-    choice = chosen([leg("a")], [of("a", outcome)], NOW_MS)
+    choice = next_engine([candidate("a")], [of("a", outcome)], NOW_MS)
 
     assert choice is not None
     assert choice.engine == "a"
@@ -159,12 +159,12 @@ def test_where_no_other_is_left_the_same_engine_is_asked_later(outcome: Outcome)
 
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.REJECTED])
 def test_an_engine_that_refused_for_good_is_not_asked_again(outcome: Outcome) -> None:
-    assert chosen([leg("a")], [of("a", outcome)], NOW_MS) is None
+    assert next_engine([candidate("a")], [of("a", outcome)], NOW_MS) is None
 
 
 def test_a_busy_engine_is_asked_again_when_the_other_one_has_refused() -> None:
     attempts = [of("a", Outcome.BUSY), of("b", Outcome.REFUSED)]
-    choice = chosen([leg("a"), leg("b")], attempts, NOW_MS)
+    choice = next_engine([candidate("a"), candidate("b")], attempts, NOW_MS)
 
     assert choice is not None
     assert choice.engine == "a"
@@ -174,19 +174,19 @@ def test_a_busy_engine_is_asked_again_when_the_other_one_has_refused() -> None:
 def test_no_engine_is_asked_while_one_may_have_taken_the_job(outcome: Outcome) -> None:
     attempts = [of("a", outcome), of("b", Outcome.BUSY)]
 
-    assert chosen([leg("a"), leg("b")], attempts, NOW_MS) is None
+    assert next_engine([candidate("a"), candidate("b")], attempts, NOW_MS) is None
 
 
 def test_what_a_free_engine_took_and_lost_may_be_sent_again() -> None:
-    free = leg("a", is_free_to_repeat=True)
-    choice = chosen([free], [of("a", Outcome.ACCEPTED, NOW_MS - 600_000)], NOW_MS)
+    free = candidate("a", is_free_to_repeat=True)
+    choice = next_engine([free], [of("a", Outcome.ACCEPTED, NOW_MS - 600_000)], NOW_MS)
 
     assert choice == at_once("a")
 
 
 def test_a_free_engine_that_loses_all_it_takes_is_asked_less_and_less_often() -> None:
-    free = leg("a", is_free_to_repeat=True)
-    choice = chosen([free], [of("a", Outcome.ACCEPTED)] * 20, NOW_MS)
+    free = candidate("a", is_free_to_repeat=True)
+    choice = next_engine([free], [of("a", Outcome.ACCEPTED)] * 20, NOW_MS)
 
     assert choice is not None
     assert choice.due_ms == NOW_MS + LONGEST_BUSY_PAUSE_MS
@@ -195,7 +195,7 @@ def test_a_free_engine_that_loses_all_it_takes_is_asked_less_and_less_often() ->
 def test_pauses_begin_short_and_grow_to_a_minute() -> None:
     pauses_ms = []
     for times in range(1, 12):
-        choice = chosen([leg("a")], [of("a", Outcome.BUSY)] * times, NOW_MS)
+        choice = next_engine([candidate("a")], [of("a", Outcome.BUSY)] * times, NOW_MS)
         assert choice is not None
         pauses_ms.append(choice.due_ms - NOW_MS)
 
@@ -205,7 +205,7 @@ def test_pauses_begin_short_and_grow_to_a_minute() -> None:
 
 
 def test_a_longer_pause_that_the_upstream_advised_is_kept() -> None:
-    choice = chosen([leg("a")], [of("a", Outcome.BUSY, advised_ms=90_000)], NOW_MS)
+    choice = next_engine([candidate("a")], [of("a", Outcome.BUSY, advised_ms=90_000)], NOW_MS)
 
     assert choice is not None
     assert choice.due_ms == NOW_MS + 90_000
@@ -213,29 +213,29 @@ def test_a_longer_pause_that_the_upstream_advised_is_kept() -> None:
 
 def test_a_pause_that_the_upstream_advised_is_kept_within_reason() -> None:
     week_ms = 7 * 24 * 3_600_000
-    choice = chosen([leg("a")], [of("a", Outcome.BUSY, advised_ms=week_ms)], NOW_MS)
+    choice = next_engine([candidate("a")], [of("a", Outcome.BUSY, advised_ms=week_ms)], NOW_MS)
 
     assert choice is not None
     assert choice.due_ms == NOW_MS + LONGEST_ADVICE_MS
 
 
 def test_a_closed_account_is_passed_over_for_an_open_one() -> None:
-    choice = chosen([leg("a", NOW_MS + 1), leg("b")], [], NOW_MS)
+    choice = next_engine([candidate("a", NOW_MS + 1), candidate("b")], [], NOW_MS)
 
     assert choice == at_once("b")
 
 
 def test_a_job_waits_for_its_account_where_no_other_is_left() -> None:
-    choice = chosen([leg("a", NOW_MS + 5_000)], [], NOW_MS)
+    choice = next_engine([candidate("a", NOW_MS + 5_000)], [], NOW_MS)
 
-    assert choice == Choice("a", NOW_MS + 5_000, is_closed=True, is_probe=False)
+    assert choice == NextCall("a", NOW_MS + 5_000, is_blocked=True, is_probe=False)
 
 
 def test_a_job_without_an_engine_has_no_choice() -> None:
-    assert chosen([], [], NOW_MS) is None
+    assert next_engine([], [], NOW_MS) is None
 
 
 def test_the_first_call_after_a_pause_is_a_probe() -> None:
-    choice = chosen([leg("a", NOW_MS)], [], NOW_MS)
+    choice = next_engine([candidate("a", NOW_MS)], [], NOW_MS)
 
-    assert choice == Choice("a", NOW_MS, is_closed=False, is_probe=True)
+    assert choice == NextCall("a", NOW_MS, is_blocked=False, is_probe=True)

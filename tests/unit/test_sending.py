@@ -6,7 +6,7 @@ import pytest
 
 from unstill.errors import BadField
 from unstill.server.sending import sending_of
-from unstill.service import Sending
+from unstill.service import RetryHeaders
 
 SDK = {"x-stainless-lang": "python"}
 
@@ -15,7 +15,7 @@ SDK = {"x-stainless-lang": "python"}
 def test_a_key_counts_before_any_mark_of_an_sdk(key: str) -> None:
     headers = {"idempotency-key": key, "x-stainless-retry-count": "2", **SDK}
 
-    assert sending_of(headers) == Sending(key, is_retry=False)
+    assert sending_of(headers) == RetryHeaders(key, is_retry=False)
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "\x7f", "a\tb", "schl\xfcssel"])
@@ -37,7 +37,7 @@ def test_a_key_that_is_none_is_refused_by_its_name(key: str) -> None:
 def test_only_a_count_above_zero_is_a_retry(count: str, *, is_retry: bool) -> None:
     sending = sending_of({"x-stainless-retry-count": count, **SDK})
 
-    assert sending == Sending(None, is_retry=is_retry)
+    assert sending == RetryHeaders(None, is_retry=is_retry)
 
 
 def test_a_call_of_no_sdk_and_without_a_key_is_never_another_one() -> None:
@@ -45,4 +45,4 @@ def test_a_call_of_no_sdk_and_without_a_key_is_never_another_one() -> None:
 
 
 def test_an_sdk_that_does_not_count_is_not_trying_again() -> None:
-    assert sending_of(SDK) == Sending(None, is_retry=False)
+    assert sending_of(SDK) == RetryHeaders(None, is_retry=False)

@@ -10,26 +10,26 @@ import pytest
 from scripted import OWNER, PNG, House, opened
 from unstill.errors import BadField, KeyReused, NoSuchJob, StorageFull
 from unstill.job import State
-from unstill.request import Asked, Given, GivenFrame
-from unstill.service import RETRY_WITHIN_MS, Sending, Submitted
+from unstill.request import CreateCall, GivenFrame, GivenValue
+from unstill.service import RETRY_WITHIN_MS, RetryHeaders, Submission
 
-KEYED = Sending("k", is_retry=False)
-FIRST = Sending(None, is_retry=False)
-RETRY = Sending(None, is_retry=True)
+KEYED = RetryHeaders("k", is_retry=False)
+FIRST = RetryHeaders(None, is_retry=False)
+RETRY = RetryHeaders(None, is_retry=True)
 
 
 async def submit(
-    house: House, sending: Sending | None, *, duration: object = 5, picture: bytes = PNG
-) -> Submitted:
-    asked = Asked(
-        model=Given("model", "wan2.7-i2v"),
-        fields={"duration": Given("seconds", duration)},
+    house: House, retry: RetryHeaders | None, *, duration: object = 5, picture: bytes = PNG
+) -> Submission:
+    create_call = CreateCall(
+        model=GivenValue("model", "wan2.7-i2v"),
+        fields={"duration": GivenValue("seconds", duration)},
         frames=(GivenFrame("first", "input_reference", picture),),
         names={},
         unknown=("style",),
     )
     return await house.service.submit(
-        asked, owner=OWNER, dialect="videos", words="openai", sending=sending
+        create_call, owner=OWNER, dialect="videos", words="openai", retry=retry
     )
 
 
@@ -86,7 +86,7 @@ async def test_a_refused_call_does_not_use_up_its_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sendings", [(KEYED, KEYED), (FIRST, RETRY)], ids=["key", "retry"])
 async def test_what_no_engine_would_take_any_more_is_still_found(
-    tmp_path: Path, sendings: tuple[Sending, Sending]
+    tmp_path: Path, sendings: tuple[RetryHeaders, RetryHeaders]
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
         first = await submit(house, sendings[0])
@@ -108,15 +108,15 @@ async def test_a_key_of_a_job_that_no_engine_would_take_refuses_other_fields(
             await submit(house, KEYED, duration=6)
 
 
-@pytest.mark.parametrize("sending", [None, KEYED, FIRST, RETRY])
+@pytest.mark.parametrize("retry", [None, KEYED, FIRST, RETRY])
 async def test_what_no_engine_takes_is_refused_where_there_is_no_earlier_call(
-    tmp_path: Path, sending: Sending | None
+    tmp_path: Path, retry: RetryHeaders | None
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
         house.engine.refusal = BadField("duration", "8", 5)
 
         with pytest.raises(BadField, match="seconds"):
-            await submit(house, sending)
+            await submit(house, retry)
         assert kept_folders(house) == set()
 
 
@@ -159,12 +159,12 @@ async def test_a_retry_with_other_fields_is_another_job(tmp_path: Path) -> None:
         assert (await submit(house, RETRY, duration=6)).job.id != first.job.id
 
 
-@pytest.mark.parametrize("sending", [FIRST, None], ids=["first try", "plain"])
+@pytest.mark.parametrize("retry", [FIRST, None], ids=["first try", "plain"])
 async def test_equal_calls_that_are_no_retries_are_so_many_jobs(
-    tmp_path: Path, sending: Sending | None
+    tmp_path: Path, retry: RetryHeaders | None
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
-        ids = {(await submit(house, sending)).job.id for _ in range(3)}
+        ids = {(await submit(house, retry)).job.id for _ in range(3)}
 
         assert len(ids) == 3
 

@@ -25,7 +25,7 @@ from unstill.errors import (
 )
 from unstill.job import Job, State, rendered
 from unstill.receivers import Receivers
-from unstill.request import Asked, Given, GivenFrame, Size
+from unstill.request import CreateCall, GivenFrame, GivenValue, Size
 from unstill.service import LARGE_INLINE_CHARS, Service
 
 
@@ -33,17 +33,17 @@ def word(job: Job) -> str:
     return job.state.value
 
 
-def asked(**fields: object) -> Asked:
-    return Asked(
-        model=Given("model", fields.pop("model", "wan2.7-i2v")),
-        fields={name: Given(f"parameters.{name}", value) for name, value in fields.items()},
+def create_call(**fields: object) -> CreateCall:
+    return CreateCall(
+        model=GivenValue("model", fields.pop("model", "wan2.7-i2v")),
+        fields={name: GivenValue(f"parameters.{name}", value) for name, value in fields.items()},
         frames=(GivenFrame("first", "input.img_url", URL),),
         names={},
     )
 
 
-async def submit(house: House, request: Asked) -> Job:
-    submitted = await house.service.submit(request, owner=OWNER, dialect="tasks", words="seed")
+async def submit(house: House, request: CreateCall) -> Job:
+    submitted = await house.service.submit(request, owner=OWNER, dialect="tasks", words="unified")
     return submitted.job
 
 
@@ -95,7 +95,7 @@ async def test_a_bad_request_leaves_nothing_behind(
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
         with pytest.raises(error):
-            await submit(house, asked(**fields))
+            await submit(house, create_call(**fields))
 
         assert await left(house.backend) == []
         assert not (tmp_path / "jobs").exists()
@@ -104,7 +104,7 @@ async def test_a_bad_request_leaves_nothing_behind(
 async def test_a_request_without_a_picture_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         with pytest.raises(MissingField):
-            await submit(house, Asked(Given("model", "wan2.7-i2v"), {}, (), {}))
+            await submit(house, CreateCall(GivenValue("model", "wan2.7-i2v"), {}, (), {}))
 
 
 async def test_a_text_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -115,8 +115,10 @@ async def test_a_text_file_is_refused_at_once(tmp_path: Path) -> None:
 
 async def test_fields_that_the_model_does_not_have_are_named(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
-        request = asked(mode="pro")
-        submitted = await house.service.submit(request, owner=OWNER, dialect="tasks", words="seed")
+        request = create_call(mode="pro")
+        submitted = await house.service.submit(
+            request, owner=OWNER, dialect="tasks", words="unified"
+        )
 
         assert submitted.ignored == ("parameters.mode",)
 
@@ -134,7 +136,9 @@ async def test_the_first_engine_that_fits_is_taken(tmp_path: Path) -> None:
         first, second = Engine("first"), Engine("second")
         first.refusal = BadField("parameters.duration", "4", 5)
         service = service_of(house, {"first": first, "second": second}, ("first", "second"))
-        submitted = await service.submit(asked(), owner=OWNER, dialect="tasks", words="seed")
+        submitted = await service.submit(
+            create_call(), owner=OWNER, dialect="tasks", words="unified"
+        )
 
         assert submitted.job.engine == "second"
 
@@ -144,7 +148,7 @@ async def test_a_model_without_an_engine_is_the_operators_matter(tmp_path: Path)
         service = service_of(house, {}, ())
 
         with pytest.raises(BadSetting, match=r'models\."wan2\.7-i2v"\.engines'):
-            await service.submit(asked(), owner=OWNER, dialect="tasks", words="seed")
+            await service.submit(create_call(), owner=OWNER, dialect="tasks", words="unified")
 
 
 def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...]) -> Service:
@@ -352,7 +356,7 @@ async def test_what_no_engine_can_do_is_told_as_it_was_sent(tmp_path: Path) -> N
         house.engine.refusal = BadField("size", "1280x720", "320x256")
         with pytest.raises(BadField) as error:
             await house.service.submit(
-                asked(size="320*256"), owner=OWNER, dialect="tasks", words="seed"
+                create_call(size="320*256"), owner=OWNER, dialect="tasks", words="unified"
             )
 
     assert error.value.message == "parameters.size must be 1280x720, got '320*256'"

@@ -10,7 +10,7 @@ from unstill.errors import BadField
 from unstill.models import CARDS
 from unstill.models.card import Card, Exact
 from unstill.models.sizes import NAMED_SIZES, output_size, tier_height
-from unstill.request import Frame, Given, Ratio, Size, TierName, VideoRequest
+from unstill.request import Frame, GivenValue, Ratio, Size, TierName, VideoRequest
 
 BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]
@@ -31,8 +31,8 @@ def asking(tier: TierName = "720P", size: Size | None = None) -> VideoRequest:
     )
 
 
-def given_size(text: object) -> Given:
-    return Given("size", text)
+def given_size(text: object) -> GivenValue:
+    return GivenValue("size", text)
 
 
 @pytest.mark.parametrize(

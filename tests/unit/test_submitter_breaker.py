@@ -8,7 +8,7 @@ from desks import UNREACHED, Desk
 from orders import request
 from scripted import until
 from unstill.job import State
-from unstill.turns import LINE_GAP_MS, PROBE_WAIT_MS
+from unstill.turns import PROBE_WAIT_MS, WAITER_GAP_MS
 
 
 async def test_a_closed_account_is_passed_over_for_another_engine(desk: Desk) -> None:
@@ -27,7 +27,7 @@ async def test_jobs_wait_for_a_closed_account_each_for_a_moment_of_its_own(desk:
     await desk.add(*names)
     dues_ms = [(await desk.step(name)).due_ms for name in names]
 
-    assert dues_ms == [dues_ms[0] + number * LINE_GAP_MS for number in range(5)]
+    assert dues_ms == [dues_ms[0] + number * WAITER_GAP_MS for number in range(5)]
     assert dues_ms[0] > desk.now_ms
     assert len(desk.first.submitted) == 3
 

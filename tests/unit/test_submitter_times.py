@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from desks import BUSY, START_MS, Desk
 from scripted import until
-from unstill.job import State, cancelled, wished_away
+from unstill.job import State, cancel_requested, cancelled
 from unstill.ledger import Outcome
 from upstreams import ACCOUNT, ScriptedRemote, hang, ready
 
@@ -40,7 +40,7 @@ async def test_a_job_whose_cancel_was_wished_during_a_call_in_vain_is_cancelled(
     desk: Desk,
 ) -> None:
     desk.first.submissions.append(BUSY)
-    desk.backend.overtaken[State.READY] = wished_away(State.SUBMITTING)
+    desk.backend.overtaken[State.READY] = cancel_requested(State.SUBMITTING)
     await desk.add("job")
     job = await desk.step()
 
@@ -57,7 +57,7 @@ async def test_a_job_whose_cancel_is_wished_is_not_sent(desk: Desk) -> None:
 
 
 async def test_a_wish_during_a_call_that_is_accepted_is_left_to_the_watch(desk: Desk) -> None:
-    desk.backend.overtaken[State.RUNNING] = wished_away(State.SUBMITTING)
+    desk.backend.overtaken[State.RUNNING] = cancel_requested(State.SUBMITTING)
     await desk.add("job")
     job = await desk.step()
 

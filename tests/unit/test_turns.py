@@ -6,37 +6,37 @@ import pytest
 
 from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
 from unstill.route import LONGEST_ADVICE_MS
-from unstill.turns import LINE_GAP_MS, PAUSES_MS, Line
+from unstill.turns import PAUSES_MS, WAITER_GAP_MS, ModelCooldown
 
 NOW_MS = 1_000_000
 BUSY = Busy("Throttling", "later")
 
 
-def told_busy(*, after_s: float | None = None) -> Line:
-    line = Line()
-    line.note(Busy("429", "later", after_s), of_round=line.begin(), now_ms=NOW_MS)
-    return line
+def told_busy(*, after_s: float | None = None) -> ModelCooldown:
+    cooldown = ModelCooldown()
+    cooldown.note(Busy("429", "later", after_s), of_round=cooldown.begin(), now_ms=NOW_MS)
+    return cooldown
 
 
 def test_a_line_without_a_past_is_open() -> None:
-    assert Line().shut_ms(0, NOW_MS) == 0
-    assert not Line().is_busy(NOW_MS, is_probe=False)
+    assert ModelCooldown().blocked_until_ms(0, NOW_MS) == 0
+    assert not ModelCooldown().is_busy(NOW_MS, is_probe=False)
 
 
 def test_each_call_that_is_told_busy_makes_the_next_pause_longer_up_to_the_longest() -> None:
-    line, now_ms, pauses_ms = Line(), NOW_MS, []
+    cooldown, now_ms, pauses_ms = ModelCooldown(), NOW_MS, []
     for _ in range(6):
-        line.note(BUSY, of_round=line.begin(), now_ms=now_ms)
-        pauses_ms.append(line.shut_ms(0, now_ms) - now_ms)
+        cooldown.note(BUSY, of_round=cooldown.begin(), now_ms=now_ms)
+        pauses_ms.append(cooldown.blocked_until_ms(0, now_ms) - now_ms)
         now_ms += pauses_ms[-1]
 
     assert pauses_ms == [*PAUSES_MS, PAUSES_MS[-1], PAUSES_MS[-1]]
 
 
 def test_what_the_upstream_advises_is_kept_where_it_is_longer_within_reason() -> None:
-    assert told_busy(after_s=1).shut_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
-    assert told_busy(after_s=42).shut_ms(0, NOW_MS) == NOW_MS + 42_000
-    assert told_busy(after_s=999_999).shut_ms(0, NOW_MS) == NOW_MS + LONGEST_ADVICE_MS
+    assert told_busy(after_s=1).blocked_until_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
+    assert told_busy(after_s=42).blocked_until_ms(0, NOW_MS) == NOW_MS + 42_000
+    assert told_busy(after_s=999_999).blocked_until_ms(0, NOW_MS) == NOW_MS + LONGEST_ADVICE_MS
 
 
 @pytest.mark.parametrize(
@@ -44,54 +44,54 @@ def test_what_the_upstream_advises_is_kept_where_it_is_longer_within_reason() ->
     [BUSY, Refused("404", "no"), Rejected("bad", "no"), Doubt("lost", "lost")],
 )
 def test_only_a_call_that_is_accepted_opens_a_line(submission: Submission) -> None:
-    line = told_busy()
-    line.note(submission, of_round=line.begin(), now_ms=NOW_MS)
-    before_ms = line.shut_ms(0, NOW_MS)
-    line.note(Accepted("task"), of_round=line.begin(), now_ms=NOW_MS)
+    cooldown = told_busy()
+    cooldown.note(submission, of_round=cooldown.begin(), now_ms=NOW_MS)
+    before_ms = cooldown.blocked_until_ms(0, NOW_MS)
+    cooldown.note(Accepted("task"), of_round=cooldown.begin(), now_ms=NOW_MS)
 
     assert before_ms > NOW_MS
-    assert line.shut_ms(0, NOW_MS) == 0
+    assert cooldown.blocked_until_ms(0, NOW_MS) == 0
 
 
 def test_a_call_begun_before_the_pause_neither_opens_a_line_nor_lengthens_it() -> None:
-    line = Line()
-    early = line.begin()
-    line.note(BUSY, of_round=early, now_ms=NOW_MS)
+    cooldown = ModelCooldown()
+    early = cooldown.begin()
+    cooldown.note(BUSY, of_round=early, now_ms=NOW_MS)
     for late in (BUSY, Accepted("task")):
-        line.note(late, of_round=early, now_ms=NOW_MS)
+        cooldown.note(late, of_round=early, now_ms=NOW_MS)
 
-    assert line.shut_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
+    assert cooldown.blocked_until_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
 
 
 def test_a_slow_call_that_is_told_busy_after_the_line_was_opened_begins_with_the_first_pause() -> (
     None
 ):
-    line = Line()
-    slow, quick = line.begin(), line.begin()
-    line.note(BUSY, of_round=quick, now_ms=NOW_MS)
-    line.note(Accepted("task"), of_round=line.begin(), now_ms=NOW_MS + 2_000)
-    line.note(BUSY, of_round=slow, now_ms=NOW_MS + 3_000)
+    cooldown = ModelCooldown()
+    slow, quick = cooldown.begin(), cooldown.begin()
+    cooldown.note(BUSY, of_round=quick, now_ms=NOW_MS)
+    cooldown.note(Accepted("task"), of_round=cooldown.begin(), now_ms=NOW_MS + 2_000)
+    cooldown.note(BUSY, of_round=slow, now_ms=NOW_MS + 3_000)
 
-    assert line.shut_ms(0, NOW_MS + 3_000) == NOW_MS + 3_000 + PAUSES_MS[0]
+    assert cooldown.blocked_until_ms(0, NOW_MS + 3_000) == NOW_MS + 3_000 + PAUSES_MS[0]
 
 
 def test_after_the_pause_one_call_is_made_and_no_other_beside_it() -> None:
-    line = told_busy()
+    cooldown = told_busy()
     after_ms = NOW_MS + PAUSES_MS[0]
-    may_probe = 0 < line.shut_ms(0, after_ms) <= after_ms
-    with line.probing():
-        beside_ms = line.shut_ms(0, after_ms)
+    may_probe = 0 < cooldown.blocked_until_ms(0, after_ms) <= after_ms
+    with cooldown.probing():
+        beside_ms = cooldown.blocked_until_ms(0, after_ms)
 
     assert may_probe
     assert beside_ms > after_ms
-    assert not line.is_busy(after_ms, is_probe=True)
-    assert line.is_busy(after_ms, is_probe=False)
+    assert not cooldown.is_busy(after_ms, is_probe=True)
+    assert cooldown.is_busy(after_ms, is_probe=False)
 
 
 def test_each_owners_jobs_wait_in_a_line_of_their_own() -> None:
-    line = Line()
-    ann = [line.place_ms("ann", NOW_MS) for _ in range(500)]
-    bob = [line.place_ms("bob", NOW_MS) for _ in range(2)]
+    cooldown = ModelCooldown()
+    ann = [cooldown.place_ms("ann", NOW_MS) for _ in range(500)]
+    bob = [cooldown.place_ms("bob", NOW_MS) for _ in range(2)]
 
-    assert ann[:2] == bob == [NOW_MS, NOW_MS + LINE_GAP_MS]
-    assert ann[-1] == NOW_MS + 499 * LINE_GAP_MS
+    assert ann[:2] == bob == [NOW_MS, NOW_MS + WAITER_GAP_MS]
+    assert ann[-1] == NOW_MS + 499 * WAITER_GAP_MS

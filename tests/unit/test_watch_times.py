@@ -26,9 +26,9 @@ from unstill.engines.remote import (
     Waiting,
 )
 from unstill.errors import UpstreamError
-from unstill.job import State, cancelled, clock_ms, hidden, wished_away
+from unstill.job import State, cancel_requested, cancelled, clock_ms, hidden
 from unstill.stalls import Stalls
-from unstill.watch import MOST_ROUND, Watch, row_of
+from unstill.watch import MOST_ROUND, Poller, row_of
 from upstreams import ACCOUNT, ScriptedRemote, away
 
 INTERVAL_S = ACCOUNT.interval_s
@@ -135,7 +135,7 @@ async def test_neighbours_are_asked_for_together_round_after_round_and_never_too
     # An upstream's list shows neighbours by time of submit, which is the order of the ids.
     engine, count = post.engine, 2 * MOST_ROUND + 500
     engines = {engine.name: engine}
-    watch = Watch(
+    watch = Poller(
         ACCOUNT,
         engines,
         backend=post.backend,
@@ -173,7 +173,7 @@ async def test_accounts_are_watched_beside_each_other(tmp_path: Path) -> None:
 async def test_a_wish_is_asked_of_the_upstream_and_ends_the_job(post: Post) -> None:
     post.engine.answers.append(Cancelled())
     await post.add("job")
-    await post.backend.change("job", wished_away(State.RUNNING))
+    await post.backend.change("job", cancel_requested(State.RUNNING))
     job = await post.until(State.CANCELLED)
 
     assert job.is_hidden
@@ -204,7 +204,7 @@ async def test_what_the_upstream_does_not_stop_goes_on_and_is_asked_once(
 ) -> None:
     post.engine.answers.append(answer)
     await post.add("job")
-    await post.backend.change("job", wished_away(State.RUNNING))
+    await post.backend.change("job", cancel_requested(State.RUNNING))
     await until(lambda: post.engine.looks("job") > 3)
     post.engine.verdicts["job"] = [Done()]
     job = await post.until(State.SAVING)
@@ -218,7 +218,7 @@ async def test_an_upstream_that_does_not_say_is_asked_again(post: Post, trouble:
     post.engine.answers += [trouble, Cancelled()]
     with capture_logs():
         await post.add("job")
-        await post.backend.change("job", wished_away(State.RUNNING))
+        await post.backend.change("job", cancel_requested(State.RUNNING))
         await post.until(State.CANCELLED)
 
     assert post.engine.cancelled == ["job", "job"]

@@ -4,13 +4,13 @@ import pytest
 
 from unstill.backend.port import TicketRow
 from unstill.engines.remote import Done, Failed, Gone, Running, Unclear, Verdict, Waiting
-from unstill.watched import LEAST_GONE, Watched
+from unstill.watched import LEAST_GONE, PolledTicket
 
 GONE = Gone("lost at a restart")
 
 
-def watched() -> Watched:
-    return Watched(TicketRow("job", 1, "engine", "t-1", "model", 0, 0, False))
+def watched() -> PolledTicket:
+    return PolledTicket(TicketRow("job", 1, "engine", "t-1", "model", 0, 0, False))
 
 
 @pytest.mark.parametrize("verdict", [Waiting(), Running(0.5), Done(), Failed("a", "b")])

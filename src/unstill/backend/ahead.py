@@ -23,21 +23,21 @@ from unstill.request import Size
 
 FILE = "unstill.ahead"
 OLDER = "unstill.ahead.older"
-MOST_BYTES = 2 * 2**20  # of each: some 3,500 calls
+MOST_BYTES = 2 * 2**20  # each has no more: some 3,500 calls
 PRIVATE = 0o600
 
 log = structlog.get_logger()
 
 
-class Call(msgspec.Struct, frozen=True):
+class NotedCall(msgspec.Struct, frozen=True):
     """A call as it is noted: the attempt, open before it, then with its outcome."""
 
     attempt: Attempt
-    size: Size | None = None  # of the job's video: a copy may be from before it was known
+    size: Size | None = None  # the job's video has it; a copy may be from before it was known
 
 
 _encode = msgspec.json.Encoder().encode
-_call_of = msgspec.json.Decoder(Call).decode
+_call_of = msgspec.json.Decoder(NotedCall).decode
 
 
 class Ahead:
@@ -52,7 +52,7 @@ class Ahead:
         self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE)
         self._bytes = os.fstat(self._descriptor).st_size
 
-    def note(self, call: Call) -> None:
+    def note(self, call: NotedCall) -> None:
         # A line begins with its break: one that a kill has cut ends where the next one begins.
         line = b"\n" + _encode(call)
         self._open[call.attempt.job_id, call.attempt.n] = line
@@ -101,7 +101,7 @@ class Ahead:
         self._descriptor, self._bytes = descriptor, written
 
 
-def noted_in(data_dir: Path) -> Mapping[tuple[str, int], Call]:
+def noted_in(data_dir: Path) -> Mapping[tuple[str, int], NotedCall]:
     """The last calls that servers of the folder have noted, by job and attempt; oldest first."""
     return {
         (call.attempt.job_id, call.attempt.n): call
@@ -110,7 +110,7 @@ def noted_in(data_dir: Path) -> Mapping[tuple[str, int], Call]:
     }
 
 
-def _read(file: Path) -> Iterator[Call]:
+def _read(file: Path) -> Iterator[NotedCall]:
     """Whole lines; the last one of a server is cut where a kill came in its midst."""
     with suppress(FileNotFoundError):
         for line in file.read_bytes().splitlines():

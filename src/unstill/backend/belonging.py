@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 import apsw
 
-from unstill.backend.generation import Noted, Standing, noted_in, standing_of, standing_without_wal
+from unstill.backend.generation import (
+    Noted,
+    StoreStanding,
+    noted_in,
+    standing_of,
+    standing_without_wal,
+)
 from unstill.errors import OperatorError, StoreRefused
 from unstill.folders import JOBS, begun_by, folder_of, has_video, ids_changed_since, is_filled
 from unstill.job import first_id
@@ -52,14 +58,14 @@ def check_store(data_dir: Path, file: Path, connection: apsw.Connection) -> None
         _check_folders(data_dir, file, connection, standing)
 
 
-class Look(NamedTuple):
+class FoundStore(NamedTuple):
     """What a look at a folder's store finds."""
 
     jobs: int
     unknown: int  # folders of jobs that it does not know
 
 
-def look(data_dir: Path) -> Look | None:
+def find_store(data_dir: Path) -> FoundStore | None:
     """Look at the store, beside a server or without one; None where there is none yet.
 
     Raises StoreRefused where a start would, OperatorError if it cannot be read.
@@ -79,12 +85,12 @@ def look(data_dir: Path) -> Look | None:
                 for job_id in _without_row(connection, ids)
             )
             jobs: int = connection.execute("SELECT count(*) FROM jobs").get
-            return Look(jobs, unknown)
+            return FoundStore(jobs, unknown)
     except apsw.Error as error:
         raise OperatorError(f"{file} cannot be read: {error}") from error
 
 
-def _check_age(file: Path, noted: Noted, standing: Standing | None, *, least: int) -> None:
+def _check_age(file: Path, noted: Noted, standing: StoreStanding | None, *, least: int) -> None:
     if standing is None:
         raise _refused(file, "is from before the upgrade, and the folder has been used since")
     if standing.store != noted.store:
@@ -94,7 +100,7 @@ def _check_age(file: Path, noted: Noted, standing: Standing | None, *, least: in
 
 
 def _check_folders(
-    data_dir: Path, file: Path, connection: apsw.Connection, standing: Standing | None
+    data_dir: Path, file: Path, connection: apsw.Connection, standing: StoreStanding | None
 ) -> None:
     """Look for videos without a row in what has changed since the store has.
 

@@ -18,16 +18,25 @@ import apsw
 import structlog
 
 from unstill.backend import deadlines, deliveries, holds, rows
-from unstill.backend.ahead import Call
+from unstill.backend.ahead import NotedCall
 from unstill.backend.belonging import FILE
 from unstill.backend.lanes import Lanes
 from unstill.backend.lock import FolderLock
 from unstill.backend.opened import Opened, open_store
-from unstill.backend.port import Lane, Listener, Page, Place, Slice, TicketRow, Took, Where
+from unstill.backend.port import (
+    CursorPage,
+    Lane,
+    Listener,
+    OffsetPage,
+    RenderTime,
+    TicketRow,
+    UnfinishedJob,
+    Where,
+)
 from unstill.backend.writer import Work, as_own
 from unstill.delivery import Delivery
 from unstill.errors import BadSetting, KeyReused, ShuttingDown, StorageFull, TicketTaken
-from unstill.job import Change, Job, Mark, first_id, lane_of
+from unstill.job import Change, IdempotencyMark, Job, first_id, lane_of
 from unstill.job import clock_ms as system_clock_ms
 from unstill.ledger import Attempt, Outcome, Settlement
 from unstill.request import Size
@@ -142,27 +151,29 @@ class EmbeddedBackend:
     async def find(self, job_id: str) -> Job | None:
         return self._look(job_id)
 
-    async def marked(self, owner: str, mark: Mark) -> Job | None:
+    async def marked(self, owner: str, mark: IdempotencyMark) -> Job | None:
         return await self._store.ledger.read(lambda connection: _marked(connection, owner, mark))
 
     async def page(
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
-    ) -> Page:
+    ) -> CursorPage:
         lists = self._store.lists
         return await lists.page(owner, limit=limit, after=after, newest_first=newest_first)
 
-    async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
-        return await self._store.lists.slice(owner, where, offset=offset, limit=limit)
+    async def list_by_offset(
+        self, owner: str, where: Where, *, offset: int, limit: int
+    ) -> OffsetPage:
+        return await self._store.lists.list_by_offset(owner, where, offset=offset, limit=limit)
 
-    async def unfinished(self) -> AsyncIterator[Sequence[Place]]:
+    async def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
         after = ""
         while found := await self._store.ledger.select(rows.PLACES, (after, CHUNK)):
-            places = [rows.place_of(row) for row in found]
+            places = [rows.unfinished_job_of(row) for row in found]
             yield places
             after = places[-1].job_id
 
-    async def times(self, limit: int) -> Sequence[Took]:
-        return [Took(*row) for row in await self._store.ledger.select(rows.TIMES, (limit,))]
+    async def times(self, limit: int) -> Sequence[RenderTime]:
+        return [RenderTime(*row) for row in await self._store.ledger.select(rows.TIMES, (limit,))]
 
     async def interrupted(self) -> Sequence[Job]:
         return [rows.job_of(row) for row in await self._store.ledger.select(rows.INTERRUPTED)]
@@ -221,7 +232,7 @@ class EmbeddedBackend:
 
     # --- writes --------------------------------------------------------------------------------
 
-    async def add(self, job: Job, *, mark: Mark | None = None) -> Job:
+    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
         values = rows.row_of(job)
         earlier: list[Job] = []
 
@@ -269,7 +280,7 @@ class EmbeddedBackend:
         return job
 
     async def note_ahead(self, attempt: Attempt, size: Size | None, *, lasts: bool = False) -> None:
-        self._store.ahead.note(Call(attempt, size))
+        self._store.ahead.note(NotedCall(attempt, size))
         if lasts:
             await asyncio.to_thread(self._store.ahead.sync)
 
@@ -350,7 +361,7 @@ def _check_ticket(connection: apsw.Connection, job_id: str, settlement: Settleme
             raise TicketTaken(f"{settlement.ticket}")
 
 
-def _marked(connection: apsw.Connection, owner: str, mark: Mark) -> Job | None:
+def _marked(connection: apsw.Connection, owner: str, mark: IdempotencyMark) -> Job | None:
     """The job of an earlier call that is known by `mark`; raises KeyReused."""
     if mark.key is not None:
         found = connection.execute(rows.MARKED_BY_KEY, (owner, mark.key)).fetchall()

@@ -25,7 +25,7 @@ from unstill.durable import write_durably
 FILE = "unstill.generation"
 RAISED_EVERY_S = 1.0
 
-_TEXT = "{store} {number:020d} {base:020d}\n"  # of one length: it is written in place
+_TEXT = "{store} {number:020d} {base:020d}\n"  # it keeps its length: it is written in place
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class Noted(NamedTuple):
     base: int  # the database file itself has at least this, without its -wal
 
 
-class Standing(NamedTuple):
+class StoreStanding(NamedTuple):
     """What a store says about itself."""
 
     store: str
@@ -60,17 +60,17 @@ def note(data_dir: Path, noted: Noted) -> None:
     write_durably(data_dir / FILE, _TEXT.format(**noted._asdict()).encode())
 
 
-def standing_of(connection: apsw.Connection) -> Standing | None:
+def standing_of(connection: apsw.Connection) -> StoreStanding | None:
     """What the store says; None of a new one, and of 0.1.0."""
     if not connection.table_exists(None, "store"):
         return None
     found: list[tuple[Any, ...]] = connection.execute(
         "SELECT id, generation, changed_ms, recovered_ms FROM store"
     ).fetchall()
-    return Standing(*found[0]) if found else None
+    return StoreStanding(*found[0]) if found else None
 
 
-def standing_without_wal(file: Path) -> Standing | None:
+def standing_without_wal(file: Path) -> StoreStanding | None:
     """What the database file alone says, without the -wal beside it, which may be another's.
 
     Raises apsw.Error.
@@ -87,7 +87,7 @@ def rise(
     *,
     above: int = 0,
     renamed: bool = False,
-) -> Standing:
+) -> StoreStanding:
     """Raise the store's generation above `above`; within the caller's transaction.
 
     renamed: it is another store from now on, one that an operator goes on with.
@@ -95,10 +95,10 @@ def rise(
     now_ms = clock_ms()
     before = standing_of(connection)
     if before is None:
-        now = Standing(token_hex(16), above + 1, now_ms, now_ms if renamed else 0)
+        now = StoreStanding(token_hex(16), above + 1, now_ms, now_ms if renamed else 0)
         connection.execute("INSERT INTO store VALUES (?, ?, ?, ?)", now)
         return now
-    now = Standing(
+    now = StoreStanding(
         token_hex(16) if renamed else before.store,
         max(before.number, above) + 1,
         now_ms,
@@ -111,10 +111,10 @@ def rise(
 
 
 class Generation:
-    """Of an open store: raised by the one thread that writes, within its transactions."""
+    """The number of an open store, which the one thread that writes raises in its transactions."""
 
     def __init__(
-        self, data_dir: Path, standing: Standing, *, base: int, clock_ms: Callable[[], int]
+        self, data_dir: Path, standing: StoreStanding, *, base: int, clock_ms: Callable[[], int]
     ) -> None:
         """Note in the folder what the store says now."""
         self.store = standing.store

@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 class Holds:
-    """Of an open store."""
+    """Knows which jobs of an open store are held."""
 
     def __init__(self, ledger: Reader, released: Callable[[str], None]) -> None:
         """`released` is told of each job that waits no more."""
@@ -180,7 +180,7 @@ def release_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int, within_ms
 
 
 def _sent(connection: apsw.Connection, data_dir: Path, job_ids: Sequence[str]) -> Mapping[str, str]:
-    """Of these jobs that an engine may have taken, which, and what it knows them by if known."""
+    """Which of these jobs an engine may have taken, and what it knows them by, if that is known."""
     noted = noted_in(data_dir) if job_ids else {}
     sent: dict[str, str] = {}
     for job_id in job_ids:

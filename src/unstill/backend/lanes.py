@@ -19,7 +19,7 @@ import structlog
 from unstill.backend.port import Lane
 from unstill.errors import StorageFailed, StorageFull
 from unstill.job import Job
-from unstill.rota import Rota
+from unstill.rota import RoundRobin
 from unstill.shortage import Shortage
 
 FIRST_PAUSE_S = 0.5
@@ -38,7 +38,7 @@ class _Queue:
         self.lane = lane  # None until the lane is served
         self.later: list[tuple[int, str, str]] = []  # (due_ms, job id, owner)
         self.due: dict[str, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
-        self.rota = Rota()  # of the owners in `due`
+        self.round_robin = RoundRobin()  # of the owners in `due`
         self.busy = 0  # steps under way
         self.busy_of: Counter[str] = Counter()  # the same, by owner
         self.timer: asyncio.TimerHandle | None = None
@@ -47,7 +47,7 @@ class _Queue:
         """Let a job that is due wait for its owner's turn."""
         since_ms = due_ms if self.lane is not None and self.lane.is_in_turn else 0
         heappush(self.due.setdefault(owner, []), (since_ms, job_id, due_ms))
-        self.rota.join(owner)
+        self.round_robin.join(owner)
 
     def pop(self, owner: str) -> tuple[str, int]:
         """The owner's oldest job, or that which has been due for longest."""
@@ -55,7 +55,7 @@ class _Queue:
         _, job_id, due_ms = heappop(jobs)
         if not jobs:
             del self.due[owner]
-            self.rota.leave(owner)
+            self.round_robin.leave(owner)
         return job_id, due_ms
 
     def next_owner(self, lane: Lane) -> str | None:
@@ -64,13 +64,13 @@ class _Queue:
         if free <= 0:
             return None
         if not lane.keeps_room:
-            return next(iter(self.rota), None)
-        return next((owner for owner in self.rota if self.busy_of[owner] < free), None)
+            return next(iter(self.round_robin), None)
+        return next((owner for owner in self.round_robin if self.busy_of[owner] < free), None)
 
     def begin(self, owner: str) -> None:
         self.busy += 1
         self.busy_of[owner] += 1
-        self.rota.took(owner)
+        self.round_robin.took(owner)
 
     def end(self, owner: str) -> None:
         self.busy -= 1
@@ -98,9 +98,9 @@ class Lanes:
         self._first_pause_s = first_pause_s
         self._longest_pause_s = longest_pause_s
         self._queues: dict[str, _Queue] = {}
-        self._places: dict[str, _Place] = {}  # of each waiting job
+        self._places: dict[str, _Place] = {}  # each waiting job has one
         self._steps: dict[str, asyncio.Task[None]] = {}  # under way, by job
-        self._pauses_s: dict[str, float] = {}  # of jobs whose last step moved nothing
+        self._pauses_s: dict[str, float] = {}  # jobs have one whose last step moved nothing
         self._shortage = Shortage("steps_cannot_store", clock_ms)
         self._is_resting = False
 

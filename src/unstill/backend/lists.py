@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from unstill.backend import rows
 from unstill.backend.connections import Reader
-from unstill.backend.port import Page, Slice, Where
+from unstill.backend.port import CursorPage, OffsetPage, Where
 from unstill.errors import Overloaded
 from unstill.job import Job
 
@@ -26,15 +26,19 @@ class Lists:
         # it takes them as they come, which is by turns.
         self._turns: dict[str, asyncio.Lock] = {}
 
-    async def page(self, owner: str, *, limit: int, after: str | None, newest_first: bool) -> Page:
+    async def page(
+        self, owner: str, *, limit: int, after: str | None, newest_first: bool
+    ) -> CursorPage:
         """Raises Overloaded."""
         sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
         bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
         async with self._turn(owner):
             found = await self.reader.select(sql, bounds)
-        return Page(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
+        return CursorPage(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
 
-    async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
+    async def list_by_offset(
+        self, owner: str, where: Where, *, offset: int, limit: int
+    ) -> OffsetPage:
         """Raises Overloaded."""
         jobs_sql, count_sql, (since, until, *filters) = rows.slice_sql(where)
         async with self._turn(owner):
@@ -48,7 +52,7 @@ class Lists:
                 beyond = jobs[-1].id if jobs else until
                 [(count,)] = await self.reader.select(count_sql, (owner, since, beyond, *filters))
                 total += count
-        return Slice(tuple(jobs), total)
+        return OffsetPage(tuple(jobs), total)
 
     @asynccontextmanager
     async def _turn(self, owner: str) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from unstill.delivery import Delivery
-from unstill.job import Change, Job, Mark, State
+from unstill.job import Change, IdempotencyMark, Job, State
 from unstill.ledger import Attempt
 from unstill.request import Size
 
@@ -33,13 +33,13 @@ class Lane(msgspec.Struct, frozen=True):
     # An owner has no more steps under way than slots are free, so that whoever comes finds one: for
     # steps that wait for a stranger's server. One owner alone has half of the slots.
     keeps_room: bool = False
-    # Of an owner's jobs that which has been due for longest is first: for steps that mostly fail,
-    # and would else be the oldest jobs' alone.
+    # An owner's job that has been due for longest is first: for steps that mostly fail, and would
+    # else be the oldest jobs' alone.
     is_in_turn: bool = False
 
 
 class TicketRow(msgspec.Struct, frozen=True, gc=False):
-    """Of a job that runs at an upstream, what its watch needs to know."""
+    """What a poller needs to know of a job that runs at an upstream."""
 
     job_id: str
     attempt: int
@@ -51,8 +51,8 @@ class TicketRow(msgspec.Struct, frozen=True, gc=False):
     wants_cancel: bool
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
-    """Of an unfinished job, where it is."""
+class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
+    """Says where an unfinished job is."""
 
     job_id: str
     owner: str
@@ -61,7 +61,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     due_ms: int
 
 
-class Took(msgspec.Struct, frozen=True):
+class RenderTime(msgspec.Struct, frozen=True):
     """How long a job that succeeded took, from its start to its end."""
 
     engine: str
@@ -70,7 +70,7 @@ class Took(msgspec.Struct, frozen=True):
     took_ms: int
 
 
-class Page(msgspec.Struct, frozen=True):
+class CursorPage(msgspec.Struct, frozen=True):
     jobs: tuple[Job, ...]
     has_more: bool
 
@@ -84,7 +84,7 @@ class Where(msgspec.Struct, frozen=True):
     model: str | None = None  # None: any
 
 
-class Slice(msgspec.Struct, frozen=True):
+class OffsetPage(msgspec.Struct, frozen=True):
     """Some of the jobs that were asked for, and how many there are in all."""
 
     jobs: tuple[Job, ...]
@@ -103,7 +103,7 @@ class Backend(Protocol):
     def store_id(self) -> str:
         """The open store's own name; it has another one after a copy was recovered."""
 
-    async def add(self, job: Job, *, mark: Mark | None = None) -> Job:
+    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
         """Store a new job, and its mark with it, if no earlier call of its owner is known by that.
 
         The stored job, durable when it returns, or the earlier call's; of any number of equal
@@ -111,7 +111,7 @@ class Backend(Protocol):
         fingerprint; StorageFull or StorageFailed.
         """
 
-    async def marked(self, owner: str, mark: Mark) -> Job | None:
+    async def marked(self, owner: str, mark: IdempotencyMark) -> Job | None:
         """The job of an earlier call of the owner that is known by `mark`, as `add` has it.
 
         Raises KeyReused.
@@ -149,17 +149,19 @@ class Backend(Protocol):
 
     async def page(
         self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
-    ) -> Page:
+    ) -> CursorPage:
         """One page of the owner's jobs that are not hidden, by id; `after` need not exist."""
 
-    async def slice(self, owner: str, where: Where, *, offset: int, limit: int) -> Slice:
+    async def list_by_offset(
+        self, owner: str, where: Where, *, offset: int, limit: int
+    ) -> OffsetPage:
         """The owner's jobs that are not hidden, newest first, without the first `offset`."""
 
-    def unfinished(self) -> AsyncIterator[Sequence[Place]]:
+    def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
         """All jobs that are not final, oldest first, by the thousand: small, however many."""
 
-    async def times(self, limit: int) -> Sequence[Took]:
-        """Of the newest jobs that succeeded, newest first."""
+    async def times(self, limit: int) -> Sequence[RenderTime]:
+        """How long the newest jobs that succeeded took, newest first."""
 
     async def interrupted(self) -> Sequence[Job]:
         """What a server that died had under way: jobs `submitting`, and those it rendered itself.
@@ -195,7 +197,7 @@ class Backend(Protocol):
         """
 
     async def standing(self, job_ids: Sequence[str]) -> Mapping[str, bool]:
-        """Of each of these jobs that has a row: whether its files are needed."""
+        """Whether the files of each of these jobs that has a row are needed."""
 
     async def forget(self, job_id: str) -> None:
         """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other."""

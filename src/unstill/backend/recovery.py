@@ -37,8 +37,8 @@ _COUNT = "SELECT count(*) FROM jobs"
 
 class Recovered(NamedTuple):
     jobs: int  # that the store knows
-    sent: int  # of them since the copy, as the folder shows: the next start goes on with them
-    held: int  # of them, until they are released
+    sent: int  # so many were since the copy, as the folder shows: the next start goes on with them
+    held: int  # so many are, until they are released
     aside: tuple[Path, ...]  # files of another store that lay beside it, where they are now
 
 

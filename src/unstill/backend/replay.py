@@ -16,7 +16,7 @@ import apsw
 import msgspec
 
 from unstill.backend import rows
-from unstill.backend.ahead import Call, noted_in
+from unstill.backend.ahead import NotedCall, noted_in
 from unstill.folders import JOBS, finished, folder_of
 from unstill.job import Result, State
 from unstill.ledger import Attempt, Outcome
@@ -42,7 +42,7 @@ _SAVING = (
 )
 
 
-class _Copied(NamedTuple):
+class _CopiedJob(NamedTuple):
     """A job as the copy has it."""
 
     job_id: str
@@ -55,7 +55,7 @@ def replay(connection: apsw.Connection, data_dir: Path, local_engines: Collectio
 
     local_engines: those whose jobs cost nothing, and are rendered again.
     """
-    calls: dict[str, list[Call]] = {}
+    calls: dict[str, list[NotedCall]] = {}
     for call in noted_in(data_dir).values():
         calls.setdefault(call.attempt.job_id, []).append(call)
     engines = tuple(local_engines)
@@ -63,12 +63,12 @@ def replay(connection: apsw.Connection, data_dir: Path, local_engines: Collectio
     found: list[tuple[Any, ...]] = connection.execute(_FIND.format(places), engines).fetchall()
     return sum(
         _replay(connection, data_dir / JOBS, copied, calls.get(copied.job_id, ()))
-        for copied in map(_Copied._make, found)
+        for copied in map(_CopiedJob._make, found)
     )
 
 
 def _replay(
-    connection: apsw.Connection, jobs: Path, copied: _Copied, calls: Sequence[Call]
+    connection: apsw.Connection, jobs: Path, copied: _CopiedJob, calls: Sequence[NotedCall]
 ) -> bool:
     is_open = copied.state == State.SUBMITTING
     new = sorted(

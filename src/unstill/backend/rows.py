@@ -15,18 +15,19 @@ from typing import Any
 
 import msgspec
 
-from unstill.backend.port import Place, TicketRow, Where
+from unstill.backend.port import TicketRow, UnfinishedJob, Where
 from unstill.errors import OperatorError
 from unstill.job import (
     MOVES,
     Change,
     Failure,
+    IdempotencyMark,
     Job,
-    Mark,
     Result,
     State,
     Usage,
     Video,
+    Vocabulary,
     first_id,
 )
 from unstill.ledger import Attempt, Outcome, Settlement
@@ -44,6 +45,9 @@ _JSON_COLUMNS = frozenset({"size", "video", "usage", "failure", "result"})
 _FLAG_COLUMNS = frozenset({"is_hidden", "wants_cancel"})
 
 _STATES = {state.value: state for state in State}
+# The first release called the unified document "seed", and every row since does.
+_STORED_WORDS: dict[Vocabulary, str] = {"openai": "openai", "unified": "seed"}
+_WORDS: dict[Any, Vocabulary] = {stored: words for words, stored in _STORED_WORDS.items()}
 _encode = msgspec.json.Encoder().encode
 _request_of = msgspec.json.Decoder(VideoRequest).decode
 _size_of = msgspec.json.Decoder(Size).decode
@@ -74,6 +78,8 @@ def value_of(column: str, value: Any) -> Value:
     """One field of a job as its column keeps it."""
     if column == "request":
         return write_request(value)
+    if column == "words":
+        return _stored_words(value)
     if column in _JSON_COLUMNS:
         return None if value is None else _json(value)
     if column in _FLAG_COLUMNS:
@@ -95,7 +101,7 @@ def job_of(row: Row) -> Job:
         id_,
         owner,
         dialect,
-        words,
+        _WORDS[words],
         model,
         read_request(request),
         engine,
@@ -121,9 +127,9 @@ def job_of(row: Row) -> Job:
     )
 
 
-def place_of(row: Row) -> Place:
+def unfinished_job_of(row: Row) -> UnfinishedJob:
     job_id, owner, state, engine, due_ms = row
-    return Place(job_id, intern(owner), _STATES[state], intern(engine), due_ms)
+    return UnfinishedJob(job_id, intern(owner), _STATES[state], intern(engine), due_ms)
 
 
 def attempt_of(row: Row) -> Attempt:
@@ -145,7 +151,7 @@ def settlement_row_of(job_id: str, settlement: Settlement) -> tuple[Value, ...]:
     return (*(values[column] for column in SETTLED_COLUMNS), job_id, settlement.n)
 
 
-def mark_row_of(job: Job, mark: Mark) -> tuple[Value, ...]:
+def mark_row_of(job: Job, mark: IdempotencyMark) -> tuple[Value, ...]:
     """The parameters of `MARK`."""
     return (job.id, job.owner, mark.key, mark.fingerprint, job.created_ms)
 
@@ -169,6 +175,10 @@ def write_request(request: VideoRequest) -> str:
     return _encode(msgspec.structs.asdict(request)).decode()
 
 
+def _stored_words(words: Vocabulary) -> str:
+    return _STORED_WORDS[words]
+
+
 def _json(value: Any) -> str:
     return _encode(value).decode()
 
@@ -177,6 +187,7 @@ _fields_of = attrgetter(*COLUMNS)
 # Only these columns are written otherwise than the field is; a submit writes a whole row.
 _WRITES: tuple[tuple[int, Callable[[Any], Value]], ...] = (
     (COLUMNS.index("request"), write_request),
+    (COLUMNS.index("words"), _stored_words),
     *((COLUMNS.index(name), _json) for name in sorted(_JSON_COLUMNS)),
     *((COLUMNS.index(name), int) for name in sorted(_FLAG_COLUMNS)),
 )
@@ -312,7 +323,7 @@ FORGET = f"DELETE FROM jobs WHERE id = ? AND is_hidden = 1 AND state IN ({_FINAL
 
 @cache
 def needed(count: int) -> str:
-    """Of so many ids, each that has a row and whether the job's files are needed."""
+    """Which of so many ids have a row, and whether the job's files are needed."""
     return (
         f"SELECT id, NOT (is_hidden = 1 AND state IN ({_FINAL})) FROM jobs "  # noqa: S608  - state names
         f"WHERE id IN ({', '.join('?' * count)})"

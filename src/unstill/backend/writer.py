@@ -30,7 +30,7 @@ class Unit(NamedTuple):
     answer: asyncio.Future[Job | None]
 
 
-class Outcome(NamedTuple):
+class UnitOutcome(NamedTuple):
     unit: Unit
     job: Job | None = None
     error: Exception | None = None
@@ -115,7 +115,7 @@ class Writer:
             self._queue.put([])
         return batch
 
-    def _commit(self, batch: Sequence[Unit]) -> list[Outcome]:
+    def _commit(self, batch: Sequence[Unit]) -> list[UnitOutcome]:
         try:
             self._check()
             self._connection.execute("BEGIN IMMEDIATE")
@@ -126,19 +126,19 @@ class Writer:
         except apsw.Error as error:
             system_errno = self._connection.system_errno
             self._roll_back()
-            return [Outcome(unit, error=as_own(error, system_errno)) for unit in batch]
+            return [UnitOutcome(unit, error=as_own(error, system_errno)) for unit in batch]
         except OwnError as error:
-            return [Outcome(unit, error=error) for unit in batch]
+            return [UnitOutcome(unit, error=error) for unit in batch]
         return outcomes
 
-    def _together(self, batch: Sequence[Unit]) -> list[Outcome] | None:
+    def _together(self, batch: Sequence[Unit]) -> list[UnitOutcome] | None:
         """All of them, without a savepoint each; none, where one fails.
 
         Each statement hands the interpreter over and takes it back: of a submit, which is one,
         savepoints were two more.
         """
         try:
-            return [Outcome(unit, job=unit.work(self._connection)) for unit in batch]
+            return [UnitOutcome(unit, job=unit.work(self._connection)) for unit in batch]
         except Exception:  # each is done again, and tells its own
             if not self._connection.in_transaction:
                 raise  # a full disk or a failed read: SQLite has undone all of it
@@ -146,15 +146,15 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             return None
 
-    def _attempt(self, unit: Unit) -> Outcome:
+    def _attempt(self, unit: Unit) -> UnitOutcome:
         self._connection.execute("SAVEPOINT unit")
         try:
-            outcome = Outcome(unit, job=unit.work(self._connection))
+            outcome = UnitOutcome(unit, job=unit.work(self._connection))
         except Exception as error:
             if not self._connection.in_transaction:
                 raise
             self._connection.execute("ROLLBACK TO unit")
-            outcome = Outcome(unit, error=self._own(error))
+            outcome = UnitOutcome(unit, error=self._own(error))
         self._connection.execute("RELEASE unit")
         return outcome
 
@@ -178,7 +178,7 @@ class Writer:
             self._queue.put(self._asked)
             self._asked = []
 
-    def _answer(self, outcomes: Sequence[Outcome]) -> None:
+    def _answer(self, outcomes: Sequence[UnitOutcome]) -> None:
         for outcome in outcomes:
             if outcome.job is not None:
                 self._tell(outcome.job)

@@ -28,13 +28,13 @@ from unstill.dialects.dashscope_answers import (
     timed,
     usage_of,
 )
-from unstill.dialects.dashscope_wanted import Wanted, wanted_of
+from unstill.dialects.dashscope_wanted import ListFilter, wanted_of
 from unstill.dialects.route import (
     ASPECT_RATIOS,
     WEBHOOK_URL,
     Call,
     Example,
-    Look,
+    JobView,
     Route,
     body_of,
 )
@@ -57,9 +57,9 @@ from unstill.errors import (
     UnknownModel,
     UnstillError,
 )
-from unstill.job import Job, State, Words
+from unstill.job import Job, State, Vocabulary
 from unstill.models.card import Card
-from unstill.request import Asked, Given, GivenFrame
+from unstill.request import CreateCall, GivenFrame, GivenValue
 
 BASE = "/api/v1"
 OBJECTS = f"{BASE}/uploads/objects"
@@ -119,28 +119,28 @@ class DashScope:
 
     # --- create ----------------------------------------------------------------------------
 
-    def parse(self, call: Call) -> Asked:
+    def parse(self, call: Call) -> CreateCall:
         if call.headers.get("x-dashscope-async", "").lower() != "enable":
             raise SynchronousCall(_NOT_ASYNCHRONOUS)
         # The older SDK always sends extend_prompt and function, and nulls for what is not given.
-        asked = read_sections(
+        create_call = read_sections(
             body_of(call),
             dialect=self.name,
             inputs=_INPUT_SECTION,
             parameters=_PARAMETERS_SECTION,
             names=_NAMES,
         )
-        for frame in asked.frames:
+        for frame in create_call.frames:
             _check_resolved(frame, call.headers)
-        return _with_receiver(asked)
+        return _with_receiver(create_call)
 
-    def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
-        return "seed"
+    def words(self, call: Call) -> Vocabulary:  # noqa: ARG002  - the port's shape
+        return "unified"
 
-    def submitted(self, job: Job, look: Look) -> AsyncCreated:
+    def submitted(self, job: Job, view: JobView) -> AsyncCreated:
         output = AsyncCreatedOutput("PENDING", job.id)
-        ignored = [name for name in look.ignored or () if name not in _OF_THE_SDK]
-        return AsyncCreated(output, look.call.request_id, ignored or msgspec.UNSET)
+        ignored = [name for name in view.ignored or () if name not in _OF_THE_SDK]
+        return AsyncCreated(output, view.call.request_id, ignored or msgspec.UNSET)
 
     # --- one task --------------------------------------------------------------------------
 
@@ -150,16 +150,16 @@ class DashScope:
     def state_word(self, job: Job, call: Call) -> str:  # noqa: ARG002  - the port's shape
         return WORDS[job.state]
 
-    def status(self, job: Job, look: Look) -> AsyncTask:
+    def status(self, job: Job, view: JobView) -> AsyncTask:
         output = msgspec.structs.replace(
             timed(job),
             orig_prompt=job.request.prompt if job.state is State.SUCCEEDED else None,
-            video_url=look.url,
+            video_url=view.url,
             code=failure_code(job),
             message=None if job.failure is None else job.failure.message,
-            waiting=waiting_for(look.stall),
+            waiting=waiting_for(view.stall),
         )
-        return AsyncTask(look.call.request_id, output, usage_of(job))
+        return AsyncTask(view.call.request_id, output, usage_of(job))
 
     def unknown(self, call: Call) -> AsyncTask:
         """No such task: said with 200, because an SDK goes on asking after anything else."""
@@ -170,12 +170,12 @@ class DashScope:
 
     # --- lists -----------------------------------------------------------------------------
 
-    def wanted(self, call: Call) -> Wanted:
+    def wanted(self, call: Call) -> ListFilter:
         """Raises BadField."""
         return wanted_of(call.query)
 
-    def numbered(
-        self, call: Call, wanted: Wanted, jobs: Sequence[Job], *, total: int
+    def list_by_offset(
+        self, call: Call, wanted: ListFilter, jobs: Sequence[Job], *, total: int
     ) -> AsyncTaskList:
         return AsyncTaskList(
             request_id=call.request_id,
@@ -189,14 +189,14 @@ class DashScope:
 
     # --- uploads ---------------------------------------------------------------------------
 
-    def policy_model(self, call: Call) -> Given:
+    def policy_model(self, call: Call) -> GivenValue:
         """The model that a policy is asked for; raises BadField."""
         if call.query.get("action") != "getPolicy":
             raise BadField("action", "getPolicy", call.query.get("action"))
         model = call.query.get("model")
         if not model:
             raise MissingField("model", "the name of a model, see /v1/models")
-        return Given("model", model)
+        return GivenValue("model", model)
 
     def policy(
         self,
@@ -243,7 +243,7 @@ class DashScope:
     def error_status(self, kind: type[UnstillError]) -> int:
         if issubclass(kind, (UnknownModel, JobDeleted)):
             return 404
-        if issubclass(kind, NoSuchJob):  # of a cancel: a query answers UNKNOWN
+        if issubclass(kind, NoSuchJob):  # a cancel says so; a query answers UNKNOWN
             return 400
         return kind.status
 
@@ -271,18 +271,18 @@ def _check_resolved(frame: GivenFrame, headers: Mapping[str, str]) -> None:
         )
 
 
-def _with_receiver(asked: Asked) -> Asked:
+def _with_receiver(create_call: CreateCall) -> CreateCall:
     """`webhook_url` also from among the parameters: the SDKs put what they do not know there.
 
     Raises BadField where both places have one and disagree.
     """
-    fields = dict(asked.fields)
+    fields = dict(create_call.fields)
     inner = fields.pop(WEBHOOK_URL, None)
     if inner is None:
-        return asked
-    outer = {} if asked.webhook_url is None else {WEBHOOK_URL: asked.webhook_url}
+        return create_call
+    outer = {} if create_call.webhook_url is None else {WEBHOOK_URL: create_call.webhook_url}
     receiver = both(outer, {WEBHOOK_URL: inner})
-    return msgspec.structs.replace(asked, fields=fields, webhook_url=receiver[WEBHOOK_URL])
+    return msgspec.structs.replace(create_call, fields=fields, webhook_url=receiver[WEBHOOK_URL])
 
 
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:

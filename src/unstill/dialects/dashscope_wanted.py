@@ -14,7 +14,7 @@ from unstill.dialects.dashscope_answers import BEIJING, WORDS
 from unstill.errors import BadField
 from unstill.job import Job, State
 from unstill.models.card import Whole
-from unstill.request import Given
+from unstill.request import GivenValue
 
 DAY_MS = 24 * 3600 * 1000  # "manage asynchronous tasks": the longest window of a list
 MOST_PAGE_SIZE = 100  # none is documented; a larger one gets that many, and is told so
@@ -23,7 +23,7 @@ USUAL_PAGE_SIZE = 10
 STATUSES = (*dict.fromkeys(WORDS.values()), "UNKNOWN")
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class ListFilter(msgspec.Struct, frozen=True):
     """What a list call asks for; `states` and `model` None: any."""
 
     page_no: int
@@ -43,11 +43,11 @@ class Wanted(msgspec.Struct, frozen=True):
         )
 
 
-def wanted_of(query: Mapping[str, str]) -> Wanted:
+def wanted_of(query: Mapping[str, str]) -> ListFilter:
     """Raises BadField."""
     page_no = PAGE.read(_given(query, "page_no", "1"))
     page_size = PAGE.read(_given(query, "page_size", str(USUAL_PAGE_SIZE)))
-    return Wanted(
+    return ListFilter(
         page_no=page_no,
         page_size=min(page_size, MOST_PAGE_SIZE),
         task_id=query.get("task_id") or None,
@@ -57,8 +57,8 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
     )
 
 
-def _given(query: Mapping[str, str], name: str, default: str) -> Given:
-    return Given(name, query.get(name) or default)
+def _given(query: Mapping[str, str], name: str, default: str) -> GivenValue:
+    return GivenValue(name, query.get(name) or default)
 
 
 def _window(query: Mapping[str, str]) -> tuple[int, int] | None:

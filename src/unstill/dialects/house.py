@@ -59,7 +59,7 @@ class SizeInfo(msgspec.Struct, frozen=True):
     least_side_px: int
     most_side_px: int
     step_px: int
-    most_ratio: float  # of the longer side to the shorter
+    most_ratio: float  # the longer side is so many times the shorter
     most_pixels: int
 
 
@@ -107,7 +107,7 @@ class ModelList(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Literal["ok", "stopping", "failing"]
     version: str
-    reason: str = ""  # of failing
+    reason: str = ""  # says why it fails
     held: int = 0  # jobs that wait for `unstill jobs release`
 
 
@@ -129,7 +129,7 @@ class Ready(msgspec.Struct, frozen=True):
     jobs_held_up: int  # by what is wrong with them alone
 
 
-class House:
+class OwnRoutes:
     """The routes that belong to no vendor; errors in OpenAI's envelope."""
 
     name = "house"

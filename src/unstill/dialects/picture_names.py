@@ -79,7 +79,7 @@ _ABOUT = frozenset(
     }
 )
 _LONGEST_NAME = 64  # longer ones are no spelling of these
-_SHORTEST_TEXT = 64  # of a picture as base64
+_SHORTEST_TEXT = 64  # no picture is shorter as base64
 # Requests have the same few names: measured on 2026-11-28, to read them anew each time would be a
 # tenth of a submit. Of names that are made up none is remembered for long.
 _REMEMBERED = 512

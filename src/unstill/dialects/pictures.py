@@ -23,7 +23,7 @@ from unstill.dialects.picture_names import (
 from unstill.errors import BadField
 from unstill.request import GivenFrame, Role, says_nothing
 
-MOST_NAME_CHARS = 80  # of a caller's own name in a message
+MOST_NAME_CHARS = 80  # a message quotes no more of a caller's own name
 _OF_AN_OBJECT = frozenset({"content", "image_url", "url", "file_id", "type", "role"})
 _ADDRESSES = ("image_url", "url", "file_id")
 _SHAPES = "a URL, a data URL, base64, a file, or an object with image_url"

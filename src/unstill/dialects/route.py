@@ -1,7 +1,7 @@
 """What every dialect is made of: its routes, the call it reads, and what it is told of a job.
 
-A dialect is pure: it turns a call into an `Asked` and a job into an answer, and knows no clock, no
-network and no setting that is not handed to it.
+A dialect is pure: it turns a call into a `CreateCall` and a job into an answer. It knows no clock,
+no network and no setting that is not handed to it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import msgspec
 
 from unstill.delivery import MOST_URL_CHARS
 from unstill.errors import BadBody, BadField, MissingField, UnstillError
-from unstill.job import Job, Words
+from unstill.job import Job, Vocabulary
 from unstill.models.card import Card
-from unstill.request import Asked, Given, says_nothing
+from unstill.request import CreateCall, GivenValue, says_nothing
 from unstill.stalls import Stall
 
 Verb = Literal[
@@ -73,14 +73,14 @@ class Call(msgspec.Struct, frozen=True):
     is_form: bool = False
 
 
-class Look(msgspec.Struct, frozen=True):
+class JobView(msgspec.Struct, frozen=True):
     """What an answer about a job needs besides its row."""
 
     call: Call
     url: str | None  # signed link to the finished video, for a dialect that shows it
     progress: float  # 0 to 1
     stall: Stall | None = None  # why it waits longer than it should
-    # Of a submit, the caller's names of what had no effect.
+    # The caller's names of what had no effect; only a submit has them.
     ignored: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -92,11 +92,11 @@ class Route(msgspec.Struct, frozen=True):
     verb: Verb
     summary: str
     answers: tuple[type, ...]  # any of them; empty: a file's bytes, a page, or nothing
-    body: Schema | None = None  # of JSON
-    form: Schema | None = None  # of a form, multipart or urlencoded; neither: no body is read
+    body: Schema | None = None  # JSON has it
+    form: Schema | None = None  # a form has it, multipart or urlencoded; neither: no body is read
     job_id_at: str = ""  # JSON pointer to the new job's id in the answer of a submit
     query: tuple[str, ...] = ()
-    needed: tuple[str, ...] = ()  # of the query
+    needed: tuple[str, ...] = ()  # the query must have them
     switches: tuple[str, ...] = ()  # headers whose only value is `enable`; the first is needed
     examples: tuple[Example, ...] = ()
     is_open: bool = False  # asks for no key
@@ -136,10 +136,10 @@ class Dialect(Described, Protocol):
     def form_names(self) -> Mapping[str, str]:
         """Where a JSON body has each field's plain value; a dot makes an object."""
 
-    def parse(self, call: Call) -> Asked:
+    def parse(self, call: Call) -> CreateCall:
         """The create request in canonical field names; raises CallerError."""
 
-    def words(self, call: Call) -> Words:
+    def words(self, call: Call) -> Vocabulary:
         """The state words that this create call documents at /v1/videos."""
 
     def job_id(self, call: Call) -> str:
@@ -148,9 +148,9 @@ class Dialect(Described, Protocol):
     def state_word(self, job: Job, call: Call) -> str:
         """The job's state in this dialect's word."""
 
-    def submitted(self, job: Job, look: Look) -> msgspec.Struct: ...
+    def submitted(self, job: Job, view: JobView) -> msgspec.Struct: ...
 
-    def status(self, job: Job, look: Look) -> msgspec.Struct: ...
+    def status(self, job: Job, view: JobView) -> msgspec.Struct: ...
 
 
 def as_object(value: object, param: str) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def body_of(call: Call) -> dict[str, Any]:
     return call.body
 
 
-def given_model(body: Mapping[str, Any], default: str | None = None) -> Given:
+def given_model(body: Mapping[str, Any], default: str | None = None) -> GivenValue:
     value = body.get("model")
     if says_nothing(value):
         value = default
@@ -176,28 +176,28 @@ def given_model(body: Mapping[str, Any], default: str | None = None) -> Given:
         raise MissingField("model", "the name of a model, see /v1/models")
     if not isinstance(value, str):
         raise BadField("model", "the name of a model, see /v1/models", value)
-    return Given("model", value)
+    return GivenValue("model", value)
 
 
-def given_webhook(body: Mapping[str, Any]) -> Given | None:
+def given_webhook(body: Mapping[str, Any]) -> GivenValue | None:
     """Where the caller wants to be told of the end; the same in every dialect."""
     value = body.get(WEBHOOK_URL)
-    return None if says_nothing(value) else Given(WEBHOOK_URL, value)
+    return None if says_nothing(value) else GivenValue(WEBHOOK_URL, value)
 
 
 def read_fields(
     section: Mapping[str, Any], names: Mapping[str, str], prefix: str
-) -> dict[str, Given]:
+) -> dict[str, GivenValue]:
     """The fields of a section under their canonical names; `names` maps wire to canonical.
 
     Raises BadField where two spellings of one field disagree.
     """
-    found: dict[str, Given] = {}
+    found: dict[str, GivenValue] = {}
     for wire, canonical in names.items():
         value = section.get(wire)
         if value is None:
             continue
-        given = Given(prefix + wire, value)
+        given = GivenValue(prefix + wire, value)
         if canonical in found:
             add_field(found, canonical, given)
         else:
@@ -205,7 +205,7 @@ def read_fields(
     return found
 
 
-def add_field(found: dict[str, Given], name: str, given: Given) -> None:
+def add_field(found: dict[str, GivenValue], name: str, given: GivenValue) -> None:
     """Add what was given for a field, which may be there under another spelling.
 
     One that says nothing gives way to one that does. Raises BadField where both do and disagree.

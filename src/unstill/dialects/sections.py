@@ -18,7 +18,7 @@ from unstill.dialects.route import (
 from unstill.dialects.strays import Known, known, known_with_pictures, unread
 from unstill.errors import MissingField
 from unstill.models.card import Card
-from unstill.request import Asked, Given, says_nothing
+from unstill.request import CreateCall, GivenValue, says_nothing
 
 Names = Mapping[str, str]  # wire -> canonical
 
@@ -47,7 +47,7 @@ def read_sections(
     inputs: Section,
     parameters: Section,
     names: Mapping[str, str],
-) -> Asked:
+) -> CreateCall:
     """What such a body asks for; `names` is wire by canonical, for what is missing.
 
     Raises MissingField, BadField.
@@ -63,7 +63,7 @@ def read_sections(
         ("input.", inputs.known.left_of(given)),
         ("parameters.", parameters.known.left_of(settings)),
     )
-    return Asked(
+    return CreateCall(
         model=model,
         fields=both(
             read_fields(given, inputs.fields, "input."),
@@ -79,7 +79,7 @@ def read_sections(
     )
 
 
-def both(first: dict[str, Given], second: dict[str, Given]) -> dict[str, Given]:
+def both(first: dict[str, GivenValue], second: dict[str, GivenValue]) -> dict[str, GivenValue]:
     """The fields of two places; raises BadField where they disagree."""
     found = {**first, **second}
     if len(found) < len(first) + len(second):

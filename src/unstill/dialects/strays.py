@@ -13,7 +13,7 @@ import msgspec
 
 from unstill.dialects.picture_names import KEYS, is_name, role_of
 from unstill.dialects.pictures import MOST_NAME_CHARS, refuse_strange
-from unstill.request import Given, Stray, says_nothing
+from unstill.request import GivenValue, Stray, says_nothing
 
 # Every name of a field in the dialects here; Sora on Azure: n_seconds.
 _NAMES = {
@@ -89,7 +89,7 @@ _ALL_READ = Unread()
 
 
 def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
-    """Of what is left of each section, with the prefix of its names.
+    """What is not read of all that is left of each section, with the prefix of its names.
 
     Raises BadField for what may be a picture.
     """
@@ -114,7 +114,7 @@ def _unread(section: Mapping[str, Any], prefix: str, *, depth: int) -> Iterator[
         param = prefix + key[:MOST_NAME_CHARS]
         name = _canonical(key)
         if name is not None:
-            yield Stray(name, Given(param, value))
+            yield Stray(name, GivenValue(param, value))
             continue
         yield param
         held = _held(value) if depth and key in _HOLDERS else {}

@@ -15,7 +15,7 @@ from unstill.dialects.route import (
     ASPECT_RATIOS,
     Call,
     Example,
-    Look,
+    JobView,
     Route,
     body_of,
 )
@@ -28,9 +28,9 @@ from unstill.dialects.sections import (
 )
 from unstill.dialects.waiting import WaitingFor, waiting_for
 from unstill.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
-from unstill.job import Job, State, Words
+from unstill.job import Job, State, Vocabulary
 from unstill.models.card import Card
-from unstill.request import Asked
+from unstill.request import CreateCall
 
 _INPUT = {"prompt": "prompt", "negative_prompt": "negative_prompt"}
 _PARAMETERS = {
@@ -131,7 +131,7 @@ class Tasks:
         self._usage_fields = usage_fields
         self.routes = _ROUTES
 
-    def parse(self, call: Call) -> Asked:
+    def parse(self, call: Call) -> CreateCall:
         return read_sections(
             body_of(call),
             dialect=self.name,
@@ -140,8 +140,8 @@ class Tasks:
             names=_NAMES,
         )
 
-    def words(self, call: Call) -> Words:  # noqa: ARG002  - the port's shape
-        return "seed"
+    def words(self, call: Call) -> Vocabulary:  # noqa: ARG002  - the port's shape
+        return "unified"
 
     def job_id(self, call: Call) -> str:
         task_id = call.query.get("task_id", "")
@@ -152,21 +152,21 @@ class Tasks:
     def state_word(self, job: Job, call: Call) -> str:  # noqa: ARG002  - the port's shape
         return WORDS[job.state]
 
-    def submitted(self, job: Job, look: Look) -> Submitted:
-        return Submitted(SubmitOutput(job.id), look.call.request_id, look.ignored)
+    def submitted(self, job: Job, view: JobView) -> Submitted:
+        return Submitted(SubmitOutput(job.id), view.call.request_id, view.ignored)
 
-    def status(self, job: Job, look: Look) -> Status:
+    def status(self, job: Job, view: JobView) -> Status:
         output = StatusOutput(
             task_id=job.id,
             task_status=WORDS[job.state],  # type: ignore[arg-type]
             submit_time=job.created_ms // 1000,
-            progress=int(look.progress * 100),
-            urls=None if look.url is None else [look.url],
+            progress=int(view.progress * 100),
+            urls=None if view.url is None else [view.url],
             finish_time=None if job.ended_ms is None else job.ended_ms // 1000,
             error_message=_error_message(job),
-            waiting=waiting_for(look.stall),
+            waiting=waiting_for(view.stall),
         )
-        return Status(output, self._usage(job), look.call.request_id)
+        return Status(output, self._usage(job), view.call.request_id)
 
     def _usage(self, job: Job) -> StatusUsage:
         if job.video is None or job.usage is None:

@@ -23,7 +23,7 @@ from unstill.dialects.route import (
     WEBHOOK_URL,
     Call,
     Example,
-    Look,
+    JobView,
     Route,
     body_of,
     given_model,
@@ -33,7 +33,7 @@ from unstill.dialects.route import (
 from unstill.dialects.strays import known_with_pictures, unread
 from unstill.dialects.videos_answers import (
     OPENAI_WORDS,
-    SEED_WORDS,
+    UNIFIED_WORDS,
     OpenAIVideo,
     UnifiedVideo,
     VideoDeleted,
@@ -44,9 +44,9 @@ from unstill.dialects.videos_answers import (
     unified,
 )
 from unstill.errors import BadField, UnstillError
-from unstill.job import Job, Variant, Words
+from unstill.job import Job, Variant, Vocabulary
 from unstill.models.card import Card, Whole
-from unstill.request import Asked, Given, says_nothing
+from unstill.request import CreateCall, GivenValue, says_nothing
 
 Form = Literal["auto", "unified", "openai"]  # the setting `videos_states`
 
@@ -104,7 +104,7 @@ class Videos:
         self._states = states
         self.routes = _routes(prefix, _DEFAULT_MODEL if states == "openai" else None)
 
-    def parse(self, call: Call) -> Asked:
+    def parse(self, call: Call) -> CreateCall:
         body = body_of(call)
         if not says_nothing(body.get("content")):
             # The unified document: top-level content is not supported.
@@ -116,7 +116,7 @@ class Videos:
         model = given_model(body, _DEFAULT_MODEL if self._is_openais(call) else None)
         found = pictures.pictures_in(body, "")
         left = unread(("", _KNOWN.left_of(body)))
-        return Asked(
+        return CreateCall(
             model=model,
             fields=videos_seeds.freely(read_fields(body, _FIELDS, "")),
             frames=found.frames,
@@ -128,10 +128,10 @@ class Videos:
             webhook_url=given_webhook(body),
         )
 
-    def words(self, call: Call) -> Words:
+    def words(self, call: Call) -> Vocabulary:
         if self._is_openais(call) or pictures.are_openais(body_of(call)):
             return "openai"
-        return "seed"
+        return "unified"
 
     def _is_openais(self, call: Call) -> bool:
         """Whether a create call shows, its fields aside, that it is made after OpenAI's API."""
@@ -142,7 +142,7 @@ class Videos:
 
     def paging(self, call: Call) -> Paging:
         """OpenAI, GET /videos: limit 0 to 100, after an id, order asc or desc."""
-        limit = LIMIT.read(Given("limit", call.query.get("limit", str(USUAL_LIMIT))))
+        limit = LIMIT.read(GivenValue("limit", call.query.get("limit", str(USUAL_LIMIT))))
         order = call.query.get("order", USUAL_ORDER)
         if order not in ORDERS:
             raise BadField("order", " or ".join(ORDERS), order)
@@ -159,15 +159,15 @@ class Videos:
         return _VARIANTS[given]
 
     def state_word(self, job: Job, call: Call) -> str:
-        words = OPENAI_WORDS if self._words_for(job, call) == "openai" else SEED_WORDS
+        words = OPENAI_WORDS if self._words_for(job, call) == "openai" else UNIFIED_WORDS
         return words[job.state]
 
-    def _words_for(self, job: Job, call: Call) -> Words:
+    def _words_for(self, job: Job, call: Call) -> Vocabulary:
         match self._states:
             case "openai":
                 return "openai"
             case "unified":
-                return "seed"
+                return "unified"
             case "auto":
                 # An OpenAI SDK stops polling at the first state word it does not know.
                 return "openai" if "x-stainless-lang" in call.headers else job.words
@@ -176,22 +176,22 @@ class Videos:
         """Whether the caller's SDK reads `openai-poll-after-ms`."""
         return "x-stainless-lang" in call.headers or self._words_for(job, call) == "openai"
 
-    def submitted(self, job: Job, look: Look) -> OpenAIVideo | UnifiedVideo:
-        return self.status(job, look)
+    def submitted(self, job: Job, view: JobView) -> OpenAIVideo | UnifiedVideo:
+        return self.status(job, view)
 
-    def status(self, job: Job, look: Look) -> OpenAIVideo | UnifiedVideo:
-        if self._words_for(job, look.call) == "openai":
-            return openai(job, look)
-        return unified(job, look)
+    def status(self, job: Job, view: JobView) -> OpenAIVideo | UnifiedVideo:
+        if self._words_for(job, view.call) == "openai":
+            return openai(job, view)
+        return unified(job, view)
 
     def event(
-        self, job: Job, look: Look, *, queue_position: int | None, expected_ms: int | None
+        self, job: Job, view: JobView, *, queue_position: int | None, expected_ms: int | None
     ) -> VideoEvent:
         """expected_ms: when it is likely to end, in Unix milliseconds."""
         return event(
             job,
-            look,
-            status=self.state_word(job, look.call),
+            view,
+            status=self.state_word(job, view.call),
             queue_position=queue_position,
             expected_ms=expected_ms,
         )

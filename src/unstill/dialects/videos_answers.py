@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from unstill.dialects.route import Look
+from unstill.dialects.route import JobView
 from unstill.dialects.waiting import WaitingFor, waiting_for
 from unstill.job import Job, State
 
-SEED_WORDS: dict[State, str] = {
+UNIFIED_WORDS: dict[State, str] = {
     State.QUEUED: "QUEUED",
     State.READY: "QUEUED",
     State.SUBMITTING: "QUEUED",
@@ -55,7 +55,7 @@ class UnifiedVideo(msgspec.Struct, frozen=True, omit_defaults=True):
     completed_at: int | None = None
     error: VideoError | None = None
     waiting: WaitingFor | None = None
-    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET  # of a submit
+    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET  # only a submit has them
 
 
 class OpenAIVideo(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ class OpenAIVideo(msgspec.Struct, frozen=True):
     remixed_from_video_id: str | None
     error: VideoError | None
     waiting: WaitingFor | msgspec.UnsetType = msgspec.UNSET
-    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET  # of a submit
+    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET  # only a submit has them
 
 
 class VideoEvent(msgspec.Struct, frozen=True):
@@ -125,31 +125,31 @@ class VideoDeleted(msgspec.Struct, frozen=True):
     deleted: bool = True
 
 
-def unified(job: Job, look: Look) -> UnifiedVideo:
+def unified(job: Job, view: JobView) -> UnifiedVideo:
     return UnifiedVideo(
         id=job.id,
         object="video",
-        status=SEED_WORDS[job.state],  # type: ignore[arg-type]
+        status=UNIFIED_WORDS[job.state],  # type: ignore[arg-type]
         model=job.model,
         created_at=job.created_ms // 1000,
         prompt=job.request.prompt,
         size=_size(job),
         seconds=str(job.seconds),
-        progress=_percent(job, look),
+        progress=_percent(job, view),
         completed_at=_completed_at(job),
         error=_error(job),
-        waiting=waiting_for(look.stall),
-        ignored=look.ignored,
+        waiting=waiting_for(view.stall),
+        ignored=view.ignored,
     )
 
 
-def openai(job: Job, look: Look) -> OpenAIVideo:
+def openai(job: Job, view: JobView) -> OpenAIVideo:
     return OpenAIVideo(
         id=job.id,
         object="video",
         model=job.model,
         status=OPENAI_WORDS[job.state],  # type: ignore[arg-type]
-        progress=_percent(job, look),
+        progress=_percent(job, view),
         created_at=job.created_ms // 1000,
         completed_at=_completed_at(job),
         expires_at=None,
@@ -158,23 +158,23 @@ def openai(job: Job, look: Look) -> OpenAIVideo:
         seconds=str(job.seconds),
         remixed_from_video_id=None,
         error=_error(job),
-        waiting=waiting_for(look.stall) or msgspec.UNSET,
-        ignored=look.ignored,
+        waiting=waiting_for(view.stall) or msgspec.UNSET,
+        ignored=view.ignored,
     )
 
 
 def event(
-    job: Job, look: Look, *, status: str, queue_position: int | None, expected_ms: int | None
+    job: Job, view: JobView, *, status: str, queue_position: int | None, expected_ms: int | None
 ) -> VideoEvent:
     return VideoEvent(
         id=job.id,
         status=status,  # type: ignore[arg-type]
-        progress=_percent(job, look),
+        progress=_percent(job, view),
         queue_position=queue_position,
         # Not a moment too early, as the header has it.
         expected_at=None if expected_ms is None else -(-expected_ms // 1000),
         error=_error(job),
-        waiting=waiting_for(look.stall),
+        waiting=waiting_for(view.stall),
     )
 
 
@@ -185,9 +185,9 @@ def _size(job: Job) -> str:
     return str(job.size or job.request.size or job.request.tier)
 
 
-def _percent(job: Job, look: Look) -> int:
+def _percent(job: Job, view: JobView) -> int:
     """Below 100 until the video is there: an SDK may stop at 100."""
-    return 100 if job.state is State.SUCCEEDED else min(int(look.progress * 100), 99)
+    return 100 if job.state is State.SUCCEEDED else min(int(view.progress * 100), 99)
 
 
 def _completed_at(job: Job) -> int | None:

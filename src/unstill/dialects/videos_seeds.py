@@ -12,14 +12,14 @@ import msgspec
 
 from unstill.models.card import Card, Whole, whole
 from unstill.models.shared_fields import SEED
-from unstill.request import Given
+from unstill.request import GivenValue
 
 RANDOM = -1
 MOST = 2**64 - 1  # ComfyUI's, as large as a seed is anywhere
 _SEEDS = SEED.most + 1
 
 
-def freely(fields: Mapping[str, Given]) -> dict[str, Given]:
+def freely(fields: Mapping[str, GivenValue]) -> dict[str, GivenValue]:
     """The fields with a seed in the engines' range, the same for the same number; -1 is none."""
     given = fields.get("seed")
     number = None if given is None else whole(given.value)
@@ -27,7 +27,7 @@ def freely(fields: Mapping[str, Given]) -> dict[str, Given]:
         return dict(fields)
     if number == RANDOM:
         return {name: each for name, each in fields.items() if name != "seed"}
-    return {**fields, "seed": Given(given.param, number % _SEEDS)}
+    return {**fields, "seed": GivenValue(given.param, number % _SEEDS)}
 
 
 def described(card: Card) -> Card:

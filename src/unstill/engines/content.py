@@ -14,7 +14,7 @@ from unstill.engines.replies import said
 from unstill.quoting import plain
 
 MOST_TEXT_BYTES = 200  # that tell a text: every video has bytes among them that are none
-MOST_WORDS_BYTES = 64 * 1024  # of an answer in words; no video begins with a brace
+MOST_WORDS_BYTES = 64 * 1024  # no answer in words has more; no video begins with a brace
 
 
 def link_at(path: Path) -> str | None:

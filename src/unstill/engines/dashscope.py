@@ -26,7 +26,7 @@ from unstill.engines.dashscope_models import (
     CHOICES,
     MODELS,
     UNKNOWN,
-    Model,
+    DashScopeModel,
     body_of,
     for_request,
     frame_form,
@@ -37,14 +37,13 @@ from unstill.engines.dashscope_models import (
 )
 from unstill.engines.judging import Codes, is_error, judged
 from unstill.engines.pace import Accounts
-from unstill.engines.pictures import Picture, data_urls, read_pictures
+from unstill.engines.pictures import FrameFile, data_urls, read_pictures
 from unstill.engines.remote import (
     Cancellation,
     Cancelled,
     Done,
     FrameForm,
     Gone,
-    Order,
     Prepared,
     PrepareRefused,
     Refused,
@@ -53,6 +52,7 @@ from unstill.engines.remote import (
     Submission,
     Ticket,
     TooLate,
+    UpstreamRequest,
     Verdict,
     Waiting,
 )
@@ -66,7 +66,7 @@ from unstill.engines.upstream import (
     Upstream,
     unanswered,
 )
-from unstill.engines.words import BUILT_IN, Words
+from unstill.engines.words import BUILT_IN, WordTables
 from unstill.errors import BadField, BadSetting, UpstreamError
 from unstill.job import clock_ms as system_clock_ms
 from unstill.net import Fetcher
@@ -76,7 +76,7 @@ REQUESTS_PER_S = 18.0  # documented: 20 for query, list and cancel of an account
 INTERVAL_S = 15.0  # recommended between two queries of one task
 LIST_FROM = 8  # tickets of a run; fewer are asked for one by one
 PAGE_SIZE = 100
-SMALL_BYTES = 7 * 2**20  # of all frames together: advised for base64
+SMALL_BYTES = 7 * 2**20  # all frames together are advised to have no more as base64
 
 BASE_URL = BaseUrl(
     "/api/v1",
@@ -115,7 +115,7 @@ CODES = Codes(
 )
 
 
-class Dashscope:
+class DashScopeEngine:
     """`[engines.NAME] kind = "dashscope"`."""
 
     kind = "dashscope"
@@ -133,7 +133,7 @@ class Dashscope:
         fetcher: Fetcher,
         is_free_to_repeat: bool = False,
         interval_s: float = INTERVAL_S,
-        words: Words = BUILT_IN,
+        words: WordTables = BUILT_IN,
         clock_ms: Callable[[], int] = system_clock_ms,
     ) -> None:
         """`models`: canonical id -> upstream model, where the engine's choice is not wanted."""
@@ -163,13 +163,13 @@ class Dashscope:
         model = self._models.get(request.model)
         return "" if model is None else for_request(model, request).name
 
-    def frame_form(self, order: Order) -> FrameForm:
+    def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the frames must be before `prepare`."""
-        return frame_form(self._model(order.request), order.request)
+        return frame_form(self._model(upstream_request.request), upstream_request.request)
 
-    async def prepare(self, order: Order) -> Prepared:
-        model = self._model(order.request)
-        pictures = await read_pictures(order.frames)
+    async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
+        model = self._model(upstream_request.request)
+        pictures = await read_pictures(upstream_request.frames)
         headers = {"Content-Type": "application/json", "X-DashScope-Async": "enable"}
         size_bytes = sum(len(picture.data) for picture in pictures.values())
         if size_bytes > SMALL_BYTES and model.takes_uploads:
@@ -180,7 +180,7 @@ class Dashscope:
         return Prepared(
             path=path_of(model),
             headers=headers,
-            body=msgspec.json.encode(body_of(model, order.request, frames)),
+            body=msgspec.json.encode(body_of(model, upstream_request.request, frames)),
             upstream_model=model.name,
         )
 
@@ -228,7 +228,7 @@ class Dashscope:
     async def close(self) -> None:
         await self._upstream.close()
 
-    def _model(self, request: VideoRequest) -> Model:
+    def _model(self, request: VideoRequest) -> DashScopeModel:
         return for_request(self._models[request.model], request)
 
     async def _look(self, ticket: Ticket) -> Verdict:
@@ -298,7 +298,9 @@ class Dashscope:
         rows = [row for row in rows if isinstance(row, dict)]
         return rows, page_count if isinstance(page_count, int) else 1
 
-    async def _upload(self, model: Model, pictures: Mapping[Role, Picture]) -> dict[Role, str]:
+    async def _upload(
+        self, model: DashScopeModel, pictures: Mapping[Role, FrameFile]
+    ) -> dict[Role, str]:
         """Put large frames where the upstream keeps them for two days; their oss:// addresses."""
         asked = {"action": "getPolicy", "model": model.name}
         try:
@@ -313,7 +315,7 @@ class Dashscope:
             for role, picture in pictures.items()
         }
 
-    async def _upload_one(self, role: Role, picture: Picture, policy: Mapping[str, Any]) -> str:
+    async def _upload_one(self, role: Role, picture: FrameFile, policy: Mapping[str, Any]) -> str:
         key = f"{policy.get('upload_dir')}/{role}-{picture.file_name}"
         form = httpx2.Request(
             "POST",
@@ -338,9 +340,9 @@ class Dashscope:
         return f"oss://{key}"
 
 
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, Model]:
+def _models(engine: str, names: Mapping[str, str]) -> dict[str, DashScopeModel]:
     """Raises BadSetting for a name that is none of DashScope's."""
-    models: dict[str, Model] = {}
+    models: dict[str, DashScopeModel] = {}
     for canonical, name in names.items():
         model = known(name)
         if model is None:

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.engines.lacking import Has, lacking
+from unstill.engines.lacking import Has, unsupported
 from unstill.engines.reading import verdict_in
 from unstill.engines.remote import FrameForm, Unclear, Verdict
 from unstill.engines.replies import at
 from unstill.engines.shapes import at_area, nearest_tier, spelt
-from unstill.engines.words import BUILT_IN, Words
+from unstill.engines.words import BUILT_IN, WordTables
 from unstill.errors import BadField, MissingField
 from unstill.media.sniff import Format
 from unstill.models.sizes import NAMED_SIZES
@@ -36,7 +36,7 @@ UNKNOWN = Unclear("unknown_task", "the upstream does not know this task, or not 
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
-class Model(msgspec.Struct, frozen=True):
+class DashScopeModel(msgspec.Struct, frozen=True):
     """An upstream model as its page describes it."""
 
     name: str
@@ -57,7 +57,7 @@ class Model(msgspec.Struct, frozen=True):
     takes_uploads: bool = True  # oss:// addresses
 
 
-_WAN22 = Model(
+_WAN22 = DashScopeModel(
     "wan2.2-i2v-flash",
     "img_url",
     durations_s=(5,),
@@ -67,14 +67,14 @@ _WAN22 = Model(
     is_silent=True,
     picture_bytes=10 * 2**20,
 )
-_WAN26 = Model(
+_WAN26 = DashScopeModel(
     "wan2.6-i2v",
     "img_url",
     durations_s=tuple(range(2, 16)),
     tiers=("720P", "1080P"),
     prompt_chars=1500,
 )
-_HAPPYHORSE = Model(
+_HAPPYHORSE = DashScopeModel(
     "happyhorse-1.0-i2v",
     "media",
     durations_s=tuple(range(3, 16)),
@@ -89,10 +89,10 @@ _HAPPYHORSE = Model(
 )
 _replace = msgspec.structs.replace
 
-MODELS: Mapping[str, Model] = {
+MODELS: Mapping[str, DashScopeModel] = {
     model.name: model
     for model in (
-        Model(
+        DashScopeModel(
             "wan2.7-i2v",
             "media",
             durations_s=tuple(range(2, 16)),
@@ -128,22 +128,22 @@ CHOICES: Mapping[str, str] = {
 }
 
 
-def known(name: str) -> Model | None:
+def known(name: str) -> DashScopeModel | None:
     """The model behind an upstream name, its dated snapshots included."""
     model = MODELS.get(_SNAPSHOT.sub("", name))
     return None if model is None else _replace(model, name=name)
 
 
-def for_request(model: Model, request: VideoRequest) -> Model:
+def for_request(model: DashScopeModel, request: VideoRequest) -> DashScopeModel:
     """`model`, or the one beside it that takes a last frame."""
     if request.last_frame is not None and model.last_frame_model:
         return MODELS[model.last_frame_model]
     return model
 
 
-def misfit(model: Model, request: VideoRequest) -> BadField | None:
+def misfit(model: DashScopeModel, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
-    missing = lacking(request, _has(model), name=model.name)
+    missing = unsupported(request, _has(model), name=model.name)
     if missing is not None:
         return missing
     if request.last_frame is None and model.frames_in == "pair":
@@ -158,11 +158,11 @@ def misfit(model: Model, request: VideoRequest) -> BadField | None:
     return None
 
 
-def path_of(model: Model) -> str:
+def path_of(model: DashScopeModel) -> str:
     return IMAGE_TO_VIDEO if model.frames_in == "pair" else VIDEO_GENERATION
 
 
-def frame_form(model: Model, request: VideoRequest) -> FrameForm:
+def frame_form(model: DashScopeModel, request: VideoRequest) -> FrameForm:
     """No model has a `size`: an exact one is had by a first frame of its shape, in its tier."""
     size = None
     if request.size is not None:
@@ -170,7 +170,7 @@ def frame_form(model: Model, request: VideoRequest) -> FrameForm:
     return FrameForm(model.picture_formats, model.picture_bytes, size=size, takes_alpha=False)
 
 
-def tier_of(model: Model, request: VideoRequest) -> TierName:
+def tier_of(model: DashScopeModel, request: VideoRequest) -> TierName:
     """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
     if request.size is None:
         return request.tier
@@ -178,7 +178,7 @@ def tier_of(model: Model, request: VideoRequest) -> TierName:
 
 
 def body_of(
-    model: Model, request: VideoRequest, frames: Mapping[Role, str]
+    model: DashScopeModel, request: VideoRequest, frames: Mapping[Role, str]
 ) -> dict[str, dict[str, Any] | str]:
     """The documented body; `frames` are data URLs or oss:// addresses."""
     given: dict[str, Any] = _frames(model, frames)
@@ -200,7 +200,7 @@ def body_of(
     return {"model": model.name, "input": given, "parameters": parameters}
 
 
-def _has(model: Model) -> Has:
+def _has(model: DashScopeModel) -> Has:
     return Has(
         last_frame=model.has_last_frame,
         negative_prompt=bool(model.negative_chars),
@@ -209,7 +209,7 @@ def _has(model: Model) -> Has:
     )
 
 
-def _cut(model: Model, prompt: str) -> str:
+def _cut(model: DashScopeModel, prompt: str) -> str:
     """`prompt` as long as the model reads it."""
     if not model.counts_wide_twice:
         return prompt[: model.prompt_chars]
@@ -219,7 +219,7 @@ def _cut(model: Model, prompt: str) -> str:
 
 
 def verdict_of(
-    fields: Mapping[str, Any], words: Words = BUILT_IN, *, ticket: str = ""
+    fields: Mapping[str, Any], words: WordTables = BUILT_IN, *, ticket: str = ""
 ) -> Verdict | None:
     """What a query's answer says of a task; None if it says nothing. Raises Odd."""
     if at(fields, "output.task_status") == "UNKNOWN":
@@ -227,7 +227,7 @@ def verdict_of(
     return verdict_in(fields, words, ticket=ticket)
 
 
-def _frames(model: Model, frames: Mapping[Role, str]) -> dict[str, Any]:
+def _frames(model: DashScopeModel, frames: Mapping[Role, str]) -> dict[str, Any]:
     roles: list[Role] = [role for role in ROLES if role in frames]
     match model.frames_in:
         case "media":

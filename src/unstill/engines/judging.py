@@ -22,7 +22,7 @@ import msgspec
 from unstill.engines.reading import bare_ticket_in, ticket_in
 from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
 from unstill.engines.replies import Reply, Said, at, layers, said_in
-from unstill.engines.words import BUILT_IN, FINE, STATUS_NAMES, Words
+from unstill.engines.words import BUILT_IN, FINE, STATUS_NAMES, WordTables
 
 
 class Codes(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class Codes(msgspec.Struct, frozen=True):
     of_account: frozenset[str] = frozenset()  # the bill or the key, whatever the status
     of_model: frozenset[str] = frozenset()  # this key may not use this model
     busy: frozenset[str] = frozenset()  # surely not taken, although a 5xx
-    not_taken: frozenset[int] = frozenset()  # of 404, 405, 410: with words of its own
+    not_taken: frozenset[int] = frozenset()  # those of 404, 405, 410 that have words of their own
     ticket_at: str = ""  # where the id of a task is, if its documents say one place
 
 
@@ -73,7 +73,7 @@ _REJECTED_WORDS = re.compile(
 )
 
 
-def judged(reply: Reply, codes: Codes, words: Words = BUILT_IN) -> Submission:
+def judged(reply: Reply, codes: Codes, words: WordTables = BUILT_IN) -> Submission:
     """What an answer to a submit comes to."""
     fields = reply.fields()
     if not reply.is_ok:

@@ -28,7 +28,7 @@ class Has(msgspec.Struct, frozen=True, kw_only=True):
     plain_prompt: bool = True  # a prompt is not rewritten against the caller's will
 
 
-def lacking(request: VideoRequest, has: Has, *, name: str) -> BadField | None:
+def unsupported(request: VideoRequest, has: Has, *, name: str) -> BadField | None:
     """The first thing asked for that would be missing without a word; `name` is the upstream's."""
     if request.last_frame is not None and not has.last_frame:
         allowed = f"absent: {name} has no last frame"

@@ -16,7 +16,7 @@ from unstill.engines.judging import Codes, judged
 from unstill.engines.modelverse_models import (
     CHOICES,
     MODELS,
-    Model,
+    ModelverseModel,
     body_of,
     misfit,
     tier_of,
@@ -28,18 +28,18 @@ from unstill.engines.remote import (
     Cancellation,
     Done,
     FrameForm,
-    Order,
     Prepared,
     Submission,
     Ticket,
     Unsupported,
+    UpstreamRequest,
     Verdict,
 )
 from unstill.engines.rounds import look_at_each
 from unstill.engines.shapes import at_area
 from unstill.engines.standing import Standing, standing_of
 from unstill.engines.upstream import Links, Upstream, unanswered
-from unstill.engines.words import BUILT_IN, Words
+from unstill.engines.words import BUILT_IN, WordTables
 from unstill.errors import BadField, BadSetting
 from unstill.models.sizes import NAMED_SIZES
 from unstill.net import Fetcher
@@ -64,7 +64,7 @@ CODES = Codes(
 )
 
 
-class Modelverse:
+class ModelverseEngine:
     """`[engines.NAME] kind = "modelverse"`."""
 
     kind = "modelverse"
@@ -82,7 +82,7 @@ class Modelverse:
         fetcher: Fetcher,
         is_free_to_repeat: bool = False,
         interval_s: float = INTERVAL_S,
-        words: Words = BUILT_IN,
+        words: WordTables = BUILT_IN,
     ) -> None:
         """`base_url` with or without /v1; `models`: canonical id -> upstream model."""
         self.name = name
@@ -110,9 +110,9 @@ class Modelverse:
         model = self._models.get(request.model)
         return "" if model is None else model.name
 
-    def frame_form(self, order: Order) -> FrameForm:
+    def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the frames must be before `prepare`."""
-        request = order.request
+        request = upstream_request.request
         size = None
         if request.size is not None:
             # There is no size upstream: a frame of its shape gives a video of its shape.
@@ -120,13 +120,13 @@ class Modelverse:
             size = at_area(request.size, NAMED_SIZES[tier])
         return FrameForm(frozenset({"JPEG", "PNG"}), PICTURE_BYTES, size=size, takes_alpha=False)
 
-    async def prepare(self, order: Order) -> Prepared:
-        model = self._models[order.request.model]
-        frames = await data_urls(await read_pictures(order.frames))
+    async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
+        model = self._models[upstream_request.request.model]
+        frames = await data_urls(await read_pictures(upstream_request.frames))
         return Prepared(
             path="/tasks/submit",
             headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode(body_of(model, order.request, frames)),
+            body=msgspec.json.encode(body_of(model, upstream_request.request, frames)),
             upstream_model=model.name,
         )
 
@@ -175,9 +175,9 @@ class Modelverse:
                 return ()
 
 
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, Model]:
+def _models(engine: str, names: Mapping[str, str]) -> dict[str, ModelverseModel]:
     """Raises BadSetting for a name that its documents do not have."""
-    models: dict[str, Model] = {}
+    models: dict[str, ModelverseModel] = {}
     for canonical, name in names.items():
         if name not in MODELS:
             setting = f'engines.{engine}.models."{canonical}"'

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.engines.lacking import Has, lacking
+from unstill.engines.lacking import Has, unsupported
 from unstill.engines.shapes import nearest_tier, spelt
 from unstill.errors import BadField, MissingField
 from unstill.request import Role, TierName, VideoRequest
@@ -24,7 +24,7 @@ Extra = Literal[
 ]
 
 
-class Model(msgspec.Struct, frozen=True):
+class ModelverseModel(msgspec.Struct, frozen=True):
     """An upstream model as its document describes it."""
 
     name: str
@@ -39,10 +39,10 @@ class Model(msgspec.Struct, frozen=True):
     is_silent: bool = False
 
 
-MODELS: Mapping[str, Model] = {
+MODELS: Mapping[str, ModelverseModel] = {
     model.name: model
     for model in (
-        Model(
+        ModelverseModel(
             "Wan-AI/Wan2.2-I2V",
             "first_frame_url",
             durations_s=(5, 8),
@@ -51,7 +51,7 @@ MODELS: Mapping[str, Model] = {
             has_last_frame=True,
             is_silent=True,
         ),
-        Model(
+        ModelverseModel(
             "Wan-AI/Wan2.5-I2V",
             "first_frame_url",
             durations_s=(5, 10),
@@ -59,14 +59,14 @@ MODELS: Mapping[str, Model] = {
             extras=frozenset({"seed", "negative_prompt", "enable_prompt_expansion"}),
             spells_tiers_small=True,
         ),
-        Model(
+        ModelverseModel(
             "Wan-AI/Wan2.6-I2V",
             "img_url",
             durations_s=(5, 10, 15),
             tiers=("720P", "1080P"),
             extras=frozenset({"seed", "negative_prompt", "prompt_extend"}),
         ),
-        Model(
+        ModelverseModel(
             "wan2.7-i2v",
             "media",
             durations_s=(5, 10, 15),
@@ -75,7 +75,7 @@ MODELS: Mapping[str, Model] = {
             needs_prompt=False,
             has_last_frame=True,
         ),
-        Model(
+        ModelverseModel(
             "openai/sora-2/image-to-video-pro",
             "first_frame_url",
             durations_s=(4, 8, 12),
@@ -84,7 +84,7 @@ MODELS: Mapping[str, Model] = {
             spells_tiers_small=True,
             needs_prompt=False,
         ),
-        Model(
+        ModelverseModel(
             "openai/sora-2/image-to-video",
             "first_frame_url",
             durations_s=(4, 8, 12),
@@ -93,7 +93,7 @@ MODELS: Mapping[str, Model] = {
             has_resolution=False,
             needs_prompt=False,
         ),
-        Model(
+        ModelverseModel(
             "happyhorse-1.0-i2v",
             "img_url",
             durations_s=tuple(range(3, 16)),
@@ -116,9 +116,9 @@ CHOICES: Mapping[str, str] = {
 }
 
 
-def misfit(model: Model, request: VideoRequest) -> BadField | None:
+def misfit(model: ModelverseModel, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
-    missing = lacking(request, _has(model), name=model.name)
+    missing = unsupported(request, _has(model), name=model.name)
     if missing is not None:
         return missing
     if request.duration_s not in model.durations_s:
@@ -130,14 +130,16 @@ def misfit(model: Model, request: VideoRequest) -> BadField | None:
     return None
 
 
-def tier_of(model: Model, request: VideoRequest) -> TierName:
+def tier_of(model: ModelverseModel, request: VideoRequest) -> TierName:
     """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
     if request.size is None:
         return request.tier
     return nearest_tier(request.size, model.tiers)
 
 
-def body_of(model: Model, request: VideoRequest, frames: Mapping[Role, str]) -> dict[str, Any]:
+def body_of(
+    model: ModelverseModel, request: VideoRequest, frames: Mapping[Role, str]
+) -> dict[str, Any]:
     """The documented body; `frames` are data URLs."""
     given: dict[str, Any] = _frames(model, frames)
     if request.prompt:
@@ -151,7 +153,7 @@ def body_of(model: Model, request: VideoRequest, frames: Mapping[Role, str]) -> 
     return {"model": model.name, "input": given, "parameters": parameters | _extras(model, request)}
 
 
-def _has(model: Model) -> Has:
+def _has(model: ModelverseModel) -> Has:
     return Has(
         last_frame=model.has_last_frame,
         negative_prompt="negative_prompt" in model.extras,
@@ -160,7 +162,7 @@ def _has(model: Model) -> Has:
     )
 
 
-def _extras(model: Model, request: VideoRequest) -> dict[str, Any]:
+def _extras(model: ModelverseModel, request: VideoRequest) -> dict[str, Any]:
     # Where the request's model has no such field, each has the default of its own document.
     values: dict[Extra, Any] = {
         "seed": request.seed,
@@ -174,7 +176,7 @@ def _extras(model: Model, request: VideoRequest) -> dict[str, Any]:
     }
 
 
-def _frames(model: Model, frames: Mapping[Role, str]) -> dict[str, Any]:
+def _frames(model: ModelverseModel, frames: Mapping[Role, str]) -> dict[str, Any]:
     roles = [role for role in ROLES if role in frames]
     match model.frames_in:
         case "media":

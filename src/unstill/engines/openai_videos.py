@@ -29,25 +29,25 @@ from unstill.engines.openai_videos_servers import (
     verdict_of,
 )
 from unstill.engines.pace import Accounts
-from unstill.engines.pictures import Picture, read_pictures
+from unstill.engines.pictures import FrameFile, read_pictures
 from unstill.engines.remote import (
     Cancellation,
     Cancelled,
     Done,
     FrameForm,
-    Order,
     Prepared,
     Submission,
     Ticket,
     TooLate,
     Unsupported,
+    UpstreamRequest,
     Verdict,
 )
 from unstill.engines.replies import at
 from unstill.engines.rounds import look_at_each
 from unstill.engines.standing import Standing, standing_of
 from unstill.engines.upstream import Links, Upstream, unanswered
-from unstill.engines.words import BUILT_IN, Words
+from unstill.engines.words import BUILT_IN, WordTables
 from unstill.errors import BadField
 from unstill.net import Fetcher
 from unstill.request import VideoRequest
@@ -58,7 +58,7 @@ NO_VIDEO = "video_00000000000000000000000000000000"
 INTERVAL_S = 5.0  # one query is cheap for a server that renders for minutes
 
 
-class OpenaiVideos:
+class OpenAiVideosEngine:
     """`[engines.NAME] kind = "openai_videos"`."""
 
     kind = "openai_videos"
@@ -76,7 +76,7 @@ class OpenaiVideos:
         fetcher: Fetcher,
         is_free_to_repeat: bool = False,
         interval_s: float = INTERVAL_S,
-        words: Words = BUILT_IN,
+        words: WordTables = BUILT_IN,
     ) -> None:
         """`models`: canonical id -> the server's name for it, where it is to be told one."""
         self.name = name
@@ -105,23 +105,26 @@ class OpenaiVideos:
     def upstream_model(self, request: VideoRequest) -> str:
         return self._model(request) or request.model
 
-    def frame_form(self, order: Order) -> FrameForm:
+    def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the frames must be before `prepare`."""
-        model = self._model(order.request)
-        return frame_form(self._server, size_of(self._server, model, order.request, order.size))
+        model = self._model(upstream_request.request)
+        return frame_form(
+            self._server,
+            size_of(self._server, model, upstream_request.request, upstream_request.size),
+        )
 
-    async def prepare(self, order: Order) -> Prepared:
-        model = self._model(order.request)
-        size = size_of(self._server, model, order.request, order.size)
-        fields = fields_of(self._server, model, order.request, size)
-        first = (await read_pictures({"first": order.frames["first"]}))["first"]
+    async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
+        model = self._model(upstream_request.request)
+        size = size_of(self._server, model, upstream_request.request, upstream_request.size)
+        fields = fields_of(self._server, model, upstream_request.request, size)
+        first = (await read_pictures({"first": upstream_request.frames["first"]}))["first"]
         written = _json if self._server.kind == "unified" else _form
         body, media_type = await asyncio.to_thread(written, fields, first)
         return Prepared(
             path="/videos",
             headers={"Content-Type": media_type},
             body=body,
-            upstream_model=self.upstream_model(order.request),
+            upstream_model=self.upstream_model(upstream_request.request),
         )
 
     async def submit(self, prepared: Prepared) -> Submission:
@@ -199,12 +202,12 @@ def _video(ticket: Ticket) -> str:
     return f"/videos/{quote(ticket.id, safe='')}"
 
 
-def _json(fields: Mapping[str, Any], first: Picture) -> tuple[bytes, str]:
+def _json(fields: Mapping[str, Any], first: FrameFile) -> tuple[bytes, str]:
     reference = unified_reference(first.data_url())
     return msgspec.json.encode({**fields, "input_reference": reference}), "application/json"
 
 
-def _form(fields: Mapping[str, Any], first: Picture) -> tuple[bytes, str]:
+def _form(fields: Mapping[str, Any], first: FrameFile) -> tuple[bytes, str]:
     form = httpx2.Request(
         "POST",
         "http://upstream",  # only written here

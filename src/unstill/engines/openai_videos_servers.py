@@ -17,11 +17,11 @@ from typing import Any, Literal
 import msgspec
 
 from unstill.engines.judging import Codes
-from unstill.engines.lacking import Has, lacking
+from unstill.engines.lacking import Has, unsupported
 from unstill.engines.reading import verdict_in
 from unstill.engines.remote import FrameForm, Gone, Verdict
 from unstill.engines.shapes import nearest_size, nearest_tier, spelt
-from unstill.engines.words import BUILT_IN, Words
+from unstill.engines.words import BUILT_IN, WordTables
 from unstill.errors import BadField, MissingField
 from unstill.media.sniff import Format
 from unstill.request import Size, TierName, VideoRequest
@@ -62,7 +62,7 @@ _TIER_SIZES: Mapping[TierName, tuple[Size, ...]] = {
 SORA_DURATIONS_S = (4, 8, 12)  # OpenAI, POST /videos, seconds
 
 
-class Server(msgspec.Struct, frozen=True):
+class ServerTraits(msgspec.Struct, frozen=True):
     """How one kind of server differs from the others."""
 
     kind: ServerKind
@@ -86,10 +86,10 @@ _HOSTED = Codes(not_taken=frozenset({404}))
 # Both stand on FastAPI, whose router answers these before any handler has the call.
 _FASTAPI = Codes(not_taken=frozenset({404, 405}))
 
-SERVERS: Mapping[ServerKind, Server] = {
+SERVERS: Mapping[ServerKind, ServerTraits] = {
     server.kind: server
     for server in (
-        Server(
+        ServerTraits(
             "openai",
             choices={"openai/sora-2/image-to-video-pro": "sora-2-pro"},
             takes_any_model=False,
@@ -100,7 +100,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             sounds_anyway=True,  # OpenAI, video guide: Sora 2 makes synced audio
             codes=_HOSTED,
         ),
-        Server(
+        ServerTraits(
             "unified",
             choices={
                 "wan2.7-i2v": "wan2.7-i2v",
@@ -112,7 +112,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             rewrites_prompts=True,
             codes=_HOSTED,
         ),
-        Server(
+        ServerTraits(
             "sglang",
             choices={},
             takes_any_model=True,
@@ -120,7 +120,7 @@ SERVERS: Mapping[ServerKind, Server] = {
             keeps_videos_elsewhere=True,
             codes=_FASTAPI,
         ),
-        Server(
+        ServerTraits(
             "vllm-omni",
             choices={},
             takes_any_model=True,
@@ -133,10 +133,10 @@ SERVERS: Mapping[ServerKind, Server] = {
 }
 
 
-def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None:
+def misfit(server: ServerTraits, model: str, request: VideoRequest) -> BadField | None:
     """What a server of this kind cannot do of `request` with its `model`."""
     server = _serving(server, model)
-    missing = lacking(request, _has(server), name=f"the engine's {server.kind} server")
+    missing = unsupported(request, _has(server), name=f"the engine's {server.kind} server")
     if missing is not None:
         return missing
     if not request.prompt.strip():
@@ -153,7 +153,7 @@ def misfit(server: Server, model: str, request: VideoRequest) -> BadField | None
     return None
 
 
-def size_of(server: Server, model: str, request: VideoRequest, size: Size) -> Size:
+def size_of(server: ServerTraits, model: str, request: VideoRequest, size: Size) -> Size:
     """The size on the wire: the exact one, or the nearest that the server documents.
 
     size: of the video, as the request's model has it.
@@ -167,13 +167,15 @@ def size_of(server: Server, model: str, request: VideoRequest, size: Size) -> Si
     return size
 
 
-def frame_form(server: Server, size: Size) -> FrameForm:
+def frame_form(server: ServerTraits, size: Size) -> FrameForm:
     """Each wants the frame in the video's own size, or crops it in its own way."""
     most_bytes = 15 * 2**20  # OpenAI: 20 MiB as a data URL; a file's limit is not documented
     return FrameForm(_WEB, most_bytes, size=size, takes_alpha=server.kind != "unified")
 
 
-def fields_of(server: Server, model: str, request: VideoRequest, size: Size) -> dict[str, Any]:
+def fields_of(
+    server: ServerTraits, model: str, request: VideoRequest, size: Size
+) -> dict[str, Any]:
     """The body without the frame; a `model` of "" is left to the server."""
     server = _serving(server, model)
     fields: dict[str, Any] = {
@@ -204,10 +206,10 @@ def form_text(value: object) -> str:
 
 
 def verdict_of(
-    server: Server,
+    server: ServerTraits,
     status: int,
     fields: Mapping[str, Any],
-    words: Words = BUILT_IN,
+    words: WordTables = BUILT_IN,
     *,
     ticket: str = "",
 ) -> Verdict | None:
@@ -222,7 +224,7 @@ def verdict_of(
     return verdict
 
 
-def _serving(server: Server, model: str) -> Server:
+def _serving(server: ServerTraits, model: str) -> ServerTraits:
     """What a server takes for one of its models: a gateway sells Sora by OpenAI's contract."""
     if server.kind != "unified" or not model.startswith("sora-2"):
         return server
@@ -238,7 +240,7 @@ def _serving(server: Server, model: str) -> Server:
     )
 
 
-def _has(server: Server) -> Has:
+def _has(server: ServerTraits) -> Has:
     return Has(
         last_frame=False,
         negative_prompt=server.takes_negative_prompt,

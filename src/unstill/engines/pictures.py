@@ -24,7 +24,7 @@ _MEDIA_TYPES: Mapping[Format, str] = {
 }
 
 
-class Picture(msgspec.Struct, frozen=True):
+class FrameFile(msgspec.Struct, frozen=True):
     """A frame's file."""
 
     data: bytes
@@ -39,22 +39,22 @@ class Picture(msgspec.Struct, frozen=True):
         return f"data:{self.media_type};base64,{pybase64.b64encode(self.data).decode('ascii')}"
 
 
-async def read_pictures(frames: Mapping[Role, Path]) -> dict[Role, Picture]:
+async def read_pictures(frames: Mapping[Role, Path]) -> dict[Role, FrameFile]:
     """The frames of an order; raises UpstreamError if one cannot be read any more."""
     return {role: await asyncio.to_thread(_read, path) for role, path in frames.items()}
 
 
-async def data_urls(pictures: Mapping[Role, Picture]) -> dict[Role, str]:
+async def data_urls(pictures: Mapping[Role, FrameFile]) -> dict[Role, str]:
     """Each picture as a data URL; in a thread, since 20 MB take their time."""
     return await asyncio.to_thread(
         lambda: {role: picture.data_url() for role, picture in pictures.items()}
     )
 
 
-def _read(path: Path) -> Picture:
+def _read(path: Path) -> FrameFile:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UpstreamError("a frame of the task cannot be read any more") from error
     found = format_of(data[:64])
-    return Picture(data, _MEDIA_TYPES[found] if found else "application/octet-stream")
+    return FrameFile(data, _MEDIA_TYPES[found] if found else "application/octet-stream")

@@ -23,7 +23,7 @@ from unstill.engines.words import (
     FINE,
     ID_NAMES,
     PROGRESS_NAMES,
-    Words,
+    WordTables,
     folded_word,
 )
 from unstill.quoting import plain
@@ -50,7 +50,7 @@ class Word(msgspec.Struct, frozen=True):
     is_own: bool  # the task's for sure, not one of the call as a whole
 
 
-def ticket_in(fields: Layer, words: Words = BUILT_IN, *, place: str = "") -> str | None:
+def ticket_in(fields: Layer, words: WordTables = BUILT_IN, *, place: str = "") -> str | None:
     """The upstream's id of a task that it has taken; None if there is none that can be used.
 
     place: where its documents have it, read before all others but an operator's.
@@ -80,13 +80,13 @@ def bare_ticket_in(fields: Layer, location: str = "") -> str | None:
     return last if _TICKET.fullmatch(last) and re.search(r"\d", last) else None
 
 
-def _is_envelope(layer: Layer, words: Words) -> bool:
+def _is_envelope(layer: Layer, words: WordTables) -> bool:
     has_state = bool(_state(layer, words)[1])
     return not has_state and any(at(layer, name) is not None for name in ENVELOPE_NAMES)
 
 
 def verdict_in(
-    fields: Layer, words: Words = BUILT_IN, *, ticket: str = "", is_ok: bool = True
+    fields: Layer, words: WordTables = BUILT_IN, *, ticket: str = "", is_ok: bool = True
 ) -> Verdict | None:
     """How the task stands; None if the answer does not say. Raises Odd for a word nobody knows.
 
@@ -121,7 +121,7 @@ def verdict_in(
             raise Odd(f"the upstream answered the unknown state {plain(word.text)[:40]!r}{why}")
 
 
-def _word(found: list[Layer], words: Words, ticket: str) -> Word | None:
+def _word(found: list[Layer], words: WordTables, ticket: str) -> Word | None:
     """The word that is most surely the task's own.
 
     That of the object with the ticket, then of any with an id, then of the innermost: a wrapper's
@@ -137,7 +137,7 @@ def _word(found: list[Layer], words: Words, ticket: str) -> Word | None:
     return Word(text, layer, is_own)
 
 
-def _state(layer: Layer, words: Words) -> tuple[str, str]:
+def _state(layer: Layer, words: WordTables) -> tuple[str, str]:
     """The name and the text of an object's state; empty if it has none."""
     for name in words.status:
         match at(layer, name):
@@ -151,7 +151,7 @@ def _state(layer: Layer, words: Words) -> tuple[str, str]:
     return "", ""
 
 
-def _id(layer: Layer, words: Words) -> str | None:
+def _id(layer: Layer, words: WordTables) -> str | None:
     return _id_at(layer, words.id)
 
 
@@ -167,12 +167,12 @@ def _id_at(layer: Layer, places: Iterable[str]) -> str | None:
     return None
 
 
-def link_in(fields: Layer, words: Words = BUILT_IN) -> str | None:
+def link_in(fields: Layer, words: WordTables = BUILT_IN) -> str | None:
     """The address of a video that an answer names, as it writes it."""
     return _link(layers(fields), words)
 
 
-def _link(order: list[Layer], words: Words) -> str | None:
+def _link(order: list[Layer], words: WordTables) -> str | None:
     for layer in order:
         for place in words.link:
             is_named = _LINK_NAME.search(place) is not None
@@ -184,7 +184,7 @@ def _link(order: list[Layer], words: Words) -> str | None:
     return None
 
 
-def _done(order: list[Layer], link: str | None, words: Words) -> Verdict:
+def _done(order: list[Layer], link: str | None, words: WordTables) -> Verdict:
     if link is None and _has_error(order[0]):
         return _failed(said_in(order, words))  # fal's every end is COMPLETED
     return Done(link, _usage(order))

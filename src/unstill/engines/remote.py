@@ -23,16 +23,16 @@ class Account(msgspec.Struct, frozen=True):
 
     id: str  # a hash of both: it is stored and shown, the key is not
     slots: int  # submits under way at once
-    requests_per_s: float  # of polls, lists and cancels together
+    requests_per_s: float  # polls, lists and cancels share it
     interval_s: float  # advised between two polls of one ticket
 
 
-class Order(msgspec.Struct, frozen=True):
+class UpstreamRequest(msgspec.Struct, frozen=True):
     """A request with its checked pictures, ready to be prepared for an upstream."""
 
     job_id: str
     request: VideoRequest
-    size: Size  # of the video
+    size: Size  # the sketch begins and is complete at these shares of the video
     frames: Mapping[Role, Path]
 
 
@@ -166,7 +166,7 @@ class Unclear(msgspec.Struct, frozen=True, tag=True):
 
     code: str
     message: str
-    fault: Exception | None = None  # of ours, for the log alone
+    fault: Exception | None = None  # it is ours, for the log alone
 
 
 Verdict = Waiting | Running | Done | Failed | Gone | Unclear
@@ -198,10 +198,10 @@ class Remote(Engine, Protocol):
     def upstream_model(self, request: VideoRequest) -> str:
         """The name of the upstream's model for it, as it would be prepared; pure, never raises."""
 
-    def frame_form(self, order: Order) -> FrameForm:
+    def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the pictures must be before `prepare`; pure."""
 
-    async def prepare(self, order: Order) -> Prepared:
+    async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
         """Uploads and mapping: free, and may be repeated.
 
         Raises PrepareRefused if this engine will not take it: as good as a `Refused` submit. Any

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from unstill.engines.decoding import decoded, unpacked, up_to_the_cut
-from unstill.engines.words import BUILT_IN, CODE_PLACES, FINE, ID_NAMES, WRAPPERS, Words
+from unstill.engines.words import BUILT_IN, CODE_PLACES, FINE, ID_NAMES, WRAPPERS, WordTables
 from unstill.errors import UpstreamError
 from unstill.quoting import plain
 
 MOST_LAYERS = 12  # objects of one answer that are looked into
 MOST_CUT_BYTES = 64 * 1024
-MOST_ITEMS = 100  # of one list
+MOST_ITEMS = 100  # no more of one list are read
 MOST_COUNTED = 1e9  # seconds, pixels, tokens of one video: what is more, or no number, says nothing
 
 # Wan's models at Modelverse: `code=InvalidParameter, message=invalid image url`.
@@ -113,12 +113,12 @@ def layers(fields: Mapping[str, Any], ticket: str = "") -> list[Mapping[str, Any
     return found
 
 
-def said(fields: Mapping[str, Any], words: Words = BUILT_IN) -> Said:
+def said(fields: Mapping[str, Any], words: WordTables = BUILT_IN) -> Said:
     """The upstream's words for what went wrong, wherever they are in its answer."""
     return said_in(layers(fields), words)
 
 
-def said_in(found: list[Mapping[str, Any]], words: Words) -> Said:
+def said_in(found: list[Mapping[str, Any]], words: WordTables) -> Said:
     """The first words in these objects; a code of its own may lie elsewhere than its message."""
     message = next(_reasons(found, words), "")
     joined = _JOINED.fullmatch(message)
@@ -194,7 +194,7 @@ def _fold(name: str) -> str:
     return name.replace("_", "").replace("-", "").casefold()
 
 
-def _reasons(found: list[Mapping[str, Any]], words: Words) -> Iterator[str]:
+def _reasons(found: list[Mapping[str, Any]], words: WordTables) -> Iterator[str]:
     # A wrapper's own `message` is often only "success", or less than what is said inside.
     for place in words.reason:
         for layer in found:

@@ -55,7 +55,7 @@ FETCH_TIMEOUT_S = 3600.0  # a slow line brings a video home too, at `FETCH_PACE`
 FETCH_PACE = LeastPace()
 UPLOAD_TIMEOUT_S = 120.0
 ASKS_AT_ONCE = 16
-MOST_LINKS = 8  # of one video that are tried
+MOST_LINKS = 8  # no more are tried for one video
 PAUSE_S = 2.0  # after a 429 that does not say for how long
 KEPT_CONNECTIONS_S = 4.0  # under the idle limits of common servers, 5 s and more
 

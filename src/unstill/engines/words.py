@@ -293,7 +293,7 @@ _FINE = """
 FINE = frozenset({"", *_FINE.split()})
 
 
-class Words(msgspec.Struct, frozen=True):
+class WordTables(msgspec.Struct, frozen=True):
     """The tables as one engine reads by them; an operator's own come first."""
 
     states: Mapping[str, State]
@@ -327,7 +327,7 @@ def _spellings(word: object) -> Iterator[str]:
 
 
 ENVELOPE_WORDS = frozenset(map(folded_word, _ENVELOPE_WORDS.split()))
-BUILT_IN = Words(
+BUILT_IN = WordTables(
     {folded_word(word): state for state, said in _STATE_WORDS.items() for word in said.split()}
 )
 
@@ -347,10 +347,10 @@ class OwnWords(msgspec.Struct, frozen=True):
     reason: tuple[str, ...] = ()
 
 
-def with_own(own: OwnWords) -> Words:
+def with_own(own: OwnWords) -> WordTables:
     """The tables with an operator's own words and places before them."""
     states = {folded_word(word): state for state in STATES for word in getattr(own, state)}
-    return Words(
+    return WordTables(
         states={**BUILT_IN.states, **states},
         status=(*own.status, *STATUS_NAMES),
         id=(*own.id, *ID_NAMES),

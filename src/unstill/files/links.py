@@ -66,7 +66,7 @@ def load_secrets(data_dir: Path) -> tuple[bytes, ...]:
     path = data_dir / SECRETS_FILE
     try:
         if not path.exists():
-            # Of two first starts at once, both sign with what is in the file.
+            # Two first starts at once both sign with what is in the file.
             write_durably(path, f"{token_hex(32)}\n".encode(), once=True)
         lines = path.read_text(encoding="ascii").splitlines()
     except OSError as error:

@@ -137,7 +137,7 @@ def _remove(folder: Path) -> None:
 def _set_aside(folder: Path, day: Path) -> None:
     for made in (day.parent, day):
         made.mkdir(mode=0o700, exist_ok=True)
-    # Of a name that is taken, an earlier one that was put back by hand and lost again: it goes.
+    # Where the name is taken, an earlier one was put back by hand and lost again: it goes.
     _remove(day / folder.name)
     folder.rename(day / folder.name)
     sync_folder(day)

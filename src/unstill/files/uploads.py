@@ -153,6 +153,6 @@ def _young(path: Path, now_s: float) -> bytes | None:
 
 
 def _signature(secret: bytes, policy: str) -> str:
-    # Of one line feed; what a link signs has two (files/links.py).
+    # It has one line feed; what a link signs has two (files/links.py).
     message = f"upload\n{policy}".encode(errors="replace")
     return b64encode(hmac.digest(secret, message, "sha256")).decode()

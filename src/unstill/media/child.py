@@ -22,7 +22,7 @@ import msgspec
 
 from unstill.errors import UnstillError
 from unstill.machine import confine, die_with
-from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
+from unstill.media.events import ChildReady, Event, Progress, Report, Task, TaskDone, TaskRefused
 from unstill.storage import storage_trouble
 
 CRASHED = 70  # sysexits.h, EX_SOFTWARE
@@ -50,7 +50,7 @@ def serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(int(sys.argv[1]) if len(sys.argv) > 1 else None, system=system)
     try:
-        _say(events, Ready(confinement))
+        _say(events, ChildReady(confinement))
         while True:
             _say(events, _answer(lines.get(), tasks, events))
     except BaseException:  # noqa: BLE001  - the last words of a crash, whatever it was
@@ -60,7 +60,9 @@ def serve(
     os._exit(CRASHED)
 
 
-def _answer(line: bytes, tasks: Mapping[str, TaskFunction], events: BinaryIO) -> Done | Failed:
+def _answer(
+    line: bytes, tasks: Mapping[str, TaskFunction], events: BinaryIO
+) -> TaskDone | TaskRefused:
     task = msgspec.json.decode(line, type=Task)
     function = tasks[task.task]
     args = msgspec.json.decode(task.args, type=_args_type(function))
@@ -72,13 +74,13 @@ def _answer(line: bytes, tasks: Mapping[str, TaskFunction], events: BinaryIO) ->
         result = function(args, report)
     except UnstillError as error:
         param = getattr(error, "param", None)
-        return Failed(code=error.code, message=error.message, param=param)
+        return TaskRefused(code=error.code, message=error.message, param=param)
     except OSError as error:
         trouble = storage_trouble(error)
         if trouble is None:
             raise
-        return Failed(code=trouble.code, message=trouble.message)
-    return Done(result=msgspec.Raw(msgspec.json.encode(result)))
+        return TaskRefused(code=trouble.code, message=trouble.message)
+    return TaskDone(result=msgspec.Raw(msgspec.json.encode(result)))
 
 
 def _args_type(function: TaskFunction) -> Any:

@@ -13,7 +13,7 @@ from unstill.media.facts import FrameFit, SoundCut
 from unstill.media.frames import form_of, open_frame
 from unstill.media.mp4 import open_mp4
 
-QUALITIES = (95, 90, 80, 70)  # of a JPEG, until it is small enough
+QUALITIES = (95, 90, 80, 70)  # a JPEG is made with each, until it is small enough
 SHRINK = 0.8  # per side, once quality alone is not enough
 LEAST_SIDE_PX = 64
 

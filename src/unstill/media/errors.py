@@ -28,7 +28,7 @@ from unstill.errors import (
     UnsupportedBody,
     UpstreamError,
 )
-from unstill.media.events import Failed
+from unstill.media.events import TaskRefused
 
 
 class FieldRefused(BadField):
@@ -59,22 +59,22 @@ class DiedAtWork(EngineDied):
     """The task's own data is the likely cause."""
 
 
-def error_of(failed: Failed) -> UnstillError:
-    """The error that a child's `Failed` stands for, as it was before it became a line."""
+def error_of(failed: TaskRefused) -> UnstillError:
+    """The error that a child's `TaskRefused` stands for, as it was before it became a line."""
     match failed:
-        case Failed(code=BadImage.code, param=str(param)):
+        case TaskRefused(code=BadImage.code, param=str(param)):
             return BadImage(param, failed.message.removeprefix(f"{param}: "))
-        case Failed(code=BadField.code, param=str(param)):
+        case TaskRefused(code=BadField.code, param=str(param)):
             return FieldRefused(param, failed.message)
-        case Failed(code=BadBody.code):
+        case TaskRefused(code=BadBody.code):
             return BadBody(failed.message)
-        case Failed(code=UnsupportedBody.code):
+        case TaskRefused(code=UnsupportedBody.code):
             return UnsupportedBody(failed.message)
-        case Failed(code=BadVideo.code):
+        case TaskRefused(code=BadVideo.code):
             return BadVideo(failed.message)
-        case Failed(code=StorageFull.code):
+        case TaskRefused(code=StorageFull.code):
             return StorageFull(failed.message)
-        case Failed(code=StorageFailed.code):
+        case TaskRefused(code=StorageFailed.code):
             return StorageFailed(failed.message)
         case _:
             return TaskFailed(failed.code, failed.message, failed.param)

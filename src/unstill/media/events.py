@@ -18,7 +18,7 @@ class Task(msgspec.Struct, frozen=True):
     args: msgspec.Raw
 
 
-class Ready(msgspec.Struct, frozen=True, tag_field="event", tag="ready"):
+class ChildReady(msgspec.Struct, frozen=True, tag_field="event", tag="ready"):
     """The child's first words: it is imported, confined, and takes tasks."""
 
     confinement: Confinement
@@ -28,11 +28,11 @@ class Progress(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):
     fraction: float
 
 
-class Done(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
+class TaskDone(msgspec.Struct, frozen=True, tag_field="event", tag="done"):
     result: msgspec.Raw
 
 
-class Failed(msgspec.Struct, frozen=True, tag_field="event", tag="failed"):
+class TaskRefused(msgspec.Struct, frozen=True, tag_field="event", tag="failed"):
     """The task ended with an UnstillError; the child is well and takes the next task."""
 
     code: str
@@ -40,4 +40,4 @@ class Failed(msgspec.Struct, frozen=True, tag_field="event", tag="failed"):
     param: str | None = None
 
 
-Event = Ready | Progress | Done | Failed
+Event = ChildReady | Progress | TaskDone | TaskRefused

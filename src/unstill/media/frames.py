@@ -49,7 +49,7 @@ PILLOW_NAMES: dict[Format, str] = {
 }
 
 Pixels = NDArray[np.uint8]
-Scale = Callable[[int, int], int]  # of width and height: by what both are to be divided
+Scale = Callable[[int, int], int]  # says by what width and height are to be divided
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow only warns up to twice its limit; `_open` refuses at ours
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # children are counted as one core each
@@ -123,7 +123,7 @@ def check_frame(check: FrameCheck) -> FrameFacts:
 
 
 def form_of(path: Path) -> Form:
-    """Of a checked picture. Raises BadImage."""
+    """The form that a checked picture has. Raises BadImage."""
     name = _checked_file(path, "image")
     with _open(path, name, "image") as image:
         turned = _orientation(image)

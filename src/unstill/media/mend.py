@@ -67,13 +67,13 @@ def with_junk_behind_scan(data: bytes) -> bytes | None:
 
 
 class _Scan(NamedTuple):
-    components: bytes  # of the picture
+    components: bytes  # the picture has them
     first: int  # coefficient, 0 to 63
     last: int
     low_bit: int  # the lowest bit of them that this scan brings
     is_progressive: bool
     all_components: bytes
-    end: int | None  # of its data; None if the file ends there
+    end: int | None  # its data ends there; None if the file does
 
 
 def _has_all_scans(data: bytes) -> bool:

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 from unstill.errors import EngineDied, ShuttingDown, StorageFailed
 from unstill.machine import Confinement
 from unstill.media.errors import DiedAtWork, error_of
-from unstill.media.events import Done, Event, Failed, Progress, Ready, Report, Task
+from unstill.media.events import ChildReady, Event, Progress, Report, Task, TaskDone, TaskRefused
 from unstill.media.process import Child, start
 from unstill.rota import Slots
 from unstill.storage import storage_trouble
@@ -58,7 +58,7 @@ class Pool:
         self._idle: list[Child] = []
         self._endings: set[asyncio.Task[None]] = set()
         self._is_closed = False
-        self.confinement: Confinement | None = None  # of its children, once one has started
+        self.confinement: Confinement | None = None  # its children have it, once one has started
 
     async def run(
         self,
@@ -88,7 +88,7 @@ class Pool:
                 child.write(line)
                 answer = await _last_word(child, result, report or _unheard, silence_s)
             self._keep(child)
-        if isinstance(answer, Failed):
+        if isinstance(answer, TaskRefused):
             raise error_of(answer)
         return answer
 
@@ -118,7 +118,7 @@ class Pool:
         async with self._watched(child, "start", self._start_timeout_s, EngineDied):
             self._refuse_if_closed()  # it may have been closed while the process was made
             ready = await _event(child)
-            if not isinstance(ready, Ready):
+            if not isinstance(ready, ChildReady):
                 raise msgspec.DecodeError("it did not begin with ready")
         self._note(ready.confinement)
         return child
@@ -195,16 +195,16 @@ async def _event_within(child: Child, silence_s: float | None) -> Event:
 
 async def _last_word(
     child: Child, result: type[T], report: Report, silence_s: float | None
-) -> T | Failed:
+) -> T | TaskRefused:
     while True:
         match await _event_within(child, silence_s):
             case Progress(fraction=fraction):
                 report(fraction)
-            case Done(result=value):
+            case TaskDone(result=value):
                 return msgspec.json.decode(value, type=result)
-            case Failed() as failed:
+            case TaskRefused() as failed:
                 return failed
-            case Ready():
+            case ChildReady():
                 raise msgspec.DecodeError("ready in the middle of a task")
             case other:
                 assert_never(other)

@@ -56,7 +56,7 @@ class _Way(Protocol):
     def end(self) -> None: ...
 
 
-class _Copied:
+class _CopiedStream:
     def __init__(self, stream: VideoStream | AudioStream, target: OutputContainer) -> None:
         self._target = target
         self._out = target.add_stream_from_template(stream)
@@ -117,11 +117,11 @@ def _put(source: InputContainer, target: OutputContainer) -> None:
         raise BadVideo("the video has no pictures that can be read")
     is_kept = pictures.codec_context.name in PICTURES
     ways: dict[int, _Way] = {
-        pictures.index: (_Copied if is_kept else _CodedPictures)(pictures, target)
+        pictures.index: (_CopiedStream if is_kept else _CodedPictures)(pictures, target)
     }
     if isinstance(sound, AudioStream) and sound.codec_context is not None:
         is_kept = sound.codec_context.name in SOUNDS
-        ways[sound.index] = (_Copied if is_kept else _CodedSound)(sound, target)
+        ways[sound.index] = (_CopiedStream if is_kept else _CodedSound)(sound, target)
     for packet in source.demux([source.streams[index] for index in ways]):
         if packet.size > 0:  # the last one of each stream is empty and only ends it
             ways[packet.stream_index].put(packet)

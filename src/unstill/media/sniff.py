@@ -12,7 +12,7 @@ from typing import Literal, get_args
 Format = Literal["JPEG", "PNG", "WebP", "BMP", "GIF", "AVIF", "HEIC"]
 FORMATS: frozenset[Format] = frozenset(get_args(Format))
 
-ENOUGH_BYTES = 64  # of a file's beginning for `format_of`
+ENOUGH_BYTES = 64  # `format_of` needs so much of a file's beginning
 
 # ISO 23000-12 and the AVIF specification 1.1: brands of still pictures and of sequences
 AVIF_BRANDS = frozenset({b"avif", b"avis"})

@@ -13,9 +13,18 @@ from typing import Any, NamedTuple
 
 from unstill.errors import BadField, MissingField, UnknownModel
 from unstill.models import happyhorse10, sora2_pro, wan22, wan27
-from unstill.models.card import Card, Field, Picture, Text, Value
+from unstill.models.card import Card, Field, PictureField, Text, Value
 from unstill.models.sizes import SAME_WITHIN, size_in_ratio
-from unstill.request import Asked, Frame, Given, Ratio, Role, Size, VideoRequest, says_nothing
+from unstill.request import (
+    CreateCall,
+    Frame,
+    GivenValue,
+    Ratio,
+    Role,
+    Size,
+    VideoRequest,
+    says_nothing,
+)
 
 CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)
 
@@ -41,7 +50,7 @@ class Catalogue:
         # The documents' own titles differ from their ids in case only.
         self._folded = {name.casefold(): (name, card) for name, card in names.items()}
 
-    def card(self, given: Given) -> tuple[str, Card]:
+    def card(self, given: GivenValue) -> tuple[str, Card]:
         """The name, as catalogued, and the card behind the name asked for; raises UnknownModel."""
         found = self._folded.get(given.value.casefold()) if isinstance(given.value, str) else None
         if found is None:
@@ -80,22 +89,22 @@ class Explicit(NamedTuple):
 
 
 def resolve(
-    card: Card, asked: Asked, frames: Mapping[Role, Frame], *, random_seed: int
+    card: Card, create_call: CreateCall, frames: Mapping[Role, Frame], *, random_seed: int
 ) -> tuple[VideoRequest, tuple[str, ...]]:
     """The canonical request, complete and checked, and the caller's fields that were ignored.
 
     Raises BadField, in the caller's own name of the field.
     """
-    _refuse_strays(card, asked)
-    _demand(card, asked, frames)
-    values, others = explicit(card, asked)
-    ignored = [*asked.unknown, *(each.given.param for each in asked.strays), *others]
+    _refuse_strays(card, create_call)
+    _demand(card, create_call, frames)
+    values, others = explicit(card, create_call)
+    ignored = [*create_call.unknown, *(each.given.param for each in create_call.strays), *others]
     last_frame = frames.get("last")
     if last_frame is not None and card.field("last_frame") is None:
         ignored.append(last_frame.param)
         last_frame = None
     settled = {**card.defaults, **values}
-    geometry = _geometry(card, asked, settled, values, ignored)
+    geometry = _geometry(card, create_call, settled, values, ignored)
     request = VideoRequest(
         model=card.id,
         first_frame=frames["first"],
@@ -108,15 +117,15 @@ def resolve(
     return request, tuple(ignored)
 
 
-def explicit(card: Card, asked: Asked) -> Explicit:
+def explicit(card: Card, create_call: CreateCall) -> Explicit:
     """What the caller gave, before any default; raises BadField."""
     values: dict[str, Value] = {}
     others: list[str] = []
-    for name, given in asked.fields.items():
+    for name, given in create_call.fields.items():
         field = card.by_name.get(name)
         if says_nothing(given.value) and not _is_written(given.value, field):
             continue
-        if field is None or isinstance(field.kind, Picture):
+        if field is None or isinstance(field.kind, PictureField):
             others.append(given.param)
         else:
             value = field.kind.read(given)
@@ -130,51 +139,51 @@ def _is_written(value: object, field: Field | None) -> bool:
     return isinstance(value, str) and field is not None and isinstance(field.kind, Text)
 
 
-def _refuse_strays(card: Card, asked: Asked) -> None:
+def _refuse_strays(card: Card, create_call: CreateCall) -> None:
     """Raises BadField for a field that the model has, but the dialect has elsewhere."""
-    for stray in asked.strays:
+    for stray in create_call.strays:
         if card.field(stray.name) is None:
             continue
-        there = asked.fields.get(stray.name)
+        there = create_call.fields.get(stray.name)
         if there is not None and str(there.value) == str(stray.given.value):
             continue  # said twice, and once where it belongs
-        section, _, own = _documented(card, asked, stray.name).rpartition(".")
+        section, _, own = _documented(card, create_call, stray.name).rpartition(".")
         place = f"into {section}" if section else "to the top level of the body"
         called = "" if own == stray.name else f", as {own}"
         allowed = f"absent: {stray.name} belongs {place}{called}"
         raise BadField(stray.given.param, allowed, stray.given.value)
 
 
-def _demand(card: Card, asked: Asked, frames: Mapping[Role, Frame]) -> None:
+def _demand(card: Card, create_call: CreateCall, frames: Mapping[Role, Frame]) -> None:
     for field in card.required:
-        if isinstance(field.kind, Picture):
+        if isinstance(field.kind, PictureField):
             is_there = frames.get("first") is not None
         else:
-            given = asked.fields.get(field.name)
+            given = create_call.fields.get(field.name)
             is_there = given is not None and not says_nothing(given.value)
         if not is_there:
-            raise _missing(card, asked, field)
+            raise _missing(card, create_call, field)
 
 
-def _missing(card: Card, asked: Asked, field: Field) -> MissingField:
+def _missing(card: Card, create_call: CreateCall, field: Field) -> MissingField:
     """By the caller's name of it where it is there and empty, else by the documented one."""
-    documented = _documented(card, asked, field.name)
-    of_dialect = asked.names.get(field.name, documented)
+    documented = _documented(card, create_call, field.name)
+    of_dialect = create_call.names.get(field.name, documented)
     allowed = field.kind.allowed
     if documented != of_dialect:
         allowed += f"; {of_dialect} is read too"
-    return MissingField(asked.unfilled.get(field.name, documented), allowed)
+    return MissingField(create_call.unfilled.get(field.name, documented), allowed)
 
 
-def _documented(card: Card, asked: Asked, name: str) -> str:
+def _documented(card: Card, create_call: CreateCall, name: str) -> str:
     """What the model's own document calls a field in the caller's dialect, else the dialect's."""
-    own = card.own_names.get(asked.dialect, {})
-    return own.get(name) or asked.names.get(name, name)
+    own = card.own_names.get(create_call.dialect, {})
+    return own.get(name) or create_call.names.get(name, name)
 
 
 def _geometry(
     card: Card,
-    asked: Asked,
+    create_call: CreateCall,
     settled: Mapping[str, Any],
     values: Mapping[str, Value],
     ignored: list[str],
@@ -182,22 +191,22 @@ def _geometry(
     """Duration, tier and exact size; an exact size decides over a tier, a ratio makes one."""
     tier = settled["resolution"]
     size = values.get("size")
-    ratio = _ratio(asked, values)
+    ratio = _ratio(create_call, values)
     if isinstance(size, Size):
         if "resolution" in values:
-            ignored.append(asked.fields["resolution"].param)
+            ignored.append(create_call.fields["resolution"].param)
         return {"duration_s": settled["duration"], "tier": tier, "size": size}
     if isinstance(size, str):
         if values.get("resolution", size) != size:
-            given = asked.fields["size"]
-            allowed = f"the same as {asked.fields['resolution'].param}"
+            given = create_call.fields["size"]
+            allowed = f"the same as {create_call.fields['resolution'].param}"
             raise BadField(given.param, allowed, given.value)
         tier = size
     exact = None if ratio is None else size_in_ratio(card, tier, ratio)
     return {"duration_s": settled["duration"], "tier": tier, "size": exact}
 
 
-def _ratio(asked: Asked, values: Mapping[str, Value]) -> Ratio | None:
+def _ratio(create_call: CreateCall, values: Mapping[str, Value]) -> Ratio | None:
     """The ratio asked for, which an exact size and a ratio as size must have too."""
     size, ratio = values.get("size"), values.get("aspect_ratio")
     if (
@@ -205,8 +214,8 @@ def _ratio(asked: Asked, values: Mapping[str, Value]) -> Ratio | None:
         and isinstance(size, Size | Ratio)
         and not isclose(size.width * ratio.height, size.height * ratio.width, rel_tol=SAME_WITHIN)
     ):
-        given = asked.fields["aspect_ratio"]
-        allowed = f"the ratio of {asked.fields['size'].param}, {size}"
+        given = create_call.fields["aspect_ratio"]
+        allowed = f"the ratio of {create_call.fields['size'].param}, {size}"
         raise BadField(given.param, allowed, given.value)
     found = ratio or size
     return found if isinstance(found, Ratio) else None

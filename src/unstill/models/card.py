@@ -20,7 +20,7 @@ import msgspec
 from unstill.errors import BadField
 from unstill.models.aspect import COMMON, OWN, WORDS, ratio_of
 from unstill.models.words import FIELD_WORDS
-from unstill.request import Given, Ratio, Size, TierName
+from unstill.request import GivenValue, Ratio, Size, TierName
 
 # Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
 SIZE_SIDES_PX = (256, 2048)
@@ -52,7 +52,7 @@ class Text(msgspec.Struct, frozen=True):
     def allowed(self) -> str:
         return f"text of at most {self.most_chars} characters"
 
-    def read(self, given: Given) -> str:
+    def read(self, given: GivenValue) -> str:
         if not isinstance(given.value, str):
             raise BadField(given.param, "text", given.value)
         if len(given.value) > self.most_chars:
@@ -84,7 +84,7 @@ class Whole(msgspec.Struct, frozen=True):
             return _or(tuple(str(choice) for choice in self.choices))
         return f"a whole number from {self.least} to {self.most}"
 
-    def read(self, given: Given) -> int:
+    def read(self, given: GivenValue) -> int:
         number = whole(given.value)
         fits = number in self.choices if self.choices else self._spans(number)
         if number is None or not fits:
@@ -123,7 +123,7 @@ class Flag(msgspec.Struct, frozen=True):
 
     allowed: str = "true or false"
 
-    def read(self, given: Given) -> bool:
+    def read(self, given: GivenValue) -> bool:
         match given.value:
             case bool():
                 return given.value
@@ -148,7 +148,7 @@ class Tier(msgspec.Struct, frozen=True):
     def allowed(self) -> str:
         return _or(self.choices)
 
-    def read(self, given: Given) -> TierName:
+    def read(self, given: GivenValue) -> TierName:
         spelt = given.value.strip().upper() if isinstance(given.value, str) else None
         for tier in self.choices:
             if spelt == tier:
@@ -175,7 +175,7 @@ class Exact(msgspec.Struct, frozen=True):
             f"{SIZE_MOST_PIXELS} pixels) or {_or(self.tiers)}"
         )
 
-    def read(self, given: Given) -> Size | TierName | Ratio | None:
+    def read(self, given: GivenValue) -> Size | TierName | Ratio | None:
         """A ratio is the tier's area in that ratio; None is the frame's own."""
         text = given.value.strip() if isinstance(given.value, str) else ""
         size = _size_of(text)
@@ -188,7 +188,7 @@ class Exact(msgspec.Struct, frozen=True):
             raise BadField(given.param, self.allowed, given.value)
         return size
 
-    def _tier(self, given: Given) -> TierName:
+    def _tier(self, given: GivenValue) -> TierName:
         try:
             return Tier(self.tiers).read(given)
         except BadField:
@@ -217,7 +217,7 @@ class AspectRatio(msgspec.Struct, frozen=True):
         " portrait, landscape or square"
     )
 
-    def read(self, given: Given) -> Ratio | None:
+    def read(self, given: GivenValue) -> Ratio | None:
         """None: the first frame's own."""
         text = given.value.strip() if isinstance(given.value, str) else ""
         sides = _SIZE.fullmatch(text)  # 16x9 too, and a size that has it
@@ -237,7 +237,7 @@ class AspectRatio(msgspec.Struct, frozen=True):
         return {"enum": [*COMMON, *WORDS, *sorted(OWN), *NOTHING]}
 
 
-class Picture(msgspec.Struct, frozen=True):
+class PictureField(msgspec.Struct, frozen=True):
     """A first or last frame; read by the intake, listed here so that the card is complete."""
 
     allowed: str = "a picture as http(s) URL, data URL, base64 text or uploaded file"
@@ -259,7 +259,7 @@ class Picture(msgspec.Struct, frozen=True):
         return {}
 
 
-Kind = Text | Whole | Flag | Tier | Exact | AspectRatio | Picture
+Kind = Text | Whole | Flag | Tier | Exact | AspectRatio | PictureField
 Value = str | int | bool | Size | Ratio
 
 
@@ -311,7 +311,7 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
     title: str
     created: int  # Unix seconds, for the model list
     fields: tuple[Field, ...]
-    frame_rate: int  # of the output, frames per second
+    frame_rate: int  # the output has so many frames per second
     frame_rule: FrameRule
     usage: tuple[str, ...]  # names of the documented usage fields
     source: str

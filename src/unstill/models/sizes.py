@@ -12,7 +12,7 @@ NAMED_SIZES: dict[TierName, Size] = {
     "1080P": Size(1920, 1080),
 }
 _STEP_PX = 16  # DashScope, same page: both sides are multiples of 16
-SAME_WITHIN = 0.03  # of 16:9 or 9:16; 2 % gave 842x474 for a 16:9 photo at 480P
+SAME_WITHIN = 0.03  # it may differ so from 16:9 or 9:16; 2 % gave 842x474 for a 16:9 photo at 480P
 
 
 def output_size(card: Card, request: VideoRequest, frame: Size) -> Size:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Words(NamedTuple):
+class FieldLabel(NamedTuple):
     title: str
     about: str
 
 
-FIELD_WORDS: dict[str, Words] = {
-    "first_frame": Words("First frame", "The picture that the video begins with."),
-    "last_frame": Words("Last frame", "The picture that the video ends with."),
-    "prompt": Words("Prompt", "What happens in the video, in English or Chinese."),
-    "negative_prompt": Words("Negative prompt", "What is not to be in the video."),
-    "resolution": Words(
+FIELD_WORDS: dict[str, FieldLabel] = {
+    "first_frame": FieldLabel("First frame", "The picture that the video begins with."),
+    "last_frame": FieldLabel("Last frame", "The picture that the video ends with."),
+    "prompt": FieldLabel("Prompt", "What happens in the video, in English or Chinese."),
+    "negative_prompt": FieldLabel("Negative prompt", "What is not to be in the video."),
+    "resolution": FieldLabel(
         "Resolution",
         "The area of the video by name; the model's `tiers` have the pixels. An exact size wins.",
     ),
-    "size": Words("Exact size", "Width x height of the video in pixels, both even."),
-    "aspect_ratio": Words(
+    "size": FieldLabel("Exact size", "Width x height of the video in pixels, both even."),
+    "aspect_ratio": FieldLabel(
         "Aspect ratio",
         "Ratio of the video's sides at the resolution's area; without it the frame's.",
     ),
-    "duration": Words("Duration", "Length of the video in seconds."),
-    "seed": Words("Seed", "The same seed draws the same chance; without one it is random."),
-    "watermark": Words("Watermark", "Whether the video has a visible mark."),
-    "generate_audio": Words(
+    "duration": FieldLabel("Duration", "Length of the video in seconds."),
+    "seed": FieldLabel("Seed", "The same seed draws the same chance; without one it is random."),
+    "watermark": FieldLabel("Watermark", "Whether the video has a visible mark."),
+    "generate_audio": FieldLabel(
         "Sound", "Whether the video has sound; without it the engine does as it is used to."
     ),
-    "prompt_extend": Words("Extend the prompt", "Whether the prompt may be worded out first."),
+    "prompt_extend": FieldLabel("Extend the prompt", "Whether the prompt may be worded out first."),
 }

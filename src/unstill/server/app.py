@@ -17,7 +17,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from unstill.board import Board
-from unstill.dialects.house import House
+from unstill.dialects.house import OwnRoutes
 from unstill.dialects.route import Call, Described, Dialect
 from unstill.downloads import Downloads
 from unstill.errors import (
@@ -31,18 +31,18 @@ from unstill.errors import (
     WrongMethod,
 )
 from unstill.job import EVERYONE
-from unstill.outlook import Outlook
-from unstill.server.asking import Answer, Asking, json_answer
+from unstill.outlook import Estimates
+from unstill.server.asking import Answer, Exchange, json_answer
 from unstill.server.body import Bodies, ClientGone
 from unstill.server.headers import Headers
 from unstill.server.keys import Keys
 from unstill.server.openapi import described
 from unstill.server.origins import Origins
-from unstill.server.places import Place, Places, Served
+from unstill.server.places import PathRoutes, RouteTable, Served
 from unstill.server.refused import RefusedLines
 from unstill.server.shares import caller_at
 from unstill.server.verbs.events import EventVerbs
-from unstill.server.verbs.house import HouseVerbs
+from unstill.server.verbs.house import OwnVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.videos import VideoVerbs
@@ -52,7 +52,7 @@ from unstill.uploading import Uploading
 
 log = structlog.get_logger()
 
-MOST_PARAMETERS = 100  # of a query; the longest list's filters are a dozen
+MOST_PARAMETERS = 100  # a query has no more; the longest list's filters are a dozen
 
 _RETRY_AFTER_S = b"1"
 # RFC 7239, and what nginx, Traefik, Caddy and load balancers send.
@@ -70,11 +70,11 @@ class App:
         service: Service,
         uploading: Uploading,
         downloads: Downloads,
-        outlook: Outlook,
+        estimates: Estimates,
         board: Board,
         stalls: Stalls,
         keys: Keys,
-        house: House,
+        own_routes: OwnRoutes,
         dialects: Sequence[Dialect],
         bodies: Bodies,
         open_bodies: Bodies,
@@ -91,14 +91,14 @@ class App:
         self._open_bodies = open_bodies
         # Unlike 16 random bytes each, not a system call in every answer.
         self._request_ids = map(f"{os.urandom(10).hex()}{{:012x}}".format, count())
-        everyone: tuple[Described, ...] = (*dialects, house)
+        everyone: tuple[Described, ...] = (*dialects, own_routes)
         self._service = service
         self._downloads = downloads
         self._board = board
-        self._house_verbs = HouseVerbs(
+        self._own_verbs = OwnVerbs(
             service=service,
             stalls=stalls,
-            house=house,
+            own_routes=own_routes,
             dialects=dialects,
             description=described(everyone, service.catalogue),
         )
@@ -107,23 +107,23 @@ class App:
             service=service,
             uploading=uploading,
             downloads=downloads,
-            outlook=outlook,
+            estimates=estimates,
             board=board,
             public_url=base,
         )
         groups = (
             jobs,
-            EventVerbs(service=service, outlook=outlook, board=board),
+            EventVerbs(service=service, estimates=estimates, board=board),
             VideoVerbs(service=service, downloads=downloads),
             UploadVerbs(uploading=uploading, public_url=base),
-            self._house_verbs,
+            self._own_verbs,
         )
         verbs = {name: verb for group in groups for name, verb in group.by_name.items()}
-        self._places = Places(everyone, verbs)
+        self._routes = RouteTable(everyone, verbs)
 
     def stop_taking(self) -> None:
         """Refuse new jobs and drawings; what is asked about old ones is answered, and who waits."""
-        self._house_verbs.stop_taking()
+        self._own_verbs.stop_taking()
         self._service.stop_taking()
         self._downloads.stop_drawing()
         self._board.close()
@@ -136,7 +136,7 @@ class App:
         if scope["type"] != "http":
             return
         request_id = next(self._request_ids)
-        place, path = self._places.find(scope["path"])
+        path_routes, path = self._routes.find(scope["path"])
         headers = Headers(scope["headers"])
         origins = self._origins
         if self._is_wary_of_proxies and headers.has_any(FORWARDED):
@@ -149,25 +149,33 @@ class App:
                 if origins.is_preflight(scope):
                     await origins.answer_preflight(scope, send, request_id)
                     return
-            served = place.served(scope["method"], scope["path"])
+            served = path_routes.served(scope["method"], scope["path"])
             call = Call(request_id, path, _query(scope["query_string"]), headers)
             answer = await self._answer(served, call, scope, receive, send)
         except ClientGone:
             return
         except UnstillError as error:
-            answer = _refuse(place, scope["method"], error, request_id)
-            self._note_refused(error, answer.status, request_id, scope=scope, place=place)
+            answer = _refuse(path_routes, scope["method"], error, request_id)
+            self._note_refused(
+                error, answer.status, request_id, scope=scope, path_routes=path_routes
+            )
         except Exception:
             log.exception("answer_failed", request_id=request_id, path=scope["path"])
             ours = OwnError("unstill failed to answer; its log has the reason")
-            answer = _refuse(place, scope["method"], ours, request_id)
+            answer = _refuse(path_routes, scope["method"], ours, request_id)
         if answer is not None:
             await _send(answer, request_id, scope, send)
 
     def _note_refused(
-        self, error: UnstillError, status: int, request_id: str, *, scope: Scope, place: Place
+        self,
+        error: UnstillError,
+        status: int,
+        request_id: str,
+        *,
+        scope: Scope,
+        path_routes: PathRoutes,
     ) -> None:
-        served = place.by_method.get(scope["method"])
+        served = path_routes.by_method.get(scope["method"])
         try:
             owner = self._keys.owner(Headers(scope["headers"]))
         except BadKey:
@@ -198,14 +206,14 @@ class App:
         route = served.route
         owner = "" if route.is_open else self._keys.owner(call.headers)
         if not route.reads_body:
-            return await served.verb(Asking(served.dialect, call, owner, scope, receive, send))
+            return await served.verb(Exchange(served.dialect, call, owner, scope, receive, send))
         bodies = self._open_bodies if route.is_open else self._bodies
         # Without keys all are one owner, and only by their addresses are they told apart.
         caller = owner if owner and owner != EVERYONE else caller_at((scope["client"] or [""])[0])
         with bodies.gate(caller) as gate:
             body, is_form = await bodies.read(call.headers, receive, gate)
             call = msgspec.structs.replace(call, body=body, is_form=is_form)
-            return await served.verb(Asking(served.dialect, call, owner, scope, receive, send))
+            return await served.verb(Exchange(served.dialect, call, owner, scope, receive, send))
 
 
 def _query(text: bytes) -> dict[str, str]:
@@ -221,9 +229,9 @@ def _query(text: bytes) -> dict[str, str]:
     return {name: value}
 
 
-def _refuse(place: Place, method: str, error: UnstillError, request_id: str) -> Answer:
+def _refuse(path_routes: PathRoutes, method: str, error: UnstillError, request_id: str) -> Answer:
     """The one way from an error to an answer."""
-    served = place.by_method.get(method)
+    served = path_routes.by_method.get(method)
     headers: list[tuple[bytes, bytes]] = []
     match error:
         case BadKey():
@@ -236,8 +244,8 @@ def _refuse(place: Place, method: str, error: UnstillError, request_id: str) -> 
             headers.append((b"x-should-retry", b"false"))
         case _ if error.status == 503:
             headers.append((b"retry-after", _RETRY_AFTER_S))
-    status = place.dialect.error_status(type(error))
-    return json_answer(place.dialect.error(error, request_id), tuple(headers), status=status)
+    status = path_routes.dialect.error_status(type(error))
+    return json_answer(path_routes.dialect.error(error, request_id), tuple(headers), status=status)
 
 
 def _is_untaken(error: OwnError) -> bool:

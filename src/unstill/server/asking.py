@@ -28,7 +28,7 @@ class Answer(msgspec.Struct, frozen=True):
     content_type: bytes = b"application/json"
 
 
-class Asking(msgspec.Struct, frozen=True):
+class Exchange(msgspec.Struct, frozen=True):
     """One request: what matched, what was read, who asks, how to send."""
 
     dialect: Dialect
@@ -63,7 +63,7 @@ class Asking(msgspec.Struct, frozen=True):
         return cast("DashScope", self.dialect)
 
 
-Verb = Callable[[Asking], Awaitable[Answer | None]]  # None: it has sent its answer itself
+Verb = Callable[[Exchange], Awaitable[Answer | None]]  # None: it has sent its answer itself
 
 
 def json_answer(

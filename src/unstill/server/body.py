@@ -18,7 +18,7 @@ from unstill.server.shares import Shares
 
 # Two 20 MiB pictures as base64 are 54 MiB (DashScope, wan2.7-i2v, media), and the rest is small.
 MOST_BODY_BYTES = 64 * 1024**2
-MOST_OPEN_BYTES = 256 * 1024**2  # of all bodies being read at once
+MOST_OPEN_BYTES = 256 * 1024**2  # all bodies being read at once have no more
 
 PARSED_APART_BYTES = 256 * 1024  # from there on, in a thread
 MOST_UNADMITTED_BYTES = 512 * 1024  # of a form before its file, and of the read it begins in

@@ -11,7 +11,7 @@ from unstill.server.body_text import charset_of
 from unstill.server.form import MultipartForm, from_urlencoded
 from unstill.server.json_body import from_json
 
-FED_BYTES = 64 * 1024  # of a form at once, as a socket would
+FED_BYTES = 64 * 1024  # a form comes by so much at once, as from a socket
 
 _PACKINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress"})  # RFC 9110, 8.4.1
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from unstill.server.shares import caller_at
 
-TIGHT = 0.9  # of the places taken
-BATCH = 16  # of the heaviest address' connections, one in so many makes room at once
+TIGHT = 0.9  # it is tight when this share of the places is taken
+BATCH = 16  # one in so many of the heaviest address' connections makes room at once
 AGAIN_S = 0.05  # after a search that found none
 
 
@@ -34,7 +34,7 @@ class Crowd:
         self, most: int, *, ease: Callable[[str, int], None], clock_s: Callable[[], float]
     ) -> None:
         """`ease`: told an address, and how many of those who wait there should be answered now."""
-        self.kept_bytes = 0  # of requests whose turn has not come, by all of them together
+        self.kept_bytes = 0  # all of them keep so much of requests whose turn has not come
         self._most = most
         self._tight = int(most * TIGHT)
         self._ease = ease

@@ -26,7 +26,7 @@ LARGE_FORM_CHARS = 64 * 1024  # from there on, by what makes no object of each e
 
 _LOOKS_LIKE_JSON = "this looks like JSON: send Content-Type: application/json"
 _CONTROL = re.compile(rb"[\0-\x08]")
-_LOOKED_AT_BYTES = 4096  # of a field that may be a file
+_LOOKED_AT_BYTES = 4096  # no more of a field that may be a file is looked at
 _RUN_OF_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
@@ -75,7 +75,7 @@ def _pairs_of_no_utf8(text: str, charset: str) -> list[tuple[str, str]]:
             return _pairs(text, charset)
         except ValueError:
             pass
-    # Of a large one the place is not looked for: it is no prompt that a person has typed.
+    # The place is not looked for in a large one: it is no prompt that a person has typed.
     for place in _RUN_OF_ESCAPES.finditer(text[:LARGE_FORM_CHARS]):
         run = unescaped(place[0].encode())
         try:

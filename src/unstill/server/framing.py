@@ -15,7 +15,7 @@ MOST_HEAD_BYTES = 64 * 1024  # of the request line and all headers, also while t
 # A form that is written field by field comes in chunks of a few bytes, some dozens of them. Who
 # copies a file into a body copies pieces of kilobytes; line by line, some hundred bytes at a time.
 FREE_CHUNKS = 256
-MEAN_CHUNK_BYTES = 128  # of all behind those, at least
+MEAN_CHUNK_BYTES = 128  # all behind those have so many at least
 MOST_CHUNK_LINE_BYTES = 256  # a size, and extensions that nobody reads (RFC 9112, 7.1.1)
 
 END = b"\r\n\r\n"
@@ -52,7 +52,7 @@ class Framing:
         self._head_bytes = 0
         self._head_lines = 0
         self._seam = b""  # the last bytes of the head so far: its end may lie in two reads
-        self._left_bytes = 0  # of a body whose length is known
+        self._left_bytes = 0  # a body whose length is known lacks so many
         self._chunks: Chunks | None = None
 
     def begin_body(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -110,8 +110,8 @@ class Chunks:
         self.is_over = False
         self._count = 0
         self._body_bytes = 0
-        self._left_bytes = 0  # of this chunk and the line end behind it
-        self._line = b""  # of a chunk's size, as far as it was read
+        self._left_bytes = 0  # this chunk and the line end behind it lack so many
+        self._line = b""  # a chunk's size is on it, as far as it was read
 
     def end_of_piece(self, data: bytes, start: int) -> int:
         """How far this read is the body; raises ChunksTooSmall."""
@@ -133,7 +133,7 @@ class Chunks:
         return at
 
     def _end_of_line(self, data: bytes, at: int) -> int:
-        """Of a line that lies in more than one read."""
+        """Where a line ends that lies in more than one read."""
         line = self._line + data[at : at + MOST_CHUNK_LINE_BYTES]
         end = line.find(_LINE)
         if end >= 0:

@@ -39,7 +39,7 @@ LEFTOVER_WITHIN_S = 30.0
 UNTAKEN_WITHIN_S = 60.0  # an answer of which the caller takes nothing
 # Longer than anybody waits between two polls: who sends one just when the server hangs up loses it.
 KEPT_ALIVE_S = 75.0  # nginx, keepalive_timeout
-# Of requests behind the one that is answered, before reading stops; one read is up to 256 KiB.
+# So much of the requests behind the one that is answered is kept; one read is up to 256 KiB.
 MOST_KEPT_BYTES = 16 * 1024
 MOST_KEPT_OF_ALL_BYTES = 32 * 1024**2
 # A long address that is all escapes takes milliseconds to read. Names are short, and the longest
@@ -115,7 +115,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._crowd = crowd
         self._kept = b""  # what came behind the request that is being answered
         self._kept_from = 0  # up to there it was parsed
-        self._framing: Framing | None = None  # of a request that did not come in one piece
+        self._framing: Framing | None = None  # a request has it that did not come in one piece
         self._is_in_message = False  # its head is parsed, its end is not
         self._due_s: float | None = None  # the next part of a request, or the next request
         self._piece_bytes = 0

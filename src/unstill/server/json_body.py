@@ -14,7 +14,7 @@ from unstill.server.body_text import check_count, is_recoded, utf8_of
 MOST_JSON_VALUES = 100_000
 
 TOO_DEEP = "the request body is nested too deeply"
-_LOOKED_AT_BYTES = 256  # of the beginning
+_LOOKED_AT_BYTES = 256  # so much of the beginning is looked at
 _PLACE = re.compile(r"\(byte (\d+)\)")
 _PAIRS = re.compile(rb"[\w.%+-]+(\[[\w.%+-]*\])*=")
 # How many bytes before a fault and after it are looked at, for what, and what that is.

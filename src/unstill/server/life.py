@@ -24,7 +24,7 @@ from unstill.server.guard import GuardedProtocol, sweep
 
 log = structlog.get_logger()
 
-ANSWERS_WITHIN_S = 5  # of a shutdown: what is being answered then may finish
+ANSWERS_WITHIN_S = 5  # a shutdown waits so long: what is being answered then may finish
 BACKLOG = 2048
 # For how long a busy event loop keeps the interpreter from the threads that write and read the
 # store. They ask for it some twenty times in a commit: with Python's 5 ms a submit took 0.2 s
@@ -51,7 +51,7 @@ class Work(Protocol):
     def stop_taking(self) -> None: ...
 
     def answer_early(self, address: str, most: int) -> None:
-        """Of those who wait for a change, as many from there need their places for others."""
+        """Answer as many from there who wait for a change: others need their places."""
 
     async def shutdown(self) -> None: ...
 

@@ -14,10 +14,10 @@ from unstill import __version__
 from unstill.dialects.dashscope import OBJECTS, DashScope
 from unstill.dialects.dashscope_wanted import wanted_of
 from unstill.dialects.house import EngineStall, Health, Ready
-from unstill.dialects.route import Call, Described, Dialect, Look, Route
+from unstill.dialects.route import Call, Described, Dialect, JobView, Route
 from unstill.dialects.videos import Videos
 from unstill.errors import BadField, BadKey, NoSuchJob, UnstillError
-from unstill.job import EVERYONE, Job, State, Usage, Video, Words
+from unstill.job import EVERYONE, Job, State, Usage, Video, Vocabulary
 from unstill.request import Frame, Size, VideoRequest
 
 _HOST = "http://127.0.0.1:8000"
@@ -29,7 +29,7 @@ _NEW = Job(
     id=_ID,
     owner=EVERYONE,
     dialect="tasks",
-    words="seed",
+    words="unified",
     model="wan2.7-i2v",
     request=VideoRequest(
         model="wan2.7-i2v",
@@ -62,8 +62,8 @@ _DONE = msgspec.structs.replace(
         has_audio=False,
     ),
 )
-_WORDS: Mapping[Words, str] = {
-    "seed": "in the words of the unified document",
+_WORDS: Mapping[Vocabulary, str] = {
+    "unified": "in the words of the unified document",
     "openai": "in OpenAI's words",
 }
 
@@ -83,7 +83,7 @@ def examples(dialect: Described, route: Route) -> dict[str, Any]:
 def refusal_examples(
     dialect: Described, route: Route, kinds: Sequence[type[UnstillError]]
 ) -> dict[str, Any]:
-    """Of the refusals that are answered with one status, those that a newcomer meets first."""
+    """Those of the refusals with one status that a newcomer meets first."""
     met: list[UnstillError] = [BadKey("no API key: send it as Authorization: Bearer <key>")]
     if route.verb == "submit":
         duration = cast("Dialect", dialect).form_names["duration"]
@@ -97,14 +97,14 @@ def refusal_examples(
     }
 
 
-def _answer(dialect: Dialect, route: Route, words: Words) -> msgspec.Struct | None:
-    look = _look(route)
+def _answer(dialect: Dialect, route: Route, words: Vocabulary) -> msgspec.Struct | None:
+    view = _view(route)
     new, done = (msgspec.structs.replace(job, words=words) for job in (_NEW, _DONE))
     match route.verb:
         case "submit":
-            return dialect.submitted(new, look)
+            return dialect.submitted(new, view)
         case "status" | "query":
-            return dialect.status(done, look)
+            return dialect.status(done, view)
         case "health":
             return Health("ok", __version__)
         case "ready":
@@ -112,17 +112,17 @@ def _answer(dialect: Dialect, route: Route, words: Words) -> msgspec.Struct | No
             stall = EngineStall("gpu1", "polls", "connection_failed", why, 1_795_850_000)
             return Ready("held_up", [stall], 0)
         case _ if isinstance(dialect, Videos):
-            return _of_videos(dialect, route, done, look)
+            return _of_videos(dialect, route, done, view)
         case _ if isinstance(dialect, DashScope):
-            return _of_dashscope(dialect, route, look.call)
+            return _of_dashscope(dialect, route, view.call)
         case _:
             return None
 
 
-def _of_videos(dialect: Videos, route: Route, done: Job, look: Look) -> msgspec.Struct | None:
+def _of_videos(dialect: Videos, route: Route, done: Job, view: JobView) -> msgspec.Struct | None:
     match route.verb:
         case "list":
-            return dialect.listed([dialect.status(done, look)], has_more=False)
+            return dialect.listed([dialect.status(done, view)], has_more=False)
         case "delete":
             return dialect.deleted(done)
         case _:
@@ -132,7 +132,7 @@ def _of_videos(dialect: Videos, route: Route, done: Job, look: Look) -> msgspec.
 def _of_dashscope(dialect: DashScope, route: Route, call: Call) -> msgspec.Struct | None:
     match route.verb:
         case "numbered":
-            return dialect.numbered(call, wanted_of({}), [_DONE], total=1)
+            return dialect.list_by_offset(call, wanted_of({}), [_DONE], total=1)
         case "cancel":
             return dialect.cancelled(call)
         case "policy":
@@ -149,8 +149,8 @@ def _of_dashscope(dialect: DashScope, route: Route, call: Call) -> msgspec.Struc
             return None
 
 
-def _look(route: Route) -> Look:
+def _view(route: Route) -> JobView:
     call = Call(_REQUEST_ID, {"video_id": _ID, "task_id": _ID}, {}, {})
     if route.verb == "submit":
-        return Look(call, url=None, progress=0.0)
-    return Look(call, _LINK, progress=1.0)
+        return JobView(call, url=None, progress=0.0)
+    return JobView(call, _LINK, progress=1.0)

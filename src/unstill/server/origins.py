@@ -18,7 +18,8 @@ from starlette.types import Message, Scope, Send
 from unstill.errors import ForeignHost, ForeignOrigin
 
 ANY = "*"
-# Of answers, besides those that a browser shows by itself (the Fetch standard, CORS-safelisted).
+# Pages may read these headers besides those that a browser shows by itself
+# (the Fetch standard, CORS-safelisted).
 EXPOSED = (
     "x-request-id",
     "x-unstill-engine",

@@ -33,12 +33,12 @@ class Served(msgspec.Struct, frozen=True):
     verb: Verb
 
 
-class Place(msgspec.Struct, frozen=True):
+class PathRoutes(msgspec.Struct, frozen=True):
     """One path of a dialect, and what it serves by method; without any, a path to nothing."""
 
     dialect: Described
     by_method: dict[str, Served]
-    meant: str | None = None  # of a path to nothing: one with another base that leads somewhere
+    meant: str | None = None  # a path to nothing may mean one with another base
 
     def served(self, method: str, path: str) -> Served:
         """Raises NoSuchRoute, WrongMethod."""
@@ -58,37 +58,41 @@ def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-class Places:
+class RouteTable:
     """The places of all dialects by path; the last dialect's is whatever is near none."""
 
     def __init__(self, dialects: Sequence[Described], verbs: Mapping[VerbName, Verb]) -> None:
         self._last = dialects[-1]
-        places: dict[str, Place] = {}
+        by_path: dict[str, PathRoutes] = {}
         near: dict[str, Described] = {}
         for dialect in dialects:
             for route in dialect.routes:
-                place = places.setdefault(route.path, Place(dialect, {}))
-                # The house, whose routes are no dialect's, has no verb that asks for more.
+                path_routes = by_path.setdefault(route.path, PathRoutes(dialect, {}))
+                # Our own, which are no dialect's, has no verb that asks for more.
                 served = Served(cast("Dialect", dialect), route, verbs[route.verb])
-                place.by_method[route.method] = served
+                path_routes.by_method[route.method] = served
                 if route.method == "GET":
-                    place.by_method["HEAD"] = served
+                    path_routes.by_method["HEAD"] = served
                 near[route.path.rpartition("/")[0] + "/"] = dialect
-        self._at_once = {path: place for path, place in places.items() if "{" not in path}
+        self._at_once = {
+            path: path_routes for path, path_routes in by_path.items() if "{" not in path
+        }
         self._by_parent = {
-            parent: (place, name)
-            for path, place in places.items()
+            parent: (path_routes, name)
+            for path, path_routes in by_path.items()
             for parent, name in [_parent_and_name(path)]
             if name
         }
-        self._patterns = [(compile_path(path)[0], place) for path, place in places.items()]
+        self._patterns = [
+            (compile_path(path)[0], path_routes) for path, path_routes in by_path.items()
+        ]
         self._near = sorted(near.items(), key=lambda each: len(each[0]), reverse=True)
 
-    def find(self, path: str) -> tuple[Place, dict[str, str]]:
+    def find(self, path: str) -> tuple[PathRoutes, dict[str, str]]:
         """The place, and what the path names by the names of its route."""
-        place = self._at_once.get(path)
-        if place is not None:
-            return place, {}
+        path_routes = self._at_once.get(path)
+        if path_routes is not None:
+            return path_routes, {}
         # The polls of the videos dialect, without a walk through all patterns.
         parent, _, last = path.rpartition("/")
         by_parent = self._by_parent.get(parent)
@@ -97,10 +101,10 @@ class Places:
         # A base address that ends in a slash, joined with a path that begins with one.
         return self._search(_SLASHES.sub("/", path).rstrip("/") or "/")
 
-    def _search(self, path: str) -> tuple[Place, dict[str, str]]:
-        place = self._at_once.get(path)
-        if place is not None:
-            return place, {}
+    def _search(self, path: str) -> tuple[PathRoutes, dict[str, str]]:
+        path_routes = self._at_once.get(path)
+        if path_routes is not None:
+            return path_routes, {}
         elsewhere = place_elsewhere(path)
         found = self._matched(path) if elsewhere is None else None
         if found is not None:
@@ -111,14 +115,14 @@ class Places:
             found = self._matched(meant)
             if found is not None:
                 is_near = parent.rstrip("/") not in ("", *_BASES)
-                return Place(near if is_near else found[0].dialect, {}, meant), {}
-        return Place(near, {}), {}
+                return PathRoutes(near if is_near else found[0].dialect, {}, meant), {}
+        return PathRoutes(near, {}), {}
 
-    def _matched(self, path: str) -> tuple[Place, dict[str, str]] | None:
-        for pattern, place in self._patterns:
+    def _matched(self, path: str) -> tuple[PathRoutes, dict[str, str]] | None:
+        for pattern, path_routes in self._patterns:
             match = pattern.fullmatch(path)
             if match is not None:
-                return place, match.groupdict()
+                return path_routes, match.groupdict()
         return None
 
 

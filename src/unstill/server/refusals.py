@@ -98,7 +98,7 @@ def _kinds(route: Route) -> Iterator[type[UnstillError]]:
         yield SynchronousCall
     if not route.is_open:
         yield BadKey
-    # Of servers without keys.
+    # Only servers without keys say these.
     yield ForeignHost
     if route.method != "GET":
         yield ForeignOrigin

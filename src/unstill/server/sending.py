@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from unstill.errors import BadField, KeyReused
-from unstill.service import Sending
+from unstill.service import RetryHeaders
 
 MOST_KEY_CHARS = 255
 KEY_SCHEMA = {
@@ -20,13 +20,13 @@ _SDK = "x-stainless-lang"  # every call of an official OpenAI SDK has it (openai
 _RETRIES = "x-stainless-retry-count"  # 0 at the first try
 
 
-def sending_of(headers: Mapping[str, str]) -> Sending | None:
+def sending_of(headers: Mapping[str, str]) -> RetryHeaders | None:
     """None of a call that is never the same as another one; raises BadField for a bad key."""
     if _KEY in headers:
-        return Sending(_checked(headers[_KEY]), is_retry=False)
+        return RetryHeaders(_checked(headers[_KEY]), is_retry=False)
     if _RETRIES in headers:
-        return Sending(None, is_retry=_is_above_zero(headers[_RETRIES]))
-    return Sending(None, is_retry=False) if _SDK in headers else None
+        return RetryHeaders(None, is_retry=_is_above_zero(headers[_RETRIES]))
+    return RetryHeaders(None, is_retry=False) if _SDK in headers else None
 
 
 def _checked(key: str) -> str:

@@ -23,7 +23,7 @@ class Spool:
         self._unwritten = bytearray()
         self._file: IO[bytes] | None = None
         self._is_over = False
-        self._turn = threading.Lock()  # of a write whose caller is gone, and the end
+        self._turn = threading.Lock()  # a write whose caller is gone and the end take it in turn
 
     async def __aenter__(self) -> Self:
         return self
@@ -39,7 +39,7 @@ class Spool:
             await self._write_out()
 
     async def path(self) -> Path:
-        """Of the file with all that was added; raises StorageFull, StorageFailed."""
+        """Where the file is, with all that was added; raises StorageFull, StorageFailed."""
         await self._write_out()
         if self._file is None:
             raise ValueError("a spool without any bytes has no file")

@@ -19,10 +19,10 @@ from unstill.server.gate import LARGE_BYTES
 from unstill.server.json_body import TOO_DEEP
 from unstill.server.large_body import Steps, named
 
-SHORTEST_CHARS = 1024  # of a text that is taken out: a picture of less weighs nothing
+SHORTEST_CHARS = 1024  # a shorter text is not taken out: a picture of less weighs nothing
 # Longer than any prompt: a picture whatever it begins with, or JSON that holds one.
 MOST_PROSE_CHARS = 64 * 1024
-MOST_TEXT_CHARS = LARGE_BYTES  # of one that is no picture
+MOST_TEXT_CHARS = LARGE_BYTES  # one that is no picture has no more
 
 _BEGINNING_CHARS = 4096
 

@@ -30,7 +30,7 @@ def wait_s_of(query: Mapping[str, str]) -> float:
     return float(text)
 
 
-class Presence:
+class WaitingCaller:
     """A caller that waits: its wait ends when it hangs up."""
 
     __slots__ = ("_gone",)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benches import REQUESTS, Bench, engine, only
-from orders import LAST, WAN27, order, request
+from orders import LAST, WAN27, request, upstream_request
 from unstill.engines.dashscope import LIST_FROM, SMALL_BYTES
 from unstill.engines.remote import (
     Accepted,
@@ -78,7 +78,7 @@ def large_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @only("dashscope")
 async def test_large_frames_are_uploaded_first(bench: Bench, large_photo: Path) -> None:
-    asked = order(request(WAN27, duration_s=2, last_frame=LAST), photo=large_photo)
+    asked = upstream_request(request(WAN27, duration_s=2, last_frame=LAST), photo=large_photo)
 
     submission = await bench.remote.submit(await bench.remote.prepare(asked))
 
@@ -97,7 +97,7 @@ async def test_an_upload_policy_that_is_refused_is_as_good_as_a_refused_submit(
     bench.emulator.next("upload", fault)
 
     with pytest.raises(PrepareRefused) as refused:
-        await bench.remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
+        await bench.remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
 
     assert (refused.value.refusal.of_account, refused.value.refusal.unreached) == (
         is_of_account,
@@ -114,7 +114,7 @@ async def test_an_upload_policy_that_is_not_answered_may_be_asked_for_again(
     bench.emulator.next("upload", fault)
 
     with pytest.raises(UpstreamError) as raised:
-        await bench.remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
+        await bench.remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
 
     assert not isinstance(raised.value, PrepareRefused)
 
@@ -125,7 +125,7 @@ async def test_an_upload_policy_of_a_host_that_is_away_is_as_good_as_a_refused_c
     remote = engine("dashscope", "http://127.0.0.1:9", fetcher)
 
     with pytest.raises(PrepareRefused) as refused:
-        await remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
+        await remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
     await remote.close()
 
     assert refused.value.refusal.unreached
@@ -140,6 +140,6 @@ async def test_an_upload_that_fails_is_before_anything_is_paid(
     bench.emulator.next("upload", "ok", "500")
 
     with pytest.raises(UpstreamError):
-        await bench.remote.prepare(order(REQUESTS["dashscope"], photo=large_photo))
+        await bench.remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
 
     assert bench.emulator.charges()["submits"] == before

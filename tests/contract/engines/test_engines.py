@@ -13,9 +13,9 @@ import pytest
 
 from benches import DAY_MS, HAS_LINKS, REQUESTS, Bench, engine, every, only
 from emulator import KEY
-from orders import WAN27, order, request
+from orders import WAN27, request, upstream_request
 from unstill.engines.emulate import KINDS, KINDS_IN_MEMORY
-from unstill.engines.openai_videos import OpenaiVideos
+from unstill.engines.openai_videos import OpenAiVideosEngine
 from unstill.engines.pace import Accounts
 from unstill.engines.remote import (
     Accepted,
@@ -121,7 +121,7 @@ async def test_a_frame_that_is_no_picture_is_rejected_or_fails_later(
     bench: Bench, tmp_path: Path
 ) -> None:
     (tmp_path / "frame").write_bytes(b"not a picture at all")
-    asked = order(REQUESTS[bench.kind], photo=tmp_path / "frame")
+    asked = upstream_request(REQUESTS[bench.kind], photo=tmp_path / "frame")
 
     submission = await bench.remote.submit(await bench.remote.prepare(asked))
 
@@ -134,7 +134,7 @@ async def test_a_refused_connection_is_surely_not_sent(
     kind: str, fetcher: Fetcher, photo: Path
 ) -> None:
     remote = engine(kind, "http://127.0.0.1:9", fetcher)
-    prepared = await remote.prepare(order(REQUESTS[kind], photo=photo))
+    prepared = await remote.prepare(upstream_request(REQUESTS[kind], photo=photo))
 
     submission = await remote.submit(prepared)
     await remote.close()
@@ -378,8 +378,8 @@ async def test_the_upstream_gets_what_its_documents_name(bench: Bench) -> None:
 @only("openai")
 async def test_a_frame_of_another_size_than_the_frame_form_says_is_rejected(bench: Bench) -> None:
     upright = Size(720, 1280)
-    asked = order(REQUESTS["openai"], size=upright, photo=bench.photo)
-    assert isinstance(bench.remote, OpenaiVideos)
+    asked = upstream_request(REQUESTS["openai"], size=upright, photo=bench.photo)
+    assert isinstance(bench.remote, OpenAiVideosEngine)
 
     assert bench.remote.frame_form(asked).size == upright
     submission = await bench.remote.submit(await bench.remote.prepare(asked))

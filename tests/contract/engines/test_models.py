@@ -8,7 +8,7 @@ import pytest
 
 from benches import Bench, engine
 from emulator import Emulator
-from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, order, request
+from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request, upstream_request
 from unstill.engines import dashscope_models, modelverse_models
 from unstill.engines.openai_videos_servers import SERVERS
 from unstill.engines.remote import Accepted
@@ -105,7 +105,7 @@ async def test_dashscope_serves_every_card_by_its_own_choice(
     upstream: Emulator = emulator_of("dashscope")
     remote = engine("dashscope", upstream.url, fetcher)
 
-    prepared = await remote.prepare(order(asked, photo=photo))
+    prepared = await remote.prepare(upstream_request(asked, photo=photo))
     submission = await remote.submit(prepared)
     await remote.close()
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from unstill.engines.camera.picture import Floats, Photo
 
-SIDE_PX = 256  # of the guess: its edges must be soft anyway
+SIDE_PX = 256  # the guess has such a side: its edges must be soft anyway
 BORDER_COLOURS = 5
 WEIGHTS = (0.42, 0.43, 0.15)  # low, unlike the border, sharp
 

@@ -16,7 +16,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from unstill.engines.camera.ambience import SAMPLE_RATE, Samples
-from unstill.engines.camera.picture import Picture, Plane
+from unstill.engines.camera.picture import Plane, YuvPicture
 from unstill.request import Size
 
 X264: Final = {
@@ -29,7 +29,7 @@ KEY_FRAME_EVERY_S = 2  # a player seeks by key frames
 AUDIO_BITS_PER_S = 96_000
 
 
-class Video:
+class VideoWriter:
     """An mp4 being written; leaving its block by an error leaves no file."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Video:
         self._frame.color_trc = ColorTrc.BT709
         y, u, v = (pixels(self._frame, plane) for plane in range(3))
         # one frame for all: x264 has copied it when `encode` returns
-        self.picture = Picture(y=y, u=u, v=v)
+        self.picture = YuvPicture(y=y, u=u, v=v)
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from unstill.engines.camera.picture import GREY, WHITE, Floats, Picture, Plane
+from unstill.engines.camera.picture import GREY, WHITE, Floats, Plane, YuvPicture
 from unstill.request import Size
 
 TEXT: Final = "unstill · 合成视频"  # "synthetic video"
@@ -19,7 +19,7 @@ PLATE_OPACITY = 0.58
 PLATE_LUMA = 24
 
 
-class Mark:
+class WatermarkPainter:
     """Draws the words into the lower right of frames of one size."""
 
     def __init__(self, size: Size) -> None:
@@ -33,7 +33,7 @@ class Mark:
         half = opacity.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
         self._kept_chroma, self._added_chroma = 1 - half, GREY * half
 
-    def draw(self, frame: Picture) -> None:
+    def draw(self, frame: YuvPicture) -> None:
         lay(frame.y, self._top, self._left, self._kept, self._added)
         for chroma in (frame.u, frame.v):
             top, left = self._top // 2, self._left // 2

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from unstill.engines.camera.picture import Floats, Photo, Plane
-from unstill.engines.camera.warp import Look, sample
+from unstill.engines.camera.warp import SourceGrid, sample
 
-SIDE_PX = 480  # of the pictures that the flow is computed on
-AGREE_SHARE = 0.015  # of the side: how far the way there and back may miss
+SIDE_PX = 480  # the flow is computed on pictures of this side
+AGREE_SHARE = 0.015  # the way there and back may miss by this share of the side
 FLOW_ROUNDS = 3
 LUMA_WEIGHTS: Final = np.array([[0.2126, 0.7152, 0.0722]])  # ITU-R BT.709-6
 
@@ -31,23 +31,25 @@ class Morph:
     half_frame: tuple[float, float]
     confidence: float  # 0 a plain dissolve, 1 a full morph
 
-    def looks(self, look: Look, share: float) -> tuple[Look, Look]:
+    def grids(self, grid: SourceGrid, share: float) -> tuple[SourceGrid, SourceGrid]:
         """Where a grid looks in the first and in the last photo, `share` of the way between."""
         if self.confidence == 0:
-            return look, look
+            return grid, grid
         return (
-            travelled(look, self.there, share, self.half_frame),
-            travelled(look, self.back, 1 - share, self.half_frame),
+            travelled(grid, self.there, share, self.half_frame),
+            travelled(grid, self.back, 1 - share, self.half_frame),
         )
 
 
-def travelled(look: Look, flow: Floats, share: float, half_frame: tuple[float, float]) -> Look:
+def travelled(
+    grid: SourceGrid, flow: Floats, share: float, half_frame: tuple[float, float]
+) -> SourceGrid:
     """Which points of a photo are where the grid looks, after this share of their way."""
-    x, y = look.x, look.y
+    x, y = grid.x, grid.y
     for _ in range(FLOW_ROUNDS):
-        way = sample(flow, Look(x=x, y=y), half_frame) * np.float32(share)
-        x, y = look.x - way[..., 0], look.y - way[..., 1]
-    return Look(x=x, y=y)
+        way = sample(flow, SourceGrid(x=x, y=y), half_frame) * np.float32(share)
+        x, y = grid.x - way[..., 0], grid.y - way[..., 1]
+    return SourceGrid(x=x, y=y)
 
 
 def find_morph(first: Photo, last: Photo) -> Morph:

@@ -18,21 +18,21 @@ from unstill.engines.camera.words import Move
 # amplitudes of a 5 s move of strength 1, chosen by eye on photos
 DOLLY = 0.2  # what is nearest grows by 1 / (1 - DOLLY)
 PAN_SHARE, TILT_SHARE = 0.13, 0.12  # of the frame's width, of its height, where nothing is spare
-PAN_PARALLAX = 0.35  # of a pan that near things move more than far ones
+PAN_PARALLAX = 0.35  # near things move by so much more in a pan than far ones
 ORBIT = 0.15  # how far near and far move past each other
 ROLL_RAD = math.radians(6)
 SHAKE, SHAKE_ROLL_RAD = 0.016, math.radians(0.35)
 DRIFT = 0.004  # an operator's hand in every other move: what a seed changes beside the strength
-LIGHT = 0.04  # of a static camera, the light breathes by this share
-EASE_SHARE = 0.35  # of the time that speeding up takes, and slowing down
+LIGHT = 0.04  # the light of a static camera breathes by this share
+EASE_SHARE = 0.35  # speeding up takes this share of the time, and so does slowing down
 SHAKE_SETTLES_S = 1.2
 SOLVER_MOMENTS = 32
-SOLVER_MOMENTS_PER_S = 20  # of a shaken path: often enough to meet each of its turns
+SOLVER_MOMENTS_PER_S = 20  # a shaken path is met at each of its turns
 SOLVER_ROUNDS = 5
 RELIEF_ROUNDS = 12
 
 
-class Room(Enum):
+class Headroom(Enum):
     """When the picture must be larger than the frame, so that a move does not leave it."""
 
     GROWS = auto()  # begins on the whole photo
@@ -47,7 +47,7 @@ class CameraState:
 
     zoom: float = 1.0
     dolly: float = 0.0  # towards the scene: near things grow more
-    pan: tuple[float, float] = (0.0, 0.0)  # of the whole picture
+    pan: tuple[float, float] = (0.0, 0.0)  # the whole picture moves so
     truck: tuple[float, float] = (0.0, 0.0)  # sideways: times depth, around `pivot`
     aim: tuple[float, float] = (0.0, 0.0)  # what a dolly goes towards
     pivot: float = 0.5  # the depth that a truck leaves at rest
@@ -71,7 +71,7 @@ class CameraPath:
     """All amplitudes of one video."""
 
     duration_s: float
-    room: Room
+    room: Headroom
     aim: tuple[float, float]
     pivot: float
     relief: float = 1.0
@@ -93,12 +93,12 @@ class CameraPath:
         sway_s = time_s if self.is_shaken else eased * self.duration_s
         x, y, roll = (sway * sum(wave.at(sway_s) for wave in waves) for waves in self.sway)
         along = {
-            Room.GROWS: eased,
-            Room.SHRINKS: eased - 1,
-            Room.STAYS: eased - 0.5,
-            Room.RETURNS: room,
+            Headroom.GROWS: eased,
+            Headroom.SHRINKS: eased - 1,
+            Headroom.STAYS: eased - 0.5,
+            Headroom.RETURNS: room,
         }[self.room]
-        towards = {Room.SHRINKS: 1 - eased, Room.RETURNS: room}.get(self.room, eased)
+        towards = {Headroom.SHRINKS: 1 - eased, Headroom.RETURNS: room}.get(self.room, eased)
         return CameraState(
             zoom=1 + self.overscan * max(room, sway),
             dolly=self.dolly * towards,
@@ -115,23 +115,23 @@ class CameraPath:
         """How much of the overscan is needed, 0 to 1."""
         eased = ease(fraction)
         return {
-            Room.GROWS: eased,
-            Room.SHRINKS: 1 - eased,
-            Room.STAYS: 1.0,
-            Room.RETURNS: 4 * eased * (1 - eased),
+            Headroom.GROWS: eased,
+            Headroom.SHRINKS: 1 - eased,
+            Headroom.STAYS: 1.0,
+            Headroom.RETURNS: 4 * eased * (1 - eased),
         }[self.room]
 
     def sway_at(self, fraction: float) -> float:
         """How much of the drift or shake there is, 0 to 1."""
-        if not self.is_shaken or self.room is Room.STAYS:
+        if not self.is_shaken or self.room is Headroom.STAYS:
             return self.room_at(fraction)
         settle = min(SHAKE_SETTLES_S, self.duration_s / 3)
         begins = smootherstep(fraction * self.duration_s / settle)
         ends = smootherstep((1 - fraction) * self.duration_s / settle)
         match self.room:
-            case Room.GROWS:
+            case Headroom.GROWS:
                 return begins
-            case Room.SHRINKS:
+            case Headroom.SHRINKS:
                 return ends
             case _:
                 return begins * ends
@@ -204,13 +204,13 @@ def dolly_of(moves: set[Move]) -> float:
     return DOLLY / 5 if Move.ORBIT in moves else 0.0  # an orbit at one distance looks flat
 
 
-def room_for(moves: set[Move], *, has_last_frame: bool) -> Room:
+def room_for(moves: set[Move], *, has_last_frame: bool) -> Headroom:
     if has_last_frame:
-        return Room.RETURNS
+        return Headroom.RETURNS
     if Move.PULL in moves:
-        return Room.SHRINKS
+        return Headroom.SHRINKS
     is_pan = moves & {Move.LEFT, Move.RIGHT, Move.UP, Move.DOWN}
-    return Room.STAYS if is_pan and Move.PUSH not in moves else Room.GROWS
+    return Headroom.STAYS if is_pan and Move.PUSH not in moves else Headroom.GROWS
 
 
 def tuple_of(value: Callable[[int], float]) -> tuple[float, float]:

@@ -34,7 +34,7 @@ RGB_TO_YUV: Final = np.array(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class YuvPicture:
     """y: uint8 (h, w); u and v: uint8 (h/2, w/2)."""
 
     y: Plane
@@ -71,7 +71,7 @@ class Photo:
             height / 2 / self.density[1] / self.unit_px,
         )
 
-    def planes(self) -> Picture:
+    def planes(self) -> YuvPicture:
         return planes_of(self.rgb)
 
 
@@ -102,18 +102,18 @@ def fit_photo(rgb: Plane, size: Size) -> Photo:
 
 
 def kept(photo_px: int, frame_px: int, *, scale: float, detail: float) -> tuple[int, int, int]:
-    """Of one side: the first pixel kept, how many, and to how many they are scaled (even)."""
+    """The first pixel kept of a side, how many are, and to how many they are scaled (even)."""
     spare = min((photo_px * scale - frame_px) / 2, MOST_SPARE * frame_px)
     keep = min(photo_px, max(1, round((frame_px + 2 * max(spare, 0.0)) / scale)))
     return (photo_px - keep) // 2, keep, max(2, round(keep * scale * detail / 2) * 2)
 
 
-def planes_of(rgb: Plane) -> Picture:
+def planes_of(rgb: Plane) -> YuvPicture:
     """rgb: uint8 (h, w, 3), both even."""
     yuv = cv2.transform(rgb, RGB_TO_YUV)
     height, width = rgb.shape[:2]
     half = cv2.resize(yuv[..., 1:], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return Picture(
+    return YuvPicture(
         y=np.ascontiguousarray(yuv[..., 0], np.uint8),
         u=np.ascontiguousarray(half[..., 0], np.uint8),
         v=np.ascontiguousarray(half[..., 1], np.uint8),

@@ -9,7 +9,7 @@ import cv2
 
 from unstill import __version__
 from unstill.engines.camera.ambience import ambience
-from unstill.engines.camera.encode import Video
+from unstill.engines.camera.encode import VideoWriter
 from unstill.engines.camera.moves import Plan, read_prompt
 from unstill.engines.camera.picture import Photo, enough_px, fit_photo
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
@@ -36,7 +36,7 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
     frame_count = request.frame_count
     weather = next((e for e in (Effect.RAIN, Effect.SNOW) if e in plan.effects), None)
     sound = ambience(duration_s=request.duration_s, seed=request.seed, weather=weather)
-    with Video(
+    with VideoWriter(
         Path(task.out),
         size=task.size,
         frame_rate=request.frame_rate,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from unstill.engines.camera.depth import guess_depth
-from unstill.engines.camera.mark import Mark
+from unstill.engines.camera.mark import WatermarkPainter
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.moves import Plan
 from unstill.engines.camera.path import (
@@ -20,9 +20,9 @@ from unstill.engines.camera.path import (
     tamed,
     with_overscan,
 )
-from unstill.engines.camera.picture import BLACK, GREY, Photo, Picture, Plane
+from unstill.engines.camera.picture import BLACK, GREY, Photo, Plane, YuvPicture
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
-from unstill.engines.camera.warp import Fetcher, Lens, Look
+from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
 from unstill.engines.camera.weather import Weather
 from unstill.engines.camera.words import Effect
 from unstill.request import Size, VideoRequest
@@ -36,7 +36,7 @@ class Scenery(Protocol):
 
     path: CameraPath
 
-    def show(self, fraction: float, drawn: Drawn | None, into: Picture) -> None:
+    def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         """Fill a frame after this share of the video, 0 to 1."""
 
 
@@ -44,23 +44,25 @@ class Shown:
     """One photo's pixels on their way into frames."""
 
     def __init__(self, photo: Photo, *, is_sketched: bool) -> None:
-        self._fetcher = Fetcher(photo)
+        self._fetcher = PixelFetcher(photo)
         self._planes = photo.planes()
         self._sketch = pencil(self._planes.y) if is_sketched else None
         self._spare = np.empty((photo.size.height, photo.size.width), np.uint8)
 
-    def show(self, look: Look, drawn: Drawn | None, into: Picture) -> None:
+    def show(self, grid: SourceGrid, drawn: Drawn | None, into: YuvPicture) -> None:
         if self._sketch is None or drawn is None:
-            self._fetcher.fetch_picture(look, self._planes, into)
+            self._fetcher.fetch_picture(grid, self._planes, into)
         elif drawn.is_complete:
-            self._fetcher.fetch(look, [(self._sketch, into.y)])
+            self._fetcher.fetch(grid, [(self._sketch, into.y)])
             into.u[:] = into.v[:] = GREY
         else:
-            self._show_half_drawn(look, self._sketch, drawn, into)
+            self._show_half_drawn(grid, self._sketch, drawn, into)
 
-    def _show_half_drawn(self, look: Look, sketch: Plane, drawn: Drawn, into: Picture) -> None:
-        self._fetcher.fetch(look, [(self._planes.y, into.y), (sketch, self._spare)])
-        self._fetcher.fetch_chroma(look, [(self._planes.u, into.u), (self._planes.v, into.v)])
+    def _show_half_drawn(
+        self, grid: SourceGrid, sketch: Plane, drawn: Drawn, into: YuvPicture
+    ) -> None:
+        self._fetcher.fetch(grid, [(self._planes.y, into.y), (sketch, self._spare)])
+        self._fetcher.fetch_chroma(grid, [(self._planes.u, into.u), (self._planes.v, into.v)])
         lay_over(into.y, self._spare, drawn.mask)
         lay_over(into.u, GREY, drawn.half)
         lay_over(into.v, GREY, drawn.half)
@@ -76,8 +78,8 @@ class OnePhoto:
         path = tamed(planned(photo, plan, request, depth.subject), folds=self.lens.folds)
         self.path = with_overscan(path, self.lens.overshoot)
 
-    def show(self, fraction: float, drawn: Drawn | None, into: Picture) -> None:
-        self._shown.show(self.lens.look(self.path.at(fraction)), drawn, into)
+    def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
+        self._shown.show(self.lens.grid(self.path.at(fraction)), drawn, into)
 
 
 class TwoPhotos:
@@ -97,12 +99,12 @@ class TwoPhotos:
         self.path = with_overscan(path, self._overshoot)
         self._other = blank(first.size)
 
-    def show(self, fraction: float, drawn: Drawn | None, into: Picture) -> None:
+    def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         state, share = self.path.at(fraction), ease(fraction)
-        one, other = (lens.look(state) for lens in self._lenses)
+        one, other = (lens.grid(state) for lens in self._lenses)
         keep, come = np.float32(1 - share), np.float32(share)
-        look = Look(x=one.x * keep + other.x * come, y=one.y * keep + other.y * come)
-        look_first, look_last = self._morph.looks(look, share)
+        grid = SourceGrid(x=one.x * keep + other.x * come, y=one.y * keep + other.y * come)
+        look_first, look_last = self._morph.grids(grid, share)
         weight = smootherstep((fraction - DISSOLVE_BEGINS) / (DISSOLVE_ENDS - DISSOLVE_BEGINS))
         if weight == 1:
             self._last.show(look_last, drawn, into)
@@ -127,10 +129,10 @@ class Show:
             for effect in (Effect.SNOW, Effect.RAIN)
             if effect in plan.effects
         ]
-        self._mark = Mark(size) if request.watermark else None
+        self._mark = WatermarkPainter(size) if request.watermark else None
         self._duration_s = request.duration_s
 
-    def draw(self, fraction: float, into: Picture) -> None:
+    def draw(self, fraction: float, into: YuvPicture) -> None:
         drawn = self._growth.at(fraction) if self._growth else None
         self._scenery.show(fraction, drawn, into)
         light = self._scenery.path.at(fraction).light
@@ -156,15 +158,15 @@ def planned(
     )
 
 
-def blank(size: Size) -> Picture:
+def blank(size: Size) -> YuvPicture:
     half = (size.height // 2, size.width // 2)
-    return Picture(
+    return YuvPicture(
         y=np.empty((size.height, size.width), np.uint8),
         u=np.empty(half, np.uint8),
         v=np.empty(half, np.uint8),
     )
 
 
-def mix(into: Picture, other: Picture, weight: float) -> None:
+def mix(into: YuvPicture, other: YuvPicture, weight: float) -> None:
     for one, two in ((into.y, other.y), (into.u, other.u), (into.v, other.v)):
         cv2.addWeighted(one, 1 - weight, two, weight, 0, dst=one)

@@ -11,9 +11,9 @@ import numpy as np
 from unstill.engines.camera.picture import BLACK, WHITE, Floats, Plane
 from unstill.request import Size
 
-BEGINS, COMPLETE = 0.04, 0.86  # of the video
+BEGINS, COMPLETE = 0.04, 0.86  # the sketch begins and is complete at these shares of the video
 STROKE_DEG = 52.0
-SOFT_EDGE = 56  # of 255 steps of growth: how softly a stroke begins
+SOFT_EDGE = 56  # a stroke begins over so many of 255 steps of growth
 PAPER: Final = WHITE - 3
 
 

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 
 from unstill.engines.camera.path import CameraPath, CameraState
-from unstill.engines.camera.picture import Floats, Photo, Picture, Plane
+from unstill.engines.camera.picture import Floats, Photo, Plane, YuvPicture
 from unstill.request import Size
 
 CELL_PX = 16
 STRIP_CELLS = 8
-# of a dolly: what things at the pivot's depth follow, and by how much more the nearest than the
-# farthest do
+# What things at the pivot's depth follow of a dolly, and by how much more the nearest follow it
+# than the farthest do.
 MEAN_SHARE, NEAR_SHARE = 0.68, 0.65
 DEPTH_ROUNDS = 3
 MOST_STRETCH = 0.36  # of a cell by depth alone; more looks like rubber, 1 would fold
@@ -27,7 +27,7 @@ FOLD_MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class SourceGrid:
     """Where the cells of a grid look in the photo, float32 (rows, columns), in units."""
 
     x: Floats
@@ -52,12 +52,12 @@ class Lens:
         self._edge_x = np.concatenate([edge, edge, one, -one])[None] * np.float32(half_x)
         self._edge_y = np.concatenate([one, -one, edge, edge])[None] * np.float32(half_y)
 
-    def look(self, state: CameraState) -> Look:
-        return self._look(state, self._grid_x, self._grid_y)
+    def grid(self, state: CameraState) -> SourceGrid:
+        return self._grid(state, self._grid_x, self._grid_y)
 
     def overshoot(self, state: CameraState) -> float:
         """How far the frame's edge looks outside the photo; 1 is the photo's edge."""
-        edge = self._look(state, self._edge_x, self._edge_y)
+        edge = self._grid(state, self._edge_x, self._edge_y)
         half_x, half_y = self._photo.half_photo
         return max(float(np.abs(edge.x).max()) / half_x, float(np.abs(edge.y).max()) / half_y)
 
@@ -66,27 +66,27 @@ class Lens:
         return any(self._stretch(path.at(x)) > MOST_STRETCH for x in FOLD_MOMENTS)
 
     def _stretch(self, state: CameraState) -> float:
-        look = self.look(state)
+        grid = self.grid(state)
         cell = CELL_PX / self._photo.unit_px / state.zoom
-        across = np.diff(look.x, axis=1) / cell
-        down = np.diff(look.y, axis=0) / cell
+        across = np.diff(grid.x, axis=1) / cell
+        down = np.diff(grid.y, axis=0) / cell
         return max(
             float(np.abs(across - np.median(across)).max()),
             float(np.abs(down - np.median(down)).max()),
-            float(np.abs(np.diff(look.x, axis=0)).max() / cell - abs(np.sin(state.roll_rad))),
-            float(np.abs(np.diff(look.y, axis=1)).max() / cell - abs(np.sin(state.roll_rad))),
+            float(np.abs(np.diff(grid.x, axis=0)).max() / cell - abs(np.sin(state.roll_rad))),
+            float(np.abs(np.diff(grid.y, axis=1)).max() / cell - abs(np.sin(state.roll_rad))),
         )
 
-    def _look(self, state: CameraState, x: Floats, y: Floats) -> Look:
+    def _grid(self, state: CameraState, x: Floats, y: Floats) -> SourceGrid:
         cos, sin = np.cos(state.roll_rad) / state.zoom, np.sin(state.roll_rad) / state.zoom
         at_x = x * np.float32(cos) - y * np.float32(sin) + np.float32(state.pan[0])
         at_y = x * np.float32(sin) + y * np.float32(cos) + np.float32(state.pan[1])
         if state.dolly == 0 and state.truck == (0.0, 0.0):
-            return Look(x=at_x, y=at_y)
+            return SourceGrid(x=at_x, y=at_y)
         look_x, look_y = at_x, at_y
         # which point of the photo is seen depends on that point's own depth
         for _ in range(DEPTH_ROUNDS):
-            near = self.near_at(Look(x=look_x, y=look_y))
+            near = self.near_at(SourceGrid(x=look_x, y=look_y))
             aside = (near - np.float32(state.pivot)) * np.float32(state.relief)
             followed = np.float32(MEAN_SHARE) + np.float32(NEAR_SHARE) * aside
             shrink = np.float32(state.dolly) * followed
@@ -94,23 +94,23 @@ class Lens:
             look_y = at_y - (at_y - np.float32(state.aim[1])) * shrink
             look_x = look_x + np.float32(state.truck[0]) * aside
             look_y = look_y + np.float32(state.truck[1]) * aside
-        return Look(x=look_x, y=look_y)
+        return SourceGrid(x=look_x, y=look_y)
 
-    def near_at(self, look: Look) -> Floats:
+    def near_at(self, grid: SourceGrid) -> Floats:
         """Depth where a grid looks, 0 far to 1 near."""
-        return sample(self._near, look, self._photo.half_photo)
+        return sample(self._near, grid, self._photo.half_photo)
 
 
-def sample(field: Floats, look: Look, half_photo: tuple[float, float]) -> Floats:
+def sample(field: Floats, grid: SourceGrid, half_photo: tuple[float, float]) -> Floats:
     """A field over the whole photo, float32 (h, w) or (h, w, n), where a grid looks."""
     rows, columns = field.shape[:2]
-    x = look.x * np.float32(columns / 2 / half_photo[0]) + np.float32(columns / 2 - 0.5)
-    y = look.y * np.float32(rows / 2 / half_photo[1]) + np.float32(rows / 2 - 0.5)
+    x = grid.x * np.float32(columns / 2 / half_photo[0]) + np.float32(columns / 2 - 0.5)
+    y = grid.y * np.float32(rows / 2 / half_photo[1]) + np.float32(rows / 2 - 0.5)
     found = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return found.astype(np.float32, copy=False)
 
 
-class Fetcher:
+class PixelFetcher:
     """Fills frames with the photo's pixels from where a grid looks."""
 
     def __init__(self, photo: Photo) -> None:
@@ -119,26 +119,26 @@ class Fetcher:
         half = Size(width=photo.size.width // 2, height=photo.size.height // 2)
         self._chroma = Strips(half, CELL_PX // 2)
 
-    def fetch(self, look: Look, pairs: list[tuple[Plane, Plane]]) -> None:
+    def fetch(self, grid: SourceGrid, pairs: list[tuple[Plane, Plane]]) -> None:
         """Fetch full-size planes; pairs of source and destination."""
-        x, y = self._source_px(look)
+        x, y = self._source_px(grid)
         self._luma.fetch(x, y, pairs)
 
-    def fetch_chroma(self, look: Look, pairs: list[tuple[Plane, Plane]]) -> None:
+    def fetch_chroma(self, grid: SourceGrid, pairs: list[tuple[Plane, Plane]]) -> None:
         """Fetch half-size planes; pairs of source and destination."""
-        x, y = self._source_px(look)
+        x, y = self._source_px(grid)
         half = np.float32(0.5)
         self._chroma.fetch((x - half) * half, (y - half) * half, pairs)
 
-    def fetch_picture(self, look: Look, source: Picture, into: Picture) -> None:
-        self.fetch(look, [(source.y, into.y)])
-        self.fetch_chroma(look, [(source.u, into.u), (source.v, into.v)])
+    def fetch_picture(self, grid: SourceGrid, source: YuvPicture, into: YuvPicture) -> None:
+        self.fetch(grid, [(source.y, into.y)])
+        self.fetch_chroma(grid, [(source.u, into.u), (source.v, into.v)])
 
-    def _source_px(self, look: Look) -> tuple[Floats, Floats]:
+    def _source_px(self, grid: SourceGrid) -> tuple[Floats, Floats]:
         height, width = self._photo.rgb.shape[:2]
         across, down = (np.float32(d * self._photo.unit_px) for d in self._photo.density)
-        x = look.x * across + np.float32(width / 2 - 0.5)
-        return x, look.y * down + np.float32(height / 2 - 0.5)
+        x = grid.x * across + np.float32(width / 2 - 0.5)
+        return x, grid.y * down + np.float32(height / 2 - 0.5)
 
 
 class Strips:

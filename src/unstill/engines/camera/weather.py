@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unstill.engines.camera.picture import GREY, WHITE, Picture, Plane
+from unstill.engines.camera.picture import GREY, WHITE, Plane, YuvPicture
 from unstill.engines.camera.sketch import lay_over
 from unstill.engines.camera.words import Effect
 from unstill.request import Size
@@ -26,7 +26,7 @@ class Fall:
     speed: tuple[float, float]  # heights per second
     wind: float  # sideways, as a share of the speed
     sway: float
-    length: tuple[float, float]  # of a streak; 0 is a flake
+    length: tuple[float, float]  # a streak is so long; 0 is a flake
     radius: tuple[float, float]
     opacity: tuple[float, float]
     softness: float
@@ -72,7 +72,7 @@ class Weather:
         self._half = (size.width // 2, size.height // 2)
         self._full = (size.width, size.height)
 
-    def draw(self, frame: Picture, time_s: float) -> None:
+    def draw(self, frame: YuvPicture, time_s: float) -> None:
         thickness = self._layer(time_s)
         lay_over(frame.u, GREY, thickness)
         lay_over(frame.v, GREY, thickness)

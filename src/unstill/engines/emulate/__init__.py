@@ -27,15 +27,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()  # none: any key is good
     job_s: float = 5.0  # from submit to end, of which a fifth is waiting
     faults: str = ""  # "submit.drop_after=0.02,poll.503=0.1"
-    seed: int = 0  # of the faults' randomness
-    delay_s: float = 2.0  # of the fault `delay`
+    seed: int = 0  # it decides the faults' randomness
+    delay_s: float = 2.0  # the fault `delay` takes so long
     retry_after_s: int = 1  # in the 429 that names one
     state: str | None = None  # path of a file in which jobs outlive a restart
     kept_s: float = DAY_S  # DashScope, manage asynchronous tasks: a task is known for 24 h
     link_s: float = DAY_S  # DashScope, video_url: good for 24 h
     upload_s: float = 2 * DAY_S  # DashScope, temporary file URL: 48 h
     requests_per_s: int = 20  # DashScope: query, list and cancel of one key together; 0: no limit
-    submits_per_s: int = 0  # of one key; 0: no limit
+    submits_per_s: int = 0  # one key may send so many; 0: no limit
     served_model: str = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"  # by sglang and vllm-omni
     logged: int = 500  # requests that are remembered whole
 

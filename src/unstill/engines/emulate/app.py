@@ -17,13 +17,13 @@ from unstill.engines.emulate.desk import Desk, now_ms
 from unstill.engines.emulate.faults import STATUS_OF, Fault
 from unstill.engines.emulate.log import Log
 from unstill.engines.emulate.results import PAGE
-from unstill.engines.emulate.upstream import Upstream
+from unstill.engines.emulate.upstream import EmulatedUpstream
 from unstill.engines.emulate.wire import (
     MOST_BODY_BYTES,
     Answer,
     Ask,
+    BodyPace,
     Endpoint,
-    Pace,
     Refusal,
     as_json,
 )
@@ -38,15 +38,15 @@ ZEROS = bytes(2**18)
 GARBAGE = b'{"output": {"task_id": '
 
 
-class ClientGone(Exception):
+class CallerGone(Exception):
     """The client hung up before its request was whole."""
 
 
-class BodyTooLarge(Exception):
+class RequestTooLarge(Exception):
     """More than any upstream takes; answered without reading on."""
 
 
-def build_app(desk: Desk, upstream: Upstream) -> ASGIApp:
+def build_app(desk: Desk, upstream: EmulatedUpstream) -> ASGIApp:
     """The upstream's endpoints and the control ones, each with and without a last slash.
 
     DashScope's asynchronous SDK adds the slash.
@@ -55,7 +55,7 @@ def build_app(desk: Desk, upstream: Upstream) -> ASGIApp:
     calls: list[tuple[Endpoint, ASGIApp]] = [
         (each, ControlCall(each)) for each in Control(desk, log).endpoints
     ]
-    calls += [(each, Call(each, desk, upstream, log)) for each in upstream.endpoints]
+    calls += [(each, EndpointCall(each, desk, upstream, log)) for each in upstream.endpoints]
     lost = Endpoint("GET", "", _lost(upstream), needs_key=False)
     return Router(
         [
@@ -64,14 +64,16 @@ def build_app(desk: Desk, upstream: Upstream) -> ASGIApp:
             for path in (endpoint.path, f"{endpoint.path}/")
         ],
         redirect_slashes=False,
-        default=Call(lost, desk, upstream, log),
+        default=EndpointCall(lost, desk, upstream, log),
     )
 
 
-class Call:
+class EndpointCall:
     """One endpoint of the upstream, with all that may go wrong there."""
 
-    def __init__(self, endpoint: Endpoint, desk: Desk, upstream: Upstream, log: Log) -> None:
+    def __init__(
+        self, endpoint: Endpoint, desk: Desk, upstream: EmulatedUpstream, log: Log
+    ) -> None:
         self._endpoint = endpoint
         self._desk = desk
         self._upstream = upstream
@@ -80,9 +82,9 @@ class Call:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             ask = await read_ask(scope, receive, takes_bare_key=self._upstream.takes_bare_key)
-        except ClientGone:
+        except CallerGone:
             return
-        except BodyTooLarge:
+        except RequestTooLarge:
             await send_answer(Answer(413, b"{}"), send)
             return
         refusal = self._refusal_of_key(ask)
@@ -95,12 +97,12 @@ class Call:
             scope["state"][ABORT]()
             return
         entry.job_id = answer.job_id
-        if ask.fault is Fault.DROP_AFTER and answer.pace is Pace.WHOLE:
+        if ask.fault is Fault.DROP_AFTER and answer.pace is BodyPace.WHOLE:
             scope["state"][ABORT]()
             return
         entry.status = answer.status
         await send_answer(answer, send)
-        if answer.pace in {Pace.CUT, Pace.HUGE}:
+        if answer.pace in {BodyPace.CUT, BodyPace.HUGE}:
             await asyncio.sleep(CUT_AFTER_S)
             scope["state"][ABORT]()
 
@@ -167,9 +169,9 @@ class ControlCall:
         try:
             ask = await read_ask(scope, receive, takes_bare_key=True)
             answer = self._endpoint.answer(ask)
-        except ClientGone:
+        except CallerGone:
             return
-        except BodyTooLarge:
+        except RequestTooLarge:
             answer = _control_refusal(413, "the body is too large")
         except Refusal as refusal:
             answer = _control_refusal(refusal.status, refusal.message)
@@ -177,7 +179,7 @@ class ControlCall:
 
 
 async def read_ask(scope: Scope, receive: Receive, *, takes_bare_key: bool) -> Ask:
-    """Raises ClientGone, BodyTooLarge."""
+    """Raises CallerGone, RequestTooLarge."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     host = headers.get("host") or "{}:{}".format(*scope["server"])
@@ -200,11 +202,11 @@ async def _read_body(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise CallerGone
         chunks.append(message.get("body", b""))
         size_bytes += len(chunks[-1])
         if size_bytes > MOST_BODY_BYTES:
-            raise BodyTooLarge
+            raise RequestTooLarge
         if not message.get("more_body"):
             return b"".join(chunks)
 
@@ -212,21 +214,21 @@ async def _read_body(receive: Receive) -> bytes:
 async def send_answer(answer: Answer, send: Send) -> None:
     headers = [(b"content-type", answer.content_type.encode())]
     headers += [(name.encode(), text.encode()) for name, text in answer.headers.items()]
-    if answer.pace not in {Pace.SLOW, Pace.ENDLESS}:
-        length = HUGE_BYTES if answer.pace is Pace.HUGE else len(answer.body)
+    if answer.pace not in {BodyPace.SLOW, BodyPace.ENDLESS}:
+        length = HUGE_BYTES if answer.pace is BodyPace.HUGE else len(answer.body)
         headers.append((b"content-length", str(length).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     match answer.pace:
-        case Pace.WHOLE:
+        case BodyPace.WHOLE:
             await send({"type": "http.response.body", "body": answer.body})
-        case Pace.CUT:
+        case BodyPace.CUT:
             half = answer.body[: len(answer.body) // 2]
             await send({"type": "http.response.body", "body": half, "more_body": True})
-        case Pace.HUGE:
+        case BodyPace.HUGE:
             await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-        case Pace.SLOW:
+        case BodyPace.SLOW:
             await _send_slowly(answer.body, send)
-        case Pace.ENDLESS:
+        case BodyPace.ENDLESS:
             await _send_without_end(answer.body, send)
 
 
@@ -258,7 +260,7 @@ def _control_refusal(status: int, message: str) -> Answer:
     return as_json({"error": message}, status=status)
 
 
-def _lost(upstream: Upstream) -> Callable[[Ask], Answer]:
+def _lost(upstream: EmulatedUpstream) -> Callable[[Ask], Answer]:
     def answer(ask: Ask) -> Answer:
         return upstream.render(upstream.no_route(ask), ask)
 

@@ -18,7 +18,7 @@ PREFIX = "/_emulator"
 MOST_ROWS = 10_000
 
 
-class Orders(msgspec.Struct, forbid_unknown_fields=True):
+class FaultOrders(msgspec.Struct, forbid_unknown_fields=True):
     """The body of POST faults: new probabilities, or what the next requests get, or both."""
 
     rates: str | None = None  # as for --faults; "" ends all
@@ -67,7 +67,7 @@ class Control:
 
     def _set_faults(self, ask: Ask) -> Answer:
         try:
-            orders = msgspec.json.decode(ask.body, type=Orders)
+            orders = msgspec.json.decode(ask.body, type=FaultOrders)
             if orders.rates is not None:
                 self._desk.faults.replace(parse_rates(orders.rates))
             for place, faults in orders.next.items():

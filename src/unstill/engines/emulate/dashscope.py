@@ -18,16 +18,16 @@ from unstill.engines.emulate.control import whole
 from unstill.engines.emulate.dashscope_models import (
     MODELS,
     PICTURE_FIELDS,
-    Model,
-    Wish,
+    DashScopeCreate,
+    DashScopeModelFields,
     invalid,
     read_wish,
     usage_of,
 )
-from unstill.engines.emulate.dashscope_uploads import UPLOADS, Uploads, policy_answer
+from unstill.engines.emulate.dashscope_uploads import UPLOADS, EmulatedUploads, policy_answer
 from unstill.engines.emulate.desk import Desk, now_ms
-from unstill.engines.emulate.faults import Fault, Place
-from unstill.engines.emulate.jobs import Filter, Job, State
+from unstill.engines.emulate.faults import Fault, FaultSite
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState, Filter
 from unstill.engines.emulate.pictures import (
     PictureFault,
     bytes_of_data_url,
@@ -43,11 +43,11 @@ BEIJING = timezone(timedelta(hours=8))  # its times are strings without a zone, 
 MOST_PAGE = 100  # believed: no document names the greatest page_size
 DAY_MS = 86_400_000
 WORDS = {
-    State.WAITING: "PENDING",
-    State.RUNNING: "RUNNING",
-    State.DONE: "SUCCEEDED",
-    State.FAILED: "FAILED",
-    State.CANCELLED: "CANCELED",
+    EmulatedState.WAITING: "PENDING",
+    EmulatedState.RUNNING: "RUNNING",
+    EmulatedState.DONE: "SUCCEEDED",
+    EmulatedState.FAILED: "FAILED",
+    EmulatedState.CANCELLED: "CANCELED",
 }
 STATES = {word: state for state, word in WORDS.items()}
 NO_SUCH_WORD = "SUSPENDED_FOR_REVIEW"
@@ -64,23 +64,23 @@ INJECTED = {
 }
 
 
-class DashScope:
+class DashScopeEmulator:
     wants_key = True
     takes_bare_key = False
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._uploads = Uploads(secret=desk.secret, life_s=desk.options.upload_s)
+        self._uploads = EmulatedUploads(secret=desk.secret, life_s=desk.options.upload_s)
         create = f"{BASE}/services/aigc/{{path}}/video-synthesis"
         task = f"{BASE}/tasks/{{task_id}}"
         self.endpoints = (
-            Endpoint("POST", create, self._create, Place.SUBMIT),
-            Endpoint("GET", f"{BASE}/tasks", self._list, Place.LIST),
-            Endpoint("GET", task, self._query, Place.POLL),
-            Endpoint("POST", f"{task}/cancel", self._cancel, Place.CANCEL),
-            Endpoint("GET", f"{BASE}/uploads", self._policy, Place.UPLOAD),
-            Endpoint("POST", UPLOADS, self._uploads.take, Place.UPLOAD, needs_key=False),
-            Endpoint("GET", f"{RESULTS}{{name}}", desk.follow, Place.FETCH, needs_key=False),
+            Endpoint("POST", create, self._create, FaultSite.SUBMIT),
+            Endpoint("GET", f"{BASE}/tasks", self._list, FaultSite.LIST),
+            Endpoint("GET", task, self._query, FaultSite.POLL),
+            Endpoint("POST", f"{task}/cancel", self._cancel, FaultSite.CANCEL),
+            Endpoint("GET", f"{BASE}/uploads", self._policy, FaultSite.UPLOAD),
+            Endpoint("POST", UPLOADS, self._uploads.take, FaultSite.UPLOAD, needs_key=False),
+            Endpoint("GET", f"{RESULTS}{{name}}", desk.follow, FaultSite.FETCH, needs_key=False),
         )
 
     def render(self, refusal: Refusal, ask: Ask) -> Answer:  # noqa: ARG002  - the port's shape
@@ -92,7 +92,7 @@ class DashScope:
         what = "No API-key provided." if is_missing else "Invalid API-key provided."
         return Refusal(401, "InvalidApiKey", what)
 
-    def injected(self, status: int, place: Place) -> Refusal:  # noqa: ARG002  - the port's shape
+    def injected(self, status: int, place: FaultSite) -> Refusal:  # noqa: ARG002  - the port's shape
         code, message = INJECTED[status]
         return Refusal(status, code, message)
 
@@ -104,7 +104,7 @@ class DashScope:
             message = "current user api does not support synchronous calls."
             raise Refusal(403, "AccessDenied", message)
         if not self._desk.submits.takes(ask.key):
-            raise self.injected(429, Place.SUBMIT)
+            raise self.injected(429, FaultSite.SUBMIT)
         body = _object_body(ask)
         name = body.get("model")
         model = MODELS.get(name) if isinstance(name, str) else None
@@ -117,10 +117,12 @@ class DashScope:
         fields = {k: v for k, v in body["input"].items() if k not in PICTURE_FIELDS}
         same = {**body, "input": fields, "pictures": stands_for}
         job = self._desk.accept(ask, _new_id(), wish.terms, prompt=wish.prompt, body=same)
-        output = {"task_status": WORDS[State.WAITING], "task_id": job.id}
+        output = {"task_status": WORDS[EmulatedState.WAITING], "task_id": job.id}
         return as_json({"output": output, "request_id": _new_id()}, job_id=job.id)
 
-    def _check_pictures(self, ask: Ask, name: str, model: Model, wish: Wish) -> list[str]:
+    def _check_pictures(
+        self, ask: Ask, name: str, model: DashScopeModelFields, wish: DashScopeCreate
+    ) -> list[str]:
         """What each address stands for, uploads by their content."""
         stands_for = []
         for field, address in wish.pictures:
@@ -135,7 +137,9 @@ class DashScope:
             stands_for.append(address)
         return stands_for
 
-    def _checked_picture(self, ask: Ask, name: str, model: Model, address: str) -> str:
+    def _checked_picture(
+        self, ask: Ask, name: str, model: DashScopeModelFields, address: str
+    ) -> str:
         """Raises PictureFault."""
         if address.startswith("oss://"):
             if ask.headers.get("x-dashscope-ossresourceresolve", "").lower() != "enable":
@@ -163,15 +167,15 @@ class DashScope:
         body = {"request_id": _new_id(), "output": self._output(job, ask)}
         return as_json(body if usage is None else body | {"usage": usage})
 
-    def _output(self, job: Job, ask: Ask) -> dict[str, Any]:
+    def _output(self, job: EmulatedJob, ask: Ask) -> dict[str, Any]:
         output = {"task_id": job.id, "task_status": _word(job, ask)} | _times(job)
         match job.state:
-            case State.DONE:
+            case EmulatedState.DONE:
                 return output | {
                     "orig_prompt": job.prompt or "",
                     "video_url": self._desk.link(job, ask),
                 }
-            case State.FAILED:
+            case EmulatedState.FAILED:
                 return output | dict(zip(("code", "message"), OUTPUT_FAULT, strict=True))
             case _:
                 return output
@@ -182,7 +186,7 @@ class DashScope:
         page_size = min(max(whole(ask.query, "page_size", 10), 1), MOST_PAGE)
         if task_id := ask.query.get("task_id"):
             job = self._desk.find(task_id, ask)
-            jobs: Sequence[Job] = () if job is None else (job,)
+            jobs: Sequence[EmulatedJob] = () if job is None else (job,)
             total = len(jobs)
         else:
             page = self._desk.jobs.page(
@@ -227,7 +231,7 @@ class DashScope:
     def _cancel(self, ask: Ask) -> Answer:
         self._count(ask)
         job = self._desk.find(ask.names["task_id"], ask)
-        if job is None or job.state is not State.WAITING:
+        if job is None or job.state is not EmulatedState.WAITING:
             raise Refusal(
                 400,
                 "UnsupportedOperation",
@@ -247,26 +251,26 @@ class DashScope:
     def _count(self, ask: Ask) -> None:
         """Query, list and cancel share a limit."""
         if not self._desk.polls.takes(ask.key):
-            raise self.injected(429, Place.POLL)
+            raise self.injected(429, FaultSite.POLL)
 
     def _forgotten_ms(self) -> int:
         return now_ms() - int(self._desk.options.kept_s * 1000)
 
 
-def _word(job: Job, ask: Ask) -> str:
+def _word(job: EmulatedJob, ask: Ask) -> str:
     return NO_SUCH_WORD if ask.fault is Fault.UNKNOWN_STATE else WORDS[job.state]
 
 
-def _times(job: Job) -> dict[str, str]:
+def _times(job: EmulatedJob) -> dict[str, str]:
     times = {"submit_time": _text(job.submitted_ms)}
-    if job.state not in {State.WAITING, State.CANCELLED}:
+    if job.state not in {EmulatedState.WAITING, EmulatedState.CANCELLED}:
         times["scheduled_time"] = _text(job.begins_ms)
-    if job.state not in {State.WAITING, State.RUNNING}:
+    if job.state not in {EmulatedState.WAITING, EmulatedState.RUNNING}:
         times["end_time"] = _text(job.ends_ms)
     return times
 
 
-def _row(job: Job, ask: Ask) -> dict[str, Any]:
+def _row(job: EmulatedJob, ask: Ask) -> dict[str, Any]:
     """Times are numbers here: milliseconds since 1970."""
     row = {
         "api_key_id": "1",
@@ -281,7 +285,7 @@ def _row(job: Job, ask: Ask) -> dict[str, Any]:
         "task_id": job.id,
         "user_api_unique_key": f"apikey:v1:aigc:image2video:video-synthesis:{job.terms.model}",
     }
-    is_over = job.state not in {State.WAITING, State.RUNNING}
+    is_over = job.state not in {EmulatedState.WAITING, EmulatedState.RUNNING}
     return row | ({"end_time": job.ends_ms} if is_over else {})
 
 

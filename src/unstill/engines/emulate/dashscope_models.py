@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.engines.emulate.jobs import Job, State, Terms
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState, Terms
 from unstill.engines.emulate.pictures import PictureRule
 from unstill.engines.emulate.wire import Refusal
 
@@ -58,7 +58,7 @@ _WAN27_MEDIA = frozenset(
 _HAPPYHORSE_MEDIA = frozenset({frozenset({"first_frame"})})
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
+class DashScopeModelFields(msgspec.Struct, frozen=True, kw_only=True):
     """One model's fields; `media` empty: the pictures are in fields of `input`."""
 
     durations_s: Collection[int]
@@ -80,7 +80,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset({*self.texts, *self.picture_fields, *self.other_input, *media})
 
 
-_WAN27 = Model(
+_WAN27 = DashScopeModelFields(
     durations_s=range(2, 16),
     tiers=("720P", "1080P"),
     default_tier="1080P",
@@ -89,7 +89,7 @@ _WAN27 = Model(
     media=_WAN27_MEDIA,
     has_audio=True,
 )
-_WAN26 = Model(
+_WAN26 = DashScopeModelFields(
     durations_s=range(2, 16),
     tiers=("720P", "1080P"),
     default_tier="1080P",
@@ -100,7 +100,7 @@ _WAN26 = Model(
     parameters=_COMMON | {"shot_type"},
     has_audio=True,
 )
-_WAN25 = Model(
+_WAN25 = DashScopeModelFields(
     durations_s=(5, 10),
     tiers=("480P", "720P", "1080P"),
     default_tier="1080P",
@@ -110,7 +110,7 @@ _WAN25 = Model(
     other_input={"audio_url", "template"},
     has_audio=True,
 )
-_WAN22 = Model(
+_WAN22 = DashScopeModelFields(
     durations_s=(5,),
     tiers=("480P", "720P", "1080P"),
     default_tier="720P",
@@ -119,7 +119,7 @@ _WAN22 = Model(
     picture_fields=("img_url",),
     other_input={"template"},
 )
-_WAN21 = Model(
+_WAN21 = DashScopeModelFields(
     durations_s=(3, 4, 5),
     tiers=("480P", "720P"),
     default_tier="720P",
@@ -128,7 +128,7 @@ _WAN21 = Model(
     picture_fields=("img_url",),
     other_input={"template"},
 )
-_HAPPYHORSE = Model(
+_HAPPYHORSE = DashScopeModelFields(
     durations_s=range(3, 16),
     tiers=("480P", "720P", "1080P"),
     default_tier="1080P",
@@ -141,7 +141,7 @@ _HAPPYHORSE = Model(
 )
 _with = msgspec.structs.replace
 
-MODELS: Mapping[str, Model] = {
+MODELS: Mapping[str, DashScopeModelFields] = {
     "wan2.7-i2v": _WAN27,
     "wan2.7-i2v-2026-04-25": _WAN27,
     "wan2.6-i2v": _WAN26,
@@ -160,7 +160,7 @@ MODELS: Mapping[str, Model] = {
 }
 
 
-class Wish(msgspec.Struct, frozen=True):
+class DashScopeCreate(msgspec.Struct, frozen=True):
     """A checked create request."""
 
     terms: Terms
@@ -169,7 +169,7 @@ class Wish(msgspec.Struct, frozen=True):
     other_media: tuple[tuple[str, str], ...]
 
 
-def read_wish(name: str, model: Model, body: Mapping[str, Any]) -> Wish:
+def read_wish(name: str, model: DashScopeModelFields, body: Mapping[str, Any]) -> DashScopeCreate:
     """Raises Refusal, as InvalidParameter."""
     wanted = _object(body, "input", is_required=True)
     parameters = _object(body, "parameters")
@@ -178,7 +178,7 @@ def read_wish(name: str, model: Model, body: Mapping[str, Any]) -> Wish:
     for field in (*model.texts, *model.other_input):
         _check_kind(f"input.{field}", wanted.get(field), str, "a string")
     pictures, other_media = _media(model, wanted) if model.media else _pictures(model, wanted)
-    return Wish(
+    return DashScopeCreate(
         terms=_terms(name, model, parameters),
         prompt=wanted.get("prompt"),
         pictures=pictures,
@@ -186,7 +186,7 @@ def read_wish(name: str, model: Model, body: Mapping[str, Any]) -> Wish:
     )
 
 
-def _terms(name: str, model: Model, parameters: Mapping[str, Any]) -> Terms:
+def _terms(name: str, model: DashScopeModelFields, parameters: Mapping[str, Any]) -> Terms:
     for field in ("prompt_extend", "watermark", "audio"):
         _check_kind(f"parameters.{field}", parameters.get(field), bool, "a boolean")
     _check_shot_type(parameters)
@@ -215,7 +215,7 @@ def _check_shot_type(parameters: Mapping[str, Any]) -> None:
         raise invalid("parameters.shot_type multi needs prompt_extend")
 
 
-def _media(model: Model, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
+def _media(model: DashScopeModelFields, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
     media = wanted.get("media")
     if media is None:
         raise invalid("Field required: input.media")
@@ -237,7 +237,7 @@ def _is_medium(each: object) -> bool:
     )
 
 
-def _pictures(model: Model, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
+def _pictures(model: DashScopeModelFields, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
     for field in model.picture_fields:
         if not wanted.get(field):
             raise invalid(f"Field required: input.{field}")
@@ -247,9 +247,9 @@ def _pictures(model: Model, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
     return pictures, (("audio_url", audio),) if audio else ()
 
 
-def usage_of(job: Job) -> dict[str, Any] | None:
+def usage_of(job: EmulatedJob) -> dict[str, Any] | None:
     """Only successes are counted."""
-    if job.state is not State.DONE:
+    if job.state is not EmulatedState.DONE:
         return None
     terms = job.terms
     match MODELS[terms.model].usage:

@@ -26,7 +26,7 @@ ACCESS_KEY_ID = "emulator"
 NEEDED = ("OSSAccessKeyId", "Signature", "policy", "key")
 
 
-class Policy(msgspec.Struct, frozen=True):
+class FormPolicy(msgspec.Struct, frozen=True):
     """What a form may upload; signed, so that nothing of it needs to be remembered."""
 
     upload_dir: str
@@ -36,14 +36,14 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Upload(msgspec.Struct, frozen=True):
-    policy: Policy
+    policy: FormPolicy
     sha256: str
     head: bytes
     size_bytes: int
     expires_s: float
 
 
-class Uploads:
+class EmulatedUploads:
     def __init__(self, *, secret: bytes, life_s: float) -> None:
         self._secret = secret
         self._life_s = life_s
@@ -51,7 +51,7 @@ class Uploads:
 
     def policy(self, ask: Ask, model: str) -> dict[str, object]:
         """The `data` of a policy answer."""
-        policy = Policy(
+        policy = FormPolicy(
             upload_dir=f"dashscope-instant/{key_digest(ask.key)}/{uuid.uuid4()}",
             expires_s=time.time() + POLICY_LIFE_S,
             key=key_digest(ask.key),
@@ -86,7 +86,7 @@ class Uploads:
             return _refused(403, "SignatureDoesNotMatch", "The signature does not match.")
         return self._keep(fields, parts, policy)
 
-    def _keep(self, fields: dict[str, str], parts: Sequence[Part], policy: Policy) -> Answer:
+    def _keep(self, fields: dict[str, str], parts: Sequence[Part], policy: FormPolicy) -> Answer:
         key = fields["key"]
         if time.time() > policy.expires_s:
             return _refused(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
@@ -118,10 +118,10 @@ class Uploads:
     def _signature(self, policy: str) -> str:
         return b64encode(hmac.new(self._secret, policy.encode(), hashlib.sha1).digest()).decode()
 
-    def _checked(self, policy: str, signature: str) -> Policy | None:
+    def _checked(self, policy: str, signature: str) -> FormPolicy | None:
         if not hmac.compare_digest(signature.encode(), self._signature(policy).encode()):
             return None
-        return msgspec.json.decode(pybase64.b64decode(policy), type=Policy)
+        return msgspec.json.decode(pybase64.b64decode(policy), type=FormPolicy)
 
 
 def policy_answer(data: dict[str, object]) -> Answer:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from unstill.engines.emulate import Options
 from unstill.engines.emulate.faults import Fault, Faults, parse_rates
-from unstill.engines.emulate.jobs import Job, Jobs, Terms
-from unstill.engines.emulate.results import Links
+from unstill.engines.emulate.jobs import EmulatedJob, Jobs, Terms
+from unstill.engines.emulate.results import ResultLinks
 from unstill.engines.emulate.wire import Answer, Ask, digest_of
 
 
@@ -27,7 +27,7 @@ class Desk:
         self.submits = Rate(options.submits_per_s)
         # The same after a restart: a link given out before still works.
         self.secret = hashlib.sha256(f"{kind} {options.seed}".encode()).digest()
-        self._links = Links(
+        self._links = ResultLinks(
             secret=self.secret,
             life_s=options.link_s,
             find=lambda job_id: self.jobs.find(job_id, now_ms()),
@@ -42,7 +42,7 @@ class Desk:
         prompt: str | None,
         body: object,
         fails: bool = False,
-    ) -> Job:
+    ) -> EmulatedJob:
         """Make the job; from here on it is charged. `body` is what its digest is of."""
         now = now_ms()
         self.jobs.add(
@@ -57,14 +57,14 @@ class Desk:
         assert job is not None  # noqa: S101  - it has just been added
         return job
 
-    def find(self, job_id: str, ask: Ask) -> Job | None:
+    def find(self, job_id: str, ask: Ask) -> EmulatedJob | None:
         """The job as it is now; forgotten first where that is the fault."""
         now = now_ms()
         if ask.fault is Fault.LOSE and self.jobs.find(job_id, now) is not None:
             self.jobs.forget(job_id, now)
         return self.jobs.find(job_id, now)
 
-    def link(self, job: Job, ask: Ask) -> str:
+    def link(self, job: EmulatedJob, ask: Ask) -> str:
         return self._links.link(job, origin=ask.origin, now_ms=now_ms())
 
     def follow(self, ask: Ask) -> Answer:

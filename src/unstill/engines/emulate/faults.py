@@ -10,7 +10,7 @@ from enum import StrEnum
 from unstill.errors import BadSetting
 
 
-class Place(StrEnum):
+class FaultSite(StrEnum):
     SUBMIT = "submit"
     POLL = "poll"
     LIST = "list"
@@ -79,13 +79,13 @@ _OF_A_VIDEO = frozenset(
         Fault.ENDLESS,
     }
 )
-FAULTS_AT: Mapping[Place, frozenset[Fault]] = {
-    Place.SUBMIT: _ANYWHERE | {Fault.FAIL},
-    Place.POLL: _ANYWHERE | {Fault.UNKNOWN_STATE, Fault.LOSE},
-    Place.LIST: _ANYWHERE | {Fault.UNKNOWN_STATE},
-    Place.CANCEL: _ANYWHERE,
-    Place.FETCH: _ANYWHERE | _OF_A_VIDEO,
-    Place.UPLOAD: _ANYWHERE,
+FAULTS_AT: Mapping[FaultSite, frozenset[Fault]] = {
+    FaultSite.SUBMIT: _ANYWHERE | {Fault.FAIL},
+    FaultSite.POLL: _ANYWHERE | {Fault.UNKNOWN_STATE, Fault.LOSE},
+    FaultSite.LIST: _ANYWHERE | {Fault.UNKNOWN_STATE},
+    FaultSite.CANCEL: _ANYWHERE,
+    FaultSite.FETCH: _ANYWHERE | _OF_A_VIDEO,
+    FaultSite.UPLOAD: _ANYWHERE,
 }
 STATUS_OF: Mapping[Fault, int] = {  # answered instead of doing anything
     Fault.BUSY: 429,
@@ -98,7 +98,7 @@ STATUS_OF: Mapping[Fault, int] = {  # answered instead of doing anything
 }
 WELL = "ok"  # in a script: the next request is answered as it should be
 
-Rates = Mapping[Place, Mapping[Fault, float]]
+Rates = Mapping[FaultSite, Mapping[Fault, float]]
 
 
 class Faults:
@@ -109,17 +109,17 @@ class Faults:
 
     def __init__(self, rates: Rates, *, seed: int) -> None:
         self.rates = rates
-        self._chance = {place: random.Random(f"{seed} {place}") for place in Place}
-        self._script: dict[Place, deque[Fault | None]] = {place: deque() for place in Place}
+        self._chance = {place: random.Random(f"{seed} {place}") for place in FaultSite}
+        self._script: dict[FaultSite, deque[Fault | None]] = {place: deque() for place in FaultSite}
 
     def replace(self, rates: Rates) -> None:
         self.rates = rates
 
-    def script(self, place: Place, faults: Sequence[Fault | None]) -> None:
+    def script(self, place: FaultSite, faults: Sequence[Fault | None]) -> None:
         """The next requests at this place get these, before chance is asked again."""
         self._script[place].extend(faults)
 
-    def draw(self, place: Place) -> Fault | None:
+    def draw(self, place: FaultSite) -> Fault | None:
         if self._script[place]:
             return self._script[place].popleft()
         drawn = self._chance[place].random()
@@ -132,7 +132,7 @@ class Faults:
 
 def parse_rates(text: str) -> Rates:
     """`submit.drop_after=0.02,poll.503=0.1`. Raises BadSetting."""
-    rates: dict[Place, dict[Fault, float]] = {}
+    rates: dict[FaultSite, dict[Fault, float]] = {}
     for item in filter(None, (each.strip() for each in text.split(","))):
         name, _, rate = item.partition("=")
         place_name, _, fault_name = name.partition(".")
@@ -144,12 +144,12 @@ def parse_rates(text: str) -> Rates:
     return rates
 
 
-def parse_fault(place_name: str, fault_name: str) -> tuple[Place, Fault]:
+def parse_fault(place_name: str, fault_name: str) -> tuple[FaultSite, Fault]:
     """Raises BadSetting."""
     try:
-        place = Place(place_name)
+        place = FaultSite(place_name)
     except ValueError:
-        places = ", ".join(Place)
+        places = ", ".join(FaultSite)
         raise BadSetting("--faults", f"{place_name!r} is none of {places}") from None
     allowed = FAULTS_AT[place]
     if fault_name not in allowed:
@@ -158,7 +158,9 @@ def parse_fault(place_name: str, fault_name: str) -> tuple[Place, Fault]:
     return place, Fault(fault_name)
 
 
-def parse_script(place_name: str, fault_names: Sequence[str]) -> tuple[Place, list[Fault | None]]:
+def parse_script(
+    place_name: str, fault_names: Sequence[str]
+) -> tuple[FaultSite, list[Fault | None]]:
     """Raises BadSetting."""
     place = parse_fault(place_name, Fault.DELAY)[0]
     return place, [

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class State(StrEnum):
+class EmulatedState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
@@ -45,9 +45,9 @@ class Terms(msgspec.Struct, frozen=True):
     has_audio: bool = False
 
 
-class Job(msgspec.Struct, frozen=True):
+class EmulatedJob(msgspec.Struct, frozen=True):
     id: str
-    state: State
+    state: EmulatedState
     terms: Terms
     prompt: str | None
     digest: int  # equal for equal bodies
@@ -57,7 +57,7 @@ class Job(msgspec.Struct, frozen=True):
 
     def progress(self, now_ms: int) -> float:
         """From 0 to 1."""
-        if self.state is State.DONE:
+        if self.state is EmulatedState.DONE:
             return 1.0
         run_ms = self.ends_ms - self.begins_ms
         return min(max((now_ms - self.begins_ms) / run_ms, 0.0), 1.0) if run_ms else 0.0
@@ -66,15 +66,15 @@ class Job(msgspec.Struct, frozen=True):
 class Filter(msgspec.Struct, frozen=True):
     """Which jobs a list shows; times of submission, the last one included."""
 
-    states: Collection[State] | None = None
+    states: Collection[EmulatedState] | None = None
     model: str | None = None
     since_ms: int = 0
     until_ms: int = 2**62
     newest_first: bool = True
 
 
-class Page(msgspec.Struct, frozen=True):
-    jobs: tuple[Job, ...]
+class JobsPage(msgspec.Struct, frozen=True):
+    jobs: tuple[EmulatedJob, ...]
     total: int
     has_more: bool
 
@@ -137,7 +137,7 @@ class Jobs:
         self._append(job_id, terms, prompt, digest=digest, times_ms=times, fate=fate)
         self._write("add", job_id, msgspec.to_builtins(terms), prompt, digest, times, fate)
 
-    def find(self, job_id: str, now_ms: int) -> Job | None:
+    def find(self, job_id: str, now_ms: int) -> EmulatedJob | None:
         at = self._place.get(job_id)
         if at is None or self._fate[at] == Fate.GONE:
             return None
@@ -168,13 +168,13 @@ class Jobs:
 
     def page(
         self, chosen: Filter, *, now_ms: int, offset: int = 0, after: str | None = None, limit: int
-    ) -> Page:
+    ) -> JobsPage:
         """`limit` jobs from `offset` on, or those that follow the job `after`."""
         places = self._chosen(chosen, now_ms)
         if after is not None:
             offset = self._offset_after(places, after)
         shown = places[offset : offset + limit]
-        return Page(
+        return JobsPage(
             jobs=tuple(self._job(int(at), now_ms) for at in shown),
             total=len(places),
             has_more=offset + limit < len(places),
@@ -234,8 +234,8 @@ class Jobs:
         self._begins[at] = min(self._begins[at], now_ms)
         self._ends[at] = now_ms
 
-    def _job(self, at: int, now_ms: int) -> Job:
-        return Job(
+    def _job(self, at: int, now_ms: int) -> EmulatedJob:
+        return EmulatedJob(
             id=self._ids[at],
             state=self._state(at, now_ms),
             terms=self._terms_of[self._term[at]],
@@ -246,14 +246,14 @@ class Jobs:
             ends_ms=self._ends[at],
         )
 
-    def _state(self, at: int, now_ms: int) -> State:
+    def _state(self, at: int, now_ms: int) -> EmulatedState:
         if self._fate[at] == Fate.CANCELLED:
-            return State.CANCELLED
+            return EmulatedState.CANCELLED
         if now_ms < self._begins[at]:
-            return State.WAITING
+            return EmulatedState.WAITING
         if now_ms < self._ends[at]:
-            return State.RUNNING
-        return State.FAILED if self._fate[at] == Fate.FAILS else State.DONE
+            return EmulatedState.RUNNING
+        return EmulatedState.FAILED if self._fate[at] == Fate.FAILS else EmulatedState.DONE
 
     def _chosen(self, chosen: Filter, now_ms: int) -> NDArray[np.int64]:
         """The places of the jobs that a list shows, in its order."""
@@ -271,7 +271,7 @@ class Jobs:
 
     def _in_states(
         self,
-        states: Collection[State],
+        states: Collection[EmulatedState],
         fate: NDArray[Any],
         span: tuple[int, int],
         now_ms: int,
@@ -280,11 +280,11 @@ class Jobs:
         ended = _column(self._ends, np.int64, *span) <= now_ms
         cancelled = fate == Fate.CANCELLED
         is_in = {
-            State.WAITING: ~begun & ~cancelled,
-            State.RUNNING: begun & ~ended & ~cancelled,
-            State.DONE: begun & ended & (fate == Fate.SUCCEEDS),
-            State.FAILED: begun & ended & (fate == Fate.FAILS),
-            State.CANCELLED: cancelled,
+            EmulatedState.WAITING: ~begun & ~cancelled,
+            EmulatedState.RUNNING: begun & ~ended & ~cancelled,
+            EmulatedState.DONE: begun & ended & (fate == Fate.SUCCEEDS),
+            EmulatedState.FAILED: begun & ended & (fate == Fate.FAILS),
+            EmulatedState.CANCELLED: cancelled,
         }
         wanted = np.zeros(len(fate), np.bool_)
         for state in states:

@@ -12,26 +12,26 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from unstill.engines.emulate import Options
 from unstill.engines.emulate.app import ABORT, build_app
-from unstill.engines.emulate.dashscope import DashScope
+from unstill.engines.emulate.dashscope import DashScopeEmulator
 from unstill.engines.emulate.desk import Desk
-from unstill.engines.emulate.modelverse import Modelverse
-from unstill.engines.emulate.openai import OpenAi
-from unstill.engines.emulate.sglang import SgLang
-from unstill.engines.emulate.unified import Unified
-from unstill.engines.emulate.upstream import Upstream
-from unstill.engines.emulate.vllm_omni import VllmOmni
+from unstill.engines.emulate.modelverse import ModelverseEmulator
+from unstill.engines.emulate.openai import OpenAiEmulator
+from unstill.engines.emulate.sglang import SgLangEmulator
+from unstill.engines.emulate.unified import UnifiedEmulator
+from unstill.engines.emulate.upstream import EmulatedUpstream
+from unstill.engines.emulate.vllm_omni import VllmOmniEmulator
 from unstill.ports import bound
 
-UPSTREAMS: Mapping[str, Callable[[Desk], Upstream]] = {
-    "dashscope": DashScope,
-    "modelverse": Modelverse,
-    "openai": OpenAi,
-    "unified": Unified,
-    "sglang": SgLang,
-    "vllm-omni": VllmOmni,
+UPSTREAMS: Mapping[str, Callable[[Desk], EmulatedUpstream]] = {
+    "dashscope": DashScopeEmulator,
+    "modelverse": ModelverseEmulator,
+    "openai": OpenAiEmulator,
+    "unified": UnifiedEmulator,
+    "sglang": SgLangEmulator,
+    "vllm-omni": VllmOmniEmulator,
 }
 BACKLOG = 2048
-ANSWERS_WITHIN_S = 1  # of a shutdown: slow bodies would take their time
+ANSWERS_WITHIN_S = 1  # a shutdown waits no longer: slow bodies would take their time
 
 
 class Protocol(HttpToolsProtocol):
@@ -42,7 +42,7 @@ class Protocol(HttpToolsProtocol):
         self.scope["state"][ABORT] = self.transport.abort
 
 
-class Server(uvicorn.Server):
+class EmulatorServer(uvicorn.Server):
     def __init__(self, app: ASGIApp, listener: socket.socket, ready: Callable[[str], None]) -> None:
         super().__init__(
             uvicorn.Config(
@@ -74,7 +74,7 @@ def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
     app = build_app(desk, UPSTREAMS[kind](desk))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with desk.jobs, _listen(options) as listener:
-        Server(app, listener, ready).run(sockets=[listener])
+        EmulatorServer(app, listener, ready).run(sockets=[listener])
 
 
 def _listen(options: Options) -> socket.socket:

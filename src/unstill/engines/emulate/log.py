@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from unstill.engines.emulate.faults import Fault, Place
+from unstill.engines.emulate.faults import Fault, FaultSite
 from unstill.engines.emulate.wire import Ask, form_parts, json_body, parts_value
 
 KEY_HEADERS = frozenset({"authorization", "api-key"})
@@ -27,10 +27,10 @@ class Entry(msgspec.Struct):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Any
-    place: Place | None
+    place: FaultSite | None
     fault: Fault | None = None
     status: int | None = None
-    job_id: str | None = None  # of the job that it made, if it made one
+    job_id: str | None = None  # names the job that it made, if it made one
 
 
 class Log:
@@ -39,9 +39,9 @@ class Log:
         self._count = 0
         self.submits = 0
 
-    def note(self, ask: Ask, place: Place | None, at_ms: int) -> Entry:
+    def note(self, ask: Ask, place: FaultSite | None, at_ms: int) -> Entry:
         self._count += 1
-        self.submits += place is Place.SUBMIT
+        self.submits += place is FaultSite.SUBMIT
         headers = {name: text for name, text in ask.headers.items() if name not in KEY_HEADERS}
         is_small = len(ask.body) <= KEPT_RAW_BYTES
         entry = Entry(

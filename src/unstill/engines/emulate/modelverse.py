@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from unstill.engines.emulate.desk import Desk
-from unstill.engines.emulate.faults import Fault, Place
-from unstill.engines.emulate.jobs import Job, State
+from unstill.engines.emulate.faults import Fault, FaultSite
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState
 from unstill.engines.emulate.modelverse_models import (
     MODELS,
-    Model,
-    Wish,
+    ModelverseCreate,
+    ModelverseModelFields,
     bad_param,
     read_wish,
 )
@@ -35,11 +35,11 @@ from unstill.engines.emulate.results import RESULTS
 from unstill.engines.emulate.wire import Answer, Ask, Endpoint, Refusal, as_json, json_body
 
 WORDS = {
-    State.WAITING: "Pending",
-    State.RUNNING: "Running",
-    State.DONE: "Success",
-    State.FAILED: "Failure",
-    State.CANCELLED: "Failure",
+    EmulatedState.WAITING: "Pending",
+    EmulatedState.RUNNING: "Running",
+    EmulatedState.DONE: "Success",
+    EmulatedState.FAILED: "Failure",
+    EmulatedState.CANCELLED: "Failure",
 }
 NO_SUCH_WORD = "Reviewing"
 OUTPUT_FAULT = "code=InternalError.Algo, message=The video could not be generated."
@@ -64,16 +64,16 @@ INJECTED = {
 }
 
 
-class Modelverse:
+class ModelverseEmulator:
     wants_key = True
     takes_bare_key = True
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.endpoints = (
-            Endpoint("POST", "/v1/tasks/submit", self._submit, Place.SUBMIT),
-            Endpoint("GET", "/v1/tasks/status", self._status, Place.POLL),
-            Endpoint("GET", f"{RESULTS}{{name}}", desk.follow, Place.FETCH, needs_key=False),
+            Endpoint("POST", "/v1/tasks/submit", self._submit, FaultSite.SUBMIT),
+            Endpoint("GET", "/v1/tasks/status", self._status, FaultSite.POLL),
+            Endpoint("GET", f"{RESULTS}{{name}}", desk.follow, FaultSite.FETCH, needs_key=False),
         )
 
     def render(self, refusal: Refusal, ask: Ask) -> Answer:  # noqa: ARG002  - the port's shape
@@ -87,18 +87,18 @@ class Modelverse:
         return as_json({"error": error}, status=refusal.status)
 
     def bad_key(self, *, is_missing: bool) -> Refusal:  # noqa: ARG002  - the port's shape
-        return self.injected(401, Place.SUBMIT)
+        return self.injected(401, FaultSite.SUBMIT)
 
-    def injected(self, status: int, place: Place) -> Refusal:  # noqa: ARG002  - the port's shape
+    def injected(self, status: int, place: FaultSite) -> Refusal:  # noqa: ARG002  - the port's shape
         kind, code, message = INJECTED[status]
         return Refusal(status, code, message, kind=kind)
 
     def no_route(self, ask: Ask) -> Refusal:  # noqa: ARG002  - the port's shape
-        return self.injected(404, Place.POLL)
+        return self.injected(404, FaultSite.POLL)
 
     def _submit(self, ask: Ask) -> Answer:
         if not self._desk.submits.takes(ask.key):
-            raise self.injected(429, Place.SUBMIT)
+            raise self.injected(429, FaultSite.SUBMIT)
         body = _object_body(ask)
         name = body.get("model")
         model = MODELS.get(name) if isinstance(name, str) else None
@@ -120,7 +120,7 @@ class Modelverse:
             raise Refusal(404, "param_error", message, kind="invalid_request_error")
         return as_json({"output": self._output(job, ask), "usage": _usage(job), "request_id": ""})
 
-    def _output(self, job: Job, ask: Ask) -> dict[str, Any]:
+    def _output(self, job: EmulatedJob, ask: Ask) -> dict[str, Any]:
         word = NO_SUCH_WORD if ask.fault is Fault.UNKNOWN_STATE else WORDS[job.state]
         output: dict[str, Any] = {
             "task_id": job.id,
@@ -128,20 +128,20 @@ class Modelverse:
             "submit_time": job.submitted_ms // 1000,
         }
         match job.state:
-            case State.WAITING | State.RUNNING:
+            case EmulatedState.WAITING | EmulatedState.RUNNING:
                 return output
-            case State.DONE:
+            case EmulatedState.DONE:
                 end: dict[str, Any] = {"urls": [self._desk.link(job, ask)]}
             case _:
                 end = {"error_message": OUTPUT_FAULT}
         return output | end | {"finish_time": job.ends_ms // 1000}
 
 
-def _usage(job: Job) -> dict[str, Any]:
-    """Of an ended task; a failed one still carries the duration in the documents' samples."""
-    if job.state in {State.WAITING, State.RUNNING}:
+def _usage(job: EmulatedJob) -> dict[str, Any]:
+    """What an ended task used; a failed one has a duration too in the documents' samples."""
+    if job.state in {EmulatedState.WAITING, EmulatedState.RUNNING}:
         return {}
-    if job.state is not State.DONE:
+    if job.state is not EmulatedState.DONE:
         return {"duration": job.terms.duration_s}
     values = {
         "duration": job.terms.duration_s,
@@ -152,7 +152,7 @@ def _usage(job: Job) -> dict[str, Any]:
     return {name: values[name] for name in MODELS[job.terms.model].usage}
 
 
-def _check_pictures(model: Model, wish: Wish) -> None:
+def _check_pictures(model: ModelverseModelFields, wish: ModelverseCreate) -> None:
     """Raises Refusal."""
     for name, value in wish.pictures:
         try:
@@ -161,7 +161,7 @@ def _check_pictures(model: Model, wish: Wish) -> None:
             raise bad_param(f"input.{name}: {fault}") from None
 
 
-def _check_picture(model: Model, value: str) -> None:
+def _check_picture(model: ModelverseModelFields, value: str) -> None:
     """Raises PictureFault."""
     if is_address(value):
         return

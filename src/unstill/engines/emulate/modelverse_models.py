@@ -20,7 +20,7 @@ INT32 = 2**31 - 1
 _LOWER = ("480p", "720p", "1080p")
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
+class ModelverseModelFields(msgspec.Struct, frozen=True, kw_only=True):
     """One model's fields; `first_frames` are the names that its first frame may have."""
 
     first_frames: tuple[str, ...] = ("first_frame_url",)
@@ -41,10 +41,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     has_audio: bool = False
 
 
-_SORA = Model(takes_base64=True, durations_s=(4, 8, 12), default_duration_s=4, has_audio=True)
+_SORA = ModelverseModelFields(
+    takes_base64=True, durations_s=(4, 8, 12), default_duration_s=4, has_audio=True
+)
 
-MODELS: Mapping[str, Model] = {
-    "Wan-AI/Wan2.2-I2V": Model(
+MODELS: Mapping[str, ModelverseModelFields] = {
+    "Wan-AI/Wan2.2-I2V": ModelverseModelFields(
         has_last_frame=True,
         takes_base64=True,
         needs_prompt=True,
@@ -54,7 +56,7 @@ MODELS: Mapping[str, Model] = {
         seeds=(0, INT32),
         texts=("prompt", "negative_prompt"),
     ),
-    "Wan-AI/Wan2.5-I2V": Model(
+    "Wan-AI/Wan2.5-I2V": ModelverseModelFields(
         needs_prompt=True,
         durations_s=(5, 10),
         tiers=_LOWER,
@@ -63,7 +65,7 @@ MODELS: Mapping[str, Model] = {
         texts=("prompt", "negative_prompt", "audio_url"),
         has_audio=True,
     ),
-    "Wan-AI/Wan2.6-I2V": Model(
+    "Wan-AI/Wan2.6-I2V": ModelverseModelFields(
         first_frames=("img_url",),
         needs_frame=False,
         needs_prompt=True,
@@ -76,7 +78,7 @@ MODELS: Mapping[str, Model] = {
         texts=("prompt", "negative_prompt", "audio_url"),
         has_audio=True,
     ),
-    "wan2.7-i2v": Model(
+    "wan2.7-i2v": ModelverseModelFields(
         first_frames=(),
         has_media=True,
         durations_s=(5, 10, 15),
@@ -90,7 +92,7 @@ MODELS: Mapping[str, Model] = {
     "openai/sora-2/image-to-video-pro": msgspec.structs.replace(
         _SORA, tiers=("720p", "1080p"), default_tier="720p"
     ),
-    "happyhorse-1.0-i2v": Model(
+    "happyhorse-1.0-i2v": ModelverseModelFields(
         first_frames=("img_url", "first_frame_url", "images"),
         durations_s=range(3, 16),
         tiers=("720P", "1080P"),
@@ -103,13 +105,13 @@ MODELS: Mapping[str, Model] = {
 }
 
 
-class Wish(msgspec.Struct, frozen=True):
+class ModelverseCreate(msgspec.Struct, frozen=True):
     terms: Terms
     prompt: str | None
     pictures: tuple[tuple[str, str], ...]  # the field's name and what it holds
 
 
-def read_wish(name: str, model: Model, body: Mapping[str, Any]) -> Wish:
+def read_wish(name: str, model: ModelverseModelFields, body: Mapping[str, Any]) -> ModelverseCreate:
     """Raises Refusal, as param_error."""
     wanted = _object(body.get("input"), "input")
     parameters = _object(body.get("parameters", {}), "parameters")
@@ -119,12 +121,12 @@ def read_wish(name: str, model: Model, body: Mapping[str, Any]) -> Wish:
     if model.needs_prompt and not wanted.get("prompt"):
         raise bad_param("input.prompt is required")
     pictures = _media(wanted) if model.has_media else _pictures(model, wanted)
-    return Wish(
+    return ModelverseCreate(
         terms=_terms(name, model, parameters), prompt=wanted.get("prompt"), pictures=pictures
     )
 
 
-def _terms(name: str, model: Model, parameters: Mapping[str, Any]) -> Terms:
+def _terms(name: str, model: ModelverseModelFields, parameters: Mapping[str, Any]) -> Terms:
     for field in model.flags:
         if not isinstance(parameters.get(field, False), bool):
             raise bad_param(f"parameters.{field} must be a boolean")
@@ -143,7 +145,7 @@ def _terms(name: str, model: Model, parameters: Mapping[str, Any]) -> Terms:
     )
 
 
-def _check_seed(model: Model, parameters: Mapping[str, Any]) -> None:
+def _check_seed(model: ModelverseModelFields, parameters: Mapping[str, Any]) -> None:
     if model.seeds is None or "seed" not in parameters:
         return
     least, most = model.seeds
@@ -152,7 +154,7 @@ def _check_seed(model: Model, parameters: Mapping[str, Any]) -> None:
         raise bad_param(f"parameters.seed must be an integer from {least} to {most}")
 
 
-def _tier(model: Model, parameters: Mapping[str, Any]) -> int | None:
+def _tier(model: ModelverseModelFields, parameters: Mapping[str, Any]) -> int | None:
     if not model.tiers:
         return None
     tier = parameters.get("resolution", model.default_tier)
@@ -161,7 +163,9 @@ def _tier(model: Model, parameters: Mapping[str, Any]) -> int | None:
     return int(tier[:-1])
 
 
-def _pictures(model: Model, wanted: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _pictures(
+    model: ModelverseModelFields, wanted: Mapping[str, Any]
+) -> tuple[tuple[str, str], ...]:
     names = [*model.first_frames, *(["last_frame_url"] if model.has_last_frame else [])]
     given = [(name, _first_of_list(wanted[name])) for name in names if wanted.get(name)]
     if not any(name in model.first_frames for name, _ in given) and model.needs_frame:

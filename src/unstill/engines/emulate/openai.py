@@ -14,8 +14,8 @@ from typing import Any
 
 from unstill.engines.emulate import videos
 from unstill.engines.emulate.desk import Desk, now_ms
-from unstill.engines.emulate.faults import Place
-from unstill.engines.emulate.jobs import Job, State, Terms
+from unstill.engines.emulate.faults import FaultSite
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState, Terms
 from unstill.engines.emulate.pictures import (
     PictureFault,
     PictureRule,
@@ -57,7 +57,7 @@ KEPT_S = 3600  # the guide: assets can be downloaded for about an hour
 _BRACKETED = re.compile(r"(\w+)\[(\w+)\]")
 
 
-class OpenAi:
+class OpenAiEmulator:
     wants_key = True
     takes_bare_key = False
 
@@ -67,8 +67,8 @@ class OpenAi:
             *videos.endpoints(
                 create=self._create, retrieve=self._retrieve, download=self._download
             ),
-            Endpoint("GET", videos.PATH, self._list, Place.LIST),
-            Endpoint("DELETE", videos.ONE, self._delete, Place.CANCEL),
+            Endpoint("GET", videos.PATH, self._list, FaultSite.LIST),
+            Endpoint("DELETE", videos.ONE, self._delete, FaultSite.CANCEL),
         )
 
     def render(self, refusal: Refusal, ask: Ask) -> Answer:  # noqa: ARG002  - the port's shape
@@ -84,7 +84,7 @@ class OpenAi:
         message = "You didn't provide an API key." if is_missing else videos.MESSAGES[401]
         return Refusal(401, "invalid_api_key", message)
 
-    def injected(self, status: int, place: Place) -> Refusal:  # noqa: ARG002  - the port's shape
+    def injected(self, status: int, place: FaultSite) -> Refusal:  # noqa: ARG002  - the port's shape
         kind = "server_error" if status >= 500 else "invalid_request_error"
         code = "rate_limit_exceeded" if status == 429 else ""
         return Refusal(status, code, videos.MESSAGES[status], kind=kind)
@@ -94,7 +94,7 @@ class OpenAi:
 
     def _create(self, ask: Ask) -> Answer:
         if not self._desk.submits.takes(ask.key):
-            raise self.injected(429, Place.SUBMIT)
+            raise self.injected(429, FaultSite.SUBMIT)
         fields, digested = _fields(ask)
         unknown = sorted(set(fields) - FIELDS)
         if unknown:
@@ -125,7 +125,7 @@ class OpenAi:
 
     def _delete(self, ask: Ask) -> Answer:
         job = videos.found(self._desk, ask, _missing(ask))
-        if job.state in {State.WAITING, State.RUNNING}:
+        if job.state in {EmulatedState.WAITING, EmulatedState.RUNNING}:
             raise _bad("Only completed or failed videos can be deleted.", "video_id", "")
         self._desk.jobs.forget(job.id, now_ms())
         return as_json({"id": job.id, "object": "video.deleted", "deleted": True})
@@ -230,9 +230,9 @@ def _check_picture(data: bytes, terms: Terms) -> None:
         raise Refusal(400, "", message)
 
 
-def _value(job: Job, ask: Ask) -> dict[str, Any]:
+def _value(job: EmulatedJob, ask: Ask) -> dict[str, Any]:
     error = None
-    if job.state is State.FAILED:
+    if job.state is EmulatedState.FAILED:
         error = {"code": "video_generation_failed", "message": videos.OUTPUT_FAULT}
     ended_s = videos.ended_s(job)
     return {
@@ -242,7 +242,7 @@ def _value(job: Job, ask: Ask) -> dict[str, Any]:
         "status": videos.word(job, ask),
         "progress": videos.progress_of(job, most_unfinished=99),
         "created_at": job.submitted_ms // 1000,
-        "completed_at": ended_s if job.state is State.DONE else None,
+        "completed_at": ended_s if job.state is EmulatedState.DONE else None,
         "expires_at": None if ended_s is None else ended_s + KEPT_S,
         "prompt": job.prompt,
         "size": job.terms.size,

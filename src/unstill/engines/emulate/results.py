@@ -20,8 +20,8 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from unstill.engines.emulate.faults import Fault
-from unstill.engines.emulate.jobs import Job, State
-from unstill.engines.emulate.wire import Answer, Ask, Pace
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState
+from unstill.engines.emulate.wire import Answer, Ask, BodyPace
 
 SIDE_PX = 64
 FRAME_RATE = 5
@@ -41,20 +41,22 @@ _NO_KEY = (
 )
 
 
-class Links:
+class ResultLinks:
     """Links on the emulator's own host, signed and mortal as an object store's are.
 
     Source: Alibaba Cloud OSS, signature version 1 in a URL (Expires, OSSAccessKeyId, Signature).
     """
 
-    def __init__(self, *, secret: bytes, life_s: float, find: Callable[[str], Job | None]) -> None:
+    def __init__(
+        self, *, secret: bytes, life_s: float, find: Callable[[str], EmulatedJob | None]
+    ) -> None:
         self._secret = secret
         self._life_s = life_s
         self._find = find
         self._made = 0
         self._dead: set[str] = set()  # signatures
 
-    def link(self, job: Job, *, origin: str, now_ms: int) -> str:
+    def link(self, job: EmulatedJob, *, origin: str, now_ms: int) -> str:
         """A new link to a finished job's video, another one at each call."""
         self._made += 1
         expires = f"{int(now_ms / 1000 + self._life_s)}.{self._made}"
@@ -79,7 +81,7 @@ class Links:
         if not is_alive:
             return Answer(403, _DENIED, "application/xml")
         job = self._find(job_id)
-        if job is None or job.state is not State.DONE:
+        if job is None or job.state is not EmulatedState.DONE:
             return Answer(404, _NO_KEY, "application/xml")
         return video_answer(job, ask.fault)
 
@@ -87,7 +89,7 @@ class Links:
         return hmac.new(self._secret, f"{job_id} {expires}".encode(), hashlib.sha256).hexdigest()
 
 
-def video_answer(job: Job, fault: Fault | None) -> Answer:
+def video_answer(job: EmulatedJob, fault: Fault | None) -> Answer:
     """The job's video, or what the fault makes of it."""
     video = make_video(job.terms.duration_s, has_audio=job.terms.has_audio)
     match fault:
@@ -98,18 +100,18 @@ def video_answer(job: Job, fault: Fault | None) -> Answer:
         case Fault.HTML_VIDEO:
             return Answer(200, PAGE, MP4)
         case Fault.SLOW:
-            return Answer(200, video, MP4, pace=Pace.SLOW)
+            return Answer(200, video, MP4, pace=BodyPace.SLOW)
         case Fault.EMPTY:
             return Answer(200, b"", MP4)
         case Fault.HUGE:
-            return Answer(200, video, MP4, pace=Pace.HUGE)
+            return Answer(200, video, MP4, pace=BodyPace.HUGE)
         case Fault.ENDLESS:
-            return Answer(200, video, MP4, pace=Pace.ENDLESS)
+            return Answer(200, video, MP4, pace=BodyPace.ENDLESS)
         case Fault.WRONG_LENGTH:
             other_s = job.terms.duration_s + 3
             return Answer(200, make_video(other_s, has_audio=job.terms.has_audio), MP4)
         case Fault.DROP_AFTER:
-            return Answer(200, video, MP4, pace=Pace.CUT)
+            return Answer(200, video, MP4, pace=BodyPace.CUT)
         case _:
             return Answer(200, video, MP4)
 

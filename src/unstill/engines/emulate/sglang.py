@@ -15,8 +15,8 @@ import msgspec
 
 from unstill.engines.emulate import videos
 from unstill.engines.emulate.desk import Desk, now_ms
-from unstill.engines.emulate.faults import Place
-from unstill.engines.emulate.jobs import Job, State, Terms
+from unstill.engines.emulate.faults import FaultSite
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState, Terms
 from unstill.engines.emulate.pictures import PictureFault, bytes_of_data_url, is_address
 from unstill.engines.emulate.wire import (
     Answer,
@@ -40,7 +40,7 @@ _WHOLE = ("seconds", "fps", "num_frames", "width", "height", "num_inference_step
 _REAL = ("guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift")
 
 
-class SgLang:
+class SgLangEmulator:
     wants_key = False
     takes_bare_key = False
 
@@ -50,8 +50,8 @@ class SgLang:
             *videos.endpoints(
                 create=self._create, retrieve=self._retrieve, download=self._download
             ),
-            Endpoint("GET", videos.PATH, self._list, Place.LIST),
-            Endpoint("DELETE", videos.ONE, self._delete, Place.CANCEL),
+            Endpoint("GET", videos.PATH, self._list, FaultSite.LIST),
+            Endpoint("DELETE", videos.ONE, self._delete, FaultSite.CANCEL),
         )
 
     def render(self, refusal: Refusal, ask: Ask) -> Answer:  # noqa: ARG002  - the port's shape
@@ -60,7 +60,7 @@ class SgLang:
     def bad_key(self, *, is_missing: bool) -> Refusal:  # noqa: ARG002  - the port's shape
         return Refusal(401, "", "Unauthorized")
 
-    def injected(self, status: int, place: Place) -> Refusal:  # noqa: ARG002  - the port's shape
+    def injected(self, status: int, place: FaultSite) -> Refusal:  # noqa: ARG002  - the port's shape
         return Refusal(status, "", videos.MESSAGES[status])
 
     def no_route(self, ask: Ask) -> Refusal:  # noqa: ARG002  - the port's shape
@@ -68,7 +68,7 @@ class SgLang:
 
     def _create(self, ask: Ask) -> Answer:
         if not self._desk.submits.takes(ask.key):
-            raise self.injected(429, Place.SUBMIT)
+            raise self.injected(429, FaultSite.SUBMIT)
         if ask.content_type == "multipart/form-data":
             fields, digested = _form_fields(ask)
         else:
@@ -188,8 +188,8 @@ def _number(fields: Mapping[str, Any], name: str, kind: type[int | float]) -> An
         raise Refusal(422, "", f"{name}: Input should be a valid {kind.__name__}") from None
 
 
-def _value(job: Job, ask: Ask) -> dict[str, Any]:
-    is_done = job.state is State.DONE
+def _value(job: EmulatedJob, ask: Ask) -> dict[str, Any]:
+    is_done = job.state is EmulatedState.DONE
     return {
         "id": job.id,
         "object": "video",
@@ -202,7 +202,7 @@ def _value(job: Job, ask: Ask) -> dict[str, Any]:
         "quality": "standard",
         "url": None,
         "completed_at": videos.ended_s(job) if is_done else None,
-        "error": {"message": videos.OUTPUT_FAULT} if job.state is State.FAILED else None,
+        "error": {"message": videos.OUTPUT_FAULT} if job.state is EmulatedState.FAILED else None,
         "file_path": f"outputs/{job.id}.mp4" if is_done else None,
     }
 

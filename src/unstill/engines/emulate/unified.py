@@ -14,8 +14,8 @@ from typing import Any
 
 from unstill.engines.emulate import videos
 from unstill.engines.emulate.desk import Desk
-from unstill.engines.emulate.faults import Place
-from unstill.engines.emulate.jobs import Job, State, Terms
+from unstill.engines.emulate.faults import FaultSite
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState, Terms
 from unstill.engines.emulate.pictures import PictureFault, bytes_of_data_url, is_address
 from unstill.engines.emulate.wire import Answer, Ask, Refusal, as_json
 
@@ -26,11 +26,11 @@ DURATIONS_S: Mapping[str, Sequence[int]] = {
 SORA_SIZES = ("1280x720", "720x1280")  # OpenAI, video guide, sora-2
 MOST_SEED = 2**31 - 1
 WORDS = {
-    State.WAITING: "QUEUED",
-    State.RUNNING: "IN_PROGRESS",
-    State.DONE: "SUCCESS",
-    State.FAILED: "FAILURE",
-    State.CANCELLED: "FAILURE",
+    EmulatedState.WAITING: "QUEUED",
+    EmulatedState.RUNNING: "IN_PROGRESS",
+    EmulatedState.DONE: "SUCCESS",
+    EmulatedState.FAILED: "FAILURE",
+    EmulatedState.CANCELLED: "FAILURE",
 }
 CODES = {
     401: ("Unauthorized", "InvalidApiKey"),
@@ -42,7 +42,7 @@ CODES = {
 }
 
 
-class Unified:
+class UnifiedEmulator:
     wants_key = True
     takes_bare_key = False
 
@@ -62,18 +62,18 @@ class Unified:
         return as_json({"error": error}, status=refusal.status)
 
     def bad_key(self, *, is_missing: bool) -> Refusal:  # noqa: ARG002  - the port's shape
-        return self.injected(401, Place.SUBMIT)
+        return self.injected(401, FaultSite.SUBMIT)
 
-    def injected(self, status: int, place: Place) -> Refusal:  # noqa: ARG002  - the port's shape
+    def injected(self, status: int, place: FaultSite) -> Refusal:  # noqa: ARG002  - the port's shape
         kind, code = CODES[status]
         return Refusal(status, code, videos.MESSAGES[status], kind=kind)
 
     def no_route(self, ask: Ask) -> Refusal:  # noqa: ARG002  - the port's shape
-        return self.injected(404, Place.POLL)
+        return self.injected(404, FaultSite.POLL)
 
     def _create(self, ask: Ask) -> Answer:
         if not self._desk.submits.takes(ask.key):
-            raise self.injected(429, Place.SUBMIT)
+            raise self.injected(429, FaultSite.SUBMIT)
         if ask.content_type != "application/json":
             raise _bad("the body must be application/json")
         body = videos.object_body(ask)
@@ -154,7 +154,7 @@ def _check_address(url: str) -> None:
         raise _bad("image_url.url must be a URL or a data URL")
 
 
-def _value(job: Job, ask: Ask) -> dict[str, Any]:
+def _value(job: EmulatedJob, ask: Ask) -> dict[str, Any]:
     value = {
         "id": job.id,
         "object": "video",
@@ -164,7 +164,7 @@ def _value(job: Job, ask: Ask) -> dict[str, Any]:
         "prompt": job.prompt,
         "size": job.terms.size,
     }
-    if job.state is State.FAILED:
+    if job.state is EmulatedState.FAILED:
         value["error"] = {"code": "InternalError", "message": videos.OUTPUT_FAULT}
     return value
 

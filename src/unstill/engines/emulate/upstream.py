@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from unstill.engines.emulate.faults import Place
+from unstill.engines.emulate.faults import FaultSite
 from unstill.engines.emulate.wire import Answer, Ask, Endpoint, Refusal
 
 
-class Upstream(Protocol):
+class EmulatedUpstream(Protocol):
     wants_key: bool  # whether a call without any key is refused, when no key is configured
     takes_bare_key: bool  # Authorization without "Bearer "
 
@@ -21,7 +21,7 @@ class Upstream(Protocol):
 
     def bad_key(self, *, is_missing: bool) -> Refusal: ...
 
-    def injected(self, status: int, place: Place) -> Refusal:
+    def injected(self, status: int, place: FaultSite) -> Refusal:
         """What the upstream says with this status when the trouble is its own."""
 
     def no_route(self, ask: Ask) -> Refusal: ...

@@ -10,8 +10,8 @@ import msgspec
 
 from unstill.engines.emulate.control import whole
 from unstill.engines.emulate.desk import Desk, now_ms
-from unstill.engines.emulate.faults import Fault, Place
-from unstill.engines.emulate.jobs import Filter, Job, Page, State
+from unstill.engines.emulate.faults import Fault, FaultSite
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState, Filter, JobsPage
 from unstill.engines.emulate.results import video_answer
 from unstill.engines.emulate.wire import Answer, Ask, Endpoint, Refusal, json_body
 
@@ -20,11 +20,11 @@ ONE = f"{PATH}/{{video_id}}"
 CONTENT = f"{ONE}/content"
 
 WORDS = {
-    State.WAITING: "queued",
-    State.RUNNING: "in_progress",
-    State.DONE: "completed",
-    State.FAILED: "failed",
-    State.CANCELLED: "failed",  # OpenAI's words have no other
+    EmulatedState.WAITING: "queued",
+    EmulatedState.RUNNING: "in_progress",
+    EmulatedState.DONE: "completed",
+    EmulatedState.FAILED: "failed",
+    EmulatedState.CANCELLED: "failed",  # OpenAI's words have no other
 }
 NO_SUCH_WORD = "moderating"
 MESSAGES = {
@@ -41,11 +41,11 @@ _SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 Answering = Callable[[Ask], Answer]
 
 
-def word(job: Job, ask: Ask, words: Mapping[State, str] = WORDS) -> str:
+def word(job: EmulatedJob, ask: Ask, words: Mapping[EmulatedState, str] = WORDS) -> str:
     return NO_SUCH_WORD if ask.fault is Fault.UNKNOWN_STATE else words[job.state]
 
 
-def found(desk: Desk, ask: Ask, missing: Refusal) -> Job:
+def found(desk: Desk, ask: Ask, missing: Refusal) -> EmulatedJob:
     """Raises Refusal."""
     job = desk.find(ask.names["video_id"], ask)
     if job is None:
@@ -53,7 +53,7 @@ def found(desk: Desk, ask: Ask, missing: Refusal) -> Job:
     return job
 
 
-def listed(desk: Desk, ask: Ask, *, least: int, default: int, most: int) -> Page:
+def listed(desk: Desk, ask: Ask, *, least: int, default: int, most: int) -> JobsPage:
     """A page after `after`, newest first unless `order` says asc. Raises Refusal."""
     limit = whole(ask.query, "limit", default)
     if not least <= limit <= most:
@@ -67,7 +67,9 @@ def listed(desk: Desk, ask: Ask, *, least: int, default: int, most: int) -> Page
     )
 
 
-def list_value(page: Page, render: Callable[[Job], Mapping[str, Any]]) -> dict[str, Any]:
+def list_value(
+    page: JobsPage, render: Callable[[EmulatedJob], Mapping[str, Any]]
+) -> dict[str, Any]:
     return {
         "object": "list",
         "data": [render(job) for job in page.jobs],
@@ -77,12 +79,12 @@ def list_value(page: Page, render: Callable[[Job], Mapping[str, Any]]) -> dict[s
     }
 
 
-def content(job: Job, ask: Ask, *, early: Refusal, failed: Refusal) -> Answer:
+def content(job: EmulatedJob, ask: Ask, *, early: Refusal, failed: Refusal) -> Answer:
     """The file of a finished job. Raises Refusal."""
     match job.state:
-        case State.DONE:
+        case EmulatedState.DONE:
             return video_answer(job, ask.fault)
-        case State.FAILED | State.CANCELLED:
+        case EmulatedState.FAILED | EmulatedState.CANCELLED:
             raise failed
         case _:
             raise early
@@ -110,20 +112,20 @@ def endpoints(
 ) -> tuple[Endpoint, ...]:
     """Those that every such server has."""
     return (
-        Endpoint("POST", PATH, create, Place.SUBMIT),
-        Endpoint("GET", ONE, retrieve, Place.POLL),
-        Endpoint("GET", CONTENT, download, Place.FETCH),
+        Endpoint("POST", PATH, create, FaultSite.SUBMIT),
+        Endpoint("GET", ONE, retrieve, FaultSite.POLL),
+        Endpoint("GET", CONTENT, download, FaultSite.FETCH),
     )
 
 
-def progress_of(job: Job, *, most_unfinished: int) -> int:
+def progress_of(job: EmulatedJob, *, most_unfinished: int) -> int:
     """0 to 100; below 100 until it is done."""
-    if job.state is State.DONE:
+    if job.state is EmulatedState.DONE:
         return 100
     return min(int(job.progress(now_ms()) * 100), most_unfinished)
 
 
-def ended_s(job: Job) -> int | None:
+def ended_s(job: EmulatedJob) -> int | None:
     """Unix seconds of its end, once it is over."""
-    is_over = job.state not in {State.WAITING, State.RUNNING}
+    is_over = job.state not in {EmulatedState.WAITING, EmulatedState.RUNNING}
     return job.ends_ms // 1000 if is_over else None

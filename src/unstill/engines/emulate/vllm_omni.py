@@ -15,8 +15,8 @@ import msgspec
 
 from unstill.engines.emulate import videos
 from unstill.engines.emulate.desk import Desk, now_ms
-from unstill.engines.emulate.faults import Place
-from unstill.engines.emulate.jobs import Job, State, Terms
+from unstill.engines.emulate.faults import FaultSite
+from unstill.engines.emulate.jobs import EmulatedJob, EmulatedState, Terms
 from unstill.engines.emulate.pictures import PictureFault, bytes_of_data_url, is_address
 from unstill.engines.emulate.wire import (
     Answer,
@@ -32,7 +32,7 @@ from unstill.media.sniff import format_of
 
 DEFAULT_S = 4
 DEFAULT_FPS = 24
-FAILED_STATUS = 500  # of GET for a failed job; its error.code is the same number
+FAILED_STATUS = 500  # GET answers it for a failed job; its error.code is the same number
 
 # field -> type, least, most
 _NUMBERS: Mapping[str, tuple[type[int | float], float, float]] = {
@@ -50,7 +50,7 @@ _NUMBERS: Mapping[str, tuple[type[int | float], float, float]] = {
 }
 
 
-class VllmOmni:
+class VllmOmniEmulator:
     wants_key = False
     takes_bare_key = False
 
@@ -60,8 +60,8 @@ class VllmOmni:
             *videos.endpoints(
                 create=self._create, retrieve=self._retrieve, download=self._download
             ),
-            Endpoint("GET", videos.PATH, self._list, Place.LIST),
-            Endpoint("DELETE", videos.ONE, self._delete, Place.CANCEL),
+            Endpoint("GET", videos.PATH, self._list, FaultSite.LIST),
+            Endpoint("DELETE", videos.ONE, self._delete, FaultSite.CANCEL),
         )
 
     def render(self, refusal: Refusal, ask: Ask) -> Answer:  # noqa: ARG002  - the port's shape
@@ -77,7 +77,7 @@ class VllmOmni:
     def bad_key(self, *, is_missing: bool) -> Refusal:  # noqa: ARG002  - the port's shape
         return Refusal(401, "", "Unauthorized", kind="Unauthorized")
 
-    def injected(self, status: int, place: Place) -> Refusal:  # noqa: ARG002  - the port's shape
+    def injected(self, status: int, place: FaultSite) -> Refusal:  # noqa: ARG002  - the port's shape
         kind = "InternalServerError" if status >= 500 else "BadRequestError"
         return Refusal(status, "", videos.MESSAGES[status], kind=kind)
 
@@ -86,7 +86,7 @@ class VllmOmni:
 
     def _create(self, ask: Ask) -> Answer:
         if not self._desk.submits.takes(ask.key):
-            raise self.injected(429, Place.SUBMIT)
+            raise self.injected(429, FaultSite.SUBMIT)
         parts = _parts(ask)
         given = {part.name: part for part in parts}
         texts = {part.name: part.text for part in parts if part.file_name is None}
@@ -127,7 +127,7 @@ class VllmOmni:
 
     def _retrieve(self, ask: Ask) -> Answer:
         job = videos.found(self._desk, ask, _missing())
-        status = FAILED_STATUS if job.state is State.FAILED else 200
+        status = FAILED_STATUS if job.state is EmulatedState.FAILED else 200
         return as_json(_value(job, ask), status=status)
 
     def _download(self, ask: Ask) -> Answer:
@@ -149,7 +149,7 @@ class VllmOmni:
         """Ends what is under way, too."""
         job = videos.found(self._desk, ask, _missing())
         now = now_ms()
-        if job.state in {State.WAITING, State.RUNNING}:
+        if job.state in {EmulatedState.WAITING, EmulatedState.RUNNING}:
             self._desk.jobs.cancel(job.id, now)
         self._desk.jobs.forget(job.id, now)
         return as_json({"id": job.id, "object": "video.deleted", "deleted": True})
@@ -218,11 +218,11 @@ def _number(texts: Mapping[str, str], name: str) -> int | float | None:
     return number
 
 
-def _value(job: Job, ask: Ask) -> dict[str, Any]:
+def _value(job: EmulatedJob, ask: Ask) -> dict[str, Any]:
     error = None
-    if job.state is State.FAILED:
+    if job.state is EmulatedState.FAILED:
         error = {"code": FAILED_STATUS, "message": videos.OUTPUT_FAULT}
-    is_done = job.state is State.DONE
+    is_done = job.state is EmulatedState.DONE
     return {
         "id": job.id,
         "object": "video",

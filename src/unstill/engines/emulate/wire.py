@@ -11,12 +11,12 @@ from typing import Any, Literal
 import msgspec
 import multipart
 
-from unstill.engines.emulate.faults import Fault, Place
+from unstill.engines.emulate.faults import Fault, FaultSite
 
 MOST_BODY_BYTES = 80 * 1024**2  # two pictures of 20 MiB as base64, and room
 
 
-class Pace(StrEnum):
+class BodyPace(StrEnum):
     """How an answer's body is sent."""
 
     WHOLE = "whole"
@@ -49,8 +49,8 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
     content_type: str = "application/json"
     headers: Mapping[str, str] = {}
-    pace: Pace = Pace.WHOLE
-    job_id: str | None = None  # of the job that this request made
+    pace: BodyPace = BodyPace.WHOLE
+    job_id: str | None = None  # names the job that this request made
 
 
 class Refusal(Exception):
@@ -71,7 +71,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     method: Literal["GET", "POST", "DELETE"]
     path: str
     answer: Callable[[Ask], Answer]
-    place: Place | None = None  # None: never misbehaves
+    place: FaultSite | None = None  # None: never misbehaves
     needs_key: bool = True
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from unstill.board import Board, Waiter
-from unstill.dialects.route import Look
+from unstill.dialects.route import JobView
 from unstill.dialects.route import Verb as VerbName
 from unstill.errors import UnstillError
 from unstill.job import Job
-from unstill.outlook import Outlook, Prospect
-from unstill.server.asking import Asking, Verb
-from unstill.server.waiting import Presence
+from unstill.outlook import Estimate, Estimates
+from unstill.server.asking import Exchange, Verb
+from unstill.server.waiting import WaitingCaller
 from unstill.service import Service
 
 BEAT_S = 15.0  # the HTML standard, 9.2.7: a comment about as often keeps proxies from cutting in
@@ -27,60 +27,60 @@ _encode = msgspec.json.Encoder().encode
 class EventVerbs:
     """The verb that follows a job to its end."""
 
-    def __init__(self, *, service: Service, outlook: Outlook, board: Board) -> None:
+    def __init__(self, *, service: Service, estimates: Estimates, board: Board) -> None:
         self._service = service
-        self._outlook = outlook
+        self._estimates = estimates
         self._board = board
         self.by_name: Mapping[VerbName, Verb] = {"events": self._events}
 
-    async def _events(self, asking: Asking) -> None:
-        job_id = asking.videos.job_id(asking.call)
-        with self._board.waiter(job_id, asking.address) as waiter:
-            job = await self._service.find(job_id, asking.owner)
-            has_all = job.state.is_final and asking.call.headers.get("last-event-id") == FINAL_ID
-            await _begin(job, asking, status=204 if has_all else 200)
-            del job  # of thousands that sleep, each would keep its own
-            if not has_all and asking.scope["method"] != "HEAD":
-                with Presence(asking.receive, waiter):
-                    await self._tell(job_id, asking, waiter)
-        await asking.send({"type": "http.response.body", "body": b""})
+    async def _events(self, exchange: Exchange) -> None:
+        job_id = exchange.videos.job_id(exchange.call)
+        with self._board.waiter(job_id, exchange.address) as waiter:
+            job = await self._service.find(job_id, exchange.owner)
+            has_all = job.state.is_final and exchange.call.headers.get("last-event-id") == FINAL_ID
+            await _begin(job, exchange, status=204 if has_all else 200)
+            del job  # each of thousands that sleep would keep its own
+            if not has_all and exchange.scope["method"] != "HEAD":
+                with WaitingCaller(exchange.receive, waiter):
+                    await self._tell(job_id, exchange, waiter)
+        await exchange.send({"type": "http.response.body", "body": b""})
 
-    async def _tell(self, job_id: str, asking: Asking, waiter: Waiter) -> None:
+    async def _tell(self, job_id: str, exchange: Exchange, waiter: Waiter) -> None:
         """Each state that differs from the one before; now and then a sign of life."""
         told = b""
         while True:
             try:
-                job = await self._service.find(job_id, asking.owner)
+                job = await self._service.find(job_id, exchange.owner)
             except UnstillError:
                 return  # deleted, or unreadable: an answer that has begun can only end
-            event = self._event(job, asking)
+            event = self._event(job, exchange)
             is_last = job.state.is_final or waiter.is_over
             del job
             piece, told = (_BEAT if event == told else event), event
-            await asking.send({"type": "http.response.body", "body": piece, "more_body": True})
+            await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
             if is_last:
                 return
             await waiter.woken(within_s=BEAT_S)
 
-    def _event(self, job: Job, asking: Asking) -> bytes:
-        prospect = Prospect() if job.state.is_final else self._outlook.prospect(job)
-        event = asking.videos.event(
+    def _event(self, job: Job, exchange: Exchange) -> bytes:
+        estimate = Estimate() if job.state.is_final else self._estimates.estimate(job)
+        event = exchange.videos.event(
             job,
-            Look(asking.call, None, self._outlook.progress(job), self._outlook.stall(job)),
-            queue_position=prospect.queue_position,
-            expected_ms=prospect.expected_end_ms,
+            JobView(exchange.call, None, self._estimates.progress(job), self._estimates.stall(job)),
+            queue_position=estimate.queue_position,
+            expected_ms=estimate.expected_end_ms,
         )
         # A browser comes back after any end, and says which id it heard last.
         name = f"id: {FINAL_ID}\n".encode() if job.state.is_final else b""
         return b"%bdata: %b\n\n" % (name, _encode(event))
 
 
-async def _begin(job: Job, asking: Asking, *, status: int) -> None:
+async def _begin(job: Job, exchange: Exchange, *, status: int) -> None:
     headers = [
         (b"cache-control", b"no-store"),
-        (b"x-request-id", asking.call.request_id.encode()),
+        (b"x-request-id", exchange.call.request_id.encode()),
         (b"x-unstill-engine", job.engine.encode()),
     ]
     if status != 204:
         headers += [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
-    await asking.send({"type": "http.response.start", "status": status, "headers": headers})
+    await exchange.send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,4 +1,4 @@
-"""What is asked of the house: models, health, the description of the API."""
+"""What our own routes answer: models, health, the description of the API."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from unstill.dialects.house import (
     EngineInfo,
     EngineStall,
     Health,
-    House,
     ModelInfo,
     ModelList,
+    OwnRoutes,
     Ready,
 )
 from unstill.dialects.route import Dialect
 from unstill.dialects.route import Verb as VerbName
 from unstill.errors import StorageFailed
-from unstill.request import Given
-from unstill.server.asking import Answer, Asking, Verb, json_answer
+from unstill.request import GivenValue
+from unstill.server.asking import Answer, Exchange, Verb, json_answer
 from unstill.server.page import PAGE
 from unstill.service import Service
 from unstill.stalls import Stalls
 
 
-class HouseVerbs:
+class OwnVerbs:
     """The verbs that belong to no job."""
 
     def __init__(
@@ -32,13 +32,13 @@ class HouseVerbs:
         *,
         service: Service,
         stalls: Stalls,
-        house: House,
+        own_routes: OwnRoutes,
         dialects: Sequence[Dialect],
         description: bytes,
     ) -> None:
         self._service = service
         self._stalls = stalls
-        self._house = house
+        self._own_routes = own_routes
         self._dialects = dialects
         self._description = description
         self._is_stopping = False
@@ -56,15 +56,15 @@ class HouseVerbs:
         """Say from now on that the server is about to end."""
         self._is_stopping = True
 
-    async def _models(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+    async def _models(self, exchange: Exchange) -> Answer:  # noqa: ARG002  - a verb's shape
         listed = self._service.catalogue.listed()
         return json_answer(ModelList([await self._model_info(name) for name in listed]))
 
-    async def _model(self, asking: Asking) -> Answer:
-        return json_answer(await self._model_info(asking.call.path["model"]))
+    async def _model(self, exchange: Exchange) -> Answer:
+        return json_answer(await self._model_info(exchange.call.path["model"]))
 
     async def _model_info(self, asked: str) -> ModelInfo:
-        name, card = self._service.catalogue.card(Given("model", asked))
+        name, card = self._service.catalogue.card(GivenValue("model", asked))
         engines = [
             EngineInfo(
                 name=engine.name,
@@ -75,9 +75,9 @@ class HouseVerbs:
             )
             for engine in self._service.engines_of(name)
         ]
-        return self._house.model(name, card, engines, self._dialects)
+        return self._own_routes.model(name, card, engines, self._dialects)
 
-    async def _health(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+    async def _health(self, exchange: Exchange) -> Answer:  # noqa: ARG002  - a verb's shape
         if self._is_stopping:
             return json_answer(Health("stopping", __version__), status=503)
         held = self._service.held
@@ -87,7 +87,7 @@ class HouseVerbs:
             return json_answer(Health("failing", __version__, error.message, held), status=503)
         return json_answer(Health("ok", __version__, held=held))
 
-    async def _ready(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+    async def _ready(self, exchange: Exchange) -> Answer:  # noqa: ARG002  - a verb's shape
         held_up = [
             EngineStall(name, stage, stall.code, stall.message, stall.since_ms // 1000)
             for name, stage, stall in self._stalls.engines()
@@ -97,12 +97,12 @@ class HouseVerbs:
             return json_answer(Ready("stopping", held_up, jobs), status=503)
         return json_answer(Ready("held_up" if held_up or jobs else "ready", held_up, jobs))
 
-    async def _describe(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+    async def _describe(self, exchange: Exchange) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, self._description)
 
-    async def _show_docs(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+    async def _show_docs(self, exchange: Exchange) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, PAGE, content_type=b"text/html; charset=utf-8")
 
-    async def _go_to_docs(self, asking: Asking) -> Answer:  # noqa: ARG002  - a verb's shape
+    async def _go_to_docs(self, exchange: Exchange) -> Answer:  # noqa: ARG002  - a verb's shape
         # Relative: a proxy may serve all of it under a path of its own.
         return Answer(307, b"", ((b"location", b"docs"),), content_type=b"text/plain")

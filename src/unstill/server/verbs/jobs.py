@@ -9,21 +9,21 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from unstill.backend.port import Slice
+from unstill.backend.port import OffsetPage
 from unstill.board import Board
 from unstill.dialects.dashscope import STORED, DashScope
-from unstill.dialects.dashscope_wanted import Wanted
-from unstill.dialects.route import Look
+from unstill.dialects.dashscope_wanted import ListFilter
+from unstill.dialects.route import JobView
 from unstill.dialects.route import Verb as VerbName
 from unstill.dialects.videos import Videos
 from unstill.downloads import Downloads
 from unstill.errors import NoSuchJob
 from unstill.job import Job
-from unstill.outlook import Outlook
+from unstill.outlook import Estimates
 from unstill.quoting import plain
-from unstill.server.asking import Answer, Asking, Verb, json_answer
+from unstill.server.asking import Answer, Exchange, Verb, json_answer
 from unstill.server.sending import sending_of
-from unstill.server.waiting import Presence, unless_gone, wait_s_of
+from unstill.server.waiting import WaitingCaller, unless_gone, wait_s_of
 from unstill.service import Service
 from unstill.stalls import Stall
 from unstill.uploading import Uploading
@@ -43,7 +43,7 @@ class JobVerbs:
         service: Service,
         uploading: Uploading,
         downloads: Downloads,
-        outlook: Outlook,
+        estimates: Estimates,
         board: Board,
         public_url: str,
     ) -> None:
@@ -51,7 +51,7 @@ class JobVerbs:
         self._service = service
         self._uploading = uploading
         self._downloads = downloads
-        self._outlook = outlook
+        self._estimates = estimates
         self._board = board
         self._public_url = public_url
         self.by_name: Mapping[VerbName, Verb] = {
@@ -59,149 +59,153 @@ class JobVerbs:
             "status": self._status,
             "query": self._query,
             "list": self._list,
-            "numbered": self._numbered,
+            "numbered": self._list_by_offset,
             "cancel": self._cancel,
             "delete": self._delete,
         }
 
-    async def _submit(self, asking: Asking) -> Answer:
-        dialect = asking.dialect
-        asked = dialect.parse(asking.call)
+    async def _submit(self, exchange: Exchange) -> Answer:
+        dialect = exchange.dialect
+        create_call = dialect.parse(exchange.call)
         if isinstance(dialect, DashScope):
-            asked = await self._uploading.with_uploads(asked, STORED, asking.owner)
+            create_call = await self._uploading.with_uploads(create_call, STORED, exchange.owner)
         submitted = await self._service.submit(
-            asked,
-            owner=asking.owner,
+            create_call,
+            owner=exchange.owner,
             dialect=dialect.name,
-            words=dialect.words(asking.call),
-            sending=sending_of(asking.call.headers),
-            request_id=asking.call.request_id,
+            words=dialect.words(exchange.call),
+            retry=sending_of(exchange.call.headers),
+            request_id=exchange.call.request_id,
         )
-        look = self._look(submitted.job, asking)
-        headers = self._job_headers(submitted.job, asking, look.stall)
+        view = self._view(submitted.job, exchange)
+        headers = self._job_headers(submitted.job, exchange, view.stall)
         if submitted.ignored:
             names = [name[:_MOST_NAME_CHARS] for name in submitted.ignored[:_MOST_IGNORED]]
             headers += ((b"x-unstill-ignored", _listed(names)),)
-            look = msgspec.structs.replace(look, ignored=names)
+            view = msgspec.structs.replace(view, ignored=names)
             logged = [plain(name) for name in names]  # some callers' bodies have keys as names
             log.info("fields_ignored", job_id=submitted.job.id, dialect=dialect.name, fields=logged)
-        return json_answer(dialect.submitted(submitted.job, look), headers)
+        return json_answer(dialect.submitted(submitted.job, view), headers)
 
-    async def _status(self, asking: Asking) -> Answer:
-        job_id = asking.dialect.job_id(asking.call)
-        if "wait" in asking.call.query:
-            return await self._changed_status(job_id, asking)
-        return self._told(await self._service.find(job_id, asking.owner), asking)
+    async def _status(self, exchange: Exchange) -> Answer:
+        job_id = exchange.dialect.job_id(exchange.call)
+        if "wait" in exchange.call.query:
+            return await self._changed_status(job_id, exchange)
+        return self._told(await self._service.find(job_id, exchange.owner), exchange)
 
-    async def _changed_status(self, job_id: str, asking: Asking) -> Answer:
+    async def _changed_status(self, job_id: str, exchange: Exchange) -> Answer:
         """The status once it differs from what it is now; as it is, where the wait ends first."""
-        ends_s = time.monotonic() + wait_s_of(asking.call.query)
-        with self._board.waiter(job_id, asking.address) as waiter:
-            job = await self._service.find(job_id, asking.owner)
-            answer = self._told(job, asking)
+        ends_s = time.monotonic() + wait_s_of(exchange.call.query)
+        with self._board.waiter(job_id, exchange.address) as waiter:
+            job = await self._service.find(job_id, exchange.owner)
+            answer = self._told(job, exchange)
             if job.state.is_final:
                 return answer
             shown = answer.body
-            del job, answer  # of thousands that sleep, each would keep its own
-            with Presence(asking.receive, waiter):
+            del job, answer  # each of thousands that sleep would keep its own
+            with WaitingCaller(exchange.receive, waiter):
                 while not waiter.is_over and (left_s := ends_s - time.monotonic()) > 0:
                     await waiter.woken(within_s=left_s)
-                    answer = self._told(await self._service.find(job_id, asking.owner), asking)
+                    answer = self._told(await self._service.find(job_id, exchange.owner), exchange)
                     if answer.body != shown:
                         return answer
                     del answer
-            return self._told(await self._service.find(job_id, asking.owner), asking)
+            return self._told(await self._service.find(job_id, exchange.owner), exchange)
 
-    def _told(self, job: Job, asking: Asking) -> Answer:
-        look = self._look(job, asking)
+    def _told(self, job: Job, exchange: Exchange) -> Answer:
+        view = self._view(job, exchange)
         return json_answer(
-            asking.dialect.status(job, look), self._job_headers(job, asking, look.stall)
+            exchange.dialect.status(job, view), self._job_headers(job, exchange, view.stall)
         )
 
-    async def _query(self, asking: Asking) -> Answer:
+    async def _query(self, exchange: Exchange) -> Answer:
         """A status that is told of unknown jobs too."""
         try:
-            return await self._status(asking)
+            return await self._status(exchange)
         except NoSuchJob:
-            return json_answer(asking.dashscope.unknown(asking.call))
+            return json_answer(exchange.dashscope.unknown(exchange.call))
 
-    async def _list(self, asking: Asking) -> Answer:
-        dialect = asking.videos
-        paging = dialect.paging(asking.call)
+    async def _list(self, exchange: Exchange) -> Answer:
+        dialect = exchange.videos
+        paging = dialect.paging(exchange.call)
         reading = self._service.page(
-            asking.owner,
+            exchange.owner,
             limit=paging.limit,
             after=paging.after,
             newest_first=paging.newest_first,
         )
-        page = await unless_gone(asking.receive, reading)
-        videos = [dialect.status(job, self._look(job, asking)) for job in page.jobs]
+        page = await unless_gone(exchange.receive, reading)
+        videos = [dialect.status(job, self._view(job, exchange)) for job in page.jobs]
         return json_answer(dialect.listed(videos, has_more=page.has_more))
 
-    async def _numbered(self, asking: Asking) -> Answer:
-        dialect = asking.dashscope
-        wanted = dialect.wanted(asking.call)
+    async def _list_by_offset(self, exchange: Exchange) -> Answer:
+        dialect = exchange.dashscope
+        wanted = dialect.wanted(exchange.call)
         if wanted.task_id is not None:
-            found = await self._found(wanted.task_id, wanted, asking.owner)
+            found = await self._found(wanted.task_id, wanted, exchange.owner)
         else:
-            reading = self._service.slice(
-                asking.owner,
+            reading = self._service.list_by_offset(
+                exchange.owner,
                 window_ms=wanted.window_ms,
                 states=wanted.states,
                 model=wanted.model,
                 offset=(wanted.page_no - 1) * wanted.page_size,
                 limit=wanted.page_size,
             )
-            found = await unless_gone(asking.receive, reading)
-        return json_answer(dialect.numbered(asking.call, wanted, found.jobs, total=found.total))
+            found = await unless_gone(exchange.receive, reading)
+        return json_answer(
+            dialect.list_by_offset(exchange.call, wanted, found.jobs, total=found.total)
+        )
 
-    async def _found(self, job_id: str, wanted: Wanted, owner: str) -> Slice:
+    async def _found(self, job_id: str, wanted: ListFilter, owner: str) -> OffsetPage:
         """The one job of a list that names it, whenever it was made, or none."""
         try:
             job = await self._service.find(job_id, owner)
         except NoSuchJob:
-            return Slice((), 0)
+            return OffsetPage((), 0)
         if not wanted.takes(job):
-            return Slice((), 0)
-        return Slice((job,) if wanted.page_no == 1 else (), 1)
+            return OffsetPage((), 0)
+        return OffsetPage((job,) if wanted.page_no == 1 else (), 1)
 
-    async def _cancel(self, asking: Asking) -> Answer:
-        dialect = asking.dashscope
-        await self._service.cancel(dialect.job_id(asking.call), asking.owner)
-        return json_answer(dialect.cancelled(asking.call))
+    async def _cancel(self, exchange: Exchange) -> Answer:
+        dialect = exchange.dashscope
+        await self._service.cancel(dialect.job_id(exchange.call), exchange.owner)
+        return json_answer(dialect.cancelled(exchange.call))
 
-    async def _delete(self, asking: Asking) -> Answer:
-        dialect = asking.videos
-        job = await self._service.delete(dialect.job_id(asking.call), asking.owner)
+    async def _delete(self, exchange: Exchange) -> Answer:
+        dialect = exchange.videos
+        job = await self._service.delete(dialect.job_id(exchange.call), exchange.owner)
         return json_answer(dialect.deleted(job))
 
-    def _look(self, job: Job, asking: Asking) -> Look:
-        link = self._downloads.link(job) if asking.dialect.shows_link else None
+    def _view(self, job: Job, exchange: Exchange) -> JobView:
+        link = self._downloads.link(job) if exchange.dialect.shows_link else None
         url = None
         if link is not None:
-            url = (self._public_url or asking.own_url) + link
-        return Look(asking.call, url, self._outlook.progress(job), self._outlook.stall(job))
+            url = (self._public_url or exchange.own_url) + link
+        return JobView(
+            exchange.call, url, self._estimates.progress(job), self._estimates.stall(job)
+        )
 
     def _job_headers(
-        self, job: Job, asking: Asking, stall: Stall | None
+        self, job: Job, exchange: Exchange, stall: Stall | None
     ) -> tuple[tuple[bytes, bytes], ...]:
         engine = (b"x-unstill-engine", job.engine.encode())
         if job.state.is_final:
             return (engine,)
         headers = [engine]
-        prospect = self._outlook.prospect(job)
-        if prospect.queue_position is not None:
-            headers.append((b"x-unstill-queue-position", b"%d" % prospect.queue_position))
-        if prospect.expected_end_ms is not None:
-            end_s = -(-prospect.expected_end_ms // 1000)  # not a moment too early
+        estimate = self._estimates.estimate(job)
+        if estimate.queue_position is not None:
+            headers.append((b"x-unstill-queue-position", b"%d" % estimate.queue_position))
+        if estimate.expected_end_ms is not None:
+            end_s = -(-estimate.expected_end_ms // 1000)  # not a moment too early
             headers.append((b"x-unstill-expected-end", b"%d" % end_s))
         if stall is not None:
             since_s = stall.since_ms // 1000
             headers.append((b"x-unstill-waiting", f"{stall.code}; since={since_s}".encode()))
-        dialect = asking.dialect
+        dialect = exchange.dialect
         # A part of OpenAI's protocol, and of no other.
-        if isinstance(dialect, Videos) and dialect.takes_advice(job, asking.call):
-            headers.append((b"openai-poll-after-ms", b"%d" % self._outlook.poll_after_ms(job)))
+        if isinstance(dialect, Videos) and dialect.takes_advice(job, exchange.call):
+            headers.append((b"openai-poll-after-ms", b"%d" % self._estimates.poll_after_ms(job)))
         return tuple(headers)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from unstill.dialects.dashscope import OBJECTS
 from unstill.dialects.route import Verb as VerbName
-from unstill.server.asking import Answer, Asking, Verb, json_answer
+from unstill.server.asking import Answer, Exchange, Verb, json_answer
 from unstill.uploading import Uploading
 
 
@@ -19,23 +19,23 @@ class UploadVerbs:
         self._public_url = public_url
         self.by_name: Mapping[VerbName, Verb] = {"policy": self._policy, "upload": self._upload}
 
-    async def _policy(self, asking: Asking) -> Answer:
-        dialect = asking.dashscope
-        model = dialect.policy_model(asking.call)
-        signed = self._uploading.policy(model, asking.owner)
+    async def _policy(self, exchange: Exchange) -> Answer:
+        dialect = exchange.dashscope
+        model = dialect.policy_model(exchange.call)
+        signed = self._uploading.policy(model, exchange.owner)
         return json_answer(
             dialect.policy(
-                asking.call,
+                exchange.call,
                 policy=signed.policy,
                 signature=signed.signature,
                 upload_dir=signed.upload_dir,
-                upload_host=(self._public_url or asking.own_url) + OBJECTS,
+                upload_host=(self._public_url or exchange.own_url) + OBJECTS,
                 life_s=signed.life_s,
                 most_bytes=signed.most_bytes,
             )
         )
 
-    async def _upload(self, asking: Asking) -> Answer:
-        form = asking.dashscope.upload_form(asking.call)
+    async def _upload(self, exchange: Exchange) -> Answer:
+        form = exchange.dashscope.upload_form(exchange.call)
         await self._uploading.keep(form.policy, form.signature, form.key, form.data)
         return Answer(200, b"")

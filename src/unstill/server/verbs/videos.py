@@ -8,7 +8,7 @@ from unstill.dialects.route import Verb as VerbName
 from unstill.dialects.videos_lacking import LACKING
 from unstill.downloads import Downloads
 from unstill.errors import Unsupported
-from unstill.server.asking import Asking, Verb
+from unstill.server.asking import Exchange, Verb
 from unstill.server.descriptors import most_downloads
 from unstill.server.video_file import Openings, send_video
 from unstill.service import Service
@@ -27,25 +27,25 @@ class VideoVerbs:
             **{verb: _refusal(why) for verb, why in LACKING.items()},
         }
 
-    async def _content(self, asking: Asking) -> None:
-        dialect = asking.videos
-        variant = dialect.variant(asking.call)
-        job_id = dialect.job_id(asking.call)
-        job = await self._service.find(job_id, asking.owner)
+    async def _content(self, exchange: Exchange) -> None:
+        dialect = exchange.videos
+        variant = dialect.variant(exchange.call)
+        job_id = dialect.job_id(exchange.call)
+        job = await self._service.find(job_id, exchange.owner)
         path = await self._downloads.file(
-            job, variant, lambda job: dialect.state_word(job, asking.call)
+            job, variant, lambda job: dialect.state_word(job, exchange.call)
         )
         await send_video(
             path,
             job_id=job_id,
-            request_id=asking.call.request_id,
+            request_id=exchange.call.request_id,
             inline=False,
             openings=self._openings,
-            asgi=(asking.scope, asking.receive, asking.send),
+            asgi=(exchange.scope, exchange.receive, exchange.send),
         )
 
-    async def _link(self, asking: Asking) -> None:
-        call = asking.call
+    async def _link(self, exchange: Exchange) -> None:
+        call = exchange.call
         path = await self._downloads.linked(
             call.path["job_id"],
             call.path["variant"],
@@ -58,14 +58,14 @@ class VideoVerbs:
             request_id=call.request_id,
             inline=True,
             openings=self._openings,
-            asgi=(asking.scope, asking.receive, asking.send),
+            asgi=(exchange.scope, exchange.receive, exchange.send),
         )
 
 
 def _refusal(why: str) -> Verb:
     """A verb that is known and never done."""
 
-    async def refuse(_asking: Asking) -> None:
+    async def refuse(_exchange: Exchange) -> None:
         raise Unsupported(why)
 
     return refuse
