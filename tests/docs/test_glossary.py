@@ -1,0 +1,55 @@
+"""The glossary names classes that exist and words that are used; one class name is one thing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+
+from docs.pages import ROOT
+
+GLOSSARY = ROOT / "docs/how-it-works/glossary.md"
+SOURCES = {path: path.read_text("utf-8") for path in sorted((ROOT / "src/unstill").rglob("*.py"))}
+
+# Names of classes that stand twice, and why they may.
+TWICE = {
+    "Answer": "the server's and the emulators': what goes out, on either side of a call",
+    "Unsupported": "an upstream's answer to a cancel, which logs name, and an error's name",
+}
+
+
+def first_cells(heading: str) -> list[str]:
+    """The first column of the table under a heading."""
+    section = GLOSSARY.read_text("utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    return [row.split("|")[1].strip() for row in rows[1:]]
+
+
+def class_names() -> Counter[str]:
+    return Counter(
+        node.name
+        for text in SOURCES.values()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef)
+    )
+
+
+def test_every_class_that_the_glossary_names_exists() -> None:
+    named = [re.sub("`", "", cell) for cell in first_cells("Main nouns")]
+
+    assert len(named) > 30
+    assert sorted(set(named) - set(class_names())) == []
+    assert [name for name in named if named.count(name) > 1] == []
+
+
+def test_every_word_of_the_glossary_is_used_in_the_code() -> None:
+    words = first_cells("Words worth learning")
+    source = "\n".join(SOURCES.values()).casefold()
+
+    assert "attempt" in words
+    assert [word for word in words if not re.search(rf"\b{word}s?\b", source)] == []
+
+
+def test_a_class_name_stands_twice_only_where_there_is_a_reason() -> None:
+    assert {name for name, count in class_names().items() if count > 1} == set(TWICE)
+    assert len(TWICE) <= 15
