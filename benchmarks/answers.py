@@ -29,11 +29,12 @@ from benchmarks.raw import KEY, OWNER
 from benchmarks.store import finished
 from rich.console import Console
 
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.files.links import load_secrets
-from unstill.installed import note
-from unstill.job import Job, State, clock_ms, new_id
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain.job import Job, State, new_id
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.files.signed_links import load_secrets
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
+from unstill.system.installed import note
 
 ROWS = 20_000  # half of them finished, half waiting
 NOT_DUE_MS = 3_600_000

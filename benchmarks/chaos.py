@@ -42,7 +42,7 @@ from benchmarks.chaos_upstreams import (
 from benchmarks.moved_clock import MovedClock
 from PIL import Image
 
-from unstill.engines.emulate.faults import FaultSite
+from unstill.emulators.faults import FaultSite
 
 REPORT = Path(__file__).with_name("CHAOS.md")
 CALLERS = 6

@@ -11,10 +11,10 @@ import apsw
 import msgspec
 from benchmarks.chaos_upstreams import DOUBTFUL, FREE, TOO_LARGE, Call
 
-from unstill.engines.emulate.faults import Fault, FaultSite
-from unstill.engines.remote import TooLarge
-from unstill.ledger import Attempt, Outcome
-from unstill.tries import MOST_TOO_LARGE
+from unstill.domain.attempts import Attempt, Outcome
+from unstill.emulators.faults import Fault, FaultSite
+from unstill.steps.save_retries import MOST_TOO_LARGE
+from unstill.upstreams.port import TooLarge
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -17,9 +17,9 @@ import httpx2
 from benchmarks.process import running
 from benchmarks.upstream import arguments
 
-from unstill.engines.emulate import KINDS_IN_MEMORY, Options
-from unstill.engines.emulate.faults import FAULTS_AT, Fault, FaultSite
-from unstill.engines.emulate.jobs import EmulatedState
+from unstill.emulators import KINDS_IN_MEMORY, Options
+from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
+from unstill.emulators.jobs import EmulatedState
 
 KEY = "sk-chaos"
 JOB_S = 2.0

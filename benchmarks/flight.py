@@ -35,12 +35,12 @@ from benchmarks.upstream import arguments
 from numpy.typing import NDArray
 from PIL import Image
 
-from unstill.backend import rows
-from unstill.engines.dashscope import INTERVAL_S, PAGE_SIZE, REQUESTS_PER_S
-from unstill.engines.emulate import DAY_S, Options
-from unstill.installed import note
-from unstill.job import Job, new_id
-from unstill.ledger import Attempt
+from unstill.domain.attempts import Attempt
+from unstill.domain.job import Job, new_id
+from unstill.emulators import DAY_S, Options
+from unstill.engines.dashscope.engine import INTERVAL_S, PAGE_SIZE, REQUESTS_PER_S
+from unstill.store import rows
+from unstill.system.installed import note
 
 KEY = "sk-flight"
 CALLERS = 8

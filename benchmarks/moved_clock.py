@@ -18,10 +18,10 @@ from typing import Self
 
 import structlog
 
-from unstill.job import clock_ms
 from unstill.product import Product
-from unstill.server.life import Server, listen
-from unstill.settings import read_settings
+from unstill.server.lifecycle import Server, listen
+from unstill.settings.reader import read_settings
+from unstill.system.clock import clock_ms
 
 OFFSET = struct.Struct("<q")
 

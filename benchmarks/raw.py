@@ -28,11 +28,12 @@ import uvloop
 from benchmarks.bare import answer, listen, serve, url_of
 from starlette.types import Receive, Scope, Send
 
-from unstill.backend import rows
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.files.links import LIFETIME_S, STEP_S, load_secrets
-from unstill.job import Job, clock_ms, new_id
-from unstill.request import Frame, VideoRequest
+from unstill.domain.job import Job, new_id
+from unstill.domain.request import Frame, VideoRequest
+from unstill.files.signed_links import LIFETIME_S, STEP_S, load_secrets
+from unstill.store import rows
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
 
 KEY, OWNER = "sk-benchmark", "team-a"
 OWNERS = {hashlib.sha256(KEY.encode()).digest(): OWNER}

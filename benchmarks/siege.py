@@ -33,7 +33,7 @@ from benchmarks.siege_seen import Row, Seen, page_of, table_of
 from benchmarks.upstream import arguments
 from rich.console import Console
 
-from unstill.engines.emulate import DAY_S, Options
+from unstill.emulators import DAY_S, Options
 
 ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_name("SIEGE.md")
@@ -167,7 +167,7 @@ def stored(folder: Path, source: Path) -> str:
         check=True,
         capture_output=True,
         text=True,
-        cwd=ROOT,
+        cwd=source,  # its own writer: modules may lie elsewhere there
         env={**os.environ, "PYTHONPATH": str(source / "src")},
     )
     return said.stdout.split()[-1]

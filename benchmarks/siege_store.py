@@ -14,10 +14,10 @@ import apsw
 import msgspec
 from benchmarks.store import a_job, finished
 
-from unstill.backend import rows
-from unstill.backend.embedded import EmbeddedBackend
+from unstill.domain.job import Job, new_id
 from unstill.files.local import LocalFiles
-from unstill.job import Job, new_id
+from unstill.store import rows
+from unstill.store.embedded import EmbeddedBackend
 
 VIDEO_BYTES = 73 * 10**6
 ROWS = 50_000  # of the same owner, made within the last hours

@@ -18,10 +18,11 @@ from time import perf_counter
 import apsw
 import msgspec
 
-from unstill.backend import rows, schema
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.job import Job, State, Usage, Video, clock_ms, new_id
-from unstill.request import Frame, VideoRequest
+from unstill.domain.job import Job, State, Usage, Video, new_id
+from unstill.domain.request import Frame, VideoRequest
+from unstill.store import migrations, rows
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
 
 ADDERS = 32
 ADDS = 6_400  # in each round
@@ -125,7 +126,7 @@ def bare_connection(folder: Path) -> apsw.Connection:
     connection = apsw.Connection(str(folder / "bare.sqlite3"))
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
-    schema.bring_up_to_date(connection, folder / "bare.sqlite3", schema.FOLDER)
+    migrations.bring_up_to_date(connection, folder / "bare.sqlite3", migrations.FOLDER)
     return connection
 
 

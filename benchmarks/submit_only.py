@@ -11,8 +11,8 @@ import os
 import sys
 
 from unstill.product import Product
-from unstill.server.life import Server, listen
-from unstill.settings import read_settings
+from unstill.server.lifecycle import Server, listen
+from unstill.settings.reader import read_settings
 
 
 class SubmitOnly(Product):

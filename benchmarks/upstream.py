@@ -6,8 +6,8 @@ import sys
 
 import msgspec
 
-from unstill.engines import emulate
-from unstill.engines.emulate import Options
+from unstill import emulators
+from unstill.emulators import Options
 
 
 def arguments(kind: str, options: Options) -> tuple[str, ...]:
@@ -17,7 +17,7 @@ def arguments(kind: str, options: Options) -> tuple[str, ...]:
 
 def main() -> None:
     options = msgspec.json.decode(sys.argv[2], type=Options)
-    emulate.serve(sys.argv[1], options, lambda url: print(f"ready at {url}", flush=True))
+    emulators.serve(sys.argv[1], options, lambda url: print(f"ready at {url}", flush=True))
 
 
 if __name__ == "__main__":

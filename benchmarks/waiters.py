@@ -31,7 +31,7 @@ from benchmarks.process import Running, running
 from rich.console import Console
 from starlette.types import Receive, Scope, Send
 
-from unstill.installed import note
+from unstill.system.installed import note
 
 WAITERS = 2000  # of each kind
 ROUNDS = 9

@@ -22,11 +22,16 @@ from time import perf_counter, process_time
 import apsw
 import msgspec
 
-from unstill.backend import rows, schema
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.board import Board
-from unstill.engines.pace import Pace
-from unstill.engines.remote import (
+from unstill.domain.errors import UpstreamError
+from unstill.domain.job import Job, State, new_id
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.progress.board import Board
+from unstill.progress.stalls import Stalls
+from unstill.steps.pollers import Pollers
+from unstill.store import migrations, rows
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
+from unstill.upstreams.port import (
     Account,
     Cancellation,
     Done,
@@ -40,11 +45,7 @@ from unstill.engines.remote import (
     Verdict,
     Waiting,
 )
-from unstill.errors import UpstreamError
-from unstill.job import Job, State, clock_ms, new_id
-from unstill.request import Frame, Size, VideoRequest
-from unstill.stalls import Stalls
-from unstill.watches import Pollers
+from unstill.upstreams.rate_limits import Pace
 
 LIST_ROWS = 100
 INTERVAL_S = 15.0  # DashScope's advice
@@ -113,7 +114,7 @@ def fill(folder: Path, count: int) -> None:
     now_ms = clock_ms()
     file = folder / "unstill.sqlite3"
     connection = apsw.Connection(str(file))
-    schema.bring_up_to_date(connection, file, schema.FOLDER)
+    migrations.bring_up_to_date(connection, file, migrations.FOLDER)
     connection.pragma("journal_mode", "wal")
     job = Job(
         id="",

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from unstill.client import Client, ServerRefused
-from unstill.own_server import started_server
+from unstill.cli.client import Client, ServerRefused
+from unstill.cli.temporary_server import started_server
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "photos"

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from unstill.backend.port import Backend
-from unstill.job import Job
-from unstill.request import Frame, VideoRequest
+from unstill.domain.job import Job
+from unstill.domain.request import Frame, VideoRequest
+from unstill.store.port import Backend
 
 Make = Callable[[], Backend]  # a store over the same data, each time it is called
 

@@ -11,23 +11,15 @@ import pytest
 
 from emulator import KEY, Emulator
 from orders import SORA, WAN22, WAN27, request, upstream_request
-from unstill.engines.dashscope import DashScopeEngine
-from unstill.engines.emulate import KINDS
-from unstill.engines.modelverse import ModelverseEngine
-from unstill.engines.openai_videos import OpenAiVideosEngine
-from unstill.engines.openai_videos_servers import ServerKind
-from unstill.engines.pace import Accounts
-from unstill.engines.remote import (
-    Accepted,
-    Done,
-    Prepared,
-    Remote,
-    Submission,
-    Ticket,
-    Verdict,
-)
-from unstill.net import Fetcher
-from unstill.request import VideoRequest
+from unstill.domain.request import VideoRequest
+from unstill.emulators import KINDS
+from unstill.engines.dashscope.engine import DashScopeEngine
+from unstill.engines.modelverse.engine import ModelverseEngine
+from unstill.engines.openai_videos.engine import OpenAiVideosEngine
+from unstill.engines.openai_videos.servers import ServerKind
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.port import Accepted, Done, Prepared, Remote, Submission, Ticket, Verdict
+from unstill.upstreams.rate_limits import Accounts
 
 DAY_MS = 24 * 3600 * 1000
 # One request that each upstream can serve, and where its API begins.

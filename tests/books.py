@@ -9,8 +9,8 @@ from typing import TypeVar
 import apsw
 import msgspec
 
-from unstill.job import State
-from unstill.ledger import Attempt, Outcome
+from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.job import State
 
 T = TypeVar("T", bound=msgspec.Struct)
 

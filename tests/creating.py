@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.route import Call, Dialect
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.intake import take
-from unstill.models import Catalogue, resolve
-from unstill.request import CreateCall, VideoRequest
+from unstill.dialects.apis.dashscope.dialect import DashScope
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Call, Dialect
+from unstill.domain.request import CreateCall, VideoRequest
+from unstill.models.catalogue import Catalogue, resolve
+from unstill.service.pictures import take
 
 PICTURE = "https://example.com/first.png"
 OTHER = "https://example.com/last.png"

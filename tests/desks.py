@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from scripted import SlowBackend
-from unstill.board import Board
-from unstill.engines.remote import Busy, Refused, Remote, UpstreamRequest
-from unstill.job import Job, State
-from unstill.ledger import Attempt
-from unstill.stalls import Stalls
-from unstill.submitter import SUBMIT_WITHIN_MS, Submitter
-from unstill.watches import Pollers
+from unstill.domain.attempts import Attempt
+from unstill.domain.job import Job, State
+from unstill.progress.board import Board
+from unstill.progress.stalls import Stalls
+from unstill.steps.pollers import Pollers
+from unstill.steps.submit import SUBMIT_WITHIN_MS, Submitter
+from unstill.upstreams.port import Busy, Refused, Remote, UpstreamRequest
 from upstreams import ACCOUNT, ScriptedRemote, away, ready
 
 START_MS = 1_763_600_000_000

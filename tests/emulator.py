@@ -13,8 +13,8 @@ from typing import Any, Self
 import httpx2
 import msgspec
 
-from unstill.engines import emulate
-from unstill.engines.emulate import Options
+from unstill import emulators
+from unstill.emulators import Options
 
 KEY = "sk-test"
 
@@ -97,7 +97,7 @@ class Emulator:
 
 def main() -> None:
     options = msgspec.json.decode(sys.argv[2], type=Options)
-    emulate.serve(sys.argv[1], options, lambda url: print(url, flush=True))  # noqa: T201
+    emulators.serve(sys.argv[1], options, lambda url: print(url, flush=True))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scripted import a_job
-from unstill.forecast import WAITING, Forecast
-from unstill.job import Job, State
-from unstill.request import Size
+from unstill.domain.job import Job, State
+from unstill.domain.request import Size
+from unstill.progress.queue import WAITING, Forecast
 
 NOW_MS = 1_763_600_000_000
 

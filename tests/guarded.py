@@ -12,13 +12,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from unstill.server.crowd import Crowd
-from unstill.server.guard import (
-    SEND_FILE,
-    GuardedProtocol,
-    sweep,
-)
-from unstill.server.outlet import ReaderGone
+from unstill.server.connection_guard import SEND_FILE, GuardedProtocol, sweep
+from unstill.server.connection_limit import Crowd
+from unstill.server.sendfile import ReaderGone
 
 LARGE_ANSWER_BYTES = 32 * 2**20  # more than a socket takes by itself
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unstill.clock import Clock
+from unstill.system.clock import Clock
 
 HOUR_MS = 3600 * 1000
 START_MS = 1_763_600_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unstill.backend.port import Backend, UnfinishedJob
+from unstill.store.port import Backend, UnfinishedJob
 
 
 async def left(store: Backend) -> Sequence[UnfinishedJob]:

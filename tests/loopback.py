@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from unstill.addresses import IPAddress
-from unstill.dial import Resolve
-from unstill.errors import FetchFailed
-from unstill.net import Fetcher
+from unstill.domain.errors import FetchFailed
+from unstill.net.addresses import IPAddress
+from unstill.net.dial import Resolve
+from unstill.net.fetcher import Fetcher
 
 LOOPBACK = (IPv4Network("127.0.0.0/8"),)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from serving import PHOTOS
-from unstill.engines.remote import UpstreamRequest
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.upstreams.port import UpstreamRequest
 
 WAN22 = "Wan-AI/Wan2.2-I2V"
 WAN27 = "wan2.7-i2v"

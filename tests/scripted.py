@@ -10,21 +10,15 @@ from typing import Any
 
 import msgspec
 
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.board import Board
-from unstill.bring import Saver
-from unstill.downloads import Downloads
-from unstill.engines.port import Report, Scene
-from unstill.engines.remote import Cancellation, Cancelled, Remote
-from unstill.errors import BadField, EngineDied, OwnError, StorageFull
-from unstill.files.links import Links
+from unstill.domain.engine import Report, Scene
+from unstill.domain.errors import BadField, EngineDied, OwnError, StorageFull
+from unstill.domain.job import Change, IdempotencyMark, Job, State, Vocabulary, cancelled, new_id
+from unstill.domain.request import CreateCall, Frame, GivenFrame, GivenValue, VideoRequest
 from unstill.files.local import LocalFiles
+from unstill.files.signed_links import Links
 from unstill.files.uploads import Uploads
-from unstill.forecast import Forecast
-from unstill.frames import Frames
-from unstill.job import Change, IdempotencyMark, Job, State, Vocabulary, cancelled, clock_ms, new_id
 from unstill.media.errors import BadVideo
-from unstill.media.facts import (
+from unstill.media.tasks import (
     FrameCheck,
     FrameFacts,
     FrameFit,
@@ -34,17 +28,24 @@ from unstill.media.facts import (
     VideoCheck,
     VideoFacts,
 )
-from unstill.models import Catalogue
-from unstill.orders import FramePreparer
-from unstill.outlook import Estimates
-from unstill.receivers import Receivers
-from unstill.request import CreateCall, Frame, GivenFrame, GivenValue, VideoRequest
-from unstill.runner import Runner
-from unstill.service import Service, Submission
-from unstill.stalls import Stalls
-from unstill.submitter import Submitter
-from unstill.sweep import Sweep
-from unstill.watches import Pollers
+from unstill.models.catalogue import Catalogue
+from unstill.progress.board import Board
+from unstill.progress.estimate import Estimates
+from unstill.progress.queue import Forecast
+from unstill.progress.stalls import Stalls
+from unstill.service.downloads import Downloads
+from unstill.service.jobs import Service, Submission
+from unstill.steps.cleanup import Sweep
+from unstill.steps.fetch_frames import Frames
+from unstill.steps.pollers import Pollers
+from unstill.steps.prepare import FramePreparer
+from unstill.steps.runner import Runner
+from unstill.steps.save import Saver
+from unstill.steps.submit import Submitter
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
+from unstill.upstreams.port import Cancellation, Cancelled, Remote
+from unstill.webhooks.receivers import Receivers
 
 URL = "https://example.com/cat.jpg"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8  # what a sniffer takes for a picture

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import httpx2
 
-from unstill.installed import note
+from unstill.system.installed import note
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 MOVED_CLOCK = Path(__file__).parents[1] / "benchmarks" / "moved_clock.py"

@@ -7,9 +7,9 @@ from pathlib import Path
 import apsw
 
 from left import left
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.job import Job
-from unstill.request import Frame, VideoRequest
+from unstill.domain.job import Job
+from unstill.domain.request import Frame, VideoRequest
+from unstill.store.embedded import EmbeddedBackend
 
 STORES = Path(__file__).parent / "contract" / "stores"
 

@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 
 from scripted import a_job
-from unstill.engines.remote import (
+from unstill.domain.errors import BadField
+from unstill.domain.job import Job, State
+from unstill.domain.request import Size, VideoRequest
+from unstill.upstreams.port import (
     Accepted,
     Account,
     Cancellation,
@@ -24,9 +27,6 @@ from unstill.engines.remote import (
     Verdict,
     Waiting,
 )
-from unstill.errors import BadField
-from unstill.job import Job, State
-from unstill.request import Size, VideoRequest
 
 ACCOUNT = Account(id="account", slots=10, requests_per_s=1_000.0, interval_s=0.05)
 

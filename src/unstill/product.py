@@ -6,57 +6,57 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from unstill.admission import Admission
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.board import Board
-from unstill.bring import Saver
-from unstill.clock import Clock
-from unstill.dialects.dashscope import DashScope, upload_leave
-from unstill.dialects.house import OwnRoutes
-from unstill.dialects.route import Dialect
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.downloads import Downloads
-from unstill.engines.port import Engine
-from unstill.errors import BadSetting, UnstillError
-from unstill.files.links import Links, load_secrets
+from unstill.assembly import locals_of, receivers_of, remotes_of
+from unstill.dialects.apis.dashscope.dialect import DashScope, upload_leave
+from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Dialect
+from unstill.domain.engine import Engine
+from unstill.domain.errors import BadSetting, UnstillError
+from unstill.engines.camera.self_test import Trial
+from unstill.files.free_space import Room
 from unstill.files.local import LocalFiles
-from unstill.files.room import Room
+from unstill.files.signed_links import Links, load_secrets
 from unstill.files.uploads import Uploads
-from unstill.forecast import Forecast
-from unstill.frames import Frames
-from unstill.job import clock_ms as system_clock_ms
-from unstill.machine import (
+from unstill.media import Media
+from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
+from unstill.models.catalogue import CARDS, Catalogue
+from unstill.net.fetcher import Fetcher
+from unstill.progress.board import Board
+from unstill.progress.estimate import Estimates
+from unstill.progress.queue import Forecast
+from unstill.progress.stalls import Stalls
+from unstill.server.api_keys import Keys
+from unstill.server.app import App
+from unstill.server.body import Bodies
+from unstill.server.body_readers import Readers
+from unstill.server.cors import Origins
+from unstill.service.admission import Admission
+from unstill.service.downloads import Downloads
+from unstill.service.jobs import Service
+from unstill.service.uploads import Uploading
+from unstill.settings.model_engines import check_routes, routes_of
+from unstill.settings.reader import Settings
+from unstill.steps.cleanup import Sweep
+from unstill.steps.fetch_frames import Frames
+from unstill.steps.pollers import Pollers
+from unstill.steps.prepare import FramePreparer
+from unstill.steps.runner import Runner
+from unstill.steps.save import Saver
+from unstill.steps.submit import Submitter
+from unstill.steps.uptime import Uptime
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import Clock
+from unstill.system.clock import clock_ms as system_clock_ms
+from unstill.system.machine import (
     address_space_limit,
     check_address_space,
     check_open_files,
     open_files_limit,
 )
-from unstill.media import Media
-from unstill.media.limits import MAX_FILE_BYTES, readable_formats
-from unstill.models import CARDS, Catalogue
-from unstill.net import Fetcher
-from unstill.orders import FramePreparer
-from unstill.outlook import Estimates
-from unstill.parts import locals_of, receivers_of, remotes_of
-from unstill.receivers import Receivers
-from unstill.routing import check_routes, routes_of
-from unstill.runner import Runner
-from unstill.server.app import App
-from unstill.server.body import Bodies
-from unstill.server.keys import Keys
-from unstill.server.origins import Origins
-from unstill.server.readers import Readers
-from unstill.service import Service
-from unstill.settings import Settings
-from unstill.stalls import Stalls
-from unstill.submitter import Submitter
-from unstill.sweep import Sweep
-from unstill.trial import Trial
-from unstill.uploading import Uploading
-from unstill.uptime import Uptime
-from unstill.watches import Pollers
-from unstill.webhooks import MOST_AT_ONCE, Deliverer
+from unstill.webhooks.deliverer import MOST_AT_ONCE, Deliverer
+from unstill.webhooks.receivers import Receivers
 
 FORM_BYTES = 64 * 1024  # an upload's form has no more beside its file
 OPEN_BYTES = 8 * MAX_FILE_BYTES  # all uploads that are being read have no more

@@ -10,9 +10,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.job import Failure, Job, clock_ms, failed, new_id
-from unstill.request import Frame, VideoRequest
+from unstill.domain.job import Failure, Job, failed, new_id
+from unstill.domain.request import Frame, VideoRequest
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
 
 REQUEST = VideoRequest(
     model="wan2.7-i2v",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.backend.port import Backend
+from unstill.store.embedded import EmbeddedBackend
+from unstill.store.port import Backend
 
 
 @pytest.fixture(params=[EmbeddedBackend])

@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from backends import Make, a_job, opened
-from unstill import job as jobs
-from unstill.backend.port import Backend
-from unstill.errors import StorageFailed
-from unstill.job import FINAL, Change, Failure, Job, State, Usage, Video, apply
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain import job as jobs
+from unstill.domain.errors import StorageFailed
+from unstill.domain.job import FINAL, Change, Failure, Job, State, Usage, Video, apply
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.store.port import Backend
 
 FULL_REQUEST = VideoRequest(
     model="Wan-AI/Wan2.2-I2V",

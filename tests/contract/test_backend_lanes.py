@@ -8,10 +8,10 @@ import pytest
 
 from backends import Make, a_job, opened
 from left import left
-from unstill import job as jobs
-from unstill.backend.port import Backend, Lane
-from unstill.errors import ShuttingDown
-from unstill.job import FINAL, Failure, State
+from unstill.domain import job as jobs
+from unstill.domain.errors import ShuttingDown
+from unstill.domain.job import FINAL, Failure, State
+from unstill.store.port import Backend, Lane
 
 
 async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from backends import a_job
 from left import left
-from unstill import job as jobs
-from unstill.backend.port import Backend, CursorPage, RenderTime, UnfinishedJob
-from unstill.job import State, new_id
-from unstill.request import Size
+from unstill.domain import job as jobs
+from unstill.domain.job import State, new_id
+from unstill.domain.request import Size
+from unstill.store.port import Backend, CursorPage, RenderTime, UnfinishedJob
 
 
 @pytest.mark.parametrize("newest_first", [True, False])

@@ -16,13 +16,13 @@ import apsw
 import pytest
 
 from scripted import PNG, VIDEO, a_job, opened
-from unstill.backend.belonging import FoundStore, find_store
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.backend.generation import FILE as GENERATION
-from unstill.backend.generation import noted_in
-from unstill.backend.recovery import recover
-from unstill.errors import DataFolderBusy, OperatorError, StoreRefused
-from unstill.job import State
+from unstill.domain.errors import DataFolderBusy, OperatorError, StoreRefused
+from unstill.domain.job import State
+from unstill.store.embedded import EmbeddedBackend
+from unstill.store.folder_match import FoundStore, find_store
+from unstill.store.generation import FILE as GENERATION
+from unstill.store.generation import noted_in
+from unstill.store.recovery import recover
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

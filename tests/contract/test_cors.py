@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from serving import LOOPBACK_ALLOWED, PictureHost, Serving
-from unstill.server.openapi_answers import HEADERS
+from unstill.server.openapi.answers import HEADERS
 
 PAGE, OTHER = "http://localhost:3000", "https://evil.example"
 KEY = "sk-page"

@@ -14,10 +14,8 @@ import apsw
 import pytest
 
 from scripted import a_job
-from unstill.backend.deliveries import newest_in, replay_in
-from unstill.backend.port import Backend
-from unstill.delivery import DAY_MS, Delivery, DeliveryState, after_failure, delivered, owed_for
-from unstill.job import (
+from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, delivered, owed_for
+from unstill.domain.job import (
     Change,
     Failure,
     Job,
@@ -30,6 +28,9 @@ from unstill.job import (
     new_id,
     succeeded,
 )
+from unstill.store.deliveries import newest_in, replay_in
+from unstill.store.port import Backend
+from unstill.webhooks.retry import after_failure
 
 NOW_MS = 1_763_600_000_000
 URL = "https://hooks.example.com/a"

@@ -16,8 +16,8 @@ import pytest
 
 from left import left
 from stored import STORES, a_job, made_with, names_in
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.errors import BadSetting, DataFolderBusy
+from unstill.domain.errors import BadSetting, DataFolderBusy
+from unstill.store.embedded import EmbeddedBackend
 
 PROGRAM = Path(__file__).with_name("adding_process.py")
 

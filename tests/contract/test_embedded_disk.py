@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from stored import a_job, ids_in
-from unstill.backend import wal as wal_module
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.errors import StorageFailed, StorageFull
-from unstill.job import made_ready
-from unstill.request import Size
+from unstill.domain.errors import StorageFailed, StorageFull
+from unstill.domain.job import made_ready
+from unstill.domain.request import Size
+from unstill.store import wal_size as wal_module
+from unstill.store.embedded import EmbeddedBackend
 
 
 async def test_nothing_is_stored_once_the_database_was_removed_and_all_is_well_once_it_is_back(

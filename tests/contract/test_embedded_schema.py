@@ -9,12 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from stored import STORES, made_with, names_in
-from unstill.backend import deliveries, rows, schema
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.errors import OperatorError
-from unstill.job import Job, State, intended, put_back
-from unstill.ledger import Attempt
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain.attempts import Attempt
+from unstill.domain.errors import OperatorError
+from unstill.domain.job import Job, State, intended, put_back
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.store import deliveries, migrations, rows
+from unstill.store.embedded import EmbeddedBackend
 
 OLD_IDS = [f"0199f000-0000-7000-8000-00000000000{number}" for number in range(1, 6)]
 
@@ -41,7 +41,7 @@ async def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> 
 
 def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) -> None:
     connection = made_with(tmp_path, "")
-    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+    migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", migrations.FOLDER)
 
     columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)")]
     connection.close()
@@ -82,7 +82,7 @@ def test_each_list_reads_its_index_and_sorts_nothing(
     tmp_path: Path, sql: str, parameters: tuple[str | int, ...], index: str
 ) -> None:
     connection = made_with(tmp_path, "")
-    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+    migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", migrations.FOLDER)
 
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     connection.close()
@@ -93,7 +93,7 @@ def test_each_list_reads_its_index_and_sorts_nothing(
 
 def test_what_was_measured_is_read_from_the_newest_row_on(tmp_path: Path) -> None:
     connection = made_with(tmp_path, "")
-    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+    migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", migrations.FOLDER)
 
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {rows.TIMES}", (5,))]
     connection.close()
@@ -173,7 +173,7 @@ def an_older_file(folder: Path) -> tuple[apsw.Connection, Path]:
 def test_an_older_file_is_brought_up_to_date_after_a_copy(tmp_path: Path) -> None:
     connection, versions = an_older_file(tmp_path)
     with capture_logs() as logs:
-        schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
+        migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
     (told,) = logs
     copy = apsw.Connection(told["copy"])
 
@@ -194,7 +194,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 
     for _ in range(2):  # and can be tried again, over the copy of the first time
         with pytest.raises(apsw.SQLError):
-            schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
+            migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", versions)
     found = connection.pragma("user_version"), connection.execute("SELECT * FROM cats").fetchall()
     connection.close()
 
@@ -203,7 +203,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 
 def test_a_new_file_is_not_copied(tmp_path: Path) -> None:
     connection = made_with(tmp_path, "")
-    schema.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", schema.FOLDER)
+    migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", migrations.FOLDER)
     connection.close()
 
     assert names_in(tmp_path) == ["unstill.sqlite3"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator import KEY, Emulator
-from unstill.engines import emulate
+from unstill import emulators
 from upstream_calls import (
     CHELSEA,
     PICTURE,
@@ -231,7 +231,7 @@ def test_sglang_forgets_a_deleted_job_without_another_word(sglang: Emulator) -> 
     assert sglang.http.get(f"/v1/videos/{job_id}").status_code == 404
 
 
-@pytest.mark.parametrize("kind", sorted(emulate.KINDS_IN_MEMORY))
+@pytest.mark.parametrize("kind", sorted(emulators.KINDS_IN_MEMORY))
 def test_a_restart_of_a_self_hosted_server_loses_its_jobs(kind: str) -> None:
     with Emulator(kind, job_s=600) as emulator:
         job_id = submitted(emulator)

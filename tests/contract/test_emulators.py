@@ -12,13 +12,13 @@ import httpx2
 import pytest
 
 from emulator import KEY, Emulator
-from unstill.engines import emulate
-from unstill.engines.emulate import Options
-from unstill.engines.emulate.faults import Fault, Faults, FaultSite, parse_rates
-from unstill.errors import BadSetting
+from unstill import emulators
+from unstill.domain.errors import BadSetting
+from unstill.emulators import Options
+from unstill.emulators.faults import Fault, Faults, FaultSite, parse_rates
 from unstill.media.errors import BadVideo
-from unstill.media.facts import VideoCheck
-from unstill.media.videos import check_video
+from unstill.media.tasks import VideoCheck
+from unstill.media.video_check import check_video
 from upstream_calls import (
     DONE,
     SUBMITS,
@@ -29,7 +29,7 @@ from upstream_calls import (
 )
 
 
-@pytest.fixture(scope="module", params=emulate.KINDS)
+@pytest.fixture(scope="module", params=emulators.KINDS)
 def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     with Emulator(request.param, job_s=600) as emulating:
         yield emulating
@@ -254,7 +254,7 @@ def test_faults_that_cannot_be_are_refused_by_setting(text: str) -> None:
 
 def test_a_kind_that_keeps_jobs_in_memory_takes_no_state_file(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="memory"):
-        emulate.serve("sglang", Options(state=str(tmp_path / "jobs")))
+        emulators.serve("sglang", Options(state=str(tmp_path / "jobs")))
 
 
 def test_jobs_and_links_outlive_a_killed_emulator_with_a_state_file(tmp_path: Path) -> None:

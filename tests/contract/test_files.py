@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from unstill.errors import StorageFailed, StorageFull
+from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.files.local import LocalFiles
 from unstill.files.port import Files, storage_errors
 

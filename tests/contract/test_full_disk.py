@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from scripted import PNG, VIDEO, House, opened
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.backend.reserve import FILE, SIZE_BYTES, Reserve
-from unstill.errors import OperatorError, StorageFull
-from unstill.files.room import LOOK_EVERY_S, Room
-from unstill.job import State
+from unstill.domain.errors import OperatorError, StorageFull
+from unstill.domain.job import State
+from unstill.files.free_space import LOOK_EVERY_S, Room
+from unstill.store.disk_reserve import FILE, SIZE_BYTES, Reserve
+from unstill.store.embedded import EmbeddedBackend
 
 DISK_MB = 64
 

@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 
 from desks import START_MS, Desk
 from scripted import until
-from unstill.backend.holds import Released, held_in, release_in
-from unstill.backend.port import Lane
-from unstill.backend.recovery import recover
-from unstill.doctor import store_findings
-from unstill.errors import OwnError
-from unstill.job import State, cancelled
+from unstill.cli.doctor import store_findings
+from unstill.domain.errors import OwnError
+from unstill.domain.job import State, cancelled
+from unstill.store.held_jobs import Released, held_in, release_in
+from unstill.store.port import Lane
+from unstill.store.recovery import recover
 
 STATES = {
     "a-queued": State.QUEUED,

@@ -12,9 +12,9 @@ from PIL import Image
 
 from creating import DIALECTS, FLAT, body_of, picture_section
 from serving import Serving
-from unstill.folders import JOBS, folder_of
-from unstill.server.gate import LARGE_BYTES
-from unstill.server.readers import BODIES
+from unstill.server.body_limits import LARGE_BYTES
+from unstill.server.body_readers import BODIES
+from unstill.system.job_folders import JOBS, folder_of
 
 PATHS = {
     "tasks": "/v1/tasks/submit",

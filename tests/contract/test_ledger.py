@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from scripted import a_job
-from unstill.backend.port import Backend, TicketRow
-from unstill.errors import StorageFailed, TicketTaken
-from unstill.job import (
+from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.errors import StorageFailed, TicketTaken
+from unstill.domain.job import (
     Change,
     Failure,
     Job,
@@ -31,8 +31,8 @@ from unstill.job import (
     sent_back,
     unprepared,
 )
-from unstill.ledger import Attempt, Outcome, Settlement
-from unstill.settling import found_open
+from unstill.steps.submit_outcome import found_open
+from unstill.store.port import Backend, TicketRow
 
 TICKET = Settlement(1, Outcome.ACCEPTED, 1_000, ticket="task-1")
 BUSY = Settlement(1, Outcome.BUSY, 1_000, code="429", message="later", retry_after_ms=7_000)

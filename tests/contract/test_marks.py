@@ -10,10 +10,10 @@ import pytest
 
 from left import left
 from scripted import a_job
-from unstill.backend.port import Backend
-from unstill.errors import KeyReused, StorageFailed
-from unstill.job import IdempotencyMark, Job, State, cancelled, made_ready, new_id
-from unstill.request import Size
+from unstill.domain.errors import KeyReused, StorageFailed
+from unstill.domain.job import IdempotencyMark, Job, State, cancelled, made_ready, new_id
+from unstill.domain.request import Size
+from unstill.store.port import Backend
 
 NOW_MS = 1_763_600_000_000
 FIRST = IdempotencyMark("f1")  # an SDK's first try

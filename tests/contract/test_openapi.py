@@ -11,14 +11,14 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from serving import PictureHost, Serving
-from unstill.dialects.dashscope import OBJECTS, DashScope
-from unstill.dialects.house import OwnRoutes
-from unstill.dialects.route import Described, Verb
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.models import CARDS, Catalogue
-from unstill.server.openapi import described
-from unstill.server.refusals import OF_VERBS, refusals
+from unstill.dialects.apis.dashscope.dialect import OBJECTS, DashScope
+from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Described, Verb
+from unstill.models.catalogue import CARDS, Catalogue
+from unstill.server.openapi.document import described
+from unstill.server.openapi.refusals import OF_VERBS, refusals
 
 SERVED = (
     Tasks({card.id: card.usage for card in CARDS}),

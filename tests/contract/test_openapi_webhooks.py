@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from free_ports import free_port
 from receiver import SECRET, Got, answers, receiving
 from serving import LOOPBACK_ALLOWED, Serving
-from unstill.delivery import EventType
+from unstill.domain.delivery import EventType
 
 SIGNING = LOOPBACK_ALLOWED | {"UNSTILL_WEBHOOK_SECRET": SECRET}
 NO_PICTURE = f"http://127.0.0.1:{free_port()}/cat.jpg"  # a job of it fails at once

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serving import Serving
-from unstill.models import CARDS
+from unstill.models.catalogue import CARDS
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,16 @@ import apsw
 import pytest
 
 from scripted import a_job
-from unstill.backend import schema
-from unstill.backend.connections import Reader
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.backend.lists import MOST_AT_ONCE
-from unstill.backend.pace import Pace
-from unstill.backend.port import Where
-from unstill.backend.rows import Row, slice_sql
-from unstill.errors import Overloaded
-from unstill.job import State
-from unstill.service import LAST_MS
+from unstill.domain.errors import Overloaded
+from unstill.domain.job import State
+from unstill.service.jobs import LAST_MS
+from unstill.store import migrations
+from unstill.store.connections import Reader
+from unstill.store.embedded import EmbeddedBackend
+from unstill.store.lists import MOST_AT_ONCE
+from unstill.store.port import Where
+from unstill.store.read_pace import ReadPace
+from unstill.store.rows import Row, slice_sql
 
 ALWAYS = Where(0, LAST_MS)
 
@@ -181,7 +181,7 @@ async def test_a_read_that_is_called_off_while_its_reader_rests_is_not_begun() -
         rests.set()
         may_go.wait(20)
 
-    pace = Pace(lambda: 0.0, count(step=5.0).__next__, rest)
+    pace = ReadPace(lambda: 0.0, count(step=5.0).__next__, rest)
     connection = apsw.Connection(":memory:")
     reader = Reader("test", connection, pace)
     read: list[str] = []
@@ -223,7 +223,7 @@ def test_a_count_reads_no_row(
 ) -> None:
     file = tmp_path / "unstill.sqlite3"
     connection = apsw.Connection(str(file))
-    schema.bring_up_to_date(connection, file, schema.FOLDER)
+    migrations.bring_up_to_date(connection, file, migrations.FOLDER)
     jobs_sql, count_sql, values = slice_sql(Where(0, 5, states, model))
     jobs = connection.execute(f"EXPLAIN QUERY PLAN {jobs_sql}", ("a", *values, 5, 0)).fetchall()
     count = connection.execute(f"EXPLAIN QUERY PLAN {count_sql}", ("a", *values)).fetchall()

@@ -13,14 +13,14 @@ import pytest
 
 from desks import Desk
 from scripted import VIDEO, opened, until
-from unstill.backend.ahead import FILE
-from unstill.backend.belonging import FILE as DATABASE
-from unstill.backend.holds import held_in, release_in
-from unstill.backend.recovery import Recovered, recover
-from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
-from unstill.job import Job, State, lost, made_ready
-from unstill.ledger import Attempt
-from unstill.request import Size
+from unstill.domain.attempts import Attempt
+from unstill.domain.job import Job, State, lost, made_ready
+from unstill.domain.request import Size
+from unstill.store.call_journal import FILE
+from unstill.store.folder_match import FILE as DATABASE
+from unstill.store.held_jobs import held_in, release_in
+from unstill.store.recovery import Recovered, recover
+from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
 from upstreams import ACCOUNT, ScriptedRemote, hang
 
 SIZE = Size(1280, 720)

@@ -9,8 +9,8 @@ import msgspec
 
 from scripted import OWNER
 from scripted import a_job as another_job
-from unstill.backend.port import Backend, OffsetPage, Where
-from unstill.job import FINAL, Job, State, new_id
+from unstill.domain.job import FINAL, Job, State, new_id
+from unstill.store.port import Backend, OffsetPage, Where
 
 NOON_MS = 1_763_600_000_000
 

@@ -18,16 +18,16 @@ from docs.pages import DOCUMENTS, ROOT
 from docs.walk import Walk, tools_are_there
 from older_clients import needs_older_clients
 from unstill import __version__
-from unstill.dialects import picture_names
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.house import OwnRoutes
-from unstill.dialects.route import Call, Dialect
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.errors import UnstillError
-from unstill.models import CARDS
+from unstill.dialects import picture_fields
+from unstill.dialects.apis.dashscope.dialect import DashScope
+from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Call, Dialect
+from unstill.domain.errors import UnstillError
 from unstill.models.card import Card, Field
-from unstill.settings import ServerSettings
+from unstill.models.catalogue import CARDS
+from unstill.settings.reader import ServerSettings
 
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 API, MODELS, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "models", "settings"))
@@ -184,7 +184,7 @@ def test_every_name_of_a_picture_is_documented() -> None:
     rows = pages.rows(pages.section(API, "Pictures"))
     named = {word for row in rows for word in re.findall(r"`(\w+)`", row[1])}
 
-    assert named == set(picture_names.KEYS)
+    assert named == set(picture_fields.KEYS)
 
 
 # --- the documents among themselves --------------------------------------------------------------

@@ -13,19 +13,19 @@ from typer.main import get_command
 
 from docs import pages
 from docs.pages import DOCUMENTS, ROOT
-from unstill.cli import app
-from unstill.engines import dashscope, modelverse
-from unstill.engines import dashscope_models as of_dashscope
-from unstill.engines import modelverse_models as of_modelverse
-from unstill.engines.emulate import KINDS, Options
-from unstill.engines.emulate.control import Control
-from unstill.engines.emulate.desk import Desk
-from unstill.engines.emulate.faults import FAULTS_AT, Fault, FaultSite
-from unstill.engines.emulate.log import Log
-from unstill.engines.openai_videos_servers import SERVERS, ServerKind
-from unstill.engines.words import OwnWords
-from unstill.models import CARDS
-from unstill.settings import (
+from unstill.cli.commands import app
+from unstill.emulators import KINDS, Options
+from unstill.emulators.control import Control
+from unstill.emulators.desk import Desk
+from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
+from unstill.emulators.request_log import Log
+from unstill.engines.dashscope import engine
+from unstill.engines.dashscope import models as of_dashscope
+from unstill.engines.modelverse import engine as modelverse
+from unstill.engines.modelverse import models as of_modelverse
+from unstill.engines.openai_videos.servers import SERVERS, ServerKind
+from unstill.models.catalogue import CARDS
+from unstill.settings.reader import (
     REMOTE_KINDS,
     CameraSettings,
     ModelSettings,
@@ -33,6 +33,7 @@ from unstill.settings import (
     Settings,
     read_settings,
 )
+from unstill.upstreams.vocabulary import OwnWords
 
 ENGINES = ROOT / "docs" / "engines"
 DASHSCOPE, MODELVERSE, OPENAI_VIDEOS, EMULATORS = (
@@ -113,7 +114,7 @@ def test_every_upstream_model_of_modelverse_is_documented_as_its_row_has_it() ->
 
 
 def test_the_codes_that_mean_more_than_their_status_are_documented() -> None:
-    for document, codes in ((DASHSCOPE, dashscope.CODES), (MODELVERSE, modelverse.CODES)):
+    for document, codes in ((DASHSCOPE, engine.CODES), (MODELVERSE, modelverse.CODES)):
         words = pages.code_words(document)
 
         assert codes.of_account | codes.of_model | codes.busy <= words

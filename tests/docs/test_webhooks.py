@@ -14,8 +14,9 @@ from standardwebhooks import Webhook
 from docs import pages
 from docs.pages import ROOT
 from receiver import OLD_SECRET, SECRET
-from unstill.delivery import DAY_MS, PAUSES_S
-from unstill.webhooks import MOST_AT_ONCE, MOST_PER_RECEIVER, TIMEOUT_S
+from unstill.domain.delivery import DAY_MS
+from unstill.webhooks.deliverer import MOST_AT_ONCE, MOST_PER_RECEIVER, TIMEOUT_S
+from unstill.webhooks.retry import PAUSES_S
 
 WEBHOOKS = ROOT / "docs" / "webhooks.md"
 BODY = '{"id":"evt_1","object":"event","created_at":1,"type":"video.failed","data":{"id":"1"}}'

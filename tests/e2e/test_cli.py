@@ -16,7 +16,7 @@ import pytest
 
 from serving import PHOTOS, Serving
 from unstill import __version__
-from unstill.models import CARDS
+from unstill.models.catalogue import CARDS
 
 PHOTO = str(PHOTOS / "chelsea.jpg")
 SMALL = ("--duration", "2")  # the shortest of the default model

@@ -15,7 +15,7 @@ from books import rows
 from configured import ONLY_UPSTREAMS, engine, model
 from emulator import Emulator
 from serving import PHOTOS, Serving
-from unstill.job import State
+from unstill.domain.job import State
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 ASYNC = {"X-DashScope-Async": "enable"}

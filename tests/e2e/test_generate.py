@@ -15,8 +15,8 @@ import av
 import pytest
 
 from serving import PHOTOS, Serving
-from unstill.cli_generate import _geometry
-from unstill.errors import BadField
+from unstill.cli.generate import _geometry
+from unstill.domain.errors import BadField
 
 COFFEE, CAT = str(PHOTOS / "coffee.jpg"), str(PHOTOS / "chelsea.jpg")
 SMALL = ("--duration", "2", "--size", "320x256")

@@ -13,7 +13,7 @@ import pytest
 
 from hostile import DASHSCOPE, SMALL, TASKS, VIDEOS, Api, api_at, both, job_id, refusal, told
 from serving import PHOTOS, Serving
-from unstill.dialects.dashscope import OBJECTS
+from unstill.dialects.apis.dashscope.dialect import OBJECTS
 
 KEY_A = "sk-secret-of-team-a"
 KEY_B = "sk-secret-of-team-b"

@@ -14,7 +14,7 @@ import pytest
 
 from hostile import APIS, SMALL, TASKS, VIDEOS, refusal
 from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
-from unstill.files.links import Links, load_secrets
+from unstill.files.signed_links import Links, load_secrets
 
 HOUSE = VIDEOS  # links are refused in OpenAI's envelope
 

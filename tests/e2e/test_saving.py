@@ -9,7 +9,7 @@ from pathlib import Path
 from configured import engine, model
 from emulator import Emulator
 from serving import PHOTOS, Serving
-from unstill.runner import SAVE_AGAIN_SLOTS, SAVE_SLOTS
+from unstill.steps.runner import SAVE_AGAIN_SLOTS, SAVE_SLOTS
 
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 DRIPPING = SAVE_SLOTS + SAVE_AGAIN_SLOTS + 8

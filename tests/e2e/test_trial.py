@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from serving import Serving
-from unstill.installed import STAMP
-from unstill.trial import FOLDER
+from unstill.engines.camera.self_test import FOLDER
+from unstill.system.installed import STAMP
 
 pytestmark = pytest.mark.slow
 

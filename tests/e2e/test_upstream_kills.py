@@ -16,8 +16,8 @@ from configured import ONLY_UPSTREAMS, engine, engine_at, model
 from emulator import Emulator
 from free_ports import free_port
 from serving import PHOTOS, Serving
-from unstill.job import State
-from unstill.ledger import Outcome
+from unstill.domain.attempts import Outcome
+from unstill.domain.job import State
 
 pytestmark = pytest.mark.slow
 

@@ -24,10 +24,10 @@ from books import attempts, ledger, outcomes, rows
 from configured import ONLY_UPSTREAMS, engine, model
 from emulator import Emulator
 from serving import ENDED, PHOTOS, Serving
-from unstill.job import State
-from unstill.ledger import Outcome
-from unstill.tries import MOST_TOO_LARGE
-from unstill.turns import PAUSES_MS
+from unstill.domain.attempts import Outcome
+from unstill.domain.job import State
+from unstill.steps.cooldown import PAUSES_MS
+from unstill.steps.save_retries import MOST_TOO_LARGE
 
 WAN27, WAN22, SORA = "wan2.7-i2v", "Wan-AI/Wan2.2-I2V", "openai/sora-2/image-to-video-pro"
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()

@@ -21,8 +21,8 @@ import pytest
 from free_ports import free_port
 from receiver import SECRET, Act, Got, Receiver, answers, is_verified, receiving, resets
 from serving import LOOPBACK_ALLOWED, Serving
-from unstill.backend.deliveries import count_in
-from unstill.delivery import DeliveryState
+from unstill.domain.delivery import DeliveryState
+from unstill.store.deliveries import count_in
 
 pytestmark = pytest.mark.slow
 

@@ -31,9 +31,11 @@ from receiver import (
 )
 from scripted import a_job
 from serving import LOOPBACK_ALLOWED, PictureHost, Serving
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.delivery import DAY_MS, after_failure
-from unstill.job import Failure, Job, clock_ms, failed
+from unstill.domain.delivery import DAY_MS
+from unstill.domain.job import Failure, Job, failed
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
+from unstill.webhooks.retry import after_failure
 
 SIGNING = {"UNSTILL_WEBHOOK_SECRET": f"{SECRET},{OLD_SECRET}"}
 NO_PICTURE = f"http://127.0.0.1:{free_port()}/cat.jpg"  # a job of it fails at once

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from unstill.backend.rows import NEWEST_REQUEST, read_request, write_request
-from unstill.errors import OperatorError
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain.errors import OperatorError
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.store.rows import NEWEST_REQUEST, read_request, write_request
 
 ROWS = Path(__file__).with_name("rows")
 

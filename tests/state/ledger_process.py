@@ -19,9 +19,16 @@ from pathlib import Path
 
 import msgspec
 
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.board import Board
-from unstill.engines.remote import (
+from unstill.domain.errors import UpstreamError
+from unstill.domain.job import Change, Job, State, Usage, Video, succeeded
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.progress.board import Board
+from unstill.progress.stalls import Stalls
+from unstill.steps.pollers import Pollers
+from unstill.steps.submit import Submitter
+from unstill.steps.submit_outcome import found_open
+from unstill.store.embedded import EmbeddedBackend
+from unstill.upstreams.port import (
     Accepted,
     Account,
     Busy,
@@ -41,13 +48,6 @@ from unstill.engines.remote import (
     Verdict,
     Waiting,
 )
-from unstill.errors import UpstreamError
-from unstill.job import Change, Job, State, Usage, Video, succeeded
-from unstill.request import Frame, Size, VideoRequest
-from unstill.settling import found_open
-from unstill.stalls import Stalls
-from unstill.submitter import Submitter
-from unstill.watches import Pollers
 
 SLOTS = 2
 FREE = "gpu"  # the engine that may be asked again for what it has lost

@@ -15,8 +15,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.errors import UnstillError
+from unstill.domain.errors import UnstillError
+from unstill.store.embedded import EmbeddedBackend
 
 Command = tuple[int, str, dict[str, Any]]
 

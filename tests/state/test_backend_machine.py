@@ -23,10 +23,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from unstill.backend.deliveries import newest_in
-from unstill.backend.port import UnfinishedJob
-from unstill.delivery import Delivery, owed_for
-from unstill.job import (
+from unstill.domain.delivery import Delivery, owed_for
+from unstill.domain.job import (
     FINAL,
     MOVES,
     Change,
@@ -47,7 +45,9 @@ from unstill.job import (
     states_before,
     succeeded,
 )
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.store.deliveries import newest_in
+from unstill.store.port import UnfinishedJob
 
 pytestmark = pytest.mark.slow
 

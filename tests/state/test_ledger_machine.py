@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from state.ledger_process import FREE, SLOTS, Call, Script
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.job import Job, State
-from unstill.ledger import Attempt, Outcome
+from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.job import Job, State
+from unstill.store.embedded import EmbeddedBackend
 
 pytestmark = pytest.mark.slow
 

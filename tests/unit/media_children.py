@@ -12,8 +12,8 @@ from typing import Never
 
 import msgspec
 
-from unstill.errors import BadImage, Overloaded
-from unstill.media.child import serve
+from unstill.domain.errors import BadImage, Overloaded
+from unstill.media.child_main import serve
 from unstill.media.errors import BadVideo
 from unstill.media.events import Report
 

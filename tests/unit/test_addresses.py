@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from unstill.addresses import is_allowed, is_fake, is_public, range_of
-from unstill.errors import FetchFailed
-from unstill.net import Fetcher, checked_url
+from unstill.domain.errors import FetchFailed
+from unstill.net.addresses import is_allowed, is_fake, is_public, range_of
+from unstill.net.fetcher import Fetcher, checked_url
 
 HOSTILE = [
     "0.0.0.0",

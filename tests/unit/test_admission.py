@@ -7,13 +7,13 @@ from ipaddress import ip_network
 
 import pytest
 
-from unstill.admission import _PLAIN, Admission
-from unstill.errors import BadImage
-from unstill.intake import IncomingFrame
-from unstill.media.limits import readable_formats
-from unstill.media.sniff import FORMATS, Format
-from unstill.net import checked_url
-from unstill.request import Frame
+from unstill.domain.errors import BadImage
+from unstill.domain.request import Frame
+from unstill.media.picture_formats import FORMATS, Format
+from unstill.media.picture_limits import readable_formats
+from unstill.net.fetcher import checked_url
+from unstill.service.admission import _PLAIN, Admission
+from unstill.service.pictures import IncomingFrame
 
 PUBLIC_ONLY = Admission()
 LAN = Admission(allow_networks=(ip_network("192.168.0.0/16"), ip_network("127.0.0.0/8")))

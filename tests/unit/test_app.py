@@ -7,16 +7,16 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.house import OwnRoutes
-from unstill.dialects.route import Described, Verb
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.errors import BadField, NoSuchRoute, WrongMethod
+from unstill.dialects.apis.dashscope.dialect import DashScope
+from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Described, Verb
+from unstill.domain.errors import BadField, NoSuchRoute, WrongMethod
 from unstill.server.app import MOST_PARAMETERS, _query
-from unstill.server.asking import Exchange
+from unstill.server.exchange import Exchange
 from unstill.server.headers import Headers
-from unstill.server.places import RouteTable
+from unstill.server.router import RouteTable
 
 TASKS, VIDEOS, AZURE, HOUSE = Tasks({}), Videos(), Videos(prefix="/openai"), OwnRoutes()
 DASHSCOPE = DashScope()

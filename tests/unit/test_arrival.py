@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from unstill.arrival import LeastPace
-from unstill.errors import FetchFailed
-from unstill.net import Fetcher
+from unstill.domain.errors import FetchFailed
+from unstill.net.fetcher import Fetcher
+from unstill.net.least_pace import LeastPace
 
 PACE = LeastPace(head_within_s=2.0, least_bytes=1000, within_s=1.0)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from creating import DIALECTS, FLAT, SECTIONED, body_of, made
-from unstill.errors import BadField
-from unstill.models import CARDS
+from unstill.domain.errors import BadField
+from unstill.domain.request import Ratio, Size
 from unstill.models.aspect import ratio_of
-from unstill.request import Ratio, Size
+from unstill.models.catalogue import CARDS
 
 KEYS = ("aspect_ratio", "ratio", "aspectRatio", "orientation")
 # At 720P: decision 003's areas, sides floored to multiples of 16.

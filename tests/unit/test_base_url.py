@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.engines.base_url import BaseUrl
-from unstill.engines.dashscope import BASE_URL as DASHSCOPE
-from unstill.engines.modelverse import BASE_URL as MODELVERSE
-from unstill.engines.openai_videos import BASE_URL as OPENAI_VIDEOS
-from unstill.errors import BadSetting
+from unstill.domain.errors import BadSetting
+from unstill.engines.dashscope.engine import BASE_URL as DASHSCOPE
+from unstill.engines.modelverse.engine import BASE_URL as MODELVERSE
+from unstill.engines.openai_videos.engine import BASE_URL as OPENAI_VIDEOS
+from unstill.upstreams.base_url import BaseUrl
 
 
 def checked(kind: BaseUrl, base_url: str, *, has_key: bool = True) -> str:

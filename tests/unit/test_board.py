@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import a_job
-from unstill.board import ALARM_STEP_S, REMEMBERED, RENDERED, Board, Waiter
-from unstill.job import MOVES, State
+from unstill.domain.job import MOVES, State
+from unstill.progress.board import ALARM_STEP_S, REMEMBERED, RENDERED, Board, Waiter
 
 pytestmark = pytest.mark.skips_pauses
 

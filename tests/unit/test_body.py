@@ -12,11 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bodies import FORM, JPEG, form_of, part, read
-from unstill.errors import (
-    BadBody,
-    CallerError,
-    UnsupportedBody,
-)
+from unstill.domain.errors import BadBody, CallerError, UnsupportedBody
 from unstill.server.form import (
     MOST_FORM_FIELDS,
     from_urlencoded,

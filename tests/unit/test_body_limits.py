@@ -9,18 +9,13 @@ from urllib.parse import urlencode
 import pytest
 
 from bodies import FORM, JSON, part, read
-from unstill.errors import (
-    BadBody,
-    BadPolicy,
-    BodyTooLarge,
-    Overloaded,
-)
+from unstill.domain.errors import BadBody, BadPolicy, BodyTooLarge, Overloaded
 from unstill.server.body import MOST_UNADMITTED_BYTES, Bodies, ClientGone
+from unstill.server.body_limits import LARGE_BYTES
 from unstill.server.form import (
     LARGE_FORM_CHARS,
     from_urlencoded,
 )
-from unstill.server.gate import LARGE_BYTES
 
 
 async def test_a_body_is_so_large_and_no_larger() -> None:

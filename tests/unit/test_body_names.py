@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bodies import form_of
-from unstill.errors import (
-    BadBody,
-)
+from unstill.domain.errors import BadBody
 from unstill.server.form import (
     MOST_LIST_ITEMS,
     MOST_NAME_DEPTH,

@@ -7,9 +7,9 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
-from unstill.errors import BadBody, CallerError, UnsupportedBody
+from unstill.domain.errors import BadBody, CallerError, UnsupportedBody
 from unstill.server.body import Bodies
-from unstill.server.body_text import charset_of
+from unstill.server.body_encoding import charset_of
 from unstill.server.form import from_urlencoded
 from unstill.server.json_body import from_json
 

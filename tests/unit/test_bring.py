@@ -9,23 +9,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import VIDEO, Checks, a_job
-from unstill.bring import Saver
-from unstill.engines.remote import Done, NotThere, TooLarge
-from unstill.engines.upstream import Trouble
-from unstill.errors import EngineDied, StorageFull, UpstreamError
+from unstill.domain.errors import EngineDied, StorageFull, UpstreamError
+from unstill.domain.job import Job, Result, State, Usage, apply
+from unstill.domain.request import Size
 from unstill.files.local import LocalFiles
-from unstill.job import Job, Result, State, Usage, apply
 from unstill.media.errors import BadVideo
-from unstill.media.facts import VideoCheck
-from unstill.request import Size
-from unstill.stalls import Stalls
-from unstill.tries import (
+from unstill.media.tasks import VideoCheck
+from unstill.progress.stalls import Stalls
+from unstill.steps.save import Saver
+from unstill.steps.save_retries import (
     FIRST_PAUSE_MS,
     LEAST_TRIES,
     LONGEST_PAUSE_MS,
     MOST_TOO_LARGE,
     MOST_TRIES,
 )
+from unstill.upstreams.client import Trouble
+from unstill.upstreams.port import Done, NotThere, TooLarge
 from upstreams import ScriptedRemote
 
 NOW_MS = 1_800_000_000_000

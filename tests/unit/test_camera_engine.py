@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 
 from patience import quickest_s
+from unstill.domain.engine import Local, Scene
+from unstill.domain.errors import BadImage
+from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.engines.camera import Camera
-from unstill.engines.port import Local, Scene
-from unstill.errors import BadImage
 from unstill.media.errors import DiedAtWork
-from unstill.request import Frame, Size, VideoRequest
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from unstill.engines.camera.mark import FONT, TEXT, WatermarkPainter, drawn_plate
+from unstill.domain.request import Size
 from unstill.engines.camera.scenes import blank
-from unstill.request import Size
+from unstill.engines.camera.watermark import FONT, TEXT, WatermarkPainter, drawn_plate
 
 
 def test_the_font_draws_every_character_of_the_text() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from unstill.domain.request import Size
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.picture import Photo, fit_photo
 from unstill.engines.camera.warp import SourceGrid
-from unstill.media.frames import open_frame
-from unstill.request import Size
+from unstill.media.decode import open_frame
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 SIZE = Size(640, 360)

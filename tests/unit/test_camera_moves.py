@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.engines.camera.moves import FAST_STRENGTH, SLOW_STRENGTH, Plan, read_prompt
-from unstill.engines.camera.words import Effect, Move
+from unstill.engines.camera.move_words import Effect, Move
+from unstill.engines.camera.prompt import FAST_STRENGTH, SLOW_STRENGTH, Plan, read_prompt
 
 SEEDS = range(25)
 

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from unstill.engines.camera.moves import read_prompt
+from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.engines.camera.path import CameraPath, CameraState, ease
 from unstill.engines.camera.picture import Photo, fit_photo
+from unstill.engines.camera.prompt import read_prompt
 from unstill.engines.camera.scenes import OnePhoto, blank
 from unstill.engines.camera.warp import Lens
-from unstill.media.frames import open_frame
-from unstill.request import Frame, Size, VideoRequest
+from unstill.media.decode import open_frame
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 WIDE, UPRIGHT = Size(640, 360), Size(360, 640)

@@ -14,12 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from unstill.domain.errors import BadImage
+from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.engines.camera.ambience import ambience
 from unstill.engines.camera.encode import VideoWriter
 from unstill.engines.camera.render import render
 from unstill.engines.camera.task import Rendered, RenderTask
-from unstill.errors import BadImage
-from unstill.request import Frame, Size, VideoRequest
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 SMALL = Size(256, 144)
@@ -281,7 +281,7 @@ def test_a_file_without_its_last_bytes_is_not_a_video(tmp_path: Path) -> None:
     program = (
         "import os, pathlib\n"
         "from unstill.engines.camera.encode import VideoWriter\n"
-        "from unstill.request import Size\n"
+        "from unstill.domain.request import Size\n"
         f"video = VideoWriter(pathlib.Path({str(out)!r}), size=Size(256, 144), frame_rate=24,"
         " metadata={})\n"
         "for _ in range(60): video.write()\n"

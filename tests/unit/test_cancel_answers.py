@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from unstill.engines.remote import Cancellation, Cancelled, Ticket, TooLate
-from unstill.engines.upstream import Trouble
-from unstill.net import Fetcher
-from unstill.parts import remotes_of
-from unstill.settings import RemoteSettings, ServerSettings, Settings
+from unstill.assembly import remotes_of
+from unstill.net.fetcher import Fetcher
+from unstill.settings.reader import RemoteSettings, ServerSettings, Settings
+from unstill.upstreams.client import Trouble
+from unstill.upstreams.port import Cancellation, Cancelled, Ticket, TooLate
 
 
 async def cancelled(kind: str, status: int, body: object, data_dir: Path) -> Cancellation:

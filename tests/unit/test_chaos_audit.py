@@ -9,7 +9,7 @@ import pytest
 from benchmarks.chaos_audit import Books, Row, audit
 from benchmarks.chaos_upstreams import FREE, Call
 
-from unstill.ledger import Attempt, Outcome
+from unstill.domain.attempts import Attempt, Outcome
 
 KILL_MS = 5_000
 ROW = Row("job-1", "succeeded", is_hidden=False, prompt="one", code="", message="")

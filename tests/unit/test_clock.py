@@ -13,14 +13,15 @@ from structlog.testing import capture_logs
 from desks import Desk
 from jumping import HOUR_MS, START_MS, Machine
 from scripted import OWNER, PNG, a_job, opened, until
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.backend.lanes import Lanes
-from unstill.backend.port import Lane
-from unstill.clock import MOST_MADE_UP_MS, TOLD_FROM_MS
-from unstill.delivery import after_failure, owed_for
-from unstill.engines.remote import Busy
-from unstill.job import Job, State, new_id
-from unstill.ledger import FIRST_PAUSE_MS
+from unstill.domain.breaker import FIRST_PAUSE_MS
+from unstill.domain.delivery import owed_for
+from unstill.domain.job import Job, State, new_id
+from unstill.store.embedded import EmbeddedBackend
+from unstill.store.lanes import Lanes
+from unstill.store.port import Lane
+from unstill.system.clock import MOST_MADE_UP_MS, TOLD_FROM_MS
+from unstill.upstreams.port import Busy
+from unstill.webhooks.retry import after_failure
 
 JUMPS_MS = [-25 * HOUR_MS, -HOUR_MS, HOUR_MS, 25 * HOUR_MS]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from unstill.machine import Confinement
+from unstill.system.machine import Confinement
 
 PHOTO = Path(__file__).parents[2] / "photos" / "chelsea.jpg"
 SECRETS = {
@@ -25,9 +25,9 @@ import asyncio, json, os, sys
 from pathlib import Path
 from msgspec.structs import asdict
 from unstill.engines.camera import Camera
-from unstill.engines.port import Scene
+from unstill.domain.engine import Scene
 from unstill.media import FrameCheck, Media
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain.request import Frame, Size, VideoRequest
 
 def of_child():
     for folder in Path("/proc").iterdir():

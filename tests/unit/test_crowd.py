@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unstill.server.crowd import AGAIN_S, BATCH, Crowd
+from unstill.server.connection_limit import AGAIN_S, BATCH, Crowd
 
 MOST = 100
 TIGHT = 90

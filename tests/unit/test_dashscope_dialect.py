@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from scripted import a_job
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.dashscope_answers import timed
-from unstill.dialects.dashscope_wanted import DAY_MS, wanted_of
-from unstill.dialects.house import OwnRoutes
-from unstill.dialects.route import Call, JobView, Verb
-from unstill.dialects.videos import Videos
-from unstill.errors import (
+from unstill.dialects.apis.dashscope.answers import timed
+from unstill.dialects.apis.dashscope.dialect import DashScope
+from unstill.dialects.apis.dashscope.list_query import DAY_MS, wanted_of
+from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Call, JobView, Verb
+from unstill.domain.errors import (
     BadField,
     BadImage,
     BadKey,
@@ -34,11 +34,11 @@ from unstill.errors import (
     UnstillError,
     UpstreamError,
 )
-from unstill.job import Failure, State
-from unstill.request import CreateCall, GivenValue
+from unstill.domain.job import Failure, State
+from unstill.domain.request import CreateCall, GivenValue
 from unstill.server.app import _refuse
-from unstill.server.asking import Exchange
-from unstill.server.places import RouteTable
+from unstill.server.exchange import Exchange
+from unstill.server.router import RouteTable
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 NOON_MS = 1_780_027_200_123  # 2026-05-29 04:00:00.123 UTC, noon in Beijing

@@ -1,7 +1,13 @@
 """Which part of DashScope's task list is read for which tickets."""
 
-from unstill.engines.dashscope_list import APART_MS, CLOCKS_DIFFER_MS, KEPT_MS, runs_of, window_of
-from unstill.engines.remote import Ticket
+from unstill.engines.dashscope.task_list import (
+    APART_MS,
+    CLOCKS_DIFFER_MS,
+    KEPT_MS,
+    runs_of,
+    window_of,
+)
+from unstill.upstreams.port import Ticket
 
 NOON_MS = 1_795_147_200_000  # 2026-11-20 04:00:00 UTC, noon in China
 HOUR_MS = 3600 * 1000

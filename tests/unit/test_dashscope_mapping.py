@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request
-from unstill.engines.dashscope_models import (
+from unstill.domain.errors import BadField, MissingField
+from unstill.domain.request import Size, VideoRequest
+from unstill.engines.dashscope.models import (
     CHOICES,
     MODELS,
     UNKNOWN,
@@ -18,10 +20,8 @@ from unstill.engines.dashscope_models import (
     path_of,
     verdict_of,
 )
-from unstill.engines.remote import Done, Failed, Running, Waiting
-from unstill.engines.replies import Odd
-from unstill.errors import BadField, MissingField
-from unstill.request import Size, VideoRequest
+from unstill.upstreams.port import Done, Failed, Running, Waiting
+from unstill.upstreams.replies import Odd
 
 FRAMES = {"first": "data:1", "last": "data:2"}
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from unstill.engines.decoding import decoded, unpacked, up_to_the_cut
+from unstill.upstreams.lenient_json import decoded, unpacked, up_to_the_cut
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import a_job
-from unstill.delivery import (
+from unstill.domain.delivery import (
     DAY_MS,
-    PAUSES_S,
     Delivery,
     DeliveryState,
-    after_failure,
     delivered,
     event_body,
     event_id,
     owed_for,
 )
-from unstill.job import State
+from unstill.domain.job import State
+from unstill.webhooks.retry import PAUSES_S, after_failure
 
 END_MS = 1_763_600_000_999
 JOB_ID = "0199f000-0000-7000-8000-000000000001"

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from scripted import a_job
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.route import Call, JobView
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.job import Job, State
-from unstill.models import CARDS
-from unstill.stalls import Stall
+from unstill.dialects.apis.dashscope.dialect import DashScope
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Call, JobView
+from unstill.domain.job import Job, State
+from unstill.models.catalogue import CARDS
+from unstill.progress.stalls import Stall
 
 STALL = Stall("connection_failed", "the upstream could not be connected to", 1_795_850_000_999)
 CREATED_MS = 1_795_849_995_000

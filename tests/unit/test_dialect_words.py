@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.route import Call, JobView
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Form, Videos
-from unstill.errors import (
+from unstill.dialects.apis.dashscope.dialect import DashScope
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Form, Videos
+from unstill.dialects.port import Call, JobView
+from unstill.domain.errors import (
     BadKey,
     NoSuchJob,
     NotReady,
@@ -22,9 +22,9 @@ from unstill.errors import (
     StorageFull,
     UnstillError,
 )
-from unstill.job import Failure, Job, State, Usage, Vocabulary
-from unstill.models import CARDS
-from unstill.request import Frame, VideoRequest
+from unstill.domain.job import Failure, Job, State, Usage, Vocabulary
+from unstill.domain.request import Frame, VideoRequest
+from unstill.models.catalogue import CARDS
 from words import SDK, WORDS, Said
 
 STEPS = (

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from free_ports import free_port
-from unstill.addresses import IPAddress
-from unstill.doctor_network import network_findings, running_findings
-from unstill.settings import RemoteSettings, ServerSettings, Settings
+from unstill.cli.doctor_network import network_findings, running_findings
+from unstill.net.addresses import IPAddress
+from unstill.settings.reader import RemoteSettings, ServerSettings, Settings
 
 ENGINE = RemoteSettings(base_url="https://dashscope.test/api/v1", api_key="sk-1")
 BEHIND = RemoteSettings(base_url="https://gw.test/v1", proxy="http://user:s3cret@proxy:3128")

@@ -14,16 +14,18 @@ import pytest
 
 from emulator import KEY, Emulator
 from scripted import a_job
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.doctor_upstreams import route_findings, upstream_findings
-from unstill.finding import Finding
-from unstill.job import Failure as JobFailure
-from unstill.job import clock_ms, failed, intended, made_ready
-from unstill.ledger import REFUSALS_TO_OPEN, Attempt, Outcome, Settlement
-from unstill.net import Fetcher
-from unstill.parts import remotes_of
-from unstill.request import Size
-from unstill.settings import ModelSettings, RemoteSettings, ServerSettings, Settings
+from unstill.assembly import remotes_of
+from unstill.cli.doctor_finding import Finding
+from unstill.cli.doctor_upstreams import route_findings, upstream_findings
+from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.breaker import REFUSALS_TO_OPEN
+from unstill.domain.job import Failure as JobFailure
+from unstill.domain.job import failed, intended, made_ready
+from unstill.domain.request import Size
+from unstill.net.fetcher import Fetcher
+from unstill.settings.reader import ModelSettings, RemoteSettings, ServerSettings, Settings
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
 
 ENGINES = ("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni")
 

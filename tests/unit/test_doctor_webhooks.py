@@ -9,11 +9,13 @@ from pathlib import Path
 from free_ports import free_port
 from receiver import SECRET
 from scripted import a_job
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.delivery import DAY_MS, after_failure
-from unstill.doctor_upstreams import webhook_findings
-from unstill.job import Failure, clock_ms, failed
-from unstill.settings import ServerSettings, Settings
+from unstill.cli.doctor_upstreams import webhook_findings
+from unstill.domain.delivery import DAY_MS
+from unstill.domain.job import Failure, failed
+from unstill.settings.reader import ServerSettings, Settings
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
+from unstill.webhooks.retry import after_failure
 
 
 def settings(data_dir: Path, webhooks: dict[str, str], *secrets: str) -> Settings:

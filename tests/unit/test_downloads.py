@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from scripted import OWNER, SPRITESHEET, THUMBNAIL, House, a_job, opened, until
-from unstill.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
-from unstill.job import Job, State, Variant, hidden
+from unstill.domain.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
+from unstill.domain.job import Job, State, Variant, hidden
 from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.errors import BadVideo
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from creating import DIALECTS, OTHER, SECTIONED, body_of, made, parsed, picture_section
-from unstill.errors import BadField
-from unstill.intake import MOST_URL_CHARS, take
-from unstill.models import Catalogue
-from unstill.request import CreateCall, GivenFrame
+from unstill.domain.errors import BadField
+from unstill.domain.request import CreateCall, GivenFrame
+from unstill.models.catalogue import Catalogue
+from unstill.service.pictures import MOST_URL_CHARS, take
 
 LONG_URL = OTHER + "a" * MOST_URL_CHARS
 

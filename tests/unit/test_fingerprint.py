@@ -12,14 +12,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scripted import PNG, URL
-from unstill.dialects.route import Call
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.fingerprint import fingerprint
-from unstill.intake import take
-from unstill.models import Catalogue
-from unstill.request import CreateCall
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Call
+from unstill.domain.request import CreateCall
+from unstill.models.catalogue import Catalogue
 from unstill.server.form import from_urlencoded
+from unstill.service.idempotency import fingerprint
+from unstill.service.pictures import take
 
 CATALOGUE = Catalogue()
 PICTURES = [URL, "https://example.com/dog.jpg", PNG, PNG + b"other"]

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasts import NOW_MS, SIZE, SLOTS, ended, left_ms, position, running, told, waiting
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.forecast import KEPT, LEFT_ALONE, NEAR, WAITING, Forecast
-from unstill.job import MOVES, Job, State
+from unstill.domain.job import MOVES, Job, State
+from unstill.progress.queue import KEPT, LEFT_ALONE, NEAR, WAITING, Forecast
+from unstill.store.embedded import EmbeddedBackend
 
 # --- positions ---------------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from forecasts import DURATION_S, NOW_MS, ended, left_ms, running, told, waiting
 from scripted import a_job
-from unstill.forecast import KEPT, TRUSTED
-from unstill.job import Job, State
-from unstill.request import Size, TierName
+from unstill.domain.job import Job, State
+from unstill.domain.request import Size, TierName
+from unstill.progress.queue import KEPT, TRUSTED
 
 
 @pytest.mark.parametrize("done", [0, 1e-300, 0.009])

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from scripted import PNG, Checks, a_job
-from unstill.errors import BadImage
+from unstill.domain.errors import BadImage
+from unstill.domain.job import Job
+from unstill.domain.request import Frame
 from unstill.files.local import LocalFiles
-from unstill.frames import FETCH_TIMEOUT_S, PAUSES_S, Frames
-from unstill.job import Job
-from unstill.net import Fetcher
-from unstill.request import Frame
+from unstill.net.fetcher import Fetcher
+from unstill.steps.fetch_frames import FETCH_TIMEOUT_S, PAUSES_S, Frames
 
 
 class Host:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstill.server.framing import (
+from unstill.server.http_framing import (
     FREE_CHUNKS,
     MEAN_CHUNK_BYTES,
     MOST_CHUNK_LINE_BYTES,

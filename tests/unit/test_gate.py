@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from unstill.server.gate import LARGE_AT_ONCE, LargeBodies
+from unstill.server.body_limits import LARGE_AT_ONCE, LargeBodies
 
 
 async def test_memory_is_given_back_once_after_any_number_of_large_bodies() -> None:

@@ -7,10 +7,8 @@ import re
 import pytest
 
 from guarded import CHUNKED, CHUNKS, GET, POST, connected
-from unstill.server.framing import FREE_CHUNKS, MOST_HEAD_BYTES, MOST_HEADERS
-from unstill.server.guard import (
-    MOST_URL_ESCAPES,
-)
+from unstill.server.connection_guard import MOST_URL_ESCAPES
+from unstill.server.http_framing import FREE_CHUNKS, MOST_HEAD_BYTES, MOST_HEADERS
 
 pytestmark = pytest.mark.skips_pauses
 

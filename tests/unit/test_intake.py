@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unstill.errors import BadField, BadImage, CallerError
-from unstill.intake import MOST_URL_CHARS, IncomingFrame, check_header, frame_check, take
-from unstill.media.limits import MAX_FILE_BYTES, MAX_PIXELS
+from unstill.domain.errors import BadField, BadImage, CallerError
+from unstill.domain.request import Frame, GivenFrame, Role
+from unstill.media.frame_limits import frame_check
+from unstill.media.picture_limits import MAX_FILE_BYTES, MAX_PIXELS
 from unstill.models.card import FrameRule
-from unstill.request import Frame, GivenFrame, Role
+from unstill.service.pictures import MOST_URL_CHARS, IncomingFrame, check_header, take
 
 URL = "https://example.com/first.png"
 PARAM = "input.first_frame_url"

@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from unstill import job as jobs
-from unstill.job import FINAL, MOVES, Change, Failure, Job, State, Usage, Video
-from unstill.request import Frame, Size, VideoRequest
+from unstill.domain import job as jobs
+from unstill.domain.job import FINAL, MOVES, Change, Failure, Job, State, Usage, Video
+from unstill.domain.request import Frame, Size, VideoRequest
 
 SIZE = Size(832, 480)
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 24.0, 120, 1_000_000, has_audio=False)

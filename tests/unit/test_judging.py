@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from unstill.engines.dashscope import CODES
-from unstill.engines.judging import Codes, judged
-from unstill.engines.modelverse import CODES as MODELVERSE
-from unstill.engines.openai_videos_servers import SERVERS
-from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected
-from unstill.engines.replies import Reply
-from unstill.engines.words import OwnWords, with_own
+from unstill.engines.dashscope.engine import CODES
+from unstill.engines.modelverse.engine import CODES as MODELVERSE
+from unstill.engines.openai_videos.servers import SERVERS
+from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected
+from unstill.upstreams.replies import Reply
+from unstill.upstreams.submit_answers import Codes, judged
+from unstill.upstreams.vocabulary import OwnWords, with_own
 
 
 def flat(status: int, code: str, retry_after_s: float | None = None) -> Reply:

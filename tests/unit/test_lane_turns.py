@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from scripted import a_job, until
 from skipping import loop_ms
-from unstill.backend.lanes import Lanes
-from unstill.backend.port import Lane
-from unstill.forecast import Forecast
-from unstill.job import Job, State, lane_of
+from unstill.domain.job import Job, State, lane_of
+from unstill.progress.queue import Forecast
+from unstill.store.lanes import Lanes
+from unstill.store.port import Lane
 
 STATES = (State.QUEUED, State.READY, State.SAVING)  # each waits for another lane
 pytestmark = pytest.mark.skips_pauses

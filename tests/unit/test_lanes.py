@@ -11,10 +11,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from skipping import loop_ms
-from unstill.backend.lanes import Lanes
-from unstill.backend.port import Lane
-from unstill.job import Job, State
-from unstill.request import Frame, VideoRequest
+from unstill.domain.job import Job, State
+from unstill.domain.request import Frame, VideoRequest
+from unstill.store.lanes import Lanes
+from unstill.store.port import Lane
 
 REQUEST = VideoRequest(
     model="wan2.7-i2v",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from unstill.errors import BadLink, BadSetting
-from unstill.files.links import LIFETIME_S, SECRETS_FILE, STEP_S, Links, load_secrets
+from unstill.domain.errors import BadLink, BadSetting
+from unstill.files.signed_links import LIFETIME_S, SECRETS_FILE, STEP_S, Links, load_secrets
 
 JOB = "job_01Zk"
 NOON_S = 1_795_176_000  # 2026-11-20T12:00:00Z

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from unstill.doctor import confinement_finding
-from unstill.errors import OperatorError
-from unstill.machine import (
+from unstill.cli.doctor import confinement_finding
+from unstill.domain.errors import OperatorError
+from unstill.system.machine import (
     LEAST_ADDRESS_SPACE_BYTES,
     LEAST_OPEN_FILES,
     Confinement,
@@ -43,7 +43,7 @@ KEYS = {
 def confined(wanted: int | None, *, system: str = "linux", before: str = "") -> Confinement:
     """What a process of its own has given up, after the shell's words."""
     program = (
-        "import msgspec; from unstill.machine import confine;"
+        "import msgspec; from unstill.system.machine import confine;"
         f"print(msgspec.json.encode(confine({wanted}, system={system!r})).decode())"
     )
     command = ["/bin/sh", "-c", f'{before}\nexec "$0" -c "$1"', sys.executable, program]

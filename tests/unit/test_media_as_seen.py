@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unstill.errors import BadImage
-from unstill.media.facts import FrameCheck
-from unstill.media.frames import check_frame, form_of, open_frame
+from unstill.domain.errors import BadImage
+from unstill.media.decode import check_frame, form_of, open_frame
+from unstill.media.tasks import FrameCheck
 
 RED, GREEN, WHITE = (255, 0, 0), (0, 128, 0), (255, 255, 255)
 ON_ITS_SIDE = 6  # EXIF: turned by 90 degrees to be seen

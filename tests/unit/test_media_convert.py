@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unstill.errors import OwnError
+from unstill.domain.errors import OwnError
 from unstill.media.convert import cut_sound, fit_frame
-from unstill.media.facts import FrameFit, SoundCut, VideoCheck
-from unstill.media.sniff import Format
-from unstill.media.videos import check_video
+from unstill.media.picture_formats import Format
+from unstill.media.tasks import FrameFit, SoundCut, VideoCheck
+from unstill.media.video_check import check_video
 
 PHOTO = Path(__file__).parents[2] / "photos" / "chelsea.jpg"
 MEBIBYTE = 1024**2

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from hostile import jpeg_of_many_scans
-from unstill.errors import BadImage
+from unstill.domain.errors import BadImage
 from unstill.media import FrameCheck, FrameFacts, Media, VideoCheck
 from unstill.media.errors import BadVideo
 
@@ -74,7 +74,7 @@ async def test_more_checks_than_children_are_all_answered(media: Media) -> None:
 def test_the_server_side_loads_no_decoder() -> None:
     code = """
 import sys
-import unstill.media, unstill.media.sniff, unstill.media.errors, unstill.media.pool
+import unstill.media, unstill.media.picture_formats, unstill.media.errors, unstill.media.pool
 print(sorted({"PIL", "numpy", "av", "cv2", "torch", "pillow_heif"} & set(sys.modules)))
 """
 

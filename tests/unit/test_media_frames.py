@@ -15,9 +15,9 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
-from unstill.errors import BadImage
-from unstill.media.facts import FrameCheck, FrameFacts
-from unstill.media.frames import Pixels, check_frame, open_frame
+from unstill.domain.errors import BadImage
+from unstill.media.decode import Pixels, check_frame, open_frame
+from unstill.media.tasks import FrameCheck, FrameFacts
 
 pillow_heif.register_heif_opener()
 
@@ -117,7 +117,7 @@ def test_heic_without_its_extra_says_what_to_install(tmp_path: Path) -> None:
     path = kept(tmp_path, plain(), "HEIF")
     extra = tmp_path / "pillow_heif.py"
     extra.write_text("raise ImportError('a machine without the extra')")
-    code = "import sys, pathlib; from unstill.media.frames import open_frame;"
+    code = "import sys, pathlib; from unstill.media.decode import open_frame;"
     code += "open_frame(pathlib.Path(sys.argv[1]))"
 
     run = subprocess.run(

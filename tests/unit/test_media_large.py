@@ -12,11 +12,11 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from unstill.errors import BadImage
+from unstill.domain.errors import BadImage
 from unstill.media.convert import fit_frame
-from unstill.media.facts import FrameCheck, FrameFit
-from unstill.media.frames import check_frame, open_frame
-from unstill.media.limits import MAX_PIXELS, MAX_WEBP_PIXELS, check_pixels
+from unstill.media.decode import check_frame, open_frame
+from unstill.media.picture_limits import MAX_PIXELS, MAX_WEBP_PIXELS, check_pixels
+from unstill.media.tasks import FrameCheck, FrameFit
 
 pillow_heif.register_heif_opener()
 
@@ -170,8 +170,8 @@ def test_the_limits_of_pixels_are_told_with_the_figures() -> None:
 MEASURED = """
 import sys
 from pathlib import Path
-from unstill.media.facts import FrameCheck
-from unstill.media.frames import check_frame, open_frame
+from unstill.media.tasks import FrameCheck
+from unstill.media.decode import check_frame, open_frame
 path = Path(sys.argv[1])
 facts = check_frame(FrameCheck(str(path), "image", min_side_px=240, max_ratio=8.0))
 shape = open_frame(path, enough_px=1792).shape

@@ -14,9 +14,9 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
-from unstill.errors import BadImage
-from unstill.media.facts import FrameCheck
-from unstill.media.frames import Pixels, check_frame, form_of, open_frame
+from unstill.domain.errors import BadImage
+from unstill.media.decode import Pixels, check_frame, form_of, open_frame
+from unstill.media.tasks import FrameCheck
 
 pillow_heif.register_heif_opener()
 

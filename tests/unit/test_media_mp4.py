@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from unstill.media.convert import cut_sound
-from unstill.media.facts import SoundCut, StillDraw, VideoCheck
-from unstill.media.stills import draw_spritesheet, draw_thumbnail
-from unstill.media.videos import check_video
+from unstill.media.tasks import SoundCut, StillDraw, VideoCheck
+from unstill.media.thumbnails import draw_spritesheet, draw_thumbnail
+from unstill.media.video_check import check_video
 
 TITLE = b"made elsewhere"
 READERS: dict[str, Callable[[str, str], object]] = {

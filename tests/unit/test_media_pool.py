@@ -20,7 +20,7 @@ import pytest
 import uvloop
 
 from patience import quickest_s
-from unstill.errors import (
+from unstill.domain.errors import (
     BadImage,
     EngineDied,
     ShuttingDown,

@@ -11,9 +11,9 @@ import pytest
 
 from unstill.media.containers import container_of
 from unstill.media.errors import BadVideo
-from unstill.media.facts import Repack, VideoCheck
 from unstill.media.repack import as_mp4
-from unstill.media.videos import check_video
+from unstill.media.tasks import Repack, VideoCheck
+from unstill.media.video_check import check_video
 
 FRAMES = 48
 

@@ -11,10 +11,9 @@ import pytest
 from PIL import Image
 
 from hostile import jpeg_of_many_scans, png
-from unstill.errors import BadImage
-from unstill.media.facts import FrameCheck
-from unstill.media.frames import check_frame
-from unstill.media.scans import (
+from unstill.domain.errors import BadImage
+from unstill.media.decode import check_frame
+from unstill.media.decode_cost import (
     MOST_CHUNKS,
     MOST_PARTS,
     MOST_SCANS,
@@ -22,6 +21,7 @@ from unstill.media.scans import (
     check_scans,
     count_scans,
 )
+from unstill.media.tasks import FrameCheck
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 

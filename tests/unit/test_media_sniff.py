@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unstill.media.sniff import ENOUGH_BYTES, Format, dimensions, format_of
+from unstill.media.picture_formats import ENOUGH_BYTES, Format, dimensions, format_of
 
 pillow_heif.register_heif_opener()
 

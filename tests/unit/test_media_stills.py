@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from unstill.media.errors import BadVideo
-from unstill.media.facts import StillDraw
-from unstill.media.stills import draw_spritesheet, draw_thumbnail
+from unstill.media.tasks import StillDraw
+from unstill.media.thumbnails import draw_spritesheet, draw_thumbnail
 
 FRAME_RATE = 24
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unstill.errors import BadImage
-from unstill.media.facts import FrameCheck
-from unstill.media.frames import check_frame
-from unstill.media.limits import not_a_picture
-from unstill.media.strangers import what_it_is
+from unstill.domain.errors import BadImage
+from unstill.media.decode import check_frame
+from unstill.media.picture_limits import not_a_picture
+from unstill.media.tasks import FrameCheck
+from unstill.media.unsupported_formats import what_it_is
 
 
 def saved(form: str) -> bytes:

@@ -13,8 +13,8 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from unstill.media.errors import BadVideo
-from unstill.media.facts import VideoCheck, VideoFacts
-from unstill.media.videos import check_video
+from unstill.media.tasks import VideoCheck, VideoFacts
+from unstill.media.video_check import check_video
 
 FASTSTART = {"movflags": "+faststart"}
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}

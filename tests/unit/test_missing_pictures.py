@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from creating import DIALECTS, body_of, made, picture_section
-from unstill.errors import MissingField
-from unstill.models import CARDS
+from unstill.domain.errors import MissingField
+from unstill.models.catalogue import CARDS
 
 # Modelverse's pages; the unified document and OpenAI's; DashScope's pages, of which the older one
 # has img_url and the newer one media.

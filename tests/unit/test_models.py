@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstill.errors import BadField, CallerError, MissingField, UnknownModel
-from unstill.models import CARDS, Catalogue, resolve
+from unstill.domain.errors import BadField, CallerError, MissingField, UnknownModel
+from unstill.domain.request import CreateCall, Frame, GivenValue, Role, Size, VideoRequest
 from unstill.models.card import Card, PictureField
-from unstill.request import CreateCall, Frame, GivenValue, Role, Size, VideoRequest
+from unstill.models.catalogue import CARDS, Catalogue, resolve
 
 WAN22 = "Wan-AI/Wan2.2-I2V"
 SORA = "openai/sora-2/image-to-video-pro"

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request
-from unstill.engines.modelverse_models import MODELS, body_of, misfit
-from unstill.engines.reading import verdict_in
-from unstill.engines.remote import Done, Failed, Running, Waiting
-from unstill.engines.replies import Odd
-from unstill.request import Size, VideoRequest
+from unstill.domain.request import Size, VideoRequest
+from unstill.engines.modelverse.models import MODELS, body_of, misfit
+from unstill.upstreams.port import Done, Failed, Running, Waiting
+from unstill.upstreams.replies import Odd
+from unstill.upstreams.task_answers import verdict_in
 
 FRAMES = {"first": "data:1", "last": "data:2"}
 

@@ -20,8 +20,8 @@ from loopback import (
     sized,
     upstream,
 )
-from unstill.addresses import IPAddress
-from unstill.packing import PIECE_BYTES
+from unstill.net.addresses import IPAddress
+from unstill.net.decompression import PIECE_BYTES
 
 
 @pytest.mark.parametrize("framed", [sized, chunked, ok])

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from loopback import PICTURE, fetcher, reason, redirect, resolver, sized, upstream
-from unstill.addresses import IPAddress
+from unstill.net.addresses import IPAddress
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from unstill.errors import FetchFailed
-from unstill.net import Fetcher, LinkAnswered, Own, origin_of
+from unstill.domain.errors import FetchFailed
+from unstill.net.fetcher import Fetcher, LinkAnswered, Own, origin_of
 
 VIDEO = bytes(range(256)) * 8
 KEY = {"Authorization": "Bearer sk-secret"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from unstill.addresses import IPAddress
-from unstill.errors import FetchFailed
-from unstill.net import Fetcher
+from unstill.domain.errors import FetchFailed
+from unstill.net.addresses import IPAddress
+from unstill.net.fetcher import Fetcher
 
 # Self-signed for pictures.test, 2020 to 9999; it guards nothing.
 KEY = """\

@@ -5,7 +5,8 @@ from typing import Any, get_args
 import pytest
 
 from orders import LAST, SORA, WAN22, WAN27, request
-from unstill.engines.openai_videos_servers import (
+from unstill.domain.request import Size, VideoRequest
+from unstill.engines.openai_videos.servers import (
     SERVERS,
     ServerKind,
     fields_of,
@@ -14,9 +15,8 @@ from unstill.engines.openai_videos_servers import (
     size_of,
     verdict_of,
 )
-from unstill.engines.remote import Done, Failed, Gone, Running, Waiting
-from unstill.engines.replies import Odd
-from unstill.request import Size, VideoRequest
+from unstill.upstreams.port import Done, Failed, Gone, Running, Waiting
+from unstill.upstreams.replies import Odd
 
 OPENAI, UNIFIED = SERVERS["openai"], SERVERS["unified"]
 SGLANG, VLLM = SERVERS["sglang"], SERVERS["vllm-omni"]

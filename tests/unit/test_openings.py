@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from unstill.errors import Overloaded
+from unstill.domain.errors import Overloaded
 from unstill.server.video_file import Openings
 
 

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from scripted import a_job
-from unstill.engines.remote import FrameForm
-from unstill.errors import OwnError
+from unstill.domain.errors import OwnError
+from unstill.domain.job import Job, State
+from unstill.domain.request import Size
 from unstill.files.local import LocalFiles
-from unstill.job import Job, State
 from unstill.media import Media
-from unstill.orders import FramePreparer
-from unstill.request import Size
+from unstill.steps.prepare import FramePreparer
+from unstill.upstreams.port import FrameForm
 from upstreams import ScriptedRemote
 
 PHOTO = Path(__file__).parents[2] / "photos" / "chelsea.jpg"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.errors import ForeignHost, ForeignOrigin
-from unstill.server.origins import Origins, is_own
+from unstill.domain.errors import ForeignHost, ForeignOrigin
+from unstill.server.cors import Origins, is_own
 
 KEYLESS = Origins((), has_keys=False, host="127.0.0.1")
 

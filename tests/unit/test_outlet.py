@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
-from unstill.server.outlet import LEAST_BYTES, PIECE_BYTES, Outlet, ReaderGone
+from unstill.server.sendfile import LEAST_BYTES, PIECE_BYTES, Outlet, ReaderGone
 
 SIZE_BYTES = 5 * PIECE_BYTES + 17  # more than the kernel takes from a reader with a small window
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from scripted import a_job
-from unstill.board import RENDERED, Board
-from unstill.forecast import WAITING, Forecast
-from unstill.job import Job, State
-from unstill.outlook import POLL_AFTER_MS, Estimate, Estimates
-from unstill.stalls import Stalls
+from unstill.domain.job import Job, State
+from unstill.progress.board import RENDERED, Board
+from unstill.progress.estimate import POLL_AFTER_MS, Estimate, Estimates
+from unstill.progress.queue import WAITING, Forecast
+from unstill.progress.stalls import Stalls
 
 NOW_MS = 1_763_600_000_000
 

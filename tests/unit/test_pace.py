@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.backend.pace import Pace
+from unstill.store.read_pace import ReadPace
 
 
 class Day:
@@ -30,17 +30,17 @@ def day() -> Day:
 
 
 @pytest.fixture
-def pace(day: Day) -> Pace:
-    return Pace(lambda: day.now_s, lambda: day.computed_s, day.sleep)
+def pace(day: Day) -> ReadPace:
+    return ReadPace(lambda: day.now_s, lambda: day.computed_s, day.sleep)
 
 
-def test_the_first_work_does_not_wait(day: Day, pace: Pace) -> None:
+def test_the_first_work_does_not_wait(day: Day, pace: ReadPace) -> None:
     pace.rest()
 
     assert day.slept_s == []
 
 
-def test_work_waits_as_long_as_the_one_before_has_computed(day: Day, pace: Pace) -> None:
+def test_work_waits_as_long_as_the_one_before_has_computed(day: Day, pace: ReadPace) -> None:
     with pace.work():
         day.pass_(2.0, 0.25)  # the machine was busy with others
     pace.rest()
@@ -49,7 +49,7 @@ def test_work_waits_as_long_as_the_one_before_has_computed(day: Day, pace: Pace)
     assert day.slept_s == [0.25]
 
 
-def test_idle_time_is_rest(day: Day, pace: Pace) -> None:
+def test_idle_time_is_rest(day: Day, pace: ReadPace) -> None:
     with pace.work():
         day.pass_(0.25, 0.25)
     day.pass_(0.125, 0)
@@ -62,7 +62,7 @@ def test_idle_time_is_rest(day: Day, pace: Pace) -> None:
     assert day.slept_s == [0.125]
 
 
-def test_work_that_failed_rests_too(day: Day, pace: Pace) -> None:
+def test_work_that_failed_rests_too(day: Day, pace: ReadPace) -> None:
     def fail() -> None:
         with pace.work():
             day.pass_(0.5, 0.5)

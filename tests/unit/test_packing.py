@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from unstill.errors import FetchFailed
-from unstill.packing import PIECE_BYTES, PackedOddly, unpacker
+from unstill.domain.errors import FetchFailed
+from unstill.net.decompression import PIECE_BYTES, PackedOddly, unpacker
 
 PICTURE = bytes(range(256)) * 400
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstill.server.percent import BrokenEscape, unescaped
+from unstill.server.percent_escapes import BrokenEscape, unescaped
 
 PIECES = st.sampled_from(
     [b"%41", b"%e4%BD%A0", b"%3D", b"%0d%0a", b"=", b"=41", b"_", b" ", b"\t\r\n", b"a", b"%00"]

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from unstill.errors import BadField, BadImage
-from unstill.intake import take
-from unstill.picture_text import NotAPicture, decoded, packed
-from unstill.request import GivenFrame
+from unstill.domain.errors import BadField, BadImage
+from unstill.domain.request import GivenFrame
+from unstill.media.picture_base64 import NotAPicture, decoded, packed
+from unstill.service.pictures import take
 
 PARAM = "input_reference"
 JPEG_HEAD = b"\xff\xd8\xff\xe0\x00\x10JFIF\0"

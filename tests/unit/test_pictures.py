@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstill.dialects.picture_names import KEYS
+from unstill.dialects.misplaced_fields import unread
+from unstill.dialects.picture_fields import KEYS
 from unstill.dialects.pictures import pictures_in
-from unstill.dialects.strays import unread
-from unstill.errors import BadField, CallerError
-from unstill.request import GivenFrame, Role
+from unstill.domain.errors import BadField, CallerError
+from unstill.domain.request import GivenFrame, Role
 from unstill.server.form import put
 
 URL = "https://example.com/first.png"

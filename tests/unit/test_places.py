@@ -6,14 +6,14 @@ from typing import get_args
 
 import pytest
 
-from unstill.dialects.dashscope import DashScope
-from unstill.dialects.house import OwnRoutes
-from unstill.dialects.route import Verb
-from unstill.dialects.tasks import Tasks
-from unstill.dialects.videos import Videos
-from unstill.errors import NoSuchRoute, WrongMethod
-from unstill.server.asking import Exchange
-from unstill.server.places import RouteTable
+from unstill.dialects.apis.dashscope.dialect import DashScope
+from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.apis.tasks import Tasks
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import Verb
+from unstill.domain.errors import NoSuchRoute, WrongMethod
+from unstill.server.exchange import Exchange
+from unstill.server.router import RouteTable
 
 ID = "01a1f880-06ed-7225-b4bc-05c8ac57834b"
 

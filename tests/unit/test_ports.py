@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from unstill.errors import BadSetting
-from unstill.ports import bound, free_near, holder_of
+from unstill.domain.errors import BadSetting
+from unstill.system.ports import bound, free_near, holder_of
 
 LISTENS = (
     "import socket, sys; s = socket.create_server((sys.argv[1], 0), "

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from unstill.addresses import IPAddress
-from unstill.dial import NotPublic
-from unstill.engines.judging import Codes, judged
-from unstill.engines.pace import Pace
-from unstill.engines.remote import Accepted, Prepared, Refused, Submission
-from unstill.engines.replies import Reply
-from unstill.engines.upstream import Upstream
-from unstill.errors import FetchFailed
-from unstill.net import Fetcher
+from unstill.domain.errors import FetchFailed
+from unstill.net.addresses import IPAddress
+from unstill.net.dial import NotPublic
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.client import Upstream
+from unstill.upstreams.port import Accepted, Prepared, Refused, Submission
+from unstill.upstreams.rate_limits import Pace
+from unstill.upstreams.replies import Reply
+from unstill.upstreams.submit_answers import Codes, judged
 
 PREPARED = Prepared("/videos", {"Content-Type": "application/json"}, b"{}", "m")
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{"id":"t-1"}'

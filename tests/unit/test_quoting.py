@@ -2,7 +2,7 @@
 
 import pytest
 
-from unstill.quoting import MOST_QUOTED_CHARS, plain, visible
+from unstill.domain.redaction import MOST_QUOTED_CHARS, plain, visible
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from unstill.errors import BadBody, BadField, BadImage, StorageFailed
+from unstill.domain.errors import BadBody, BadField, BadImage, StorageFailed
 from unstill.server.body import Bodies, ClientGone, Receive
-from unstill.server.content import value_of
-from unstill.server.gate import LARGE_AT_ONCE, LARGE_BYTES
+from unstill.server.body_limits import LARGE_AT_ONCE, LARGE_BYTES
+from unstill.server.body_pictures import unpacked
+from unstill.server.body_readers import BODIES, Readers
+from unstill.server.content_types import value_of
 from unstill.server.large_body import MOST_REST_BYTES
-from unstill.server.readers import BODIES, Readers
-from unstill.server.unpacking import unpacked
 
 JSON = "application/json"
 FORM = "multipart/form-data; boundary=cut"

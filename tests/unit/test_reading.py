@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from unstill.engines.reading import verdict_in
-from unstill.engines.remote import Done, Failed, Running, Verdict, Waiting
-from unstill.engines.replies import Odd
-from unstill.engines.words import BUILT_IN, STATES, OwnWords, with_own
+from unstill.upstreams.port import Done, Failed, Running, Verdict, Waiting
+from unstill.upstreams.replies import Odd
+from unstill.upstreams.task_answers import verdict_in
+from unstill.upstreams.vocabulary import BUILT_IN, STATES, OwnWords, with_own
 
 LINK = "https://files.example/v.mp4?sig=1"
 

@@ -7,14 +7,14 @@ from ipaddress import ip_network
 import pytest
 
 from scripted import a_job
-from unstill.delivery import MOST_URL_CHARS, owed_for
-from unstill.errors import BadField, BadSetting
-from unstill.job import State
-from unstill.net import Own
-from unstill.parts import receivers_of
-from unstill.receivers import Address, Receivers
-from unstill.request import GivenValue
-from unstill.settings import Settings
+from unstill.assembly import receivers_of
+from unstill.domain.delivery import MOST_URL_CHARS, owed_for
+from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.job import State
+from unstill.domain.request import GivenValue
+from unstill.net.fetcher import Own
+from unstill.settings.reader import Settings
+from unstill.webhooks.receivers import Address, Receivers
 
 OWN_URL = "http://10.0.0.7:9000/hook?token=t"
 SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",)

@@ -7,7 +7,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from unstill.server.refused import MOST_OF_OWNERS, MOST_OF_STRANGERS, WINDOW_S, RefusedLines
+from unstill.server.refusal_log import MOST_OF_OWNERS, MOST_OF_STRANGERS, WINDOW_S, RefusedLines
 
 
 class Later:

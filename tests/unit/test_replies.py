@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from unstill.engines.replies import Reply, at, layers, numbers, said
+from unstill.upstreams.replies import Reply, at, layers, numbers, said
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from unstill.retry_after import retry_after_s
+from unstill.net.retry_after import retry_after_s
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted import until
-from unstill.rota import RoundRobin, Slots
+from unstill.domain.owner_turns import RoundRobin, Slots
 
 
 def test_who_has_had_a_turn_is_behind_all_who_wait() -> None:

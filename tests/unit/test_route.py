@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstill.ledger import (
+from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.breaker import (
     FIRST_PAUSE_MS,
     LONGEST_PAUSE_MS,
     RECENT_ATTEMPTS,
-    Attempt,
-    Outcome,
     blocked_until_ms,
 )
-from unstill.route import LONGEST_ADVICE_MS, Candidate, NextCall, next_engine
-from unstill.route import LONGEST_PAUSE_MS as LONGEST_BUSY_PAUSE_MS
+from unstill.steps.failover import LONGEST_ADVICE_MS, Candidate, NextCall, next_engine
+from unstill.steps.failover import LONGEST_PAUSE_MS as LONGEST_BUSY_PAUSE_MS
 
 NOW_MS = 1_000_000
 

@@ -10,11 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import PNG, URL, VIDEO, die, opened, render_for_ever, until
-from unstill.engines.port import Report, Scene
-from unstill.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
-from unstill.job import Change, Failure, State
-from unstill.request import Size
-from unstill.runner import FRAMES_SLOTS
+from unstill.domain.engine import Report, Scene
+from unstill.domain.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
+from unstill.domain.job import Change, Failure, State
+from unstill.domain.request import Size
+from unstill.steps.runner import FRAMES_SLOTS
 
 
 async def run_out_of_room(scene: Scene, report: Report) -> None:

@@ -10,10 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import PNG, URL, VIDEO, a_job, die, opened, render_for_ever, render_well, until
-from unstill.board import RENDERED
-from unstill.engines.port import Report, Scene
-from unstill.job import State
-from unstill.request import Size
+from unstill.domain.engine import Report, Scene
+from unstill.domain.job import State
+from unstill.domain.request import Size
+from unstill.progress.board import RENDERED
 
 AT_ONCE_S = 4.0  # on a busy machine; what is not ended is waited for longer
 

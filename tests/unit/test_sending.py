@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.errors import BadField
-from unstill.server.sending import sending_of
-from unstill.service import RetryHeaders
+from unstill.domain.errors import BadField
+from unstill.server.idempotency_headers import sending_of
+from unstill.service.jobs import RetryHeaders
 
 SDK = {"x-stainless-lang": "python"}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from scripted import OWNER, PNG, House, opened
-from unstill.errors import BadField, KeyReused, NoSuchJob, StorageFull
-from unstill.job import State
-from unstill.request import CreateCall, GivenFrame, GivenValue
-from unstill.service import RETRY_WITHIN_MS, RetryHeaders, Submission
+from unstill.domain.errors import BadField, KeyReused, NoSuchJob, StorageFull
+from unstill.domain.job import State
+from unstill.domain.request import CreateCall, GivenFrame, GivenValue
+from unstill.service.jobs import RETRY_WITHIN_MS, RetryHeaders, Submission
 
 KEYED = RetryHeaders("k", is_retry=False)
 FIRST = RetryHeaders(None, is_retry=False)

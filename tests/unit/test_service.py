@@ -9,8 +9,7 @@ import pytest
 
 from left import left
 from scripted import OWNER, PNG, URL, VIDEO, Engine, House, a_job, opened, render_for_ever, until
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.errors import (
+from unstill.domain.errors import (
     BadField,
     BadImage,
     BadLink,
@@ -23,10 +22,11 @@ from unstill.errors import (
     StorageFull,
     UnknownModel,
 )
-from unstill.job import Job, State, rendered
-from unstill.receivers import Receivers
-from unstill.request import CreateCall, GivenFrame, GivenValue, Size
-from unstill.service import LARGE_INLINE_CHARS, Service
+from unstill.domain.job import Job, State, rendered
+from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
+from unstill.service.jobs import LARGE_INLINE_CHARS, Service
+from unstill.store.embedded import EmbeddedBackend
+from unstill.webhooks.receivers import Receivers
 
 
 def word(job: Job) -> str:

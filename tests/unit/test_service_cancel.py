@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scripted import OWNER, URL, House, a_job, opened, render_for_ever, until
-from unstill.engines.remote import Cancellation, Cancelled, TooLate, Unsupported
-from unstill.errors import NoSuchJob, TooLateToCancel
-from unstill.job import Change, Job, State
+from unstill.domain.errors import NoSuchJob, TooLateToCancel
+from unstill.domain.job import Change, Job, State
+from unstill.upstreams.port import Cancellation, Cancelled, TooLate, Unsupported
 
 TAKEN = Change(  # what a submit and its settling do together
     of=frozenset({State.READY}), to=State.RUNNING, sets={"ticket": "t-1"}, starts=True

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from unstill.engines.words import OwnWords
-from unstill.errors import BadSetting
-from unstill.settings import (
+from unstill.domain.errors import BadSetting
+from unstill.settings.reader import (
     CameraSettings,
     RemoteSettings,
     ServerSettings,
     Settings,
     read_settings,
 )
+from unstill.upstreams.vocabulary import OwnWords
 
 SECRET = "whsec_" + b64encode(b"s" * 24).decode()
 

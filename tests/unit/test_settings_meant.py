@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from unstill.errors import BadSetting
-from unstill.models import CARDS, Catalogue
+from unstill.assembly import engines_of
+from unstill.domain.errors import BadSetting
 from unstill.models.card import Card
-from unstill.net import Fetcher
-from unstill.parts import engines_of
+from unstill.models.catalogue import CARDS, Catalogue
+from unstill.net.fetcher import Fetcher
 from unstill.product import Product
-from unstill.routing import check_routes, never, unserved
-from unstill.settings import RemoteSettings, Settings, read_settings
-from unstill.settings_places import line_of, place_of
+from unstill.settings.locations import line_of, place_of
+from unstill.settings.model_engines import check_routes, never, unserved
+from unstill.settings.reader import RemoteSettings, Settings, read_settings
 
 SORA = '[models."sora-2"]\nengines = ["bailian"]'
 HORSE = '[models."happyhorse-1.0-i2v"]\nengines = ["gateway"]'

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstill.server.shares import Shares, caller_at
+from unstill.server.fair_shares import Shares, caller_at
 
 
 def test_alone_a_caller_gets_half_and_not_one_more() -> None:

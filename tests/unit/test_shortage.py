@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from structlog.testing import capture_logs
 
-from unstill.shortage import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Shortage
+from unstill.system.storage_pause import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Shortage
 
 
 def test_a_full_disk_is_two_lines_in_a_minute_however_many_jobs_meet_it() -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unstill.errors import BadField
-from unstill.models import CARDS
+from unstill.domain.errors import BadField
+from unstill.domain.request import Frame, GivenValue, Ratio, Size, TierName, VideoRequest
 from unstill.models.card import Card, Exact
+from unstill.models.catalogue import CARDS
 from unstill.models.sizes import NAMED_SIZES, output_size, tier_height
-from unstill.request import Frame, GivenValue, Ratio, Size, TierName, VideoRequest
 
 BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from scripted import a_job
-from unstill.errors import StorageFull
-from unstill.job import Job, State
-from unstill.stalls import STALE_MS, Stall, Stalls
+from unstill.domain.errors import StorageFull
+from unstill.domain.job import Job, State
+from unstill.progress.stalls import STALE_MS, Stall, Stalls
 
 START_MS = 1_795_850_000_000
 DOWN = ("connection_failed", "the upstream could not be connected to")

@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from unstill.errors import StorageFailed, StorageFull
-from unstill.storage import storage_trouble
+from unstill.domain.errors import StorageFailed, StorageFull
+from unstill.system.storage_errors import storage_trouble
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from creating import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made
-from unstill.errors import BadField
+from unstill.domain.errors import BadField
 
 # What stands at a wrong place in a body of input and parameters, and where it belongs.
 ASTRAY: tuple[tuple[str, object, str], ...] = (

@@ -11,19 +11,14 @@ from structlog.testing import capture_logs
 
 from desks import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from scripted import until
-from unstill.backend.lanes import Lanes
-from unstill.backend.port import Lane
-from unstill.engines.remote import (
-    Busy,
-    Doubt,
-    Refused,
-    Rejected,
-    Submission,
-)
-from unstill.errors import BadField
-from unstill.job import State, clock_ms, lost
-from unstill.ledger import Attempt, Outcome
-from unstill.submitter import SUBMIT_WITHIN_MS
+from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.errors import BadField
+from unstill.domain.job import State, lost
+from unstill.steps.submit import SUBMIT_WITHIN_MS
+from unstill.store.lanes import Lanes
+from unstill.store.port import Lane
+from unstill.system.clock import clock_ms
+from unstill.upstreams.port import Busy, Doubt, Refused, Rejected, Submission
 from upstreams import hang, ready
 
 # --- what a call comes to ----------------------------------------------------------------------

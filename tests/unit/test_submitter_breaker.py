@@ -7,8 +7,8 @@ import asyncio
 from desks import UNREACHED, Desk
 from orders import request
 from scripted import until
-from unstill.job import State
-from unstill.turns import PROBE_WAIT_MS, WAITER_GAP_MS
+from unstill.domain.job import State
+from unstill.steps.cooldown import PROBE_WAIT_MS, WAITER_GAP_MS
 
 
 async def test_a_closed_account_is_passed_over_for_another_engine(desk: Desk) -> None:

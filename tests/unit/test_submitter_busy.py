@@ -9,12 +9,10 @@ import msgspec
 from desks import BUSY, START_MS, Desk
 from orders import request
 from scripted import until
-from unstill.engines.remote import (
-    Busy,
-)
-from unstill.job import Job, State
-from unstill.route import LONGEST_ADVICE_MS
-from unstill.turns import PAUSES_MS, PROBE_WAIT_MS
+from unstill.domain.job import Job, State
+from unstill.steps.cooldown import PAUSES_MS, PROBE_WAIT_MS
+from unstill.steps.failover import LONGEST_ADVICE_MS
+from unstill.upstreams.port import Busy
 from upstreams import ACCOUNT, ScriptedRemote
 
 

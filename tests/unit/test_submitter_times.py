@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from desks import BUSY, START_MS, Desk
 from scripted import until
-from unstill.job import State, cancel_requested, cancelled
-from unstill.ledger import Outcome
+from unstill.domain.attempts import Outcome
+from unstill.domain.job import State, cancel_requested, cancelled
 from upstreams import ACCOUNT, ScriptedRemote, hang, ready
 
 # --- other hands -------------------------------------------------------------------------------

@@ -9,17 +9,11 @@ from structlog.testing import capture_logs
 
 from desks import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from scripted import until
-from unstill.engines.remote import (
-    Accepted,
-    Doubt,
-    PrepareRefused,
-    Refused,
-    Rejected,
-    Submission,
-)
-from unstill.errors import StorageFull, UpstreamError
-from unstill.job import State
-from unstill.ledger import FIRST_PAUSE_MS, Outcome
+from unstill.domain.attempts import Outcome
+from unstill.domain.breaker import FIRST_PAUSE_MS
+from unstill.domain.errors import StorageFull, UpstreamError
+from unstill.domain.job import State
+from unstill.upstreams.port import Accepted, Doubt, PrepareRefused, Refused, Rejected, Submission
 
 
 async def test_no_call_is_made_when_the_intent_cannot_be_stored(desk: Desk) -> None:

@@ -11,11 +11,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import PNG, House, a_job, opened, until
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.doctor import store_findings
-from unstill.errors import StorageFailed
-from unstill.job import State, clock_ms
-from unstill.sweep import LOST_AFTER_S, LOST_AT_LEAST, ROWS_KEPT_MS, Sweep
+from unstill.cli.doctor import store_findings
+from unstill.domain.errors import StorageFailed
+from unstill.domain.job import State
+from unstill.steps.cleanup import LOST_AFTER_S, LOST_AT_LEAST, ROWS_KEPT_MS, Sweep
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
 
 
 async def keep(house: House, *, is_hidden: bool, state: State, age_ms: int = 0) -> str:

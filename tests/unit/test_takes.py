@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from unstill.errors import BadSetting
-from unstill.takes import Take, kept, takes_of, target_of, wanted
+from unstill.cli.generate_plan import Take, kept, takes_of, target_of, wanted
+from unstill.domain.errors import BadSetting
 
 PICTURES = ("a.jpg", "b.PNG", "c.webp", "trip/d.heic", "trip/e.jpeg", "trip/.hidden.jpg")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.engines.remote import Accepted, Busy, Doubt, Refused, Rejected, Submission
-from unstill.route import LONGEST_ADVICE_MS
-from unstill.turns import PAUSES_MS, WAITER_GAP_MS, ModelCooldown
+from unstill.steps.cooldown import PAUSES_MS, WAITER_GAP_MS, ModelCooldown
+from unstill.steps.failover import LONGEST_ADVICE_MS
+from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
 
 NOW_MS = 1_000_000
 BUSY = Busy("Throttling", "later")

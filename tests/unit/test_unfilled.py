@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from creating import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made, picture_section
-from unstill.errors import BadField, MissingField
+from unstill.domain.errors import BadField, MissingField
 
 NOTHING: tuple[object, ...] = (None, "", "  ", "\n", [])
 OPTIONAL = ("resolution", "size", "seed", "watermark", "generate_audio", "prompt_extend")

@@ -12,16 +12,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unstill.dialects.pictures import pictures_in
-from unstill.errors import BadBody, BadField
-from unstill.intake import take
-from unstill.media.limits import MAX_FILE_BYTES
-from unstill.server.unpacking import (
+from unstill.domain.errors import BadBody, BadField
+from unstill.media.picture_limits import MAX_FILE_BYTES
+from unstill.server.body_pictures import (
     MOST_PROSE_CHARS,
     MOST_TEXT_CHARS,
     SHORTEST_CHARS,
     put_back,
     unpacked,
 )
+from unstill.service.pictures import take
 
 JPEG = b"\xff\xd8\xff\xe0picture"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\x02\0\0\0"

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from unstill.errors import BadField, BadPolicy
+from unstill.domain.errors import BadField, BadPolicy
 from unstill.files.uploads import KEPT_S, MOST_KEY_CHARS, POLICY_LIFE_S, Policy, Signed, Uploads
 
 NOW_S = 1_800_000_000.0

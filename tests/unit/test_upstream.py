@@ -11,9 +11,10 @@ from time import time
 
 import pytest
 
-from unstill.engines.judging import Codes, judged
-from unstill.engines.pace import LONGEST_HOLD_S, Pace
-from unstill.engines.remote import (
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.client import ASKS_AT_ONCE, MOST_REPLY_BYTES, Trouble, Upstream
+from unstill.upstreams.poll_rounds import MOST_TROUBLES_IN_A_ROW, look_at_each
+from unstill.upstreams.port import (
     Accepted,
     Busy,
     Doubt,
@@ -25,15 +26,9 @@ from unstill.engines.remote import (
     Unclear,
     Verdict,
 )
-from unstill.engines.replies import Odd, Reply
-from unstill.engines.rounds import MOST_TROUBLES_IN_A_ROW, look_at_each
-from unstill.engines.upstream import (
-    ASKS_AT_ONCE,
-    MOST_REPLY_BYTES,
-    Trouble,
-    Upstream,
-)
-from unstill.net import Fetcher
+from unstill.upstreams.rate_limits import LONGEST_HOLD_S, Pace
+from unstill.upstreams.replies import Odd, Reply
+from unstill.upstreams.submit_answers import Codes, judged
 
 PREPARED = Prepared("/submit", {"Content-Type": "application/json"}, b'{"a":1}', "m")
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"a"}'

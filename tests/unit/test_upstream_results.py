@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from unstill.engines.pace import Pace
-from unstill.engines.remote import NotThere, TooLarge
-from unstill.engines.upstream import Links, Trouble, Upstream
-from unstill.net import Fetcher
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.client import Links, Trouble, Upstream
+from unstill.upstreams.port import NotThere, TooLarge
+from unstill.upstreams.rate_limits import Pace
 
 VIDEO = b"\0video"  # with a byte that no text has
 

@@ -12,9 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from scripted import SlowBackend, a_job, until
-from unstill.errors import StorageFull
-from unstill.job import FINAL, Job, State
-from unstill.uptime import Uptime
+from unstill.domain.errors import StorageFull
+from unstill.domain.job import FINAL, Job, State
+from unstill.steps.uptime import Uptime
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000

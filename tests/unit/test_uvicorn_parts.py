@@ -1,7 +1,8 @@
-"""The parts of uvicorn that server/guard.py stands on, which are uvicorn's own affair.
+"""The parts of uvicorn that server/connection_guard.py stands on, which are uvicorn's own affair.
 
-When one of these fails, a release has moved them: read its `httptools_impl.py` beside guard.py,
-mend the guard, and raise the bound in pyproject.toml (docs/decisions/016).
+When one of these fails, a release has moved them: read its `httptools_impl.py` beside
+server/connection_guard.py, mend the guard, and raise the bound in pyproject.toml
+(docs/decisions/016).
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import uvicorn
 from uvicorn.protocols.http import flow_control, httptools_impl
 from uvicorn.server import Server, ServerState
 
-MOVED = "uvicorn {version} has moved {part}: server/guard.py stands on it, see docs/decisions/016"
+MOVED = (
+    "uvicorn {version} has moved {part}: server/connection_guard.py stands on it, "
+    "see docs/decisions/016"
+)
 
 
 def need(is_there: object, part: str) -> None:

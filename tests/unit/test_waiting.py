@@ -14,12 +14,12 @@ import pytest
 from starlette.types import Message
 
 from scripted import a_job, until
-from unstill.errors import BadField, Overloaded
-from unstill.job import EVERYONE, Failure, State, failed
+from unstill.domain.errors import BadField, Overloaded
+from unstill.domain.job import EVERYONE, Failure, State, failed
 from unstill.product import Product
 from unstill.server.body import ClientGone
-from unstill.server.waiting import unless_gone, wait_s_of
-from unstill.settings import read_settings
+from unstill.server.long_poll import unless_gone, wait_s_of
+from unstill.settings.reader import read_settings
 
 JOB = a_job(
     id="01a1f87e-d82e-7c04-b50f-3fd6008dc4ba", owner=EVERYONE, engine="none-such", state=State.READY

@@ -11,19 +11,11 @@ from structlog.testing import capture_logs
 
 from desks import START_MS, Post, opened
 from scripted import until
-from unstill.engines.remote import (
-    Done,
-    Failed,
-    Gone,
-    Running,
-    Unclear,
-    Verdict,
-    Waiting,
-)
-from unstill.engines.upstream import NotSent, Unreachable
-from unstill.errors import UpstreamError
-from unstill.job import Result, State, cancelled
-from unstill.watch import LEAST_LATE_LOOKS
+from unstill.domain.errors import UpstreamError
+from unstill.domain.job import Result, State, cancelled
+from unstill.steps.poll import LEAST_LATE_LOOKS
+from unstill.upstreams.client import NotSent, Unreachable
+from unstill.upstreams.port import Done, Failed, Gone, Running, Unclear, Verdict, Waiting
 from upstreams import ACCOUNT, ScriptedRemote, away
 
 INTERVAL_S = ACCOUNT.interval_s

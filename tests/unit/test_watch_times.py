@@ -14,8 +14,13 @@ from structlog.testing import capture_logs
 
 from desks import START_MS, Post, opened
 from scripted import until
-from unstill.board import Board
-from unstill.engines.remote import (
+from unstill.domain.errors import UpstreamError
+from unstill.domain.job import State, cancel_requested, cancelled, hidden
+from unstill.progress.board import Board
+from unstill.progress.stalls import Stalls
+from unstill.steps.poll import MOST_ROUND, Poller, row_of
+from unstill.system.clock import clock_ms
+from unstill.upstreams.port import (
     Account,
     Cancelled,
     Done,
@@ -25,10 +30,6 @@ from unstill.engines.remote import (
     Verdict,
     Waiting,
 )
-from unstill.errors import UpstreamError
-from unstill.job import State, cancel_requested, cancelled, clock_ms, hidden
-from unstill.stalls import Stalls
-from unstill.watch import MOST_ROUND, Poller, row_of
 from upstreams import ACCOUNT, ScriptedRemote, away
 
 INTERVAL_S = ACCOUNT.interval_s

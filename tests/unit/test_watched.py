@@ -2,9 +2,9 @@
 
 import pytest
 
-from unstill.backend.port import TicketRow
-from unstill.engines.remote import Done, Failed, Gone, Running, Unclear, Verdict, Waiting
-from unstill.watched import LEAST_GONE, PolledTicket
+from unstill.steps.poll_schedule import LEAST_GONE, PolledTicket
+from unstill.store.port import TicketRow
+from unstill.upstreams.port import Done, Failed, Gone, Running, Unclear, Verdict, Waiting
 
 GONE = Gone("lost at a restart")
 

@@ -12,20 +12,21 @@ from structlog.testing import capture_logs
 
 from receiver import SECRET
 from scripted import a_job, until
-from unstill.backend.deliveries import newest_in, replay_in
-from unstill.backend.embedded import EmbeddedBackend
-from unstill.delivery import DAY_MS, Delivery, DeliveryState
-from unstill.errors import FetchFailed, StorageFull
-from unstill.job import Failure, clock_ms, failed, new_id
-from unstill.net import Own
-from unstill.receivers import Receivers
-from unstill.webhooks import (
+from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState
+from unstill.domain.errors import FetchFailed, StorageFull
+from unstill.domain.job import Failure, failed, new_id
+from unstill.net.fetcher import Own
+from unstill.store.deliveries import newest_in, replay_in
+from unstill.store.embedded import EmbeddedBackend
+from unstill.system.clock import clock_ms
+from unstill.webhooks.deliverer import (
     LOOK_EVERY_MS,
     MOST_AT_ONCE,
     MOST_PER_OWNER,
     MOST_PER_RECEIVER,
     Deliverer,
 )
+from unstill.webhooks.receivers import Receivers
 
 
 class Net:

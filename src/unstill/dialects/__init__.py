@@ -1,0 +1,1 @@
+"""What documented APIs are made of; pure, touches values alone."""

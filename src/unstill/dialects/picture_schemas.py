@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unstill.dialects.picture_names import FIRST, LAST, LISTS
+from unstill.dialects.picture_fields import FIRST, LAST, LISTS
 
 _TEXT = {"$ref": "#/components/schemas/PictureText"}
 _ADDRESSES = ("image_url", "url")

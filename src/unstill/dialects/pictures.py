@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from unstill.dialects.picture_names import (
+from unstill.dialects.picture_fields import (
     FIRST,
     LAST,
     LISTS,
@@ -20,8 +20,8 @@ from unstill.dialects.picture_names import (
     may_be_a_picture,
     role_of,
 )
-from unstill.errors import BadField
-from unstill.request import GivenFrame, Role, says_nothing
+from unstill.domain.errors import BadField
+from unstill.domain.request import GivenFrame, Role, says_nothing
 
 MOST_NAME_CHARS = 80  # a message quotes no more of a caller's own name
 _OF_AN_OBJECT = frozenset({"content", "image_url", "url", "file_id", "type", "role"})

@@ -1,0 +1,1 @@
+"""Jobs' files, uploads and signed links; touches the disk."""

@@ -1,4 +1,4 @@
-"""Files in folders of this machine, as folders.py lays them out.
+"""Files in folders of this machine, as system/job_folders.py lays them out.
 
 What was begun and never had a row is moved to `<data_dir>/lost/<day>/<job id>/`.
 """
@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from unstill.durable import rename_durably, sync_file, sync_folder, write_durably
 from unstill.files.port import check_published, checked_job_id, checked_name, storage_errors
-from unstill.folders import (
+from unstill.system.durable_writes import rename_durably, sync_file, sync_folder, write_durably
+from unstill.system.job_folders import (
     BEGUN,
     JOBS,
     JobFolder,

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from unstill.folders import JobFolder, is_job_id
-from unstill.storage import storage_failure, storage_trouble
+from unstill.system.job_folders import JobFolder, is_job_id
+from unstill.system.storage_errors import storage_failure, storage_trouble
 
 PART = ".part"
 

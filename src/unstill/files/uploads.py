@@ -19,9 +19,9 @@ from pathlib import Path
 
 import msgspec
 
-from unstill.durable import sync_folder, write_durably
-from unstill.errors import BadField, BadPolicy
+from unstill.domain.errors import BadField, BadPolicy
 from unstill.files.port import storage_errors
+from unstill.system.durable_writes import sync_folder, write_durably
 
 POLICY_LIFE_S = 300  # time enough for a slow line to begin
 KEPT_S = 48 * 3600  # DashScope, "get temporary file URL"
@@ -153,6 +153,6 @@ def _young(path: Path, now_s: float) -> bytes | None:
 
 
 def _signature(secret: bytes, policy: str) -> str:
-    # It has one line feed; what a link signs has two (files/links.py).
+    # It has one line feed; what a link signs has two (files/signed_links.py).
     message = f"upload\n{policy}".encode(errors="replace")
     return b64encode(hmac.digest(secret, message, "sha256")).decode()

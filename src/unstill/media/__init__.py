@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from unstill.errors import BadImage
-from unstill.machine import Confinement
+from unstill.domain.errors import BadImage
 from unstill.media.errors import DiedAtWork
-from unstill.media.facts import (
+from unstill.media.pool import Pool
+from unstill.media.tasks import (
     FrameCheck,
     FrameFacts,
     FrameFit,
@@ -22,7 +22,7 @@ from unstill.media.facts import (
     VideoCheck,
     VideoFacts,
 )
-from unstill.media.pool import Pool
+from unstill.system.machine import Confinement
 
 __all__ = [
     "FrameCheck",

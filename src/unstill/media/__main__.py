@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from unstill.media.child import serve
+from unstill.media.child_main import serve
 from unstill.media.convert import cut_sound, fit_frame
+from unstill.media.decode import check_frame
 from unstill.media.events import Report
-from unstill.media.facts import (
+from unstill.media.repack import as_mp4
+from unstill.media.tasks import (
     FrameCheck,
     FrameFacts,
     FrameFit,
@@ -15,10 +17,8 @@ from unstill.media.facts import (
     VideoCheck,
     VideoFacts,
 )
-from unstill.media.frames import check_frame
-from unstill.media.repack import as_mp4
-from unstill.media.stills import draw_spritesheet, draw_thumbnail
-from unstill.media.videos import check_video
+from unstill.media.thumbnails import draw_spritesheet, draw_thumbnail
+from unstill.media.video_check import check_video
 
 # Measured: what `limits` lets through peaks at 1.3 GB of addresses.
 # What asks for much more is a bomb, and ends only this process.

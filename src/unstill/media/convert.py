@@ -8,10 +8,10 @@ from pathlib import Path
 import av
 from PIL import Image, ImageOps
 
-from unstill.errors import OwnError
-from unstill.media.facts import FrameFit, SoundCut
-from unstill.media.frames import form_of, open_frame
+from unstill.domain.errors import OwnError
+from unstill.media.decode import form_of, open_frame
 from unstill.media.mp4 import open_mp4
+from unstill.media.tasks import FrameFit, SoundCut
 
 QUALITIES = (95, 90, 80, 70)  # a JPEG is made with each, until it is small enough
 SHRINK = 0.8  # per side, once quality alone is not enough

@@ -10,13 +10,14 @@ UnstillError
     └── EngineDied
         └── DiedAtWork    it ended, or had to be ended, while it had the task
 
-What is wrong with a picture or a body is `unstill.errors.BadImage` and its siblings, a full disk
-`StorageFull`, one that fails `StorageFailed`, a child that could not start `EngineDied` itself.
+What is wrong with a picture or a body is `unstill.domain.errors.BadImage` and its siblings, a full
+disk `StorageFull`, one that fails `StorageFailed`, a child that could not start `EngineDied`
+itself.
 """
 
 from __future__ import annotations
 
-from unstill.errors import (
+from unstill.domain.errors import (
     BadBody,
     BadField,
     BadImage,

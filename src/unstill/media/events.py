@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from unstill.machine import Confinement
+from unstill.system.machine import Confinement
 
 Report = Callable[[float], None]  # called by a task with the finished fraction, 0 to 1, growing
 

@@ -11,13 +11,13 @@ import msgspec
 import structlog
 from msgspec.structs import asdict
 
-from unstill.errors import EngineDied, ShuttingDown, StorageFailed
-from unstill.machine import Confinement
+from unstill.domain.errors import EngineDied, ShuttingDown, StorageFailed
+from unstill.domain.owner_turns import Slots
+from unstill.media.child_process import Child, start
 from unstill.media.errors import DiedAtWork, error_of
 from unstill.media.events import ChildReady, Event, Progress, Report, Task, TaskDone, TaskRefused
-from unstill.media.process import Child, start
-from unstill.rota import Slots
-from unstill.storage import storage_trouble
+from unstill.system.machine import Confinement
+from unstill.system.storage_errors import storage_trouble
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ class _Silent(TimeoutError):
 class Pool:
     """At most `size` children of one program, each started when it is first needed.
 
-    program: a module for `python -m` that calls `unstill.media.child.serve`.
+    program: a module for `python -m` that calls `unstill.media.child_main.serve`.
     recycle_after: tasks after which a child is replaced, so that a library's leak has an end.
     environment: variables for the children besides those of the server that they may see.
     """

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from unstill.media.containers import ENOUGH_BYTES, container_of
 from unstill.media.errors import BadVideo
-from unstill.media.facts import Repack
+from unstill.media.tasks import Repack
 
 PICTURES = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 SOUNDS = frozenset({"aac", "mp3", "opus"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from unstill.request import Ratio
+from unstill.domain.request import Ratio
 
 COMMON = ("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9")
 WORDS: dict[str, Ratio] = {

@@ -17,10 +17,10 @@ from typing import Any
 
 import msgspec
 
-from unstill.errors import BadField
+from unstill.domain.errors import BadField
+from unstill.domain.request import GivenValue, Ratio, Size, TierName
 from unstill.models.aspect import COMMON, OWN, WORDS, ratio_of
-from unstill.models.words import FIELD_WORDS
-from unstill.request import GivenValue, Ratio, Size, TierName
+from unstill.models.field_texts import FIELD_WORDS
 
 # Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
 SIZE_SIDES_PX = (256, 2048)

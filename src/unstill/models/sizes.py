@@ -2,8 +2,8 @@
 
 from math import isclose, sqrt
 
+from unstill.domain.request import Ratio, Size, TierName, VideoRequest
 from unstill.models.card import SIZE_MOST_RATIO, Card
-from unstill.request import Ratio, Size, TierName, VideoRequest
 
 # DashScope, image-to-video FAQ: a tier is a total of pixels. 480P: its text-to-video sizes.
 NAMED_SIZES: dict[TierName, Size] = {

@@ -1,0 +1,1 @@
+"""HTTP: reads calls, asks the service, writes answers."""

@@ -16,11 +16,9 @@ import msgspec
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from unstill.board import Board
-from unstill.dialects.house import OwnRoutes
-from unstill.dialects.route import Call, Described, Dialect
-from unstill.downloads import Downloads
-from unstill.errors import (
+from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.port import Call, Described, Dialect
+from unstill.domain.errors import (
     BadField,
     BadKey,
     BadRange,
@@ -30,25 +28,27 @@ from unstill.errors import (
     UnstillError,
     WrongMethod,
 )
-from unstill.job import EVERYONE
-from unstill.outlook import Estimates
-from unstill.server.asking import Answer, Exchange, json_answer
+from unstill.domain.job import EVERYONE
+from unstill.progress.board import Board
+from unstill.progress.estimate import Estimates
+from unstill.progress.stalls import Stalls
+from unstill.server.api_keys import Keys
 from unstill.server.body import Bodies, ClientGone
+from unstill.server.cors import Origins
+from unstill.server.exchange import Answer, Exchange, json_answer
+from unstill.server.fair_shares import caller_at
 from unstill.server.headers import Headers
-from unstill.server.keys import Keys
-from unstill.server.openapi import described
-from unstill.server.origins import Origins
-from unstill.server.places import PathRoutes, RouteTable, Served
-from unstill.server.refused import RefusedLines
-from unstill.server.shares import caller_at
+from unstill.server.openapi.document import described
+from unstill.server.refusal_log import RefusedLines
+from unstill.server.router import PathRoutes, RouteTable, Served
 from unstill.server.verbs.events import EventVerbs
-from unstill.server.verbs.house import OwnVerbs
 from unstill.server.verbs.jobs import JobVerbs
+from unstill.server.verbs.own_routes import OwnVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.videos import VideoVerbs
-from unstill.service import Service
-from unstill.stalls import Stalls
-from unstill.uploading import Uploading
+from unstill.service.downloads import Downloads
+from unstill.service.jobs import Service
+from unstill.service.uploads import Uploading
 
 log = structlog.get_logger()
 

@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from unstill.errors import BodyTooLarge
-from unstill.server.content import check_packing, kind_of, value_of
+from unstill.domain.errors import BodyTooLarge
+from unstill.server.body_limits import LARGE_BYTES, Gate, LargeBodies
+from unstill.server.body_readers import Readers
+from unstill.server.content_types import check_packing, kind_of, value_of
+from unstill.server.fair_shares import Shares
 from unstill.server.form import Form, MultipartForm
-from unstill.server.gate import LARGE_BYTES, Gate, LargeBodies
-from unstill.server.readers import Readers
-from unstill.server.shares import Shares
 
 # Two 20 MiB pictures as base64 are 54 MiB (DashScope, wan2.7-i2v, media), and the rest is small.
 MOST_BODY_BYTES = 64 * 1024**2

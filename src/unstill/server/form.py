@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 
 import multipart
 
-from unstill.errors import BadBody, UnsupportedBody
-from unstill.media.sniff import format_of
-from unstill.server.body_text import check_count, is_recoded, is_text, not_utf8, utf8_of
-from unstill.server.percent import unescaped
+from unstill.domain.errors import BadBody, UnsupportedBody
+from unstill.media.picture_formats import format_of
+from unstill.server.body_encoding import check_count, is_recoded, is_text, not_utf8, utf8_of
+from unstill.server.percent_escapes import unescaped
 
 MOST_FORM_FIELDS = 200
 MOST_ESCAPES = 1_000_000  # a picture's base64 has three in 100 bytes

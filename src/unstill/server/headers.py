@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar, overload
 
-from unstill.errors import BadField
+from unstill.domain.errors import BadField
 
 _NEVER_TWICE = frozenset({b"host", b"transfer-encoding"})  # not the same twice either
 _ONCE = (

@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from unstill.errors import BadBody
-from unstill.server.body_text import check_count, is_recoded, utf8_of
+from unstill.domain.errors import BadBody
+from unstill.server.body_encoding import check_count, is_recoded, utf8_of
 
 # Each is an object in memory: a small body of many would be a large one once it is read. Requests
 # have dozens; commas in a prompt count too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from unstill.server.gate import LARGE_BYTES
+from unstill.server.body_limits import LARGE_BYTES
 
 # What is left of it without its pictures is made into objects in the server, at one go.
 MOST_REST_BYTES = LARGE_BYTES

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from unstill.errors import BadBody
-from unstill.machine import give_back_memory
-from unstill.media.child import serve
+from unstill.domain.errors import BadBody
+from unstill.media.child_main import serve
 from unstill.media.events import Report
-from unstill.server.content import value_of
+from unstill.server.body_pictures import File, unpacked
+from unstill.server.content_types import value_of
 from unstill.server.large_body import MOST_REST_BYTES, LargeBody, PictureAt, Unpacked
-from unstill.server.unpacking import File, unpacked
+from unstill.system.machine import give_back_memory
 
 # Whoever polls goes first: they wait for the same cores.
 NICENESS = 5

@@ -13,11 +13,11 @@ from typing import Any
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from unstill.errors import BadBody, BadRange, NoVideo, Overloaded
+from unstill.domain.errors import BadBody, BadRange, NoVideo, Overloaded
 from unstill.server.body import ClientGone
-from unstill.server.guard import SEND_FILE
-from unstill.server.outlet import ReaderGone
-from unstill.server.shares import Shares, caller_at
+from unstill.server.connection_guard import SEND_FILE
+from unstill.server.fair_shares import Shares, caller_at
+from unstill.server.sendfile import ReaderGone
 
 MEDIA_TYPES = {".mp4": "video/mp4", ".webp": "image/webp", ".jpg": "image/jpeg"}
 

@@ -12,7 +12,7 @@ from PIL import Image
 from benches import Bench, engine
 from emulator import Emulator
 from orders import HD
-from unstill.net import Fetcher
+from unstill.net.fetcher import Fetcher
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,10 @@ from PIL import Image
 
 from benches import REQUESTS, Bench, engine, only
 from orders import LAST, WAN27, request, upstream_request
-from unstill.engines.dashscope import LIST_FROM, SMALL_BYTES
-from unstill.engines.remote import (
-    Accepted,
-    Done,
-    PrepareRefused,
-    TooLate,
-)
-from unstill.errors import UpstreamError
-from unstill.net import Fetcher
+from unstill.domain.errors import UpstreamError
+from unstill.engines.dashscope.engine import LIST_FROM, SMALL_BYTES
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.port import Accepted, Done, PrepareRefused, TooLate
 
 
 @only("dashscope")

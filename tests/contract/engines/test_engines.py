@@ -14,10 +14,13 @@ import pytest
 from benches import DAY_MS, HAS_LINKS, REQUESTS, Bench, engine, every, only
 from emulator import KEY
 from orders import WAN27, request, upstream_request
-from unstill.engines.emulate import KINDS, KINDS_IN_MEMORY
-from unstill.engines.openai_videos import OpenAiVideosEngine
-from unstill.engines.pace import Accounts
-from unstill.engines.remote import (
+from unstill.domain.errors import BadSetting, UpstreamError
+from unstill.domain.request import Size
+from unstill.emulators import KINDS, KINDS_IN_MEMORY
+from unstill.engines.openai_videos.engine import OpenAiVideosEngine
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.client import Trouble
+from unstill.upstreams.port import (
     Accepted,
     Busy,
     Cancelled,
@@ -33,10 +36,7 @@ from unstill.engines.remote import (
     Unsupported,
     Waiting,
 )
-from unstill.engines.upstream import Trouble
-from unstill.errors import BadSetting, UpstreamError
-from unstill.net import Fetcher
-from unstill.request import Size
+from unstill.upstreams.rate_limits import Accounts
 
 
 @every

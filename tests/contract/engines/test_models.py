@@ -9,11 +9,12 @@ import pytest
 from benches import Bench, engine
 from emulator import Emulator
 from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request, upstream_request
-from unstill.engines import dashscope_models, modelverse_models
-from unstill.engines.openai_videos_servers import SERVERS
-from unstill.engines.remote import Accepted
-from unstill.net import Fetcher
-from unstill.request import Size, VideoRequest
+from unstill.domain.request import Size, VideoRequest
+from unstill.engines.dashscope import models
+from unstill.engines.modelverse import models as modelverse_models
+from unstill.engines.openai_videos.servers import SERVERS
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.port import Accepted
 
 FULL = {
     "generate_audio": False,
@@ -41,9 +42,9 @@ def taken(emulator_of: Callable[[str], Emulator], fetcher: Fetcher, photo: Path)
     return submit
 
 
-@pytest.mark.parametrize("name", dashscope_models.MODELS)
+@pytest.mark.parametrize("name", models.MODELS)
 async def test_each_dashscope_model_takes_a_full_request(name: str, taken: Taken) -> None:
-    model = dashscope_models.MODELS[name]
+    model = models.MODELS[name]
     last = LAST if model.has_last_frame else None
 
     body = await taken(

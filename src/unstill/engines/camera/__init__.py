@@ -6,12 +6,12 @@ module is the server's side; all that touches pixels is in the child (`render.py
 
 from __future__ import annotations
 
+from unstill.domain.engine import Report, Scene
+from unstill.domain.errors import BadField
+from unstill.domain.request import VideoRequest
 from unstill.engines.camera.task import Rendered, RenderTask
-from unstill.engines.port import Report, Scene
-from unstill.errors import BadField
-from unstill.machine import Confinement
 from unstill.media.pool import Pool
-from unstill.request import VideoRequest
+from unstill.system.machine import Confinement
 
 SILENCE_S = 60.0  # between two frames: measured, none of 1080P takes a second on one core
 

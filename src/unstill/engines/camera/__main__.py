@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unstill.engines.camera.render import render
-from unstill.media.child import serve
+from unstill.media.child_main import serve
 
 if __name__ == "__main__":
     serve({"render": render})

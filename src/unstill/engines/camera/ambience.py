@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unstill.engines.camera.words import Effect
+from unstill.engines.camera.move_words import Effect
 
 SAMPLE_RATE = 48_000
 BLOCK = 1024  # samples in an AAC frame

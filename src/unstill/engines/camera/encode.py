@@ -15,9 +15,9 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
+from unstill.domain.request import Size
 from unstill.engines.camera.ambience import SAMPLE_RATE, Samples
 from unstill.engines.camera.picture import Plane, YuvPicture
-from unstill.request import Size
 
 X264: Final = {
     "preset": "veryfast",

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from unstill.engines.camera.moves import Plan
-from unstill.engines.camera.words import Move
+from unstill.engines.camera.move_words import Move
+from unstill.engines.camera.prompt import Plan
 
 # amplitudes of a 5 s move of strength 1, chosen by eye on photos
 DOLLY = 0.2  # what is nearest grows by 1 / (1 - DOLLY)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unstill.request import Size
+from unstill.domain.request import Size
 
 Plane = NDArray[np.uint8]
 Floats = NDArray[np.float32]

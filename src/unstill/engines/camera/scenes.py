@@ -7,10 +7,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from unstill.domain.request import Size, VideoRequest
 from unstill.engines.camera.depth import guess_depth
-from unstill.engines.camera.mark import WatermarkPainter
 from unstill.engines.camera.morph import find_morph
-from unstill.engines.camera.moves import Plan
+from unstill.engines.camera.move_words import Effect
 from unstill.engines.camera.path import (
     CameraPath,
     CameraState,
@@ -21,11 +21,11 @@ from unstill.engines.camera.path import (
     with_overscan,
 )
 from unstill.engines.camera.picture import BLACK, GREY, Photo, Plane, YuvPicture
+from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
+from unstill.engines.camera.watermark import WatermarkPainter
 from unstill.engines.camera.weather import Weather
-from unstill.engines.camera.words import Effect
-from unstill.request import Size, VideoRequest
 
 # a dissolve shows each picture alone for a while; in between it doubles everything
 DISSOLVE_BEGINS, DISSOLVE_ENDS = 0.2, 0.8

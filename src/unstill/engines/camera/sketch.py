@@ -8,8 +8,8 @@ from typing import Final
 import cv2
 import numpy as np
 
+from unstill.domain.request import Size
 from unstill.engines.camera.picture import BLACK, WHITE, Floats, Plane
-from unstill.request import Size
 
 BEGINS, COMPLETE = 0.04, 0.86  # the sketch begins and is complete at these shares of the video
 STROKE_DEG = 52.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from unstill.request import Role, Size, VideoRequest
+from unstill.domain.request import Role, Size, VideoRequest
 
 
 class RenderTask(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from unstill.domain.request import Size
 from unstill.engines.camera.path import CameraPath, CameraState
 from unstill.engines.camera.picture import Floats, Photo, Plane, YuvPicture
-from unstill.request import Size
 
 CELL_PX = 16
 STRIP_CELLS = 8

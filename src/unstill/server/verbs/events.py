@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from unstill.board import Board, Waiter
-from unstill.dialects.route import JobView
-from unstill.dialects.route import Verb as VerbName
-from unstill.errors import UnstillError
-from unstill.job import Job
-from unstill.outlook import Estimate, Estimates
-from unstill.server.asking import Exchange, Verb
-from unstill.server.waiting import WaitingCaller
-from unstill.service import Service
+from unstill.dialects.port import JobView
+from unstill.dialects.port import Verb as VerbName
+from unstill.domain.errors import UnstillError
+from unstill.domain.job import Job
+from unstill.progress.board import Board, Waiter
+from unstill.progress.estimate import Estimate, Estimates
+from unstill.server.exchange import Exchange, Verb
+from unstill.server.long_poll import WaitingCaller
+from unstill.service.jobs import Service
 
 BEAT_S = 15.0  # the HTML standard, 9.2.7: a comment about as often keeps proxies from cutting in
 FINAL_ID = "end"

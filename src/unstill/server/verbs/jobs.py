@@ -9,24 +9,24 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from unstill.backend.port import OffsetPage
-from unstill.board import Board
-from unstill.dialects.dashscope import STORED, DashScope
-from unstill.dialects.dashscope_wanted import ListFilter
-from unstill.dialects.route import JobView
-from unstill.dialects.route import Verb as VerbName
-from unstill.dialects.videos import Videos
-from unstill.downloads import Downloads
-from unstill.errors import NoSuchJob
-from unstill.job import Job
-from unstill.outlook import Estimates
-from unstill.quoting import plain
-from unstill.server.asking import Answer, Exchange, Verb, json_answer
-from unstill.server.sending import sending_of
-from unstill.server.waiting import WaitingCaller, unless_gone, wait_s_of
-from unstill.service import Service
-from unstill.stalls import Stall
-from unstill.uploading import Uploading
+from unstill.dialects.apis.dashscope.dialect import STORED, DashScope
+from unstill.dialects.apis.dashscope.list_query import ListFilter
+from unstill.dialects.apis.videos.dialect import Videos
+from unstill.dialects.port import JobView
+from unstill.dialects.port import Verb as VerbName
+from unstill.domain.errors import NoSuchJob
+from unstill.domain.job import Job
+from unstill.domain.redaction import plain
+from unstill.progress.board import Board
+from unstill.progress.estimate import Estimates
+from unstill.progress.stalls import Stall
+from unstill.server.exchange import Answer, Exchange, Verb, json_answer
+from unstill.server.idempotency_headers import sending_of
+from unstill.server.long_poll import WaitingCaller, unless_gone, wait_s_of
+from unstill.service.downloads import Downloads
+from unstill.service.jobs import Service
+from unstill.service.uploads import Uploading
+from unstill.store.port import OffsetPage
 
 log = structlog.get_logger()
 

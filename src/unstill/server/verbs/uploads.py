@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unstill.dialects.dashscope import OBJECTS
-from unstill.dialects.route import Verb as VerbName
-from unstill.server.asking import Answer, Exchange, Verb, json_answer
-from unstill.uploading import Uploading
+from unstill.dialects.apis.dashscope.dialect import OBJECTS
+from unstill.dialects.port import Verb as VerbName
+from unstill.server.exchange import Answer, Exchange, Verb, json_answer
+from unstill.service.uploads import Uploading
 
 
 class UploadVerbs:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unstill.dialects.route import Verb as VerbName
-from unstill.dialects.videos_lacking import LACKING
-from unstill.downloads import Downloads
-from unstill.errors import Unsupported
-from unstill.server.asking import Exchange, Verb
-from unstill.server.descriptors import most_downloads
+from unstill.dialects.apis.videos.unsupported import LACKING
+from unstill.dialects.port import Verb as VerbName
+from unstill.domain.errors import Unsupported
+from unstill.server.exchange import Exchange, Verb
+from unstill.server.open_files import most_downloads
 from unstill.server.video_file import Openings, send_video
-from unstill.service import Service
+from unstill.service.downloads import Downloads
+from unstill.service.jobs import Service
 
 
 class VideoVerbs:

@@ -1,0 +1,100 @@
+"""What the settings name, made: the engines, and the receivers of webhooks.
+
+`unstill doctor` makes them too, without a product around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from unstill.domain.engine import Engine, Local
+from unstill.domain.errors import BadSetting
+from unstill.domain.job import EVERYONE
+from unstill.engines.camera import Camera
+from unstill.engines.dashscope.engine import DashScopeEngine
+from unstill.engines.modelverse.engine import ModelverseEngine
+from unstill.engines.openai_videos.engine import OpenAiVideosEngine
+from unstill.net.fetcher import Fetcher
+from unstill.settings.reader import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
+from unstill.settings.tables import did_you_mean
+from unstill.system.clock import clock_ms as system_clock_ms
+from unstill.system.machine import usable_cores
+from unstill.upstreams.rate_limits import Accounts
+from unstill.upstreams.vocabulary import with_own
+from unstill.webhooks.receivers import Receivers
+
+Upstreams = DashScopeEngine | ModelverseEngine | OpenAiVideosEngine
+
+
+def locals_of(settings: Settings) -> dict[str, Local]:
+    """The engines of this machine, by the operator's names."""
+    cores = usable_cores()
+    cameras = {"camera": CameraSettings()}
+    cameras |= {n: each for n, each in settings.engines.items() if isinstance(each, CameraSettings)}
+    tells_prompt = settings.server.prompt_in_files
+    return {
+        name: Camera(name, slots=camera.slots or cores, tells_prompt=tells_prompt)
+        for name, camera in cameras.items()
+    }
+
+
+def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:
+    """All engines, by the operator's names. Raises BadSetting."""
+    return {**locals_of(settings), **remotes_of(settings, fetcher)}
+
+
+def remotes_of(
+    settings: Settings, fetcher: Fetcher, clock_ms: Callable[[], int] = system_clock_ms
+) -> dict[str, Upstreams]:
+    """The engines that ask somebody else's server, by the operator's names."""
+    accounts = Accounts()
+    return {
+        name: _remote(name, engine, accounts, fetcher, clock_ms)
+        for name, engine in settings.engines.items()
+        if isinstance(engine, RemoteSettings)
+    }
+
+
+def _remote(
+    name: str,
+    engine: RemoteSettings,
+    accounts: Accounts,
+    fetcher: Fetcher,
+    clock_ms: Callable[[], int],
+) -> Upstreams:
+    given: dict[str, Any] = {
+        "name": name,
+        "base_url": engine.base_url,
+        "api_key": engine.api_key,
+        "models": engine.models,
+        "accounts": accounts,
+        "fetcher": fetcher.through(engine.proxy) if engine.proxy else fetcher,
+        "is_free_to_repeat": engine.free_to_repeat,
+        "words": with_own(engine.words),
+    }
+    if engine.poll_interval_s:
+        given["interval_s"] = engine.poll_interval_s
+    match engine.kind:
+        case "dashscope":
+            return DashScopeEngine(clock_ms=clock_ms, **given)
+        case "modelverse":
+            return ModelverseEngine(**given)
+        case "openai_videos":
+            return OpenAiVideosEngine(server=engine.server, **given)
+
+
+def receivers_of(settings: Settings) -> Receivers:
+    """Who is told of the ends of jobs. Raises BadSetting."""
+    has_secret = bool(settings.webhook_secrets)
+    owners = sorted(set(settings.api_keys.values()) or {EVERYONE})
+    for owner in settings.webhooks:
+        if not has_secret:
+            mend = 'export it as "whsec_$(openssl rand -base64 32)"'
+            raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
+        if owner not in owners:
+            known = ", ".join(owners)
+            reason = f"must be named for an owner of a key: {known}{did_you_mean(owner, owners)}"
+            raise BadSetting(f"webhooks.{owner}", reason)
+    networks = settings.server.networks
+    return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)

@@ -1,0 +1,158 @@
+"""What works on this machine: each finding is tried, not guessed from a version."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import ssl
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from unstill.cli.doctor_finding import Finding
+from unstill.cli.doctor_network import network_findings, running_findings
+from unstill.cli.doctor_upstreams import (
+    Place,
+    nowhere,
+    route_findings,
+    upstream_findings,
+    webhook_findings,
+)
+from unstill.domain.errors import OperatorError, UnstillError
+from unstill.engines.camera.self_test import make_video
+from unstill.settings.reader import Settings
+from unstill.store.driver import sqlite_version
+from unstill.store.folder_match import find_store
+from unstill.store.held_jobs import held_in
+from unstill.system.job_folders import JOBS
+from unstill.system.machine import (
+    Confinement,
+    address_space_limit,
+    check_address_space,
+    check_open_files,
+    open_files_limit,
+)
+
+LEAST_FREE_BYTES = 1024**3  # some hundred videos
+
+
+def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
+    """Try everything that a server with these settings needs; `place` says where one stands."""
+    yield Finding(
+        "python",
+        sys.version_info >= (3, 11),
+        sys.version.split()[0],
+        "install Python 3.11 or newer",
+    )
+    yield Finding("sqlite", True, f"{sqlite_version()}, unstill's own")
+    yield _folder(Path(settings.server.data_dir))
+    yield from store_findings(Path(settings.server.data_dir))
+    yield _certificates()
+    yield from _engine()
+    yield Finding(
+        "heic pictures",
+        importlib.util.find_spec("pillow_heif") is not None,
+        "the pictures of iPhones",
+        "pip install pillow-heif",
+        is_needed=False,
+    )
+    yield _keys(settings)
+    yield from webhook_findings(settings, place)
+    routes = list(route_findings(settings, place))
+    yield from routes
+    if all(finding.is_well or not finding.is_needed for finding in routes):
+        yield from upstream_findings(settings, place)
+    yield from network_findings(settings, os.environ)
+    yield from running_findings(settings)
+
+
+def _folder(path: Path) -> Finding:
+    holder = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=holder):
+            free_bytes = shutil.disk_usage(holder).free
+    except OSError as error:
+        detail = f"{path}, {holder} cannot be written to: {error.strerror}"
+        return Finding("data folder", False, detail, "make it writable, or set another --data-dir")
+    detail = f"{path}, {free_bytes / 1e9:.1f} GB free"
+    mend = "free some space, or set --data-dir to another disk"
+    return Finding("data folder", free_bytes >= LEAST_FREE_BYTES, detail, mend)
+
+
+def store_findings(data_dir: Path) -> Iterator[Finding]:
+    """Would a start take the folder's job store, does it know the folder's jobs, are some held?"""
+    what = "job store"
+    try:
+        found = find_store(data_dir)
+    except OperatorError as error:
+        mend = "the server does not start before that is mended"
+        yield Finding(what, False, error.message, mend)
+        return
+    if found is None:
+        yield Finding(what, True, "none yet: the first start makes it")
+        return
+    if found.unknown:
+        unknown = f"folders in {data_dir / JOBS} that are of none: {found.unknown}"
+        mend = "they stay: move away by hand what nobody misses"
+        yield Finding(what, False, f"jobs: {found.jobs}; {unknown}", mend, is_needed=False)
+    else:
+        yield Finding(what, True, f"jobs: {found.jobs}")
+    if held := len(held_in(data_dir)):
+        detail = f"they may have been sent and paid for before the store was recovered: {held}"
+        yield Finding("held jobs", False, detail, "unstill jobs release", is_needed=False)
+
+
+def _certificates() -> Finding:
+    count = ssl.create_default_context().cert_store_stats()["x509_ca"]
+    return Finding(
+        "certificates",
+        count > 0,
+        f"{count} authorities, for pictures behind https",
+        "install your system's CA certificates (Debian: apt-get install ca-certificates)",
+        is_needed=False,
+    )
+
+
+def _keys(settings: Settings) -> Finding:
+    owners = sorted(set(settings.api_keys.values()))
+    detail = f"{len(owners)} owners" if owners else "none: any caller on this machine is let in"
+    mend = 'export UNSTILL_API_KEYS="team-a:sk-...", needed beyond loopback'
+    return Finding("api keys", bool(owners), detail, mend, is_needed=False)
+
+
+def _engine() -> Iterator[Finding]:
+    """Render a second and do all that is ever done with one; how its children are confined."""
+    try:
+        check_address_space(address_space_limit())
+        check_open_files(open_files_limit())
+    except OperatorError as error:
+        yield Finding("child programs", False, error.message)
+        return
+    try:
+        with tempfile.TemporaryDirectory(prefix="unstill-doctor-") as folder:
+            detail, confinement = asyncio.run(make_video(Path(folder)))
+    except (UnstillError, OSError) as error:
+        mend = "install it anew, in its folder: pip install --force-reinstall -c constraints.txt ."
+        yield Finding("camera engine", False, str(error), mend)
+        return
+    yield Finding("camera engine", True, detail)
+    yield confinement_finding(confinement)
+
+
+def confinement_finding(confinement: Confinement) -> Finding:
+    """What the programs that open strangers' files cannot do."""
+    has = {
+        "no key in their environment": True,
+        "no new privileges": confinement.no_new_privileges,
+        "no network": confinement.no_network,
+        "a limit on memory": confinement.address_space_bytes is not None,
+    }
+    lacks = [what for what, is_so in has.items() if not is_so]
+    detail = ", ".join(what for what, is_so in has.items() if is_so)
+    if lacks:
+        detail += f"; not here: {', '.join(lacks)}"
+    mend = "on Linux, as root or where users may make namespaces (kernel.unprivileged_userns_clone)"
+    return Finding("child programs", not lacks, detail, mend, is_needed=False)

@@ -1,0 +1,194 @@
+"""The doctor's part for engines on somebody else's server, and for receivers of webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx2
+
+from unstill.assembly import Upstreams, engines_of, receivers_of, remotes_of
+from unstill.cli.doctor_finding import Finding
+from unstill.domain.attempts import Attempt
+from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
+from unstill.domain.delivery import DeliveryState
+from unstill.domain.errors import BadSetting, UnstillError, UpstreamError
+from unstill.models.catalogue import Catalogue
+from unstill.net.fetcher import Fetcher
+from unstill.settings.model_engines import check_routes, unserved
+from unstill.settings.reader import SIGNING_VARIABLE, RemoteSettings, Settings
+from unstill.store.deliveries import count_in
+from unstill.store.driver import DatabaseError
+from unstill.store.embedded import attempts_in
+from unstill.system.clock import clock_ms
+from unstill.upstreams.client import Trouble
+from unstill.upstreams.key_check import Standing
+
+CONNECT_S = 3.0
+STANDING_WITHIN_S = 10.0
+_PORTS = {"http": 80, "https": 443}
+_STOPS_THE_START = "the server does not start before that is mended"
+
+Place = Callable[[str], str]  # says where a setting stands: ` (unstill.toml, line 3)`, or nothing
+
+
+def nowhere(setting: str) -> str:
+    del setting
+    return ""
+
+
+def route_findings(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
+    """Can every engine be made, and can it do something of what is routed to it?"""
+    what = "models"
+    likes = {name: model.like for name, model in settings.models.items() if model.like}
+    catalogue = Catalogue(likes)
+    try:
+        engines = engines_of(settings, Fetcher())
+        check_routes(settings, catalogue, engines)
+    except BadSetting as error:
+        detail = error.message + place(error.setting)
+        yield Finding(what, False, detail, _STOPS_THE_START)
+        return
+    in_vain = unserved(settings, catalogue, engines)
+    if in_vain:
+        default = settings.server.default_engine
+        detail = f"their calls are refused, since {default} does none of them: {', '.join(in_vain)}"
+        where = place("server.default_engine")
+        mend = f'set engines in [models."NAME"], or server.default_engine{where}'
+        yield Finding(what, False, detail, mend, is_needed=False)
+    else:
+        yield Finding(what, True, f"{len(catalogue.listed())}, each with an engine for it")
+
+
+def upstream_findings(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
+    """Ask each: is it there, does it let the key in? And say what its last calls came to."""
+    data_dir = Path(settings.server.data_dir)
+    for name, remote in remotes_of(settings, Fetcher()).items():
+        engine = settings.engines[name]
+        if isinstance(engine, RemoteSettings):
+            yield _upstream(name, engine, remote, data_dir, place)
+
+
+def _upstream(
+    name: str, engine: RemoteSettings, remote: Upstreams, data_dir: Path, place: Place
+) -> Finding:
+    what, url = f"engine {name}", httpx2.URL(engine.proxy or engine.base_url)
+    where = f"{url.host}:{url.port or _PORTS[url.scheme]}"
+    asked = f"engines.{name}.{'proxy' if engine.proxy else 'base_url'}"
+    address = asked + place(asked)
+    key = f"engines.{name}.api_key{place(f'engines.{name}.api_key')}"
+    reason = _no_connection(url)
+    if reason is not None:
+        mend = f"check {address}, and that the server there runs"
+        return Finding(what, False, f"{where} cannot be reached: {reason}", mend)
+    try:
+        standing = asyncio.run(_asked(remote))
+    except (UpstreamError, TimeoutError) as error:
+        if isinstance(error, Trouble) and error.retry_after_s is not None:
+            detail = f"{where} is there, and too busy to be asked ({error.message})"
+            return Finding(what, False, detail, "try again in a minute", is_needed=False)
+        said = str(error) or f"no answer within {STANDING_WITHIN_S:g} s"
+        mend = f"check {address}: what listens there answers no call"
+        return Finding(what, False, f"{where} is there, but {said}", mend)
+    if standing.is_let_in is False:
+        detail = f"{where}: key refused ({standing.words})"
+        return Finding(what, False, detail, f"check {key} and the account's bill")
+    recent = _recent(data_dir, remote.account.id)
+    if standing.is_let_in is None and blocked_until_ms(recent) > clock_ms():
+        detail = f"{where} refuses calls: {recent[0].code}, {recent[0].message}"
+        return Finding(
+            what, False, detail, f"check {key} and the account's bill; jobs wait meanwhile"
+        )
+    return _well(what, where, engine, standing)
+
+
+def _well(what: str, where: str, engine: RemoteSettings, standing: Standing) -> Finding:
+    if standing.is_let_in is None:
+        said = f"it does not say whether the key is let in ({standing.words})"
+        mend = "check the address and the key by a job"
+        return Finding(what, False, f"{where} can be reached; {said}", mend, is_needed=False)
+    if engine.api_key and _is_open_road(httpx2.URL(engine.base_url)):
+        mend = "use https:// if it has it"
+        detail = f"{where} lets the key in, which goes there for all to read (http)"
+        return Finding(what, False, detail, mend, is_needed=False)
+    with_key = "lets the key in" if engine.api_key else "answers without a key"
+    return Finding(what, True, f"{where} can be reached and {with_key}")
+
+
+async def _asked(remote: Upstreams) -> Standing:
+    try:
+        async with asyncio.timeout(STANDING_WITHIN_S):
+            return await remote.standing()
+    finally:
+        await remote.close()
+
+
+def _recent(data_dir: Path, account: str) -> Sequence[Attempt]:
+    try:
+        return attempts_in(data_dir, account, RECENT_ATTEMPTS)
+    except DatabaseError:  # the store has a finding of its own
+        return []
+
+
+def _is_open_road(url: httpx2.URL) -> bool:
+    """Whether a call leaves these networks unencrypted, as far as a name says."""
+    if url.scheme != "http" or "." not in url.host:
+        return False
+    try:
+        return ip_address(url.host).is_global
+    except ValueError:
+        return not url.host.endswith((".local", ".localhost", ".internal", ".lan", ".home.arpa"))
+
+
+def webhook_findings(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
+    """Can events be sent, do the operator's own receivers listen, and were some given up?"""
+    what = "webhooks"
+    try:
+        receivers_of(settings)
+    except BadSetting as error:
+        yield Finding(what, False, error.message + place(error.setting), _STOPS_THE_START)
+        return
+    data_dir = Path(settings.server.data_dir)
+    count = len(settings.webhook_secrets)
+    if not count:
+        mend = f'export {SIGNING_VARIABLE}="whsec_$(openssl rand -base64 32)"'
+        detail = "off: a request with a webhook_url is refused"
+        if owed := _count(data_dir, DeliveryState.OWED):
+            detail += f", and what is owed is not sent: {owed}"
+        yield Finding(what, False, detail, mend, is_needed=False)
+        return
+    yield Finding(what, True, f"signed with {count} secret{'s' * (count > 1)}")
+    for owner, address in settings.webhooks.items():
+        yield _receiver(owner, httpx2.URL(address), place)
+    if given_up := _count(data_dir, DeliveryState.GIVEN_UP):
+        mend = "unstill webhooks list says why, unstill webhooks replay sends them again"
+        yield Finding(what, False, f"given up: {given_up}", mend, is_needed=False)
+
+
+def _receiver(owner: str, url: httpx2.URL, place: Place) -> Finding:
+    what, where = f"webhooks of {owner}", f"{url.host}:{url.port or _PORTS[url.scheme]}"
+    reason = _no_connection(url)
+    if reason is None:
+        return Finding(what, True, f"{where} can be reached")
+    setting = f"webhooks.{owner}{place(f'webhooks.{owner}')}"
+    mend = f"check {setting}, and that the receiver there runs; it is tried for a day"
+    return Finding(what, False, f"{where} cannot be reached: {reason}", mend)
+
+
+def _count(data_dir: Path, state: DeliveryState) -> int:
+    try:
+        return count_in(data_dir, state)
+    except (DatabaseError, UnstillError):  # the store has a finding of its own
+        return 0
+
+
+def _no_connection(url: httpx2.URL) -> str | None:
+    """Why nothing listens there; None if something does."""
+    try:
+        socket.create_connection((url.host, url.port or _PORTS[url.scheme]), CONNECT_S).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None

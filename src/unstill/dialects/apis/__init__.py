@@ -1,0 +1,1 @@
+"""One documented API each; none knows another."""

@@ -1,0 +1,1 @@
+"""Values and rules that everything speaks of; no file, no network, no clock, no wire."""

@@ -1,0 +1,63 @@
+"""What every engine is, and the port of those that render on this machine.
+
+A `Local` engine has child processes of its own, and may be asked to render the same job again. A
+`Remote` one (upstreams/port.py) asks somebody else's server, which may cost money each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from unstill.domain.errors import BadField
+from unstill.domain.request import Role, Size, VideoRequest
+
+Report = Callable[[float], None]  # called with the finished fraction, 0 to 1, growing
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """All that a local engine needs to render one job.
+
+    `frames` are the callers' pictures, already checked, in their original format; `size` is the
+    exact output size; the result is an mp4 of `request.frame_count` frames at
+    `request.frame_rate`, written to `out` (complete only when `render` has returned).
+    """
+
+    job_id: str
+    request: VideoRequest
+    size: Size
+    frames: Mapping[Role, Path]
+    out: Path
+
+
+class Engine(Protocol):
+    """What every engine says of itself before it is asked for anything."""
+
+    name: str  # the operator's name for it, `[engines.NAME]`
+    is_generative: bool
+    description: str  # what it is, for those who choose and those who get its videos
+
+    @property
+    def kind(self) -> str: ...
+
+    def misfit(self, request: VideoRequest) -> BadField | None:
+        """What this engine cannot do of the request, or None; pure, asked before the answer."""
+
+    async def close(self) -> None:
+        """End what it has open."""
+
+
+class Local(Engine, Protocol):
+    """An engine of this machine: children of its own, free to repeat."""
+
+    slots: int  # renders at once
+
+    async def render(self, scene: Scene, report: Report) -> None:
+        """Render; cancelling the task ends the child within a second.
+
+        Raises EngineDied if the child ended without a last word, StorageFull or StorageFailed if
+        it could not write; any other UnstillError fails the job.
+        """

@@ -1,0 +1,362 @@
+"""A job: its states, the one table of moves between them, and the changes that make those moves.
+
+A `Job` is a frozen value read from its row. A `Change` is what one step does to a row, with the
+states it may start from; a backend applies it with a guarded write and answers the new job, or
+None when somebody else had moved it first. `apply` is the same rule without a database.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from itertools import chain
+from typing import Any, Literal
+
+import msgspec
+
+from unstill.domain.attempts import Attempt, Settlement
+from unstill.domain.request import Size, VideoRequest
+
+Vocabulary = Literal["openai", "unified"]
+Variant = Literal[
+    "video", "thumbnail", "spritesheet"
+]  # a finished video has them, as OpenAI names them
+
+EVERYONE = "everyone"  # owner of all jobs while no key is configured
+
+_RANDOM_CHARS = 20  # an id has so many, in hex; a pool of them is a system call for 256 ids
+_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two random bits behind 0b10
+
+
+class State(StrEnum):
+    QUEUED = "queued"  # the frames are still to be fetched and checked
+    READY = "ready"  # waits for a slot of its engine
+    SUBMITTING = "submitting"  # a call that may cost is under way
+    RUNNING = "running"  # an upstream, or a child here, renders it
+    SAVING = "saving"  # the video is being checked and brought to its place
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+# The only way a state changes. Back are `submitting -> ready` (told "busy") and
+# `running -> ready` (a local child died, or the server did).
+MOVES: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.READY, State.FAILED, State.CANCELLED}),
+    State.READY: frozenset({State.SUBMITTING, State.RUNNING, State.FAILED, State.CANCELLED}),
+    State.SUBMITTING: frozenset({State.RUNNING, State.READY, State.FAILED}),
+    State.RUNNING: frozenset({State.SAVING, State.READY, State.FAILED, State.CANCELLED}),
+    State.SAVING: frozenset({State.SUCCEEDED, State.FAILED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+
+def states_before(to: State) -> frozenset[State]:
+    return frozenset(state for state, following in MOVES.items() if to in following)
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a job failed; `param` is the caller's own name of the field at fault."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Video(msgspec.Struct, frozen=True):
+    """The finished file, as measured from it."""
+
+    file_name: str
+    width: int
+    height: int
+    duration_s: float
+    frame_rate: float
+    frame_count: int
+    size_bytes: int
+    has_audio: bool
+
+    @property
+    def whole_s(self) -> int:
+        """Its length as callers count it: an upstream's 81 frames at 16 a second are 5 seconds."""
+        return max(1, int(self.duration_s + 0.5))
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What the job used, in the callers' billing terms."""
+
+    duration_s: int  # whole seconds of video made; 0 when the job failed
+    video_count: int = 1
+    tier_height: int = 0  # 480, 720, 1080
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A finished video that is still at an upstream, and the upstream's own usage figures."""
+
+    url: str | None = None  # None: it is fetched by the job's ticket
+    usage: dict[str, int | float] = {}
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One row. Times are Unix milliseconds."""
+
+    id: str
+    owner: str
+    dialect: str  # that made it
+    words: Vocabulary  # state words that its create call documents at /v1/videos
+    model: str  # the name it was asked for by
+    request: VideoRequest
+    engine: str
+    created_ms: int
+    state: State = State.QUEUED
+    attempt: int = 0  # counts starts; a video file carries it, so that a late one cannot win
+    deaths: int = 0  # local children that ended without a last word
+    due_ms: int = 0  # not before then; of a job that is saved, 0 until a try has failed
+    size: Size | None = None  # the video has it; known once the first frame is
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    video: Video | None = None
+    usage: Usage | None = None
+    failure: Failure | None = None
+    is_hidden: bool = False  # deleted by its owner
+    ticket: str | None = None  # an upstream's id of it
+    upstream_model: str | None = None
+    result: Result | None = None
+    deadline_ms: int = 0  # trouble with an upstream fails no job before; 0: none
+    wants_cancel: bool = False  # noted while it could not be done
+    webhook_url: str | None = (
+        None  # where its end is told; "": where the settings say for its owner
+    )
+    request_id: str = ""  # its create call had it; for the log
+
+    @property
+    def seconds(self) -> int:
+        """How long the video is; before it is there, how long it is to be."""
+        return self.request.duration_s if self.video is None else self.video.whole_s
+
+    @property
+    def lane(self) -> str | None:
+        """The one lane that works on the job in its state; None when none does."""
+        return lane_of(self.state, self.engine, self.due_ms)
+
+
+class IdempotencyMark(msgspec.Struct, frozen=True):
+    """By what a create call is known when it is sent again; stored together with its job.
+
+    Under a key the call is known for as long as the job's row stands. Without one it was made by
+    an SDK that says when it tries again: a retry is the call of the newest job that was marked so
+    since `since_ms`, and a first try, without `since_ms`, is never another call.
+    """
+
+    fingerprint: str  # it stands for what the caller asked for, see service/idempotency.py
+    key: str | None = None
+    since_ms: int | None = None
+
+
+def lane_of(state: State, engine: str, due_ms: int) -> str | None:
+    match state:
+        case State.QUEUED:
+            return "frames"
+        case State.READY:
+            return f"engine:{engine}"
+        case State.SAVING:
+            # What has failed before has slots of its own: it never stands before what has not.
+            return f"again:{engine}" if due_ms else f"save:{engine}"
+        case _:
+            return None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What one step does to a job: from any of `of` to `to`, setting `sets`.
+
+    `to` None leaves the state. `starts` counts an attempt, `dies` a death. With `is_local` it is
+    only made to a job that no upstream has. `opens` is written to the ledger together with the
+    move, `closes` whether or not the job could be moved.
+    """
+
+    of: frozenset[State]
+    to: State | None
+    sets: dict[str, Any]  # Job fields but id, state, attempt, deaths
+    starts: bool = False
+    dies: bool = False
+    is_local: bool = False
+    opens: Attempt | None = None
+    closes: Settlement | None = None
+
+    @property
+    def ends_by_owner(self) -> bool:
+        """Whether it makes room: its owner deletes the job, or calls it off."""
+        return bool(self.sets.get("is_hidden")) or self.to is State.CANCELLED
+
+
+def made_ready(size: Size) -> Change:
+    """The frames are there and can be used."""
+    return Change(of=frozenset({State.QUEUED}), to=State.READY, sets={"size": size})
+
+
+def started(now_ms: int) -> Change:
+    """A local engine begins to render."""
+    sets = {"started_ms": now_ms}
+    return Change(of=frozenset({State.READY}), to=State.RUNNING, sets=sets, starts=True)
+
+
+def rendered() -> Change:
+    """The engine's file is whole, as far as the engine knows."""
+    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets={"due_ms": 0})
+
+
+def put_back(due_ms: int, *, died: bool = False) -> Change:
+    """A local render ended without a result: by its child's death, or by the server's end."""
+    return Change(
+        of=frozenset({State.RUNNING}),
+        to=State.READY,
+        sets={"due_ms": due_ms},
+        dies=died,
+        is_local=True,  # what an upstream has taken is never rendered again by mistake
+    )
+
+
+def succeeded(video: Video, usage: Usage, now_ms: int) -> Change:
+    sets = {"video": video, "usage": usage, "ended_ms": now_ms}
+    return Change(of=states_before(State.SUCCEEDED), to=State.SUCCEEDED, sets=sets)
+
+
+def failed(failure: Failure, now_ms: int, *, closes: Settlement | None = None) -> Change:
+    sets = {"failure": failure, "ended_ms": now_ms, "usage": Usage(duration_s=0, video_count=0)}
+    return Change(of=states_before(State.FAILED), to=State.FAILED, sets=sets, closes=closes)
+
+
+def intended(attempt: Attempt) -> Change:
+    """A call that may cost is about to be made."""
+    return Change(
+        of=frozenset({State.READY}), to=State.SUBMITTING, sets={}, starts=True, opens=attempt
+    )
+
+
+def accepted(ticket: str, upstream_model: str, settlement: Settlement) -> Change:
+    """The upstream has the job."""
+    return Change(
+        of=frozenset({State.SUBMITTING}),
+        to=State.RUNNING,
+        sets={
+            "ticket": ticket,
+            "upstream_model": upstream_model,
+            "started_ms": settlement.settled_ms,
+        },
+        closes=settlement,
+    )
+
+
+def sent_back(engine: str, due_ms: int, settlement: Settlement) -> Change:
+    """Surely not taken: `engine`, the same or the next one, may try from `due_ms` on."""
+    return Change(
+        of=frozenset({State.SUBMITTING}),
+        to=State.READY,
+        sets={"engine": engine, "due_ms": due_ms},
+        closes=settlement,
+    )
+
+
+def unprepared(attempt: Attempt, engine: str, due_ms: int) -> Change:
+    """Nothing could be sent, as the settled `attempt` says: `engine` may try from `due_ms` on."""
+    return Change(
+        of=frozenset({State.READY}),
+        to=None,
+        sets={"engine": engine, "due_ms": due_ms},
+        starts=True,
+        opens=attempt,
+    )
+
+
+def unsent(attempt: Attempt, failure: Failure, now_ms: int) -> Change:
+    """Nothing could be sent, as the settled `attempt` says, and no other engine is left."""
+    change = failed(failure, now_ms)
+    of = frozenset({State.READY})
+    return msgspec.structs.replace(change, of=of, starts=True, opens=attempt)
+
+
+def deferred(engine: str, due_ms: int) -> Change:
+    """Nothing was sent: `engine` may try from `due_ms` on."""
+    return Change(of=frozenset({State.READY}), to=None, sets={"engine": engine, "due_ms": due_ms})
+
+
+def arrived(result: Result) -> Change:
+    """The upstream has finished; the video is to be brought home."""
+    sets = {"result": result, "due_ms": 0}
+    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets=sets)
+
+
+def unsaved(due_ms: int) -> Change:
+    """The video could not be brought home: not again before `due_ms`."""
+    return Change(of=frozenset({State.SAVING}), to=None, sets={"due_ms": due_ms})
+
+
+def lost(due_ms: int) -> Change:
+    """An upstream that may be asked again for free has forgotten the job."""
+    sets = {"ticket": None, "upstream_model": None, "due_ms": due_ms}
+    return Change(of=frozenset({State.RUNNING}), to=State.READY, sets=sets)
+
+
+def cancel_requested(of: State, *, is_hidden: bool = True) -> Change:
+    """To be cancelled when that can be, by an upstream alone; with `is_hidden`, deleted too."""
+    sets: dict[str, Any] = {"wants_cancel": True}
+    if is_hidden:
+        sets["is_hidden"] = True
+    return Change(of=frozenset({of}), to=None, sets=sets)
+
+
+def cancelled(now_ms: int, *, is_hidden: bool) -> Change:
+    """Cancelled by its owner; with `is_hidden`, deleted in the same write."""
+    sets: dict[str, Any] = {"ended_ms": now_ms}
+    if is_hidden:
+        sets["is_hidden"] = True
+    return Change(of=states_before(State.CANCELLED), to=State.CANCELLED, sets=sets)
+
+
+def hidden(of: State) -> Change:
+    """Deleted by its owner while in state `of`, which goes on: nobody finds the job any more."""
+    return Change(of=frozenset({of}), to=None, sets={"is_hidden": True})
+
+
+def apply(job: Job, change: Change) -> Job | None:
+    """The job after `change`, or None if its state does not allow it."""
+    if job.state not in change.of or (change.is_local and job.ticket is not None):
+        return None
+    return msgspec.structs.replace(
+        job,
+        state=change.to or job.state,
+        attempt=job.attempt + change.starts,
+        deaths=job.deaths + change.dies,
+        **change.sets,
+    )
+
+
+def _random_texts() -> list[str]:
+    pool = os.urandom(_RANDOM_CHARS // 2 * 256).hex()
+    return [pool[at : at + _RANDOM_CHARS] for at in range(0, len(pool), _RANDOM_CHARS)]
+
+
+_randoms = chain.from_iterable(iter(_random_texts, []))  # without end; of any thread
+
+
+def new_id(now_ms: int) -> str:
+    """A UUID version 7 (RFC 9562): sorts by time, is safe in a path, tells nothing else."""
+    # A system call hands the interpreter to the writer's thread in the midst of a submit:
+    # measured, one in each was an eighth of its time.
+    random = next(_randoms)
+    moment = f"{now_ms & 0xFFFF_FFFF_FFFF:012x}"
+    variant = _VARIANTS[random[3]]
+    return f"{moment[:8]}-{moment[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
+
+
+def first_id(since_ms: int) -> str:
+    """A text that all ids made from that moment on sort behind, and all earlier ones before."""
+    text = f"{since_ms:012x}"
+    return f"{text[:8]}-{text[8:]}"

@@ -1,0 +1,81 @@
+"""An emulator's life: listen, say so, answer until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Mapping
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from unstill.emulators import Options
+from unstill.emulators.app import ABORT, build_app
+from unstill.emulators.dashscope import DashScopeEmulator
+from unstill.emulators.desk import Desk
+from unstill.emulators.modelverse import ModelverseEmulator
+from unstill.emulators.openai import OpenAiEmulator
+from unstill.emulators.port import EmulatedUpstream
+from unstill.emulators.sglang import SgLangEmulator
+from unstill.emulators.unified import UnifiedEmulator
+from unstill.emulators.vllm_omni import VllmOmniEmulator
+from unstill.system.ports import bound
+
+UPSTREAMS: Mapping[str, Callable[[Desk], EmulatedUpstream]] = {
+    "dashscope": DashScopeEmulator,
+    "modelverse": ModelverseEmulator,
+    "openai": OpenAiEmulator,
+    "unified": UnifiedEmulator,
+    "sglang": SgLangEmulator,
+    "vllm-omni": VllmOmniEmulator,
+}
+BACKLOG = 2048
+ANSWERS_WITHIN_S = 1  # a shutdown waits no longer: slow bodies would take their time
+
+
+class Protocol(HttpToolsProtocol):
+    """Lets the application drop its connection, as a broken network does."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["state"][ABORT] = self.transport.abort
+
+
+class EmulatorServer(uvicorn.Server):
+    def __init__(self, app: ASGIApp, listener: socket.socket, ready: Callable[[str], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http=Protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=ANSWERS_WITHIN_S,
+            )
+        )
+        self._listener = listener
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        host, port = self._listener.getsockname()[:2]
+        self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
+    """Raises BadSetting."""
+    desk = Desk(kind, options)
+    app = build_app(desk, UPSTREAMS[kind](desk))
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    with desk.jobs, _listen(options) as listener:
+        EmulatorServer(app, listener, ready).run(sockets=[listener])
+
+
+def _listen(options: Options) -> socket.socket:
+    return bound(options.host, options.port, setting="--port")

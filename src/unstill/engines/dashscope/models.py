@@ -1,0 +1,242 @@
+"""DashScope's image-to-video models: what each takes, and a request in its words. Pure.
+
+Numbers: "Wan image-to-video", "Wan image-to-video (legacy)", "Wan image-to-video by first and last
+frame" and "HappyHorse image-to-video" of Alibaba Model Studio's API reference, read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from itertools import accumulate, takewhile
+from typing import Any, Literal
+
+import msgspec
+
+from unstill.domain.errors import BadField, MissingField
+from unstill.domain.request import Role, Size, TierName, VideoRequest
+from unstill.media.picture_formats import Format
+from unstill.models.sizes import NAMED_SIZES
+from unstill.upstreams.port import FrameForm, Unclear, Verdict
+from unstill.upstreams.replies import at
+from unstill.upstreams.sizes import at_area, nearest_tier, spelt
+from unstill.upstreams.task_answers import verdict_in
+from unstill.upstreams.unsupported import Has, unsupported
+from unstill.upstreams.vocabulary import BUILT_IN, WordTables
+
+VIDEO_GENERATION = "/services/aigc/video-generation/video-synthesis"
+IMAGE_TO_VIDEO = "/services/aigc/image2video/video-synthesis"
+
+ROLES: tuple[Role, ...] = ("first", "last")
+_PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP", "BMP"})
+_ALL_TIERS: tuple[TierName, ...] = ("480P", "720P", "1080P")
+# It says so of a task it has forgotten, and now and then of one that it has.
+UNKNOWN = Unclear("unknown_task", "the upstream does not know this task, or not now")
+_SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+class DashScopeModel(msgspec.Struct, frozen=True):
+    """An upstream model as its page describes it."""
+
+    name: str
+    frames_in: Literal["media", "img_url", "pair"]
+    durations_s: tuple[int, ...]
+    tiers: tuple[TierName, ...]
+    prompt_chars: int  # longer ones are cut upstream; we cut them where it can be seen
+    negative_chars: int = 500  # 0: has no negative prompt
+    counts_wide_twice: bool = False  # an East Asian character counts as two
+    has_last_frame: bool = False
+    last_frame_model: str = ""  # another model that does first and last frame
+    has_prompt_extend: bool = True
+    has_audio_switch: bool = False
+    is_silent: bool = False
+    picture_formats: frozenset[Format] = _PICTURES
+    picture_bytes: int = 20 * 2**20
+    most_ratio: float = 8.0  # 1:r to r:1; 8 where the page says nothing, as for wan2.7
+    takes_uploads: bool = True  # oss:// addresses
+
+
+_WAN22 = DashScopeModel(
+    "wan2.2-i2v-flash",
+    "img_url",
+    durations_s=(5,),
+    tiers=_ALL_TIERS,
+    prompt_chars=800,
+    last_frame_model="wan2.2-kf2v-flash",
+    is_silent=True,
+    picture_bytes=10 * 2**20,
+)
+_WAN26 = DashScopeModel(
+    "wan2.6-i2v",
+    "img_url",
+    durations_s=tuple(range(2, 16)),
+    tiers=("720P", "1080P"),
+    prompt_chars=1500,
+)
+_HAPPYHORSE = DashScopeModel(
+    "happyhorse-1.0-i2v",
+    "media",
+    durations_s=tuple(range(3, 16)),
+    tiers=_ALL_TIERS,
+    prompt_chars=5000,
+    negative_chars=0,
+    counts_wide_twice=True,
+    has_prompt_extend=False,
+    picture_formats=_PICTURES - {"BMP"},
+    most_ratio=2.5,
+    takes_uploads=False,  # the page lists http(s) and base64 only
+)
+_replace = msgspec.structs.replace
+
+MODELS: Mapping[str, DashScopeModel] = {
+    model.name: model
+    for model in (
+        DashScopeModel(
+            "wan2.7-i2v",
+            "media",
+            durations_s=tuple(range(2, 16)),
+            tiers=("720P", "1080P"),
+            prompt_chars=5000,
+            has_last_frame=True,
+        ),
+        _HAPPYHORSE,
+        _replace(_HAPPYHORSE, name="happyhorse-1.1-i2v"),
+        _WAN26,
+        _replace(_WAN26, name="wan2.6-i2v-flash", has_audio_switch=True),
+        _replace(_WAN26, name="wan2.6-i2v-us", durations_s=(5, 10, 15)),
+        _replace(_WAN26, name="wan2.5-i2v-preview", durations_s=(5, 10), tiers=_ALL_TIERS),
+        _WAN22,
+        _replace(_WAN22, name="wan2.2-i2v-plus", tiers=("480P", "1080P")),
+        _replace(
+            _WAN22,
+            name="wan2.2-kf2v-flash",
+            frames_in="pair",
+            has_last_frame=True,
+            last_frame_model="",
+        ),
+    )
+}
+
+# The engine's own choice of an upstream model. Sora has no successor anywhere; wan2.7-i2v has its
+# lengths and tiers, and sound.
+CHOICES: Mapping[str, str] = {
+    "wan2.7-i2v": "wan2.7-i2v",
+    "happyhorse-1.0-i2v": "happyhorse-1.0-i2v",
+    "Wan-AI/Wan2.2-I2V": "wan2.2-i2v-flash",
+    "openai/sora-2/image-to-video-pro": "wan2.7-i2v",
+}
+
+
+def known(name: str) -> DashScopeModel | None:
+    """The model behind an upstream name, its dated snapshots included."""
+    model = MODELS.get(_SNAPSHOT.sub("", name))
+    return None if model is None else _replace(model, name=name)
+
+
+def for_request(model: DashScopeModel, request: VideoRequest) -> DashScopeModel:
+    """`model`, or the one beside it that takes a last frame."""
+    if request.last_frame is not None and model.last_frame_model:
+        return MODELS[model.last_frame_model]
+    return model
+
+
+def misfit(model: DashScopeModel, request: VideoRequest) -> BadField | None:
+    """What `model` cannot do of `request`."""
+    missing = unsupported(request, _has(model), name=model.name)
+    if missing is not None:
+        return missing
+    if request.last_frame is None and model.frames_in == "pair":
+        return MissingField("last_frame", f"{model.name} needs a first and a last frame")
+    if request.duration_s not in model.durations_s:
+        return BadField("duration", spelt(model.durations_s), request.duration_s)
+    if request.size is None and request.tier not in model.tiers:
+        return BadField("resolution", " or ".join(model.tiers), request.tier)
+    if request.size is not None and _ratio(request.size) > model.most_ratio:
+        ratio = f"{model.most_ratio:g}"
+        return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+    return None
+
+
+def path_of(model: DashScopeModel) -> str:
+    return IMAGE_TO_VIDEO if model.frames_in == "pair" else VIDEO_GENERATION
+
+
+def frame_form(model: DashScopeModel, request: VideoRequest) -> FrameForm:
+    """No model has a `size`: an exact one is had by a first frame of its shape, in its tier."""
+    size = None
+    if request.size is not None:
+        size = at_area(request.size, NAMED_SIZES[tier_of(model, request)])
+    return FrameForm(model.picture_formats, model.picture_bytes, size=size, takes_alpha=False)
+
+
+def tier_of(model: DashScopeModel, request: VideoRequest) -> TierName:
+    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
+    if request.size is None:
+        return request.tier
+    return nearest_tier(request.size, model.tiers)
+
+
+def body_of(
+    model: DashScopeModel, request: VideoRequest, frames: Mapping[Role, str]
+) -> dict[str, dict[str, Any] | str]:
+    """The documented body; `frames` are data URLs or oss:// addresses."""
+    given: dict[str, Any] = _frames(model, frames)
+    if request.prompt:
+        given["prompt"] = _cut(model, request.prompt)
+    if request.negative_prompt and model.negative_chars:
+        given["negative_prompt"] = request.negative_prompt[: model.negative_chars]
+    parameters: dict[str, Any] = {
+        "resolution": tier_of(model, request),
+        "duration": request.duration_s,
+        # The vendors' defaults differ, so both are always said.
+        "watermark": request.watermark,
+        "seed": request.seed,
+    }
+    if model.has_prompt_extend:
+        parameters["prompt_extend"] = request.options.get("prompt_extend", True)
+    if model.has_audio_switch and request.generate_audio is not None:
+        parameters["audio"] = request.generate_audio
+    return {"model": model.name, "input": given, "parameters": parameters}
+
+
+def _has(model: DashScopeModel) -> Has:
+    return Has(
+        last_frame=model.has_last_frame,
+        negative_prompt=bool(model.negative_chars),
+        watermark=True,
+        sound=not model.is_silent,
+    )
+
+
+def _cut(model: DashScopeModel, prompt: str) -> str:
+    """`prompt` as long as the model reads it."""
+    if not model.counts_wide_twice:
+        return prompt[: model.prompt_chars]
+    widths = (2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in prompt)
+    fitting = takewhile(lambda count: count <= model.prompt_chars, accumulate(widths))
+    return prompt[: sum(1 for _ in fitting)]
+
+
+def verdict_of(
+    fields: Mapping[str, Any], words: WordTables = BUILT_IN, *, ticket: str = ""
+) -> Verdict | None:
+    """What a query's answer says of a task; None if it says nothing. Raises Odd."""
+    if at(fields, "output.task_status") == "UNKNOWN":
+        return UNKNOWN
+    return verdict_in(fields, words, ticket=ticket)
+
+
+def _frames(model: DashScopeModel, frames: Mapping[Role, str]) -> dict[str, Any]:
+    roles: list[Role] = [role for role in ROLES if role in frames]
+    match model.frames_in:
+        case "media":
+            return {"media": [{"type": f"{role}_frame", "url": frames[role]} for role in roles]}
+        case "pair":
+            return {f"{role}_frame_url": frames[role] for role in roles}
+        case "img_url":
+            return {"img_url": frames["first"]}
+
+
+def _ratio(size: Size) -> float:
+    return max(size.width, size.height) / min(size.width, size.height)

@@ -1,0 +1,1 @@
+"""Modelverse as an engine: its calls, and what each of its models takes."""

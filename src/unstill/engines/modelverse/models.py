@@ -1,0 +1,187 @@
+"""Modelverse's image-to-video models: what each takes, and a request in its words. Pure.
+
+Numbers: Modelverse's API documents of each model, as of 2026-05-22; wan2.7-i2v has none:
+its row is what a published client of Modelverse sends, and DashScope's words, which it passes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from unstill.domain.errors import BadField, MissingField
+from unstill.domain.request import Role, TierName, VideoRequest
+from unstill.upstreams.sizes import nearest_tier, spelt
+from unstill.upstreams.unsupported import Has, unsupported
+
+ROLES: tuple[Role, ...] = ("first", "last")
+
+# The optional parameters; which a model has is in its row.
+Extra = Literal[
+    "seed", "watermark", "prompt_extend", "enable_prompt_expansion", "negative_prompt", "audio"
+]
+
+
+class ModelverseModel(msgspec.Struct, frozen=True):
+    """An upstream model as its document describes it."""
+
+    name: str
+    frames_in: Literal["first_frame_url", "img_url", "media"]
+    durations_s: tuple[int, ...]
+    tiers: tuple[TierName, ...]
+    extras: frozenset[Extra]
+    has_resolution: bool = True  # else its one tier cannot be told
+    spells_tiers_small: bool = False  # 720p
+    needs_prompt: bool = True
+    has_last_frame: bool = False
+    is_silent: bool = False
+
+
+MODELS: Mapping[str, ModelverseModel] = {
+    model.name: model
+    for model in (
+        ModelverseModel(
+            "Wan-AI/Wan2.2-I2V",
+            "first_frame_url",
+            durations_s=(5, 8),
+            tiers=("480P", "720P"),
+            extras=frozenset({"seed", "negative_prompt"}),
+            has_last_frame=True,
+            is_silent=True,
+        ),
+        ModelverseModel(
+            "Wan-AI/Wan2.5-I2V",
+            "first_frame_url",
+            durations_s=(5, 10),
+            tiers=("480P", "720P", "1080P"),
+            extras=frozenset({"seed", "negative_prompt", "enable_prompt_expansion"}),
+            spells_tiers_small=True,
+        ),
+        ModelverseModel(
+            "Wan-AI/Wan2.6-I2V",
+            "img_url",
+            durations_s=(5, 10, 15),
+            tiers=("720P", "1080P"),
+            extras=frozenset({"seed", "negative_prompt", "prompt_extend"}),
+        ),
+        ModelverseModel(
+            "wan2.7-i2v",
+            "media",
+            durations_s=(5, 10, 15),
+            tiers=("720P", "1080P"),
+            extras=frozenset({"seed", "negative_prompt", "prompt_extend", "watermark", "audio"}),
+            needs_prompt=False,
+            has_last_frame=True,
+        ),
+        ModelverseModel(
+            "openai/sora-2/image-to-video-pro",
+            "first_frame_url",
+            durations_s=(4, 8, 12),
+            tiers=("720P", "1080P"),
+            extras=frozenset(),
+            spells_tiers_small=True,
+            needs_prompt=False,
+        ),
+        ModelverseModel(
+            "openai/sora-2/image-to-video",
+            "first_frame_url",
+            durations_s=(4, 8, 12),
+            tiers=("720P",),  # OpenAI, video guide: sora-2 has no other
+            extras=frozenset(),
+            has_resolution=False,
+            needs_prompt=False,
+        ),
+        ModelverseModel(
+            "happyhorse-1.0-i2v",
+            "img_url",
+            durations_s=tuple(range(3, 16)),
+            tiers=("720P", "1080P"),
+            extras=frozenset({"seed", "watermark"}),
+            needs_prompt=False,
+        ),
+    )
+}
+
+# The engine's own choice of an upstream model: the documents are the cards' own.
+CHOICES: Mapping[str, str] = {
+    name: name
+    for name in (
+        "Wan-AI/Wan2.2-I2V",
+        "openai/sora-2/image-to-video-pro",
+        "wan2.7-i2v",
+        "happyhorse-1.0-i2v",
+    )
+}
+
+
+def misfit(model: ModelverseModel, request: VideoRequest) -> BadField | None:
+    """What `model` cannot do of `request`."""
+    missing = unsupported(request, _has(model), name=model.name)
+    if missing is not None:
+        return missing
+    if request.duration_s not in model.durations_s:
+        return BadField("duration", spelt(model.durations_s), request.duration_s)
+    if request.size is None and request.tier not in model.tiers:
+        return BadField("resolution", " or ".join(model.tiers), request.tier)
+    if model.needs_prompt and not request.prompt.strip():
+        return MissingField("prompt", f"{model.name} needs one")
+    return None
+
+
+def tier_of(model: ModelverseModel, request: VideoRequest) -> TierName:
+    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
+    if request.size is None:
+        return request.tier
+    return nearest_tier(request.size, model.tiers)
+
+
+def body_of(
+    model: ModelverseModel, request: VideoRequest, frames: Mapping[Role, str]
+) -> dict[str, Any]:
+    """The documented body; `frames` are data URLs."""
+    given: dict[str, Any] = _frames(model, frames)
+    if request.prompt:
+        given["prompt"] = request.prompt
+    if request.negative_prompt and "negative_prompt" in model.extras:
+        given["negative_prompt"] = request.negative_prompt
+    parameters: dict[str, Any] = {"duration": request.duration_s}
+    if model.has_resolution:
+        tier = tier_of(model, request)
+        parameters["resolution"] = tier.lower() if model.spells_tiers_small else tier
+    return {"model": model.name, "input": given, "parameters": parameters | _extras(model, request)}
+
+
+def _has(model: ModelverseModel) -> Has:
+    return Has(
+        last_frame=model.has_last_frame,
+        negative_prompt="negative_prompt" in model.extras,
+        watermark="watermark" in model.extras,
+        sound=not model.is_silent,
+    )
+
+
+def _extras(model: ModelverseModel, request: VideoRequest) -> dict[str, Any]:
+    # Where the request's model has no such field, each has the default of its own document.
+    values: dict[Extra, Any] = {
+        "seed": request.seed,
+        "watermark": request.watermark,
+        "prompt_extend": request.options.get("prompt_extend", True),
+        "enable_prompt_expansion": request.options.get("prompt_extend", False),
+        "audio": request.generate_audio,
+    }
+    return {
+        name: value for name, value in values.items() if name in model.extras and value is not None
+    }
+
+
+def _frames(model: ModelverseModel, frames: Mapping[Role, str]) -> dict[str, Any]:
+    roles = [role for role in ROLES if role in frames]
+    match model.frames_in:
+        case "media":
+            return {"media": [{"type": f"{role}_frame", "url": frames[role]} for role in roles]}
+        case "first_frame_url":
+            return {f"{role}_frame_url": frames[role] for role in roles}
+        case "img_url":
+            return {"img_url": frames["first"]}

@@ -1,0 +1,1 @@
+"""Servers that speak OpenAI's `/v1/videos` as an engine."""

@@ -1,0 +1,38 @@
+"""How much of the disk is free: new work is refused while unfinished jobs may need what is left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+from unstill.domain.errors import StorageFull
+
+LOOK_EVERY_S = 1.0  # a look is a system call, which a submit does without
+
+
+class Room:
+    def __init__(
+        self, data_dir: Path, *, least_bytes: int, clock_s: Callable[[], float] = monotonic
+    ) -> None:
+        self._data_dir = data_dir
+        self._least_bytes = least_bytes
+        self._clock_s = clock_s
+        self._looked_at_s = float("-inf")
+        self._is_enough = True
+
+    def check(self) -> None:
+        """Raises StorageFull if less is free than unfinished jobs may need."""
+        now_s = self._clock_s()
+        if now_s >= self._looked_at_s + LOOK_EVERY_S:
+            self._looked_at_s = now_s
+            self._is_enough = self._free_bytes() >= self._least_bytes
+        if not self._is_enough:
+            raise StorageFull("the server has too little room left to take new work")
+
+    def _free_bytes(self) -> int:
+        try:
+            return shutil.disk_usage(self._data_dir).free
+        except OSError:  # whatever is stored next says what is wrong
+            return self._least_bytes

@@ -1,0 +1,1 @@
+"""One card for each model; a card knows no other."""

@@ -1,0 +1,33 @@
+"""happyhorse-1.0-i2v, as Modelverse documents it."""
+
+from unstill.domain.request import TierName
+from unstill.models.card import Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.shared_fields import FIRST_FRAME, PROMPT, RANDOM_SEED, watermark
+
+_TIERS: tuple[TierName, ...] = ("720P", "1080P")
+_DOCUMENT = "Modelverse, HappyHorse-1.0-I2V"
+
+CARD = Card(
+    id="happyhorse-1.0-i2v",
+    title="HappyHorse 1.0 image to video",
+    created=1_775_779_200,  # 2026-04-10
+    fields=(
+        FIRST_FRAME,
+        PROMPT,
+        Field("resolution", Tier(_TIERS), default="1080P", source=f"{_DOCUMENT}, resolution"),
+        Field("size", Exact(_TIERS), source="docs/decisions/003-sizes.md"),
+        Field("duration", Whole(least=3, most=15), default=5, source=f"{_DOCUMENT}, duration"),
+        watermark(default=True, source=f"{_DOCUMENT}, parameters.watermark"),
+        RANDOM_SEED,
+    ),
+    frame_rate=24,  # DashScope, HappyHorse image-to-video
+    frame_rule=FrameRule(
+        least_side_px=300,
+        most_side_px=8000,
+        most_ratio=2.5,
+        source="DashScope, HappyHorse image-to-video, media; the longest side is ours",
+    ),
+    usage=("duration", "output_video_duration", "video_count", "SR"),
+    source=_DOCUMENT,
+    own_names={"tasks": {"first_frame": "input.img_url"}},  # the document, input.img_url
+)

@@ -1,0 +1,42 @@
+"""openai/sora-2/image-to-video-pro, as Modelverse documented it.
+
+Its aliases are the names that OpenAI sold it under until it switched the service off on
+2026-09-24; the contract lives on here.
+"""
+
+from unstill.domain.request import Size, TierName
+from unstill.models.card import Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.shared_fields import FIRST_FRAME, PROMPT
+
+_TIERS: tuple[TierName, ...] = ("720P", "1080P")
+_DOCUMENT = "Modelverse, OpenAI/Sora2-I2V-Pro"
+
+CARD = Card(
+    id="openai/sora-2/image-to-video-pro",
+    title="Sora 2 image to video, pro",
+    created=1_759_708_800,  # 2025-10-06, the first snapshot's date
+    aliases=(
+        "sora-2",
+        "sora-2-pro",
+        "sora-2-2025-10-06",
+        "sora-2-pro-2025-10-06",
+        "sora-2-2025-12-08",
+    ),
+    fields=(
+        FIRST_FRAME,
+        PROMPT,
+        Field("resolution", Tier(_TIERS), default="720P", source=f"{_DOCUMENT}, resolution"),
+        Field("size", Exact(_TIERS), source="OpenAI, POST /videos, size"),
+        Field("duration", Whole((4, 8, 12)), default=4, source=f"{_DOCUMENT}, duration"),
+    ),
+    frame_rate=30,  # OpenAI, video generation guide
+    frame_rule=FrameRule(
+        least_side_px=64,
+        most_side_px=8000,
+        most_ratio=32.0,
+        source="none documented; ours, so that the picture carries a 256 px video, screenshots too",
+    ),
+    usage=("duration",),
+    source=_DOCUMENT,
+    tier_sizes={"720P": Size(1280, 720), "1080P": Size(1920, 1080)},  # OpenAI, guide, sora-2-pro
+)

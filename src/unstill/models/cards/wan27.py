@@ -1,0 +1,41 @@
+"""wan2.7-i2v: the unified /v1/videos document, with the ranges of DashScope's own page."""
+
+from unstill.domain.request import TierName
+from unstill.models.card import Card, Exact, Field, Flag, FrameRule, Tier, Whole
+from unstill.models.shared_fields import (
+    FIRST_FRAME,
+    LAST_FRAME,
+    NEGATIVE_PROMPT,
+    PROMPT,
+    RANDOM_SEED,
+    watermark,
+)
+
+_TIERS: tuple[TierName, ...] = ("720P", "1080P")
+_DOCUMENT = "DashScope, image-to-video general API, wan2.7-i2v"
+
+CARD = Card(
+    id="wan2.7-i2v",
+    title="Wan 2.7 image to video",
+    created=1_777_075_200,  # 2026-04-25, the dated snapshot
+    aliases=("wan2.7-i2v-2026-04-25",),
+    fields=(
+        FIRST_FRAME,
+        LAST_FRAME,
+        PROMPT,
+        NEGATIVE_PROMPT,
+        Field("resolution", Tier(_TIERS), default="1080P", source=f"{_DOCUMENT}, resolution"),
+        Field("size", Exact(_TIERS), source="unified /v1/videos, wan2.7-i2v, size"),
+        Field("duration", Whole(least=2, most=15), default=5, source=f"{_DOCUMENT}, duration"),
+        Field("generate_audio", Flag(), source="unified /v1/videos, generate_audio"),
+        RANDOM_SEED,
+        watermark(default=False, source=f"{_DOCUMENT}, watermark"),
+        Field("prompt_extend", Flag(), default=True, source=f"{_DOCUMENT}, prompt_extend"),
+    ),
+    frame_rate=30,
+    frame_rule=FrameRule(
+        least_side_px=240, most_side_px=8000, most_ratio=8.0, source=f"{_DOCUMENT}, media"
+    ),
+    usage=("duration",),
+    source="unified /v1/videos, wan2.7-i2v",
+)

@@ -1,0 +1,1 @@
+"""Calls to addresses that somebody else chose; touches the network."""

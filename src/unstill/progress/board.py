@@ -1,0 +1,200 @@
+"""The board: how far each unfinished job has come, and who waits for it; in memory only."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from itertools import islice
+from typing import Self
+
+from unstill.domain.job import Job, State
+
+RENDERED = 0.97  # what is left after the render is the check and the rename
+# So many jobs that ended without a video are remembered as far as they came: whoever followed one
+# asks for its end soon.
+REMEMBERED = 10_000
+
+ALARM_STEP_S = 0.25
+
+
+class Alarms:
+    """When to wake sleepers at the latest: one timer for all that are due in the same step.
+
+    A timer of the loop for each of thousands takes most of a kilobyte more for each.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[int, set[Waiter]] = {}
+
+    def set(self, waiter: Waiter, *, within_s: float) -> int:
+        """Not before that time, and up to a step later; the step, to cancel it by."""
+        loop = asyncio.get_running_loop()
+        step = math.ceil((loop.time() + within_s) / ALARM_STEP_S)
+        if step not in self._due:
+            self._due[step] = set()
+            loop.call_at(step * ALARM_STEP_S, self._ring, step)
+        self._due[step].add(waiter)
+        return step
+
+    def cancel(self, waiter: Waiter, step: int) -> None:
+        self._due.get(step, set()).discard(waiter)
+
+    def _ring(self, step: int) -> None:
+        for waiter in self._due.pop(step):
+            waiter.wake()
+
+
+class Waiter:
+    """One who waits for a job to change.
+
+    All changes while it is awake wake it once: who is slow gets the newest state and no backlog.
+    """
+
+    # Thousands wait: a generator as context manager, and a dict in each, take a kilobyte more.
+    __slots__ = ("_alarms", "_is_woken", "_job_id", "_sleep", "_waiters", "caller", "is_over")
+
+    def __init__(
+        self,
+        job_id: str,
+        waiters: dict[str, set[Waiter]],
+        alarms: Alarms,
+        *,
+        caller: str,
+        is_over: bool,
+    ) -> None:
+        self.caller = caller
+        self.is_over = is_over  # it does not sleep any more
+        self._job_id = job_id
+        self._alarms = alarms
+        self._waiters = waiters
+        self._is_woken = False
+        self._sleep: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._waiters.setdefault(self._job_id, set()).add(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        waiters = self._waiters[self._job_id]
+        waiters.discard(self)
+        if not waiters:
+            del self._waiters[self._job_id]
+
+    def wake(self) -> None:
+        """Something may be different."""
+        self._is_woken = True
+        if self._sleep is not None and not self._sleep.done():
+            self._sleep.set_result(None)
+
+    def end(self) -> None:
+        """Nothing that comes is worth waiting for."""
+        self.is_over = True
+        self.wake()
+
+    async def woken(self, *, within_s: float) -> None:
+        """Sleep until the next `wake`, or not at all if there was one since the last sleep."""
+        if not self._is_woken and not self.is_over:
+            step = self._alarms.set(self, within_s=within_s)
+            self._sleep = asyncio.get_running_loop().create_future()
+            try:
+                await self._sleep
+            finally:
+                self._sleep = None
+                self._alarms.cancel(self, step)
+        self._is_woken = False
+
+
+class Board:
+    """Progress by job; told by engines, read by answers. It never goes back."""
+
+    def __init__(self) -> None:
+        self._fractions: dict[
+            str, float
+        ] = {}  # jobs have one that have been running, and may again
+        self._waiting: set[str] = set()  # those of them that were put back
+        self._reached: dict[str, float] = {}  # jobs have one that ran, and ended without a video
+        self._waiters: dict[str, set[Waiter]] = {}  # by job
+        self._alarms = Alarms()
+        self._is_closed = False
+
+    def expect(self, job_id: str) -> None:
+        """Take reports of a job that is running."""
+        self._fractions.setdefault(job_id, 0.0)
+        self._waiting.discard(job_id)
+
+    def report(self, job_id: str, fraction: float) -> None:
+        """Note how far an engine is, 0 to 1; an earlier, higher report stands."""
+        earlier = self._fractions.get(job_id)
+        # Else it was put back or cancelled, and its child speaks late.
+        if earlier is not None and job_id not in self._waiting:
+            now = self._fractions[job_id] = max(earlier, min(fraction, 1.0))
+            if job_id in self._waiters and _percent(now) > _percent(earlier):
+                self._wake(job_id)
+
+    def changed(self, job: Job) -> None:
+        """Take reports of a job that is rendered; of one that is not now, keep what was shown."""
+        match job.state:
+            case State.RUNNING:
+                self.expect(job.id)
+            case State.SAVING:
+                self._fractions[job.id] = 1.0
+            case State.SUCCEEDED | State.FAILED | State.CANCELLED:
+                self._end(job)
+            case _ if job.id in self._fractions:
+                self._waiting.add(job.id)
+            case _:
+                pass
+        self._wake(job.id)
+
+    def progress(self, job: Job) -> float:
+        """How far the job is, 0 to 1."""
+        match job.state:
+            case State.SUCCEEDED:
+                return 1.0
+            case State.SAVING:
+                return RENDERED
+            case _:
+                # A job whose end was not told of yet is still among those that may go on.
+                reached = self._reached.get(job.id, 0.0)
+                return self._fractions.get(job.id, reached) * RENDERED
+
+    def waiter(self, job_id: str, caller: str = "") -> Waiter:
+        """Woken at each change of the job, and at each whole percent of its progress.
+
+        caller: the address that it waits at.
+
+        Whoever enters it and reads the job then misses nothing: the board hears of a change after
+        its commit.
+        """
+        return Waiter(job_id, self._waiters, self._alarms, caller=caller, is_over=self._is_closed)
+
+    def ease(self, caller: str, most: int) -> None:
+        """End as many waits of that caller, those for the oldest jobs first."""
+        waiters = (each for some in self._waiters.values() for each in some)
+        theirs = (each for each in waiters if each.caller == caller and not each.is_over)
+        for waiter in islice(theirs, most):
+            waiter.end()
+
+    def close(self) -> None:
+        """End all waits, and those that are still to begin."""
+        self._is_closed = True
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.end()
+
+    def _end(self, job: Job) -> None:
+        self._waiting.discard(job.id)
+        fraction = self._fractions.pop(job.id, 0.0)
+        if fraction and job.state is not State.SUCCEEDED:
+            self._reached[job.id] = fraction
+            if len(self._reached) > REMEMBERED:
+                del self._reached[next(iter(self._reached))]
+
+    def _wake(self, job_id: str) -> None:
+        for waiter in self._waiters.get(job_id, ()):
+            waiter.wake()
+
+
+def _percent(fraction: float) -> int:
+    """As answers show it."""
+    return int(fraction * RENDERED * 100)

@@ -1,0 +1,1 @@
+"""The description of the API, printed from route tables and cards."""

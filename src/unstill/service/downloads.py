@@ -1,0 +1,139 @@
+"""Finished videos and pictures of them for their owners, and for whoever has a signed link.
+
+A picture of a video is drawn when it is first asked for, and kept beside the video.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from unstill.domain.errors import NoSuchJob, NotReady, NoVideo, ShuttingDown, UnstillError
+from unstill.domain.job import Job, Variant
+from unstill.domain.owner_turns import Slots
+from unstill.files.port import PART, Files
+from unstill.files.signed_links import Links
+from unstill.media import DRAWINGS_AT_ONCE
+from unstill.media.retry import retried_once
+from unstill.media.tasks import StillDraw
+from unstill.store.port import Backend
+
+
+class Draws(Protocol):
+    """What pictures of a video ask of the media children."""
+
+    async def draw_thumbnail(self, draw: StillDraw) -> None: ...
+
+    async def draw_spritesheet(self, draw: StillDraw) -> None: ...
+
+
+class Still(msgspec.Struct, frozen=True):
+    """A picture of a video: how its file is called, and who draws it."""
+
+    stem: str
+    suffix: str
+    draw: Callable[[StillDraw], Awaitable[None]]
+
+    @property
+    def file_name(self) -> str:
+        return self.stem + self.suffix
+
+
+class Downloads:
+    """Where the files of finished jobs are."""
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        files: Files,
+        media: Draws,
+        links: Links,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._backend = backend
+        self._files = files
+        self._links = links
+        self._clock_ms = clock_ms
+        self._stills: dict[Variant, Still] = {
+            "thumbnail": Still("thumbnail", ".webp", media.draw_thumbnail),
+            "spritesheet": Still("spritesheet", ".jpg", media.draw_spritesheet),
+        }
+        self._drawings: dict[Path, asyncio.Task[None]] = {}
+        self._slots = Slots(DRAWINGS_AT_ONCE, keeps_room=True)
+        self._is_stopping = False
+
+    def stop_drawing(self) -> None:
+        """Refuse what is still to be drawn; what is there is still found."""
+        self._is_stopping = True
+
+    async def file(self, job: Job, variant: Variant, word: Callable[[Job], str]) -> Path:
+        """The finished video's file, or that of a picture of it.
+
+        `word` says an unfinished job's state in the caller's dialect.
+        Raises NotReady, NoVideo; of a picture also BadVideo, OwnError.
+        """
+        if not job.state.is_final:
+            raise NotReady(job.id, word(job))
+        video = self._video_path(job)
+        still = self._stills.get(variant)
+        if still is None:
+            return video
+        path = self._files.path(job.id, still.file_name)
+        if not path.exists():
+            await self._draw_once(job, video, still, path)
+        return path
+
+    async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> Path:
+        """The finished file behind a signed link; raises BadLink, NoSuchJob, NoVideo."""
+        self._links.check(job_id, variant, expires, signature, self._clock_ms() // 1000)
+        job = await self._backend.find(job_id)
+        if job is None or job.is_hidden:
+            raise NoSuchJob(job_id)
+        return self._video_path(job)
+
+    def link(self, job: Job) -> str | None:
+        """Path and query of a signed link to the video, or None while there is none."""
+        if job.video is None:
+            return None
+        return self._links.sign(job.id, "video", self._clock_ms() // 1000)
+
+    def _video_path(self, job: Job) -> Path:
+        if job.video is None:
+            failure = job.failure.message if job.failure else f"it is {job.state}"
+            raise NoVideo(job.id, failure)
+        return self._files.path(job.id, job.video.file_name)
+
+    async def _draw_once(self, job: Job, video: Path, still: Still, path: Path) -> None:
+        """Whoever asks while it is being drawn waits for that; a failure is everybody's."""
+        drawing = self._drawings.get(path)
+        if drawing is None:
+            drawing = asyncio.create_task(self._draw(job, video, still))
+            self._drawings[path] = drawing
+            drawing.add_done_callback(lambda drawing: self._end(path, drawing))
+        # One of several who wait may be cancelled.
+        await asyncio.shield(drawing)
+
+    def _end(self, path: Path, drawing: asyncio.Task[None]) -> None:
+        del self._drawings[path]
+        if not drawing.cancelled():
+            drawing.exception()  # known, also where nobody waits for it any more
+
+    async def _draw(self, job: Job, video: Path, still: Still) -> None:
+        part = still.stem + PART
+        draw = StillDraw(path=str(video), out=str(self._files.path(job.id, part)))
+        try:
+            async with self._slots.taken(job.owner):
+                if self._is_stopping:
+                    raise ShuttingDown("the server is stopping, ask again shortly")
+                await retried_once(still.draw, draw)
+            await self._files.publish(job.id, part, still.file_name)
+        except UnstillError as error:
+            if video.exists():  # noqa: ASYNC240  - one inode
+                raise
+            # Deleted meanwhile, with all that is in its folder.
+            raise NoVideo(job.id, "its file is no longer there") from error

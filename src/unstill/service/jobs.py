@@ -1,0 +1,381 @@
+"""The jobs of the product as a Python object: submit, find, list, cancel, delete.
+
+Every dialect comes through here, and nothing here knows a dialect. Store before answer: when
+`submit` returns, the pictures and the row are on disk; nothing has been fetched or rendered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+import structlog
+
+from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
+from unstill.domain.engine import Engine
+from unstill.domain.errors import (
+    BadField,
+    BadSetting,
+    JobDeleted,
+    MissingField,
+    NoSuchJob,
+    OwnError,
+    ShuttingDown,
+    StorageFull,
+    TooLateToCancel,
+    UnstillError,
+)
+from unstill.domain.job import (
+    Change,
+    IdempotencyMark,
+    Job,
+    State,
+    Vocabulary,
+    cancel_requested,
+    cancelled,
+    hidden,
+    new_id,
+)
+from unstill.domain.request import CreateCall, GivenFrame, Role, VideoRequest
+from unstill.files.port import Files
+from unstill.models.card import Card
+from unstill.models.catalogue import Catalogue, resolve
+from unstill.service.admission import Admission
+from unstill.service.idempotency import fingerprint
+from unstill.service.pictures import IncomingFrame, check_header, take
+from unstill.store.port import Backend, CursorPage, OffsetPage, Where
+from unstill.upstreams.port import Cancellation, Cancelled
+from unstill.webhooks.receivers import Receivers
+
+log = structlog.get_logger()
+
+# Trouble with an upstream fails no job before. DashScope knows a task for 24 h, and its link too.
+DEADLINE_MS = 24 * 3600 * 1000
+# A first try waits for its answer for as long as its SDK does, by default 600 s (openai 3.51.0).
+RETRY_WITHIN_MS = 15 * 60 * 1000
+LAST_MS = 2**48 - 2  # later than that no id is
+RECENT_MS = 24 * 3600 * 1000  # DashScope, "manage asynchronous tasks": a list without a window
+LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
+
+
+EVERYTHING = Admission()
+
+
+class RetryHeaders(msgspec.Struct, frozen=True):
+    """How a create call may come again: under its caller's key, or else as an SDK's retry."""
+
+    key: str | None
+    is_retry: bool
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """The call's job, and the caller's fields that its model does not have."""
+
+    job: Job
+    ignored: tuple[str, ...]
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    """A create call in which nothing is wrong, whatever the settings say to it."""
+
+    model: str  # as catalogued
+    card: Card
+    request: VideoRequest
+    taken: Mapping[Role, IncomingFrame]
+    ignored: tuple[str, ...]
+
+
+class Service:
+    """What the server does for its callers."""
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        files: Files,
+        cancel_upstream: Callable[[Job], Awaitable[Cancellation]],
+        catalogue: Catalogue,
+        engines: Mapping[str, Engine],
+        routes: Mapping[str, Sequence[str]],
+        accounts: Mapping[str, str],
+        receivers: Receivers,
+        check_room: Callable[[], None] = lambda: None,
+        clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
+        admission: Admission = EVERYTHING,
+    ) -> None:
+        """`routes`: for each name that callers may use, the engines to try, in order.
+
+        accounts: by engine, the upstream account that it asks, if it asks any.
+        check_room: raises StorageFull if no new job is taken for want of room.
+        """
+        self.catalogue = catalogue
+        self._backend = backend
+        self._files = files
+        self._cancel_upstream = cancel_upstream
+        self._engines_of = {
+            name: tuple(engines[each] for each in tried) for name, tried in routes.items()
+        }
+        self._accounts = accounts
+        self._receivers = receivers
+        self._admission = admission
+        self._check_room = check_room
+        self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
+        self._is_closing = False
+
+    def stop_taking(self) -> None:
+        """Refuse new jobs from now on; everything else still answers."""
+        self._is_closing = True
+
+    async def submit(
+        self,
+        create_call: CreateCall,
+        *,
+        owner: str,
+        dialect: str,
+        words: Vocabulary,
+        retry: RetryHeaders | None = None,
+        request_id: str = "",
+    ) -> Submission:
+        """Check, keep the pictures, store the job; durable when it returns.
+
+        The same job again if the call is one that was sent before, which only a `sending` can be.
+        Raises CallerError for what is wrong with the request, OwnError if it cannot be stored.
+        """
+        if self._is_closing:
+            raise ShuttingDown("the server is shutting down, send the request again")
+        checked = await self._checked(create_call)
+        now_ms = self._clock_ms()
+        mark = None if retry is None else _mark(retry, create_call, checked, now_ms)
+        try:
+            for each in checked.taken.values():
+                self._admission.check(each)
+            webhook_url = self._receivers.receiver_of(create_call.webhook_url, owner)
+            engine = self._engine_for(checked.model, checked.request, create_call)
+            self._check_room()
+        except (BadField, BadSetting, StorageFull):
+            # The settings have changed, or the disk; what was taken before is still its caller's.
+            stored = None if mark is None else await self._backend.marked(owner, mark)
+            if stored is None:
+                raise
+        else:
+            job = Job(
+                id=new_id(now_ms),
+                owner=owner,
+                dialect=dialect,
+                words=words,
+                model=checked.model,
+                request=checked.request,
+                engine=engine,
+                created_ms=now_ms,
+                deadline_ms=self._uptime_ms() + DEADLINE_MS,
+                webhook_url=webhook_url,
+                request_id=request_id,
+            )
+            stored = await self._store(job, checked.taken, mark)
+        if stored.request_id != request_id:
+            log.info("sent_again", job_id=stored.id, owner=owner, request_id=request_id)
+        if stored.is_hidden:
+            raise JobDeleted(stored.id)  # never a second one
+        return Submission(stored, checked.ignored)
+
+    async def _checked(self, create_call: CreateCall) -> _Checked:
+        """What is wrong with the request whatever renders it is found here; raises CallerError."""
+        name, card = self.catalogue.card(create_call.model)
+        taken = await _taken(create_call.frames)
+        for each in taken.values():
+            check_header(each, card.frame_rule)
+        frames = {role: each.frame for role, each in taken.items()}
+        # No system call: each hands the interpreter to the writer's thread in mid-submit.
+        request, ignored = resolve(card, create_call, frames, random_seed=random.getrandbits(31))
+        return _Checked(name, card, request, taken, ignored)
+
+    async def _store(
+        self, job: Job, taken: Mapping[Role, IncomingFrame], mark: IdempotencyMark | None
+    ) -> Job:
+        """Pictures first: a row never stands without them. The job of an earlier call, if any."""
+        try:
+            for frame in job.request.frames:
+                data = taken[frame.role].data
+                if data is not None:
+                    begins = self._backend.store_id
+                    await self._files.keep(job.id, frame.file_name, data, begins=begins)
+            stored = await self._backend.add(job, mark=mark)
+        except UnstillError:
+            # Most likely the disk is full, and these pictures would keep it so.
+            await self._remove_files(job.id)
+            raise
+        if stored.id != job.id:
+            await self._remove_files(job.id)
+        return stored
+
+    async def find(self, job_id: str, owner: str) -> Job:
+        """The owner's job; raises NoSuchJob for any other."""
+        job = await self._backend.find(job_id)
+        if job is None or job.owner != owner or job.is_hidden:
+            raise NoSuchJob(job_id)
+        return job
+
+    async def page(
+        self, owner: str, *, limit: int, after: str | None, newest_first: bool
+    ) -> CursorPage:
+        return await self._backend.page(owner, limit=limit, after=after, newest_first=newest_first)
+
+    async def list_by_offset(
+        self,
+        owner: str,
+        *,
+        window_ms: tuple[int, int] | None,
+        states: frozenset[State] | None,
+        model: str | None,
+        offset: int,
+        limit: int,
+    ) -> OffsetPage:
+        """`window_ms`: first and last moment of their making; None: the last day."""
+        # Open at its end: jobs of a clock that was ahead are the newest, and none is left out.
+        since_ms, until_ms = window_ms or (self._clock_ms() - RECENT_MS, LAST_MS)
+        where = Where(since_ms, until_ms, states, model)
+        return await self._backend.list_by_offset(owner, where, offset=offset, limit=limit)
+
+    async def cancel(self, job_id: str, owner: str) -> None:
+        """Stop what can be stopped; of a call that is just being made the wish is noted.
+
+        Raises NoSuchJob, TooLateToCancel if the job goes on or has ended, UpstreamError if the
+        upstream does not say.
+        """
+        job = await self.find(job_id, owner)
+        while True:
+            change = self._cancellation(job)
+            if change is None:
+                break
+            if await self._backend.change(job.id, change) is not None:
+                return
+            # It moved between the read and the write; its new state decides anew.
+            job = await self.find(job_id, owner)
+        if job.state is not State.RUNNING:
+            raise TooLateToCancel(job.id)
+        if not isinstance(await self._cancel_upstream(job), Cancelled):
+            raise TooLateToCancel(job.id)
+
+    def _cancellation(self, job: Job) -> Change | None:
+        """What the cancel of a job writes; None where an upstream decides, or it is too late."""
+        match job.state:
+            case State.SUBMITTING:
+                return cancel_requested(job.state, is_hidden=False)
+            case State.RUNNING if job.ticket is not None:
+                return None
+            case State.QUEUED | State.READY | State.RUNNING:
+                return self._stopped(is_hidden=False)
+            case _:
+                return None
+
+    def _stopped(self, *, is_hidden: bool) -> Change:
+        change = cancelled(self._clock_ms(), is_hidden=is_hidden)
+        # An upstream may have taken it since it was read: that is not ours to stop.
+        return msgspec.structs.replace(change, is_local=True)
+
+    async def delete(self, job_id: str, owner: str) -> Job:
+        """Stop what can be stopped, hide the job, and give back its files once it has ended."""
+        job = await self.find(job_id, owner)
+        while (changed := await self._backend.change(job.id, self._deletion(job))) is None:
+            # It moved between the read and the write; its new state decides anew.
+            job = await self.find(job_id, owner)
+        if changed.state.is_final:
+            await self._remove_files(job.id)
+        return changed
+
+    async def _remove_files(self, job_id: str) -> None:
+        """Give back a job's files; those that will not go are the sweep's."""
+        try:
+            await self._files.remove(job_id)
+        except OwnError as error:
+            log.warning("files_not_removed", job_id=job_id, why=error.message)
+
+    def _deletion(self, job: Job) -> Change:
+        """The design's table: what is ours to stop is stopped in the same write."""
+        match job.state:
+            case State.SUBMITTING:
+                return cancel_requested(job.state)
+            case State.RUNNING if job.ticket is not None:
+                return cancel_requested(job.state)
+            case State.QUEUED | State.READY | State.RUNNING:
+                return self._stopped(is_hidden=True)
+            case _:
+                return hidden(of=job.state)
+
+    def check(self) -> None:
+        """Raises StorageFailed if jobs cannot be kept, as the job store has been removed."""
+        self._backend.check()
+
+    @property
+    def held(self) -> int:
+        """How many jobs wait for an operator's word."""
+        return self._backend.held
+
+    # --- engines ---------------------------------------------------------------------------
+
+    def engines_of(self, model: str) -> tuple[Engine, ...]:
+        """The engines behind a name, in the order they are tried."""
+        return self._engines_of.get(model, ())
+
+    async def refusing_until_s(self, engine: str) -> int | None:
+        """Until when an engine's account is let alone, in Unix seconds; None if it is well."""
+        account = self._accounts.get(engine)
+        if account is None:
+            return None
+        recent = await self._backend.recent_attempts(account, RECENT_ATTEMPTS)
+        until_ms = blocked_until_ms(recent)
+        return -(-until_ms // 1000) if until_ms > self._clock_ms() else None
+
+    def _engine_for(self, model: str, request: VideoRequest, create_call: CreateCall) -> str:
+        """The first engine that the request fits.
+
+        If none does, raises the first one's misfit in the caller's name of the field.
+        """
+        misfits: list[BadField] = []
+        for engine in self.engines_of(model):
+            misfit = engine.misfit(request)
+            if misfit is None:
+                return engine.name
+            misfits.append(misfit)
+        if misfits:
+            raise _in_callers_words(misfits[0], request, create_call)
+        raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
+
+
+def _mark(
+    retry: RetryHeaders, create_call: CreateCall, checked: _Checked, now_ms: int
+) -> IdempotencyMark:
+    frames = {frame.role: frame for frame in checked.request.frames}
+    number = fingerprint(checked.model, checked.card, create_call, frames)
+    if retry.key is not None:
+        return IdempotencyMark(number, key=retry.key)
+    return IdempotencyMark(number, since_ms=now_ms - RETRY_WITHIN_MS if retry.is_retry else None)
+
+
+async def _taken(given: Sequence[GivenFrame]) -> dict[Role, IncomingFrame]:
+    sizes = [len(each.value) for each in given if isinstance(each.value, (str, bytes))]
+    if sum(sizes) > LARGE_INLINE_CHARS:
+        return await asyncio.to_thread(take, given)
+    return take(given)
+
+
+def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: CreateCall) -> BadField:
+    """An engine names fields canonically; the caller's name is as it was sent, or documented."""
+    name = misfit.param
+    frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
+    given = create_call.fields.get(name)
+    if given is None and name == "size":
+        given = create_call.fields.get("aspect_ratio")  # which made it
+    param = (
+        given.param if given is not None else frames.get(name, create_call.names.get(name, name))
+    )
+    if isinstance(misfit, MissingField):
+        return MissingField(param, misfit.allowed)
+    if given is not None:
+        return BadField(param, misfit.allowed, given.value)
+    found = misfit.found or ("" if name in frames else "the model's own default")
+    return BadField(param, misfit.allowed, misfit.got, found=found)

@@ -1,0 +1,55 @@
+"""Pictures sent ahead of their requests: leave to send one, the one, and what it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from unstill.domain.errors import BadImage
+from unstill.domain.request import CreateCall, GivenFrame, GivenValue
+from unstill.files.uploads import Signed, Uploads
+from unstill.models.catalogue import Catalogue
+
+
+class Uploading:
+    """What the server does for callers who upload."""
+
+    def __init__(
+        self, *, uploads: Uploads, catalogue: Catalogue, clock_ms: Callable[[], int]
+    ) -> None:
+        self._uploads = uploads
+        self._catalogue = catalogue
+        self._clock_ms = clock_ms
+
+    def policy(self, model: GivenValue, owner: str) -> Signed:
+        """Leave to upload a picture for a model; raises UnknownModel."""
+        name, _ = self._catalogue.card(model)
+        return self._uploads.sign(owner, name, self._now_s())
+
+    def owner_of(self, policy: str, signature: str, key: str) -> str:
+        """Whose upload it will be, before any of it is taken; raises BadPolicy."""
+        return self._uploads.check(policy, signature, key, self._now_s()).owner
+
+    async def keep(self, policy: str, signature: str, key: str, data: bytes) -> None:
+        """Store an uploaded picture; raises BadPolicy, BadField, StorageFull, StorageFailed."""
+        signed = self._uploads.check(policy, signature, key, self._now_s())
+        await self._uploads.keep(signed, key, data)
+
+    async def with_uploads(self, create_call: CreateCall, prefix: str, owner: str) -> CreateCall:
+        """The request with the owner's uploads in place of their addresses; raises BadImage."""
+        frames = [await self._uploaded(frame, prefix, owner) for frame in create_call.frames]
+        return msgspec.structs.replace(create_call, frames=tuple(frames))
+
+    async def _uploaded(self, frame: GivenFrame, prefix: str, owner: str) -> GivenFrame:
+        address = frame.value.strip() if isinstance(frame.value, str) else ""
+        if not address.startswith(prefix):
+            return frame
+        key = address.removeprefix(prefix)
+        data = await self._uploads.read(owner, key, self._now_s())
+        if data is None:
+            raise BadImage(frame.param, "no file of yours is there, or its 48 hours are over")
+        return msgspec.structs.replace(frame, value=data)
+
+    def _now_s(self) -> float:
+        return self._clock_ms() / 1000

@@ -1,0 +1,1 @@
+"""The only reader of unstill.toml and of `UNSTILL_*`."""

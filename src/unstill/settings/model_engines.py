@@ -1,0 +1,94 @@
+"""Which engines do a model's jobs, by the settings; and that each of them can do any at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+
+from unstill.domain.engine import Engine
+from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.request import Frame, TierName, VideoRequest
+from unstill.models.card import Card, Tier, Whole
+from unstill.models.catalogue import Catalogue
+from unstill.settings.reader import NO_ENGINE, Settings
+
+
+def routes_of(settings: Settings, catalogue: Catalogue) -> Mapping[str, Sequence[str]]:
+    """Engines by every name, aliases included: what is set for the name, else for its card."""
+    default = settings.server.default_engine
+    fallback: tuple[str, ...] = () if default == NO_ENGINE else (default,)
+    routes: dict[str, Sequence[str]] = {}
+    for name, card in catalogue.names.items():
+        own = settings.models.get(name)
+        of_card = settings.models.get(card.id) if name not in catalogue.likes else None
+        routes[name] = next(
+            (model.engines for model in (own, of_card) if model is not None and model.engines),
+            fallback,
+        )
+    return routes
+
+
+def check_routes(settings: Settings, catalogue: Catalogue, engines: Mapping[str, Engine]) -> None:
+    """Raises BadSetting for an engine that a model names and that refuses all of its requests."""
+    for name, model in settings.models.items():
+        card = catalogue.names[name]
+        for engine in model.engines:
+            why = never(engines[engine], card)
+            if why is not None:
+                reason = f"{engine} can never serve it: {_needed(why, engine, card)}"
+                raise BadSetting(f'models."{name}".engines', reason)
+
+
+def unserved(settings: Settings, catalogue: Catalogue, engines: Mapping[str, Engine]) -> list[str]:
+    """The models that fall to the default engine, which can do none of their requests."""
+    routes = routes_of(settings, catalogue)
+    return [
+        name
+        for name in catalogue.listed()
+        if not any(never(engines[each], catalogue.names[name]) is None for each in routes[name])
+    ]
+
+
+def never(engine: Engine, card: Card) -> BadField | None:
+    """Why the engine does nothing that the card allows; None if it does something."""
+    why = None
+    for request in _requests(card):
+        why = engine.misfit(request)
+        if why is None:
+            return None
+    return why
+
+
+def _requests(card: Card) -> Iterator[VideoRequest]:
+    """One of each length and tier, plain otherwise, with and without a picture to end on."""
+    lasts = (None, Frame("last", "last_frame")) if card.field("last_frame") else (None,)
+    for duration_s, tier, last_frame in product(_lengths_s(card), _tiers(card), lasts):
+        yield VideoRequest(
+            model=card.id,
+            prompt="a prompt",
+            first_frame=Frame("first", "first_frame"),
+            last_frame=last_frame,
+            duration_s=duration_s,
+            frame_rate=card.frame_rate,
+            seed=0,
+            tier=tier,
+        )
+
+
+def _lengths_s(card: Card) -> Iterable[int]:
+    field = card.field("duration")
+    if field is None or not isinstance(field.kind, Whole):
+        return ()
+    return field.kind.choices or range(field.kind.least, field.kind.most + 1)
+
+
+def _tiers(card: Card) -> Iterable[TierName]:
+    field = card.field("resolution")
+    return field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()
+
+
+def _needed(why: BadField, engine: str, card: Card) -> str:
+    if why.param == "model":
+        mend = f'engines.{engine}.models."{card.id}" may name an upstream model for it'
+        return f"its models are {why.allowed.removeprefix('one of ')}; {mend}"
+    return why.message

@@ -1,0 +1,140 @@
+"""The `[server]` table."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx2
+import msgspec
+
+from unstill.domain.errors import BadSetting, shown
+
+ANY_ORIGIN = "*"
+MOST_LINK_HOURS = 87_600  # ten years
+# RFC 6454, 6.2, as a browser writes it; the schemes of desktop and mobile shells too.
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?P<port>:\d{1,5})?"
+)
+_DEFAULT_PORTS = {"http://": ":80", "https://": ":443"}
+# What clients have at the end of their base address, and links do not.
+_API_PATH = re.compile(r"/(?:(?:api|openai)/)?v1(?:/.*)?$|/(?:docs|health|files)/?$")
+
+
+class ServerSettings(msgspec.Struct, frozen=True):
+    """The `[server]` table; each is also an environment variable, `UNSTILL_` and its name."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""  # empty: the caller's own scheme and host
+    data_dir: str = "unstill-data"
+    allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
+    cors_origins: tuple[str, ...] = ()  # web pages may call from them; "*": any may
+    default_engine: str = "camera"  # or "none"
+    videos_states: Literal["auto", "unified", "openai"] = "auto"
+    link_hours: int = 24
+    prompt_in_files: bool = False  # in the metadata of what this machine makes
+    least_free_mb: int = 200  # the data folder's disk keeps it free; no new work is taken below
+    log_format: Literal["console", "json"] = "console"
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(text.strip()) for text in self.allow_networks)
+
+
+def server_from(values: dict[str, Any]) -> ServerSettings:
+    """Raises BadSetting, by the setting's name in the file."""
+    server = ServerSettings(**values)
+    if not 0 <= server.port <= 65_535:
+        raise BadSetting("server.port", f"must be 0 to 65535, got {server.port}")
+    if server.link_hours < 1:
+        raise BadSetting("server.link_hours", f"must be at least 1, got {server.link_hours}")
+    if server.least_free_mb < 0:
+        raise BadSetting("server.least_free_mb", f"must be 0 or more, got {server.least_free_mb}")
+    if server.link_hours > MOST_LINK_HOURS:
+        reason = f"must be at most {MOST_LINK_HOURS}, got {server.link_hours}"
+        raise BadSetting("server.link_hours", reason)
+    _check_host(server.host)
+    if server.public_url:
+        _check_public_url(server.public_url)
+    for origin in server.cors_origins:
+        _check_origin(origin, server.cors_origins)
+    for network in server.allow_networks:
+        _check_network(network)
+    return msgspec.structs.replace(server, data_dir=_folder(server.data_dir))
+
+
+def _check_host(host: str) -> None:
+    if not host.strip():
+        raise BadSetting("server.host", "must not be empty")
+    if "://" in host or "/" in host:
+        reason = "must be a name or address alone, such as 127.0.0.1"
+        raise BadSetting("server.host", f"{reason}, got {shown(host)}")
+    if re.fullmatch(r"\[.*\](:\d+)?|[^:]+:\d+", host):
+        name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "8000")
+        mend = f'write host = "{name.strip("[]")}" and port = {port}'
+        raise BadSetting("server.host", f"must be without brackets and port: {mend}")
+
+
+def _check_public_url(text: str) -> None:
+    where = "server.public_url"
+    if not re.match(r"https?://[^/]+", text, re.IGNORECASE):
+        raise BadSetting(where, f"must begin with http:// or https://, got {shown(text)}")
+    try:
+        url = httpx2.URL(text)
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise BadSetting(where, f"is not a URL that can be read: {error}") from error
+    if url.userinfo or url.query or url.fragment or not url.host or not text.isprintable():
+        raise BadSetting(where, "must be an address alone, without user, query and fragment")
+    if url.host in {"0.0.0.0", "::"}:  # noqa: S104  - refused here
+        raise BadSetting(where, "must be an address that callers can reach, not 0.0.0.0")
+    match = _API_PATH.search(text)
+    if match is not None:
+        raise BadSetting(where, f"must end before {match[0]}: {text[: match.start()]}")
+
+
+def _check_origin(origin: str, among: tuple[str, ...]) -> None:
+    where = "server.cors_origins"
+    if origin == ANY_ORIGIN:
+        if len(among) > 1:
+            raise BadSetting(where, 'must be "*" alone, or a list without it')
+        return
+    match = _ORIGIN.match(origin.lower())
+    if match is None:
+        example = "origins as browsers send them, such as http://localhost:3000"
+        raise BadSetting(where, f"must be {example}, got {shown(origin)}")
+    port = "" if match["port"] == _DEFAULT_PORTS.get(match["scheme"]) else match["port"] or ""
+    sent = match["scheme"] + match["host"] + port
+    if sent != origin:
+        raise BadSetting(where, f"a browser sends {sent}: write it so, got {shown(origin)}")
+
+
+def _check_network(text: str) -> None:
+    where = "server.allow_networks"
+    try:
+        ip_network(text.strip())
+    except ValueError as error:
+        try:
+            network = ip_network(text.strip(), strict=False)
+        except ValueError:
+            reason = f"must be CIDRs: {shown(text)} is none, 10.20.0.0/16 is one"
+            raise BadSetting(where, reason) from error
+        reason = f"must be CIDRs: {text.strip()} is an address in one"
+        raise BadSetting(where, f"{reason}; did you mean {network}?") from error
+
+
+def _folder(data_dir: str) -> str:
+    if not data_dir.strip():
+        raise BadSetting("server.data_dir", "must not be empty")
+    if "$" in data_dir:
+        reason = f"is a path as it stands, no variable is filled in, got {shown(data_dir)}"
+        raise BadSetting("server.data_dir", reason)
+    if not data_dir.startswith("~"):
+        return data_dir
+    try:
+        return str(Path(data_dir).expanduser())
+    except RuntimeError as error:
+        reason = f"names the home of nobody here: {shown(data_dir)}"
+        raise BadSetting("server.data_dir", reason) from error

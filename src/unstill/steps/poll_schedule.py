@@ -1,0 +1,36 @@
+"""One ticket that is polled: when it is asked for, and what of an answer is believed. Pure.
+
+What an upstream says once may be a replica that has not heard of the task, a proxy that begins to
+serve, a cache: only the end of a task is believed at once.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import msgspec
+
+from unstill.store.port import TicketRow
+from unstill.upstreams.port import Gone, Unclear, Verdict
+
+LEAST_GONE = 4  # looks in a row, over half a minute at the usual pace
+
+
+class PolledTicket(msgspec.Struct, gc=False):
+    """A ticket, and when it is due on the loop's clock; `inf` while it is asked for."""
+
+    row: TicketRow
+    due_s: float = inf
+    unclear: int = 0  # answers in a row that said nothing
+    gone: int = 0  # answers in a row that knew no such task
+    late_looks: int = 0  # this life had so many after the deadline
+
+    def believed(self, verdict: Verdict) -> Verdict:
+        """What the next answer comes to beside those before it."""
+        if not isinstance(verdict, Gone):
+            self.gone = self.gone if isinstance(verdict, Unclear) else 0
+            return verdict
+        self.gone += 1
+        if self.gone >= LEAST_GONE:
+            return verdict
+        return Unclear("not_found", f"{verdict.message}, if it says so again")

@@ -1,0 +1,98 @@
+"""The pollers of all upstream accounts, as one: taken up at a start, told of every change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from unstill.domain.job import Job
+from unstill.progress.board import Board
+from unstill.progress.stalls import Stalls
+from unstill.steps.poll import Poller, row_of
+from unstill.store.port import Backend
+from unstill.upstreams.port import Account, Cancellation, Remote
+
+log = structlog.get_logger()
+
+NOBODY = Account(
+    id="", slots=0, requests_per_s=0.0, interval_s=60.0
+)  # engines have it that are gone
+
+
+class Pollers:
+    """The pollers of all accounts, as one."""
+
+    def __init__(
+        self,
+        remotes: Mapping[str, Remote],
+        *,
+        backend: Backend,
+        board: Board,
+        stalls: Stalls,
+        clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
+    ) -> None:
+        self._backend = backend
+        given: dict[str, Any] = {
+            "backend": backend,
+            "board": board,
+            "stalls": stalls,
+            "clock_ms": clock_ms,
+            "uptime_ms": uptime_ms,
+        }
+        by_account: dict[str, dict[str, Remote]] = {}
+        for remote in remotes.values():
+            by_account.setdefault(remote.account.id, {})[remote.name] = remote
+        self._by_engine: dict[str, Poller] = {}
+        for sharing in by_account.values():
+            account = next(iter(sharing.values())).account
+            poller = Poller(account, sharing, **given)
+            self._by_engine |= dict.fromkeys(sharing, poller)
+        self._orphans = Poller(NOBODY, {}, **given)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def startup(self) -> None:
+        """Take up every ticket, then begin to ask."""
+        removed: dict[str, int] = {}
+        async for rows in self._backend.tickets():
+            for row in rows:
+                poller = self._of(row.engine)
+                poller.take_up(row)
+                if poller is self._orphans:
+                    removed[row.engine] = removed.get(row.engine, 0) + 1
+        for engine, count in removed.items():
+            log.warning("engine_removed", engine=engine, tickets=count)
+        self._tasks = [asyncio.create_task(poller.run()) for poller in self._all]
+
+    def changed(self, job: Job) -> None:
+        """Follow a change of any job; told after its commit."""
+        self._of(job.engine).changed(job)
+
+    def hint(self, job: Job) -> None:
+        """Somebody says that there is news of the job."""
+        self._of(job.engine).hint(job.id)
+
+    async def cancel(self, job: Job) -> Cancellation:
+        """Ask the upstream to stop a running job, and end it if that is done.
+
+        Raises UpstreamError if the upstream does not say, StorageFull or StorageFailed.
+        """
+        return await self._of(job.engine).cancel(row_of(job))
+
+    async def shutdown(self) -> None:
+        """Ask no more; all that is known of the tickets is in their rows."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for poller in self._all:
+            await poller.stop()
+
+    @property
+    def _all(self) -> list[Poller]:
+        return [*dict.fromkeys(self._by_engine.values()), self._orphans]
+
+    def _of(self, engine: str) -> Poller:
+        return self._by_engine.get(engine, self._orphans)

@@ -1,0 +1,68 @@
+"""A job's request with its pictures in the form that an engine's upstream takes them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from unstill.domain.errors import OwnError
+from unstill.domain.job import Job
+from unstill.domain.request import Role
+from unstill.files.port import Files
+from unstill.media.retry import retried_once
+from unstill.media.tasks import FrameFit
+from unstill.models.catalogue import CARDS
+from unstill.upstreams.port import FrameForm, Remote, UpstreamRequest
+
+_CARDS = {card.id: card for card in CARDS}
+
+
+class FitsFrames(Protocol):
+    """What preparing frames asks of the media children."""
+
+    async def fit_frame(self, fit: FrameFit, *, owner: str) -> bool: ...
+
+
+class FramePreparer:
+    """Prepares a job's frames for an upstream; free, and may be done again."""
+
+    def __init__(self, *, files: Files, media: FitsFrames) -> None:
+        self._files = files
+        self._media = media
+
+    async def prepare_frames(self, remote: Remote, job: Job) -> UpstreamRequest:
+        """The job's request to one engine; pictures of another form are made anew beside them."""
+        if job.size is None:
+            raise OwnError("a job without a size was given to an engine")
+        frames: dict[Role, Path] = {
+            frame.role: self._files.path(job.id, frame.file_name) for frame in job.request.frames
+        }
+        upstream_request = UpstreamRequest(job.id, job.request, job.size, frames)
+        form = remote.frame_form(upstream_request)
+        most_side_px = _CARDS[job.request.model].frame_rule.most_side_px
+        fitted = {
+            role: await self._fitted(job, role, path, form, most_side_px=most_side_px)
+            for role, path in frames.items()
+        }
+        return msgspec.structs.replace(upstream_request, frames=fitted)
+
+    async def _fitted(
+        self, job: Job, role: Role, path: Path, form: FrameForm, *, most_side_px: int
+    ) -> Path:
+        # The next attempt may ask another engine, which takes another form.
+        out = self._files.path(job.id, f"{role}-frame-{job.attempt + 1}.fit")
+        fit = FrameFit(
+            path=str(path),
+            out=str(out),
+            formats=form.formats,
+            most_bytes=form.most_bytes,
+            width=None if form.size is None else form.size.width,
+            height=None if form.size is None else form.size.height,
+            most_side_px=most_side_px,
+            takes_alpha=form.takes_alpha,
+        )
+        is_made = await retried_once(partial(self._media.fit_frame, owner=job.owner), fit)
+        return out if is_made else path

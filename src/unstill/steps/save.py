@@ -1,0 +1,256 @@
+"""A saving job's step: the video is fetched if it is elsewhere, checked, and put in its place.
+
+It may be begun again at any point: what has its final name is whole, what has not is made anew.
+What is wrong with a video that an upstream has finished is tried again for minutes
+(`save_retries.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from unstill.domain.errors import (
+    ShuttingDown,
+    StorageFailed,
+    StorageFull,
+    UnstillError,
+    UpstreamError,
+)
+from unstill.domain.job import Change, Job, State, Usage, Video, succeeded, unsaved
+from unstill.files.port import Files, storage_errors
+from unstill.media.containers import ENOUGH_BYTES, Container, container_of
+from unstill.media.errors import BadVideo
+from unstill.media.retry import retried_once
+from unstill.media.tasks import Repack, SoundCut, VideoCheck, VideoFacts
+from unstill.models.sizes import tier_height
+from unstill.progress.stalls import Stalls
+from unstill.steps.save_retries import FailedTries
+from unstill.upstreams.client import Trouble
+from unstill.upstreams.port import Done, Remote, Ticket
+
+log = structlog.get_logger()
+
+# Beyond these a video is not as it was asked for. Upstreams render whole groups of frames (Wan's 81
+# at 16 a second are 5.06 s) and sides of whole blocks.
+OTHER_LENGTH_S = 1.0
+OTHER_SHAPE = 1.1
+
+NOT_IN_TIME = "the upstream did not give the finished video before the deadline"
+
+
+class ChecksVideos(Protocol):
+    """What saving asks of the media children."""
+
+    async def check_video(self, check: VideoCheck, *, owner: str) -> VideoFacts: ...
+
+    async def cut_sound(self, cut: SoundCut, *, owner: str) -> None: ...
+
+    async def as_mp4(self, repack: Repack, *, owner: str) -> None: ...
+
+
+class Saver:
+    """Saves videos to their place in the job's folder."""
+
+    def __init__(
+        self,
+        *,
+        files: Files,
+        media: ChecksVideos,
+        remotes: Mapping[str, Remote],
+        stalls: Stalls,
+        clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
+    ) -> None:
+        self._files = files
+        self._media = media
+        self._remotes = remotes
+        self._stalls = stalls
+        self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
+        self._tries: dict[str, FailedTries] = {}  # videos have them that could not be saved; by job
+
+    async def save(self, job: Job) -> Change:
+        """What becomes of the job by it: its end, or another try after a pause.
+
+        Raises what was wrong with the last try; StorageFull, StorageFailed or ShuttingDown, which
+        say nothing of the video.
+        """
+        try:
+            change = await self._brought(job)
+        except (StorageFull, StorageFailed, ShuttingDown):
+            raise
+        except UnstillError as error:
+            if job.result is None:  # rendered here: the next look at the file would find the same
+                raise
+            return await self._tried(job, error)
+        self._tries.pop(job.id, None)
+        return change
+
+    async def _tried(self, job: Job, error: UnstillError) -> Change:
+        """Another try after a pause; raises `error` where it was the last."""
+        await self._drop(job, error)
+        tries = self._tries.setdefault(job.id, FailedTries())
+        if tries.are_over(error, is_late=0 < job.deadline_ms <= self._uptime_ms()):
+            del self._tries[job.id]
+            if isinstance(error, Trouble):
+                raise UpstreamError(f"{NOT_IN_TIME}: {error.message}") from error
+            raise error
+        self._stalls.job(job.id, State.SAVING, error.code, error.message)
+        if tries.is_worth_telling:
+            log.warning(
+                "video_not_saved",
+                job_id=job.id,
+                engine=job.engine,
+                why=error.message,
+                tries=tries.count,
+                again_in_s=tries.pause_ms // 1000,
+            )
+        return unsaved(self._clock_ms() + tries.pause_ms)
+
+    async def _drop(self, job: Job, error: UnstillError) -> None:
+        """What is left of a failed try: half a gigabyte, it may be."""
+        # What was home already and is no video has been spoilt since: it is fetched anew.
+        suffixes = (".part", ".mp4") if isinstance(error, BadVideo) else (".part",)
+        for stem in (_video(job), _silent(job)):
+            for suffix in suffixes:
+                await self._files.discard(job.id, f"{stem}{suffix}")
+
+    async def _brought(self, job: Job) -> Change:
+        name = self._home(job)
+        if name is None:
+            stem, facts = await self._fit(job)
+            name = f"{stem}.mp4"
+            await self._files.publish(job.id, f"{stem}.part", name)
+        else:
+            facts = await self._checked(job, name)
+        await self._clear(job, name)
+        video = _video_of(name, facts)
+        others = differences(job, video)
+        if others:
+            log.warning("video_not_as_asked", job_id=job.id, engine=job.engine, **others)
+        return succeeded(video, _usage(job, video), self._clock_ms())
+
+    def _home(self, job: Job) -> str | None:
+        """The name of a video that an earlier start of this step has published."""
+        for stem in (_video(job), _silent(job)):
+            if self._files.path(job.id, f"{stem}.mp4").exists():
+                return f"{stem}.mp4"
+        return None
+
+    async def _fit(self, job: Job) -> tuple[str, VideoFacts]:
+        """The stem of a part that is whole, and without sound that was refused; its facts."""
+        stem = _video(job)
+        facts = await self._whole(job, f"{stem}.part")
+        if job.request.generate_audio is not False or not facts.has_audio:
+            return stem, facts
+        loud, stem = stem, _silent(job)
+        cut = SoundCut(
+            path=str(self._files.path(job.id, f"{loud}.part")),
+            out=str(self._files.path(job.id, f"{stem}.part")),
+        )
+        await retried_once(partial(self._media.cut_sound, owner=job.owner), cut)
+        return stem, await self._checked(job, f"{stem}.part")
+
+    async def _whole(self, job: Job, part: str) -> VideoFacts:
+        """Fetch if need be, and check; raises BadVideo."""
+        if job.result is not None:
+            await self._fetch(job, part)
+            await self._unpack(job, part)
+        return await self._checked(job, part)
+
+    async def _fetch(self, job: Job, part: str) -> None:
+        remote = self._remotes.get(job.engine)
+        if remote is None or job.ticket is None or job.result is None:
+            # It may come back with the next start.
+            raise Trouble(f"the engine {job.engine} that has the video is not configured")
+        await self._files.prepare(job.id)
+        ticket = Ticket(job.id, job.ticket, job.upstream_model or "", job.started_ms or 0)
+        done = Done(job.result.url, job.result.usage)
+        with storage_errors():
+            await remote.fetch(ticket, done, self._files.path(job.id, part))
+
+    async def _unpack(self, job: Job, part: str) -> None:
+        """A video in WebM and its like is paid for too: it is kept in an mp4."""
+        path = self._files.path(job.id, part)
+        if await asyncio.to_thread(_container, path) is None:
+            return
+        log.info("video_repacked", job_id=job.id, engine=job.engine)
+        # Where a cut of its sound is written afterwards: a part that is made anew in any case.
+        out = self._files.path(job.id, f"{_silent(job)}.part")
+        repack = Repack(path=str(path), out=str(out))
+        await retried_once(partial(self._media.as_mp4, owner=job.owner), repack)
+
+    async def _checked(self, job: Job, name: str) -> VideoFacts:
+        """The video's facts; of one that is paid for its true length, whatever was asked for."""
+        asked_s = float(job.request.duration_s)
+        check = VideoCheck(
+            path=str(self._files.path(job.id, name)),
+            duration_s=asked_s if job.result is None else None,
+        )
+        return await retried_once(partial(self._media.check_video, owner=job.owner), check)
+
+    async def _clear(self, job: Job, name: str) -> None:
+        """Drop what earlier attempts and steps have left beside the video."""
+        left = [f"video-{n}.part" for n in range(1, job.attempt)]
+        if name != f"{_video(job)}.mp4":
+            left.append(f"{_video(job)}.part")
+        for each in left:
+            await self._files.discard(job.id, each)
+
+
+def differences(job: Job, video: Video) -> dict[str, str]:
+    """What an upstream has made of a request otherwise than it was asked for: kept, and told."""
+    request, found = job.request, dict[str, str]()
+    if abs(video.duration_s - request.duration_s) > OTHER_LENGTH_S:
+        found["length"] = f"asked {request.duration_s} s, got {video.duration_s:.2f} s"
+    if request.generate_audio and not video.has_audio:
+        found["sound"] = "asked for, got none"
+    if job.size is not None:
+        retried_once, got = job.size.width / job.size.height, video.width / video.height
+        if not 1 / OTHER_SHAPE < retried_once / got < OTHER_SHAPE:
+            found["size"] = (
+                f"asked {job.size.width}x{job.size.height}, got {video.width}x{video.height}"
+            )
+    return found
+
+
+def _container(path: Path) -> Container | None:
+    with path.open("rb") as file:
+        return container_of(file.read(ENOUGH_BYTES))
+
+
+def _video_of(name: str, facts: VideoFacts) -> Video:
+    return Video(
+        file_name=name,
+        width=facts.width,
+        height=facts.height,
+        duration_s=facts.duration_s,
+        frame_rate=facts.frame_rate,
+        frame_count=facts.frame_count,
+        size_bytes=facts.size_bytes,
+        has_audio=facts.has_audio,
+    )
+
+
+def _video(job: Job) -> str:
+    return f"video-{job.attempt}"
+
+
+def _silent(job: Job) -> str:
+    return f"silent-{job.attempt}"
+
+
+def _usage(job: Job, video: Video) -> Usage:
+    """In the callers' terms: the length as it is, the rest as an upstream says that it billed."""
+    said = {} if job.result is None else job.result.usage
+    return Usage(
+        duration_s=video.whole_s,
+        video_count=int(said.get("video_count", 1)),
+        tier_height=int(said.get("SR", tier_height(job.request))),
+    )

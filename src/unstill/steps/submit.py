@@ -1,0 +1,379 @@
+"""A ready job's step at somebody else's server: which engine, when, and the one call that may cost.
+
+    ready -> submitting   committed together with the attempt, before the call
+    submitting -> running accepted: the ticket is committed at once
+    submitting -> ready   surely not taken: the next engine, or the same one later
+    submitting -> failed  refused for good, or in doubt: never sent again
+
+The account's slots enclose both commits, so that a crash leaves no more attempts open than there
+are slots. Which engine is next is read from the ledger each time (failover.py); whose turn it is at
+a busy upstream is kept in cooldown.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
+from unstill.domain.errors import OwnError, ShuttingDown, TicketTaken, UpstreamError
+from unstill.domain.job import (
+    Change,
+    Failure,
+    Job,
+    State,
+    accepted,
+    cancelled,
+    deferred,
+    failed,
+    intended,
+    sent_back,
+    unprepared,
+    unsent,
+)
+from unstill.progress.stalls import Stalls
+from unstill.steps.cooldown import AccountGate, ModelCooldown
+from unstill.steps.failover import Candidate, NextCall, next_engine
+from unstill.steps.submit_outcome import (
+    in_doubt,
+    no_more,
+    not_its_own,
+    settled,
+    settlement_in,
+    settlement_of,
+    too_late,
+)
+from unstill.store.port import Backend
+from unstill.upstreams.port import (
+    Accepted,
+    Busy,
+    Doubt,
+    Prepared,
+    PrepareRefused,
+    Refused,
+    Rejected,
+    Remote,
+    Submission,
+    UpstreamRequest,
+)
+
+log = structlog.get_logger()
+
+SUBMIT_WITHIN_MS = 60_000  # then the reply is taken for lost
+STORE_AGAIN_S = 1.0  # a ticket that cannot be stored is kept trying: it is paid for
+HELD_MS = 600_000  # between two looks at a held job; its release wakes it up
+NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadline
+# A longer pause is stored, for the job's expected end; shorter ones would be a hundred writes a
+# second for as long as an upstream is busy, once thousands of jobs wait in line.
+LONGEST_UNSTORED_MS = 60_000
+
+HELD = ("held", "the server's operator has to release it: it may have been sent before")
+
+PrepareFrames = Callable[
+    [Remote, Job], Awaitable[UpstreamRequest]
+]  # with the frames as the engine takes them
+
+
+class Submitter:
+    """Submits ready jobs; one per product, whatever the engines."""
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        remotes: Mapping[str, Remote],
+        routes: Mapping[str, Sequence[str]],
+        prepare_frames: PrepareFrames,
+        stalls: Stalls,
+        clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
+        submit_within_ms: int = SUBMIT_WITHIN_MS,
+        store_again_s: float = STORE_AGAIN_S,
+    ) -> None:
+        """`routes`: by model name, the engines in the order in which they are tried."""
+        self._submit_within_ms = submit_within_ms
+        self._backend = backend
+        self._remotes = remotes
+        self._routes = routes
+        self._prepare_frames = prepare_frames
+        self._stalls = stalls
+        self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
+        self._store_again_s = store_again_s
+        self._gates = {
+            remote.account.id: AccountGate(remote.account) for remote in remotes.values()
+        }
+        self._sending: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+
+    async def submit(self, job: Job) -> int | None:
+        """The step of a job that is ready for one of the remote engines, or for one removed.
+
+        Returns until when the job is put off, where nothing is stored of that.
+        Raises StorageFull or StorageFailed before the call only: then the step may be begun again.
+        """
+        now_ms = self._clock_ms()
+        if job.wants_cancel:
+            await self._write(job, cancelled(now_ms, is_hidden=job.is_hidden))
+            return None
+        if self._backend.is_held(job.id):
+            self._stalls.job(job.id, State.READY, *HELD)
+            return now_ms + HELD_MS
+        attempts = await self._backend.attempts(job.id) if job.attempt else ()
+        if job.deadline_ms and self._uptime_ms() >= job.deadline_ms:
+            await self._write(job, failed(too_late(attempts), now_ms))
+            return None
+        route = self._route(job)
+        choice = await self._choice(route, job, attempts)
+        if not route:
+            # Its engine was removed, and may come back with the next start.
+            self._stalls.job(job.id, State.READY, "engine_removed", f"there is no {job.engine} now")
+            left_ms = job.deadline_ms - self._uptime_ms() if job.deadline_ms else NO_ENGINE_MS
+            await self._write(job, deferred(job.engine, now_ms + left_ms))
+        elif choice is None:
+            await self._write(job, failed(no_more(attempts[-1]), now_ms))
+        elif choice.engine == job.engine and choice.due_ms <= self._clock_ms():
+            await self._call(self._remotes[job.engine], job, choice)
+        elif choice.engine == job.engine and choice.due_ms <= now_ms + LONGEST_UNSTORED_MS:
+            return self._due_ms(job, choice)
+        else:
+            await self._write(job, deferred(choice.engine, self._due_ms(job, choice)))
+        return None
+
+    async def stop(self, timeout_s: float) -> None:
+        """Begin no more calls, and wait for those under way to be settled.
+
+        One that takes longer is given up: the next start finds its attempt open.
+        """
+        self._is_stopping = True
+        if not self._sending:
+            return
+        _, late = await asyncio.wait(self._sending, timeout=timeout_s)
+        for sending in late:
+            sending.cancel()
+        if late:
+            log.warning("submits_given_up", count=len(late))
+            await asyncio.wait(late)
+
+    # --- which, and when -----------------------------------------------------------------------
+
+    async def _choice(
+        self, remotes: Sequence[Remote], job: Job, attempts: Sequence[Attempt]
+    ) -> NextCall | None:
+        """Whom to ask, and when; at once and alone if its turn is to find out."""
+        blocked_ms = {
+            account: blocked_until_ms(await self._backend.recent_attempts(account, RECENT_ATTEMPTS))
+            for account in {remote.account.id for remote in remotes}
+        }
+        # Nothing is waited for from here to the call: no two jobs find out at once.
+        now_ms = self._clock_ms()
+        candidates = [
+            Candidate(
+                engine=remote.name,
+                blocked_ms=self._gates[remote.account.id].blocked_until_ms(
+                    remote.upstream_model(job.request), blocked_ms[remote.account.id], now_ms
+                ),
+                is_free_to_repeat=remote.is_free_to_repeat,
+            )
+            for remote in remotes
+        ]
+        return next_engine(candidates, attempts, now_ms)
+
+    def _route(self, job: Job) -> list[Remote]:
+        """The remote engines that can do the request; the job's own first if it is none of them."""
+        names = [name for name in self._routes.get(job.model, ()) if name in self._remotes]
+        route = [name for name in names if self._remotes[name].misfit(job.request) is None]
+        if job.engine not in route and job.engine in self._remotes:
+            route.insert(0, job.engine)
+        return [self._remotes[name] for name in route]
+
+    def _cooldown(self, remote: Remote, job: Job) -> ModelCooldown:
+        return self._gates[remote.account.id].cooldown(remote.upstream_model(job.request))
+
+    def _due_ms(self, job: Job, choice: NextCall) -> int:
+        """When the job tries next: in line, if others wait too, and not past its deadline."""
+        due_ms = choice.due_ms
+        if choice.is_blocked:
+            due_ms = self._cooldown(self._remotes[choice.engine], job).place_ms(job.owner, due_ms)
+        return self._by_deadline_ms(job, due_ms)
+
+    def _by_deadline_ms(self, job: Job, due_ms: int) -> int:
+        """No later than the deadline, which is a moment of another clock."""
+        if not job.deadline_ms:
+            return due_ms
+        return min(due_ms, self._clock_ms() + job.deadline_ms - self._uptime_ms())
+
+    # --- the call ------------------------------------------------------------------------------
+
+    async def _call(self, remote: Remote, job: Job, choice: NextCall) -> None:
+        if not choice.is_probe:
+            await self._prepare_and_send(remote, job, choice)
+            return
+        gate = self._gates[remote.account.id]
+        with gate.probing(remote.upstream_model(job.request)):
+            await self._prepare_and_send(remote, job, choice)
+
+    async def _prepare_and_send(self, remote: Remote, job: Job, choice: NextCall) -> None:
+        begun_ms = self._clock_ms()
+        try:
+            prepared = await remote.prepare(await self._prepare_frames(remote, job))
+        except UpstreamError as error:
+            await self._note_unprepared(remote, job, error, begun_ms)
+            return
+        sending = asyncio.create_task(self._send(remote, prepared, job, choice))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+        # A step that is cancelled leaves its call to be settled: `stop` waits for it.
+        await asyncio.shield(sending)
+
+    async def _send(self, remote: Remote, prepared: Prepared, job: Job, choice: NextCall) -> None:
+        cooldown = self._cooldown(remote, job)
+        async with self._gates[remote.account.id].slots.taken(job.owner):
+            if self._is_stopping:
+                return
+            # Others may have been told so while this one was prepared and waited for its slot.
+            if cooldown.is_busy(self._clock_ms(), is_probe=choice.is_probe):
+                await self._turn_away(job)
+                return
+            this_round = cooldown.begin()
+            attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
+            if await self._write(job, intended(attempt)) is None:
+                return
+            await self._backend.note_ahead(attempt, job.size)
+            submission = await self._answer(remote, prepared, attempt)
+            cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
+            await self._settle(job, attempt, submission)
+
+    async def _turn_away(self, job: Job) -> None:
+        """Its engine has become busy: another one that is free at once, or a place in line."""
+        attempts = await self._backend.attempts(job.id) if job.attempt else ()
+        choice = await self._choice(self._route(job), job, attempts)
+        if choice is not None:
+            await self._write(job, deferred(choice.engine, self._due_ms(job, choice)))
+
+    def _attempt(self, remote: Remote, upstream_model: str, job: Job, begun_ms: int) -> Attempt:
+        return Attempt(
+            job_id=job.id,
+            n=job.attempt + 1,
+            engine=remote.name,
+            account=remote.account.id,
+            upstream_model=upstream_model,
+            intent_ms=begun_ms,
+            submit_by_ms=begun_ms + self._submit_within_ms,
+        )
+
+    async def _answer(self, remote: Remote, prepared: Prepared, attempt: Attempt) -> Submission:
+        """The one call that may cost; whatever is not an answer is a doubt."""
+        left_s = (attempt.submit_by_ms - self._clock_ms()) / 1000
+        try:
+            async with asyncio.timeout(left_s):
+                return await remote.submit(prepared)
+        except TimeoutError:
+            return Doubt("submit_unknown", f"no reply within {self._submit_within_ms / 1000:g} s")
+        except Exception as error:
+            log.exception("submit_failed", job_id=attempt.job_id, engine=remote.name)
+            return Doubt("submit_unknown", f"{type(error).__name__} after the call had begun")
+
+    async def _note_unprepared(
+        self, remote: Remote, job: Job, error: UpstreamError, begun_ms: int
+    ) -> None:
+        """An attempt too, without a call: the next engine, or the same one later, or the end."""
+        n, now_ms = job.attempt + 1, self._clock_ms()
+        if isinstance(error, PrepareRefused):
+            settlement = settlement_of(n, error.refusal, now_ms)
+        else:
+            settlement = Settlement(
+                n, Outcome.UNPREPARED, now_ms, code=error.code, message=error.message
+            )
+        attempt = settled(self._attempt(remote, "", job, begun_ms), settlement)
+        choice = await self._choice_after(job, attempt)
+        if self._stalls.job(job.id, State.READY, attempt.code, attempt.message):
+            log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
+        if choice is None:
+            await self._write(job, unsent(attempt, Failure(attempt.code, attempt.message), now_ms))
+        else:
+            due_ms = self._due_ms(job, choice)
+            await self._write(job, unprepared(attempt, choice.engine, due_ms))
+
+    # --- what it came to -----------------------------------------------------------------------
+
+    async def _settle(self, job: Job, attempt: Attempt, submission: Submission) -> None:
+        """Write it, however often that takes: nobody else may, before the next start."""
+        settlement = settlement_of(attempt.n, submission, self._clock_ms())
+        self._note(attempt.engine, submission)
+        log.info(
+            "submitted",
+            job_id=job.id,
+            engine=attempt.engine,
+            attempt=attempt.n,
+            outcome=settlement.outcome.value,
+            ticket=settlement.ticket,
+            code=settlement.code,
+        )
+        await self._backend.note_ahead(settled(attempt, settlement), job.size)
+        is_told = False
+        while True:
+            try:
+                await self._write_end(job, attempt, settlement)
+            except TicketTaken as error:
+                log.error("ticket_taken", job_id=job.id, engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
+                settlement = settlement_in(not_its_own(settled(attempt, settlement), error))
+                await self._backend.note_ahead(settled(attempt, settlement), job.size)
+            except ShuttingDown:
+                log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
+                return
+            except OwnError as error:
+                if not is_told:  # once for each: its ticket may be needed
+                    is_told, why = True, error.message
+                    log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
+                await self._backend.note_ahead(settled(attempt, settlement), job.size, lasts=True)
+                await asyncio.sleep(self._store_again_s)
+            else:
+                return
+
+    def _note(self, engine: str, submission: Submission) -> None:
+        """What other jobs of the engine have to expect."""
+        match submission:
+            case Accepted() | Rejected():
+                self._stalls.engine_moves(engine, "submits")
+            case Busy(code, message) | Refused(code, message, of_account=True):
+                if self._stalls.engine(engine, "submits", code, message):
+                    log.warning("engine_stalled", engine=engine, code=code, why=message)
+
+    async def _write_end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
+        change = await self._consequence(job, attempt, settlement)
+        now = await self._backend.change(job.id, change, attempt=attempt.n)
+        if now is not None and now.state is State.READY and now.wants_cancel:
+            await self._write(now, cancelled(settlement.settled_ms, is_hidden=now.is_hidden))
+
+    async def _consequence(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
+        now_ms = settlement.settled_ms
+        match settlement.outcome:
+            case Outcome.ACCEPTED if settlement.ticket is not None:
+                return accepted(settlement.ticket, attempt.upstream_model, settlement)
+            case Outcome.REJECTED:
+                failure = Failure(settlement.code, settlement.message)
+                return failed(failure, now_ms, closes=settlement)
+            case Outcome.BUSY | Outcome.UNREACHED | Outcome.REFUSED:
+                return await self._next(job, attempt, settlement)
+            case _:
+                return failed(in_doubt(settlement.message), now_ms, closes=settlement)
+
+    async def _next(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
+        """Another engine at once, the same one later, or the end with the last refusal."""
+        choice = await self._choice_after(job, settled(attempt, settlement))
+        if choice is None:
+            failure = Failure(settlement.code, settlement.message)
+            return failed(failure, settlement.settled_ms, closes=settlement)
+        return sent_back(choice.engine, self._due_ms(job, choice), settlement)
+
+    async def _choice_after(self, job: Job, attempt: Attempt) -> NextCall | None:
+        """The choice once `attempt`, which is settled but not yet stored so, counts as well."""
+        earlier = [each for each in await self._backend.attempts(job.id) if each.n < attempt.n]
+        return await self._choice(self._route(job), job, [*earlier, attempt])
+
+    async def _write(self, job: Job, change: Change) -> Job | None:
+        return await self._backend.change(job.id, change, attempt=job.attempt)

@@ -1,0 +1,153 @@
+"""Deliveries as rows: the SQL of every read and write, and the replay beside a running server.
+
+The columns of the table are the fields of `Delivery`, by the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, owed_for
+from unstill.domain.job import Change, Job
+from unstill.store.folder_match import BUSY_WAIT_MS, FILE
+from unstill.store.group_commit import as_own
+
+COLUMNS = Delivery.__struct_fields__
+_NAMES = ", ".join(COLUMNS)
+
+INSERT = f"INSERT INTO deliveries ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
+
+# A row that a replay has made anew while its try was under way is not settled by that try: the
+# replay has set `tries` back or moved `until_ms`.
+SETTLE = (
+    "UPDATE deliveries SET state = ?, tries = ?, due_ms = ?, last_error = ?, ended_ms = ? "
+    "WHERE job_id = ? AND state = 'owed' AND tries = ? AND until_ms = ?"
+)
+
+# The first pauses again: after a long outage of ours the receiver may come back together with us.
+OWE_AT_ONCE = (
+    "UPDATE deliveries SET tries = 0, due_ms = ?1, until_ms = max(until_ms, ?2) "
+    "WHERE state = 'owed'"
+)
+
+DROP = "DELETE FROM deliveries WHERE job_id = ?"
+
+# After the row of its job has gone; nothing where the job has kept it.
+FORGET = (
+    "DELETE FROM deliveries WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
+)
+
+NEWEST = f"SELECT {_NAMES} FROM deliveries ORDER BY job_id DESC LIMIT ?"  # noqa: S608  - field names
+
+COUNT = "SELECT count(*) FROM deliveries WHERE state = ?"
+
+_REPLAY = (
+    "UPDATE deliveries SET state = 'owed', tries = 0, due_ms = ?, until_ms = ?, ended_ms = NULL "
+    "WHERE {which} RETURNING job_id"
+)
+_REPLAY_ONE = _REPLAY.format(which="job_id = ?")
+_REPLAY_ALL = _REPLAY.format(which="state IN ('owed', 'given_up')")
+
+
+def due_sql(without: Collection[str], without_owners: Collection[str]) -> str:
+    """What is due by a moment, soonest first, but to some receivers and of some owners' jobs.
+
+    Parameters: the moment, the receivers, the owners, limit.
+    """
+    receivers, owners = (", ".join("?" * len(each)) for each in (without, without_owners))
+    return (
+        f"SELECT {_NAMES} FROM deliveries WHERE state = 'owed' AND due_ms <= ? "  # noqa: S608  - field names
+        f"AND receiver NOT IN ({receivers}) AND owner NOT IN ({owners}) ORDER BY due_ms LIMIT ?"
+    )
+
+
+def delivery_of(row: Sequence[Any]) -> Delivery:
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["state"] = DeliveryState(values["state"])
+    return Delivery(**values)
+
+
+def settlement_of(delivery: Delivery) -> tuple[str | int | None, ...]:
+    """The parameters of `SETTLE`, of a delivery after one more try."""
+    return (
+        delivery.state,
+        delivery.tries,
+        delivery.due_ms,
+        delivery.last_error,
+        delivery.ended_ms,
+        delivery.job_id,
+        delivery.tries - 1,
+        delivery.until_ms,
+    )
+
+
+def follow(connection: apsw.Connection, job: Job, change: Change) -> None:
+    """Write what a change of a job means for its receiver, in the change's own transaction."""
+    if job.is_hidden:
+        # Also one that has ended: a replay would tell of the deleted job again.
+        connection.execute(DROP, (job.id,))
+    elif change.to is not None and change.to.is_final:
+        delivery = owed_for(job)
+        if delivery is not None:
+            connection.execute(INSERT, msgspec.structs.astuple(delivery))
+
+
+# --- beside a running server, or without one ---------------------------------------------------
+
+
+def newest_in(data_dir: Path, limit: int) -> list[Delivery]:
+    """The deliveries of the newest jobs; none where there is no store yet. Raises OwnError."""
+    with _opened(data_dir, apsw.SQLITE_OPEN_READONLY) as connection:
+        if connection is None:
+            return []
+        return [delivery_of(row) for row in connection.execute(NEWEST, (limit,)).fetchall()]
+
+
+def count_in(data_dir: Path, state: DeliveryState) -> int:
+    with _opened(data_dir, apsw.SQLITE_OPEN_READONLY) as connection:
+        if connection is None:
+            return 0
+        count: int = connection.execute(COUNT, (state,)).get
+        return count
+
+
+def replay_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int) -> list[str]:
+    """Make deliveries due at once, for a day from now: those of `job_ids` whatever became of them.
+
+    Without any id, all that are owed or given up. The ids of those that there were; durable when
+    it returns. Raises OwnError.
+    """
+    day = (0, now_ms + DAY_MS)  # due by any clock: the server's may be set otherwise
+    with _opened(data_dir, apsw.SQLITE_OPEN_READWRITE) as connection:
+        if connection is None:
+            return []
+        connection.pragma("synchronous", "full")
+        connection.transaction_mode = "IMMEDIATE"
+        with connection:
+            if not job_ids:
+                found = connection.execute(_REPLAY_ALL, day).fetchall()
+            else:
+                rows = (connection.execute(_REPLAY_ONE, (*day, each)) for each in job_ids)
+                found = [row for cursor in rows for row in cursor.fetchall()]
+    return [str(job_id) for (job_id,) in found]
+
+
+@contextmanager
+def _opened(data_dir: Path, flags: int) -> Iterator[apsw.Connection | None]:
+    """None where there is no store, or one of a release without webhooks."""
+    file = data_dir / FILE
+    if not file.exists():
+        yield None
+        return
+    try:
+        with closing(apsw.Connection(str(file), flags=flags)) as connection:
+            connection.set_busy_timeout(BUSY_WAIT_MS)
+            yield connection if connection.table_exists(None, "deliveries") else None
+    except apsw.Error as error:
+        raise as_own(error) from error

@@ -1,0 +1,245 @@
+"""The lanes of the embedded store: which job gets its next step, and when.
+
+A job waits on at most one lane and is in at most one step. Where jobs of several owners are due,
+the owners take turns; of an owner's jobs the oldest is next: one that had to pause is not overtaken
+for ever. What waits is a heap entry and a dict entry; nothing polls: a lane looks when a job comes,
+when a step ends, and when its one timer says that the next job is due. All of it runs on the event
+loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+
+import structlog
+
+from unstill.domain.errors import StorageFailed, StorageFull
+from unstill.domain.job import Job
+from unstill.domain.owner_turns import RoundRobin
+from unstill.store.port import Lane
+from unstill.system.storage_pause import Shortage
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+Look = Callable[[str], Job | None]  # the row as it is now
+_Place = tuple[str, int]  # lane and due_ms
+
+log = structlog.get_logger()
+
+
+class _Queue:
+    """What waits for one lane. Heap entries of jobs that left or moved are skipped when met."""
+
+    def __init__(self, lane: Lane | None = None) -> None:
+        self.lane = lane  # None until the lane is served
+        self.later: list[tuple[int, str, str]] = []  # (due_ms, job id, owner)
+        self.due: dict[str, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
+        self.round_robin = RoundRobin()  # of the owners in `due`
+        self.busy = 0  # steps under way
+        self.busy_of: Counter[str] = Counter()  # the same, by owner
+        self.timer: asyncio.TimerHandle | None = None
+
+    def put(self, job_id: str, owner: str, due_ms: int) -> None:
+        """Let a job that is due wait for its owner's turn."""
+        since_ms = due_ms if self.lane is not None and self.lane.is_in_turn else 0
+        heappush(self.due.setdefault(owner, []), (since_ms, job_id, due_ms))
+        self.round_robin.join(owner)
+
+    def pop(self, owner: str) -> tuple[str, int]:
+        """The owner's oldest job, or that which has been due for longest."""
+        jobs = self.due[owner]
+        _, job_id, due_ms = heappop(jobs)
+        if not jobs:
+            del self.due[owner]
+            self.round_robin.leave(owner)
+        return job_id, due_ms
+
+    def next_owner(self, lane: Lane) -> str | None:
+        """Whose turn it is, among those who may have one more step; None where nobody may."""
+        free = lane.slots - self.busy
+        if free <= 0:
+            return None
+        if not lane.keeps_room:
+            return next(iter(self.round_robin), None)
+        return next((owner for owner in self.round_robin if self.busy_of[owner] < free), None)
+
+    def begin(self, owner: str) -> None:
+        self.busy += 1
+        self.busy_of[owner] += 1
+        self.round_robin.took(owner)
+
+    def end(self, owner: str) -> None:
+        self.busy -= 1
+        self.busy_of[owner] -= 1
+        if not self.busy_of[owner]:
+            del self.busy_of[owner]
+
+    def stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Lanes:
+    def __init__(
+        self,
+        look: Look,
+        clock_ms: Callable[[], int],
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+    ) -> None:
+        self._look = look
+        self._clock_ms = clock_ms
+        self._first_pause_s = first_pause_s
+        self._longest_pause_s = longest_pause_s
+        self._queues: dict[str, _Queue] = {}
+        self._places: dict[str, _Place] = {}  # each waiting job has one
+        self._steps: dict[str, asyncio.Task[None]] = {}  # under way, by job
+        self._pauses_s: dict[str, float] = {}  # jobs have one whose last step moved nothing
+        self._shortage = Shortage("steps_cannot_store", clock_ms)
+        self._is_resting = False
+
+    def offer(self, job: Job) -> None:
+        """Put the job where its state says that it waits, or nowhere."""
+        if job.id in self._steps:
+            return  # its place is found when the step ends
+        if job.lane is None:
+            self._leave(job.id)
+        else:
+            self.wait(job.id, job.owner, job.lane, job.due_ms)
+
+    def wait(self, job_id: str, owner: str, lane: str, due_ms: int) -> None:
+        """Put the job on `lane`, and nowhere else."""
+        place = (lane, due_ms)
+        if self._places.get(job_id) == place:
+            return
+        self._places[job_id] = place
+        queue = self._queue(lane)
+        if due_ms and due_ms > self._clock_ms():
+            heappush(queue.later, (due_ms, job_id, owner))
+        else:
+            queue.put(job_id, owner, due_ms)
+        self._fill(lane)
+
+    def serve(self, lanes: Iterable[Lane]) -> None:
+        """Begin to take from these lanes what is due."""
+        for lane in lanes:
+            self._queue(lane.name).lane = lane
+            self._fill(lane.name)
+
+    async def rest(self, timeout_s: float) -> None:
+        """Start no more steps, wait for those under way, cancel them after `timeout_s`."""
+        self._is_resting = True
+        for queue in self._queues.values():
+            queue.stop_timer()
+        if not self._steps:
+            return
+        _, late = await asyncio.wait(self._steps.values(), timeout=timeout_s)
+        for step in late:
+            step.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    # --- waiting -------------------------------------------------------------------------------
+
+    def _queue(self, name: str) -> _Queue:
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = _Queue()
+        return queue
+
+    def _leave(self, job_id: str) -> None:
+        self._places.pop(job_id, None)
+        self._pauses_s.pop(job_id, None)
+
+    # --- taking --------------------------------------------------------------------------------
+
+    def _fill(self, name: str) -> None:
+        """Give free slots to due jobs; then wake up when the next one is due."""
+        queue = self._queues[name]
+        queue.stop_timer()
+        lane = queue.lane
+        if lane is None or self._is_resting:
+            return
+        now_ms = self._clock_ms()
+        self._call_up(name, queue, now_ms)
+        while (owner := queue.next_owner(lane)) is not None:
+            job_id, due_ms = queue.pop(owner)
+            if self._places.get(job_id) == (name, due_ms):
+                del self._places[job_id]
+                queue.begin(owner)
+                self._steps[job_id] = asyncio.create_task(self._take(queue, lane, job_id, owner))
+        if queue.later and queue.busy < lane.slots:
+            wait_s = (queue.later[0][0] - now_ms) / 1000
+            queue.timer = asyncio.get_running_loop().call_later(wait_s, self._fill, name)
+
+    def _call_up(self, name: str, queue: _Queue, now_ms: int) -> None:
+        """Move to `due` what has become so."""
+        while queue.later:
+            due_ms, job_id, owner = queue.later[0]
+            is_stale = self._places.get(job_id) != (name, due_ms)
+            if not is_stale and due_ms > now_ms:
+                return
+            heappop(queue.later)
+            if not is_stale:
+                queue.put(job_id, owner, due_ms)
+
+    async def _take(self, queue: _Queue, lane: Lane, job_id: str, owner: str) -> None:
+        """One step of one job, then its next place."""
+        try:
+            place = await self._step(lane, job_id)
+        except asyncio.CancelledError:
+            if self._is_resting:
+                raise
+            # Something that the step waited for was cancelled: no reason to lose the job.
+            log.warning("step cancelled", job_id=job_id, lane=lane.name)
+            place = (lane.name, self._pause_end_ms(job_id))
+        except (StorageFull, StorageFailed) as error:
+            self._shortage.note(error.message, job_id=job_id)
+            place = (lane.name, self._pause_end_ms(job_id))
+        except Exception:
+            log.exception("step failed", job_id=job_id, lane=lane.name)
+            place = (lane.name, self._pause_end_ms(job_id))
+        else:
+            if place is None or place[0] != lane.name:  # it has written something
+                self._shortage.over()
+        finally:
+            del self._steps[job_id]
+            queue.end(owner)
+        if place is None:
+            self._leave(job_id)
+        else:
+            self.wait(job_id, owner, *place)
+        self._fill(lane.name)
+
+    async def _step(self, lane: Lane, job_id: str) -> _Place | None:
+        """Do the step if the row still asks for it; where the job waits after it, if anywhere."""
+        before = self._look(job_id)
+        if before is None or before.lane != lane.name:
+            return self._next_place(before)
+        put_off_ms = await lane.step(job_id) or 0
+        after = self._look(job_id)
+        is_where_it_was = after is not None and after.lane == lane.name
+        if after is None or not is_where_it_was or after.due_ms > self._clock_ms():
+            return self._next_place(after)
+        if put_off_ms > self._clock_ms():
+            self._pauses_s.pop(job_id, None)
+            return (lane.name, put_off_ms)
+        return (lane.name, self._pause_end_ms(job_id))
+
+    def _next_place(self, job: Job | None) -> _Place | None:
+        if job is None or job.lane is None:
+            return None
+        self._pauses_s.pop(job.id, None)
+        return (job.lane, job.due_ms)
+
+    def _pause_end_ms(self, job_id: str) -> int:
+        """When a job that a step did not move is tried again; later each time."""
+        pause_s = self._pauses_s.get(job_id, self._first_pause_s)
+        self._pauses_s[job_id] = min(2 * pause_s, self._longest_pause_s)
+        return self._clock_ms() + round(1000 * pause_s)

@@ -1,0 +1,74 @@
+"""Callers' lists: one reads at a time, owners take turns, and nobody lines up without an end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from unstill.domain.errors import Overloaded
+from unstill.domain.job import Job
+from unstill.store import rows
+from unstill.store.connections import Reader
+from unstill.store.port import CursorPage, OffsetPage, Where
+
+MOST_AT_ONCE = 16  # lists of one owner, the one that is read included
+
+
+class Lists:
+    """Lists of jobs, over a reader of their own."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._at_once: Counter[str] = Counter()  # by owner
+        # An owner's lists wait for each other, so that the reader has one of each owner at most:
+        # it takes them as they come, which is by turns.
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def page(
+        self, owner: str, *, limit: int, after: str | None, newest_first: bool
+    ) -> CursorPage:
+        """Raises Overloaded."""
+        sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
+        bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
+        async with self._turn(owner):
+            found = await self.reader.select(sql, bounds)
+        return CursorPage(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
+
+    async def list_by_offset(
+        self, owner: str, where: Where, *, offset: int, limit: int
+    ) -> OffsetPage:
+        """Raises Overloaded."""
+        jobs_sql, count_sql, (since, until, *filters) = rows.slice_sql(where)
+        async with self._turn(owner):
+            found = await self.reader.select(
+                jobs_sql, (owner, since, until, *filters, limit, offset)
+            )
+            jobs = _jobs(found)
+            # What was walked for the page is not walked again: only those beyond are counted.
+            total = offset + len(jobs) if jobs else 0
+            if len(jobs) == limit or (not jobs and offset):
+                beyond = jobs[-1].id if jobs else until
+                [(count,)] = await self.reader.select(count_sql, (owner, since, beyond, *filters))
+                total += count
+        return OffsetPage(tuple(jobs), total)
+
+    @asynccontextmanager
+    async def _turn(self, owner: str) -> AsyncIterator[None]:
+        """The owner's lists one after the other. Raises Overloaded."""
+        if self._at_once[owner] >= MOST_AT_ONCE:
+            raise Overloaded(f"{MOST_AT_ONCE} of your lists are being read, ask for this one again")
+        self._at_once[owner] += 1
+        turn = self._turns.setdefault(owner, asyncio.Lock())
+        try:
+            async with turn:
+                yield
+        finally:
+            self._at_once[owner] -= 1
+            if not self._at_once[owner]:
+                del self._at_once[owner], self._turns[owner]
+
+
+def _jobs(found: Sequence[rows.Row]) -> list[Job]:
+    return [rows.job_of(row) for row in found]

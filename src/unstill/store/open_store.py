@@ -1,0 +1,75 @@
+"""The parts of an open store, and their life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from unstill.store import connections
+from unstill.store.call_journal import Ahead
+from unstill.store.connections import Reader
+from unstill.store.disk_reserve import Reserve
+from unstill.store.file_presence import Presence
+from unstill.store.folder_match import FILE
+from unstill.store.generation import Generation
+from unstill.store.group_commit import Tell, Writer
+from unstill.store.held_jobs import Holds
+from unstill.store.lists import Lists
+from unstill.store.read_pace import ReadPace
+from unstill.store.upkeep import Upkeep
+
+
+class Opened(NamedTuple):
+    writer: Writer
+    finds: apsw.Connection
+    find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
+    ledger: Reader  # what the server itself asks
+    lists: Lists  # what callers ask
+    generation: Generation
+    holds: Holds
+    presence: Presence
+    reserve: Reserve
+    upkeep: Upkeep
+    ahead: Ahead
+
+    async def startup(self) -> None:
+        await self.holds.startup()
+        await self.upkeep.startup()
+
+    async def close(self) -> None:
+        await self.holds.shutdown()
+        await self.upkeep.shutdown()
+        writes = await self.writer.stop()
+        self.finds.close()
+        for reader in (self.ledger, self.lists.reader):
+            await asyncio.to_thread(reader.close)
+        await asyncio.to_thread(connections.close, writes, self.generation)
+        self.ahead.close()
+
+
+async def open_store(
+    data_dir: Path, vfs: str | None, *, tell: Tell, released: Callable[[str], None]
+) -> Opened:
+    """Open the folder's store; `startup` comes next. Raises OperatorError."""
+    reserve = Reserve(data_dir)
+    await asyncio.to_thread(reserve.give_up_for_start)
+    found, generation = await asyncio.to_thread(connections.connect, data_dir, vfs)
+    presence = Presence(data_dir / FILE)
+    ledger = Reader("ledger", found.ledger)
+    return Opened(
+        writer=Writer(found.writes, tell, generation, presence.check),
+        finds=found.finds,
+        find=found.finds.cursor().execute,
+        ledger=ledger,
+        lists=Lists(Reader("lists", found.lists, ReadPace())),
+        generation=generation,
+        holds=Holds(ledger, released),
+        presence=presence,
+        reserve=reserve,
+        upkeep=Upkeep(presence, reserve),
+        ahead=Ahead(data_dir),
+    )

@@ -1,0 +1,403 @@
+"""A job as a row and back, and the SQL of every read and write.
+
+The columns of the table are the fields of `Job`, by the same names. Plain values are plain
+columns; `request`, `size`, `video`, `usage`, `failure` and `result` are JSON. The request is
+written out in full, its version too, so that a later default cannot change what an old row meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
+from sys import intern
+from typing import Any
+
+import msgspec
+
+from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.errors import OperatorError
+from unstill.domain.job import (
+    MOVES,
+    Change,
+    Failure,
+    IdempotencyMark,
+    Job,
+    Result,
+    State,
+    Usage,
+    Video,
+    Vocabulary,
+    first_id,
+)
+from unstill.domain.request import Size, VideoRequest
+from unstill.store.port import TicketRow, UnfinishedJob, Where
+
+Value = str | int | None
+Row = tuple[Any, ...]  # one value per column, as the database gives them
+
+NEWEST_REQUEST = 1  # the newest `VideoRequest.version` that this release reads
+
+COLUMNS = Job.__struct_fields__
+# What a change may set: all but the identity and what the move itself writes.
+SETTABLE = frozenset(COLUMNS) - {"id", "state", "attempt", "deaths"}
+_JSON_COLUMNS = frozenset({"size", "video", "usage", "failure", "result"})
+_FLAG_COLUMNS = frozenset({"is_hidden", "wants_cancel"})
+
+_STATES = {state.value: state for state in State}
+# The first release called the unified document "seed", and every row since does.
+_STORED_WORDS: dict[Vocabulary, str] = {"openai": "openai", "unified": "seed"}
+_WORDS: dict[Any, Vocabulary] = {stored: words for words, stored in _STORED_WORDS.items()}
+_encode = msgspec.json.Encoder().encode
+_request_of = msgspec.json.Decoder(VideoRequest).decode
+_size_of = msgspec.json.Decoder(Size).decode
+_video_of = msgspec.json.Decoder(Video).decode
+_usage_of = msgspec.json.Decoder(Usage).decode
+_failure_of = msgspec.json.Decoder(Failure).decode
+_result_of = msgspec.json.Decoder(Result).decode
+
+
+class _Versioned(msgspec.Struct):
+    version: int = 0
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def row_of(job: Job) -> tuple[Value, ...]:
+    """The job's values in the order of `COLUMNS`."""
+    values = list(_fields_of(job))
+    for place, write in _WRITES:
+        value = values[place]
+        if value is not None:
+            values[place] = write(value)
+    return tuple(values)
+
+
+def value_of(column: str, value: Any) -> Value:
+    """One field of a job as its column keeps it."""
+    if column == "request":
+        return write_request(value)
+    if column == "words":
+        return _stored_words(value)
+    if column in _JSON_COLUMNS:
+        return None if value is None else _json(value)
+    if column in _FLAG_COLUMNS:
+        return int(value)
+    plain: Value = value
+    return plain
+
+
+def job_of(row: Row) -> Job:
+    """The job of a whole row in the order of `COLUMNS`. Raises OperatorError if it is newer."""
+    # In one step: measured, lists of what is left cost a fourth of the whole.
+    (
+        id_, owner, dialect, words, model, request, engine, created_ms, state,
+        attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure,
+        is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel, webhook_url,
+        request_id,
+    ) = row  # fmt: skip
+    return Job(
+        id_,
+        owner,
+        dialect,
+        _WORDS[words],
+        model,
+        read_request(request),
+        engine,
+        created_ms,
+        _STATES[state],
+        attempt,
+        deaths,
+        due_ms,
+        None if size is None else _size_of(size),
+        started_ms,
+        ended_ms,
+        None if video is None else _video_of(video),
+        None if usage is None else _usage_of(usage),
+        None if failure is None else _failure_of(failure),
+        is_hidden == 1,
+        ticket,
+        upstream_model,
+        None if result is None else _result_of(result),
+        deadline_ms,
+        wants_cancel == 1,
+        webhook_url,
+        request_id,
+    )
+
+
+def unfinished_job_of(row: Row) -> UnfinishedJob:
+    job_id, owner, state, engine, due_ms = row
+    return UnfinishedJob(job_id, intern(owner), _STATES[state], intern(engine), due_ms)
+
+
+def attempt_of(row: Row) -> Attempt:
+    """The attempt of a whole row in the order of `ATTEMPT_COLUMNS`."""
+    values = dict(zip(ATTEMPT_COLUMNS, row, strict=True))
+    values["outcome"] = Outcome(values["outcome"])
+    values["of_account"] = values["of_account"] == 1
+    return Attempt(**values)
+
+
+def attempt_row_of(attempt: Attempt) -> tuple[Value, ...]:
+    values = msgspec.structs.asdict(attempt) | {"of_account": int(attempt.of_account)}
+    return tuple(values[column] for column in ATTEMPT_COLUMNS)
+
+
+def settlement_row_of(job_id: str, settlement: Settlement) -> tuple[Value, ...]:
+    """The parameters of `SETTLE`."""
+    values = msgspec.structs.asdict(settlement) | {"of_account": int(settlement.of_account)}
+    return (*(values[column] for column in SETTLED_COLUMNS), job_id, settlement.n)
+
+
+def mark_row_of(job: Job, mark: IdempotencyMark) -> tuple[Value, ...]:
+    """The parameters of `MARK`."""
+    return (job.id, job.owner, mark.key, mark.fingerprint, job.created_ms)
+
+
+def ticket_of(row: Row) -> TicketRow:
+    job_id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel = row
+    return TicketRow(
+        job_id=job_id,
+        attempt=attempt,
+        engine=intern(engine),  # one string for a hundred thousand tickets
+        ticket=ticket,
+        upstream_model=intern(upstream_model),
+        started_ms=started_ms,
+        deadline_ms=deadline_ms,
+        wants_cancel=wants_cancel == 1,
+    )
+
+
+def write_request(request: VideoRequest) -> str:
+    """The request as JSON with every field, those that have their default included."""
+    return _encode(msgspec.structs.asdict(request)).decode()
+
+
+def _stored_words(words: Vocabulary) -> str:
+    return _STORED_WORDS[words]
+
+
+def _json(value: Any) -> str:
+    return _encode(value).decode()
+
+
+_fields_of = attrgetter(*COLUMNS)
+# Only these columns are written otherwise than the field is; a submit writes a whole row.
+_WRITES: tuple[tuple[int, Callable[[Any], Value]], ...] = (
+    (COLUMNS.index("request"), write_request),
+    (COLUMNS.index("words"), _stored_words),
+    *((COLUMNS.index(name), _json) for name in sorted(_JSON_COLUMNS)),
+    *((COLUMNS.index(name), int) for name in sorted(_FLAG_COLUMNS)),
+)
+
+
+def read_request(text: str) -> VideoRequest:
+    """The request of a row that this release or an older one wrote.
+
+    Raises OperatorError if a newer release wrote it.
+    """
+    try:
+        request = _request_of(text)
+    except msgspec.ValidationError:
+        _refuse_newer(msgspec.json.decode(text, type=_Versioned).version)
+        raise
+    _refuse_newer(request.version)
+    return request
+
+
+def _refuse_newer(version: int) -> None:
+    if version > NEWEST_REQUEST:
+        raise OperatorError(
+            f"a job was stored by a newer unstill: its request has layout {version}, "
+            f"this release reads up to {NEWEST_REQUEST}; start the newer release again"
+        )
+
+
+# --- statements --------------------------------------------------------------------------------
+
+_NAMES = ", ".join(COLUMNS)
+_FINAL = ", ".join(f"'{state}'" for state in State if state.is_final)
+
+INSERT = f"INSERT INTO jobs ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
+
+# In the same unit as the job's own row.
+MARK = "INSERT INTO marks (job_id, owner, key, fingerprint, created_ms) VALUES (?, ?, ?, ?, ?)"
+
+MARKED_BY_KEY = "SELECT job_id, fingerprint FROM marks WHERE owner = ? AND key = ?"
+
+# The newest: a retry follows its first try within seconds. A job that its owner has deleted since
+# was answered.
+MARKED_BY_FINGERPRINT = (
+    "SELECT job_id FROM marks WHERE owner = ? AND fingerprint = ? AND created_ms >= ? "
+    "AND key IS NULL AND EXISTS (SELECT 1 FROM jobs WHERE id = job_id AND is_hidden = 0) "
+    "ORDER BY created_ms DESC, job_id DESC LIMIT 1"
+)
+
+FIND = f"SELECT {_NAMES} FROM jobs WHERE id = ?"  # noqa: S608  - field names
+
+ATTEMPT_COLUMNS = Attempt.__struct_fields__
+SETTLED_COLUMNS = tuple(each for each in Settlement.__struct_fields__ if each != "n")
+_ATTEMPT_NAMES = ", ".join(ATTEMPT_COLUMNS)
+
+# In the same transaction as the move to `submitting`, before the call.
+INTEND = (
+    f"INSERT INTO attempts ({_ATTEMPT_NAMES}) "  # noqa: S608  - field names
+    f"VALUES ({', '.join('?' * len(ATTEMPT_COLUMNS))})"
+)
+
+# Whatever became of the job: a ticket that comes late is kept for the accounts. What is sure about
+# a call stays, whoever gives it up later.
+SETTLE = (
+    f"UPDATE attempts SET {', '.join(f'{each} = ?' for each in SETTLED_COLUMNS)} "  # noqa: S608  - field names
+    f"WHERE job_id = ? AND n = ? AND outcome IN ('{Outcome.OPEN}', '{Outcome.UNKNOWN}')"
+)
+
+# Parameters: the job, its attempt, the ticket that it was given.
+TICKET_TAKEN = (
+    "SELECT 1 FROM attempts AS own JOIN attempts AS other "
+    "ON other.account = own.account AND other.ticket = ?3 AND other.job_id != own.job_id "
+    "WHERE own.job_id = ?1 AND own.n = ?2 LIMIT 1"
+)
+
+ATTEMPTS = f"SELECT {_ATTEMPT_NAMES} FROM attempts WHERE job_id = ? ORDER BY n"  # noqa: S608  - field names
+
+RECENT_ATTEMPTS = (
+    f"SELECT {_ATTEMPT_NAMES} FROM attempts "  # noqa: S608  - field names
+    "WHERE account = ? AND settled_ms IS NOT NULL ORDER BY settled_ms DESC, job_id DESC LIMIT ?"
+)
+
+# The condition is word for word that of the index `jobs_at_upstreams`.
+TICKETS = (
+    "SELECT id, attempt, engine, ticket, coalesce(upstream_model, ''), coalesce(started_ms, 0), "
+    "deadline_ms, wants_cancel FROM jobs "
+    "WHERE state = 'running' AND ticket IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
+)
+
+# What was under way in a server that died: a call that may have cost, or a render of its own.
+INTERRUPTED = (
+    f"SELECT {_NAMES} FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    "AND (state = 'submitting' OR (state = 'running' AND ticket IS NULL)) ORDER BY id"
+)
+
+# What lanes and queues need of the unfinished jobs, and nothing that is slow to read. The condition
+# is word for word that of the index `jobs_unfinished`, or it is not used.
+PLACES = (
+    f"SELECT id, owner, state, engine, due_ms FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    "AND id > ? ORDER BY id LIMIT ?"
+)
+
+# Looked for among so many of the newest rows only, or a start would wait for them.
+_TIMES_AMONG = 200_000
+TIMES = (
+    "SELECT engine, request ->> '$.model', "  # noqa: S608  - a number
+    "(size ->> '$.width') * (size ->> '$.height') * (request ->> '$.duration_s'), "
+    "ended_ms - started_ms "
+    "FROM (SELECT engine, request, size, state, started_ms, ended_ms FROM jobs "
+    f"ORDER BY id DESC LIMIT {_TIMES_AMONG}) "
+    "WHERE state = 'succeeded' AND started_ms IS NOT NULL AND size IS NOT NULL LIMIT ?"
+)
+
+WAITED_FOR = (
+    f"SELECT DISTINCT engine FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - state names
+    "AND state IN ('queued', 'ready', 'saving')"
+)
+
+LONG_DELETED = (
+    f"SELECT id FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) "  # noqa: S608  - state names
+    "AND id > ? AND id < ? ORDER BY id LIMIT ?"
+)
+
+# After `FORGET`: nothing where the job has kept its row.
+FORGET_MARK = (
+    "DELETE FROM marks WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
+)
+FORGET_ATTEMPTS = (
+    "DELETE FROM attempts WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
+)
+
+# Guarded: a job that is not hidden, or not final, keeps its row.
+FORGET = f"DELETE FROM jobs WHERE id = ? AND is_hidden = 1 AND state IN ({_FINAL})"  # noqa: S608  - state names
+
+
+@cache
+def needed(count: int) -> str:
+    """Which of so many ids have a row, and whether the job's files are needed."""
+    return (
+        f"SELECT id, NOT (is_hidden = 1 AND state IN ({_FINAL})) FROM jobs "  # noqa: S608  - state names
+        f"WHERE id IN ({', '.join('?' * count)})"
+    )
+
+
+@cache
+def page_sql(*, has_after: bool, newest_first: bool) -> str:
+    """One page of an owner's jobs; parameters: owner, the id before the page if any, limit."""
+    beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
+    after = f"AND id {beyond} ?" if has_after else ""
+    return (
+        f"SELECT {_NAMES} FROM jobs WHERE owner = ? AND is_hidden = 0 {after} "  # noqa: S608  - field names
+        f"ORDER BY id {order} LIMIT ?"
+    )
+
+
+def slice_sql(where: Where) -> tuple[str, str, list[Value]]:
+    """The jobs, newest first, and their count; parameters: these, and for the jobs limit, offset.
+
+    Times are compared as ids, which begin with them and have an index.
+    """
+    states = None if where.states is None else sorted(where.states)
+    condition = "owner = ? AND is_hidden = 0 AND id >= ? AND id < ?"
+    values: list[Value] = [first_id(where.since_ms), first_id(where.until_ms + 1)]
+    if states is not None:
+        condition += f" AND state IN ({', '.join('?' * len(states))})"
+        values += states
+    if where.model is not None:
+        condition += " AND model = ?"
+        values.append(where.model)
+    jobs = f"SELECT {_NAMES} FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608  - field names
+    return jobs, f"SELECT count(*) FROM jobs WHERE {condition}", values  # noqa: S608  - field names
+
+
+def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[Value]]:
+    """The guarded write of `change` and its parameters; it gives the new row, or none.
+
+    Raises ValueError for a change that no job may make, whatever its state.
+    """
+    guard = "id = ? AND attempt = ?" if attempt is not None else "id = ?"
+    if change.is_local:
+        guard += " AND ticket IS NULL"
+    sql = _update_sql(change.of, change.to, tuple(change.sets), change.starts, change.dies, guard)
+    values = [value_of(column, value) for column, value in change.sets.items()]
+    values.append(job_id)
+    if attempt is not None:
+        values.append(attempt)
+    return sql, values
+
+
+@cache
+def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
+    of: frozenset[State],
+    to: State | None,
+    columns: tuple[str, ...],
+    starts: bool,  # noqa: FBT001
+    dies: bool,  # noqa: FBT001
+    guard: str,
+) -> str:
+    _check_move(of, to)
+    if unknown := set(columns) - SETTABLE:
+        raise ValueError(f"a change may not set {', '.join(sorted(unknown))}")
+    sets = ["state = state" if to is None else f"state = '{to}'"]
+    sets += [f"{column} = ?" for column in columns]
+    sets += ["attempt = attempt + 1"] * starts + ["deaths = deaths + 1"] * dies
+    states = ", ".join(f"'{state}'" for state in sorted(of))
+    return (
+        f"UPDATE jobs SET {', '.join(sets)} "  # noqa: S608  - checked above
+        f"WHERE {guard} AND state IN ({states}) RETURNING {_NAMES}"
+    )
+
+
+def _check_move(of: frozenset[State], to: State | None) -> None:
+    for state in sorted(of):
+        if to is not None and to not in MOVES[state]:
+            raise ValueError(f"no job moves from {state} to {to}")

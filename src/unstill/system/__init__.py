@@ -1,0 +1,1 @@
+"""The process and its machine: clock, durable writes, folders, ports; nothing of videos."""

@@ -1,0 +1,1 @@
+"""What engines on somebody else's server share: the port, the client, the reading of answers."""

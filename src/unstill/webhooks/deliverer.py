@@ -1,0 +1,248 @@
+"""Webhooks: each delivery that is owed is tried when it is due, until its receiver takes it.
+
+What is owed is in the job store, so nothing here has to survive. A receiver that hangs holds up no
+other, and an owner with many of them no other owner: each has a part of the tries that are under
+way at once. No redirect is followed. A receiver may get an event twice, when its answer is lost or
+the server dies before it is noted, and events may come in any order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import structlog
+from standardwebhooks import Webhook
+
+from unstill.domain.delivery import Delivery, DeliveryState, delivered, event_body, event_id
+from unstill.domain.errors import FetchFailed, StorageFailed, StorageFull
+from unstill.domain.job import Job
+from unstill.net.fetcher import Own
+from unstill.store.port import Backend
+from unstill.system.storage_pause import Shortage
+from unstill.webhooks.receivers import Receivers
+from unstill.webhooks.retry import after_failure
+
+log = structlog.get_logger()
+
+MOST_AT_ONCE = 128
+MOST_PER_OWNER = 32  # whose addresses lead to as many hosts as they like
+MOST_PER_RECEIVER = 4
+TIMEOUT_S = 15.0  # one try takes no longer
+LOOK_EVERY_MS = 2000  # a replay by another process is seen by then
+AT_START_MS = 3600 * 1000  # what is owed at a start is tried for that long, whatever its age
+PAUSE_WITHOUT_STORAGE_S = 1.0
+FOREVER_MS = 2**53
+
+
+class Posts(Protocol):
+    """What the deliverer asks of the net."""
+
+    async def post(
+        self,
+        url: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        own: Own | None = None,
+    ) -> int: ...
+
+
+class Deliverer:
+    """Sends what is owed, between `startup` and `shutdown`."""
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        receivers: Receivers,
+        fetcher: Posts,
+        secrets: Sequence[str],
+        clock_ms: Callable[[], int],
+        wall_ms: Callable[[], int] | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`secrets`: `whsec_...`; each signs, so that receivers may know any of them.
+
+        wall_ms: what receivers check a time stamp against; None: `clock_ms`.
+        """
+        self._backend = backend
+        self._receivers = receivers
+        self._fetcher = fetcher
+        self._signers = tuple(Webhook(secret) for secret in secrets)
+        self._clock_ms = clock_ms
+        self._wall_ms = wall_ms or clock_ms
+        self._chance = chance
+        self._shortage = Shortage("webhook_not_stored", clock_ms)
+        self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
+        self._busy: Counter[str] = Counter()  # tries under way, by receiver
+        self._busy_owners: Counter[str] = Counter()
+        self._wake = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def startup(self) -> None:
+        """Try at once what the last server left owed; from then on, what is due."""
+        now_ms = self._clock_ms()
+        try:
+            if not self._signers:  # nothing is sent unsigned: what is owed stays so
+                await self._tell_of_owed()
+                return
+            await self._backend.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
+        except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
+            log.warning("webhooks_not_hastened", why=error.message)
+        self._backend.listen(self._changed)
+        self._looking = asyncio.create_task(self._look())
+
+    async def _tell_of_owed(self) -> None:
+        if await self._backend.due_deliveries(FOREVER_MS, limit=1):
+            why = "events are owed, and UNSTILL_WEBHOOK_SECRET is not set"
+            log.warning("webhooks_not_sent", why=why)
+
+    async def shutdown(self) -> None:
+        """End the tries that are under way; they stay owed."""
+        if self._looking is None:
+            return
+        # The look first: it would begin others in their place.
+        for ended in ([self._looking], list(self._tries.values())):
+            for task in ended:
+                task.cancel()
+            await asyncio.gather(*ended, return_exceptions=True)
+
+    def _changed(self, job: Job) -> None:
+        if job.webhook_url is not None and job.state.is_final:
+            self._wake.set()
+
+    async def _look(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                wait_ms = await self._begin_due()
+            except (StorageFailed, StorageFull) as error:
+                log.warning("webhooks_not_read", why=error.message)
+                wait_ms = LOOK_EVERY_MS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_ms / 1000):
+                    await self._wake.wait()
+
+    async def _begin_due(self) -> int:
+        """Begin as many tries as there is room for; milliseconds until the next look."""
+        while len(self._tries) < MOST_AT_ONCE:
+            now_ms = self._clock_ms()
+            # Noted before the read: a try that ends meanwhile would be begun again by an old row.
+            under_way = set(self._tries)
+            coming = await self._backend.due_deliveries(
+                now_ms + LOOK_EVERY_MS,
+                limit=MOST_AT_ONCE + len(under_way),
+                without=_full(self._busy, MOST_PER_RECEIVER),
+                without_owners=_full(self._busy_owners, MOST_PER_OWNER),
+            )
+            coming = [each for each in coming if each.job_id not in under_way]
+            due = [each for each in coming if each.due_ms <= now_ms]
+            if not due:
+                return coming[0].due_ms - now_ms if coming else LOOK_EVERY_MS
+            for delivery in due:
+                self._begin(delivery)
+        return LOOK_EVERY_MS
+
+    def _begin(self, delivery: Delivery) -> None:
+        """Begin a try if there is room for it."""
+        is_full = (
+            self._busy[delivery.receiver] >= MOST_PER_RECEIVER
+            or self._busy_owners[delivery.owner] >= MOST_PER_OWNER
+            or len(self._tries) >= MOST_AT_ONCE
+        )
+        if not is_full:
+            self._busy[delivery.receiver] += 1
+            self._busy_owners[delivery.owner] += 1
+            self._tries[delivery.job_id] = asyncio.create_task(self._try(delivery))
+
+    async def _try(self, delivery: Delivery) -> None:
+        try:
+            why = await self._why_not(delivery)
+            now_ms = self._clock_ms()
+            if why is None:
+                tried = delivered(delivery, now_ms)
+            else:
+                tried = after_failure(delivery, why, now_ms, chance=self._chance())
+            self._tell(tried)
+            await self._settle(tried)
+        finally:
+            del self._tries[delivery.job_id]
+            self._busy[delivery.receiver] -= 1
+            self._busy_owners[delivery.owner] -= 1
+            self._busy += Counter()  # forget receivers that have none
+            self._busy_owners += Counter()
+            self._wake.set()
+
+    async def _why_not(self, delivery: Delivery) -> str | None:
+        """Send the event; what kept it from its receiver, None if it was taken."""
+        address = self._receivers.address(delivery)
+        if address is None:
+            return f"[webhooks] has no address for {delivery.owner} any more"
+        body = event_body(delivery)
+        try:
+            status = await self._fetcher.post(
+                address.url,
+                body,
+                headers=self._headers(delivery, body),
+                timeout_s=TIMEOUT_S,
+                own=address.own,
+            )
+        except FetchFailed as error:
+            return error.reason
+        except Exception as error:  # a fault of ours ends one try, and its delivery stays owed
+            log.exception("webhook_failed", job_id=delivery.job_id)
+            return f"{type(error).__name__} in unstill itself"
+        return None if 200 <= status < 300 else f"answered {status}"
+
+    def _headers(self, delivery: Delivery, body: bytes) -> dict[str, str]:
+        """Source: Standard Webhooks, "webhook headers" and "signature scheme" (read 2026-11-20)."""
+        now_s = self._wall_ms() // 1000
+        now = datetime.fromtimestamp(now_s, UTC)  # `sign` takes any clock's figures for UTC
+        signatures = (
+            signer.sign(event_id(delivery), now, body.decode()) for signer in self._signers
+        )
+        return {
+            "content-type": "application/json",
+            "webhook-id": event_id(delivery),
+            "webhook-timestamp": str(now_s),
+            "webhook-signature": " ".join(signatures),
+        }
+
+    async def _settle(self, delivery: Delivery) -> None:
+        """Write how a try ended, as soon as the store can take it: else it would be made again."""
+        while True:
+            try:
+                await self._backend.settle_delivery(delivery)
+            except (StorageFailed, StorageFull) as error:
+                self._shortage.note(error.message, job_id=delivery.job_id)
+                await asyncio.sleep(PAUSE_WITHOUT_STORAGE_S)
+            else:
+                self._shortage.over()
+                return
+
+    def _tell(self, delivery: Delivery) -> None:
+        """One line, without what a URL may hide: its path, query and user."""
+        is_owed = delivery.state is DeliveryState.OWED
+        address = self._receivers.address(delivery)
+        write = log.warning if delivery.state is DeliveryState.GIVEN_UP else log.info
+        write(
+            "webhook",
+            job_id=delivery.job_id,
+            type=delivery.type,
+            host=None if address is None else urlsplit(address.url).hostname,
+            tries=delivery.tries,
+            outcome="failed" if is_owed else delivery.state.value,
+            why=delivery.last_error,
+        )
+
+
+def _full(busy: Counter[str], most: int) -> list[str]:
+    return [name for name, count in busy.items() if count >= most]
