@@ -1,0 +1,98 @@
+"""The rooms: few modules lie outside of them, imports between them go one way, each owns its part.
+
+What may import what is import-linter's; here are the figures, and what it cannot say.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import TopologicalSorter
+
+from docs.pages import ROOT
+
+PACKAGE = ROOT / "src/unstill"
+MOST_FLAT, MOST_ROOMS, MOST_ARROWS = 8, 18, 110
+DRIVERS = frozenset({"apsw", "sqlite3", "asyncpg", "psycopg"})
+
+
+@cache
+def imports() -> Mapping[str, frozenset[str]]:
+    """Each module's dotted name, and the modules and names that it imports."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = frozenset(
+            imported(ast.parse(path.read_text("utf-8")))
+        )
+    return found
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (each.name for each in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (f"{module}.{each.name}" for each in names)
+            case _:
+                pass
+
+
+def room_of(name: str) -> str:
+    """The package at the top, or the flat module."""
+    for part in name.split(".")[1:2]:
+        if (PACKAGE / part).is_dir() or (PACKAGE / f"{part}.py").exists():
+            return part
+    return "unstill"
+
+
+def arrows() -> set[tuple[str, str]]:
+    return {
+        (room_of(name), room_of(other))
+        for name, others in imports().items()
+        for other in others
+        if other.split(".")[0] == "unstill" and room_of(name) != room_of(other)
+    }
+
+
+def rooms() -> set[str]:
+    return {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+
+def test_modules_are_in_rooms_and_the_rooms_are_few() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= MOST_FLAT
+    assert len(rooms()) <= MOST_ROOMS
+
+
+def test_few_rooms_know_each_other_and_none_in_a_circle() -> None:
+    graph = defaultdict(set)
+    for room, other in arrows():
+        graph[room].add(other)
+
+    assert 50 < len(arrows()) <= MOST_ARROWS
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_a_database_driver_is_imported_in_the_store_alone() -> None:
+    users = {
+        room_of(name)
+        for name, others in imports().items()
+        if not DRIVERS.isdisjoint(other.split(".")[0] for other in others)
+    }
+
+    assert users == {"store"}
+
+
+def test_every_room_is_described_where_developers_begin() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+    assert set(re.findall(r"^\| `(\w+)/` \|", table, re.MULTILINE)) == rooms()
+    for room in rooms():
+        docstring = ast.get_docstring(
+            ast.parse((PACKAGE / room / "__init__.py").read_text("utf-8"))
+        )
+        assert docstring, room

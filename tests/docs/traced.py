@@ -1,0 +1,131 @@
+"""A server that writes down which of the project's functions it calls; a program of its own.
+
+    python tests/docs/traced.py FOLDER UPSTREAM
+
+It renders one job here and one at the upstream, asks for both, fetches a video, and prints the
+calls of each of these journeys as JSON: {journey: [[file, function], ...]} in their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx2
+import msgspec
+import structlog
+
+import unstill
+from unstill.product import Product
+from unstill.server.lifecycle import Server, listen
+from unstill.settings.reader import read_settings
+
+PHOTO = Path(__file__).parents[2] / "photos" / "chelsea.jpg"
+PACKAGE = f"{Path(unstill.__file__).parent}/"
+UPSTREAMS_MODEL = "Wan-AI/Wan2.2-I2V"
+CONFIG = """
+[server]
+data_dir = "{folder}/data"
+allow_networks = ["127.0.0.0/8"]
+[engines.paid]
+kind = "modelverse"
+base_url = "{upstream}/v1"
+api_key = "sk-test"
+[models."{model}"]
+engines = ["paid"]
+"""
+ENDED = frozenset({"Success", "Failure"})
+
+Calls = list[tuple[str, str]]
+
+
+class Tracer:
+    """Notes the calls of all threads while a journey is under way."""
+
+    def __init__(self) -> None:
+        self.journeys: dict[str, Calls] = {}
+        self._calls: Calls | None = None
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        calls, code = self._calls, frame.f_code
+        if calls is not None and event == "call" and code.co_filename.startswith(PACKAGE):
+            calls.append((code.co_filename.removeprefix(PACKAGE), code.co_qualname))
+
+    @contextmanager
+    def journey(self, name: str) -> Iterator[None]:
+        self._calls = self.journeys[name] = []
+        try:
+            yield
+        finally:
+            self._calls = None
+
+
+@asynccontextmanager
+async def serving(folder: Path, upstream: str) -> AsyncIterator[str]:
+    """The server's address."""
+    file = folder / "unstill.toml"
+    file.write_text(CONFIG.format(folder=folder, upstream=upstream, model=UPSTREAMS_MODEL))
+    product = Product(read_settings(file=file, environment={}, command_line={}))
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    listener = listen("127.0.0.1", 0, has_keys=False)
+    server = Server(product.app, product, listener, ready.set_result)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield await ready
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def ended(http: httpx2.AsyncClient, task_id: str) -> dict[str, Any]:
+    while True:
+        answer = await http.get("/v1/tasks/status", params={"task_id": task_id})
+        output: dict[str, Any] = answer.json()["output"]
+        if output["task_status"] in ENDED:
+            return output
+        await asyncio.sleep(0.1)
+
+
+async def travel(tracer: Tracer, url: str) -> None:
+    picture = base64.b64encode(PHOTO.read_bytes()).decode()
+    async with httpx2.AsyncClient(base_url=url, timeout=60) as http:
+
+        async def create(model: str, **parameters: object) -> str:
+            sent = {"prompt": "push in", "first_frame_url": picture}
+            body = {"model": model, "input": sent, "parameters": parameters}
+            answer = await http.post("/v1/tasks/submit", json=body)
+            return str(answer.json()["output"]["task_id"])
+
+        with tracer.journey("rendered here"):
+            task_id = await create("wan2.7-i2v", size="320*256", duration=2)
+            here = await ended(http, task_id)
+        with tracer.journey("asked for"):
+            await http.get("/v1/tasks/status", params={"task_id": task_id})
+        with tracer.journey("fetched"):
+            video = await http.get(here["urls"][0])
+        with tracer.journey("rendered by an upstream"):
+            await ended(http, await create(UPSTREAMS_MODEL, duration=5))
+    if video.content[4:8] != b"ftyp":
+        raise SystemExit(f"no video: {video.status_code}, {here}")
+
+
+async def main(folder: Path, upstream: str) -> None:
+    tracer = Tracer()
+    threading.setprofile(tracer)
+    sys.setprofile(tracer)
+    async with serving(folder, upstream) as url:
+        await travel(tracer, url)
+    sys.setprofile(None)
+    print(msgspec.json.encode(tracer.journeys).decode())  # noqa: T201
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
