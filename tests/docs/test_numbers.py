@@ -1,0 +1,68 @@
+"""The numbers in the walk through the code are those of the code."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs.pages import ROOT
+from unstill.files.uploads import KEPT_S as UPLOAD_KEPT_S
+from unstill.progress.queue import KEPT, MEASURED
+from unstill.server.body import MOST_BODY_BYTES, MOST_OPEN_BYTES
+from unstill.server.body_limits import LARGE_BYTES
+from unstill.server.lifecycle import ANSWERS_WITHIN_S
+from unstill.steps import failover
+from unstill.steps.cooldown import PAUSES_MS as BUSY_PAUSES_MS
+from unstill.steps.fetch_frames import FETCH_TIMEOUT_S as FRAME_TIMEOUT_S
+from unstill.steps.poll import FIRST_LOOK_S
+from unstill.steps.runner import SUBMITS_WITHIN_S
+from unstill.steps.submit import SUBMIT_WITHIN_MS
+from unstill.store.call_journal import MOST_BYTES
+from unstill.store.embedded import LOCK_WAIT_S
+from unstill.upstreams.client import MOST_VIDEO_BYTES, SUBMIT_TIMEOUT_S
+from unstill.webhooks.deliverer import (
+    LOOK_EVERY_MS,
+    MOST_AT_ONCE,
+    MOST_PER_OWNER,
+    MOST_PER_RECEIVER,
+)
+
+MIB = 2**20
+AGAIN_S = ", ".join(str(each // 1000) for each in failover.PAUSES_MS)
+
+SENTENCES = [
+    ("01-a-request", f"a body of more than {MOST_BODY_BYTES // MIB} MiB"),
+    ("01-a-request", f"new bodies while {MOST_OPEN_BYTES // MIB} MiB are being read"),
+    ("01-a-request", f"A body of more than {LARGE_BYTES // MIB} MiB lies in a file"),
+    (
+        "02-jobs-and-states",
+        (
+            f"at most {MOST_PER_RECEIVER} for one receiver, {MOST_PER_OWNER} for one owner and"
+            f" {MOST_AT_ONCE} in all"
+        ),
+    ),
+    ("02-jobs-and-states", f"every {LOOK_EVERY_MS // 1000} seconds, since a replay"),
+    ("02-jobs-and-states", f"the times of the last {KEPT} jobs of each engine and model"),
+    ("02-jobs-and-states", f"the newest {MEASURED} jobs that succeeded"),
+    ("03-frames", f"one deadline of {FRAME_TIMEOUT_S:.0f} seconds"),
+    ("05-files-and-links", f"has grown to {MOST_BYTES // MIB} MB"),
+    ("05-files-and-links", f"It is found for {UPLOAD_KEPT_S // 3600} hours"),
+    ("06-start-stop-kill", f"waits up to {LOCK_WAIT_S:.0f} seconds for a predecessor"),
+    ("06-start-stop-kill", f"Other open answers have {ANSWERS_WITHIN_S} seconds"),
+    ("06-start-stop-kill", f"up to {SUBMITS_WITHIN_S:.0f} seconds, and settled"),
+    (
+        "07-the-ledger",
+        (
+            f"A call has {SUBMIT_TIMEOUT_S:.0f} seconds, and its attempt is judged after"
+            f" {SUBMIT_WITHIN_MS // 1000}"
+        ),
+    ),
+    ("07-the-ledger", f"after {AGAIN_S} seconds, then every minute"),
+    ("07-the-ledger", f"nothing is sent there for {BUSY_PAUSES_MS[0] // 1000} seconds"),
+    ("08-the-watch", f"first asked for {FIRST_LOOK_S:.0f} seconds after it was accepted"),
+    ("08-the-watch", f"a cap of {MOST_VIDEO_BYTES // MIB} MiB"),
+]
+
+
+@pytest.mark.parametrize(("page", "sentence"), SENTENCES)
+def test_a_number_in_prose_is_the_codes(page: str, sentence: str) -> None:
+    assert sentence in (ROOT / f"docs/how-it-works/{page}.md").read_text("utf-8")
