@@ -15,6 +15,7 @@ from unstill.domain.job import Job, State, intended, put_back
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.store import deliveries, migrations, rows
 from unstill.store.embedded import EmbeddedBackend
+from unstill.store.lists import page_sql
 
 OLD_IDS = [f"0199f000-0000-7000-8000-00000000000{number}" for number in range(1, 6)]
 
@@ -52,8 +53,8 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("sql", "parameters", "index"),
     [
-        (rows.page_sql(has_after=True, newest_first=True), ("a", "b", 5), "jobs_of_owner"),
-        (rows.page_sql(has_after=False, newest_first=False), ("a", 5), "jobs_of_owner"),
+        (page_sql(has_after=True, newest_first=True), ("a", "b", 5), "jobs_of_owner"),
+        (page_sql(has_after=False, newest_first=False), ("a", 5), "jobs_of_owner"),
         (rows.LONG_DELETED, ("", "b", 5), "jobs_hidden"),
         (rows.PLACES, ("", 5), "jobs_unfinished"),
         (rows.INTERRUPTED, (), "jobs_unfinished"),

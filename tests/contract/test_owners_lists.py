@@ -18,10 +18,10 @@ from unstill.service.jobs import LAST_MS
 from unstill.store import migrations
 from unstill.store.connections import Reader
 from unstill.store.embedded import EmbeddedBackend
-from unstill.store.lists import MOST_AT_ONCE
+from unstill.store.lists import MOST_AT_ONCE, by_offset_sql
 from unstill.store.port import Where
 from unstill.store.read_pace import ReadPace
-from unstill.store.rows import Row, slice_sql
+from unstill.store.rows import Row
 
 ALWAYS = Where(0, LAST_MS)
 
@@ -224,7 +224,7 @@ def test_a_count_reads_no_row(
     file = tmp_path / "unstill.sqlite3"
     connection = apsw.Connection(str(file))
     migrations.bring_up_to_date(connection, file, migrations.FOLDER)
-    jobs_sql, count_sql, values = slice_sql(Where(0, 5, states, model))
+    jobs_sql, count_sql, values = by_offset_sql(Where(0, 5, states, model))
     jobs = connection.execute(f"EXPLAIN QUERY PLAN {jobs_sql}", ("a", *values, 5, 0)).fetchall()
     count = connection.execute(f"EXPLAIN QUERY PLAN {count_sql}", ("a", *values)).fetchall()
     connection.close()

@@ -117,8 +117,8 @@ def test_ten_thousand_changes_leave_no_count_wrong() -> None:
         its = sorted(job_id for job_id, job in jobs.items() if job.engine == name)
         waits = [job_id for line in engine._lines.values() for job_id in line]
         assert sorted(waits) == [i for i in its if jobs[i].state in WAITING]
-        assert list(engine._rota) == [owner for owner in engine._rota if engine._lines[owner]]
-        assert set(engine._rota) == engine._lines.keys()
+        assert list(engine._owners) == [owner for owner in engine._owners if engine._lines[owner]]
+        assert set(engine._owners) == engine._lines.keys()
         rendered = {i for i in its if jobs[i].state is State.RUNNING} if engine.slots else set()
         assert engine.running.keys() == rendered
         if engine.slots:

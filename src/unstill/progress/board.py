@@ -108,9 +108,8 @@ class Board:
     """Progress by job; told by engines, read by answers. It never goes back."""
 
     def __init__(self) -> None:
-        self._fractions: dict[
-            str, float
-        ] = {}  # jobs have one that have been running, and may again
+        # Jobs have one that have been running, and may again.
+        self._fractions: dict[str, float] = {}
         self._waiting: set[str] = set()  # those of them that were put back
         self._reached: dict[str, float] = {}  # jobs have one that ran, and ended without a video
         self._waiters: dict[str, set[Waiter]] = {}  # by job

@@ -104,21 +104,20 @@ class _Engine:
     def __init__(self, slots: int | None) -> None:
         self.slots = slots
         self.running: dict[str, tuple[int, _Task]] = {}  # since when; kept where there are slots
-        self._tasks: dict[
-            str, _Task
-        ] = {}  # jobs that wait have one; likewise, and after their change
+        # Jobs that wait have one; it is kept likewise, and after their change.
+        self._tasks: dict[str, _Task] = {}
         self._totals: dict[str, _Total] = {}  # they are counted by model
         self._turn_ms = _Times()  # of a job
         self._pace_ms: dict[str, _Times] = {}  # a unit of work takes so long, by model
         self._lines: dict[str, _Line] = {}  # by owner, of those that wait
-        self._rota = RoundRobin()  # of them
+        self._owners = RoundRobin()  # they take turns
 
     def add(self, job_id: str, owner: str) -> _Line:
         """Let a job wait."""
         line = self._lines.get(owner)
         if line is None:
             line = self._lines[owner] = _Line(self, owner)
-            self._rota.join(owner)
+            self._owners.join(owner)
         line.add(job_id)
         return line
 
@@ -127,17 +126,17 @@ class _Engine:
         self.expect(job_id, None)
         line.remove(job_id)
         if has_begun:
-            self._rota.took(line.owner)
+            self._owners.took(line.owner)
         if not line:
             del self._lines[line.owner]
-            self._rota.leave(line.owner)
+            self._owners.leave(line.owner)
 
     def ahead(self, job_id: str, owner: str) -> int:
         """How many have their turn before this one."""
         own = self._lines.get(owner)
         rounds = 0 if own is None else own.ahead(job_id)
         ahead, is_earlier = rounds, True
-        for other in self._rota:
+        for other in self._owners:
             if other == owner:
                 is_earlier = False
             else:

@@ -28,7 +28,7 @@ Admit = Callable[[Mapping[str, Any]], str]  # by the fields before a file: whose
 
 
 class ClientGone(Exception):
-    """The caller hung up before the body was whole: nobody is there to answer."""
+    """The caller hung up: nobody is there to answer."""
 
 
 class Bodies:

@@ -6,9 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 
 from unstill.domain.errors import Overloaded
-from unstill.domain.job import Job
+from unstill.domain.job import Job, first_id
 from unstill.store import rows
 from unstill.store.connections import Reader
 from unstill.store.port import CursorPage, OffsetPage, Where
@@ -30,7 +31,7 @@ class Lists:
         self, owner: str, *, limit: int, after: str | None, newest_first: bool
     ) -> CursorPage:
         """Raises Overloaded."""
-        sql = rows.page_sql(has_after=after is not None, newest_first=newest_first)
+        sql = page_sql(has_after=after is not None, newest_first=newest_first)
         bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
         async with self._turn(owner):
             found = await self.reader.select(sql, bounds)
@@ -40,7 +41,7 @@ class Lists:
         self, owner: str, where: Where, *, offset: int, limit: int
     ) -> OffsetPage:
         """Raises Overloaded."""
-        jobs_sql, count_sql, (since, until, *filters) = rows.slice_sql(where)
+        jobs_sql, count_sql, (since, until, *filters) = by_offset_sql(where)
         async with self._turn(owner):
             found = await self.reader.select(
                 jobs_sql, (owner, since, until, *filters, limit, offset)
@@ -68,6 +69,35 @@ class Lists:
             self._at_once[owner] -= 1
             if not self._at_once[owner]:
                 del self._at_once[owner], self._turns[owner]
+
+
+@cache
+def page_sql(*, has_after: bool, newest_first: bool) -> str:
+    """One page of an owner's jobs; parameters: owner, the id before the page if any, limit."""
+    beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
+    after = f"AND id {beyond} ?" if has_after else ""
+    return (
+        f"SELECT {rows.NAMES} FROM jobs WHERE owner = ? AND is_hidden = 0 {after} "  # noqa: S608  - field names
+        f"ORDER BY id {order} LIMIT ?"
+    )
+
+
+def by_offset_sql(where: Where) -> tuple[str, str, list[rows.Value]]:
+    """The jobs, newest first, and their count; parameters: these, and for the jobs limit, offset.
+
+    Times are compared as ids, which begin with them and have an index.
+    """
+    states = None if where.states is None else sorted(where.states)
+    condition = "owner = ? AND is_hidden = 0 AND id >= ? AND id < ?"
+    values: list[rows.Value] = [first_id(where.since_ms), first_id(where.until_ms + 1)]
+    if states is not None:
+        condition += f" AND state IN ({', '.join('?' * len(states))})"
+        values += states
+    if where.model is not None:
+        condition += " AND model = ?"
+        values.append(where.model)
+    jobs = f"SELECT {rows.NAMES} FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608  - field names
+    return jobs, f"SELECT count(*) FROM jobs WHERE {condition}", values  # noqa: S608  - field names
 
 
 def _jobs(found: Sequence[rows.Row]) -> list[Job]:

@@ -28,10 +28,9 @@ from unstill.domain.job import (
     Usage,
     Video,
     Vocabulary,
-    first_id,
 )
 from unstill.domain.request import Size, VideoRequest
-from unstill.store.port import TicketRow, UnfinishedJob, Where
+from unstill.store.port import TicketRow, UnfinishedJob
 
 Value = str | int | None
 Row = tuple[Any, ...]  # one value per column, as the database gives them
@@ -217,10 +216,10 @@ def _refuse_newer(version: int) -> None:
 
 # --- statements --------------------------------------------------------------------------------
 
-_NAMES = ", ".join(COLUMNS)
+NAMES = ", ".join(COLUMNS)
 _FINAL = ", ".join(f"'{state}'" for state in State if state.is_final)
 
-INSERT = f"INSERT INTO jobs ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
+INSERT = f"INSERT INTO jobs ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
 
 # In the same unit as the job's own row.
 MARK = "INSERT INTO marks (job_id, owner, key, fingerprint, created_ms) VALUES (?, ?, ?, ?, ?)"
@@ -235,7 +234,7 @@ MARKED_BY_FINGERPRINT = (
     "ORDER BY created_ms DESC, job_id DESC LIMIT 1"
 )
 
-FIND = f"SELECT {_NAMES} FROM jobs WHERE id = ?"  # noqa: S608  - field names
+FIND = f"SELECT {NAMES} FROM jobs WHERE id = ?"  # noqa: S608  - field names
 
 ATTEMPT_COLUMNS = Attempt.__struct_fields__
 SETTLED_COLUMNS = tuple(each for each in Settlement.__struct_fields__ if each != "n")
@@ -277,7 +276,7 @@ TICKETS = (
 
 # What was under way in a server that died: a call that may have cost, or a render of its own.
 INTERRUPTED = (
-    f"SELECT {_NAMES} FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    f"SELECT {NAMES} FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
     "AND (state = 'submitting' OR (state = 'running' AND ticket IS NULL)) ORDER BY id"
 )
 
@@ -330,35 +329,6 @@ def needed(count: int) -> str:
     )
 
 
-@cache
-def page_sql(*, has_after: bool, newest_first: bool) -> str:
-    """One page of an owner's jobs; parameters: owner, the id before the page if any, limit."""
-    beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
-    after = f"AND id {beyond} ?" if has_after else ""
-    return (
-        f"SELECT {_NAMES} FROM jobs WHERE owner = ? AND is_hidden = 0 {after} "  # noqa: S608  - field names
-        f"ORDER BY id {order} LIMIT ?"
-    )
-
-
-def slice_sql(where: Where) -> tuple[str, str, list[Value]]:
-    """The jobs, newest first, and their count; parameters: these, and for the jobs limit, offset.
-
-    Times are compared as ids, which begin with them and have an index.
-    """
-    states = None if where.states is None else sorted(where.states)
-    condition = "owner = ? AND is_hidden = 0 AND id >= ? AND id < ?"
-    values: list[Value] = [first_id(where.since_ms), first_id(where.until_ms + 1)]
-    if states is not None:
-        condition += f" AND state IN ({', '.join('?' * len(states))})"
-        values += states
-    if where.model is not None:
-        condition += " AND model = ?"
-        values.append(where.model)
-    jobs = f"SELECT {_NAMES} FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608  - field names
-    return jobs, f"SELECT count(*) FROM jobs WHERE {condition}", values  # noqa: S608  - field names
-
-
 def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[Value]]:
     """The guarded write of `change` and its parameters; it gives the new row, or none.
 
@@ -393,7 +363,7 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
     states = ", ".join(f"'{state}'" for state in sorted(of))
     return (
         f"UPDATE jobs SET {', '.join(sets)} "  # noqa: S608  - checked above
-        f"WHERE {guard} AND state IN ({states}) RETURNING {_NAMES}"
+        f"WHERE {guard} AND state IN ({states}) RETURNING {NAMES}"
     )
 
 
