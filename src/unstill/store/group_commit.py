@@ -95,12 +95,13 @@ class Writer:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            outcomes = self._commit(batch)
-            self._loop.call_soon_threadsafe(self._answer, outcomes)
+            for first in range(0, len(batch), MOST_UNITS):  # a turn may have asked for more
+                outcomes = self._commit(batch[first : first + MOST_UNITS])
+                self._loop.call_soon_threadsafe(self._answer, outcomes)
         self._loop.call_soon_threadsafe(self._end.set_result, None)
 
     def _next_batch(self) -> list[Unit]:
-        """All that waits, at least one unit; none once the writer is stopped."""
+        """What waits, at least one unit; none once the writer is stopped."""
         batch: list[Unit] = []
         units = self._queue.get()
         while units:
