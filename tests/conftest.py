@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from node_sdk import node_with_sdk
-from serving import PictureHost, Serving, picture_host
+from support.node_sdk import node_with_sdk
+from support.servers import PictureHost, Serving, picture_host
 
 # A busy machine is slow, and no test here is about speed.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

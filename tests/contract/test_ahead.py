@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from desks import Desk
-from scripted import House, opened, until
+from support.scripted_house import House, opened, until
+from support.scripted_upstream import ready
+from support.upstream_steps import Desk
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.job import Change, Job, State, intended
 from unstill.steps.submit_outcome import settled
 from unstill.store.call_journal import FILE, OLDER, Ahead, NotedCall, noted_in
 from unstill.store.held_jobs import held_in
 from unstill.store.recovery import recover
-from upstreams import ready
 
 ACCEPTED = Settlement(1, Outcome.ACCEPTED, 1_000, ticket="task-1")
 JUDGED = {

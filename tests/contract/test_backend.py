@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from backends import Make, a_job, opened
+from support.open_stores import Make, a_job, opened
 from unstill.domain import job as jobs
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import FINAL, Change, Failure, Job, State, Usage, Video, apply

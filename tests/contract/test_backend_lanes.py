@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from backends import Make, a_job, opened
-from left import left
+from support.open_stores import Make, a_job, opened
+from support.unfinished_jobs import left
 from unstill.domain import job as jobs
 from unstill.domain.errors import ShuttingDown
 from unstill.domain.job import FINAL, Failure, State

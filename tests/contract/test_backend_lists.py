@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from backends import a_job
-from left import left
+from support.open_stores import a_job
+from support.unfinished_jobs import left
 from unstill.domain import job as jobs
 from unstill.domain.job import State, new_id
 from unstill.domain.request import Size

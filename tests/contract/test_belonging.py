@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
-from scripted import PNG, VIDEO, a_job, opened
+from support.scripted_house import PNG, VIDEO, a_job, opened
 from unstill.domain.errors import DataFolderBusy, OperatorError, StoreRefused
 from unstill.domain.job import State
 from unstill.store.embedded import EmbeddedBackend

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from serving import LOOPBACK_ALLOWED, PictureHost, Serving
+from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
 from unstill.server.openapi.answers import HEADERS
 
 PAGE, OTHER = "http://localhost:3000", "https://evil.example"

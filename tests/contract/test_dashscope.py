@@ -13,7 +13,7 @@ import httpx2
 import msgspec
 import pytest
 
-from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from serving import LOOPBACK_ALLOWED, PictureHost, Serving
-from words import SDK, WORDS, Said
+from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
+from support.state_words import SDK, WORDS, Said
 
 MODELS = {  # and the shortest video of each
     "Wan-AI/Wan2.2-I2V": 5,

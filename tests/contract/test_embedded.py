@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from left import left
-from stored import STORES, a_job, made_with, names_in
+from support.stored_files import STORES, a_job, made_with, names_in
+from support.unfinished_jobs import left
 from unstill.domain.errors import BadSetting, DataFolderBusy
 from unstill.store.embedded import EmbeddedBackend
 

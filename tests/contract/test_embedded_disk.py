@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from stored import a_job, ids_in
+from support.stored_files import a_job, ids_in
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import made_ready
 from unstill.domain.request import Size

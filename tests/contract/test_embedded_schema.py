@@ -8,7 +8,7 @@ import apsw
 import pytest
 from structlog.testing import capture_logs
 
-from stored import STORES, made_with, names_in
+from support.stored_files import STORES, made_with, names_in
 from unstill.domain.attempts import Attempt
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, intended, put_back

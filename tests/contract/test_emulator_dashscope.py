@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from emulator import Emulator
-from upstream_calls import (
+from support.emulator_process import Emulator
+from support.upstream_calls import (
     ASYNC,
     CHELSEA,
     CHELSEA_URL,

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from emulator import KEY, Emulator
-from unstill import emulators
-from upstream_calls import (
+from support.emulator_process import KEY, Emulator
+from support.upstream_calls import (
     CHELSEA,
     PICTURE,
     VLLM_MODEL,
@@ -18,6 +17,7 @@ from upstream_calls import (
     submitted,
     unified,
 )
+from unstill import emulators
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from emulator import KEY, Emulator
-from unstill import emulators
-from unstill.domain.errors import BadSetting
-from unstill.emulators import Options
-from unstill.emulators.faults import Fault, Faults, FaultSite, parse_rates
-from unstill.media.errors import BadVideo
-from unstill.media.tasks import VideoCheck
-from unstill.media.video_check import check_video
-from upstream_calls import (
+from support.emulator_process import KEY, Emulator
+from support.upstream_calls import (
     DONE,
     SUBMITS,
     fetched,
@@ -27,6 +20,13 @@ from upstream_calls import (
     submitted,
     word,
 )
+from unstill import emulators
+from unstill.domain.errors import BadSetting
+from unstill.emulators import Options
+from unstill.emulators.faults import Fault, Faults, FaultSite, parse_rates
+from unstill.media.errors import BadVideo
+from unstill.media.tasks import VideoCheck
+from unstill.media.video_check import check_video
 
 
 @pytest.fixture(scope="module", params=emulators.KINDS)

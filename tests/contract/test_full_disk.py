@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripted import PNG, VIDEO, House, opened
+from support.scripted_house import PNG, VIDEO, House, opened
 from unstill.domain.errors import OperatorError, StorageFull
 from unstill.domain.job import State
 from unstill.files.free_space import LOOK_EVERY_S, Room

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from creating import body_of
-from serving import Serving
+from support.create_calls import body_of
+from support.servers import Serving
 
 PATHS = {
     "tasks": "/v1/tasks/submit",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from creating import DIALECTS, FLAT, body_of, picture_section
-from serving import Serving
+from support.create_calls import DIALECTS, FLAT, body_of, picture_section
+from support.servers import Serving
 from unstill.server.body_limits import LARGE_BYTES
 from unstill.server.body_readers import BODIES
 from unstill.system.job_folders import JOBS, folder_of

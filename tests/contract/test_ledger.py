@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from scripted import a_job
+from support.scripted_house import a_job
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.errors import StorageFailed, TicketTaken
 from unstill.domain.job import (

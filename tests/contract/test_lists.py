@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving import LOOPBACK_ALLOWED, PictureHost, Serving
+from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
 
 COUNT = 22  # more than the default page
 KEYS = "team-a:sk-a,team-b:sk-b,team-c:sk-c"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from left import left
-from scripted import a_job
+from support.scripted_house import a_job
+from support.unfinished_jobs import left
 from unstill.domain.errors import KeyReused, StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State, cancelled, made_ready, new_id
 from unstill.domain.request import Size

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from serving import PictureHost, Serving
+from support.servers import PictureHost, Serving
 from unstill.dialects.apis.dashscope.dialect import OBJECTS, DashScope
 from unstill.dialects.apis.own_routes import OwnRoutes
 from unstill.dialects.apis.tasks import Tasks

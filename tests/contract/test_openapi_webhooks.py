@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
-from free_ports import free_port
-from receiver import SECRET, Got, answers, receiving
-from serving import LOOPBACK_ALLOWED, Serving
+from support.free_ports import free_port
+from support.servers import LOOPBACK_ALLOWED, Serving
+from support.webhook_receiver import SECRET, Got, answers, receiving
 from unstill.domain.delivery import EventType
 
 SIGNING = LOOPBACK_ALLOWED | {"UNSTILL_WEBHOOK_SECRET": SECRET}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serving import Serving
+from support.servers import Serving
 from unstill.models.catalogue import CARDS
 
 

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from serving import PictureHost, Serving
+from support.servers import PictureHost, Serving
 
 TASKS, VIDEOS, OPENAI = "/v1/tasks/submit", "/v1/videos", "/openai/v1/videos"
 DASHSCOPE = "/api/v1/services/aigc/video-generation/video-synthesis"

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from desks import Desk
-from scripted import VIDEO, opened, until
+from support.scripted_house import VIDEO, opened, until
+from support.scripted_upstream import ACCOUNT, ScriptedRemote, hang
+from support.upstream_steps import Desk
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, State, lost, made_ready
 from unstill.domain.request import Size
@@ -21,7 +22,6 @@ from unstill.store.folder_match import FILE as DATABASE
 from unstill.store.held_jobs import held_in, release_in
 from unstill.store.recovery import Recovered, recover
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
-from upstreams import ACCOUNT, ScriptedRemote, hang
 
 SIZE = Size(1280, 720)
 Part = Callable[[Desk], Awaitable[None]]

@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import older_clients
 from docs import pages
 from docs.pages import DOCUMENTS, ROOT
 from docs.walk import Walk, tools_are_there
-from older_clients import needs_older_clients
+from support import older_clients
+from support.older_clients import needs_older_clients
 from unstill import __version__
 from unstill.dialects import picture_fields
 from unstill.dialects.apis.dashscope.dialect import DashScope

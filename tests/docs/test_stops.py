@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from docs.pages import ROOT
-from emulator import Emulator
+from support.emulator_process import Emulator
 
 PAGE = ROOT / "docs/how-it-works/09-every-stop.md"
 PROGRAM = Path(__file__).with_name("traced.py")

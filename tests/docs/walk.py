@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docs.pages import ROOT, Block
-from node_sdk import MODULES
+from support.node_sdk import MODULES
 
 SHOWN_ADDRESS = "http://127.0.0.1:8000"  # of the server; an emulator's has the port it is given
 ENDS_WITHIN_S = 60.0

@@ -18,7 +18,7 @@ import av
 import pytest
 from PIL import Image, ImageDraw
 
-from serving import PHOTOS, Serving
+from support.servers import PHOTOS, Serving
 
 DONE = ("completed", "failed")
 SMALL = {"model": "wan2.7-i2v", "seconds": "2", "size": "320x256"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from serving import PHOTOS, Serving
+from support.servers import PHOTOS, Serving
 
 if TYPE_CHECKING:
     import openai

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from hostile import (
+from support.hostile import (
     APIS,
     MODEL,
     Api,
@@ -26,7 +26,7 @@ from hostile import (
     send,
     trickster_host,
 )
-from serving import PHOTOS, PictureHost, Serving
+from support.servers import PHOTOS, PictureHost, Serving
 
 PHOTO = PHOTOS / "chelsea.jpg"
 

@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from hostile import (
+from support.hostile import (
     APIS,
     LEAK,
     MODEL,
@@ -25,7 +25,7 @@ from hostile import (
     refusal,
     send,
 )
-from serving import PHOTOS, PictureHost, Serving
+from support.servers import PHOTOS, PictureHost, Serving
 
 PHOTO = PHOTOS / "chelsea.jpg"
 SOMEWHERE = "https://example.com/photo.jpg"  # never asked for: what is wrong is found before

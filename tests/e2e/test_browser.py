@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from browsing import browser, told
-from serving import PictureHost, Serving
+from support.chromium import browser, told
+from support.servers import PictureHost, Serving
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from browsing import WITHIN_S, browser, told
-from serving import PictureHost, Serving
+from support.chromium import WITHIN_S, browser, told
+from support.servers import PictureHost, Serving
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
-from serving import PHOTOS, Serving
+from support.servers import PHOTOS, Serving
 from unstill import __version__
 from unstill.models.catalogue import CARDS
 

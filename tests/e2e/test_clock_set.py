@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from benchmarks.moved_clock import MovedClock
 
-from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 
 pytestmark = pytest.mark.slow
 

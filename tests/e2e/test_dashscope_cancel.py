@@ -11,10 +11,10 @@ from typing import NamedTuple
 import httpx2
 import pytest
 
-from books import rows
-from configured import ONLY_UPSTREAMS, engine, model
-from emulator import Emulator
-from serving import PHOTOS, Serving
+from support.emulator_process import Emulator
+from support.ledger_of_server import rows
+from support.servers import PHOTOS, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, model
 from unstill.domain.job import State
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"

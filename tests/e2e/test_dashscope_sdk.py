@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from free_ports import free_port
-from receiver import SECRET, receiving
-from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.free_ports import free_port
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.webhook_receiver import SECRET, receiving
 
 PROGRAM = Path(__file__).with_name("dashscope_calls.py")
 KEY = "sk-dashscope"

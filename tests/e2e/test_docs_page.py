@@ -10,9 +10,9 @@ from shutil import copy
 
 import pytest
 
-from browsing import WITHIN_S, browser
-from node_sdk import MODULES
-from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.chromium import WITHIN_S, browser
+from support.node_sdk import MODULES
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 pytestmark = pytest.mark.slow
 

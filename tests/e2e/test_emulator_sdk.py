@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx2
 import pytest
 
-from emulator import KEY, Emulator
-from serving import PHOTOS
+from support.emulator_process import KEY, Emulator
+from support.servers import PHOTOS
 
 pytestmark = pytest.mark.slow
 

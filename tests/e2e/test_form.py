@@ -10,8 +10,8 @@ import pytest
 from httpx2 import Response
 from jsonschema import Draft202012Validator
 
-from blank import HEADER_ONLY
-from serving import Serving
+from support.blank_picture import HEADER_ONLY
+from support.servers import Serving
 
 FILE = f"data:image/png;base64,{base64.b64encode(HEADER_ONLY).decode()}"
 ADDRESS = "http://127.0.0.1:1/frame.png"  # nothing listens there: the job ends at once

@@ -15,9 +15,9 @@ import httpx2
 import numpy as np
 import pytest
 
-from configured import ONLY_UPSTREAMS, engine_at, model
-from gateway import BALANCE, Content, Gateway, an_mp4, gzipped, job, refused
-from serving import ENDED, PHOTOS, Serving
+from support.servers import ENDED, PHOTOS, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine_at, model
+from support.videos_gateway import BALANCE, Content, Gateway, an_mp4, gzipped, job, refused
 
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 SORA = "openai/sora-2/image-to-video-pro"

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
-from serving import PHOTOS, Serving
+from support.servers import PHOTOS, Serving
 from unstill.cli.generate import _geometry
 from unstill.domain.errors import BadField
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from hostile import TASKS, VIDEOS, Api, api_at, both, job_id, port_of, refusal, told
-from serving import LOOPBACK_ALLOWED, Serving
+from support.hostile import TASKS, VIDEOS, Api, api_at, both, job_id, port_of, refusal, told
+from support.servers import LOOPBACK_ALLOWED, Serving
 
 NOWHERE = "http://127.0.0.1:1/"
 HOST = b"host: localhost\r\n"

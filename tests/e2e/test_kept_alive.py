@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import requests
 
-from serving import Serving
+from support.servers import Serving
 
 pytestmark = pytest.mark.slow
 

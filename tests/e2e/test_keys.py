@@ -11,8 +11,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hostile import DASHSCOPE, SMALL, TASKS, VIDEOS, Api, api_at, both, job_id, refusal, told
-from serving import PHOTOS, Serving
+from support.hostile import (
+    DASHSCOPE,
+    SMALL,
+    TASKS,
+    VIDEOS,
+    Api,
+    api_at,
+    both,
+    job_id,
+    refusal,
+    told,
+)
+from support.servers import PHOTOS, Serving
 from unstill.dialects.apis.dashscope.dialect import OBJECTS
 
 KEY_A = "sk-secret-of-team-a"

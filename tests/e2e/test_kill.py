@@ -18,7 +18,7 @@ import apsw
 import httpx2
 import pytest
 
-from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 ONE_SLOT = '[engines.camera]\nkind = "camera"\nslots = 1\n'
 CHELSEA = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()

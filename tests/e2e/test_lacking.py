@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from serving import Serving
+from support.servers import Serving
 
 if TYPE_CHECKING:
     import openai

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from benchmarks.moved_clock import MovedClock
 
-from configured import ONLY_UPSTREAMS, engine, model
-from emulator import Emulator
-from serving import PHOTOS, Serving
+from support.emulator_process import Emulator
+from support.servers import PHOTOS, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, model
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hostile import APIS, SMALL, TASKS, VIDEOS, refusal
-from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
+from support.hostile import APIS, SMALL, TASKS, VIDEOS, refusal
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 from unstill.files.signed_links import Links, load_secrets
 
 HOUSE = VIDEOS  # links are refused in OpenAI's envelope

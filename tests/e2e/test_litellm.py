@@ -9,8 +9,8 @@ from typing import NamedTuple
 import av
 import pytest
 
-from older_clients import Steps, needs_older_clients, steps_of
-from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.older_clients import Steps, needs_older_clients, steps_of
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 pytestmark = [needs_older_clients, pytest.mark.slow]
 

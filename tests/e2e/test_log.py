@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from configured import ONLY_UPSTREAMS, engine, model
-from emulator import Emulator
-from serving import Serving
+from support.emulator_process import Emulator
+from support.servers import Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, model
 
 KEYS = {"UNSTILL_API_KEYS": "team-a:sk-s3cret", "UNSTILL_LOG_FORMAT": "json"}
 KEY = {"authorization": "Bearer sk-s3cret"}

@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 import pytest
 
-from serving import LOOPBACK_ALLOWED, Serving
+from support.servers import LOOPBACK_ALLOWED, Serving
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 SUBMITS = ("/v1/tasks/submit", "/v1/videos", "/openai/v1/videos", CREATE)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from openai_clients import async_sdk, openai
-from serving import PHOTOS, PictureHost, Serving
+from support.openai_clients import async_sdk, openai
+from support.servers import PHOTOS, PictureHost, Serving
 
 POLL_MS = 100
 ASTRONAUT = PHOTOS / "astronaut.jpg"

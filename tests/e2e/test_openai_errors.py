@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from free_ports import free_port
-from openai_clients import openai, sdk
-from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
+from support.free_ports import free_port
+from support.openai_clients import openai, sdk
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 
 KEY, OTHER_KEY = "sk-one", "sk-two"
 ASTRONAUT = PHOTOS / "astronaut.jpg"

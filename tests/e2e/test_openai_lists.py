@@ -9,8 +9,8 @@ from itertools import islice
 import httpx2
 import pytest
 
-from openai_clients import openai, sdk
-from serving import LOOPBACK_ALLOWED, Serving
+from support.openai_clients import openai, sdk
+from support.servers import LOOPBACK_ALLOWED, Serving
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cutting import cutting_proxy
-from node_sdk import FOLDER, WITHIN_S
-from serving import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.cutting_proxy import cutting_proxy
+from support.node_sdk import FOLDER, WITHIN_S
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 KEY = "sk-node"
 CUTS = 3

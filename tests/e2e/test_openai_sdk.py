@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import pytest
 
-from openai_clients import openai, sdk
-from serving import PHOTOS, PictureHost, Serving
+from support.openai_clients import openai, sdk
+from support.servers import PHOTOS, PictureHost, Serving
 
 POLL_MS = 100
 ASTRONAUT = PHOTOS / "astronaut.jpg"

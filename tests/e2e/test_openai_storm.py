@@ -9,9 +9,9 @@ from threading import Barrier
 
 import pytest
 
-from cutting import CuttingProxy, cutting_proxy
-from openai_clients import openai, sdk
-from serving import LOOPBACK_ALLOWED, Serving
+from support.cutting_proxy import CuttingProxy, cutting_proxy
+from support.openai_clients import openai, sdk
+from support.servers import LOOPBACK_ALLOWED, Serving
 
 pytestmark = pytest.mark.slow
 

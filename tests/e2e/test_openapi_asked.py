@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from asking_hooks import FEW_MODELS, FEW_NAMES
-from serving import Serving
+from support.schemathesis_hooks import FEW_MODELS, FEW_NAMES
+from support.servers import Serving
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ TWINS = "^/openai/|/image2video/"
 WITHIN_S = 120 if DEEPLY is None else 7200
 
 CONFIG = f"""
-hooks = "asking_hooks"
+hooks = "support.schemathesis_hooks"
 seed = 20261120
 request-timeout = 20
 

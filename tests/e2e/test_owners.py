@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hostile import trickster_host
-from serving import LOOPBACK_ALLOWED, PHOTOS, Serving
+from support.hostile import trickster_host
+from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 
 pytestmark = pytest.mark.slow
 

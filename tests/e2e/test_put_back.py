@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from configured import ONLY_UPSTREAMS, engine, engine_at, model
-from emulator import Emulator
-from free_ports import free_port
-from serving import PHOTOS, Serving
+from support.emulator_process import Emulator
+from support.free_ports import free_port
+from support.servers import PHOTOS, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, engine_at, model
 
 WAN27 = "wan2.7-i2v"
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from serving import PHOTOS, Serving
+from support.servers import PHOTOS, Serving
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,9 @@ import time
 from base64 import b64encode
 from pathlib import Path
 
-from configured import engine, model
-from emulator import Emulator
-from serving import PHOTOS, Serving
+from support.emulator_process import Emulator
+from support.servers import PHOTOS, Serving
+from support.settings_files import engine, model
 from unstill.steps.runner import SAVE_AGAIN_SLOTS, SAVE_SLOTS
 
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()

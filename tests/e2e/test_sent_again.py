@@ -13,9 +13,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from cutting import CuttingProxy, cutting_proxy
-from openai_clients import openai, sdk
-from serving import PHOTOS, Serving
+from support.cutting_proxy import CuttingProxy, cutting_proxy
+from support.openai_clients import openai, sdk
+from support.servers import PHOTOS, Serving
 
 SMALL = {"size": "256x320"}
 PHOTO = PHOTOS / "astronaut.jpg"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving import PictureHost, Serving
+from support.servers import PictureHost, Serving
 
 
 def test_a_photo_behind_a_url_becomes_a_video(server: Serving, pictures: PictureHost) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import Serving
+from support.servers import Serving
 from unstill.engines.camera.self_test import FOLDER
 from unstill.system.installed import STAMP
 

@@ -11,11 +11,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from books import outcomes, rows
-from configured import ONLY_UPSTREAMS, engine, engine_at, model
-from emulator import Emulator
-from free_ports import free_port
-from serving import PHOTOS, Serving
+from support.emulator_process import Emulator
+from support.free_ports import free_port
+from support.ledger_of_server import outcomes, rows
+from support.servers import PHOTOS, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, engine_at, model
 from unstill.domain.attempts import Outcome
 from unstill.domain.job import State
 

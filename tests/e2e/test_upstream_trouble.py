@@ -20,10 +20,10 @@ import httpx2
 import pytest
 from PIL import Image
 
-from books import attempts, ledger, outcomes, rows
-from configured import ONLY_UPSTREAMS, engine, model
-from emulator import Emulator
-from serving import ENDED, PHOTOS, Serving
+from support.emulator_process import Emulator
+from support.ledger_of_server import attempts, ledger, outcomes, rows
+from support.servers import ENDED, PHOTOS, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, model
 from unstill.domain.attempts import Outcome
 from unstill.domain.job import State
 from unstill.steps.cooldown import PAUSES_MS

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import av
 import pytest
 
-from configured import ONLY_UPSTREAMS, engine, model
-from emulator import Emulator
-from serving import PictureHost, Serving
+from support.emulator_process import Emulator
+from support.servers import PictureHost, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ID_OF = {

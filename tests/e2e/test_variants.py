@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from PIL import Image
 
-from serving import PHOTOS, PictureHost, Serving
+from support.servers import PHOTOS, PictureHost, Serving
 
 if TYPE_CHECKING:
     import openai

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from configured import ONLY_UPSTREAMS, engine, model
-from emulator import Emulator
-from serving import PHOTOS, Serving
+from support.emulator_process import Emulator
+from support.servers import PHOTOS, Serving
+from support.settings_files import ONLY_UPSTREAMS, engine, model
 
 MODEL = "openai/sora-2/image-to-video-pro"
 UPSTREAM_JOB_S = 600.0  # they end when a test says so

@@ -18,9 +18,18 @@ import apsw
 import httpx2
 import pytest
 
-from free_ports import free_port
-from receiver import SECRET, Act, Got, Receiver, answers, is_verified, receiving, resets
-from serving import LOOPBACK_ALLOWED, Serving
+from support.free_ports import free_port
+from support.servers import LOOPBACK_ALLOWED, Serving
+from support.webhook_receiver import (
+    SECRET,
+    Act,
+    Got,
+    Receiver,
+    answers,
+    is_verified,
+    receiving,
+    resets,
+)
 from unstill.domain.delivery import DeliveryState
 from unstill.store.deliveries import count_in
 

@@ -17,8 +17,10 @@ import httpx2
 import pytest
 from openai import OpenAI
 
-from free_ports import free_port
-from receiver import (
+from support.free_ports import free_port
+from support.scripted_house import a_job
+from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
+from support.webhook_receiver import (
     OLD_SECRET,
     SECRET,
     Got,
@@ -29,8 +31,6 @@ from receiver import (
     receiving,
     resets,
 )
-from scripted import a_job
-from serving import LOOPBACK_ALLOWED, PictureHost, Serving
 from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, Job, failed
 from unstill.store.embedded import EmbeddedBackend

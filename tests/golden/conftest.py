@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from golden.documents import DOCUMENTS, KEY, Documents
-from serving import LOOPBACK_ALLOWED, PictureHost, Serving
+from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 import msgspec
 
-from serving import PictureHost, Serving
+from support.servers import PictureHost, Serving
 
 HERE = Path(__file__).parent
 KEY = "sk-golden"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from desks import Desk
-from skipping import SkippingLoop
+from support.skipping_loop import SkippingLoop
+from support.upstream_steps import Desk
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from creating import DIALECTS, FLAT, SECTIONED, body_of, made
+from support.create_calls import DIALECTS, FLAT, SECTIONED, body_of, made
 from unstill.domain.errors import BadField
 from unstill.domain.request import Ratio, Size
 from unstill.models.aspect import ratio_of

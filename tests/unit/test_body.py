@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bodies import FORM, JPEG, form_of, part, read
+from support.body_pieces import FORM, JPEG, form_of, part, read
 from unstill.domain.errors import BadBody, CallerError, UnsupportedBody
 from unstill.server.form import (
     MOST_FORM_FIELDS,

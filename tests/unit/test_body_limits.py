@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bodies import FORM, JSON, part, read
+from support.body_pieces import FORM, JSON, part, read
 from unstill.domain.errors import BadBody, BadPolicy, BodyTooLarge, Overloaded
 from unstill.server.body import MOST_UNADMITTED_BYTES, Bodies, ClientGone
 from unstill.server.body_limits import LARGE_BYTES

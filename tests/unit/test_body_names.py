@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bodies import form_of
+from support.body_pieces import form_of
 from unstill.domain.errors import BadBody
 from unstill.server.form import (
     MOST_LIST_ITEMS,

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from scripted import VIDEO, Checks, a_job
+from support.scripted_house import VIDEO, Checks, a_job
+from support.scripted_upstream import ScriptedRemote
 from unstill.domain.errors import EngineDied, StorageFull, UpstreamError
 from unstill.domain.job import Job, Result, State, Usage, apply
 from unstill.domain.request import Size
@@ -26,7 +27,6 @@ from unstill.steps.save_retries import (
 )
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Done, NotThere, TooLarge
-from upstreams import ScriptedRemote
 
 NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000

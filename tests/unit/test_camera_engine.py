@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from patience import quickest_s
+from support.time_limits import quickest_s
 from unstill.domain.engine import Local, Scene
 from unstill.domain.errors import BadImage
 from unstill.domain.request import Frame, Size, VideoRequest

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request
+from support.upstream_requests import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.dashscope.models import (

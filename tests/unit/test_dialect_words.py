@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from support.state_words import SDK, WORDS, Said
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Form, Videos
@@ -25,7 +26,6 @@ from unstill.domain.errors import (
 from unstill.domain.job import Failure, Job, State, Usage, Vocabulary
 from unstill.domain.request import Frame, VideoRequest
 from unstill.models.catalogue import CARDS
-from words import SDK, WORDS, Said
 
 STEPS = (
     (State.QUEUED, 0),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from free_ports import free_port
+from support.free_ports import free_port
 from unstill.cli.doctor_network import network_findings, running_findings
 from unstill.net.addresses import IPAddress
 from unstill.settings.reader import RemoteSettings, ServerSettings, Settings

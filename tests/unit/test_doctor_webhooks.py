@@ -6,9 +6,9 @@ import asyncio
 import socket
 from pathlib import Path
 
-from free_ports import free_port
-from receiver import SECRET
-from scripted import a_job
+from support.free_ports import free_port
+from support.scripted_house import a_job
+from support.webhook_receiver import SECRET
 from unstill.cli.doctor_upstreams import webhook_findings
 from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, failed

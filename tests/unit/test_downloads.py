@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scripted import OWNER, SPRITESHEET, THUMBNAIL, House, a_job, opened, until
+from support.scripted_house import OWNER, SPRITESHEET, THUMBNAIL, House, a_job, opened, until
 from unstill.domain.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
 from unstill.domain.job import Job, State, Variant, hidden
 from unstill.media import DRAWINGS_AT_ONCE

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from creating import DIALECTS, OTHER, SECTIONED, body_of, made, parsed, picture_section
+from support.create_calls import DIALECTS, OTHER, SECTIONED, body_of, made, parsed, picture_section
 from unstill.domain.errors import BadField
 from unstill.domain.request import CreateCall, GivenFrame
 from unstill.models.catalogue import Catalogue

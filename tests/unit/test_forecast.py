@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasts import NOW_MS, SIZE, SLOTS, ended, left_ms, position, running, told, waiting
+from support.queue_forecasts import (
+    NOW_MS,
+    SIZE,
+    SLOTS,
+    ended,
+    left_ms,
+    position,
+    running,
+    told,
+    waiting,
+)
 from unstill.domain.job import MOVES, Job, State
 from unstill.progress.queue import KEPT, LEFT_ALONE, NEAR, WAITING, Forecast
 from unstill.store.embedded import EmbeddedBackend

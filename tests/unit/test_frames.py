@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scripted import PNG, Checks, a_job
+from support.scripted_house import PNG, Checks, a_job
 from unstill.domain.errors import BadImage
 from unstill.domain.job import Job
 from unstill.domain.request import Frame

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from guarded import GET, LARGE_ANSWER_BYTES, POST, connected
+from support.guarded_connection import GET, LARGE_ANSWER_BYTES, POST, connected
 from unstill.server.connection_guard import (
     BODY_PIECE_BYTES,
     BODY_PIECE_WITHIN_S,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from guarded import ENDING, connected, heard_to_the_end
+from support.guarded_connection import ENDING, connected, heard_to_the_end
 
 
 async def test_a_file_comes_between_the_head_and_what_is_written_after_it() -> None:

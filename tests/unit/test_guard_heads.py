@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from guarded import CHUNKED, CHUNKS, GET, POST, connected
+from support.guarded_connection import CHUNKED, CHUNKS, GET, POST, connected
 from unstill.server.connection_guard import MOST_URL_ESCAPES
 from unstill.server.http_framing import FREE_CHUNKS, MOST_HEAD_BYTES, MOST_HEADERS
 

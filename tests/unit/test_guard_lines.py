@@ -7,7 +7,15 @@ import re
 
 import pytest
 
-from guarded import CHUNKED, ENDING, GET, POST, a_crowd, connected, heard_to_the_end
+from support.guarded_connection import (
+    CHUNKED,
+    ENDING,
+    GET,
+    POST,
+    a_crowd,
+    connected,
+    heard_to_the_end,
+)
 from unstill.server.connection_guard import MOST_KEPT_BYTES, MOST_KEPT_OF_ALL_BYTES
 
 pytestmark = pytest.mark.skips_pauses

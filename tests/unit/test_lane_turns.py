@@ -11,8 +11,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from scripted import a_job, until
-from skipping import loop_ms
+from support.scripted_house import a_job, until
+from support.skipping_loop import loop_ms
 from unstill.domain.job import Job, State, lane_of
 from unstill.progress.queue import Forecast
 from unstill.store.lanes import Lanes

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from skipping import loop_ms
+from support.skipping_loop import loop_ms
 from unstill.domain.job import Job, State
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.lanes import Lanes

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from hostile import jpeg_of_many_scans
+from support.hostile import jpeg_of_many_scans
 from unstill.domain.errors import BadImage
 from unstill.media import FrameCheck, FrameFacts, Media, VideoCheck
 from unstill.media.errors import BadVideo

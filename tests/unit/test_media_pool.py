@@ -19,7 +19,7 @@ import msgspec
 import pytest
 import uvloop
 
-from patience import quickest_s
+from support.time_limits import quickest_s
 from unstill.domain.errors import (
     BadImage,
     EngineDied,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hostile import jpeg_of_many_scans, png
+from support.hostile import jpeg_of_many_scans, png
 from unstill.domain.errors import BadImage
 from unstill.media.decode import check_frame
 from unstill.media.decode_cost import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from creating import DIALECTS, body_of, made, picture_section
+from support.create_calls import DIALECTS, body_of, made, picture_section
 from unstill.domain.errors import MissingField
 from unstill.models.catalogue import CARDS
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loopback import (
+from support.loopback_server import (
     PICTURE,
     Answer,
     chunked,

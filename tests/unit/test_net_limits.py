@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from free_ports import free_port
-from loopback import (
+from support.free_ports import free_port
+from support.loopback_server import (
     PICTURE,
     Answer,
     Upstream,

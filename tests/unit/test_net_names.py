@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from loopback import PICTURE, fetcher, reason, redirect, resolver, sized, upstream
+from support.loopback_server import PICTURE, fetcher, reason, redirect, resolver, sized, upstream
 from unstill.net.addresses import IPAddress
 
 

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from orders import LAST, SORA, WAN22, WAN27, request
+from support.upstream_requests import LAST, SORA, WAN22, WAN27, request
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.openai_videos.servers import (
     SERVERS,

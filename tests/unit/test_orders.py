@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scripted import a_job
+from support.scripted_house import a_job
+from support.scripted_upstream import ScriptedRemote
 from unstill.domain.errors import OwnError
 from unstill.domain.job import Job, State
 from unstill.domain.request import Size
@@ -16,7 +17,6 @@ from unstill.files.local import LocalFiles
 from unstill.media import Media
 from unstill.steps.prepare import FramePreparer
 from unstill.upstreams.port import FrameForm
-from upstreams import ScriptedRemote
 
 PHOTO = Path(__file__).parents[2] / "photos" / "chelsea.jpg"
 

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from creating import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made, picture_section
+from support.create_calls import (
+    DIALECTS,
+    FLAT,
+    OTHER,
+    PICTURE,
+    SECTIONED,
+    body_of,
+    made,
+    picture_section,
+)
 from unstill.dialects.picture_fields import KEYS, is_name, may_be_a_picture, role_of
 from unstill.domain.errors import BadField
 from unstill.server.form import put

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripted import until
+from support.scripted_house import until
 from unstill.domain.owner_turns import RoundRobin, Slots
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from scripted import PNG, URL, VIDEO, die, opened, render_for_ever, until
+from support.scripted_house import PNG, URL, VIDEO, die, opened, render_for_ever, until
 from unstill.domain.engine import Report, Scene
 from unstill.domain.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Change, Failure, State

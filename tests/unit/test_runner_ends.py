@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from scripted import PNG, URL, VIDEO, a_job, die, opened, render_for_ever, render_well, until
+from support.scripted_house import (
+    PNG,
+    URL,
+    VIDEO,
+    a_job,
+    die,
+    opened,
+    render_for_ever,
+    render_well,
+    until,
+)
 from unstill.domain.engine import Report, Scene
 from unstill.domain.job import State
 from unstill.domain.request import Size

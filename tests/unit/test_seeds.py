@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from creating import DIALECTS, FLAT, RANDOM_SEED, SECTIONED, body_of, made
+from support.create_calls import DIALECTS, FLAT, RANDOM_SEED, SECTIONED, body_of, made
 from unstill.domain.errors import BadField
 
 MODELS = ("Wan-AI/Wan2.2-I2V", "wan2.7-i2v", "happyhorse-1.0-i2v")  # those that have a seed

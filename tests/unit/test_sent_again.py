@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripted import OWNER, PNG, House, opened
+from support.scripted_house import OWNER, PNG, House, opened
 from unstill.domain.errors import BadField, KeyReused, NoSuchJob, StorageFull
 from unstill.domain.job import State
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue

@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from left import left
-from scripted import OWNER, PNG, URL, VIDEO, Engine, House, a_job, opened, render_for_ever, until
+from support.scripted_house import (
+    OWNER,
+    PNG,
+    URL,
+    VIDEO,
+    Engine,
+    House,
+    a_job,
+    opened,
+    render_for_ever,
+    until,
+)
+from support.unfinished_jobs import left
 from unstill.domain.errors import (
     BadField,
     BadImage,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripted import OWNER, URL, House, a_job, opened, render_for_ever, until
+from support.scripted_house import OWNER, URL, House, a_job, opened, render_for_ever, until
 from unstill.domain.errors import NoSuchJob, TooLateToCancel
 from unstill.domain.job import Change, Job, State
 from unstill.upstreams.port import Cancellation, Cancelled, TooLate, Unsupported

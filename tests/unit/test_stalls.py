@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from scripted import a_job
+from support.scripted_house import a_job
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import Job, State
 from unstill.progress.stalls import STALE_MS, Stall, Stalls

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from creating import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made
+from support.create_calls import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made
 from unstill.domain.errors import BadField
 
 # What stands at a wrong place in a body of input and parameters, and where it belongs.

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from desks import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
-from scripted import until
+from support.scripted_house import until
+from support.scripted_upstream import hang, ready
+from support.upstream_steps import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.errors import BadField
 from unstill.domain.job import State, lost
@@ -19,7 +20,6 @@ from unstill.store.lanes import Lanes
 from unstill.store.port import Lane
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import Busy, Doubt, Refused, Rejected, Submission
-from upstreams import hang, ready
 
 # --- what a call comes to ----------------------------------------------------------------------
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from desks import UNREACHED, Desk
-from orders import request
-from scripted import until
+from support.scripted_house import until
+from support.upstream_requests import request
+from support.upstream_steps import UNREACHED, Desk
 from unstill.domain.job import State
 from unstill.steps.cooldown import PROBE_WAIT_MS, WAITER_GAP_MS
 

@@ -6,14 +6,14 @@ import asyncio
 
 import msgspec
 
-from desks import BUSY, START_MS, Desk
-from orders import request
-from scripted import until
+from support.scripted_house import until
+from support.scripted_upstream import ACCOUNT, ScriptedRemote
+from support.upstream_requests import request
+from support.upstream_steps import BUSY, START_MS, Desk
 from unstill.domain.job import Job, State
 from unstill.steps.cooldown import PAUSES_MS, PROBE_WAIT_MS
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Busy
-from upstreams import ACCOUNT, ScriptedRemote
 
 
 async def stepped(desk: Desk, *names: str) -> int:

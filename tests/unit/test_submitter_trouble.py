@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from desks import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
-from scripted import until
+from support.scripted_house import until
+from support.upstream_steps import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from unstill.domain.attempts import Outcome
 from unstill.domain.breaker import FIRST_PAUSE_MS
 from unstill.domain.errors import StorageFull, UpstreamError

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from scripted import PNG, House, a_job, opened, until
+from support.scripted_house import PNG, House, a_job, opened, until
 from unstill.cli.doctor import store_findings
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import State

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from creating import DIALECTS, FLAT, OTHER, PICTURE, SECTIONED, body_of, made, picture_section
+from support.create_calls import (
+    DIALECTS,
+    FLAT,
+    OTHER,
+    PICTURE,
+    SECTIONED,
+    body_of,
+    made,
+    picture_section,
+)
 from unstill.domain.errors import BadField, MissingField
 
 NOTHING: tuple[object, ...] = (None, "", "  ", "\n", [])

@@ -11,7 +11,7 @@ import apsw
 import pytest
 from structlog.testing import capture_logs
 
-from scripted import SlowBackend, a_job, until
+from support.scripted_house import SlowBackend, a_job, until
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import FINAL, Job, State
 from unstill.steps.uptime import Uptime

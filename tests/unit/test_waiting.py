@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from starlette.types import Message
 
-from scripted import a_job, until
+from support.scripted_house import a_job, until
 from unstill.domain.errors import BadField, Overloaded
 from unstill.domain.job import EVERYONE, Failure, State, failed
 from unstill.product import Product

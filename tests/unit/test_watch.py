@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from desks import START_MS, Post, opened
-from scripted import until
+from support.scripted_house import until
+from support.scripted_upstream import ACCOUNT, ScriptedRemote, away
+from support.upstream_steps import START_MS, Post, opened
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import Result, State, cancelled
 from unstill.steps.poll import LEAST_LATE_LOOKS
 from unstill.upstreams.client import NotSent, Unreachable
 from unstill.upstreams.port import Done, Failed, Gone, Running, Unclear, Verdict, Waiting
-from upstreams import ACCOUNT, ScriptedRemote, away
 
 INTERVAL_S = ACCOUNT.interval_s
 HOUR_MS = 3_600_000

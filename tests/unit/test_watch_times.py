@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from desks import START_MS, Post, opened
-from scripted import until
+from support.scripted_house import until
+from support.scripted_upstream import ACCOUNT, ScriptedRemote, away
+from support.upstream_steps import START_MS, Post, opened
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import State, cancel_requested, cancelled, hidden
 from unstill.progress.board import Board
@@ -30,7 +31,6 @@ from unstill.upstreams.port import (
     Verdict,
     Waiting,
 )
-from upstreams import ACCOUNT, ScriptedRemote, away
 
 INTERVAL_S = ACCOUNT.interval_s
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from receiver import SECRET
-from scripted import a_job, until
+from support.scripted_house import a_job, until
+from support.webhook_receiver import SECRET
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState
 from unstill.domain.errors import FetchFailed, StorageFull
 from unstill.domain.job import Failure, failed, new_id

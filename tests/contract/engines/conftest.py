@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benches import Bench, engine
-from emulator import Emulator
-from orders import HD
+from support.emulator_process import Emulator
+from support.engine_benches import Bench, engine
+from support.upstream_requests import HD
 from unstill.net.fetcher import Fetcher
 
 

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from benches import Bench, engine
-from emulator import Emulator
-from orders import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request, upstream_request
+from support.emulator_process import Emulator
+from support.engine_benches import Bench, engine
+from support.upstream_requests import (
+    HAPPYHORSE,
+    LAST,
+    SORA,
+    WAN22,
+    WAN27,
+    request,
+    upstream_request,
+)
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.dashscope import models
 from unstill.engines.modelverse import models as modelverse_models

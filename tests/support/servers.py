@@ -20,8 +20,8 @@ import httpx2
 
 from unstill.system.installed import note
 
-PHOTOS = Path(__file__).parents[1] / "photos"
-MOVED_CLOCK = Path(__file__).parents[1] / "benchmarks" / "moved_clock.py"
+PHOTOS = Path(__file__).parents[2] / "photos"
+MOVED_CLOCK = Path(__file__).parents[2] / "benchmarks" / "moved_clock.py"
 LOOPBACK_ALLOWED = {"UNSTILL_ALLOW_NETWORKS": "127.0.0.0/8,::1/128"}
 ENDED = frozenset({"Success", "Failure", "SUCCESS", "FAILURE", "completed", "failed"})
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 
-from emulator import Emulator
-from serving import PHOTOS
+from support.emulator_process import Emulator
+from support.servers import PHOTOS
 
 PICTURE = "https://example.com/cat.png"
 CHELSEA = (PHOTOS / "chelsea.jpg").read_bytes()

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from emulator import KEY, Emulator
-from orders import SORA, WAN22, WAN27, request, upstream_request
+from support.emulator_process import KEY, Emulator
+from support.upstream_requests import SORA, WAN22, WAN27, request, upstream_request
 from unstill.domain.request import VideoRequest
 from unstill.emulators import KINDS
 from unstill.engines.dashscope.engine import DashScopeEngine

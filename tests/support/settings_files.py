@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emulator import KEY, Emulator
+from support.emulator_process import KEY, Emulator
 
 ONLY_UPSTREAMS = '[server]\ndefault_engine = "none"\n'
 POLL_INTERVAL_S = 0.2

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import apsw
 
-from left import left
+from support.unfinished_jobs import left
 from unstill.domain.job import Job
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.embedded import EmbeddedBackend
 
-STORES = Path(__file__).parent / "contract" / "stores"
+STORES = Path(__file__).parents[1] / "contract" / "stores"
 
 
 def names_in(folder: Path) -> list[str]:

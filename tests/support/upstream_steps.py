@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from scripted import SlowBackend
+from support.scripted_house import SlowBackend
+from support.scripted_upstream import ACCOUNT, ScriptedRemote, away, ready
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, State
 from unstill.progress.board import Board
@@ -18,7 +19,6 @@ from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
 from unstill.steps.submit import SUBMIT_WITHIN_MS, Submitter
 from unstill.upstreams.port import Busy, Refused, Remote, UpstreamRequest
-from upstreams import ACCOUNT, ScriptedRemote, away, ready
 
 START_MS = 1_763_600_000_000
 BAD_KEY = Refused("InvalidApiKey", "the key is not accepted", of_account=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from serving import PHOTOS
+from support.servers import PHOTOS
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.upstreams.port import UpstreamRequest
 

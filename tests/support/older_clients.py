@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from serving import Serving
+from support.servers import Serving
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 PYTHON = TESTS.parent / ".venv-clients" / "bin" / "python"
 ENDS_WITHIN_S = 120
 

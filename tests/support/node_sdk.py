@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-FOLDER = Path(__file__).parent / "node"
+FOLDER = Path(__file__).parents[1] / "node"
 MODULES = FOLDER / "node_modules"
 LEAST_NODE = 20  # the SDK asks for 22 and works with 20.20; before that there is no File
 WITHIN_S = 120.0

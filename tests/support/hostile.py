@@ -19,7 +19,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from serving import ENDED, Serving
+from support.servers import ENDED, Serving
 
 MODEL = "Wan-AI/Wan2.2-I2V"  # has every field that both dialects know
 SMALL = {"size": "320x256"}

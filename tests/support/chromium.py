@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import PictureHost
+from support.servers import PictureHost
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (

@@ -1,0 +1,1 @@
+"""What tests stand on: real servers, fakes that are small real ones, and builders."""
