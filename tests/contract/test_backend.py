@@ -158,9 +158,9 @@ async def test_a_change_of_an_unknown_job_is_refused(store: Backend) -> None:
     [
         Change(of=FINAL, to=State.READY, sets={}),
         Change(of=frozenset({State.CANCELLED}), to=State.SUCCEEDED, sets={}),
-        Change(of=frozenset({State.QUEUED}), to=None, sets={"id": "other"}),
-        Change(of=frozenset({State.QUEUED}), to=None, sets={"attempt": 7}),
-        Change(of=frozenset({State.QUEUED}), to=None, sets={"owner = 'me', model": "x"}),
+        Change(of=frozenset({State.QUEUED}), to=None, sets={"id": "other"}),  # type: ignore[typeddict-unknown-key]
+        Change(of=frozenset({State.QUEUED}), to=None, sets={"attempt": 7}),  # type: ignore[typeddict-unknown-key]
+        Change(of=frozenset({State.QUEUED}), to=None, sets={"owner = 'me', model": "x"}),  # type: ignore[typeddict-unknown-key]
     ],
     ids=["revives", "cancelled succeeds", "sets the id", "sets the attempt", "sets no field"],
 )

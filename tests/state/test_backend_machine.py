@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import msgspec
@@ -28,6 +28,7 @@ from unstill.domain.job import (
     FINAL,
     MOVES,
     Change,
+    ChangedFields,
     Failure,
     IdempotencyMark,
     Job,
@@ -155,7 +156,8 @@ def any_change(draw: st.DrawFn) -> Change:
     before = sorted(State if to is None else states_before(to))
     of = draw(st.sets(st.sampled_from(before), min_size=1))
     is_start, is_death = draw(st.tuples(st.booleans(), st.booleans()))
-    return Change(frozenset(of), to, draw(any_sets), starts=is_start, dies=is_death)
+    sets = cast("ChangedFields", draw(any_sets))
+    return Change(frozenset(of), to, sets, starts=is_start, dies=is_death)
 
 
 changes = st.one_of(

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import get_type_hints
 from uuid import UUID
 
 import msgspec
 import pytest
 
 from unstill.domain import job as jobs
-from unstill.domain.job import FINAL, MOVES, Change, Failure, Job, State, Usage, Video
+from unstill.domain.job import (
+    FINAL,
+    MOVES,
+    Change,
+    ChangedFields,
+    Failure,
+    Job,
+    State,
+    Usage,
+    Video,
+)
 from unstill.domain.request import Frame, Size, VideoRequest
 
 SIZE = Size(832, 480)
@@ -179,3 +190,17 @@ def test_ids_of_one_moment_never_meet_in_any_thread() -> None:
         ids = list(threads.map(jobs.new_id, [1_700_000_000_000] * 4_000))
 
     assert len(set(ids)) == len(ids)
+
+
+def test_what_a_change_may_set_has_the_type_that_it_has_in_a_job() -> None:
+    fields = get_type_hints(Job)
+    changed = get_type_hints(ChangedFields)
+
+    assert changed == {name: fields[name] for name in changed}
+
+
+def test_a_change_sets_neither_what_a_job_is_known_by_nor_what_moves_it() -> None:
+    known_by = {"id", "owner", "dialect", "words", "model", "request", "created_ms"}
+
+    assert known_by | {"state", "attempt", "deaths"} < set(Job.__struct_fields__)
+    assert not ChangedFields.__optional_keys__ & (known_by | {"state", "attempt", "deaths"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from itertools import chain
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 import msgspec
 
@@ -173,6 +173,27 @@ def lane_of(state: State, engine: str, due_ms: int) -> str | None:
             return None
 
 
+class ChangedFields(TypedDict, total=False):
+    """What a change may set of a job: all but what the job is known by and what moves it.
+
+    Each has the type that it has in `Job`.
+    """
+
+    engine: str
+    due_ms: int
+    size: Size | None
+    started_ms: int | None
+    ended_ms: int | None
+    video: Video | None
+    usage: Usage | None
+    failure: Failure | None
+    is_hidden: bool
+    ticket: str | None
+    upstream_model: str | None
+    result: Result | None
+    wants_cancel: bool
+
+
 class Change(msgspec.Struct, frozen=True):
     """What one step does to a job: from any of `of` to `to`, setting `sets`.
 
@@ -183,7 +204,7 @@ class Change(msgspec.Struct, frozen=True):
 
     of: frozenset[State]
     to: State | None
-    sets: dict[str, Any]  # Job fields but id, state, attempt, deaths
+    sets: ChangedFields
     starts: bool = False
     dies: bool = False
     is_local: bool = False
@@ -203,8 +224,9 @@ def made_ready(size: Size) -> Change:
 
 def started(now_ms: int) -> Change:
     """A local engine begins to render."""
-    sets = {"started_ms": now_ms}
-    return Change(of=frozenset({State.READY}), to=State.RUNNING, sets=sets, starts=True)
+    return Change(
+        of=frozenset({State.READY}), to=State.RUNNING, sets={"started_ms": now_ms}, starts=True
+    )
 
 
 def rendered() -> Change:
@@ -224,13 +246,21 @@ def put_back(due_ms: int, *, died: bool = False) -> Change:
 
 
 def succeeded(video: Video, usage: Usage, now_ms: int) -> Change:
-    sets = {"video": video, "usage": usage, "ended_ms": now_ms}
+    sets: ChangedFields = {"video": video, "usage": usage, "ended_ms": now_ms}
     return Change(of=states_before(State.SUCCEEDED), to=State.SUCCEEDED, sets=sets)
 
 
 def failed(failure: Failure, now_ms: int, *, closes: Settlement | None = None) -> Change:
-    sets = {"failure": failure, "ended_ms": now_ms, "usage": Usage(duration_s=0, video_count=0)}
-    return Change(of=states_before(State.FAILED), to=State.FAILED, sets=sets, closes=closes)
+    return Change(
+        of=states_before(State.FAILED),
+        to=State.FAILED,
+        sets={
+            "failure": failure,
+            "ended_ms": now_ms,
+            "usage": Usage(duration_s=0, video_count=0),
+        },
+        closes=closes,
+    )
 
 
 def intended(attempt: Attempt) -> Change:
@@ -289,7 +319,7 @@ def deferred(engine: str, due_ms: int) -> Change:
 
 def arrived(result: Result) -> Change:
     """The upstream has finished; the video is to be brought home."""
-    sets = {"result": result, "due_ms": 0}
+    sets: ChangedFields = {"result": result, "due_ms": 0}
     return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets=sets)
 
 
@@ -300,13 +330,13 @@ def unsaved(due_ms: int) -> Change:
 
 def lost(due_ms: int) -> Change:
     """An upstream that may be asked again for free has forgotten the job."""
-    sets = {"ticket": None, "upstream_model": None, "due_ms": due_ms}
+    sets: ChangedFields = {"ticket": None, "upstream_model": None, "due_ms": due_ms}
     return Change(of=frozenset({State.RUNNING}), to=State.READY, sets=sets)
 
 
 def cancel_requested(of: State, *, is_hidden: bool = True) -> Change:
     """To be cancelled when that can be, by an upstream alone; with `is_hidden`, deleted too."""
-    sets: dict[str, Any] = {"wants_cancel": True}
+    sets: ChangedFields = {"wants_cancel": True}
     if is_hidden:
         sets["is_hidden"] = True
     return Change(of=frozenset({of}), to=None, sets=sets)
@@ -314,7 +344,7 @@ def cancel_requested(of: State, *, is_hidden: bool = True) -> Change:
 
 def cancelled(now_ms: int, *, is_hidden: bool) -> Change:
     """Cancelled by its owner; with `is_hidden`, deleted in the same write."""
-    sets: dict[str, Any] = {"ended_ms": now_ms}
+    sets: ChangedFields = {"ended_ms": now_ms}
     if is_hidden:
         sets["is_hidden"] = True
     return Change(of=states_before(State.CANCELLED), to=State.CANCELLED, sets=sets)

@@ -20,6 +20,7 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.job import (
     MOVES,
     Change,
+    ChangedFields,
     Failure,
     IdempotencyMark,
     Job,
@@ -38,8 +39,6 @@ Row = tuple[Any, ...]  # one value per column, as the database gives them
 NEWEST_REQUEST = 1  # the newest `VideoRequest.version` that this release reads
 
 COLUMNS = Job.__struct_fields__
-# What a change may set: all but the identity and what the move itself writes.
-SETTABLE = frozenset(COLUMNS) - {"id", "state", "attempt", "deaths"}
 _JSON_COLUMNS = frozenset({"size", "video", "usage", "failure", "result"})
 _FLAG_COLUMNS = frozenset({"is_hidden", "wants_cancel"})
 
@@ -355,7 +354,7 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
     guard: str,
 ) -> str:
     _check_move(of, to)
-    if unknown := set(columns) - SETTABLE:
+    if unknown := set(columns) - ChangedFields.__optional_keys__:
         raise ValueError(f"a change may not set {', '.join(sorted(unknown))}")
     sets = ["state = state" if to is None else f"state = '{to}'"]
     sets += [f"{column} = ?" for column in columns]
