@@ -30,6 +30,7 @@ from benchmarks.store import finished
 from rich.console import Console
 
 from unstill.domain.job import Job, State, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.files.signed_links import load_secrets
 from unstill.store.embedded import EmbeddedBackend
@@ -134,7 +135,7 @@ def a_job() -> Job:
     now_ms = clock_ms()
     return Job(
         id=new_id(now_ms),
-        owner=OWNER,
+        owner=Owner(OWNER),
         dialect="tasks",
         words="unified",
         model=REQUEST.model,

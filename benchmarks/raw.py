@@ -29,6 +29,7 @@ from benchmarks.bare import answer, listen, serve, url_of
 from starlette.types import Receive, Scope, Send
 
 from unstill.domain.job import Job, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.files.signed_links import LIFETIME_S, STEP_S, load_secrets
 from unstill.store import rows
@@ -210,7 +211,9 @@ class Submit:
             seed=1,
         )
         now_ms = clock_ms()
-        job = Job(new_id(now_ms), owner, "tasks", "unified", body.model, request, "camera", now_ms)
+        job = Job(
+            new_id(now_ms), Owner(owner), "tasks", "unified", body.model, request, "camera", now_ms
+        )
         await self._backend.add(job)
         submitted = Submitted(SubmitOutput(job.id), os.urandom(16).hex())
         await answer(send, _encode(submitted))

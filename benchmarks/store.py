@@ -19,6 +19,7 @@ import apsw
 import msgspec
 
 from unstill.domain.job import Job, State, Usage, Video, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store import migrations, rows
 from unstill.store.embedded import EmbeddedBackend
@@ -43,7 +44,7 @@ def a_job() -> Job:
     now_ms = clock_ms()
     return Job(
         id=new_id(now_ms),
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model=REQUEST.model,

@@ -24,6 +24,7 @@ import msgspec
 
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import Job, State, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
@@ -118,7 +119,7 @@ def fill(folder: Path, count: int) -> None:
     connection.pragma("journal_mode", "wal")
     job = Job(
         id="",
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model=REQUEST.model,

@@ -10,7 +10,7 @@ from typing import Any
 
 from unstill.domain.engine import Engine, Local
 from unstill.domain.errors import BadSetting
-from unstill.domain.job import EVERYONE
+from unstill.domain.owner import EVERYONE
 from unstill.engines.camera import Camera
 from unstill.engines.dashscope.engine import DashScopeEngine
 from unstill.engines.modelverse.engine import ModelverseEngine

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from unstill.domain.job import Failure, Job, failed, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.embedded import EmbeddedBackend
 from unstill.system.clock import clock_ms
@@ -54,7 +55,7 @@ def a_job(webhook_url: str | None = None) -> Job:
     now_ms = clock_ms()
     return Job(
         id=new_id(now_ms),
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model="wan2.7-i2v",

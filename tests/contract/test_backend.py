@@ -11,6 +11,7 @@ from support.open_stores import Make, a_job, opened
 from unstill.domain import job as jobs
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import FINAL, Change, Failure, Job, State, Usage, Video, apply
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.store.port import Backend
 
@@ -96,7 +97,7 @@ async def test_a_write_that_fails_harms_none_beside_it(store: Backend) -> None:
 
     failures = [number for number, result in enumerate(results) if isinstance(result, Exception)]
     assert failures == [13]
-    assert len((await store.page("team-a", limit=100)).jobs) == 40
+    assert len((await store.page(Owner("team-a"), limit=100)).jobs) == 40
 
 
 # --- guarded writes ----------------------------------------------------------------------------

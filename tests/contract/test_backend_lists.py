@@ -11,6 +11,7 @@ from support.open_stores import a_job
 from support.unfinished_jobs import left
 from unstill.domain import job as jobs
 from unstill.domain.job import State, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.port import Backend, CursorPage, RenderTime, UnfinishedJob
 
@@ -29,7 +30,7 @@ async def test_paging_shows_each_of_an_owners_jobs_once(
 
     after, has_more = None, True
     while has_more:
-        page = await store.page("team-a", limit=60, after=after, newest_first=newest_first)
+        page = await store.page(Owner("team-a"), limit=60, after=after, newest_first=newest_first)
         shown += [job.id for job in page.jobs]
         sizes.append(len(page.jobs))
         after, has_more = page.jobs[-1].id, page.has_more
@@ -42,8 +43,8 @@ async def test_a_page_goes_on_after_an_id_that_is_gone(store: Backend) -> None:
     for job_id in ("a", "c"):
         await store.add(a_job(job_id))
 
-    older = await store.page("team-a", limit=5, after="b")
-    newer = await store.page("team-a", limit=5, after="b", newest_first=False)
+    older = await store.page(Owner("team-a"), limit=5, after="b")
+    newer = await store.page(Owner("team-a"), limit=5, after="b", newest_first=False)
 
     assert older.jobs == (a_job("a"),)
     assert newer.jobs == (a_job("c"),)
@@ -52,8 +53,8 @@ async def test_a_page_goes_on_after_an_id_that_is_gone(store: Backend) -> None:
 async def test_a_page_that_holds_all_has_no_more(store: Backend) -> None:
     await store.add(a_job())
 
-    assert await store.page("team-a", limit=1) == CursorPage((a_job(),), has_more=False)
-    assert await store.page("nobody", limit=1) == CursorPage((), has_more=False)
+    assert await store.page(Owner("team-a"), limit=1) == CursorPage((a_job(),), has_more=False)
+    assert await store.page(Owner("nobody"), limit=1) == CursorPage((), has_more=False)
 
 
 async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Backend) -> None:
@@ -63,7 +64,7 @@ async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Back
     await store.change("running", jobs.hidden(State.RUNNING))
     await store.change("ready", jobs.cancelled(5, is_hidden=True))
 
-    assert [job.id for job in (await store.page("team-a", limit=5)).jobs] == ["shown"]
+    assert [job.id for job in (await store.page(Owner("team-a"), limit=5)).jobs] == ["shown"]
     assert [place.job_id for place in await left(store)] == ["running", "shown"]
     assert await store.find("ready") is not None
 
@@ -74,8 +75,8 @@ async def test_an_unfinished_job_has_its_place(store: Backend) -> None:
     await store.add(a_job("away", state=State.RUNNING))
 
     assert await left(store) == [
-        UnfinishedJob("away", "team-a", State.RUNNING, "camera", 0),
-        UnfinishedJob("later", "team-a", State.READY, "gpu1", 7_000),
+        UnfinishedJob("away", Owner("team-a"), State.RUNNING, "camera", 0),
+        UnfinishedJob("later", Owner("team-a"), State.READY, "gpu1", 7_000),
     ]
 
 

@@ -28,6 +28,7 @@ from unstill.domain.job import (
     new_id,
     succeeded,
 )
+from unstill.domain.owner import Owner
 from unstill.store.deliveries import newest_in, replay_in
 from unstill.store.port import Backend
 from unstill.webhooks.retry import after_failure
@@ -122,7 +123,7 @@ async def test_what_is_due_comes_without_the_jobs_of_the_named_owners(store: Bac
     await ended(store, owner="team-b")
     await ended(store, owner="team-a", webhook_url="https://b.example/")
     found = await store.due_deliveries(
-        FOREVER, limit=9, without=["b.example"], without_owners=["team-b", "team-c"]
+        FOREVER, limit=9, without=["b.example"], without_owners=[Owner("team-b"), Owner("team-c")]
     )
 
     assert [each.job_id for each in found] == [kept.id]

@@ -17,6 +17,7 @@ import pytest
 from support.stored_files import STORES, a_job, made_with, names_in
 from support.unfinished_jobs import left
 from unstill.domain.errors import BadSetting, DataFolderBusy
+from unstill.domain.owner import Owner
 from unstill.store.embedded import EmbeddedBackend
 
 PROGRAM = Path(__file__).with_name("adding_process.py")
@@ -112,7 +113,7 @@ async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> No
     store = EmbeddedBackend(tmp_path)
     await store.open()
     await store.add(a_job("1"))
-    await store.page("team-a", limit=1)
+    await store.page(Owner("team-a"), limit=1)
     await store.attempts("1")
     open_threads = threads()
     await store.close()

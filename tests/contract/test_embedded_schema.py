@@ -12,6 +12,7 @@ from support.stored_files import STORES, made_with, names_in
 from unstill.domain.attempts import Attempt
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, intended, put_back
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.store import deliveries, migrations, rows
 from unstill.store.embedded import EmbeddedBackend
@@ -63,7 +64,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) 
         (rows.ATTEMPTS, ("job",), "PRIMARY KEY"),
         (rows.MARKED_BY_KEY, ("a", "k"), "marks_by_key"),
         (rows.MARKED_BY_FINGERPRINT, ("a", "f", 5), "marks_by_fingerprint"),
-        (deliveries.due_sql(("a", "b"), ("c",)), (5, "a", "b", "c", 5), "deliveries_owed"),
+        (deliveries.due_sql(("a", "b"), (Owner("c"),)), (5, "a", "b", "c", 5), "deliveries_owed"),
     ],
     ids=[
         "page",
@@ -122,7 +123,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
     assert [job.state.value for job in found if job] == OLD_STATES
     assert ready == Job(
         id=OLD_IDS[1],
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model="wan2.7-i2v",

@@ -13,6 +13,7 @@ import pytest
 from support.scripted_house import PNG, VIDEO, House, opened
 from unstill.domain.errors import OperatorError, StorageFull
 from unstill.domain.job import State
+from unstill.domain.owner import Owner
 from unstill.files.free_space import LOOK_EVERY_S, Room
 from unstill.store.disk_reserve import FILE, SIZE_BYTES, Reserve
 from unstill.store.embedded import EmbeddedBackend
@@ -68,7 +69,7 @@ async def test_a_job_can_be_deleted_on_a_full_disk_and_its_room_is_there(disk: P
         fill(disk)
         with pytest.raises(StorageFull):
             await submit_until_refused(house)  # what room the -wal still has is used up
-        await house.service.delete(job_id, "team-a")
+        await house.service.delete(job_id, Owner("team-a"))
         freed = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
         await house.backend._store.upkeep.look()
         again = (disk / "data" / FILE).exists()
@@ -86,10 +87,10 @@ async def test_a_server_starts_on_a_full_disk_and_its_videos_are_there(disk: Pat
         await house.backend._store.upkeep.look()
     fill(disk)
     async with opened(disk / "data") as house:
-        job = await house.service.find(job_id, "team-a")
+        job = await house.service.find(job_id, Owner("team-a"))
         file = await house.downloads.file(job, "video", lambda job: job.state)
         video = file.read_bytes()
-        await house.service.delete(job_id, "team-a")
+        await house.service.delete(job_id, Owner("team-a"))
 
     assert video == VIDEO
     assert not (disk / "data" / FILE).exists()

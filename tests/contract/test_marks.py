@@ -12,6 +12,7 @@ from support.scripted_house import a_job
 from support.unfinished_jobs import left
 from unstill.domain.errors import KeyReused, StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State, cancelled, made_ready, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.port import Backend
 
@@ -83,7 +84,7 @@ async def test_the_job_of_a_key_is_found_without_storing_another(store: Backend)
     first = await store.add(job(), mark=KEYED)
 
     assert await store.marked(first.owner, KEYED) == first
-    assert await store.marked("team-b", KEYED) is None
+    assert await store.marked(Owner("team-b"), KEYED) is None
     assert await store.marked(first.owner, IdempotencyMark("f1", key="other")) is None
     with pytest.raises(KeyReused):
         await store.marked(first.owner, IdempotencyMark("f2", key="k"))

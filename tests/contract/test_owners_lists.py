@@ -14,6 +14,7 @@ import pytest
 from support.scripted_house import a_job
 from unstill.domain.errors import Overloaded
 from unstill.domain.job import State
+from unstill.domain.owner import Owner
 from unstill.service.jobs import LAST_MS
 from unstill.store import migrations
 from unstill.store.connections import Reader
@@ -53,7 +54,7 @@ async def store(tmp_path: Path) -> AsyncIterator[EmbeddedBackend]:
 
 def listing(store: EmbeddedBackend, owner: str) -> asyncio.Task[list[str]]:
     async def read() -> list[str]:
-        return [job.owner for job in (await store.page(owner, limit=5)).jobs]
+        return [job.owner for job in (await store.page(Owner(owner), limit=5)).jobs]
 
     return asyncio.create_task(read())
 
@@ -97,7 +98,7 @@ async def test_an_owner_has_a_number_of_lists_at_once_and_no_more(store: Embedde
     tasks = [listing(store, "ann") for _ in range(MOST_AT_ONCE)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded, match="16 of your lists"):
-        await store.page("ann", limit=5)
+        await store.page(Owner("ann"), limit=5)
     other = listing(store, "bob")
     gate.may_go.set()
     await asyncio.gather(*tasks)
@@ -212,7 +213,7 @@ async def test_only_a_page_that_leaves_something_open_is_followed_by_a_count(
         await store.add(a_job(owner="ann"))
     asked = read_by(store)
 
-    assert (await store.list_by_offset("ann", ALWAYS, offset=offset, limit=limit)).total == 3
+    assert (await store.list_by_offset(Owner("ann"), ALWAYS, offset=offset, limit=limit)).total == 3
     assert len(asked) == reads
 
 

@@ -21,6 +21,7 @@ import msgspec
 
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import Change, Job, State, Usage, Video, succeeded
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
@@ -265,7 +266,7 @@ async def prepare_frames(remote: Remote, job: Job) -> UpstreamRequest:
 def a_job(job_id: str, engine: str, now_ms: int) -> Job:
     return Job(
         id=job_id,
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model=job_id,

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.port import Backend
 
@@ -38,7 +39,7 @@ async def opened(make: Make) -> AsyncIterator[Backend]:
 def a_job(job_id: str = "job", **fields: Any) -> Job:
     job = Job(
         id=job_id,
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model="wan2.7-i2v",

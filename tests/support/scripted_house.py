@@ -13,6 +13,7 @@ import msgspec
 from unstill.domain.engine import Report, Scene
 from unstill.domain.errors import BadField, EngineDied, OwnError, StorageFull
 from unstill.domain.job import Change, IdempotencyMark, Job, State, Vocabulary, cancelled, new_id
+from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, Frame, GivenFrame, GivenValue, VideoRequest
 from unstill.files.local import LocalFiles
 from unstill.files.signed_links import Links
@@ -52,7 +53,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8  # what a sniffer takes for a picture
 VIDEO = b"a whole video"
 THUMBNAIL = b"a picture of it"
 SPRITESHEET = b"pictures of it"
-OWNER = "team-a"
+OWNER = Owner("team-a")
 
 Act = Callable[[Scene, Report], Awaitable[None]]
 
@@ -327,13 +328,13 @@ class House:
     def clock_ms(self) -> int:
         return clock_ms() + self.late_ms
 
-    async def submit(self, *pictures: str | bytes, owner: str = OWNER) -> str:
+    async def submit(self, *pictures: str | bytes, owner: Owner = OWNER) -> str:
         """The id of a new job of one first frame, a URL if nothing else is given."""
         submitted = await self.submitted(*pictures, owner=owner)
         return submitted.job.id
 
     async def submitted(
-        self, *pictures: str | bytes, owner: str = OWNER, words: Vocabulary = "unified"
+        self, *pictures: str | bytes, owner: Owner = OWNER, words: Vocabulary = "unified"
     ) -> Submission:
         roles = ("first", "last")
         frames = tuple(

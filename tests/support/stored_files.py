@@ -8,6 +8,7 @@ import apsw
 
 from support.unfinished_jobs import left
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.embedded import EmbeddedBackend
 
@@ -27,7 +28,7 @@ def made_with(folder: Path, sql: str) -> apsw.Connection:
 def a_job(job_id: str) -> Job:
     return Job(
         id=job_id,
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model="wan2.7-i2v",

@@ -16,6 +16,7 @@ from support.upstream_steps import Desk
 from unstill.domain.breaker import FIRST_PAUSE_MS
 from unstill.domain.delivery import owed_for
 from unstill.domain.job import Job, State, new_id
+from unstill.domain.owner import Owner
 from unstill.store.embedded import EmbeddedBackend
 from unstill.store.lanes import Lanes
 from unstill.store.port import Lane
@@ -210,7 +211,7 @@ async def test_jobs_of_a_clock_that_was_set_back_stay_in_the_order_in_which_they
         machine.wait(50)
         made.append(new_id(clock.now_ms()))
         await store.add(a_job(id=made[-1]))
-    page = await store.page("team-a", limit=9, newest_first=False)
+    page = await store.page(Owner("team-a"), limit=9, newest_first=False)
     await store.close()
 
     assert [job.id for job in page.jobs] == made
@@ -225,7 +226,7 @@ async def test_a_list_without_a_window_leaves_out_no_job_of_a_clock_that_was_ahe
         house.late_ms = 0  # as a new process has it, if the last one noted nothing
         second = await house.submit(PNG)
         listed = await house.service.list_by_offset(
-            OWNER, window_ms=None, states=None, model=None, offset=0, limit=9
+            Owner(OWNER), window_ms=None, states=None, model=None, offset=0, limit=9
         )
 
     assert [job.id for job in listed.jobs] == [first, second]

@@ -18,6 +18,7 @@ from unstill.domain.delivery import (
     owed_for,
 )
 from unstill.domain.job import State
+from unstill.domain.owner import Owner
 from unstill.webhooks.retry import PAUSES_S, after_failure
 
 END_MS = 1_763_600_000_999
@@ -25,7 +26,7 @@ JOB_ID = "0199f000-0000-7000-8000-000000000001"
 URL = "https://Hooks.example.com:8443/a?token=t"
 OWED = Delivery(
     job_id=JOB_ID,
-    owner="team-a",
+    owner=Owner("team-a"),
     url=URL,
     receiver="hooks.example.com:8443",
     type="video.completed",

@@ -24,6 +24,7 @@ from unstill.domain.errors import (
     UnstillError,
 )
 from unstill.domain.job import Failure, Job, State, Usage, Vocabulary
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.models.catalogue import CARDS
 
@@ -50,7 +51,7 @@ def a_job(state: State, *, words: Vocabulary = "unified") -> Job:
     )
     job = Job(
         id="job",
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="videos",
         words=words,
         model="wan2.7-i2v",

@@ -14,6 +14,7 @@ import pytest
 
 from support.free_ports import free_port
 from unstill.cli.doctor_network import network_findings, running_findings
+from unstill.domain.owner import Owner
 from unstill.net.addresses import IPAddress
 from unstill.settings.reader import RemoteSettings, ServerSettings, Settings
 
@@ -110,7 +111,9 @@ def test_a_running_server_is_asked_what_holds_up_its_jobs() -> None:
     }
     with running({"status": "held_up", "engines": [stall], "jobs_held_up": 2}) as (port, keys):
         server = ServerSettings(host="0.0.0.0", port=port)
-        engine, jobs = running_findings(Settings(server=server, api_keys={"sk-one": "team-a"}))
+        engine, jobs = running_findings(
+            Settings(server=server, api_keys={"sk-one": Owner("team-a")})
+        )
 
     assert keys == ["Bearer sk-one"]
     assert engine.what == "jobs of gpu1"

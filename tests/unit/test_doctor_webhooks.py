@@ -12,6 +12,7 @@ from support.webhook_receiver import SECRET
 from unstill.cli.doctor_upstreams import webhook_findings
 from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, failed
+from unstill.domain.owner import Owner
 from unstill.settings.reader import ServerSettings, Settings
 from unstill.store.embedded import EmbeddedBackend
 from unstill.system.clock import clock_ms
@@ -20,7 +21,11 @@ from unstill.webhooks.retry import after_failure
 
 def settings(data_dir: Path, webhooks: dict[str, str], *secrets: str) -> Settings:
     server = ServerSettings(data_dir=str(data_dir))
-    return Settings(server=server, webhooks=webhooks, webhook_secrets=secrets)
+    return Settings(
+        server=server,
+        webhooks={Owner(name): url for name, url in webhooks.items()},
+        webhook_secrets=secrets,
+    )
 
 
 def test_without_a_secret_webhooks_are_off_and_nothing_is_broken(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from support.scripted_house import OWNER, SPRITESHEET, THUMBNAIL, House, a_job, opened, until
 from unstill.domain.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
 from unstill.domain.job import Job, State, Variant, hidden
+from unstill.domain.owner import Owner
 from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.errors import BadVideo
 
@@ -28,7 +29,7 @@ async def asked(house: House, job: Job, variant: Variant = "thumbnail") -> Path:
 
 
 async def finished(house: House, *, owner: str = OWNER) -> Job:
-    return await house.until(await house.submit(owner=owner))
+    return await house.until(await house.submit(owner=Owner(owner)))
 
 
 @pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])

@@ -21,6 +21,7 @@ from unstill.domain.job import (
     Usage,
     Video,
 )
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 
 SIZE = Size(832, 480)
@@ -38,7 +39,7 @@ def a_job(state: State = State.QUEUED, **fields: object) -> Job:
     )
     job = Job(
         id="a",
-        owner="team-a",
+        owner=Owner("team-a"),
         dialect="tasks",
         words="unified",
         model="Wan-AI/Wan2.2-I2V",

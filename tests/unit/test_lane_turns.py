@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.scripted_house import a_job, until
 from support.skipping_loop import loop_ms
 from unstill.domain.job import Job, State, lane_of
+from unstill.domain.owner import Owner
 from unstill.progress.queue import Forecast
 from unstill.store.lanes import Lanes
 from unstill.store.port import Lane
@@ -175,7 +176,7 @@ def test_what_waits_takes_little_memory_each() -> None:
     ids = [f"0196f0f0-0000-7000-8000-{number:012}" for number in range(20_000)]
     tracemalloc.start()
     for number, job_id in enumerate(ids):
-        table.lanes.wait(job_id, f"owner-{number % 50}", "frames", 0)
+        table.lanes.wait(job_id, Owner(f"owner-{number % 50}"), "frames", 0)
     bytes_each = tracemalloc.get_traced_memory()[0] / len(ids)
     tracemalloc.stop()
 

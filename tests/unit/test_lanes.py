@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from support.skipping_loop import loop_ms
 from unstill.domain.job import Job, State
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.lanes import Lanes
 from unstill.store.port import Lane
@@ -39,7 +40,7 @@ class Table:
     def add(self, job_id: str, *, state: State = State.QUEUED, due_ms: int = 0) -> None:
         self.rows[job_id] = Job(
             id=job_id,
-            owner="team-a",
+            owner=Owner("team-a"),
             dialect="tasks",
             words="unified",
             model="wan2.7-i2v",

@@ -28,6 +28,7 @@ from unstill.domain.errors import (
     StorageFull,
     UnstillError,
 )
+from unstill.domain.owner import Owner
 from unstill.media.errors import BadVideo, DiedAtWork, TaskFailed
 from unstill.media.pool import Pool
 
@@ -225,7 +226,7 @@ async def test_owners_take_turns_at_a_child() -> None:
     done = list[str]()
 
     async def one(owner: str) -> None:
-        await pool.run("echo", Words(), Words, owner=owner)
+        await pool.run("echo", Words(), Words, owner=Owner(owner))
         done.append(owner)
 
     async with children() as pool:

@@ -11,6 +11,7 @@ from unstill.assembly import receivers_of
 from unstill.domain.delivery import MOST_URL_CHARS, owed_for
 from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.job import State
+from unstill.domain.owner import Owner
 from unstill.domain.request import GivenValue
 from unstill.net.fetcher import Own
 from unstill.settings.reader import Settings
@@ -19,17 +20,17 @@ from unstill.webhooks.receivers import Address, Receivers
 OWN_URL = "http://10.0.0.7:9000/hook?token=t"
 SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",)
 RECEIVERS = Receivers(
-    {"team-a": OWN_URL}, has_secret=True, allow_networks=[ip_network("10.1.0.0/16")]
+    {Owner("team-a"): OWN_URL}, has_secret=True, allow_networks=[ip_network("10.1.0.0/16")]
 )
 
 
 def asked(value: object, owner: str = "team-b") -> str | None:
-    return RECEIVERS.receiver_of(GivenValue("webhook_url", value), owner)
+    return RECEIVERS.receiver_of(GivenValue("webhook_url", value), Owner(owner))
 
 
 def test_a_callers_own_address_wins_over_the_operators() -> None:
-    assert RECEIVERS.receiver_of(None, "team-a") == ""
-    assert RECEIVERS.receiver_of(None, "team-b") is None
+    assert RECEIVERS.receiver_of(None, Owner("team-a")) == ""
+    assert RECEIVERS.receiver_of(None, Owner("team-b")) is None
     assert asked("https://example.com/hook", "team-a") == "https://example.com/hook"
 
 
@@ -63,9 +64,9 @@ def test_an_address_in_an_allowed_network_is_taken() -> None:
 def test_without_a_secret_no_address_is_taken() -> None:
     silent = Receivers({}, has_secret=False)
 
-    assert silent.receiver_of(None, "team-a") is None
+    assert silent.receiver_of(None, Owner("team-a")) is None
     with pytest.raises(BadField, match="until its operator sets UNSTILL_WEBHOOK_SECRET"):
-        silent.receiver_of(GivenValue("webhook_url", "https://example.com/"), "team-a")
+        silent.receiver_of(GivenValue("webhook_url", "https://example.com/"), Owner("team-a"))
 
 
 def test_only_the_operators_address_may_be_private_and_it_is_looked_up_when_used() -> None:
@@ -83,19 +84,21 @@ def test_only_the_operators_address_may_be_private_and_it_is_looked_up_when_used
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Settings(webhooks={"everyone": OWN_URL}), "UNSTILL_WEBHOOK_SECRET: is needed by"),
+        (Settings(webhooks={Owner("everyone"): OWN_URL}), "UNSTILL_WEBHOOK_SECRET: is needed by"),
         (
-            Settings(webhooks={"team-a": OWN_URL}, webhook_secrets=SECRETS),
+            Settings(webhooks={Owner("team-a"): OWN_URL}, webhook_secrets=SECRETS),
             "webhooks.team-a: must be named for an owner of a key: everyone",
         ),
         (
             Settings(
-                webhooks={"everyone": OWN_URL}, webhook_secrets=SECRETS, api_keys={"sk": "team-a"}
+                webhooks={Owner("everyone"): OWN_URL},
+                webhook_secrets=SECRETS,
+                api_keys={"sk": Owner("team-a")},
             ),
             "webhooks.everyone: must be named for an owner of a key: team-a",
         ),
         (
-            Settings(webhooks={"everyone": "http://u:p@h/"}, webhook_secrets=SECRETS),
+            Settings(webhooks={Owner("everyone"): "http://u:p@h/"}, webhook_secrets=SECRETS),
             "webhooks.everyone: must be a URL: a URL with a user name or password",
         ),
     ],

@@ -10,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.scripted_house import until
+from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, Slots
 
 
 def test_who_has_had_a_turn_is_behind_all_who_wait() -> None:
     rota = RoundRobin()
     for owner in ("ann", "bob", "cid"):
-        rota.join(owner)
-    rota.took("ann")
-    rota.join("bob")  # it waits already, and keeps its place
-    rota.leave("cid")
-    rota.took("nobody")
+        rota.join(Owner(owner))
+    rota.took(Owner("ann"))
+    rota.join(Owner("bob"))  # it waits already, and keeps its place
+    rota.leave(Owner("cid"))
+    rota.took(Owner("nobody"))
 
     assert list(rota) == ["bob", "ann"]
 
@@ -29,7 +30,7 @@ def test_who_has_had_a_turn_is_behind_all_who_wait() -> None:
 def test_nobody_has_a_second_turn_before_everybody_who_waits_has_had_one(jobs: list[int]) -> None:
     rota, left = RoundRobin(), {f"owner-{number}": count for number, count in enumerate(jobs)}
     for owner in left:
-        rota.join(owner)
+        rota.join(Owner(owner))
     turns = list[str]()
     while rota:
         owner = next(iter(rota))
@@ -49,7 +50,7 @@ async def test_an_owner_with_many_calls_holds_up_nobody_elses_first() -> None:
     slots, served, gate = Slots(1), list[str](), asyncio.Event()
 
     async def call(owner: str) -> None:
-        async with slots.taken(owner):
+        async with slots.taken(Owner(owner)):
             served.append(owner)
             await gate.wait()
 
@@ -68,7 +69,7 @@ async def test_no_more_slots_are_held_than_there_are_and_none_is_lost() -> None:
     slots, held, most = Slots(3), [0], [0]
 
     async def call(number: int) -> None:
-        async with slots.taken(f"owner-{number % 4}"):
+        async with slots.taken(Owner(f"owner-{number % 4}")):
             held[0] += 1
             most[0] = max(most[0], held[0])
             await asyncio.sleep(0)
@@ -84,7 +85,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_or_is_served_leaves_its_s
     slots, served = Slots(1), list[str]()
 
     async def call(owner: str) -> None:
-        async with slots.taken(owner):
+        async with slots.taken(Owner(owner)):
             served.append(owner)
             await asyncio.sleep(60)
 
@@ -97,7 +98,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_or_is_served_leaves_its_s
     handed.cancel()  # in the same moment as it is handed the slot
     await asyncio.gather(waiter, handed, return_exceptions=True)
 
-    async with asyncio.timeout(30), slots.taken("dan"):
+    async with asyncio.timeout(30), slots.taken(Owner("dan")):
         served.append("dan")
     assert served[-1] == "dan"
 
@@ -107,7 +108,7 @@ async def test_slots_that_keep_room_have_one_for_whoever_comes(count: int, most:
     slots, held, gate = Slots(count, keeps_room=True), list[str](), asyncio.Event()
 
     async def call(owner: str) -> None:
-        async with slots.taken(owner):
+        async with slots.taken(Owner(owner)):
             held.append(owner)
             await gate.wait()
 

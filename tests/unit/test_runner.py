@@ -13,6 +13,7 @@ from support.scripted_house import PNG, URL, VIDEO, die, opened, render_for_ever
 from unstill.domain.engine import Report, Scene
 from unstill.domain.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Change, Failure, State
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.steps.runner import FRAMES_SLOTS
 
@@ -54,9 +55,9 @@ async def test_slow_picture_hosts_of_one_owner_hold_up_no_other(tmp_path: Path) 
     async with opened(tmp_path) as house:
         house.fetcher.gate.clear()
         for _ in range(100):
-            await house.submit(URL, owner="ann")
+            await house.submit(URL, owner=Owner("ann"))
         of_ann = len(house.fetcher.urls)
-        await house.submit("https://bob.example/cat.jpg", owner="bob")
+        await house.submit("https://bob.example/cat.jpg", owner=Owner("bob"))
         await until(lambda: len(house.fetcher.urls) > of_ann)
         house.fetcher.gate.set()
 
@@ -106,7 +107,7 @@ async def test_renders_beyond_the_slots_wait(tmp_path: Path) -> None:
         running = [scene.job_id for scene in house.engine.scenes]
         (waiting,) = set(ids) - set(running)
         await house.until(waiting, State.READY)
-        await house.service.delete(running[0], "team-a")
+        await house.service.delete(running[0], Owner("team-a"))
 
         assert (await house.until(waiting)).state is State.SUCCEEDED
 
@@ -130,7 +131,7 @@ async def test_a_finished_job_that_is_deleted_has_not_succeeded_twice_in_the_log
         with capture_logs() as logs:
             job_id = await house.submit()
             await house.until(job_id)
-            await house.service.delete(job_id, "team-a")
+            await house.service.delete(job_id, Owner("team-a"))
         ends = [log["event"] for log in logs if log.get("state") == "succeeded"]
 
         assert ends == ["job", "job_deleted"]

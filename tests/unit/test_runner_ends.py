@@ -22,6 +22,7 @@ from support.scripted_house import (
 )
 from unstill.domain.engine import Report, Scene
 from unstill.domain.job import State
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.progress.board import RENDERED
 
@@ -135,7 +136,7 @@ async def test_a_cancelled_render_is_stopped_at_once(tmp_path: Path) -> None:
         job_id = await house.submit()
         await until(lambda: house.engine.under_way == 1)
         asked_at = time.monotonic()
-        await house.service.delete(job_id, "team-a")
+        await house.service.delete(job_id, Owner("team-a"))
         await until(lambda: house.engine.under_way == 0)
 
         assert time.monotonic() - asked_at < AT_ONCE_S
@@ -158,7 +159,7 @@ async def test_a_cancelled_job_stays_cancelled_when_the_engine_finishes_late(
         house.engine.acts = [finish_anyway]
         job_id = await house.submit()
         await until(lambda: house.engine.under_way == 1)
-        await house.service.delete(job_id, "team-a")
+        await house.service.delete(job_id, Owner("team-a"))
         await finished.wait()
         other = await house.until(await house.submit())
 
@@ -176,7 +177,7 @@ async def test_a_cancel_that_overtakes_the_answer_to_the_start_ends_the_render(
         house.backend.late = State.RUNNING
         job_id = await house.submit(PNG)
         await house.until(job_id, State.RUNNING)
-        await house.service.delete(job_id, "team-a")
+        await house.service.delete(job_id, Owner("team-a"))
         house.backend.answers.set()
         house.engine.acts = []
         other = await house.until(await house.submit())
@@ -191,7 +192,7 @@ async def test_a_deleted_jobs_fetch_ends_at_once(tmp_path: Path) -> None:
         with capture_logs() as logs:
             job_id = await house.submit()
             await until(lambda: house.fetcher.urls == [URL])
-            await house.service.delete(job_id, "team-a")
+            await house.service.delete(job_id, Owner("team-a"))
             await until(lambda: not house.folder(job_id).exists())
             await asyncio.sleep(0.05)
 
@@ -209,7 +210,7 @@ async def test_a_job_deleted_while_its_video_is_checked_leaves_no_files(tmp_path
         house.engine.acts = [render_and_hold]
         job_id = await house.submit()
         await house.until(job_id, State.SAVING)
-        deleted = await house.service.delete(job_id, "team-a")
+        deleted = await house.service.delete(job_id, Owner("team-a"))
         was_there = house.names(job_id)
         house.media.gate.set()
         job = await house.until(job_id)
@@ -269,7 +270,7 @@ async def test_files_that_cannot_be_removed_are_no_trouble_of_the_job(tmp_path: 
         (house.folder(job_id)).rename(tmp_path / "elsewhere")
         house.folder(job_id).write_text("a file where a folder should be")
         with capture_logs() as logs:
-            deleted = await house.service.delete(job_id, "team-a")
+            deleted = await house.service.delete(job_id, Owner("team-a"))
 
         assert deleted.is_hidden
         assert [log["event"] for log in logs if log["log_level"] == "warning"] == [

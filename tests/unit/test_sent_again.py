@@ -10,6 +10,7 @@ import pytest
 from support.scripted_house import OWNER, PNG, House, opened
 from unstill.domain.errors import BadField, KeyReused, NoSuchJob, StorageFull
 from unstill.domain.job import State
+from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue
 from unstill.service.jobs import RETRY_WITHIN_MS, RetryHeaders, Submission
 
@@ -29,7 +30,7 @@ async def submit(
         unknown=("style",),
     )
     return await house.service.submit(
-        create_call, owner=OWNER, dialect="videos", words="openai", retry=retry
+        create_call, owner=Owner(OWNER), dialect="videos", words="openai", retry=retry
     )
 
 
@@ -123,7 +124,7 @@ async def test_what_no_engine_takes_is_refused_where_there_is_no_earlier_call(
 async def test_a_deleted_job_is_not_made_again_under_its_key(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         first = await submit(house, KEYED)
-        await house.service.delete(first.job.id, OWNER)
+        await house.service.delete(first.job.id, Owner(OWNER))
 
         with pytest.raises(NoSuchJob, match=first.job.id):
             await submit(house, KEYED)

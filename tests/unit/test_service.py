@@ -34,6 +34,7 @@ from unstill.domain.errors import (
     UnknownModel,
 )
 from unstill.domain.job import Job, State, rendered
+from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
 from unstill.service.jobs import LARGE_INLINE_CHARS, Service
 from unstill.store.embedded import EmbeddedBackend
@@ -202,14 +203,14 @@ async def test_another_owners_job_is_nobodys(tmp_path: Path) -> None:
         job_id = await house.submit()
 
         for ask in (
-            house.service.find(job_id, "team-b"),
-            house.service.delete(job_id, "team-b"),
+            house.service.find(job_id, Owner("team-b")),
+            house.service.delete(job_id, Owner("team-b")),
         ):
             with pytest.raises(NoSuchJob):
                 await ask
-        assert (await house.service.page("team-b", limit=9, after=None, newest_first=True)) == (
-            await house.service.page("nobody", limit=9, after=None, newest_first=True)
-        )
+        assert (
+            await house.service.page(Owner("team-b"), limit=9, after=None, newest_first=True)
+        ) == (await house.service.page(Owner("nobody"), limit=9, after=None, newest_first=True))
         assert (await house.service.find(job_id, OWNER)).id == job_id
 
 

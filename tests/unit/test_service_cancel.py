@@ -9,6 +9,7 @@ import pytest
 from support.scripted_house import OWNER, URL, House, a_job, opened, render_for_ever, until
 from unstill.domain.errors import NoSuchJob, TooLateToCancel
 from unstill.domain.job import Change, Job, State
+from unstill.domain.owner import Owner
 from unstill.upstreams.port import Cancellation, Cancelled, TooLate, Unsupported
 
 TAKEN = Change(  # what a submit and its settling do together
@@ -28,8 +29,8 @@ async def test_what_is_ours_is_cancelled_at_once_and_still_found(
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
         job = await stored(house, state=state)
-        await house.service.cancel(job.id, OWNER)
-        found = await house.service.find(job.id, OWNER)
+        await house.service.cancel(job.id, Owner(OWNER))
+        found = await house.service.find(job.id, Owner(OWNER))
 
         assert (found.state, found.is_hidden) == (State.CANCELLED, False)
         assert found.ended_ms is not None
@@ -41,7 +42,7 @@ async def test_a_child_that_renders_is_stopped(tmp_path: Path) -> None:
         job_id = await house.submit(URL)
         await house.until(job_id, State.RUNNING)
         await until(lambda: house.engine.under_way == 1)
-        await house.service.cancel(job_id, OWNER)
+        await house.service.cancel(job_id, Owner(OWNER))
         await until(lambda: house.engine.under_way == 0)
 
         assert (await house.job(job_id)).state is State.CANCELLED
@@ -50,7 +51,7 @@ async def test_a_child_that_renders_is_stopped(tmp_path: Path) -> None:
 async def test_of_a_call_that_is_just_made_the_wish_is_noted(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         job = await stored(house, state=State.SUBMITTING)
-        await house.service.cancel(job.id, OWNER)
+        await house.service.cancel(job.id, Owner(OWNER))
         now = await house.job(job.id)
 
         assert (now.state, now.wants_cancel, now.is_hidden) == (State.SUBMITTING, True, False)
@@ -71,10 +72,10 @@ async def test_an_upstream_is_asked_and_what_it_refuses_goes_on(
         job = await stored(house, state=State.RUNNING, ticket="t-1")
         house.answers = [answer]
         if isinstance(answer, Cancelled):
-            await house.service.cancel(job.id, OWNER)
+            await house.service.cancel(job.id, Owner(OWNER))
         else:
             with pytest.raises(TooLateToCancel):
-                await house.service.cancel(job.id, OWNER)
+                await house.service.cancel(job.id, Owner(OWNER))
 
         assert (await house.job(job.id)).state is state
         assert house.answers == []
@@ -88,7 +89,7 @@ async def test_what_is_saved_or_over_stays_as_it_is(tmp_path: Path, state: State
         job = await stored(house, state=state)
 
         with pytest.raises(TooLateToCancel):
-            await house.service.cancel(job.id, OWNER)
+            await house.service.cancel(job.id, Owner(OWNER))
         assert await house.job(job.id) == job
 
 
@@ -97,7 +98,7 @@ async def test_nobody_cancels_what_is_not_theirs(tmp_path: Path) -> None:
         job = await stored(house)
 
         with pytest.raises(NoSuchJob):
-            await house.service.cancel(job.id, "team-b")
+            await house.service.cancel(job.id, Owner("team-b"))
         assert await house.job(job.id) == job
 
 
@@ -110,7 +111,7 @@ async def test_a_job_that_an_upstream_has_just_taken_is_not_cancelled_without_it
         house.answers = [TooLate()]
 
         with pytest.raises(TooLateToCancel):
-            await house.service.cancel(job.id, OWNER)
+            await house.service.cancel(job.id, Owner(OWNER))
         assert (await house.job(job.id)).state is State.RUNNING
 
 
@@ -120,7 +121,7 @@ async def test_a_deleted_job_that_an_upstream_has_just_taken_is_wished_away(
     async with opened(tmp_path, serves=False) as house:
         job = await stored(house, state=State.READY)
         house.backend.overtaken = {State.CANCELLED: TAKEN}
-        await house.service.delete(job.id, OWNER)
+        await house.service.delete(job.id, Owner(OWNER))
         now = await house.job(job.id)
 
         assert (now.state, now.wants_cancel, now.is_hidden) == (State.RUNNING, True, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from unstill.domain.owner import Owner
 from unstill.steps.cooldown import PAUSES_MS, WAITER_GAP_MS, ModelCooldown
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
@@ -90,8 +91,8 @@ def test_after_the_pause_one_call_is_made_and_no_other_beside_it() -> None:
 
 def test_each_owners_jobs_wait_in_a_line_of_their_own() -> None:
     cooldown = ModelCooldown()
-    ann = [cooldown.place_ms("ann", NOW_MS) for _ in range(500)]
-    bob = [cooldown.place_ms("bob", NOW_MS) for _ in range(2)]
+    ann = [cooldown.place_ms(Owner("ann"), NOW_MS) for _ in range(500)]
+    bob = [cooldown.place_ms(Owner("bob"), NOW_MS) for _ in range(2)]
 
     assert ann[:2] == bob == [NOW_MS, NOW_MS + WAITER_GAP_MS]
     assert ann[-1] == NOW_MS + 499 * WAITER_GAP_MS

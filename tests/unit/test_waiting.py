@@ -15,7 +15,8 @@ from starlette.types import Message
 
 from support.scripted_house import a_job, until
 from unstill.domain.errors import BadField, Overloaded
-from unstill.domain.job import EVERYONE, Failure, State, failed
+from unstill.domain.job import Failure, State, failed
+from unstill.domain.owner import EVERYONE
 from unstill.product import Product
 from unstill.server.body import ClientGone
 from unstill.server.long_poll import unless_gone, wait_s_of

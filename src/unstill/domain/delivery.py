@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from unstill.domain.job import Job, State
+from unstill.domain.owner import Owner
 
 MOST_URL_CHARS = 2048
 DAY_MS = 24 * 3600 * 1000
@@ -32,7 +33,7 @@ class Delivery(msgspec.Struct, frozen=True):
     """One row. Times are Unix milliseconds."""
 
     job_id: str
-    owner: str
+    owner: Owner
     url: str  # "": where the settings say for its owner
     receiver: str  # host and port of `url`, or the owner: what hangs holds up no other receiver
     type: EventType

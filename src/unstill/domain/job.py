@@ -15,6 +15,7 @@ from typing import Literal, TypedDict
 import msgspec
 
 from unstill.domain.attempts import Attempt, Settlement
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
 
 Vocabulary = Literal["openai", "unified"]
@@ -22,7 +23,6 @@ Variant = Literal[
     "video", "thumbnail", "spritesheet"
 ]  # a finished video has them, as OpenAI names them
 
-EVERYONE = "everyone"  # owner of all jobs while no key is configured
 
 _RANDOM_CHARS = 20  # an id has so many, in hex; a pool of them is a system call for 256 ids
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two random bits behind 0b10
@@ -108,7 +108,7 @@ class Job(msgspec.Struct, frozen=True):
     """One row. Times are Unix milliseconds."""
 
     id: str
-    owner: str
+    owner: Owner
     dialect: str  # that made it
     words: Vocabulary  # state words that its create call documents at /v1/videos
     model: str  # the name it was asked for by

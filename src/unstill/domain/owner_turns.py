@@ -11,6 +11,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+from unstill.domain.owner import Owner
+
 
 class RoundRobin:
     """The owners that wait, the one whose turn it is first.
@@ -20,24 +22,24 @@ class RoundRobin:
 
     def __init__(self) -> None:
         # Ordered by a chain: a dict that is emptied from its front is walked through each time.
-        self._owners: OrderedDict[str, None] = OrderedDict()
+        self._owners: OrderedDict[Owner, None] = OrderedDict()
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Owner]:
         return iter(self._owners)
 
     def __len__(self) -> int:
         return len(self._owners)
 
-    def join(self, owner: str) -> None:
+    def join(self, owner: Owner) -> None:
         """Wait behind all who wait; one who waits already keeps its place."""
         self._owners.setdefault(owner)
 
-    def took(self, owner: str) -> None:
+    def took(self, owner: Owner) -> None:
         """Had its turn: everybody else is before it."""
         if owner in self._owners:
             self._owners.move_to_end(owner)
 
-    def leave(self, owner: str) -> None:
+    def leave(self, owner: Owner) -> None:
         """Wait no more."""
         self._owners.pop(owner, None)
 
@@ -52,11 +54,11 @@ class Slots:
         self._free = count
         self._keeps_room = keeps_room
         self._round_robin = RoundRobin()
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        self._held: Counter[str] = Counter()
+        self._waiting: dict[Owner, deque[asyncio.Future[None]]] = {}
+        self._held: Counter[Owner] = Counter()
 
     @asynccontextmanager
-    async def taken(self, owner: str) -> AsyncIterator[None]:
+    async def taken(self, owner: Owner) -> AsyncIterator[None]:
         """Hold a slot, as soon as one is free and it is the owner's turn."""
         await self._take(owner)
         try:
@@ -64,7 +66,7 @@ class Slots:
         finally:
             self._give(owner)
 
-    async def _take(self, owner: str) -> None:
+    async def _take(self, owner: Owner) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(owner, deque()).append(turn)
         self._round_robin.join(owner)
@@ -76,7 +78,7 @@ class Slots:
                 self._give(owner)  # it was handed out in the same moment
             raise
 
-    def _give(self, owner: str) -> None:
+    def _give(self, owner: Owner) -> None:
         self._free += 1
         self._held[owner] -= 1
         if not self._held[owner]:
@@ -97,7 +99,7 @@ class Slots:
                 self._held[owner] += 1
                 turn.set_result(None)
 
-    def _next_owner(self) -> str | None:
+    def _next_owner(self) -> Owner | None:
         if not self._keeps_room:
             return next(iter(self._round_robin), None)
         return next((owner for owner in self._round_robin if self._held[owner] < self._free), None)

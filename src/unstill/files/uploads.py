@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from unstill.domain.errors import BadField, BadPolicy
+from unstill.domain.owner import Owner
 from unstill.files.port import storage_errors
 from unstill.system.durable_writes import sync_folder, write_durably
 
@@ -33,7 +34,7 @@ class Policy(msgspec.Struct, frozen=True):
     """What may be uploaded; whoever holds it signed may do so."""
 
     upload_dir: str
-    owner: str
+    owner: Owner
     model: str
     expires_s: int
     most_bytes: int
@@ -66,7 +67,7 @@ class Uploads:
         self._folder = data_dir / "uploads"
         self._secrets = link_secrets
 
-    def sign(self, owner: str, model: str, now_s: float) -> Signed:
+    def sign(self, owner: Owner, model: str, now_s: float) -> Signed:
         """Leave to upload into a folder that no other policy names."""
         policy = Policy(
             upload_dir=f"dashscope-instant/{secrets.token_hex(16)}",
@@ -117,7 +118,7 @@ class Uploads:
             sync_folder(self._folder.parent)
         write_durably(path, data, once=True)
 
-    async def read(self, owner: str, key: str, now_s: float) -> bytes | None:
+    async def read(self, owner: Owner, key: str, now_s: float) -> bytes | None:
         """The owner's file, or None if there is none or its time is over."""
         path = self._path(owner, key)
         with storage_errors():
@@ -137,7 +138,7 @@ class Uploads:
                 if is_ours and entry.stat().st_mtime + KEPT_S <= now_s:
                     Path(entry.path).unlink(missing_ok=True)
 
-    def _path(self, owner: str, key: str) -> Path:
+    def _path(self, owner: Owner, key: str) -> Path:
         # JSON, so that no other owner and key make the same text.
         text = msgspec.json.encode((owner, key))
         return self._folder / hashlib.sha256(text).hexdigest()

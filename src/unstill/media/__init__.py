@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 
 from unstill.domain.errors import BadImage
+from unstill.domain.owner import NOBODY, Owner
 from unstill.media.errors import DiedAtWork
 from unstill.media.pool import Pool
 from unstill.media.tasks import (
@@ -64,7 +65,7 @@ class Media:
         """What keeps its children to their tasks; None before one has started."""
         return self._pool.confinement
 
-    async def check_frame(self, check: FrameCheck, *, owner: str = "") -> FrameFacts:
+    async def check_frame(self, check: FrameCheck, *, owner: Owner = NOBODY) -> FrameFacts:
         """What a picture is; raises BadImage, EngineDied."""
         for _ in range(FRAME_TRIES):
             with suppress(DiedAtWork):
@@ -74,23 +75,23 @@ class Media:
         # A JPEG of a thousand scans, say: small, within all limits, and minutes of work.
         raise BadImage(check.param, "this image takes too much time or memory to decode")
 
-    async def check_video(self, check: VideoCheck, *, owner: str = "") -> VideoFacts:
+    async def check_video(self, check: VideoCheck, *, owner: Owner = NOBODY) -> VideoFacts:
         """What an mp4 is; raises BadVideo, EngineDied."""
         return await self._pool.run(
             "check_video", check, VideoFacts, timeout_s=VIDEO_TIMEOUT_S, owner=owner
         )
 
-    async def fit_frame(self, fit: FrameFit, *, owner: str = "") -> bool:
+    async def fit_frame(self, fit: FrameFit, *, owner: Owner = NOBODY) -> bool:
         """Write a checked picture in an upstream's form; False if it has it. Raises EngineDied."""
         return await self._pool.run(
             "fit_frame", fit, bool, timeout_s=self._frame_timeout_s, owner=owner
         )
 
-    async def cut_sound(self, cut: SoundCut, *, owner: str = "") -> None:
+    async def cut_sound(self, cut: SoundCut, *, owner: Owner = NOBODY) -> None:
         """Write a checked mp4 without its sound; raises EngineDied."""
         await self._pool.run("cut_sound", cut, type(None), timeout_s=VIDEO_TIMEOUT_S, owner=owner)
 
-    async def as_mp4(self, repack: Repack, *, owner: str = "") -> None:
+    async def as_mp4(self, repack: Repack, *, owner: Owner = NOBODY) -> None:
         """Put a video of another container into an mp4; raises BadVideo, EngineDied."""
         await self._pool.run("as_mp4", repack, type(None), timeout_s=VIDEO_TIMEOUT_S, owner=owner)
 

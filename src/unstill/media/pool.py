@@ -12,6 +12,7 @@ import structlog
 from msgspec.structs import asdict
 
 from unstill.domain.errors import EngineDied, ShuttingDown, StorageFailed
+from unstill.domain.owner import NOBODY, Owner
 from unstill.domain.owner_turns import Slots
 from unstill.media.child_process import Child, start
 from unstill.media.errors import DiedAtWork, error_of
@@ -69,7 +70,7 @@ class Pool:
         report: Report | None = None,
         timeout_s: float | None = None,
         silence_s: float | None = None,
-        owner: str = "",
+        owner: Owner = NOBODY,
     ) -> T:
         """Give the task to the next free child and wait for its answer.
 

@@ -16,6 +16,7 @@ from statistics import median
 from typing import NamedTuple
 
 from unstill.domain.job import Job, State
+from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin
 from unstill.models.sizes import NAMED_SIZES
 from unstill.store.port import Backend
@@ -62,7 +63,7 @@ class _Line:
 
     __slots__ = ("_first", "_ids", "engine", "owner")
 
-    def __init__(self, engine: _Engine, owner: str) -> None:
+    def __init__(self, engine: _Engine, owner: Owner) -> None:
         self.engine = engine
         self.owner = owner
         self._ids: list[str] = []
@@ -109,10 +110,10 @@ class _Engine:
         self._totals: dict[str, _Total] = {}  # they are counted by model
         self._turn_ms = _Times()  # of a job
         self._pace_ms: dict[str, _Times] = {}  # a unit of work takes so long, by model
-        self._lines: dict[str, _Line] = {}  # by owner, of those that wait
+        self._lines: dict[Owner, _Line] = {}  # by owner, of those that wait
         self._owners = RoundRobin()  # they take turns
 
-    def add(self, job_id: str, owner: str) -> _Line:
+    def add(self, job_id: str, owner: Owner) -> _Line:
         """Let a job wait."""
         line = self._lines.get(owner)
         if line is None:
@@ -131,7 +132,7 @@ class _Engine:
             del self._lines[line.owner]
             self._owners.leave(line.owner)
 
-    def ahead(self, job_id: str, owner: str) -> int:
+    def ahead(self, job_id: str, owner: Owner) -> int:
         """How many have their turn before this one."""
         own = self._lines.get(owner)
         rounds = 0 if own is None else own.ahead(job_id)
@@ -260,7 +261,7 @@ class Forecast:
             return None
         return int(usual_ms - elapsed_ms)
 
-    def _begin_wait(self, job_id: str, owner: str, name: str) -> None:
+    def _begin_wait(self, job_id: str, owner: Owner, name: str) -> None:
         """Let the job wait for this engine alone."""
         if name not in self._engines:
             self._engines[name] = _Engine(REMOVED)

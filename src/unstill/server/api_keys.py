@@ -7,17 +7,17 @@ import os
 from collections.abc import Mapping
 
 from unstill.domain.errors import BadKey
-from unstill.domain.job import EVERYONE
+from unstill.domain.owner import EVERYONE, Owner
 
 
 class Keys:
     """Owners by the hash of their key; the keys themselves are not kept."""
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, Owner]) -> None:
         """`keys`: key -> owner. Without any, every caller is the same owner."""
         self._owners = {_hashed(os.fsencode(key)): owner for key, owner in keys.items()}
 
-    def owner(self, headers: Mapping[str, str]) -> str:
+    def owner(self, headers: Mapping[str, str]) -> Owner:
         """The caller's owner name.
 
         A key comes as `Authorization: <key>` or `Authorization: Bearer <key>` (the documents

@@ -28,7 +28,7 @@ from unstill.domain.errors import (
     UnstillError,
     WrongMethod,
 )
-from unstill.domain.job import EVERYONE
+from unstill.domain.owner import EVERYONE, NOBODY
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
 from unstill.progress.stalls import Stalls
@@ -179,7 +179,7 @@ class App:
         try:
             owner = self._keys.owner(Headers(scope["headers"]))
         except BadKey:
-            owner = ""
+            owner = NOBODY
         self._refused.note(
             status=status,
             code=error.code,
@@ -204,7 +204,7 @@ class App:
     ) -> Answer | None:
         """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
-        owner = "" if route.is_open else self._keys.owner(call.headers)
+        owner = NOBODY if route.is_open else self._keys.owner(call.headers)
         if not route.reads_body:
             return await served.verb(Exchange(served.dialect, call, owner, scope, receive, send))
         bodies = self._open_bodies if route.is_open else self._bodies

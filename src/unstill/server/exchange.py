@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Call, Dialect
+from unstill.domain.owner import Owner
 from unstill.server.fair_shares import caller_at
 
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
@@ -33,7 +34,7 @@ class Exchange(msgspec.Struct, frozen=True):
 
     dialect: Dialect
     call: Call
-    owner: str
+    owner: Owner
     scope: Scope
     receive: Receive
     send: Send

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import structlog
 
+from unstill.domain.owner import Owner
+
 log = structlog.get_logger()
 
 WINDOW_S = 60.0
@@ -36,7 +38,7 @@ class RefusedLines:
         param: object,
         method: str,
         route: str,
-        owner: str,
+        owner: Owner,
         client: str,
         request_id: str,
     ) -> None:

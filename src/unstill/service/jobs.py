@@ -38,6 +38,7 @@ from unstill.domain.job import (
     hidden,
     new_id,
 )
+from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, Role, VideoRequest
 from unstill.files.port import Files
 from unstill.models.card import Card
@@ -134,7 +135,7 @@ class Service:
         self,
         create_call: CreateCall,
         *,
-        owner: str,
+        owner: Owner,
         dialect: str,
         words: Vocabulary,
         retry: RetryHeaders | None = None,
@@ -212,7 +213,7 @@ class Service:
             await self._remove_files(job.id)
         return stored
 
-    async def find(self, job_id: str, owner: str) -> Job:
+    async def find(self, job_id: str, owner: Owner) -> Job:
         """The owner's job; raises NoSuchJob for any other."""
         job = await self._backend.find(job_id)
         if job is None or job.owner != owner or job.is_hidden:
@@ -220,13 +221,13 @@ class Service:
         return job
 
     async def page(
-        self, owner: str, *, limit: int, after: str | None, newest_first: bool
+        self, owner: Owner, *, limit: int, after: str | None, newest_first: bool
     ) -> CursorPage:
         return await self._backend.page(owner, limit=limit, after=after, newest_first=newest_first)
 
     async def list_by_offset(
         self,
-        owner: str,
+        owner: Owner,
         *,
         window_ms: tuple[int, int] | None,
         states: frozenset[State] | None,
@@ -240,7 +241,7 @@ class Service:
         where = Where(since_ms, until_ms, states, model)
         return await self._backend.list_by_offset(owner, where, offset=offset, limit=limit)
 
-    async def cancel(self, job_id: str, owner: str) -> None:
+    async def cancel(self, job_id: str, owner: Owner) -> None:
         """Stop what can be stopped; of a call that is just being made the wish is noted.
 
         Raises NoSuchJob, TooLateToCancel if the job goes on or has ended, UpstreamError if the
@@ -277,7 +278,7 @@ class Service:
         # An upstream may have taken it since it was read: that is not ours to stop.
         return msgspec.structs.replace(change, is_local=True)
 
-    async def delete(self, job_id: str, owner: str) -> Job:
+    async def delete(self, job_id: str, owner: Owner) -> Job:
         """Stop what can be stopped, hide the job, and give back its files once it has ended."""
         job = await self.find(job_id, owner)
         while (changed := await self._backend.change(job.id, self._deletion(job))) is None:

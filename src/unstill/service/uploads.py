@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from unstill.domain.errors import BadImage
+from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue
 from unstill.files.uploads import Signed, Uploads
 from unstill.models.catalogue import Catalogue
@@ -22,12 +23,12 @@ class Uploading:
         self._catalogue = catalogue
         self._clock_ms = clock_ms
 
-    def policy(self, model: GivenValue, owner: str) -> Signed:
+    def policy(self, model: GivenValue, owner: Owner) -> Signed:
         """Leave to upload a picture for a model; raises UnknownModel."""
         name, _ = self._catalogue.card(model)
         return self._uploads.sign(owner, name, self._now_s())
 
-    def owner_of(self, policy: str, signature: str, key: str) -> str:
+    def owner_of(self, policy: str, signature: str, key: str) -> Owner:
         """Whose upload it will be, before any of it is taken; raises BadPolicy."""
         return self._uploads.check(policy, signature, key, self._now_s()).owner
 
@@ -36,12 +37,12 @@ class Uploading:
         signed = self._uploads.check(policy, signature, key, self._now_s())
         await self._uploads.keep(signed, key, data)
 
-    async def with_uploads(self, create_call: CreateCall, prefix: str, owner: str) -> CreateCall:
+    async def with_uploads(self, create_call: CreateCall, prefix: str, owner: Owner) -> CreateCall:
         """The request with the owner's uploads in place of their addresses; raises BadImage."""
         frames = [await self._uploaded(frame, prefix, owner) for frame in create_call.frames]
         return msgspec.structs.replace(create_call, frames=tuple(frames))
 
-    async def _uploaded(self, frame: GivenFrame, prefix: str, owner: str) -> GivenFrame:
+    async def _uploaded(self, frame: GivenFrame, prefix: str, owner: Owner) -> GivenFrame:
         address = frame.value.strip() if isinstance(frame.value, str) else ""
         if not address.startswith(prefix):
             return frame

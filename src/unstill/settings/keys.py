@@ -13,6 +13,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 
 from unstill.domain.errors import BadSetting
+from unstill.domain.owner import Owner
 from unstill.settings.tables import NAME, did_you_mean
 
 KEYS_VARIABLE = "UNSTILL_API_KEYS"
@@ -28,9 +29,9 @@ _UNFILLED = re.compile(
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(KEY|TOKEN|SECRET|AK|SK)")
 
 
-def read_keys(text: str) -> dict[str, str]:
+def read_keys(text: str) -> dict[str, Owner]:
     """`team-a:sk-1,team-b:sk-2,sk-3` as key -> owner; a bare key's owner is named by its hash."""
-    keys: dict[str, str] = {}
+    keys: dict[str, Owner] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         owner, colon, key = (each.strip() for each in part.partition(":"))
         if not colon:
@@ -44,7 +45,7 @@ def read_keys(text: str) -> dict[str, str]:
         _check_own_key(owner, key)
         if key in keys:
             raise BadSetting(KEYS_VARIABLE, f"has the key of {owner} twice")
-        keys[key] = owner
+        keys[key] = Owner(owner)
     return keys
 
 

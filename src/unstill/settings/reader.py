@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from unstill.domain.errors import BadSetting, shown
+from unstill.domain.owner import Owner
 from unstill.settings.engines import (
     NO_ENGINE,
     REMOTE_KINDS,
@@ -75,8 +76,8 @@ class Settings(msgspec.Struct, frozen=True):
     server: ServerSettings = ServerSettings()
     engines: dict[str, EngineSettings] = {}
     models: dict[str, ModelSettings] = {}
-    webhooks: dict[str, str] = {}  # owner -> address that is told of the owner's jobs
-    api_keys: dict[str, str] = {}  # key -> owner; from the environment only, never from a file
+    webhooks: dict[Owner, str] = {}  # owner -> address that is told of the owner's jobs
+    api_keys: dict[str, Owner] = {}  # key -> owner; from the environment only, never from a file
     webhook_secrets: tuple[str, ...] = ()  # likewise; each signs
 
 
@@ -167,7 +168,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return values_of(ServerSettings, table, ENVIRONMENT_PREFIX, spell=str.upper)
 
 
-def _webhooks(value: object) -> dict[str, str]:
+def _webhooks(value: object) -> dict[Owner, str]:
     table = table_of(value, "webhooks")
     for owner, url in table.items():
         if isinstance(url, dict):
@@ -176,7 +177,7 @@ def _webhooks(value: object) -> dict[str, str]:
         if not isinstance(url, str) or not re.match(r"https?://[^/]+", url):
             # Without what came: an address may hold a token.
             raise BadSetting(f"webhooks.{owner}", "must be an address, http:// or https://")
-    return table
+    return {Owner(owner): url for owner, url in table.items()}
 
 
 def _check_routes(settings: Settings) -> None:

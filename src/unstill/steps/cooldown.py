@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import Slots
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Accepted, Account, Busy, Submission
@@ -32,7 +33,7 @@ class ModelCooldown:
         self._round = 0  # a call of an earlier one says nothing new
         self._pauses = 0  # in a row
         self._probes = 0  # calls under way that find out
-        self._last_ms: dict[str, int] = {}  # the place of the last job that waits, by owner
+        self._last_ms: dict[Owner, int] = {}  # the place of the last job that waits, by owner
 
     def blocked_until_ms(self, blocked_ms: int, now_ms: int) -> int:
         """Until when nobody asks; 0 if all may, and past if one may, to find out.
@@ -48,7 +49,7 @@ class ModelCooldown:
         """Whether a call that is ready to be made must wait after all."""
         return self._busy_until_ms > (now_ms if is_probe else 0)
 
-    def place_ms(self, owner: str, due_ms: int) -> int:
+    def place_ms(self, owner: Owner, due_ms: int) -> int:
         """A moment among the owner's own, not before `due_ms`, for one job that waits.
 
         Behind no other owner's: whose turn it is of those that are due, their lane knows.

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from unstill.domain.errors import BadImage, FetchFailed
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.domain.request import Frame
 from unstill.files.port import Files, storage_errors
 from unstill.media.frame_limits import frame_check
@@ -31,7 +32,7 @@ _CARDS = {card.id: card for card in CARDS}
 class ChecksFrames(Protocol):
     """What is asked of the media children."""
 
-    async def check_frame(self, check: FrameCheck, *, owner: str) -> FrameFacts: ...
+    async def check_frame(self, check: FrameCheck, *, owner: Owner) -> FrameFacts: ...
 
 
 class Fetches(Protocol):

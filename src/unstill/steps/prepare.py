@@ -10,6 +10,7 @@ import msgspec
 
 from unstill.domain.errors import OwnError
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.domain.request import Role
 from unstill.files.port import Files
 from unstill.media.retry import retried_once
@@ -23,7 +24,7 @@ _CARDS = {card.id: card for card in CARDS}
 class FitsFrames(Protocol):
     """What preparing frames asks of the media children."""
 
-    async def fit_frame(self, fit: FrameFit, *, owner: str) -> bool: ...
+    async def fit_frame(self, fit: FrameFit, *, owner: Owner) -> bool: ...
 
 
 class FramePreparer:

@@ -23,6 +23,7 @@ from unstill.domain.errors import (
     UpstreamError,
 )
 from unstill.domain.job import Change, Job, State, Usage, Video, succeeded, unsaved
+from unstill.domain.owner import Owner
 from unstill.files.port import Files, storage_errors
 from unstill.media.containers import ENOUGH_BYTES, Container, container_of
 from unstill.media.errors import BadVideo
@@ -47,11 +48,11 @@ NOT_IN_TIME = "the upstream did not give the finished video before the deadline"
 class ChecksVideos(Protocol):
     """What saving asks of the media children."""
 
-    async def check_video(self, check: VideoCheck, *, owner: str) -> VideoFacts: ...
+    async def check_video(self, check: VideoCheck, *, owner: Owner) -> VideoFacts: ...
 
-    async def cut_sound(self, cut: SoundCut, *, owner: str) -> None: ...
+    async def cut_sound(self, cut: SoundCut, *, owner: Owner) -> None: ...
 
-    async def as_mp4(self, repack: Repack, *, owner: str) -> None: ...
+    async def as_mp4(self, repack: Repack, *, owner: Owner) -> None: ...
 
 
 class Saver:

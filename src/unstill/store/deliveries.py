@@ -15,6 +15,7 @@ import msgspec
 
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, owed_for
 from unstill.domain.job import Change, Job
+from unstill.domain.owner import Owner
 from unstill.store.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.group_commit import as_own
 
@@ -55,7 +56,7 @@ _REPLAY_ONE = _REPLAY.format(which="job_id = ?")
 _REPLAY_ALL = _REPLAY.format(which="state IN ('owed', 'given_up')")
 
 
-def due_sql(without: Collection[str], without_owners: Collection[str]) -> str:
+def due_sql(without: Collection[str], without_owners: Collection[Owner]) -> str:
     """What is due by a moment, soonest first, but to some receivers and of some owners' jobs.
 
     Parameters: the moment, the receivers, the owners, limit.

@@ -21,6 +21,7 @@ from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.delivery import Delivery
 from unstill.domain.errors import BadSetting, KeyReused, ShuttingDown, StorageFull, TicketTaken
 from unstill.domain.job import Change, IdempotencyMark, Job, first_id, lane_of
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store import deliveries, downtime, held_jobs, rows
 from unstill.store.call_journal import NotedCall
@@ -151,17 +152,17 @@ class EmbeddedBackend:
     async def find(self, job_id: str) -> Job | None:
         return self._look(job_id)
 
-    async def marked(self, owner: str, mark: IdempotencyMark) -> Job | None:
+    async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
         return await self._store.ledger.read(lambda connection: _marked(connection, owner, mark))
 
     async def page(
-        self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
+        self, owner: Owner, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> CursorPage:
         lists = self._store.lists
         return await lists.page(owner, limit=limit, after=after, newest_first=newest_first)
 
     async def list_by_offset(
-        self, owner: str, where: Where, *, offset: int, limit: int
+        self, owner: Owner, where: Where, *, offset: int, limit: int
     ) -> OffsetPage:
         return await self._store.lists.list_by_offset(owner, where, offset=offset, limit=limit)
 
@@ -216,7 +217,7 @@ class EmbeddedBackend:
         *,
         limit: int,
         without: Collection[str] = (),
-        without_owners: Collection[str] = (),
+        without_owners: Collection[Owner] = (),
     ) -> Sequence[Delivery]:
         sql = deliveries.due_sql(without, without_owners)
         found = await self._store.ledger.select(sql, (by_ms, *without, *without_owners, limit))
@@ -361,7 +362,7 @@ def _check_ticket(connection: apsw.Connection, job_id: str, settlement: Settleme
             raise TicketTaken(f"{settlement.ticket}")
 
 
-def _marked(connection: apsw.Connection, owner: str, mark: IdempotencyMark) -> Job | None:
+def _marked(connection: apsw.Connection, owner: Owner, mark: IdempotencyMark) -> Job | None:
     """The job of an earlier call that is known by `mark`; raises KeyReused."""
     if mark.key is not None:
         found = connection.execute(rows.MARKED_BY_KEY, (owner, mark.key)).fetchall()

@@ -18,6 +18,7 @@ import structlog
 
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin
 from unstill.store.port import Lane
 from unstill.system.storage_pause import Shortage
@@ -36,20 +37,20 @@ class _Queue:
 
     def __init__(self, lane: Lane | None = None) -> None:
         self.lane = lane  # None until the lane is served
-        self.later: list[tuple[int, str, str]] = []  # (due_ms, job id, owner)
-        self.due: dict[str, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
+        self.later: list[tuple[int, str, Owner]] = []  # (due_ms, job id, owner)
+        self.due: dict[Owner, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
         self.round_robin = RoundRobin()  # of the owners in `due`
         self.busy = 0  # steps under way
-        self.busy_of: Counter[str] = Counter()  # the same, by owner
+        self.busy_of: Counter[Owner] = Counter()  # the same, by owner
         self.timer: asyncio.TimerHandle | None = None
 
-    def put(self, job_id: str, owner: str, due_ms: int) -> None:
+    def put(self, job_id: str, owner: Owner, due_ms: int) -> None:
         """Let a job that is due wait for its owner's turn."""
         since_ms = due_ms if self.lane is not None and self.lane.is_in_turn else 0
         heappush(self.due.setdefault(owner, []), (since_ms, job_id, due_ms))
         self.round_robin.join(owner)
 
-    def pop(self, owner: str) -> tuple[str, int]:
+    def pop(self, owner: Owner) -> tuple[str, int]:
         """The owner's oldest job, or that which has been due for longest."""
         jobs = self.due[owner]
         _, job_id, due_ms = heappop(jobs)
@@ -58,7 +59,7 @@ class _Queue:
             self.round_robin.leave(owner)
         return job_id, due_ms
 
-    def next_owner(self, lane: Lane) -> str | None:
+    def next_owner(self, lane: Lane) -> Owner | None:
         """Whose turn it is, among those who may have one more step; None where nobody may."""
         free = lane.slots - self.busy
         if free <= 0:
@@ -67,12 +68,12 @@ class _Queue:
             return next(iter(self.round_robin), None)
         return next((owner for owner in self.round_robin if self.busy_of[owner] < free), None)
 
-    def begin(self, owner: str) -> None:
+    def begin(self, owner: Owner) -> None:
         self.busy += 1
         self.busy_of[owner] += 1
         self.round_robin.took(owner)
 
-    def end(self, owner: str) -> None:
+    def end(self, owner: Owner) -> None:
         self.busy -= 1
         self.busy_of[owner] -= 1
         if not self.busy_of[owner]:
@@ -113,7 +114,7 @@ class Lanes:
         else:
             self.wait(job.id, job.owner, job.lane, job.due_ms)
 
-    def wait(self, job_id: str, owner: str, lane: str, due_ms: int) -> None:
+    def wait(self, job_id: str, owner: Owner, lane: str, due_ms: int) -> None:
         """Put the job on `lane`, and nowhere else."""
         place = (lane, due_ms)
         if self._places.get(job_id) == place:
@@ -189,7 +190,7 @@ class Lanes:
             if not is_stale:
                 queue.put(job_id, owner, due_ms)
 
-    async def _take(self, queue: _Queue, lane: Lane, job_id: str, owner: str) -> None:
+    async def _take(self, queue: _Queue, lane: Lane, job_id: str, owner: Owner) -> None:
         """One step of one job, then its next place."""
         try:
             place = await self._step(lane, job_id)

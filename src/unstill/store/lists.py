@@ -10,6 +10,7 @@ from functools import cache
 
 from unstill.domain.errors import Overloaded
 from unstill.domain.job import Job, first_id
+from unstill.domain.owner import Owner
 from unstill.store import rows
 from unstill.store.connections import Reader
 from unstill.store.port import CursorPage, OffsetPage, Where
@@ -22,13 +23,13 @@ class Lists:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self._at_once: Counter[str] = Counter()  # by owner
+        self._at_once: Counter[Owner] = Counter()  # by owner
         # An owner's lists wait for each other, so that the reader has one of each owner at most:
         # it takes them as they come, which is by turns.
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def page(
-        self, owner: str, *, limit: int, after: str | None, newest_first: bool
+        self, owner: Owner, *, limit: int, after: str | None, newest_first: bool
     ) -> CursorPage:
         """Raises Overloaded."""
         sql = page_sql(has_after=after is not None, newest_first=newest_first)
@@ -38,7 +39,7 @@ class Lists:
         return CursorPage(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
 
     async def list_by_offset(
-        self, owner: str, where: Where, *, offset: int, limit: int
+        self, owner: Owner, where: Where, *, offset: int, limit: int
     ) -> OffsetPage:
         """Raises Overloaded."""
         jobs_sql, count_sql, (since, until, *filters) = by_offset_sql(where)
@@ -56,7 +57,7 @@ class Lists:
         return OffsetPage(tuple(jobs), total)
 
     @asynccontextmanager
-    async def _turn(self, owner: str) -> AsyncIterator[None]:
+    async def _turn(self, owner: Owner) -> AsyncIterator[None]:
         """The owner's lists one after the other. Raises Overloaded."""
         if self._at_once[owner] >= MOST_AT_ONCE:
             raise Overloaded(f"{MOST_AT_ONCE} of your lists are being read, ask for this one again")

@@ -13,6 +13,7 @@ import msgspec
 from unstill.domain.attempts import Attempt
 from unstill.domain.delivery import Delivery
 from unstill.domain.job import Change, IdempotencyMark, Job, State
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 
 # Does the one step that the job of this id asks for; gives until when a job that it has not moved
@@ -55,7 +56,7 @@ class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
     """Says where an unfinished job is."""
 
     job_id: str
-    owner: str
+    owner: Owner
     state: State
     engine: str
     due_ms: int
@@ -111,7 +112,7 @@ class Backend(Protocol):
         fingerprint; StorageFull or StorageFailed.
         """
 
-    async def marked(self, owner: str, mark: IdempotencyMark) -> Job | None:
+    async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
         """The job of an earlier call of the owner that is known by `mark`, as `add` has it.
 
         Raises KeyReused.
@@ -148,12 +149,12 @@ class Backend(Protocol):
         """The start has asked: what the servers before had under way has been judged."""
 
     async def page(
-        self, owner: str, *, limit: int, after: str | None = None, newest_first: bool = True
+        self, owner: Owner, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> CursorPage:
         """One page of the owner's jobs that are not hidden, by id; `after` need not exist."""
 
     async def list_by_offset(
-        self, owner: str, where: Where, *, offset: int, limit: int
+        self, owner: Owner, where: Where, *, offset: int, limit: int
     ) -> OffsetPage:
         """The owner's jobs that are not hidden, newest first, without the first `offset`."""
 
@@ -221,7 +222,7 @@ class Backend(Protocol):
         *,
         limit: int,
         without: Collection[str] = (),
-        without_owners: Collection[str] = (),
+        without_owners: Collection[Owner] = (),
     ) -> Sequence[Delivery]:
         """What is owed and due by then, soonest first, but to the receivers `without`."""
 

@@ -30,6 +30,7 @@ from unstill.domain.job import (
     Video,
     Vocabulary,
 )
+from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
 from unstill.store.port import TicketRow, UnfinishedJob
 
@@ -127,7 +128,7 @@ def job_of(row: Row) -> Job:
 
 def unfinished_job_of(row: Row) -> UnfinishedJob:
     job_id, owner, state, engine, due_ms = row
-    return UnfinishedJob(job_id, intern(owner), _STATES[state], intern(engine), due_ms)
+    return UnfinishedJob(job_id, Owner(intern(owner)), _STATES[state], intern(engine), due_ms)
 
 
 def attempt_of(row: Row) -> Attempt:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -23,6 +23,7 @@ from standardwebhooks import Webhook
 from unstill.domain.delivery import Delivery, DeliveryState, delivered, event_body, event_id
 from unstill.domain.errors import FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.net.fetcher import Own
 from unstill.store.port import Backend
 from unstill.system.storage_pause import Shortage
@@ -39,6 +40,8 @@ LOOK_EVERY_MS = 2000  # a replay by another process is seen by then
 AT_START_MS = 3600 * 1000  # what is owed at a start is tried for that long, whatever its age
 PAUSE_WITHOUT_STORAGE_S = 1.0
 FOREVER_MS = 2**53
+
+_Name = TypeVar("_Name", bound=str)  # of a receiver or of an owner
 
 
 class Posts(Protocol):
@@ -83,7 +86,7 @@ class Deliverer:
         self._shortage = Shortage("webhook_not_stored", clock_ms)
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
-        self._busy_owners: Counter[str] = Counter()
+        self._busy_owners: Counter[Owner] = Counter()
         self._wake = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
@@ -244,5 +247,5 @@ class Deliverer:
         )
 
 
-def _full(busy: Counter[str], most: int) -> list[str]:
+def _full(busy: Mapping[_Name, int], most: int) -> list[_Name]:
     return [name for name, count in busy.items() if count >= most]

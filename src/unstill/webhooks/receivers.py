@@ -15,6 +15,7 @@ import httpx2
 
 from unstill.domain.delivery import MOST_URL_CHARS, Delivery
 from unstill.domain.errors import BadField, BadSetting, FetchFailed
+from unstill.domain.owner import Owner
 from unstill.domain.request import GivenValue
 from unstill.net.addresses import IPNetwork, is_allowed
 from unstill.net.fetcher import Own, checked_url, origin_of
@@ -33,7 +34,7 @@ class Receivers:
 
     def __init__(
         self,
-        owners: Mapping[str, str],
+        owners: Mapping[Owner, str],
         *,
         has_secret: bool,
         allow_networks: Iterable[IPNetwork] = (),
@@ -43,7 +44,7 @@ class Receivers:
         self._has_secret = has_secret
         self._allow_networks = tuple(allow_networks)
 
-    def receiver_of(self, given: GivenValue | None, owner: str) -> str | None:
+    def receiver_of(self, given: GivenValue | None, owner: Owner) -> str | None:
         """What a new job keeps: the caller's address, "" for the operator's, None for neither.
 
         Raises BadField.
@@ -77,7 +78,7 @@ class Receivers:
         return is_allowed(address, self._allow_networks)
 
 
-def _operators(owner: str, text: str) -> Address:
+def _operators(owner: Owner, text: str) -> Address:
     try:
         url = checked_url(text)
     except FetchFailed as error:

@@ -17,7 +17,8 @@ from unstill.dialects.apis.own_routes import EngineStall, Health, Ready
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Call, Described, Dialect, JobView, Route
 from unstill.domain.errors import BadField, BadKey, NoSuchJob, UnstillError
-from unstill.domain.job import EVERYONE, Job, State, Usage, Video, Vocabulary
+from unstill.domain.job import Job, State, Usage, Video, Vocabulary
+from unstill.domain.owner import EVERYONE
 from unstill.domain.request import Frame, Size, VideoRequest
 
 _HOST = "http://127.0.0.1:8000"

@@ -16,6 +16,7 @@ from unstill.dialects.port import JobView
 from unstill.dialects.port import Verb as VerbName
 from unstill.domain.errors import NoSuchJob
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.domain.redaction import plain
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
@@ -157,7 +158,7 @@ class JobVerbs:
             dialect.list_by_offset(exchange.call, wanted, found.jobs, total=found.total)
         )
 
-    async def _found(self, job_id: str, wanted: ListFilter, owner: str) -> OffsetPage:
+    async def _found(self, job_id: str, wanted: ListFilter, owner: Owner) -> OffsetPage:
         """The one job of a list that names it, whenever it was made, or none."""
         try:
             job = await self._service.find(job_id, owner)
