@@ -14,8 +14,8 @@ from standardwebhooks import Webhook
 from docs import pages
 from docs.pages import ROOT
 from support.webhook_receiver import OLD_SECRET, SECRET
-from unstill.domain.delivery import DAY_MS
-from unstill.webhooks.deliverer import MOST_AT_ONCE, MOST_PER_RECEIVER, TIMEOUT_S
+from unstill.domain.delivery import DAY_MS, TIMEOUT_S
+from unstill.webhooks.deliverer import MOST_AT_ONCE, MOST_PER_RECEIVER
 from unstill.webhooks.retry import PAUSES_S
 
 WEBHOOKS = ROOT / "docs" / "webhooks.md"

@@ -13,8 +13,8 @@ from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Call, JobView
 from unstill.domain.job import Job, State
+from unstill.domain.stall import Stall
 from unstill.models.catalogue import CARDS
-from unstill.progress.stalls import Stall
 
 STALL = Stall("connection_failed", "the upstream could not be connected to", 1_795_850_000_999)
 CREATED_MS = 1_795_849_995_000

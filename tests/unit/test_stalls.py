@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from support.scripted_house import a_job
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import Job, State
-from unstill.progress.stalls import STALE_MS, Stall, Stalls
+from unstill.domain.stall import Stall
+from unstill.progress.stalls import STALE_MS, Stalls
 
 START_MS = 1_795_850_000_000
 DOWN = ("connection_failed", "the upstream could not be connected to")

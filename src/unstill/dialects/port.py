@@ -15,8 +15,8 @@ from unstill.domain.delivery import MOST_URL_CHARS
 from unstill.domain.errors import BadBody, BadField, MissingField, UnstillError
 from unstill.domain.job import Job, Vocabulary
 from unstill.domain.request import CreateCall, GivenValue, says_nothing
+from unstill.domain.stall import Stall
 from unstill.models.card import Card
-from unstill.progress.stalls import Stall
 
 Verb = Literal[
     "submit",

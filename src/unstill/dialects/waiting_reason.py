@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from unstill.progress.stalls import Stall
+from unstill.domain.stall import Stall
 
 
 class WaitingFor(msgspec.Struct, frozen=True):

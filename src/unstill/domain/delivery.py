@@ -16,6 +16,7 @@ from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 
 MOST_URL_CHARS = 2048
+TIMEOUT_S = 15.0  # one try takes no longer
 DAY_MS = 24 * 3600 * 1000
 
 EventType = Literal["video.completed", "video.failed"]  # OpenAI's names, openai 3.51.0

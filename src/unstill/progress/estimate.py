@@ -7,9 +7,10 @@ from collections.abc import Callable, Container
 import msgspec
 
 from unstill.domain.job import Job, State
+from unstill.domain.stall import Stall
 from unstill.progress.board import Board
 from unstill.progress.queue import WAITING, Forecast
-from unstill.progress.stalls import Stall, Stalls
+from unstill.progress.stalls import Stalls
 
 # OpenAI's SDK asks each second by itself (openai 3.51.0, videos.poll), and takes the first advice
 # for the whole job: longer than 5 s, and a short job would be seen late.

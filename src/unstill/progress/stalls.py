@@ -15,6 +15,7 @@ import structlog
 
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
+from unstill.domain.stall import Stall
 
 log = structlog.get_logger()
 
@@ -26,14 +27,6 @@ OF_STORAGE = frozenset({StorageFull.code, StorageFailed.code})
 
 Stage = Literal["submits", "polls"]  # what an engine's trouble holds up
 _STAGES: dict[State, Stage] = {State.READY: "submits", State.RUNNING: "polls"}
-
-
-class Stall(msgspec.Struct, frozen=True):
-    """What a job waits for; the words are fit for its caller."""
-
-    code: str
-    message: str
-    since_ms: int
 
 
 class _Met(msgspec.Struct):

@@ -20,7 +20,14 @@ from urllib.parse import urlsplit
 import structlog
 from standardwebhooks import Webhook
 
-from unstill.domain.delivery import Delivery, DeliveryState, delivered, event_body, event_id
+from unstill.domain.delivery import (
+    TIMEOUT_S,
+    Delivery,
+    DeliveryState,
+    delivered,
+    event_body,
+    event_id,
+)
 from unstill.domain.errors import FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
@@ -35,7 +42,6 @@ log = structlog.get_logger()
 MOST_AT_ONCE = 128
 MOST_PER_OWNER = 32  # whose addresses lead to as many hosts as they like
 MOST_PER_RECEIVER = 4
-TIMEOUT_S = 15.0  # one try takes no longer
 LOOK_EVERY_MS = 2000  # a replay by another process is seen by then
 AT_START_MS = 3600 * 1000  # what is owed at a start is tried for that long, whatever its age
 PAUSE_WITHOUT_STORAGE_S = 1.0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from unstill.domain.delivery import EventType, WebhookEvent
+from unstill.domain.delivery import TIMEOUT_S, EventType, WebhookEvent
 from unstill.server.openapi.answers import REF
-from unstill.webhooks.deliverer import TIMEOUT_S
 
 _SUMMARIES: Mapping[EventType, str] = {
     "video.completed": "A video is there",

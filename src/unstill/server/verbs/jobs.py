@@ -18,16 +18,15 @@ from unstill.domain.errors import NoSuchJob
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
 from unstill.domain.redaction import plain
+from unstill.domain.stall import Stall
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
-from unstill.progress.stalls import Stall
 from unstill.server.exchange import Answer, Exchange, Verb, json_answer
 from unstill.server.idempotency_headers import sending_of
 from unstill.server.long_poll import WaitingCaller, unless_gone, wait_s_of
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.uploads import Uploading
-from unstill.store.port import OffsetPage
 
 log = structlog.get_logger()
 
@@ -143,7 +142,7 @@ class JobVerbs:
         dialect = exchange.dashscope
         wanted = dialect.wanted(exchange.call)
         if wanted.task_id is not None:
-            found = await self._found(wanted.task_id, wanted, exchange.owner)
+            jobs, total = await self._named(wanted.task_id, wanted, exchange.owner)
         else:
             reading = self._service.list_by_offset(
                 exchange.owner,
@@ -153,20 +152,21 @@ class JobVerbs:
                 offset=(wanted.page_no - 1) * wanted.page_size,
                 limit=wanted.page_size,
             )
-            found = await unless_gone(exchange.receive, reading)
-        return json_answer(
-            dialect.list_by_offset(exchange.call, wanted, found.jobs, total=found.total)
-        )
+            page = await unless_gone(exchange.receive, reading)
+            jobs, total = page.jobs, page.total
+        return json_answer(dialect.list_by_offset(exchange.call, wanted, jobs, total=total))
 
-    async def _found(self, job_id: str, wanted: ListFilter, owner: Owner) -> OffsetPage:
+    async def _named(
+        self, job_id: str, wanted: ListFilter, owner: Owner
+    ) -> tuple[tuple[Job, ...], int]:
         """The one job of a list that names it, whenever it was made, or none."""
         try:
             job = await self._service.find(job_id, owner)
         except NoSuchJob:
-            return OffsetPage((), 0)
+            return (), 0
         if not wanted.takes(job):
-            return OffsetPage((), 0)
-        return OffsetPage((job,) if wanted.page_no == 1 else (), 1)
+            return (), 0
+        return (job,) if wanted.page_no == 1 else (), 1
 
     async def _cancel(self, exchange: Exchange) -> Answer:
         dialect = exchange.dashscope
