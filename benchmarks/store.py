@@ -134,8 +134,7 @@ def bare_connection(folder: Path) -> apsw.Connection:
 async def main(folder: Path) -> None:
     commits, ids = Commits(), list[str]()
     store, bare = EmbeddedBackend(folder / "data"), bare_connection(folder)
-    await store.open()
-    store.listen(commits.hear)
+    await store.open((commits.hear,))
     adds, bare_adds, finds = [], [], []
     for number in range(1, ROUNDS + 1):
         jobs = [a_job() for _ in range(ADDS)]

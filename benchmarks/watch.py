@@ -157,12 +157,11 @@ async def started(folder: Path, engine: Lists) -> tuple[EmbeddedBackend, Pollers
         uptime_ms=clock_ms,
     )
     begun_s = perf_counter()
-    await store.open()
+    await store.open((watches.changed,))
     print(f"store opened          {perf_counter() - begun_s:8.2f} s")
     begun_s = perf_counter()
     await watches.startup()
     print(f"all taken up          {perf_counter() - begun_s:8.2f} s after that")
-    store.listen(watches.changed)
     return store, watches
 
 

@@ -40,6 +40,7 @@ from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
 from unstill.steps.cleanup import Sweep
 from unstill.steps.fetch_frames import Frames
+from unstill.steps.job_log import JobLog
 from unstill.steps.pollers import Pollers
 from unstill.steps.prepare import FramePreparer
 from unstill.steps.runner import Runner
@@ -47,6 +48,7 @@ from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
 from unstill.steps.uptime import Uptime
 from unstill.store.embedded import EmbeddedBackend
+from unstill.store.port import Listener
 from unstill.system.clock import Clock
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import (
@@ -86,6 +88,7 @@ class Product:
         self._remotes = remotes_of(settings, self._fetcher, clock_ms)
         self._board = Board()
         self._stalls = Stalls(clock_ms)
+        self._job_log = JobLog(clock_ms)
         slots = {name: engine.slots for name, engine in self._locals.items()}
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
         self._pollers = self._watches_of_remotes()
@@ -218,17 +221,33 @@ class Product:
             clock_ms=self._clock.now_ms,
         )
 
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Who is told of each commit, in this order, when the store's own lanes have been.
+
+        All are told from the opening of the store on, also of what a start judges; who reads rows
+        at a start follows from there.
+        """
+        return (
+            self._stalls.changed,
+            self._forecast.changed,
+            self._board.changed,  # it wakes who waits: their answers have the two before
+            self._pollers.changed,
+            self._job_log.changed,
+            self._runner.changed,
+            self._deliverer.changed,
+        )
+
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         check_address_space(address_space_limit())
         check_open_files(open_files_limit())
-        await self._backend.open()
+        await self._backend.open(self.listeners)
         self._clock.not_before(await self._backend.last_up_ms())
         await self._readers.startup()
         await self._trial.before_any_job()
-        self._backend.listen(self._stalls.changed)
         await self._uptime.startup()
-        # First: what the runner judges and begins is told to it.
+        # First: it reads what waits, before the runner judges and begins anything.
         await self._forecast.startup(self._backend)
         await self._runner.startup()
         await self._deliverer.startup()

@@ -18,8 +18,14 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Backend
 
 
 @pytest.fixture
-async def store(make: Callable[[], Backend]) -> AsyncIterator[Backend]:
+def heard() -> list[str]:
+    """The ids that the listener of `store` was told, in order."""
+    return []
+
+
+@pytest.fixture
+async def store(make: Callable[[], Backend], heard: list[str]) -> AsyncIterator[Backend]:
     store = make()
-    await store.open()
+    await store.open((lambda job: heard.append(job.id),))
     yield store
     await store.close()

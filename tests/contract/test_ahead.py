@@ -105,6 +105,16 @@ async def test_a_call_in_a_copy_that_was_put_back_is_made_again_only_if_it_is_re
     assert desk.first.submitted == desk.second.submitted == []
 
 
+async def test_what_a_start_makes_of_a_call_is_in_the_log_as_each_change_is(tmp_path: Path) -> None:
+    await die_with(tmp_path, "job")
+    async with opened(tmp_path, serves=False) as house:
+        with capture_logs() as logs:
+            await judged(house)
+
+    assert [each["event"] for each in logs] == ["job_failed", "job"]
+    assert (logs[0]["code"], logs[1]["state"]) == ("submit_unknown", "failed")
+
+
 async def test_without_a_note_it_stays_a_doubt(tmp_path: Path) -> None:
     await die_with(tmp_path, "job")
     async with opened(tmp_path, serves=False) as house:

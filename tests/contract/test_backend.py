@@ -190,45 +190,60 @@ async def test_of_two_racing_changes_exactly_one_wins(store: Backend) -> None:
 # --- listeners ---------------------------------------------------------------------------------
 
 
-async def test_listeners_hear_each_change_in_order_and_before_its_caller(store: Backend) -> None:
+async def test_listeners_hear_each_change_in_order_and_before_its_caller(make: Make) -> None:
     heard: list[tuple[str, State]] = []
-    store.listen(lambda job: heard.append((job.id, job.state)))
-
-    await asyncio.gather(
-        *(store.add(a_job(f"job-{number}")) for number in range(5)),
-        store.change("job-0", jobs.made_ready(Size(640, 480))),
-    )
-    await store.change("job-0", jobs.made_ready(Size(640, 480)))
-    await store.change("job-1", jobs.cancelled(1, is_hidden=False))
+    async with opened(make, lambda job: heard.append((job.id, job.state))) as store:
+        await asyncio.gather(
+            *(store.add(a_job(f"job-{number}")) for number in range(5)),
+            store.change("job-0", jobs.made_ready(Size(640, 480))),
+        )
+        await store.change("job-0", jobs.made_ready(Size(640, 480)))
+        await store.change("job-1", jobs.cancelled(1, is_hidden=False))
 
     added = [(f"job-{number}", State.QUEUED) for number in range(5)]
     assert heard == [*added, ("job-0", State.READY), ("job-1", State.CANCELLED)]
 
 
-async def test_a_listener_that_fails_is_logged_and_harms_nobody(store: Backend) -> None:
+async def test_of_each_change_the_listeners_are_told_in_their_order(make: Make) -> None:
+    heard: list[tuple[str, State]] = []
+    first, second = (
+        lambda job, name=name: heard.append((name, job.state)) for name in ("first", "second")
+    )
+    async with opened(make, first, second) as store:
+        await store.add(a_job())
+        await store.change("job", jobs.made_ready(Size(640, 480)))
+
+    assert heard == [
+        ("first", State.QUEUED),
+        ("second", State.QUEUED),
+        ("first", State.READY),
+        ("second", State.READY),
+    ]
+
+
+async def test_a_listener_that_fails_is_logged_and_harms_nobody(make: Make) -> None:
     heard: list[str] = []
 
     def fail(job: Job) -> None:
         raise RuntimeError(job.id)
 
-    store.listen(fail)
-    store.listen(lambda job: heard.append(job.id))
-    with capture_logs() as logged:
-        await store.add(a_job())
+    async with opened(make, fail, lambda job: heard.append(job.id)) as store:
+        with capture_logs() as logged:
+            await store.add(a_job())
 
     assert heard == ["job"]
     assert [entry["event"] for entry in logged] == ["listener failed"]
 
 
-async def test_a_caller_that_is_cancelled_leaves_its_write_standing(store: Backend) -> None:
+async def test_a_caller_that_is_cancelled_leaves_its_write_standing(make: Make) -> None:
     heard: list[str] = []
-    store.listen(lambda job: heard.append(job.id))
-    adding = asyncio.ensure_future(store.add(a_job("first")))
-    await asyncio.sleep(0)
+    async with opened(make, lambda job: heard.append(job.id)) as store:
+        adding = asyncio.ensure_future(store.add(a_job("first")))
+        await asyncio.sleep(0)
 
-    adding.cancel()
-    await store.add(a_job("second"))
+        adding.cancel()
+        await store.add(a_job("second"))
 
-    assert adding.cancelled()
-    assert heard == ["first", "second"]
-    assert await store.find("first") == a_job("first")
+        assert adding.cancelled()
+        assert heard == ["first", "second"]
+        assert await store.find("first") == a_job("first")

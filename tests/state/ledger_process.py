@@ -217,11 +217,10 @@ class Server:
         )
 
     async def run(self) -> None:
-        await self.store.open()
+        await self.store.open((self.watches.changed,))
         for job in await self.store.interrupted():
             await self.store.change(job.id, found_open(job, self.now_ms))
         await self.watches.startup()
-        self.store.listen(self.watches.changed)
         await self.add_new()
         while unfinished := await self.unfinished():
             await self.step(unfinished)

@@ -11,7 +11,7 @@ import msgspec
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
-from unstill.store.port import Backend
+from unstill.store.port import Backend, Listener
 
 Make = Callable[[], Backend]  # a store over the same data, each time it is called
 
@@ -27,9 +27,9 @@ REQUEST = VideoRequest(
 
 
 @asynccontextmanager
-async def opened(make: Make) -> AsyncIterator[Backend]:
+async def opened(make: Make, *listeners: Listener) -> AsyncIterator[Backend]:
     store = make()
-    await store.open()
+    await store.open(listeners)
     try:
         yield store
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,14 @@ from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service, Submission
 from unstill.steps.cleanup import Sweep
 from unstill.steps.fetch_frames import Frames
+from unstill.steps.job_log import JobLog
 from unstill.steps.pollers import Pollers
 from unstill.steps.prepare import FramePreparer
 from unstill.steps.runner import Runner
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
 from unstill.store.embedded import EmbeddedBackend
+from unstill.store.port import Listener
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import Cancellation, Cancelled, Remote
 from unstill.webhooks.receivers import Receivers
@@ -239,6 +241,7 @@ class House:
         self.fetcher = Fetches()
         self.board = Board()
         self.stalls = Stalls(self.clock_ms)
+        self.job_log = JobLog(self.clock_ms)
         self.links = Links((b"k" * 32,))
         self.late_ms = 0
         self.has_room = True
@@ -314,6 +317,18 @@ class House:
             backend=self.backend, files=self.files, uploads=self.uploads, clock_ms=self.clock_ms
         )
 
+    @property
+    def listeners(self) -> Sequence[Listener]:
+        """In the order of the product's."""
+        return (
+            self.stalls.changed,
+            lambda job: self.seen.append(job.state),
+            self.board.changed,
+            self.watches.changed,
+            self.job_log.changed,
+            self.runner.changed,
+        )
+
     async def cancel_upstream(self, job: Job) -> Cancellation:
         """The next of the scripted answers; what is cancelled is so, as a watch has it."""
         answer = self.answers.pop(0)
@@ -380,9 +395,7 @@ class House:
 async def opened(data_dir: Path, *, slots: int = 1, serves: bool = True) -> AsyncIterator[House]:
     """A house with its store open; with `serves`, its lanes too."""
     house = House(data_dir, slots=slots)
-    await house.backend.open()
-    house.backend.listen(house.stalls.changed)
-    house.backend.listen(lambda job: house.seen.append(job.state))
+    await house.backend.open(house.listeners)
     if serves:
         await house.runner.startup()
     try:

@@ -36,6 +36,7 @@ class Desk:
         self.first = ScriptedRemote("bailian")
         self.second = ScriptedRemote("gpu1", msgspec.structs.replace(ACCOUNT, id="another"))
         self.routes: dict[str, Sequence[str]] = {"wan2.7-i2v": ("bailian", "gpu1")}
+        self.told: list[Job] = []  # each that was added or changed
         self.submitter = self.opened({"bailian": self.first, "gpu1": self.second})
 
     def opened(
@@ -57,6 +58,9 @@ class Desk:
         del remote
         assert job.size is not None
         return UpstreamRequest(job.id, job.request, job.size, {})
+
+    async def open(self) -> None:
+        await self.backend.open((self.told.append,))
 
     def alone(self) -> None:
         """Leave no engine but the first."""
@@ -108,10 +112,7 @@ class Post:
         )
 
     async def open(self) -> None:
-        await self.backend.open()
-        self.backend.listen(self.board.changed)
-        self.backend.listen(self.stalls.changed)
-        self.backend.listen(self.watches.changed)
+        await self.backend.open((self.stalls.changed, self.board.changed, self.watches.changed))
 
     async def close(self) -> None:
         await self.watches.shutdown()

@@ -32,7 +32,7 @@ def out(tmp_path: Path) -> Path:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     desk = Desk(tmp_path)
-    await desk.backend.open()
+    await desk.open()
     yield desk
     await desk.submitter.stop(1)
     await desk.backend.close()

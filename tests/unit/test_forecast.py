@@ -190,7 +190,9 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
         waiting("3", "pair"),
     ]:
         await backend.add(job)
-    forecast = Forecast(SLOTS)
+    await backend.close()
+    backend, forecast = EmbeddedBackend(tmp_path), Forecast(SLOTS)
+    await backend.open((forecast.changed,))
     await forecast.startup(backend)
     await backend.add(waiting("4", "pair"))
     await backend.close()

@@ -10,7 +10,7 @@ from support.scripted_house import until
 from support.scripted_upstream import ACCOUNT, ScriptedRemote
 from support.upstream_requests import request
 from support.upstream_steps import BUSY, START_MS, Desk
-from unstill.domain.job import Job, State
+from unstill.domain.job import State
 from unstill.steps.cooldown import PAUSES_MS, PROBE_WAIT_MS
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Busy
@@ -111,12 +111,11 @@ async def test_jobs_that_wait_in_line_are_not_written_again_and_again(desk: Desk
     names = [f"job-{number}" for number in range(20)]
     await desk.add("told", *names)
     await desk.step("told")
-    told: list[Job] = []
-    desk.backend.listen(told.append)
+    desk.told.clear()
     for _ in range(3):
         await asyncio.gather(*(desk.step(name) for name in names))
 
-    assert told == []
+    assert desk.told == []
 
 
 async def test_a_pause_of_minutes_is_stored_for_the_expected_end(desk: Desk) -> None:

@@ -86,6 +86,9 @@ class Post:
             chance=lambda: 0.0,
         )
 
+    async def open(self) -> None:
+        await self.store.open((self.deliverer.changed,))
+
     async def end(self, url: str, owner: str = "team-a") -> str:
         """A job that has just failed; its id."""
         job = a_job(id=new_id(clock_ms()), webhook_url=url, owner=owner)
@@ -103,7 +106,7 @@ class Post:
 @asynccontextmanager
 async def posting(folder: Path) -> AsyncIterator[Post]:
     post = Post(folder)
-    await post.store.open()
+    await post.open()
     await post.deliverer.startup()
     try:
         yield post
@@ -126,7 +129,7 @@ async def test_hanging_receivers_have_a_few_tries_each_and_hold_up_no_other(tmp_
 
 async def test_a_backlog_of_one_receiver_has_a_few_tries_at_once(tmp_path: Path) -> None:
     post = Post(tmp_path)
-    await post.store.open()
+    await post.open()
     for _ in range(10):
         await post.end("http://hang/")
     await post.end("http://well/")
@@ -276,7 +279,7 @@ async def test_without_a_secret_nothing_is_sent_and_a_start_says_what_that_leave
         secrets=[],
         clock_ms=clock_ms,
     )
-    await post.store.open()
+    await post.open()
     with capture_logs() as at_first:
         await silent.startup()
     await post.end("http://well/")

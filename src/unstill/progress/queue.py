@@ -199,8 +199,7 @@ class Forecast:
         self._line_of: dict[str, _Line] = {}  # each job that waits is in one
 
     async def startup(self, backend: Backend) -> None:
-        """Take up who waits and what was measured; begins to listen."""
-        backend.listen(self.changed)
+        """Take up who waits and what was measured; told of what changes meanwhile, too."""
         async for places in backend.unfinished():
             for place in places:
                 if place.state in WAITING:

@@ -53,9 +53,11 @@ class Pollers:
             self._by_engine |= dict.fromkeys(sharing, poller)
         self._orphans = Poller(NOBODY, {}, **given)
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_up = False
 
     async def startup(self) -> None:
         """Take up every ticket, then begin to ask."""
+        self._is_up = True
         removed: dict[str, int] = {}
         async for rows in self._backend.tickets():
             for row in rows:
@@ -69,7 +71,8 @@ class Pollers:
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
-        self._of(job.engine).changed(job)
+        if self._is_up:  # what a start has changed before, it then reads
+            self._of(job.engine).changed(job)
 
     def hint(self, job: Job) -> None:
         """Somebody says that there is news of the job."""

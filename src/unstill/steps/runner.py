@@ -124,7 +124,6 @@ class Runner:
         removed = sorted(set(await self._backend.waited_for()) - known)
         for engine in removed:
             log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
-        self._backend.listen(self._changed)
         await self._pollers.startup()
         self._backend.serve([*self.lanes(), *self._removed_lanes(removed)])
 
@@ -332,35 +331,11 @@ class Runner:
         except NOT_THE_JOBS_FAULT as error:  # the sweep comes back to them
             log.warning("files_not_removed", job_id=job_id, why=error.message)
 
-    def _changed(self, job: Job) -> None:
-        self._board.changed(job)
-        self._pollers.changed(job)
-        if job.failure is not None and not job.is_hidden:
-            code, why = job.failure.code, _without_prompt(job.failure.message, job)
-            log.info("job_failed", job_id=job.id, owner=job.owner, code=code, why=why)
-        log.info(
-            "job_deleted" if job.is_hidden else "job",  # its state need not have changed
-            job_id=job.id,
-            owner=job.owner,
-            request_id=job.request_id,
-            asked=job.model,
-            model=job.request.model,
-            engine=job.engine,
-            state=job.state.value,
-            attempt=job.attempt,
-            elapsed_s=(self._clock_ms() - job.created_ms) / 1000,
-        )
+    def changed(self, job: Job) -> None:
+        """End the work on a job that was cancelled; told after its commit."""
         work = self._works.get(job.id)
         if work is not None and job.state is State.CANCELLED:
             work.cancel()
-
-
-def _without_prompt(words: str, job: Job) -> str:
-    """An upstream's words as the log may have them: some quote what was asked."""
-    for prompt in (job.request.prompt, job.request.negative_prompt):
-        if prompt.strip():
-            words = words.replace(prompt, "[prompt]").replace(prompt.strip(), "[prompt]")
-    return words
 
 
 def _part(attempt: int) -> str:

@@ -81,16 +81,17 @@ class EmbeddedBackend:
         self._vfs = vfs
         self._opened: Opened | None = None
         self._lanes = Lanes(self._look, clock_ms)
-        self._listeners: list[Listener] = []
+        self._told: Sequence[Listener] = ()  # of each commit, in this order
 
     # --- life ----------------------------------------------------------------------------------
 
-    async def open(self) -> None:
+    async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._take_folder()
         try:
             self._opened = await open_store(
                 self._data_dir, self._vfs, tell=self._tell, released=self._wake
             )
+            self._told = (self._opened.holds.changed, self._lanes.offer, *listeners)
             await self._opened.startup()
             await self._place_unfinished()
         except BaseException:
@@ -123,9 +124,6 @@ class EmbeddedBackend:
                 lane = lane_of(place.state, place.engine, place.due_ms)
                 if lane is not None:
                     self._lanes.wait(place.job_id, place.owner, lane, place.due_ms)
-
-    def listen(self, listener: Listener) -> None:
-        self._listeners.append(listener)
 
     def serve(self, lanes: Sequence[Lane]) -> None:
         self._lanes.serve(lanes)
@@ -336,10 +334,7 @@ class EmbeddedBackend:
         return await self._store.writer.write(work)
 
     def _tell(self, job: Job) -> None:
-        if self._opened is not None:  # what was written as it closed is still told of
-            self._opened.holds.changed(job)
-        self._lanes.offer(job)
-        for listener in self._listeners:
+        for listener in self._told:
             try:
                 listener(job)
             except Exception:  # the other listeners, and who waits for the write, need not suffer

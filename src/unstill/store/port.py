@@ -93,8 +93,11 @@ class OffsetPage(msgspec.Struct, frozen=True):
 
 
 class Backend(Protocol):
-    async def open(self) -> None:
+    async def open(self, listeners: Sequence[Listener] = ()) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.
+
+        From then on each of `listeners`, in their order, is told of each added or changed job, in
+        the order of the commits.
 
         Raises DataFolderBusy if another server holds it, StoreRefused if the store is not the one
         that the data had before, OperatorError if its schema is newer.
@@ -231,9 +234,6 @@ class Backend(Protocol):
 
     async def owe_at_once(self, now_ms: int, *, until_ms: int) -> None:
         """Make all that is owed due, with its first pauses, and give up none before `until_ms`."""
-
-    def listen(self, listener: Listener) -> None:
-        """Tell `listener` of each added or changed job, in the order of the commits."""
 
     def serve(self, lanes: Sequence[Lane]) -> None:
         """Begin to give due jobs to their lanes, what was left unfinished included."""

@@ -106,7 +106,6 @@ class Deliverer:
             await self._backend.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
         except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
             log.warning("webhooks_not_hastened", why=error.message)
-        self._backend.listen(self._changed)
         self._looking = asyncio.create_task(self._look())
 
     async def _tell_of_owed(self) -> None:
@@ -124,7 +123,8 @@ class Deliverer:
                 task.cancel()
             await asyncio.gather(*ended, return_exceptions=True)
 
-    def _changed(self, job: Job) -> None:
+    def changed(self, job: Job) -> None:
+        """Look at once where an end may be owed to somebody; told after the commit."""
         if job.webhook_url is not None and job.state.is_final:
             self._wake.set()
 
