@@ -42,9 +42,9 @@ async def fill(data_dir: Path, owner: str) -> str:
     await backend.add(job)
     await backend.close()
     add_older(data_dir, job)
-    await files.prepare(job.id)
-    path = files.path(job.id, "video-1.mp4")
-    await asyncio.to_thread(path.write_bytes, os.urandom(10**6) * (VIDEO_BYTES // 10**6))
+    async with files.scratch(job.id, "video-1.part") as part:
+        await asyncio.to_thread(part.write_bytes, os.urandom(10**6) * (VIDEO_BYTES // 10**6))
+        await files.publish(job.id, "video-1.part", "video-1.mp4")
     return job.id
 
 

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from support.bucket_files import Bucket, BucketFiles
+from support.read_files import bytes_in
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.files.local import LocalFiles
-from unstill.files.port import Files, storage_errors
+from unstill.files.port import Files, Stretch, storage_errors
 
 JOB = "job_20261120_Zk"
-IMPLEMENTATIONS: dict[str, Callable[[Path], Files]] = {"local": LocalFiles}
+IMPLEMENTATIONS: dict[str, Callable[[Path], Files]] = {
+    "local": LocalFiles,
+    "bucket": lambda folder: BucketFiles(Bucket(), folder),
+}
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -32,6 +37,18 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def read_from(piece: Stretch | bytes) -> bytes:
+    if isinstance(piece, Stretch):
+        return os.pread(piece.file, piece.size_bytes, piece.start)
+    return piece
+
+
+async def written(files: Files, video: bytes) -> None:
+    async with files.scratch(JOB, "video-1.part") as path:
+        path.write_bytes(video)
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+
 # --- every implementation ----------------------------------------------------------------------
 
 
@@ -39,16 +56,14 @@ def names(folder: Path) -> list[str]:
 async def test_what_is_kept_is_there_whole(files: Files, data: bytes) -> None:
     await files.keep(JOB, "first-frame", data)
 
-    assert files.path(JOB, "first-frame").read_bytes() == data
+    assert await bytes_in(files, JOB, "first-frame") == data
 
 
-async def test_keeping_again_replaces_and_leaves_nothing_behind(files: Files) -> None:
+async def test_keeping_again_replaces(files: Files) -> None:
     await files.keep(JOB, "first-frame", b"one")
     await files.keep(JOB, "first-frame", b"two")
 
-    path = files.path(JOB, "first-frame")
-    assert path.read_bytes() == b"two"
-    assert names(path.parent) == ["first-frame"]
+    assert await bytes_in(files, JOB, "first-frame") == b"two"
 
 
 async def test_many_jobs_are_kept_at_once(files: Files) -> None:
@@ -56,58 +71,135 @@ async def test_many_jobs_are_kept_at_once(files: Files) -> None:
 
     await asyncio.gather(*(files.keep(job, "first-frame", job.encode()) for job in jobs))
 
-    assert [files.path(job, "first-frame").read_text() for job in jobs] == jobs
+    assert [await bytes_in(files, job, "first-frame") for job in jobs] == [*map(str.encode, jobs)]
     assert await held(files) == sorted(jobs)
 
 
-async def test_a_child_can_write_to_a_path_once_the_job_is_prepared(files: Files) -> None:
-    await files.prepare(JOB)
-    await files.prepare(JOB)
+async def test_a_picture_is_read_by_a_program_of_this_machine(files: Files) -> None:
+    await files.keep(JOB, "first-frame", b"picture")
 
-    files.path(JOB, "video-1.part").write_bytes(b"video")
-    await files.publish(JOB, "video-1.part", "video-1.mp4")
+    async with files.local(JOB, "first-frame") as path:
+        assert path.read_bytes() == b"picture"
+        assert await bytes_in(files, JOB, "first-frame") == b"picture"
+    assert await bytes_in(files, JOB, "first-frame") == b"picture"
 
-    assert files.path(JOB, "video-1.mp4").read_bytes() == b"video"
-    assert not files.path(JOB, "video-1.part").exists()
+
+async def test_where_nothing_is_stored_a_program_finds_nothing(files: Files) -> None:
+    async with files.local(JOB, "first-frame") as path:
+        assert not path.exists()
+    assert await files.find(JOB, "first-frame") is None
+
+
+async def test_what_a_program_has_written_gets_its_name_by_being_published(files: Files) -> None:
+    async with files.scratch(JOB, "video-1.part") as path:
+        path.write_bytes(b"video")
+        before = await files.find(JOB, "video-1.mp4")
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+    assert before is None
+    assert await bytes_in(files, JOB, "video-1.mp4") == b"video"
+    assert await files.find(JOB, "video-1.part") is None
+
+
+async def test_a_part_that_was_synced_is_checked_and_published_in_another_step(
+    files: Files,
+) -> None:
+    async with files.scratch(JOB, "video-1.part") as path:
+        path.write_bytes(b"video")
+        await files.sync(JOB, "video-1.part")
+    async with files.local(JOB, "video-1.part") as path:
+        found = path.read_bytes()
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+    assert found == b"video"
+    assert await bytes_in(files, JOB, "video-1.mp4") == b"video"
+    assert await files.find(JOB, "video-1.part") is None
+
+
+async def test_two_programs_write_two_files_of_a_job_at_once(files: Files) -> None:
+    async with (
+        files.scratch(JOB, "video-1.part") as loud,
+        files.scratch(JOB, "silent-1.part") as silent,
+    ):
+        loud.write_bytes(b"with sound")
+        silent.write_bytes(b"without")
+        await files.publish(JOB, "silent-1.part", "silent-1.mp4")
+
+    assert await bytes_in(files, JOB, "silent-1.mp4") == b"without"
+    assert await files.find(JOB, "video-1.mp4") is None
+
+
+async def test_what_a_step_that_failed_has_written_has_no_name(files: Files) -> None:
+    async with files.scratch(JOB, "video-1.part") as path:
+        path.write_bytes(b"half a vid")
+
+    assert await files.find(JOB, "video-1.mp4") is None
+
+
+async def test_a_file_that_is_found_says_what_its_reader_is_told_first(files: Files) -> None:
+    await files.keep(JOB, "video-1.mp4", b"video")
+
+    found = await files.find(JOB, "video-1.mp4")
+
+    assert found is not None
+    assert (found.name, found.size_bytes) == ("video-1.mp4", 5)
+    assert abs(time.time() - found.changed_s) < 60
+
+
+@pytest.mark.parametrize(("start", "size_bytes"), [(0, 1), (2, 5), (99_999, 1), (0, 100_000)])
+async def test_any_part_of_a_file_can_be_read(files: Files, start: int, size_bytes: int) -> None:
+    data = bytes(n % 251 for n in range(100_000))
+    await files.keep(JOB, "video-1.mp4", data)
+
+    found = await files.find(JOB, "video-1.mp4")
+    assert found is not None
+    read = b""
+    async with found.opened() as file:
+        while len(read) < size_bytes:
+            read += read_from(await file.read(start + len(read), size_bytes - len(read)))
+
+    assert read == data[start : start + size_bytes]
 
 
 async def test_publishing_twice_is_publishing_once(files: Files) -> None:
-    await files.prepare(JOB)
-    files.path(JOB, "video-1.part").write_bytes(b"video")
+    async with files.scratch(JOB, "video-1.part") as path:
+        path.write_bytes(b"video")
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
+    async with files.scratch(JOB, "video-1.part"):
+        await files.publish(JOB, "video-1.part", "video-1.mp4")
 
-    await files.publish(JOB, "video-1.part", "video-1.mp4")
-    await files.publish(JOB, "video-1.part", "video-1.mp4")
-
-    assert files.path(JOB, "video-1.mp4").read_bytes() == b"video"
+    assert await bytes_in(files, JOB, "video-1.mp4") == b"video"
 
 
 async def test_a_step_done_again_publishes_its_new_part(files: Files) -> None:
-    await files.prepare(JOB)
-    for video in (b"before the crash", b"after it"):
-        files.path(JOB, "video-1.part").write_bytes(video)
-        await files.publish(JOB, "video-1.part", "video-1.mp4")
+    await written(files, b"before the crash")
+    await written(files, b"after it")
 
-    assert files.path(JOB, "video-1.mp4").read_bytes() == b"after it"
+    assert await bytes_in(files, JOB, "video-1.mp4") == b"after it"
 
 
 async def test_a_video_that_is_being_read_stays_whole_when_its_name_is_given_anew(
     files: Files,
 ) -> None:
-    await files.prepare(JOB)
-    files.path(JOB, "video-1.part").write_bytes(b"old")
-    await files.publish(JOB, "video-1.part", "video-1.mp4")
-    with files.path(JOB, "video-1.mp4").open("rb") as reader:
-        files.path(JOB, "video-1.part").write_bytes(b"new")
-        await files.publish(JOB, "video-1.part", "video-1.mp4")
+    await written(files, b"old")
+    found = await files.find(JOB, "video-1.mp4")
+    assert found is not None
+    async with found.opened() as file:
+        await written(files, b"new")
 
-        assert reader.read() == b"old"
+        assert read_from(await file.read(0, 3)) == b"old"
 
 
 async def test_what_was_never_written_cannot_be_published(files: Files) -> None:
-    await files.prepare(JOB)
+    async with files.scratch(JOB, "video-1.part"):
+        with pytest.raises(StorageFailed):
+            await files.publish(JOB, "video-1.part", "video-1.mp4")
 
-    with pytest.raises(StorageFailed):
-        await files.publish(JOB, "video-1.part", "video-1.mp4")
+
+async def test_a_file_without_a_writer_cannot_be_made_last(files: Files) -> None:
+    async with files.scratch(JOB, "video-1.part"):
+        with pytest.raises(StorageFailed):
+            await files.sync(JOB, "video-1.part")
 
 
 @pytest.mark.parametrize(
@@ -126,16 +218,15 @@ async def test_a_part_can_only_take_its_own_name(files: Files, part: str, name: 
 
     with pytest.raises(ValueError, match="cannot be published"):
         await files.publish(JOB, part, name)
-    assert files.path(JOB, name).read_bytes() == b"finished"
+    assert await bytes_in(files, JOB, name) == b"finished"
 
 
 async def test_a_fetched_frame_is_published_under_a_name_without_suffix(files: Files) -> None:
-    await files.prepare(JOB)
-    files.path(JOB, "first-frame.part").write_bytes(b"picture")
+    async with files.scratch(JOB, "first-frame.part") as path:
+        path.write_bytes(b"picture")
+        await files.publish(JOB, "first-frame.part", "first-frame")
 
-    await files.publish(JOB, "first-frame.part", "first-frame")
-
-    assert files.path(JOB, "first-frame").read_bytes() == b"picture"
+    assert await bytes_in(files, JOB, "first-frame") == b"picture"
 
 
 async def test_a_discarded_file_is_gone_and_its_neighbours_stay(files: Files) -> None:
@@ -145,8 +236,8 @@ async def test_a_discarded_file_is_gone_and_its_neighbours_stay(files: Files) ->
     await files.discard(JOB, "video-1.mp4")
     await files.discard(JOB, "video-1.mp4")
 
-    assert not files.path(JOB, "video-1.mp4").exists()
-    assert files.path(JOB, "video-2.mp4").read_bytes() == b"winner"
+    assert await files.find(JOB, "video-1.mp4") is None
+    assert await bytes_in(files, JOB, "video-2.mp4") == b"winner"
 
 
 async def test_a_removed_job_has_nothing_left_and_others_have(files: Files) -> None:
@@ -157,7 +248,7 @@ async def test_a_removed_job_has_nothing_left_and_others_have(files: Files) -> N
     await asyncio.gather(*(files.remove(JOB) for _ in range(4)))
     await files.remove(JOB)
 
-    assert not files.path(JOB, "first-frame").exists()
+    assert await files.find(JOB, "first-frame") is None
     assert await held(files) == [neighbour]
 
 
@@ -166,7 +257,7 @@ async def test_a_removed_job_can_be_kept_again(files: Files) -> None:
     await files.remove(JOB)
     await files.keep(JOB, "first-frame", b"two")
 
-    assert files.path(JOB, "first-frame").read_bytes() == b"two"
+    assert await bytes_in(files, JOB, "first-frame") == b"two"
 
 
 async def test_nothing_kept_is_no_folders(files: Files) -> None:
@@ -188,7 +279,7 @@ async def test_a_folder_says_when_it_changed(files: Files) -> None:
 @pytest.mark.parametrize("job_id", ["", "..", "../x", "a/b", "a.b", "a\n", "é", "x" * 65, "a\0"])
 async def test_a_job_id_that_is_not_ours_is_refused(files: Files, job_id: str) -> None:
     with pytest.raises(ValueError, match="not a job id"):
-        files.path(job_id, "first-frame")
+        await files.find(job_id, "first-frame")
     with pytest.raises(ValueError, match="not a job id"):
         await files.keep(job_id, "first-frame", b"")
     with pytest.raises(ValueError, match="not a job id"):
@@ -200,7 +291,7 @@ async def test_a_job_id_that_is_not_ours_is_refused(files: Files, job_id: str) -
 )
 async def test_a_name_that_is_not_ours_is_refused(files: Files, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
-        files.path(JOB, name)
+        await files.find(JOB, name)
     with pytest.raises(ValueError, match="not a name"):
         await files.keep(JOB, name, b"")
     with pytest.raises(ValueError, match="not a name"):
@@ -225,7 +316,7 @@ async def test_a_job_is_begun_until_it_is_adopted(files: Files) -> None:
 
     assert (without, begun) == (None, "store-1")
     assert await files.begun_by("begun") is None
-    assert files.path("begun", "first-frame").read_bytes() == b"picture"
+    assert await bytes_in(files, "begun", "first-frame") == b"picture"
 
 
 async def test_what_is_set_aside_is_no_folder_any_more(files: Files) -> None:
@@ -246,6 +337,37 @@ async def test_what_is_no_day_is_refused(files: Files, day: str) -> None:
 
 
 # --- the local one -----------------------------------------------------------------------------
+
+
+async def test_a_local_file_is_written_and_read_in_its_own_place(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    async with files.scratch(JOB, "video-1.part") as part:
+        part.write_bytes(b"video")
+    async with files.local(JOB, "video-1.part") as path:
+        pass
+
+    assert part == path == tmp_path / "jobs" / "Zk" / JOB / "video-1.part"
+    assert names(part.parent) == ["video-1.part"]  # what is left is swept with its folder
+
+
+async def test_a_local_file_that_is_kept_again_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    for data in (b"one", b"two"):
+        await LocalFiles(tmp_path).keep(JOB, "first-frame", data)
+
+    assert names(tmp_path / "jobs" / "Zk" / JOB) == ["first-frame"]
+
+
+async def test_a_local_file_is_sent_whole_by_the_kernel(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    await files.keep(JOB, "video-1.mp4", b"a video")
+    found = await files.find(JOB, "video-1.mp4")
+    assert found is not None
+
+    async with found.opened() as file:
+        piece = await file.read(2, file.piece_bytes)
+
+    assert isinstance(piece, Stretch)
+    assert (piece.start, len(piece)) == (2, 5)
 
 
 async def test_local_files_lie_in_folders_that_only_the_server_may_read(tmp_path: Path) -> None:
@@ -310,20 +432,12 @@ def test_each_trouble_of_the_disk_has_its_family(number: int, family: type[Excep
         raise OSError(number, os.strerror(number))
 
 
-async def test_a_file_without_a_writer_cannot_be_made_last(files: Files) -> None:
-    await files.prepare("job-1")
-
-    with pytest.raises(StorageFailed):
+async def test_what_a_child_wrote_is_the_servers_alone_once_it_is_made_last(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    async with files.scratch("job-1", "video-1.part") as part:
+        part.write_bytes(b"frames")
+        part.chmod(0o644)
         await files.sync("job-1", "video-1.part")
-
-
-async def test_what_a_child_wrote_is_the_servers_alone_once_it_is_made_last(files: Files) -> None:
-    await files.prepare("job-1")
-    part = files.path("job-1", "video-1.part")
-    part.write_bytes(b"frames")
-    part.chmod(0o644)
-
-    await files.sync("job-1", "video-1.part")
 
     assert part.read_bytes() == b"frames"
     assert part.stat().st_mode & 0o777 == 0o600
@@ -331,8 +445,8 @@ async def test_what_a_child_wrote_is_the_servers_alone_once_it_is_made_last(file
 
 async def test_a_folder_that_a_child_still_writes_into_is_removed(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    await files.prepare("job-1")
-    folder = files.path("job-1", "video-1.part").parent
+    async with files.scratch("job-1", "video-1.part") as part:
+        folder = part.parent
     is_over = threading.Event()
 
     def write() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.read_files import bytes_of
 from support.scripted_house import PNG, VIDEO, House, opened
 from unstill.domain.errors import OperatorError, StorageFull
 from unstill.domain.job import State
@@ -89,7 +90,7 @@ async def test_a_server_starts_on_a_full_disk_and_its_videos_are_there(disk: Pat
     async with opened(disk / "data") as house:
         job = await house.service.find(job_id, Owner("team-a"))
         file = await house.downloads.file(job, "video", lambda job: job.state)
-        video = file.read_bytes()
+        video = await bytes_of(file)
         await house.service.delete(job_id, Owner("team-a"))
 
     assert video == VIDEO

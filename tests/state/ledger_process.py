@@ -14,7 +14,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -256,10 +257,11 @@ class Server:
         self.put_off_ms[job.id] = await self.submitter.submit(job) or 0
 
 
-async def prepare_frames(remote: Remote, job: Job) -> UpstreamRequest:
+@asynccontextmanager
+async def prepare_frames(remote: Remote, job: Job) -> AsyncIterator[UpstreamRequest]:
     del remote
     assert job.size is not None
-    return UpstreamRequest(job.id, job.request, job.size, {})
+    yield UpstreamRequest(job.id, job.request, job.size, {})
 
 
 def a_job(job_id: str, engine: str, now_ms: int) -> Job:

@@ -54,10 +54,11 @@ class Desk:
             store_again_s=0.01,
         )
 
-    async def prepare_frames(self, remote: Remote, job: Job) -> UpstreamRequest:
+    @asynccontextmanager
+    async def prepare_frames(self, remote: Remote, job: Job) -> AsyncIterator[UpstreamRequest]:
         del remote
         assert job.size is not None
-        return UpstreamRequest(job.id, job.request, job.size, {})
+        yield UpstreamRequest(job.id, job.request, job.size, {})
 
     async def open(self) -> None:
         await self.backend.open((self.told.append,))

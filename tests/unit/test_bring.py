@@ -97,7 +97,7 @@ def quiet(job: Job) -> Job:
 async def rendered(home: Home) -> Job:
     """A job that a local engine has rendered."""
     job = a_job(state=State.SAVING, attempt=1)
-    await home.files.prepare(job.id)
+    home.files.path(job.id, "x").parent.mkdir(parents=True)
     home.files.path(job.id, "video-1.part").write_bytes(VIDEO)
     return job
 
@@ -277,7 +277,7 @@ async def test_nothing_of_a_failed_try_stays_on_the_disk(
     home: Home, trouble: Exception | bytes
 ) -> None:
     job = elsewhere()
-    await home.files.prepare(job.id)
+    home.files.path(job.id, "x").parent.mkdir(parents=True)
     home.files.path(job.id, "video-2.part").write_bytes(b"half a gigabyte")
     home.remote.fetches = [trouble]
 
@@ -288,7 +288,7 @@ async def test_nothing_of_a_failed_try_stays_on_the_disk(
 
 async def test_a_video_at_home_that_was_spoilt_is_fetched_anew(home: Home) -> None:
     job = elsewhere()
-    await home.files.prepare(job.id)
+    home.files.path(job.id, "x").parent.mkdir(parents=True)
     home.files.path(job.id, "video-2.mp4").write_bytes(b"zeros")
     home.remote.fetches = [VIDEO]
 
@@ -337,7 +337,7 @@ async def test_sound_that_was_refused_is_cut(home: Home) -> None:
 @pytest.mark.parametrize("name", ["video-2.mp4", "silent-2.mp4"])
 async def test_a_video_that_is_home_already_is_not_fetched_again(home: Home, name: str) -> None:
     job = quiet(elsewhere())
-    await home.files.prepare(job.id)
+    home.files.path(job.id, "x").parent.mkdir(parents=True)
     home.files.path(job.id, name).write_bytes(VIDEO)
 
     after = await home.brought(job)
@@ -349,7 +349,7 @@ async def test_a_video_that_is_home_already_is_not_fetched_again(home: Home, nam
 
 async def test_parts_of_earlier_attempts_are_dropped(home: Home) -> None:
     job = elsewhere()
-    await home.files.prepare(job.id)
+    home.files.path(job.id, "x").parent.mkdir(parents=True)
     home.files.path(job.id, "video-1.part").write_bytes(b"half")
     home.remote.fetches = [VIDEO]
 

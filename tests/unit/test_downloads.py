@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.read_files import bytes_of
 from support.scripted_house import OWNER, SPRITESHEET, THUMBNAIL, House, a_job, opened, until
 from unstill.domain.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
 from unstill.domain.job import Job, State, Variant, hidden
@@ -24,8 +25,8 @@ def word(job: Job) -> str:
     return job.state.value
 
 
-async def asked(house: House, job: Job, variant: Variant = "thumbnail") -> Path:
-    return await house.downloads.file(job, variant, word)
+async def asked(house: House, job: Job, variant: Variant = "thumbnail") -> bytes:
+    return await bytes_of(await house.downloads.file(job, variant, word))
 
 
 async def finished(house: House, *, owner: str = OWNER) -> Job:
@@ -39,11 +40,11 @@ async def test_a_picture_is_drawn_at_the_first_request_and_kept(
     async with opened(tmp_path) as house:
         job = await finished(house)
         before = house.names(job.id)
-        paths = [await asked(house, job, variant) for _ in range(3)]
+        pictures = [await asked(house, job, variant) for _ in range(3)]
 
         assert NAMES[variant] not in before
         assert house.names(job.id) == before | {NAMES[variant]}
-        assert {path.read_bytes() for path in paths} == {PICTURES[variant]}
+        assert set(pictures) == {PICTURES[variant]}
         assert len(house.media.draws) == 1
 
 
@@ -54,9 +55,9 @@ async def test_many_who_ask_at_once_make_one_drawing(tmp_path: Path) -> None:
         asks = [asyncio.create_task(asked(house, job)) for _ in range(20)]
         await until(lambda: len(house.media.draws) > 0)
         house.media.gate.set()
-        paths = await asyncio.gather(*asks)
+        pictures = await asyncio.gather(*asks)
 
-        assert {path.read_bytes() for path in paths} == {THUMBNAIL}
+        assert set(pictures) == {THUMBNAIL}
         assert len(house.media.draws) == 1
 
 
@@ -70,7 +71,7 @@ async def test_one_who_leaves_does_not_spoil_it_for_the_others(tmp_path: Path) -
         await asyncio.wait([first])
         house.media.gate.set()
 
-        assert (await second).read_bytes() == THUMBNAIL
+        assert await second == THUMBNAIL
         assert len(house.media.draws) == 1
 
 
@@ -102,7 +103,7 @@ async def test_a_failed_drawing_is_told_and_tried_anew_at_the_next_request(tmp_p
         left = house.names(job.id)
 
         assert "thumbnail.webp" not in left
-        assert (await asked(house, job)).read_bytes() == THUMBNAIL
+        assert await asked(house, job) == THUMBNAIL
 
 
 async def test_a_drawing_that_fails_when_nobody_waits_any_more_is_no_fault(tmp_path: Path) -> None:
@@ -128,12 +129,12 @@ async def test_a_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         job = await finished(house)
         house.media.troubles = [EngineDied("unstill.media", "out of memory")]
-        path = await asked(house, job)
+        picture = await asked(house, job)
         house.media.troubles = [EngineDied("unstill.media", "") for _ in range(2)]
         with pytest.raises(EngineDied):
             await asked(house, job, "spritesheet")
 
-        assert path.read_bytes() == THUMBNAIL
+        assert picture == THUMBNAIL
 
 
 async def test_a_stop_refuses_what_is_still_to_be_drawn_and_finishes_what_is_begun(
@@ -158,9 +159,9 @@ async def test_what_a_crash_left_of_a_drawing_is_drawn_anew(tmp_path: Path) -> N
     async with opened(tmp_path) as house:
         job = await finished(house)
         (house.folder(job.id) / "thumbnail.part").write_bytes(b"half a pict")
-        path = await asked(house, job)
+        picture = await asked(house, job)
 
-        assert path.read_bytes() == THUMBNAIL
+        assert picture == THUMBNAIL
         assert "thumbnail.part" not in house.names(job.id)
 
 

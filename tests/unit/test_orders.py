@@ -34,14 +34,17 @@ async def stored(files: LocalFiles, **fields: object) -> Job:
     return job
 
 
+def preparer(files: LocalFiles, media: Media) -> FramePreparer:
+    return FramePreparer(files=files, media=media)
+
+
 async def test_a_picture_that_fits_goes_as_it_came(tmp_path: Path, media: Media) -> None:
     files = LocalFiles(tmp_path)
     job = await stored(files)
 
-    order = await FramePreparer(files=files, media=media).prepare_frames(ScriptedRemote(), job)
-
-    assert order.frames["first"].read_bytes() == PHOTO.read_bytes()
-    assert (order.job_id, order.size) == (job.id, Size(1168, 768))
+    async with preparer(files, media).prepare_frames(ScriptedRemote(), job) as order:
+        assert order.frames["first"].read_bytes() == PHOTO.read_bytes()
+        assert (order.job_id, order.size) == (job.id, Size(1168, 768))
 
 
 async def test_a_picture_of_another_form_is_made_anew_for_each_attempt(
@@ -52,11 +55,10 @@ async def test_a_picture_of_another_form_is_made_anew_for_each_attempt(
     remote = ScriptedRemote()
     remote.form = FrameForm(frozenset({"PNG"}), most_bytes=2**20, size=Size(320, 240))
 
-    order = await FramePreparer(files=files, media=media).prepare_frames(remote, job)
-
-    assert order.frames["first"].name == "first-frame-4.fit"
-    with Image.open(order.frames["first"]) as image:
-        assert (image.format, image.size) == ("PNG", (320, 240))
+    async with preparer(files, media).prepare_frames(remote, job) as order:
+        assert order.frames["first"].name == "first-frame-4.fit"
+        with Image.open(order.frames["first"]) as image:
+            assert (image.format, image.size) == ("PNG", (320, 240))
 
 
 async def test_a_picture_that_is_too_large_for_the_model_is_scaled_down(
@@ -66,14 +68,14 @@ async def test_a_picture_that_is_too_large_for_the_model_is_scaled_down(
     job = await stored(files)
     Image.new("RGB", (8100, 1200), "red").save(files.path(job.id, "first-frame"), "JPEG")
 
-    order = await FramePreparer(files=files, media=media).prepare_frames(ScriptedRemote(), job)
-
-    with Image.open(order.frames["first"]) as image:
-        assert (image.format, image.size) == ("JPEG", (4050, 600))
+    async with preparer(files, media).prepare_frames(ScriptedRemote(), job) as order:
+        with Image.open(order.frames["first"]) as image:
+            assert (image.format, image.size) == ("JPEG", (4050, 600))
 
 
 async def test_a_job_without_a_size_is_our_own_fault(tmp_path: Path, media: Media) -> None:
     files = LocalFiles(tmp_path)
 
     with pytest.raises(OwnError, match="without a size"):
-        await FramePreparer(files=files, media=media).prepare_frames(ScriptedRemote(), a_job())
+        async with preparer(files, media).prepare_frames(ScriptedRemote(), a_job()):
+            pass

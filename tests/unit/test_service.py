@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.read_files import bytes_of
 from support.scripted_house import (
     OWNER,
     PNG,
@@ -243,10 +244,10 @@ async def test_a_link_leads_to_the_video_until_it_is_over(tmp_path: Path) -> Non
         assert link is not None
         _, _, query = link.partition("?expires=")
         expires, _, signature = query.partition("&signature=")
-        path = await house.downloads.linked(job.id, "video", expires, signature)
+        stored = await house.downloads.linked(job.id, "video", expires, signature)
         house.late_ms = 26 * 3600 * 1000
 
-        assert path.read_bytes() == VIDEO
+        assert await bytes_of(stored) == VIDEO
         with pytest.raises(BadLink, match="over since"):
             await house.downloads.linked(job.id, "video", expires, signature)
 

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import re
+import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from unstill.files.port import check_published, checked_job_id, checked_name, storage_errors
+from unstill.files.port import (
+    Stretch,
+    check_published,
+    checked_day,
+    checked_job_id,
+    checked_name,
+    is_day,
+    storage_errors,
+)
 from unstill.system.durable_writes import rename_durably, sync_file, sync_folder, write_durably
 from unstill.system.job_folders import (
     BEGUN,
@@ -27,10 +37,41 @@ from unstill.system.job_folders import (
 )
 
 LOST = "lost"
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class OpenLocalFile:
+    """A stretch of any length costs nothing: the kernel sends it, past this process's memory."""
+
+    piece_bytes = sys.maxsize
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._size_bytes = os.fstat(file).st_size
+
+    async def read(self, start: int, size_bytes: int) -> Stretch:
+        return Stretch(self._file, start, min(size_bytes, self._size_bytes - start))
+
+
+class StoredLocalFile:
+    """A file under its final name, as its inode tells."""
+
+    def __init__(self, path: Path) -> None:
+        found = path.stat()
+        self.name = path.name
+        self.size_bytes = found.st_size
+        self.changed_s = found.st_mtime
+        self._path = path
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[OpenLocalFile]:
+        file = await _in_thread(os.open, self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield OpenLocalFile(file)
+        finally:
+            os.close(file)
 
 
 class LocalFiles:
@@ -41,12 +82,26 @@ class LocalFiles:
         self._lost = data_dir / LOST
         self._durable_shards: set[Path] = set()  # at most 4096
 
-    async def prepare(self, job_id: str) -> None:
-        folder = self._folder(job_id)
-        await _in_thread(self._make, folder)
-
     def path(self, job_id: str, name: str) -> Path:
         return self._folder(job_id) / checked_name(name)
+
+    @asynccontextmanager
+    async def local(self, job_id: str, name: str) -> AsyncIterator[Path]:
+        yield self.path(job_id, name)
+
+    @asynccontextmanager
+    async def scratch(self, job_id: str, name: str) -> AsyncIterator[Path]:
+        path = self.path(job_id, name)
+        await _in_thread(self._make, path.parent)
+        yield path
+
+    async def find(self, job_id: str, name: str) -> StoredLocalFile | None:
+        path = self.path(job_id, name)
+        with storage_errors():
+            try:
+                return StoredLocalFile(path)  # one inode, just written or just asked for
+            except FileNotFoundError:
+                return None
 
     async def keep(self, job_id: str, name: str, data: bytes, *, begins: str = "") -> None:
         path = self.path(job_id, name)
@@ -76,10 +131,10 @@ class LocalFiles:
         await _in_thread(_remove, folder)
 
     async def set_aside(self, job_id: str, day: str) -> None:
-        await _in_thread(_set_aside, self._folder(job_id), self._lost / _checked_day(day))
+        await _in_thread(_set_aside, self._folder(job_id), self._lost / checked_day(day))
 
     async def drop_lost(self, before_day: str) -> None:
-        await _in_thread(_drop_lost, self._lost, _checked_day(before_day))
+        await _in_thread(_drop_lost, self._lost, checked_day(before_day))
 
     async def folders(self) -> AsyncIterator[Sequence[JobFolder]]:
         for shard in await _in_thread(shards, self._jobs):
@@ -110,7 +165,7 @@ class LocalFiles:
 def _sync(path: Path) -> None:
     sync_file(path)
     sync_folder(path.parent)
-    sync_folder(path.parent.parent)  # `prepare` left the job's folder itself unsynced
+    sync_folder(path.parent.parent)  # `scratch` left the job's folder itself unsynced
 
 
 def _publish(part: Path, path: Path) -> None:
@@ -120,7 +175,7 @@ def _publish(part: Path, path: Path) -> None:
         if not path.exists():
             raise
         sync_folder(path.parent)  # a crash may have come between that rename and its fsync
-    sync_folder(path.parent.parent)  # `prepare` left the job's folder itself unsynced
+    sync_folder(path.parent.parent)  # `scratch` left the job's folder itself unsynced
 
 
 def _remove(folder: Path) -> None:
@@ -147,14 +202,8 @@ def _set_aside(folder: Path, day: Path) -> None:
 def _drop_lost(lost: Path, before_day: str) -> None:
     if lost.exists():
         for day in lost.iterdir():
-            if _DAY.fullmatch(day.name) and day.name < before_day:
+            if is_day(day.name) and day.name < before_day:
                 _remove(day)
-
-
-def _checked_day(day: str) -> str:
-    if not _DAY.fullmatch(day):
-        raise ValueError(f"not a day: {day!r}")
-    return day
 
 
 async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -2,13 +2,16 @@
 
 Everything large about a job is here (its frames, its video), nothing of it in the job's row. A file
 that is being written is called `<stem>.part`; under its own name a file is always whole.
+
+Nobody else knows where a file lies. Programs of this machine read it where `local` says and write
+it where `scratch` says, each for as long as the context lasts; callers get it as `find` answers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +20,42 @@ from unstill.system.storage_errors import storage_failure, storage_trouble
 
 PART = ".part"
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NAME = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)?")
+
+
+class Stretch:
+    """Bytes of an open file of this machine that are somewhere in it, for the kernel to send."""
+
+    __slots__ = ("file", "size_bytes", "start")
+
+    def __init__(self, file: int, start: int, size_bytes: int) -> None:
+        self.file = file
+        self.start = start
+        self.size_bytes = size_bytes
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+
+class OpenFile(Protocol):
+    """A stored file that is being sent."""
+
+    piece_bytes: int  # one read gives no more
+
+    async def read(self, start: int, size_bytes: int) -> Stretch | bytes:
+        """The bytes from `start` on, as many as are asked for, a piece gives, and there are."""
+
+
+class StoredFile(Protocol):
+    """A file as it was found: what its reader is told first, and the way to its bytes."""
+
+    name: str
+    size_bytes: int
+    changed_s: float  # unix time; with the size, it tells this file from a later one of its name
+
+    def opened(self) -> AbstractAsyncContextManager[OpenFile]:
+        """Open it, to be sent."""
 
 
 class Files(Protocol):
@@ -27,11 +65,21 @@ class Files(Protocol):
     ValueError for a job id or a name that is not one of ours.
     """
 
-    async def prepare(self, job_id: str) -> None:
-        """Make the job's folder, so that a fetch or a child may write to `path`; repeatable."""
+    def local(self, job_id: str, name: str) -> AbstractAsyncContextManager[Path]:
+        """Where this machine's programs can read a stored file; nothing is there if none is stored.
 
-    def path(self, job_id: str, name: str) -> Path:
-        """Where `name` is for this machine's programs, whether it exists or not."""
+        Nothing is to be written there.
+        """
+
+    def scratch(self, job_id: str, name: str) -> AbstractAsyncContextManager[Path]:
+        """Where this machine's programs can write the file.
+
+        It lasts by a `sync` or a `publish` before the context ends; without one it may be gone
+        afterwards, or may lie there until the job's files are removed.
+        """
+
+    async def find(self, job_id: str, name: str) -> StoredFile | None:
+        """The file, if it is stored: to be sent, or to know that it is there."""
 
     async def keep(self, job_id: str, name: str, data: bytes, *, begins: str = "") -> None:
         """Store `data` whole; it survives a power cut once this has returned. Repeatable.
@@ -47,13 +95,15 @@ class Files(Protocol):
         """The id of the store that has begun the job and, as far as is noted, has no row of it."""
 
     async def sync(self, job_id: str, name: str) -> None:
-        """Make a file that a child has written survive a power cut."""
+        """Make what lies in the scratch place survive a power cut, under that very name."""
 
     async def publish(self, job_id: str, part_name: str, name: str) -> None:
         """Give the finished `<stem>.part` its name `<stem>` or `<stem>.<suffix>`, for good.
 
-        Repeatable: without a part, a file that has the name already is taken as published. No other
-        finished file can be replaced, because the part's stem has to be that of the name.
+        The part lies in the scratch place, or was synced earlier, by whichever process. It survives
+        a power cut once this has returned. Repeatable: without a part, a file that has the name
+        already is taken as published. No other finished file can be replaced, because the part's
+        stem has to be that of the name.
         """
 
     async def discard(self, job_id: str, name: str) -> None:
@@ -82,6 +132,16 @@ def checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a name for a job's file: {name!r}")
     return name
+
+
+def is_day(text: str) -> bool:
+    return _DAY.fullmatch(text) is not None
+
+
+def checked_day(day: str) -> str:
+    if not is_day(day):
+        raise ValueError(f"not a day: {day!r}")
+    return day
 
 
 def check_published(part_name: str, name: str) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from unstill.domain.errors import BadBody, BadRange, NoVideo, Overloaded
+from unstill.domain.errors import BadBody, BadRange, Overloaded
+from unstill.files.port import OpenFile, StoredFile, Stretch
 from unstill.server.body import ClientGone
 from unstill.server.connection_guard import SEND_FILE
 from unstill.server.fair_shares import Shares, caller_at
@@ -22,50 +21,38 @@ from unstill.server.sendfile import ReaderGone
 MEDIA_TYPES = {".mp4": "video/mp4", ".webp": "image/webp", ".jpg": "image/jpeg"}
 
 
-class Stretch:
-    """Bytes of an open file that are somewhere in it, and stay there until they are sent."""
+class Pieces:
+    """An open file as FileResponse reads one: from where it was told to seek, piece by piece."""
 
-    __slots__ = ("file", "size_bytes", "start")
-
-    def __init__(self, file: int, start: int, size_bytes: int) -> None:
-        self.file = file
-        self.start = start
-        self.size_bytes = size_bytes
-
-    def __len__(self) -> int:
-        return self.size_bytes
-
-
-class Stretches:
-    """A file as FileResponse reads one: what it is given are stretches of it."""
-
-    def __init__(self, file: int) -> None:
+    def __init__(self, file: OpenFile, size_bytes: int) -> None:
         self._file = file
-        self._size_bytes = os.fstat(file).st_size
+        self._size_bytes = size_bytes
         self._at = 0
 
     async def seek(self, start: int) -> None:
         self._at = start
 
-    async def read(self, most_bytes: int) -> Stretch:
+    async def read(self, most_bytes: int) -> Stretch | bytes:
         size_bytes = min(most_bytes, self._size_bytes - self._at)
-        stretch = Stretch(self._file, self._at, size_bytes)
-        self._at += size_bytes
-        return stretch
+        piece = await self._file.read(self._at, size_bytes) if size_bytes > 0 else b""
+        self._at += len(piece)
+        return piece
 
 
 class VideoFile(FileResponse):
-    """A file that is sent past this process's memory; refusals of a range are ours to word."""
+    """A stored file, sent as its store reads it; refusals of a range are ours to word."""
 
-    chunk_size = sys.maxsize  # a stretch of any length costs nothing
+    def __init__(self, stored: StoredFile, **given: Any) -> None:
+        size_bytes, changed_s = stored.size_bytes, stored.changed_s
+        of_stat = os.stat_result((0, 0, 0, 0, 0, 0, size_bytes, changed_s, changed_s, changed_s))
+        super().__init__(stored.name, stat_result=of_stat, **given)
+        self._stored = stored
 
     @asynccontextmanager
     async def _open_file(self) -> AsyncIterator[Any]:
-        file = await asyncio.to_thread(os.open, self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            yield Stretches(file)
-        finally:
-            os.close(file)
+        async with self._stored.opened() as file:
+            self.chunk_size = file.piece_bytes
+            yield Pieces(file, self._stored.size_bytes)
 
 
 class Openings:
@@ -93,7 +80,7 @@ class Openings:
 
 
 async def send_video(
-    path: Path,
+    stored: StoredFile,
     *,
     job_id: str,
     request_id: str,
@@ -103,20 +90,16 @@ async def send_video(
 ) -> None:
     """Answer GET or HEAD for a finished video, or for a picture of one.
 
-    Raises NoVideo if its file is gone, BadRange if the range asked for lies outside of it,
-    Overloaded if as many are sent already.
+    Raises BadRange if the range asked for lies outside of it, Overloaded if as many are sent
+    already.
     """
     scope, receive, send = asgi
-    try:
-        stat = path.stat()  # noqa: ASYNC240  - one inode, just written or just asked for
-    except FileNotFoundError:
-        raise NoVideo(job_id, "its file is no longer there") from None
+    suffix = PurePath(stored.name).suffix
     response = VideoFile(
-        path,
-        media_type=MEDIA_TYPES[path.suffix],
-        filename=f"{job_id}{path.suffix}",
+        stored,
+        media_type=MEDIA_TYPES[suffix],
+        filename=f"{job_id}{suffix}",
         content_disposition_type="inline" if inline else "attachment",
-        stat_result=stat,
         headers={"cache-control": "private, max-age=86400", "x-request-id": request_id},
     )
     known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
@@ -128,7 +111,7 @@ async def send_video(
 
     async def send_or_refuse(message: Message) -> None:
         if message["type"] == "http.response.start":
-            _refuse(message["status"], stat.st_size)
+            _refuse(message["status"], stored.size_bytes)
         body = message.get("body")
         if isinstance(body, Stretch):
             await send_file(body.file, body.start, body.size_bytes)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -15,12 +14,14 @@ import msgspec
 from unstill.domain.errors import NoSuchJob, NotReady, NoVideo, ShuttingDown, UnstillError
 from unstill.domain.job import Job, Variant
 from unstill.domain.owner_turns import Slots
-from unstill.files.port import PART, Files
+from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
 from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.retry import retried_once
 from unstill.media.tasks import StillDraw
 from unstill.store.port import Backend
+
+GONE = "its file is no longer there"
 
 
 class Draws(Protocol):
@@ -63,7 +64,7 @@ class Downloads:
             "thumbnail": Still("thumbnail", ".webp", media.draw_thumbnail),
             "spritesheet": Still("spritesheet", ".jpg", media.draw_spritesheet),
         }
-        self._drawings: dict[Path, asyncio.Task[None]] = {}
+        self._drawings: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._slots = Slots(DRAWINGS_AT_ONCE, keeps_room=True)
         self._is_stopping = False
 
@@ -71,7 +72,7 @@ class Downloads:
         """Refuse what is still to be drawn; what is there is still found."""
         self._is_stopping = True
 
-    async def file(self, job: Job, variant: Variant, word: Callable[[Job], str]) -> Path:
+    async def file(self, job: Job, variant: Variant, word: Callable[[Job], str]) -> StoredFile:
         """The finished video's file, or that of a picture of it.
 
         `word` says an unfinished job's state in the caller's dialect.
@@ -79,22 +80,23 @@ class Downloads:
         """
         if not job.state.is_final:
             raise NotReady(job.id, word(job))
-        video = self._video_path(job)
+        video = _video_name(job)
         still = self._stills.get(variant)
         if still is None:
-            return video
-        path = self._files.path(job.id, still.file_name)
-        if not path.exists():
-            await self._draw_once(job, video, still, path)
-        return path
+            return await self._found(job, video)
+        found = await self._files.find(job.id, still.file_name)
+        if found is not None:
+            return found
+        await self._draw_once(job, video, still)
+        return await self._found(job, still.file_name)
 
-    async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> Path:
+    async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> StoredFile:
         """The finished file behind a signed link; raises BadLink, NoSuchJob, NoVideo."""
         self._links.check(job_id, variant, expires, signature, self._clock_ms() // 1000)
         job = await self._backend.find(job_id)
         if job is None or job.is_hidden:
             raise NoSuchJob(job_id)
-        return self._video_path(job)
+        return await self._found(job, _video_name(job))
 
     def link(self, job: Job) -> str | None:
         """Path and query of a signed link to the video, or None while there is none."""
@@ -102,38 +104,53 @@ class Downloads:
             return None
         return self._links.sign(job.id, "video", self._clock_ms() // 1000)
 
-    def _video_path(self, job: Job) -> Path:
-        if job.video is None:
-            failure = job.failure.message if job.failure else f"it is {job.state}"
-            raise NoVideo(job.id, failure)
-        return self._files.path(job.id, job.video.file_name)
+    async def _found(self, job: Job, name: str) -> StoredFile:
+        found = await self._files.find(job.id, name)
+        if found is None:
+            raise NoVideo(job.id, GONE)
+        return found
 
-    async def _draw_once(self, job: Job, video: Path, still: Still, path: Path) -> None:
+    async def _draw_once(self, job: Job, video: str, still: Still) -> None:
         """Whoever asks while it is being drawn waits for that; a failure is everybody's."""
-        drawing = self._drawings.get(path)
+        key = job.id, still.stem
+        drawing = self._drawings.get(key)
         if drawing is None:
             drawing = asyncio.create_task(self._draw(job, video, still))
-            self._drawings[path] = drawing
-            drawing.add_done_callback(lambda drawing: self._end(path, drawing))
+            self._drawings[key] = drawing
+            drawing.add_done_callback(lambda drawing: self._end(key, drawing))
         # One of several who wait may be cancelled.
         await asyncio.shield(drawing)
 
-    def _end(self, path: Path, drawing: asyncio.Task[None]) -> None:
-        del self._drawings[path]
+    def _end(self, key: tuple[str, str], drawing: asyncio.Task[None]) -> None:
+        del self._drawings[key]
         if not drawing.cancelled():
             drawing.exception()  # known, also where nobody waits for it any more
 
-    async def _draw(self, job: Job, video: Path, still: Still) -> None:
-        part = still.stem + PART
-        draw = StillDraw(path=str(video), out=str(self._files.path(job.id, part)))
+    async def _draw(self, job: Job, video: str, still: Still) -> None:
         try:
             async with self._slots.taken(job.owner):
                 if self._is_stopping:
                     raise ShuttingDown("the server is stopping, ask again shortly")
-                await retried_once(still.draw, draw)
-            await self._files.publish(job.id, part, still.file_name)
+                await self._found(job, video)  # no place is made for a job that is deleted
+                await self._drawn(job, video, still)
         except UnstillError as error:
-            if video.exists():  # noqa: ASYNC240  - one inode
+            if await self._files.find(job.id, video) is not None:
                 raise
             # Deleted meanwhile, with all that is in its folder.
-            raise NoVideo(job.id, "its file is no longer there") from error
+            raise NoVideo(job.id, GONE) from error
+
+    async def _drawn(self, job: Job, video: str, still: Still) -> None:
+        part = still.stem + PART
+        async with (
+            self._files.local(job.id, video) as path,
+            self._files.scratch(job.id, part) as out,
+        ):
+            await retried_once(still.draw, StillDraw(path=str(path), out=str(out)))
+            await self._files.publish(job.id, part, still.file_name)
+
+
+def _video_name(job: Job) -> str:
+    if job.video is None:
+        failure = job.failure.message if job.failure else f"it is {job.state}"
+        raise NoVideo(job.id, failure)
+    return job.video.file_name

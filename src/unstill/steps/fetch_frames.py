@@ -16,7 +16,7 @@ from unstill.domain.errors import BadImage, FetchFailed
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame
-from unstill.files.port import Files, storage_errors
+from unstill.files.port import PART, Files, storage_errors
 from unstill.media.frame_limits import frame_check
 from unstill.media.picture_limits import MAX_FILE_BYTES
 from unstill.media.retry import retried_once
@@ -65,21 +65,21 @@ class Frames:
         return [await self._taken(job, frame) for frame in job.request.frames]
 
     async def _taken(self, job: Job, frame: Frame) -> FrameFacts:
-        path = self._files.path(job.id, frame.file_name)
-        if frame.url is not None and not path.exists():
+        if frame.url is not None and await self._files.find(job.id, frame.file_name) is None:
             await self._fetch(job, frame, frame.url)
         rule = _CARDS[job.request.model].frame_rule
         check = partial(self._media.check_frame, owner=job.owner)
-        return await retried_once(check, frame_check(frame, rule, path=str(path)))
+        async with self._files.local(job.id, frame.file_name) as path:
+            return await retried_once(check, frame_check(frame, rule, path=str(path)))
 
     async def _fetch(self, job: Job, frame: Frame, url: str) -> None:
-        part = f"{frame.file_name}.part"
-        await self._files.prepare(job.id)
-        try:
-            await self._fetched(url, self._files.path(job.id, part))
-        except FetchFailed as error:
-            raise BadImage(frame.param, error.reason) from error
-        await self._files.publish(job.id, part, frame.file_name)
+        part = frame.file_name + PART
+        async with self._files.scratch(job.id, part) as path:
+            try:
+                await self._fetched(url, path)
+            except FetchFailed as error:
+                raise BadImage(frame.param, error.reason) from error
+            await self._files.publish(job.id, part, frame.file_name)
 
     async def _fetched(self, url: str, out: Path) -> None:
         """Fetch, and again after the trouble of a moment, all within one time. Raises FetchFailed.

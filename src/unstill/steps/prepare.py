@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +18,7 @@ from unstill.files.port import Files
 from unstill.media.retry import retried_once
 from unstill.media.tasks import FrameFit
 from unstill.models.catalogue import CARDS
+from unstill.steps.job_files import frames_of
 from unstill.upstreams.port import FrameForm, Remote, UpstreamRequest
 
 _CARDS = {card.id: card for card in CARDS}
@@ -34,27 +37,26 @@ class FramePreparer:
         self._files = files
         self._media = media
 
-    async def prepare_frames(self, remote: Remote, job: Job) -> UpstreamRequest:
+    @asynccontextmanager
+    async def prepare_frames(self, remote: Remote, job: Job) -> AsyncIterator[UpstreamRequest]:
         """The job's request to one engine; pictures of another form are made anew beside them."""
         if job.size is None:
             raise OwnError("a job without a size was given to an engine")
-        frames: dict[Role, Path] = {
-            frame.role: self._files.path(job.id, frame.file_name) for frame in job.request.frames
-        }
-        upstream_request = UpstreamRequest(job.id, job.request, job.size, frames)
-        form = remote.frame_form(upstream_request)
-        most_side_px = _CARDS[job.request.model].frame_rule.most_side_px
-        fitted = {
-            role: await self._fitted(job, role, path, form, most_side_px=most_side_px)
-            for role, path in frames.items()
-        }
-        return msgspec.structs.replace(upstream_request, frames=fitted)
+        async with frames_of(self._files, job) as frames, AsyncExitStack() as held:
+            given = UpstreamRequest(job.id, job.request, job.size, frames)
+            form = remote.frame_form(given)
+            fitted = {
+                role: await self._fitted(job, role, path, form, held)
+                for role, path in frames.items()
+            }
+            yield msgspec.structs.replace(given, frames=fitted)
 
     async def _fitted(
-        self, job: Job, role: Role, path: Path, form: FrameForm, *, most_side_px: int
+        self, job: Job, role: Role, path: Path, form: FrameForm, held: AsyncExitStack
     ) -> Path:
         # The next attempt may ask another engine, which takes another form.
-        out = self._files.path(job.id, f"{role}-frame-{job.attempt + 1}.fit")
+        name = f"{role}-frame-{job.attempt + 1}.fit"
+        out = await held.enter_async_context(self._files.scratch(job.id, name))
         fit = FrameFit(
             path=str(path),
             out=str(out),
@@ -62,7 +64,7 @@ class FramePreparer:
             most_bytes=form.most_bytes,
             width=None if form.size is None else form.size.width,
             height=None if form.size is None else form.size.height,
-            most_side_px=most_side_px,
+            most_side_px=_CARDS[job.request.model].frame_rule.most_side_px,
             takes_alpha=form.takes_alpha,
         )
         is_made = await retried_once(partial(self._media.fit_frame, owner=job.owner), fit)

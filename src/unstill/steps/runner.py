@@ -22,7 +22,7 @@ from typing import Any
 
 import structlog
 
-from unstill.domain.engine import Local, Scene
+from unstill.domain.engine import Local
 from unstill.domain.errors import (
     EngineDied,
     OwnError,
@@ -43,13 +43,14 @@ from unstill.domain.job import (
     rendered,
     started,
 )
-from unstill.domain.request import Frame, Role, Size
+from unstill.domain.request import Size
 from unstill.files.port import Files
 from unstill.models.catalogue import CARDS
 from unstill.models.sizes import output_size
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.fetch_frames import Frames
+from unstill.steps.job_files import scene_of, video_part
 from unstill.steps.pollers import Pollers
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
@@ -261,8 +262,9 @@ class Runner:
         """Render; what becomes of the job by it. Raises what the engine has against the job."""
         engine = self._engines[job.engine]
         try:
-            await engine.render(self._scene(job), lambda done: self._board.report(job.id, done))
-            await self._files.sync(job.id, _part(job.attempt))
+            async with scene_of(self._files, job) as scene:
+                await engine.render(scene, lambda done: self._board.report(job.id, done))
+                await self._files.sync(job.id, video_part(job.attempt))
         except (StorageFull, StorageFailed) as error:
             self._stalls.engine(job.engine, "submits", error.code, error.message)
             pause_ms = self._renders.note(error.message, job_id=job.id)
@@ -281,20 +283,6 @@ class Runner:
         self._renders.over()
         self._stalls.engine_moves(job.engine, "submits")
         return rendered()
-
-    def _scene(self, job: Job) -> Scene:
-        if job.size is None:
-            raise OwnError("a job without a size was given to an engine")
-        frames: dict[Role, Frame] = {frame.role: frame for frame in job.request.frames}
-        return Scene(
-            job_id=job.id,
-            request=job.request,
-            size=job.size,
-            frames={
-                role: self._files.path(job.id, frame.file_name) for role, frame in frames.items()
-            },
-            out=self._files.path(job.id, _part(job.attempt)),
-        )
 
     async def _bring(self, job: Job) -> None:
         await self._write(job, await self._saver.save(job))
@@ -336,7 +324,3 @@ class Runner:
         work = self._works.get(job.id)
         if work is not None and job.state is State.CANCELLED:
             work.cancel()
-
-
-def _part(attempt: int) -> str:
-    return f"video-{attempt}.part"

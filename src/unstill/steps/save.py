@@ -24,13 +24,14 @@ from unstill.domain.errors import (
 )
 from unstill.domain.job import Change, Job, State, Usage, Video, succeeded, unsaved
 from unstill.domain.owner import Owner
-from unstill.files.port import Files, storage_errors
+from unstill.files.port import PART, Files, storage_errors
 from unstill.media.containers import ENOUGH_BYTES, Container, container_of
 from unstill.media.errors import BadVideo
 from unstill.media.retry import retried_once
 from unstill.media.tasks import Repack, SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
 from unstill.progress.stalls import Stalls
+from unstill.steps.job_files import video_part, video_stem
 from unstill.steps.save_retries import FailedTries
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Done, Remote, Ticket
@@ -117,19 +118,18 @@ class Saver:
     async def _drop(self, job: Job, error: UnstillError) -> None:
         """What is left of a failed try: half a gigabyte, it may be."""
         # What was home already and is no video has been spoilt since: it is fetched anew.
-        suffixes = (".part", ".mp4") if isinstance(error, BadVideo) else (".part",)
+        suffixes = (PART, ".mp4") if isinstance(error, BadVideo) else (PART,)
         for stem in (_video(job), _silent(job)):
             for suffix in suffixes:
                 await self._files.discard(job.id, f"{stem}{suffix}")
 
     async def _brought(self, job: Job) -> Change:
-        name = self._home(job)
+        name = await self._home(job)
         if name is None:
-            stem, facts = await self._fit(job)
-            name = f"{stem}.mp4"
-            await self._files.publish(job.id, f"{stem}.part", name)
+            name, facts = await self._made_home(job)
         else:
-            facts = await self._checked(job, name)
+            async with self._files.local(job.id, name) as path:
+                facts = await self._checked(job, path)
         await self._clear(job, name)
         video = _video_of(name, facts)
         others = differences(job, video)
@@ -137,70 +137,71 @@ class Saver:
             log.warning("video_not_as_asked", job_id=job.id, engine=job.engine, **others)
         return succeeded(video, _usage(job, video), self._clock_ms())
 
-    def _home(self, job: Job) -> str | None:
+    async def _home(self, job: Job) -> str | None:
         """The name of a video that an earlier start of this step has published."""
         for stem in (_video(job), _silent(job)):
-            if self._files.path(job.id, f"{stem}.mp4").exists():
+            if await self._files.find(job.id, f"{stem}.mp4") is not None:
                 return f"{stem}.mp4"
         return None
 
-    async def _fit(self, job: Job) -> tuple[str, VideoFacts]:
-        """The stem of a part that is whole, and without sound that was refused; its facts."""
-        stem = _video(job)
-        facts = await self._whole(job, f"{stem}.part")
+    async def _made_home(self, job: Job) -> tuple[str, VideoFacts]:
+        """Fetch if need be, check and publish: the video's name, and its facts."""
+        part = _video(job) + PART
+        if job.result is None:
+            async with self._files.local(job.id, part) as path:
+                return await self._published(job, path)
+        async with self._files.scratch(job.id, part) as path:
+            await self._fetch(job, path)
+            await self._unpack(job, path)
+            return await self._published(job, path)
+
+    async def _published(self, job: Job, path: Path) -> tuple[str, VideoFacts]:
+        """A video that is whole gets its name, without sound that was refused."""
+        facts = await self._checked(job, path)
         if job.request.generate_audio is not False or not facts.has_audio:
-            return stem, facts
-        loud, stem = stem, _silent(job)
-        cut = SoundCut(
-            path=str(self._files.path(job.id, f"{loud}.part")),
-            out=str(self._files.path(job.id, f"{stem}.part")),
-        )
-        await retried_once(partial(self._media.cut_sound, owner=job.owner), cut)
-        return stem, await self._checked(job, f"{stem}.part")
+            return await self._named(job, _video(job)), facts
+        async with self._files.scratch(job.id, _silent(job) + PART) as out:
+            cut = SoundCut(path=str(path), out=str(out))
+            await retried_once(partial(self._media.cut_sound, owner=job.owner), cut)
+            facts = await self._checked(job, out)
+            return await self._named(job, _silent(job)), facts
 
-    async def _whole(self, job: Job, part: str) -> VideoFacts:
-        """Fetch if need be, and check; raises BadVideo."""
-        if job.result is not None:
-            await self._fetch(job, part)
-            await self._unpack(job, part)
-        return await self._checked(job, part)
+    async def _named(self, job: Job, stem: str) -> str:
+        name = f"{stem}.mp4"
+        await self._files.publish(job.id, stem + PART, name)
+        return name
 
-    async def _fetch(self, job: Job, part: str) -> None:
+    async def _fetch(self, job: Job, out: Path) -> None:
         remote = self._remotes.get(job.engine)
         if remote is None or job.ticket is None or job.result is None:
             # It may come back with the next start.
             raise Trouble(f"the engine {job.engine} that has the video is not configured")
-        await self._files.prepare(job.id)
         ticket = Ticket(job.id, job.ticket, job.upstream_model or "", job.started_ms or 0)
         done = Done(job.result.url, job.result.usage)
         with storage_errors():
-            await remote.fetch(ticket, done, self._files.path(job.id, part))
+            await remote.fetch(ticket, done, out)
 
-    async def _unpack(self, job: Job, part: str) -> None:
+    async def _unpack(self, job: Job, path: Path) -> None:
         """A video in WebM and its like is paid for too: it is kept in an mp4."""
-        path = self._files.path(job.id, part)
         if await asyncio.to_thread(_container, path) is None:
             return
         log.info("video_repacked", job_id=job.id, engine=job.engine)
         # Where a cut of its sound is written afterwards: a part that is made anew in any case.
-        out = self._files.path(job.id, f"{_silent(job)}.part")
-        repack = Repack(path=str(path), out=str(out))
-        await retried_once(partial(self._media.as_mp4, owner=job.owner), repack)
+        async with self._files.scratch(job.id, _silent(job) + PART) as out:
+            repack = Repack(path=str(path), out=str(out))
+            await retried_once(partial(self._media.as_mp4, owner=job.owner), repack)
 
-    async def _checked(self, job: Job, name: str) -> VideoFacts:
+    async def _checked(self, job: Job, path: Path) -> VideoFacts:
         """The video's facts; of one that is paid for its true length, whatever was asked for."""
         asked_s = float(job.request.duration_s)
-        check = VideoCheck(
-            path=str(self._files.path(job.id, name)),
-            duration_s=asked_s if job.result is None else None,
-        )
+        check = VideoCheck(path=str(path), duration_s=asked_s if job.result is None else None)
         return await retried_once(partial(self._media.check_video, owner=job.owner), check)
 
     async def _clear(self, job: Job, name: str) -> None:
         """Drop what earlier attempts and steps have left beside the video."""
-        left = [f"video-{n}.part" for n in range(1, job.attempt)]
+        left = [video_part(n) for n in range(1, job.attempt)]
         if name != f"{_video(job)}.mp4":
-            left.append(f"{_video(job)}.part")
+            left.append(_video(job) + PART)
         for each in left:
             await self._files.discard(job.id, each)
 
@@ -213,8 +214,8 @@ def differences(job: Job, video: Video) -> dict[str, str]:
     if request.generate_audio and not video.has_audio:
         found["sound"] = "asked for, got none"
     if job.size is not None:
-        retried_once, got = job.size.width / job.size.height, video.width / video.height
-        if not 1 / OTHER_SHAPE < retried_once / got < OTHER_SHAPE:
+        wanted, got = job.size.width / job.size.height, video.width / video.height
+        if not 1 / OTHER_SHAPE < wanted / got < OTHER_SHAPE:
             found["size"] = (
                 f"asked {job.size.width}x{job.size.height}, got {video.width}x{video.height}"
             )
@@ -240,7 +241,7 @@ def _video_of(name: str, facts: VideoFacts) -> Video:
 
 
 def _video(job: Job) -> str:
-    return f"video-{job.attempt}"
+    return video_stem(job.attempt)
 
 
 def _silent(job: Job) -> str:

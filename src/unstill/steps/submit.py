@@ -13,7 +13,8 @@ a busy upstream is kept in cooldown.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
@@ -73,7 +74,7 @@ LONGEST_UNSTORED_MS = 60_000
 HELD = ("held", "the server's operator has to release it: it may have been sent before")
 
 PrepareFrames = Callable[
-    [Remote, Job], Awaitable[UpstreamRequest]
+    [Remote, Job], AbstractAsyncContextManager[UpstreamRequest]
 ]  # with the frames as the engine takes them
 
 
@@ -219,7 +220,8 @@ class Submitter:
     async def _prepare_and_send(self, remote: Remote, job: Job, choice: NextCall) -> None:
         begun_ms = self._clock_ms()
         try:
-            prepared = await remote.prepare(await self._prepare_frames(remote, job))
+            async with self._prepare_frames(remote, job) as upstream_request:
+                prepared = await remote.prepare(upstream_request)
         except UpstreamError as error:
             await self._note_unprepared(remote, job, error, begun_ms)
             return

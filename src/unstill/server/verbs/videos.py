@@ -32,11 +32,11 @@ class VideoVerbs:
         variant = dialect.variant(exchange.call)
         job_id = dialect.job_id(exchange.call)
         job = await self._service.find(job_id, exchange.owner)
-        path = await self._downloads.file(
+        stored = await self._downloads.file(
             job, variant, lambda job: dialect.state_word(job, exchange.call)
         )
         await send_video(
-            path,
+            stored,
             job_id=job_id,
             request_id=exchange.call.request_id,
             inline=False,
@@ -46,14 +46,14 @@ class VideoVerbs:
 
     async def _link(self, exchange: Exchange) -> None:
         call = exchange.call
-        path = await self._downloads.linked(
+        stored = await self._downloads.linked(
             call.path["job_id"],
             call.path["variant"],
             call.query.get("expires", ""),
             call.query.get("signature", ""),
         )
         await send_video(
-            path,
+            stored,
             job_id=call.path["job_id"],
             request_id=call.request_id,
             inline=True,
