@@ -127,7 +127,7 @@ def test_a_bad_picture_behind_a_url_fails_the_job_by_name(
     assert reason in said
 
 
-# What is wrong outside of the pixels is no reason; test_media_mend.py has the whole list.
+# What is wrong outside of the pixels is no reason; test_media_repair.py has the whole list.
 FAULTY = {
     "text that inflates to 128 MiB": png(400, 300, inflating_text(128 << 20)),
     "a JPEG without its end mark": PHOTO.read_bytes()[:-2],
