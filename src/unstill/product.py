@@ -21,7 +21,7 @@ from unstill.files.signed_links import Links, load_secrets
 from unstill.files.uploads import Uploads
 from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
-from unstill.models.catalogue import CARDS, Catalogue
+from unstill.models.catalogue import Catalogue
 from unstill.net.fetcher import Fetcher
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
@@ -294,7 +294,7 @@ def _made_folder(path: Path) -> Path:
 
 def _dialects(settings: Settings) -> tuple[Dialect, ...]:
     return (
-        Tasks({card.id: card.usage for card in CARDS}),
+        Tasks(),
         Videos(states=settings.server.videos_states),
         Videos(prefix="/openai", states="openai"),
         DashScope(),

@@ -21,7 +21,7 @@ from unstill.server.openapi.document import described
 from unstill.server.openapi.refusals import OF_VERBS, refusals
 
 SERVED = (
-    Tasks({card.id: card.usage for card in CARDS}),
+    Tasks(),
     Videos(),
     Videos(prefix="/openai", states="openai"),
     DashScope(),

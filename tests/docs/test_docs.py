@@ -147,7 +147,7 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
-    dialects = (Tasks({}), Videos(), Videos(prefix="/openai"), DashScope(), OwnRoutes())
+    dialects = (Tasks(), Videos(), Videos(prefix="/openai"), DashScope(), OwnRoutes())
     served = {
         f"{route.method} {route.path.replace(':path', '')}"
         for dialect in dialects
@@ -168,7 +168,7 @@ def test_the_routes_that_ask_for_no_key_are_documented_so() -> None:
 
 @pytest.mark.parametrize(
     ("dialect", "column"),
-    [(Tasks({}), 1), (Videos(), 2), (DashScope(), 3)],
+    [(Tasks(), 1), (Videos(), 2), (DashScope(), 3)],
     ids=["tasks", "videos", "dashscope"],
 )
 def test_the_wire_names_of_all_fields_are_documented(dialect: Dialect, column: int) -> None:

@@ -15,7 +15,7 @@ from unstill.service.pictures import take
 PICTURE = "https://example.com/first.png"
 OTHER = "https://example.com/last.png"
 DIALECTS: dict[str, Dialect] = {
-    "tasks": Tasks({}),
+    "tasks": Tasks(),
     "videos": Videos(),
     "openai": Videos(prefix="/openai", states="openai"),
     "dashscope": DashScope(),

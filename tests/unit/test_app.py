@@ -18,7 +18,7 @@ from unstill.server.exchange import Exchange
 from unstill.server.headers import Headers
 from unstill.server.router import RouteTable
 
-TASKS, VIDEOS, AZURE, HOUSE = Tasks({}), Videos(), Videos(prefix="/openai"), OwnRoutes()
+TASKS, VIDEOS, AZURE, HOUSE = Tasks(), Videos(), Videos(prefix="/openai"), OwnRoutes()
 DASHSCOPE = DashScope()
 DIALECTS: tuple[Described, ...] = (TASKS, VIDEOS, AZURE, DASHSCOPE, HOUSE)
 

@@ -14,13 +14,12 @@ from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Call, JobView
 from unstill.domain.job import Job, State
 from unstill.domain.stall import Stall
-from unstill.models.catalogue import CARDS
 
 STALL = Stall("connection_failed", "the upstream could not be connected to", 1_795_850_000_999)
 CREATED_MS = 1_795_849_995_000
 SAID = {"code": STALL.code, "message": STALL.message, "since": 1_795_850_000}
 DIALECTS: dict[str, Tasks | Videos | DashScope] = {
-    "tasks": Tasks({card.id: card.usage for card in CARDS}),
+    "tasks": Tasks(),
     "unified": Videos(states="unified"),
     "openai": Videos(states="openai"),
     "dashscope": DashScope(),

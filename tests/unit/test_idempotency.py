@@ -64,7 +64,7 @@ def as_task(given: Fields) -> str:
             inputs[f"{name}_url"] = text_of(given[name])
     others = given.keys() - {"prompt", "negative_prompt", "first_frame", "last_frame"}
     body = {"model": "WAN2.7-i2v", "parameters": {n: given[n] for n in others}, "input": inputs}
-    return printed(Tasks({}).parse(call(body)))
+    return printed(Tasks().parse(call(body)))
 
 
 def as_json(given: Fields) -> str:

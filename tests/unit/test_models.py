@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import create_calls
+from support.create_calls import DIALECTS
 from unstill.domain.errors import BadField, CallerError, MissingField, UnknownModel
 from unstill.domain.request import CreateCall, Frame, GivenValue, Role, Size, VideoRequest
 from unstill.models.card import Card, PictureField
@@ -120,6 +122,20 @@ def test_every_default_is_one_of_the_values_allowed(card: Card) -> None:
     for field in card.fields:
         if field.default is not None and not isinstance(field.kind, PictureField):
             assert field.kind.read(GivenValue(field.name, field.default)) == field.default
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: str(card.id))
+def test_what_a_card_keeps_by_dialect_is_of_dialects_that_there_are(card: Card) -> None:
+    for by_dialect in (card.own_names, card.own_usage, card.default_at, card.examples):
+        assert by_dialect.keys() <= {dialect.name for dialect in DIALECTS.values()}
+    for dialect, example in card.examples.items():
+        assert create_calls.made(dialect, example.body).request.model == card.id
+    assert set(card.default_at.values()) <= set(card.names)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_call_without_a_model_stands_for_one_model_at_most(dialect: str) -> None:
+    assert sum(dialect in card.default_at for card in CARDS) <= 1
 
 
 # --- names ---------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ async def nothing(exchange: Exchange) -> None:
 
 
 PLACES = RouteTable(
-    (Tasks({}), Videos(), Videos(prefix="/openai", states="openai"), DashScope(), OwnRoutes()),
+    (Tasks(), Videos(), Videos(prefix="/openai", states="openai"), DashScope(), OwnRoutes()),
     dict.fromkeys(get_args(Verb), nothing),
 )
 

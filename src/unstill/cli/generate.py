@@ -22,7 +22,7 @@ from unstill.cli.temporary_server import own_server
 from unstill.domain.errors import BadSetting, UnstillError
 from unstill.domain.request import GivenValue, Size, TierName
 from unstill.models.card import AspectRatio
-from unstill.models.catalogue import CARDS
+from unstill.models.catalogue import CARDS, USUAL
 from unstill.models.sizes import size_at
 from unstill.settings.reader import CLIENT_KEY_VARIABLE
 
@@ -64,7 +64,7 @@ def generate(
         int, typer.Option("-n", "--times", min=1, max=MOST_TIMES, help="Takes of each picture.")
     ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Write over files.")] = False,
-    model: Annotated[str, typer.Option(help="See `unstill models`.")] = "wan2.7-i2v",
+    model: Annotated[str, typer.Option(help="See `unstill models`.")] = USUAL.id,
     resolution: Annotated[str | None, typer.Option(help=_allowed("resolution"))] = None,
     size: Annotated[str | None, typer.Option(help="Exactly, such as 1280x720.")] = None,
     aspect: Annotated[str | None, typer.Option(help="Such as 16:9; else the picture's.")] = None,

@@ -28,7 +28,7 @@ def wired_schema(card: Card, wires: Wires) -> dict[str, Any]:
     wires = _told(wires)
     schema: dict[str, Any] = {"type": "object", "properties": {}, "required": ["model"]}
     schema["title"] = card.id
-    schema["properties"]["model"] = {"enum": [card.id, *card.aliases]}
+    schema["properties"]["model"] = {"enum": list(card.names)}
     required = {field.name for field in card.fields if field.is_required}
     for wire, name in wires:
         field = card.field(name)
@@ -47,7 +47,7 @@ def form_schema(card: Card, wires: Wires, *, pictures: str, has_default: bool) -
     out.
     """
     wires = _told(wires)
-    fields: dict[str, Any] = {"model": {"type": "string", "enum": [card.id, *card.aliases]}}
+    fields: dict[str, Any] = {"model": {"type": "string", "enum": list(card.names)}}
     required = [] if has_default else ["model"]
     needed = {field.name for field in card.fields if field.is_required}
     for wire, name in wires:

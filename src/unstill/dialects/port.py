@@ -43,7 +43,6 @@ Verb = Literal[
     "docs",
     "home",
 ]
-Example = tuple[str, dict[str, Any]]  # what it shows, and the body
 Schema = Callable[[Sequence[Card]], dict[str, Any]]  # JSON Schema of a body, for these models
 
 # The spellings of a field that no document of these models has; the last is the one that is told.
@@ -98,7 +97,6 @@ class Route(msgspec.Struct, frozen=True):
     query: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()  # the query must have them
     switches: tuple[str, ...] = ()  # headers whose only value is `enable`; the first is needed
-    examples: tuple[Example, ...] = ()
     is_open: bool = False  # asks for no key
     # Its clients send it again by themselves: they are told not to where it may have been done.
     is_sent_again: bool = False

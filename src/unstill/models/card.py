@@ -20,7 +20,7 @@ import msgspec
 from unstill.domain.errors import BadField
 from unstill.domain.request import GivenValue, Ratio, Size, TierName
 from unstill.models.aspect import COMMON, OWN, WORDS, ratio_of
-from unstill.models.field_texts import FIELD_WORDS
+from unstill.models.field_texts import FIELD_WORDS, FieldLabel
 
 # Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
 SIZE_SIDES_PX = (256, 2048)
@@ -271,10 +271,15 @@ class Field(msgspec.Struct, frozen=True):
     source: str
     default: str | int | bool | None = None  # None: absent, or decided when the job is made
     is_required: bool = False
+    own_label: FieldLabel | None = None  # of a field that models/field_texts.py does not have
+
+    @property
+    def label(self) -> FieldLabel:
+        return self.own_label or FIELD_WORDS[self.name]
 
     def schema(self) -> dict[str, Any]:
         """For a form: one plain spelling, with a title, a description and the default."""
-        words = FIELD_WORDS[self.name]
+        words = self.label
         schema = {"title": words.title, "description": words.about} | self.kind.schema()
         if self.is_required and isinstance(self.kind, Text):
             schema |= {"pattern": NOT_BLANK}
@@ -282,7 +287,7 @@ class Field(msgspec.Struct, frozen=True):
 
     def wire_schema(self) -> dict[str, Any]:
         """For a request: every spelling that is taken."""
-        schema = {"description": FIELD_WORDS[self.name].about} | self.kind.wire_schema()
+        schema = {"description": self.label.about} | self.kind.wire_schema()
         if self.is_required and isinstance(self.kind, Text):
             schema |= {"type": "string", "pattern": NOT_BLANK}
         return schema if self.default is None else schema | {"default": self.default}
@@ -304,8 +309,18 @@ class FrameRule(msgspec.Struct, frozen=True):
     source: str
 
 
+class CallExample(msgspec.Struct, frozen=True):
+    """A create call for a model in one dialect, as its description shows it."""
+
+    about: str
+    body: dict[str, Any]
+
+
 class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that are kept
-    """Everything unstill knows of a model; nothing about it stands anywhere else."""
+    """Everything unstill knows of a model; nothing about it stands anywhere else.
+
+    What is kept by dialect has the dialect's name as its key.
+    """
 
     id: str
     title: str
@@ -317,8 +332,15 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
     source: str
     aliases: tuple[str, ...] = ()
     tier_sizes: dict[TierName, Size] = {}  # only where a tier is one size, not an area
-    # Dialect -> field -> its name in the model's own document, only where the dialect's differs.
+    # By dialect, field -> its name in the model's own document, only where the dialect's differs.
     own_names: dict[str, dict[str, str]] = {}
+    own_usage: dict[str, tuple[str, ...]] = {}  # by dialect, only where it has more for others
+    default_at: dict[str, str] = {}  # by dialect, the name that a call without a model stands for
+    examples: dict[str, CallExample] = {}  # by dialect
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.id, *self.aliases)
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:

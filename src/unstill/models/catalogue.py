@@ -1,12 +1,13 @@
 """The models unstill answers to: one card each, and the making of a canonical request.
 
-To add a model, write its card beside the others and name it in `CARDS`.
+To add a model, write its card beside the others and name it in `CARDS`: that line gives it its
+place in the lists, and whoever needs the models is handed them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from math import isclose
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from unstill.models.cards import happyhorse10, sora2_pro, wan22, wan27
 from unstill.models.sizes import SAME_WITHIN, size_in_ratio
 
 CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)
+USUAL = wan27.CARD  # `unstill generate` makes videos of it, and the description shows its jobs
 
 # Fields of the canonical request that any engine may meet; a card's other fields are its options.
 _CANONICAL = frozenset({"prompt", "negative_prompt", "watermark", "generate_audio", "seed"})
@@ -41,11 +43,14 @@ class Catalogue:
     `likes` maps an operator's name to the canonical id whose contract it has.
     """
 
-    def __init__(self, likes: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, likes: Mapping[str, str] | None = None, *, cards: Sequence[Card] = CARDS
+    ) -> None:
+        self.cards = tuple(cards)
         self.likes = dict(likes or {})
-        by_id = {card.id: card for card in CARDS}
-        names = {name: card for card in CARDS for name in (card.id, *card.aliases)}
-        names |= {name: by_id[like] for name, like in self.likes.items()}
+        self.by_id: Mapping[str, Card] = {card.id: card for card in cards}
+        names = {name: card for card in cards for name in card.names}
+        names |= {name: self.by_id[like] for name, like in self.likes.items()}
         self.names: Mapping[str, Card] = names
         # The documents' own titles differ from their ids in case only.
         self._folded = {name.casefold(): (name, card) for name, card in names.items()}
@@ -75,7 +80,18 @@ class Catalogue:
 
     def listed(self) -> tuple[str, ...]:
         """The canonical ids and the operator's own names, without aliases."""
-        return (*(card.id for card in CARDS), *self.likes)
+        return (*self.by_id, *self.likes)
+
+
+def default_at(dialect: str, cards: Sequence[Card]) -> str | None:
+    """The name that a call without a model stands for; None where it has to name one."""
+    return next((card.default_at[dialect] for card in cards if dialect in card.default_at), None)
+
+
+def named_by_none(names: Collection[str], cards: Sequence[Card]) -> dict[str, str]:
+    """The cards' fields that a dialect has no name for, each under its own."""
+    fields = (field for card in cards for field in card.fields)
+    return {field.name: field.name for field in fields if field.name not in names}
 
 
 def _bare(name: str) -> str:

@@ -16,7 +16,7 @@ from unstill.server.content_types import check_packing, kind_of, value_of
 from unstill.server.fair_shares import Shares
 from unstill.server.form import Form, MultipartForm
 
-# Two 20 MiB pictures as base64 are 54 MiB (DashScope, wan2.7-i2v, media), and the rest is small.
+# Two 20 MiB pictures as base64 are 54 MiB (DashScope, media), and the rest is small.
 MOST_BODY_BYTES = 64 * 1024**2
 MOST_OPEN_BYTES = 256 * 1024**2  # all bodies being read at once have no more
 

@@ -70,5 +70,5 @@ def _named(line: str) -> tuple[str, ...]:
 
 
 def _parts(setting: str) -> tuple[str, ...]:
-    """`models."wan2.7-i2v".like` in its three parts."""
+    """`models."my.model".like` in its three parts."""
     return tuple(quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|([^."]+)', setting))

@@ -10,7 +10,7 @@ from unstill.domain.errors import BadSetting, shown
 from unstill.models.catalogue import CARDS
 from unstill.settings.tables import did_you_mean, dotted, table_of, values_of
 
-OF_CARDS = {name: card.id for card in CARDS for name in (card.id, *card.aliases)}
+OF_CARDS = {name: card.id for card in CARDS for name in card.names}
 # Callers' spelling of a name is lenient, and so is an operator's.
 _FOLDED = {name.casefold(): name for name in OF_CARDS}
 

@@ -77,7 +77,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def dotted(table: Mapping[str, object]) -> str | None:
-    """What `[models.wan2.7-i2v]` was to be: the names inside of tables where there is no table."""
+    """What `[models.my.model]` was to be: the names inside of tables where there is no table."""
     for name, value in table.items():
         if isinstance(value, dict):
             rest = dotted(value)
@@ -86,7 +86,7 @@ def dotted(table: Mapping[str, object]) -> str | None:
 
 
 def spelt_out(name: str, value: object) -> str:
-    """What `wan2.7-i2v = "x"` was to set: the name and those inside of it, down to the value."""
+    """What `my.model = "x"` was to set: the name and those inside of it, down to the value."""
     while isinstance(value, dict) and value:
         inner, value = next(iter(value.items()))
         name = f"{name}.{inner}"

@@ -1,7 +1,6 @@
 """The tasks dialect: Modelverse's POST /v1/tasks/submit and GET /v1/tasks/status.
 
-Source: the model pages of Modelverse's documentation (Wan2.2-I2V, Sora2-I2V-Pro,
-HappyHorse-1.0-I2V) and its common error page.
+Source: the image-to-video models' pages of Modelverse's documentation, and its common error page.
 """
 
 from __future__ import annotations
@@ -18,12 +17,13 @@ from unstill.dialects.input_parameters import (
     sectioned_form,
     sectioned_schema,
 )
-from unstill.dialects.port import ASPECT_RATIOS, Call, Example, JobView, Route, body_of
+from unstill.dialects.port import ASPECT_RATIOS, Call, JobView, Route, body_of
 from unstill.dialects.waiting_reason import WaitingFor, waiting_for
 from unstill.domain.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.domain.job import Job, State, Vocabulary
 from unstill.domain.request import CreateCall
 from unstill.models.card import Card
+from unstill.models.catalogue import CARDS, named_by_none
 
 _INPUT = {"prompt": "prompt", "negative_prompt": "negative_prompt"}
 _PARAMETERS = {
@@ -47,7 +47,7 @@ _NAMES = {
         if wire != "audio"
     },
 }
-_INPUT_SECTION, _PARAMETERS_SECTION = inputs_of(_INPUT), parameters_of(_PARAMETERS)
+_INPUT_SECTION = inputs_of(_INPUT)
 
 WORDS: dict[State, str] = {
     State.QUEUED: "Pending",
@@ -116,21 +116,22 @@ class Tasks:
 
     name = "tasks"
     shows_link = True
-    form_names = _NAMES
     refusal = TaskError
 
-    def __init__(self, usage_fields: dict[str, tuple[str, ...]]) -> None:
-        """`usage_fields`: which usage fields each canonical model documents."""
-        self._usage_fields = usage_fields
+    def __init__(self, cards: Sequence[Card] = CARDS) -> None:
         self.routes = _ROUTES
+        own = named_by_none(_NAMES, cards)
+        self.form_names = _NAMES | {name: f"parameters.{name}" for name in own}
+        self._parameters = parameters_of(_parameters(cards))
+        self._usage_fields = {card.id: card.usage for card in cards}
 
     def parse(self, call: Call) -> CreateCall:
         return read_sections(
             body_of(call),
             dialect=self.name,
             inputs=_INPUT_SECTION,
-            parameters=_PARAMETERS_SECTION,
-            names=_NAMES,
+            parameters=self._parameters,
+            names=self.form_names,
         )
 
     def words(self, call: Call) -> Vocabulary:  # noqa: ARG002  - the port's shape
@@ -204,47 +205,17 @@ def _error_words(kind: type[UnstillError]) -> tuple[str, str]:
     return "internal_error", "internal_error"
 
 
+def _parameters(cards: Sequence[Card]) -> dict[str, str]:
+    return _PARAMETERS | named_by_none(_NAMES, cards)
+
+
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
-    return sectioned_schema(cards, _INPUT, _PARAMETERS)
+    return sectioned_schema(cards, _INPUT, _parameters(cards))
 
 
 def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
-    return sectioned_form(cards, _INPUT, _PARAMETERS)
+    return sectioned_form(cards, _INPUT, _parameters(cards))
 
-
-_EXAMPLES: tuple[Example, ...] = (
-    (
-        "Wan2.2, first and last frame",
-        {
-            "model": "Wan-AI/Wan2.2-I2V",
-            "input": {
-                "first_frame_url": "https://example.com/cat.jpg",
-                "last_frame_url": "https://example.com/cat.jpg",
-                "prompt": "Convert to quick pencil sketch",
-            },
-            "parameters": {"resolution": "720P"},
-        },
-    ),
-    (
-        "Sora 2 pro",
-        {
-            "model": "openai/sora-2/image-to-video-pro",
-            "input": {
-                "first_frame_url": "https://example.com/cat.jpg",
-                "prompt": "The image is coming to life",
-            },
-            "parameters": {"resolution": "720p", "duration": 4},
-        },
-    ),
-    (
-        "HappyHorse",
-        {
-            "model": "happyhorse-1.0-i2v",
-            "input": {"prompt": "一只猫在草地上奔跑", "img_url": "https://example.com/cat.png"},
-            "parameters": {"resolution": "720P", "duration": 5},
-        },
-    ),
-)
 
 _ROUTES: tuple[Route, ...] = (
     Route(
@@ -256,7 +227,6 @@ _ROUTES: tuple[Route, ...] = (
         body=_body_schema,
         form=_body_form,
         job_id_at="/output/task_id",
-        examples=_EXAMPLES,
     ),
     Route(
         "GET",

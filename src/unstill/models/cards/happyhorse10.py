@@ -1,7 +1,7 @@
 """happyhorse-1.0-i2v, as Modelverse documents it."""
 
 from unstill.domain.request import TierName
-from unstill.models.card import Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
 from unstill.models.shared_fields import FIRST_FRAME, PROMPT, RANDOM_SEED, watermark
 
 _TIERS: tuple[TierName, ...] = ("720P", "1080P")
@@ -30,4 +30,25 @@ CARD = Card(
     usage=("duration", "output_video_duration", "video_count", "SR"),
     source=_DOCUMENT,
     own_names={"tasks": {"first_frame": "input.img_url"}},  # the document, input.img_url
+    examples={
+        "tasks": CallExample(
+            "HappyHorse",
+            {
+                "model": "happyhorse-1.0-i2v",
+                "input": {"prompt": "一只猫在草地上奔跑", "img_url": "https://example.com/cat.png"},
+                "parameters": {"resolution": "720P", "duration": 5},
+            },
+        ),
+        "dashscope": CallExample(
+            "HappyHorse",
+            {
+                "model": "happyhorse-1.0-i2v",
+                "input": {
+                    "prompt": "一只猫在草地上奔跑",
+                    "media": [{"type": "first_frame", "url": "https://example.com/cat.png"}],
+                },
+                "parameters": {"resolution": "720P", "duration": 5},
+            },
+        ),
+    },
 )

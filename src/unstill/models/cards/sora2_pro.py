@@ -5,7 +5,7 @@ Its aliases are the names that OpenAI sold it under until it switched the servic
 """
 
 from unstill.domain.request import Size, TierName
-from unstill.models.card import Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
 from unstill.models.shared_fields import FIRST_FRAME, PROMPT
 
 _TIERS: tuple[TierName, ...] = ("720P", "1080P")
@@ -39,4 +39,28 @@ CARD = Card(
     usage=("duration",),
     source=_DOCUMENT,
     tier_sizes={"720P": Size(1280, 720), "1080P": Size(1920, 1080)},  # OpenAI, guide, sora-2-pro
+    default_at={"videos": "sora-2"},  # OpenAI, POST /videos, model; the unified document has none
+    examples={
+        "tasks": CallExample(
+            "Sora 2 pro",
+            {
+                "model": "openai/sora-2/image-to-video-pro",
+                "input": {
+                    "first_frame_url": "https://example.com/cat.jpg",
+                    "prompt": "The image is coming to life",
+                },
+                "parameters": {"resolution": "720p", "duration": 4},
+            },
+        ),
+        "videos": CallExample(
+            "sora-2",
+            {
+                "model": "sora-2",
+                "prompt": "The image is coming to life",
+                "size": "720x1280",
+                "seconds": "4",
+                "input_reference": {"image_url": "https://example.com/portrait.jpg"},
+            },
+        ),
+    },
 )

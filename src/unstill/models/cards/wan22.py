@@ -3,7 +3,7 @@
 import msgspec
 
 from unstill.domain.request import TierName
-from unstill.models.card import Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
 from unstill.models.shared_fields import (
     FIRST_FRAME,
     LAST_FRAME,
@@ -41,4 +41,20 @@ CARD = Card(
     source=_DOCUMENT,
     # DashScope, legacy image-to-video: lists of media began with wan2.7.
     own_names={"dashscope": {"first_frame": "input.img_url"}},
+    # DashScope, usage: what `duration` is the sum of came with wan2.6.
+    own_usage={"dashscope": ("duration", "SR", "video_count")},
+    examples={
+        "tasks": CallExample(
+            "Wan2.2, first and last frame",
+            {
+                "model": "Wan-AI/Wan2.2-I2V",
+                "input": {
+                    "first_frame_url": "https://example.com/cat.jpg",
+                    "last_frame_url": "https://example.com/cat.jpg",
+                    "prompt": "Convert to quick pencil sketch",
+                },
+                "parameters": {"resolution": "720P"},
+            },
+        ),
+    },
 )

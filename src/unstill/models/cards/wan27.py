@@ -1,7 +1,7 @@
 """wan2.7-i2v: the unified /v1/videos document, with the ranges of DashScope's own page."""
 
 from unstill.domain.request import TierName
-from unstill.models.card import Card, Exact, Field, Flag, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Exact, Field, Flag, FrameRule, Tier, Whole
 from unstill.models.shared_fields import (
     FIRST_FRAME,
     LAST_FRAME,
@@ -38,4 +38,39 @@ CARD = Card(
     ),
     usage=("duration",),
     source="unified /v1/videos, wan2.7-i2v",
+    examples={
+        "videos": CallExample(
+            "wan2.7-i2v",
+            {
+                "model": "wan2.7-i2v",
+                "prompt": "让画面中的角色向前走两步,镜头轻微推进,电影感光影。",
+                "size": "1280x720",
+                "seconds": "5",
+                "generate_audio": False,
+                "input_reference": {
+                    "content": [
+                        {
+                            "type": "image_url",
+                            "role": "first_frame",
+                            "image_url": {"url": "https://example.com/first-frame.png"},
+                        }
+                    ]
+                },
+            },
+        ),
+        "dashscope": CallExample(
+            "wan2.7, first and last frame",
+            {
+                "model": "wan2.7-i2v",
+                "input": {
+                    "prompt": "一只猫在草地上奔跑",
+                    "media": [
+                        {"type": "first_frame", "url": "https://example.com/first.png"},
+                        {"type": "last_frame", "url": "https://example.com/last.png"},
+                    ],
+                },
+                "parameters": {"resolution": "720P", "duration": 5, "prompt_extend": True},
+            },
+        ),
+    },
 )

@@ -13,7 +13,7 @@ from unstill.dialects import picture_schemas
 from unstill.dialects.apis.videos.unsupported import LACKING
 from unstill.dialects.port import Described, Route
 from unstill.domain.delivery import WebhookEvent
-from unstill.models.catalogue import CARDS, Catalogue
+from unstill.models.catalogue import Catalogue
 from unstill.server.openapi.answers import HEADERS, REF, answers
 from unstill.server.openapi.parameters import IDS, parameters
 from unstill.server.openapi.samples import sdk_samples
@@ -70,27 +70,28 @@ def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[s
     }
     if route.verb in LACKING:
         operation["description"] = LACKING[route.verb]
-    if samples := sdk_samples(dialect, route):
+    if samples := sdk_samples(dialect, route, catalogue):
         operation["x-codeSamples"] = samples
     if route.job_id_at:
         operation["responses"]["200"]["links"] = _links(dialect, route)
     if route.is_open:
         operation["security"] = []
     if route.reads_body:
-        operation["requestBody"] = {"required": True, "content": _bodies(route, catalogue)}
+        operation["requestBody"] = {"required": True, "content": _bodies(dialect, route, catalogue)}
     return operation
 
 
-def _bodies(route: Route, catalogue: Catalogue) -> dict[str, Any]:
+def _bodies(dialect: Described, route: Route, catalogue: Catalogue) -> dict[str, Any]:
     """What may be sent, by content type; the object store's form has a file in it."""
     content: dict[str, Any] = {}
     if route.body is not None:
-        schema = route.body(CARDS)
+        schema = route.body(catalogue.cards)
         _name_likes(schema, catalogue)
-        named = {name: {"value": example} for name, example in route.examples}
+        shown = [each for card in catalogue.cards if (each := card.examples.get(dialect.name))]
+        named = {each.about: {"value": each.body} for each in shown}
         content["application/json"] = {"schema": schema, "examples": named}
     if route.form is not None:
-        schema = route.form(CARDS)
+        schema = route.form(catalogue.cards)
         _name_likes(schema, catalogue)
         content["multipart/form-data"] = {"schema": schema}
     return content

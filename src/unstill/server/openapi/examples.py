@@ -20,6 +20,7 @@ from unstill.domain.errors import BadField, BadKey, NoSuchJob, UnstillError
 from unstill.domain.job import Job, State, Usage, Video, Vocabulary
 from unstill.domain.owner import EVERYONE
 from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.models.catalogue import USUAL
 
 _HOST = "http://127.0.0.1:8000"
 _ID = "01a1f87e-d82e-7c04-b50f-3fd6008dc4ba"
@@ -31,9 +32,9 @@ _NEW = Job(
     owner=EVERYONE,
     dialect="tasks",
     words="unified",
-    model="wan2.7-i2v",
+    model=USUAL.id,
     request=VideoRequest(
-        model="wan2.7-i2v",
+        model=USUAL.id,
         prompt="slow push in",
         first_frame=Frame("first", "first_frame_url", url="https://example.com/cat.jpg"),
         duration_s=5,

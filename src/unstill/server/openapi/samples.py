@@ -6,6 +6,9 @@ What any HTTP library sends, /docs writes by itself from the description; these 
 from __future__ import annotations
 
 from unstill.dialects.port import Described, Route
+from unstill.models.catalogue import USUAL, Catalogue, default_at
+
+_MODEL = "MODEL"
 
 _OPENAI_PYTHON = """\
 from pathlib import Path
@@ -14,7 +17,7 @@ from openai import OpenAI
 
 client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="YOUR_API_KEY")
 video = client.videos.create_and_poll(
-    model="sora-2",
+    model="MODEL",
     prompt="slow push in",
     input_reference=Path("photo.jpg"),
     seconds="4",
@@ -31,7 +34,7 @@ import OpenAI from "openai";
 
 const client = new OpenAI({ baseURL: "http://127.0.0.1:8000/v1", apiKey: "YOUR_API_KEY" });
 let video = await client.videos.create({
-  model: "sora-2",
+  model: "MODEL",
   prompt: "slow push in",
   input_reference: createReadStream("photo.jpg"),
   seconds: "4",
@@ -52,7 +55,7 @@ import dashscope
 dashscope.base_http_api_url = "http://127.0.0.1:8000/api/v1"
 done = dashscope.VideoSynthesis.call(
     api_key="YOUR_API_KEY",
-    model="wan2.7-i2v",
+    model="MODEL",
     prompt="slow push in",
     media=[{"type": "first_frame", "url": "file://" + os.path.abspath("photo.jpg")}],
     resolution="720P",
@@ -69,5 +72,10 @@ _SAMPLES: dict[str, tuple[dict[str, str], ...]] = {
 }
 
 
-def sdk_samples(dialect: Described, route: Route) -> list[dict[str, str]]:
-    return list(_SAMPLES.get(dialect.name, ())) if route.verb == "submit" else []
+def sdk_samples(dialect: Described, route: Route, catalogue: Catalogue) -> list[dict[str, str]]:
+    """With the model that the dialect takes where none is named, else the usual one."""
+    if route.verb != "submit":
+        return []
+    model = default_at(dialect.name, catalogue.cards) or USUAL.id
+    samples = _SAMPLES.get(dialect.name, ())
+    return [sample | {"source": sample["source"].replace(_MODEL, model)} for sample in samples]

@@ -5,6 +5,7 @@ Source: as for dialect.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
@@ -60,8 +61,8 @@ _FAILURES = {
     "invalid_video": "InternalError",
 }
 
-# wan2.6 and later, HappyHorse: duration is the sum of both others. wan2.2: the shorter one.
-_SHORT_USAGE = frozenset({"Wan-AI/Wan2.2-I2V"})
+# Of most models: `duration` is the sum of the last two.
+USAGE = ("duration", "SR", "video_count", "input_video_duration", "output_video_duration")
 
 
 class AsyncCreatedOutput(msgspec.Struct, frozen=True):
@@ -182,14 +183,18 @@ def failure_code(job: Job) -> str | None:
     return _FAILURES.get(job.failure.code, job.failure.code)
 
 
-def usage_of(job: Job) -> AsyncUsage | None:
+def usage_of(job: Job, documented: Sequence[str]) -> AsyncUsage | None:
+    """`documented`: the names of the fields that it has for the job's model."""
     if job.video is None or job.usage is None:
         return None
-    made_s, count = job.usage.duration_s, job.usage.video_count
-    usage = AsyncUsage(duration=made_s, SR=job.usage.tier_height, video_count=count)
-    if job.request.model in _SHORT_USAGE:
-        return usage
-    return msgspec.structs.replace(usage, input_video_duration=0, output_video_duration=made_s)
+    fields = {
+        "duration": job.usage.duration_s,
+        "SR": job.usage.tier_height,
+        "video_count": job.usage.video_count,
+        "input_video_duration": 0,
+        "output_video_duration": job.usage.duration_s,
+    }
+    return AsyncUsage(**{name: fields[name] for name in documented})
 
 
 def row_of(job: Job) -> AsyncRow:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from unstill.dialects.apis.dashscope.answers import (
+    USAGE,
     WORDS,
     AsyncCancelled,
     AsyncCreated,
@@ -37,7 +38,7 @@ from unstill.dialects.input_parameters import (
     sectioned_form,
     sectioned_schema,
 )
-from unstill.dialects.port import ASPECT_RATIOS, WEBHOOK_URL, Call, Example, JobView, Route, body_of
+from unstill.dialects.port import ASPECT_RATIOS, WEBHOOK_URL, Call, JobView, Route, body_of
 from unstill.dialects.waiting_reason import waiting_for
 from unstill.domain.errors import (
     BadField,
@@ -52,6 +53,7 @@ from unstill.domain.errors import (
 from unstill.domain.job import Job, State, Vocabulary
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue
 from unstill.models.card import Card
+from unstill.models.catalogue import CARDS, named_by_none
 
 BASE = "/api/v1"
 OBJECTS = f"{BASE}/uploads/objects"
@@ -86,7 +88,6 @@ _NAMES = {
 # The older SDK sends them with every call: news to nobody.
 _OF_THE_SDK = frozenset({"input.extend_prompt", "input.function"})
 _INPUT_SECTION = inputs_of(_INPUT)
-_PARAMETERS_SECTION = parameters_of(_PARAMETERS | {WEBHOOK_URL: WEBHOOK_URL})
 
 
 class UploadForm(msgspec.Struct, frozen=True):
@@ -103,11 +104,16 @@ class DashScope:
 
     name = "dashscope"
     shows_link = True
-    form_names = _NAMES | {"first_frame": "input.first_frame_url"}  # media is a list of objects
     refusal = AsyncError
 
-    def __init__(self) -> None:
+    def __init__(self, cards: Sequence[Card] = CARDS) -> None:
         self.routes = _ROUTES
+        own = named_by_none(_NAMES, cards)
+        self._names = _NAMES | {name: f"parameters.{name}" for name in own}
+        # `media` is a list of objects.
+        self.form_names = self._names | {"first_frame": "input.first_frame_url"}
+        self._parameters = parameters_of(_parameters(cards) | {WEBHOOK_URL: WEBHOOK_URL})
+        self._usage_fields = {card.id: card.own_usage.get(self.name, USAGE) for card in cards}
 
     # --- create ----------------------------------------------------------------------------
 
@@ -119,8 +125,8 @@ class DashScope:
             body_of(call),
             dialect=self.name,
             inputs=_INPUT_SECTION,
-            parameters=_PARAMETERS_SECTION,
-            names=_NAMES,
+            parameters=self._parameters,
+            names=self._names,
         )
         for frame in create_call.frames:
             _check_resolved(frame, call.headers)
@@ -151,7 +157,8 @@ class DashScope:
             message=None if job.failure is None else job.failure.message,
             waiting=waiting_for(view.stall),
         )
-        return AsyncTask(view.call.request_id, output, usage_of(job))
+        usage = usage_of(job, self._usage_fields.get(job.request.model, USAGE))
+        return AsyncTask(view.call.request_id, output, usage)
 
     def unknown(self, call: Call) -> AsyncTask:
         """No such task: said with 200, because an SDK goes on asking after anything else."""
@@ -277,41 +284,16 @@ def _with_receiver(create_call: CreateCall) -> CreateCall:
     return msgspec.structs.replace(create_call, fields=fields, webhook_url=receiver[WEBHOOK_URL])
 
 
+def _parameters(cards: Sequence[Card]) -> dict[str, str]:
+    return _PARAMETERS | named_by_none(_NAMES, cards)
+
+
 def _body_schema(cards: Sequence[Card]) -> dict[str, Any]:
-    return sectioned_schema(cards, _INPUT, _PARAMETERS)
+    return sectioned_schema(cards, _INPUT, _parameters(cards))
 
 
 def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
-    return sectioned_form(cards, _INPUT, _PARAMETERS)
-
-
-_EXAMPLES: tuple[Example, ...] = (
-    (
-        "wan2.7, first and last frame",
-        {
-            "model": "wan2.7-i2v",
-            "input": {
-                "prompt": "一只猫在草地上奔跑",
-                "media": [
-                    {"type": "first_frame", "url": "https://example.com/first.png"},
-                    {"type": "last_frame", "url": "https://example.com/last.png"},
-                ],
-            },
-            "parameters": {"resolution": "720P", "duration": 5, "prompt_extend": True},
-        },
-    ),
-    (
-        "HappyHorse",
-        {
-            "model": "happyhorse-1.0-i2v",
-            "input": {
-                "prompt": "一只猫在草地上奔跑",
-                "media": [{"type": "first_frame", "url": "https://example.com/cat.png"}],
-            },
-            "parameters": {"resolution": "720P", "duration": 5},
-        },
-    ),
-)
+    return sectioned_form(cards, _INPUT, _parameters(cards))
 
 
 def _create(path: str) -> Route:
@@ -324,7 +306,6 @@ def _create(path: str) -> Route:
         body=_body_schema,
         form=_body_form,
         job_id_at="/output/task_id",
-        examples=_EXAMPLES,
         switches=("X-DashScope-Async", "X-DashScope-OssResourceResolve"),
         is_sent_again=True,
     )

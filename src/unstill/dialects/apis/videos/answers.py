@@ -1,6 +1,6 @@
 """The answers of the videos dialect: their types, in both sets of words, and how a job fills them.
 
-Source: the unified document of wan2.7-i2v, and OpenAI's specification.
+Source: the unified /v1/videos document, and OpenAI's specification.
 """
 
 from __future__ import annotations

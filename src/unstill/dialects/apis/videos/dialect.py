@@ -1,4 +1,4 @@
-"""The videos dialect: the unified /v1/videos of wan2.7-i2v's document, and OpenAI's protocol.
+"""The videos dialect: the unified /v1/videos document, and OpenAI's protocol.
 
 Both are served at the same routes. Which state words a job is told in: a call by an official
 OpenAI SDK gets OpenAI's; else the job's own create call decides, a form, or JSON with a picture as
@@ -29,14 +29,13 @@ from unstill.dialects.apis.videos.answers import (
     openai,
     unified,
 )
-from unstill.dialects.body_schemas import form_schema, wired_schema
+from unstill.dialects.body_schemas import Wires, form_schema, wired_schema
 from unstill.dialects.misplaced_fields import known_with_pictures, unread
 from unstill.dialects.openai_errors import Error, enveloped
 from unstill.dialects.port import (
     ASPECT_RATIOS,
     WEBHOOK_URL,
     Call,
-    Example,
     JobView,
     Route,
     body_of,
@@ -48,6 +47,7 @@ from unstill.domain.errors import BadField, UnstillError
 from unstill.domain.job import Job, Variant, Vocabulary
 from unstill.domain.request import CreateCall, GivenValue, says_nothing
 from unstill.models.card import Card, Whole
+from unstill.models.catalogue import CARDS, default_at, named_by_none
 
 Form = Literal["auto", "unified", "openai"]  # the setting `videos_states`
 
@@ -75,8 +75,6 @@ _NAMES = {
         if wire not in {"seconds", "duration", "audio"}
     },
 }
-_KNOWN = known_with_pictures(*_FIELDS, "model", WEBHOOK_URL)
-_DEFAULT_MODEL = "sora-2"  # OpenAI, POST /videos, model; the unified document asks for one
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # OpenAI, GET /videos, limit and order.
 LIMIT, USUAL_LIMIT = Whole(least=0, most=100), 20
@@ -97,13 +95,18 @@ class Videos:
 
     name = "videos"
     shows_link = False
-    form_names = _NAMES
     refusal = Error
 
-    def __init__(self, *, prefix: str = "", states: Form = "auto") -> None:
+    def __init__(
+        self, *, prefix: str = "", states: Form = "auto", cards: Sequence[Card] = CARDS
+    ) -> None:
         """`prefix` before /v1: OpenAI's Azure clients ask at /openai/v1, always in OpenAI words."""
         self._states = states
-        self.routes = _routes(prefix, _DEFAULT_MODEL if states == "openai" else None)
+        self.routes = _routes(prefix, has_default=states == "openai")
+        self.form_names = _NAMES | named_by_none(_NAMES, cards)
+        self._fields = _fields(cards)
+        self._known = known_with_pictures(*self._fields, "model", WEBHOOK_URL)
+        self._default_model = default_at(self.name, cards)
 
     def parse(self, call: Call) -> CreateCall:
         body = body_of(call)
@@ -114,14 +117,14 @@ class Videos:
             # The unified document's remix. Ignored, it would make another video than was asked for.
             allowed = "absent: no model here changes a video; send a picture as input_reference"
             raise BadField("remix_video_id", allowed, body["remix_video_id"])
-        model = given_model(body, _DEFAULT_MODEL if self._is_openais(call) else None)
+        model = given_model(body, self._default_model if self._is_openais(call) else None)
         found = pictures.pictures_in(body, "")
-        left = unread(("", _KNOWN.left_of(body)))
+        left = unread(("", self._known.left_of(body)))
         return CreateCall(
             model=model,
-            fields=seeds.freely(read_fields(body, _FIELDS, "")),
+            fields=seeds.freely(read_fields(body, self._fields, "")),
             frames=found.frames,
-            names=_NAMES,
+            names=self.form_names,
             unfilled=found.empty,
             dialect=self.name,
             unknown=(*left.unknown, *found.left_out),
@@ -215,65 +218,40 @@ class Videos:
         return kind.code
 
 
-def _body_schema(cards: Sequence[Card], *, default_model: str | None) -> dict[str, Any]:
-    return {"oneOf": [_card_schema(card, default_model) for card in cards]}
+def _fields(cards: Sequence[Card]) -> dict[str, str]:
+    return _FIELDS | named_by_none(_NAMES, cards)
 
 
-def _card_schema(card: Card, default_model: str | None) -> dict[str, Any]:
-    schema = wired_schema(seeds.described(card), tuple(_FIELDS.items()))
+def _body_schema(cards: Sequence[Card], *, has_default: bool) -> dict[str, Any]:
+    default = default_at(Videos.name, cards) if has_default else None
+    wires = tuple(_fields(cards).items())
+    return {"oneOf": [_card_schema(card, wires, default) for card in cards]}
+
+
+def _card_schema(card: Card, wires: Wires, default_model: str | None) -> dict[str, Any]:
+    schema = wired_schema(seeds.described(card), wires)
     picture_schemas.describe(schema)
     for name in ("content", "remix_video_id"):
         schema["properties"][name] = {"type": "null", "description": "See input_reference."}
-    if default_model in card.aliases:
+    if default_model in card.names:
         schema["required"].remove("model")
     return schema
 
 
 def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
-    return {"oneOf": [_card_form(card) for card in cards]}
+    default, wires = default_at(Videos.name, cards), tuple(_fields(cards).items())
+    return {
+        "oneOf": [
+            form_schema(
+                seeds.described(card), wires, pictures="{}", has_default=default in card.names
+            )
+            for card in cards
+        ]
+    }
 
 
-def _card_form(card: Card) -> dict[str, Any]:
-    has_default = _DEFAULT_MODEL in card.aliases
-    described = seeds.described(card)
-    return form_schema(described, tuple(_FIELDS.items()), pictures="{}", has_default=has_default)
-
-
-_EXAMPLES: tuple[Example, ...] = (
-    (
-        "wan2.7-i2v",
-        {
-            "model": "wan2.7-i2v",
-            "prompt": "让画面中的角色向前走两步,镜头轻微推进,电影感光影。",
-            "size": "1280x720",
-            "seconds": "5",
-            "generate_audio": False,
-            "input_reference": {
-                "content": [
-                    {
-                        "type": "image_url",
-                        "role": "first_frame",
-                        "image_url": {"url": "https://example.com/first-frame.png"},
-                    }
-                ]
-            },
-        },
-    ),
-    (
-        "sora-2",
-        {
-            "model": "sora-2",
-            "prompt": "The image is coming to life",
-            "size": "720x1280",
-            "seconds": "4",
-            "input_reference": {"image_url": "https://example.com/portrait.jpg"},
-        },
-    ),
-)
-
-
-def _routes(prefix: str, default_model: str | None) -> tuple[Route, ...]:
-    """`default_model`: of a body in JSON that names none; None: it has to."""
+def _routes(prefix: str, *, has_default: bool) -> tuple[Route, ...]:
+    """`has_default`: a body in JSON need not name a model."""
     one = f"{prefix}/v1/videos/{{video_id}}"
     return (
         # First, so that no word of theirs is taken for a video's id.
@@ -284,10 +262,9 @@ def _routes(prefix: str, default_model: str | None) -> tuple[Route, ...]:
             "submit",
             "Make a video from a picture",
             answers=(OpenAIVideo, UnifiedVideo),
-            body=partial(_body_schema, default_model=default_model),
+            body=partial(_body_schema, has_default=has_default),
             form=_body_form,
             job_id_at="/id",
-            examples=_EXAMPLES,
         ),
         Route(
             "GET",
