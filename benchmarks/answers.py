@@ -33,7 +33,7 @@ from unstill.domain.job import Job, State, new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.files.signed_links import load_secrets
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 from unstill.system.installed import note
 

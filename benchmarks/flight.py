@@ -39,7 +39,7 @@ from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, new_id
 from unstill.emulators import DAY_S, Options
 from unstill.engines.dashscope.engine import INTERVAL_S, PAGE_SIZE, REQUESTS_PER_S
-from unstill.store import rows
+from unstill.store.embedded import rows
 from unstill.system.installed import note
 
 KEY = "sk-flight"

@@ -32,8 +32,8 @@ from unstill.domain.job import Job, new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.files.signed_links import LIFETIME_S, STEP_S, load_secrets
-from unstill.store import rows
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded import rows
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 
 KEY, OWNER = "sk-benchmark", "team-a"

@@ -16,8 +16,8 @@ from benchmarks.store import a_job, finished
 
 from unstill.domain.job import Job, new_id
 from unstill.files.local import LocalFiles
-from unstill.store import rows
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded import rows
+from unstill.store.embedded.store import EmbeddedBackend
 
 VIDEO_BYTES = 73 * 10**6
 ROWS = 50_000  # of the same owner, made within the last hours

@@ -21,8 +21,8 @@ import msgspec
 from unstill.domain.job import Job, State, Usage, Video, new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
-from unstill.store import migrations, rows
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded import migrations, rows
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 
 ADDERS = 32

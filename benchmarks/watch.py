@@ -29,8 +29,8 @@ from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
-from unstill.store import migrations, rows
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded import migrations, rows
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import (
     Account,

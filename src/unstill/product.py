@@ -47,7 +47,7 @@ from unstill.steps.runner import Runner
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
 from unstill.steps.uptime import Uptime
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.store.port import Listener
 from unstill.system.clock import Clock
 from unstill.system.clock import clock_ms as system_clock_ms

@@ -13,7 +13,7 @@ from pathlib import Path
 from unstill.domain.job import Failure, Job, failed, new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 
 REQUEST = VideoRequest(

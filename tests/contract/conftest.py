@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.store.port import Backend
 
 

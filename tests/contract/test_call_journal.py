@@ -14,9 +14,9 @@ from support.upstream_steps import Desk
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.job import Change, Job, State, intended
 from unstill.steps.submit_outcome import settled
-from unstill.store.call_journal import FILE, OLDER, Ahead, NotedCall, noted_in
-from unstill.store.held_jobs import held_in
-from unstill.store.recovery import recover
+from unstill.store.embedded.call_journal import FILE, OLDER, Ahead, NotedCall, noted_in
+from unstill.store.embedded.held_jobs import held_in
+from unstill.store.embedded.recovery import recover
 
 ACCEPTED = Settlement(1, Outcome.ACCEPTED, 1_000, ticket="task-1")
 JUDGED = {

@@ -29,7 +29,7 @@ from unstill.domain.job import (
     succeeded,
 )
 from unstill.domain.owner import Owner
-from unstill.store.deliveries import newest_in, replay_in
+from unstill.store.embedded.deliveries import newest_in, replay_in
 from unstill.store.port import Backend
 from unstill.webhooks.retry import after_failure
 

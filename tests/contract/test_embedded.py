@@ -18,7 +18,7 @@ from support.stored_files import STORES, a_job, made_with, names_in
 from support.unfinished_jobs import left
 from unstill.domain.errors import BadSetting, DataFolderBusy
 from unstill.domain.owner import Owner
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 
 PROGRAM = Path(__file__).with_name("adding_process.py")
 

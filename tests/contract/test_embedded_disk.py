@@ -16,8 +16,8 @@ from support.stored_files import a_job, ids_in
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import made_ready
 from unstill.domain.request import Size
-from unstill.store import wal_size as wal_module
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded import wal_size as wal_module
+from unstill.store.embedded.store import EmbeddedBackend
 
 
 async def test_nothing_is_stored_once_the_database_was_removed_and_all_is_well_once_it_is_back(

@@ -14,9 +14,9 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, intended, put_back
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
-from unstill.store import deliveries, migrations, rows
-from unstill.store.embedded import EmbeddedBackend
-from unstill.store.lists import page_sql
+from unstill.store.embedded import deliveries, migrations, rows
+from unstill.store.embedded.lists import page_sql
+from unstill.store.embedded.store import EmbeddedBackend
 
 OLD_IDS = [f"0199f000-0000-7000-8000-00000000000{number}" for number in range(1, 6)]
 

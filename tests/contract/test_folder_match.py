@@ -18,11 +18,11 @@ import pytest
 from support.scripted_house import PNG, VIDEO, a_job, opened
 from unstill.domain.errors import DataFolderBusy, OperatorError, StoreRefused
 from unstill.domain.job import State
-from unstill.store.embedded import EmbeddedBackend
-from unstill.store.folder_match import FoundStore, find_store
-from unstill.store.generation import FILE as GENERATION
-from unstill.store.generation import noted_in
-from unstill.store.recovery import recover
+from unstill.store.embedded.folder_match import FoundStore, find_store
+from unstill.store.embedded.generation import FILE as GENERATION
+from unstill.store.embedded.generation import noted_in
+from unstill.store.embedded.recovery import recover
+from unstill.store.embedded.store import EmbeddedBackend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,8 +16,8 @@ from unstill.domain.errors import OperatorError, StorageFull
 from unstill.domain.job import State
 from unstill.domain.owner import Owner
 from unstill.files.free_space import LOOK_EVERY_S, Room
-from unstill.store.disk_reserve import FILE, SIZE_BYTES, Reserve
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.disk_reserve import FILE, SIZE_BYTES, Reserve
+from unstill.store.embedded.store import EmbeddedBackend
 
 DISK_MB = 64
 

@@ -15,9 +15,9 @@ from support.upstream_steps import START_MS, Desk
 from unstill.cli.doctor import store_findings
 from unstill.domain.errors import OwnError
 from unstill.domain.job import State, cancelled
-from unstill.store.held_jobs import Released, held_in, release_in
+from unstill.store.embedded.held_jobs import Released, held_in, release_in
+from unstill.store.embedded.recovery import recover
 from unstill.store.port import Lane
-from unstill.store.recovery import recover
 
 STATES = {
     "a-queued": State.QUEUED,

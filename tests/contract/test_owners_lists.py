@@ -16,13 +16,13 @@ from unstill.domain.errors import Overloaded
 from unstill.domain.job import State
 from unstill.domain.owner import Owner
 from unstill.service.jobs import LAST_MS
-from unstill.store import migrations
-from unstill.store.connections import Reader
-from unstill.store.embedded import EmbeddedBackend
-from unstill.store.lists import MOST_AT_ONCE, by_offset_sql
+from unstill.store.embedded import migrations
+from unstill.store.embedded.connections import Reader
+from unstill.store.embedded.lists import MOST_AT_ONCE, by_offset_sql
+from unstill.store.embedded.read_pace import ReadPace
+from unstill.store.embedded.rows import Row
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.store.port import Where
-from unstill.store.read_pace import ReadPace
-from unstill.store.rows import Row
 
 ALWAYS = Where(0, LAST_MS)
 

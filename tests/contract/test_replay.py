@@ -17,10 +17,10 @@ from support.upstream_steps import Desk
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, State, lost, made_ready
 from unstill.domain.request import Size
-from unstill.store.call_journal import FILE
-from unstill.store.folder_match import FILE as DATABASE
-from unstill.store.held_jobs import held_in, release_in
-from unstill.store.recovery import Recovered, recover
+from unstill.store.embedded.call_journal import FILE
+from unstill.store.embedded.folder_match import FILE as DATABASE
+from unstill.store.embedded.held_jobs import held_in, release_in
+from unstill.store.embedded.recovery import Recovered, recover
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
 
 SIZE = Size(1280, 720)

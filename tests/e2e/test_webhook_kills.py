@@ -31,7 +31,7 @@ from support.webhook_receiver import (
     resets,
 )
 from unstill.domain.delivery import DeliveryState
-from unstill.store.deliveries import count_in
+from unstill.store.embedded.deliveries import count_in
 
 pytestmark = pytest.mark.slow
 

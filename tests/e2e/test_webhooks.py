@@ -33,7 +33,7 @@ from support.webhook_receiver import (
 )
 from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, Job, failed
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 from unstill.webhooks.retry import after_failure
 

@@ -29,7 +29,7 @@ from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
 from unstill.steps.submit import Submitter
 from unstill.steps.submit_outcome import found_open
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.upstreams.port import (
     Accepted,
     Account,

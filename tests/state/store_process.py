@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from unstill.domain.errors import UnstillError
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 
 Command = tuple[int, str, dict[str, Any]]
 

@@ -47,7 +47,7 @@ from unstill.domain.job import (
     succeeded,
 )
 from unstill.domain.request import Frame, Size, VideoRequest
-from unstill.store.deliveries import newest_in
+from unstill.store.embedded.deliveries import newest_in
 from unstill.store.port import UnfinishedJob
 
 pytestmark = pytest.mark.slow

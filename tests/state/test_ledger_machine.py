@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from state.ledger_process import FREE, SLOTS, Call, Script
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.job import Job, State
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 
 pytestmark = pytest.mark.slow
 

@@ -44,7 +44,7 @@ from unstill.steps.prepare import FramePreparer
 from unstill.steps.runner import Runner
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.store.port import Listener
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import Cancellation, Cancelled, Remote

@@ -10,7 +10,7 @@ from support.unfinished_jobs import left
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 
 STORES = Path(__file__).parents[1] / "contract" / "stores"
 

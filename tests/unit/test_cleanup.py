@@ -15,7 +15,7 @@ from unstill.cli.doctor import store_findings
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import State
 from unstill.steps.cleanup import LOST_AFTER_S, LOST_AT_LEAST, ROWS_KEPT_MS, Sweep
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 
 

@@ -17,7 +17,7 @@ from unstill.domain.breaker import FIRST_PAUSE_MS
 from unstill.domain.delivery import owed_for
 from unstill.domain.job import Job, State, new_id
 from unstill.domain.owner import Owner
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.store.lanes import Lanes
 from unstill.store.port import Lane
 from unstill.system.clock import MOST_MADE_UP_MS, TOLD_FROM_MS

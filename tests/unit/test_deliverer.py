@@ -16,8 +16,8 @@ from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState
 from unstill.domain.errors import FetchFailed, StorageFull
 from unstill.domain.job import Failure, failed, new_id
 from unstill.net.fetcher import Own
-from unstill.store.deliveries import newest_in, replay_in
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.deliveries import newest_in, replay_in
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 from unstill.webhooks.deliverer import (
     LOOK_EVERY_MS,

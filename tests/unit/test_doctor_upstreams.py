@@ -24,7 +24,7 @@ from unstill.domain.job import failed, intended, made_ready
 from unstill.domain.request import Size
 from unstill.net.fetcher import Fetcher
 from unstill.settings.reader import ModelSettings, RemoteSettings, ServerSettings, Settings
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 
 ENGINES = ("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni")

@@ -14,7 +14,7 @@ from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, failed
 from unstill.domain.owner import Owner
 from unstill.settings.reader import ServerSettings, Settings
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 from unstill.webhooks.retry import after_failure
 

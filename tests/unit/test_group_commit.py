@@ -9,7 +9,7 @@ import pytest
 
 from unstill.domain.errors import ShuttingDown
 from unstill.domain.job import Job
-from unstill.store.group_commit import MOST_UNITS, Writer
+from unstill.store.embedded.group_commit import MOST_UNITS, Writer
 
 
 class Commits:

@@ -23,7 +23,7 @@ from support.queue_forecasts import (
 )
 from unstill.domain.job import MOVES, Job, State
 from unstill.progress.queue import KEPT, LEFT_ALONE, NEAR, WAITING, Forecast
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 
 # --- positions ---------------------------------------------------------------------------------
 

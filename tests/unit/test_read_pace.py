@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.store.read_pace import ReadPace
+from unstill.store.embedded.read_pace import ReadPace
 
 
 class Day:

@@ -38,7 +38,7 @@ from unstill.domain.job import Job, State, rendered
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
 from unstill.service.jobs import LARGE_INLINE_CHARS, Service
-from unstill.store.embedded import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedBackend
 from unstill.webhooks.receivers import Receivers
 
 

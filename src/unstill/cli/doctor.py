@@ -24,9 +24,9 @@ from unstill.cli.doctor_upstreams import (
 from unstill.domain.errors import OperatorError, UnstillError
 from unstill.engines.camera.self_test import make_video
 from unstill.settings.reader import Settings
-from unstill.store.driver import sqlite_version
-from unstill.store.folder_match import find_store
-from unstill.store.held_jobs import held_in
+from unstill.store.embedded.driver import sqlite_version
+from unstill.store.embedded.folder_match import find_store
+from unstill.store.embedded.held_jobs import held_in
 from unstill.system.job_folders import JOBS
 from unstill.system.machine import (
     Confinement,

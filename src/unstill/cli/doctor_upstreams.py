@@ -20,9 +20,9 @@ from unstill.models.catalogue import Catalogue
 from unstill.net.fetcher import Fetcher
 from unstill.settings.model_engines import check_routes, unserved
 from unstill.settings.reader import SIGNING_VARIABLE, RemoteSettings, Settings
-from unstill.store.deliveries import count_in
-from unstill.store.driver import DatabaseError
-from unstill.store.embedded import attempts_in
+from unstill.store.embedded.deliveries import count_in
+from unstill.store.embedded.driver import DatabaseError
+from unstill.store.embedded.store import attempts_in
 from unstill.system.clock import clock_ms
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.key_check import Standing

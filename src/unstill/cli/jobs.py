@@ -13,7 +13,7 @@ from rich.text import Text
 from unstill.domain.errors import OperatorError
 from unstill.service.jobs import DEADLINE_MS
 from unstill.settings.reader import read_settings
-from unstill.store.held_jobs import held_in, release_in
+from unstill.store.embedded.held_jobs import held_in, release_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="Jobs that wait for your word.", no_args_is_help=True)

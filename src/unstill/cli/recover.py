@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.settings.reader import CameraSettings, read_settings
-from unstill.store.recovery import recover
+from unstill.store.embedded.recovery import recover
 
 app = typer.Typer()
 out = Console(highlight=False)

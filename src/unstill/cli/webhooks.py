@@ -13,7 +13,7 @@ from rich.text import Text
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.errors import OperatorError
 from unstill.settings.reader import read_settings
-from unstill.store.deliveries import newest_in, replay_in
+from unstill.store.embedded.deliveries import newest_in, replay_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="What receivers of webhooks are owed.", no_args_is_help=True)

@@ -23,13 +23,13 @@ from unstill.domain.errors import BadSetting, KeyReused, ShuttingDown, StorageFu
 from unstill.domain.job import Change, IdempotencyMark, Job, first_id, lane_of
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
-from unstill.store import deliveries, downtime, held_jobs, rows
-from unstill.store.call_journal import NotedCall
-from unstill.store.folder_lock import FolderLock
-from unstill.store.folder_match import FILE
-from unstill.store.group_commit import Work, as_own
+from unstill.store.embedded import deliveries, downtime, held_jobs, rows
+from unstill.store.embedded.call_journal import NotedCall
+from unstill.store.embedded.folder_lock import FolderLock
+from unstill.store.embedded.folder_match import FILE
+from unstill.store.embedded.group_commit import Work, as_own
+from unstill.store.embedded.open_store import Opened, open_store
 from unstill.store.lanes import Lanes
-from unstill.store.open_store import Opened, open_store
 from unstill.store.port import (
     CursorPage,
     Lane,

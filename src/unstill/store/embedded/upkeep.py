@@ -7,8 +7,8 @@ import asyncio
 import structlog
 
 from unstill.domain.errors import StorageFailed
-from unstill.store.disk_reserve import Reserve
-from unstill.store.file_presence import Presence
+from unstill.store.embedded.disk_reserve import Reserve
+from unstill.store.embedded.file_presence import Presence
 
 LOOK_EVERY_S = 60.0
 

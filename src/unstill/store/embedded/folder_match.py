@@ -15,7 +15,7 @@ import apsw
 
 from unstill.domain.errors import OperatorError, StoreRefused
 from unstill.domain.job import first_id
-from unstill.store.generation import (
+from unstill.store.embedded.generation import (
     Noted,
     StoreStanding,
     noted_in,

@@ -16,8 +16,8 @@ import msgspec
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, owed_for
 from unstill.domain.job import Change, Job
 from unstill.domain.owner import Owner
-from unstill.store.folder_match import BUSY_WAIT_MS, FILE
-from unstill.store.group_commit import as_own
+from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
+from unstill.store.embedded.group_commit import as_own
 
 COLUMNS = Delivery.__struct_fields__
 _NAMES = ", ".join(COLUMNS)

@@ -1,5 +1,5 @@
 -- Which store this is and how far it has come: one row. The data folder notes both as well, so that
--- an older copy, or that of another folder, is known (store/generation.py).
+-- an older copy, or that of another folder, is known (store/embedded/generation.py).
 CREATE TABLE store (
   id           TEXT    NOT NULL,
   generation   INTEGER NOT NULL,

@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 import apsw
 
-from unstill.store import connections
-from unstill.store.call_journal import Ahead
-from unstill.store.connections import Reader
-from unstill.store.disk_reserve import Reserve
-from unstill.store.file_presence import Presence
-from unstill.store.folder_match import FILE
-from unstill.store.generation import Generation
-from unstill.store.group_commit import Tell, Writer
-from unstill.store.held_jobs import Holds
-from unstill.store.lists import Lists
-from unstill.store.read_pace import ReadPace
-from unstill.store.upkeep import Upkeep
+from unstill.store.embedded import connections
+from unstill.store.embedded.call_journal import Ahead
+from unstill.store.embedded.connections import Reader
+from unstill.store.embedded.disk_reserve import Reserve
+from unstill.store.embedded.file_presence import Presence
+from unstill.store.embedded.folder_match import FILE
+from unstill.store.embedded.generation import Generation
+from unstill.store.embedded.group_commit import Tell, Writer
+from unstill.store.embedded.held_jobs import Holds
+from unstill.store.embedded.lists import Lists
+from unstill.store.embedded.read_pace import ReadPace
+from unstill.store.embedded.upkeep import Upkeep
 
 
 class Opened(NamedTuple):

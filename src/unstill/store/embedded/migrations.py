@@ -14,7 +14,7 @@ import structlog
 
 from unstill.domain.errors import OperatorError
 
-FOLDER: Traversable = files("unstill.store") / "sql"
+FOLDER: Traversable = files("unstill.store.embedded") / "sql"
 
 
 log = structlog.get_logger()

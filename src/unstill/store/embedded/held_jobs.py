@@ -19,11 +19,11 @@ import structlog
 
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import FINAL, Job, State
-from unstill.store.call_journal import noted_in
-from unstill.store.connections import Reader
-from unstill.store.downtime import last_up_ms
-from unstill.store.folder_match import BUSY_WAIT_MS, FILE
-from unstill.store.group_commit import as_own
+from unstill.store.embedded.call_journal import noted_in
+from unstill.store.embedded.connections import Reader
+from unstill.store.embedded.downtime import last_up_ms
+from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
+from unstill.store.embedded.group_commit import as_own
 
 LOOK_EVERY_S = 2.0
 WAITING = frozenset({State.QUEUED, State.READY})  # for the operator's word

@@ -11,8 +11,8 @@ from functools import cache
 from unstill.domain.errors import Overloaded
 from unstill.domain.job import Job, first_id
 from unstill.domain.owner import Owner
-from unstill.store import rows
-from unstill.store.connections import Reader
+from unstill.store.embedded import rows
+from unstill.store.embedded.connections import Reader
 from unstill.store.port import CursorPage, OffsetPage, Where
 
 MOST_AT_ONCE = 16  # lists of one owner, the one that is read included

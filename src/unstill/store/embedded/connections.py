@@ -20,13 +20,13 @@ import apsw
 import structlog
 
 from unstill.domain.errors import BadSetting, OperatorError
-from unstill.store import folder_match, migrations
-from unstill.store.folder_match import BUSY_WAIT_MS, FILE
-from unstill.store.generation import Generation, noted_in, rise
-from unstill.store.group_commit import as_own
-from unstill.store.read_pace import ReadPace
-from unstill.store.rows import Row, Value
-from unstill.store.wal_size import WalSize
+from unstill.store.embedded import folder_match, migrations
+from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
+from unstill.store.embedded.generation import Generation, noted_in, rise
+from unstill.store.embedded.group_commit import as_own
+from unstill.store.embedded.read_pace import ReadPace
+from unstill.store.embedded.rows import Row, Value
+from unstill.store.embedded.wal_size import WalSize
 from unstill.system.clock import clock_ms
 
 NO_ROOM_BYTES = 2**20
