@@ -21,7 +21,8 @@ from unstill.files.signed_links import Links, load_secrets
 from unstill.files.uploads import Uploads
 from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
-from unstill.models.catalogue import Catalogue
+from unstill.models.card import Card
+from unstill.models.catalogue import CARDS, Catalogue
 from unstill.net.fetcher import Fetcher
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
@@ -68,7 +69,13 @@ STEPS_WITHIN_S = 5.0  # a shutdown waits no longer; steps have been ended by the
 class Product:
     """Everything that a server runs; `app` answers, `startup` and `shutdown` bound its life."""
 
-    def __init__(self, settings: Settings, *, wall_ms: Callable[[], int] = system_clock_ms) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        cards: Sequence[Card] = CARDS,
+        wall_ms: Callable[[], int] = system_clock_ms,
+    ) -> None:
         """`wall_ms`: what the machine takes for the time; it may jump."""
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
@@ -92,11 +99,11 @@ class Product:
         slots = {name: engine.slots for name, engine in self._locals.items()}
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
         self._pollers = self._watches_of_remotes()
-        catalogue = _catalogue(settings)
+        catalogue = _catalogue(settings, cards)
         check_routes(settings, catalogue, self._engines)
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
-        self._runner = self._runner_by(routes)
+        self._runner = self._runner_by(routes, catalogue.by_id)
         self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
         room = Room(data_dir, least_bytes=server.least_free_mb * 10**6)
@@ -127,7 +134,7 @@ class Product:
             keys=Keys(settings.api_keys),
             origins=_origins(settings),
             own_routes=OwnRoutes(),
-            dialects=_dialects(settings),
+            dialects=_dialects(settings, cards),
             bodies=Bodies(readers=self._readers),
             open_bodies=_open_bodies(uploading),
             public_url=server.public_url,
@@ -147,14 +154,15 @@ class Product:
             uptime_ms=self._uptime.now_ms,
         )
 
-    def _runner_by(self, routes: Mapping[str, Sequence[str]]) -> Runner:
+    def _runner_by(self, routes: Mapping[str, Sequence[str]], cards: Mapping[str, Card]) -> Runner:
         return Runner(
             backend=self._backend,
             files=self._files,
-            frames=Frames(files=self._files, media=self._media, fetcher=self._fetcher),
+            frames=Frames(files=self._files, media=self._media, fetcher=self._fetcher, cards=cards),
+            cards=cards,
             engines=self._locals,
             remotes=self._remotes,
-            submitter=self._submitter(routes),
+            submitter=self._submitter(routes, cards),
             pollers=self._pollers,
             stalls=self._stalls,
             saver=self._saver(),
@@ -162,12 +170,15 @@ class Product:
             clock_ms=self._clock.now_ms,
         )
 
-    def _submitter(self, routes: Mapping[str, Sequence[str]]) -> Submitter:
+    def _submitter(
+        self, routes: Mapping[str, Sequence[str]], cards: Mapping[str, Card]
+    ) -> Submitter:
+        preparer = FramePreparer(files=self._files, media=self._media, cards=cards)
         return Submitter(
             backend=self._backend,
             remotes=self._remotes,
             routes=routes,
-            prepare_frames=FramePreparer(files=self._files, media=self._media).prepare_frames,
+            prepare_frames=preparer.prepare_frames,
             stalls=self._stalls,
             clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
@@ -292,17 +303,18 @@ def _made_folder(path: Path) -> Path:
     return path
 
 
-def _dialects(settings: Settings) -> tuple[Dialect, ...]:
+def _dialects(settings: Settings, cards: Sequence[Card]) -> tuple[Dialect, ...]:
     return (
-        Tasks(),
-        Videos(states=settings.server.videos_states),
-        Videos(prefix="/openai", states="openai"),
-        DashScope(),
+        Tasks(cards),
+        Videos(states=settings.server.videos_states, cards=cards),
+        Videos(prefix="/openai", states="openai", cards=cards),
+        DashScope(cards),
     )
 
 
-def _catalogue(settings: Settings) -> Catalogue:
-    return Catalogue({name: model.like for name, model in settings.models.items() if model.like})
+def _catalogue(settings: Settings, cards: Sequence[Card]) -> Catalogue:
+    likes = {name: model.like for name, model in settings.models.items() if model.like}
+    return Catalogue(likes, cards=cards)
 
 
 def _origins(settings: Settings) -> Origins:

@@ -257,17 +257,23 @@ class House:
             uptime_ms=self.clock_ms,
         )
         self.answers: list[Cancellation] = []  # of upstreams that are asked to stop
+        catalogue = Catalogue()
         self.runner = Runner(
             backend=self.backend,
             files=self.files,
-            frames=Frames(files=self.files, media=self.media, fetcher=self.fetcher),
+            frames=Frames(
+                files=self.files, media=self.media, fetcher=self.fetcher, cards=catalogue.by_id
+            ),
+            cards=catalogue.by_id,
             engines={"camera": self.engine},
             remotes=remotes,
             submitter=Submitter(
                 backend=self.backend,
                 remotes=remotes,
                 routes={},
-                prepare_frames=FramePreparer(files=self.files, media=self.media).prepare_frames,
+                prepare_frames=FramePreparer(
+                    files=self.files, media=self.media, cards=catalogue.by_id
+                ).prepare_frames,
                 stalls=self.stalls,
                 clock_ms=self.clock_ms,
                 uptime_ms=self.clock_ms,
@@ -289,7 +295,7 @@ class House:
             backend=self.backend,
             files=self.files,
             cancel_upstream=self.cancel_upstream,
-            catalogue=Catalogue(),
+            catalogue=catalogue,
             engines={"camera": self.engine},
             routes={"wan2.7-i2v": ("camera",)},
             accounts={},

@@ -17,6 +17,7 @@ from unstill.domain.errors import BadImage
 from unstill.domain.job import Job
 from unstill.domain.request import Frame
 from unstill.files.local import LocalFiles
+from unstill.models.catalogue import Catalogue
 from unstill.net.fetcher import Fetcher
 from unstill.steps.fetch_frames import FETCH_TIMEOUT_S, PAUSES_S, Frames
 
@@ -82,6 +83,7 @@ async def taken(folder: Path, url: str, clock: Clock) -> bytes:
         files=files,
         media=Checks(),
         fetcher=fetcher,
+        cards=Catalogue().by_id,
         sleep=clock.sleep,
         now_s=lambda: clock.now_s,
     )

@@ -15,6 +15,7 @@ from unstill.domain.job import Job, State
 from unstill.domain.request import Size
 from unstill.files.local import LocalFiles
 from unstill.media import Media
+from unstill.models.catalogue import Catalogue
 from unstill.steps.prepare import FramePreparer
 from unstill.upstreams.port import FrameForm
 
@@ -35,7 +36,7 @@ async def stored(files: LocalFiles, **fields: object) -> Job:
 
 
 def preparer(files: LocalFiles, media: Media) -> FramePreparer:
-    return FramePreparer(files=files, media=media)
+    return FramePreparer(files=files, media=media, cards=Catalogue().by_id)
 
 
 async def test_a_picture_that_fits_goes_as_it_came(tmp_path: Path, media: Media) -> None:

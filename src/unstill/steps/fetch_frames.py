@@ -6,7 +6,7 @@ It may be begun again at any point: a picture that has its name in the job's fol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -21,12 +21,10 @@ from unstill.media.frame_limits import frame_check
 from unstill.media.picture_limits import MAX_FILE_BYTES
 from unstill.media.retry import retried_once
 from unstill.media.tasks import FrameCheck, FrameFacts
-from unstill.models.catalogue import CARDS
+from unstill.models.card import Card
 
 FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then, whatever happened on the way
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # before each other try, or what the address asks for if longer
-
-_CARDS = {card.id: card for card in CARDS}
 
 
 class ChecksFrames(Protocol):
@@ -50,12 +48,14 @@ class Frames:
         files: Files,
         media: ChecksFrames,
         fetcher: Fetches,
+        cards: Mapping[str, Card],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_s: Callable[[], float] = monotonic,
     ) -> None:
         self._files = files
         self._media = media
         self._fetcher = fetcher
+        self._cards = cards
         self._sleep = sleep
         self._now_s = now_s
 
@@ -67,7 +67,7 @@ class Frames:
     async def _taken(self, job: Job, frame: Frame) -> FrameFacts:
         if frame.url is not None and await self._files.find(job.id, frame.file_name) is None:
             await self._fetch(job, frame, frame.url)
-        rule = _CARDS[job.request.model].frame_rule
+        rule = self._cards[job.request.model].frame_rule
         check = partial(self._media.check_frame, owner=job.owner)
         async with self._files.local(job.id, frame.file_name) as path:
             return await retried_once(check, frame_check(frame, rule, path=str(path)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,9 @@ from unstill.domain.request import Role
 from unstill.files.port import Files
 from unstill.media.retry import retried_once
 from unstill.media.tasks import FrameFit
-from unstill.models.catalogue import CARDS
+from unstill.models.card import Card
 from unstill.steps.job_files import frames_of
 from unstill.upstreams.port import FrameForm, Remote, UpstreamRequest
-
-_CARDS = {card.id: card for card in CARDS}
 
 
 class FitsFrames(Protocol):
@@ -33,8 +31,9 @@ class FitsFrames(Protocol):
 class FramePreparer:
     """Prepares a job's frames for an upstream; free, and may be done again."""
 
-    def __init__(self, *, files: Files, media: FitsFrames) -> None:
+    def __init__(self, *, files: Files, media: FitsFrames, cards: Mapping[str, Card]) -> None:
         self._files = files
+        self._cards = cards
         self._media = media
 
     @asynccontextmanager
@@ -64,7 +63,7 @@ class FramePreparer:
             most_bytes=form.most_bytes,
             width=None if form.size is None else form.size.width,
             height=None if form.size is None else form.size.height,
-            most_side_px=_CARDS[job.request.model].frame_rule.most_side_px,
+            most_side_px=self._cards[job.request.model].frame_rule.most_side_px,
             takes_alpha=form.takes_alpha,
         )
         is_made = await retried_once(partial(self._media.fit_frame, owner=job.owner), fit)

@@ -45,7 +45,7 @@ from unstill.domain.job import (
 )
 from unstill.domain.request import Size
 from unstill.files.port import Files
-from unstill.models.catalogue import CARDS
+from unstill.models.card import Card
 from unstill.models.sizes import output_size
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
@@ -73,8 +73,6 @@ AT_ONCE = 0  # due before all that came later: what an end of the server has int
 SUBMITS_WITHIN_S = 25.0  # a shutdown waits that long for a call that may cost
 NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
 
-_CARDS = {card.id: card for card in CARDS}
-
 
 class Runner:
     """Does the steps; the backend's lanes say when."""
@@ -85,6 +83,7 @@ class Runner:
         backend: Backend,
         files: Files,
         frames: Frames,
+        cards: Mapping[str, Card],
         engines: Mapping[str, Local],
         remotes: Mapping[str, Remote],
         submitter: Submitter,
@@ -97,6 +96,7 @@ class Runner:
         self._backend = backend
         self._files = files
         self._frames = frames
+        self._cards = cards
         self._engines = engines
         self._remotes = remotes
         self._submitter = submitter
@@ -251,7 +251,7 @@ class Runner:
         request = job.request
         facts = await self._frames.take(job)
         first = Size(facts[0].width, facts[0].height)
-        await self._write(job, made_ready(output_size(_CARDS[request.model], request, first)))
+        await self._write(job, made_ready(output_size(self._cards[request.model], request, first)))
 
     async def _render(self, job: Job) -> None:
         now = await self._write(job, started(self._clock_ms()))
