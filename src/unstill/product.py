@@ -16,8 +16,9 @@ from unstill.domain.engine import Engine
 from unstill.domain.errors import BadSetting, UnstillError
 from unstill.engines.camera.self_test import Trial
 from unstill.files.free_space import Room
-from unstill.files.local import LocalFiles
 from unstill.files.signed_links import Links, load_secrets
+from unstill.files.storage import Storage, local_storage
+from unstill.files.upload_policies import Policies
 from unstill.files.uploads import Uploads
 from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
@@ -75,15 +76,19 @@ class Product:
         *,
         cards: Sequence[Card] = CARDS,
         wall_ms: Callable[[], int] = system_clock_ms,
+        storage_in: Callable[[Path], Storage] = local_storage,
     ) -> None:
-        """`wall_ms`: what the machine takes for the time; it may jump."""
+        """`wall_ms`: what the machine takes for the time; it may jump.
+
+        storage_in: given the data folder, where files are kept.
+        """
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
         server = settings.server
         data_dir = _made_folder(Path(server.data_dir))
         self._backend = EmbeddedBackend(data_dir, clock_ms=clock_ms)
         self._uptime = Uptime(backend=self._backend, clock_ms=clock_ms)
-        self._files = LocalFiles(data_dir)
+        self._files, uploads = storage_in(data_dir)
         self._media = Media()
         self._readers = Readers(data_dir)
         self._trial = Trial(data_dir)
@@ -107,10 +112,15 @@ class Product:
         self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
         room = Room(data_dir, least_bytes=server.least_free_mb * 10**6)
-        uploads = Uploads(data_dir, link_secrets, most_bytes=MAX_FILE_BYTES, check_room=room.check)
         self._sweep = self._sweep_with(uploads)
         self._sweeping: asyncio.Task[None] | None = None
-        uploading = Uploading(uploads=uploads, catalogue=catalogue, clock_ms=clock_ms)
+        uploading = Uploading(
+            uploads=uploads,
+            policies=Policies(link_secrets, most_bytes=MAX_FILE_BYTES),
+            catalogue=catalogue,
+            check_room=room.check,
+            clock_ms=clock_ms,
+        )
         self.app = App(
             service=Service(
                 backend=self._backend,

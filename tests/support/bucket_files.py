@@ -15,11 +15,14 @@ from pathlib import Path
 import msgspec
 
 from unstill.domain.errors import StorageFailed
+from unstill.domain.owner import Owner
 from unstill.files.port import check_published, checked_day, checked_job_id, checked_name
+from unstill.files.uploads import KEPT_S, digest_of
 from unstill.system.job_folders import JobFolder
 
 PIECE_BYTES = 64 * 1024
 BEGUN = ".begun"
+UPLOADS = "uploads/"
 
 
 class Object(msgspec.Struct, frozen=True):
@@ -157,6 +160,29 @@ class BucketFiles:
             return False
         self._bucket.put(key, path.read_bytes())
         return True
+
+
+class BucketUploads:
+    """The port of uploads over the same bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    async def keep(self, owner: Owner, key: str, data: bytes) -> bool:
+        place = UPLOADS + digest_of(owner, key)
+        if place in self._bucket:
+            return False
+        self._bucket.put(place, data)
+        return True
+
+    async def read(self, owner: Owner, key: str, now_s: float) -> bytes | None:
+        found = self._bucket.get(UPLOADS + digest_of(owner, key))
+        return None if found is None or found.changed_s + KEPT_S <= now_s else found.data
+
+    async def sweep(self, now_s: float) -> None:
+        for place in self._bucket.under(UPLOADS):
+            if self._bucket[place].changed_s + KEPT_S <= now_s:
+                del self._bucket[place]
 
 
 def _folder(job_id: str) -> str:

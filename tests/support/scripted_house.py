@@ -16,8 +16,8 @@ from unstill.domain.job import Change, IdempotencyMark, Job, State, Vocabulary, 
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, Frame, GivenFrame, GivenValue, VideoRequest
 from unstill.files.local import LocalFiles
+from unstill.files.local_uploads import LocalUploads
 from unstill.files.signed_links import Links
-from unstill.files.uploads import Uploads
 from unstill.media.errors import BadVideo
 from unstill.media.tasks import (
     FrameCheck,
@@ -246,7 +246,7 @@ class House:
         self.late_ms = 0
         self.has_room = True
         self.seen: list[State] = []  # every state that was told, in order
-        self.uploads = Uploads(data_dir, (b"k" * 32,), most_bytes=1024)
+        self.uploads = LocalUploads(data_dir)
         remotes: dict[str, Remote] = {}
         self.watches = Pollers(
             remotes,

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from unstill.domain.errors import BadImage
+from unstill.domain.errors import BadField, BadImage
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue
-from unstill.files.uploads import Signed, Uploads
+from unstill.files.upload_policies import Policies, Signed
+from unstill.files.uploads import Uploads
 from unstill.models.catalogue import Catalogue
 
 
@@ -17,25 +18,38 @@ class Uploading:
     """What the server does for callers who upload."""
 
     def __init__(
-        self, *, uploads: Uploads, catalogue: Catalogue, clock_ms: Callable[[], int]
+        self,
+        *,
+        uploads: Uploads,
+        policies: Policies,
+        catalogue: Catalogue,
+        check_room: Callable[[], None],
+        clock_ms: Callable[[], int],
     ) -> None:
+        """`check_room` raises StorageFull if no new file is taken for want of room."""
         self._uploads = uploads
+        self._policies = policies
+        self._check_room = check_room
         self._catalogue = catalogue
         self._clock_ms = clock_ms
 
     def policy(self, model: GivenValue, owner: Owner) -> Signed:
         """Leave to upload a picture for a model; raises UnknownModel."""
         name, _ = self._catalogue.card(model)
-        return self._uploads.sign(owner, name, self._now_s())
+        return self._policies.sign(owner, name, self._now_s())
 
     def owner_of(self, policy: str, signature: str, key: str) -> Owner:
         """Whose upload it will be, before any of it is taken; raises BadPolicy."""
-        return self._uploads.check(policy, signature, key, self._now_s()).owner
+        return self._policies.check(policy, signature, key, self._now_s()).owner
 
     async def keep(self, policy: str, signature: str, key: str, data: bytes) -> None:
         """Store an uploaded picture; raises BadPolicy, BadField, StorageFull, StorageFailed."""
-        signed = self._uploads.check(policy, signature, key, self._now_s())
-        await self._uploads.keep(signed, key, data)
+        signed = self._policies.check(policy, signature, key, self._now_s())
+        if len(data) > signed.most_bytes:
+            raise BadField("file", f"at most {signed.most_bytes} bytes", data)
+        self._check_room()
+        if not await self._uploads.keep(signed.owner, key, data):
+            raise BadField("key", "of a file that is not there yet", key)
 
     async def with_uploads(self, create_call: CreateCall, prefix: str, owner: Owner) -> CreateCall:
         """The request with the owner's uploads in place of their addresses; raises BadImage."""
