@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import House, opened, until
+from support.scripted_house import House, opened
 from support.scripted_upstream import ready
 from support.upstream_steps import Desk
+from support.waits import until
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.job import Change, Job, State, intended
 from unstill.steps.submit_outcome import settled

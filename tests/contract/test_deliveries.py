@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, delivered, owed_for
 from unstill.domain.job import (
     Change,

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
-from support.scripted_house import PNG, VIDEO, a_job, opened
+from support.jobs import a_job
+from support.scripted_fetches import PNG
+from support.scripted_house import opened
+from support.scripted_media import VIDEO
 from unstill.domain.errors import DataFolderBusy, OperatorError, StoreRefused
 from unstill.domain.job import State
 from unstill.store.embedded.folder_match import FoundStore, find_store

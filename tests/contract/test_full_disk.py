@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from support.read_files import bytes_of
-from support.scripted_house import PNG, VIDEO, House, opened
+from support.scripted_fetches import PNG
+from support.scripted_house import House, opened
+from support.scripted_media import VIDEO
 from unstill.domain.errors import OperatorError, StorageFull
 from unstill.domain.job import State
 from unstill.domain.owner import Owner

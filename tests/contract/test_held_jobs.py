@@ -10,8 +10,8 @@ import apsw
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import until
 from support.upstream_steps import START_MS, Desk
+from support.waits import until
 from unstill.cli.doctor import store_findings
 from unstill.domain.errors import OwnError
 from unstill.domain.job import State, cancelled

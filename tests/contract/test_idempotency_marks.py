@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from support.unfinished_jobs import left
 from unstill.domain.errors import KeyReused, StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State, cancelled, made_ready, new_id

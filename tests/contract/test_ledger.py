@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.errors import StorageFailed, TicketTaken
 from unstill.domain.job import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from support.scripted_house import OWNER
-from support.scripted_house import a_job as another_job
+from support.jobs import OWNER
+from support.jobs import a_job as another_job
 from unstill.domain.job import FINAL, Job, State, new_id
 from unstill.store.port import Backend, OffsetPage, Where
 

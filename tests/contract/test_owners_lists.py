@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.errors import Overloaded
 from unstill.domain.job import State
 from unstill.domain.owner import Owner

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from support.scripted_house import VIDEO, opened, until
+from support.scripted_house import opened
+from support.scripted_media import VIDEO
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, hang
 from support.upstream_steps import Desk
+from support.waits import until
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, State, lost, made_ready
 from unstill.domain.request import Size

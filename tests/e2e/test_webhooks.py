@@ -18,7 +18,7 @@ import pytest
 from openai import OpenAI
 
 from support.free_ports import free_port
-from support.scripted_house import a_job
+from support.jobs import a_job
 from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
 from support.webhook_receiver import (
     OLD_SECRET,

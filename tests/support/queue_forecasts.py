@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.job import Job, State
 from unstill.domain.request import Size
 from unstill.progress.queue import WAITING, Forecast

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.errors import BadField
 from unstill.domain.job import Job, State
 from unstill.domain.request import Size, VideoRequest

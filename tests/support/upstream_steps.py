@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from support.scripted_house import SlowBackend
+from support.scripted_backend import SlowBackend
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, away, ready
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, State

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.job import MOVES, State
 from unstill.progress.board import ALARM_STEP_S, REMEMBERED, RENDERED, Board, Waiter
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import PNG, House, a_job, opened, until
+from support.jobs import a_job
+from support.scripted_fetches import PNG
+from support.scripted_house import House, opened
+from support.waits import until
 from unstill.cli.doctor import store_findings
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import State

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from support.scripted_house import OWNER, PNG, a_job, opened, until
+from support.jobs import OWNER, a_job
+from support.scripted_fetches import PNG
+from support.scripted_house import opened
 from support.settable_clock import HOUR_MS, START_MS, Machine
 from support.upstream_steps import Desk
+from support.waits import until
 from unstill.domain.breaker import FIRST_PAUSE_MS
 from unstill.domain.delivery import owed_for
 from unstill.domain.job import Job, State, new_id

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.dialects.apis.dashscope.answers import timed
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.dashscope.list_query import DAY_MS, wanted_of

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import a_job, until
+from support.jobs import a_job
+from support.waits import until
 from support.webhook_receiver import SECRET
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState
 from unstill.domain.errors import FetchFailed, StorageFull

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.delivery import (
     DAY_MS,
     Delivery,

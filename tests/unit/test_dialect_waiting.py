@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from support.emulator_process import KEY, Emulator
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.assembly import remotes_of
 from unstill.cli.doctor_finding import Finding
 from unstill.cli.doctor_upstreams import route_findings, upstream_findings

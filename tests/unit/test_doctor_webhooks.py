@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from support.free_ports import free_port
-from support.scripted_house import a_job
+from support.jobs import a_job
 from support.webhook_receiver import SECRET
 from unstill.cli.doctor_upstreams import webhook_findings
 from unstill.domain.delivery import DAY_MS

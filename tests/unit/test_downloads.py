@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from support.jobs import OWNER, a_job
 from support.read_files import bytes_of
-from support.scripted_house import OWNER, SPRITESHEET, THUMBNAIL, House, a_job, opened, until
+from support.scripted_house import House, opened
+from support.scripted_media import SPRITESHEET, THUMBNAIL
+from support.waits import until
 from unstill.domain.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
 from unstill.domain.job import Job, State, Variant, hidden
 from unstill.domain.owner import Owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.job import Job, State
 from unstill.progress.board import RENDERED, Board
 from unstill.progress.estimate import POLL_AFTER_MS, Estimate, Estimates

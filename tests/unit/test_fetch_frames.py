@@ -12,7 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from support.scripted_house import PNG, Checks, a_job
+from support.jobs import a_job
+from support.scripted_fetches import PNG
+from support.scripted_media import Checks
 from unstill.domain.errors import BadImage
 from unstill.domain.job import Job
 from unstill.domain.request import Frame

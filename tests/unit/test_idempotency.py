@@ -11,7 +11,8 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from support.scripted_house import PNG, URL
+from support.requests import URL
+from support.scripted_fetches import PNG
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Call

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from support.scripted_house import a_job, until
+from support.jobs import a_job
 from support.skipping_loop import loop_ms
+from support.waits import until
 from unstill.domain.job import Job, State, lane_of
 from unstill.domain.owner import Owner
 from unstill.progress.queue import Forecast

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from support.scripted_house import until
 from support.scripted_upstream import ScriptedRemote
 from support.upstream_steps import Post
+from support.waits import until
 from unstill.domain.job import State
 from unstill.product import Product
 from unstill.settings.reader import read_settings

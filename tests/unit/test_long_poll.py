@@ -13,7 +13,8 @@ import msgspec
 import pytest
 from starlette.types import Message
 
-from support.scripted_house import a_job, until
+from support.jobs import a_job
+from support.waits import until
 from unstill.domain.errors import BadField, Overloaded
 from unstill.domain.job import Failure, State, failed
 from unstill.domain.owner import EVERYONE

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.scripted_house import until
+from support.waits import until
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, Slots
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import until
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, away
 from support.upstream_steps import START_MS, Post, opened
+from support.waits import until
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import Result, State, cancelled
 from unstill.steps.poll import LEAST_LATE_LOOKS

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import until
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, away
 from support.upstream_steps import START_MS, Post, opened
+from support.waits import until
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import State, cancel_requested, cancelled, hidden
 from unstill.progress.board import Board

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from support.scripted_upstream import ScriptedRemote
 from unstill.domain.errors import OwnError
 from unstill.domain.job import Job, State

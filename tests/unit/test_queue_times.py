@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.jobs import a_job
 from support.queue_forecasts import DURATION_S, NOW_MS, ended, left_ms, running, told, waiting
-from support.scripted_house import a_job
 from unstill.domain.job import Job, State
 from unstill.domain.request import Size, TierName
 from unstill.progress.queue import KEPT, TRUSTED

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.assembly import receivers_of
 from unstill.domain.delivery import MOST_URL_CHARS, owed_for
 from unstill.domain.errors import BadField, BadSetting

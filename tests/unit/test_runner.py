@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import PNG, URL, VIDEO, die, opened, render_for_ever, until
+from support.requests import URL
+from support.scripted_engine import die, render_for_ever
+from support.scripted_fetches import PNG
+from support.scripted_house import opened
+from support.scripted_media import VIDEO
+from support.waits import until
 from unstill.domain.engine import Report, Scene
 from unstill.domain.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Change, Failure, State

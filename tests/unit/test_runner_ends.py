@@ -9,17 +9,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import (
-    PNG,
-    URL,
-    VIDEO,
-    a_job,
-    die,
-    opened,
-    render_for_ever,
-    render_well,
-    until,
-)
+from support.jobs import a_job
+from support.requests import URL
+from support.scripted_engine import die, render_for_ever, render_well
+from support.scripted_fetches import PNG
+from support.scripted_house import opened
+from support.scripted_media import VIDEO
+from support.waits import until
 from unstill.domain.engine import Report, Scene
 from unstill.domain.job import State
 from unstill.domain.owner import Owner

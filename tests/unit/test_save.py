@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import VIDEO, Checks, a_job
+from support.jobs import a_job
+from support.scripted_media import VIDEO, Checks
 from support.scripted_upstream import ScriptedRemote
 from unstill.domain.errors import EngineDied, StorageFull, UpstreamError
 from unstill.domain.job import Job, Result, State, Usage, apply

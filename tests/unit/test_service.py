@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from support.jobs import OWNER, a_job
 from support.read_files import bytes_of
-from support.scripted_house import (
-    OWNER,
-    PNG,
-    URL,
-    VIDEO,
-    Engine,
-    House,
-    a_job,
-    opened,
-    render_for_ever,
-    until,
-)
+from support.requests import URL
+from support.scripted_engine import Engine, render_for_ever
+from support.scripted_fetches import PNG
+from support.scripted_house import House, opened
+from support.scripted_media import VIDEO
 from support.unfinished_jobs import left
+from support.waits import until
 from unstill.domain.errors import (
     BadField,
     BadImage,

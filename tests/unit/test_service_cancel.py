@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from support.scripted_house import OWNER, URL, House, a_job, opened, render_for_ever, until
+from support.jobs import OWNER, a_job
+from support.requests import URL
+from support.scripted_engine import render_for_ever
+from support.scripted_house import House, opened
+from support.waits import until
 from unstill.domain.errors import NoSuchJob, TooLateToCancel
 from unstill.domain.job import Change, Job, State
 from unstill.domain.owner import Owner

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from support.scripted_house import OWNER, PNG, House, opened
+from support.jobs import OWNER
+from support.scripted_fetches import PNG
+from support.scripted_house import House, opened
 from unstill.domain.errors import BadField, KeyReused, NoSuchJob, StorageFull
 from unstill.domain.job import State
 from unstill.domain.owner import Owner

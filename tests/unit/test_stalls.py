@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from support.scripted_house import a_job
+from support.jobs import a_job
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import Job, State
 from unstill.domain.stall import Stall

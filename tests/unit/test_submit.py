@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import until
 from support.scripted_upstream import hang, ready
 from support.upstream_steps import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
+from support.waits import until
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.errors import BadField
 from unstill.domain.job import State, lost

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from support.scripted_house import until
 from support.upstream_requests import request
 from support.upstream_steps import UNREACHED, Desk
+from support.waits import until
 from unstill.domain.job import State
 from unstill.steps.cooldown import PROBE_WAIT_MS, WAITER_GAP_MS
 

@@ -6,10 +6,10 @@ import asyncio
 
 import msgspec
 
-from support.scripted_house import until
 from support.scripted_upstream import ACCOUNT, ScriptedRemote
 from support.upstream_requests import request
 from support.upstream_steps import BUSY, START_MS, Desk
+from support.waits import until
 from unstill.domain.job import State
 from unstill.steps.cooldown import PAUSES_MS, PROBE_WAIT_MS
 from unstill.steps.failover import LONGEST_ADVICE_MS

@@ -8,9 +8,9 @@ from contextlib import suppress
 import msgspec
 from structlog.testing import capture_logs
 
-from support.scripted_house import until
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, hang, ready
 from support.upstream_steps import BUSY, START_MS, Desk
+from support.waits import until
 from unstill.domain.attempts import Outcome
 from unstill.domain.job import State, cancel_requested, cancelled
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import until
 from support.upstream_steps import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
+from support.waits import until
 from unstill.domain.attempts import Outcome
 from unstill.domain.breaker import FIRST_PAUSE_MS
 from unstill.domain.errors import StorageFull, UpstreamError

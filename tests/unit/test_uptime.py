@@ -11,7 +11,9 @@ import apsw
 import pytest
 from structlog.testing import capture_logs
 
-from support.scripted_house import SlowBackend, a_job, until
+from support.jobs import a_job
+from support.scripted_backend import SlowBackend
+from support.waits import until
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import FINAL, Job, State
 from unstill.steps.uptime import Uptime

@@ -1,0 +1,48 @@
+"""The embedded store, full or slow where a test wants it so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from unstill.domain.errors import OwnError, StorageFull
+from unstill.domain.job import Change, IdempotencyMark, Job, State
+from unstill.store.embedded.store import EmbeddedBackend
+
+
+class SlowBackend(EmbeddedBackend):
+    """The embedded store on a disk that may be full, among writers that may be quicker."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        self.is_refused: Callable[[Change], bool] = lambda _: False
+        self.refused = 0
+        self.up_troubles: list[OwnError] = []  # of the next notes that a server is up
+        self.has_room = True  # for new rows
+        self.overtaken: dict[State, Change] = {}  # the next change to it comes after that one
+        self.late: State | None = None  # changes to it are answered when `answers` is set
+        self.answers = asyncio.Event()
+
+    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
+        if not self.has_room:
+            raise StorageFull("the disk of the data folder is full")
+        return await super().add(job, mark=mark)
+
+    async def note_up(self, now_ms: int) -> None:
+        if self.up_troubles:
+            raise self.up_troubles.pop(0)
+        await super().note_up(now_ms)
+
+    async def change(
+        self, job_id: str, change: Change, *, attempt: int | None = None
+    ) -> Job | None:
+        if self.is_refused(change):
+            self.refused += 1
+            raise StorageFull("the disk of the data folder is full")
+        if change.to in self.overtaken:
+            await super().change(job_id, self.overtaken.pop(change.to))
+        changed = await super().change(job_id, change, attempt=attempt)
+        if change.to is not None and change.to is self.late:
+            await self.answers.wait()
+        return changed
