@@ -16,7 +16,15 @@ from unstill.engines.dashscope.engine import DashScopeEngine
 from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
 from unstill.net.fetcher import Fetcher
-from unstill.settings.reader import SIGNING_VARIABLE, CameraSettings, RemoteSettings, Settings
+from unstill.settings.engines import (
+    CameraSettings,
+    DashScopeSettings,
+    ModelverseSettings,
+    OpenAiVideosSettings,
+    RemoteSettings,
+)
+from unstill.settings.keys import SIGNING_VARIABLE
+from unstill.settings.reader import Settings
 from unstill.settings.tables import did_you_mean
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import usable_cores
@@ -75,13 +83,15 @@ def _remote(
     }
     if engine.poll_interval_s:
         given["interval_s"] = engine.poll_interval_s
-    match engine.kind:
-        case "dashscope":
+    match engine:
+        case DashScopeSettings():
             return DashScopeEngine(clock_ms=clock_ms, **given)
-        case "modelverse":
+        case ModelverseSettings():
             return ModelverseEngine(**given)
-        case "openai_videos":
+        case OpenAiVideosSettings():
             return OpenAiVideosEngine(server=engine.server, **given)
+        case _:
+            raise AssertionError(engine)
 
 
 def receivers_of(settings: Settings) -> Receivers:

@@ -23,7 +23,7 @@ from unstill.files.uploads import Uploads
 from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
-from unstill.models.catalogue import CARDS, Catalogue
+from unstill.models.catalogue import CARDS
 from unstill.net.fetcher import Fetcher
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
@@ -104,7 +104,7 @@ class Product:
         slots = {name: engine.slots for name, engine in self._locals.items()}
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
         self._pollers = self._watches_of_remotes()
-        catalogue = _catalogue(settings, cards)
+        catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
@@ -320,11 +320,6 @@ def _dialects(settings: Settings, cards: Sequence[Card]) -> tuple[Dialect, ...]:
         Videos(prefix="/openai", states="openai", cards=cards),
         DashScope(cards),
     )
-
-
-def _catalogue(settings: Settings, cards: Sequence[Card]) -> Catalogue:
-    likes = {name: model.like for name, model in settings.models.items() if model.like}
-    return Catalogue(likes, cards=cards)
 
 
 def _origins(settings: Settings) -> Origins:

@@ -27,7 +27,7 @@ from unstill.dialects.port import Call, Dialect
 from unstill.domain.errors import UnstillError
 from unstill.models.card import Card, Field
 from unstill.models.catalogue import CARDS
-from unstill.settings.reader import ServerSettings
+from unstill.settings.server import ServerSettings
 
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
 API, MODELS, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "models", "settings"))

@@ -25,14 +25,9 @@ from unstill.engines.modelverse import engine as modelverse
 from unstill.engines.modelverse import models as of_modelverse
 from unstill.engines.openai_videos.servers import SERVERS, ServerKind
 from unstill.models.catalogue import CARDS
-from unstill.settings.reader import (
-    REMOTE_KINDS,
-    CameraSettings,
-    ModelSettings,
-    RemoteSettings,
-    Settings,
-    read_settings,
-)
+from unstill.settings.engines import ENGINE_KINDS, CameraSettings, OpenAiVideosSettings
+from unstill.settings.models import ModelSettings
+from unstill.settings.reader import Settings, read_settings
 from unstill.upstreams.vocabulary import OwnWords
 
 ENGINES = ROOT / "docs" / "engines"
@@ -50,7 +45,7 @@ ENDS = re.compile(r'\b(?:Failure|Failed)\(\s*"(\w+)"')
     ("heading", "settings"),
     [
         ("Of this machine", CameraSettings),
-        ("Of somebody else's server", RemoteSettings),
+        ("Of somebody else's server", OpenAiVideosSettings),  # which has what all have, and more
         ("Words of a server of your own", OwnWords),
         ('[models."NAME"]', ModelSettings),
     ],
@@ -59,7 +54,7 @@ def test_every_setting_of_engines_and_models_is_documented_with_its_default(
     heading: str, settings: type[msgspec.Struct]
 ) -> None:
     rows = pages.rows(pages.section(SETTINGS, heading))
-    fields = [field for field in msgspec.structs.fields(settings) if field.name != "kind"]
+    fields = msgspec.structs.fields(settings)
 
     assert [row[:2] for row in rows] == [[f"`{f.name}`", _default(f)] for f in fields]
 
@@ -67,7 +62,7 @@ def test_every_setting_of_engines_and_models_is_documented_with_its_default(
 def test_every_kind_of_engine_is_documented_with_its_page() -> None:
     rows = pages.rows(pages.section(SETTINGS, "[engines.NAME]"))
 
-    assert [row[0] for row in rows] == [f'`"{kind}"`' for kind in ("camera", *REMOTE_KINDS)]
+    assert [row[0] for row in rows] == [f'`"{kind}"`' for kind in ENGINE_KINDS]
     assert all(pages.LINK.search(row[1]) for row in rows)
 
 
@@ -75,7 +70,7 @@ def test_every_kind_of_engine_is_in_the_readme() -> None:
     rows = pages.rows(pages.section(README, "Engines"))
     named = [re.findall(r"`(\w+)`", row[0])[0] for row in rows]
 
-    assert named == ["camera", *REMOTE_KINDS]
+    assert named == list(ENGINE_KINDS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -246,12 +246,12 @@ def test_what_is_no_unstill_server_is_said(tmp_path: Path) -> None:
     ("args", "variables", "said"),
     [
         ((), {"UNSTILL_PROT": "1"}, "UNSTILL_PROT: is not a setting of unstill, did you mean"),
-        ((), {"UNSTILL_PORT": "x"}, "UNSTILL_PORT: must be a whole number, got 'x'"),
+        ((), {"UNSTILL_PORT": "x"}, "UNSTILL_PORT: must be a whole number from 0 to 65535"),
         ((), {"UNSTILL_API_KEYS": "a b:sk-1"}, "UNSTILL_API_KEYS: must be owner:key"),
         (("--config", "no.toml"), {}, "no.toml: cannot be read: No such file or directory"),
         (("--host", "0.0.0.0"), {}, "server.host: 0.0.0.0 can be reached from other machines"),
         (("--data-dir", "/proc/here", "--port", "0"), {}, "server.data_dir: /proc/here cannot"),
-        (("--port", "70000"), {}, "server.port: must be 0 to 65535, got 70000"),
+        (("--port", "70000"), {}, "server.port: must be a whole number from 0 to 65535"),
     ],
 )
 def test_serve_says_in_one_line_why_it_does_not_start(
@@ -274,7 +274,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, server: Serving) -> None:
     holder = f"unstill, process {server.process.pid}; end that, or take another, such as "
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
     assert ran.stderr.startswith(f"{said} {holder}"), ran.stderr
-    assert ran.stderr.endswith(" (--port)\n")
+    assert ran.stderr.endswith(" (--port); see docs/settings.md\n")
 
 
 def test_serve_goes_on_when_nobody_can_read_its_log(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from unstill.assembly import remotes_of
 from unstill.net.fetcher import Fetcher
-from unstill.settings.reader import RemoteSettings, ServerSettings, Settings
+from unstill.settings.engines import DashScopeSettings, EngineSettings, OpenAiVideosSettings
+from unstill.settings.reader import Settings
+from unstill.settings.server import ServerSettings
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Cancellation, Cancelled, Ticket, TooLate
 
@@ -27,12 +29,10 @@ async def cancelled(kind: str, status: int, body: object, data_dir: Path) -> Can
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
-        path = "/api/v1" if kind == "dashscope" else "/v1"
-        engine = RemoteSettings(base_url=f"http://127.0.0.1:{port}{path}", api_key="sk-1")
-        if kind == "dashscope":
-            engine = msgspec.structs.replace(engine, kind="dashscope")
-        else:
-            engine = msgspec.structs.replace(engine, kind="openai_videos", server="vllm-omni")
+        engine: EngineSettings = DashScopeSettings(base_url=f"http://127.0.0.1:{port}/api/v1")
+        if kind != "dashscope":
+            address = f"http://127.0.0.1:{port}/v1"
+            engine = OpenAiVideosSettings(base_url=address, server="vllm-omni")
         server = ServerSettings(data_dir=str(data_dir))
         fetcher = Fetcher()
         remote = remotes_of(Settings(server=server, engines={"up": engine}), fetcher)["up"]

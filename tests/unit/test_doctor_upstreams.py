@@ -23,7 +23,15 @@ from unstill.domain.job import Failure as JobFailure
 from unstill.domain.job import failed, intended, made_ready
 from unstill.domain.request import Size
 from unstill.net.fetcher import Fetcher
-from unstill.settings.reader import ModelSettings, RemoteSettings, ServerSettings, Settings
+from unstill.settings.engines import (
+    DashScopeSettings,
+    EngineSettings,
+    ModelverseSettings,
+    OpenAiVideosSettings,
+)
+from unstill.settings.models import ModelSettings
+from unstill.settings.reader import Settings
+from unstill.settings.server import ServerSettings
 from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 
@@ -32,12 +40,14 @@ ENGINES = ("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni"
 
 def settings(data_dir: Path, url: str, kind: str = "dashscope", key: str = "sk-1") -> Settings:
     ending = "/api/v1" if kind == "dashscope" else "/v1"
-    engine = RemoteSettings(base_url=url + ending, api_key=key)
+    engine: EngineSettings
     match kind:
-        case "dashscope" | "modelverse":
-            engine = msgspec.structs.replace(engine, kind=kind)
+        case "dashscope":
+            engine = DashScopeSettings(base_url=url + ending, api_key=key)
+        case "modelverse":
+            engine = ModelverseSettings(base_url=url + ending, api_key=key)
         case "openai" | "unified" | "sglang" | "vllm-omni":
-            engine = msgspec.structs.replace(engine, kind="openai_videos", server=kind)
+            engine = OpenAiVideosSettings(base_url=url + ending, api_key=key, server=kind)
     server = ServerSettings(data_dir=str(data_dir))
     return Settings(server=server, engines={"bailian": engine})
 

@@ -13,7 +13,8 @@ from unstill.cli.doctor_upstreams import webhook_findings
 from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, failed
 from unstill.domain.owner import Owner
-from unstill.settings.reader import ServerSettings, Settings
+from unstill.settings.reader import Settings
+from unstill.settings.server import ServerSettings
 from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
 from unstill.webhooks.retry import after_failure

@@ -7,16 +7,21 @@ from base64 import b64encode
 from ipaddress import ip_network
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import inspect
 
 from unstill.domain.errors import BadSetting
-from unstill.settings.reader import (
+from unstill.settings.engines import (
+    ENGINE_KINDS,
     CameraSettings,
+    DashScopeSettings,
+    ModelverseSettings,
+    OpenAiVideosSettings,
     RemoteSettings,
-    ServerSettings,
-    Settings,
-    read_settings,
 )
+from unstill.settings.reader import Settings, read_settings
+from unstill.settings.server import ServerSettings
 from unstill.upstreams.vocabulary import OwnWords
 
 SECRET = "whsec_" + b64encode(b"s" * 24).decode()
@@ -171,14 +176,13 @@ def test_engines_and_models_come_from_the_file(tmp_path: Path) -> None:
     settings = read(tmp_path, toml, {"DASHSCOPE_API_KEY": "sk-paid"})
 
     assert settings.engines["night"] == CameraSettings(slots=3)
-    assert settings.engines["bailian"] == RemoteSettings(
+    assert settings.engines["bailian"] == DashScopeSettings(
         base_url="https://dashscope.aliyuncs.com/api/v1",
         api_key="sk-paid",
         models={"Wan-AI/Wan2.2-I2V": "wan2.2-i2v-flash"},
     )
-    assert settings.engines["gpu1"] == RemoteSettings(
+    assert settings.engines["gpu1"] == OpenAiVideosSettings(
         base_url="http://gpu1:30000/v1",
-        kind="openai_videos",
         server="sglang",
         free_to_repeat=True,
         poll_interval_s=0.5,
@@ -197,18 +201,24 @@ REMOTE = '[engines.a]\nkind = "dashscope"\nbase_url = "http://a/api/v1"\n'
         ({"UNSTILL_PROT": "1"}, "UNSTILL_PROT: is not a setting of unstill, did you mean"),
         ({"UNSTILL_PROT": "1"}, "did you mean UNSTILL_PORT?"),
         ({"UNSTILL_API_KEY": "sk-1"}, "did you mean UNSTILL_API_KEYS?"),
-        ({"UNSTILL_ZZZ": "1"}, "UNSTILL_ZZZ: is not a setting of unstill, see the README"),
-        ({"UNSTILL_PORT": "eighty"}, "UNSTILL_PORT: must be a whole number, got 'eighty'"),
-        ({"UNSTILL_PORT": ""}, "UNSTILL_PORT: must be a whole number, got ''"),
-        ({"UNSTILL_PORT": "65536"}, "server.port: must be 0 to 65535, got 65536"),
+        ({"UNSTILL_ZZZ": "1"}, "UNSTILL_ZZZ: is not a setting of unstill"),
+        (
+            {"UNSTILL_PORT": "eighty"},
+            "UNSTILL_PORT: must be a whole number from 0 to 65535",
+        ),
+        ({"UNSTILL_PORT": ""}, "must be a whole number from 0 to 65535, got ''"),
+        (
+            {"UNSTILL_PORT": "65536"},
+            "must be a whole number from 0 to 65535, got '65536'",
+        ),
         ({"UNSTILL_LOG_FORMAT": "xml"}, "UNSTILL_LOG_FORMAT: must be console or json, got 'xml'"),
         ({"UNSTILL_ALLOW_NETWORKS": "10.0.0.1/8"}, "server.allow_networks: must be CIDRs: "),
         ({"UNSTILL_ALLOW_NETWORKS": "home"}, "server.allow_networks: must be CIDRs: 'home'"),
         ({"UNSTILL_DATA_DIR": " "}, "server.data_dir: must not be empty"),
         ({"UNSTILL_HOST": ""}, "server.host: must not be empty"),
         ({"UNSTILL_DEFAULT_ENGINE": "gpu"}, "server.default_engine: must be one of camera"),
-        ({"UNSTILL_LINK_HOURS": "0"}, "server.link_hours: must be at least 1, got 0"),
-        ({"UNSTILL_LEAST_FREE_MB": "-1"}, "server.least_free_mb: must be 0 or more, got -1"),
+        ({"UNSTILL_LINK_HOURS": "0"}, "UNSTILL_LINK_HOURS: must be a whole number from 1 to 87600"),
+        ({"UNSTILL_LEAST_FREE_MB": "-1"}, "must be a whole number, 0 or more, got '-1'"),
         ({"UNSTILL_PUBLIC_URL": "videos.example.com"}, "server.public_url: must begin with http"),
     ],
 )
@@ -226,14 +236,14 @@ def test_a_wrong_variable_is_named(
         ("server = 5", "server: must be a table, got 5"),
         ("engines = 5", "engines: must be a table, got 5"),
         ("models = []", "models: must be a table, got a list"),
-        ('[server]\nport = "x"', "server.port: must be a whole number, got 'x'"),
-        ("[server]\nport = 1.5", "server.port: must be a whole number, got 1.5"),
-        ("[server]\nport = true", "server.port: must be a whole number, got true"),
-        ("[server]\nport = -1", "server.port: must be 0 to 65535, got -1"),
+        ('[server]\nport = "x"', "server.port: must be a whole number from 0 to 65535, got 'x'"),
+        ("[server]\nport = 1.5", "server.port: must be a whole number from 0 to 65535, got 1.5"),
+        ("[server]\nport = true", "server.port: must be a whole number from 0 to 65535, got true"),
+        ("[server]\nport = -1", "server.port: must be a whole number from 0 to 65535, got -1"),
         ("[server]\nhost = 5", "server.host: must be text, got 5"),
         ('[server]\nallow_networks = "10.0.0.0/8"', "server.allow_networks: must be a list of"),
         ("[server]\nallow_networks = [5]", "server.allow_networks: must be a list of texts"),
-        ('[server]\nvideos_states = "a"', "server.videos_states: must be auto or unified or"),
+        ('[server]\nvideos_states = "a"', "server.videos_states: must be auto or openai or"),
         ('api_keys = ["sk-secret"]', "api_keys: keys come from the environment only"),
         ('[server]\napi_keys = "sk-secret"', "api_keys: keys come from the environment only"),
         ("[engines.a]", "engines.a.kind: must be camera or dashscope or"),
@@ -243,17 +253,17 @@ def test_a_wrong_variable_is_named(
         (f'{REMOTE}api_key = "env:NO_SUCH_KEY"', "engines.a.api_key: the environment variable NO_"),
         (f"{REMOTE}api_key = 5", "engines.a.api_key: must be text, got 5"),
         (f"{REMOTE}free_to_repeat = 3", "engines.a.free_to_repeat: must be true or false, got 3"),
-        (f"{REMOTE}poll_interval_s = -1", "engines.a.poll_interval_s: must be 0 or more"),
-        (f'{REMOTE}models = "all"', "engines.a.models: must be a table of texts, got 'all'"),
+        (f"{REMOTE}poll_interval_s = -1", "must be a number from 0 to 3600, got -1"),
+        (f'{REMOTE}models = "all"', "engines.a.models: must be a table, got 'all'"),
         (f'{REMOTE}models = {{ sora = "x" }}', 'engines.a.models."sora": must be one of'),
-        (f"{REMOTE}slots = 2", "engines.a.slots: is not a setting of unstill"),
+        (f"{REMOTE}slots = 2", "engines.a.slots: is of kind camera only"),
         (
             f'{REMOTE}[models."wan2.7-i2v"]\nengines = ["a", "camera"]',
             'models."wan2.7-i2v".engines: camera may only come first',
         ),
         ("[engines]\na = 5", "engines.a: must be a table, got 5"),
         ('[engines.a]\nkind = "camera"\nslot = 1', "engines.a.slot: is not a setting of unstill"),
-        ('[engines.a]\nkind = "camera"\nslots = -1', "engines.a.slots: must be 0 or more, got -1"),
+        ('[engines.a]\nkind = "camera"\nslots = -1', "a whole number from 0 to 256, got -1"),
         ('[engines.a]\nkind = "camera"\nslots = "all"', "engines.a.slots: must be a whole number"),
         ('[engines."a b"]\nkind = "camera"', "engines.a b: must be named in letters"),
         ('[models."m"]', 'models."m".like: must be one of Wan-AI/Wan2.2-I2V, happyhorse'),
@@ -271,6 +281,47 @@ def test_a_wrong_setting_in_the_file_is_named(tmp_path: Path, toml: str, message
 
     assert message in refusal
     assert "secret" not in refusal
+
+
+def limits() -> list[tuple[str, str, float, float]]:
+    """Each limit of a number: the table it is in, its name, the last value before it, the next."""
+    found: list[tuple[str, str, float, float]] = []
+    for table, struct in (
+        ("[server]\n", ServerSettings),
+        ('[engines.a]\nkind = "camera"\n', CameraSettings),
+        (REMOTE, DashScopeSettings),
+        (REMOTE.replace("dashscope", "modelverse"), ModelverseSettings),
+        (REMOTE.replace("dashscope", "openai_videos"), OpenAiVideosSettings),
+    ):
+        for field in msgspec.structs.fields(struct):
+            kind = inspect.type_info(field.type)
+            if not isinstance(kind, inspect.IntType | inspect.FloatType):
+                continue
+            step = 1 if isinstance(kind, inspect.IntType) else 0.001
+            assert kind.ge is not None, f"{field.name} has no least value"
+            found.append((table, field.name, kind.ge, kind.ge - step))
+            if kind.le is not None:
+                found.append((table, field.name, kind.le, kind.le + step))
+    return found
+
+
+@pytest.mark.parametrize(("table", "name", "last", "beyond"), limits())
+def test_a_number_is_taken_up_to_each_of_its_limits(
+    tmp_path: Path, table: str, name: str, last: float, beyond: float
+) -> None:
+    settings = read(tmp_path, f"{table}{name} = {last}")
+    refusal = refused(tmp_path, f"{table}{name} = {beyond}")
+
+    assert getattr(settings.engines.get("a", settings.server), name) == last
+    assert f"{name}: must be a" in refusal
+    assert re.search(rf"\b{last:g}\b", refusal)
+    assert refusal.endswith(f"got {beyond}")
+
+
+def test_every_kind_of_engine_is_tried_at_its_limits() -> None:
+    tables = "".join(table for table, *_ in limits())
+
+    assert all(f'kind = "{kind}"' in tables for kind in ENGINE_KINDS)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from unstill.assembly import engines_of
+from unstill.cli.settings_options import settings_of
 from unstill.domain.errors import BadSetting
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
 from unstill.net.fetcher import Fetcher
 from unstill.product import Product
+from unstill.settings.engines import RemoteSettings
 from unstill.settings.locations import line_of, place_of
 from unstill.settings.model_engines import check_routes, never, unserved
-from unstill.settings.reader import RemoteSettings, Settings, read_settings
+from unstill.settings.reader import Settings, read_settings
 
 SORA = '[models."sora-2"]\nengines = ["bailian"]'
 HORSE = '[models."happyhorse-1.0-i2v"]\nengines = ["gateway"]'
@@ -81,7 +83,7 @@ def refused(folder: Path, toml: str, **variables: str) -> str:
         ("[server]\nprompt_in_files = True", "; prompt_in_files = true, in small letters"),
         ("[server]\nport: 8000", "; a setting is written with =: port = ..."),
         ("[server]\nhost = \u201c0.0.0.0\u201d", "; its quotes must be plain ones"),
-        ('[webhooks]\nteam.a = "http://h"', 'put the owner in quotes: "team.a"'),
+        ('[webhooks]\nteam.a = "http://h"', 'put the name in quotes: "team.a"'),
         (
             f'{DASHSCOPE}[models."sora-2"]\nengines = "bailian"',
             "must be a list of texts, got 'bailian'; a list of one is [\"bailian\"]",
@@ -107,11 +109,26 @@ def test_a_slip_of_the_pen_is_told_what_was_meant(tmp_path: Path, toml: str, sai
             '[engines.camera]\nkind = "dashscope"\nbase_url = "http://h"',
             "engines.camera.kind: must be camera",
         ),
-        ('[engines.a]\nkind = "camera"\nslots = 257', "engines.a.slots: must be at most 256"),
-        (f"{DASHSCOPE}poll_interval_s = 3601", "poll_interval_s: must be at most 3600, got 3601"),
-        (f"{DASHSCOPE}poll_interval_s = inf", "poll_interval_s: must be at most 3600, got inf"),
-        (f"{DASHSCOPE}poll_interval_s = nan", "poll_interval_s: must be 0 or more"),
-        ("[server]\nlink_hours = 87601", "server.link_hours: must be at most 87600, got 87601"),
+        (
+            '[engines.a]\nkind = "camera"\nslots = 257',
+            "slots: must be a whole number from 0 to 256",
+        ),
+        (
+            f"{DASHSCOPE}poll_interval_s = 3601",
+            "must be a number from 0 to 3600, got 3601",
+        ),
+        (
+            f"{DASHSCOPE}poll_interval_s = inf",
+            "must be a number from 0 to 3600, got inf",
+        ),
+        (
+            f"{DASHSCOPE}poll_interval_s = nan",
+            "must be a number from 0 to 3600, got nan",
+        ),
+        (
+            "[server]\nlink_hours = 87601",
+            "must be a whole number from 1 to 87600, got 87601",
+        ),
         (
             '[server]\nallow_networks = ["10.0.0.5/8"]',
             "10.0.0.5/8 is an address in one; did you mean 10.0.0.0/8?",
@@ -414,6 +431,16 @@ def test_the_strongest_place_of_a_setting_is_named(tmp_path: Path) -> None:
     assert place({}) == f"{file}, line 3"
     file.unlink()
     assert place({}) == ""
+
+
+def test_a_wrong_setting_is_told_with_its_place_and_the_page_about_it(tmp_path: Path) -> None:
+    file = tmp_path / "unstill.toml"
+    file.write_text("[server]\nlink_hours = 24\nport = 70000\n")
+
+    with pytest.raises(BadSetting) as caught, settings_of(file):
+        pass
+
+    assert caught.value.message.endswith(f"got 70000 ({file}, line 3); see docs/settings.md")
 
 
 def test_a_variable_that_is_there_and_empty_is_said_to_be_so(tmp_path: Path) -> None:

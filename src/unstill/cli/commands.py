@@ -6,9 +6,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path
+from contextlib import nullcontext, suppress
 from typing import Annotated, TextIO, cast
 
 import structlog
@@ -19,13 +17,16 @@ from rich.text import Text
 
 from unstill import __version__
 from unstill.cli import generate, jobs, recover, webhooks
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
 from unstill.cli.temporary_server import FOLLOWS, following_stdin
-from unstill.domain.errors import BadSetting, UnstillError
+from unstill.domain.errors import UnstillError
 from unstill.emulators import KINDS, Options
 from unstill.emulators import serve as serve_emulator
-from unstill.models.catalogue import Catalogue
-from unstill.settings.locations import place_of
-from unstill.settings.reader import ANY_ORIGIN, KEYS_VARIABLE, Settings, read_settings
+from unstill.settings.engines import NO_ENGINE
+from unstill.settings.keys import KEYS_VARIABLE
+from unstill.settings.model_engines import routes_of
+from unstill.settings.reader import Settings
+from unstill.settings.server import ANY_ORIGIN
 
 log = structlog.get_logger()
 app = typer.Typer(
@@ -41,11 +42,6 @@ app.add_typer(recover.app)
 app.add_typer(generate.app)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-
-ConfigOption = Annotated[
-    Path | None, typer.Option(help="Settings file; ./unstill.toml is read if it is there.")
-]
-DataDirOption = Annotated[str | None, typer.Option(help="Folder of jobs and videos.")]
 
 
 def main() -> None:
@@ -78,7 +74,7 @@ def serve(
 ) -> None:
     """Serve the documented image-to-video APIs."""
     with (
-        _settings(config, host=host, port=port, data_dir=data_dir) as settings,
+        settings_of(config, host=host, port=port, data_dir=data_dir) as settings,
         following_stdin(settings.server.data_dir) if follows_stdin else nullcontext(),
     ):
         _serve(settings)
@@ -136,18 +132,16 @@ def emulate(
 @app.command()
 def models(*, config: ConfigOption = None) -> None:
     """List the models, what they take, and the engines behind them."""
-    with _settings(config) as settings:
+    with settings_of(config) as settings:
         _list_models(settings)
 
 
 def _list_models(settings: Settings) -> None:
-    likes = {name: model.like for name, model in settings.models.items() if model.like}
-    catalogue = Catalogue(likes)
+    catalogue = settings.catalogue()
+    routes = routes_of(settings, catalogue)
     for name in catalogue.listed():
         card = catalogue.names[name]
-        own = settings.models.get(name)
-        engines = own.engines if own and own.engines else (settings.server.default_engine,)
-        title = Text(f"{name}  ({', '.join(engines)})")
+        title = Text(f"{name}  ({', '.join(routes[name]) or NO_ENGINE})")
         table = Table(title=title, title_justify="left")
         for column in ("field", "allowed", "default"):
             table.add_column(column)
@@ -166,10 +160,8 @@ def doctor(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
     from unstill.cli.doctor import examine  # noqa: PLC0415
 
     is_well = True
-    with _settings(config, data_dir=data_dir) as settings:
-        findings = examine(
-            settings, lambda setting: _told_place(setting, config, data_dir=data_dir)
-        )
+    with settings_of(config, data_dir=data_dir) as settings:
+        findings = examine(settings, lambda setting: told_place(setting, config, data_dir=data_dir))
     for finding in findings:
         is_well = is_well and (finding.is_well or not finding.is_needed)
         colour = "green" if finding.is_well else "red" if finding.is_needed else "yellow"
@@ -180,21 +172,6 @@ def doctor(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
             out.print(Text(f"         {finding.mend}"), soft_wrap=True)
     if not is_well:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _settings(config: Path | None, **command_line: object) -> Iterator[Settings]:
-    """The settings; one that turns out wrong in the block is told with the place where it is."""
-    try:
-        yield read_settings(file=config, environment=os.environ, command_line=command_line)
-    except BadSetting as error:
-        place = _told_place(error.setting, config, **command_line)
-        raise BadSetting(error.setting, error.reason + place) from error
-
-
-def _told_place(setting: str, config: Path | None, **command_line: object) -> str:
-    place = place_of(setting, file=config, environment=os.environ, command_line=command_line)
-    return f" ({place})" if place else ""
 
 
 def _log_to_stderr(settings: Settings) -> None:

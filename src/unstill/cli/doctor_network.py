@@ -13,7 +13,8 @@ import httpx2
 from unstill import USER_AGENT
 from unstill.cli.doctor_finding import Finding
 from unstill.net.addresses import FAKE_IP, IPAddress, is_allowed, is_fake
-from unstill.settings.reader import RemoteSettings, Settings
+from unstill.settings.engines import RemoteSettings
+from unstill.settings.reader import Settings
 
 ASK_S = 3.0
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")

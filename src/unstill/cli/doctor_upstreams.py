@@ -16,10 +16,11 @@ from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.errors import BadSetting, UnstillError, UpstreamError
-from unstill.models.catalogue import Catalogue
 from unstill.net.fetcher import Fetcher
+from unstill.settings.engines import RemoteSettings
+from unstill.settings.keys import SIGNING_VARIABLE
 from unstill.settings.model_engines import check_routes, unserved
-from unstill.settings.reader import SIGNING_VARIABLE, RemoteSettings, Settings
+from unstill.settings.reader import Settings
 from unstill.store.embedded.deliveries import count_in
 from unstill.store.embedded.driver import DatabaseError
 from unstill.store.embedded.store import attempts_in
@@ -43,8 +44,7 @@ def nowhere(setting: str) -> str:
 def route_findings(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
     """Can every engine be made, and can it do something of what is routed to it?"""
     what = "models"
-    likes = {name: model.like for name, model in settings.models.items() if model.like}
-    catalogue = Catalogue(likes)
+    catalogue = settings.catalogue()
     try:
         engines = engines_of(settings, Fetcher())
         check_routes(settings, catalogue, engines)

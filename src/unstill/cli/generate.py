@@ -24,7 +24,7 @@ from unstill.domain.request import GivenValue, Size, TierName
 from unstill.models.card import AspectRatio
 from unstill.models.catalogue import CARDS, USUAL
 from unstill.models.sizes import size_at
-from unstill.settings.reader import CLIENT_KEY_VARIABLE
+from unstill.settings.keys import CLIENT_KEY_VARIABLE
 
 AT_ONCE = 4  # jobs that the server has at the same time: enough to keep it busy
 MOST_TIMES = 100

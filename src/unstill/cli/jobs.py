@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
 from unstill.domain.errors import OperatorError
 from unstill.service.jobs import DEADLINE_MS
-from unstill.settings.reader import read_settings
 from unstill.store.embedded.held_jobs import held_in, release_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="Jobs that wait for your word.", no_args_is_help=True)
 out = Console(highlight=False)
 
-ConfigOption = Annotated[
-    Path | None, typer.Option(help="Settings file; ./unstill.toml is read if it is there.")
-]
-DataDirOption = Annotated[str | None, typer.Option(help="Folder of jobs and videos.")]
-
 
 @app.command()
 def held(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """List the jobs of a recovered store that may have been paid for already, oldest first."""
-    folder = _folder(data_dir, config)
+    folder = folder_of(data_dir, config)
     found = held_in(folder)
     for job_id in found:
         _say(job_id)
@@ -47,7 +40,7 @@ def release(
 ) -> None:
     """Let held jobs be sent: at once if a server runs on the folder, else when one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
-    folder = _folder(data_dir, config)
+    folder = folder_of(data_dir, config)
     found = release_in(folder, asked, now_ms=clock_ms(), within_ms=DEADLINE_MS)
     for job_id in found.job_ids:
         _say(f"{job_id} is released")
@@ -62,13 +55,6 @@ def release(
         wrongs.append(f"not held in {folder}: {', '.join(missing)}")
     if wrongs:
         raise OperatorError("; ".join(wrongs))
-
-
-def _folder(data_dir: str | None, config: Path | None) -> Path:
-    settings = read_settings(
-        file=config, environment=os.environ, command_line={"data_dir": data_dir}
-    )
-    return Path(settings.server.data_dir)
 
 
 def _say(line: str) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.errors import OperatorError
-from unstill.settings.reader import read_settings
 from unstill.store.embedded.deliveries import newest_in, replay_in
 from unstill.system.clock import clock_ms
 
@@ -25,11 +23,6 @@ _COLOURS = {
     DeliveryState.GIVEN_UP: "red",
 }
 
-ConfigOption = Annotated[
-    Path | None, typer.Option(help="Settings file; ./unstill.toml is read if it is there.")
-]
-DataDirOption = Annotated[str | None, typer.Option(help="Folder of jobs and videos.")]
-
 
 @app.command("list")
 def show(
@@ -40,7 +33,7 @@ def show(
 ) -> None:
     """List what is owed, delivered and given up, newest first."""
     now_ms = clock_ms()
-    folder = _folder(data_dir, config)
+    folder = folder_of(data_dir, config)
     found = newest_in(folder, limit)
     for delivery in found:
         state = (f"{delivery.state.value:10}", _COLOURS[delivery.state])
@@ -61,7 +54,7 @@ def replay(
 ) -> None:
     """Send events again: at once if a server runs on the folder, else when the next one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
-    folder = _folder(data_dir, config)
+    folder = folder_of(data_dir, config)
     found = replay_in(folder, asked, now_ms=clock_ms())
     for job_id in found:
         out.print(Text(f"{job_id} is due now"), soft_wrap=True)
@@ -71,13 +64,6 @@ def replay(
     if missing:
         # It was never asked for one, goes on, is deleted, or is not in this folder.
         raise OperatorError(f"no webhook to replay for {', '.join(missing)} in {folder}")
-
-
-def _folder(data_dir: str | None, config: Path | None) -> Path:
-    settings = read_settings(
-        file=config, environment=os.environ, command_line={"data_dir": data_dir}
-    )
-    return Path(settings.server.data_dir)
 
 
 def _told(delivery: Delivery, now_ms: int) -> str:

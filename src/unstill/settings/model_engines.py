@@ -10,7 +10,8 @@ from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import Frame, TierName, VideoRequest
 from unstill.models.card import Card, Tier, Whole
 from unstill.models.catalogue import Catalogue
-from unstill.settings.reader import NO_ENGINE, Settings
+from unstill.settings.engines import NO_ENGINE
+from unstill.settings.reader import Settings
 
 
 def routes_of(settings: Settings, catalogue: Catalogue) -> Mapping[str, Sequence[str]]:

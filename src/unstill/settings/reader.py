@@ -1,30 +1,24 @@
 """The only reader of unstill.toml and `UNSTILL_*`: frozen values, errors that name a setting.
 
 The command line is stronger than the environment, the environment than the file. What each table
-may hold is in a module of its own: settings_server, settings_engines, settings_models,
-settings_keys.
+may hold is in a module of its own: server, engines, models, keys.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 import msgspec
 
 from unstill.domain.errors import BadSetting, shown
 from unstill.domain.owner import Owner
-from unstill.settings.engines import (
-    NO_ENGINE,
-    REMOTE_KINDS,
-    CameraSettings,
-    EngineSettings,
-    RemoteSettings,
-    engines_from,
-)
+from unstill.models.card import Card
+from unstill.models.catalogue import CARDS, Catalogue
+from unstill.settings.engines import NO_ENGINE, EngineSettings, RemoteSettings, checked_engine
 from unstill.settings.keys import (
     CLIENT_KEY_VARIABLE,
     KEYS_VARIABLE,
@@ -32,79 +26,81 @@ from unstill.settings.keys import (
     read_keys,
     read_webhook_secrets,
 )
-from unstill.settings.models import ModelSettings, check_engines, models_from
-from unstill.settings.server import ANY_ORIGIN, ServerSettings, server_from
-from unstill.settings.tables import check_names, did_you_mean, spelt_out, table_of, values_of
-
-__all__ = [
-    "ANY_ORIGIN",
-    "CLIENT_KEY_VARIABLE",
-    "DEFAULT_FILE",
-    "KEYS_VARIABLE",
-    "NO_ENGINE",
-    "REMOTE_KINDS",
-    "SIGNING_VARIABLE",
-    "CameraSettings",
-    "ModelSettings",
-    "RemoteSettings",
-    "ServerSettings",
-    "Settings",
-    "read_settings",
-]
+from unstill.settings.models import ModelSettings, check_engines, checked_models
+from unstill.settings.server import ANY_ORIGIN, ServerSettings, checked_server
+from unstill.settings.tables import converted, did_you_mean, secret, unknown
 
 DEFAULT_FILE = Path("unstill.toml")
 ENVIRONMENT_PREFIX = "UNSTILL_"
-TABLES = ("server", "engines", "models", "webhooks")
 _OWN_VARIABLES = (KEYS_VARIABLE, CLIENT_KEY_VARIABLE, SIGNING_VARIABLE)
-_OWN_NAMES = tuple(name.removeprefix(ENVIRONMENT_PREFIX) for name in _OWN_VARIABLES)
-_LISTS = frozenset({"allow_networks", "cors_origins"})
+_OWN_NAMES = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower() for name in _OWN_VARIABLES)
 _ONLY_IN_ENVIRONMENT = {
     "api_keys": f"keys come from the environment only: {KEYS_VARIABLE}",
     "webhook_secret": f"secrets come from the environment only: {SIGNING_VARIABLE}",
+    "webhook_secrets": f"secrets come from the environment only: {SIGNING_VARIABLE}",
 }
+Address = Annotated[str, secret("an address, http:// or https://", r"^https?://[^/]+")]
 _UNQUOTED = re.compile(r"\s*\[\s*models\s*\.\s*([^\"'\]\s]*[^A-Za-z0-9_\-\s.\"'\]][^\"'\]]*)\]")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its marks of byte order
 _LINE = re.compile(r"\(at line (\d+), column \d+\)$")
-_CURLY_QUOTES = frozenset("\u2018\u2019\u201c\u201d")
-_COLON = re.compile(r"\s*([\w.-]+)\s*:")
-_BARE = re.compile(r"\s*([\w.-]+)\s*=\s*([^\s\"'\[{#][^\s#]*)")
+# What a line at fault looks like, and what it was to be; without its value, which may be a key.
+_MENDS = (
+    (re.compile("[\u2018\u2019\u201c\u201d]"), "; its quotes must be plain ones"),
+    (re.compile(r"^\s*([\w.-]+)\s*:"), "; a setting is written with =: {} = ..."),
+    (re.compile(r"^\s*([\w.-]+)\s*=\s*True\b"), "; {} = true, in small letters"),
+    (re.compile(r"^\s*([\w.-]+)\s*=\s*False\b"), "; {} = false, in small letters"),
+    (re.compile(r"^\s*([\w.-]+)\s*=\s*[^\s\"'\[{#]"), '; a text stands in quotes: {} = "..."'),
+)
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the operator decides."""
 
     server: ServerSettings = ServerSettings()
     engines: dict[str, EngineSettings] = {}
     models: dict[str, ModelSettings] = {}
-    webhooks: dict[Owner, str] = {}  # owner -> address that is told of the owner's jobs
+    webhooks: dict[Owner, Address] = {}  # by owner: what is told of the owner's jobs
     api_keys: dict[str, Owner] = {}  # key -> owner; from the environment only, never from a file
     webhook_secrets: tuple[str, ...] = ()  # likewise; each signs
+
+    def catalogue(self, cards: Sequence[Card] = CARDS) -> Catalogue:
+        """All models, with those that the operator gave names of his own."""
+        likes = {name: model.like for name, model in self.models.items() if model.like}
+        return Catalogue(likes, cards=cards)
 
 
 def read_settings(
     *, file: Path | None, environment: Mapping[str, str], command_line: Mapping[str, object]
 ) -> Settings:
     """The settings in force; raises BadSetting by the name of the first that is wrong."""
-    document = _read_file(file)
-    server = table_of(document.get("server", {}), "server")
-    for name, reason in _ONLY_IN_ENVIRONMENT.items():
-        if name in document or name in server:
-            raise BadSetting(name, reason)
-    _check_tables(document)
-    if server.get("cors_origins") == ANY_ORIGIN:
-        server = server | {"cors_origins": [ANY_ORIGIN]}
-    given = {name: value for name, value in command_line.items() if value is not None}
-    values = values_of(ServerSettings, server, "server.") | _from_environment(environment) | given
+    written = converted(Settings, _document(file), "")
+    options = {name: value for name, value in command_line.items() if value is not None}
     settings = Settings(
-        server=server_from(values),
-        engines=engines_from(document, environment),
-        models=models_from(document),
-        webhooks=_webhooks(document.get("webhooks", {})),
+        server=_server_in_force(written.server, _variables(environment), options),
+        engines={
+            name: checked_engine(name, engine, environment)
+            for name, engine in written.engines.items()
+        },
+        models=checked_models(written.models),
+        webhooks=written.webhooks,
         api_keys=read_keys(environment.get(KEYS_VARIABLE, "")),
         webhook_secrets=read_webhook_secrets(environment.get(SIGNING_VARIABLE, "")),
     )
     _check_routes(settings)
     return settings
+
+
+def _document(file: Path | None) -> dict[str, Any]:
+    document = _read_file(file)
+    server = document.get("server", {})
+    for name in (*document, *server) if isinstance(server, dict) else ():
+        if name in _ONLY_IN_ENVIRONMENT:
+            raise BadSetting(name, _ONLY_IN_ENVIRONMENT[name])
+        if name in document and name in ServerSettings.__struct_fields__:
+            raise BadSetting(name, "is not a setting of unstill up here: write it under [server]")
+        if name == "cors_origins" and server[name] == ANY_ORIGIN:
+            document["server"] = server | {name: [ANY_ORIGIN]}
+    return document
 
 
 def _read_file(file: Path | None) -> dict[str, Any]:
@@ -126,58 +122,48 @@ def _read_file(file: Path | None) -> dict[str, Any]:
 
 
 def _mend(text: str, fault: str) -> str:
-    """What the line at fault was to be; without its value, which may be a key."""
     lines = text.splitlines()
     # A model's name often has what TOML takes in quotes only.
-    unquoted = next(filter(None, map(_UNQUOTED.match, lines)), None)
-    if unquoted is not None:
+    if unquoted := next(filter(None, map(_UNQUOTED.match, lines)), None):
         return f'; put the name in quotes: [models."{unquoted[1]}"]'
     place = _LINE.search(fault)
     line = lines[int(place[1]) - 1] if place is not None and int(place[1]) <= len(lines) else ""
-    if _CURLY_QUOTES & set(line):
-        return "; its quotes must be plain ones"
-    if match := _COLON.match(line):
-        return f"; a setting is written with =: {match[1]} = ..."
-    match = _BARE.match(line)
-    if match is None:
-        return ""
-    if match[2].lower() in {"true", "false"}:
-        return f"; {match[1]} = {match[2].lower()}, in small letters"
-    return f'; a text stands in quotes: {match[1]} = "..."'
+    found = ((pattern.search(line), mend) for pattern, mend in _MENDS)
+    return next((mend.format(*match.groups()) for match, mend in found if match), "")
 
 
-def _check_tables(document: Mapping[str, object]) -> None:
-    for name in document:
-        if name not in TABLES and name in ServerSettings.__struct_fields__:
-            raise BadSetting(name, "is not a setting of unstill up here: write it under [server]")
-    check_names(document, TABLES, prefix="")
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    given = {
+def _variables(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of the server that are variables, by their names in the file."""
+    given: dict[str, Any] = {
         variable.removeprefix(ENVIRONMENT_PREFIX).lower(): text
         for variable, text in environment.items()
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _OWN_VARIABLES
     }
-    known = (*ServerSettings.__struct_fields__, *(name.lower() for name in _OWN_NAMES))
-    check_names(given, known, prefix=ENVIRONMENT_PREFIX, spell=str.upper)
-    table = given | {
-        name: [t.strip() for t in given[name].split(",") if t.strip()]
-        for name in _LISTS & given.keys()
-    }
-    return values_of(ServerSettings, table, ENVIRONMENT_PREFIX, spell=str.upper)
+    fields = {field.name: field.type for field in msgspec.structs.fields(ServerSettings)}
+    for name, text in given.items():
+        if name not in fields:
+            raise unknown(name, (*fields, *_OWN_NAMES), _variable)
+        if get_origin(fields[name]) is tuple:
+            given[name] = [each.strip() for each in text.split(",") if each.strip()]
+    return given
 
 
-def _webhooks(value: object) -> dict[Owner, str]:
-    table = table_of(value, "webhooks")
-    for owner, url in table.items():
-        if isinstance(url, dict):
-            whole = spelt_out(owner, url)
-            raise BadSetting(f"webhooks.{owner}", f'put the owner in quotes: "{whole}"')
-        if not isinstance(url, str) or not re.match(r"https?://[^/]+", url):
-            # Without what came: an address may hold a token.
-            raise BadSetting(f"webhooks.{owner}", "must be an address, http:// or https://")
-    return {Owner(owner): url for owner, url in table.items()}
+def _variable(name: str) -> str:
+    return f"{ENVIRONMENT_PREFIX}{name.upper()}"
+
+
+def _server_in_force(
+    written: ServerSettings, variables: Mapping[str, Any], options: Mapping[str, object]
+) -> ServerSettings:
+    values = {**msgspec.structs.asdict(written), **variables, **options}
+    try:
+        server = converted(ServerSettings, values, "server")
+    except BadSetting as error:
+        name = error.setting.removeprefix("server.")
+        if name in options:
+            raise
+        raise BadSetting(_variable(name), error.reason) from error
+    return checked_server(server)
 
 
 def _check_routes(settings: Settings) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import httpx2
 import msgspec
+from msgspec import Meta
 
 from unstill.domain.errors import BadSetting, shown
 
 ANY_ORIGIN = "*"
-MOST_LINK_HOURS = 87_600  # ten years
 # RFC 6454, 6.2, as a browser writes it; the schemes of desktop and mobile shells too.
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?P<port>:\d{1,5})?"
@@ -23,20 +23,21 @@ _DEFAULT_PORTS = {"http://": ":80", "https://": ":443"}
 _API_PATH = re.compile(r"/(?:(?:api|openai)/)?v1(?:/.*)?$|/(?:docs|health|files)/?$")
 
 
-class ServerSettings(msgspec.Struct, frozen=True):
+class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[server]` table; each is also an environment variable, `UNSTILL_` and its name."""
 
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
     cors_origins: tuple[str, ...] = ()  # web pages may call from them; "*": any may
     default_engine: str = "camera"  # or "none"
     videos_states: Literal["auto", "unified", "openai"] = "auto"
-    link_hours: int = 24
+    link_hours: Annotated[int, Meta(ge=1, le=87_600)] = 24  # at most ten years
     prompt_in_files: bool = False  # in the metadata of what this machine makes
-    least_free_mb: int = 200  # the data folder's disk keeps it free; no new work is taken below
+    # The data folder's disk keeps so much free; no new work is taken below.
+    least_free_mb: Annotated[int, Meta(ge=0)] = 200
     log_format: Literal["console", "json"] = "console"
 
     @property
@@ -44,18 +45,8 @@ class ServerSettings(msgspec.Struct, frozen=True):
         return tuple(ip_network(text.strip()) for text in self.allow_networks)
 
 
-def server_from(values: dict[str, Any]) -> ServerSettings:
-    """Raises BadSetting, by the setting's name in the file."""
-    server = ServerSettings(**values)
-    if not 0 <= server.port <= 65_535:
-        raise BadSetting("server.port", f"must be 0 to 65535, got {server.port}")
-    if server.link_hours < 1:
-        raise BadSetting("server.link_hours", f"must be at least 1, got {server.link_hours}")
-    if server.least_free_mb < 0:
-        raise BadSetting("server.least_free_mb", f"must be 0 or more, got {server.least_free_mb}")
-    if server.link_hours > MOST_LINK_HOURS:
-        reason = f"must be at most {MOST_LINK_HOURS}, got {server.link_hours}"
-        raise BadSetting("server.link_hours", reason)
+def checked_server(server: ServerSettings) -> ServerSettings:
+    """What its types do not say of it. Raises BadSetting, by the setting's name in the file."""
     _check_host(server.host)
     if server.public_url:
         _check_public_url(server.public_url)
@@ -114,15 +105,13 @@ def _check_origin(origin: str, among: tuple[str, ...]) -> None:
 def _check_network(text: str) -> None:
     where = "server.allow_networks"
     try:
-        ip_network(text.strip())
+        network = ip_network(text.strip(), strict=False)
     except ValueError as error:
-        try:
-            network = ip_network(text.strip(), strict=False)
-        except ValueError:
-            reason = f"must be CIDRs: {shown(text)} is none, 10.20.0.0/16 is one"
-            raise BadSetting(where, reason) from error
+        reason = f"must be CIDRs: {shown(text)} is none, 10.20.0.0/16 is one"
+        raise BadSetting(where, reason) from error
+    if network.network_address != ip_interface(text.strip()).ip:
         reason = f"must be CIDRs: {text.strip()} is an address in one"
-        raise BadSetting(where, f"{reason}; did you mean {network}?") from error
+        raise BadSetting(where, f"{reason}; did you mean {network}?")
 
 
 def _folder(data_dir: str) -> str:

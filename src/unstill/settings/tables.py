@@ -1,66 +1,50 @@
-"""How a table of unstill.toml, or the environment, becomes values.
+"""How tables of unstill.toml become values: msgspec takes them whole, or not at all.
 
-Every refusal names the setting as its operator wrote it, what is allowed, and what was meant where
-that can be told.
+What it refuses is looked for here, so that it is named as its operator wrote it, with what is
+allowed, and with what was meant where that can be told.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 import msgspec
+from msgspec import Meta, inspect
 
 from unstill.domain.errors import BadSetting, shown
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_Table = TypeVar("_Table", bound=msgspec.Struct)
+_WORDS: Mapping[type[inspect.Type], str] = {
+    inspect.IntType: "a whole number",
+    inspect.FloatType: "a number",
+    inspect.BoolType: "true or false",
+    inspect.StrType: "text",
+    inspect.VarTupleType: "a list of texts",
+}
+_TABLES = (inspect.StructType, inspect.UnionType, inspect.DictType)
 
 
-def table_of(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise BadSetting(where, f"must be a table, got {shown(value)}")
-    return value
+def secret(what: str, pattern: str) -> Meta:
+    """Of a text that may hold a password or a token: it stays out of what is said of it."""
+    return Meta(pattern=pattern, description=what, extra={"is_secret": True})
 
 
-def values_of(
-    struct: type[msgspec.Struct],
-    table: Mapping[str, object],
-    prefix: str,
-    *,
-    spell: Callable[[str], str] = str,
-) -> dict[str, Any]:
-    """The table's values in the types of the struct's fields.
-
-    `prefix` and `spell` make a field's name what the operator calls it. Raises BadSetting.
-    """
-    fields = {field.name: field for field in msgspec.structs.fields(struct)}
-    check_names(table, fields, prefix=prefix, spell=spell)
-    values: dict[str, Any] = {}
-    for name, value in table.items():
-        type_ = fields[name].type
-        try:
-            values[name] = msgspec.convert(value, type_, strict=False)
-        except msgspec.ValidationError as error:
-            reason = f"must be {_allowed(type_)}, got {shown(value)}{_mend(type_, value)}"
-            raise BadSetting(prefix + spell(name), reason) from error
-    return values
+def converted(struct: type[_Table], table: object, where: str) -> _Table:
+    """Raises BadSetting; `where` is what the operator calls the table."""
+    try:
+        return msgspec.convert(table, struct, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refusal(struct, table, where) from error
 
 
-def check_names(
-    table: Iterable[str],
-    known: Iterable[str],
-    *,
-    prefix: str,
-    spell: Callable[[str], str] = str,
-) -> None:
-    known = tuple(known)
-    for name in table:
-        if name not in known:
-            close = closest(name, known)
-            meant = f"did you mean {prefix}{spell(close)}?" if close else "see the README"
-            raise BadSetting(prefix + spell(name), f"is not a setting of unstill, {meant}")
+def unknown(name: str, known: Iterable[str], named: Callable[[str], str] = str) -> BadSetting:
+    close = closest(name, known)
+    meant = f", did you mean {named(close)}?" if close else ""
+    return BadSetting(named(name), f"is not a setting of unstill{meant}")
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
@@ -76,37 +60,112 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return folded[close[0]] if close else None
 
 
-def dotted(table: Mapping[str, object]) -> str | None:
-    """What `[models.my.model]` was to be: the names inside of tables where there is no table."""
-    for name, value in table.items():
-        if isinstance(value, dict):
-            rest = dotted(value)
-            return name if rest is None else f"{name}.{rest}"
-    return None
-
-
-def spelt_out(name: str, value: object) -> str:
-    """What `my.model = "x"` was to set: the name and those inside of it, down to the value."""
-    while isinstance(value, dict) and value:
-        inner, value = next(iter(value.items()))
-        name = f"{name}.{inner}"
-    return name
-
-
 def _folded(name: str) -> str:
     return re.sub(r"[-_. ]", "", name.casefold())
 
 
-def _allowed(type_: Any) -> str:
-    if get_origin(type_) is Literal:
-        return " or ".join(get_args(type_))
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    return words.get(type_, "a table of texts" if get_origin(type_) is dict else "a list of texts")
+# --- what msgspec has refused --------------------------------------------------------------------
 
 
-def _mend(type_: Any, value: object) -> str:
-    if get_origin(type_) is Literal:
-        return did_you_mean(value, get_args(type_))
-    if get_origin(type_) is tuple and isinstance(value, str):
+def _refusal(type_: Any, value: object, where: str) -> BadSetting:
+    kind = inspect.type_info(type_)
+    match kind:
+        case inspect.StructType() if isinstance(value, dict):
+            return _in_struct(type_, value, where)
+        case inspect.UnionType() if isinstance(value, dict):
+            return _in_one_of(get_args(type_), value, where)
+        case inspect.DictType() if isinstance(value, dict):
+            return _in_named(get_args(type_)[1], value, where)
+        case inspect.Metadata(extra={"is_secret": True}):
+            return BadSetting(where, f"must be {_allowed(kind)}")
+        case _:
+            reason = f"must be {_allowed(kind)}, got {shown(value)}{_mend(kind, value)}"
+            return BadSetting(where, reason)
+
+
+def _in_struct(struct: type[msgspec.Struct], table: Mapping[str, object], where: str) -> BadSetting:
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    # Names first: one with a slip in it is no missing one.
+    known = (*fields, struct.__struct_config__.tag_field)
+    for name in (each for each in table if each not in known):
+        if where.endswith('"') and isinstance(table[name], dict):
+            header = f"{where[:-1]}.{_headers(name, table[name])}"
+            return BadSetting(header.replace('"', ""), f'put the name in quotes: [{header}"]')
+        return unknown(name, fields, lambda each: f"{where}.{each}".lstrip("."))
+    for name, field in fields.items():
+        inner = f"{where}.{name}".lstrip(".")
+        if name not in table and field.required:
+            return BadSetting(inner, f"is needed: {_allowed(inspect.type_info(field.type))}")
+        if name in table and not _is_taken(table[name], field.type):
+            return _refusal(field.type, table[name], inner)
+    raise AssertionError(where)
+
+
+def _in_one_of(
+    structs: Iterable[type[msgspec.Struct]], table: Mapping[str, object], where: str
+) -> BadSetting:
+    kinds = {str(each.__struct_config__.tag): each for each in structs}
+    kind = table.get("kind")
+    inner = next((name for name, value in table.items() if isinstance(value, dict)), None)
+    if kind is None and inner is not None:
+        name = f"{where}.{_headers(inner, table[inner])}".partition(".")[2]
+        return BadSetting(where, f"must be named without dots, got {name}")
+    if not isinstance(kind, str) or kind not in kinds:
+        reason = f"must be {' or '.join(kinds)}, got {shown(kind)}{did_you_mean(kind, kinds)}"
+        return BadSetting(f"{where}.kind", reason)
+    for name in table:
+        others = [each for each in kinds if name in kinds[each].__struct_fields__]
+        if others and kind not in others:
+            return BadSetting(f"{where}.{name}", f"is of kind {' or '.join(others)} only")
+    return _in_struct(kinds[kind], table, where)
+
+
+def _in_named(type_: Any, table: Mapping[str, object], where: str) -> BadSetting:
+    name, value = next(each for each in table.items() if not _is_taken(each[1], type_))
+    if isinstance(value, dict) and not isinstance(inspect.type_info(type_), _TABLES):
+        # TOML takes `my.model = "x"` for a table in a table.
+        whole = ".".join(each for each, _ in _down(name, value))
+        return BadSetting(where, f'put the name in quotes: "{whole}"')
+    inner = f'{where}."{name}"' if where.endswith("models") else f"{where}.{name}"
+    return _refusal(type_, value, inner)
+
+
+def _headers(name: str, value: object) -> str:
+    """What `[NAME.INNER]` was to be: the names of tables alone."""
+    return ".".join(each for each, inner in _down(name, value) if isinstance(inner, dict))
+
+
+def _down(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """The first value of a table, the first of that one, and so on."""
+    yield name, value
+    if isinstance(value, dict) and value:
+        yield from _down(*next(iter(value.items())))
+
+
+def _is_taken(value: object, type_: Any) -> bool:
+    try:
+        msgspec.convert(value, type_, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _allowed(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.Metadata(extra_json_schema={"description": str(words)}):
+            return words
+        case inspect.LiteralType(values=values):
+            return " or ".join(map(str, values))
+        case inspect.IntType(ge=least) | inspect.FloatType(ge=least) if least is not None:
+            limits = f" from {least} to {kind.le}" if kind.le is not None else f", {least} or more"
+            return _WORDS[type(kind)] + limits
+        case _:
+            return _WORDS.get(type(kind), "a table")
+
+
+def _mend(kind: inspect.Type, value: object) -> str:
+    if isinstance(kind, inspect.LiteralType):
+        return did_you_mean(value, map(str, kind.values))
+    if isinstance(kind, inspect.VarTupleType) and isinstance(value, str):
         return f'; a list of one is ["{value}"]' if value.isprintable() and '"' not in value else ""
     return ""

@@ -332,7 +332,7 @@ BUILT_IN = WordTables(
 )
 
 
-class OwnWords(msgspec.Struct, frozen=True):
+class OwnWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[engines.NAME.words]`: how a server of the operator's own writes, before all tables."""
 
     waiting: tuple[str, ...] = ()  # states, as the server says them

@@ -1,0 +1,42 @@
+"""The options that say where the settings are, and the settings that they lead to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unstill.domain.errors import BadSetting
+from unstill.settings.locations import place_of
+from unstill.settings.reader import Settings, read_settings
+
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="Settings file; ./unstill.toml is read if it is there.")
+]
+DataDirOption = Annotated[str | None, typer.Option(help="Folder of jobs and videos.")]
+
+
+@contextmanager
+def settings_of(config: Path | None, **command_line: object) -> Iterator[Settings]:
+    """The settings; one that turns out wrong in the block is told with the place where it is."""
+    try:
+        yield read_settings(file=config, environment=os.environ, command_line=command_line)
+    except BadSetting as error:
+        place = told_place(error.setting, config, **command_line)
+        reason = f"{error.reason}{place}; see docs/settings.md"
+        raise BadSetting(error.setting, reason) from error
+
+
+def told_place(setting: str, config: Path | None, **command_line: object) -> str:
+    place = place_of(setting, file=config, environment=os.environ, command_line=command_line)
+    return f" ({place})" if place else ""
+
+
+def folder_of(data_dir: str | None, config: Path | None) -> Path:
+    """The data folder."""
+    with settings_of(config, data_dir=data_dir) as settings:
+        return Path(settings.server.data_dir)
