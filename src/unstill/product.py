@@ -45,6 +45,7 @@ from unstill.steps.fetch_frames import Frames
 from unstill.steps.job_log import JobLog
 from unstill.steps.pollers import Pollers
 from unstill.steps.prepare import FramePreparer
+from unstill.steps.render import Renderer
 from unstill.steps.runner import Runner
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
@@ -64,7 +65,6 @@ from unstill.webhooks.receivers import Receivers
 
 FORM_BYTES = 64 * 1024  # an upload's form has no more beside its file
 OPEN_BYTES = 8 * MAX_FILE_BYTES  # all uploads that are being read have no more
-STEPS_WITHIN_S = 5.0  # a shutdown waits no longer; steps have been ended by then
 
 
 class Product:
@@ -170,12 +170,20 @@ class Product:
             files=self._files,
             frames=Frames(files=self._files, media=self._media, fetcher=self._fetcher, cards=cards),
             cards=cards,
-            engines=self._locals,
+            renderer=self._renderer(),
             remotes=self._remotes,
             submitter=self._submitter(routes, cards),
             pollers=self._pollers,
             stalls=self._stalls,
             saver=self._saver(),
+            clock_ms=self._clock.now_ms,
+        )
+
+    def _renderer(self) -> Renderer:
+        return Renderer(
+            files=self._files,
+            engines=self._locals,
+            stalls=self._stalls,
             board=self._board,
             clock_ms=self._clock.now_ms,
         )
@@ -255,7 +263,6 @@ class Product:
             self._board.changed,  # it wakes who waits: their answers have the two before
             self._pollers.changed,
             self._job_log.changed,
-            self._runner.changed,
             self._deliverer.changed,
         )
 
@@ -294,7 +301,6 @@ class Product:
             await asyncio.gather(self._sweeping, return_exceptions=True)
         await self._deliverer.shutdown()
         await self._runner.stop()
-        await self._backend.rest(STEPS_WITHIN_S)
         for engine in self._engines.values():
             await engine.close()
         await self._media.close()

@@ -10,12 +10,12 @@ from support.open_stores import Make, a_job, opened
 from support.unfinished_jobs import left
 from unstill.domain import job as jobs
 from unstill.domain.errors import ShuttingDown
-from unstill.domain.job import FINAL, Failure, State
+from unstill.domain.job import FINAL, Failure, Job, State
 from unstill.store.port import Backend, Lane
 
 
 async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
-    taken: asyncio.Queue[str] = asyncio.Queue()
+    taken: asyncio.Queue[Job] = asyncio.Queue()
     async with opened(make) as store:
         await asyncio.gather(*(store.add(a_job(state, state=state)) for state in State))
 
@@ -24,7 +24,7 @@ async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
         lanes = ("frames", "engine:camera", "save:camera")
         store.serve([Lane(name, 1, taken.put) for name in lanes])
         async with asyncio.timeout(30):
-            ids = {await taken.get() for _ in lanes}
+            ids = {(await taken.get()).id for _ in lanes}
 
     assert {place.state for place in unfinished} == set(State) - FINAL
     assert ids == {State.QUEUED, State.READY, State.SAVING}
@@ -40,12 +40,12 @@ async def test_owners_take_turns_in_every_lane(
 ) -> None:
     taken, done = list[str](), asyncio.Event()
 
-    async def step(job_id: str) -> None:
-        taken.append(job_id)
+    async def step(job: Job) -> None:
+        taken.append(job.id)
         if len(taken) == 5:
             done.set()
             await asyncio.sleep(60)
-        await store.change(job_id, jobs.failed(Failure("code", "why"), 5))
+        await store.change(job.id, jobs.failed(Failure("code", "why"), 5))
 
     ids = {"team-a": [f"a-{number:03}" for number in range(200)], "team-b": ["b-0", "b-1"]}
     async with opened(make) as store:
@@ -63,12 +63,12 @@ async def test_owners_take_turns_in_every_lane(
 
 
 async def test_a_new_job_is_taken_at_once(store: Backend) -> None:
-    taken: asyncio.Queue[str] = asyncio.Queue()
+    taken: asyncio.Queue[Job] = asyncio.Queue()
     store.serve([Lane("frames", 2, taken.put)])
 
     await store.add(a_job())
 
-    assert await asyncio.wait_for(taken.get(), 30) == "job"
+    assert (await asyncio.wait_for(taken.get(), 30)).id == "job"
     await store.rest(1)
 
 

@@ -14,10 +14,10 @@ from support.upstream_steps import START_MS, Desk
 from support.waits import until
 from unstill.cli.doctor import store_findings
 from unstill.domain.errors import OwnError
-from unstill.domain.job import State, cancelled
+from unstill.domain.job import Job, State, cancelled
 from unstill.store.embedded.held_jobs import Released, held_in, release_in
 from unstill.store.embedded.recovery import recover
-from unstill.store.port import Lane
+from unstill.store.port import Lane, PutOff
 
 STATES = {
     "a-queued": State.QUEUED,
@@ -101,9 +101,9 @@ async def test_a_release_counts_by_the_clock_of_the_server_that_is_up(
 async def test_a_release_wakes_the_job_in_its_lane(desk: Desk, tmp_path: Path) -> None:
     taken: list[str] = []
 
-    async def step(job_id: str) -> int | None:
-        taken.append(job_id)
-        return await desk.submitter.submit(await desk.job(job_id))
+    async def step(job: Job) -> PutOff | None:
+        taken.append(job.id)
+        return await desk.submitter.submit(job)
 
     desk.backend.serve([Lane("engine:bailian", 10, step)])
     await until(lambda: taken == ["b-ready"])

@@ -254,7 +254,8 @@ class Server:
         return max(job.due_ms, self.put_off_ms.get(job.id, 0))
 
     async def submit(self, job: Job) -> None:
-        self.put_off_ms[job.id] = await self.submitter.submit(job) or 0
+        put_off = await self.submitter.submit(job)
+        self.put_off_ms[job.id] = 0 if put_off is None else put_off.until_ms
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class SlowBackend(EmbeddedBackend):
         self.overtaken: dict[State, Change] = {}  # the next change to it comes after that one
         self.late: State | None = None  # changes to it are answered when `answers` is set
         self.answers = asyncio.Event()
+        self.reads: Counter[str] = Counter()  # of rows, by job
+
+    def _look(self, job_id: str) -> Job | None:
+        self.reads[job_id] += 1
+        return super()._look(job_id)
 
     async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
         if not self.has_room:

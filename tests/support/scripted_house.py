@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from unstill.steps.fetch_frames import Frames
 from unstill.steps.job_log import JobLog
 from unstill.steps.pollers import Pollers
 from unstill.steps.prepare import FramePreparer
+from unstill.steps.render import Renderer
 from unstill.steps.runner import Runner
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
@@ -44,7 +45,9 @@ from unstill.webhooks.receivers import Receivers
 class House:
     """All parts over one data folder; `clock` may be turned by a test."""
 
-    def __init__(self, data_dir: Path, *, slots: int = 1) -> None:
+    def __init__(
+        self, data_dir: Path, *, slots: int = 1, remotes: Mapping[str, Remote] | None = None
+    ) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(exist_ok=True)
         self.backend = SlowBackend(data_dir)
@@ -60,7 +63,7 @@ class House:
         self.has_room = True
         self.seen: list[State] = []  # every state that was told, in order
         self.uploads = LocalUploads(data_dir)
-        remotes: dict[str, Remote] = {}
+        remotes = remotes or {}
         self.watches = Pollers(
             remotes,
             backend=self.backend,
@@ -78,12 +81,18 @@ class House:
                 files=self.files, media=self.media, fetcher=self.fetcher, cards=catalogue.by_id
             ),
             cards=catalogue.by_id,
-            engines={"camera": self.engine},
+            renderer=Renderer(
+                files=self.files,
+                engines={"camera": self.engine},
+                stalls=self.stalls,
+                board=self.board,
+                clock_ms=self.clock_ms,
+            ),
             remotes=remotes,
             submitter=Submitter(
                 backend=self.backend,
                 remotes=remotes,
-                routes={},
+                routes={"wan2.7-i2v": tuple(remotes)},
                 prepare_frames=FramePreparer(
                     files=self.files, media=self.media, cards=catalogue.by_id
                 ).prepare_frames,
@@ -101,7 +110,6 @@ class House:
                 clock_ms=self.clock_ms,
                 uptime_ms=self.clock_ms,
             ),
-            board=self.board,
             clock_ms=self.clock_ms,
         )
         self.service = Service(
@@ -145,7 +153,6 @@ class House:
             self.board.changed,
             self.watches.changed,
             self.job_log.changed,
-            self.runner.changed,
         )
 
     async def cancel_upstream(self, job: Job) -> Cancellation:
@@ -211,9 +218,15 @@ class House:
 
 
 @asynccontextmanager
-async def opened(data_dir: Path, *, slots: int = 1, serves: bool = True) -> AsyncIterator[House]:
+async def opened(
+    data_dir: Path,
+    *,
+    slots: int = 1,
+    serves: bool = True,
+    remotes: Mapping[str, Remote] | None = None,
+) -> AsyncIterator[House]:
     """A house with its store open; with `serves`, its lanes too."""
-    house = House(data_dir, slots=slots)
+    house = House(data_dir, slots=slots, remotes=remotes)
     await house.backend.open(house.listeners)
     if serves:
         await house.runner.startup()

@@ -73,9 +73,10 @@ class Desk:
 
     async def step(self, job_id: str = "job") -> Job:
         """One step of the job, and the job after it, due when its lane takes it again."""
-        put_off_ms = await self.submitter.submit(await self.job(job_id))
+        put_off = await self.submitter.submit(await self.job(job_id))
         job = await self.job(job_id)
-        return msgspec.structs.replace(job, due_ms=max(job.due_ms, put_off_ms or 0))
+        until_ms = 0 if put_off is None else put_off.until_ms
+        return msgspec.structs.replace(job, due_ms=max(job.due_ms, until_ms))
 
     async def job(self, job_id: str = "job") -> Job:
         job = await self.backend.find(job_id)

@@ -149,9 +149,10 @@ async def test_a_job_in_a_pause_goes_on_in_time(jump_ms: int) -> None:
     clock = machine.clock()
     lanes = Lanes(rows.get, clock.now_ms, first_pause_s=0.02)
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
-        rows[job_id] = msgspec.structs.replace(rows[job_id], state=State.RUNNING)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
+        rows[job.id] = msgspec.structs.replace(job, state=State.RUNNING)
+        lanes.offer(rows[job.id])
 
     rows["died"] = a_job(id="died", state=State.READY, due_ms=clock.now_ms() + 1_000)
     lanes.serve([Lane("engine:camera", 1, step)])

@@ -44,12 +44,11 @@ class Table:
         names = [lane_of(state, "camera", 0) or "" for state in states]
         self.lanes.serve([Lane(name, slots, self.step, keeps_room) for name in names])
 
-    async def step(self, job_id: str) -> None:
-        self.begun.append(job_id)
+    async def step(self, job: Job) -> None:
+        self.begun.append(job.id)
         await self.gate.wait()
-        job = self.rows[job_id]
-        self.rows[job_id] = msgspec.structs.replace(job, state=NEXT[job.state])
-        self.lanes.offer(self.rows[job_id])
+        self.rows[job.id] = msgspec.structs.replace(job, state=NEXT[job.state])
+        self.lanes.offer(self.rows[job.id])
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -148,10 +147,11 @@ def test_the_places_that_are_told_are_those_in_which_the_lane_serves(
 async def _told_as_served(first: list[str], then: list[str], begun: int) -> None:
     table, forecast, permits = Table(), Forecast({"camera": 1}), asyncio.Semaphore(begun)
 
-    async def render(job_id: str) -> None:
-        table.rows[job_id] = msgspec.structs.replace(table.rows[job_id], state=State.RUNNING)
-        forecast.changed(table.rows[job_id])
-        table.begun.append(job_id)
+    async def render(job: Job) -> None:
+        now = table.rows[job.id] = msgspec.structs.replace(job, state=State.RUNNING)
+        table.lanes.offer(now)
+        forecast.changed(now)
+        table.begun.append(job.id)
         await permits.acquire()
 
     for number, owner in enumerate(first):
@@ -192,10 +192,11 @@ async def test_where_steps_mostly_fail_each_job_gets_its_turn_not_the_oldest_alo
     lanes = Lanes(rows.get, loop_ms)
     begun: list[str] = []
 
-    async def fail(job_id: str) -> None:
-        begun.append(job_id)
+    async def fail(job: Job) -> None:
+        begun.append(job.id)
         await asyncio.sleep(0.01)  # the one before it is due again meanwhile
-        rows[job_id] = msgspec.structs.replace(rows[job_id], due_ms=loop_ms() + 5)
+        rows[job.id] = msgspec.structs.replace(job, due_ms=loop_ms() + 5)
+        lanes.offer(rows[job.id])
 
     for job_id in ("a", "b", "c"):
         rows[job_id] = a_job(id=job_id, engine="camera", state=State.SAVING, due_ms=1)

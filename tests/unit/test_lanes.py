@@ -15,7 +15,7 @@ from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.lanes import Lanes
-from unstill.store.port import Lane
+from unstill.store.port import Lane, PutOff
 
 REQUEST = VideoRequest(
     model="wan2.7-i2v",
@@ -66,13 +66,13 @@ async def until(is_true: Callable[[], bool]) -> None:
 async def test_a_lane_never_has_more_steps_than_slots() -> None:
     table, running, most, done = Table(), set[str](), [0], list[str]()
 
-    async def step(job_id: str) -> None:
-        running.add(job_id)
+    async def step(job: Job) -> None:
+        running.add(job.id)
         most[0] = max(most[0], len(running))
         await asyncio.sleep(0)
-        running.remove(job_id)
-        done.append(job_id)
-        table.move(job_id, State.RUNNING)
+        running.remove(job.id)
+        done.append(job.id)
+        table.move(job.id, State.RUNNING)
 
     for number in range(20):
         table.add(f"job-{number:02}")
@@ -86,9 +86,9 @@ async def test_a_lane_never_has_more_steps_than_slots() -> None:
 async def test_a_job_waits_until_it_is_due() -> None:
     table, begun_ms = Table(), dict[str, int]()
 
-    async def step(job_id: str) -> None:
-        begun_ms[job_id] = loop_ms()
-        table.move(job_id, State.RUNNING)
+    async def step(job: Job) -> None:
+        begun_ms[job.id] = loop_ms()
+        table.move(job.id, State.RUNNING)
 
     due_ms = loop_ms() + 60
     table.lanes.serve([Lane("frames", 1, step)])
@@ -102,10 +102,10 @@ async def test_a_job_waits_until_it_is_due() -> None:
 async def test_a_job_that_had_to_pause_is_before_the_later_ones_once_it_is_due() -> None:
     table, begun, gate = Table(), list[str](), asyncio.Event()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
         await gate.wait()
-        table.move(job_id, State.RUNNING)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job-0")
@@ -125,10 +125,10 @@ async def test_a_job_that_was_due_when_the_clock_was_set_back_is_not_lost() -> N
     now_ms, begun, gate = [5_000], list[str](), asyncio.Event()
     table = Table(clock_ms=lambda: now_ms[0])
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
         await gate.wait()
-        table.move(job_id, State.RUNNING)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job-0")
@@ -144,10 +144,10 @@ async def test_a_job_that_was_due_when_the_clock_was_set_back_is_not_lost() -> N
 async def test_a_due_job_that_is_put_off_is_left_alone_until_then() -> None:
     table, begun, gate = Table(), list[str](), asyncio.Event()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
         await gate.wait()
-        table.move(job_id, State.RUNNING)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
     for number in range(3):
@@ -163,9 +163,9 @@ async def test_a_due_job_that_is_put_off_is_left_alone_until_then() -> None:
 async def test_a_job_that_becomes_due_earlier_is_not_kept_waiting() -> None:
     table, done = Table(), list[str]()
 
-    async def step(job_id: str) -> None:
-        done.append(job_id)
-        table.move(job_id, State.RUNNING)
+    async def step(job: Job) -> None:
+        done.append(job.id)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job", due_ms=loop_ms() + 60_000)
@@ -178,17 +178,17 @@ async def test_a_job_that_becomes_due_earlier_is_not_kept_waiting() -> None:
 async def test_a_job_goes_from_lane_to_lane() -> None:
     table, walked = Table(), list[str]()
 
-    async def make_ready(job_id: str) -> None:
+    async def make_ready(job: Job) -> None:
         walked.append("frames")
-        table.move(job_id, State.READY)
+        table.move(job.id, State.READY)
 
-    async def render(job_id: str) -> None:
+    async def render(job: Job) -> None:
         walked.append("engine")
-        table.move(job_id, State.SAVING)
+        table.move(job.id, State.SAVING)
 
-    async def bring(job_id: str) -> None:
+    async def bring(job: Job) -> None:
         walked.append("bring")
-        table.move(job_id, State.SUCCEEDED)
+        table.move(job.id, State.SUCCEEDED)
 
     table.lanes.serve(
         [
@@ -206,11 +206,11 @@ async def test_a_job_goes_from_lane_to_lane() -> None:
 async def test_a_job_whose_step_fails_is_tried_again_with_growing_pauses() -> None:
     table, begun_s = Table(), list[float]()
 
-    async def step(job_id: str) -> None:
+    async def step(job: Job) -> None:
         begun_s.append(asyncio.get_running_loop().time())
         if len(begun_s) < 5:
             raise RuntimeError("no")
-        table.move(job_id, State.RUNNING)
+        table.move(job.id, State.RUNNING)
 
     with capture_logs() as logged:
         table.lanes.serve([Lane("frames", 1, step)])
@@ -229,8 +229,8 @@ async def test_a_job_whose_step_fails_is_tried_again_with_growing_pauses() -> No
 async def test_a_job_that_its_step_did_not_move_does_not_spin() -> None:
     table, begun = Table(), list[str]()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -243,9 +243,9 @@ async def test_a_job_that_its_step_did_not_move_does_not_spin() -> None:
 async def test_a_step_that_asks_for_a_later_time_gets_it() -> None:
     table, begun_ms = Table(), list[int]()
 
-    async def step(job_id: str) -> None:
+    async def step(job: Job) -> None:
         begun_ms.append(loop_ms())
-        table.move(job_id, State.QUEUED, due_ms=loop_ms() + 70)
+        table.move(job.id, State.QUEUED, due_ms=loop_ms() + 70)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -259,10 +259,10 @@ async def test_a_step_that_asks_for_a_later_time_gets_it() -> None:
 async def test_a_job_that_its_step_puts_off_is_left_alone_until_then_without_a_change() -> None:
     table, begun_ms = Table(), list[int]()
 
-    async def step(job_id: str) -> int:
-        del job_id
+    async def step(job: Job) -> PutOff:
+        del job
         begun_ms.append(loop_ms())
-        return loop_ms() + 70
+        return PutOff(loop_ms() + 70)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -276,9 +276,9 @@ async def test_a_job_that_its_step_puts_off_is_left_alone_until_then_without_a_c
 async def test_a_step_that_puts_its_job_off_until_a_moment_that_is_past_does_not_spin() -> None:
     table, begun = Table(), list[str]()
 
-    async def step(job_id: str) -> int:
-        begun.append(job_id)
-        return loop_ms()
+    async def step(job: Job) -> PutOff:
+        begun.append(job.id)
+        return PutOff(loop_ms())
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -291,11 +291,11 @@ async def test_a_step_that_puts_its_job_off_until_a_moment_that_is_past_does_not
 async def test_a_step_whose_inner_wait_was_cancelled_does_not_lose_its_job() -> None:
     table, begun = Table(), list[str]()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
         if len(begun) == 1:
             raise asyncio.CancelledError
-        table.move(job_id, State.RUNNING)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("job")
@@ -307,10 +307,10 @@ async def test_a_step_whose_inner_wait_was_cancelled_does_not_lose_its_job() -> 
 async def test_a_job_that_is_cancelled_while_it_waits_gets_no_step() -> None:
     table, begun, gate = Table(), list[str](), asyncio.Event()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
         await gate.wait()
-        table.move(job_id, State.RUNNING)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
     for job_id in ("first", "second", "third"):
@@ -323,12 +323,85 @@ async def test_a_job_that_is_cancelled_while_it_waits_gets_no_step() -> None:
     assert begun == ["first", "third"]
 
 
+async def test_a_job_that_is_cancelled_ends_its_step_once_and_leaves_without_a_word() -> None:
+    table, cleared, ended = Table(), list[str](), list[Job]()
+
+    async def step(job: Job) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(SOON_S)
+            cleared.append(job.id)
+
+    async def note(job: Job) -> None:
+        ended.append(job)
+
+    table.lanes.serve([Lane("frames", 1, step, ended=note)])
+    with capture_logs() as logged:
+        table.add("job")
+        await asyncio.sleep(SOON_S)
+        table.move("job", State.CANCELLED)
+        await asyncio.sleep(0)
+        table.move("job", State.CANCELLED, due_ms=1)  # changed again, as when it is deleted
+        await until(lambda: ended != [])
+        table.add("other")
+        await asyncio.sleep(SOON_S)
+        await table.lanes.rest(0)
+
+    assert cleared[0] == "job"
+    assert ended[0] == table.rows["job"]
+    assert logged == []
+    assert "job" not in table.lanes._places
+
+
+async def test_a_cancel_that_is_told_together_with_a_steps_first_write_ends_the_step() -> None:
+    table, went_on, ended = Table(), list[str](), list[State]()
+
+    def commit(job_id: str, written: asyncio.Future[None]) -> None:
+        table.move(job_id, State.QUEUED, due_ms=1)
+        written.set_result(None)
+        table.move(job_id, State.CANCELLED)
+
+    async def step(job: Job) -> None:
+        written = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(commit, job.id, written)
+        await written
+        went_on.append(job.id)
+
+    async def note(job: Job) -> None:
+        ended.append(job.state)
+
+    table.lanes.serve([Lane("frames", 1, step, ended=note)])
+    table.add("job")
+    await until(lambda: ended != [])
+
+    assert (went_on, ended) == ([], [State.CANCELLED])
+
+
+async def test_what_is_done_after_a_step_is_not_broken_off_by_a_cancel() -> None:
+    table, ended = Table(), list[State]()
+
+    async def step(job: Job) -> None:
+        table.move(job.id, State.READY)
+
+    async def note(job: Job) -> None:
+        table.move(job.id, State.CANCELLED)
+        await asyncio.sleep(SOON_S)
+        ended.append(job.state)
+
+    table.lanes.serve([Lane("frames", 1, step, ended=note)])
+    table.add("job")
+    await until(lambda: ended != [])
+
+    assert ended == [State.READY]
+
+
 async def test_a_row_that_moved_without_a_word_gets_no_step() -> None:
     table, begun = Table(), list[str]()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
-        table.move(job_id, State.RUNNING)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
+        table.move(job.id, State.RUNNING)
 
     table.add("gone")
     table.add("here")
@@ -342,10 +415,10 @@ async def test_a_row_that_moved_without_a_word_gets_no_step() -> None:
 async def test_a_job_is_never_in_two_steps_at_once() -> None:
     table, begun, gate = Table(), list[str](), asyncio.Event()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
         await gate.wait()
-        table.move(job_id, State.RUNNING)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 4, step)])
     table.add("job")
@@ -363,9 +436,9 @@ async def test_a_job_is_never_in_two_steps_at_once() -> None:
 async def test_a_lane_that_is_served_late_finds_what_waits() -> None:
     table, begun = Table(), list[str]()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
-        table.move(job_id, State.RUNNING)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
+        table.move(job.id, State.RUNNING)
 
     table.add("early")
     table.lanes.serve([Lane("frames", 1, step)])
@@ -377,11 +450,11 @@ async def test_a_lane_that_is_served_late_finds_what_waits() -> None:
 async def test_rest_waits_for_steps_under_way_and_starts_no_more() -> None:
     table, begun, done = Table(), list[str](), list[str]()
 
-    async def step(job_id: str) -> None:
-        begun.append(job_id)
+    async def step(job: Job) -> None:
+        begun.append(job.id)
         await asyncio.sleep(0.05)
-        done.append(job_id)
-        table.move(job_id, State.RUNNING)
+        done.append(job.id)
+        table.move(job.id, State.RUNNING)
 
     table.lanes.serve([Lane("frames", 1, step)])
     table.add("first")
@@ -397,11 +470,11 @@ async def test_rest_waits_for_steps_under_way_and_starts_no_more() -> None:
 async def test_rest_cancels_what_takes_too_long_and_may_be_asked_again() -> None:
     table, ended = Table(), list[str]()
 
-    async def step(job_id: str) -> None:
+    async def step(job: Job) -> None:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            ended.append(job_id)
+            ended.append(job.id)
             raise
 
     table.lanes.serve([Lane("frames", 2, step)])

@@ -14,7 +14,7 @@ from support.upstream_steps import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from support.waits import until
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.errors import BadField
-from unstill.domain.job import State, lost
+from unstill.domain.job import Job, State, lost
 from unstill.steps.submit import SUBMIT_WITHIN_MS
 from unstill.store.lanes import Lanes
 from unstill.store.port import Lane
@@ -245,9 +245,10 @@ async def test_a_job_that_moves_to_the_next_engine_waits_for_no_pause() -> None:
     lanes = Lanes(rows.get, clock_ms, first_pause_s=60.0, longest_pause_s=60.0)
     seen: list[str] = []
 
-    async def step(job_id: str) -> None:
-        seen.append(rows[job_id].engine)
-        rows[job_id] = msgspec.structs.replace(rows[job_id], engine="gpu1")
+    async def step(job: Job) -> None:
+        seen.append(job.engine)
+        rows[job.id] = msgspec.structs.replace(job, engine="gpu1")
+        lanes.offer(rows[job.id])
 
     lanes.serve([Lane("engine:bailian", 10, step), Lane("engine:gpu1", 10, step)])
     lanes.offer(rows["job"])

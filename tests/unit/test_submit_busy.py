@@ -69,12 +69,13 @@ async def test_a_call_that_was_being_prepared_when_the_upstream_became_busy_is_n
     steps = [asyncio.create_task(submitter.submit(await desk.job(each))) for each in "12"]
     await until(lambda: engine.under_way == 1)
     engine.gate.set()
-    await asyncio.gather(*steps)
+    _, put_off = await asyncio.gather(*steps)
     second = await desk.job("2")
 
     assert engine.submitted == ["1"]
     assert (second.state, second.attempt) == (State.READY, 0)
-    assert second.due_ms >= START_MS + PAUSES_MS[0]
+    assert put_off is not None
+    assert put_off.until_ms >= START_MS + PAUSES_MS[0]
 
 
 async def test_calls_that_are_told_busy_side_by_side_pause_once(desk: Desk) -> None:

@@ -8,54 +8,39 @@
 
 What runs at an upstream is followed by its account's poller.
 
-A step that ends with an error ends the job with it; one that cannot store anything is tried again
-by its lane. Each write is guarded: a step that finds its job moved stops without a word. All steps
-are free to repeat, so each ends at once when its job is cancelled or the server stops; only a call
-that may cost goes on by itself until it is settled.
+A lane hands over the job, and ends the step when the job is cancelled or the server stops: all
+steps are free to repeat, and only a call that may cost goes on by itself until it is settled. A
+step that ends with an error ends the job with it; one that cannot store anything is tried again by
+its lane. Each write is guarded: a step that finds its job moved stops without a word.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import structlog
 
-from unstill.domain.engine import Local
 from unstill.domain.errors import (
-    EngineDied,
     OwnError,
     ShuttingDown,
     StorageFailed,
     StorageFull,
-    TicketTaken,
     UnstillError,
 )
-from unstill.domain.job import (
-    Change,
-    Failure,
-    Job,
-    State,
-    failed,
-    made_ready,
-    put_back,
-    rendered,
-    started,
-)
+from unstill.domain.job import Change, Failure, Job, failed, made_ready, put_back, started
 from unstill.domain.request import Size
 from unstill.files.port import Files
 from unstill.models.card import Card
 from unstill.models.sizes import output_size
-from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.fetch_frames import Frames
-from unstill.steps.job_files import scene_of, video_part
+from unstill.steps.judge import AT_ONCE, judge_interrupted
 from unstill.steps.pollers import Pollers
+from unstill.steps.render import Renderer
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
-from unstill.steps.submit_outcome import found_answered, found_open, not_its_own
-from unstill.store.port import Backend, Lane
+from unstill.store.port import Backend, Lane, PutOff, Step
 from unstill.system.storage_errors import storage_trouble
 from unstill.system.storage_pause import Shortage
 from unstill.upstreams.port import Remote
@@ -67,9 +52,6 @@ FRAMES_SLOTS = 64  # fetches wait on the network, not on us; half of them for on
 SAVE_SLOTS = 8
 SAVE_AGAIN_SLOTS = 4
 REMOVED_SLOTS = 1  # jobs whose engine is no longer configured only wait
-MOST_DEATHS = 1  # a local child that dies is asked once more
-PAUSE_AFTER_DEATH_MS = 1000
-AT_ONCE = 0  # due before all that came later: what an end of the server has interrupted
 SUBMITS_WITHIN_S = 25.0  # a shutdown waits that long for a call that may cost
 NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
 
@@ -84,43 +66,33 @@ class Runner:
         files: Files,
         frames: Frames,
         cards: Mapping[str, Card],
-        engines: Mapping[str, Local],
+        renderer: Renderer,
         remotes: Mapping[str, Remote],
         submitter: Submitter,
         pollers: Pollers,
         stalls: Stalls,
         saver: Saver,
-        board: Board,
         clock_ms: Callable[[], int],
     ) -> None:
         self._backend = backend
         self._files = files
         self._frames = frames
         self._cards = cards
-        self._engines = engines
+        self._renderer = renderer
+        self._engines = renderer.engines
         self._remotes = remotes
         self._submitter = submitter
         self._pollers = pollers
         self._stalls = stalls
         self._saver = saver
-        self._board = board
         self._clock_ms = clock_ms
-        self._works: dict[
-            str, asyncio.Task[int | None]
-        ] = {}  # the steps under way, by job, are these
-        self._is_stopping = False
-        self._renders = Shortage("engine_cannot_store", clock_ms)
-        self._ends = Shortage("step_not_stored", clock_ms)
+        self._shortage = Shortage("step_not_stored", clock_ms)
+
+    # --- life ----------------------------------------------------------------------------------
 
     async def startup(self) -> None:
         """Judge what the last server had under way, take up the tickets, then open the lanes."""
-        now_ms = self._clock_ms()
-        for job in await self._backend.interrupted():
-            if job.state is State.SUBMITTING:
-                await self._judge(job, now_ms)
-            else:
-                await self._write(job, put_back(AT_ONCE))
-        self._backend.forget_ahead()
+        await judge_interrupted(self._backend, self._clock_ms())
         known = {*self._engines, *self._remotes}
         removed = sorted(set(await self._backend.waited_for()) - known)
         for engine in removed:
@@ -128,41 +100,24 @@ class Runner:
         await self._pollers.startup()
         self._backend.serve([*self.lanes(), *self._removed_lanes(removed)])
 
-    async def _judge(self, job: Job, now_ms: int) -> None:
-        """A job that the last server was submitting: what it had heard of the call, if anything."""
-        attempt = self._backend.noted_ahead(job.id, job.attempt)
-        if attempt is not None:
-            try:
-                await self._write(job, found_answered(job, attempt))
-            except TicketTaken as error:
-                await self._write(job, found_answered(job, not_its_own(attempt, error)))
-        else:
-            await self._write(job, found_open(job, now_ms))
-
     async def stop(self) -> None:
         """End the steps; their jobs are where they were and go on at the next start.
 
         Calls that may cost are waited for and settled.
         """
-        self._is_stopping = True
-        works = tuple(self._works.values())
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
+        await self._backend.rest(0)
         await self._submitter.stop(SUBMITS_WITHIN_S)
         await self._pollers.shutdown()
 
+    # --- lanes ---------------------------------------------------------------------------------
+
     def lanes(self) -> Sequence[Lane]:
+        render = self._guarded(self._render)
         return (
             # Its steps wait for hosts that callers choose, and one may drip until it is given up.
-            Lane(
-                "frames",
-                FRAMES_SLOTS,
-                self._guarded(State.QUEUED, self._take_frames),
-                keeps_room=True,
-            ),
+            self._lane("frames", FRAMES_SLOTS, self._guarded(self._take_frames), keeps_room=True),
             *(
-                Lane(f"engine:{name}", engine.slots, self._guarded(State.READY, self._render))
+                self._lane(f"engine:{name}", engine.slots, render)
                 for name, engine in self._engines.items()
             ),
             *map(self._remote_lane, self._remotes),
@@ -177,75 +132,65 @@ class Runner:
         )
 
     def _save_lanes(self, engines: Iterable[str], slots: int, again_slots: int) -> Iterator[Lane]:
-        step = self._guarded(State.SAVING, self._bring)
+        save = self._guarded(self._save)
         for engine in engines:
-            yield Lane(f"save:{engine}", slots, step)
-            yield Lane(f"again:{engine}", again_slots, step, is_in_turn=True)
+            yield self._lane(f"save:{engine}", slots, save)
+            yield self._lane(f"again:{engine}", again_slots, save, is_in_turn=True)
 
     def _remote_lane(self, name: str) -> Lane:
         """Jobs of an upstream's engine, or of one removed: they find another, or their deadline."""
         remote = self._remotes.get(name)
         slots = REMOVED_SLOTS if remote is None else remote.account.slots
-        step = self._guarded(State.READY, self._submitter.submit)
-        return Lane(f"engine:{name}", slots, step)
+        return self._lane(f"engine:{name}", slots, self._guarded(self._submitter.submit))
 
-    def _guarded(
-        self, state: State, work: Callable[[Job], Awaitable[int | None]]
-    ) -> Callable[[str], Awaitable[int | None]]:
-        """The step that does `work` on a job in `state`, and ends the job with its error."""
+    def _lane(
+        self,
+        name: str,
+        slots: int,
+        step: Step,
+        *,
+        keeps_room: bool = False,
+        is_in_turn: bool = False,
+    ) -> Lane:
+        return Lane(name, slots, step, keeps_room, is_in_turn, ended=self._clear_if_hidden)
 
-        async def step(job_id: str) -> int | None:
-            job = await self._backend.find(job_id)
-            # A lane may have taken it while the server began to stop.
-            if job is None or job.state is not state or self._is_stopping:
-                return None
+    async def _clear_if_hidden(self, job: Job) -> None:
+        """A deleted job's files go when its last step has ended."""
+        if not (job.is_hidden and job.state.is_final):
+            return
+        try:
+            await self._files.remove(job.id)
+        except NOT_THE_JOBS_FAULT as error:  # the sweep comes back to them
+            log.warning("files_not_removed", job_id=job.id, why=error.message)
+
+    # --- steps ---------------------------------------------------------------------------------
+
+    def _guarded(self, work: Step) -> Step:
+        """The step that does `work`, and ends its job with the error that it ends with."""
+
+        async def step(job: Job) -> PutOff | None:
             try:
-                return await self._interruptible(job, self._worked(job, work))
-            finally:
-                await self._clear_if_hidden(job_id)
+                put_off = await work(job)
+            except (StorageFull, StorageFailed) as error:
+                self._stalls.job(job.id, job.state, error.code, error.message)
+                raise  # the lane comes back to it
+            except ShuttingDown:
+                raise
+            except UnstillError as error:
+                await self._fail(job, error)
+            except Exception as error:  # a fault of ours ends one job, not the lane
+                trouble = storage_trouble(error) if isinstance(error, OSError) else None
+                if trouble is not None:
+                    self._stalls.job(job.id, job.state, trouble.code, trouble.message)
+                    raise trouble from error
+                log.exception("step_failed", job_id=job.id, state=job.state)
+                await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
+            else:
+                self._stalls.stored(job.id)
+                return put_off
+            return None
 
         return step
-
-    async def _interruptible(self, job: Job, work: Coroutine[Any, Any, int | None]) -> int | None:
-        """Do `work` until it ends, its job is cancelled, or the server stops."""
-        # Noted before the work writes anything: a cancel that is committed together with its
-        # first write already finds it.
-        task = self._works[job.id] = asyncio.create_task(work)
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-        finally:
-            del self._works[job.id]
-        if not task.cancelled():
-            return task.result()
-        if self._is_stopping:
-            # Guarded by the state alone: a start may have been written and not been heard of.
-            await self._backend.change(job.id, put_back(AT_ONCE))
-        return None
-
-    async def _worked(self, job: Job, work: Callable[[Job], Awaitable[int | None]]) -> int | None:
-        try:
-            put_off_ms = await work(job)
-        except (StorageFull, StorageFailed) as error:
-            self._stalls.job(job.id, job.state, error.code, error.message)
-            raise  # the lane comes back to it
-        except ShuttingDown:
-            raise
-        except UnstillError as error:
-            await self._fail(job, error)
-        except Exception as error:  # a fault of ours ends one job, not the lane
-            trouble = storage_trouble(error) if isinstance(error, OSError) else None
-            if trouble is not None:
-                self._stalls.job(job.id, job.state, trouble.code, trouble.message)
-                raise trouble from error
-            log.exception("step_failed", job_id=job.id, state=job.state)
-            await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
-        else:
-            self._stalls.stored(job.id)
-            return put_off_ms
-        return None
 
     async def _take_frames(self, job: Job) -> None:
         request = job.request
@@ -254,37 +199,16 @@ class Runner:
         await self._write(job, made_ready(output_size(self._cards[request.model], request, first)))
 
     async def _render(self, job: Job) -> None:
-        now = await self._write(job, started(self._clock_ms()))
-        if now is not None:
-            await self._settle(now.id, await self._rendered(now))
-
-    async def _rendered(self, job: Job) -> Change:
-        """Render; what becomes of the job by it. Raises what the engine has against the job."""
-        engine = self._engines[job.engine]
         try:
-            async with scene_of(self._files, job) as scene:
-                await engine.render(scene, lambda done: self._board.report(job.id, done))
-                await self._files.sync(job.id, video_part(job.attempt))
-        except (StorageFull, StorageFailed) as error:
-            self._stalls.engine(job.engine, "submits", error.code, error.message)
-            pause_ms = self._renders.note(error.message, job_id=job.id)
-            return put_back(self._clock_ms() + pause_ms)
-        except EngineDied as death:
-            if job.deaths >= MOST_DEATHS:
-                raise
-            log.warning(
-                "engine_died",
-                job_id=job.id,
-                engine=engine.name,
-                why=death.message,
-                last_words=death.last_words,
-            )
-            return put_back(self._clock_ms() + PAUSE_AFTER_DEATH_MS, died=True)
-        self._renders.over()
-        self._stalls.engine_moves(job.engine, "submits")
-        return rendered()
+            now = await self._write(job, started(self._clock_ms()))
+            if now is not None:
+                await self._settle(now.id, await self._renderer.render(now))
+        except asyncio.CancelledError:
+            # Guarded by the state alone: a start may have been written and not been heard of.
+            await self._backend.change(job.id, put_back(AT_ONCE))
+            raise
 
-    async def _bring(self, job: Job) -> None:
+    async def _save(self, job: Job) -> None:
         await self._write(job, await self._saver.save(job))
 
     async def _fail(self, job: Job, error: UnstillError) -> None:
@@ -301,26 +225,11 @@ class Runner:
             try:
                 await self._backend.change(job_id, change)
             except (StorageFull, StorageFailed) as error:
-                pause_ms = self._ends.note(error.message, job_id=job_id)
+                pause_ms = self._shortage.note(error.message, job_id=job_id)
                 await asyncio.sleep(pause_ms / 1000)
             else:
-                self._ends.over()
+                self._shortage.over()
                 return
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._backend.change(job.id, change, attempt=job.attempt)
-
-    async def _clear_if_hidden(self, job_id: str) -> None:
-        """A deleted job's files go when its last step has ended."""
-        try:
-            job = await self._backend.find(job_id)
-            if job is not None and job.is_hidden and job.state.is_final:
-                await self._files.remove(job_id)
-        except NOT_THE_JOBS_FAULT as error:  # the sweep comes back to them
-            log.warning("files_not_removed", job_id=job_id, why=error.message)
-
-    def changed(self, job: Job) -> None:
-        """End the work on a job that was cancelled; told after its commit."""
-        work = self._works.get(job.id)
-        if work is not None and job.state is State.CANCELLED:
-            work.cancel()

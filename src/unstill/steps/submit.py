@@ -47,7 +47,7 @@ from unstill.steps.submit_outcome import (
     settlement_of,
     too_late,
 )
-from unstill.store.port import Backend
+from unstill.store.port import Backend, PutOff
 from unstill.upstreams.port import (
     Accepted,
     Busy,
@@ -107,13 +107,13 @@ class Submitter:
         self._gates = {
             remote.account.id: AccountGate(remote.account) for remote in remotes.values()
         }
-        self._sending: set[asyncio.Task[None]] = set()
+        # The calls under way, each with all that belongs to it: they outlive their steps.
+        self._sending: set[asyncio.Task[PutOff | None]] = set()
         self._is_stopping = False
 
-    async def submit(self, job: Job) -> int | None:
+    async def submit(self, job: Job) -> PutOff | None:
         """The step of a job that is ready for one of the remote engines, or for one removed.
 
-        Returns until when the job is put off, where nothing is stored of that.
         Raises StorageFull or StorageFailed before the call only: then the step may be begun again.
         """
         now_ms = self._clock_ms()
@@ -122,7 +122,7 @@ class Submitter:
             return None
         if self._backend.is_held(job.id):
             self._stalls.job(job.id, State.READY, *HELD)
-            return now_ms + HELD_MS
+            return PutOff(now_ms + HELD_MS)
         attempts = await self._backend.attempts(job.id) if job.attempt else ()
         if job.deadline_ms and self._uptime_ms() >= job.deadline_ms:
             await self._write(job, failed(too_late(attempts), now_ms))
@@ -137,11 +137,9 @@ class Submitter:
         elif choice is None:
             await self._write(job, failed(no_more(attempts[-1]), now_ms))
         elif choice.engine == job.engine and choice.due_ms <= self._clock_ms():
-            await self._call(self._remotes[job.engine], job, choice)
-        elif choice.engine == job.engine and choice.due_ms <= now_ms + LONGEST_UNSTORED_MS:
-            return self._due_ms(job, choice)
+            return await self._call(self._remotes[job.engine], job, choice)
         else:
-            await self._write(job, deferred(choice.engine, self._due_ms(job, choice)))
+            return await self._put_off(job, choice)
         return None
 
     async def stop(self, timeout_s: float) -> None:
@@ -194,6 +192,14 @@ class Submitter:
     def _cooldown(self, remote: Remote, job: Job) -> ModelCooldown:
         return self._gates[remote.account.id].cooldown(remote.upstream_model(job.request))
 
+    async def _put_off(self, job: Job, choice: NextCall) -> PutOff | None:
+        """Let the job wait for the engine of `choice`: in its row, where that is for long."""
+        due_ms = self._due_ms(job, choice)
+        if choice.engine == job.engine and choice.due_ms <= self._clock_ms() + LONGEST_UNSTORED_MS:
+            return PutOff(due_ms)
+        await self._write(job, deferred(choice.engine, due_ms))
+        return None
+
     def _due_ms(self, job: Job, choice: NextCall) -> int:
         """When the job tries next: in line, if others wait too, and not past its deadline."""
         due_ms = choice.due_ms
@@ -209,52 +215,52 @@ class Submitter:
 
     # --- the call ------------------------------------------------------------------------------
 
-    async def _call(self, remote: Remote, job: Job, choice: NextCall) -> None:
+    async def _call(self, remote: Remote, job: Job, choice: NextCall) -> PutOff | None:
         if not choice.is_probe:
-            await self._prepare_and_send(remote, job, choice)
-            return
+            return await self._prepare_and_send(remote, job, choice)
         gate = self._gates[remote.account.id]
         with gate.probing(remote.upstream_model(job.request)):
-            await self._prepare_and_send(remote, job, choice)
+            return await self._prepare_and_send(remote, job, choice)
 
-    async def _prepare_and_send(self, remote: Remote, job: Job, choice: NextCall) -> None:
+    async def _prepare_and_send(self, remote: Remote, job: Job, choice: NextCall) -> PutOff | None:
         begun_ms = self._clock_ms()
         try:
             async with self._prepare_frames(remote, job) as upstream_request:
                 prepared = await remote.prepare(upstream_request)
         except UpstreamError as error:
             await self._note_unprepared(remote, job, error, begun_ms)
-            return
+            return None
         sending = asyncio.create_task(self._send(remote, prepared, job, choice))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
         # A step that is cancelled leaves its call to be settled: `stop` waits for it.
-        await asyncio.shield(sending)
+        return await asyncio.shield(sending)
 
-    async def _send(self, remote: Remote, prepared: Prepared, job: Job, choice: NextCall) -> None:
+    async def _send(
+        self, remote: Remote, prepared: Prepared, job: Job, choice: NextCall
+    ) -> PutOff | None:
         cooldown = self._cooldown(remote, job)
         async with self._gates[remote.account.id].slots.taken(job.owner):
             if self._is_stopping:
-                return
+                return None
             # Others may have been told so while this one was prepared and waited for its slot.
             if cooldown.is_busy(self._clock_ms(), is_probe=choice.is_probe):
-                await self._turn_away(job)
-                return
+                return await self._turn_away(job)
             this_round = cooldown.begin()
             attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
             if await self._write(job, intended(attempt)) is None:
-                return
+                return None
             await self._backend.note_ahead(attempt, job.size)
             submission = await self._answer(remote, prepared, attempt)
             cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
             await self._settle(job, attempt, submission)
+            return None
 
-    async def _turn_away(self, job: Job) -> None:
+    async def _turn_away(self, job: Job) -> PutOff | None:
         """Its engine has become busy: another one that is free at once, or a place in line."""
         attempts = await self._backend.attempts(job.id) if job.attempt else ()
         choice = await self._choice(self._route(job), job, attempts)
-        if choice is not None:
-            await self._write(job, deferred(choice.engine, self._due_ms(job, choice)))
+        return None if choice is None else await self._put_off(job, choice)
 
     def _attempt(self, remote: Remote, upstream_model: str, job: Job, begun_ms: int) -> Attempt:
         return Attempt(

@@ -1,6 +1,8 @@
 """The lanes of the embedded store: which job gets its next step, and when.
 
-A job waits on at most one lane and is in at most one step. Where jobs of several owners are due,
+A job waits on at most one lane and is in at most one step. Its row is read once for a step; what
+the store tells of it from then on says where it waits next, and ends the step if the job is
+cancelled meanwhile. Where jobs of several owners are due,
 the owners take turns; of an owner's jobs the oldest is next: one that had to pause is not overtaken
 for ever. What waits is a heap entry and a dict entry; nothing polls: a lane looks when a job comes,
 when a step ends, and when its one timer says that the next job is due. All of it runs on the event
@@ -11,16 +13,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from heapq import heappop, heappush
 
 import structlog
 
 from unstill.domain.errors import StorageFailed, StorageFull
-from unstill.domain.job import Job
+from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin
-from unstill.store.port import Lane
+from unstill.store.port import Lane, PutOff
 from unstill.system.storage_pause import Shortage
 
 FIRST_PAUSE_S = 0.5
@@ -85,6 +87,39 @@ class _Queue:
             self.timer = None
 
 
+class _Step:
+    """One step under way: its task, and its job as the store has last told of it."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        self.job: Job | None = None  # until its row is read
+        self.task: asyncio.Task[None] | None = None
+        self._is_doing = False
+
+    def told(self, job: Job) -> None:
+        """Follow the job. A cancel ends what is done for it, at most once."""
+        was_called_off, self.job = self._is_called_off, job
+        if self._is_doing and self._is_called_off and not was_called_off and self.task is not None:
+            self.task.cancel()
+
+    async def do(self, work: Awaitable[PutOff | None]) -> PutOff | None:
+        """Wait for it until it ends or its job is cancelled; any other cancel is raised."""
+        self._is_doing = True
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not self._is_called_off or self.task is None:
+                raise
+            self.task.uncancel()
+            return None
+        finally:
+            self._is_doing = False
+
+    @property
+    def _is_called_off(self) -> bool:
+        return self.job is not None and self.job.state is State.CANCELLED
+
+
 class Lanes:
     def __init__(
         self,
@@ -100,16 +135,17 @@ class Lanes:
         self._longest_pause_s = longest_pause_s
         self._queues: dict[str, _Queue] = {}
         self._places: dict[str, _Place] = {}  # each waiting job has one
-        self._steps: dict[str, asyncio.Task[None]] = {}  # under way, by job
+        self._steps: dict[str, _Step] = {}  # under way, by job: the only list of them
         self._pauses_s: dict[str, float] = {}  # jobs have one whose last step moved nothing
         self._shortage = Shortage("steps_cannot_store", clock_ms)
         self._is_resting = False
 
     def offer(self, job: Job) -> None:
         """Put the job where its state says that it waits, or nowhere."""
-        if job.id in self._steps:
-            return  # its place is found when the step ends
-        if job.lane is None:
+        step = self._steps.get(job.id)
+        if step is not None:
+            step.told(job)  # its place is found when the step ends
+        elif job.lane is None:
             self._leave(job.id)
         else:
             self.wait(job.id, job.owner, job.lane, job.due_ms)
@@ -138,9 +174,10 @@ class Lanes:
         self._is_resting = True
         for queue in self._queues.values():
             queue.stop_timer()
-        if not self._steps:
+        tasks = [step.task for step in self._steps.values() if step.task is not None]
+        if not tasks:
             return
-        _, late = await asyncio.wait(self._steps.values(), timeout=timeout_s)
+        _, late = await asyncio.wait(tasks, timeout=timeout_s)
         for step in late:
             step.cancel()
         if late:
@@ -174,7 +211,8 @@ class Lanes:
             if self._places.get(job_id) == (name, due_ms):
                 del self._places[job_id]
                 queue.begin(owner)
-                self._steps[job_id] = asyncio.create_task(self._take(queue, lane, job_id, owner))
+                step = self._steps[job_id] = _Step(job_id)
+                step.task = asyncio.create_task(self._take(queue, lane, step, owner))
         if queue.later and queue.busy < lane.slots:
             wait_s = (queue.later[0][0] - now_ms) / 1000
             queue.timer = asyncio.get_running_loop().call_later(wait_s, self._fill, name)
@@ -190,10 +228,11 @@ class Lanes:
             if not is_stale:
                 queue.put(job_id, owner, due_ms)
 
-    async def _take(self, queue: _Queue, lane: Lane, job_id: str, owner: Owner) -> None:
+    async def _take(self, queue: _Queue, lane: Lane, step: _Step, owner: Owner) -> None:
         """One step of one job, then its next place."""
+        job_id = step.job_id
         try:
-            place = await self._step(lane, job_id)
+            place = await self._place_after(lane, step)
         except asyncio.CancelledError:
             if self._is_resting:
                 raise
@@ -218,20 +257,23 @@ class Lanes:
             self.wait(job_id, owner, *place)
         self._fill(lane.name)
 
-    async def _step(self, lane: Lane, job_id: str) -> _Place | None:
+    async def _place_after(self, lane: Lane, step: _Step) -> _Place | None:
         """Do the step if the row still asks for it; where the job waits after it, if anywhere."""
-        before = self._look(job_id)
+        before = step.job = self._look(step.job_id)
         if before is None or before.lane != lane.name:
             return self._next_place(before)
-        put_off_ms = await lane.step(job_id) or 0
-        after = self._look(job_id)
-        is_where_it_was = after is not None and after.lane == lane.name
-        if after is None or not is_where_it_was or after.due_ms > self._clock_ms():
-            return self._next_place(after)
-        if put_off_ms > self._clock_ms():
-            self._pauses_s.pop(job_id, None)
-            return (lane.name, put_off_ms)
-        return (lane.name, self._pause_end_ms(job_id))
+        try:
+            put_off = await step.do(lane.step(before))
+        finally:
+            if lane.ended is not None:
+                await lane.ended(step.job or before)
+        now, now_ms = step.job or before, self._clock_ms()
+        if now.lane != lane.name or now.due_ms > now_ms:
+            return self._next_place(now)
+        if put_off is not None and put_off.until_ms > now_ms:
+            self._pauses_s.pop(now.id, None)
+            return (lane.name, put_off.until_ms)
+        return (lane.name, self._pause_end_ms(now.id))
 
     def _next_place(self, job: Job | None) -> _Place | None:
         if job is None or job.lane is None:

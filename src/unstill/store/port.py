@@ -16,9 +16,17 @@ from unstill.domain.job import Change, IdempotencyMark, Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 
-# Does the one step that the job of this id asks for; gives until when a job that it has not moved
-# is put off, or None where the backend may choose.
-Step = Callable[[str], Awaitable[int | None]]
+
+class PutOff(msgspec.Struct, frozen=True):
+    """A step's word that its job waits where it is until then; nothing is stored of that."""
+
+    until_ms: int
+
+
+# Does the one step that a job asks for; the job is given as its row is when the step begins. None:
+# the row says where the job waits next, and one that was not moved waits for a pause that doubles.
+# It is cancelled when its job is, and when the store comes to rest.
+Step = Callable[[Job], Awaitable[PutOff | None]]
 Listener = Callable[[Job], None]  # told on the event loop, after the commit
 
 
@@ -37,6 +45,8 @@ class Lane(msgspec.Struct, frozen=True):
     # An owner's job that has been due for longest is first: for steps that mostly fail, and would
     # else be the oldest jobs' alone.
     is_in_turn: bool = False
+    # Done at the end of each step, however it ended, with the job as it is then.
+    ended: Callable[[Job], Awaitable[None]] | None = None
 
 
 class TicketRow(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,67 @@
+"""A ready job's step on this machine: a child renders, and what becomes of the job by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from unstill.domain.engine import Local
+from unstill.domain.errors import EngineDied, StorageFailed, StorageFull
+from unstill.domain.job import Change, Job, put_back, rendered
+from unstill.files.port import Files
+from unstill.progress.board import Board
+from unstill.progress.stalls import Stalls
+from unstill.steps.job_files import scene_of, video_part
+from unstill.system.storage_pause import Shortage
+
+log = structlog.get_logger()
+
+MOST_DEATHS = 1  # a local child that dies is asked once more
+PAUSE_AFTER_DEATH_MS = 1000
+
+
+class Renderer:
+    """Has the engines of this machine render."""
+
+    def __init__(
+        self,
+        *,
+        files: Files,
+        engines: Mapping[str, Local],
+        stalls: Stalls,
+        board: Board,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._files = files
+        self.engines = engines
+        self._stalls = stalls
+        self._board = board
+        self._clock_ms = clock_ms
+        self._shortage = Shortage("engine_cannot_store", clock_ms)
+
+    async def render(self, job: Job) -> Change:
+        """What becomes of a job that has been started. Raises what the engine has against it."""
+        engine = self.engines[job.engine]
+        try:
+            async with scene_of(self._files, job) as scene:
+                await engine.render(scene, lambda done: self._board.report(job.id, done))
+                await self._files.sync(job.id, video_part(job.attempt))
+        except (StorageFull, StorageFailed) as error:
+            self._stalls.engine(job.engine, "submits", error.code, error.message)
+            pause_ms = self._shortage.note(error.message, job_id=job.id)
+            return put_back(self._clock_ms() + pause_ms)
+        except EngineDied as death:
+            if job.deaths >= MOST_DEATHS:
+                raise
+            log.warning(
+                "engine_died",
+                job_id=job.id,
+                engine=engine.name,
+                why=death.message,
+                last_words=death.last_words,
+            )
+            return put_back(self._clock_ms() + PAUSE_AFTER_DEATH_MS, died=True)
+        self._shortage.over()
+        self._stalls.engine_moves(job.engine, "submits")
+        return rendered()
