@@ -39,6 +39,7 @@ from unstill.upstreams.port import (
     Doubt,
     FrameForm,
     Prepared,
+    Standing,
     Submission,
     Ticket,
     Unsupported,
@@ -106,6 +107,9 @@ class Lists:
     async def cancel(self, ticket: Ticket) -> Cancellation:
         del ticket
         return Unsupported()
+
+    async def standing(self) -> Standing:
+        return Standing(None, "")
 
     async def close(self) -> None: ...
 

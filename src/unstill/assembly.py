@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from unstill.domain.engine import Engine, Local
 from unstill.domain.errors import BadSetting
@@ -28,11 +30,29 @@ from unstill.settings.reader import Settings
 from unstill.settings.tables import did_you_mean
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import usable_cores
+from unstill.upstreams.port import Remote
 from unstill.upstreams.rate_limits import Accounts
+from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.vocabulary import with_own
 from unstill.webhooks.receivers import Receivers
 
-Upstreams = DashScopeEngine | ModelverseEngine | OpenAiVideosEngine
+OwnSettings = TypeVar("OwnSettings", bound=RemoteSettings)
+
+
+class RemoteKind(msgspec.Struct, Generic[OwnSettings], frozen=True):
+    """A kind of engines on somebody else's servers: its settings, and who makes one of them."""
+
+    settings: type[OwnSettings]
+    make: Callable[[RemoteSetup, OwnSettings], Remote]
+
+
+REMOTE_KINDS = (
+    RemoteKind(DashScopeSettings, lambda setup, _: DashScopeEngine(setup)),
+    RemoteKind(ModelverseSettings, lambda setup, _: ModelverseEngine(setup)),
+    RemoteKind(
+        OpenAiVideosSettings, lambda setup, own: OpenAiVideosEngine(setup, server=own.server)
+    ),
+)
 
 
 def locals_of(settings: Settings) -> dict[str, Local]:
@@ -53,45 +73,40 @@ def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:
 
 
 def remotes_of(
-    settings: Settings, fetcher: Fetcher, clock_ms: Callable[[], int] = system_clock_ms
-) -> dict[str, Upstreams]:
-    """The engines that ask somebody else's server, by the operator's names."""
+    settings: Settings,
+    fetcher: Fetcher,
+    clock_ms: Callable[[], int] = system_clock_ms,
+    kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
+) -> dict[str, Remote]:
+    """The engines that ask somebody else's server, by the operator's names. Raises BadSetting."""
     accounts = Accounts()
+    makers = {kind.settings: kind.make for kind in kinds}
     return {
-        name: _remote(name, engine, accounts, fetcher, clock_ms)
+        name: makers[type(engine)](_setup(name, engine, accounts, fetcher, clock_ms), engine)
         for name, engine in settings.engines.items()
         if isinstance(engine, RemoteSettings)
     }
 
 
-def _remote(
+def _setup(
     name: str,
     engine: RemoteSettings,
     accounts: Accounts,
     fetcher: Fetcher,
     clock_ms: Callable[[], int],
-) -> Upstreams:
-    given: dict[str, Any] = {
-        "name": name,
-        "base_url": engine.base_url,
-        "api_key": engine.api_key,
-        "models": engine.models,
-        "accounts": accounts,
-        "fetcher": fetcher.through(engine.proxy) if engine.proxy else fetcher,
-        "is_free_to_repeat": engine.free_to_repeat,
-        "words": with_own(engine.words),
-    }
-    if engine.poll_interval_s:
-        given["interval_s"] = engine.poll_interval_s
-    match engine:
-        case DashScopeSettings():
-            return DashScopeEngine(clock_ms=clock_ms, **given)
-        case ModelverseSettings():
-            return ModelverseEngine(**given)
-        case OpenAiVideosSettings():
-            return OpenAiVideosEngine(server=engine.server, **given)
-        case _:
-            raise AssertionError(engine)
+) -> RemoteSetup:
+    return RemoteSetup(
+        name=name,
+        base_url=engine.base_url,
+        api_key=engine.api_key,
+        accounts=accounts,
+        fetcher=fetcher.through(engine.proxy) if engine.proxy else fetcher,
+        models=engine.models,
+        is_free_to_repeat=engine.free_to_repeat,
+        poll_interval_s=engine.poll_interval_s,
+        vocabulary=with_own(engine.words),
+        clock_ms=clock_ms,
+    )
 
 
 def receivers_of(settings: Settings) -> Receivers:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from unstill.assembly import locals_of, receivers_of, remotes_of
+from unstill.assembly import REMOTE_KINDS, RemoteKind, locals_of, receivers_of, remotes_of
 from unstill.dialects.apis.dashscope.dialect import DashScope, upload_leave
 from unstill.dialects.apis.own_routes import OwnRoutes
 from unstill.dialects.apis.tasks import Tasks
@@ -75,6 +76,7 @@ class Product:
         settings: Settings,
         *,
         cards: Sequence[Card] = CARDS,
+        remote_kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
         wall_ms: Callable[[], int] = system_clock_ms,
         storage_in: Callable[[Path], Storage] = local_storage,
     ) -> None:
@@ -97,7 +99,7 @@ class Product:
         # one owner's names those of another.
         self._post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
         self._locals = locals_of(settings)
-        self._remotes = remotes_of(settings, self._fetcher, clock_ms)
+        self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds)
         self._board = Board()
         self._stalls = Stalls(clock_ms)
         self._job_log = JobLog(clock_ms)
@@ -125,12 +127,12 @@ class Product:
             service=Service(
                 backend=self._backend,
                 files=self._files,
-                cancel_upstream=self._pollers.cancel,
+                stop_upstream=self._pollers.stop_job,
                 catalogue=catalogue,
                 engines=self._engines,
                 routes=routes,
                 accounts={name: remote.account.id for name, remote in self._remotes.items()},
-                receivers=receivers,
+                receiver_of=receivers.receiver_of,
                 check_room=room.check,
                 clock_ms=clock_ms,
                 uptime_ms=self._uptime.now_ms,

@@ -43,6 +43,7 @@ from unstill.upstreams.port import (
     Refused,
     Rejected,
     Remote,
+    Standing,
     Submission,
     Ticket,
     Unsupported,
@@ -180,6 +181,9 @@ class Upstream:
     async def cancel(self, ticket: Ticket) -> Cancellation:
         del ticket
         return Unsupported()
+
+    async def standing(self) -> Standing:
+        return Standing(None, "")
 
     async def close(self) -> None:
         """It has no connections."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from support.emulator_process import KEY, Emulator
@@ -20,6 +21,7 @@ from unstill.engines.openai_videos.servers import ServerKind
 from unstill.net.fetcher import Fetcher
 from unstill.upstreams.port import Accepted, Done, Prepared, Remote, Submission, Ticket, Verdict
 from unstill.upstreams.rate_limits import Accounts
+from unstill.upstreams.setup import RemoteSetup
 
 DAY_MS = 24 * 3600 * 1000
 # One request that each upstream can serve, and where its API begins.
@@ -74,22 +76,21 @@ class Bench:
 
 
 def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
-    arguments: dict[str, Any] = {
-        "name": "ours",
-        "base_url": url + BASES.get(kind, "/v1"),
-        "api_key": KEY,
-        "models": {},
-        "accounts": Accounts(),
-        "fetcher": fetcher,
-    }
-    arguments |= changes
+    setup = RemoteSetup(
+        name="ours",
+        base_url=url + BASES.get(kind, "/v1"),
+        api_key=KEY,
+        accounts=Accounts(),
+        fetcher=fetcher,
+    )
+    setup = msgspec.structs.replace(setup, **changes)
     match kind:
         case "dashscope":
-            return DashScopeEngine(**arguments)
+            return DashScopeEngine(setup)
         case "modelverse":
-            return ModelverseEngine(**arguments)
+            return ModelverseEngine(setup)
         case _:
-            return OpenAiVideosEngine(server=cast("ServerKind", kind), **arguments)
+            return OpenAiVideosEngine(setup, server=cast("ServerKind", kind))
 
 
 every = pytest.mark.parametrize("bench", KINDS, indirect=True)

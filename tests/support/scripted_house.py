@@ -115,12 +115,12 @@ class House:
         self.service = Service(
             backend=self.backend,
             files=self.files,
-            cancel_upstream=self.cancel_upstream,
+            stop_upstream=self.stop_upstream,
             catalogue=catalogue,
             engines={"camera": self.engine},
             routes={"wan2.7-i2v": ("camera",)},
             accounts={},
-            receivers=Receivers({}, has_secret=True),
+            receiver_of=Receivers({}, has_secret=True).receiver_of,
             check_room=self.check_room,
             clock_ms=self.clock_ms,
             uptime_ms=self.clock_ms,
@@ -155,12 +155,12 @@ class House:
             self.job_log.changed,
         )
 
-    async def cancel_upstream(self, job: Job) -> Cancellation:
+    async def stop_upstream(self, job: Job) -> bool:
         """The next of the scripted answers; what is cancelled is so, as a watch has it."""
         answer = self.answers.pop(0)
         if isinstance(answer, Cancelled):
             await self.backend.change(job.id, cancelled(self.clock_ms(), is_hidden=False))
-        return answer
+        return isinstance(answer, Cancelled)
 
     def check_room(self) -> None:
         if not self.has_room:

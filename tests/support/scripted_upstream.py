@@ -20,6 +20,7 @@ from unstill.upstreams.port import (
     Done,
     FrameForm,
     Prepared,
+    Standing,
     Submission,
     Ticket,
     Unsupported,
@@ -146,6 +147,9 @@ class ScriptedRemote:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def standing(self) -> Standing:
+        return Standing(None, "")
 
     async def close(self) -> None:
         """It has no connections."""

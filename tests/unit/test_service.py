@@ -163,12 +163,12 @@ def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...])
     return Service(
         backend=house.backend,
         files=house.files,
-        cancel_upstream=house.cancel_upstream,
+        stop_upstream=house.stop_upstream,
         catalogue=house.service.catalogue,
         engines=engines,
         routes={"wan2.7-i2v": route},
         accounts={},
-        receivers=Receivers({}, has_secret=False),
+        receiver_of=Receivers({}, has_secret=False).receiver_of,
         clock_ms=house.clock_ms,
         uptime_ms=house.clock_ms,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from unstill.assembly import Upstreams, engines_of, receivers_of, remotes_of
+from unstill.assembly import engines_of, receivers_of, remotes_of
 from unstill.cli.doctor_finding import Finding
 from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
@@ -26,7 +26,7 @@ from unstill.store.embedded.driver import DatabaseError
 from unstill.store.embedded.store import attempts_in
 from unstill.system.clock import clock_ms
 from unstill.upstreams.client import Trouble
-from unstill.upstreams.key_check import Standing
+from unstill.upstreams.port import Remote, Standing
 
 CONNECT_S = 3.0
 STANDING_WITHIN_S = 10.0
@@ -73,7 +73,7 @@ def upstream_findings(settings: Settings, place: Place = nowhere) -> Iterator[Fi
 
 
 def _upstream(
-    name: str, engine: RemoteSettings, remote: Upstreams, data_dir: Path, place: Place
+    name: str, engine: RemoteSettings, remote: Remote, data_dir: Path, place: Place
 ) -> Finding:
     what, url = f"engine {name}", httpx2.URL(engine.proxy or engine.base_url)
     where = f"{url.host}:{url.port or _PORTS[url.scheme]}"
@@ -118,7 +118,7 @@ def _well(what: str, where: str, engine: RemoteSettings, standing: Standing) -> 
     return Finding(what, True, f"{where} can be reached and {with_key}")
 
 
-async def _asked(remote: Upstreams) -> Standing:
+async def _asked(remote: Remote) -> Standing:
     try:
         async with asyncio.timeout(STANDING_WITHIN_S):
             return await remote.standing()

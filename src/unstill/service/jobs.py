@@ -39,7 +39,7 @@ from unstill.domain.job import (
     new_id,
 )
 from unstill.domain.owner import Owner
-from unstill.domain.request import CreateCall, GivenFrame, Role, VideoRequest
+from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Role, VideoRequest
 from unstill.files.port import Files
 from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue, resolve
@@ -47,8 +47,6 @@ from unstill.service.admission import Admission
 from unstill.service.idempotency import fingerprint
 from unstill.service.pictures import IncomingFrame, check_header, take
 from unstill.store.port import Backend, CursorPage, OffsetPage, Where
-from unstill.upstreams.port import Cancellation, Cancelled
-from unstill.webhooks.receivers import Receivers
 
 log = structlog.get_logger()
 
@@ -96,12 +94,12 @@ class Service:
         *,
         backend: Backend,
         files: Files,
-        cancel_upstream: Callable[[Job], Awaitable[Cancellation]],
+        stop_upstream: Callable[[Job], Awaitable[bool]],
         catalogue: Catalogue,
         engines: Mapping[str, Engine],
         routes: Mapping[str, Sequence[str]],
         accounts: Mapping[str, str],
-        receivers: Receivers,
+        receiver_of: Callable[[GivenValue | None, Owner], str | None],
         check_room: Callable[[], None] = lambda: None,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
@@ -109,18 +107,20 @@ class Service:
     ) -> None:
         """`routes`: for each name that callers may use, the engines to try, in order.
 
+        stop_upstream: raises UpstreamError if it is not told whether the job was stopped.
         accounts: by engine, the upstream account that it asks, if it asks any.
+        receiver_of: where to tell of a job's end, "" for the owner's own place; raises BadField.
         check_room: raises StorageFull if no new job is taken for want of room.
         """
         self.catalogue = catalogue
         self._backend = backend
         self._files = files
-        self._cancel_upstream = cancel_upstream
+        self._stop_upstream = stop_upstream
         self._engines_of = {
             name: tuple(engines[each] for each in tried) for name, tried in routes.items()
         }
         self._accounts = accounts
-        self._receivers = receivers
+        self._receiver_of = receiver_of
         self._admission = admission
         self._check_room = check_room
         self._clock_ms = clock_ms
@@ -154,7 +154,7 @@ class Service:
         try:
             for each in checked.taken.values():
                 self._admission.check(each)
-            webhook_url = self._receivers.receiver_of(create_call.webhook_url, owner)
+            webhook_url = self._receiver_of(create_call.webhook_url, owner)
             engine = self._engine_for(checked.model, checked.request, create_call)
             self._check_room()
         except (BadField, BadSetting, StorageFull):
@@ -258,7 +258,7 @@ class Service:
             job = await self.find(job_id, owner)
         if job.state is not State.RUNNING:
             raise TooLateToCancel(job.id)
-        if not isinstance(await self._cancel_upstream(job), Cancelled):
+        if not await self._stop_upstream(job):
             raise TooLateToCancel(job.id)
 
     def _cancellation(self, job: Job) -> Change | None:

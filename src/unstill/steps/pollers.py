@@ -13,7 +13,7 @@ from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.poll import Poller, row_of
 from unstill.store.port import Backend
-from unstill.upstreams.port import Account, Cancellation, Remote
+from unstill.upstreams.port import Account, Cancellation, Cancelled, Remote
 
 log = structlog.get_logger()
 
@@ -84,6 +84,10 @@ class Pollers:
         Raises UpstreamError if the upstream does not say, StorageFull or StorageFailed.
         """
         return await self._of(job.engine).cancel(row_of(job))
+
+    async def stop_job(self, job: Job) -> bool:
+        """As `cancel` does; whether the job was stopped."""
+        return isinstance(await self.cancel(job), Cancelled)
 
     async def shutdown(self) -> None:
         """Ask no more; all that is known of the tickets is in their rows."""

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from unstill.upstreams.port import Refused
+from unstill.upstreams.port import Refused, Standing
 from unstill.upstreams.replies import Reply, said
 from unstill.upstreams.submit_answers import Codes, is_error, judged
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """What an upstream says to a key; None where it does not say."""
-
-    is_let_in: bool | None
-    words: str
 
 
 def standing_of(reply: Reply, codes: Codes, *, is_of_unknown: bool = False) -> Standing:

@@ -189,6 +189,16 @@ class Unsupported(msgspec.Struct, frozen=True, tag=True):
 Cancellation = Cancelled | TooLate | Unsupported
 
 
+# --- what it says to the key -----------------------------------------------------------------
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Whether the key is let in; None where the upstream does not say."""
+
+    is_let_in: bool | None
+    words: str
+
+
 class Remote(Engine, Protocol):
     """An engine of somebody else's: what is pure thinks, the rest asks it."""
 
@@ -228,6 +238,9 @@ class Remote(Engine, Protocol):
 
     async def cancel(self, ticket: Ticket) -> Cancellation:
         """Ask the upstream to stop. Raises UpstreamError if it does not say."""
+
+    async def standing(self) -> Standing:
+        """Ask what it says to the key, by a call that costs nothing. Raises UpstreamError."""
 
     async def close(self) -> None:
         """End the connections."""

@@ -11,7 +11,7 @@ Which model takes what, and in which words, is in `dashscope_models`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,9 @@ from unstill.engines.dashscope.models import (
     verdict_of,
 )
 from unstill.engines.dashscope.task_list import KEPT_MS, runs_of, window_of
-from unstill.net.fetcher import Fetcher
-from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.upstreams.base_url import BaseUrl
-from unstill.upstreams.client import Links, Trouble, Unreachable, Upstream, unanswered
-from unstill.upstreams.key_check import Standing, standing_of
+from unstill.upstreams.client import Links, Trouble, Unreachable, unanswered
+from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import FrameFile, data_urls, read_pictures
 from unstill.upstreams.poll_rounds import as_they_come, look_at_each
 from unstill.upstreams.port import (
@@ -54,6 +52,7 @@ from unstill.upstreams.port import (
     Refused,
     Rejected,
     Running,
+    Standing,
     Submission,
     Ticket,
     TooLate,
@@ -61,10 +60,9 @@ from unstill.upstreams.port import (
     Verdict,
     Waiting,
 )
-from unstill.upstreams.rate_limits import Accounts
 from unstill.upstreams.replies import Reply, at, said
+from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.submit_answers import Codes, is_error, judged
-from unstill.upstreams.vocabulary import BUILT_IN, WordTables
 
 REQUESTS_PER_S = 18.0  # documented: 20 for query, list and cancel of an account; jitter needs room
 INTERVAL_S = 15.0  # recommended between two queries of one task
@@ -116,36 +114,15 @@ class DashScopeEngine:
     is_generative = True
     description = "Wan and HappyHorse models at DashScope (Alibaba Model Studio)"
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        base_url: str,
-        api_key: str,
-        models: Mapping[str, str],
-        accounts: Accounts,
-        fetcher: Fetcher,
-        is_free_to_repeat: bool = False,
-        interval_s: float = INTERVAL_S,
-        words: WordTables = BUILT_IN,
-        clock_ms: Callable[[], int] = system_clock_ms,
-    ) -> None:
-        """`models`: canonical id -> upstream model, where the engine's choice is not wanted."""
-        self.name = name
-        self.is_free_to_repeat = is_free_to_repeat
-        self._words = words
-        self._models = _models(name, {**CHOICES, **models})
-        base_url = BASE_URL.checked(base_url, name, has_key=bool(api_key))
-        self.account, pace = accounts.open(
-            base_url=base_url,
-            api_key=api_key,
-            requests_per_s=REQUESTS_PER_S,
-            interval_s=interval_s,
+    def __init__(self, setup: RemoteSetup) -> None:
+        self.name = setup.name
+        self.is_free_to_repeat = setup.is_free_to_repeat
+        self._words = setup.vocabulary
+        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self.account, self._upstream = setup.connect(
+            BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
-        self._upstream = Upstream(
-            engine=name, base_url=base_url, api_key=api_key, pace=pace, fetcher=fetcher
-        )
-        self._clock_ms = clock_ms
+        self._clock_ms = setup.clock_ms
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         model = self._models.get(request.model)

@@ -22,10 +22,9 @@ from unstill.engines.modelverse.models import (
     tier_of,
 )
 from unstill.models.sizes import NAMED_SIZES
-from unstill.net.fetcher import Fetcher
 from unstill.upstreams.base_url import BaseUrl
-from unstill.upstreams.client import Links, Upstream, unanswered
-from unstill.upstreams.key_check import Standing, standing_of
+from unstill.upstreams.client import Links, unanswered
+from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import data_urls, read_pictures
 from unstill.upstreams.poll_rounds import look_at_each
 from unstill.upstreams.port import (
@@ -33,17 +32,17 @@ from unstill.upstreams.port import (
     Done,
     FrameForm,
     Prepared,
+    Standing,
     Submission,
     Ticket,
     Unsupported,
     UpstreamRequest,
     Verdict,
 )
-from unstill.upstreams.rate_limits import Accounts
+from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.sizes import at_area
 from unstill.upstreams.submit_answers import Codes, judged
 from unstill.upstreams.task_answers import verdict_in
-from unstill.upstreams.vocabulary import BUILT_IN, WordTables
 
 REQUESTS_PER_S = 10.0  # none documented; ours
 NO_TASK = "00000000-0000-0000-0000-000000000000"
@@ -71,33 +70,13 @@ class ModelverseEngine:
     is_generative = True
     description = "Wan, Sora and HappyHorse models at Modelverse"
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        base_url: str,
-        api_key: str,
-        models: Mapping[str, str],
-        accounts: Accounts,
-        fetcher: Fetcher,
-        is_free_to_repeat: bool = False,
-        interval_s: float = INTERVAL_S,
-        words: WordTables = BUILT_IN,
-    ) -> None:
-        """`base_url` with or without /v1; `models`: canonical id -> upstream model."""
-        self.name = name
-        self.is_free_to_repeat = is_free_to_repeat
-        self._words = words
-        self._models = _models(name, {**CHOICES, **models})
-        base_url = BASE_URL.checked(base_url, name, has_key=bool(api_key))
-        self.account, pace = accounts.open(
-            base_url=base_url,
-            api_key=api_key,
-            requests_per_s=REQUESTS_PER_S,
-            interval_s=interval_s,
-        )
-        self._upstream = Upstream(
-            engine=name, base_url=base_url, api_key=api_key, pace=pace, fetcher=fetcher
+    def __init__(self, setup: RemoteSetup) -> None:
+        self.name = setup.name
+        self.is_free_to_repeat = setup.is_free_to_repeat
+        self._words = setup.vocabulary
+        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self.account, self._upstream = setup.connect(
+            BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
 
     def misfit(self, request: VideoRequest) -> BadField | None:

@@ -28,10 +28,9 @@ from unstill.engines.openai_videos.servers import (
     unified_reference,
     verdict_of,
 )
-from unstill.net.fetcher import Fetcher
 from unstill.upstreams.base_url import BaseUrl
-from unstill.upstreams.client import Links, Upstream, unanswered
-from unstill.upstreams.key_check import Standing, standing_of
+from unstill.upstreams.client import Links, unanswered
+from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import FrameFile, read_pictures
 from unstill.upstreams.poll_rounds import look_at_each
 from unstill.upstreams.port import (
@@ -40,6 +39,7 @@ from unstill.upstreams.port import (
     Done,
     FrameForm,
     Prepared,
+    Standing,
     Submission,
     Ticket,
     TooLate,
@@ -47,10 +47,9 @@ from unstill.upstreams.port import (
     UpstreamRequest,
     Verdict,
 )
-from unstill.upstreams.rate_limits import Accounts
 from unstill.upstreams.replies import at
+from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.submit_answers import is_error, judged
-from unstill.upstreams.vocabulary import BUILT_IN, WordTables
 
 REQUESTS_PER_S = 10.0  # none documented; ours
 BASE_URL = BaseUrl("/v1", routes=("/videos", "/chat/completions", "/images/generations"))
@@ -64,36 +63,16 @@ class OpenAiVideosEngine:
     kind = "openai_videos"
     is_generative = True
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        server: ServerKind,
-        base_url: str,
-        api_key: str,
-        models: Mapping[str, str],
-        accounts: Accounts,
-        fetcher: Fetcher,
-        is_free_to_repeat: bool = False,
-        interval_s: float = INTERVAL_S,
-        words: WordTables = BUILT_IN,
-    ) -> None:
-        """`models`: canonical id -> the server's name for it, where it is to be told one."""
-        self.name = name
+    def __init__(self, setup: RemoteSetup, *, server: ServerKind) -> None:
+        """`setup.models`: the server's names, where it is to be told one."""
+        self.name = setup.name
         self.description = f"a server that speaks OpenAI's video protocol ({server})"
-        self.is_free_to_repeat = is_free_to_repeat
+        self.is_free_to_repeat = setup.is_free_to_repeat
         self._server = SERVERS[server]
-        self._words = words
-        self._models = {**self._server.choices, **models}
-        base_url = BASE_URL.checked(base_url, name, has_key=bool(api_key))
-        self.account, pace = accounts.open(
-            base_url=base_url,
-            api_key=api_key,
-            requests_per_s=REQUESTS_PER_S,
-            interval_s=interval_s,
-        )
-        self._upstream = Upstream(
-            engine=name, base_url=base_url, api_key=api_key, pace=pace, fetcher=fetcher
+        self._words = setup.vocabulary
+        self._models = {**self._server.choices, **setup.models}
+        self.account, self._upstream = setup.connect(
+            BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
 
     def misfit(self, request: VideoRequest) -> BadField | None:

@@ -1,0 +1,50 @@
+"""What an engine on somebody else's server is made of, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from unstill.net.fetcher import Fetcher
+from unstill.system.clock import clock_ms as system_clock_ms
+from unstill.upstreams.base_url import BaseUrl
+from unstill.upstreams.client import Upstream
+from unstill.upstreams.port import Account
+from unstill.upstreams.rate_limits import Accounts
+from unstill.upstreams.vocabulary import BUILT_IN, WordTables
+
+
+class RemoteSetup(msgspec.Struct, frozen=True):
+    """One `[engines.NAME]` without what its kind alone has."""
+
+    name: str  # the operator's
+    base_url: str
+    api_key: str
+    accounts: Accounts
+    fetcher: Fetcher
+    models: Mapping[str, str] = {}  # canonical id -> upstream model, over the engine's own choice
+    is_free_to_repeat: bool = False
+    poll_interval_s: float = 0.0  # 0: as the engine's kind has it
+    vocabulary: WordTables = BUILT_IN
+    clock_ms: Callable[[], int] = system_clock_ms
+
+    def connect(
+        self, base_url: BaseUrl, *, requests_per_s: float, poll_interval_s: float
+    ) -> tuple[Account, Upstream]:
+        """The account and the way to its API, by what the kind knows. Raises BadSetting."""
+        address = base_url.checked(self.base_url, self.name, has_key=bool(self.api_key))
+        account, pace = self.accounts.open(
+            base_url=address,
+            api_key=self.api_key,
+            requests_per_s=requests_per_s,
+            interval_s=self.poll_interval_s or poll_interval_s,
+        )
+        upstream = Upstream(
+            engine=self.name,
+            base_url=address,
+            api_key=self.api_key,
+            pace=pace,
+            fetcher=self.fetcher,
+        )
+        return account, upstream
