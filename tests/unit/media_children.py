@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -29,6 +30,29 @@ def echo(words: Words, _report: Report) -> Words:
 
 def process_id(_words: Words, _report: Report) -> int:
     return os.getpid()
+
+
+def device(_words: Words, _report: Report) -> str:
+    return os.environ["DEVICE"]
+
+
+def note_device(words: Words, report: Report) -> None:
+    """Write the own device to the file `text`, then sleep `number` seconds."""
+    note = Path(words.text)
+    note.with_suffix(".new").write_text(os.environ["DEVICE"])
+    note.with_suffix(".new").rename(note)
+    rest(words, report)
+
+
+def hold_device(words: Words, _report: Report) -> bool:
+    """Whether nobody else holds the file `text`; it is held until this process is gone."""
+    held = os.open(words.text, os.O_CREAT | os.O_RDWR)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its end takes a while
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def count(words: Words, report: Report) -> int:
@@ -125,6 +149,7 @@ def allocate(words: Words, _report: Report) -> int:
 
 
 if __name__ == "__main__":
+    time.sleep(float(os.environ.get("MEDIA_CHILDREN_LOAD_S", "0")))
     serve(
         {
             function.__name__: function
@@ -132,6 +157,9 @@ if __name__ == "__main__":
                 *(
                     echo,
                     process_id,
+                    device,
+                    note_device,
+                    hold_device,
                     count,
                     swell,
                     chat,

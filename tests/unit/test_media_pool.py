@@ -30,7 +30,7 @@ from unstill.domain.errors import (
 )
 from unstill.domain.owner import Owner
 from unstill.media.errors import BadVideo, DiedAtWork, TaskFailed
-from unstill.media.pool import Pool
+from unstill.media.pool import RECYCLE_AFTER, START_WITHIN_S, Pool
 
 HERE = Path(__file__).parent
 PATIENCE_S = 30.0  # for what must happen at once on a machine that is busy
@@ -42,9 +42,25 @@ class Words(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def children(*, size: int = 1, recycle_after: int = 200) -> AsyncIterator[Pool]:
-    environment = {"PYTHONPATH": str(HERE)}
-    pool = Pool("media_children", size=size, recycle_after=recycle_after, environment=environment)
+async def children(
+    *,
+    size: int = 1,
+    recycle_after: int | None = RECYCLE_AFTER,
+    start_within_s: float = START_WITHIN_S,
+    **variables: Callable[[int], str],
+) -> AsyncIterator[Pool]:
+    """`variables`: of the child in each slot."""
+
+    def environment(slot: int) -> dict[str, str]:
+        return {"PYTHONPATH": str(HERE)} | {name: of(slot) for name, of in variables.items()}
+
+    pool = Pool(
+        "media_children",
+        size=size,
+        recycle_after=recycle_after,
+        start_within_s=start_within_s,
+        environment=environment,
+    )
     try:
         yield pool
     finally:
@@ -127,6 +143,83 @@ async def test_a_child_is_replaced_after_so_many_tasks() -> None:
         await until(lambda: not is_alive(ids[0]))
 
     assert ids[0] == ids[1] != ids[2] == ids[3] != ids[4]
+
+
+async def test_a_child_that_is_dear_to_start_stays_for_any_number_of_tasks() -> None:
+    async with children(recycle_after=None) as pool:
+        ids = {await process_id(pool) for _ in range(RECYCLE_AFTER + 5)}
+
+    assert len(ids) == 1
+
+
+async def test_each_slot_has_an_environment_of_its_own(tmp_path: Path) -> None:
+    async with children(size=3, DEVICE=lambda slot: f"cuda:{slot}") as pool:
+        notes = [tmp_path / f"{n}" for n in range(3)]
+        asleep = [
+            asyncio.create_task(pool.run("note_device", Words(str(note), 60), type(None)))
+            for note in notes
+        ]
+        await until(lambda: all(note.exists() for note in notes))
+        for each in asleep:
+            each.cancel()
+        await asyncio.wait(asleep)
+
+    assert {note.read_text() for note in notes} == {"cuda:0", "cuda:1", "cuda:2"}
+
+
+@pytest.mark.parametrize("end", ["die", "recycle", "die_idle"])
+async def test_a_replaced_child_has_its_slots_environment(end: str) -> None:
+    recycle_after = 2 if end == "recycle" else None
+    async with children(recycle_after=recycle_after, DEVICE=str) as pool:
+        first = await process_id(pool)
+        match end:
+            case "die":
+                with pytest.raises(DiedAtWork):
+                    await pool.run("die", Words(number=signal.SIGKILL), int)
+            case "recycle":
+                await process_id(pool)
+            case _:
+                os.kill(first, signal.SIGKILL)
+                await until(lambda: not is_alive(first))
+        device = await pool.run("device", Words(), str)
+        second = await process_id(pool)
+
+    assert device == "0"
+    assert second != first
+
+
+async def test_a_slots_next_child_starts_when_the_last_one_is_gone(tmp_path: Path) -> None:
+    """What it held of a device is free again by then, however long it took to end."""
+    lock = Words(text=str(tmp_path / "device"))
+    async with children(recycle_after=1, DEVICE=str) as pool:
+        held = [await pool.run("hold_device", lock, bool) for _ in range(4)]
+
+    assert held == [True] * 4
+
+
+async def test_a_pool_that_was_cancelled_in_every_way_has_all_of_its_slots() -> None:
+    async with children(size=2, DEVICE=str) as pool:
+        for pause_s in (0, 0.01, 0.05, 0.2, 0.5):
+            started = [asyncio.create_task(process_id(pool)) for _ in range(3)]
+            await asyncio.sleep(pause_s)
+            for each in started:
+                each.cancel()
+            await asyncio.wait(started)
+        devices = await asyncio.gather(*(pool.run("device", Words(), str) for _ in range(6)))
+
+    assert set(devices) <= {"0", "1"}
+    assert sorted(pool._empty) == [0, 1]
+
+
+async def test_a_child_that_loads_for_too_long_is_ended_and_says_so() -> None:
+    async with children(start_within_s=0.2, MEDIA_CHILDREN_LOAD_S=lambda _: "60") as pool:
+        with pytest.raises(EngineDied, match=r"media_children start \(stopped after 0.2 s\)"):
+            await process_id(pool)
+
+
+async def test_a_child_may_load_for_as_long_as_its_pool_lets_it() -> None:
+    async with children(start_within_s=PATIENCE_S, MEDIA_CHILDREN_LOAD_S=lambda _: "0.5") as pool:
+        assert await process_id(pool) > 0
 
 
 async def test_what_a_library_prints_never_reaches_the_events() -> None:

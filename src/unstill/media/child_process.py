@@ -32,7 +32,8 @@ class Child(asyncio.SubprocessProtocol):
     whether anybody asks or not, and the transport can be closed in the open.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, slot: int = 0) -> None:
+        self.slot = slot  # of its pool
         self.tasks_done = 0
         self._transport: asyncio.SubprocessTransport
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -119,11 +120,11 @@ class Child(asyncio.SubprocessProtocol):
         self._lines.put_nowait(None)
 
 
-async def start(program: str, environment: Mapping[str, str]) -> Child:
+async def start(program: str, environment: Mapping[str, str], slot: int = 0) -> Child:
     """Run `python -m program` in a session of its own, which a terminal's Ctrl-C does not reach."""
     # -P: a module that lies in the folder the server was started in is not picked up.
     _, child = await asyncio.get_running_loop().subprocess_exec(
-        Child,
+        lambda: Child(slot),
         *(sys.executable, "-P", "-m", program, str(os.getpid())),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from heapq import heappop, heappush
 from typing import TypeVar, assert_never
 
 import msgspec
@@ -24,6 +25,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+RECYCLE_AFTER = 200
+START_WITHIN_S = 60.0
+
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
@@ -36,9 +40,14 @@ class _Silent(TimeoutError):
 class Pool:
     """At most `size` children of one program, each started when it is first needed.
 
-    program: a module for `python -m` that calls `unstill.media.child_main.serve`.
-    recycle_after: tasks after which a child is replaced, so that a library's leak has an end.
-    environment: variables for the children besides those of the server that they may see.
+    program: a module for `python -m` that calls `unstill.media.child_main.serve`, and says there
+        how many addresses it may have.
+    recycle_after: tasks after which a child is replaced, so that a library's leak has an end; None
+        where a start is too dear for that.
+    start_within_s: until a child's first word, by when it has loaded what it needs.
+    environment: variables of the child in each slot, from 0 on, besides those of the server that it
+        may see: its device, say. A slot's next child is started once the last one is gone, with all
+        that it held of a device.
     """
 
     def __init__(
@@ -46,15 +55,16 @@ class Pool:
         program: str,
         *,
         size: int,
-        recycle_after: int = 200,
-        start_timeout_s: float = 60.0,
-        environment: Mapping[str, str] | None = None,
+        recycle_after: int | None = RECYCLE_AFTER,
+        start_within_s: float = START_WITHIN_S,
+        environment: Callable[[int], Mapping[str, str]] | None = None,
     ) -> None:
         self._program = program
         self._recycle_after = recycle_after
-        self._start_timeout_s = start_timeout_s
-        self._environment = dict(environment or {})
+        self._start_within_s = start_within_s
+        self._environment = environment or _no_more
         self._slots = Slots(size)
+        self._empty = list(range(size))  # the slots without a child, a heap
         self._children: set[Child] = set()
         self._idle: list[Child] = []
         self._endings: set[asyncio.Task[None]] = set()
@@ -107,21 +117,35 @@ class Pool:
             if not child.is_gone:
                 return child
             self._children.discard(child)
+            heappush(self._empty, child.slot)
         self._refuse_if_closed()
-        try:
-            child = await start(self._program, self._environment)
-        except FileNotFoundError as error:  # the interpreter itself
-            raise EngineDied(self._program, str(error)) from error
-        except OSError as error:  # for want of files, processes or memory: uvloop hides which
-            why = "the server could not start a child program, for want of files or processes"
-            raise storage_trouble(error) or StorageFailed(why) from error
-        self._children.add(child)
-        async with self._watched(child, "start", self._start_timeout_s, EngineDied):
+        child = await self._started(await self._empty_slot())
+        async with self._watched(child, "start", self._start_within_s, EngineDied):
             self._refuse_if_closed()  # it may have been closed while the process was made
             ready = await _event(child)
             if not isinstance(ready, ChildReady):
                 raise msgspec.DecodeError("it did not begin with ready")
         self._note(ready.confinement)
+        return child
+
+    async def _empty_slot(self) -> int:
+        """A slot that nobody else has; where all had a child, one of these is being ended."""
+        while not self._empty:
+            await asyncio.wait(self._endings, return_when=asyncio.FIRST_COMPLETED)
+        return heappop(self._empty)
+
+    async def _started(self, slot: int) -> Child:
+        with ExitStack() as undo:
+            undo.callback(heappush, self._empty, slot)
+            try:
+                child = await start(self._program, self._environment(slot), slot)
+            except FileNotFoundError as error:  # the interpreter itself
+                raise EngineDied(self._program, str(error)) from error
+            except OSError as error:  # for want of files, processes or memory: uvloop hides which
+                why = "the server could not start a child program, for want of files or processes"
+                raise storage_trouble(error) or StorageFailed(why) from error
+            undo.pop_all()
+        self._children.add(child)
         return child
 
     def _note(self, confinement: Confinement) -> None:
@@ -133,7 +157,8 @@ class Pool:
 
     def _keep(self, child: Child) -> None:
         child.tasks_done += 1
-        if self._is_closed or child.tasks_done >= self._recycle_after:
+        is_old = self._recycle_after is not None and child.tasks_done >= self._recycle_after
+        if self._is_closed or is_old:
             self._begin_end(child)
         else:
             self._idle.append(child)
@@ -165,10 +190,12 @@ class Pool:
 
     def _begin_end(self, child: Child) -> asyncio.Task[None]:
         """A task of the pool's own: whoever waits for it may be cancelled again meanwhile."""
-        self._children.discard(child)
         ending = asyncio.create_task(child.end())
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
+        if child in self._children:  # else it is being ended already
+            self._children.discard(child)
+            ending.add_done_callback(lambda _: heappush(self._empty, child.slot))
         return ending
 
     def _refuse_if_closed(self) -> None:
@@ -209,6 +236,12 @@ async def _last_word(
                 raise msgspec.DecodeError("ready in the middle of a task")
             case other:
                 assert_never(other)
+
+
+def _no_more(slot: int) -> Mapping[str, str]:
+    """Children that are alike."""
+    del slot
+    return {}
 
 
 def _unheard(fraction: float) -> None:
