@@ -10,20 +10,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from unstill.domain.job import Failure, Job, failed, new_id
-from unstill.domain.owner import Owner
-from unstill.domain.request import Frame, VideoRequest
+from support.jobs import a_job
+from unstill.domain.job import Failure, failed
 from unstill.store.embedded.store import EmbeddedBackend
 from unstill.system.clock import clock_ms
-
-REQUEST = VideoRequest(
-    model="wan2.7-i2v",
-    prompt="a cat wakes up",
-    first_frame=Frame("first", "img_url", sha256="ab" * 32),
-    duration_s=5,
-    frame_rate=30,
-    seed=42,
-)
 
 
 async def main(folder: Path, words: list[str]) -> None:
@@ -49,21 +39,6 @@ async def end_for_ever(store: EmbeddedBackend) -> None:
         await store.add(job)
         await store.change(job.id, failed(Failure("x", "y"), clock_ms()))
         print(job.id, flush=True)  # noqa: T201  - likewise
-
-
-def a_job(webhook_url: str | None = None) -> Job:
-    now_ms = clock_ms()
-    return Job(
-        id=new_id(now_ms),
-        owner=Owner("team-a"),
-        dialect="tasks",
-        words="unified",
-        model="wan2.7-i2v",
-        request=REQUEST,
-        engine="camera",
-        created_ms=now_ms,
-        webhook_url=webhook_url,
-    )
 
 
 if __name__ == "__main__":

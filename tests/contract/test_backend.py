@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from support.open_stores import Make, a_job, opened
+from support.open_stores import Make, a_row, opened
 from unstill.domain import job as jobs
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import FINAL, Change, Failure, Job, State, Usage, Video, apply
@@ -41,8 +41,8 @@ VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**40, has_audio=True)
 @pytest.mark.parametrize(
     "job",
     [
-        a_job(),
-        a_job(
+        a_row(),
+        a_row(
             owner="team-b",
             dialect="videos",
             words="openai",
@@ -75,22 +75,22 @@ async def test_a_job_is_found_as_it_was_added(make: Make, job: Job) -> None:
 
 
 async def test_an_unknown_job_is_not_found(store: Backend) -> None:
-    await store.add(a_job())
+    await store.add(a_row())
 
     assert await store.find("jo") is None
 
 
 async def test_a_job_that_is_there_is_not_added_again(store: Backend) -> None:
-    await store.add(a_job())
+    await store.add(a_row())
 
     with pytest.raises(StorageFailed):
-        await store.add(a_job(owner="somebody else"))
-    assert await store.find("job") == a_job()
+        await store.add(a_row(owner="somebody else"))
+    assert await store.find("job") == a_row()
 
 
 async def test_a_write_that_fails_harms_none_beside_it(store: Backend) -> None:
-    await store.add(a_job("job-13"))
-    adds = [store.add(a_job(f"job-{number}")) for number in range(40)]
+    await store.add(a_row("job-13"))
+    adds = [store.add(a_row(f"job-{number}")) for number in range(40)]
     changes = [store.change("job-13", jobs.made_ready(Size(640, 480)))]
 
     results = await asyncio.gather(*adds, *changes, return_exceptions=True)
@@ -114,8 +114,8 @@ WALK: list[Change] = [
 
 
 async def test_a_change_does_to_the_row_what_it_does_to_the_value(store: Backend) -> None:
-    await store.add(a_job())
-    expected: Job | None = a_job()
+    await store.add(a_row())
+    expected: Job | None = a_row()
 
     for change in WALK:
         assert expected is not None
@@ -132,7 +132,7 @@ async def test_a_change_does_to_the_row_what_it_does_to_the_value(store: Backend
 async def test_a_change_is_refused_from_each_state_that_it_does_not_name(
     store: Backend, state: State, change: Change
 ) -> None:
-    job = a_job(state=state)
+    job = a_row(state=state)
     await store.add(job)
 
     changed = await store.change("job", change)
@@ -142,12 +142,12 @@ async def test_a_change_is_refused_from_each_state_that_it_does_not_name(
 
 
 async def test_a_change_of_another_attempt_is_refused(store: Backend) -> None:
-    await store.add(a_job(state=State.RUNNING, attempt=2))
+    await store.add(a_row(state=State.RUNNING, attempt=2))
 
     assert await store.change("job", jobs.rendered(), attempt=1) is None
     assert await store.change("job", jobs.rendered(), attempt=3) is None
     changed = await store.change("job", jobs.rendered(), attempt=2)
-    assert changed == a_job(state=State.SAVING, attempt=2)
+    assert changed == a_row(state=State.SAVING, attempt=2)
 
 
 async def test_a_change_of_an_unknown_job_is_refused(store: Backend) -> None:
@@ -166,16 +166,16 @@ async def test_a_change_of_an_unknown_job_is_refused(store: Backend) -> None:
     ids=["revives", "cancelled succeeds", "sets the id", "sets the attempt", "sets no field"],
 )
 async def test_a_change_that_no_job_may_make_is_an_error(store: Backend, change: Change) -> None:
-    await store.add(a_job())
+    await store.add(a_row())
 
     with pytest.raises(ValueError, match=r"no job moves|may not set"):
         await store.change("job", change)
-    assert await store.find("job") == a_job()
+    assert await store.find("job") == a_row()
 
 
 async def test_of_two_racing_changes_exactly_one_wins(store: Backend) -> None:
     for number in range(30):
-        job = a_job(f"job-{number}", state=State.SAVING)
+        job = a_row(f"job-{number}", state=State.SAVING)
         await store.add(job)
 
         results = await asyncio.gather(
@@ -194,7 +194,7 @@ async def test_listeners_hear_each_change_in_order_and_before_its_caller(make: M
     heard: list[tuple[str, State]] = []
     async with opened(make, lambda job: heard.append((job.id, job.state))) as store:
         await asyncio.gather(
-            *(store.add(a_job(f"job-{number}")) for number in range(5)),
+            *(store.add(a_row(f"job-{number}")) for number in range(5)),
             store.change("job-0", jobs.made_ready(Size(640, 480))),
         )
         await store.change("job-0", jobs.made_ready(Size(640, 480)))
@@ -210,7 +210,7 @@ async def test_of_each_change_the_listeners_are_told_in_their_order(make: Make) 
         lambda job, name=name: heard.append((name, job.state)) for name in ("first", "second")
     )
     async with opened(make, first, second) as store:
-        await store.add(a_job())
+        await store.add(a_row())
         await store.change("job", jobs.made_ready(Size(640, 480)))
 
     assert heard == [
@@ -229,7 +229,7 @@ async def test_a_listener_that_fails_is_logged_and_harms_nobody(make: Make) -> N
 
     async with opened(make, fail, lambda job: heard.append(job.id)) as store:
         with capture_logs() as logged:
-            await store.add(a_job())
+            await store.add(a_row())
 
     assert heard == ["job"]
     assert [entry["event"] for entry in logged] == ["listener failed"]
@@ -238,12 +238,12 @@ async def test_a_listener_that_fails_is_logged_and_harms_nobody(make: Make) -> N
 async def test_a_caller_that_is_cancelled_leaves_its_write_standing(make: Make) -> None:
     heard: list[str] = []
     async with opened(make, lambda job: heard.append(job.id)) as store:
-        adding = asyncio.ensure_future(store.add(a_job("first")))
+        adding = asyncio.ensure_future(store.add(a_row("first")))
         await asyncio.sleep(0)
 
         adding.cancel()
-        await store.add(a_job("second"))
+        await store.add(a_row("second"))
 
         assert adding.cancelled()
         assert heard == ["first", "second"]
-        assert await store.find("first") == a_job("first")
+        assert await store.find("first") == a_row("first")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from support.open_stores import Make, a_job, opened
+from support.open_stores import Make, a_row, opened
 from support.unfinished_jobs import left
 from unstill.domain import job as jobs
 from unstill.domain.errors import ShuttingDown
@@ -17,7 +17,7 @@ from unstill.store.port import Backend, Lane
 async def test_what_was_left_unfinished_is_taken_up_again(make: Make) -> None:
     taken: asyncio.Queue[Job] = asyncio.Queue()
     async with opened(make) as store:
-        await asyncio.gather(*(store.add(a_job(state, state=state)) for state in State))
+        await asyncio.gather(*(store.add(a_row(state, state=state)) for state in State))
 
     async with opened(make) as store:
         unfinished = await left(store)
@@ -50,7 +50,7 @@ async def test_owners_take_turns_in_every_lane(
     ids = {"team-a": [f"a-{number:03}" for number in range(200)], "team-b": ["b-0", "b-1"]}
     async with opened(make) as store:
         for owner, those in ids.items():
-            await asyncio.gather(*(store.add(a_job(i, owner=owner, state=state)) for i in those))
+            await asyncio.gather(*(store.add(a_row(i, owner=owner, state=state)) for i in those))
         if is_new:
             store.serve([Lane(lane, 1, step)])
             await asyncio.wait_for(done.wait(), 30)
@@ -66,7 +66,7 @@ async def test_a_new_job_is_taken_at_once(store: Backend) -> None:
     taken: asyncio.Queue[Job] = asyncio.Queue()
     store.serve([Lane("frames", 2, taken.put)])
 
-    await store.add(a_job())
+    await store.add(a_row())
 
     assert (await asyncio.wait_for(taken.get(), 30)).id == "job"
     await store.rest(1)
@@ -75,13 +75,13 @@ async def test_a_new_job_is_taken_at_once(store: Backend) -> None:
 async def test_a_closed_store_takes_nothing_and_may_be_closed_again(make: Make) -> None:
     store = make()
     await store.open()
-    adds = [asyncio.ensure_future(store.add(a_job(f"job-{number}"))) for number in range(20)]
+    adds = [asyncio.ensure_future(store.add(a_row(f"job-{number}"))) for number in range(20)]
     await asyncio.sleep(0)
     await store.close()
     await store.close()
 
     with pytest.raises(ShuttingDown):
-        await store.add(a_job())
+        await store.add(a_row())
     with pytest.raises(ShuttingDown):
         await store.find("job-1")
     await asyncio.gather(*adds)

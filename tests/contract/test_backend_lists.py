@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.open_stores import a_job
+from support.open_stores import a_row
 from support.unfinished_jobs import left
 from unstill.domain import job as jobs
 from unstill.domain.job import State, new_id
@@ -21,9 +21,9 @@ async def test_paging_shows_each_of_an_owners_jobs_once(
     store: Backend, *, newest_first: bool
 ) -> None:
     ids = [new_id(1_763_600_000_000 + number) for number in range(250)]
-    others = [a_job(new_id(1_763_600_000_000 + number), owner="team-b") for number in range(20)]
+    others = [a_row(new_id(1_763_600_000_000 + number), owner="team-b") for number in range(20)]
     await asyncio.gather(
-        *(store.add(job) for job in others), *(store.add(a_job(id_)) for id_ in ids)
+        *(store.add(job) for job in others), *(store.add(a_row(id_)) for id_ in ids)
     )
     shown: list[str] = []
     sizes: list[int] = []
@@ -41,26 +41,26 @@ async def test_paging_shows_each_of_an_owners_jobs_once(
 
 async def test_a_page_goes_on_after_an_id_that_is_gone(store: Backend) -> None:
     for job_id in ("a", "c"):
-        await store.add(a_job(job_id))
+        await store.add(a_row(job_id))
 
     older = await store.page(Owner("team-a"), limit=5, after="b")
     newer = await store.page(Owner("team-a"), limit=5, after="b", newest_first=False)
 
-    assert older.jobs == (a_job("a"),)
-    assert newer.jobs == (a_job("c"),)
+    assert older.jobs == (a_row("a"),)
+    assert newer.jobs == (a_row("c"),)
 
 
 async def test_a_page_that_holds_all_has_no_more(store: Backend) -> None:
-    await store.add(a_job())
+    await store.add(a_row())
 
-    assert await store.page(Owner("team-a"), limit=1) == CursorPage((a_job(),), has_more=False)
+    assert await store.page(Owner("team-a"), limit=1) == CursorPage((a_row(),), has_more=False)
     assert await store.page(Owner("nobody"), limit=1) == CursorPage((), has_more=False)
 
 
 async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Backend) -> None:
-    await store.add(a_job("shown"))
-    await store.add(a_job("running", state=State.RUNNING))
-    await store.add(a_job("ready", state=State.READY))
+    await store.add(a_row("shown"))
+    await store.add(a_row("running", state=State.RUNNING))
+    await store.add(a_row("ready", state=State.READY))
     await store.change("running", jobs.hidden(State.RUNNING))
     await store.change("ready", jobs.cancelled(5, is_hidden=True))
 
@@ -70,9 +70,9 @@ async def test_a_deleted_job_is_found_but_never_listed_for_its_owner(store: Back
 
 
 async def test_an_unfinished_job_has_its_place(store: Backend) -> None:
-    await store.add(a_job("later", state=State.READY, engine="gpu1", due_ms=7_000))
-    await store.add(a_job("ended", state=State.FAILED))
-    await store.add(a_job("away", state=State.RUNNING))
+    await store.add(a_row("later", state=State.READY, engine="gpu1", due_ms=7_000))
+    await store.add(a_row("ended", state=State.FAILED))
+    await store.add(a_row("away", state=State.RUNNING))
 
     assert await left(store) == [
         UnfinishedJob("away", Owner("team-a"), State.RUNNING, "camera", 0),
@@ -84,7 +84,7 @@ async def test_more_places_than_are_read_at_once_are_all_there_in_the_order_of_i
     store: Backend,
 ) -> None:
     ids = [f"job-{number:04d}" for number in range(2_100)]
-    await asyncio.gather(*(store.add(a_job(job_id)) for job_id in reversed(ids)))
+    await asyncio.gather(*(store.add(a_row(job_id)) for job_id in reversed(ids)))
     slices = [places async for places in store.unfinished()]
 
     assert [place.job_id for places in slices for place in places] == ids
@@ -97,12 +97,12 @@ async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: Ba
         "started_ms": 1_000,
         "size": Size(320, 256),
     }
-    await store.add(a_job("a", **times, ended_ms=2_000))
-    await store.add(a_job("b", **times, ended_ms=31_000, engine="gpu1", is_hidden=True))
-    await store.add(a_job("c", **times, ended_ms=5_500))
-    await store.add(a_job("d", state=State.FAILED, started_ms=1_000, ended_ms=9_000))
-    await store.add(a_job("e", state=State.RUNNING, started_ms=1_000))
-    await store.add(a_job("f", state=State.SUCCEEDED, ended_ms=9_000))  # of the first release
+    await store.add(a_row("a", **times, ended_ms=2_000))
+    await store.add(a_row("b", **times, ended_ms=31_000, engine="gpu1", is_hidden=True))
+    await store.add(a_row("c", **times, ended_ms=5_500))
+    await store.add(a_row("d", state=State.FAILED, started_ms=1_000, ended_ms=9_000))
+    await store.add(a_row("e", state=State.RUNNING, started_ms=1_000))
+    await store.add(a_row("f", state=State.SUCCEEDED, ended_ms=9_000))  # of the first release
 
     work = 320 * 256 * 5  # pixels times seconds
     here = RenderTime("camera", "wan2.7-i2v", work=work, took_ms=4_500)
@@ -111,9 +111,9 @@ async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: Ba
 
 
 async def test_only_a_deleted_job_that_has_ended_is_forgotten(store: Backend) -> None:
-    await store.add(a_job("unfinished", state=State.RUNNING, is_hidden=True))
-    await store.add(a_job("shown", state=State.SUCCEEDED))
-    await store.add(a_job("deleted", state=State.SUCCEEDED, is_hidden=True))
+    await store.add(a_row("unfinished", state=State.RUNNING, is_hidden=True))
+    await store.add(a_row("shown", state=State.SUCCEEDED))
+    await store.add(a_row("deleted", state=State.SUCCEEDED, is_hidden=True))
 
     for job_id in ("unfinished", "shown", "deleted", "unknown"):
         await store.forget(job_id)
@@ -124,9 +124,9 @@ async def test_only_a_deleted_job_that_has_ended_is_forgotten(store: Backend) ->
 
 
 async def test_the_files_of_a_deleted_job_that_has_ended_are_not_needed(store: Backend) -> None:
-    await store.add(a_job("shown", state=State.SUCCEEDED))
-    await store.add(a_job("ending", state=State.SAVING, is_hidden=True))
-    await store.add(a_job("deleted", state=State.FAILED, is_hidden=True))
+    await store.add(a_row("shown", state=State.SUCCEEDED))
+    await store.add(a_row("ending", state=State.SAVING, is_hidden=True))
+    await store.add(a_row("deleted", state=State.FAILED, is_hidden=True))
 
     many = [f"unknown-{number}" for number in range(1_500)]
     found = await store.standing(["shown", *many, "ending", "deleted"])
@@ -136,12 +136,12 @@ async def test_the_files_of_a_deleted_job_that_has_ended_are_not_needed(store: B
 
 
 async def test_long_deleted_jobs_come_by_pages_and_young_ones_do_not(store: Backend) -> None:
-    made = [a_job(jobs.new_id(moment), state=State.FAILED) for moment in (1_000, 2_000, 3_000)]
+    made = [a_row(jobs.new_id(moment), state=State.FAILED) for moment in (1_000, 2_000, 3_000)]
     for job in made:
         await store.add(job)
         await store.change(job.id, jobs.hidden(State.FAILED))
-    running = a_job(jobs.new_id(1_500), state=State.RUNNING, is_hidden=True)
-    shown = a_job(jobs.new_id(1_600), state=State.FAILED)
+    running = a_row(jobs.new_id(1_500), state=State.RUNNING, is_hidden=True)
+    shown = a_row(jobs.new_id(1_600), state=State.FAILED)
     await store.add(running)
     await store.add(shown)
     first, second, _ = (job.id for job in made)

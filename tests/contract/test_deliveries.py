@@ -38,7 +38,8 @@ URL = "https://hooks.example.com/a"
 FAILED = failed(Failure("x", "y"), NOW_MS)
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**20, has_audio=True)
 FOREVER = 2**50
-PROGRAM = Path(__file__).with_name("adding_process.py")
+TESTS = Path(__file__).parents[1]
+PROGRAM = "contract.adding_process"
 
 
 def job(**fields: Any) -> Job:
@@ -186,10 +187,10 @@ async def test_what_is_owed_is_owed_after_a_restart(make: Callable[[], Backend])
 
 @pytest.mark.slow
 def test_no_job_has_ended_without_its_delivery_after_kill_minus_nine(tmp_path: Path) -> None:
-    command = [sys.executable, str(PROGRAM), str(tmp_path), "end"]
+    command = [sys.executable, "-m", PROGRAM, str(tmp_path), "end"]
     told: list[str] = []
     for _ in range(3):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "open\n"
             told += [process.stdout.readline().strip() for _ in range(100)]

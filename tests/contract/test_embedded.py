@@ -14,20 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from support.stored_files import STORES, a_job, made_with, names_in
+from support.open_stores import a_row
+from support.stored_files import STORES, made_with, names_in
 from support.unfinished_jobs import left
 from unstill.domain.errors import BadSetting, DataFolderBusy
 from unstill.domain.owner import Owner
 from unstill.store.embedded.store import EmbeddedBackend
 
-PROGRAM = Path(__file__).with_name("adding_process.py")
+TESTS = Path(__file__).parents[1]
+PROGRAM = "contract.adding_process"
 
 
 @contextmanager
 def adding(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """The program, once its store is open; killed at the end if it still runs."""
-    command = [sys.executable, str(PROGRAM), str(folder), *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", PROGRAM, str(folder), *words]
+    with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "open\n"
@@ -112,7 +114,7 @@ async def test_a_closed_store_gives_the_folder_back(tmp_path: Path) -> None:
 async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> None:
     store = EmbeddedBackend(tmp_path)
     await store.open()
-    await store.add(a_job("1"))
+    await store.add(a_row("1"))
     await store.page(Owner("team-a"), limit=1)
     await store.attempts("1")
     open_threads = threads()
@@ -133,7 +135,7 @@ async def test_what_is_stored_is_private_and_that_of_an_older_release_becomes_so
             (tmp_path / name).touch()
         store = EmbeddedBackend(tmp_path)
         await store.open()
-        await store.add(a_job("1"))
+        await store.add(a_row("1"))
         modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
         await store.close()
     finally:

@@ -12,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from support.stored_files import a_job, ids_in
+from support.open_stores import a_row
+from support.stored_files import ids_in
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import made_ready
 from unstill.domain.request import Size
@@ -25,22 +26,22 @@ async def test_nothing_is_stored_once_the_database_was_removed_and_all_is_well_o
 ) -> None:
     store = EmbeddedBackend(tmp_path)
     await store.open()
-    await store.add(a_job("1"))
+    await store.add(a_row("1"))
     file, away = tmp_path / "unstill.sqlite3", tmp_path / "away"
     file.rename(away)
     with capture_logs() as logs:
         await store._store.upkeep.look()
-    for write in (store.add(a_job("2")), store.change("1", made_ready(Size(640, 480)))):
+    for write in (store.add(a_row("2")), store.change("1", made_ready(Size(640, 480)))):
         with pytest.raises(StorageFailed, match="removed or replaced"):
             await write
     with pytest.raises(StorageFailed, match="removed or replaced"):
         store.check()
     file.touch()
     with pytest.raises(StorageFailed, match="removed or replaced"):
-        await store.add(a_job("2"))
+        await store.add(a_row("2"))
     away.replace(file)
     store.check()
-    await store.add(a_job("3"))
+    await store.add(a_row("3"))
     await store.close()
 
     assert [log["event"] for log in logs] == ["store_gone"]
@@ -74,7 +75,7 @@ async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path:
     for reader in readers:
         reader.start()
     begin.wait()
-    large = a_job("0")
+    large = a_row("0")
     large = replace(large, request=replace(large.request, prompt="a cat " * 2_000))
     most = 0
     for round_ in range(120):
@@ -129,7 +130,7 @@ async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(
 ) -> None:
     store = EmbeddedBackend(tmp_path, vfs="limited")
     await store.open()
-    first, second, third = a_job("1"), a_job("2"), a_job("3")
+    first, second, third = a_row("1"), a_row("2"), a_row("3")
     await store.add(first)
 
     disk.room_bytes = 1_000
@@ -153,7 +154,7 @@ async def test_a_broken_disk_is_told_and_the_store_goes_on_when_it_is_mended(
 ) -> None:
     store = EmbeddedBackend(tmp_path, vfs="limited")
     await store.open()
-    lost, kept = a_job("lost"), a_job("kept")
+    lost, kept = a_row("lost"), a_row("kept")
 
     disk.is_broken = True
     with pytest.raises(StorageFailed):

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
-import msgspec
-
-from support.jobs import OWNER
-from support.jobs import a_job as another_job
-from unstill.domain.job import FINAL, Job, State, new_id
+from support.jobs import OWNER, a_job
+from unstill.domain.job import FINAL, State, new_id
 from unstill.store.port import Backend, OffsetPage, Where
 
 NOON_MS = 1_763_600_000_000
 
 
-def a_job(job_id: str, **fields: Any) -> Job:
-    return msgspec.structs.replace(another_job(), id=job_id, **fields)
-
-
 async def test_a_slice_counts_all_and_shows_some_newest_first(store: Backend) -> None:
     ids = [new_id(NOON_MS + number) for number in range(25)]
-    await asyncio.gather(*(store.add(a_job(id_)) for id_ in ids))
-    await store.add(a_job(new_id(NOON_MS), owner="team-b"))
-    await store.add(a_job(new_id(NOON_MS), is_hidden=True))
+    await asyncio.gather(*(store.add(a_job(id=id_)) for id_ in ids))
+    await store.add(a_job(id=new_id(NOON_MS), owner="team-b"))
+    await store.add(a_job(id=new_id(NOON_MS), is_hidden=True))
     all_day = Where(NOON_MS, NOON_MS + 1000)
 
     first = await store.list_by_offset(OWNER, all_day, offset=0, limit=10)
@@ -38,7 +30,7 @@ async def test_a_slice_counts_all_and_shows_some_newest_first(store: Backend) ->
 
 async def test_a_slice_holds_both_ends_of_its_time(store: Backend) -> None:
     ids = {moment_ms: new_id(moment_ms) for moment_ms in range(NOON_MS - 1, NOON_MS + 4)}
-    await asyncio.gather(*(store.add(a_job(id_)) for id_ in ids.values()))
+    await asyncio.gather(*(store.add(a_job(id=id_)) for id_ in ids.values()))
 
     found = await store.list_by_offset(OWNER, Where(NOON_MS, NOON_MS + 2), offset=0, limit=10)
 
@@ -47,7 +39,7 @@ async def test_a_slice_holds_both_ends_of_its_time(store: Backend) -> None:
 
 async def test_a_slice_is_of_the_states_and_the_model_that_are_asked_for(store: Backend) -> None:
     jobs = [
-        a_job(new_id(NOON_MS), state=state, model=model)
+        a_job(id=new_id(NOON_MS), state=state, model=model)
         for state in State
         for model in ("wan2.7-i2v", "my-wan")
     ]
@@ -67,7 +59,7 @@ async def test_a_slice_is_of_the_states_and_the_model_that_are_asked_for(store: 
 
 async def test_every_page_of_a_slice_tells_the_same_total(store: Backend) -> None:
     states = (State.FAILED, State.SUCCEEDED, State.FAILED)
-    jobs = [a_job(new_id(NOON_MS + n), state=state) for n, state in enumerate(states * 3)]
+    jobs = [a_job(id=new_id(NOON_MS + n), state=state) for n, state in enumerate(states * 3)]
     await asyncio.gather(*(store.add(job) for job in jobs))
     where = Where(NOON_MS + 1, NOON_MS + 7, frozenset({State.FAILED}))
     wanted = [job.id for job in reversed(jobs[1:8]) if job.state is State.FAILED]

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import msgspec
 
+from support.jobs import a_job
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import Change, Job, State, Usage, Video, succeeded
-from unstill.domain.owner import Owner
-from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.domain.request import Size, VideoRequest
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
@@ -235,7 +235,7 @@ class Server:
     async def add_new(self) -> None:
         for job_id, route in self.script.routes.items():
             if await self.store.find(job_id) is None:
-                await self.store.add(a_job(job_id, route[0], self.now_ms))
+                await self.store.add(ready(job_id, route[0], self.now_ms))
 
     async def unfinished(self) -> Sequence[Job]:
         ids = [place.job_id async for places in self.store.unfinished() for place in places]
@@ -269,21 +269,10 @@ async def prepare_frames(remote: Remote, job: Job) -> AsyncIterator[UpstreamRequ
     yield UpstreamRequest(job.id, job.request, job.size, {})
 
 
-def a_job(job_id: str, engine: str, now_ms: int) -> Job:
-    return Job(
+def ready(job_id: str, engine: str, now_ms: int) -> Job:
+    return a_job(
         id=job_id,
-        owner=Owner("team-a"),
-        dialect="tasks",
-        words="unified",
         model=job_id,
-        request=VideoRequest(
-            model="wan2.7-i2v",
-            prompt="push in",
-            first_frame=Frame("first", "img_url", sha256="ab" * 32),
-            duration_s=5,
-            frame_rate=30,
-            seed=1,
-        ),
         engine=engine,
         created_ms=now_ms,
         state=State.READY,

@@ -29,7 +29,8 @@ from unstill.store.embedded.store import EmbeddedBackend
 
 pytestmark = pytest.mark.slow
 
-PROGRAM = Path(__file__).with_name("ledger_process.py")
+TESTS = Path(__file__).parents[1]
+PROGRAM = "state.ledger_process"
 START_MS = 1_763_600_000_000
 BETWEEN_STARTS_MS = 600_000
 MOST_KILLS = 3  # in one example: each start costs half a second
@@ -87,7 +88,8 @@ class LedgerMachine(RuleBasedStateMachine):
         now_ms = START_MS + self.starts * BETWEEN_STARTS_MS
         self.starts += 1
         server = subprocess.run(
-            [sys.executable, str(PROGRAM), self.folder.name, str(now_ms), str(crash_at)],
+            [sys.executable, "-m", PROGRAM, self.folder.name, str(now_ms), str(crash_at)],
+            cwd=TESTS,
             input=msgspec.json.encode(self.left()),
             stdout=subprocess.DEVNULL,
             timeout=60,

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from support.emulator_process import KEY, Emulator
-from support.upstream_requests import SORA, WAN22, WAN27, request, upstream_request
+from support.requests import SORA, WAN22, WAN27
+from support.upstream_requests import request, upstream_request
 from unstill.domain.request import VideoRequest
 from unstill.emulators import KINDS
 from unstill.engines.dashscope.engine import DashScopeEngine

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from support.requests import a_request
 from support.time_limits import quickest_s
 from unstill.domain.engine import Local, Scene
 from unstill.domain.errors import BadImage
-from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.domain.request import Size
 from unstill.engines.camera import Camera
 from unstill.media.errors import DiedAtWork
 
@@ -30,14 +31,7 @@ async def camera() -> AsyncIterator[Camera]:
 
 
 def scene(out: Path, *, duration_s: int = 1, first: Path = PHOTOS / "chelsea.jpg") -> Scene:
-    request = VideoRequest(
-        model="wan2.7-i2v",
-        prompt="push in",
-        first_frame=Frame("first", "input.img_url"),
-        duration_s=duration_s,
-        frame_rate=24,
-        seed=1,
-    )
+    request = a_request(duration_s=duration_s, frame_rate=24)
     return Scene("job-1", request, Size(256, 144), {"first": first}, out)
 
 
@@ -83,7 +77,7 @@ async def test_a_broken_frame_is_the_callers_error_by_the_callers_name(
     with pytest.raises(BadImage) as refusal:
         await camera.render(scene(tmp_path / "v.part", first=broken), lambda _: None)
 
-    assert refusal.value.param == "input.img_url"
+    assert refusal.value.param == "input.first_frame_url"
 
 
 async def test_it_takes_every_request(camera: Camera, tmp_path: Path) -> None:

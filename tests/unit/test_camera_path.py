@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from unstill.domain.request import Frame, Size, VideoRequest
+from support.requests import a_request
+from unstill.domain.request import Size
 from unstill.engines.camera.path import CameraPath, CameraState, ease
 from unstill.engines.camera.picture import Photo, fit_photo
 from unstill.engines.camera.prompt import read_prompt
@@ -43,14 +44,7 @@ def photo(name: str, size: Size) -> Photo:
 
 
 def scene(prompt: str, *, name: str = "coffee", size: Size = WIDE, seed: int = 1) -> OnePhoto:
-    request = VideoRequest(
-        model="m",
-        prompt=prompt,
-        first_frame=Frame("first", "image"),
-        duration_s=4,
-        frame_rate=24,
-        seed=seed,
-    )
+    request = a_request(prompt=prompt, duration_s=4, frame_rate=24, seed=seed)
     return OnePhoto(photo(name, size), read_prompt(prompt, "", seed), request)
 
 

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from support.requests import a_request
 from unstill.domain.errors import BadImage
-from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.domain.request import Frame, Size
 from unstill.engines.camera.ambience import ambience
 from unstill.engines.camera.encode import VideoWriter
 from unstill.engines.camera.render import render
@@ -40,10 +41,8 @@ def task(
     generate_audio: bool = False,
     job_id: str = "job-1",
 ) -> RenderTask:
-    request = VideoRequest(
-        model="wan2.7-i2v",
+    request = a_request(
         prompt=prompt,
-        first_frame=Frame("first", "image"),
         last_frame=Frame("last", "last_image") if last else None,
         duration_s=duration_s,
         frame_rate=frame_rate,
@@ -324,7 +323,7 @@ def test_a_frame_that_is_no_picture_is_refused_with_the_callers_name(tmp_path: P
     with pytest.raises(BadImage) as refusal:
         render(task(tmp_path / "v.part", first=broken), lambda _: None)
 
-    assert refusal.value.param == "image"
+    assert refusal.value.param == "input.first_frame_url"
 
 
 def test_what_is_written_is_what_was_drawn_though_one_frame_serves_for_all(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from support.jobs import a_job
 from support.state_words import SDK, WORDS, Said
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
@@ -24,8 +25,6 @@ from unstill.domain.errors import (
     UnstillError,
 )
 from unstill.domain.job import Failure, Job, State, Usage, Vocabulary
-from unstill.domain.owner import Owner
-from unstill.domain.request import Frame, VideoRequest
 
 STEPS = (
     (State.QUEUED, 0),
@@ -39,26 +38,8 @@ STEPS = (
 )
 
 
-def a_job(state: State, *, words: Vocabulary = "unified") -> Job:
-    request = VideoRequest(
-        model="wan2.7-i2v",
-        prompt="a cat",
-        first_frame=Frame("first", "image", url="https://example.com/a.png"),
-        duration_s=5,
-        frame_rate=30,
-        seed=1,
-    )
-    job = Job(
-        id="job",
-        owner=Owner("team-a"),
-        dialect="videos",
-        words=words,
-        model="wan2.7-i2v",
-        request=request,
-        engine="camera",
-        created_ms=1_780_021_218_999,
-        state=state,
-    )
+def job_in(state: State, *, words: Vocabulary = "unified") -> Job:
+    job = a_job(id="job", dialect="videos", words=words, created_ms=1_780_021_218_999, state=state)
     if not state.is_final:
         return job
     failure = Failure("engine_died", "it broke") if state is State.FAILED else None
@@ -77,17 +58,17 @@ def built(struct: msgspec.Struct) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("state", "step"), STEPS)
 def test_every_state_has_its_documented_word_in_every_dialect(state: State, step: int) -> None:
-    task = built(Tasks().status(a_job(state), view()))
+    task = built(Tasks().status(job_in(state), view()))
 
     assert task["output"]["task_status"] == WORDS["tasks"][step]
-    asked = built(DashScope().status(a_job(state), view(progress=0.5)))["output"]["task_status"]
+    asked = built(DashScope().status(job_in(state), view(progress=0.5)))["output"]["task_status"]
     is_cancelled = state is State.CANCELLED
     assert asked == ("CANCELED" if is_cancelled else WORDS["dashscope"][step])
-    assert DashScope().state_word(a_job(state), view().call) == asked
+    assert DashScope().state_word(job_in(state), view().call) == asked
     for words in ("unified", "openai"):
-        video = built(Videos().status(a_job(state, words=words), view()))
+        video = built(Videos().status(job_in(state, words=words), view()))
         assert video["status"] == WORDS[words][step]
-        assert Videos().state_word(a_job(state, words=words), view().call) == video["status"]
+        assert Videos().state_word(job_in(state, words=words), view().call) == video["status"]
 
 
 def test_every_state_of_a_job_is_tried() -> None:
@@ -107,7 +88,7 @@ def test_every_state_of_a_job_is_tried() -> None:
 def test_setting_caller_and_job_decide_the_words_in_that_order(
     states: Form, words: Vocabulary, headers: dict[str, str], said: Said
 ) -> None:
-    job = a_job(State.RUNNING, words=words)
+    job = job_in(State.RUNNING, words=words)
 
     video = built(Videos(states=states).status(job, view(headers)))
 
@@ -152,7 +133,7 @@ def test_json_is_told_in_the_words_of_the_document_whose_picture_it_has(
 
 
 def test_a_cancelled_job_is_told_as_a_failure_that_says_so() -> None:
-    job = a_job(State.CANCELLED)
+    job = job_in(State.CANCELLED)
     task = built(Tasks().status(job, view()))
     video = built(Videos().status(job, view()))
 
@@ -164,7 +145,7 @@ def test_a_cancelled_job_is_told_as_a_failure_that_says_so() -> None:
 
 
 def test_openais_object_has_every_key_of_its_specification_with_nulls() -> None:
-    video = built(Videos(states="openai").status(a_job(State.RUNNING), view()))
+    video = built(Videos(states="openai").status(job_in(State.RUNNING), view()))
 
     # OpenAI, video object, spec 2.3.0
     assert video == {
@@ -176,7 +157,7 @@ def test_openais_object_has_every_key_of_its_specification_with_nulls() -> None:
         "created_at": 1_780_021_218,
         "completed_at": None,
         "expires_at": None,
-        "prompt": "a cat",
+        "prompt": "push in",
         "size": "720P",
         "seconds": "5",
         "remixed_from_video_id": None,
@@ -186,14 +167,14 @@ def test_openais_object_has_every_key_of_its_specification_with_nulls() -> None:
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.SAVING, State.FAILED, State.CANCELLED])
 def test_only_a_finished_video_is_told_as_100_percent(state: State) -> None:
-    assert built(Videos().status(a_job(state), view(progress=1.0)))["progress"] < 100
+    assert built(Videos().status(job_in(state), view(progress=1.0)))["progress"] < 100
 
 
 @pytest.mark.parametrize(("expected_ms", "told_s"), [(None, None), (5_000, 5), (5_001, 6)])
 def test_an_event_expects_no_end_before_its_time(
     expected_ms: int | None, told_s: int | None
 ) -> None:
-    job = a_job(State.RUNNING)
+    job = job_in(State.RUNNING)
     event = Videos().event(job, view(), queue_position=None, expected_ms=expected_ms)
 
     assert event.expected_at == told_s

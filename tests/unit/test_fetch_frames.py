@@ -9,14 +9,13 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from support.jobs import a_job
+from support.requests import a_request
 from support.scripted_fetches import PNG
 from support.scripted_media import Checks
 from unstill.domain.errors import BadImage
-from unstill.domain.job import Job
 from unstill.domain.request import Frame
 from unstill.files.local import LocalFiles
 from unstill.models.catalogue import Catalogue
@@ -71,12 +70,6 @@ async def hosting(*answers: bytes | None) -> AsyncIterator[Host]:
         yield host
 
 
-def job_of(url: str) -> Job:
-    job = a_job()
-    request = msgspec.structs.replace(job.request, first_frame=Frame("first", "img_url", url=url))
-    return msgspec.structs.replace(job, request=request)
-
-
 async def taken(folder: Path, url: str, clock: Clock) -> bytes:
     """The picture as it lies in the job's folder; raises BadImage."""
     files = LocalFiles(folder)
@@ -89,7 +82,7 @@ async def taken(folder: Path, url: str, clock: Clock) -> bytes:
         sleep=clock.sleep,
         now_s=lambda: clock.now_s,
     )
-    job = job_of(url)
+    job = a_job(request=a_request(first_frame=Frame("first", "img_url", url=url)))
     try:
         await frames.take(job)
     finally:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import get_type_hints
 from uuid import UUID
 
-import msgspec
 import pytest
 
+from support.jobs import a_job
 from unstill.domain import job as jobs
 from unstill.domain.job import (
     FINAL,
@@ -21,34 +21,14 @@ from unstill.domain.job import (
     Usage,
     Video,
 )
-from unstill.domain.owner import Owner
-from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.domain.request import Size
 
 SIZE = Size(832, 480)
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 24.0, 120, 1_000_000, has_audio=False)
 
 
-def a_job(state: State = State.QUEUED, **fields: object) -> Job:
-    request = VideoRequest(
-        model="Wan-AI/Wan2.2-I2V",
-        prompt="a cat wakes up",
-        first_frame=Frame("first", "input.first_frame_url", url="https://example.com/cat.jpg"),
-        duration_s=5,
-        frame_rate=24,
-        seed=1,
-    )
-    job = Job(
-        id="a",
-        owner=Owner("team-a"),
-        dialect="tasks",
-        words="unified",
-        model="Wan-AI/Wan2.2-I2V",
-        request=request,
-        engine="camera",
-        created_ms=1_000,
-        state=state,
-    )
-    return msgspec.structs.replace(job, **fields)
+def job_in(state: State = State.QUEUED, **fields: object) -> Job:
+    return a_job(**{"id": "a", "created_ms": 1_000, "state": state} | fields)
 
 
 def test_no_state_follows_a_final_one() -> None:
@@ -72,7 +52,7 @@ def test_a_job_that_is_being_submitted_or_saved_cannot_be_cancelled() -> None:
 
 
 def test_a_job_walks_from_its_create_to_its_video() -> None:
-    ready = jobs.apply(a_job(), jobs.made_ready(SIZE))
+    ready = jobs.apply(job_in(), jobs.made_ready(SIZE))
     assert ready is not None
     running = jobs.apply(ready, jobs.started(2_000))
     assert running is not None
@@ -80,7 +60,7 @@ def test_a_job_walks_from_its_create_to_its_video() -> None:
     assert saving is not None
     done = jobs.apply(saving, jobs.succeeded(VIDEO, Usage(duration_s=5), 3_000))
 
-    assert done == a_job(
+    assert done == job_in(
         State.SUCCEEDED,
         size=SIZE,
         attempt=1,
@@ -106,11 +86,11 @@ def test_a_job_walks_from_its_create_to_its_video() -> None:
     ids=lambda change: str(change.to),
 )
 def test_a_final_job_stays_as_it_ended(state: State, change: Change) -> None:
-    assert jobs.apply(a_job(state), change) is None
+    assert jobs.apply(job_in(state), change) is None
 
 
 def test_each_start_counts_an_attempt_and_each_death_a_death() -> None:
-    job = a_job(State.READY)
+    job = job_in(State.READY)
 
     for due_ms in (10, 20):
         running = jobs.apply(job, jobs.started(1))
@@ -123,7 +103,7 @@ def test_each_start_counts_an_attempt_and_each_death_a_death() -> None:
 
 
 def test_a_failed_job_has_used_nothing() -> None:
-    failed = jobs.apply(a_job(State.RUNNING), jobs.failed(Failure("bad", "it broke"), 7))
+    failed = jobs.apply(job_in(State.RUNNING), jobs.failed(Failure("bad", "it broke"), 7))
 
     assert failed is not None
     assert failed.usage == Usage(duration_s=0, video_count=0)
@@ -132,11 +112,11 @@ def test_a_failed_job_has_used_nothing() -> None:
 
 @pytest.mark.parametrize("state", sorted(State))
 def test_a_job_can_be_deleted_in_any_state_and_keeps_it(state: State) -> None:
-    assert jobs.apply(a_job(state), jobs.hidden(state)) == a_job(state, is_hidden=True)
+    assert jobs.apply(job_in(state), jobs.hidden(state)) == job_in(state, is_hidden=True)
 
 
 def test_each_waiting_state_has_its_lane() -> None:
-    lanes = {state: a_job(state).lane for state in State if a_job(state).lane is not None}
+    lanes = {state: job_in(state).lane for state in State if job_in(state).lane is not None}
 
     assert lanes == {
         State.QUEUED: "frames",
@@ -146,7 +126,7 @@ def test_each_waiting_state_has_its_lane() -> None:
 
 
 def test_a_video_that_could_not_be_saved_waits_apart_from_those_not_tried() -> None:
-    tried = jobs.apply(a_job(State.SAVING), jobs.unsaved(9_000))
+    tried = jobs.apply(job_in(State.SAVING), jobs.unsaved(9_000))
 
     assert tried is not None
     assert (tried.state, tried.lane, tried.due_ms) == (State.SAVING, "again:camera", 9_000)
@@ -156,7 +136,7 @@ def test_a_video_that_could_not_be_saved_waits_apart_from_those_not_tried() -> N
 def test_a_video_that_was_not_tried_yet_waits_for_no_pause_of_an_earlier_state(
     change: jobs.Change,
 ) -> None:
-    now = jobs.apply(a_job(State.RUNNING, due_ms=9_000), change)
+    now = jobs.apply(job_in(State.RUNNING, due_ms=9_000), change)
 
     assert now is not None
     assert now.lane == "save:camera"

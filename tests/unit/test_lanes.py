@@ -10,21 +10,14 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from support.jobs import a_job
+from support.requests import a_request
 from support.skipping_loop import loop_ms
 from unstill.domain.job import Job, State
-from unstill.domain.owner import Owner
-from unstill.domain.request import Frame, VideoRequest
 from unstill.store.lanes import Lanes
 from unstill.store.port import Lane, PutOff
 
-REQUEST = VideoRequest(
-    model="wan2.7-i2v",
-    prompt="a secret plan",
-    first_frame=Frame("first", "img_url", url="https://example.com/cat.jpg"),
-    duration_s=5,
-    frame_rate=30,
-    seed=1,
-)
+REQUEST = a_request(prompt="a secret plan")
 SOON_S = 0.02
 
 pytestmark = pytest.mark.skips_pauses
@@ -38,17 +31,8 @@ class Table:
         self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=SOON_S, longest_pause_s=0.1)
 
     def add(self, job_id: str, *, state: State = State.QUEUED, due_ms: int = 0) -> None:
-        self.rows[job_id] = Job(
-            id=job_id,
-            owner=Owner("team-a"),
-            dialect="tasks",
-            words="unified",
-            model="wan2.7-i2v",
-            request=REQUEST,
-            engine="camera",
-            created_ms=0,
-            state=state,
-            due_ms=due_ms,
+        self.rows[job_id] = a_job(
+            id=job_id, created_ms=0, request=REQUEST, state=state, due_ms=due_ms
         )
         self.lanes.offer(self.rows[job_id])
 

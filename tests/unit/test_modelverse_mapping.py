@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from support.upstream_requests import HAPPYHORSE, LAST, SORA, WAN22, WAN27, request
+from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
+from support.upstream_requests import LAST, request
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.modelverse.models import MODELS, body_of, misfit
 from unstill.upstreams.port import Done, Failed, Running, Waiting

@@ -4,7 +4,8 @@ from typing import Any, get_args
 
 import pytest
 
-from support.upstream_requests import LAST, SORA, WAN22, WAN27, request
+from support.requests import SORA, WAN22, WAN27
+from support.upstream_requests import LAST, request
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.openai_videos.servers import (
     SERVERS,

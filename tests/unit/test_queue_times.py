@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.jobs import a_job
 from support.queue_forecasts import DURATION_S, NOW_MS, ended, left_ms, running, told, waiting
+from support.requests import a_request
 from unstill.domain.job import Job, State
 from unstill.domain.request import Size, TierName
 from unstill.progress.queue import KEPT, TRUSTED
@@ -28,7 +28,7 @@ def test_a_job_takes_as_long_as_the_jobs_before_it() -> None:
 
 
 def test_a_longer_video_takes_longer() -> None:
-    request = msgspec.structs.replace(a_job().request, duration_s=3 * DURATION_S)
+    request = a_request(duration_s=3 * DURATION_S)
     job = msgspec.structs.replace(running(), request=request)
 
     assert left_ms(told(ended(10_000)), job) == 30_000
@@ -43,7 +43,7 @@ def test_a_longer_video_takes_longer() -> None:
     ],
 )
 def test_a_larger_video_takes_longer(size: Size | None, tier: TierName, expected_ms: int) -> None:
-    request = msgspec.structs.replace(a_job().request, tier=tier)
+    request = a_request(tier=tier)
     job = waiting(request=request, size=size)
 
     assert left_ms(told(ended(10_000)), job) == expected_ms
@@ -65,7 +65,7 @@ def test_an_engine_that_has_become_slower_is_followed() -> None:
     "other",
     [
         ended(10_000, "pair"),
-        ended(10_000, request=msgspec.structs.replace(a_job().request, model="happyhorse-1.0-i2v")),
+        ended(10_000, request=a_request(model="happyhorse-1.0-i2v")),
         ended(10_000, state=State.FAILED),
         ended(-10_000),  # a clock that was set back
     ],

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.requests import a_request
 from unstill.domain.errors import BadField
-from unstill.domain.request import Frame, GivenValue, Ratio, Size, TierName, VideoRequest
+from unstill.domain.request import GivenValue, Ratio, Size, TierName, VideoRequest
 from unstill.models.card import Card, Exact
 from unstill.models.catalogue import CARDS
 from unstill.models.sizes import NAMED_SIZES, output_size, tier_height
@@ -16,19 +17,6 @@ BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]
 SORA = BY_ID["openai/sora-2/image-to-video-pro"]
 EXACT = Exact(("720P", "1080P"))
-
-
-def asking(tier: TierName = "720P", size: Size | None = None) -> VideoRequest:
-    return VideoRequest(
-        model="any",
-        prompt="",
-        first_frame=Frame("first", "image", url="https://example.com/a.png"),
-        duration_s=5,
-        frame_rate=24,
-        seed=1,
-        tier=tier,
-        size=size,
-    )
 
 
 def given_size(text: object) -> GivenValue:
@@ -129,7 +117,7 @@ def test_a_size_that_is_no_text_is_refused(value: object) -> None:
 @pytest.mark.parametrize("frame", [Size(300, 300), Size(4000, 250)])
 @pytest.mark.parametrize("card", [WAN27, SORA], ids=lambda card: str(card.id))
 def test_an_exact_size_is_the_size_whatever_the_frame(card: Card, frame: Size) -> None:
-    assert output_size(card, asking(size=Size(640, 360)), frame) == Size(640, 360)
+    assert output_size(card, a_request(size=Size(640, 360)), frame) == Size(640, 360)
 
 
 # DashScope, image-to-video FAQ: 750x1000 at 720P gives 816x1104. The others by the same formula:
@@ -150,7 +138,7 @@ def test_an_exact_size_is_the_size_whatever_the_frame(card: Card, frame: Size) -
     ],
 )
 def test_a_tier_is_an_area_at_the_frames_own_ratio(tier: TierName, frame: Size, size: Size) -> None:
-    assert output_size(WAN27, asking(tier), frame) == size
+    assert output_size(WAN27, a_request(tier=tier), frame) == size
 
 
 @pytest.mark.parametrize(
@@ -158,8 +146,8 @@ def test_a_tier_is_an_area_at_the_frames_own_ratio(tier: TierName, frame: Size, 
     [("480P", Size(832, 480)), ("720P", Size(1280, 720)), ("1080P", Size(1920, 1080))],
 )
 def test_a_frame_of_16_to_9_gives_the_named_size_upright_or_not(tier: TierName, size: Size) -> None:
-    assert output_size(WAN27, asking(tier), Size(1600, 900)) == size
-    upright = output_size(WAN27, asking(tier), Size(900, 1600))
+    assert output_size(WAN27, a_request(tier=tier), Size(1600, 900)) == size
+    upright = output_size(WAN27, a_request(tier=tier), Size(900, 1600))
     assert upright == Size(size.height, size.width)
 
 
@@ -170,9 +158,9 @@ def test_a_frame_of_16_to_9_gives_the_named_size_upright_or_not(tier: TierName, 
 def test_a_frame_within_3_percent_of_16_to_9_counts_as_it(ratio: float, *, is_named: bool) -> None:
     wide = Size(round(3000 * ratio), 3000)
 
-    assert (output_size(WAN27, asking(), wide) == Size(1280, 720)) is is_named
+    assert (output_size(WAN27, a_request(), wide) == Size(1280, 720)) is is_named
     upright = Size(wide.height, wide.width)
-    assert (output_size(WAN27, asking(), upright) == Size(720, 1280)) is is_named
+    assert (output_size(WAN27, a_request(), upright) == Size(720, 1280)) is is_named
 
 
 # OpenAI, video generation guide: sora-2-pro renders 1280x720 and 1920x1080, either way up.
@@ -183,9 +171,9 @@ def test_soras_tiers_are_fixed_sizes_that_turn_with_the_frame(
 ) -> None:
     wide = Size(int(1000 * ratio), 1000)
 
-    assert output_size(SORA, asking(tier), wide) == size
+    assert output_size(SORA, a_request(tier=tier), wide) == size
     if ratio > 1:
-        upright = output_size(SORA, asking(tier), Size(wide.height, wide.width))
+        upright = output_size(SORA, a_request(tier=tier), Size(wide.height, wide.width))
         assert upright == Size(size.height, size.width)
 
 
@@ -198,7 +186,7 @@ def test_soras_tiers_are_fixed_sizes_that_turn_with_the_frame(
 def test_a_tiers_sides_are_even_and_its_area_is_never_more_than_named(
     card: Card, tier: TierName, width: int, height: int
 ) -> None:
-    size = output_size(card, asking(tier), Size(width, height))
+    size = output_size(card, a_request(tier=tier), Size(width, height))
     named = NAMED_SIZES[tier]
 
     assert size.width % 2 == size.height % 2 == 0
@@ -208,11 +196,11 @@ def test_a_tiers_sides_are_even_and_its_area_is_never_more_than_named(
 @pytest.mark.parametrize(
     ("request_", "height"),
     [
-        (asking("480P"), 480),
-        (asking("720P"), 720),
-        (asking("1080P"), 1080),
-        (asking(size=Size(1280, 720)), 720),
-        (asking(size=Size(720, 1280)), 720),
+        (a_request(tier="480P"), 480),
+        (a_request(tier="720P"), 720),
+        (a_request(tier="1080P"), 1080),
+        (a_request(size=Size(1280, 720)), 720),
+        (a_request(size=Size(720, 1280)), 720),
     ],
 )
 def test_usage_counts_a_tier_or_the_short_side(request_: VideoRequest, height: int) -> None:

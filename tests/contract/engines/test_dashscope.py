@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from support.engine_benches import REQUESTS, Bench, engine, only
-from support.upstream_requests import LAST, WAN27, request, upstream_request
+from support.requests import WAN27
+from support.upstream_requests import LAST, request, upstream_request
 from unstill.domain.errors import UpstreamError
 from unstill.engines.dashscope.engine import LIST_FROM, SMALL_BYTES
 from unstill.net.fetcher import Fetcher

@@ -13,7 +13,8 @@ import pytest
 
 from support.emulator_process import KEY
 from support.engine_benches import DAY_MS, HAS_LINKS, REQUESTS, Bench, engine, every, only
-from support.upstream_requests import WAN27, request, upstream_request
+from support.requests import WAN27
+from support.upstream_requests import request, upstream_request
 from unstill.domain.errors import BadSetting, UpstreamError
 from unstill.domain.request import Size
 from unstill.emulators import KINDS, KINDS_IN_MEMORY

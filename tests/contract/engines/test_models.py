@@ -8,15 +8,8 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, engine
-from support.upstream_requests import (
-    HAPPYHORSE,
-    LAST,
-    SORA,
-    WAN22,
-    WAN27,
-    request,
-    upstream_request,
-)
+from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
+from support.upstream_requests import LAST, request, upstream_request
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.dashscope import models
 from unstill.engines.modelverse import models as modelverse_models
