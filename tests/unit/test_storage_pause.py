@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import pairwise
+
+import pytest
 from structlog.testing import capture_logs
 
+from support.skipping_loop import loop_ms
+from unstill.domain.errors import OwnError, ShuttingDown, StorageFailed, StorageFull
 from unstill.system.storage_pause import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Shortage
 
 
@@ -36,3 +42,33 @@ def test_the_pause_grows_as_long_as_the_trouble_lasts_and_begins_anew() -> None:
 
     assert pauses_ms == [FIRST_PAUSE_MS, FIRST_PAUSE_MS, 5_000, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS]
     assert shortage.note("no room", job_id="job") == FIRST_PAUSE_MS
+
+
+@pytest.mark.skips_pauses
+async def test_what_has_to_be_stored_is_written_until_it_is() -> None:
+    shortage = Shortage("step_not_stored", loop_ms, longest_pause_ms=2_000)
+    troubles: list[OwnError] = [StorageFull("no room"), StorageFailed("read-only")] * 3
+    tried_ms: list[int] = []
+
+    async def write() -> str:
+        tried_ms.append(loop_ms())
+        await asyncio.sleep(0)
+        if troubles:
+            raise troubles.pop(0)
+        return "stored"
+
+    with capture_logs() as logged:
+        written = await shortage.until_stored(write, job_id="job")
+    pauses_s = [round((b - a) / 1000) for a, b in pairwise(tried_ms)]
+
+    assert written == "stored"
+    assert pauses_s == [1, 1, 2, 2, 2, 2]
+    assert [entry["event"] for entry in logged] == ["step_not_stored", "stored_again"]
+
+
+async def test_a_store_that_is_closed_is_not_written_to_again() -> None:
+    async def write() -> None:
+        raise ShuttingDown("the job store is closed")
+
+    with pytest.raises(ShuttingDown):
+        await Shortage("step_not_stored", lambda: 0).until_stored(write, job_id="job")

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import structlog
 
@@ -217,19 +218,9 @@ class Runner:
         await self._settle(job.id, failed(failure, self._clock_ms()))
 
     async def _settle(self, job_id: str, change: Change) -> None:
-        """Write how a step ended, as soon as the store can take it.
-
-        A lane would begin the step again; but none looks after a job that was running.
-        """
-        while True:
-            try:
-                await self._backend.change(job_id, change)
-            except (StorageFull, StorageFailed) as error:
-                pause_ms = self._shortage.note(error.message, job_id=job_id)
-                await asyncio.sleep(pause_ms / 1000)
-            else:
-                self._shortage.over()
-                return
+        """Write how a step ended. No lane looks after a job that was running."""
+        write = partial(self._backend.change, job_id, change)
+        await self._shortage.until_stored(write, job_id=job_id)
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._backend.change(job.id, change, attempt=job.attempt)

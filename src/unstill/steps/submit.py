@@ -20,7 +20,13 @@ import structlog
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
-from unstill.domain.errors import OwnError, ShuttingDown, TicketTaken, UpstreamError
+from unstill.domain.errors import (
+    ShuttingDown,
+    StorageFailed,
+    StorageFull,
+    TicketTaken,
+    UpstreamError,
+)
 from unstill.domain.job import (
     Change,
     Failure,
@@ -48,6 +54,7 @@ from unstill.steps.submit_outcome import (
     too_late,
 )
 from unstill.store.port import Backend, PutOff
+from unstill.system.storage_pause import until_stored
 from unstill.upstreams.port import (
     Accepted,
     Busy,
@@ -321,26 +328,30 @@ class Submitter:
             ticket=settlement.ticket,
             code=settlement.code,
         )
-        await self._backend.note_ahead(settled(attempt, settlement), job.size)
+        try:
+            await self._end(job, attempt, settlement)
+        except TicketTaken as error:
+            log.error("ticket_taken", job_id=job.id, engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
+            unknown = settlement_in(not_its_own(settled(attempt, settlement), error))
+            await self._end(job, attempt, unknown)
+
+    async def _end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
+        """Note it beside the store, then write it: the ticket is paid for. Raises TicketTaken."""
         is_told = False
-        while True:
-            try:
-                await self._write_end(job, attempt, settlement)
-            except TicketTaken as error:
-                log.error("ticket_taken", job_id=job.id, engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
-                settlement = settlement_in(not_its_own(settled(attempt, settlement), error))
-                await self._backend.note_ahead(settled(attempt, settlement), job.size)
-            except ShuttingDown:
-                log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
-                return
-            except OwnError as error:
-                if not is_told:  # once for each: its ticket may be needed
-                    is_told, why = True, error.message
-                    log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
-                await self._backend.note_ahead(settled(attempt, settlement), job.size, lasts=True)
-                await asyncio.sleep(self._store_again_s)
-            else:
-                return
+
+        async def pause(trouble: StorageFull | StorageFailed) -> None:
+            nonlocal is_told
+            if not is_told:  # once for each: its ticket may be needed
+                is_told, why = True, trouble.message
+                log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
+            await self._backend.note_ahead(settled(attempt, settlement), job.size, lasts=True)
+            await asyncio.sleep(self._store_again_s)
+
+        await self._backend.note_ahead(settled(attempt, settlement), job.size)
+        try:
+            await until_stored(lambda: self._write_end(job, attempt, settlement), pause)
+        except ShuttingDown:
+            log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
 
     def _note(self, engine: str, submission: Submission) -> None:
         """What other jobs of the engine have to expect."""

@@ -1,14 +1,22 @@
 """A storage that does not do its part: how long steps pause for it, and when the log says so.
 
+What no later step would write is written again until it is stored (`until_stored`).
+
 All jobs meet the same trouble, again and again: it is told when it begins, once a minute while it
 lasts, and when it is over, however many they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
+
+from unstill.domain.errors import StorageFailed, StorageFull
+
+Written = TypeVar("Written")
 
 log = structlog.get_logger()
 
@@ -17,12 +25,31 @@ LONGEST_PAUSE_MS = 30_000
 TOLD_EVERY_MS = 60_000
 
 
+async def until_stored(
+    write: Callable[[], Awaitable[Written]],
+    pause: Callable[[StorageFull | StorageFailed], Awaitable[None]],
+) -> Written:
+    """Write as soon as the storage can take it; between two tries is `pause`."""
+    while True:
+        try:
+            return await write()
+        except (StorageFull, StorageFailed) as trouble:
+            await pause(trouble)
+
+
 class Shortage:
     """One kind of step that cannot store for now."""
 
-    def __init__(self, event: str, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        event: str,
+        clock_ms: Callable[[], int],
+        *,
+        longest_pause_ms: int = LONGEST_PAUSE_MS,
+    ) -> None:
         """`event`: what the log calls it."""
         self._event = event
+        self._longest_pause_ms = longest_pause_ms
         self._clock_ms = clock_ms
         self._since_ms: int | None = None  # None: all is well
         self._told_ms = 0
@@ -40,7 +67,19 @@ class Shortage:
         if self._times == 1 or now_ms - self._told_ms >= TOLD_EVERY_MS:
             self._told_ms = now_ms
             log.warning(self._event, job_id=job_id, why=why, times=self._times)
-        return max(FIRST_PAUSE_MS, min(now_ms - self._since_ms, LONGEST_PAUSE_MS))
+        return max(FIRST_PAUSE_MS, min(now_ms - self._since_ms, self._longest_pause_ms))
+
+    async def until_stored(
+        self, write: Callable[[], Awaitable[Written]], *, job_id: str
+    ) -> Written:
+        """Write how a step of the job has ended, as soon as the storage can take it."""
+
+        async def pause(trouble: StorageFull | StorageFailed) -> None:
+            await asyncio.sleep(self.note(trouble.message, job_id=job_id) / 1000)
+
+        written = await until_stored(write, pause)
+        self.over()
+        return written
 
     def over(self) -> None:
         """A step could store."""

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -44,7 +45,7 @@ MOST_PER_OWNER = 32  # whose addresses lead to as many hosts as they like
 MOST_PER_RECEIVER = 4
 LOOK_EVERY_MS = 2000  # a replay by another process is seen by then
 AT_START_MS = 3600 * 1000  # what is owed at a start is tried for that long, whatever its age
-PAUSE_WITHOUT_STORAGE_S = 1.0
+PAUSE_WITHOUT_STORAGE_MS = 1_000
 FOREVER_MS = 2**53
 
 _Name = TypeVar("_Name", bound=str)  # of a receiver or of an owner
@@ -89,7 +90,9 @@ class Deliverer:
         self._clock_ms = clock_ms
         self._wall_ms = wall_ms or clock_ms
         self._chance = chance
-        self._shortage = Shortage("webhook_not_stored", clock_ms)
+        self._shortage = Shortage(
+            "webhook_not_stored", clock_ms, longest_pause_ms=PAUSE_WITHOUT_STORAGE_MS
+        )
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
         self._busy_owners: Counter[Owner] = Counter()
@@ -226,16 +229,9 @@ class Deliverer:
         }
 
     async def _settle(self, delivery: Delivery) -> None:
-        """Write how a try ended, as soon as the store can take it: else it would be made again."""
-        while True:
-            try:
-                await self._backend.settle_delivery(delivery)
-            except (StorageFailed, StorageFull) as error:
-                self._shortage.note(error.message, job_id=delivery.job_id)
-                await asyncio.sleep(PAUSE_WITHOUT_STORAGE_S)
-            else:
-                self._shortage.over()
-                return
+        """Write how a try ended: else it would be made again."""
+        write = partial(self._backend.settle_delivery, delivery)
+        await self._shortage.until_stored(write, job_id=delivery.job_id)
 
     def _tell(self, delivery: Delivery) -> None:
         """One line, without what a URL may hide: its path, query and user."""
