@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unstill.assembly import REMOTE_KINDS, RemoteKind, locals_of, receivers_of, remotes_of
-from unstill.dialects.apis.dashscope.dialect import DashScope, upload_leave
-from unstill.dialects.apis.own_routes import OwnRoutes
+from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Dialect
@@ -145,10 +144,10 @@ class Product:
             estimates=self._outlook(),
             keys=Keys(settings.api_keys),
             origins=_origins(settings),
-            own_routes=OwnRoutes(),
-            dialects=_dialects(settings, cards),
+            dialects=dialects_of(settings, cards),
             bodies=Bodies(readers=self._readers),
-            open_bodies=_open_bodies(uploading),
+            # Apart, and small: whoever sends to an open route has shown no key.
+            open_bodies=Bodies(most_bytes=MAX_FILE_BYTES + FORM_BYTES, most_open_bytes=OPEN_BYTES),
             public_url=server.public_url,
         )
 
@@ -321,7 +320,7 @@ def _made_folder(path: Path) -> Path:
     return path
 
 
-def _dialects(settings: Settings, cards: Sequence[Card]) -> tuple[Dialect, ...]:
+def dialects_of(settings: Settings, cards: Sequence[Card]) -> tuple[Dialect, ...]:
     return (
         Tasks(cards),
         Videos(states=settings.server.videos_states, cards=cards),
@@ -336,13 +335,4 @@ def _origins(settings: Settings) -> Origins:
         has_keys=bool(settings.api_keys),
         host=settings.server.host,
         public_url=settings.server.public_url,
-    )
-
-
-def _open_bodies(uploading: Uploading) -> Bodies:
-    """Apart, and small: whoever sends to an open route has shown no key."""
-    return Bodies(
-        most_bytes=MAX_FILE_BYTES + FORM_BYTES,
-        most_open_bytes=OPEN_BYTES,
-        admit=lambda form: uploading.owner_of(*upload_leave(form)),
     )

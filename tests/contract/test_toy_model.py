@@ -25,7 +25,7 @@ import pytest
 
 from support.in_process import PHOTO, served, settings_of
 from unstill.dialects.apis.tasks import Tasks
-from unstill.dialects.port import Call
+from unstill.dialects.call import Call
 from unstill.domain.request import Frame, Role
 from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
 from unstill.models.catalogue import CARDS, resolve

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,13 +21,15 @@ from support.older_clients import needs_older_clients
 from unstill import __version__
 from unstill.dialects import picture_fields
 from unstill.dialects.apis.dashscope.dialect import DashScope
-from unstill.dialects.apis.own_routes import OwnRoutes
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Call, Dialect
+from unstill.dialects.call import Call
+from unstill.dialects.port import Dialect
+from unstill.dialects.route import Route
 from unstill.domain.errors import UnstillError
 from unstill.models.card import Card, Field
 from unstill.models.catalogue import CARDS
+from unstill.server.own_routes import OwnRoutes
 from unstill.settings.server import ServerSettings
 
 README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
@@ -159,7 +162,7 @@ def test_every_route_is_documented_and_every_documented_route_is_there() -> None
 
 
 def test_the_routes_that_ask_for_no_key_are_documented_so() -> None:
-    routes = (*OwnRoutes().routes, *DashScope().routes)
+    routes: list[Route[Any]] = [*OwnRoutes().routes, *DashScope().routes]
     is_open = {f"{route.method} {route.path}" for route in routes if route.is_open}
     rows = pages.rows(pages.section(API, "The HTTP API"))
 

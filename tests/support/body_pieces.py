@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unstill.server.body import Bodies, Receive
+from unstill.server.body_limits import Admit
 from unstill.server.form import (
     put,
 )
@@ -32,10 +33,14 @@ def in_pieces(*pieces: bytes, is_whole: bool = True) -> Receive:
 
 
 async def read(
-    headers: Mapping[str, str], *pieces: bytes, bodies: Bodies | None = None, is_whole: bool = True
+    headers: Mapping[str, str],
+    *pieces: bytes,
+    bodies: Bodies | None = None,
+    admit: Admit | None = None,
+    is_whole: bool = True,
 ) -> tuple[object, bool]:
     bodies = bodies or Bodies()
-    with bodies.gate("a") as gate:
+    with bodies.gate("a", admit) as gate:
         return await bodies.read(headers, in_pieces(*pieces, is_whole=is_whole), gate)
 
 

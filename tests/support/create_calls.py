@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Call, Dialect
+from unstill.dialects.call import Call
+from unstill.dialects.port import Dialect
 from unstill.domain.request import CreateCall, VideoRequest
 from unstill.models.catalogue import Catalogue, resolve
 from unstill.service.pictures import take

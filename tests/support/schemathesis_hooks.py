@@ -17,8 +17,8 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, HookContext
 
+from unstill.dialects.parameters import MOST_KEY_CHARS
 from unstill.domain.errors import KeyReused
-from unstill.server.idempotency_headers import MOST_KEY_CHARS
 
 PICTURE = "https://nobody.invalid/frame.png"
 # What a run looks at only: half of the models, some of the pictures' many names. All of the names

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import get_args
 from urllib.parse import parse_qsl
 
 import pytest
 
+from support.route_tables import table_of
 from unstill.dialects.apis.dashscope.dialect import DashScope
-from unstill.dialects.apis.own_routes import OwnRoutes
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Described, Verb
+from unstill.dialects.port import Described
 from unstill.domain.errors import BadField, NoSuchRoute, WrongMethod
 from unstill.server.app import MOST_PARAMETERS, _query
-from unstill.server.exchange import Exchange
 from unstill.server.headers import Headers
-from unstill.server.router import RouteTable
+from unstill.server.own_routes import OwnRoutes
 
 TASKS, VIDEOS, AZURE, HOUSE = Tasks(), Videos(), Videos(prefix="/openai"), OwnRoutes()
 DASHSCOPE = DashScope()
 DIALECTS: tuple[Described, ...] = (TASKS, VIDEOS, AZURE, DASHSCOPE, HOUSE)
 
 
-async def nothing(exchange: Exchange) -> None:
-    """No verb is done here."""
-
-
-PLACES = RouteTable(DIALECTS, dict.fromkeys(get_args(Verb), nothing))
+PLACES = table_of(*DIALECTS)
 
 
 @pytest.mark.parametrize(

@@ -84,21 +84,22 @@ LEAVE = part("leave", b"given")
 
 
 async def test_a_form_that_needs_leave_is_whose_the_leave_says_once_its_file_begins() -> None:
-    bodies = Bodies(most_open_bytes=4 * MOST_UNADMITTED_BYTES, admit=admitting)
+    bodies = Bodies(most_open_bytes=4 * MOST_UNADMITTED_BYTES)
     file = b"x" * (MOST_UNADMITTED_BYTES + 1)
     pieces = (LEAVE + part("file", b"", filename="a")[:-2], file, b"\r\n--cut--\r\n")
 
-    assert await read(FORM, *pieces, bodies=bodies) == ({"leave": "given", "file": file}, True)
+    came = await read(FORM, *pieces, bodies=bodies, admit=admitting)
+
+    assert came == ({"leave": "given", "file": file}, True)
     assert bodies.open_bytes == 0
 
 
 @pytest.mark.parametrize("before", [b"", part("leave", b"stolen"), part("a", b"b")])
 async def test_a_file_without_leave_is_refused_when_it_begins(before: bytes) -> None:
-    bodies = Bodies(admit=admitting)
     begun = before + part("file", b"", filename="a")[:-2] + b"x"
 
     with pytest.raises(BadPolicy):
-        await read(FORM, begun, bodies=bodies, is_whole=False)
+        await read(FORM, begun, admit=admitting, is_whole=False)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ async def test_whoever_has_shown_no_leave_may_send_little(
     headers: Mapping[str, str], begun: bytes
 ) -> None:
     with pytest.raises(BodyTooLarge):
-        await read(headers, begun, b"x" * MOST_UNADMITTED_BYTES, bodies=Bodies(admit=admitting))
+        await read(headers, begun, b"x" * MOST_UNADMITTED_BYTES, admit=admitting)
 
 
 async def test_an_empty_piece_does_not_end_a_form() -> None:

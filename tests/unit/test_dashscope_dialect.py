@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import pytest
 
 from support.jobs import a_job
+from support.route_tables import table_of
 from unstill.dialects.apis.dashscope.answers import timed
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.dashscope.list_query import DAY_MS, wanted_of
-from unstill.dialects.apis.own_routes import OwnRoutes
 from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Call, JobView, Verb
+from unstill.dialects.call import Call, JobView
 from unstill.domain.errors import (
     BadField,
     BadImage,
@@ -37,19 +37,14 @@ from unstill.domain.errors import (
 from unstill.domain.job import Failure, State
 from unstill.domain.request import CreateCall, GivenValue
 from unstill.server.app import _refuse
-from unstill.server.exchange import Exchange
-from unstill.server.router import RouteTable
+from unstill.server.own_routes import OwnRoutes
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 NOON_MS = 1_780_027_200_123  # 2026-05-29 04:00:00.123 UTC, noon in Beijing
 NO_CALL = Call("r", {}, {}, {})
 
 
-async def nothing(exchange: Exchange) -> None:
-    """No verb is done here."""
-
-
-PLACES = RouteTable((Videos(), DashScope(), OwnRoutes()), dict.fromkeys(get_args(Verb), nothing))
+PLACES = table_of(Videos(), DashScope(), OwnRoutes())
 
 
 def test_times_are_texts_of_beijing_with_milliseconds() -> None:

@@ -11,7 +11,7 @@ from support.jobs import a_job
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Call, JobView
+from unstill.dialects.call import Call, JobView
 from unstill.domain.job import Job, State
 from unstill.domain.stall import Stall
 

@@ -13,7 +13,7 @@ from support.state_words import SDK, WORDS, Said
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Form, Videos
-from unstill.dialects.port import Call, JobView
+from unstill.dialects.call import Call, JobView
 from unstill.domain.errors import (
     BadKey,
     NoSuchJob,

@@ -15,7 +15,7 @@ from support.requests import URL
 from support.scripted_fetches import PNG
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Call
+from unstill.dialects.call import Call
 from unstill.domain.request import CreateCall
 from unstill.models.catalogue import Catalogue
 from unstill.server.form import from_urlencoded

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
+from support.route_tables import table_of
 from unstill.dialects.apis.dashscope.dialect import DashScope
-from unstill.dialects.apis.own_routes import OwnRoutes
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Verb
 from unstill.domain.errors import NoSuchRoute, WrongMethod
-from unstill.server.exchange import Exchange
-from unstill.server.router import RouteTable
+from unstill.server.own_routes import OwnRoutes
 
 ID = "01a1f880-06ed-7225-b4bc-05c8ac57834b"
 
 
-async def nothing(exchange: Exchange) -> None:
-    """No verb is done here."""
-
-
-PLACES = RouteTable(
-    (Tasks(), Videos(), Videos(prefix="/openai", states="openai"), DashScope(), OwnRoutes()),
-    dict.fromkeys(get_args(Verb), nothing),
+PLACES = table_of(
+    Tasks(), Videos(), Videos(prefix="/openai", states="openai"), DashScope(), OwnRoutes()
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unstill.dialects import picture_schemas
-from unstill.dialects.port import UNTOLD, WEBHOOK_SCHEMA, WEBHOOK_URL
+from unstill.dialects.body_fields import UNTOLD, WEBHOOK_SCHEMA, WEBHOOK_URL
 from unstill.models.card import NOTHING, Card
 
 Wires = Sequence[tuple[str, str]]  # wire name and canonical name; a dot makes an object

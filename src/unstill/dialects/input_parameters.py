@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from unstill.dialects import picture_schemas, pictures
-from unstill.dialects.body_schemas import Wires, form_schema, wired_schema
-from unstill.dialects.misplaced_fields import Known, known, known_with_pictures, unread
-from unstill.dialects.port import (
+from unstill.dialects.body_fields import (
     WEBHOOK_URL,
     add_field,
     as_object,
@@ -16,6 +14,8 @@ from unstill.dialects.port import (
     given_webhook,
     read_fields,
 )
+from unstill.dialects.body_schemas import Wires, form_schema, wired_schema
+from unstill.dialects.misplaced_fields import Known, known, known_with_pictures, unread
 from unstill.domain.errors import MissingField
 from unstill.domain.request import CreateCall, GivenValue, says_nothing
 from unstill.models.card import Card

@@ -1,116 +1,33 @@
-"""What every dialect is made of: its routes, the call it reads, and what it is told of a job.
+"""What every dialect has, and what some have: a port for each thing that a dialect may do.
 
 A dialect is pure: it turns a call into a `CreateCall` and a job into an answer. It knows no clock,
-no network and no setting that is not handed to it.
+no network and no setting that is not handed to it. Which port a route asks for, its verb says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
-from unstill.domain.delivery import MOST_URL_CHARS
-from unstill.domain.errors import BadBody, BadField, MissingField, UnstillError
-from unstill.domain.job import Job, Vocabulary
-from unstill.domain.request import CreateCall, GivenValue, says_nothing
-from unstill.domain.stall import Stall
-from unstill.models.card import Card
+from unstill.dialects.call import Call, JobView, UploadLeave
+from unstill.dialects.route import Route
+from unstill.domain.errors import UnstillError
+from unstill.domain.job import Job, State, Variant, Vocabulary
+from unstill.domain.request import CreateCall, GivenValue
 
-Verb = Literal[
-    "submit",
-    "status",
-    "query",
-    "events",
-    "list",
-    "numbered",
-    "cancel",
-    "delete",
-    "content",
-    "link",
-    "remix",
-    "edit",
-    "extend",
-    "character",
-    "policy",
-    "upload",
-    "models",
-    "model",
-    "health",
-    "ready",
-    "openapi",
-    "docs",
-    "home",
-]
-Schema = Callable[[Sequence[Card]], dict[str, Any]]  # JSON Schema of a body, for these models
-
-# The spellings of a field that no document of these models has; the last is the one that is told.
-_OTHER_RATIOS = ("orientation", "aspectRatio", "ratio")
-ASPECT_RATIOS = dict.fromkeys((*_OTHER_RATIOS, "aspect_ratio"), "aspect_ratio")
-UNTOLD = frozenset(_OTHER_RATIOS)  # in the schemas: each rule between two names is there many times
-WEBHOOK_URL = "webhook_url"  # ours: no documented API has one per request
-WEBHOOK_SCHEMA: dict[str, Any] = {
-    "description": (
-        "Where to POST one signed event when the video is there or will never be: an http or https"
-        " URL of the public internet"
-    ),
-    "type": ["string", "null"],
-    "format": "webhook-url",
-    "maxLength": MOST_URL_CHARS,
-}
-
-
-class Call(msgspec.Struct, frozen=True):
-    """One request to the server, as a dialect sees it."""
-
-    request_id: str
-    path: Mapping[str, str]
-    query: Mapping[str, str]
-    headers: Mapping[str, str]  # names in lower case
-    body: object = None  # JSON, or a form made into the same shape; uploads are bytes
-    is_form: bool = False
-
-
-class JobView(msgspec.Struct, frozen=True):
-    """What an answer about a job needs besides its row."""
-
-    call: Call
-    url: str | None  # signed link to the finished video, for a dialect that shows it
-    progress: float  # 0 to 1
-    stall: Stall | None = None  # why it waits longer than it should
-    # The caller's names of what had no effect; only a submit has them.
-    ignored: list[str] | msgspec.UnsetType = msgspec.UNSET
-
-
-class Route(msgspec.Struct, frozen=True):
-    """One route: how it is matched, what it does, and how it is described."""
-
-    method: Literal["GET", "POST", "DELETE"]
-    path: str  # `{name}` is one segment, `{name:path}` the rest
-    verb: Verb
-    summary: str
-    answers: tuple[type, ...]  # any of them; empty: a file's bytes, a page, or nothing
-    body: Schema | None = None  # JSON has it
-    form: Schema | None = None  # a form has it, multipart or urlencoded; neither: no body is read
-    job_id_at: str = ""  # JSON pointer to the new job's id in the answer of a submit
-    query: tuple[str, ...] = ()
-    needed: tuple[str, ...] = ()  # the query must have them
-    switches: tuple[str, ...] = ()  # headers whose only value is `enable`; the first is needed
-    is_open: bool = False  # asks for no key
-    # Its clients send it again by themselves: they are told not to where it may have been done.
-    is_sent_again: bool = False
-
-    @property
-    def reads_body(self) -> bool:
-        return self.body is not None or self.form is not None
+Able = TypeVar("Able")
 
 
 class Described(Protocol):
     """Any set of routes with an error envelope of its own."""
 
     name: str
-    routes: tuple[Route, ...]
+
+    @property
+    def routes(self) -> tuple[Route[Any], ...]: ...
 
     @property
     def refusal(self) -> type[msgspec.Struct]:
@@ -151,67 +68,146 @@ class Dialect(Described, Protocol):
     def status(self, job: Job, view: JobView) -> msgspec.Struct: ...
 
 
-def as_object(value: object, param: str) -> dict[str, Any]:
-    """`value` as a JSON object; one that says nothing is empty, such as PHP's `[]`."""
-    if says_nothing(value):
-        return {}
-    if not isinstance(value, dict):
-        raise BadField(param, "an object", value)
-    return value
+class KnowsUnknown(Dialect, Protocol):
+    """It has a status even for jobs that are not there."""
+
+    def unknown(self, call: Call) -> msgspec.Struct: ...
 
 
-def body_of(call: Call) -> dict[str, Any]:
-    if not isinstance(call.body, dict):
-        raise BadBody("the request body must be a JSON object")
-    return call.body
+class GivesAdvice(Dialect, Protocol):
+    """Its answers may say when it is worth while to ask again."""
+
+    def takes_advice(self, job: Job, call: Call) -> bool:
+        """Whether the caller reads `openai-poll-after-ms`."""
 
 
-def given_model(body: Mapping[str, Any], default: str | None = None) -> GivenValue:
-    value = body.get("model")
-    if says_nothing(value):
-        value = default
-    if value is None:
-        raise MissingField("model", "the name of a model, see /v1/models")
-    if not isinstance(value, str):
-        raise BadField("model", "the name of a model, see /v1/models", value)
-    return GivenValue("model", value)
+class Streams(Dialect, Protocol):
+    """It tells of a job as it moves."""
+
+    def event(
+        self, job: Job, view: JobView, *, queue_position: int | None, expected_ms: int | None
+    ) -> msgspec.Struct:
+        """expected_ms: when it is likely to end, in Unix milliseconds."""
 
 
-def given_webhook(body: Mapping[str, Any]) -> GivenValue | None:
-    """Where the caller wants to be told of the end; the same in every dialect."""
-    value = body.get(WEBHOOK_URL)
-    return None if says_nothing(value) else GivenValue(WEBHOOK_URL, value)
+class Cancels(Dialect, Protocol):
+    """It stops a job, which stays to be asked for."""
+
+    def cancelled(self, call: Call) -> msgspec.Struct: ...
 
 
-def read_fields(
-    section: Mapping[str, Any], names: Mapping[str, str], prefix: str
-) -> dict[str, GivenValue]:
-    """The fields of a section under their canonical names; `names` maps wire to canonical.
+class Deletes(Dialect, Protocol):
+    """It stops a job, and nobody finds it any more."""
 
-    Raises BadField where two spellings of one field disagree.
-    """
-    found: dict[str, GivenValue] = {}
-    for wire, canonical in names.items():
-        value = section.get(wire)
-        if value is None:
-            continue
-        given = GivenValue(prefix + wire, value)
-        if canonical in found:
-            add_field(found, canonical, given)
-        else:
-            found[canonical] = given
-    return found
+    def deleted(self, job: Job) -> msgspec.Struct: ...
 
 
-def add_field(found: dict[str, GivenValue], name: str, given: GivenValue) -> None:
-    """Add what was given for a field, which may be there under another spelling.
+class ServesContent(Dialect, Protocol):
+    """It has a video's bytes, and pictures of it."""
 
-    One that says nothing gives way to one that does. Raises BadField where both do and disagree.
-    """
-    earlier = found.setdefault(name, given)
-    if earlier is given or says_nothing(given.value):
-        return
-    if says_nothing(earlier.value):
-        found[name] = given
-    elif str(earlier.value) != str(given.value):
-        raise BadField(given.param, f"the same as {earlier.param}", given.value)
+    def variant(self, call: Call) -> Variant:
+        """Raises BadField."""
+
+
+class Paging(msgspec.Struct, frozen=True):
+    """What a list by cursor asks for."""
+
+    limit: int
+    after: str | None
+    newest_first: bool
+
+
+class ListsByCursor(Dialect, Protocol):
+    """It lists an owner's jobs, from one on."""
+
+    def paging(self, call: Call) -> Paging:
+        """Raises BadField."""
+
+    def listed(self, page: Sequence[tuple[Job, JobView]], *, has_more: bool) -> msgspec.Struct: ...
+
+
+class ListFilter(msgspec.Struct, frozen=True):
+    """What a list by offset asks for; `states` and `model` None: any."""
+
+    page_no: int
+    page_size: int
+    job_id: str | None
+    window_ms: tuple[int, int] | None  # first and last moment; None: the last day
+    model: str | None
+    states: frozenset[State] | None
+
+    def takes(self, job: Job) -> bool:
+        """Whether a job that is named fits what else is asked for; a window counts where given."""
+        since_ms, until_ms = self.window_ms or (0, job.created_ms)
+        return (
+            since_ms <= job.created_ms <= until_ms
+            and (self.states is None or job.state in self.states)
+            and (self.model is None or job.model == self.model)
+        )
+
+
+class ListsByOffset(Dialect, Protocol):
+    """It lists an owner's jobs by numbered pages, and counts them."""
+
+    def wanted(self, call: Call) -> ListFilter:
+        """Raises BadField."""
+
+    def list_by_offset(
+        self, call: Call, wanted: ListFilter, jobs: Sequence[Job], *, total: int
+    ) -> msgspec.Struct: ...
+
+
+class UploadForm(msgspec.Struct, frozen=True):
+    """One file and what was signed for it."""
+
+    policy: str
+    signature: str
+    key: str
+    data: bytes
+
+
+class TakesUploads(Dialect, Protocol):
+    """Its pictures may be sent ahead of their requests."""
+
+    upload_prefix: str  # begins the address of an uploaded file in a create call
+    upload_path: str  # where a file is sent to
+
+    def policy_model(self, call: Call) -> GivenValue:
+        """The model that a policy is asked for; raises BadField."""
+
+    def policy(self, call: Call, leave: UploadLeave) -> msgspec.Struct: ...
+
+    def upload_leave(self, form: Mapping[str, Any]) -> tuple[str, str, str]:
+        """Policy, signature and key of an upload's form, before its file; raises MissingField."""
+
+    def upload_form(self, call: Call) -> UploadForm:
+        """The whole form; raises BadField or BadBody."""
+
+
+def able(dialects: Iterable[Described], port: type[Able]) -> dict[Described, Able]:
+    """Those of the dialects that have what the port asks for, as such."""
+    return {each: cast("Able", each) for each in dialects if not _lacking(each, port)}
+
+
+def check(dialect: Described) -> None:
+    """Raises TypeError where a route promises what its dialect does not have."""
+    for route in dialect.routes:
+        where = f"{type(dialect).__name__}, {route.method} {route.path}"
+        port = route.verb.port
+        if lacking := _lacking(dialect, port):
+            needs = f"the verb {route.verb.name!r} needs a dialect that is {port.__name__}"
+            raise TypeError(f"{where}: {needs}, and it lacks {', '.join(lacking)}")
+        named = re.findall(r"\{(\w+)", route.path)
+        if named != [each.name for each in route.in_place("path")]:
+            raise TypeError(f"{where}: its parameters in the path must be {named}, in this order")
+
+
+def _lacking(dialect: Described, port: type) -> list[str]:
+    return sorted({name for name in _members(port) if not hasattr(dialect, name)})
+
+
+def _members(port: type) -> Iterator[str]:
+    for each in port.__mro__:
+        for name in (*vars(each), *getattr(each, "__annotations__", ())):
+            if not name.startswith("_"):
+                yield name

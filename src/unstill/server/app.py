@@ -16,8 +16,8 @@ import msgspec
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from unstill.dialects.apis.own_routes import OwnRoutes
-from unstill.dialects.port import Call, Described, Dialect
+from unstill.dialects.call import Call
+from unstill.dialects.port import Described, Dialect, TakesUploads, able
 from unstill.domain.errors import (
     BadField,
     BadKey,
@@ -37,8 +37,10 @@ from unstill.server.body import Bodies, ClientGone
 from unstill.server.cors import Origins
 from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.fair_shares import caller_at
+from unstill.server.handlers import handler_of
 from unstill.server.headers import Headers
 from unstill.server.openapi.document import described
+from unstill.server.own_routes import OwnRoutes
 from unstill.server.refusal_log import RefusedLines
 from unstill.server.router import PathRoutes, RouteTable, Served
 from unstill.server.verbs.events import EventVerbs
@@ -74,7 +76,6 @@ class App:
         board: Board,
         stalls: Stalls,
         keys: Keys,
-        own_routes: OwnRoutes,
         dialects: Sequence[Dialect],
         bodies: Bodies,
         open_bodies: Bodies,
@@ -91,14 +92,13 @@ class App:
         self._open_bodies = open_bodies
         # Unlike 16 random bytes each, not a system call in every answer.
         self._request_ids = map(f"{os.urandom(10).hex()}{{:012x}}".format, count())
-        everyone: tuple[Described, ...] = (*dialects, own_routes)
+        everyone: tuple[Described, ...] = (*dialects, OwnRoutes())
         self._service = service
         self._downloads = downloads
         self._board = board
         self._own_verbs = OwnVerbs(
             service=service,
             stalls=stalls,
-            own_routes=own_routes,
             dialects=dialects,
             description=described(everyone, service.catalogue),
         )
@@ -109,17 +109,25 @@ class App:
             downloads=downloads,
             estimates=estimates,
             board=board,
+            dialects=dialects,
             public_url=base,
         )
-        groups = (
-            jobs,
-            EventVerbs(service=service, estimates=estimates, board=board),
-            VideoVerbs(service=service, downloads=downloads),
-            UploadVerbs(uploading=uploading, public_url=base),
-            self._own_verbs,
+        uploads = UploadVerbs(uploading=uploading, public_url=base)
+        # Whoever sends a file to an open route has shown no key, but the leave of its dialect.
+        self._admits = {
+            dialect: uploads.owner_by(uploader)
+            for dialect, uploader in able(dialects, TakesUploads).items()
+        }
+        self._routes = RouteTable(
+            everyone,
+            handler_of(
+                jobs=jobs,
+                events=EventVerbs(service=service, estimates=estimates, board=board),
+                videos=VideoVerbs(service=service, downloads=downloads),
+                uploads=uploads,
+                own=self._own_verbs,
+            ),
         )
-        verbs = {name: verb for group in groups for name, verb in group.by_name.items()}
-        self._routes = RouteTable(everyone, verbs)
 
     def stop_taking(self) -> None:
         """Refuse new jobs and drawings; what is asked about old ones is answered, and who waits."""
@@ -206,14 +214,16 @@ class App:
         route = served.route
         owner = NOBODY if route.is_open else self._keys.owner(call.headers)
         if not route.reads_body:
-            return await served.verb(Exchange(served.dialect, call, owner, scope, receive, send))
-        bodies = self._open_bodies if route.is_open else self._bodies
+            return await served.handler(Exchange(served.dialect, call, owner, scope, receive, send))
+        bodies, admit = self._bodies, None
+        if route.is_open:
+            bodies, admit = self._open_bodies, self._admits.get(served.dialect)
         # Without keys all are one owner, and only by their addresses are they told apart.
         caller = owner if owner and owner != EVERYONE else caller_at((scope["client"] or [""])[0])
-        with bodies.gate(caller) as gate:
+        with bodies.gate(caller, admit) as gate:
             body, is_form = await bodies.read(call.headers, receive, gate)
             call = msgspec.structs.replace(call, body=body, is_form=is_form)
-            return await served.verb(Exchange(served.dialect, call, owner, scope, receive, send))
+            return await served.handler(Exchange(served.dialect, call, owner, scope, receive, send))
 
 
 def _query(text: bytes) -> dict[str, str]:

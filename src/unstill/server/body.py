@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from unstill.domain.errors import BodyTooLarge
-from unstill.server.body_limits import LARGE_BYTES, Gate, LargeBodies
+from unstill.server.body_limits import LARGE_BYTES, Admit, Gate, LargeBodies
 from unstill.server.body_readers import Readers
 from unstill.server.content_types import check_packing, kind_of, value_of
 from unstill.server.fair_shares import Shares
@@ -24,7 +24,6 @@ PARSED_APART_BYTES = 256 * 1024  # from there on, in a thread
 MOST_UNADMITTED_BYTES = 512 * 1024  # of a form before its file, and of the read it begins in
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Admit = Callable[[Mapping[str, Any]], str]  # by the fields before a file: whose room it takes
 
 
 class ClientGone(Exception):
@@ -40,15 +39,10 @@ class Bodies:
         readers: Readers | None = None,
         most_bytes: int = MOST_BODY_BYTES,
         most_open_bytes: int = MOST_OPEN_BYTES,
-        admit: Admit | None = None,
     ) -> None:
-        """`readers`: of large bodies; without them only a form that was admitted may be large.
-
-        `admit`: asked before a file of a form is taken; only such a form may be large then.
-        """
+        """`readers`: of large bodies; without them only a form that was admitted may be large."""
         self.most_bytes = most_bytes
         self._readers = readers
-        self._admit = admit
         self._shares = Shares(most_open_bytes)
         self._turns = LargeBodies()
 
@@ -56,10 +50,13 @@ class Bodies:
     def open_bytes(self) -> int:
         return self._shares.taken
 
-    def gate(self, caller: str) -> Gate:
-        """For one body of this caller: an owner, or an address where there is no key."""
-        most_bytes = self.most_bytes if self._admit is None else MOST_UNADMITTED_BYTES
-        return Gate(self._shares, self._turns, caller=caller, most_bytes=most_bytes)
+    def gate(self, caller: str, admit: Admit | None = None) -> Gate:
+        """For one body of this caller: an owner, or an address where there is no key.
+
+        `admit`: asked before a file of a form is taken; only such a form may be large then.
+        """
+        most_bytes = self.most_bytes if admit is None else MOST_UNADMITTED_BYTES
+        return Gate(self._shares, self._turns, caller=caller, most_bytes=most_bytes, admit=admit)
 
     async def read(
         self, headers: Mapping[str, str], receive: Receive, gate: Gate
@@ -76,8 +73,8 @@ class Bodies:
             check_packing(headers["content-encoding"])
         content_type = headers.get("content-type", "")
         kind = kind_of(content_type)
-        if kind == "multipart" and self._admit is not None:
-            return await self._admitted(content_type, receive, gate), True
+        if kind == "multipart" and gate.admit is not None:
+            return await self._admitted(content_type, receive, gate, gate.admit), True
         return await self._value(content_type, receive, gate), kind != "json"
 
     async def _value(self, content_type: str, receive: Receive, gate: Gate) -> object:
@@ -107,14 +104,15 @@ class Bodies:
             await gate.turn()
             return await self._readers.read(spool, content_type)
 
-    async def _admitted(self, content_type: str, receive: Receive, gate: Gate) -> Form:
+    async def _admitted(
+        self, content_type: str, receive: Receive, gate: Gate, admit: Admit
+    ) -> Form:
         """A form whose fields give leave for the file behind them."""
 
-        def admit(fields: Form) -> None:
-            if self._admit is not None:
-                gate.admit(self._admit(fields), self.most_bytes)
+        def begins_file(fields: Form) -> None:
+            gate.let_in(admit(fields), self.most_bytes)
 
-        form = MultipartForm(content_type, begins_file=admit)
+        form = MultipartForm(content_type, begins_file=begins_file)
         is_last = False
         while not is_last:
             piece, is_last = await _piece(receive, gate)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from unstill.domain.errors import BodyTooLarge, Overloaded
 from unstill.server.fair_shares import Shares
@@ -15,6 +15,8 @@ from unstill.system.machine import give_back_memory
 LARGE_BYTES = 1024**2
 LARGE_AT_ONCE = 2
 GIVEN_BACK_AFTER_S = 1.0
+
+Admit = Callable[[Mapping[str, Any]], str]  # by the fields before a file: whose room it takes
 
 
 class LargeBodies:
@@ -49,8 +51,18 @@ class LargeBodies:
 class Gate:
     """Within it a body's bytes are counted for its caller; at its end they are let go."""
 
-    def __init__(self, shares: Shares, turns: LargeBodies, *, caller: str, most_bytes: int) -> None:
+    def __init__(
+        self,
+        shares: Shares,
+        turns: LargeBodies,
+        *,
+        caller: str,
+        most_bytes: int,
+        admit: Admit | None = None,
+    ) -> None:
+        """`admit`: asked before a file of a form is taken; without it any is."""
         self.most_bytes = most_bytes
+        self.admit = admit
         self.taken_bytes = 0
         self._shares = shares
         self._turns = turns
@@ -73,7 +85,7 @@ class Gate:
             raise Overloaded("too many large requests at once, send this one again shortly")
         self.taken_bytes += size_bytes
 
-    def admit(self, owner: str, most_bytes: int) -> None:
+    def let_in(self, owner: str, most_bytes: int) -> None:
         """From here on it is the owner's, and may be as large; raises Overloaded."""
         self._shares.give(self._caller, self.taken_bytes)
         taken_bytes, self.taken_bytes = self.taken_bytes, 0

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from unstill.dialects.apis.dashscope.dialect import DashScope
-from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Call, Dialect
+from unstill.dialects.call import Call
+from unstill.dialects.port import Described
 from unstill.domain.owner import Owner
 from unstill.server.fair_shares import caller_at
 
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
+
+# What the dialect of an exchange has, by the port of its route's verb.
+Able_co = TypeVar("Able_co", bound=Described, covariant=True)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,10 +31,10 @@ class Answer(msgspec.Struct, frozen=True):
     content_type: bytes = b"application/json"
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class Exchange(msgspec.Struct, Generic[Able_co], frozen=True):
     """One request: what matched, what was read, who asks, how to send."""
 
-    dialect: Dialect
+    dialect: Able_co
     call: Call
     owner: Owner
     scope: Scope
@@ -53,18 +55,9 @@ class Exchange(msgspec.Struct, frozen=True):
             host = f"{address}:{port}"
         return f"{self.scope['scheme']}://{host}"
 
-    @property
-    def videos(self) -> Videos:
-        """The dialect, of verbs that no other has."""
-        return cast("Videos", self.dialect)
 
-    @property
-    def dashscope(self) -> DashScope:
-        """The dialect, of verbs that no other has."""
-        return cast("DashScope", self.dialect)
-
-
-Verb = Callable[[Exchange], Awaitable[Answer | None]]  # None: it has sent its answer itself
+# What does a verb. None: it has sent its answer itself.
+Handler = Callable[[Exchange[Any]], Awaitable[Answer | None]]
 
 
 def json_answer(

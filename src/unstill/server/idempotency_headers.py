@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from unstill.dialects.parameters import MOST_KEY_CHARS
 from unstill.domain.errors import BadField, KeyReused
 from unstill.service.jobs import RetryHeaders
-
-MOST_KEY_CHARS = 255
-KEY_SCHEMA = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": MOST_KEY_CHARS,
-    "pattern": "^[ -~]+$",
-}
 
 _KEY = KeyReused.param.lower()
 _SDK = "x-stainless-lang"  # every call of an official OpenAI SDK has it (openai 3.51.0)

@@ -9,12 +9,10 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
+from unstill.dialects.parameters import MOST_WAIT_S
 from unstill.domain.errors import BadField
 from unstill.progress.board import Waiter
 from unstill.server.body import ClientGone
-
-MOST_WAIT_S = 60  # nginx, proxy_read_timeout: it gives up on an answer after as long by default
-WAIT_SCHEMA = {"type": "number", "minimum": 0, "maximum": MOST_WAIT_S, "default": 0}
 
 Result = TypeVar("Result")
 

@@ -7,17 +7,17 @@ of the path that a client with a wrong base address meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from starlette.routing import compile_path
 
-from unstill.dialects.port import Described, Dialect, Route
-from unstill.dialects.port import Verb as VerbName
+from unstill.dialects.port import Described, check
+from unstill.dialects.route import Route, Verb
 from unstill.domain.errors import NoSuchRoute, WrongMethod
 from unstill.domain.redaction import visible
-from unstill.server.exchange import Verb
+from unstill.server.exchange import Handler
 from unstill.server.other_apis import WORDS, place_elsewhere, without_ahead
 
 # What clients have at the end of their base address, and leave out, give twice or mix up.
@@ -28,9 +28,9 @@ _SLASHES = re.compile(r"/{2,}")
 class Served(msgspec.Struct, frozen=True):
     """A route, the dialect that it belongs to, and what it does."""
 
-    dialect: Dialect
-    route: Route
-    verb: Verb
+    dialect: Described
+    route: Route[Any]
+    handler: Handler
 
 
 class PathRoutes(msgspec.Struct, frozen=True):
@@ -61,15 +61,18 @@ def _listed(words: Sequence[str]) -> str:
 class RouteTable:
     """The places of all dialects by path; the last dialect's is whatever is near none."""
 
-    def __init__(self, dialects: Sequence[Described], verbs: Mapping[VerbName, Verb]) -> None:
+    def __init__(
+        self, dialects: Sequence[Described], handler_of: Callable[[Verb[Any]], Handler]
+    ) -> None:
+        """Raises TypeError where a dialect lacks what one of its routes needs."""
         self._last = dialects[-1]
         by_path: dict[str, PathRoutes] = {}
         near: dict[str, Described] = {}
         for dialect in dialects:
+            check(dialect)
             for route in dialect.routes:
                 path_routes = by_path.setdefault(route.path, PathRoutes(dialect, {}))
-                # Our own, which are no dialect's, has no verb that asks for more.
-                served = Served(cast("Dialect", dialect), route, verbs[route.verb])
+                served = Served(dialect, route, handler_of(route.verb))
                 path_routes.by_method[route.method] = served
                 if route.method == "GET":
                     path_routes.by_method["HEAD"] = served

@@ -11,14 +11,13 @@ from typing import Any
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from unstill.dialects.verbs import MEDIA_TYPES
 from unstill.domain.errors import BadBody, BadRange, Overloaded
 from unstill.files.port import OpenFile, StoredFile, Stretch
 from unstill.server.body import ClientGone
 from unstill.server.connection_guard import SEND_FILE
 from unstill.server.fair_shares import Shares, caller_at
 from unstill.server.sendfile import ReaderGone
-
-MEDIA_TYPES = {".mp4": "video/mp4", ".webp": "image/webp", ".jpg": "image/jpeg"}
 
 
 class Pieces:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from unstill.dialects.body_fields import ASPECT_RATIOS, body_of
+from unstill.dialects.call import Call, JobView
 from unstill.dialects.input_parameters import (
     inputs_of,
     parameters_of,
@@ -17,7 +19,9 @@ from unstill.dialects.input_parameters import (
     sectioned_form,
     sectioned_schema,
 )
-from unstill.dialects.port import ASPECT_RATIOS, Call, JobView, Route, body_of
+from unstill.dialects.parameters import WAIT
+from unstill.dialects.route import Parameter, Route
+from unstill.dialects.verbs import STATUS, SUBMIT
 from unstill.dialects.waiting_reason import WaitingFor, waiting_for
 from unstill.domain.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.domain.job import Job, State, Vocabulary
@@ -217,11 +221,19 @@ def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
     return sectioned_form(cards, _INPUT, _parameters(cards))
 
 
-_ROUTES: tuple[Route, ...] = (
+_TASK_ID = Parameter(
+    "query",
+    "task_id",
+    "The task's id, as its create call answered it.",
+    {"type": "string", "minLength": 1},
+    is_needed=True,
+    is_job_id=True,
+)
+_ROUTES: tuple[Route[Tasks], ...] = (
     Route(
         "POST",
         "/v1/tasks/submit",
-        "submit",
+        SUBMIT,
         "Make a video from a picture",
         answers=(Submitted,),
         body=_body_schema,
@@ -231,10 +243,9 @@ _ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/v1/tasks/status",
-        "status",
+        STATUS,
         "Ask how a task is doing",
         answers=(Status,),
-        query=("task_id", "wait"),
-        needed=("task_id",),
+        parameters=(_TASK_ID, WAIT),
     ),
 )

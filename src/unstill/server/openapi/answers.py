@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unstill.dialects.apis.videos.answers import OpenAIVideo
-from unstill.dialects.apis.videos.unsupported import LACKING
-from unstill.dialects.port import Described, Route, Verb
+from unstill.dialects.port import Described, GivesAdvice, able
+from unstill.dialects.route import JSON, Response, Route
+from unstill.dialects.verbs import EVENTS_TYPE
 from unstill.domain.errors import UnstillError
 from unstill.server.openapi.examples import examples, refusal_examples
 from unstill.server.openapi.refusals import refusals
 from unstill.server.verbs.events import FINAL_ID
-from unstill.server.video_file import MEDIA_TYPES
 
 REF = "#/components/schemas/{name}"
 
@@ -65,27 +64,13 @@ HEADERS: dict[str, dict[str, Any]] = {
     "content-range": {"description": "As RFC 9110 has it.", "schema": _TEXT},
 }
 
-_FILE = (
-    "x-request-id",
-    "etag",
-    "last-modified",
-    "cache-control",
-    "accept-ranges",
-    "content-disposition",
-)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_VIDEO = {"video/mp4": _BINARY}
-_PAGE = {"text/html": {"schema": _TEXT}}
-
-# What a verb answers that is no JSON: its media types, and the headers that it has.
-_FILES: Mapping[Verb, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "content": (dict.fromkeys(MEDIA_TYPES.values(), _BINARY), _FILE),
-    "link": (_VIDEO, _FILE),
-    "docs": (_PAGE, ("x-request-id",)),
-    "upload": ({}, ("x-request-id",)),
-}
-_WITH_ENGINE: frozenset[Verb] = frozenset({"submit", "status", "query"})
-_IN_PARTS: frozenset[Verb] = frozenset({"content", "link"})
+_OF_JOB = (
+    "x-unstill-engine",
+    "x-unstill-queue-position",
+    "x-unstill-expected-end",
+    "x-unstill-waiting",
+)
 _OF_STATUS: Mapping[int, tuple[str, ...]] = {
     401: ("www-authenticate",),
     416: ("content-range",),
@@ -93,66 +78,43 @@ _OF_STATUS: Mapping[int, tuple[str, ...]] = {
 }
 
 
-def answers(dialect: Described, route: Route) -> dict[str, Any]:
+def answers(dialect: Described, route: Route[Any]) -> dict[str, Any]:
     """Every answer of a route by its status."""
-    found: dict[str, Any] = {} if route.verb in LACKING else {"200": _success(dialect, route)}
-    if route.verb in _IN_PARTS:
-        content, headers = _FILES[route.verb]
-        known = ("x-request-id", "etag", "last-modified", "cache-control")
-        part = (*headers, "content-range")
-        found["206"] = _answer("The part of the file asked for", content, part)
-        found["304"] = _answer("The caller has the file already", {}, known)
-    if route.verb == "events":
-        headers = ("x-request-id", "x-unstill-engine", "cache-control")
-        found["200"] = _answer("Events", _stream(route), headers)
-        found["204"] = _answer("The caller has the final event already", {}, headers)
-    if route.verb in ("health", "ready"):
-        stopping = {"application/json": {"schema": _schema(route.answers)}}
-        meaning = "The server is about to end, or cannot store"
-        found["503"] = _answer(meaning, stopping, ("x-request-id",))
-    if route.verb == "home":
-        found = {"307": _answer("What there is, as a page", {}, ("x-request-id", "location"))}
+    found = {str(each.status): _response(dialect, route, each) for each in route.verb.responses}
     for status, kinds in refusals(dialect, route).items():
         found[str(status)] = _refusal(dialect, route, status, kinds)
     found["431"] = {"description": "More than 64 KiB of headers"}
     return found
 
 
-def _stream(route: Route) -> dict[str, Any]:
+def _response(dialect: Described, route: Route[Any], response: Response) -> dict[str, Any]:
+    content = {each: _content(route, each) for each in response.media_types}
+    if response.status == 200 and JSON in content and (shown := examples(dialect, route)):
+        content[JSON]["examples"] = shown
+    headers = ("x-request-id", *_headers(dialect, response))
+    return _answer(response.about or route.summary, content, headers)
+
+
+def _content(route: Route[Any], media_type: str) -> dict[str, Any]:
+    if media_type == JSON:
+        return {"schema": _schema(route.answers)}
+    if media_type == EVENTS_TYPE:
+        return {"schema": _event_schema(route)}
+    return {"schema": _TEXT} if media_type.startswith("text/") else _BINARY
+
+
+def _event_schema(route: Route[Any]) -> dict[str, Any]:
     """Each event of a stream: OpenAPI 3.2 calls it itemSchema, for which 3.1 has no word."""
-    data = {"contentMediaType": "application/json", "contentSchema": _schema(route.answers)}
+    data = {"contentMediaType": JSON, "contentSchema": _schema(route.answers)}
     event = {"data": _TEXT | data, "id": {"type": "string", "enum": [FINAL_ID]}}
-    schema = {"type": "object", "properties": event, "required": ["data"]}
-    return {"text/event-stream": {"schema": schema}}
+    return {"type": "object", "properties": event, "required": ["data"]}
 
 
-def _success(dialect: Described, route: Route) -> dict[str, Any]:
-    content, headers = _FILES.get(route.verb, (None, ()))
-    if content is not None:
-        answer = _answer(route.summary, content, headers)
-    else:
-        shown = examples(dialect, route)
-        content = {"application/json": {"schema": _schema(route.answers)}}
-        if shown:
-            content["application/json"]["examples"] = shown
-        answer = _answer(route.summary, content, _headers(route))
-    return answer
-
-
-def _headers(route: Route) -> tuple[str, ...]:
-    names = ["x-request-id"]
-    if route.verb in _WITH_ENGINE:
-        names += (
-            "x-unstill-engine",
-            "x-unstill-queue-position",
-            "x-unstill-expected-end",
-            "x-unstill-waiting",
-        )
-    if route.verb == "submit":
-        names.append("x-unstill-ignored")
-    if OpenAIVideo in route.answers:
-        names.append("openai-poll-after-ms")
-    return tuple(names)
+def _headers(dialect: Described, response: Response) -> tuple[str, ...]:
+    if not response.is_of_job:
+        return response.headers
+    advice = ("openai-poll-after-ms",) if able([dialect], GivesAdvice) else ()
+    return (*_OF_JOB, *response.headers, *advice)
 
 
 def _schema(types: Sequence[type]) -> dict[str, Any]:
@@ -163,7 +125,7 @@ def _schema(types: Sequence[type]) -> dict[str, Any]:
 
 
 def _refusal(
-    dialect: Described, route: Route, status: int, kinds: Sequence[type[UnstillError]]
+    dialect: Described, route: Route[Any], status: int, kinds: Sequence[type[UnstillError]]
 ) -> dict[str, Any]:
     codes = ", ".join(dict.fromkeys(dialect.error_code(kind) for kind in kinds))
     headers = ("x-request-id", *_OF_STATUS.get(status, ()))
@@ -172,7 +134,7 @@ def _refusal(
     content: dict[str, Any] = {"schema": _schema((dialect.refusal,))}
     if shown := refusal_examples(dialect, route, kinds):
         content["examples"] = shown
-    return _answer(codes, {"application/json": content}, headers)
+    return _answer(codes, {JSON: content}, headers)
 
 
 def _answer(description: str, content: dict[str, Any], headers: Sequence[str]) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import msgspec
 
 from unstill import __version__
 from unstill.dialects import picture_schemas
-from unstill.dialects.apis.videos.unsupported import LACKING
-from unstill.dialects.port import Described, Route
+from unstill.dialects.port import Described
+from unstill.dialects.route import Route
 from unstill.domain.delivery import WebhookEvent
 from unstill.models.catalogue import Catalogue
 from unstill.server.openapi.answers import HEADERS, REF, answers
-from unstill.server.openapi.parameters import IDS, parameters
+from unstill.server.openapi.parameters import parameters
 from unstill.server.openapi.samples import sdk_samples
 from unstill.server.openapi.webhooks import webhooks
 
@@ -60,7 +60,7 @@ def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=1)
 
 
-def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[str, Any]:
+def _operation(dialect: Described, route: Route[Any], catalogue: Catalogue) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _operation_id(dialect, route),
         "tags": [dialect.name],
@@ -68,11 +68,11 @@ def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[s
         "parameters": parameters(route, catalogue),
         "responses": answers(dialect, route),
     }
-    if route.verb in LACKING:
-        operation["description"] = LACKING[route.verb]
+    if route.verb.unsupported:
+        operation["description"] = route.verb.unsupported
     if samples := sdk_samples(dialect, route, catalogue):
         operation["x-codeSamples"] = samples
-    if route.job_id_at:
+    if route.makes_job:
         operation["responses"]["200"]["links"] = _links(dialect, route)
     if route.is_open:
         operation["security"] = []
@@ -81,7 +81,7 @@ def _operation(dialect: Described, route: Route, catalogue: Catalogue) -> dict[s
     return operation
 
 
-def _bodies(dialect: Described, route: Route, catalogue: Catalogue) -> dict[str, Any]:
+def _bodies(dialect: Described, route: Route[Any], catalogue: Catalogue) -> dict[str, Any]:
     """What may be sent, by content type; the object store's form has a file in it."""
     content: dict[str, Any] = {}
     if route.body is not None:
@@ -97,16 +97,16 @@ def _bodies(dialect: Described, route: Route, catalogue: Catalogue) -> dict[str,
     return content
 
 
-def _links(dialect: Described, route: Route) -> dict[str, Any]:
+def _links(dialect: Described, route: Route[Any]) -> dict[str, Any]:
     """Where the same dialect takes the new job's id."""
     found: dict[str, Any] = {}
     for other in dialect.routes:
-        names = {*re.findall(r"\{(\w+)", other.path), *other.needed} & IDS
-        for name in names:
-            found[f"{other.verb}_{name}"] = {
-                "operationId": _operation_id(dialect, other),
-                "parameters": {name: f"$response.body#{route.job_id_at}"},
-            }
+        for each in other.parameters:
+            if each.is_job_id and (each.is_needed or each.place == "path"):
+                found[f"{other.verb.name}_{each.name}"] = {
+                    "operationId": _operation_id(dialect, other),
+                    "parameters": {each.name: f"$response.body#{route.job_id_at}"},
+                }
     return found
 
 
@@ -117,6 +117,6 @@ def _name_likes(schema: dict[str, Any], catalogue: Catalogue) -> None:
         one["properties"]["model"]["enum"] += names
 
 
-def _operation_id(dialect: Described, route: Route) -> str:
+def _operation_id(dialect: Described, route: Route[Any]) -> str:
     slug = re.sub(r"\W+", "_", route.path).strip("_")
     return f"{dialect.name}_{route.method.lower()}_{slug}"

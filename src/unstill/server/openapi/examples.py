@@ -6,17 +6,14 @@ They are what the dialects themselves make of one job, so that none can show wha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from unstill import __version__
-from unstill.dialects.apis.dashscope.dialect import OBJECTS, DashScope
-from unstill.dialects.apis.dashscope.list_query import wanted_of
-from unstill.dialects.apis.own_routes import EngineStall, Health, Ready
-from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import Call, Described, Dialect, JobView, Route
-from unstill.domain.errors import BadField, BadKey, NoSuchJob, UnstillError
+from unstill.dialects.call import Call, UploadLeave
+from unstill.dialects.port import Described
+from unstill.dialects.route import Route, ShownJob
+from unstill.domain.errors import BadKey, UnstillError
 from unstill.domain.job import Job, State, Usage, Video, Vocabulary
 from unstill.domain.owner import EVERYONE
 from unstill.domain.request import Frame, Size, VideoRequest
@@ -64,34 +61,41 @@ _DONE = msgspec.structs.replace(
         has_audio=False,
     ),
 )
+_LEAVE = UploadLeave(
+    policy="eyJrZXkiOiJ1cGxvYWRzLyJ9",
+    signature="cVZ0m1S9",
+    upload_dir="uploads/5f0c1d",
+    upload_host=_HOST,
+    life_s=300,
+    most_bytes=20 * 1024**2,
+)
 _WORDS: Mapping[Vocabulary, str] = {
     "unified": "in the words of the unified document",
     "openai": "in OpenAI's words",
 }
 
 
-def examples(dialect: Described, route: Route) -> dict[str, Any]:
+def examples(dialect: Described, route: Route[Any]) -> dict[str, Any]:
     """What the route answers with success, by what it shows; none where it is no JSON."""
+    verb = route.verb
+    if verb.shown is None:
+        return {}
     found: dict[str, Any] = {}
     for words, about in _WORDS.items():
-        answer = _answer(cast("Dialect", dialect), route, words)
-        if answer is not None:
-            found[about] = {"value": msgspec.to_builtins(answer)}
+        answer = verb.shown(dialect, _shown_job(route, words))
+        found[about] = {"value": msgspec.to_builtins(answer)}
     shown = list(found.values())
     # Most dialects have one set of words only.
-    return {"answer": shown[0]} if shown and shown[0] == shown[-1] else found
+    return {"answer": shown[0]} if shown[0] == shown[-1] else found
 
 
 def refusal_examples(
-    dialect: Described, route: Route, kinds: Sequence[type[UnstillError]]
+    dialect: Described, route: Route[Any], kinds: Sequence[type[UnstillError]]
 ) -> dict[str, Any]:
     """Those of the refusals with one status that a newcomer meets first."""
     met: list[UnstillError] = [BadKey("no API key: send it as Authorization: Bearer <key>")]
-    if route.verb == "submit":
-        duration = cast("Dialect", dialect).form_names["duration"]
-        met.append(BadField(duration, "a whole number from 2 to 15", 20))
-    elif route.verb in ("status", "events", "delete", "content"):
-        met.append(NoSuchJob(_ID))
+    if route.verb.refused is not None:
+        met.append(route.verb.refused(dialect, _shown_job(route, "unified")))
     return {
         error.code: {"value": msgspec.to_builtins(dialect.error(error, _REQUEST_ID))}
         for error in met
@@ -99,60 +103,12 @@ def refusal_examples(
     }
 
 
-def _answer(dialect: Dialect, route: Route, words: Vocabulary) -> msgspec.Struct | None:
-    view = _view(route)
-    new, done = (msgspec.structs.replace(job, words=words) for job in (_NEW, _DONE))
-    match route.verb:
-        case "submit":
-            return dialect.submitted(new, view)
-        case "status" | "query":
-            return dialect.status(done, view)
-        case "health":
-            return Health("ok", __version__)
-        case "ready":
-            why = "the upstream could not be connected to"
-            stall = EngineStall("gpu1", "polls", "connection_failed", why, 1_795_850_000)
-            return Ready("held_up", [stall], 0)
-        case _ if isinstance(dialect, Videos):
-            return _of_videos(dialect, route, done, view)
-        case _ if isinstance(dialect, DashScope):
-            return _of_dashscope(dialect, route, view.call)
-        case _:
-            return None
-
-
-def _of_videos(dialect: Videos, route: Route, done: Job, view: JobView) -> msgspec.Struct | None:
-    match route.verb:
-        case "list":
-            return dialect.listed([dialect.status(done, view)], has_more=False)
-        case "delete":
-            return dialect.deleted(done)
-        case _:
-            return None
-
-
-def _of_dashscope(dialect: DashScope, route: Route, call: Call) -> msgspec.Struct | None:
-    match route.verb:
-        case "numbered":
-            return dialect.list_by_offset(call, wanted_of({}), [_DONE], total=1)
-        case "cancel":
-            return dialect.cancelled(call)
-        case "policy":
-            return dialect.policy(
-                call,
-                policy="eyJrZXkiOiJ1cGxvYWRzLyJ9",
-                signature="cVZ0m1S9",
-                upload_dir="uploads/5f0c1d",
-                upload_host=_HOST + OBJECTS,
-                life_s=300,
-                most_bytes=20 * 1024**2,
-            )
-        case _:
-            return None
-
-
-def _view(route: Route) -> JobView:
-    call = Call(_REQUEST_ID, {"video_id": _ID, "task_id": _ID}, {}, {})
-    if route.verb == "submit":
-        return JobView(call, url=None, progress=0.0)
-    return JobView(call, _LINK, progress=1.0)
+def _shown_job(route: Route[Any], words: Vocabulary) -> ShownJob:
+    named = {each.name: _ID for each in route.in_place("path") if each.is_job_id}
+    return ShownJob(
+        new=msgspec.structs.replace(_NEW, words=words),
+        done=msgspec.structs.replace(_DONE, words=words),
+        call=Call(_REQUEST_ID, named, {}, {}),
+        link=_LINK,
+        leave=_LEAVE,
+    )

@@ -5,7 +5,10 @@ What any HTTP library sends, /docs writes by itself from the description; these 
 
 from __future__ import annotations
 
-from unstill.dialects.port import Described, Route
+from typing import Any
+
+from unstill.dialects.port import Described
+from unstill.dialects.route import Route
 from unstill.models.catalogue import USUAL, Catalogue, default_at
 
 _MODEL = "MODEL"
@@ -72,9 +75,11 @@ _SAMPLES: dict[str, tuple[dict[str, str], ...]] = {
 }
 
 
-def sdk_samples(dialect: Described, route: Route, catalogue: Catalogue) -> list[dict[str, str]]:
+def sdk_samples(
+    dialect: Described, route: Route[Any], catalogue: Catalogue
+) -> list[dict[str, str]]:
     """With the model that the dialect takes where none is named, else the usual one."""
-    if route.verb != "submit":
+    if not route.makes_job:
         return []
     model = default_at(dialect.name, catalogue.cards) or USUAL.id
     samples = _SAMPLES.get(dialect.name, ())

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
-from unstill.dialects.port import JobView
-from unstill.dialects.port import Verb as VerbName
+from unstill.dialects.call import JobView
+from unstill.dialects.port import Streams
 from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job
 from unstill.progress.board import Board, Waiter
 from unstill.progress.estimate import Estimate, Estimates
-from unstill.server.exchange import Exchange, Verb
+from unstill.server.exchange import Exchange
 from unstill.server.long_poll import WaitingCaller
 from unstill.service.jobs import Service
 
@@ -31,10 +29,9 @@ class EventVerbs:
         self._service = service
         self._estimates = estimates
         self._board = board
-        self.by_name: Mapping[VerbName, Verb] = {"events": self._events}
 
-    async def _events(self, exchange: Exchange) -> None:
-        job_id = exchange.videos.job_id(exchange.call)
+    async def events(self, exchange: Exchange[Streams]) -> None:
+        job_id = exchange.dialect.job_id(exchange.call)
         with self._board.waiter(job_id, exchange.address) as waiter:
             job = await self._service.find(job_id, exchange.owner)
             has_all = job.state.is_final and exchange.call.headers.get("last-event-id") == FINAL_ID
@@ -45,7 +42,7 @@ class EventVerbs:
                     await self._tell(job_id, exchange, waiter)
         await exchange.send({"type": "http.response.body", "body": b""})
 
-    async def _tell(self, job_id: str, exchange: Exchange, waiter: Waiter) -> None:
+    async def _tell(self, job_id: str, exchange: Exchange[Streams], waiter: Waiter) -> None:
         """Each state that differs from the one before; now and then a sign of life."""
         told = b""
         while True:
@@ -62,9 +59,9 @@ class EventVerbs:
                 return
             await waiter.woken(within_s=BEAT_S)
 
-    def _event(self, job: Job, exchange: Exchange) -> bytes:
+    def _event(self, job: Job, exchange: Exchange[Streams]) -> bytes:
         estimate = Estimate() if job.state.is_final else self._estimates.estimate(job)
-        event = exchange.videos.event(
+        event = exchange.dialect.event(
             job,
             JobView(exchange.call, None, self._estimates.progress(job), self._estimates.stall(job)),
             queue_position=estimate.queue_position,
@@ -75,7 +72,7 @@ class EventVerbs:
         return b"%bdata: %b\n\n" % (name, _encode(event))
 
 
-async def _begin(job: Job, exchange: Exchange, *, status: int) -> None:
+async def _begin(job: Job, exchange: Exchange[Streams], *, status: int) -> None:
     headers = [
         (b"cache-control", b"no-store"),
         (b"x-request-id", exchange.call.request_id.encode()),

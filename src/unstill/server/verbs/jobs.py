@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import msgspec
 import structlog
 
-from unstill.dialects.apis.dashscope.dialect import STORED, DashScope
-from unstill.dialects.apis.dashscope.list_query import ListFilter
-from unstill.dialects.apis.videos.dialect import Videos
-from unstill.dialects.port import JobView
-from unstill.dialects.port import Verb as VerbName
+from unstill.dialects.call import JobView
+from unstill.dialects.port import (
+    Cancels,
+    Deletes,
+    Dialect,
+    GivesAdvice,
+    KnowsUnknown,
+    ListFilter,
+    ListsByCursor,
+    ListsByOffset,
+    TakesUploads,
+    able,
+)
 from unstill.domain.errors import NoSuchJob
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
@@ -21,7 +29,7 @@ from unstill.domain.redaction import plain
 from unstill.domain.stall import Stall
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
-from unstill.server.exchange import Answer, Exchange, Verb, json_answer
+from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.idempotency_headers import sending_of
 from unstill.server.long_poll import WaitingCaller, unless_gone, wait_s_of
 from unstill.service.downloads import Downloads
@@ -45,6 +53,7 @@ class JobVerbs:
         downloads: Downloads,
         estimates: Estimates,
         board: Board,
+        dialects: Sequence[Dialect],
         public_url: str,
     ) -> None:
         """`public_url`: begins the links in answers; empty: the caller's own scheme and host."""
@@ -54,21 +63,17 @@ class JobVerbs:
         self._estimates = estimates
         self._board = board
         self._public_url = public_url
-        self.by_name: Mapping[VerbName, Verb] = {
-            "submit": self._submit,
-            "status": self._status,
-            "query": self._query,
-            "list": self._list,
-            "numbered": self._list_by_offset,
-            "cancel": self._cancel,
-            "delete": self._delete,
-        }
+        self._uploaders = able(dialects, TakesUploads)
+        self._advisers = able(dialects, GivesAdvice)
 
-    async def _submit(self, exchange: Exchange) -> Answer:
+    async def submit(self, exchange: Exchange[Dialect]) -> Answer:
         dialect = exchange.dialect
         create_call = dialect.parse(exchange.call)
-        if isinstance(dialect, DashScope):
-            create_call = await self._uploading.with_uploads(create_call, STORED, exchange.owner)
+        uploader = self._uploaders.get(dialect)
+        if uploader is not None:
+            create_call = await self._uploading.with_uploads(
+                create_call, uploader.upload_prefix, exchange.owner
+            )
         submitted = await self._service.submit(
             create_call,
             owner=exchange.owner,
@@ -87,13 +92,13 @@ class JobVerbs:
             log.info("fields_ignored", job_id=submitted.job.id, dialect=dialect.name, fields=logged)
         return json_answer(dialect.submitted(submitted.job, view), headers)
 
-    async def _status(self, exchange: Exchange) -> Answer:
+    async def status(self, exchange: Exchange[Dialect]) -> Answer:
         job_id = exchange.dialect.job_id(exchange.call)
         if "wait" in exchange.call.query:
             return await self._changed_status(job_id, exchange)
         return self._told(await self._service.find(job_id, exchange.owner), exchange)
 
-    async def _changed_status(self, job_id: str, exchange: Exchange) -> Answer:
+    async def _changed_status(self, job_id: str, exchange: Exchange[Dialect]) -> Answer:
         """The status once it differs from what it is now; as it is, where the wait ends first."""
         ends_s = time.monotonic() + wait_s_of(exchange.call.query)
         with self._board.waiter(job_id, exchange.address) as waiter:
@@ -112,21 +117,21 @@ class JobVerbs:
                     del answer
             return self._told(await self._service.find(job_id, exchange.owner), exchange)
 
-    def _told(self, job: Job, exchange: Exchange) -> Answer:
+    def _told(self, job: Job, exchange: Exchange[Dialect]) -> Answer:
         view = self._view(job, exchange)
         return json_answer(
             exchange.dialect.status(job, view), self._job_headers(job, exchange, view.stall)
         )
 
-    async def _query(self, exchange: Exchange) -> Answer:
+    async def status_of_any(self, exchange: Exchange[KnowsUnknown]) -> Answer:
         """A status that is told of unknown jobs too."""
         try:
-            return await self._status(exchange)
+            return await self.status(exchange)
         except NoSuchJob:
-            return json_answer(exchange.dashscope.unknown(exchange.call))
+            return json_answer(exchange.dialect.unknown(exchange.call))
 
-    async def _list(self, exchange: Exchange) -> Answer:
-        dialect = exchange.videos
+    async def list_by_cursor(self, exchange: Exchange[ListsByCursor]) -> Answer:
+        dialect = exchange.dialect
         paging = dialect.paging(exchange.call)
         reading = self._service.page(
             exchange.owner,
@@ -135,14 +140,14 @@ class JobVerbs:
             newest_first=paging.newest_first,
         )
         page = await unless_gone(exchange.receive, reading)
-        videos = [dialect.status(job, self._view(job, exchange)) for job in page.jobs]
-        return json_answer(dialect.listed(videos, has_more=page.has_more))
+        jobs = [(job, self._view(job, exchange)) for job in page.jobs]
+        return json_answer(dialect.listed(jobs, has_more=page.has_more))
 
-    async def _list_by_offset(self, exchange: Exchange) -> Answer:
-        dialect = exchange.dashscope
+    async def list_by_offset(self, exchange: Exchange[ListsByOffset]) -> Answer:
+        dialect = exchange.dialect
         wanted = dialect.wanted(exchange.call)
-        if wanted.task_id is not None:
-            jobs, total = await self._named(wanted.task_id, wanted, exchange.owner)
+        if wanted.job_id is not None:
+            jobs, total = await self._named(wanted.job_id, wanted, exchange.owner)
         else:
             reading = self._service.list_by_offset(
                 exchange.owner,
@@ -168,17 +173,17 @@ class JobVerbs:
             return (), 0
         return (job,) if wanted.page_no == 1 else (), 1
 
-    async def _cancel(self, exchange: Exchange) -> Answer:
-        dialect = exchange.dashscope
+    async def cancel(self, exchange: Exchange[Cancels]) -> Answer:
+        dialect = exchange.dialect
         await self._service.cancel(dialect.job_id(exchange.call), exchange.owner)
         return json_answer(dialect.cancelled(exchange.call))
 
-    async def _delete(self, exchange: Exchange) -> Answer:
-        dialect = exchange.videos
+    async def delete(self, exchange: Exchange[Deletes]) -> Answer:
+        dialect = exchange.dialect
         job = await self._service.delete(dialect.job_id(exchange.call), exchange.owner)
         return json_answer(dialect.deleted(job))
 
-    def _view(self, job: Job, exchange: Exchange) -> JobView:
+    def _view(self, job: Job, exchange: Exchange[Dialect]) -> JobView:
         link = self._downloads.link(job) if exchange.dialect.shows_link else None
         url = None
         if link is not None:
@@ -188,7 +193,7 @@ class JobVerbs:
         )
 
     def _job_headers(
-        self, job: Job, exchange: Exchange, stall: Stall | None
+        self, job: Job, exchange: Exchange[Dialect], stall: Stall | None
     ) -> tuple[tuple[bytes, bytes], ...]:
         engine = (b"x-unstill-engine", job.engine.encode())
         if job.state.is_final:
@@ -203,9 +208,8 @@ class JobVerbs:
         if stall is not None:
             since_s = stall.since_ms // 1000
             headers.append((b"x-unstill-waiting", f"{stall.code}; since={since_s}".encode()))
-        dialect = exchange.dialect
-        # A part of OpenAI's protocol, and of no other.
-        if isinstance(dialect, Videos) and dialect.takes_advice(job, exchange.call):
+        adviser = self._advisers.get(exchange.dialect)
+        if adviser is not None and adviser.takes_advice(job, exchange.call):
             headers.append((b"openai-poll-after-ms", b"%d" % self._estimates.poll_after_ms(job)))
         return tuple(headers)
 

@@ -1,13 +1,9 @@
-"""What is asked of finished videos: their bytes, and what only others make of them."""
+"""What is asked of finished videos: their bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from unstill.dialects.apis.videos.unsupported import LACKING
-from unstill.dialects.port import Verb as VerbName
-from unstill.domain.errors import Unsupported
-from unstill.server.exchange import Exchange, Verb
+from unstill.dialects.port import Described, ServesContent
+from unstill.server.exchange import Exchange
 from unstill.server.open_files import most_downloads
 from unstill.server.video_file import Openings, send_video
 from unstill.service.downloads import Downloads
@@ -21,14 +17,9 @@ class VideoVerbs:
         self._service = service
         self._downloads = downloads
         self._openings = Openings(most_downloads())
-        self.by_name: Mapping[VerbName, Verb] = {
-            "content": self._content,
-            "link": self._link,
-            **{verb: _refusal(why) for verb, why in LACKING.items()},
-        }
 
-    async def _content(self, exchange: Exchange) -> None:
-        dialect = exchange.videos
+    async def content(self, exchange: Exchange[ServesContent]) -> None:
+        dialect = exchange.dialect
         variant = dialect.variant(exchange.call)
         job_id = dialect.job_id(exchange.call)
         job = await self._service.find(job_id, exchange.owner)
@@ -44,7 +35,7 @@ class VideoVerbs:
             asgi=(exchange.scope, exchange.receive, exchange.send),
         )
 
-    async def _link(self, exchange: Exchange) -> None:
+    async def link(self, exchange: Exchange[Described]) -> None:
         call = exchange.call
         stored = await self._downloads.linked(
             call.path["job_id"],
@@ -60,12 +51,3 @@ class VideoVerbs:
             openings=self._openings,
             asgi=(exchange.scope, exchange.receive, exchange.send),
         )
-
-
-def _refusal(why: str) -> Verb:
-    """A verb that is known and never done."""
-
-    async def refuse(_exchange: Exchange) -> None:
-        raise Unsupported(why)
-
-    return refuse

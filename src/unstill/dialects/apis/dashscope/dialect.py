@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from unstill.dialects.apis.dashscope import parameters
 from unstill.dialects.apis.dashscope.answers import (
     USAGE,
     WORDS,
@@ -29,7 +30,9 @@ from unstill.dialects.apis.dashscope.answers import (
     timed,
     usage_of,
 )
-from unstill.dialects.apis.dashscope.list_query import ListFilter, wanted_of
+from unstill.dialects.apis.dashscope.list_query import wanted_of
+from unstill.dialects.body_fields import ASPECT_RATIOS, WEBHOOK_URL, body_of
+from unstill.dialects.call import Call, JobView, UploadLeave
 from unstill.dialects.input_parameters import (
     both,
     inputs_of,
@@ -38,7 +41,17 @@ from unstill.dialects.input_parameters import (
     sectioned_form,
     sectioned_schema,
 )
-from unstill.dialects.port import ASPECT_RATIOS, WEBHOOK_URL, Call, JobView, Route, body_of
+from unstill.dialects.parameters import WAIT
+from unstill.dialects.port import ListFilter, UploadForm
+from unstill.dialects.route import Route
+from unstill.dialects.verbs import (
+    CANCEL,
+    LIST_BY_OFFSET,
+    STATUS_OF_ANY,
+    SUBMIT,
+    UPLOAD,
+    UPLOAD_POLICY,
+)
 from unstill.dialects.waiting_reason import waiting_for
 from unstill.domain.errors import (
     BadField,
@@ -90,20 +103,13 @@ _OF_THE_SDK = frozenset({"input.extend_prompt", "input.function"})
 _INPUT_SECTION = inputs_of(_INPUT)
 
 
-class UploadForm(msgspec.Struct, frozen=True):
-    """One file and what was signed for it."""
-
-    policy: str
-    signature: str
-    key: str
-    data: bytes
-
-
 class DashScope:
     """DashScope's task API over the job store."""
 
     name = "dashscope"
     shows_link = True
+    upload_prefix = STORED
+    upload_path = OBJECTS
     refusal = AsyncError
 
     def __init__(self, cards: Sequence[Card] = CARDS) -> None:
@@ -197,34 +203,31 @@ class DashScope:
             raise MissingField("model", "the name of a model, see /v1/models")
         return GivenValue("model", model)
 
-    def policy(
-        self,
-        call: Call,
-        *,
-        policy: str,
-        signature: str,
-        upload_dir: str,
-        upload_host: str,
-        life_s: int,
-        most_bytes: int,
-    ) -> UploadPolicy:
+    def policy(self, call: Call, leave: UploadLeave) -> UploadPolicy:
         data = UploadPolicyData(
-            policy=policy,
-            signature=signature,
-            upload_dir=upload_dir,
-            upload_host=upload_host,
-            expire_in_seconds=life_s,
-            max_file_size_mb=most_bytes // 1024**2,
+            policy=leave.policy,
+            signature=leave.signature,
+            upload_dir=leave.upload_dir,
+            upload_host=leave.upload_host,
+            expire_in_seconds=leave.life_s,
+            max_file_size_mb=leave.most_bytes // 1024**2,
             oss_access_key_id="unstill",  # the SDK sends it back; the signature is what counts
             x_oss_object_acl="private",
             x_oss_forbid_overwrite="true",
         )
         return UploadPolicy(call.request_id, data)
 
+    def upload_leave(self, form: Mapping[str, Any]) -> tuple[str, str, str]:
+        """Policy, signature and key, which come before the file; raises MissingField."""
+        for name in ("OSSAccessKeyId", "Signature", "policy", "key"):
+            if not isinstance(form.get(name), str) or not form[name]:
+                raise MissingField(name, "a field of the form, as the upload policy has it")
+        return form["policy"], form["Signature"], form["key"]
+
     def upload_form(self, call: Call) -> UploadForm:
         """The object store's form, its file last; raises BadField or BadBody."""
         form = body_of(call)
-        policy, signature, key = upload_leave(form)
+        policy, signature, key = self.upload_leave(form)
         if next(reversed(form), None) != "file":
             raise MissingField("file", "the last field of the form")
         data = form["file"]
@@ -248,17 +251,6 @@ class DashScope:
 
     def error_code(self, kind: type[UnstillError]) -> str:
         return error_code(kind)
-
-
-def upload_leave(form: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Policy, signature and key of an upload's form, which come before its file.
-
-    Raises MissingField.
-    """
-    for name in ("OSSAccessKeyId", "Signature", "policy", "key"):
-        if not isinstance(form.get(name), str) or not form[name]:
-            raise MissingField(name, "a field of the form, as the upload policy has it")
-    return form["policy"], form["Signature"], form["key"]
 
 
 def _check_resolved(frame: GivenFrame, headers: Mapping[str, str]) -> None:
@@ -296,17 +288,18 @@ def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
     return sectioned_form(cards, _INPUT, _parameters(cards))
 
 
-def _create(path: str) -> Route:
+def _create(path: str) -> Route[DashScope]:
     return Route(
         "POST",
         f"{BASE}/services/aigc/{path}/video-synthesis",
-        "submit",
+        SUBMIT,
         "Make a video from a picture; needs the header X-DashScope-Async: enable",
         answers=(AsyncCreated,),
         body=_body_schema,
         form=_body_form,
         job_id_at="/output/task_id",
-        switches=("X-DashScope-Async", "X-DashScope-OssResourceResolve"),
+        parameters=(parameters.ASYNC, parameters.RESOLVE),
+        errors=(SynchronousCall,),
         is_sent_again=True,
     )
 
@@ -320,40 +313,45 @@ def _upload_form(cards: Sequence[Card]) -> dict[str, Any]:
 
 
 _TASK = f"{BASE}/tasks/{{task_id}}"
-_FILTERS = ("task_id", "start_time", "end_time", "model_name", "status", "page_no", "page_size")
-_ROUTES: tuple[Route, ...] = (
+_ROUTES: tuple[Route[DashScope], ...] = (
     _create("video-generation"),
     _create("image2video"),
     Route(
         "GET",
         _TASK,
-        "query",
+        STATUS_OF_ANY,
         "Ask how a task is doing",
         answers=(AsyncTask,),
-        query=("wait",),
+        parameters=(parameters.TASK_ID, WAIT),
     ),
     Route(
         "GET",
         f"{BASE}/tasks",
-        "numbered",
+        LIST_BY_OFFSET,
         "List your tasks, newest first",
         answers=(AsyncTaskList,),
-        query=_FILTERS,
+        parameters=parameters.FILTERS,
     ),
-    Route("POST", f"{_TASK}/cancel", "cancel", "Cancel a task", answers=(AsyncCancelled,)),
+    Route(
+        "POST",
+        f"{_TASK}/cancel",
+        CANCEL,
+        "Cancel a task",
+        answers=(AsyncCancelled,),
+        parameters=(parameters.TASK_ID,),
+    ),
     Route(
         "GET",
         f"{BASE}/uploads",
-        "policy",
+        UPLOAD_POLICY,
         "Ask for leave to upload a picture",
         answers=(UploadPolicy,),
-        query=("action", "model"),
-        needed=("action", "model"),
+        parameters=(parameters.ACTION, parameters.MODEL),
     ),
     Route(
         "POST",
         OBJECTS,
-        "upload",
+        UPLOAD,
         "Upload a picture; the signed policy stands for the key",
         answers=(),
         form=_upload_form,

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-import msgspec
-
 from unstill.dialects.apis.dashscope.answers import BEIJING, WORDS
+from unstill.dialects.port import ListFilter
 from unstill.domain.errors import BadField
-from unstill.domain.job import Job, State
+from unstill.domain.job import State
 from unstill.domain.request import GivenValue
 from unstill.models.card import Whole
 
@@ -23,26 +22,6 @@ USUAL_PAGE_SIZE = 10
 STATUSES = (*dict.fromkeys(WORDS.values()), "UNKNOWN")
 
 
-class ListFilter(msgspec.Struct, frozen=True):
-    """What a list call asks for; `states` and `model` None: any."""
-
-    page_no: int
-    page_size: int
-    task_id: str | None
-    window_ms: tuple[int, int] | None  # first and last moment; None: the last day
-    model: str | None
-    states: frozenset[State] | None
-
-    def takes(self, job: Job) -> bool:
-        """Whether a job that is named fits what else is asked for; a window counts where given."""
-        since_ms, until_ms = self.window_ms or (0, job.created_ms)
-        return (
-            since_ms <= job.created_ms <= until_ms
-            and (self.states is None or job.state in self.states)
-            and (self.model is None or job.model == self.model)
-        )
-
-
 def wanted_of(query: Mapping[str, str]) -> ListFilter:
     """Raises BadField."""
     page_no = PAGE.read(_given(query, "page_no", "1"))
@@ -50,7 +29,7 @@ def wanted_of(query: Mapping[str, str]) -> ListFilter:
     return ListFilter(
         page_no=page_no,
         page_size=min(page_size, MOST_PAGE_SIZE),
-        task_id=query.get("task_id") or None,
+        job_id=query.get("task_id") or None,
         window_ms=_window(query),
         model=query.get("model_name") or None,
         states=_states(query),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from unstill.dialects.port import JobView
+from unstill.dialects.call import JobView
 from unstill.dialects.waiting_reason import WaitingFor, waiting_for
 from unstill.domain.job import Job, State
 

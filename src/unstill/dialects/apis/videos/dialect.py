@@ -8,12 +8,9 @@ unified ones. docs/decisions/002-words.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, get_args
-
-import msgspec
+from typing import Any, Literal
 
 from unstill.dialects import picture_schemas, pictures
 from unstill.dialects.apis.videos import seeds, unsupported
@@ -29,24 +26,37 @@ from unstill.dialects.apis.videos.answers import (
     openai,
     unified,
 )
-from unstill.dialects.body_schemas import Wires, form_schema, wired_schema
-from unstill.dialects.misplaced_fields import known_with_pictures, unread
-from unstill.dialects.openai_errors import Error, enveloped
-from unstill.dialects.port import (
+from unstill.dialects.apis.videos.parameters import (
+    ID,
+    LIMIT,
+    ORDERS,
+    PAGING,
+    USUAL_LIMIT,
+    USUAL_ORDER,
+    VARIANT,
+    VARIANTS,
+    VIDEO_ID,
+)
+from unstill.dialects.body_fields import (
     ASPECT_RATIOS,
     WEBHOOK_URL,
-    Call,
-    JobView,
-    Route,
     body_of,
     given_model,
     given_webhook,
     read_fields,
 )
+from unstill.dialects.body_schemas import Wires, form_schema, wired_schema
+from unstill.dialects.call import Call, JobView
+from unstill.dialects.misplaced_fields import known_with_pictures, unread
+from unstill.dialects.openai_errors import Error, enveloped
+from unstill.dialects.parameters import WAIT
+from unstill.dialects.port import Paging
+from unstill.dialects.route import Route
+from unstill.dialects.verbs import CONTENT, DELETE, EVENTS, LIST_BY_CURSOR, STATUS, SUBMIT
 from unstill.domain.errors import BadField, UnstillError
 from unstill.domain.job import Job, Variant, Vocabulary
 from unstill.domain.request import CreateCall, GivenValue, says_nothing
-from unstill.models.card import Card, Whole
+from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, default_at, named_by_none
 
 Form = Literal["auto", "unified", "openai"]  # the setting `videos_states`
@@ -75,19 +85,6 @@ _NAMES = {
         if wire not in {"seconds", "duration", "audio"}
     },
 }
-ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# OpenAI, GET /videos, limit and order.
-LIMIT, USUAL_LIMIT = Whole(least=0, most=100), 20
-ORDERS, USUAL_ORDER = ("asc", "desc"), "desc"
-_VARIANTS: dict[str, Variant] = {variant: variant for variant in get_args(Variant)}
-
-
-class Paging(msgspec.Struct, frozen=True):
-    """What a list call asks for."""
-
-    limit: int
-    after: str | None
-    newest_first: bool
 
 
 class Videos:
@@ -158,9 +155,9 @@ class Videos:
 
     def variant(self, call: Call) -> Variant:
         given = call.query.get("variant", "video")
-        if given not in _VARIANTS:
+        if given not in VARIANTS:
             raise BadField("variant", "video, thumbnail or spritesheet", given)
-        return _VARIANTS[given]
+        return VARIANTS[given]
 
     def state_word(self, job: Job, call: Call) -> str:
         words = OPENAI_WORDS if self._words_for(job, call) == "openai" else UNIFIED_WORDS
@@ -203,7 +200,8 @@ class Videos:
     def deleted(self, job: Job) -> VideoDeleted:
         return VideoDeleted(job.id)
 
-    def listed(self, videos: list[OpenAIVideo | UnifiedVideo], *, has_more: bool) -> VideoList:
+    def listed(self, page: Sequence[tuple[Job, JobView]], *, has_more: bool) -> VideoList:
+        videos = [self.status(job, view) for job, view in page]
         first_id = videos[0].id if videos else None
         last_id = videos[-1].id if videos else None
         return VideoList(videos, first_id, last_id, has_more)
@@ -250,7 +248,7 @@ def _body_form(cards: Sequence[Card]) -> dict[str, Any]:
     }
 
 
-def _routes(prefix: str, *, has_default: bool) -> tuple[Route, ...]:
+def _routes(prefix: str, *, has_default: bool) -> tuple[Route[Videos], ...]:
     """`has_default`: a body in JSON need not name a model."""
     one = f"{prefix}/v1/videos/{{video_id}}"
     return (
@@ -259,7 +257,7 @@ def _routes(prefix: str, *, has_default: bool) -> tuple[Route, ...]:
         Route(
             "POST",
             f"{prefix}/v1/videos",
-            "submit",
+            SUBMIT,
             "Make a video from a picture",
             answers=(OpenAIVideo, UnifiedVideo),
             body=partial(_body_schema, has_default=has_default),
@@ -269,33 +267,41 @@ def _routes(prefix: str, *, has_default: bool) -> tuple[Route, ...]:
         Route(
             "GET",
             f"{prefix}/v1/videos",
-            "list",
+            LIST_BY_CURSOR,
             "List your videos, newest first",
             answers=(VideoList,),
-            query=("limit", "after", "order"),
+            parameters=PAGING,
         ),
         Route(
             "GET",
             one,
-            "status",
+            STATUS,
             "Ask how a video is doing",
             answers=(OpenAIVideo, UnifiedVideo),
-            query=("wait",),
+            parameters=(VIDEO_ID, WAIT),
         ),
         Route(
             "GET",
             f"{one}/events",
-            "events",
+            EVENTS,
             "Follow a video as server-sent events, to its end",
             answers=(VideoEvent,),
+            parameters=(VIDEO_ID,),
         ),
-        Route("DELETE", one, "delete", "Stop and delete a video", answers=(VideoDeleted,)),
+        Route(
+            "DELETE",
+            one,
+            DELETE,
+            "Stop and delete a video",
+            answers=(VideoDeleted,),
+            parameters=(VIDEO_ID,),
+        ),
         Route(
             "GET",
             f"{one}/content",
-            "content",
+            CONTENT,
             "Download the finished video, or a picture of it",
             answers=(),
-            query=("variant",),
+            parameters=(VIDEO_ID, VARIANT),
         ),
     )

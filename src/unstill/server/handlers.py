@@ -1,0 +1,86 @@
+"""What does each verb: the one table that knows."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from unstill.dialects import verbs
+from unstill.dialects.port import Described
+from unstill.dialects.route import Verb
+from unstill.domain.errors import Unsupported
+from unstill.server import own_routes
+from unstill.server.exchange import Answer, Exchange, Handler
+from unstill.server.verbs.events import EventVerbs
+from unstill.server.verbs.jobs import JobVerbs
+from unstill.server.verbs.own_routes import OwnVerbs
+from unstill.server.verbs.uploads import UploadVerbs
+from unstill.server.verbs.videos import VideoVerbs
+
+Able = TypeVar("Able", bound=Described)
+Able_co = TypeVar("Able_co", bound=Described, covariant=True)
+
+
+class AsksFor(Protocol[Able_co]):
+    """A verb as mypy has to see it here: what does it may ask for no more than its port."""
+
+    @property
+    def port(self) -> type[Able_co]: ...
+
+
+def handler_of(
+    *,
+    jobs: JobVerbs,
+    events: EventVerbs,
+    videos: VideoVerbs,
+    uploads: UploadVerbs,
+    own: OwnVerbs,
+) -> Callable[[Verb[Any]], Handler]:
+    """It raises TypeError for a verb that nothing does."""
+    table = dict(
+        (
+            _row(verbs.SUBMIT, jobs.submit),
+            _row(verbs.STATUS, jobs.status),
+            _row(verbs.STATUS_OF_ANY, jobs.status_of_any),
+            _row(verbs.LIST_BY_CURSOR, jobs.list_by_cursor),
+            _row(verbs.LIST_BY_OFFSET, jobs.list_by_offset),
+            _row(verbs.CANCEL, jobs.cancel),
+            _row(verbs.DELETE, jobs.delete),
+            _row(verbs.EVENTS, events.events),
+            _row(verbs.CONTENT, videos.content),
+            _row(verbs.UPLOAD_POLICY, uploads.policy),
+            _row(verbs.UPLOAD, uploads.upload),
+            _row(own_routes.LINK, videos.link),
+            _row(own_routes.MODELS, own.models),
+            _row(own_routes.MODEL, own.model),
+            _row(own_routes.HEALTH, own.health),
+            _row(own_routes.READY, own.ready),
+            _row(own_routes.OPENAPI, own.describe),
+            _row(own_routes.DOCS, own.show_docs),
+            _row(own_routes.HOME, own.go_to_docs),
+        )
+    )
+
+    def found(verb: Verb[Any]) -> Handler:
+        if verb.unsupported:
+            return _refusal(verb.unsupported)
+        if verb not in table:
+            raise TypeError(f"nothing in server/handlers.py does the verb {verb.name!r}")
+        return table[verb]
+
+    return found
+
+
+def _row(
+    verb: AsksFor[Able], handler: Callable[[Exchange[Able]], Awaitable[Answer | None]]
+) -> tuple[AsksFor[Any], Handler]:
+    return verb, handler
+
+
+def _refusal(why: str) -> Handler:
+    """Of a verb that is known and never done."""
+
+    async def refuse(_exchange: Exchange[Any]) -> None:
+        raise Unsupported(why)
+
+    return refuse

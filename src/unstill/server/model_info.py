@@ -1,0 +1,162 @@
+"""What the list of models tells of each: its fields, its sizes, its engines, where to post."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isqrt
+from typing import Any, Literal
+
+import msgspec
+
+from unstill.dialects.port import Dialect
+from unstill.dialects.route import Route
+from unstill.domain.request import TierName
+from unstill.media.picture_limits import MAX_PIXELS
+from unstill.models.card import (
+    SIZE_MOST_PIXELS,
+    SIZE_MOST_RATIO,
+    SIZE_SIDES_PX,
+    SIZE_STEP_PX,
+    Card,
+    Tier,
+)
+from unstill.models.sizes import NAMED_SIZES
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """What renders behind a model name."""
+
+    name: str
+    kind: str
+    is_generative: bool
+    description: str
+    refusing_until: int | None  # Unix seconds; its account refuses calls, and is let alone so long
+
+
+class FieldInfo(msgspec.Struct, frozen=True):
+    """One field of a model, under its canonical name."""
+
+    name: str
+    required: bool
+    default: str | int | bool | None
+    allowed: str
+    source: str  # the document that the rule is from
+
+
+class TierInfo(msgspec.Struct, frozen=True):
+    """A resolution: its pixels, lying; of an upright frame the sides are exchanged."""
+
+    name: str
+    width: int
+    height: int
+    follows_frame: bool  # the video has the frame's own ratio, at most as many pixels
+
+
+class SizeInfo(msgspec.Struct, frozen=True):
+    """Which exact sizes there are."""
+
+    least_side_px: int
+    most_side_px: int
+    step_px: int
+    most_ratio: float  # the longer side is so many times the shorter
+    most_pixels: int
+
+
+class Post(msgspec.Struct, frozen=True):
+    """Where a filled form can be posted as JSON; a dot in a name makes an object."""
+
+    dialect: str
+    path: str
+    headers: dict[str, str]  # besides key and content type
+    names: dict[str, str]  # field -> its name in the body
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What may be asked of a model; `input_schema` is the fields once more as JSON Schema."""
+
+    fields: list[FieldInfo]
+    input_schema: dict[str, Any]
+    posts: list[Post]
+    tiers: list[TierInfo]
+    exact_size: SizeInfo
+    frame_rate: int
+    frame_side_px: tuple[int, int]  # the longest is what the ratio and the pixels allow
+    frame_ratio: str
+    usage: list[str]
+
+
+class ModelInfo(msgspec.Struct, frozen=True):
+    """OpenAI's model object, with what unstill adds to it."""
+
+    id: str
+    object: Literal["model"]
+    created: int  # Unix seconds
+    owned_by: str
+    title: str
+    aliases: list[str]
+    engines: list[EngineInfo]
+    capabilities: Capabilities
+
+
+class ModelList(msgspec.Struct, frozen=True):
+    data: list[ModelInfo]
+    object: Literal["list"] = "list"
+
+
+def model_info(
+    name: str, card: Card, engines: Sequence[EngineInfo], dialects: Sequence[Dialect]
+) -> ModelInfo:
+    rule = card.frame_rule
+    return ModelInfo(
+        id=name,
+        object="model",
+        created=card.created,
+        owned_by="unstill",
+        title=card.title,
+        aliases=list(card.aliases) if name == card.id else [],
+        engines=list(engines),
+        capabilities=Capabilities(
+            fields=[
+                FieldInfo(f.name, f.is_required, f.default, f.kind.allowed, f.source)
+                for f in card.fields
+            ],
+            input_schema=card.schema(),
+            posts=[_post(card, dialect, route) for dialect, route in _creates(dialects)],
+            tiers=_tiers(card),
+            exact_size=SizeInfo(
+                *SIZE_SIDES_PX,
+                step_px=SIZE_STEP_PX,
+                most_ratio=SIZE_MOST_RATIO,
+                most_pixels=SIZE_MOST_PIXELS,
+            ),
+            frame_rate=card.frame_rate,
+            frame_side_px=(rule.least_side_px, isqrt(int(MAX_PIXELS * rule.most_ratio))),
+            frame_ratio=f"1:{rule.most_ratio:g} to {rule.most_ratio:g}:1",
+            usage=list(card.usage),
+        ),
+    )
+
+
+def _creates(dialects: Sequence[Dialect]) -> Iterator[tuple[Dialect, Route[Any]]]:
+    for dialect in dialects:
+        for route in dialect.routes:
+            if route.makes_job:
+                yield dialect, route
+
+
+def _post(card: Card, dialect: Dialect, route: Route[Any]) -> Post:
+    names = {field.name: dialect.form_names[field.name] for field in card.fields}
+    needed = (each for each in route.in_place("header") if each.is_needed)
+    headers: dict[str, str] = {each.name: each.schema["enum"][0] for each in needed}
+    return Post(dialect.name, route.path, headers, {"model": "model"} | names)
+
+
+def _tiers(card: Card) -> list[TierInfo]:
+    field = card.field("resolution")
+    names = field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()
+    return [_tier(card, name) for name in names]
+
+
+def _tier(card: Card, name: TierName) -> TierInfo:
+    size = card.tier_sizes.get(name, NAMED_SIZES[name])
+    return TierInfo(name, size.width, size.height, follows_frame=name not in card.tier_sizes)

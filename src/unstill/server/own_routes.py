@@ -1,0 +1,146 @@
+"""Unstill's own routes: models, health, signed links, the description of the API."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from unstill import __version__
+from unstill.dialects.openai_errors import Error, enveloped
+from unstill.dialects.parameters import UUID_SCHEMA
+from unstill.dialects.port import Described
+from unstill.dialects.route import JSON, Parameter, Response, Route, Verb
+from unstill.dialects.verbs import FILE_ERRORS, MEDIA_TYPES, in_parts
+from unstill.domain.errors import BadLink, StorageFailed, UnknownModel, UnstillError
+from unstill.server.model_info import ModelInfo, ModelList
+
+PAGE_TYPE = "text/html"
+
+
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    status: Literal["ok", "stopping", "failing"]
+    version: str
+    reason: str = ""  # says why it fails
+    held: int = 0  # jobs that wait for `unstill jobs release`
+
+
+class EngineStall(msgspec.Struct, frozen=True):
+    """Trouble of an engine on somebody else's server, which its jobs wait out."""
+
+    engine: str
+    holds_up: Literal["submits", "polls"]
+    code: str
+    message: str
+    since: int  # Unix seconds
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What holds up jobs now. The server takes new ones in any case, until it is stopping."""
+
+    status: Literal["ready", "held_up", "stopping"]
+    engines: list[EngineStall]
+    jobs_held_up: int  # by what is wrong with them alone
+
+
+class OwnRoutes:
+    """The routes that belong to no vendor; errors in OpenAI's envelope."""
+
+    name = "house"
+    refusal = Error
+
+    def __init__(self) -> None:
+        self.routes = _ROUTES
+
+    def error(self, error: UnstillError, request_id: str) -> Error:  # noqa: ARG002  - port's shape
+        return enveloped(error)
+
+    def error_status(self, kind: type[UnstillError]) -> int:
+        # OpenAI, GET /models/{model}: what is asked for is not there.
+        return 404 if issubclass(kind, UnknownModel) else kind.status
+
+    def error_code(self, kind: type[UnstillError]) -> str:
+        return kind.code
+
+
+_STALL = EngineStall(
+    "gpu1",
+    "polls",
+    "connection_failed",
+    "the upstream could not be connected to",
+    1_795_850_000,
+)
+_STOPPING = Response(503, "The server is about to end, or cannot store")
+
+MODELS = Verb("models", Described, errors=(StorageFailed,))
+MODEL = Verb("model", Described, errors=(UnknownModel, StorageFailed))
+HEALTH = Verb(
+    "health",
+    Described,
+    responses=(Response(), _STOPPING),
+    shown=lambda _, __: Health("ok", __version__),
+)
+READY = Verb(
+    "ready",
+    Described,
+    responses=(Response(), _STOPPING),
+    shown=lambda _, __: Ready("held_up", [_STALL], 0),
+)
+LINK = Verb(
+    "link",
+    Described,
+    errors=(*FILE_ERRORS, BadLink),
+    responses=in_parts(MEDIA_TYPES[".mp4"]),
+)
+OPENAPI = Verb("openapi", Described, responses=(Response(media_types=(JSON,)),))
+DOCS = Verb("docs", Described, responses=(Response(media_types=(PAGE_TYPE,)),))
+HOME = Verb(
+    "home", Described, responses=(Response(307, "What there is, as a page", (), ("location",)),)
+)
+
+_MODEL = Parameter("path", "model", "A model's id or alias.", is_model=True)
+_LINKED = (
+    Parameter("path", "job_id", "The id of the video.", UUID_SCHEMA),
+    Parameter(
+        "path",
+        "variant",
+        "The mp4, a WebP of its middle, or a JPEG with frames from all over it.",
+        {"type": "string", "enum": ["video"]},  # a signed link is to no picture
+    ),
+    Parameter(
+        "query",
+        "expires",
+        "Until when the link holds, in Unix seconds.",
+        {"type": "integer"},
+        is_needed=True,
+    ),
+    Parameter("query", "signature", "Of the link.", is_needed=True),
+)
+
+
+def _models(prefix: str = "") -> tuple[Route[Any], ...]:
+    path = f"{prefix}/v1/models"
+    return (
+        Route("GET", path, MODELS, "List the models and what they take", (ModelList,)),
+        Route("GET", path + "/{model:path}", MODEL, "Show one model", (ModelInfo,), (_MODEL,)),
+    )
+
+
+_ROUTES: tuple[Route[OwnRoutes], ...] = (
+    *_models(),
+    *_models("/openai"),  # where OpenAI's Azure client asks for them
+    Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
+    Route("GET", "/ready", READY, "Say what holds up jobs now", (Ready,)),
+    Route(
+        "GET",
+        "/files/{job_id}/{variant}.mp4",
+        LINK,
+        "Download a video by its signed link",
+        (),
+        _LINKED,
+        is_open=True,
+    ),
+    Route("GET", "/openapi.json", OPENAPI, "Describe this API", (), is_open=True),
+    Route("GET", "/", HOME, "Lead a browser to the page of this API", (), is_open=True),
+    Route("GET", "/docs", DOCS, "Describe this API as a page", (), is_open=True),
+)
