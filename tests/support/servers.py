@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import httpx2
 
+from support.quoted import assert_quotes_its_request
 from unstill.system.installed import note
 
 PHOTOS = Path(__file__).parents[2] / "photos"
@@ -50,7 +51,11 @@ class Serving:
         self._log_at_end = ""
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  - closed by `end`
         self.process = self._start()
-        self.http = httpx2.Client(base_url=self._address(), timeout=60)
+        self.http = httpx2.Client(
+            base_url=self._address(),
+            timeout=60,
+            event_hooks={"response": [assert_quotes_its_request]},
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import unstill
 from support.create_calls import DIALECTS, OTHER, SECTIONED, body_of, made, parsed, picture_section
-from unstill.domain.errors import BadField
+from support.quoted import assert_sent, quoted, texts_in
+from unstill.domain.errors import BadField, shown
 from unstill.domain.request import CreateCall, GivenFrame
 from unstill.models.catalogue import Catalogue
 from unstill.service.pictures import MOST_URL_CHARS, take
@@ -58,15 +63,8 @@ WRONG_PICTURES: tuple[dict[str, Any], ...] = (
 )
 
 
-def quotes(message: str) -> list[str]:
-    """What stands in quotes after `got`."""
-    return re.findall(r"got '((?:[^'\\]|\\.)*)'", message)
-
-
-def assert_sent(error: BadField, body: dict[str, Any]) -> None:
-    sent = str(body)
-    for quoted in quotes(error.message):
-        assert quoted.rstrip("…")[:70] in sent, error.message
+def assert_body_sent(error: BadField, body: dict[str, Any]) -> None:
+    assert_sent(error.message, texts_in(body))
     assert len(error.message) < 600
 
 
@@ -86,7 +84,7 @@ def test_a_field_is_refused_with_what_was_sent(
     try:
         made(dialect, body)
     except BadField as error:
-        assert_sent(error, body)
+        assert_body_sent(error, body)
 
 
 @pytest.mark.parametrize("fields", WRONG_PICTURES, ids=range(len(WRONG_PICTURES)))
@@ -98,7 +96,7 @@ def test_a_picture_is_refused_with_what_was_sent(dialect: str, fields: dict[str,
     with pytest.raises(BadField) as refused:
         made(dialect, body)
 
-    assert_sent(refused.value, body)
+    assert_body_sent(refused.value, body)
 
 
 def test_a_long_text_is_quoted_and_measured_beside_it() -> None:
@@ -128,3 +126,124 @@ def test_an_unknown_model_is_told_the_aliases_and_the_nearest_name(dialect: str)
     assert "sora-2-pro" in unknown.value.message
     assert "did you mean sora-2?" in unknown.value.message
     assert unknown.value.param == "model"
+
+
+# --- the aid itself, which has to see ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5", "it's", 'say "hi"', "\u4e2d" * 200, "\x00" * 200, "a\\" * 100, "\U0001f600\x7f" * 90],
+)
+def test_a_quoted_text_is_found_again_cut_or_whole(text: str) -> None:
+    message = f"field must be other, got {shown(text)} (so many characters)"
+
+    (found,) = quoted(message)
+
+    assert found
+    assert text.startswith(found)
+    assert_sent(message, ["before " + text])
+
+
+@pytest.mark.parametrize("words", ["'32001 characters'", "'another one'", "'ppp…"])
+def test_words_of_ours_in_quotes_are_seen(words: str) -> None:
+    with pytest.raises(AssertionError, match="nobody sent"):
+        assert_sent(f"prompt must be shorter, got {words}", ["prompt", "q" * 32_001])
+
+
+# --- every place that makes an error ------------------------------------------------------------
+
+SOURCES = Path(unstill.__file__).parent
+QUOTING = ("BadField", "UnknownModel")
+# The description of the API shows a refusal of a request that is nobody's.
+OF_NOBODY = "server/openapi/examples.py"
+
+
+def calls_in(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id, node
+
+
+def written_here(value: ast.expr) -> bool:
+    """Whether a value is in words of the source's own, all of it or a part."""
+    if isinstance(value, ast.Call):
+        # A field that is looked up by its name is the caller's; a text that is made is ours.
+        is_made = isinstance(value.func, ast.Attribute) and value.func.attr in {"format", "join"}
+        return is_made or any(written_here(each) for each in value.args if not is_lookup(value))
+    if isinstance(value, ast.Subscript):
+        return written_here(value.value)
+    if isinstance(value, ast.IfExp):
+        return written_here(value.body) or written_here(value.orelse)
+    if isinstance(value, ast.BinOp | ast.BoolOp):
+        return any(
+            written_here(each) for each in ast.iter_child_nodes(value) if isinstance(each, ast.expr)
+        )
+    return isinstance(value, ast.Constant | ast.JoinedStr)
+
+
+def is_lookup(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "get"
+
+
+def wrong_gots(source: str) -> list[int]:
+    """The lines that hand an error, as what was got, what nobody can have sent."""
+    wrong = []
+    for name, call in calls_in(ast.parse(source)):
+        if name in QUOTING:
+            third = call.args[1:2] if name == "UnknownModel" else call.args[2:3]
+            named = [each.value for each in call.keywords if each.arg == "got"]
+            wrong += [call.lineno for value in (*third, *named) if written_here(value)]
+    return wrong
+
+
+def quotes_in_words(source: str) -> list[int]:
+    """The lines with `got` and quotes in one text of the source's own."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.search(r"\bgot ['\"]", node.value)
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.py")), ids=lambda path: path.name)
+def test_no_error_quotes_words_of_its_own(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    if path.relative_to(SOURCES).as_posix() != OF_NOBODY:
+        assert not wrong_gots(source)
+    assert not quotes_in_words(source) or path == SOURCES / "domain" / "errors.py"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'BadField("a", "b", "32001 characters")',
+        'BadField("a", "b", f"{len(text)} characters")',
+        'BadField("a", "b", got="another one")',
+        'BadField("a", "b", True)',
+        'BadField("a", "b", "%d characters" % len(text))',
+        'BadField("a", "b", "{} characters".format(len(text)))',
+        'BadField("a", "b", str(len(text)) + " characters")',
+        'BadField("a", "b", text if text else "none")',
+        'UnknownModel("model", "none", "one of these")',
+    ],
+)
+def test_an_error_that_quotes_words_of_its_own_is_seen(source: str) -> None:
+    assert wrong_gots(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'BadField("a", "b", given.value)',
+        'BadField("a", "b", body["content"])',
+        'BadField("a", "b", call.query.get("action"))',
+        'BadField("a", "b", str(request.size))',
+        'BadField("a", "b", text, found=f"{len(text)} characters")',
+        'BadField("a", "b", found="none")',
+    ],
+)
+def test_an_error_that_quotes_its_caller_is_none(source: str) -> None:
+    assert not wrong_gots(source)

@@ -133,7 +133,7 @@ async def test_fields_that_the_model_does_not_have_are_named(tmp_path: Path) -> 
 
 async def test_an_engine_that_cannot_do_it_says_so_in_the_answer(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
-        house.engine.refusal = BadField("parameters.duration", "4", 5)
+        house.engine.refusal = BadField("duration", "4", 5)
 
         with pytest.raises(BadField, match=r"parameters\.duration must be 4, got 5"):
             await house.submit()
@@ -345,7 +345,7 @@ async def test_two_deletions_at_once_are_one(tmp_path: Path) -> None:
     [
         ("duration", "parameters.duration", "5"),
         ("first_frame", "input.first_frame_url", "8"),
-        ("seed", "seed", "8 (the model's own default)"),  # nobody sent it
+        ("seed", "seed", "the model's own default, 8"),  # nobody sent it
     ],
 )
 async def test_what_no_engine_can_do_is_told_in_the_callers_words(

@@ -163,7 +163,7 @@ def _medium(item: object, param: str) -> _Found:
     if role is None:
         raise BadField(f"{param}.type", "first_frame or last_frame", item.get("type"))
     if item.get("url") is None:
-        raise BadField(f"{param}.url", _SHAPES, None)
+        raise BadField(f"{param}.url", _SHAPES, found="nothing")
     _refuse_others(item, param)
     yield from _filled(item["url"], f"{param}.url", role)
 

@@ -26,6 +26,7 @@ from unstill.domain.errors import (
     StorageFull,
     TooLateToCancel,
     UnstillError,
+    shown,
 )
 from unstill.domain.job import (
     Change,
@@ -378,5 +379,8 @@ def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: Crea
         return MissingField(param, misfit.allowed)
     if given is not None:
         return BadField(param, misfit.allowed, given.value)
-    found = misfit.found or ("" if name in frames else "the model's own default")
-    return BadField(param, misfit.allowed, misfit.got, found=found)
+    if name in frames:
+        return BadField(param, misfit.allowed, misfit.got, found=misfit.found)
+    # Nobody sent it, so that nothing is quoted.
+    default = misfit.found or shown(misfit.got).strip("'")
+    return BadField(param, misfit.allowed, found=f"the model's own default, {default}")

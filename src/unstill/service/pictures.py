@@ -74,7 +74,7 @@ def _from_text(given: GivenFrame, sent: str) -> IncomingFrame:
     if is_plain or text[:8].lower().startswith(_ADDRESSES):
         if len(text) > MOST_URL_CHARS:
             allowed = f"a URL of at most {MOST_URL_CHARS} characters"
-            raise BadField(given.param, allowed, text, found=f"{len(text)} characters")
+            raise BadField(given.param, allowed, sent, found=f"{len(sent)} characters")
         return IncomingFrame(Frame(given.role, given.param, url=text), None)
     return _inline(given, picture_in(given.param, sent))
 
@@ -88,7 +88,7 @@ def picture_in(param: str, sent: str) -> bytes:
     data = _decoded(param, sent)
     is_short = 0 < len(text) < _SHORTEST_PICTURE_CHARS
     if is_short and not (picture_base64.begins_as_a_picture(text) or _is_known(data)):
-        raise BadField(param, _SHAPES, text)  # `null`, a file's id or its name
+        raise BadField(param, _SHAPES, sent)  # `null`, a file's id or its name
     _check_file(param, data)
     return data
 

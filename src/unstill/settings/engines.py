@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from unstill.domain.errors import BadSetting
+from unstill.domain.errors import BadSetting, shown
 from unstill.settings.keys import upstream_key
 from unstill.settings.models import canonical_id
 from unstill.settings.tables import NAME
@@ -101,6 +101,8 @@ def _mapping(models: Mapping[str, str], where: str) -> dict[str, str]:
         if model in mapping:
             raise BadSetting(setting, f"is {model}, which is there already")
         if not upstream.strip():
-            raise BadSetting(setting, "must be the name of an upstream model, got ''")
+            raise BadSetting(
+                setting, f"must be the name of an upstream model, got {shown(upstream)}"
+            )
         mapping[model] = upstream
     return mapping

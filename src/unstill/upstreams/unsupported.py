@@ -37,9 +37,12 @@ def unsupported(request: VideoRequest, has: Has, *, name: str) -> BadField | Non
         return BadField("negative_prompt", f"absent: {name} has none", request.negative_prompt)
     if request.watermark and not has.watermark:
         # HappyHorse's own default: quietly without it would not be what was asked for.
-        return BadField("watermark", f"false: {name} draws none", True)
+        return BadField("watermark", f"false: {name} draws none", request.watermark)
     if request.generate_audio and not has.sound:
-        return BadField("generate_audio", f"false: {name} is not known to make sound", True)
-    if request.options.get("prompt_extend") is False and not has.plain_prompt:
-        return BadField("prompt_extend", f"true: {name} cannot be told", False)
+        return BadField(
+            "generate_audio", f"false: {name} is not known to make sound", request.generate_audio
+        )
+    extends = request.options.get("prompt_extend")
+    if extends is False and not has.plain_prompt:
+        return BadField("prompt_extend", f"true: {name} cannot be told", extends)
     return None
