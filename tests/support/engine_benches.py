@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 import pytest
 
-from support.emulator_process import KEY, Emulator
+from support.emulator_process import KEY
 from support.requests import SORA, WAN22, WAN27
 from support.upstream_requests import request, upstream_request
 from unstill.domain.request import VideoRequest
@@ -38,23 +38,49 @@ BASES = {"dashscope": "/api/v1"}
 HAS_LINKS = ("dashscope", "modelverse")  # the others serve the video under the job's own address
 
 
-class Bench:
-    """One engine on its emulator."""
+class EmulatedUpstream(Protocol):
+    """What the contract asks of whatever stands in for an upstream."""
 
-    def __init__(self, kind: str, emulator: Emulator, remote: Remote, photo: Path) -> None:
+    url: str
+
+    def next(self, place: str, *faults: str) -> None:
+        """What the next requests at a place get."""
+
+    def finish(self) -> None:
+        """End all jobs now."""
+
+    def lose_jobs(self) -> None: ...
+
+    def charges(self) -> Mapping[str, Any]:
+        """`submits`: the create calls that arrived."""
+
+    def log(self) -> Sequence[Mapping[str, Any]]:
+        """The requests, oldest first."""
+
+
+class Bench:
+    """One engine on its emulator, and a request that it can serve."""
+
+    def __init__(
+        self,
+        kind: str,
+        emulator: EmulatedUpstream,
+        remote: Remote,
+        photo: Path,
+        asked: VideoRequest,
+    ) -> None:
         self.kind = kind
         self.emulator = emulator
         self.remote = remote
         self.photo = photo
+        self.asked = asked
 
     def requests(self, place: str) -> list[Mapping[str, Any]]:
         """What the upstream got at `place`, oldest first."""
         return [each for each in self.emulator.log() if each["place"] == place]
 
     async def prepared(self, asked: VideoRequest | None = None) -> Prepared:
-        return await self.remote.prepare(
-            upstream_request(asked or REQUESTS[self.kind], photo=self.photo)
-        )
+        return await self.remote.prepare(upstream_request(asked or self.asked, photo=self.photo))
 
     async def submit(self, asked: VideoRequest | None = None) -> Submission:
         return await self.remote.submit(await self.prepared(asked))
@@ -95,6 +121,14 @@ def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
 
 
 every = pytest.mark.parametrize("bench", KINDS, indirect=True)
+Truth = TypeVar("Truth", bound=Callable[..., Awaitable[None]])
+TRUTHS: dict[str, Callable[..., Awaitable[None]]] = {}  # of a `bench`, some of a `tmp_path` too
+
+
+def of_any_remote(test: Truth) -> Truth:
+    """A test that every engine has to pass, one that is not among `KINDS` as well."""
+    TRUTHS[test.__name__] = test
+    return cast("Truth", every(test))
 
 
 def only(*kinds: str) -> pytest.MarkDecorator:

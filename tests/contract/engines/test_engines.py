@@ -12,7 +12,16 @@ import msgspec
 import pytest
 
 from support.emulator_process import KEY
-from support.engine_benches import DAY_MS, HAS_LINKS, REQUESTS, Bench, engine, every, only
+from support.engine_benches import (
+    DAY_MS,
+    HAS_LINKS,
+    REQUESTS,
+    Bench,
+    engine,
+    every,
+    of_any_remote,
+    only,
+)
 from support.requests import WAN27
 from support.upstream_requests import request, upstream_request
 from unstill.domain.errors import BadSetting, UpstreamError
@@ -40,7 +49,7 @@ from unstill.upstreams.port import (
 from unstill.upstreams.rate_limits import Accounts
 
 
-@every
+@of_any_remote
 async def test_a_job_is_taken_once_watched_and_brought_home(bench: Bench, tmp_path: Path) -> None:
     before = bench.emulator.charges()["submits"]
     ticket = await bench.ticket()
@@ -51,11 +60,11 @@ async def test_a_job_is_taken_once_watched_and_brought_home(bench: Bench, tmp_pa
     assert isinstance(early, Waiting | Running)
     assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
     assert bench.emulator.charges()["submits"] == before + 1
-    expected_s = REQUESTS[bench.kind].duration_s
+    expected_s = bench.asked.duration_s
     assert done.usage.get("duration", expected_s) == expected_s
 
 
-@every
+@of_any_remote
 async def test_an_end_without_a_clear_answer_is_a_doubt_and_not_sent_again(bench: Bench) -> None:
     faults = ["drop_before", "drop_after", "500", "500_after", "garbage", "html"]
     before = bench.emulator.charges()["submits"]
@@ -67,14 +76,14 @@ async def test_an_end_without_a_clear_answer_is_a_doubt_and_not_sent_again(bench
     assert bench.emulator.charges()["submits"] == before + len(faults)
 
 
-@every
+@of_any_remote
 async def test_the_upstreams_model_is_known_before_anything_is_prepared(bench: Bench) -> None:
     prepared = await bench.prepared()
 
-    assert bench.remote.upstream_model(REQUESTS[bench.kind]) == prepared.upstream_model
+    assert bench.remote.upstream_model(bench.asked) == prepared.upstream_model
 
 
-@every
+@of_any_remote
 async def test_a_429_is_busy_and_carries_its_retry_after(bench: Bench) -> None:
     bench.emulator.next("submit", "429", "429_bare")
 
@@ -86,7 +95,7 @@ async def test_a_429_is_busy_and_carries_its_retry_after(bench: Bench) -> None:
     assert bare.retry_after_s is None
 
 
-@every
+@of_any_remote
 async def test_a_refused_key_is_the_accounts_trouble(bench: Bench) -> None:
     bench.emulator.next("submit", "401", "403")
 
@@ -98,7 +107,7 @@ async def test_a_refused_key_is_the_accounts_trouble(bench: Bench) -> None:
         assert not submission.unreached
 
 
-@every
+@of_any_remote
 async def test_a_missing_route_or_model_is_refused_for_this_engine(bench: Bench) -> None:
     bench.emulator.next("submit", "404")
 
@@ -108,7 +117,7 @@ async def test_a_missing_route_or_model_is_refused_for_this_engine(bench: Bench)
     assert not submission.of_account
 
 
-@every
+@of_any_remote
 async def test_only_dashscopes_503_promises_that_nothing_was_taken(bench: Bench) -> None:
     bench.emulator.next("submit", "503")
 
@@ -117,12 +126,12 @@ async def test_only_dashscopes_503_promises_that_nothing_was_taken(bench: Bench)
     assert isinstance(submission, Busy if bench.kind == "dashscope" else Doubt)
 
 
-@every
+@of_any_remote
 async def test_a_frame_that_is_no_picture_is_rejected_or_fails_later(
     bench: Bench, tmp_path: Path
 ) -> None:
     (tmp_path / "frame").write_bytes(b"not a picture at all")
-    asked = upstream_request(REQUESTS[bench.kind], photo=tmp_path / "frame")
+    asked = upstream_request(bench.asked, photo=tmp_path / "frame")
 
     submission = await bench.remote.submit(await bench.remote.prepare(asked))
 
@@ -145,7 +154,7 @@ async def test_a_refused_connection_is_surely_not_sent(
     assert submission.of_account
 
 
-@every
+@of_any_remote
 async def test_a_polls_trouble_is_no_verdict(bench: Bench) -> None:
     ticket = await bench.ticket()
     faults = ["500", "503", "drop_before", "garbage", "html"]
@@ -172,7 +181,7 @@ async def test_a_429_on_a_poll_holds_the_whole_account(bench: Bench) -> None:
     assert time.monotonic() - began_s > 0.9
 
 
-@every
+@of_any_remote
 async def test_one_tickets_trouble_leaves_the_others_their_verdicts(bench: Bench) -> None:
     tickets = [await bench.ticket() for _ in range(4)]
     bench.emulator.next("poll", "500")
@@ -181,7 +190,7 @@ async def test_one_tickets_trouble_leaves_the_others_their_verdicts(bench: Bench
     assert sorted(isinstance(verdict, Unclear) for verdict in seen) == [False] * 3 + [True]
 
 
-@every
+@of_any_remote
 async def test_an_unknown_state_word_is_neither_an_end_nor_a_success(bench: Bench) -> None:
     ticket = await bench.ticket()
     bench.emulator.next("poll", "unknown_state")
@@ -192,7 +201,7 @@ async def test_an_unknown_state_word_is_neither_an_end_nor_a_success(bench: Benc
     assert verdict.code == "odd_answer"
 
 
-@every
+@of_any_remote
 async def test_a_failed_job_says_why_and_names_no_address(bench: Bench) -> None:
     bench.emulator.next("submit", "fail")
     ticket = await bench.ticket()
@@ -217,7 +226,7 @@ async def test_a_dead_link_is_refreshed_once(bench: Bench, tmp_path: Path) -> No
     assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
 
 
-@every
+@of_any_remote
 async def test_a_video_that_is_gone_for_good_says_so_without_an_address(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -233,7 +242,7 @@ async def test_a_video_that_is_gone_for_good_says_so_without_an_address(
     assert "127.0.0.1" not in caught.value.message
 
 
-@every
+@of_any_remote
 async def test_a_download_that_breaks_may_be_tried_again(bench: Bench, tmp_path: Path) -> None:
     ticket = await bench.ticket()
     done = await bench.done(ticket)
@@ -246,7 +255,7 @@ async def test_a_download_that_breaks_may_be_tried_again(bench: Bench, tmp_path:
     assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
 
 
-@every
+@of_any_remote
 async def test_a_download_that_is_too_large_is_told_from_one_that_broke(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -262,7 +271,7 @@ async def test_a_download_that_is_too_large_is_told_from_one_that_broke(
     assert (tmp_path / "video").read_bytes()[4:8] == b"ftyp"
 
 
-@every
+@of_any_remote
 async def test_a_lost_job_is_gone_only_where_that_is_sure(bench: Bench) -> None:
     ticket = await bench.ticket()
     bench.emulator.lose_jobs()
@@ -295,7 +304,7 @@ async def test_where_nothing_can_be_cancelled_nothing_is_asked(bench: Bench) -> 
     assert len(bench.requests("cancel")) == before
 
 
-@every
+@of_any_remote
 async def test_a_request_that_no_upstream_model_serves_is_a_misfit(bench: Bench) -> None:
     foreign = request("nobody's-model")
 
@@ -387,7 +396,7 @@ async def test_a_frame_of_another_size_than_the_frame_form_says_is_rejected(benc
     assert isinstance(submission, Rejected)
 
 
-@every
+@of_any_remote
 async def test_a_poll_that_is_given_up_leaves_nothing_behind(bench: Bench) -> None:
     tickets = [await bench.ticket() for _ in range(4)]
     before = asyncio.all_tasks()

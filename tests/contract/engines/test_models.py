@@ -33,7 +33,7 @@ def taken(emulator_of: Callable[[str], Emulator], fetcher: Fetcher, photo: Path)
     async def submit(kind: str, name: str, asked: VideoRequest) -> dict[str, Any]:
         upstream = emulator_of(kind)
         remote = engine(kind, upstream.url, fetcher, models={asked.model: name})
-        bench = Bench(kind, upstream, remote, photo)
+        bench = Bench(kind, upstream, remote, photo, asked)
         assert remote.misfit(asked) is None
         submission = await bench.submit(asked)
         await remote.close()
