@@ -34,32 +34,32 @@ SENTENCES = [
     ("01-a-request", f"new bodies while {MOST_OPEN_BYTES // MIB} MiB are being read"),
     ("01-a-request", f"A body of more than {LARGE_BYTES // MIB} MiB lies in a file"),
     (
-        "02-jobs-and-states",
+        "11-webhooks",
         (
             f"at most {MOST_PER_RECEIVER} for one receiver, {MOST_PER_OWNER} for one owner and"
             f" {MOST_AT_ONCE} in all"
         ),
     ),
-    ("02-jobs-and-states", f"every {LOOK_EVERY_MS // 1000} seconds, since a replay"),
-    ("02-jobs-and-states", f"the times of the last {KEPT} jobs of each engine and model"),
-    ("02-jobs-and-states", f"the newest {MEASURED} jobs that succeeded"),
-    ("03-frames", f"one deadline of {FRAME_TIMEOUT_S:.0f} seconds"),
-    ("05-files-and-links", f"has grown to {MOST_BYTES // MIB} MB"),
-    ("05-files-and-links", f"It is found for {UPLOAD_KEPT_S // 3600} hours"),
-    ("06-start-stop-kill", f"waits up to {LOCK_WAIT_S:.0f} seconds for a predecessor"),
-    ("06-start-stop-kill", f"Other open answers have {ANSWERS_WITHIN_S} seconds"),
-    ("06-start-stop-kill", f"up to {SUBMITS_WITHIN_S:.0f} seconds, and settled"),
+    ("11-webhooks", f"every {LOOK_EVERY_MS // 1000} seconds, since a replay"),
+    ("10-queue-and-expected-end", f"the times of the last {KEPT} jobs of each engine and model"),
+    ("10-queue-and-expected-end", f"the newest {MEASURED} jobs that succeeded"),
+    ("05-frames", f"one deadline of {FRAME_TIMEOUT_S:.0f} seconds"),
+    ("09-files-and-links", f"has grown to {MOST_BYTES // MIB} MB"),
+    ("09-files-and-links", f"It is found for {UPLOAD_KEPT_S // 3600} hours"),
+    ("12-start-stop-kill", f"waits up to {LOCK_WAIT_S:.0f} seconds for a predecessor"),
+    ("12-start-stop-kill", f"Other open answers have {ANSWERS_WITHIN_S} seconds"),
+    ("12-start-stop-kill", f"up to {SUBMITS_WITHIN_S:.0f} seconds, and settled"),
     (
-        "07-the-ledger",
+        "07-calls-that-may-cost",
         (
             f"A call has {SUBMIT_TIMEOUT_S:.0f} seconds, and its attempt is judged after"
             f" {SUBMIT_WITHIN_MS // 1000}"
         ),
     ),
-    ("07-the-ledger", f"after {AGAIN_S} seconds, then every minute"),
-    ("07-the-ledger", f"nothing is sent there for {BUSY_PAUSES_MS[0] // 1000} seconds"),
-    ("08-the-watch", f"first asked for {FIRST_LOOK_S:.0f} seconds after it was accepted"),
-    ("08-the-watch", f"a cap of {MOST_VIDEO_BYTES // MIB} MiB"),
+    ("07-calls-that-may-cost", f"after {AGAIN_S} seconds, then every minute"),
+    ("07-calls-that-may-cost", f"nothing is sent there for {BUSY_PAUSES_MS[0] // 1000} seconds"),
+    ("08-polling-upstreams", f"first asked for {FIRST_LOOK_S:.0f} seconds after it was accepted"),
+    ("08-polling-upstreams", f"a cap of {MOST_VIDEO_BYTES // MIB} MiB"),
 ]
 
 

@@ -13,7 +13,7 @@ import pytest
 from docs.pages import ROOT
 from support.emulator_process import Emulator
 
-PAGE = ROOT / "docs/how-it-works/09-every-stop.md"
+PAGE = ROOT / "docs/how-it-works/13-every-stop.md"
 PROGRAM = Path(__file__).with_name("traced.py")
 ROW = re.compile(
     r"^\| \[[^\]]+\]\(\.\./\.\./src/unstill/([\w/.]+)\) \| `([\w.]+)` \|", re.MULTILINE
