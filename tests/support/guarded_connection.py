@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from tempfile import TemporaryFile
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from unstill.server.connection_guard import SEND_FILE, GuardedProtocol, sweep
@@ -100,8 +100,10 @@ def a_crowd(most: int = 1000) -> Crowd:
 
 
 @asynccontextmanager
-async def connected(*, most: int = 1000, crowd: Crowd | None = None) -> AsyncIterator[Line]:
-    config = uvicorn.Config(answering, lifespan="off")
+async def connected(
+    *, most: int = 1000, crowd: Crowd | None = None, app: ASGIApp = answering
+) -> AsyncIterator[Line]:
+    config = uvicorn.Config(app, lifespan="off")
     state = ServerState()
     crowd = crowd or a_crowd(most)
     caller, ours = socket.socketpair()

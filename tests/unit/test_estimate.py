@@ -33,6 +33,9 @@ class Desk:
             self.board.changed(job)
             self.forecast.changed(job)
 
+    def advice_ms(self, job: Job) -> int:
+        return self.outlook.poll_after_ms(job, self.outlook.estimate(job))
+
 
 def ended(took_ms: int, engine: str = "camera") -> Job:
     times = {"started_ms": NOW_MS, "ended_ms": NOW_MS + took_ms}
@@ -58,7 +61,7 @@ def test_a_render_that_has_reported_is_asked_four_times_more(
     desk.board.report(job.id, fraction / RENDERED)
     desk.now_ms += after_ms
 
-    advice = desk.outlook.poll_after_ms(job)
+    advice = desk.advice_ms(job)
 
     assert advice == advice_ms
     assert isinstance(advice, int)
@@ -71,7 +74,7 @@ def test_before_any_report_and_any_measurement_an_upstream_is_asked_seldom(state
         for engine in ("camera", "bailian")
     ]
 
-    assert tuple(map(Desk(*jobs).outlook.poll_after_ms, jobs)) == POLL_AFTER_MS
+    assert tuple(map(Desk(*jobs).advice_ms, jobs)) == POLL_AFTER_MS
 
 
 @pytest.mark.parametrize("engine", ["camera", "bailian"])
@@ -83,20 +86,20 @@ def test_where_no_progress_is_told_what_was_measured_advises(
     desk = Desk(ended(12_000, engine), job)
     desk.now_ms += after_ms
 
-    assert desk.outlook.poll_after_ms(job) == advice_ms
+    assert desk.advice_ms(job) == advice_ms
 
 
 def test_a_job_far_behind_in_its_queue_is_asked_seldom() -> None:
     jobs = [a_job(id=f"{number:02d}", state=State.READY) for number in range(10)]
-    outlook = Desk(ended(2_000), *jobs).outlook
+    desk = Desk(ended(2_000), *jobs)
 
-    assert [outlook.poll_after_ms(jobs[place]) for place in (0, 4, 9)] == [1_000, 2_500, 5_000]
+    assert [desk.advice_ms(jobs[place]) for place in (0, 4, 9)] == [1_000, 2_500, 5_000]
 
 
 def test_a_video_that_is_being_saved_is_nearly_there() -> None:
     job = a_job(state=State.SAVING, engine="bailian", started_ms=NOW_MS - 10**9)
 
-    assert Desk(job).outlook.poll_after_ms(job) == 1_000
+    assert Desk(job).advice_ms(job) == 1_000
 
 
 def test_an_end_is_expected_that_long_from_now() -> None:

@@ -50,10 +50,14 @@ PROTOCOL, CYCLE, FLOW = (
     [
         (
             PROTOCOL,
-            """app connections cycle flow headers limit_concurrency loop parser pipeline scope
-            server_state tasks transport""",
+            """access_logger app client connections cycle expect_100_continue flow headers logger
+            loop parser pipeline scheme scope server server_state tasks transport""",
         ),
-        (CYCLE, "body disconnected keep_alive message_event more_body response_complete"),
+        (
+            CYCLE,
+            """body default_headers disconnected flow keep_alive message_event more_body on_response
+            response_complete response_started scope transport waiting_for_100_continue""",
+        ),
         (FLOW, "read_paused write_paused"),
     ],
 )
@@ -71,6 +75,7 @@ def test_what_the_guard_reads_and_sets_is_there(kind: type, names: str) -> None:
             on_header on_headers_complete on_body on_message_complete on_response_complete
             send_400_response""",
         ),
+        (CYCLE, "run_asgi send receive"),
         (FLOW, "pause_reading resume_reading"),
         (ServerState, "__init__"),
         (Server, "startup on_tick shutdown"),
@@ -85,8 +90,7 @@ def test_what_the_guard_overrides_is_there(kind: type, names: str) -> None:
     ("function", "names"),
     [
         (PROTOCOL.on_message_begin, "url headers scope"),
-        # A request that follows an answer is one that replaces `cycle`, not one that is queued.
-        (PROTOCOL.on_headers_complete, "response_complete appendleft _start_asgi_task"),
+        (PROTOCOL.on_header, "headers expect_100_continue"),
         # The end of an answer is told by this call, which starts what is kept.
         (CYCLE.send, "on_response response_complete keep_alive"),
         # Whoever waits for a body or a hang-up resumes reading, but for what Flow holds.

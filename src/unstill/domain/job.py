@@ -38,6 +38,10 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    # Not the enum's own, which hashes the name in Python: each answer looks up its job's state in
+    # several tables.
+    __hash__ = str.__hash__
+
     @property
     def is_final(self) -> bool:
         return self in FINAL

@@ -52,7 +52,7 @@ class Estimates:
         """What it waits for, if it waits for more than its turn."""
         return None if job.state.is_final else self._stalls.of(job)
 
-    def poll_after_ms(self, job: Job) -> int:
+    def poll_after_ms(self, job: Job, estimate: Estimate) -> int:
         """When to ask again about an unfinished job: after a quarter of the time that is left.
 
         Where nothing tells how long that is, a job here is taken for a matter of seconds and one
@@ -61,13 +61,9 @@ class Estimates:
         least, most = POLL_AFTER_MS
         if job.state is State.SAVING:
             return least
-        now_ms = self._clock_ms()
-        if job.state in WAITING:
-            _, left_ms = self._forecast.place(job, now_ms)
-        else:
-            left_ms = self._left_ms(job, now_ms)
-        if left_ms is None:
+        if estimate.expected_end_ms is None:
             return most if job.engine in self._upstream_engines else least
+        left_ms = estimate.expected_end_ms - self._clock_ms()
         return max(least, min(left_ms // _POLLS_TO_THE_END, most))
 
     def estimate(self, job: Job) -> Estimate:
@@ -78,8 +74,5 @@ class Estimates:
             return Estimate(ahead + 1, None if left_ms is None else now_ms + left_ms)
         if job.state.is_final:
             return Estimate()
-        left_ms = self._left_ms(job, now_ms)
+        left_ms = self._forecast.left_ms(job, done=self._board.progress(job), now_ms=now_ms)
         return Estimate(None, None if left_ms is None else now_ms + left_ms)
-
-    def _left_ms(self, job: Job, now_ms: int) -> int | None:
-        return self._forecast.left_ms(job, done=self._board.progress(job), now_ms=now_ms)

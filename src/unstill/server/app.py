@@ -39,6 +39,7 @@ from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.fair_shares import caller_at
 from unstill.server.handlers import handler_of
 from unstill.server.headers import Headers
+from unstill.server.http_cycle import WHOLE
 from unstill.server.openapi.document import described
 from unstill.server.own_routes import OwnRoutes
 from unstill.server.refusal_log import RefusedLines
@@ -270,6 +271,11 @@ async def _send(answer: Answer, request_id: str, scope: Scope, send: Send) -> No
         (b"x-request-id", request_id.encode()),
         *answer.headers,
     ]
+    if WHOLE in scope.get("extensions", ()):
+        await send(
+            {"type": WHOLE, "status": answer.status, "headers": headers, "body": answer.body}
+        )
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     body = b"" if scope["method"] == "HEAD" else answer.body
     await send({"type": "http.response.body", "body": body})

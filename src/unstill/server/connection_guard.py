@@ -15,11 +15,10 @@ import re
 from typing import Any
 
 import httptools
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from unstill.server.connection_limit import Crowd
+from unstill.server.http_cycle import RequestProtocol
 from unstill.server.http_framing import END, ChunksTooSmall, Framing, HeadTooLarge, is_one_request
 from unstill.server.sendfile import Outlet, ReaderGone
 
@@ -53,24 +52,8 @@ _FULL = (
 )
 
 
-class SecondRequest(Exception):
-    """Two requests in what should be one: framed in a way that parsers read differently."""
-
-
 class UpgradeOffered(Exception):
     """A request that may be answered in another protocol, and will be in this one."""
-
-
-class NoPipeline(list[tuple[RequestResponseCycle, ASGI3Application]]):
-    """Where uvicorn would queue requests behind the one that is being answered.
-
-    The deque in its place takes 0.7 KiB in each connection, used or not.
-    """
-
-    __slots__ = ()
-
-    def appendleft(self, _item: tuple[RequestResponseCycle, ASGI3Application]) -> None:
-        raise SecondRequest
 
 
 class Flow(FlowControl):
@@ -83,7 +66,7 @@ class Flow(FlowControl):
             super().resume_reading()
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(RequestProtocol):
     """Knows by when its caller has to bring or to take something."""
 
     # Python keeps the names of up to 30 attributes once for all instances, and uvicorn has 28:
@@ -105,7 +88,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.pipeline = NoPipeline()  # type: ignore[assignment]
+        # Nothing is ever in it, and a deque takes 0.7 KiB in each connection.
+        self.pipeline = ()  # type: ignore[assignment]
         self._crowd = crowd
         self._kept = b""  # what came behind the request that is being answered
         self._kept_from = 0  # up to there it was parsed
@@ -243,8 +227,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._take_host_of_target()
         self._is_in_message = True
         self._framing = None
-        self.scope["extensions"] = {SEND_FILE: self.send_file}  # type: ignore[dict-item]
         super().on_headers_complete()
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {SEND_FILE: self.send_file, **super().extensions}
 
     def _take_host_of_target(self) -> None:
         """Where the target is a whole address, its host counts, not `Host` (RFC 9112, 3.2.2)."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from starlette.types import Message, Scope, Send
 
 from unstill.domain.errors import ForeignHost, ForeignOrigin
+from unstill.server.http_cycle import WHOLE
 
 ANY = "*"
 # Pages may read these headers besides those that a browser shows by itself
@@ -43,6 +44,7 @@ _PREFLIGHT_AGE_S = 7200  # Chromium keeps none longer
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FOREIGN_SITES = frozenset({b"cross-site", b"same-site"})  # W3C Fetch Metadata
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/?#@\s]+)(?::\d{0,5})?")
+_HEADED = frozenset({"http.response.start", WHOLE})
 _MOST_KNOWN = 64  # spellings of hosts that were found good: a port or two, a few names
 
 Pairs = list[tuple[bytes, bytes]]
@@ -119,7 +121,7 @@ class Origins:
         pairs = self._told(dict(scope["headers"]).get(b"origin"))
 
         async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _HEADED:
                 message = {**message, "headers": [*message["headers"], *pairs]}
             await send(message)
 

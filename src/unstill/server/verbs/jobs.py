@@ -210,7 +210,8 @@ class JobVerbs:
             headers.append((b"x-unstill-waiting", f"{stall.code}; since={since_s}".encode()))
         adviser = self._advisers.get(exchange.dialect)
         if adviser is not None and adviser.takes_advice(job, exchange.call):
-            headers.append((b"openai-poll-after-ms", b"%d" % self._estimates.poll_after_ms(job)))
+            poll_after_ms = self._estimates.poll_after_ms(job, estimate)
+            headers.append((b"openai-poll-after-ms", b"%d" % poll_after_ms))
         return tuple(headers)
 
 
