@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from support.scripted_media import VIDEO
-from unstill.domain.engine import Report, Scene
+from unstill.domain.engine import Made, Report, Scene
 from unstill.domain.errors import BadField, EngineDied
 from unstill.domain.request import VideoRequest
 
@@ -44,13 +44,14 @@ class Engine:
         self.acts: list[Act] = []
         self.scenes: list[Scene] = []
         self.under_way = 0
+        self.usage: dict[str, int | float] = {}  # that it tells of each render
         self.refusal: BadField | None = None
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         del request
         return self.refusal
 
-    async def render(self, scene: Scene, report: Report) -> None:
+    async def render(self, scene: Scene, report: Report) -> Made:
         self.scenes.append(scene)
         act = self.acts.pop(0) if self.acts else render_well
         self.under_way += 1
@@ -58,6 +59,7 @@ class Engine:
             await act(scene, report)
         finally:
             self.under_way -= 1
+        return Made(usage=self.usage)
 
     async def close(self) -> None:
         """It has no children."""

@@ -128,16 +128,13 @@ async def test_a_drawing_that_fails_when_nobody_waits_any_more_is_no_fault(tmp_p
         assert faults == []
 
 
-async def test_a_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:
+async def test_a_child_that_dies_of_a_video_is_told(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         job = await finished(house)
         house.media.troubles = [EngineDied("unstill.media", "out of memory")]
-        picture = await asked(house, job)
-        house.media.troubles = [EngineDied("unstill.media", "") for _ in range(2)]
-        with pytest.raises(EngineDied):
-            await asked(house, job, "spritesheet")
 
-        assert picture == THUMBNAIL
+        with pytest.raises(EngineDied):
+            await asked(house, job)
 
 
 async def test_a_stop_refuses_what_is_still_to_be_drawn_and_finishes_what_is_begun(

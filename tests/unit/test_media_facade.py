@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -10,13 +12,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from support.hostile import jpeg_of_many_scans
-from unstill.domain.errors import BadImage
-from unstill.media import FrameCheck, FrameFacts, Media, VideoCheck
+from support.waits import until
+from unstill.domain.errors import BadImage, EngineDied
+from unstill.media import FrameCheck, FrameFacts, Media, SoundCut, VideoCheck
 from unstill.media.errors import BadVideo
 
 PHOTOS = Path(__file__).parents[2] / "photos"
+VIDEO = Path(__file__).parents[1] / "videos" / "av1-10-bit.mp4"
 
 
 def frame(path: Path) -> FrameCheck:
@@ -69,6 +74,35 @@ async def test_more_checks_than_children_are_all_answered(media: Media) -> None:
     checks = [media.check_frame(frame(PHOTOS / "coffee.jpg")) for _ in range(8)]
 
     assert {facts.width for facts in await asyncio.gather(*checks)} == {600}
+
+
+async def test_a_child_that_dies_at_work_is_asked_once_more(media: Media) -> None:
+    check = VideoCheck(path=str(VIDEO))
+    await media.check_video(check)
+    [child] = media._pool._children
+    process_id = child._transport.get_pid()
+    os.kill(process_id, signal.SIGSTOP)  # before it can read its task
+    asked = asyncio.create_task(media.check_video(check))
+    await until(lambda: not media._pool._idle)
+    os.kill(process_id, signal.SIGKILL)
+
+    with capture_logs() as logs:
+        facts = await asked
+
+    assert facts.frame_count > 0
+    assert [(each["event"], each["about"]) for each in logs] == [("media_died", check)]
+
+
+async def test_a_second_death_is_told(tmp_path: Path) -> None:
+    """A cut that can be written nowhere: each child that is asked for it ends."""
+    cut = SoundCut(path=str(tmp_path / "no such video"), out=str(tmp_path / "out"))
+    media = Media(size=1)
+
+    with capture_logs() as logs, pytest.raises(EngineDied):
+        await media.cut_sound(cut)
+    await media.close()
+
+    assert [each["event"] for each in logs] == ["media_died"]
 
 
 def test_the_server_side_loads_no_decoder() -> None:

@@ -17,7 +17,7 @@ from support.scripted_media import VIDEO
 from support.waits import until
 from unstill.domain.engine import Report, Scene
 from unstill.domain.errors import BadImage, EngineDied, FetchFailed, StorageFailed, StorageFull
-from unstill.domain.job import Change, Failure, State
+from unstill.domain.job import Change, Failure, State, Usage
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.steps.runner import FRAMES_SLOTS
@@ -176,26 +176,25 @@ async def test_a_frame_that_cannot_be_decoded_fails_in_the_callers_words(tmp_pat
         assert job.failure == Failure("invalid_image", f"{param}: is cut short", param)
 
 
-async def test_a_media_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:
+async def test_a_media_child_that_has_died_fails_the_job(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         house.media.troubles = [EngineDied("media", "killed")]
         job = await house.until(await house.submit())
 
-        assert job.state is State.SUCCEEDED
-        assert [type(check).__name__ for check in house.media.checks] == [
-            "FrameCheck",
-            "FrameCheck",
-            "VideoCheck",
-        ]
-
-
-async def test_a_media_child_that_dies_twice_fails_the_job(tmp_path: Path) -> None:
-    async with opened(tmp_path) as house:
-        house.media.troubles = [EngineDied("media", "killed"), EngineDied("media", "again")]
-        job = await house.until(await house.submit())
-
         assert job.failure is not None
-        assert (job.failure.code, len(house.media.checks)) == ("engine_died", 2)
+        assert (job.failure.code, len(house.media.checks)) == ("engine_died", 1)
+
+
+async def test_what_an_engine_tells_of_its_render_is_the_jobs_usage(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.usage = {"video_count": 3}
+        told = await house.until(await house.submit())
+        house.engine.usage = {}
+        untold = await house.until(await house.submit())
+
+        assert told.usage == Usage(duration_s=5, video_count=3, tier_height=1080)
+        assert untold.usage == Usage(duration_s=5, video_count=1, tier_height=1080)
+        assert untold.result is None
 
 
 async def test_an_engine_that_dies_once_renders_again(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ async def test_where_the_upstream_says_nothing_usage_is_what_was_asked_for(home:
         Trouble("the upstream is away"),
         NotThere("not there yet"),
         TooLarge("is larger than 512 MB"),
-        EngineDied("media", "Killed"),  # by this file, twice at each try
+        EngineDied("media", "Killed"),  # by this file
         b"half a vid",
         b"<html>",
         b"",
@@ -211,7 +211,7 @@ async def test_what_is_wrong_once_costs_no_video(home: Home, trouble: Exception 
     job = elsewhere()
     home.remote.fetches = [trouble, VIDEO]
     if isinstance(trouble, EngineDied):
-        home.remote.fetches, home.media.troubles = [VIDEO, VIDEO], [trouble, trouble]
+        home.remote.fetches, home.media.troubles = [VIDEO, VIDEO], [trouble]
 
     again = await home.brought(job)
     after = await home.brought(again)
@@ -359,9 +359,12 @@ async def test_parts_of_earlier_attempts_are_dropped(home: Home) -> None:
     assert home.names(job) == {"video-2.mp4"}
 
 
-async def test_a_media_child_that_dies_is_asked_once_more(home: Home) -> None:
-    home.media.troubles = [EngineDied("media", "Killed")]
+async def test_a_render_of_this_machine_has_the_usage_that_its_engine_tells(home: Home) -> None:
+    job = msgspec.structs.replace(
+        await rendered(home), result=Result(usage={"video_count": 2, "SR": 480})
+    )
 
-    after = await home.brought(await rendered(home))
+    after = await home.brought(job)
 
-    assert after.state is State.SUCCEEDED
+    assert home.remote.fetched == []
+    assert after.usage == Usage(duration_s=5, video_count=2, tier_height=480)

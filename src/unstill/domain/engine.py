@@ -33,6 +33,17 @@ class Scene(msgspec.Struct, frozen=True):
     out: Path
 
 
+class Made(msgspec.Struct, frozen=True):
+    """What a local engine says of a video that it has rendered.
+
+    usage: figures as upstreams bill them, where they differ from what was asked for:
+        `video_count`, and as `SR` the tier's height. Callers are told those that their model's card
+        counts.
+    """
+
+    usage: Mapping[str, int | float] = {}
+
+
 class Engine(Protocol):
     """What every engine says of itself before it is asked for anything."""
 
@@ -55,7 +66,7 @@ class Local(Engine, Protocol):
 
     slots: int  # renders at once
 
-    async def render(self, scene: Scene, report: Report) -> None:
+    async def render(self, scene: Scene, report: Report) -> Made:
         """Render; cancelling the task ends the child within a second.
 
         Raises EngineDied if the child ended without a last word, StorageFull or StorageFailed if

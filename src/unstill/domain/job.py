@@ -8,6 +8,7 @@ None when somebody else had moved it first. `apply` is the same rule without a d
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from itertools import chain
 from typing import Literal, TypedDict
@@ -102,9 +103,9 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A finished video that is still at an upstream, and the upstream's own usage figures."""
+    """A finished video that is still to be saved, and its engine's own usage figures."""
 
-    url: str | None = None  # None: it is fetched by the job's ticket
+    url: str | None = None  # None: it is fetched by the job's ticket, or was rendered here
     usage: dict[str, int | float] = {}
 
 
@@ -144,6 +145,11 @@ class Job(msgspec.Struct, frozen=True):
     def seconds(self) -> int:
         """How long the video is; before it is there, how long it is to be."""
         return self.request.duration_s if self.video is None else self.video.whole_s
+
+    @property
+    def is_rendered_here(self) -> bool:
+        """Of a job that has been rendered: whether no upstream has done it."""
+        return self.ticket is None
 
     @property
     def lane(self) -> str | None:
@@ -233,9 +239,11 @@ def started(now_ms: int) -> Change:
     )
 
 
-def rendered() -> Change:
-    """The engine's file is whole, as far as the engine knows."""
-    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets={"due_ms": 0})
+def rendered(usage: Mapping[str, int | float] | None = None) -> Change:
+    """The engine's file is whole, as far as the engine knows; `usage` as it says, if it does."""
+    result = Result(usage=dict(usage)) if usage else None
+    sets: ChangedFields = {"due_ms": 0, "result": result}
+    return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets=sets)
 
 
 def put_back(due_ms: int, *, died: bool = False) -> Change:

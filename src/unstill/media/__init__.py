@@ -1,18 +1,23 @@
 """Everything that decodes what others made, in child processes: a hostile file ends only a child.
 
-The server imports this module, `facts`, `sniff`, `errors` and `pool`, none of which loads a
-decoder; `frames`, `videos`, `convert` and `stills` are for child programs.
+The server imports this module, `tasks`, `picture_formats`, `errors` and `pool`, none of which loads
+a decoder; `decode`, `video_check`, `convert` and `thumbnails` are for child programs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+import msgspec
 
 from unstill.domain.errors import BadImage
 from unstill.domain.owner import NOBODY, Owner
 from unstill.media.errors import DiedAtWork
 from unstill.media.pool import Pool
+from unstill.media.retry import retried_once
 from unstill.media.tasks import (
     FrameCheck,
     FrameFacts,
@@ -36,6 +41,8 @@ __all__ = [
     "VideoFacts",
 ]
 
+T = TypeVar("T")
+
 DRAWINGS_AT_ONCE = 3  # one owner has two of them, and whoever comes next finds one
 FRAME_TIMEOUT_S = 15.0  # measured: 120 megapixels take 2.5 s of a core
 FRAME_TRIES = 2  # a child may also be ended by the system, for want of memory
@@ -44,6 +51,8 @@ VIDEO_TIMEOUT_S = 120.0  # measured: 8 s of 1080P take 0.2 s
 
 class Media:
     """The server's way to the media children; owners that wait for one take turns.
+
+    A child that dies is asked once more, as an engine's is.
 
     size: how many may be at work for jobs at once; drawings: beside them, for pictures of videos.
     """
@@ -67,6 +76,9 @@ class Media:
 
     async def check_frame(self, check: FrameCheck, *, owner: Owner = NOBODY) -> FrameFacts:
         """What a picture is; raises BadImage, EngineDied."""
+        return await retried_once(partial(self._frame_facts, owner=owner), check)
+
+    async def _frame_facts(self, check: FrameCheck, *, owner: Owner) -> FrameFacts:
         for _ in range(FRAME_TRIES):
             with suppress(DiedAtWork):
                 return await self._pool.run(
@@ -77,31 +89,41 @@ class Media:
 
     async def check_video(self, check: VideoCheck, *, owner: Owner = NOBODY) -> VideoFacts:
         """What an mp4 is; raises BadVideo, EngineDied."""
-        return await self._pool.run(
-            "check_video", check, VideoFacts, timeout_s=VIDEO_TIMEOUT_S, owner=owner
-        )
+        return await self._done("check_video", check, VideoFacts, owner=owner)
 
     async def fit_frame(self, fit: FrameFit, *, owner: Owner = NOBODY) -> bool:
         """Write a checked picture in an upstream's form; False if it has it. Raises EngineDied."""
-        return await self._pool.run(
-            "fit_frame", fit, bool, timeout_s=self._frame_timeout_s, owner=owner
-        )
+        return await self._done("fit_frame", fit, bool, self._frame_timeout_s, owner=owner)
 
     async def cut_sound(self, cut: SoundCut, *, owner: Owner = NOBODY) -> None:
         """Write a checked mp4 without its sound; raises EngineDied."""
-        await self._pool.run("cut_sound", cut, type(None), timeout_s=VIDEO_TIMEOUT_S, owner=owner)
+        await self._done("cut_sound", cut, type(None), owner=owner)
 
     async def as_mp4(self, repack: Repack, *, owner: Owner = NOBODY) -> None:
         """Put a video of another container into an mp4; raises BadVideo, EngineDied."""
-        await self._pool.run("as_mp4", repack, type(None), timeout_s=VIDEO_TIMEOUT_S, owner=owner)
+        await self._done("as_mp4", repack, type(None), owner=owner)
 
     async def draw_thumbnail(self, draw: StillDraw) -> None:
         """Write the picture in the middle of a checked mp4; raises BadVideo, EngineDied."""
-        await self._drawing.run("draw_thumbnail", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
+        await self._done("draw_thumbnail", draw, type(None), by=self._drawing)
 
     async def draw_spritesheet(self, draw: StillDraw) -> None:
         """Write pictures from all over a checked mp4 as one; raises BadVideo, EngineDied."""
-        await self._drawing.run("draw_spritesheet", draw, type(None), timeout_s=VIDEO_TIMEOUT_S)
+        await self._done("draw_spritesheet", draw, type(None), by=self._drawing)
+
+    async def _done(
+        self,
+        task: str,
+        args: msgspec.Struct,
+        result: type[T],
+        timeout_s: float = VIDEO_TIMEOUT_S,
+        *,
+        by: Pool | None = None,
+        owner: Owner = NOBODY,
+    ) -> T:
+        run = (by or self._pool).run
+        given = partial(run, task, result=result, timeout_s=timeout_s, owner=owner)
+        return await retried_once(given, args)
 
     async def close(self) -> None:
         await asyncio.gather(self._pool.close(), self._drawing.close())

@@ -1,4 +1,4 @@
-"""What a media child is asked once more, since the first one died of it."""
+"""What is asked of a media child once more, where the first one has died of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 async def retried_once(check: Callable[[C], Awaitable[T]], about: C) -> T:
-    """A media child's answer; a child that dies is asked once more, as an engine's is."""
+    """A child's answer; of a second child, where the first one died."""
     try:
         return await check(about)
     except EngineDied as death:

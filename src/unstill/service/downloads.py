@@ -17,7 +17,6 @@ from unstill.domain.owner_turns import Slots
 from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
 from unstill.media import DRAWINGS_AT_ONCE
-from unstill.media.retry import retried_once
 from unstill.media.tasks import StillDraw
 from unstill.store.port import Backend
 
@@ -145,7 +144,7 @@ class Downloads:
             self._files.local(job.id, video) as path,
             self._files.scratch(job.id, part) as out,
         ):
-            await retried_once(still.draw, StillDraw(path=str(path), out=str(out)))
+            await still.draw(StillDraw(path=str(path), out=str(out)))
             await self._files.publish(job.id, part, still.file_name)
 
 

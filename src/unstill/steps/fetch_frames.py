@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -19,7 +18,6 @@ from unstill.domain.request import Frame
 from unstill.files.port import PART, Files, storage_errors
 from unstill.media.frame_limits import frame_check
 from unstill.media.picture_limits import MAX_FILE_BYTES
-from unstill.media.retry import retried_once
 from unstill.media.tasks import FrameCheck, FrameFacts
 from unstill.models.card import Card
 
@@ -68,9 +66,9 @@ class Frames:
         if frame.url is not None and await self._files.find(job.id, frame.file_name) is None:
             await self._fetch(job, frame, frame.url)
         rule = self._cards[job.request.model].frame_rule
-        check = partial(self._media.check_frame, owner=job.owner)
         async with self._files.local(job.id, frame.file_name) as path:
-            return await retried_once(check, frame_check(frame, rule, path=str(path)))
+            check = frame_check(frame, rule, path=str(path))
+            return await self._media.check_frame(check, owner=job.owner)
 
     async def _fetch(self, job: Job, frame: Frame, url: str) -> None:
         part = frame.file_name + PART

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +14,6 @@ from unstill.domain.job import Job
 from unstill.domain.owner import Owner
 from unstill.domain.request import Role
 from unstill.files.port import Files
-from unstill.media.retry import retried_once
 from unstill.media.tasks import FrameFit
 from unstill.models.card import Card
 from unstill.steps.job_files import frames_of
@@ -66,5 +64,5 @@ class FramePreparer:
             most_side_px=self._cards[job.request.model].frame_rule.most_side_px,
             takes_alpha=form.takes_alpha,
         )
-        is_made = await retried_once(partial(self._media.fit_frame, owner=job.owner), fit)
+        is_made = await self._media.fit_frame(fit, owner=job.owner)
         return out if is_made else path

@@ -45,7 +45,7 @@ class Renderer:
         engine = self.engines[job.engine]
         try:
             async with scene_of(self._files, job) as scene:
-                await engine.render(scene, lambda done: self._board.report(job.id, done))
+                made = await engine.render(scene, lambda done: self._board.report(job.id, done))
                 await self._files.sync(job.id, video_part(job.attempt))
         except (StorageFull, StorageFailed) as error:
             self._stalls.engine(job.engine, "submits", error.code, error.message)
@@ -64,4 +64,4 @@ class Renderer:
             return put_back(self._clock_ms() + PAUSE_AFTER_DEATH_MS, died=True)
         self._shortage.over()
         self._stalls.engine_moves(job.engine, "submits")
-        return rendered()
+        return rendered(made.usage)

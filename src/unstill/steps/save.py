@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +26,6 @@ from unstill.domain.owner import Owner
 from unstill.files.port import PART, Files, storage_errors
 from unstill.media.containers import ENOUGH_BYTES, Container, container_of
 from unstill.media.errors import BadVideo
-from unstill.media.retry import retried_once
 from unstill.media.tasks import Repack, SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
 from unstill.progress.stalls import Stalls
@@ -88,7 +86,7 @@ class Saver:
         except (StorageFull, StorageFailed, ShuttingDown):
             raise
         except UnstillError as error:
-            if job.result is None:  # rendered here: the next look at the file would find the same
+            if job.is_rendered_here:  # the next look at the file would find the same
                 raise
             return await self._tried(job, error)
         self._tries.pop(job.id, None)
@@ -147,7 +145,7 @@ class Saver:
     async def _made_home(self, job: Job) -> tuple[str, VideoFacts]:
         """Fetch if need be, check and publish: the video's name, and its facts."""
         part = _video(job) + PART
-        if job.result is None:
+        if job.is_rendered_here:
             async with self._files.local(job.id, part) as path:
                 return await self._published(job, path)
         async with self._files.scratch(job.id, part) as path:
@@ -162,7 +160,7 @@ class Saver:
             return await self._named(job, _video(job)), facts
         async with self._files.scratch(job.id, _silent(job) + PART) as out:
             cut = SoundCut(path=str(path), out=str(out))
-            await retried_once(partial(self._media.cut_sound, owner=job.owner), cut)
+            await self._media.cut_sound(cut, owner=job.owner)
             facts = await self._checked(job, out)
             return await self._named(job, _silent(job)), facts
 
@@ -189,13 +187,13 @@ class Saver:
         # Where a cut of its sound is written afterwards: a part that is made anew in any case.
         async with self._files.scratch(job.id, _silent(job) + PART) as out:
             repack = Repack(path=str(path), out=str(out))
-            await retried_once(partial(self._media.as_mp4, owner=job.owner), repack)
+            await self._media.as_mp4(repack, owner=job.owner)
 
     async def _checked(self, job: Job, path: Path) -> VideoFacts:
         """The video's facts; of one that is paid for its true length, whatever was asked for."""
         asked_s = float(job.request.duration_s)
-        check = VideoCheck(path=str(path), duration_s=asked_s if job.result is None else None)
-        return await retried_once(partial(self._media.check_video, owner=job.owner), check)
+        check = VideoCheck(path=str(path), duration_s=asked_s if job.is_rendered_here else None)
+        return await self._media.check_video(check, owner=job.owner)
 
     async def _clear(self, job: Job, name: str) -> None:
         """Drop what earlier attempts and steps have left beside the video."""
@@ -249,7 +247,7 @@ def _silent(job: Job) -> str:
 
 
 def _usage(job: Job, video: Video) -> Usage:
-    """In the callers' terms: the length as it is, the rest as an upstream says that it billed."""
+    """In the callers' terms: the length as it is, the rest as its engine says."""
     said = {} if job.result is None else job.result.usage
     return Usage(
         duration_s=video.whole_s,

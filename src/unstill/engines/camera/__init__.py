@@ -6,7 +6,7 @@ module is the server's side; all that touches pixels is in the child (`render.py
 
 from __future__ import annotations
 
-from unstill.domain.engine import Report, Scene
+from unstill.domain.engine import Made, Report, Scene
 from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.camera.task import Rendered, RenderTask
@@ -48,7 +48,7 @@ class Camera:
         del request
         return None
 
-    async def render(self, scene: Scene, report: Report) -> None:
+    async def render(self, scene: Scene, report: Report) -> Made:
         """Raises BadImage, EngineDied."""
         task = RenderTask(
             job_id=scene.job_id,
@@ -59,6 +59,7 @@ class Camera:
             tells_prompt=self._tells_prompt,
         )
         await self._pool.run("render", task, Rendered, report=report, silence_s=self._silence_s)
+        return Made()
 
     async def close(self) -> None:
         await self._pool.close()
