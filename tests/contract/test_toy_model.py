@@ -160,6 +160,17 @@ async def test_its_own_field_is_read_where_each_api_has_plain_fields(
     assert ignored == {api: told.ink for api, told in APIS.items()}
 
 
+async def test_its_own_field_at_another_place_is_told_where_it_belongs(
+    http: httpx2.AsyncClient,
+) -> None:
+    path, body = APIS["tasks"].path, {"model": TOY.id} | SECTIONED | {"ink": 7}
+    sectioned = await http.post(path, json=body)
+    held = await create(http, "videos", metadata={"ink": 7})
+
+    assert "ink must be absent: ink belongs into parameters, got 7" in sectioned.text
+    assert "metadata.ink must be absent: ink belongs to the top level" in held.text
+
+
 def test_engines_get_its_own_field_as_an_option() -> None:
     call = Call("r", {}, {}, {}, {"model": TOY.id} | SECTIONED)
     frames: dict[Role, Frame] = {"first": Frame("first", "input.first_frame_url")}

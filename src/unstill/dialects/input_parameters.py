@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from unstill.dialects import picture_schemas, pictures
@@ -47,8 +47,11 @@ def read_sections(
     inputs: Section,
     parameters: Section,
     names: Mapping[str, str],
+    own: Collection[str],
 ) -> CreateCall:
     """What such a body asks for; `names` is wire by canonical, for what is missing.
+
+    own: names of fields that one model has, and no table.
 
     Raises MissingField, BadField.
     """
@@ -62,6 +65,7 @@ def read_sections(
         ("", _KNOWN.left_of(body)),
         ("input.", inputs.known.left_of(given)),
         ("parameters.", parameters.known.left_of(settings)),
+        own=own,
     )
     return CreateCall(
         model=model,

@@ -6,7 +6,7 @@ What is known is not: left out without a word, it would make another video than 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -88,8 +88,10 @@ _NOTHING: Mapping[str, Any] = {}
 _ALL_READ = Unread()
 
 
-def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
+def unread(*sections: tuple[str, Mapping[str, Any]], own: Collection[str] = ()) -> Unread:
     """What is not read of all that is left of each section, with the prefix of its names.
+
+    own: names of fields that one model has, and no table.
 
     Raises BadField for what may be a picture.
     """
@@ -98,7 +100,7 @@ def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
     for prefix, section in sections:
         if not section:  # as mostly
             continue
-        for stray in _unread(section, prefix, depth=1):
+        for stray in _unread(section, prefix, own, depth=1):
             if isinstance(stray, str):
                 unknown.append(stray)
             else:
@@ -106,19 +108,21 @@ def unread(*sections: tuple[str, Mapping[str, Any]]) -> Unread:
     return Unread(tuple(unknown), tuple(strays)) if unknown or strays else _ALL_READ
 
 
-def _unread(section: Mapping[str, Any], prefix: str, *, depth: int) -> Iterator[Stray | str]:
+def _unread(
+    section: Mapping[str, Any], prefix: str, own: Collection[str], *, depth: int
+) -> Iterator[Stray | str]:
     refuse_strange(section, prefix)
     for key, value in section.items():
         if says_nothing(value):
             continue
         param = prefix + key[:MOST_NAME_CHARS]
-        name = _canonical(key)
+        name = key if key in own else _canonical(key)
         if name is not None:
             yield Stray(name, GivenValue(param, value))
             continue
         yield param
         held = _held(value) if depth and key in _HOLDERS else {}
-        inner = _unread(held, f"{param}.", depth=depth - 1)
+        inner = _unread(held, f"{param}.", own, depth=depth - 1)
         yield from (each for each in inner if isinstance(each, Stray))
 
 

@@ -124,7 +124,7 @@ class Tasks:
 
     def __init__(self, cards: Sequence[Card] = CARDS) -> None:
         self.routes = _ROUTES
-        own = named_by_none(_NAMES, cards)
+        self._own = own = named_by_none(_NAMES, cards)
         self.form_names = _NAMES | {name: f"parameters.{name}" for name in own}
         self._parameters = parameters_of(_parameters(cards))
         self._usage_fields = {card.id: card.usage for card in cards}
@@ -136,6 +136,7 @@ class Tasks:
             inputs=_INPUT_SECTION,
             parameters=self._parameters,
             names=self.form_names,
+            own=self._own,
         )
 
     def words(self, call: Call) -> Vocabulary:  # noqa: ARG002  - the port's shape

@@ -114,7 +114,7 @@ class DashScope:
 
     def __init__(self, cards: Sequence[Card] = CARDS) -> None:
         self.routes = _ROUTES
-        own = named_by_none(_NAMES, cards)
+        self._own = own = named_by_none(_NAMES, cards)
         self._names = _NAMES | {name: f"parameters.{name}" for name in own}
         # `media` is a list of objects.
         self.form_names = self._names | {"first_frame": "input.first_frame_url"}
@@ -133,6 +133,7 @@ class DashScope:
             inputs=_INPUT_SECTION,
             parameters=self._parameters,
             names=self._names,
+            own=self._own,
         )
         for frame in create_call.frames:
             _check_resolved(frame, call.headers)

@@ -100,7 +100,8 @@ class Videos:
         """`prefix` before /v1: OpenAI's Azure clients ask at /openai/v1, always in OpenAI words."""
         self._states = states
         self.routes = _routes(prefix, has_default=states == "openai")
-        self.form_names = _NAMES | named_by_none(_NAMES, cards)
+        self._own = named_by_none(_NAMES, cards)
+        self.form_names = _NAMES | self._own
         self._fields = _fields(cards)
         self._known = known_with_pictures(*self._fields, "model", WEBHOOK_URL)
         self._default_model = default_at(self.name, cards)
@@ -116,7 +117,7 @@ class Videos:
             raise BadField("remix_video_id", allowed, body["remix_video_id"])
         model = given_model(body, self._default_model if self._is_openais(call) else None)
         found = pictures.pictures_in(body, "")
-        left = unread(("", self._known.left_of(body)))
+        left = unread(("", self._known.left_of(body)), own=self._own)
         return CreateCall(
             model=model,
             fields=seeds.freely(read_fields(body, self._fields, "")),
