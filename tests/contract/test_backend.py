@@ -232,7 +232,7 @@ async def test_a_listener_that_fails_is_logged_and_harms_nobody(make: Make) -> N
             await store.add(a_row())
 
     assert heard == ["job"]
-    assert [entry["event"] for entry in logged] == ["listener failed"]
+    assert [entry["event"] for entry in logged] == ["listener_failed"]
 
 
 async def test_a_caller_that_is_cancelled_leaves_its_write_standing(make: Make) -> None:

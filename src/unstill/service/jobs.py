@@ -39,6 +39,7 @@ from unstill.domain.job import (
     hidden,
     new_id,
 )
+from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Role, VideoRequest
 from unstill.files.port import Files
@@ -208,10 +209,10 @@ class Service:
             stored = await self._backend.add(job, mark=mark)
         except UnstillError:
             # Most likely the disk is full, and these pictures would keep it so.
-            await self._remove_files(job.id)
+            await self._remove_files(job)
             raise
         if stored.id != job.id:
-            await self._remove_files(job.id)
+            await self._remove_files(job)
         return stored
 
     async def find(self, job_id: str, owner: Owner) -> Job:
@@ -286,15 +287,15 @@ class Service:
             # It moved between the read and the write; its new state decides anew.
             job = await self.find(job_id, owner)
         if changed.state.is_final:
-            await self._remove_files(job.id)
+            await self._remove_files(job)
         return changed
 
-    async def _remove_files(self, job_id: str) -> None:
+    async def _remove_files(self, job: Job) -> None:
         """Give back a job's files; those that will not go are the sweep's."""
         try:
-            await self._files.remove(job_id)
+            await self._files.remove(job.id)
         except OwnError as error:
-            log.warning("files_not_removed", job_id=job_id, why=error.message)
+            log.warning("files_not_removed", **job_fields(job), why=error.message)
 
     def _deletion(self, job: Job) -> Change:
         """The design's table: what is ours to stop is stopped in the same write."""

@@ -50,7 +50,7 @@ class Sweep:
             try:
                 await self.sweep()
             except Exception as error:  # a round that failed does not end the rounds
-                log.exception("sweep_failed", error=type(error).__name__)
+                log.exception("sweep_failed", why=type(error).__name__)
             await asyncio.sleep(INTERVAL_S)
 
     async def sweep(self) -> None:

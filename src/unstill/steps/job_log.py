@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from unstill.domain.job import Job
+from unstill.domain.log_fields import job_fields
 
 log = structlog.get_logger()
 
@@ -20,12 +21,10 @@ class JobLog:
     def changed(self, job: Job) -> None:
         if job.failure is not None and not job.is_hidden:
             code, why = job.failure.code, _without_prompt(job.failure.message, job)
-            log.info("job_failed", job_id=job.id, owner=job.owner, code=code, why=why)
+            log.info("job_failed", **job_fields(job), code=code, why=why)
         log.info(
             "job_deleted" if job.is_hidden else "job",  # its state need not have changed
-            job_id=job.id,
-            owner=job.owner,
-            request_id=job.request_id,
+            **job_fields(job),
             asked=job.model,
             model=job.request.model,
             engine=job.engine,

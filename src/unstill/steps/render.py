@@ -9,6 +9,7 @@ import structlog
 from unstill.domain.engine import Local
 from unstill.domain.errors import EngineDied, StorageFailed, StorageFull
 from unstill.domain.job import Change, Job, put_back, rendered
+from unstill.domain.log_fields import job_fields
 from unstill.files.port import Files
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
@@ -56,7 +57,7 @@ class Renderer:
                 raise
             log.warning(
                 "engine_died",
-                job_id=job.id,
+                **job_fields(job),
                 engine=engine.name,
                 why=death.message,
                 last_words=death.last_words,

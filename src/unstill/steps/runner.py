@@ -30,6 +30,7 @@ from unstill.domain.errors import (
     UnstillError,
 )
 from unstill.domain.job import Change, Failure, Job, failed, made_ready, put_back, started
+from unstill.domain.log_fields import job_fields
 from unstill.domain.request import Size
 from unstill.files.port import Files
 from unstill.models.card import Card
@@ -162,7 +163,7 @@ class Runner:
         try:
             await self._files.remove(job.id)
         except NOT_THE_JOBS_FAULT as error:  # the sweep comes back to them
-            log.warning("files_not_removed", job_id=job.id, why=error.message)
+            log.warning("files_not_removed", **job_fields(job), why=error.message)
 
     # --- steps ---------------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ class Runner:
                 if trouble is not None:
                     self._stalls.job(job.id, job.state, trouble.code, trouble.message)
                     raise trouble from error
-                log.exception("step_failed", job_id=job.id, state=job.state)
+                log.exception("step_failed", **job_fields(job), state=job.state)
                 await self._fail(job, OwnError(f"{type(error).__name__} in unstill itself"))
             else:
                 self._stalls.stored(job.id)

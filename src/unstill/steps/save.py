@@ -22,6 +22,7 @@ from unstill.domain.errors import (
     UpstreamError,
 )
 from unstill.domain.job import Change, Job, State, Usage, Video, succeeded, unsaved
+from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.files.port import PART, Files, storage_errors
 from unstill.media.containers import ENOUGH_BYTES, Container, container_of
@@ -105,7 +106,7 @@ class Saver:
         if tries.is_worth_telling:
             log.warning(
                 "video_not_saved",
-                job_id=job.id,
+                **job_fields(job),
                 engine=job.engine,
                 why=error.message,
                 tries=tries.count,
@@ -132,7 +133,7 @@ class Saver:
         video = _video_of(name, facts)
         others = differences(job, video)
         if others:
-            log.warning("video_not_as_asked", job_id=job.id, engine=job.engine, **others)
+            log.warning("video_not_as_asked", **job_fields(job), engine=job.engine, **others)
         return succeeded(video, _usage(job, video), self._clock_ms())
 
     async def _home(self, job: Job) -> str | None:
@@ -183,7 +184,7 @@ class Saver:
         """A video in WebM and its like is paid for too: it is kept in an mp4."""
         if await asyncio.to_thread(_container, path) is None:
             return
-        log.info("video_repacked", job_id=job.id, engine=job.engine)
+        log.info("video_repacked", **job_fields(job), engine=job.engine)
         # Where a cut of its sound is written afterwards: a part that is made anew in any case.
         async with self._files.scratch(job.id, _silent(job) + PART) as out:
             repack = Repack(path=str(path), out=str(out))

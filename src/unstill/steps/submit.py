@@ -41,6 +41,7 @@ from unstill.domain.job import (
     unprepared,
     unsent,
 )
+from unstill.domain.log_fields import job_fields
 from unstill.progress.stalls import Stalls
 from unstill.steps.cooldown import AccountGate, ModelCooldown
 from unstill.steps.failover import Candidate, NextCall, next_engine
@@ -306,7 +307,7 @@ class Submitter:
         attempt = settled(self._attempt(remote, "", job, begun_ms), settlement)
         choice = await self._choice_after(job, attempt)
         if self._stalls.job(job.id, State.READY, attempt.code, attempt.message):
-            log.warning("prepare_failed", job_id=job.id, engine=remote.name, why=error.message)
+            log.warning("prepare_failed", **job_fields(job), engine=remote.name, why=error.message)
         if choice is None:
             await self._write(job, unsent(attempt, Failure(attempt.code, attempt.message), now_ms))
         else:
@@ -321,7 +322,7 @@ class Submitter:
         self._note(attempt.engine, submission)
         log.info(
             "submitted",
-            job_id=job.id,
+            **job_fields(job),
             engine=attempt.engine,
             attempt=attempt.n,
             outcome=settlement.outcome.value,
@@ -331,7 +332,7 @@ class Submitter:
         try:
             await self._end(job, attempt, settlement)
         except TicketTaken as error:
-            log.error("ticket_taken", job_id=job.id, engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
+            log.error("ticket_taken", **job_fields(job), engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
             unknown = settlement_in(not_its_own(settled(attempt, settlement), error))
             await self._end(job, attempt, unknown)
 
@@ -343,7 +344,7 @@ class Submitter:
             nonlocal is_told
             if not is_told:  # once for each: its ticket may be needed
                 is_told, why = True, trouble.message
-                log.warning("settle_failed", job_id=job.id, ticket=settlement.ticket, why=why)
+                log.warning("settle_failed", **job_fields(job), ticket=settlement.ticket, why=why)
             await self._backend.note_ahead(settled(attempt, settlement), job.size, lasts=True)
             await asyncio.sleep(self._store_again_s)
 
@@ -351,7 +352,7 @@ class Submitter:
         try:
             await until_stored(lambda: self._write_end(job, attempt, settlement), pause)
         except ShuttingDown:
-            log.error("not_settled", job_id=job.id, ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
+            log.error("not_settled", **job_fields(job), ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
 
     def _note(self, engine: str, submission: Submission) -> None:
         """What other jobs of the engine have to expect."""

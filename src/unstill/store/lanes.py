@@ -237,13 +237,13 @@ class Lanes:
             if self._is_resting:
                 raise
             # Something that the step waited for was cancelled: no reason to lose the job.
-            log.warning("step cancelled", job_id=job_id, lane=lane.name)
+            log.warning("step_cancelled", job_id=job_id, lane=lane.name)
             place = (lane.name, self._pause_end_ms(job_id))
         except (StorageFull, StorageFailed) as error:
             self._shortage.note(error.message, job_id=job_id)
             place = (lane.name, self._pause_end_ms(job_id))
         except Exception:
-            log.exception("step failed", job_id=job_id, lane=lane.name)
+            log.exception("step_failed", job_id=job_id, lane=lane.name)
             place = (lane.name, self._pause_end_ms(job_id))
         else:
             if place is None or place[0] != lane.name:  # it has written something

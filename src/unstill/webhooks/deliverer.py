@@ -9,6 +9,7 @@ the server dies before it is noted, and events may come in any order.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -210,7 +211,7 @@ class Deliverer:
         except FetchFailed as error:
             return error.reason
         except Exception as error:  # a fault of ours ends one try, and its delivery stays owed
-            log.exception("webhook_failed", job_id=delivery.job_id)
+            log.exception("webhook_failed", job_id=delivery.job_id, owner=delivery.owner)
             return f"{type(error).__name__} in unstill itself"
         return None if 200 <= status < 300 else f"answered {status}"
 
@@ -237,10 +238,11 @@ class Deliverer:
         """One line, without what a URL may hide: its path, query and user."""
         is_owed = delivery.state is DeliveryState.OWED
         address = self._receivers.address(delivery)
-        write = log.warning if delivery.state is DeliveryState.GIVEN_UP else log.info
-        write(
+        log.log(
+            logging.WARNING if delivery.state is DeliveryState.GIVEN_UP else logging.INFO,
             "webhook",
             job_id=delivery.job_id,
+            owner=delivery.owner,
             type=delivery.type,
             host=None if address is None else urlsplit(address.url).hostname,
             tries=delivery.tries,

@@ -24,6 +24,7 @@ from unstill.dialects.port import (
 )
 from unstill.domain.errors import NoSuchJob
 from unstill.domain.job import Job
+from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.redaction import plain
 from unstill.domain.stall import Stall
@@ -89,7 +90,8 @@ class JobVerbs:
             headers += ((b"x-unstill-ignored", _listed(names)),)
             view = msgspec.structs.replace(view, ignored=names)
             logged = [plain(name) for name in names]  # some callers' bodies have keys as names
-            log.info("fields_ignored", job_id=submitted.job.id, dialect=dialect.name, fields=logged)
+            about = job_fields(submitted.job)
+            log.info("fields_ignored", **about, dialect=dialect.name, fields=logged)
         return json_answer(dialect.submitted(submitted.job, view), headers)
 
     async def status(self, exchange: Exchange[Dialect]) -> Answer:

@@ -148,7 +148,7 @@ def close(writes: apsw.Connection, generation: Generation) -> None:
         generation.after_commit()
         writes.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:  # the log is as good as the file: the next start reads both
-        log.warning("checkpoint failed", error=str(error))
+        log.warning("checkpoint_failed", why=str(error))
     generation.close()
     writes.close()
 

@@ -169,7 +169,7 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except apsw.Error as error:
-            log.warning("rollback failed", error=str(error))
+            log.warning("rollback_failed", why=str(error))
 
     # --- on the event loop ---------------------------------------------------------------------
 

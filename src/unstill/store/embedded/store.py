@@ -21,6 +21,7 @@ from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.delivery import Delivery
 from unstill.domain.errors import BadSetting, KeyReused, ShuttingDown, StorageFull, TicketTaken
 from unstill.domain.job import Change, IdempotencyMark, Job, first_id, lane_of
+from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.embedded import deliveries, downtime, held_jobs, rows
@@ -338,7 +339,7 @@ class EmbeddedBackend:
             try:
                 listener(job)
             except Exception:  # the other listeners, and who waits for the write, need not suffer
-                log.exception("listener failed", job_id=job.id, state=job.state)
+                log.exception("listener_failed", **job_fields(job), state=job.state)
 
     # --- the open store ------------------------------------------------------------------------
 
