@@ -40,6 +40,7 @@ from unstill.service.jobs import Service
 from unstill.service.uploads import Uploading
 from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
+from unstill.settings.server import ServerSettings
 from unstill.steps.cleanup import Sweep
 from unstill.steps.fetch_frames import Frames
 from unstill.steps.job_log import JobLog
@@ -63,6 +64,15 @@ from unstill.system.machine import (
 from unstill.webhooks.deliverer import MOST_AT_ONCE, Deliverer
 from unstill.webhooks.receivers import Receivers
 
+DialectMaker = Callable[[ServerSettings, Sequence[Card]], Dialect]
+
+# In this order they are described.
+DIALECTS: tuple[DialectMaker, ...] = (
+    lambda _, cards: Tasks(cards),
+    lambda server, cards: Videos(states=server.videos_states, cards=cards),
+    lambda _, cards: Videos(prefix="/openai", states="openai", cards=cards),
+    lambda _, cards: DashScope(cards),
+)
 FORM_BYTES = 64 * 1024  # an upload's form has no more beside its file
 OPEN_BYTES = 8 * MAX_FILE_BYTES  # all uploads that are being read have no more
 
@@ -75,6 +85,7 @@ class Product:
         settings: Settings,
         *,
         cards: Sequence[Card] = CARDS,
+        dialects: Sequence[DialectMaker] = DIALECTS,
         remote_kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
         wall_ms: Callable[[], int] = system_clock_ms,
         storage_in: Callable[[Path], Storage] = local_storage,
@@ -144,7 +155,7 @@ class Product:
             estimates=self._outlook(),
             keys=Keys(settings.api_keys),
             origins=_origins(settings),
-            dialects=dialects_of(settings, cards),
+            dialects=[make(server, cards) for make in dialects],
             bodies=Bodies(readers=self._readers),
             # Apart, and small: whoever sends to an open route has shown no key.
             open_bodies=Bodies(most_bytes=MAX_FILE_BYTES + FORM_BYTES, most_open_bytes=OPEN_BYTES),
@@ -318,15 +329,6 @@ def _made_folder(path: Path) -> Path:
     except OSError as error:
         raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
     return path
-
-
-def dialects_of(settings: Settings, cards: Sequence[Card]) -> tuple[Dialect, ...]:
-    return (
-        Tasks(cards),
-        Videos(states=settings.server.videos_states, cards=cards),
-        Videos(prefix="/openai", states="openai", cards=cards),
-        DashScope(cards),
-    )
 
 
 def _origins(settings: Settings) -> Origins:

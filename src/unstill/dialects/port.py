@@ -49,7 +49,7 @@ class Dialect(Described, Protocol):
 
     @property
     def form_names(self) -> Mapping[str, str]:
-        """Where a JSON body has each field's plain value; a dot makes an object."""
+        """Where a JSON body has each field's plain value, if it has it; a dot makes an object."""
 
     def parse(self, call: Call) -> CreateCall:
         """The create request in canonical field names; raises CallerError."""

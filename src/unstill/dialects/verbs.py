@@ -101,7 +101,7 @@ SUBMIT = Verb(
     parameters=(IDEMPOTENCY_KEY,),
     shown=lambda dialect, shown: dialect.submitted(shown.new, shown.new_view),
     refused=lambda dialect, _: BadField(
-        dialect.form_names["duration"], "a whole number from 2 to 15", 20
+        dialect.form_names.get("duration", "duration"), "a whole number from 2 to 15", 20
     ),
 )
 STATUS = Verb(

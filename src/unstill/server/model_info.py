@@ -145,7 +145,8 @@ def _creates(dialects: Sequence[Dialect]) -> Iterator[tuple[Dialect, Route[Any]]
 
 
 def _post(card: Card, dialect: Dialect, route: Route[Any]) -> Post:
-    names = {field.name: dialect.form_names[field.name] for field in card.fields}
+    known = dialect.form_names
+    names = {field.name: known[field.name] for field in card.fields if field.name in known}
     needed = (each for each in route.in_place("header") if each.is_needed)
     headers: dict[str, str] = {each.name: each.schema["enum"][0] for each in needed}
     return Post(dialect.name, route.path, headers, {"model": "model"} | names)
