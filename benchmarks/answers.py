@@ -33,7 +33,7 @@ from unstill.domain.job import Job, State, new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.files.signed_links import load_secrets
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 from unstill.system.installed import note
 
@@ -121,12 +121,12 @@ def lines(folder: Path, name: str, texts: Sequence[str]) -> Path:
 
 async def fill(data_dir: Path) -> list[str]:
     """A data folder with finished and waiting jobs, in turn; their ids."""
-    backend = EmbeddedBackend(data_dir)
-    await backend.open()
+    store = EmbeddedStore(data_dir)
+    await store.open()
     load_secrets(data_dir)
     jobs = [finished(a_job()) if number % 2 else a_job() for number in range(ROWS)]
-    await asyncio.gather(*(backend.add(job) for job in jobs))
-    await backend.close()
+    await asyncio.gather(*(store.jobs.add(job) for job in jobs))
+    await store.close()
     return [job.id for job in jobs]
 
 

@@ -34,7 +34,7 @@ from unstill.domain.job import new_id
 from unstill.files.signed_links import load_secrets
 from unstill.server.lifecycle import TURN_S, Server, listen
 from unstill.settings.reader import read_settings
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 
 JOBS = 64  # half of them finished, half waiting, in turn
@@ -70,12 +70,12 @@ class Wire(asyncio.Transport):
 Connect = Callable[[], HttpToolsProtocol]
 
 
-async def stored(backend: EmbeddedBackend) -> list[str]:
+async def stored(store: EmbeddedStore) -> list[str]:
     """Jobs to ask for; their ids."""
     one = a_job()
     jobs = [msgspec.structs.replace(one, id=new_id(clock_ms())) for _ in range(JOBS)]
     for number, job in enumerate(jobs):
-        await backend.add(finished(job) if number % 2 else job)
+        await store.jobs.add(finished(job) if number % 2 else job)
     return [job.id for job in jobs]
 
 
@@ -91,10 +91,10 @@ async def ours(folder: Path) -> Connect:
 
 
 async def raw(kind: str, folder: Path) -> Connect:
-    backend = EmbeddedBackend(folder)
+    store = EmbeddedStore(folder)
     if kind == "submit":
-        await backend.open()
-        return bare(Submit(backend))
+        await store.open()
+        return bare(Submit(store))
     return bare(Poll(folder, "http://127.0.0.1:8000"))
 
 
@@ -129,11 +129,11 @@ def requests(kind: str, ids: list[str]) -> Callable[[int], bytes]:
 
 
 async def main(kind: str, side: str, count: int, folder: Path) -> None:
-    backend = EmbeddedBackend(folder)
-    await backend.open()
+    store = EmbeddedStore(folder)
+    await store.open()
     load_secrets(folder)
-    request_of = requests(kind, await stored(backend))
-    await backend.close()
+    request_of = requests(kind, await stored(store))
+    await store.close()
     sys.setswitchinterval(TURN_S)
     match side:
         case "ours":

@@ -33,7 +33,7 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.files.signed_links import LIFETIME_S, STEP_S, load_secrets
 from unstill.store.embedded import rows
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 
 KEY, OWNER = "sk-benchmark", "team-a"
@@ -196,8 +196,8 @@ _body_of = msgspec.json.Decoder(Body).decode
 class Submit:
     """The tasks dialect's submit of one known shape, answered after the commit."""
 
-    def __init__(self, backend: EmbeddedBackend) -> None:
-        self._backend = backend
+    def __init__(self, store: EmbeddedStore) -> None:
+        self._backend = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         owner = owner_of(scope)
@@ -214,7 +214,7 @@ class Submit:
         job = Job(
             new_id(now_ms), Owner(owner), "tasks", "unified", body.model, request, "camera", now_ms
         )
-        await self._backend.add(job)
+        await self._backend.jobs.add(job)
         submitted = Submitted(SubmitOutput(job.id), os.urandom(16).hex())
         await answer(send, _encode(submitted))
 
@@ -233,9 +233,9 @@ async def main(kind: str, folder: Path) -> None:
     if kind == "poll":
         await serve(Poll(folder, url_of(listener)), listener)
         return
-    backend = EmbeddedBackend(folder)
-    await backend.open()
-    await serve(Submit(backend), listener)
+    store = EmbeddedStore(folder)
+    await store.open()
+    await serve(Submit(store), listener)
 
 
 if __name__ == "__main__":

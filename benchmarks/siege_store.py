@@ -17,7 +17,7 @@ from benchmarks.store import a_job, finished
 from unstill.domain.job import Job, new_id
 from unstill.files.local import LocalFiles
 from unstill.store.embedded import rows
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 VIDEO_BYTES = 73 * 10**6
 ROWS = 50_000  # of the same owner, made within the last hours
@@ -36,11 +36,11 @@ def add_older(data_dir: Path, job: Job) -> None:
 
 
 async def fill(data_dir: Path, owner: str) -> str:
-    backend, files = EmbeddedBackend(data_dir), LocalFiles(data_dir)
-    await backend.open()
+    store, files = EmbeddedStore(data_dir), LocalFiles(data_dir)
+    await store.open()
     job = finished(msgspec.structs.replace(a_job(), owner=owner), size_bytes=VIDEO_BYTES)
-    await backend.add(job)
-    await backend.close()
+    await store.jobs.add(job)
+    await store.close()
     add_older(data_dir, job)
     async with files.scratch(job.id, "video-1.part") as part:
         await asyncio.to_thread(part.write_bytes, os.urandom(10**6) * (VIDEO_BYTES // 10**6))

@@ -22,7 +22,7 @@ from unstill.domain.job import Job, State, Usage, Video, new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.embedded import migrations, rows
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 
 ADDERS = 32
@@ -94,12 +94,12 @@ class Commits:
         self._is_in_one = False
 
 
-async def adds_per_s(store: EmbeddedBackend, jobs: list[Job]) -> float:
+async def adds_per_s(store: EmbeddedStore, jobs: list[Job]) -> float:
     waiting = iter(jobs)
 
     async def add_all() -> None:
         for job in waiting:
-            await store.add(job)
+            await store.jobs.add(job)
 
     begun_s = perf_counter()
     await asyncio.gather(*(add_all() for _ in range(ADDERS)))
@@ -116,10 +116,10 @@ def bare_adds_per_s(connection: apsw.Connection, jobs: list[Job], batch: int) ->
     return len(jobs) / (perf_counter() - begun_s)
 
 
-async def finds_per_s(store: EmbeddedBackend, ids: list[str]) -> float:
+async def finds_per_s(store: EmbeddedStore, ids: list[str]) -> float:
     begun_s = perf_counter()
     for number in range(FINDS):
-        await store.find(ids[number * 7919 % len(ids)])  # a prime: all over the table
+        await store.jobs.find(ids[number * 7919 % len(ids)])  # a prime: all over the table
     return FINDS / (perf_counter() - begun_s)
 
 
@@ -133,7 +133,7 @@ def bare_connection(folder: Path) -> apsw.Connection:
 
 async def main(folder: Path) -> None:
     commits, ids = Commits(), list[str]()
-    store, bare = EmbeddedBackend(folder / "data"), bare_connection(folder)
+    store, bare = EmbeddedStore(folder / "data"), bare_connection(folder)
     await store.open((commits.hear,))
     adds, bare_adds, finds = [], [], []
     for number in range(1, ROUNDS + 1):

@@ -17,7 +17,7 @@ from unstill.settings.reader import read_settings
 
 class SubmitOnly(Product):
     async def startup(self) -> None:
-        await self._backend.open()
+        await self._store.open()
 
 
 def main(folder: str) -> None:

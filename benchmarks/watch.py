@@ -30,7 +30,7 @@ from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
 from unstill.store.embedded import migrations, rows
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import (
     Account,
@@ -150,11 +150,12 @@ def rss_mib() -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-async def started(folder: Path, engine: Lists) -> tuple[EmbeddedBackend, Pollers]:
-    store = EmbeddedBackend(folder)
+async def started(folder: Path, engine: Lists) -> tuple[EmbeddedStore, Pollers]:
+    store = EmbeddedStore(folder)
     watches = Pollers(
         {engine.name: engine},
-        backend=store,
+        jobs=store.jobs,
+        backlog=store.backlog,
         board=Board(),
         stalls=Stalls(clock_ms),
         clock_ms=clock_ms,

@@ -51,8 +51,9 @@ from unstill.steps.runner import Runner
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
 from unstill.steps.uptime import Uptime
-from unstill.store.embedded.store import EmbeddedBackend
-from unstill.store.port import Listener
+from unstill.store.embedded.store import embedded_store
+from unstill.store.ports.queue import Listener
+from unstill.store.ports.store import Store
 from unstill.system.clock import Clock
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import (
@@ -88,18 +89,20 @@ class Product:
         dialects: Sequence[DialectMaker] = DIALECTS,
         remote_kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
         wall_ms: Callable[[], int] = system_clock_ms,
+        store_in: Callable[[Path, Callable[[], int]], Store] = embedded_store,
         storage_in: Callable[[Path], Storage] = local_storage,
     ) -> None:
         """`wall_ms`: what the machine takes for the time; it may jump.
 
+        store_in: given the data folder and the clock that jobs go by, where jobs are kept.
         storage_in: given the data folder, where files are kept.
         """
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
         server = settings.server
         data_dir = _made_folder(Path(server.data_dir))
-        self._backend = EmbeddedBackend(data_dir, clock_ms=clock_ms)
-        self._uptime = Uptime(backend=self._backend, clock_ms=clock_ms)
+        self._store = store_in(data_dir, clock_ms)
+        self._uptime = Uptime(notes=self._store.uptime_notes, clock_ms=clock_ms)
         self._files, uploads = storage_in(data_dir)
         self._media = Media()
         self._readers = Readers(data_dir)
@@ -135,7 +138,11 @@ class Product:
         )
         self.app = App(
             service=Service(
-                backend=self._backend,
+                jobs=self._store.jobs,
+                job_lists=self._store.job_lists,
+                attempts=self._store.attempts,
+                held_jobs=self._store.held_jobs,
+                store_state=self._store,
                 files=self._files,
                 stop_upstream=self._pollers.stop_job,
                 catalogue=catalogue,
@@ -169,7 +176,8 @@ class Product:
     def _watches_of_remotes(self) -> Pollers:
         return Pollers(
             self._remotes,
-            backend=self._backend,
+            jobs=self._store.jobs,
+            backlog=self._store.backlog,
             board=self._board,
             stalls=self._stalls,
             clock_ms=self._clock.now_ms,
@@ -178,7 +186,10 @@ class Product:
 
     def _runner_by(self, routes: Mapping[str, Sequence[str]], cards: Mapping[str, Card]) -> Runner:
         return Runner(
-            backend=self._backend,
+            jobs=self._store.jobs,
+            attempts=self._store.attempts,
+            backlog=self._store.backlog,
+            queue=self._store.queue,
             files=self._files,
             frames=Frames(files=self._files, media=self._media, fetcher=self._fetcher, cards=cards),
             cards=cards,
@@ -205,7 +216,9 @@ class Product:
     ) -> Submitter:
         preparer = FramePreparer(files=self._files, media=self._media, cards=cards)
         return Submitter(
-            backend=self._backend,
+            jobs=self._store.jobs,
+            attempts=self._store.attempts,
+            held_jobs=self._store.held_jobs,
             remotes=self._remotes,
             routes=routes,
             prepare_frames=preparer.prepare_frames,
@@ -228,7 +241,7 @@ class Product:
         self, receivers: Receivers, secrets: Sequence[str], wall_ms: Callable[[], int]
     ) -> Deliverer:
         return Deliverer(
-            backend=self._backend,
+            outbox=self._store.outbox,
             receivers=receivers,
             fetcher=self._post,
             secrets=secrets,
@@ -238,7 +251,8 @@ class Product:
 
     def _sweep_with(self, uploads: Uploads) -> Sweep:
         return Sweep(
-            backend=self._backend,
+            retention=self._store.retention,
+            store_state=self._store,
             files=self._files,
             uploads=uploads,
             clock_ms=system_clock_ms,  # whatever clock jobs go by: files have the system's
@@ -255,7 +269,7 @@ class Product:
 
     def _downloads(self, links: Links) -> Downloads:
         return Downloads(
-            backend=self._backend,
+            jobs=self._store.jobs,
             files=self._files,
             media=self._media,
             links=links,
@@ -282,13 +296,13 @@ class Product:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         check_address_space(address_space_limit())
         check_open_files(open_files_limit())
-        await self._backend.open(self.listeners)
-        self._clock.not_before(await self._backend.last_up_ms())
+        await self._store.open(self.listeners)
+        self._clock.not_before(await self._store.uptime_notes.last_up_ms())
         await self._readers.startup()
         await self._trial.before_any_job()
         await self._uptime.startup()
         # First: it reads what waits, before the runner judges and begins anything.
-        await self._forecast.startup(self._backend)
+        await self._forecast.startup(self._store.backlog)
         await self._runner.startup()
         await self._deliverer.startup()
         self._sweeping = asyncio.create_task(self._sweep.run())
@@ -320,7 +334,7 @@ class Product:
         await self._fetcher.close()
         await self._post.close()
         await self._uptime.shutdown()
-        await self._backend.close()
+        await self._store.close()
 
 
 def _made_folder(path: Path) -> Path:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from support.jobs import a_job
 from unstill.domain.job import Failure, failed
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 
 
 async def main(folder: Path, words: list[str]) -> None:
-    store = EmbeddedBackend(folder)
+    store = EmbeddedStore(folder)
     await store.open()
     print("open", flush=True)  # noqa: T201  - the test reads it
     if "hold" in words:
@@ -26,18 +26,18 @@ async def main(folder: Path, words: list[str]) -> None:
     await asyncio.gather(*(work(store) for _ in range(16)))
 
 
-async def add_for_ever(store: EmbeddedBackend) -> None:
+async def add_for_ever(store: EmbeddedStore) -> None:
     while True:
         job = a_job()
-        await store.add(job)
+        await store.jobs.add(job)
         print(job.id, flush=True)  # noqa: T201  - likewise
 
 
-async def end_for_ever(store: EmbeddedBackend) -> None:
+async def end_for_ever(store: EmbeddedStore) -> None:
     while True:
         job = a_job(webhook_url="https://hooks.example.com/")
-        await store.add(job)
-        await store.change(job.id, failed(Failure("x", "y"), clock_ms()))
+        await store.jobs.add(job)
+        await store.jobs.change(job.id, failed(Failure("x", "y"), clock_ms()))
         print(job.id, flush=True)  # noqa: T201  - likewise
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from unstill.store.embedded.store import EmbeddedBackend
-from unstill.store.port import Backend
+from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.ports.store import Store
 
 
-@pytest.fixture(params=[EmbeddedBackend])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Backend]:
+@pytest.fixture(params=[EmbeddedStore])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
     """A store over the same data, each time it is called."""
     return lambda: request.param(tmp_path / "data")
 
@@ -24,7 +24,7 @@ def heard() -> list[str]:
 
 
 @pytest.fixture
-async def store(make: Callable[[], Backend], heard: list[str]) -> AsyncIterator[Backend]:
+async def store(make: Callable[[], Store], heard: list[str]) -> AsyncIterator[Store]:
     store = make()
     await store.open((lambda job: heard.append(job.id),))
     yield store

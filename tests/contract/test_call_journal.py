@@ -53,10 +53,10 @@ def an_attempt(job_id: str = "job", n: int = 1) -> Attempt:
 async def die_with(folder: Path, job_id: str = "job", *noted: Settlement) -> None:
     """A server that had these answers when it died, and had committed none."""
     async with opened(folder, serves=False) as house:
-        await house.backend.add(ready(job_id))
-        assert await house.backend.change(job_id, intended(an_attempt(job_id))) is not None
+        await house.store.jobs.add(ready(job_id))
+        assert await house.store.jobs.change(job_id, intended(an_attempt(job_id))) is not None
         for settlement in noted:
-            await house.backend.note_ahead(
+            await house.store.attempts.note_ahead(
                 settled(an_attempt(job_id, settlement.n), settlement), None
             )
 
@@ -74,7 +74,7 @@ async def test_a_start_uses_what_the_last_server_had_heard(
     await die_with(tmp_path, "job", settlement)
     async with opened(tmp_path, serves=False) as house:
         job = await judged(house)
-        [attempt] = await house.backend.attempts("job")
+        [attempt] = await house.store.attempts.of("job")
 
     assert job.state is state
     assert (job.failure.code if job.failure else None) == code
@@ -95,10 +95,10 @@ async def test_a_call_in_a_copy_that_was_put_back_is_made_again_only_if_it_is_re
         job = await judged(house)
         left = held_in(tmp_path)
     desk = Desk(tmp_path)
-    await desk.backend.open()
+    await desk.store.open()
     after = await desk.step("job") if state is State.READY else job
     await desk.submitter.stop(1)
-    await desk.backend.close()
+    await desk.store.close()
 
     assert (recovered.sent, recovered.held) == (0, 0)  # the start judges it
     assert (job.state, after.state) == (state, state)
@@ -128,7 +128,7 @@ async def test_without_a_note_it_stays_a_doubt(tmp_path: Path) -> None:
 async def test_the_note_of_another_attempt_or_job_says_nothing(tmp_path: Path) -> None:
     await die_with(tmp_path, "job", Settlement(2, Outcome.ACCEPTED, 1_000, ticket="other"))
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.note_ahead(settled(an_attempt("another"), ACCEPTED), None)
+        await house.store.attempts.note_ahead(settled(an_attempt("another"), ACCEPTED), None)
         job = await judged(house)
 
     assert (job.state, job.ticket) == (State.FAILED, None)
@@ -136,9 +136,9 @@ async def test_the_note_of_another_attempt_or_job_says_nothing(tmp_path: Path) -
 
 async def test_a_call_that_had_begun_and_was_not_answered_stays_a_doubt(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(ready("job"))
-        await house.backend.change("job", intended(an_attempt()))
-        await house.backend.note_ahead(an_attempt(), None)
+        await house.store.jobs.add(ready("job"))
+        await house.store.jobs.change("job", intended(an_attempt()))
+        await house.store.attempts.note_ahead(an_attempt(), None)
     async with opened(tmp_path, serves=False) as house:
         job = await judged(house)
 
@@ -150,7 +150,7 @@ async def test_notes_are_kept_over_starts_though_each_start_asks_once(tmp_path: 
     await die_with(tmp_path, "job", ACCEPTED)
     async with opened(tmp_path, serves=False) as house:
         await judged(house)
-        found = house.backend.noted_ahead("job", 1)
+        found = house.store.attempts.noted_ahead("job", 1)
 
     assert found is None
     assert noted_in(tmp_path)["job", 1].attempt.ticket == "task-1"
@@ -170,22 +170,22 @@ async def test_a_note_whose_ticket_is_another_jobs_is_a_doubt(tmp_path: Path) ->
 
 async def test_an_answer_is_noted_before_it_can_be_committed(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    await desk.backend.open()
+    await desk.store.open()
     await desk.add("job")
-    desk.backend.is_refused = closes
+    desk.store.is_refused = closes
     step = asyncio.create_task(desk.submitter.submit(await desk.job()))
-    await until(lambda: desk.backend.refused == 2)
+    await until(lambda: desk.store.refused == 2)
     noted = (tmp_path / FILE).read_bytes()
-    desk.backend.is_refused = lambda _: False
+    desk.store.is_refused = lambda _: False
     await step
-    await desk.backend.close()
+    await desk.store.close()
 
     assert b'"ticket":"task-job-1"' in noted
 
 
 async def test_a_call_is_noted_before_it_is_made(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    await desk.backend.open()
+    await desk.store.open()
     await desk.add("job")
     desk.first.gate.clear()
     step = asyncio.create_task(desk.submitter.submit(await desk.job()))
@@ -194,7 +194,7 @@ async def test_a_call_is_noted_before_it_is_made(tmp_path: Path) -> None:
     desk.first.gate.set()
     await step
     [ended] = noted_in(tmp_path).values()
-    await desk.backend.close()
+    await desk.store.close()
 
     assert (begun.attempt.outcome, ended.attempt.outcome) == (Outcome.OPEN, Outcome.ACCEPTED)
 

@@ -30,7 +30,7 @@ from unstill.domain.job import (
 )
 from unstill.domain.owner import Owner
 from unstill.store.embedded.deliveries import newest_in, replay_in
-from unstill.store.port import Backend
+from unstill.store.ports.store import Store
 from unstill.webhooks.retry import after_failure
 
 NOW_MS = 1_763_600_000_000
@@ -46,15 +46,15 @@ def job(**fields: Any) -> Job:
     return a_job(**{"id": new_id(NOW_MS), "created_ms": NOW_MS, "webhook_url": URL} | fields)
 
 
-async def ended(store: Backend, change: Change = FAILED, **fields: Any) -> Job:
-    added = await store.add(job(**fields))
-    changed = await store.change(added.id, change)
+async def ended(store: Store, change: Change = FAILED, **fields: Any) -> Job:
+    added = await store.jobs.add(job(**fields))
+    changed = await store.jobs.change(added.id, change)
     assert changed is not None
     return changed
 
 
-async def owed(store: Backend, by_ms: int = FOREVER) -> list[Delivery]:
-    return list(await store.due_deliveries(by_ms, limit=100))
+async def owed(store: Store, by_ms: int = FOREVER) -> list[Delivery]:
+    return list(await store.outbox.due(by_ms, limit=100))
 
 
 # --- what comes to be owed ---------------------------------------------------------------------
@@ -69,32 +69,32 @@ async def owed(store: Backend, by_ms: int = FOREVER) -> list[Delivery]:
     ],
 )
 async def test_each_end_is_owed_to_the_jobs_receiver(
-    store: Backend, state: State, change: Change
+    store: Store, state: State, change: Change
 ) -> None:
     now = await ended(store, change, state=state)
 
     assert await owed(store) == [owed_for(now)]
 
 
-async def test_nothing_is_owed_before_the_end_or_without_a_receiver(store: Backend) -> None:
-    await store.add(job())
+async def test_nothing_is_owed_before_the_end_or_without_a_receiver(store: Store) -> None:
+    await store.jobs.add(job())
     await ended(store, webhook_url=None)
 
     assert await owed(store) == []
 
 
-async def test_a_deleted_job_is_owed_nothing_whenever_it_is_deleted(store: Backend) -> None:
+async def test_a_deleted_job_is_owed_nothing_whenever_it_is_deleted(store: Store) -> None:
     await ended(store, cancelled(NOW_MS, is_hidden=True))
     await ended(store, is_hidden=True)
     later = await ended(store)
-    await store.change(later.id, hidden(of=State.FAILED))
+    await store.jobs.change(later.id, hidden(of=State.FAILED))
 
     assert await owed(store) == []
 
 
-async def test_a_second_end_owes_nothing(store: Backend) -> None:
+async def test_a_second_end_owes_nothing(store: Store) -> None:
     now = await ended(store)
-    second = await store.change(now.id, cancelled(NOW_MS + 9, is_hidden=False))
+    second = await store.jobs.change(now.id, cancelled(NOW_MS + 9, is_hidden=False))
 
     assert second is None
     assert [each.type for each in await owed(store)] == ["video.failed"]
@@ -104,7 +104,7 @@ async def test_a_second_end_owes_nothing(store: Backend) -> None:
 
 
 async def test_what_is_due_comes_soonest_first_and_without_the_named_receivers(
-    store: Backend,
+    store: Store,
 ) -> None:
     ends = [failed(Failure("x", "y"), NOW_MS + after) for after in (30, 10, 20)]
     hosts = ("https://b.example/", "https://a.example/", "https://b.example/")
@@ -114,53 +114,53 @@ async def test_what_is_due_comes_soonest_first_and_without_the_named_receivers(
 
     assert [each.job_id for each in await owed(store)] == [first.id, second.id, late.id]
     assert [each.job_id for each in await owed(store, NOW_MS + 20)] == [first.id, second.id]
-    without_b = await store.due_deliveries(FOREVER, limit=9, without=["b.example", "c.example"])
+    without_b = await store.outbox.due(FOREVER, limit=9, without=["b.example", "c.example"])
     assert [each.job_id for each in without_b] == [first.id]
-    assert len(await store.due_deliveries(FOREVER, limit=1)) == 1
+    assert len(await store.outbox.due(FOREVER, limit=1)) == 1
 
 
-async def test_what_is_due_comes_without_the_jobs_of_the_named_owners(store: Backend) -> None:
+async def test_what_is_due_comes_without_the_jobs_of_the_named_owners(store: Store) -> None:
     kept = await ended(store, owner="team-a")
     await ended(store, owner="team-b")
     await ended(store, owner="team-a", webhook_url="https://b.example/")
-    found = await store.due_deliveries(
+    found = await store.outbox.due(
         FOREVER, limit=9, without=["b.example"], without_owners=[Owner("team-b"), Owner("team-c")]
     )
 
     assert [each.job_id for each in found] == [kept.id]
 
 
-async def test_a_failed_try_is_due_later_and_an_ended_one_never(store: Backend) -> None:
+async def test_a_failed_try_is_due_later_and_an_ended_one_never(store: Store) -> None:
     await ended(store)
     (first,) = await owed(store)
     again = after_failure(first, "answered 500", NOW_MS, chance=0)
-    await store.settle_delivery(again)
+    await store.outbox.settle(again)
     due = await owed(store, NOW_MS), await owed(store, NOW_MS + 2000)
-    await store.settle_delivery(delivered(again, NOW_MS + 2000))
+    await store.outbox.settle(delivered(again, NOW_MS + 2000))
 
     assert due == ([], [again])
     assert await owed(store) == []
 
 
 async def test_a_try_that_ends_after_the_job_was_deleted_brings_nothing_back(
-    store: Backend,
+    store: Store,
 ) -> None:
     now = await ended(store)
     (first,) = await owed(store)
-    await store.change(now.id, hidden(of=State.FAILED))
-    await store.settle_delivery(after_failure(first, "answered 500", NOW_MS, chance=0))
+    await store.jobs.change(now.id, hidden(of=State.FAILED))
+    await store.outbox.settle(after_failure(first, "answered 500", NOW_MS, chance=0))
 
     assert await owed(store) == []
 
 
-async def test_a_start_makes_all_that_is_owed_due_with_its_first_pauses(store: Backend) -> None:
+async def test_a_start_makes_all_that_is_owed_due_with_its_first_pauses(store: Store) -> None:
     await ended(store)
     (first,) = await owed(store)
     tried = after_failure(first, "answered 500", NOW_MS, chance=0)
-    await store.settle_delivery(tried)
-    await store.owe_at_once(NOW_MS + 1, until_ms=NOW_MS + 5)
+    await store.outbox.settle(tried)
+    await store.outbox.owe_at_once(NOW_MS + 1, until_ms=NOW_MS + 5)
     (at_once,) = await owed(store, NOW_MS + 1)
-    await store.owe_at_once(NOW_MS + 1, until_ms=FOREVER)
+    await store.outbox.owe_at_once(NOW_MS + 1, until_ms=FOREVER)
     (longer,) = await owed(store)
 
     assert (at_once.tries, at_once.until_ms) == (0, NOW_MS + DAY_MS)
@@ -170,7 +170,7 @@ async def test_a_start_makes_all_that_is_owed_due_with_its_first_pauses(store: B
 # --- what stays --------------------------------------------------------------------------------
 
 
-async def test_what_is_owed_is_owed_after_a_restart(make: Callable[[], Backend]) -> None:
+async def test_what_is_owed_is_owed_after_a_restart(make: Callable[[], Store]) -> None:
     store = make()
     await store.open()
     await ended(store)
@@ -204,14 +204,14 @@ def test_no_job_has_ended_without_its_delivery_after_kill_minus_nine(tmp_path: P
     assert {job_id for (job_id,) in found} == kept
 
 
-async def test_a_forgotten_job_takes_its_delivery_along(store: Backend, tmp_path: Path) -> None:
+async def test_a_forgotten_job_takes_its_delivery_along(store: Store, tmp_path: Path) -> None:
     gone, stays = await ended(store), await ended(store)
     for now in (gone, stays):
         (delivery, *_) = [each for each in await owed(store) if each.job_id == now.id]
-        await store.settle_delivery(delivered(delivery, NOW_MS))
-    await store.change(gone.id, hidden(of=State.FAILED))
-    await store.forget(gone.id)
-    await store.forget(stays.id)  # not hidden: it keeps all
+        await store.outbox.settle(delivered(delivery, NOW_MS))
+    await store.jobs.change(gone.id, hidden(of=State.FAILED))
+    await store.retention.forget(gone.id)
+    await store.retention.forget(stays.id)  # not hidden: it keeps all
 
     assert [each.job_id for each in newest_in(tmp_path / "data", 9)] == [stays.id]
 
@@ -220,13 +220,13 @@ async def test_a_forgotten_job_takes_its_delivery_along(store: Backend, tmp_path
 
 
 async def test_a_replay_makes_due_what_is_owed_or_given_up_for_a_fresh_day(
-    store: Backend, tmp_path: Path
+    store: Store, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data"
     jobs = [await ended(store) for _ in range(3)]
     first, second, third = sorted(await owed(store), key=lambda each: each.job_id)
-    await store.settle_delivery(delivered(first, NOW_MS))
-    await store.settle_delivery(after_failure(second, "x", NOW_MS + 2 * DAY_MS, chance=0))
+    await store.outbox.settle(delivered(first, NOW_MS))
+    await store.outbox.settle(after_failure(second, "x", NOW_MS + 2 * DAY_MS, chance=0))
     states = [each.state for each in reversed(newest_in(folder, 9))]
     later_ms = NOW_MS + 3 * DAY_MS
     replayed = replay_in(folder, [], now_ms=later_ms)
@@ -244,12 +244,12 @@ async def test_a_replay_makes_due_what_is_owed_or_given_up_for_a_fresh_day(
 
 @pytest.mark.parametrize("ids", [[], ["its"]], ids=["all", "named"])
 async def test_a_deleted_job_is_not_replayed_whatever_became_of_its_event(
-    store: Backend, tmp_path: Path, ids: list[str]
+    store: Store, tmp_path: Path, ids: list[str]
 ) -> None:
     now = await ended(store)
     (first,) = await owed(store)
-    await store.settle_delivery(after_failure(first, "x", NOW_MS + 2 * DAY_MS, chance=0))
-    await store.change(now.id, hidden(of=State.FAILED))
+    await store.outbox.settle(after_failure(first, "x", NOW_MS + 2 * DAY_MS, chance=0))
+    await store.jobs.change(now.id, hidden(of=State.FAILED))
     replayed = replay_in(tmp_path / "data", [now.id for _ in ids], now_ms=NOW_MS)
 
     assert replayed == []
@@ -257,14 +257,14 @@ async def test_a_deleted_job_is_not_replayed_whatever_became_of_its_event(
 
 
 async def test_a_try_that_ends_after_a_replay_leaves_the_replay_standing(
-    store: Backend, tmp_path: Path
+    store: Store, tmp_path: Path
 ) -> None:
     now = await ended(store)
     (under_way,) = await owed(store)
     replay_in(tmp_path / "data", [now.id], now_ms=NOW_MS + 5)
     replayed = await owed(store)
-    await store.settle_delivery(delivered(under_way, NOW_MS + 6))
-    await store.settle_delivery(after_failure(under_way, "x", NOW_MS + 6, chance=0))
+    await store.outbox.settle(delivered(under_way, NOW_MS + 6))
+    await store.outbox.settle(after_failure(under_way, "x", NOW_MS + 6, chance=0))
 
     assert await owed(store) == replayed
 

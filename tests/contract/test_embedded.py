@@ -19,7 +19,7 @@ from support.stored_files import STORES, made_with, names_in
 from support.unfinished_jobs import left
 from unstill.domain.errors import BadSetting, DataFolderBusy
 from unstill.domain.owner import Owner
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 TESTS = Path(__file__).parents[1]
 PROGRAM = "contract.adding_process"
@@ -51,7 +51,7 @@ async def test_what_was_answered_survives_kill_minus_nine(tmp_path: Path) -> Non
             process.send_signal(signal.SIGKILL)
             answered += [line.strip() for line in process.stdout if line.endswith("\n")]
 
-    store = EmbeddedBackend(tmp_path)
+    store = EmbeddedStore(tmp_path)
     await store.open()
     stored = {place.job_id for place in await left(store)}
     await store.close()
@@ -66,7 +66,7 @@ async def test_what_was_answered_survives_kill_minus_nine(tmp_path: Path) -> Non
 
 async def test_a_folder_that_another_server_holds_is_refused_by_name(tmp_path: Path) -> None:
     with adding(tmp_path, "hold") as holder:
-        second = EmbeddedBackend(tmp_path, lock_wait_s=0.1)
+        second = EmbeddedStore(tmp_path, lock_wait_s=0.1)
 
         with pytest.raises(DataFolderBusy) as refused:
             await second.open()
@@ -81,12 +81,12 @@ async def test_a_folder_is_held_though_its_lock_file_is_removed(tmp_path: Path) 
 
         for _ in range(2):  # and the file of the one that is refused lets nobody in
             with pytest.raises(DataFolderBusy):
-                await EmbeddedBackend(tmp_path, lock_wait_s=0.1).open()
+                await EmbeddedStore(tmp_path, lock_wait_s=0.1).open()
 
 
 async def test_a_start_waits_for_a_predecessor_that_dies(tmp_path: Path) -> None:
     with adding(tmp_path, "hold") as holder:
-        successor = EmbeddedBackend(tmp_path)
+        successor = EmbeddedStore(tmp_path)
         opening = asyncio.ensure_future(successor.open())
         await asyncio.sleep(0.15)
         has_waited = not opening.done()
@@ -99,7 +99,7 @@ async def test_a_start_waits_for_a_predecessor_that_dies(tmp_path: Path) -> None
 
 async def test_a_closed_store_gives_the_folder_back(tmp_path: Path) -> None:
     for _ in range(2):
-        store = EmbeddedBackend(tmp_path, lock_wait_s=0)
+        store = EmbeddedStore(tmp_path, lock_wait_s=0)
         await store.open()
         await store.close()
 
@@ -112,11 +112,11 @@ async def test_a_closed_store_gives_the_folder_back(tmp_path: Path) -> None:
 
 
 async def test_a_closed_store_leaves_no_thread_and_no_task(tmp_path: Path) -> None:
-    store = EmbeddedBackend(tmp_path)
+    store = EmbeddedStore(tmp_path)
     await store.open()
-    await store.add(a_row("1"))
-    await store.page(Owner("team-a"), limit=1)
-    await store.attempts("1")
+    await store.jobs.add(a_row("1"))
+    await store.job_lists.page(Owner("team-a"), limit=1)
+    await store.attempts.of("1")
     open_threads = threads()
     await store.close()
 
@@ -133,9 +133,9 @@ async def test_what_is_stored_is_private_and_that_of_an_older_release_becomes_so
         made_with(tmp_path, (STORES / "v1.sql").read_text("utf-8")).close()
         for name in ("unstill.lock", "unstill.sqlite3.before-4"):
             (tmp_path / name).touch()
-        store = EmbeddedBackend(tmp_path)
+        store = EmbeddedStore(tmp_path)
         await store.open()
-        await store.add(a_row("1"))
+        await store.jobs.add(a_row("1"))
         modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
         await store.close()
     finally:
@@ -164,4 +164,4 @@ async def test_a_folder_that_cannot_be_made_is_refused_by_its_setting(tmp_path: 
     (tmp_path / "file").write_text("no folder")
 
     with pytest.raises(BadSetting, match=r"server\.data_dir: .*file"):
-        await EmbeddedBackend(tmp_path / "file").open()
+        await EmbeddedStore(tmp_path / "file").open()

@@ -18,30 +18,30 @@ from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import made_ready
 from unstill.domain.request import Size
 from unstill.store.embedded import wal_size as wal_module
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 
 async def test_nothing_is_stored_once_the_database_was_removed_and_all_is_well_once_it_is_back(
     tmp_path: Path,
 ) -> None:
-    store = EmbeddedBackend(tmp_path)
+    store = EmbeddedStore(tmp_path)
     await store.open()
-    await store.add(a_row("1"))
+    await store.jobs.add(a_row("1"))
     file, away = tmp_path / "unstill.sqlite3", tmp_path / "away"
     file.rename(away)
     with capture_logs() as logs:
-        await store._store.upkeep.look()
-    for write in (store.add(a_row("2")), store.change("1", made_ready(Size(640, 480)))):
+        await store.handle.opened.upkeep.look()
+    for write in (store.jobs.add(a_row("2")), store.jobs.change("1", made_ready(Size(640, 480)))):
         with pytest.raises(StorageFailed, match="removed or replaced"):
             await write
     with pytest.raises(StorageFailed, match="removed or replaced"):
         store.check()
     file.touch()
     with pytest.raises(StorageFailed, match="removed or replaced"):
-        await store.add(a_row("2"))
+        await store.jobs.add(a_row("2"))
     away.replace(file)
     store.check()
-    await store.add(a_row("3"))
+    await store.jobs.add(a_row("3"))
     await store.close()
 
     assert [log["event"] for log in logs] == ["store_gone"]
@@ -65,7 +65,7 @@ def read_without_a_pause(file: Path, is_over: threading.Event, begin: threading.
 
 @pytest.mark.slow
 async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path: Path) -> None:
-    store = EmbeddedBackend(tmp_path)
+    store = EmbeddedStore(tmp_path)
     await store.open()
     file, wal = tmp_path / "unstill.sqlite3", tmp_path / "unstill.sqlite3-wal"
     is_over, begin = threading.Event(), threading.Barrier(3)
@@ -80,7 +80,7 @@ async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path:
     most = 0
     for round_ in range(120):
         jobs = (replace(large, id=f"{round_}-{each}") for each in range(50))
-        await asyncio.gather(*(store.add(job) for job in jobs))
+        await asyncio.gather(*(store.jobs.add(job) for job in jobs))
         most = max(most, wal.stat().st_size)
     is_over.set()
     for reader in readers:
@@ -128,20 +128,20 @@ def disk() -> Iterator[Disk]:
 async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(
     tmp_path: Path, disk: Disk
 ) -> None:
-    store = EmbeddedBackend(tmp_path, vfs="limited")
+    store = EmbeddedStore(tmp_path, vfs="limited")
     await store.open()
     first, second, third = a_row("1"), a_row("2"), a_row("3")
-    await store.add(first)
+    await store.jobs.add(first)
 
     disk.room_bytes = 1_000
     with pytest.raises(StorageFull):
-        await store.add(second)
+        await store.jobs.add(second)
     with pytest.raises(StorageFull):
-        await store.change(first.id, made_ready(Size(640, 480)))
-    while_full = await store.find(first.id), await store.find(second.id)
+        await store.jobs.change(first.id, made_ready(Size(640, 480)))
+    while_full = await store.jobs.find(first.id), await store.jobs.find(second.id)
     disk.room_bytes = 2**40
-    await store.add(third)
-    changed = await store.change(first.id, made_ready(Size(640, 480)))
+    await store.jobs.add(third)
+    changed = await store.jobs.change(first.id, made_ready(Size(640, 480)))
     await store.close()
 
     assert while_full == (first, None)
@@ -152,15 +152,15 @@ async def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(
 async def test_a_broken_disk_is_told_and_the_store_goes_on_when_it_is_mended(
     tmp_path: Path, disk: Disk
 ) -> None:
-    store = EmbeddedBackend(tmp_path, vfs="limited")
+    store = EmbeddedStore(tmp_path, vfs="limited")
     await store.open()
     lost, kept = a_row("lost"), a_row("kept")
 
     disk.is_broken = True
     with pytest.raises(StorageFailed):
-        await store.add(lost)
+        await store.jobs.add(lost)
     disk.is_broken = False
-    await store.add(kept)
+    await store.jobs.add(kept)
     await store.close()
 
     assert await ids_in(tmp_path) == ["kept"]

@@ -15,8 +15,8 @@ from unstill.domain.job import Job, State, intended, put_back
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.store.embedded import deliveries, migrations, rows
-from unstill.store.embedded.lists import page_sql
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.job_lists import page_sql
+from unstill.store.embedded.store import EmbeddedStore
 
 OLD_IDS = [f"0199f000-0000-7000-8000-00000000000{number}" for number in range(1, 6)]
 
@@ -29,7 +29,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_let_alone(tmp_path: Path
     before = (tmp_path / "unstill.sqlite3").read_bytes()
 
     with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 5"):
-        await EmbeddedBackend(tmp_path).open()
+        await EmbeddedStore(tmp_path).open()
     assert (tmp_path / "unstill.sqlite3").read_bytes() == before
 
 
@@ -38,7 +38,7 @@ async def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> 
 
     for _ in range(2):  # and the lock is given back
         with pytest.raises(OperatorError, match=r"unstill\.sqlite3 cannot be opened"):
-            await EmbeddedBackend(tmp_path, lock_wait_s=0).open()
+            await EmbeddedStore(tmp_path, lock_wait_s=0).open()
 
 
 def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) -> None:
@@ -109,15 +109,15 @@ def test_what_was_measured_is_read_from_the_newest_row_on(tmp_path: Path) -> Non
 
 async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: Path) -> None:
     made_with(tmp_path, (STORES / "v1.sql").read_text("utf-8")).close()
-    store = EmbeddedBackend(tmp_path)
+    store = EmbeddedStore(tmp_path)
     await store.open()
-    found = [await store.find(job_id) for job_id in OLD_IDS]
-    tickets = [row async for rows in store.tickets() for row in rows]
+    found = [await store.jobs.find(job_id) for job_id in OLD_IDS]
+    tickets = [row async for rows in store.backlog.tickets() for row in rows]
     ready, running = found[1], found[2]
     assert ready is not None
     assert running is not None
-    sent = await store.change(ready.id, intended(an_attempt(ready)), attempt=0)
-    put = await store.change(running.id, put_back(9, died=False), attempt=2)
+    sent = await store.jobs.change(ready.id, intended(an_attempt(ready)), attempt=0)
+    put = await store.jobs.change(running.id, put_back(9, died=False), attempt=2)
     await store.close()
 
     assert [job.state.value for job in found if job] == OLD_STATES

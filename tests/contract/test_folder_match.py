@@ -25,7 +25,7 @@ from unstill.store.embedded.folder_match import FoundStore, find_store
 from unstill.store.embedded.generation import FILE as GENERATION
 from unstill.store.embedded.generation import noted_in
 from unstill.store.embedded.recovery import recover
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ async def fill(folder: Path, count: int = 2) -> list[str]:
         for _ in range(count):
             job = a_job(state=State.SUCCEEDED)
             await house.files.keep(job.id, "first-frame", PNG)
-            await house.backend.add(job)
+            await house.store.jobs.add(job)
             await house.files.keep(job.id, "video-1.mp4", VIDEO)
             ids.append(job.id)
     return ids
@@ -74,17 +74,17 @@ def put_back(copy: Path, folder: Path) -> None:
 
 
 @asynccontextmanager
-async def swept(folder: Path) -> AsyncIterator[EmbeddedBackend]:
+async def swept(folder: Path) -> AsyncIterator[EmbeddedStore]:
     """The folder's store after a start and two rounds of the sweep."""
     async with opened(folder, serves=False) as house:
         for _ in range(2):
             await house.sweep.sweep()
-        yield house.backend
+        yield house.store
 
 
 async def knows(folder: Path, ids: list[str]) -> list[bool]:
     async with swept(folder) as store:
-        return [await store.find(job_id) is not None for job_id in ids]
+        return [await store.jobs.find(job_id) is not None for job_id in ids]
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -127,7 +127,7 @@ async def test_a_lost_store_is_refused_and_no_file_goes(
 
     for _ in range(2):
         with pytest.raises(StoreRefused, match=words) as refused:
-            await EmbeddedBackend(tmp_path, lock_wait_s=0).open()
+            await EmbeddedStore(tmp_path, lock_wait_s=0).open()
     after = (tmp_path / DATABASE).read_bytes() if (tmp_path / DATABASE).exists() else None
 
     assert f"unstill recover --data-dir {tmp_path}" in refused.value.message
@@ -141,7 +141,7 @@ async def test_a_lost_store_is_refused_though_no_job_had_a_folder_yet(tmp_path: 
     remove(tmp_path)
 
     with pytest.raises(StoreRefused, match="is missing"):
-        await EmbeddedBackend(tmp_path).open()
+        await EmbeddedStore(tmp_path).open()
 
 
 async def test_an_older_copy_of_the_store_is_refused(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ async def test_an_older_copy_of_the_store_is_refused(tmp_path: Path) -> None:
     put_back(copy, folder)
 
     with pytest.raises(StoreRefused, match="is an older copy"):
-        await EmbeddedBackend(folder).open()
+        await EmbeddedStore(folder).open()
     assert videos(folder) == 4
 
 
@@ -163,7 +163,7 @@ async def test_a_copy_from_the_same_life_is_older_once_a_second_has_passed(tmp_p
     async with opened(folder, serves=False) as house:
         await house.submit()
         copy_database(folder, copy)
-        generation = house.backend._store.generation
+        generation = house.store.handle.opened.generation
         generation._due_at -= 1.0
         await house.submit()
         # As a kill would leave it: without the generation of the end.
@@ -172,7 +172,7 @@ async def test_a_copy_from_the_same_life_is_older_once_a_second_has_passed(tmp_p
     (folder / GENERATION).write_text(left, "ascii")
 
     with pytest.raises(StoreRefused, match="is an older copy"):
-        await EmbeddedBackend(folder).open()
+        await EmbeddedStore(folder).open()
 
 
 async def test_an_older_copy_beside_the_newer_wal_is_refused_before_they_are_joined(
@@ -189,7 +189,7 @@ async def test_an_older_copy_beside_the_newer_wal_is_refused_before_they_are_joi
     wal = (kept / f"{DATABASE}-wal").read_bytes()
 
     with pytest.raises(StoreRefused, match="is an older copy"):
-        await EmbeddedBackend(kept).open()
+        await EmbeddedStore(kept).open()
     assert wal
     assert (kept / f"{DATABASE}-wal").read_bytes() == wal
     assert (kept / DATABASE).read_bytes() == (copy / DATABASE).read_bytes()
@@ -202,7 +202,7 @@ async def test_the_store_of_another_folder_is_refused(tmp_path: Path) -> None:
     put_back(other, folder)
 
     with pytest.raises(StoreRefused, match="belongs to another data folder"):
-        await EmbeddedBackend(folder).open()
+        await EmbeddedStore(folder).open()
     assert videos(folder) == 2
 
 
@@ -218,7 +218,7 @@ async def test_an_older_copy_with_its_own_note_is_known_by_videos_that_it_does_n
     shutil.copy2(copy / GENERATION, folder / GENERATION)
 
     with pytest.raises(StoreRefused, match="knows nothing of 2 videos"):
-        await EmbeddedBackend(folder).open()
+        await EmbeddedStore(folder).open()
     assert videos(folder) == 4
 
 

@@ -19,7 +19,7 @@ from unstill.domain.job import State
 from unstill.domain.owner import Owner
 from unstill.files.free_space import LOOK_EVERY_S, Room
 from unstill.store.embedded.disk_reserve import FILE, SIZE_BYTES, Reserve
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 DISK_MB = 64
 
@@ -67,14 +67,14 @@ async def test_a_job_can_be_deleted_on_a_full_disk_and_its_room_is_there(disk: P
         job_id = await finished(house)
         # So large that the rows of a delete have to be written somewhere.
         house.files.path(job_id, "video-1.mp4").write_bytes(bytes(20 * 2**20))
-        await house.backend._store.upkeep.look()
+        await house.store.handle.opened.upkeep.look()
         had_reserve = (disk / "data" / FILE).stat().st_size
         fill(disk)
         with pytest.raises(StorageFull):
             await submit_until_refused(house)  # what room the -wal still has is used up
         await house.service.delete(job_id, Owner("team-a"))
         freed = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
-        await house.backend._store.upkeep.look()
+        await house.store.handle.opened.upkeep.look()
         again = (disk / "data" / FILE).exists()
         new = await house.submit(PNG)
         await house.until(new)
@@ -87,7 +87,7 @@ async def test_a_job_can_be_deleted_on_a_full_disk_and_its_room_is_there(disk: P
 async def test_a_server_starts_on_a_full_disk_and_its_videos_are_there(disk: Path) -> None:
     async with opened(disk / "data") as house:
         job_id = await finished(house)
-        await house.backend._store.upkeep.look()
+        await house.store.handle.opened.upkeep.look()
     fill(disk)
     async with opened(disk / "data") as house:
         job = await house.service.find(job_id, Owner("team-a"))
@@ -106,7 +106,7 @@ async def test_without_a_reserve_a_start_says_that_the_disk_is_full(disk: Path) 
     fill(disk)
 
     with pytest.raises(OperatorError, match="its disk is full"):
-        await EmbeddedBackend(disk / "data").open()
+        await EmbeddedStore(disk / "data").open()
 
 
 def test_a_reserve_is_made_only_where_as_much_stays_free(disk: Path) -> None:

@@ -17,7 +17,7 @@ from unstill.domain.errors import OwnError
 from unstill.domain.job import Job, State, cancelled
 from unstill.store.embedded.held_jobs import Released, held_in, release_in
 from unstill.store.embedded.recovery import recover
-from unstill.store.port import Lane, PutOff
+from unstill.store.ports.queue import Lane, PutOff
 
 STATES = {
     "a-queued": State.QUEUED,
@@ -32,21 +32,21 @@ STATES = {
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     """Over a store that was recovered, with jobs in every state and one of the camera."""
     before = Desk(tmp_path)
-    await before.backend.open()
+    await before.store.open()
     for job_id, state in STATES.items():
         await before.add(job_id, state=state, deadline_ms=START_MS + 1)
     await before.add("f-camera", engine="camera")
-    await before.backend.close()
+    await before.store.close()
     await recover(tmp_path, local_engines={"camera"})
     desk = Desk(tmp_path)
-    await desk.backend.open()
+    await desk.store.open()
     yield desk
     await desk.submitter.stop(1)
-    await desk.backend.close()
+    await desk.store.close()
 
 
 def held(desk: Desk) -> list[str]:
-    return [job_id for job_id in (*STATES, "f-camera") if desk.backend.is_held(job_id)]
+    return [job_id for job_id in (*STATES, "f-camera") if (job_id in desk.store.held_jobs)]
 
 
 async def test_what_waits_for_an_engine_that_may_cost_is_held_and_nothing_else_waits(
@@ -54,7 +54,7 @@ async def test_what_waits_for_an_engine_that_may_cost_is_held_and_nothing_else_w
 ) -> None:
     assert held(desk) == ["a-queued", "b-ready", "c-running"]
     assert held_in(tmp_path) == ["a-queued", "b-ready"]
-    assert desk.backend.held == 2
+    assert desk.store.held_jobs.waiting == 2
 
 
 async def test_a_held_job_is_not_sent_not_even_past_its_deadline_and_a_new_one_is(
@@ -79,7 +79,7 @@ async def test_a_released_job_is_sent_though_its_deadline_had_passed(
     desk.now_ms = START_MS + 60_000
     released = release_in(tmp_path, ["b-ready", "unknown"], now_ms=desk.now_ms, within_ms=5)
     async with asyncio.timeout(30):
-        while desk.backend.is_held("b-ready"):  # noqa: ASYNC110  - another process may write it
+        while "b-ready" in desk.store.held_jobs:  # noqa: ASYNC110  - another process may write it
             await asyncio.sleep(0.05)
     job = await desk.step("b-ready")
 
@@ -92,7 +92,7 @@ async def test_a_release_counts_by_the_clock_of_the_server_that_is_up(
     desk: Desk, tmp_path: Path
 ) -> None:
     # Far from the wall's, which was set since.
-    await desk.backend.count_from(START_MS - 3_600_000)
+    await desk.store.uptime_notes.count_from(START_MS - 3_600_000)
     release_in(tmp_path, ["b-ready"], now_ms=START_MS + 50 * 3_600_000, within_ms=24 * 3_600_000)
 
     assert (await desk.job("b-ready")).deadline_ms == START_MS + 23 * 3_600_000
@@ -105,20 +105,20 @@ async def test_a_release_wakes_the_job_in_its_lane(desk: Desk, tmp_path: Path) -
         taken.append(job.id)
         return await desk.submitter.submit(job)
 
-    desk.backend.serve([Lane("engine:bailian", 10, step)])
+    desk.store.queue.serve([Lane("engine:bailian", 10, step)])
     await until(lambda: taken == ["b-ready"])
     with capture_logs() as logs:
         release_in(tmp_path, [], now_ms=desk.now_ms, within_ms=60_000)
         await until(lambda: desk.first.submitted == ["b-ready"])
 
-    assert desk.backend.held == 0
+    assert desk.store.held_jobs.waiting == 0
     assert [(log["count"], log["held"]) for log in logs if log["event"] == "jobs_released"] == [
         (2, 0)
     ]
 
 
 async def test_a_held_job_that_is_cancelled_is_held_no_more(desk: Desk, tmp_path: Path) -> None:
-    await desk.backend.change("b-ready", cancelled(5, is_hidden=True))
+    await desk.store.jobs.change("b-ready", cancelled(5, is_hidden=True))
 
     assert held_in(tmp_path) == ["a-queued"]
 
@@ -126,13 +126,13 @@ async def test_a_held_job_that_is_cancelled_is_held_no_more(desk: Desk, tmp_path
 async def test_held_jobs_stay_held_over_a_restart_and_are_told_of(
     desk: Desk, tmp_path: Path
 ) -> None:
-    await desk.backend.close()
+    await desk.store.close()
     again = Desk(tmp_path)
     with capture_logs() as logs:
-        await again.backend.open()
+        await again.store.open()
     found = held(again)
     _, finding = store_findings(tmp_path)
-    await again.backend.close()
+    await again.store.close()
 
     assert found == ["a-queued", "b-ready", "c-running"]
     assert [(log["event"], log["count"]) for log in logs] == [("jobs_held", 2)]
@@ -145,7 +145,7 @@ async def test_held_jobs_stay_held_over_a_restart_and_are_told_of(
 
 
 async def test_jobs_are_released_without_a_server(desk: Desk, tmp_path: Path) -> None:
-    await desk.backend.close()
+    await desk.store.close()
     released = release_in(tmp_path, [], now_ms=0, within_ms=0)
 
     assert released == Released(["a-queued", "b-ready"], {})

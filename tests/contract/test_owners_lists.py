@@ -18,11 +18,11 @@ from unstill.domain.owner import Owner
 from unstill.service.jobs import LAST_MS
 from unstill.store.embedded import migrations
 from unstill.store.embedded.connections import Reader
-from unstill.store.embedded.lists import MOST_AT_ONCE, by_offset_sql
+from unstill.store.embedded.job_lists import MOST_AT_ONCE, by_offset_sql
 from unstill.store.embedded.read_pace import ReadPace
 from unstill.store.embedded.rows import Row
-from unstill.store.embedded.store import EmbeddedBackend
-from unstill.store.port import Where
+from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.ports.job_lists import Where
 
 ALWAYS = Where(0, LAST_MS)
 
@@ -43,44 +43,44 @@ class Gate:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[EmbeddedBackend]:
-    store = EmbeddedBackend(tmp_path)
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    store = EmbeddedStore(tmp_path)
     await store.open()
     for owner in ("ann", "bob"):
-        await store.add(a_job(owner=owner))
+        await store.jobs.add(a_job(owner=owner))
     yield store
     await store.close()
 
 
-def listing(store: EmbeddedBackend, owner: str) -> asyncio.Task[list[str]]:
+def listing(store: EmbeddedStore, owner: str) -> asyncio.Task[list[str]]:
     async def read() -> list[str]:
-        return [job.owner for job in (await store.page(Owner(owner), limit=5)).jobs]
+        return [job.owner for job in (await store.job_lists.page(Owner(owner), limit=5)).jobs]
 
     return asyncio.create_task(read())
 
 
-async def block(store: EmbeddedBackend) -> Gate:
+async def block(store: EmbeddedStore) -> Gate:
     """Something holds the lists' reader up."""
-    gate = Gate(store._store.lists.reader.connection)
-    gate.reading = asyncio.create_task(store._store.lists.reader.select("SELECT gate()"))
+    gate = Gate(store.handle.opened.lists.connection)
+    gate.reading = asyncio.create_task(store.handle.opened.lists.select("SELECT gate()"))
     await asyncio.to_thread(gate.begun.wait, 20)
     return gate
 
 
-async def test_the_ledger_is_read_while_a_list_takes_its_time(store: EmbeddedBackend) -> None:
+async def test_the_ledger_is_read_while_a_list_takes_its_time(store: EmbeddedStore) -> None:
     gate = await block(store)
     async with asyncio.timeout(30):
         found = (
-            await store.attempts("any"),
-            await store.recent_attempts("any", 5),
-            await store.due_deliveries(0, limit=5),
+            await store.attempts.of("any"),
+            await store.attempts.recent("any", 5),
+            await store.outbox.due(0, limit=5),
         )
     gate.may_go.set()
 
     assert found == ([], [], [])
 
 
-async def test_owners_take_turns(store: EmbeddedBackend) -> None:
+async def test_owners_take_turns(store: EmbeddedStore) -> None:
     gate = await block(store)
     order: list[str] = []
     tasks = [listing(store, "ann") for _ in range(5)] + [listing(store, "bob")]
@@ -93,12 +93,12 @@ async def test_owners_take_turns(store: EmbeddedBackend) -> None:
     assert order == ["ann", "bob", "ann", "ann", "ann", "ann"]
 
 
-async def test_an_owner_has_a_number_of_lists_at_once_and_no_more(store: EmbeddedBackend) -> None:
+async def test_an_owner_has_a_number_of_lists_at_once_and_no_more(store: EmbeddedStore) -> None:
     gate = await block(store)
     tasks = [listing(store, "ann") for _ in range(MOST_AT_ONCE)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded, match="16 of your lists"):
-        await store.page(Owner("ann"), limit=5)
+        await store.job_lists.page(Owner("ann"), limit=5)
     other = listing(store, "bob")
     gate.may_go.set()
     await asyncio.gather(*tasks)
@@ -107,7 +107,7 @@ async def test_an_owner_has_a_number_of_lists_at_once_and_no_more(store: Embedde
     assert await listing(store, "ann") == ["ann"]
 
 
-async def test_a_list_that_is_called_off_leaves_its_place(store: EmbeddedBackend) -> None:
+async def test_a_list_that_is_called_off_leaves_its_place(store: EmbeddedStore) -> None:
     gate = await block(store)
     tasks = [listing(store, "ann") for _ in range(MOST_AT_ONCE)]
     await asyncio.sleep(0)
@@ -124,7 +124,7 @@ ENDLESS = (
 )
 
 
-def read_by(store: EmbeddedBackend) -> list[str]:
+def read_by(store: EmbeddedStore) -> list[str]:
     """What the lists' connection is asked from now on."""
     asked: list[str] = []
 
@@ -132,12 +132,12 @@ def read_by(store: EmbeddedBackend) -> list[str]:
         asked.append(sql)
         return True
 
-    store._store.lists.reader.connection.exec_trace = note
+    store.handle.opened.lists.connection.exec_trace = note
     return asked
 
 
 async def test_a_list_that_is_called_off_while_it_waits_is_not_read(
-    store: EmbeddedBackend,
+    store: EmbeddedStore,
 ) -> None:
     gate = await block(store)
     asked = read_by(store)
@@ -155,8 +155,8 @@ async def test_a_list_that_is_called_off_while_it_waits_is_not_read(
     assert len(asked) == 1
 
 
-async def test_a_list_that_is_called_off_while_it_is_read_ends(store: EmbeddedBackend) -> None:
-    reader = store._store.lists.reader
+async def test_a_list_that_is_called_off_while_it_is_read_ends(store: EmbeddedStore) -> None:
+    reader = store.handle.opened.lists
     begun = threading.Event()
 
     def begin(*_: object) -> int:
@@ -207,13 +207,15 @@ async def test_a_read_that_is_called_off_while_its_reader_rests_is_not_begun() -
     ("offset", "limit", "reads"), [(0, 9, 1), (1, 9, 1), (0, 3, 2), (0, 2, 2), (3, 2, 2)]
 )
 async def test_only_a_page_that_leaves_something_open_is_followed_by_a_count(
-    store: EmbeddedBackend, offset: int, limit: int, reads: int
+    store: EmbeddedStore, offset: int, limit: int, reads: int
 ) -> None:
     for _ in range(2):
-        await store.add(a_job(owner="ann"))
+        await store.jobs.add(a_job(owner="ann"))
     asked = read_by(store)
 
-    assert (await store.list_by_offset(Owner("ann"), ALWAYS, offset=offset, limit=limit)).total == 3
+    assert (
+        await store.job_lists.list_by_offset(Owner("ann"), ALWAYS, offset=offset, limit=limit)
+    ).total == 3
     assert len(asked) == reads
 
 

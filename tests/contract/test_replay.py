@@ -51,16 +51,16 @@ async def put_back(folder: Path, before: Part, since: Part) -> Kept:
 async def lived(folder: Path, part: Part) -> Kept:
     desk = Desk(folder)
     desk.first.is_free_to_repeat = True
-    await desk.backend.open()
+    await desk.store.open()
     await part(desk)
     kept = await kept_by(desk)
     await desk.submitter.stop(0)
-    await desk.backend.close()
+    await desk.store.close()
     return kept
 
 
 async def kept_by(desk: Desk) -> Kept:
-    return Kept(await desk.job(), await desk.backend.attempts("job"))
+    return Kept(await desk.job(), await desk.store.attempts.of("job"))
 
 
 async def recovered(folder: Path) -> Recovered:
@@ -71,7 +71,7 @@ async def started(folder: Path) -> Kept:
     """The job as a start leaves it."""
     async with opened(folder, serves=False) as house:
         await house.runner.startup()
-        return Kept(await house.job("job"), await house.backend.attempts("job"))
+        return Kept(await house.job("job"), await house.store.attempts.of("job"))
 
 
 async def is_ready(desk: Desk) -> None:
@@ -153,7 +153,7 @@ async def test_a_job_whose_pictures_were_still_to_come_is_watched_with_its_size(
     tmp_path: Path,
 ) -> None:
     async def since(desk: Desk) -> None:
-        await desk.backend.change("job", made_ready(SIZE))
+        await desk.store.jobs.change("job", made_ready(SIZE))
         await desk.step()
 
     await put_back(tmp_path / "data", is_queued, since)
@@ -184,7 +184,7 @@ async def test_what_was_lost_where_it_is_free_and_paid_for_elsewhere_is_watched_
     tmp_path: Path,
 ) -> None:
     async def since(desk: Desk) -> None:
-        await desk.backend.change("job", lost(desk.now_ms))
+        await desk.store.jobs.change("job", lost(desk.now_ms))
         desk.second.submissions.append(Accepted("paid"))
         await sent(desk)
 
@@ -211,7 +211,7 @@ async def test_a_video_that_is_in_the_folder_is_the_jobs_whatever_is_noted(
     done = await recovered(folder)
     async with opened(folder) as house:
         job = await house.until("job")
-        attempts = await house.backend.attempts("job")
+        attempts = await house.store.attempts.of("job")
 
     assert (done.sent, done.held) == (1, 0)
     assert (job.state, job.attempt) == (State.SUCCEEDED, 1)
@@ -275,18 +275,18 @@ async def test_what_its_copy_has_at_a_free_engine_is_held_if_it_is_lost_there(
     desk = Desk(folder)
     desk.first = ScriptedRemote("bailian", ACCOUNT, is_free_to_repeat=True)
     desk.submitter = desk.opened({"bailian": desk.first, "gpu1": desk.second})
-    await desk.backend.open()
-    waiting_before = desk.backend.held
-    await desk.backend.change("job", lost(desk.now_ms))
+    await desk.store.open()
+    waiting_before = desk.store.held_jobs.waiting
+    await desk.store.jobs.change("job", lost(desk.now_ms))
     held = await desk.step()
-    waiting = desk.backend.held
+    waiting = desk.store.held_jobs.waiting
     listed = held_in(folder)
     release_in(folder, ["job"], now_ms=desk.now_ms, within_ms=60_000)
-    await until(lambda: not desk.backend.is_held("job"))
+    await until(lambda: "job" not in desk.store.held_jobs)
     after = await sent(desk)
     calls = desk.first.submitted + desk.second.submitted
     await desk.submitter.stop(1)
-    await desk.backend.close()
+    await desk.store.close()
 
     assert (done.held, waiting_before, waiting) == (0, 0, 1)
     assert listed == ["job"]
@@ -306,11 +306,11 @@ async def test_what_is_saved_or_lost_by_a_store_that_was_not_put_back_is_not_hel
     await lived(folder, answered_from_the_first)
     desk = Desk(folder)
     desk.first.is_free_to_repeat = True
-    await desk.backend.open()
-    await desk.backend.change("job", lost(desk.now_ms))
+    await desk.store.open()
+    await desk.store.jobs.change("job", lost(desk.now_ms))
     after = await sent(desk)
-    held = desk.backend.held
+    held = desk.store.held_jobs.waiting
     await desk.submitter.stop(1)
-    await desk.backend.close()
+    await desk.store.close()
 
     assert (after.state, held) == (State.RUNNING, 0)

@@ -33,7 +33,7 @@ from support.webhook_receiver import (
 )
 from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, Job, failed
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 from unstill.webhooks.retry import after_failure
 
@@ -289,12 +289,12 @@ def test_a_try_that_is_under_way_does_not_hold_up_the_end_and_stays_owed(tmp_pat
 
 async def give_up(data_dir: Path, job: Job) -> None:
     """Leave the job as one whose receiver has failed for a day."""
-    store = EmbeddedBackend(data_dir)
+    store = EmbeddedStore(data_dir)
     await store.open()
-    await store.add(job)
-    await store.change(job.id, failed(Failure("x", "y"), job.created_ms))
-    (owed,) = await store.due_deliveries(clock_ms(), limit=5)
-    await store.settle_delivery(after_failure(owed, "answered 500", clock_ms(), chance=0))
+    await store.jobs.add(job)
+    await store.jobs.change(job.id, failed(Failure("x", "y"), job.created_ms))
+    (owed,) = await store.outbox.due(clock_ms(), limit=5)
+    await store.outbox.settle(after_failure(owed, "answered 500", clock_ms(), chance=0))
     await store.close()
 
 

@@ -29,7 +29,9 @@ from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
 from unstill.steps.submit import Submitter
 from unstill.steps.submit_outcome import found_open
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.handle import Handle
+from unstill.store.embedded.jobs import EmbeddedJobs
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.upstreams.port import (
     Accepted,
     Account,
@@ -95,9 +97,16 @@ class Fuse:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class FusedBackend(EmbeddedBackend):
+class FusedStore(EmbeddedStore):
     def __init__(self, data_dir: Path, fuse: Fuse) -> None:
         super().__init__(data_dir)
+        self.fuse = fuse
+        self.jobs = FusedJobs(self.handle, fuse)
+
+
+class FusedJobs(EmbeddedJobs):
+    def __init__(self, handle: Handle, fuse: Fuse) -> None:
+        super().__init__(handle)
         self.fuse = fuse
 
     async def change(
@@ -117,7 +126,7 @@ class Upstream:
     description = "does as it is told"
 
     def __init__(
-        self, name: str, *, account: str, script: Script, store: FusedBackend, log: Path
+        self, name: str, *, account: str, script: Script, store: FusedStore, log: Path
     ) -> None:
         self.name = name
         self.account = Account(account, SLOTS, 1_000.0, interval_s=0.005)
@@ -141,7 +150,7 @@ class Upstream:
         return Prepared(upstream_request.job_id, {}, b"", upstream_model="model")
 
     async def submit(self, prepared: Prepared) -> Submission:
-        job = await self._store.find(prepared.path)
+        job = await self._store.jobs.find(prepared.path)
         assert job is not None
         words = self._script.words[job.id]
         word = words.pop(0) if words else "accepted"
@@ -193,7 +202,7 @@ class Server:
     """What a server does with jobs of remote engines; its clock goes on when all wait."""
 
     def __init__(self, folder: Path, script: Script, start_ms: int, fuse: Fuse) -> None:
-        self.store = FusedBackend(folder, fuse)
+        self.store = FusedStore(folder, fuse)
         self.script = script
         self.now_ms = start_ms
         self.put_off_ms: dict[str, int] = {}  # by job: a place in line
@@ -204,7 +213,9 @@ class Server:
         }
         stalls = Stalls(lambda: self.now_ms)
         self.submitter = Submitter(
-            backend=self.store,
+            jobs=self.store.jobs,
+            attempts=self.store.attempts,
+            held_jobs=self.store.held_jobs,
             remotes=remotes,
             routes=script.routes,  # each job asks for a model of its own name
             prepare_frames=prepare_frames,
@@ -214,7 +225,8 @@ class Server:
         )
         self.watches = Pollers(
             remotes,
-            backend=self.store,
+            jobs=self.store.jobs,
+            backlog=self.store.backlog,
             board=Board(),
             stalls=stalls,
             clock_ms=lambda: self.now_ms,
@@ -223,8 +235,8 @@ class Server:
 
     async def run(self) -> None:
         await self.store.open((self.watches.changed,))
-        for job in await self.store.interrupted():
-            await self.store.change(job.id, found_open(job, self.now_ms))
+        for job in await self.store.backlog.interrupted():
+            await self.store.jobs.change(job.id, found_open(job, self.now_ms))
         await self.watches.startup()
         await self.add_new()
         while unfinished := await self.unfinished():
@@ -234,12 +246,12 @@ class Server:
 
     async def add_new(self) -> None:
         for job_id, route in self.script.routes.items():
-            if await self.store.find(job_id) is None:
-                await self.store.add(ready(job_id, route[0], self.now_ms))
+            if await self.store.jobs.find(job_id) is None:
+                await self.store.jobs.add(ready(job_id, route[0], self.now_ms))
 
     async def unfinished(self) -> Sequence[Job]:
-        ids = [place.job_id async for places in self.store.unfinished() for place in places]
-        return [job for each in ids if (job := await self.store.find(each)) is not None]
+        ids = [place.job_id async for places in self.store.backlog.unfinished() for place in places]
+        return [job for each in ids if (job := await self.store.jobs.find(each)) is not None]
 
     async def step(self, unfinished: Sequence[Job]) -> None:
         due = [each for each in unfinished if each.state is State.READY]
@@ -248,7 +260,9 @@ class Server:
         states = {job.state for job in unfinished}
         for job in unfinished:
             if job.state is State.SAVING:
-                await self.store.change(job.id, succeeded(VIDEO, Usage(duration_s=5), self.now_ms))
+                await self.store.jobs.change(
+                    job.id, succeeded(VIDEO, Usage(duration_s=5), self.now_ms)
+                )
         if not due and State.RUNNING in states:
             await asyncio.sleep(0.002)
         elif not due and states == {State.READY}:

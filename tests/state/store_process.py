@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from unstill.domain.errors import UnstillError
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 Command = tuple[int, str, dict[str, Any]]
 
 
 async def main(folder: Path) -> None:
-    store = EmbeddedBackend(folder)
+    store = EmbeddedStore(folder)
     await store.open()
     async with asyncio.TaskGroup() as begun:
         while (command := await asyncio.to_thread(read)) is not None:
@@ -38,13 +38,15 @@ def read() -> Command | None:
     return command
 
 
-async def asked(store: EmbeddedBackend, verb: str, keywords: dict[str, Any]) -> Any:
+async def asked(store: EmbeddedStore, verb: str, keywords: dict[str, Any]) -> Any:
     if verb == "unfinished":
-        return [place async for places in store.unfinished() for place in places]
-    return await getattr(store, verb)(**keywords)
+        return [place async for places in store.backlog.unfinished() for place in places]
+    nouns = (store.jobs, store.job_lists, store.retention)
+    [noun] = [noun for noun in nouns if hasattr(noun, verb)]
+    return await getattr(noun, verb)(**keywords)
 
 
-async def obey(store: EmbeddedBackend, number: int, verb: str, keywords: dict[str, Any]) -> None:
+async def obey(store: EmbeddedStore, number: int, verb: str, keywords: dict[str, Any]) -> None:
     try:
         answer = await asked(store, verb, keywords)
     except UnstillError as error:

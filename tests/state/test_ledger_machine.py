@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from state.ledger_process import FREE, SLOTS, Call, Script
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.job import Job, State
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 pytestmark = pytest.mark.slow
 
@@ -151,10 +151,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
 async def stored(folder: Path, job_ids: Sequence[str]) -> tuple[list[Job], list[Attempt]]:
     """The rows, and all attempts, oldest first for each job."""
-    store = EmbeddedBackend(folder)
+    store = EmbeddedStore(folder)
     await store.open()
-    found = [await store.find(job_id) for job_id in job_ids]
-    ledger = [attempt for job_id in job_ids for attempt in await store.attempts(job_id)]
+    found = [await store.jobs.find(job_id) for job_id in job_ids]
+    ledger = [attempt for job_id in job_ids for attempt in await store.attempts.of(job_id)]
     await store.close()
     return [job for job in found if job is not None], ledger
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from support.jobs import a_job
 from unstill.domain.job import Job
-from unstill.store.port import Backend, Listener
+from unstill.store.ports.queue import Listener
+from unstill.store.ports.store import Store
 
-Make = Callable[[], Backend]  # a store over the same data, each time it is called
+Make = Callable[[], Store]  # a store over the same data, each time it is called
 
 
 @asynccontextmanager
-async def opened(make: Make, *listeners: Listener) -> AsyncIterator[Backend]:
+async def opened(make: Make, *listeners: Listener) -> AsyncIterator[Store]:
     store = make()
     await store.open(listeners)
     try:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from support.jobs import OWNER
 from support.requests import URL
-from support.scripted_backend import SlowBackend
 from support.scripted_engine import Engine
 from support.scripted_fetches import Fetches
 from support.scripted_media import Checks
+from support.scripted_store import SlowStore
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import Job, State, Vocabulary, cancelled
 from unstill.domain.owner import Owner
@@ -36,7 +36,7 @@ from unstill.steps.render import Renderer
 from unstill.steps.runner import Runner
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
-from unstill.store.port import Listener
+from unstill.store.ports.queue import Listener
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import Cancellation, Cancelled, Remote
 from unstill.webhooks.receivers import Receivers
@@ -50,7 +50,7 @@ class House:
     ) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(exist_ok=True)
-        self.backend = SlowBackend(data_dir)
+        self.store = SlowStore(data_dir)
         self.files = LocalFiles(data_dir)
         self.engine = Engine(slots=slots)
         self.media = Checks()
@@ -66,7 +66,8 @@ class House:
         remotes = remotes or {}
         self.watches = Pollers(
             remotes,
-            backend=self.backend,
+            jobs=self.store.jobs,
+            backlog=self.store.backlog,
             board=self.board,
             stalls=self.stalls,
             clock_ms=self.clock_ms,
@@ -75,7 +76,10 @@ class House:
         self.answers: list[Cancellation] = []  # of upstreams that are asked to stop
         catalogue = Catalogue()
         self.runner = Runner(
-            backend=self.backend,
+            jobs=self.store.jobs,
+            attempts=self.store.attempts,
+            backlog=self.store.backlog,
+            queue=self.store.queue,
             files=self.files,
             frames=Frames(
                 files=self.files, media=self.media, fetcher=self.fetcher, cards=catalogue.by_id
@@ -90,7 +94,9 @@ class House:
             ),
             remotes=remotes,
             submitter=Submitter(
-                backend=self.backend,
+                jobs=self.store.jobs,
+                attempts=self.store.attempts,
+                held_jobs=self.store.held_jobs,
                 remotes=remotes,
                 routes={"wan2.7-i2v": tuple(remotes)},
                 prepare_frames=FramePreparer(
@@ -113,7 +119,11 @@ class House:
             clock_ms=self.clock_ms,
         )
         self.service = Service(
-            backend=self.backend,
+            jobs=self.store.jobs,
+            job_lists=self.store.job_lists,
+            attempts=self.store.attempts,
+            held_jobs=self.store.held_jobs,
+            store_state=self.store,
             files=self.files,
             stop_upstream=self.stop_upstream,
             catalogue=catalogue,
@@ -126,7 +136,7 @@ class House:
             uptime_ms=self.clock_ms,
         )
         self.downloads = Downloads(
-            backend=self.backend,
+            jobs=self.store.jobs,
             files=self.files,
             media=self.media,
             links=self.links,
@@ -141,7 +151,11 @@ class House:
             clock_ms=self.clock_ms,
         )
         self.sweep = Sweep(
-            backend=self.backend, files=self.files, uploads=self.uploads, clock_ms=self.clock_ms
+            retention=self.store.retention,
+            store_state=self.store,
+            files=self.files,
+            uploads=self.uploads,
+            clock_ms=self.clock_ms,
         )
 
     @property
@@ -159,7 +173,7 @@ class House:
         """The next of the scripted answers; what is cancelled is so, as a watch has it."""
         answer = self.answers.pop(0)
         if isinstance(answer, Cancelled):
-            await self.backend.change(job.id, cancelled(self.clock_ms(), is_hidden=False))
+            await self.store.jobs.change(job.id, cancelled(self.clock_ms(), is_hidden=False))
         return isinstance(answer, Cancelled)
 
     def check_room(self) -> None:
@@ -191,7 +205,7 @@ class House:
         return await self.service.submit(create_call, owner=owner, dialect="tasks", words=words)
 
     async def job(self, job_id: str) -> Job:
-        job = await self.backend.find(job_id)
+        job = await self.store.jobs.find(job_id)
         assert job is not None
         return job
 
@@ -213,8 +227,8 @@ class House:
 
     async def stop(self) -> None:
         await self.runner.stop()
-        await self.backend.rest(5)
-        await self.backend.close()
+        await self.store.queue.rest(5)
+        await self.store.close()
 
 
 @asynccontextmanager
@@ -227,7 +241,7 @@ async def opened(
 ) -> AsyncIterator[House]:
     """A house with its store open; with `serves`, its lanes too."""
     house = House(data_dir, slots=slots, remotes=remotes)
-    await house.backend.open(house.listeners)
+    await house.store.open(house.listeners)
     if serves:
         await house.runner.startup()
     try:

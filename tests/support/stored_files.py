@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 from support.unfinished_jobs import left
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 STORES = Path(__file__).parents[1] / "contract" / "stores"
 
@@ -23,7 +23,7 @@ def made_with(folder: Path, sql: str) -> apsw.Connection:
 
 
 async def ids_in(folder: Path) -> list[str]:
-    store = EmbeddedBackend(folder)
+    store = EmbeddedStore(folder)
     await store.open()
     ids = [place.job_id for place in await left(store)]
     await store.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from support.scripted_backend import SlowBackend
+from support.scripted_store import SlowStore
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, away, ready
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, State
@@ -30,7 +30,7 @@ class Desk:
     """A submitter with two engines of two accounts, over a real store; the test turns its clock."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.backend = SlowBackend(data_dir)
+        self.store = SlowStore(data_dir)
         self.now_ms = START_MS
         self.stalls = Stalls(lambda: self.now_ms)
         self.first = ScriptedRemote("bailian")
@@ -43,7 +43,9 @@ class Desk:
         self, remotes: Mapping[str, Remote], *, submit_within_ms: int = SUBMIT_WITHIN_MS
     ) -> Submitter:
         return Submitter(
-            backend=self.backend,
+            jobs=self.store.jobs,
+            attempts=self.store.attempts,
+            held_jobs=self.store.held_jobs,
             remotes=remotes,
             routes=self.routes,
             prepare_frames=self.prepare_frames,
@@ -61,7 +63,7 @@ class Desk:
         yield UpstreamRequest(job.id, job.request, job.size, {})
 
     async def open(self) -> None:
-        await self.backend.open((self.told.append,))
+        await self.store.open((self.told.append,))
 
     def alone(self) -> None:
         """Leave no engine but the first."""
@@ -69,7 +71,7 @@ class Desk:
 
     async def add(self, *job_ids: str, engine: str = "bailian", **fields: Any) -> None:
         for job_id in job_ids:
-            await self.backend.add(ready(job_id, engine, **fields))
+            await self.store.jobs.add(ready(job_id, engine, **fields))
 
     async def step(self, job_id: str = "job") -> Job:
         """One step of the job, and the job after it, due when its lane takes it again."""
@@ -79,12 +81,12 @@ class Desk:
         return msgspec.structs.replace(job, due_ms=max(job.due_ms, until_ms))
 
     async def job(self, job_id: str = "job") -> Job:
-        job = await self.backend.find(job_id)
+        job = await self.store.jobs.find(job_id)
         assert job is not None
         return job
 
     async def last(self, job_id: str = "job") -> Attempt:
-        return (await self.backend.attempts(job_id))[-1]
+        return (await self.store.attempts.of(job_id))[-1]
 
     async def close_account(self) -> None:
         """Three refused connections, one after the other."""
@@ -99,14 +101,15 @@ class Post:
     """The watches of one or two engines, over a real store; the test turns the wall clock."""
 
     def __init__(self, data_dir: Path, *engines: ScriptedRemote) -> None:
-        self.backend = SlowBackend(data_dir)
+        self.store = SlowStore(data_dir)
         self.now_ms = self.uptime_ms = START_MS
         self.engine, *_ = engines
         self.board = Board()
         self.stalls = Stalls(lambda: self.now_ms)
         self.watches = Pollers(
             {engine.name: engine for engine in engines},
-            backend=self.backend,
+            jobs=self.store.jobs,
+            backlog=self.store.backlog,
             board=self.board,
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
@@ -114,18 +117,18 @@ class Post:
         )
 
     async def open(self) -> None:
-        await self.backend.open((self.stalls.changed, self.board.changed, self.watches.changed))
+        await self.store.open((self.stalls.changed, self.board.changed, self.watches.changed))
 
     async def close(self) -> None:
         await self.watches.shutdown()
-        await self.backend.close()
+        await self.store.close()
 
     async def add(self, *job_ids: str, **fields: Any) -> None:
         for job_id in job_ids:
-            await self.backend.add(away(job_id, **fields))
+            await self.store.jobs.add(away(job_id, **fields))
 
     async def job(self, job_id: str = "job") -> Job:
-        job = await self.backend.find(job_id)
+        job = await self.store.jobs.find(job_id)
         assert job is not None
         return job
 
@@ -142,7 +145,7 @@ async def opened(data_dir: Path, *engines: ScriptedRemote, **jobs: Job) -> Async
     post = Post(data_dir, *(engines or (ScriptedRemote(),)))
     await post.open()
     for job in jobs.values():
-        await post.backend.add(job)
+        await post.store.jobs.add(job)
     await post.watches.startup()
     try:
         yield post

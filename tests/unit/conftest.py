@@ -35,4 +35,4 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await desk.open()
     yield desk
     await desk.submitter.stop(1)
-    await desk.backend.close()
+    await desk.store.close()

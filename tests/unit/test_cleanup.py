@@ -18,14 +18,15 @@ from unstill.cli.doctor import store_findings
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import State
 from unstill.steps.cleanup import LOST_AFTER_S, LOST_AT_LEAST, ROWS_KEPT_MS, Sweep
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.retention import EmbeddedRetention
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 
 
 async def keep(house: House, *, is_hidden: bool, state: State, age_ms: int = 0) -> str:
     """A job with a row and a file."""
     job = a_job(is_hidden=is_hidden, state=state, created_ms=clock_ms() - age_ms)
-    await house.backend.add(job)
+    await house.store.jobs.add(job)
     await house.files.keep(job.id, "first-frame", PNG)
     return job.id
 
@@ -74,7 +75,7 @@ async def test_the_row_of_a_long_deleted_job_goes_with_its_files(tmp_path: Path)
         )
         await house.sweep.sweep()
 
-        assert await house.backend.find(job_id) is None
+        assert await house.store.jobs.find(job_id) is None
         assert not house.folder(job_id).exists()
 
 
@@ -93,8 +94,8 @@ async def test_a_folder_that_this_store_began_and_never_had_a_row_of_is_moved_as
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
-        await lose(house, "old", begins=house.backend.store_id)
-        await lose(house, "young", begins=house.backend.store_id, age_s=0)
+        await lose(house, "old", begins=house.store.store_id)
+        await lose(house, "young", begins=house.store.store_id, age_s=0)
         with capture_logs() as logs:
             await house.sweep.sweep()
         (folder,) = tmp_path.glob("lost/*/old")
@@ -121,7 +122,7 @@ async def test_a_folder_without_proof_stays_and_is_told_once(tmp_path: Path, beg
 async def test_one_round_takes_a_small_share_of_what_seems_lost(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         ids = [f"lost-{number}" for number in range(LOST_AT_LEAST + 5)]
-        await lose(house, *ids, begins=house.backend.store_id)
+        await lose(house, *ids, begins=house.store.store_id)
         with capture_logs() as logs:
             await house.sweep.sweep()
         first = len(aside(house))
@@ -137,7 +138,7 @@ async def test_what_was_set_aside_stays_for_seven_days(
     tmp_path: Path, days: int, *, is_kept: bool
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
-        await lose(house, "old", begins=house.backend.store_id)
+        await lose(house, "old", begins=house.store.store_id)
         await house.sweep.sweep()
         house.late_ms = days * 24 * 3600 * 1000
         await house.sweep.sweep()
@@ -167,13 +168,13 @@ async def test_files_that_cannot_be_removed_hold_up_no_others(tmp_path: Path) ->
             await house.sweep.sweep()
 
         assert not house.folder(other).exists()
-        assert await house.backend.find(other) is None
+        assert await house.store.jobs.find(other) is None
         assert (await house.job(stuck)).is_hidden  # so that the next round tries again
         assert [(log["event"], log["job_id"]) for log in logs] == [("files_not_removed", stuck)]
 
 
-class FailingBackend(EmbeddedBackend):
-    """A store that cannot be read the first time."""
+class FailingRetention(EmbeddedRetention):
+    """It cannot be read the first time."""
 
     rounds = 0
 
@@ -187,8 +188,15 @@ class FailingBackend(EmbeddedBackend):
 
 async def test_a_round_that_failed_is_said_and_is_not_the_last(tmp_path: Path) -> None:
     async with opened(tmp_path / "house", serves=False) as house:
-        backend = FailingBackend(tmp_path / "failing")
-        sweep = Sweep(backend=backend, files=house.files, uploads=house.uploads, clock_ms=clock_ms)
+        store = EmbeddedStore(tmp_path / "failing")
+        failing = FailingRetention(store.handle)
+        sweep = Sweep(
+            retention=failing,
+            store_state=store,
+            files=house.files,
+            uploads=house.uploads,
+            clock_ms=clock_ms,
+        )
         with capture_logs() as logs:
             rounds = asyncio.create_task(sweep.run())
             await until(lambda: len(logs) > 0)
@@ -196,7 +204,7 @@ async def test_a_round_that_failed_is_said_and_is_not_the_last(tmp_path: Path) -
         is_running = not rounds.done()
         rounds.cancel()
         await asyncio.gather(rounds, return_exceptions=True)
-        await backend.close()
+        await store.close()
 
         assert is_running
         assert [log["event"] for log in logs] == ["sweep_failed"]

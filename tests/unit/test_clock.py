@@ -20,9 +20,9 @@ from unstill.domain.breaker import FIRST_PAUSE_MS
 from unstill.domain.delivery import owed_for
 from unstill.domain.job import Job, State, new_id
 from unstill.domain.owner import Owner
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.lanes import Lanes
-from unstill.store.port import Lane
+from unstill.store.ports.queue import Lane
 from unstill.system.clock import MOST_MADE_UP_MS, TOLD_FROM_MS
 from unstill.upstreams.port import Busy
 from unstill.webhooks.retry import after_failure
@@ -172,7 +172,7 @@ async def test_a_busy_upstream_is_asked_again_in_time(tmp_path: Path, jump_ms: i
     machine = Machine()
     clock = machine.clock()
     desk = Desk(tmp_path)
-    await desk.backend.open()
+    await desk.store.open()
     desk.alone()
     desk.first.submissions.append(Busy("429", "later"))
     await desk.add("told", "new")
@@ -182,7 +182,7 @@ async def test_a_busy_upstream_is_asked_again_in_time(tmp_path: Path, jump_ms: i
     machine.wait(2 * FIRST_PAUSE_MS)
     desk.now_ms = clock.now_ms()
     states = [(await desk.step(name)).state for name in ("told", "new")]
-    await desk.backend.close()
+    await desk.store.close()
 
     assert states == [State.RUNNING, State.RUNNING]
 
@@ -207,15 +207,15 @@ async def test_jobs_of_a_clock_that_was_set_back_stay_in_the_order_in_which_they
     tmp_path: Path,
 ) -> None:
     machine = Machine()
-    clock, store = machine.clock(), EmbeddedBackend(tmp_path)
+    clock, store = machine.clock(), EmbeddedStore(tmp_path)
     await store.open()
     made = list[str]()
     for jump_ms in (0, -HOUR_MS, HOUR_MS, -25 * HOUR_MS):
         machine.set(jump_ms)
         machine.wait(50)
         made.append(new_id(clock.now_ms()))
-        await store.add(a_job(id=made[-1]))
-    page = await store.page(Owner("team-a"), limit=9, newest_first=False)
+        await store.jobs.add(a_job(id=made[-1]))
+    page = await store.job_lists.page(Owner("team-a"), limit=9, newest_first=False)
     await store.close()
 
     assert [job.id for job in page.jobs] == made

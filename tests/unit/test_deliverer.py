@@ -18,7 +18,8 @@ from unstill.domain.errors import FetchFailed, StorageFull
 from unstill.domain.job import Failure, failed, new_id
 from unstill.net.fetcher import Own
 from unstill.store.embedded.deliveries import newest_in, replay_in
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.outbox import EmbeddedOutbox
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 from unstill.webhooks.deliverer import (
     LOOK_EVERY_MS,
@@ -59,15 +60,15 @@ class Net:
         return 200
 
 
-class Store(EmbeddedBackend):
-    """The embedded store on a disk that may be full for settlements."""
+class FullOutbox(EmbeddedOutbox):
+    """An outbox on a disk that may be full for settlements."""
 
     has_room = True
 
-    async def settle_delivery(self, delivery: Delivery) -> None:
+    async def settle(self, delivery: Delivery) -> None:
         if not self.has_room:
             raise StorageFull("the disk of the data folder is full")
-        await super().settle_delivery(delivery)
+        await super().settle(delivery)
 
 
 class Post:
@@ -77,9 +78,10 @@ class Post:
         self.folder = folder
         self.net = Net()
         self.late_ms = 0
-        self.store = Store(folder)
+        self.store = EmbeddedStore(folder)
+        self.outbox = self.store.outbox = FullOutbox(self.store.handle)
         self.deliverer = Deliverer(
-            backend=self.store,
+            outbox=self.outbox,
             receivers=Receivers({}, has_secret=True),
             fetcher=self.net,
             secrets=[SECRET],
@@ -93,8 +95,8 @@ class Post:
     async def end(self, url: str, owner: str = "team-a") -> str:
         """A job that has just failed; its id."""
         job = a_job(id=new_id(clock_ms()), webhook_url=url, owner=owner)
-        await self.store.add(job)
-        await self.store.change(job.id, failed(Failure("x", "y"), clock_ms()))
+        await self.store.jobs.add(job)
+        await self.store.jobs.change(job.id, failed(Failure("x", "y"), clock_ms()))
         return job.id
 
     def states(self) -> dict[str, DeliveryState]:
@@ -215,12 +217,12 @@ async def test_a_replay_by_another_process_is_seen(tmp_path: Path) -> None:
 
 async def test_a_replay_during_a_try_is_not_lost_by_its_end(tmp_path: Path) -> None:
     async with posting(tmp_path) as post:
-        post.store.has_room = False  # the try ends, and is not yet noted
+        post.outbox.has_room = False  # the try ends, and is not yet noted
         job_id = await post.end("http://refuse/")
         await until(lambda: len(post.net.urls) == 1)
         now_ms = clock_ms()
         await asyncio.to_thread(replay_in, tmp_path, [job_id], now_ms=now_ms)
-        post.net.is_well = post.store.has_room = True
+        post.net.is_well = post.outbox.has_room = True
         await until(lambda: post.of(job_id).state is DeliveryState.DELIVERED)
 
         assert post.of(job_id).until_ms == now_ms + DAY_MS
@@ -229,12 +231,12 @@ async def test_a_replay_during_a_try_is_not_lost_by_its_end(tmp_path: Path) -> N
 
 async def test_a_try_that_cannot_be_noted_is_not_made_again_meanwhile(tmp_path: Path) -> None:
     async with posting(tmp_path) as post:
-        post.store.has_room = False
+        post.outbox.has_room = False
         job_id = await post.end("http://well/")
         await until(lambda: len(post.net.urls) == 1)
         await asyncio.sleep(2.2)  # past a look
         while_full = len(post.net.urls)
-        post.store.has_room = True
+        post.outbox.has_room = True
         await until(lambda: post.of(job_id).state is DeliveryState.DELIVERED)
 
         assert while_full == len(post.net.urls) == 1
@@ -274,7 +276,7 @@ async def test_without_a_secret_nothing_is_sent_and_a_start_says_what_that_leave
 ) -> None:
     post = Post(tmp_path)
     silent = Deliverer(
-        backend=post.store,
+        outbox=post.store.outbox,
         receivers=Receivers({}, has_secret=False),
         fetcher=post.net,
         secrets=[],

@@ -32,7 +32,7 @@ from unstill.settings.engines import (
 from unstill.settings.models import ModelSettings
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 
 ENGINES = ("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni")
@@ -173,13 +173,13 @@ def answering(answer: bytes) -> Iterator[str]:
 
 async def refuse(data_dir: Path, account: str) -> None:
     """As many calls as open a breaker, each refused for its key a moment ago."""
-    backend = EmbeddedBackend(data_dir)
-    await backend.open()
+    store = EmbeddedStore(data_dir)
+    await store.open()
     now_ms = clock_ms()
     for n in range(REFUSALS_TO_OPEN):
         job = a_job(engine="bailian", id=f"job-{n}")
-        await backend.add(job)
-        await backend.change(job.id, made_ready(Size(1280, 720)))
+        await store.jobs.add(job)
+        await store.jobs.change(job.id, made_ready(Size(1280, 720)))
         attempt = Attempt(
             job_id=job.id,
             n=1,
@@ -189,7 +189,7 @@ async def refuse(data_dir: Path, account: str) -> None:
             intent_ms=now_ms,
             submit_by_ms=now_ms,
         )
-        await backend.change(job.id, intended(attempt))
+        await store.jobs.change(job.id, intended(attempt))
         settlement = Settlement(
             1,
             Outcome.REFUSED,
@@ -199,5 +199,5 @@ async def refuse(data_dir: Path, account: str) -> None:
             of_account=True,
         )
         failure = JobFailure(settlement.code, settlement.message)
-        await backend.change(job.id, failed(failure, now_ms, closes=settlement))
-    await backend.close()
+        await store.jobs.change(job.id, failed(failure, now_ms, closes=settlement))
+    await store.close()

@@ -15,7 +15,7 @@ from unstill.domain.job import Failure, failed
 from unstill.domain.owner import Owner
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 from unstill.webhooks.retry import after_failure
 
@@ -78,18 +78,18 @@ def test_what_is_owed_without_a_secret_is_counted(tmp_path: Path) -> None:
 
 
 async def owe(data_dir: Path) -> None:
-    store = EmbeddedBackend(data_dir)
+    store = EmbeddedStore(data_dir)
     await store.open()
-    job = await store.add(a_job(webhook_url="https://example.com/"))
-    await store.change(job.id, failed(Failure("x", "y"), clock_ms()))
+    job = await store.jobs.add(a_job(webhook_url="https://example.com/"))
+    await store.jobs.change(job.id, failed(Failure("x", "y"), clock_ms()))
     await store.close()
 
 
 async def give_up(data_dir: Path) -> None:
-    store = EmbeddedBackend(data_dir)
+    store = EmbeddedStore(data_dir)
     await store.open()
-    job = await store.add(a_job(webhook_url="https://example.com/"))
-    await store.change(job.id, failed(Failure("x", "y"), clock_ms() - 2 * DAY_MS))
-    (owed,) = await store.due_deliveries(clock_ms(), limit=1)
-    await store.settle_delivery(after_failure(owed, "answered 500", clock_ms(), chance=0))
+    job = await store.jobs.add(a_job(webhook_url="https://example.com/"))
+    await store.jobs.change(job.id, failed(Failure("x", "y"), clock_ms() - 2 * DAY_MS))
+    (owed,) = await store.outbox.due(clock_ms(), limit=1)
+    await store.outbox.settle(after_failure(owed, "answered 500", clock_ms(), chance=0))
     await store.close()

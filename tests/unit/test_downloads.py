@@ -187,7 +187,7 @@ async def test_pictures_go_with_their_video(tmp_path: Path, variant: Variant) ->
         for job in (deleted, swept):
             await asked(house, job, variant)
         await house.service.delete(deleted.id, deleted.owner)
-        await house.backend.change(swept.id, hidden(of=State.SUCCEEDED))
+        await house.store.jobs.change(swept.id, hidden(of=State.SUCCEEDED))
         await house.sweep.sweep()
 
         assert not house.folder(deleted.id).exists()
@@ -201,7 +201,7 @@ async def test_where_there_is_no_video_nothing_is_drawn(
 ) -> None:
     job = a_job(state=state)
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
 
         with pytest.raises(NoVideo if state.is_final else NotReady):
             await asked(house, job, variant)

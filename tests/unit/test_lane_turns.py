@@ -18,7 +18,7 @@ from unstill.domain.job import Job, State, lane_of
 from unstill.domain.owner import Owner
 from unstill.progress.queue import Forecast
 from unstill.store.lanes import Lanes
-from unstill.store.port import Lane
+from unstill.store.ports.queue import Lane
 
 STATES = (State.QUEUED, State.READY, State.SAVING)  # each waits for another lane
 pytestmark = pytest.mark.skips_pauses

@@ -15,7 +15,7 @@ from support.requests import a_request
 from support.skipping_loop import loop_ms
 from unstill.domain.job import Job, State
 from unstill.store.lanes import Lanes
-from unstill.store.port import Lane, PutOff
+from unstill.store.ports.queue import Lane, PutOff
 
 REQUEST = a_request(prompt="a secret plan")
 SOON_S = 0.02

@@ -22,6 +22,8 @@ from unstill.product import Product
 from unstill.server.body import ClientGone
 from unstill.server.long_poll import unless_gone, wait_s_of
 from unstill.settings.reader import read_settings
+from unstill.store.embedded.job_lists import EmbeddedJobLists
+from unstill.store.embedded.store import EmbeddedStore
 
 JOB = a_job(
     id="01a1f87e-d82e-7c04-b50f-3fd6008dc4ba", owner=EVERYONE, engine="none-such", state=State.READY
@@ -109,7 +111,7 @@ async def serving(folder: Path) -> AsyncIterator[Product]:
     settings = read_settings(file=None, environment={}, command_line={"data_dir": str(folder)})
     product = Product(settings)
     await product.startup()
-    await product._backend.add(JOB)
+    await product._store.jobs.add(JOB)
     try:
         yield product
     finally:
@@ -147,7 +149,7 @@ async def test_nothing_is_kept_of_a_caller_who_was_answered(tmp_path: Path, path
         before = others()
         asked = Asked(product, path)
         await until(lambda: waiters(product) == 1)
-        await product._backend.change(JOB.id, failed(Failure("no", "it cannot be done"), 1))
+        await product._store.jobs.change(JOB.id, failed(Failure("no", "it cannot be done"), 1))
         await asked.ended()
         await until(lambda: others() <= before)
 
@@ -165,7 +167,9 @@ TOLD: dict[str, dict[str, object]] = {
 @asynccontextmanager
 async def blocked(product: Product) -> AsyncIterator[None]:
     """Something holds the lists' reader up."""
-    reader = product._backend._store.lists.reader
+    store = product._store
+    assert isinstance(store, EmbeddedStore)
+    reader = store.handle.opened.lists
     begun, may_go = threading.Event(), threading.Event()
 
     def wait(*_: object) -> int:
@@ -187,7 +191,8 @@ async def test_a_list_whose_caller_hangs_up_while_it_waits_is_dropped(
     tmp_path: Path, path: str
 ) -> None:
     async with serving(tmp_path) as product:
-        lists = product._backend._store.lists
+        lists = product._store.job_lists
+        assert isinstance(lists, EmbeddedJobLists)
         async with blocked(product):
             before = others()
             asked = [Asked(product, path) for _ in range(3)]

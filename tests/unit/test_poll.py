@@ -72,7 +72,7 @@ async def test_a_job_that_has_ended_is_asked_for_no_more(post: Post) -> None:
 async def test_a_job_that_somebody_else_has_ended_is_asked_for_no_more(post: Post) -> None:
     await post.add("job", "other")
     await until(lambda: post.engine.looks("job") > 0)
-    await post.backend.change("job", cancelled(START_MS, is_hidden=True))
+    await post.store.jobs.change("job", cancelled(START_MS, is_hidden=True))
     looks = post.engine.looks("job")
     await until(lambda: post.engine.looks("other") > looks + 3)
 
@@ -199,11 +199,11 @@ async def test_a_ticket_that_is_not_answered_is_asked_for_again(post: Post) -> N
 
 async def test_a_verdict_that_cannot_be_stored_is_asked_for_again(post: Post) -> None:
     post.engine.verdicts["job"] = [Done()]
-    post.backend.is_refused = lambda change: change.to is State.SAVING
+    post.store.is_refused = lambda change: change.to is State.SAVING
     with capture_logs() as logs:
         await post.add("job")
-        await until(lambda: post.backend.refused >= 2)
-        post.backend.is_refused = lambda _: False
+        await until(lambda: post.store.refused >= 2)
+        post.store.is_refused = lambda _: False
         await post.until(State.SAVING)
 
     assert "verdicts_not_stored" in {each["event"] for each in logs}

@@ -3,7 +3,7 @@
 import pytest
 
 from unstill.steps.poll_schedule import LEAST_GONE, PolledTicket
-from unstill.store.port import TicketRow
+from unstill.store.ports.backlog import TicketRow
 from unstill.upstreams.port import Done, Failed, Gone, Running, Unclear, Verdict, Waiting
 
 GONE = Gone("lost at a restart")

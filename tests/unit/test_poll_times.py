@@ -139,7 +139,7 @@ async def test_neighbours_are_asked_for_together_round_after_round_and_never_too
     watch = Poller(
         ACCOUNT,
         engines,
-        backend=post.backend,
+        jobs=post.store.jobs,
         board=Board(),
         stalls=Stalls(clock_ms),
         clock_ms=clock_ms,
@@ -174,7 +174,7 @@ async def test_accounts_are_watched_beside_each_other(tmp_path: Path) -> None:
 async def test_a_wish_is_asked_of_the_upstream_and_ends_the_job(post: Post) -> None:
     post.engine.answers.append(Cancelled())
     await post.add("job")
-    await post.backend.change("job", cancel_requested(State.RUNNING))
+    await post.store.jobs.change("job", cancel_requested(State.RUNNING))
     job = await post.until(State.CANCELLED)
 
     assert job.is_hidden
@@ -205,7 +205,7 @@ async def test_what_the_upstream_does_not_stop_goes_on_and_is_asked_once(
 ) -> None:
     post.engine.answers.append(answer)
     await post.add("job")
-    await post.backend.change("job", cancel_requested(State.RUNNING))
+    await post.store.jobs.change("job", cancel_requested(State.RUNNING))
     await until(lambda: post.engine.looks("job") > 3)
     post.engine.verdicts["job"] = [Done()]
     job = await post.until(State.SAVING)
@@ -219,7 +219,7 @@ async def test_an_upstream_that_does_not_say_is_asked_again(post: Post, trouble:
     post.engine.answers += [trouble, Cancelled()]
     with capture_logs():
         await post.add("job")
-        await post.backend.change("job", cancel_requested(State.RUNNING))
+        await post.store.jobs.change("job", cancel_requested(State.RUNNING))
         await post.until(State.CANCELLED)
 
     assert post.engine.cancelled == ["job", "job"]
@@ -242,7 +242,7 @@ async def test_a_job_that_ended_while_it_was_cancelled_was_too_late(post: Post) 
     post.engine.answers.append(Cancelled())
     await post.add("job")
     job = await post.job()
-    post.backend.overtaken[State.CANCELLED] = cancelled(START_MS, is_hidden=False)
+    post.store.overtaken[State.CANCELLED] = cancelled(START_MS, is_hidden=False)
 
     assert await post.watches.cancel(job) == TooLate()
 
@@ -257,7 +257,7 @@ async def test_a_job_of_an_engine_that_was_removed_cannot_be_cancelled(tmp_path:
 
 async def test_a_deleted_job_without_a_wish_goes_on(post: Post) -> None:
     await post.add("job")
-    await post.backend.change("job", hidden(State.RUNNING))
+    await post.store.jobs.change("job", hidden(State.RUNNING))
     post.engine.verdicts["job"] = [Done()]
     await post.until(State.SAVING)
 

@@ -23,7 +23,7 @@ from support.queue_forecasts import (
 )
 from unstill.domain.job import MOVES, Job, State
 from unstill.progress.queue import KEPT, LEFT_ALONE, NEAR, WAITING, Forecast
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 
 # --- positions ---------------------------------------------------------------------------------
 
@@ -180,8 +180,8 @@ def test_a_job_is_expected_to_end_by_the_turns_of_its_owner() -> None:
 
 
 async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
-    backend = EmbeddedBackend(tmp_path)
-    await backend.open()
+    store = EmbeddedStore(tmp_path)
+    await store.open()
     times = zip("abc", (90_000, 10_000, 11_000), strict=True)
     for job in [
         *(ended(took_ms, "pair", id=f"0{name}", size=SIZE) for name, took_ms in times),
@@ -189,26 +189,26 @@ async def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
         running("2", "pair"),
         waiting("3", "pair"),
     ]:
-        await backend.add(job)
-    await backend.close()
-    backend, forecast = EmbeddedBackend(tmp_path), Forecast(SLOTS)
-    await backend.open((forecast.changed,))
-    await forecast.startup(backend)
-    await backend.add(waiting("4", "pair"))
-    await backend.close()
+        await store.jobs.add(job)
+    await store.close()
+    store, forecast = EmbeddedStore(tmp_path), Forecast(SLOTS)
+    await store.open((forecast.changed,))
+    await forecast.startup(store.backlog)
+    await store.jobs.add(waiting("4", "pair"))
+    await store.close()
 
     assert position(forecast, waiting("4", "pair")) == 3
     assert left_ms(forecast, running(engine="pair")) == 11_000
 
 
 async def test_after_a_restart_the_newest_jobs_count_as_before_it(tmp_path: Path) -> None:
-    backend = EmbeddedBackend(tmp_path)
-    await backend.open()
+    store = EmbeddedStore(tmp_path)
+    await store.open()
     for number in range(2 * KEPT):
         took_ms = 90_000 if number < KEPT else 10_000
-        await backend.add(ended(took_ms, id=f"{number:02d}", size=SIZE))
+        await store.jobs.add(ended(took_ms, id=f"{number:02d}", size=SIZE))
     forecast = Forecast(SLOTS)
-    await forecast.startup(backend)
-    await backend.close()
+    await forecast.startup(store.backlog)
+    await store.close()
 
     assert left_ms(forecast, waiting()) == 10_000

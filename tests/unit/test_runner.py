@@ -248,22 +248,22 @@ async def test_a_fault_of_ours_ends_one_job_and_not_its_lane(tmp_path: Path) -> 
 @pytest.mark.parametrize("to", [State.READY, State.RUNNING, State.SAVING, State.SUCCEEDED])
 async def test_a_full_disk_delays_a_job_and_does_not_fail_it(tmp_path: Path, to: State) -> None:
     async with opened(tmp_path) as house:
-        house.backend.is_refused = lambda change: change.to is to and house.backend.refused < 1
+        house.store.is_refused = lambda change: change.to is to and house.store.refused < 1
         job = await house.until(await house.submit())
 
-        assert house.backend.refused == 1
+        assert house.store.refused == 1
         assert (job.state, len(house.engine.scenes)) == (State.SUCCEEDED, 1)
 
 
 async def test_a_job_that_waits_for_room_says_so_until_it_moves(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
-        house.backend.is_refused = lambda change: change.to is State.READY
+        house.store.is_refused = lambda change: change.to is State.READY
         job_id = await house.submit()
         await until(lambda: house.stalls.jobs > 0)
-        waiting = await house.backend.find(job_id)
+        waiting = await house.store.jobs.find(job_id)
         assert waiting is not None
         stall = house.stalls.of(waiting)
-        house.backend.is_refused = lambda _: False
+        house.store.is_refused = lambda _: False
         await house.until(job_id)
 
         assert stall is not None
@@ -273,14 +273,14 @@ async def test_a_job_that_waits_for_room_says_so_until_it_moves(tmp_path: Path) 
 
 async def test_a_failure_is_told_even_when_the_disk_was_full_for_it(tmp_path: Path) -> None:
     def is_first_failure(change: Change) -> bool:
-        return change.to is State.FAILED and house.backend.refused < 1
+        return change.to is State.FAILED and house.store.refused < 1
 
     async with opened(tmp_path) as house:
-        house.backend.is_refused = is_first_failure
+        house.store.is_refused = is_first_failure
         house.engine.acts = [die, die]
         job = await house.until(await house.submit())
 
-        assert (job.state, house.backend.refused) == (State.FAILED, 1)
+        assert (job.state, house.store.refused) == (State.FAILED, 1)
 
 
 async def test_a_fetch_without_room_is_tried_again(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ async def test_jobs_that_no_render_can_store_say_so_until_one_could(tmp_path: Pa
         house.engine.acts = [find_the_disk_read_only]
         job_id = await house.submit()
         await until(lambda: house.seen.count(State.READY) == 2)
-        put_back = await house.backend.find(job_id)
+        put_back = await house.store.jobs.find(job_id)
         assert put_back is not None
         stall = house.stalls.of(put_back)
 

@@ -40,7 +40,7 @@ async def test_a_frame_that_was_fetched_before_the_crash_is_not_fetched_again(
 ) -> None:
     job = a_job()
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         await house.files.keep(job.id, "first-frame", PNG)
     async with opened(tmp_path) as house:
         ended = await house.until(job.id)
@@ -51,7 +51,7 @@ async def test_a_frame_that_was_fetched_before_the_crash_is_not_fetched_again(
 async def test_a_render_that_was_under_way_at_the_crash_is_done_again(tmp_path: Path) -> None:
     job = a_job(state=State.RUNNING, attempt=1, size=Size(640, 480))
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         await house.files.keep(job.id, "first-frame", PNG)
         await house.files.keep(job.id, "video-1.part", b"half a vid")
     async with opened(tmp_path) as house:
@@ -70,7 +70,7 @@ async def test_a_render_that_a_stop_or_a_crash_interrupted_is_the_first_to_be_do
     ]
     async with opened(tmp_path, serves=False) as house:
         for job in jobs:
-            await house.backend.add(job)
+            await house.store.jobs.add(job)
             await house.files.keep(job.id, "first-frame", PNG)
     async with opened(tmp_path, serves=False) as house:
         house.engine.acts.extend([render_well, render_for_ever])
@@ -88,7 +88,7 @@ async def test_a_video_is_brought_home_whichever_side_of_its_rename_the_crash_wa
 ) -> None:
     job = a_job(state=State.SAVING, attempt=1, size=Size(640, 480))
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         await house.files.keep(job.id, name, VIDEO)
     async with opened(tmp_path) as house:
         ended = await house.until(job.id)
@@ -101,7 +101,7 @@ async def test_a_video_is_brought_home_whichever_side_of_its_rename_the_crash_wa
 async def test_a_job_that_had_ended_is_left_alone(tmp_path: Path, state: State) -> None:
     job = a_job(state=state, attempt=1)
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
     async with opened(tmp_path) as house:
         other = await house.until(await house.submit())
 
@@ -114,7 +114,7 @@ async def test_a_job_of_an_engine_that_was_removed_waits_and_is_named_at_the_sta
 ) -> None:
     job = a_job(engine="gpu")
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
     with capture_logs() as logs:
         async with opened(tmp_path) as house:
             waiting = await house.until(job.id, State.READY)
@@ -170,11 +170,11 @@ async def test_a_cancel_that_overtakes_the_answer_to_the_start_ends_the_render(
 ) -> None:
     async with opened(tmp_path) as house:
         house.engine.acts = [render_for_ever]
-        house.backend.late = State.RUNNING
+        house.store.late = State.RUNNING
         job_id = await house.submit(PNG)
         await house.until(job_id, State.RUNNING)
         await house.service.delete(job_id, Owner("team-a"))
-        house.backend.answers.set()
+        house.store.answers.set()
         house.engine.acts = []
         other = await house.until(await house.submit())
 
@@ -224,7 +224,7 @@ async def test_a_stop_puts_renders_back_and_starts_no_others(tmp_path: Path) -> 
         await asyncio.gather(*(house.until(job_id, State.READY) for job_id in ids[2:]))
         began = time.monotonic()
         await house.runner.stop()
-        await house.backend.rest(5)
+        await house.store.queue.rest(5)
         jobs = [await house.job(job_id) for job_id in ids]
 
         assert time.monotonic() - began < AT_ONCE_S
@@ -253,7 +253,7 @@ async def test_a_stop_in_the_middle_of_a_start_leaves_nothing_running(tmp_path: 
             ids = [await house.submit(PNG) for _ in range(4)]
             await asyncio.sleep(turn / 1000)
             await house.runner.stop()
-            await house.backend.rest(5)
+            await house.store.queue.rest(5)
             states = {(await house.job(job_id)).state for job_id in ids}
 
             assert states <= {State.QUEUED, State.READY}

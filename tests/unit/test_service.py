@@ -33,7 +33,7 @@ from unstill.domain.job import Job, State, rendered
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
 from unstill.service.jobs import LARGE_INLINE_CHARS, Service
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.webhooks.receivers import Receivers
 
 
@@ -61,12 +61,12 @@ async def submit(house: House, request: CreateCall) -> Job:
 async def test_what_is_answered_is_on_disk(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         submitted = await house.submitted(PNG, URL)
-        other = EmbeddedBackend(tmp_path / "copy")
+        other = EmbeddedStore(tmp_path / "copy")
         (tmp_path / "copy").mkdir()
         for name in ("unstill.sqlite3", "unstill.sqlite3-wal"):
             (tmp_path / "copy" / name).write_bytes((tmp_path / name).read_bytes())
         await other.open()
-        stored = await other.find(submitted.job.id)
+        stored = await other.jobs.find(submitted.job.id)
         await other.close()
 
         assert stored == submitted.job
@@ -105,7 +105,7 @@ async def test_a_bad_request_leaves_nothing_behind(
         with pytest.raises(error):
             await submit(house, create_call(**fields))
 
-        assert await left(house.backend) == []
+        assert await left(house.store) == []
         assert not (tmp_path / "jobs").exists()
 
 
@@ -161,7 +161,11 @@ async def test_a_model_without_an_engine_is_the_operators_matter(tmp_path: Path)
 
 def service_of(house: House, engines: dict[str, Engine], route: tuple[str, ...]) -> Service:
     return Service(
-        backend=house.backend,
+        jobs=house.store.jobs,
+        job_lists=house.store.job_lists,
+        attempts=house.store.attempts,
+        held_jobs=house.store.held_jobs,
+        store_state=house.store,
         files=house.files,
         stop_upstream=house.stop_upstream,
         catalogue=house.service.catalogue,
@@ -184,7 +188,7 @@ async def test_a_closing_server_takes_no_jobs(tmp_path: Path) -> None:
 
 async def test_a_job_that_cannot_be_stored_leaves_no_pictures(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
-        house.backend.has_room = False
+        house.store.has_room = False
 
         with pytest.raises(StorageFull):
             await house.submit(PNG)
@@ -216,7 +220,7 @@ async def test_an_unfinished_video_is_not_ready_in_the_callers_word(
 ) -> None:
     job = a_job(state=state)
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
 
         with pytest.raises(NotReady, match=f"current status: {state.value}"):
             await house.downloads.file(job, "video", word)
@@ -277,7 +281,7 @@ async def test_deleting_what_is_not_rendered_yet_cancels_and_hides_it(
 ) -> None:
     job = a_job(state=state, size=Size(640, 480))
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         await house.files.keep(job.id, "first-frame", PNG)
         answered = await deleted(house, job.id)
 
@@ -289,7 +293,7 @@ async def test_deleting_what_is_not_rendered_yet_cancels_and_hides_it(
 async def test_a_video_that_is_being_saved_is_hidden_and_goes_on(tmp_path: Path) -> None:
     job = a_job(state=State.SAVING)
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         await house.files.keep(job.id, "video-1.part", VIDEO)
         answered = await deleted(house, job.id)
 
@@ -303,7 +307,7 @@ async def test_deleting_what_has_ended_hides_it_and_takes_its_files(
 ) -> None:
     job = a_job(state=state)
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         await house.files.keep(job.id, "first-frame", PNG)
         answered = await deleted(house, job.id)
 
@@ -316,8 +320,8 @@ async def test_a_job_that_moves_under_its_deletion_is_deleted_where_it_is_then(
 ) -> None:
     job = a_job(state=State.RUNNING)
     async with opened(tmp_path, serves=False) as house:
-        await house.backend.add(job)
-        house.backend.overtaken = {State.CANCELLED: rendered()}
+        await house.store.jobs.add(job)
+        house.store.overtaken = {State.CANCELLED: rendered()}
         answered = await deleted(house, job.id)
 
         assert (answered.state, answered.is_hidden) == (State.SAVING, True)

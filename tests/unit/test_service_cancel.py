@@ -23,7 +23,7 @@ TAKEN = Change(  # what a submit and its settling do together
 
 async def stored(house: House, **fields: object) -> Job:
     job = a_job(**fields)
-    await house.backend.add(job)
+    await house.store.jobs.add(job)
     return job
 
 
@@ -111,7 +111,7 @@ async def test_a_job_that_an_upstream_has_just_taken_is_not_cancelled_without_it
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
         job = await stored(house, state=State.READY)
-        house.backend.overtaken = {State.CANCELLED: TAKEN}
+        house.store.overtaken = {State.CANCELLED: TAKEN}
         house.answers = [TooLate()]
 
         with pytest.raises(TooLateToCancel):
@@ -124,7 +124,7 @@ async def test_a_deleted_job_that_an_upstream_has_just_taken_is_wished_away(
 ) -> None:
     async with opened(tmp_path, serves=False) as house:
         job = await stored(house, state=State.READY)
-        house.backend.overtaken = {State.CANCELLED: TAKEN}
+        house.store.overtaken = {State.CANCELLED: TAKEN}
         await house.service.delete(job.id, Owner(OWNER))
         now = await house.job(job.id)
 

@@ -77,10 +77,10 @@ async def test_a_key_with_other_fields_is_refused_and_keeps_no_pictures(
 
 async def test_a_refused_call_does_not_use_up_its_key(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
-        house.backend.has_room = False
+        house.store.has_room = False
         with pytest.raises(StorageFull):
             await submit(house, KEYED)
-        house.backend.has_room = True
+        house.store.has_room = True
 
         stored = await submit(house, KEYED, duration=6)
 

@@ -36,7 +36,7 @@ async def keep_files(house: House, job: Job) -> None:
 
 def serve(house: House, name: str) -> None:
     """Open one lane alone, so that no other step follows."""
-    house.backend.serve([lane for lane in house.runner.lanes() if lane.name == name])
+    house.store.queue.serve([lane for lane in house.runner.lanes() if lane.name == name])
 
 
 @pytest.mark.parametrize("lane", STEPS)
@@ -47,12 +47,12 @@ async def test_a_step_reads_its_row_once(tmp_path: Path, lane: str) -> None:
         tmp_path, serves=False, remotes={"bailian": ScriptedRemote("bailian")}
     ) as house:
         await keep_files(house, job)
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         serve(house, lane)
         await until(lambda: after in house.seen)
-        await house.backend.rest(5)
+        await house.store.queue.rest(5)
 
-        assert house.backend.reads[job.id] == 1
+        assert house.store.reads[job.id] == 1
 
 
 async def test_a_step_that_is_cancelled_with_its_job_reads_no_row_again(tmp_path: Path) -> None:
@@ -60,12 +60,12 @@ async def test_a_step_that_is_cancelled_with_its_job_reads_no_row_again(tmp_path
     async with opened(tmp_path, serves=False) as house:
         await keep_files(house, job)
         house.engine.acts = [render_for_ever]
-        await house.backend.add(job)
+        await house.store.jobs.add(job)
         serve(house, "engine:camera")
         await until(lambda: house.engine.under_way == 1)
-        await house.backend.change(job.id, cancelled(house.clock_ms(), is_hidden=True))
+        await house.store.jobs.change(job.id, cancelled(house.clock_ms(), is_hidden=True))
         await until(lambda: house.engine.under_way == 0)
-        await house.backend.rest(5)
+        await house.store.queue.rest(5)
 
-        assert house.backend.reads[job.id] == 1
+        assert house.store.reads[job.id] == 1
         assert not house.folder(job.id).exists()

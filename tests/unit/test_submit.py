@@ -17,7 +17,7 @@ from unstill.domain.errors import BadField
 from unstill.domain.job import Job, State, lost
 from unstill.steps.submit import SUBMIT_WITHIN_MS
 from unstill.store.lanes import Lanes
-from unstill.store.port import Lane
+from unstill.store.ports.queue import Lane
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import Busy, Doubt, Refused, Rejected, Submission
 
@@ -217,7 +217,7 @@ async def test_a_job_with_a_ticket_is_not_sent_again_however_it_came_to_be_ready
 ) -> None:
     await desk.add("job")
     await desk.step()
-    await desk.backend.change("job", lost(0))
+    await desk.store.jobs.change("job", lost(0))
     job = await desk.step()
 
     assert job.failure is not None
@@ -230,7 +230,7 @@ async def test_a_job_that_a_free_engine_has_lost_is_sent_again(desk: Desk) -> No
     desk.alone()
     await desk.add("job")
     await desk.step()
-    await desk.backend.change("job", lost(0))
+    await desk.store.jobs.change("job", lost(0))
     desk.now_ms += 10_000
     job = await desk.step()
 

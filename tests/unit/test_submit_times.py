@@ -28,19 +28,19 @@ async def test_two_steps_of_one_job_make_one_call(desk: Desk) -> None:
 
 async def test_a_job_cancelled_just_before_the_call_is_not_sent(desk: Desk) -> None:
     await desk.add("job")
-    desk.backend.overtaken[State.SUBMITTING] = cancelled(START_MS, is_hidden=False)
+    desk.store.overtaken[State.SUBMITTING] = cancelled(START_MS, is_hidden=False)
     job = await desk.step()
 
     assert job.state is State.CANCELLED
     assert desk.first.submitted == []
-    assert await desk.backend.attempts("job") == []
+    assert await desk.store.attempts.of("job") == []
 
 
 async def test_a_job_whose_cancel_was_wished_during_a_call_in_vain_is_cancelled(
     desk: Desk,
 ) -> None:
     desk.first.submissions.append(BUSY)
-    desk.backend.overtaken[State.READY] = cancel_requested(State.SUBMITTING)
+    desk.store.overtaken[State.READY] = cancel_requested(State.SUBMITTING)
     await desk.add("job")
     job = await desk.step()
 
@@ -57,7 +57,7 @@ async def test_a_job_whose_cancel_is_wished_is_not_sent(desk: Desk) -> None:
 
 
 async def test_a_wish_during_a_call_that_is_accepted_is_left_to_the_watch(desk: Desk) -> None:
-    desk.backend.overtaken[State.RUNNING] = cancel_requested(State.SUBMITTING)
+    desk.store.overtaken[State.RUNNING] = cancel_requested(State.SUBMITTING)
     await desk.add("job")
     job = await desk.step()
 
@@ -76,11 +76,11 @@ async def test_no_more_attempts_of_an_account_are_open_than_it_has_slots(desk: D
         engine.gate.clear()
     jobs = [ready(f"{name}-{number}", name) for name in names for number in range(5)]
     for job in jobs:
-        await desk.backend.add(job)
+        await desk.store.jobs.add(job)
     steps = [asyncio.create_task(submitter.submit(job)) for job in jobs]
     await until(lambda: sum(engine.under_way for engine in engines.values()) == 3)
     await asyncio.sleep(0.05)
-    open_jobs = await desk.backend.interrupted()
+    open_jobs = await desk.store.backlog.interrupted()
     for engine in engines.values():
         engine.gate.set()
     await asyncio.gather(*steps)
@@ -93,13 +93,13 @@ async def test_a_slot_is_given_back_only_after_the_ticket_is_stored(desk: Desk) 
     account = msgspec.structs.replace(ACCOUNT, slots=1)
     engine = ScriptedRemote("bailian", account)
     submitter = desk.opened({"bailian": engine})
-    desk.backend.is_refused = lambda change: change.to is State.RUNNING
+    desk.store.is_refused = lambda change: change.to is State.RUNNING
     await desk.add("1", "2")
     with capture_logs():
         steps = [asyncio.create_task(submitter.submit(await desk.job(each))) for each in "12"]
-        await until(lambda: desk.backend.refused >= 3)
+        await until(lambda: desk.store.refused >= 3)
         called = list(engine.submitted)
-        desk.backend.is_refused = lambda _: False
+        desk.store.is_refused = lambda _: False
         await asyncio.gather(*steps)
 
     assert called == ["1"]

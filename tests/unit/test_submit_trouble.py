@@ -17,7 +17,7 @@ from unstill.upstreams.port import Accepted, Doubt, PrepareRefused, Refused, Rej
 
 
 async def test_no_call_is_made_when_the_intent_cannot_be_stored(desk: Desk) -> None:
-    desk.backend.is_refused = lambda change: change.to is State.SUBMITTING
+    desk.store.is_refused = lambda change: change.to is State.SUBMITTING
     await desk.add("job")
 
     with pytest.raises(StorageFull):
@@ -39,11 +39,11 @@ async def test_what_a_call_came_to_is_stored_as_soon_as_there_is_room(
 ) -> None:
     desk.first.submissions.append(submission)
     await desk.add("job")
-    desk.backend.is_refused = lambda change: change.closes is not None
+    desk.store.is_refused = lambda change: change.closes is not None
     with capture_logs() as logs:
         step = asyncio.create_task(desk.step())
-        await until(lambda: desk.backend.refused >= 3)
-        desk.backend.is_refused = lambda _: False
+        await until(lambda: desk.store.refused >= 3)
+        desk.store.is_refused = lambda _: False
         job = await step
 
     assert job.state is state
@@ -70,7 +70,7 @@ async def test_frames_that_cannot_be_uploaded_send_the_job_to_the_next_engine(de
     assert (after.state, after.engine, after.due_ms) == (State.READY, "gpu1", START_MS)
     assert (job.state, job.attempt) == (State.RUNNING, 2)
     assert desk.first.submitted == []
-    assert [each.outcome for each in await desk.backend.attempts("job")] == [
+    assert [each.outcome for each in await desk.store.attempts.of("job")] == [
         Outcome.UNPREPARED,
         Outcome.ACCEPTED,
     ]
@@ -98,7 +98,7 @@ async def test_a_refused_upload_sends_the_job_to_the_next_engine_at_once(
     with capture_logs():
         after = await desk.step()
     job = await desk.step()
-    attempts = await desk.backend.attempts("job")
+    attempts = await desk.store.attempts.of("job")
 
     assert (after.state, after.engine, after.due_ms) == (State.READY, "gpu1", START_MS)
     assert (job.state, job.attempt) == (State.RUNNING, 2)

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from support.jobs import a_job
-from support.scripted_backend import SlowBackend
+from support.scripted_store import SlowStore
 from support.waits import until
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import FINAL, Job, State
@@ -38,22 +38,22 @@ class Clocks:
 @asynccontextmanager
 async def life(
     data_dir: Path, clocks: Clocks, *, beat_s: float = 60.0
-) -> AsyncIterator[tuple[SlowBackend, Uptime]]:
+) -> AsyncIterator[tuple[SlowStore, Uptime]]:
     """One life of a server; it ends as by a kill."""
-    backend = SlowBackend(data_dir)
-    await backend.open()
+    store = SlowStore(data_dir)
+    await store.open()
     uptime = Uptime(
-        backend=backend,
+        notes=store.uptime_notes,
         clock_ms=lambda: clocks.wall_ms,
         monotonic_s=lambda: clocks.up_s,
         beat_s=beat_s,
     )
     await uptime.startup()
     try:
-        yield backend, uptime
+        yield store, uptime
     finally:
         await uptime.shutdown()
-        await backend.close()
+        await store.close()
 
 
 def running(job_id: str, *, deadline_ms: int, **fields: object) -> Job:
@@ -62,9 +62,9 @@ def running(job_id: str, *, deadline_ms: int, **fields: object) -> Job:
     )
 
 
-async def left_ms(backend: SlowBackend, uptime: Uptime, job_id: str = "job") -> int:
+async def left_ms(store: SlowStore, uptime: Uptime, job_id: str = "job") -> int:
     """Until its deadline."""
-    job = await backend.find(job_id)
+    job = await store.jobs.find(job_id)
     assert job is not None
     return job.deadline_ms - uptime.now_ms()
 
@@ -82,31 +82,31 @@ async def test_the_clock_of_deadlines_goes_on_by_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("away_ms", [-HOUR_MS, 2 * 60_000, 3 * DAY_MS, 400 * DAY_MS])
 async def test_time_without_a_server_is_not_counted(tmp_path: Path, away_ms: int) -> None:
     clocks = Clocks()
-    async with life(tmp_path, clocks) as (backend, uptime):
-        await backend.add(running("job", deadline_ms=uptime.now_ms() + DAY_MS))
+    async with life(tmp_path, clocks) as (store, uptime):
+        await store.jobs.add(running("job", deadline_ms=uptime.now_ms() + DAY_MS))
         clocks.go_on(HOUR_MS)
-        before_ms = await left_ms(backend, uptime)
+        before_ms = await left_ms(store, uptime)
     clocks.wall_ms += away_ms
-    async with life(tmp_path, clocks) as (backend, uptime):
-        assert await left_ms(backend, uptime) == before_ms == 23 * HOUR_MS
+    async with life(tmp_path, clocks) as (store, uptime):
+        assert await left_ms(store, uptime) == before_ms == 23 * HOUR_MS
 
 
 async def test_after_a_jump_of_the_clock_the_next_start_gives_no_less_time(tmp_path: Path) -> None:
     clocks = Clocks()
-    async with life(tmp_path, clocks) as (backend, uptime):
-        await backend.add(running("before", deadline_ms=uptime.now_ms() + DAY_MS))
+    async with life(tmp_path, clocks) as (store, uptime):
+        await store.jobs.add(running("before", deadline_ms=uptime.now_ms() + DAY_MS))
         clocks.wall_ms += 25 * HOUR_MS
-        await backend.add(running("after", deadline_ms=uptime.now_ms() + DAY_MS))
+        await store.jobs.add(running("after", deadline_ms=uptime.now_ms() + DAY_MS))
         clocks.go_on(HOUR_MS)
-    async with life(tmp_path, clocks) as (backend, uptime):
-        assert await left_ms(backend, uptime, "before") == 23 * HOUR_MS
-        assert await left_ms(backend, uptime, "after") == 23 * HOUR_MS
+    async with life(tmp_path, clocks) as (store, uptime):
+        assert await left_ms(store, uptime, "before") == 23 * HOUR_MS
+        assert await left_ms(store, uptime, "after") == 23 * HOUR_MS
 
 
 async def test_a_kill_costs_no_more_time_than_since_the_last_beat(tmp_path: Path) -> None:
     clocks = Clocks()
-    async with life(tmp_path, clocks, beat_s=0.01) as (backend, uptime):
-        await backend.add(running("job", deadline_ms=uptime.now_ms() + DAY_MS))
+    async with life(tmp_path, clocks, beat_s=0.01) as (store, uptime):
+        await store.jobs.add(running("job", deadline_ms=uptime.now_ms() + DAY_MS))
         clocks.go_on(HOUR_MS)
         async with asyncio.timeout(30):
             while True:
@@ -123,13 +123,13 @@ def seen_ms(data_dir: Path) -> int:
 
 async def test_a_restart_at_once_rewrites_no_rows(tmp_path: Path) -> None:
     clocks = Clocks()
-    async with life(tmp_path, clocks) as (backend, uptime):
-        await backend.add(running("job", deadline_ms=uptime.now_ms() + DAY_MS))
+    async with life(tmp_path, clocks) as (store, uptime):
+        await store.jobs.add(running("job", deadline_ms=uptime.now_ms() + DAY_MS))
         clocks.go_on(1)
     clocks.wall_ms += 59_000
     with capture_logs() as logs:
-        async with life(tmp_path, clocks) as (backend, uptime):
-            job = await backend.find("job")
+        async with life(tmp_path, clocks) as (store, uptime):
+            job = await store.jobs.find("job")
 
     assert job is not None
     assert job.deadline_ms == START_MS + DAY_MS
@@ -140,14 +140,14 @@ async def test_jobs_that_have_ended_or_have_no_deadline_are_left_as_they_are(
     tmp_path: Path,
 ) -> None:
     clocks = Clocks()
-    async with life(tmp_path, clocks) as (backend, _):
+    async with life(tmp_path, clocks) as (store, _):
         for state in FINAL:
-            await backend.add(running(state, deadline_ms=7, state=state))
-        await backend.add(running("without", deadline_ms=0))
+            await store.jobs.add(running(state, deadline_ms=7, state=state))
+        await store.jobs.add(running("without", deadline_ms=0))
         clocks.go_on(1)
     clocks.wall_ms += DAY_MS
-    async with life(tmp_path, clocks) as (backend, _):
-        found = [await backend.find(job_id) for job_id in (*sorted(FINAL), "without")]
+    async with life(tmp_path, clocks) as (store, _):
+        found = [await store.jobs.find(job_id) for job_id in (*sorted(FINAL), "without")]
 
     assert [job.deadline_ms for job in found if job] == [7, 7, 7, 0]
 
@@ -155,8 +155,8 @@ async def test_jobs_that_have_ended_or_have_no_deadline_are_left_as_they_are(
 async def test_a_full_disk_stops_no_beat(tmp_path: Path) -> None:
     clocks = Clocks()
     with capture_logs() as logs:
-        async with life(tmp_path, clocks, beat_s=0.01) as (backend, _):
-            backend.up_troubles = [StorageFull("full")] * 2
-            await until(lambda: not backend.up_troubles)
+        async with life(tmp_path, clocks, beat_s=0.01) as (store, _):
+            store.up_troubles = [StorageFull("full")] * 2
+            await until(lambda: not store.up_troubles)
 
     assert [each["event"] for each in logs] == ["uptime_not_noted"] * 2

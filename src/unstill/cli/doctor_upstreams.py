@@ -15,15 +15,14 @@ from unstill.cli.doctor_finding import Finding
 from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.delivery import DeliveryState
-from unstill.domain.errors import BadSetting, UnstillError, UpstreamError
+from unstill.domain.errors import BadSetting, OwnError, UpstreamError
 from unstill.net.fetcher import Fetcher
 from unstill.settings.engines import RemoteSettings
 from unstill.settings.keys import SIGNING_VARIABLE
 from unstill.settings.model_engines import check_routes, unserved
 from unstill.settings.reader import Settings
+from unstill.store.embedded.beside import attempts_in
 from unstill.store.embedded.deliveries import count_in
-from unstill.store.embedded.driver import DatabaseError
-from unstill.store.embedded.store import attempts_in
 from unstill.system.clock import clock_ms
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Remote, Standing
@@ -129,7 +128,7 @@ async def _asked(remote: Remote) -> Standing:
 def _recent(data_dir: Path, account: str) -> Sequence[Attempt]:
     try:
         return attempts_in(data_dir, account, RECENT_ATTEMPTS)
-    except DatabaseError:  # the store has a finding of its own
+    except OwnError:  # the store has a finding of its own
         return []
 
 
@@ -181,7 +180,7 @@ def _receiver(owner: str, url: httpx2.URL, place: Place) -> Finding:
 def _count(data_dir: Path, state: DeliveryState) -> int:
     try:
         return count_in(data_dir, state)
-    except (DatabaseError, UnstillError):  # the store has a finding of its own
+    except OwnError:  # the store has a finding of its own
         return 0
 
 

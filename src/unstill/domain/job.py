@@ -1,7 +1,7 @@
 """A job: its states, the one table of moves between them, and the changes that make those moves.
 
 A `Job` is a frozen value read from its row. A `Change` is what one step does to a row, with the
-states it may start from; a backend applies it with a guarded write and answers the new job, or
+states it may start from; a store applies it with a guarded write and answers the new job, or
 None when somebody else had moved it first. `apply` is the same rule without a database.
 """
 

@@ -19,7 +19,7 @@ from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin
 from unstill.models.sizes import NAMED_SIZES
-from unstill.store.port import Backend
+from unstill.store.ports.backlog import Backlog
 
 WAITING = frozenset({State.QUEUED, State.READY, State.SUBMITTING})
 MEASURED = 500  # a start reads so many of the newest jobs that succeeded
@@ -198,13 +198,13 @@ class Forecast:
         self._engines = {name: _Engine(count) for name, count in slots.items()}
         self._line_of: dict[str, _Line] = {}  # each job that waits is in one
 
-    async def startup(self, backend: Backend) -> None:
+    async def startup(self, backlog: Backlog) -> None:
         """Take up who waits and what was measured; told of what changes meanwhile, too."""
-        async for places in backend.unfinished():
+        async for places in backlog.unfinished():
             for place in places:
                 if place.state in WAITING:
                     self._begin_wait(place.job_id, place.owner, place.engine)
-        for took in reversed(await backend.times(MEASURED)):
+        for took in reversed(await backlog.times(MEASURED)):
             self._note(took.engine, _Task(took.model, took.work), took.took_ms)
 
     def changed(self, job: Job) -> None:

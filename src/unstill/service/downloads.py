@@ -18,7 +18,7 @@ from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
 from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.tasks import StillDraw
-from unstill.store.port import Backend
+from unstill.store.ports.jobs import Jobs
 
 GONE = "its file is no longer there"
 
@@ -49,13 +49,13 @@ class Downloads:
     def __init__(
         self,
         *,
-        backend: Backend,
+        jobs: Jobs,
         files: Files,
         media: Draws,
         links: Links,
         clock_ms: Callable[[], int],
     ) -> None:
-        self._backend = backend
+        self._jobs = jobs
         self._files = files
         self._links = links
         self._clock_ms = clock_ms
@@ -92,7 +92,7 @@ class Downloads:
     async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> StoredFile:
         """The finished file behind a signed link; raises BadLink, NoSuchJob, NoVideo."""
         self._links.check(job_id, variant, expires, signature, self._clock_ms() // 1000)
-        job = await self._backend.find(job_id)
+        job = await self._jobs.find(job_id)
         if job is None or job.is_hidden:
             raise NoSuchJob(job_id)
         return await self._found(job, _video_name(job))

@@ -48,7 +48,11 @@ from unstill.models.catalogue import Catalogue, resolve
 from unstill.service.admission import Admission
 from unstill.service.idempotency import fingerprint
 from unstill.service.pictures import IncomingFrame, check_header, take
-from unstill.store.port import Backend, CursorPage, OffsetPage, Where
+from unstill.store.ports.attempts import Attempts
+from unstill.store.ports.held_jobs import HeldJobs
+from unstill.store.ports.job_lists import CursorPage, JobLists, OffsetPage, Where
+from unstill.store.ports.jobs import Jobs
+from unstill.store.ports.store_state import StoreState
 
 log = structlog.get_logger()
 
@@ -94,7 +98,11 @@ class Service:
     def __init__(
         self,
         *,
-        backend: Backend,
+        jobs: Jobs,
+        job_lists: JobLists,
+        attempts: Attempts,
+        held_jobs: HeldJobs,
+        store_state: StoreState,
         files: Files,
         stop_upstream: Callable[[Job], Awaitable[bool]],
         catalogue: Catalogue,
@@ -115,7 +123,11 @@ class Service:
         check_room: raises StorageFull if no new job is taken for want of room.
         """
         self.catalogue = catalogue
-        self._backend = backend
+        self._jobs = jobs
+        self._job_lists = job_lists
+        self._attempts = attempts
+        self._held_jobs = held_jobs
+        self._store_state = store_state
         self._files = files
         self._stop_upstream = stop_upstream
         self._engines_of = {
@@ -161,7 +173,7 @@ class Service:
             self._check_room()
         except (BadField, BadSetting, StorageFull):
             # The settings have changed, or the disk; what was taken before is still its caller's.
-            stored = None if mark is None else await self._backend.marked(owner, mark)
+            stored = None if mark is None else await self._jobs.marked(owner, mark)
             if stored is None:
                 raise
         else:
@@ -204,9 +216,9 @@ class Service:
             for frame in job.request.frames:
                 data = taken[frame.role].data
                 if data is not None:
-                    begins = self._backend.store_id
+                    begins = self._store_state.store_id
                     await self._files.keep(job.id, frame.file_name, data, begins=begins)
-            stored = await self._backend.add(job, mark=mark)
+            stored = await self._jobs.add(job, mark=mark)
         except UnstillError:
             # Most likely the disk is full, and these pictures would keep it so.
             await self._remove_files(job)
@@ -217,7 +229,7 @@ class Service:
 
     async def find(self, job_id: str, owner: Owner) -> Job:
         """The owner's job; raises NoSuchJob for any other."""
-        job = await self._backend.find(job_id)
+        job = await self._jobs.find(job_id)
         if job is None or job.owner != owner or job.is_hidden:
             raise NoSuchJob(job_id)
         return job
@@ -225,7 +237,9 @@ class Service:
     async def page(
         self, owner: Owner, *, limit: int, after: str | None, newest_first: bool
     ) -> CursorPage:
-        return await self._backend.page(owner, limit=limit, after=after, newest_first=newest_first)
+        return await self._job_lists.page(
+            owner, limit=limit, after=after, newest_first=newest_first
+        )
 
     async def list_by_offset(
         self,
@@ -241,7 +255,7 @@ class Service:
         # Open at its end: jobs of a clock that was ahead are the newest, and none is left out.
         since_ms, until_ms = window_ms or (self._clock_ms() - RECENT_MS, LAST_MS)
         where = Where(since_ms, until_ms, states, model)
-        return await self._backend.list_by_offset(owner, where, offset=offset, limit=limit)
+        return await self._job_lists.list_by_offset(owner, where, offset=offset, limit=limit)
 
     async def cancel(self, job_id: str, owner: Owner) -> None:
         """Stop what can be stopped; of a call that is just being made the wish is noted.
@@ -254,7 +268,7 @@ class Service:
             change = self._cancellation(job)
             if change is None:
                 break
-            if await self._backend.change(job.id, change) is not None:
+            if await self._jobs.change(job.id, change) is not None:
                 return
             # It moved between the read and the write; its new state decides anew.
             job = await self.find(job_id, owner)
@@ -283,7 +297,7 @@ class Service:
     async def delete(self, job_id: str, owner: Owner) -> Job:
         """Stop what can be stopped, hide the job, and give back its files once it has ended."""
         job = await self.find(job_id, owner)
-        while (changed := await self._backend.change(job.id, self._deletion(job))) is None:
+        while (changed := await self._jobs.change(job.id, self._deletion(job))) is None:
             # It moved between the read and the write; its new state decides anew.
             job = await self.find(job_id, owner)
         if changed.state.is_final:
@@ -311,12 +325,12 @@ class Service:
 
     def check(self) -> None:
         """Raises StorageFailed if jobs cannot be kept, as the job store has been removed."""
-        self._backend.check()
+        self._store_state.check()
 
     @property
     def held(self) -> int:
         """How many jobs wait for an operator's word."""
-        return self._backend.held
+        return self._held_jobs.waiting
 
     # --- engines ---------------------------------------------------------------------------
 
@@ -329,7 +343,7 @@ class Service:
         account = self._accounts.get(engine)
         if account is None:
             return None
-        recent = await self._backend.recent_attempts(account, RECENT_ATTEMPTS)
+        recent = await self._attempts.recent(account, RECENT_ATTEMPTS)
         until_ms = blocked_until_ms(recent)
         return -(-until_ms // 1000) if until_ms > self._clock_ms() else None
 

@@ -9,7 +9,8 @@ import structlog
 
 from unstill.domain.errors import UnstillError
 from unstill.domain.job import cancelled
-from unstill.store.port import Backend, TicketRow
+from unstill.store.ports.backlog import TicketRow
+from unstill.store.ports.jobs import Jobs
 from unstill.upstreams.port import Cancellation, Cancelled, Remote, Ticket, TooLate, Unsupported
 
 log = structlog.get_logger()
@@ -23,13 +24,13 @@ class CancelSender:
         engines: Mapping[str, Remote],
         goes_on: Callable[[TicketRow], None],
         *,
-        backend: Backend,
+        jobs: Jobs,
         clock_ms: Callable[[], int],
     ) -> None:
         """`goes_on` is told of a ticket whose upstream will not stop."""
         self._engines = engines
         self._goes_on = goes_on
-        self._backend = backend
+        self._jobs = jobs
         self._clock_ms = clock_ms
         self._under_way: dict[str, asyncio.Task[None]] = {}  # by job
 
@@ -46,7 +47,7 @@ class CancelSender:
         if not isinstance(answer, Cancelled):
             return answer
         change = cancelled(self._clock_ms(), is_hidden=False)
-        now = await self._backend.change(row.job_id, change, attempt=row.attempt)
+        now = await self._jobs.change(row.job_id, change, attempt=row.attempt)
         return TooLate() if now is None else answer
 
     def heed(self, row: TicketRow) -> None:

@@ -15,7 +15,8 @@ import structlog
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.files.port import Files
 from unstill.files.uploads import Uploads
-from unstill.store.port import Backend
+from unstill.store.ports.retention import Retention
+from unstill.store.ports.store_state import StoreState
 from unstill.system.job_folders import JobFolder
 
 log = structlog.get_logger()
@@ -36,9 +37,16 @@ class Sweep:
     """Comes round now and then; each round may be ended at any point."""
 
     def __init__(
-        self, *, backend: Backend, files: Files, uploads: Uploads, clock_ms: Callable[[], int]
+        self,
+        *,
+        retention: Retention,
+        store_state: StoreState,
+        files: Files,
+        uploads: Uploads,
+        clock_ms: Callable[[], int],
     ) -> None:
-        self._backend = backend
+        self._retention = retention
+        self._store_state = store_state
         self._files = files
         self._uploads = uploads
         self._clock_ms = clock_ms
@@ -63,23 +71,25 @@ class Sweep:
     async def _forget_rows(self) -> None:
         before_ms = self._clock_ms() - ROWS_KEPT_MS
         after = ""
-        while ids := await self._backend.long_deleted(before_ms, after=after):
+        while ids := await self._retention.long_deleted(before_ms, after=after):
             for job_id in ids:
                 if await self._remove(job_id):
-                    await self._backend.forget(job_id)
+                    await self._retention.forget(job_id)
             after = ids[-1]
 
     async def _sweep_folders(self) -> None:
         count, unknown, begun = 0, 0, list[str]()
         async for folders in self._files.folders():
             count += len(folders)
-            standing = await self._backend.standing([folder.job_id for folder in folders])
+            standing = await self._retention.standing([folder.job_id for folder in folders])
             for folder in folders:
                 is_needed = standing.get(folder.job_id)
                 if is_needed is False:
                     await self._remove(folder.job_id)
                 elif is_needed is None and self._is_old(folder):
-                    is_ours = await self._files.begun_by(folder.job_id) == self._backend.store_id
+                    is_ours = (
+                        await self._files.begun_by(folder.job_id) == self._store_state.store_id
+                    )
                     (begun.append(folder.job_id) if is_ours else None)
                     unknown += not is_ours
         await self._set_aside(begun, most=max(LOST_AT_LEAST, round(LOST_SHARE * count)))

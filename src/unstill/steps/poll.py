@@ -24,7 +24,8 @@ from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.cancel_upstream import CancelSender, ticket_of
 from unstill.steps.poll_schedule import PolledTicket
-from unstill.store.port import Backend, TicketRow
+from unstill.store.ports.backlog import TicketRow
+from unstill.store.ports.jobs import Jobs
 from unstill.upstreams.client import Unreachable
 from unstill.upstreams.port import (
     Account,
@@ -66,7 +67,7 @@ class Poller:
         account: Account,
         engines: Mapping[str, Remote],
         *,
-        backend: Backend,
+        jobs: Jobs,
         board: Board,
         stalls: Stalls,
         clock_ms: Callable[[], int],
@@ -74,7 +75,7 @@ class Poller:
     ) -> None:
         self.account = account
         self._engines = engines
-        self._backend = backend
+        self._jobs = jobs
         self._board = board
         self._stalls = stalls
         self._clock_ms = clock_ms
@@ -85,7 +86,7 @@ class Poller:
         self._woken = asyncio.Event()
         self._most = MOST_ROUND  # tickets in the next round
         self._failures = 0  # rounds in a row that learnt nothing
-        self._cancels = CancelSender(engines, self._goes_on, backend=backend, clock_ms=clock_ms)
+        self._cancels = CancelSender(engines, self._goes_on, jobs=jobs, clock_ms=clock_ms)
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -331,7 +332,7 @@ class Poller:
     async def _write(self, row: TicketRow, change: Change) -> OwnError | None:
         """The trouble with it, if any; then the ticket is asked for again."""
         try:
-            now = await self._backend.change(row.job_id, change, attempt=row.attempt)
+            now = await self._jobs.change(row.job_id, change, attempt=row.attempt)
         except OwnError as error:
             return error
         watched = self._watched.get(row.job_id)

@@ -10,7 +10,7 @@ from math import inf
 
 import msgspec
 
-from unstill.store.port import TicketRow
+from unstill.store.ports.backlog import TicketRow
 from unstill.upstreams.port import Gone, Unclear, Verdict
 
 LEAST_GONE = 4  # looks in a row, over half a minute at the usual pace

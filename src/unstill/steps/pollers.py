@@ -12,7 +12,8 @@ from unstill.domain.job import Job
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.poll import Poller, row_of
-from unstill.store.port import Backend
+from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.jobs import Jobs
 from unstill.upstreams.port import Account, Cancellation, Cancelled, Remote
 
 log = structlog.get_logger()
@@ -29,15 +30,16 @@ class Pollers:
         self,
         remotes: Mapping[str, Remote],
         *,
-        backend: Backend,
+        jobs: Jobs,
+        backlog: Backlog,
         board: Board,
         stalls: Stalls,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
     ) -> None:
-        self._backend = backend
+        self._backlog = backlog
         given: dict[str, Any] = {
-            "backend": backend,
+            "jobs": jobs,
             "board": board,
             "stalls": stalls,
             "clock_ms": clock_ms,
@@ -59,7 +61,7 @@ class Pollers:
         """Take up every ticket, then begin to ask."""
         self._is_up = True
         removed: dict[str, int] = {}
-        async for rows in self._backend.tickets():
+        async for rows in self._backlog.tickets():
             for row in rows:
                 poller = self._of(row.engine)
                 poller.take_up(row)

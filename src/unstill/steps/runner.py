@@ -42,7 +42,10 @@ from unstill.steps.pollers import Pollers
 from unstill.steps.render import Renderer
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
-from unstill.store.port import Backend, Lane, PutOff, Step
+from unstill.store.ports.attempts import Attempts
+from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.jobs import Jobs
+from unstill.store.ports.queue import Lane, PutOff, Queue, Step
 from unstill.system.storage_errors import storage_trouble
 from unstill.system.storage_pause import Shortage
 from unstill.upstreams.port import Remote
@@ -59,12 +62,15 @@ NOT_THE_JOBS_FAULT = (StorageFull, StorageFailed, ShuttingDown)
 
 
 class Runner:
-    """Does the steps; the backend's lanes say when."""
+    """Does the steps; the store's lanes say when."""
 
     def __init__(
         self,
         *,
-        backend: Backend,
+        jobs: Jobs,
+        attempts: Attempts,
+        backlog: Backlog,
+        queue: Queue,
         files: Files,
         frames: Frames,
         cards: Mapping[str, Card],
@@ -76,7 +82,10 @@ class Runner:
         saver: Saver,
         clock_ms: Callable[[], int],
     ) -> None:
-        self._backend = backend
+        self._jobs = jobs
+        self._attempts = attempts
+        self._backlog = backlog
+        self._queue = queue
         self._files = files
         self._frames = frames
         self._cards = cards
@@ -94,20 +103,25 @@ class Runner:
 
     async def startup(self) -> None:
         """Judge what the last server had under way, take up the tickets, then open the lanes."""
-        await judge_interrupted(self._backend, self._clock_ms())
+        await judge_interrupted(
+            jobs=self._jobs,
+            attempts=self._attempts,
+            backlog=self._backlog,
+            now_ms=self._clock_ms(),
+        )
         known = {*self._engines, *self._remotes}
-        removed = sorted(set(await self._backend.waited_for()) - known)
+        removed = sorted(set(await self._backlog.waited_for()) - known)
         for engine in removed:
             log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
         await self._pollers.startup()
-        self._backend.serve([*self.lanes(), *self._removed_lanes(removed)])
+        self._queue.serve([*self.lanes(), *self._removed_lanes(removed)])
 
     async def stop(self) -> None:
         """End the steps; their jobs are where they were and go on at the next start.
 
         Calls that may cost are waited for and settled.
         """
-        await self._backend.rest(0)
+        await self._queue.rest(0)
         await self._submitter.stop(SUBMITS_WITHIN_S)
         await self._pollers.shutdown()
 
@@ -207,7 +221,7 @@ class Runner:
                 await self._settle(now.id, await self._renderer.render(now))
         except asyncio.CancelledError:
             # Guarded by the state alone: a start may have been written and not been heard of.
-            await self._backend.change(job.id, put_back(AT_ONCE))
+            await self._jobs.change(job.id, put_back(AT_ONCE))
             raise
 
     async def _save(self, job: Job) -> None:
@@ -220,8 +234,8 @@ class Runner:
 
     async def _settle(self, job_id: str, change: Change) -> None:
         """Write how a step ended. No lane looks after a job that was running."""
-        write = partial(self._backend.change, job_id, change)
+        write = partial(self._jobs.change, job_id, change)
         await self._shortage.until_stored(write, job_id=job_id)
 
     async def _write(self, job: Job, change: Change) -> Job | None:
-        return await self._backend.change(job.id, change, attempt=job.attempt)
+        return await self._jobs.change(job.id, change, attempt=job.attempt)

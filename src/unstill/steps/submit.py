@@ -54,7 +54,10 @@ from unstill.steps.submit_outcome import (
     settlement_of,
     too_late,
 )
-from unstill.store.port import Backend, PutOff
+from unstill.store.ports.attempts import Attempts
+from unstill.store.ports.held_jobs import HeldJobs
+from unstill.store.ports.jobs import Jobs
+from unstill.store.ports.queue import PutOff
 from unstill.system.storage_pause import until_stored
 from unstill.upstreams.port import (
     Accepted,
@@ -92,7 +95,9 @@ class Submitter:
     def __init__(
         self,
         *,
-        backend: Backend,
+        jobs: Jobs,
+        attempts: Attempts,
+        held_jobs: HeldJobs,
         remotes: Mapping[str, Remote],
         routes: Mapping[str, Sequence[str]],
         prepare_frames: PrepareFrames,
@@ -104,7 +109,9 @@ class Submitter:
     ) -> None:
         """`routes`: by model name, the engines in the order in which they are tried."""
         self._submit_within_ms = submit_within_ms
-        self._backend = backend
+        self._jobs = jobs
+        self._attempts = attempts
+        self._held_jobs = held_jobs
         self._remotes = remotes
         self._routes = routes
         self._prepare_frames = prepare_frames
@@ -128,10 +135,10 @@ class Submitter:
         if job.wants_cancel:
             await self._write(job, cancelled(now_ms, is_hidden=job.is_hidden))
             return None
-        if self._backend.is_held(job.id):
+        if job.id in self._held_jobs:
             self._stalls.job(job.id, State.READY, *HELD)
             return PutOff(now_ms + HELD_MS)
-        attempts = await self._backend.attempts(job.id) if job.attempt else ()
+        attempts = await self._attempts.of(job.id) if job.attempt else ()
         if job.deadline_ms and self._uptime_ms() >= job.deadline_ms:
             await self._write(job, failed(too_late(attempts), now_ms))
             return None
@@ -172,7 +179,7 @@ class Submitter:
     ) -> NextCall | None:
         """Whom to ask, and when; at once and alone if its turn is to find out."""
         blocked_ms = {
-            account: blocked_until_ms(await self._backend.recent_attempts(account, RECENT_ATTEMPTS))
+            account: blocked_until_ms(await self._attempts.recent(account, RECENT_ATTEMPTS))
             for account in {remote.account.id for remote in remotes}
         }
         # Nothing is waited for from here to the call: no two jobs find out at once.
@@ -258,7 +265,7 @@ class Submitter:
             attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
             if await self._write(job, intended(attempt)) is None:
                 return None
-            await self._backend.note_ahead(attempt, job.size)
+            await self._attempts.note_ahead(attempt, job.size)
             submission = await self._answer(remote, prepared, attempt)
             cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
             await self._settle(job, attempt, submission)
@@ -266,7 +273,7 @@ class Submitter:
 
     async def _turn_away(self, job: Job) -> PutOff | None:
         """Its engine has become busy: another one that is free at once, or a place in line."""
-        attempts = await self._backend.attempts(job.id) if job.attempt else ()
+        attempts = await self._attempts.of(job.id) if job.attempt else ()
         choice = await self._choice(self._route(job), job, attempts)
         return None if choice is None else await self._put_off(job, choice)
 
@@ -345,10 +352,10 @@ class Submitter:
             if not is_told:  # once for each: its ticket may be needed
                 is_told, why = True, trouble.message
                 log.warning("settle_failed", **job_fields(job), ticket=settlement.ticket, why=why)
-            await self._backend.note_ahead(settled(attempt, settlement), job.size, lasts=True)
+            await self._attempts.note_ahead(settled(attempt, settlement), job.size, lasts=True)
             await asyncio.sleep(self._store_again_s)
 
-        await self._backend.note_ahead(settled(attempt, settlement), job.size)
+        await self._attempts.note_ahead(settled(attempt, settlement), job.size)
         try:
             await until_stored(lambda: self._write_end(job, attempt, settlement), pause)
         except ShuttingDown:
@@ -365,7 +372,7 @@ class Submitter:
 
     async def _write_end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
         change = await self._consequence(job, attempt, settlement)
-        now = await self._backend.change(job.id, change, attempt=attempt.n)
+        now = await self._jobs.change(job.id, change, attempt=attempt.n)
         if now is not None and now.state is State.READY and now.wants_cancel:
             await self._write(now, cancelled(settlement.settled_ms, is_hidden=now.is_hidden))
 
@@ -392,8 +399,8 @@ class Submitter:
 
     async def _choice_after(self, job: Job, attempt: Attempt) -> NextCall | None:
         """The choice once `attempt`, which is settled but not yet stored so, counts as well."""
-        earlier = [each for each in await self._backend.attempts(job.id) if each.n < attempt.n]
+        earlier = [each for each in await self._attempts.of(job.id) if each.n < attempt.n]
         return await self._choice(self._route(job), job, [*earlier, attempt])
 
     async def _write(self, job: Job, change: Change) -> Job | None:
-        return await self._backend.change(job.id, change, attempt=job.attempt)
+        return await self._jobs.change(job.id, change, attempt=job.attempt)

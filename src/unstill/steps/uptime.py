@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from unstill.domain.errors import OwnError
-from unstill.store.port import Backend
+from unstill.store.ports.uptime_notes import UptimeNotes
 
 BEAT_S = 60.0
 
@@ -25,12 +25,12 @@ class Uptime:
     def __init__(
         self,
         *,
-        backend: Backend,
+        notes: UptimeNotes,
         clock_ms: Callable[[], int],
         monotonic_s: Callable[[], float] = time.monotonic,
         beat_s: float = BEAT_S,
     ) -> None:
-        self._backend = backend
+        self._notes = notes
         self._beat_s = beat_s
         self._monotonic_s = monotonic_s
         self._begun_ms = clock_ms()
@@ -42,7 +42,7 @@ class Uptime:
 
     async def startup(self) -> None:
         """Before any deadline is read. Raises StorageFull or StorageFailed."""
-        away_ms = await self._backend.count_from(self.now_ms())
+        away_ms = await self._notes.count_from(self.now_ms())
         if away_ms:
             log.info("deadlines_moved", by_s=away_ms // 1000)
         self._beating = asyncio.create_task(self._beat())
@@ -61,6 +61,6 @@ class Uptime:
 
     async def _note(self) -> None:
         try:
-            await self._backend.note_up(self.now_ms())
+            await self._notes.note_up(self.now_ms())
         except OwnError as error:  # a full disk: what is noted too early only gives more time
             log.info("uptime_not_noted", why=error.message)

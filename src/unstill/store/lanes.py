@@ -22,7 +22,7 @@ from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin
-from unstill.store.port import Lane, PutOff
+from unstill.store.ports.queue import Lane, PutOff
 from unstill.system.storage_pause import Shortage
 
 FIRST_PAUSE_S = 0.5

@@ -34,7 +34,7 @@ from unstill.domain.errors import FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
 from unstill.net.fetcher import Own
-from unstill.store.port import Backend
+from unstill.store.ports.outbox import Outbox
 from unstill.system.storage_pause import Shortage
 from unstill.webhooks.receivers import Receivers
 from unstill.webhooks.retry import after_failure
@@ -72,7 +72,7 @@ class Deliverer:
     def __init__(
         self,
         *,
-        backend: Backend,
+        outbox: Outbox,
         receivers: Receivers,
         fetcher: Posts,
         secrets: Sequence[str],
@@ -84,7 +84,7 @@ class Deliverer:
 
         wall_ms: what receivers check a time stamp against; None: `clock_ms`.
         """
-        self._backend = backend
+        self._outbox = outbox
         self._receivers = receivers
         self._fetcher = fetcher
         self._signers = tuple(Webhook(secret) for secret in secrets)
@@ -107,13 +107,13 @@ class Deliverer:
             if not self._signers:  # nothing is sent unsigned: what is owed stays so
                 await self._tell_of_owed()
                 return
-            await self._backend.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
+            await self._outbox.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
         except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
             log.warning("webhooks_not_hastened", why=error.message)
         self._looking = asyncio.create_task(self._look())
 
     async def _tell_of_owed(self) -> None:
-        if await self._backend.due_deliveries(FOREVER_MS, limit=1):
+        if await self._outbox.due(FOREVER_MS, limit=1):
             why = "events are owed, and UNSTILL_WEBHOOK_SECRET is not set"
             log.warning("webhooks_not_sent", why=why)
 
@@ -150,7 +150,7 @@ class Deliverer:
             now_ms = self._clock_ms()
             # Noted before the read: a try that ends meanwhile would be begun again by an old row.
             under_way = set(self._tries)
-            coming = await self._backend.due_deliveries(
+            coming = await self._outbox.due(
                 now_ms + LOOK_EVERY_MS,
                 limit=MOST_AT_ONCE + len(under_way),
                 without=_full(self._busy, MOST_PER_RECEIVER),
@@ -231,7 +231,7 @@ class Deliverer:
 
     async def _settle(self, delivery: Delivery) -> None:
         """Write how a try ended: else it would be made again."""
-        write = partial(self._backend.settle_delivery, delivery)
+        write = partial(self._outbox.settle, delivery)
         await self._shortage.until_stored(write, job_id=delivery.job_id)
 
     def _tell(self, delivery: Delivery) -> None:

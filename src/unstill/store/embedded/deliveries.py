@@ -5,8 +5,7 @@ The columns of the table are the fields of `Delivery`, by the same names.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ import msgspec
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, owed_for
 from unstill.domain.job import Change, Job
 from unstill.domain.owner import Owner
-from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
-from unstill.store.embedded.group_commit import as_own
+from unstill.store.embedded.beside import opened_beside
 
 COLUMNS = Delivery.__struct_fields__
 _NAMES = ", ".join(COLUMNS)
@@ -104,14 +102,14 @@ def follow(connection: apsw.Connection, job: Job, change: Change) -> None:
 
 def newest_in(data_dir: Path, limit: int) -> list[Delivery]:
     """The deliveries of the newest jobs; none where there is no store yet. Raises OwnError."""
-    with _opened(data_dir, apsw.SQLITE_OPEN_READONLY) as connection:
+    with opened_beside(data_dir, having="deliveries") as connection:
         if connection is None:
             return []
         return [delivery_of(row) for row in connection.execute(NEWEST, (limit,)).fetchall()]
 
 
 def count_in(data_dir: Path, state: DeliveryState) -> int:
-    with _opened(data_dir, apsw.SQLITE_OPEN_READONLY) as connection:
+    with opened_beside(data_dir, having="deliveries") as connection:
         if connection is None:
             return 0
         count: int = connection.execute(COUNT, (state,)).get
@@ -125,11 +123,9 @@ def replay_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int) -> list[st
     it returns. Raises OwnError.
     """
     day = (0, now_ms + DAY_MS)  # due by any clock: the server's may be set otherwise
-    with _opened(data_dir, apsw.SQLITE_OPEN_READWRITE) as connection:
+    with opened_beside(data_dir, having="deliveries", writes=True) as connection:
         if connection is None:
             return []
-        connection.pragma("synchronous", "full")
-        connection.transaction_mode = "IMMEDIATE"
         with connection:
             if not job_ids:
                 found = connection.execute(_REPLAY_ALL, day).fetchall()
@@ -137,18 +133,3 @@ def replay_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int) -> list[st
                 rows = (connection.execute(_REPLAY_ONE, (*day, each)) for each in job_ids)
                 found = [row for cursor in rows for row in cursor.fetchall()]
     return [str(job_id) for (job_id,) in found]
-
-
-@contextmanager
-def _opened(data_dir: Path, flags: int) -> Iterator[apsw.Connection | None]:
-    """None where there is no store, or one of a release without webhooks."""
-    file = data_dir / FILE
-    if not file.exists():
-        yield None
-        return
-    try:
-        with closing(apsw.Connection(str(file), flags=flags)) as connection:
-            connection.set_busy_timeout(BUSY_WAIT_MS)
-            yield connection if connection.table_exists(None, "deliveries") else None
-    except apsw.Error as error:
-        raise as_own(error) from error

@@ -1,37 +1,21 @@
 """Held jobs: those of a recovered store that may have been sent and paid for since its copy.
 
-None of them makes a call that may cost before an operator releases it, which another process may
-do: while there are any, a store looks every two seconds which of them are left. One that runs at
-an upstream waits for nobody; it is held in case it comes back, lost there and perhaps paid for
-elsewhere since.
+Which they are, and how an operator lets them go.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
-import structlog
 
-from unstill.domain.errors import StorageFailed, StorageFull
-from unstill.domain.job import FINAL, Job, State
+from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.call_journal import noted_in
-from unstill.store.embedded.connections import Reader
 from unstill.store.embedded.downtime import last_up_ms
-from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
-from unstill.store.embedded.group_commit import as_own
+from unstill.store.embedded.handle import Handle
 
-LOOK_EVERY_S = 2.0
-WAITING = frozenset({State.QUEUED, State.READY})  # for the operator's word
-OVER = FINAL | {State.SAVING}  # no call can follow: it is held no more
-
-COUNT = "SELECT count(*) FROM held"
-DROP = "DELETE FROM held WHERE job_id = ?"
-_ALL = "SELECT job_id, state FROM held JOIN jobs ON id = job_id"
 _WAITING = "SELECT id FROM jobs WHERE id = job_id AND state IN ('queued', 'ready')"
 _ALL_WAITING = f"SELECT job_id FROM held WHERE EXISTS ({_WAITING}) ORDER BY job_id"  # noqa: S608
 _RELEASE = f"DELETE FROM held WHERE EXISTS ({_WAITING}) {{which}} RETURNING job_id"  # noqa: S608
@@ -42,76 +26,19 @@ _LAST_CALL = (
     "AND outcome IN ('open', 'accepted', 'unknown') ORDER BY n DESC LIMIT 1"
 )
 
-log = structlog.get_logger()
 
+class EmbeddedHeldJobs:
+    """Those of an open store."""
 
-class Holds:
-    """Knows which jobs of an open store are held."""
-
-    def __init__(self, ledger: Reader, released: Callable[[str], None]) -> None:
-        """`released` is told of each job that waits no more."""
-        self._ledger = ledger
-        self._released = released
-        self._ids: set[str] = set()
-        self._waiting: set[str] = set()
-        self._looking: asyncio.Task[None] | None = None
-
-    async def startup(self) -> None:
-        found = await self._read()
-        self._ids = set(found)
-        self._waiting = {job_id for job_id, state in found.items() if state in WAITING}
-        if self._waiting:
-            self._tell()
-        if self._ids:
-            self._looking = asyncio.create_task(self._look())
-
-    async def shutdown(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
 
     def __contains__(self, job_id: str) -> bool:
-        return job_id in self._ids
+        return job_id in self._handle.opened.holds
 
     @property
     def waiting(self) -> int:
-        """How many wait for the operator's word."""
-        return len(self._waiting)
-
-    def changed(self, job: Job) -> None:
-        """Follow a job; told after the commit."""
-        if job.id not in self._ids:
-            return
-        if job.state in OVER:
-            self._ids.discard(job.id)
-        if job.state not in WAITING:
-            self._waiting.discard(job.id)
-        elif job.id not in self._waiting:  # lost by its upstream, or not taken after all
-            self._waiting.add(job.id)
-            self._tell()
-
-    def _tell(self) -> None:
-        log.warning("jobs_held", count=len(self._waiting), mend="unstill jobs release")
-
-    async def _look(self) -> None:
-        while self._ids:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                [(count,)] = await self._ledger.select(COUNT)
-                left = self._ids if count == len(self._ids) else set(await self._read())
-            except (StorageFailed, StorageFull) as error:
-                log.warning("held_jobs_not_read", why=error.message)
-                continue
-            released = self._waiting - left
-            self._ids &= left
-            self._waiting -= released
-            for job_id in sorted(released):
-                self._released(job_id)
-            if released:
-                log.info("jobs_released", count=len(released), held=len(self._waiting))
-
-    async def _read(self) -> Mapping[str, State]:
-        return {job_id: State(state) for job_id, state in await self._ledger.select(_ALL)}
+        return self._handle.opened.holds.waiting
 
 
 def hold(connection: apsw.Connection, local_engines: Collection[str]) -> int:
@@ -146,7 +73,7 @@ def held_in(data_dir: Path) -> list[str]:
 
     Raises OwnError.
     """
-    with _opened(data_dir, apsw.SQLITE_OPEN_READONLY) as connection:
+    with opened_beside(data_dir, having="held") as connection:
         if connection is None:
             return []
         return [f"{job_id}" for (job_id,) in connection.execute(_ALL_WAITING).fetchall()]
@@ -158,11 +85,9 @@ def release_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int, within_ms
     They have `within_ms` again until their deadline, by the clock of the server that is up, or was
     (steps/uptime.py); by `now_ms` if none ever was. Durable when it returns. Raises OwnError.
     """
-    with _opened(data_dir, apsw.SQLITE_OPEN_READWRITE) as connection:
+    with opened_beside(data_dir, having="held", writes=True) as connection:
         if connection is None:
             return Released([], {})
-        connection.pragma("synchronous", "full")
-        connection.transaction_mode = "IMMEDIATE"
         with connection:
             if job_ids:
                 one = _RELEASE.format(which="AND job_id = ?")
@@ -190,18 +115,3 @@ def _sent(connection: apsw.Connection, data_dir: Path, job_ids: Sequence[str]) -
             known = ticket or (call.attempt.ticket if call is not None else None)
             sent[job_id] = f"{engine}, as {known}" if known else f"{engine}"
     return sent
-
-
-@contextmanager
-def _opened(data_dir: Path, flags: int) -> Iterator[apsw.Connection | None]:
-    """None where there is no store, or one of a release that held no jobs."""
-    file = data_dir / FILE
-    if not file.exists():
-        yield None
-        return
-    try:
-        with closing(apsw.Connection(str(file), flags=flags)) as connection:
-            connection.set_busy_timeout(BUSY_WAIT_MS)
-            yield connection if connection.table_exists(None, "held") else None
-    except apsw.Error as error:
-        raise as_own(error) from error

@@ -17,8 +17,7 @@ from unstill.store.embedded.file_presence import Presence
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.generation import Generation
 from unstill.store.embedded.group_commit import Tell, Writer
-from unstill.store.embedded.held_jobs import Holds
-from unstill.store.embedded.lists import Lists
+from unstill.store.embedded.holds import Holds
 from unstill.store.embedded.read_pace import ReadPace
 from unstill.store.embedded.upkeep import Upkeep
 
@@ -28,7 +27,7 @@ class Opened(NamedTuple):
     finds: apsw.Connection
     find: Callable[..., apsw.Cursor]  # `execute` of the one cursor that finds jobs
     ledger: Reader  # what the server itself asks
-    lists: Lists  # what callers ask
+    lists: Reader  # what callers ask
     generation: Generation
     holds: Holds
     presence: Presence
@@ -45,7 +44,7 @@ class Opened(NamedTuple):
         await self.upkeep.shutdown()
         writes = await self.writer.stop()
         self.finds.close()
-        for reader in (self.ledger, self.lists.reader):
+        for reader in (self.ledger, self.lists):
             await asyncio.to_thread(reader.close)
         await asyncio.to_thread(connections.close, writes, self.generation)
         self.ahead.close()
@@ -65,7 +64,7 @@ async def open_store(
         finds=found.finds,
         find=found.finds.cursor().execute,
         ledger=ledger,
-        lists=Lists(Reader("lists", found.lists, ReadPace())),
+        lists=Reader("lists", found.lists, ReadPace()),
         generation=generation,
         holds=Holds(ledger, released),
         presence=presence,

@@ -32,7 +32,7 @@ from unstill.domain.job import (
 )
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
-from unstill.store.port import TicketRow, UnfinishedJob
+from unstill.store.ports.backlog import TicketRow, UnfinishedJob
 
 Value = str | int | None
 Row = tuple[Any, ...]  # one value per column, as the database gives them
@@ -238,11 +238,11 @@ FIND = f"SELECT {NAMES} FROM jobs WHERE id = ?"  # noqa: S608  - field names
 
 ATTEMPT_COLUMNS = Attempt.__struct_fields__
 SETTLED_COLUMNS = tuple(each for each in Settlement.__struct_fields__ if each != "n")
-_ATTEMPT_NAMES = ", ".join(ATTEMPT_COLUMNS)
+ATTEMPT_NAMES = ", ".join(ATTEMPT_COLUMNS)
 
 # In the same transaction as the move to `submitting`, before the call.
 INTEND = (
-    f"INSERT INTO attempts ({_ATTEMPT_NAMES}) "  # noqa: S608  - field names
+    f"INSERT INTO attempts ({ATTEMPT_NAMES}) "  # noqa: S608  - field names
     f"VALUES ({', '.join('?' * len(ATTEMPT_COLUMNS))})"
 )
 
@@ -260,10 +260,10 @@ TICKET_TAKEN = (
     "WHERE own.job_id = ?1 AND own.n = ?2 LIMIT 1"
 )
 
-ATTEMPTS = f"SELECT {_ATTEMPT_NAMES} FROM attempts WHERE job_id = ? ORDER BY n"  # noqa: S608  - field names
+ATTEMPTS = f"SELECT {ATTEMPT_NAMES} FROM attempts WHERE job_id = ? ORDER BY n"  # noqa: S608  - field names
 
 RECENT_ATTEMPTS = (
-    f"SELECT {_ATTEMPT_NAMES} FROM attempts "  # noqa: S608  - field names
+    f"SELECT {ATTEMPT_NAMES} FROM attempts "  # noqa: S608  - field names
     "WHERE account = ? AND settled_ms IS NOT NULL ORDER BY settled_ms DESC, job_id DESC LIMIT ?"
 )
 

@@ -12,47 +12,44 @@ from unstill.domain.errors import Overloaded
 from unstill.domain.job import Job, first_id
 from unstill.domain.owner import Owner
 from unstill.store.embedded import rows
-from unstill.store.embedded.connections import Reader
-from unstill.store.port import CursorPage, OffsetPage, Where
+from unstill.store.embedded.handle import Handle
+from unstill.store.ports.job_lists import CursorPage, OffsetPage, Where
 
 MOST_AT_ONCE = 16  # lists of one owner, the one that is read included
 
 
-class Lists:
+class EmbeddedJobLists:
     """Lists of jobs, over a reader of their own."""
 
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
         self._at_once: Counter[Owner] = Counter()  # by owner
         # An owner's lists wait for each other, so that the reader has one of each owner at most:
         # it takes them as they come, which is by turns.
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def page(
-        self, owner: Owner, *, limit: int, after: str | None, newest_first: bool
+        self, owner: Owner, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> CursorPage:
-        """Raises Overloaded."""
         sql = page_sql(has_after=after is not None, newest_first=newest_first)
         bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
         async with self._turn(owner):
-            found = await self.reader.select(sql, bounds)
+            found = await self._handle.opened.lists.select(sql, bounds)
         return CursorPage(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
 
     async def list_by_offset(
         self, owner: Owner, where: Where, *, offset: int, limit: int
     ) -> OffsetPage:
-        """Raises Overloaded."""
+        reader = self._handle.opened.lists
         jobs_sql, count_sql, (since, until, *filters) = by_offset_sql(where)
         async with self._turn(owner):
-            found = await self.reader.select(
-                jobs_sql, (owner, since, until, *filters, limit, offset)
-            )
+            found = await reader.select(jobs_sql, (owner, since, until, *filters, limit, offset))
             jobs = _jobs(found)
             # What was walked for the page is not walked again: only those beyond are counted.
             total = offset + len(jobs) if jobs else 0
             if len(jobs) == limit or (not jobs and offset):
                 beyond = jobs[-1].id if jobs else until
-                [(count,)] = await self.reader.select(count_sql, (owner, since, beyond, *filters))
+                [(count,)] = await reader.select(count_sql, (owner, since, beyond, *filters))
                 total += count
         return OffsetPage(tuple(jobs), total)
 

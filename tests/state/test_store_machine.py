@@ -48,7 +48,7 @@ from unstill.domain.job import (
 )
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.store.embedded.deliveries import newest_in
-from unstill.store.port import UnfinishedJob
+from unstill.store.ports.backlog import UnfinishedJob
 
 pytestmark = pytest.mark.slow
 

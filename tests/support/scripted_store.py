@@ -9,10 +9,14 @@ from pathlib import Path
 
 from unstill.domain.errors import OwnError, StorageFull
 from unstill.domain.job import Change, IdempotencyMark, Job, State
-from unstill.store.embedded.store import EmbeddedBackend
+from unstill.store.embedded.jobs import EmbeddedJobs
+from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.embedded.uptime_notes import EmbeddedUptimeNotes
+from unstill.store.lanes import Lanes
+from unstill.system.clock import clock_ms
 
 
-class SlowBackend(EmbeddedBackend):
+class SlowStore(EmbeddedStore):
     """The embedded store on a disk that may be full, among writers that may be quicker."""
 
     def __init__(self, data_dir: Path) -> None:
@@ -25,30 +29,46 @@ class SlowBackend(EmbeddedBackend):
         self.late: State | None = None  # changes to it are answered when `answers` is set
         self.answers = asyncio.Event()
         self.reads: Counter[str] = Counter()  # of rows, by job
+        self.jobs = SlowJobs(self)
+        self.queue = Lanes(self.jobs.look, clock_ms)
+        self.uptime_notes = TroubledNotes(self)
 
-    def _look(self, job_id: str) -> Job | None:
-        self.reads[job_id] += 1
-        return super()._look(job_id)
+
+class SlowJobs(EmbeddedJobs):
+    def __init__(self, store: SlowStore) -> None:
+        super().__init__(store.handle)
+        self._store = store
+
+    def look(self, job_id: str) -> Job | None:
+        self._store.reads[job_id] += 1
+        return super().look(job_id)
 
     async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
-        if not self.has_room:
+        if not self._store.has_room:
             raise StorageFull("the disk of the data folder is full")
         return await super().add(job, mark=mark)
-
-    async def note_up(self, now_ms: int) -> None:
-        if self.up_troubles:
-            raise self.up_troubles.pop(0)
-        await super().note_up(now_ms)
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None
     ) -> Job | None:
-        if self.is_refused(change):
-            self.refused += 1
+        store = self._store
+        if store.is_refused(change):
+            store.refused += 1
             raise StorageFull("the disk of the data folder is full")
-        if change.to in self.overtaken:
-            await super().change(job_id, self.overtaken.pop(change.to))
+        if change.to in store.overtaken:
+            await super().change(job_id, store.overtaken.pop(change.to))
         changed = await super().change(job_id, change, attempt=attempt)
-        if change.to is not None and change.to is self.late:
-            await self.answers.wait()
+        if change.to is not None and change.to is store.late:
+            await store.answers.wait()
         return changed
+
+
+class TroubledNotes(EmbeddedUptimeNotes):
+    def __init__(self, store: SlowStore) -> None:
+        super().__init__(store.handle)
+        self._store = store
+
+    async def note_up(self, now_ms: int) -> None:
+        if self._store.up_troubles:
+            raise self._store.up_troubles.pop(0)
+        await super().note_up(now_ms)

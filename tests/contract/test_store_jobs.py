@@ -13,7 +13,7 @@ from unstill.domain.errors import StorageFailed
 from unstill.domain.job import FINAL, Change, Failure, Job, State, Usage, Video, apply
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
-from unstill.store.port import Backend
+from unstill.store.ports.store import Store
 
 FULL_REQUEST = VideoRequest(
     model="Wan-AI/Wan2.2-I2V",
@@ -66,38 +66,38 @@ VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**40, has_audio=True)
 )
 async def test_a_job_is_found_as_it_was_added(make: Make, job: Job) -> None:
     async with opened(make) as store:
-        await store.add(job)
-        at_once = await store.find(job.id)
+        await store.jobs.add(job)
+        at_once = await store.jobs.find(job.id)
     async with opened(make) as store:
-        after_a_restart = await store.find(job.id)
+        after_a_restart = await store.jobs.find(job.id)
 
     assert at_once == after_a_restart == job
 
 
-async def test_an_unknown_job_is_not_found(store: Backend) -> None:
-    await store.add(a_row())
+async def test_an_unknown_job_is_not_found(store: Store) -> None:
+    await store.jobs.add(a_row())
 
-    assert await store.find("jo") is None
+    assert await store.jobs.find("jo") is None
 
 
-async def test_a_job_that_is_there_is_not_added_again(store: Backend) -> None:
-    await store.add(a_row())
+async def test_a_job_that_is_there_is_not_added_again(store: Store) -> None:
+    await store.jobs.add(a_row())
 
     with pytest.raises(StorageFailed):
-        await store.add(a_row(owner="somebody else"))
-    assert await store.find("job") == a_row()
+        await store.jobs.add(a_row(owner="somebody else"))
+    assert await store.jobs.find("job") == a_row()
 
 
-async def test_a_write_that_fails_harms_none_beside_it(store: Backend) -> None:
-    await store.add(a_row("job-13"))
-    adds = [store.add(a_row(f"job-{number}")) for number in range(40)]
-    changes = [store.change("job-13", jobs.made_ready(Size(640, 480)))]
+async def test_a_write_that_fails_harms_none_beside_it(store: Store) -> None:
+    await store.jobs.add(a_row("job-13"))
+    adds = [store.jobs.add(a_row(f"job-{number}")) for number in range(40)]
+    changes = [store.jobs.change("job-13", jobs.made_ready(Size(640, 480)))]
 
     results = await asyncio.gather(*adds, *changes, return_exceptions=True)
 
     failures = [number for number, result in enumerate(results) if isinstance(result, Exception)]
     assert failures == [13]
-    assert len((await store.page(Owner("team-a"), limit=100)).jobs) == 40
+    assert len((await store.job_lists.page(Owner("team-a"), limit=100)).jobs) == 40
 
 
 # --- guarded writes ----------------------------------------------------------------------------
@@ -113,16 +113,16 @@ WALK: list[Change] = [
 ]
 
 
-async def test_a_change_does_to_the_row_what_it_does_to_the_value(store: Backend) -> None:
-    await store.add(a_row())
+async def test_a_change_does_to_the_row_what_it_does_to_the_value(store: Store) -> None:
+    await store.jobs.add(a_row())
     expected: Job | None = a_row()
 
     for change in WALK:
         assert expected is not None
         expected = apply(expected, change)
-        changed = await store.change("job", change)
+        changed = await store.jobs.change("job", change)
 
-        assert changed == expected == await store.find("job")
+        assert changed == expected == await store.jobs.find("job")
 
 
 @pytest.mark.parametrize("state", sorted(State))
@@ -130,28 +130,28 @@ async def test_a_change_does_to_the_row_what_it_does_to_the_value(store: Backend
     "change", [*WALK, jobs.cancelled(9, is_hidden=True), jobs.failed(Failure("a", "b"), 9)]
 )
 async def test_a_change_is_refused_from_each_state_that_it_does_not_name(
-    store: Backend, state: State, change: Change
+    store: Store, state: State, change: Change
 ) -> None:
     job = a_row(state=state)
-    await store.add(job)
+    await store.jobs.add(job)
 
-    changed = await store.change("job", change)
+    changed = await store.jobs.change("job", change)
 
     assert changed == apply(job, change)
-    assert await store.find("job") == (changed or job)
+    assert await store.jobs.find("job") == (changed or job)
 
 
-async def test_a_change_of_another_attempt_is_refused(store: Backend) -> None:
-    await store.add(a_row(state=State.RUNNING, attempt=2))
+async def test_a_change_of_another_attempt_is_refused(store: Store) -> None:
+    await store.jobs.add(a_row(state=State.RUNNING, attempt=2))
 
-    assert await store.change("job", jobs.rendered(), attempt=1) is None
-    assert await store.change("job", jobs.rendered(), attempt=3) is None
-    changed = await store.change("job", jobs.rendered(), attempt=2)
+    assert await store.jobs.change("job", jobs.rendered(), attempt=1) is None
+    assert await store.jobs.change("job", jobs.rendered(), attempt=3) is None
+    changed = await store.jobs.change("job", jobs.rendered(), attempt=2)
     assert changed == a_row(state=State.SAVING, attempt=2)
 
 
-async def test_a_change_of_an_unknown_job_is_refused(store: Backend) -> None:
-    assert await store.change("job", jobs.made_ready(Size(640, 480))) is None
+async def test_a_change_of_an_unknown_job_is_refused(store: Store) -> None:
+    assert await store.jobs.change("job", jobs.made_ready(Size(640, 480))) is None
 
 
 @pytest.mark.parametrize(
@@ -165,26 +165,26 @@ async def test_a_change_of_an_unknown_job_is_refused(store: Backend) -> None:
     ],
     ids=["revives", "cancelled succeeds", "sets the id", "sets the attempt", "sets no field"],
 )
-async def test_a_change_that_no_job_may_make_is_an_error(store: Backend, change: Change) -> None:
-    await store.add(a_row())
+async def test_a_change_that_no_job_may_make_is_an_error(store: Store, change: Change) -> None:
+    await store.jobs.add(a_row())
 
     with pytest.raises(ValueError, match=r"no job moves|may not set"):
-        await store.change("job", change)
-    assert await store.find("job") == a_row()
+        await store.jobs.change("job", change)
+    assert await store.jobs.find("job") == a_row()
 
 
-async def test_of_two_racing_changes_exactly_one_wins(store: Backend) -> None:
+async def test_of_two_racing_changes_exactly_one_wins(store: Store) -> None:
     for number in range(30):
         job = a_row(f"job-{number}", state=State.SAVING)
-        await store.add(job)
+        await store.jobs.add(job)
 
         results = await asyncio.gather(
-            store.change(job.id, jobs.succeeded(VIDEO, Usage(duration_s=5), 1)),
-            store.change(job.id, jobs.failed(Failure("late", "too late"), 1)),
+            store.jobs.change(job.id, jobs.succeeded(VIDEO, Usage(duration_s=5), 1)),
+            store.jobs.change(job.id, jobs.failed(Failure("late", "too late"), 1)),
         )
 
         winners = [result for result in results if result is not None]
-        assert winners == [await store.find(job.id)]
+        assert winners == [await store.jobs.find(job.id)]
 
 
 # --- listeners ---------------------------------------------------------------------------------
@@ -194,11 +194,11 @@ async def test_listeners_hear_each_change_in_order_and_before_its_caller(make: M
     heard: list[tuple[str, State]] = []
     async with opened(make, lambda job: heard.append((job.id, job.state))) as store:
         await asyncio.gather(
-            *(store.add(a_row(f"job-{number}")) for number in range(5)),
-            store.change("job-0", jobs.made_ready(Size(640, 480))),
+            *(store.jobs.add(a_row(f"job-{number}")) for number in range(5)),
+            store.jobs.change("job-0", jobs.made_ready(Size(640, 480))),
         )
-        await store.change("job-0", jobs.made_ready(Size(640, 480)))
-        await store.change("job-1", jobs.cancelled(1, is_hidden=False))
+        await store.jobs.change("job-0", jobs.made_ready(Size(640, 480)))
+        await store.jobs.change("job-1", jobs.cancelled(1, is_hidden=False))
 
     added = [(f"job-{number}", State.QUEUED) for number in range(5)]
     assert heard == [*added, ("job-0", State.READY), ("job-1", State.CANCELLED)]
@@ -210,8 +210,8 @@ async def test_of_each_change_the_listeners_are_told_in_their_order(make: Make) 
         lambda job, name=name: heard.append((name, job.state)) for name in ("first", "second")
     )
     async with opened(make, first, second) as store:
-        await store.add(a_row())
-        await store.change("job", jobs.made_ready(Size(640, 480)))
+        await store.jobs.add(a_row())
+        await store.jobs.change("job", jobs.made_ready(Size(640, 480)))
 
     assert heard == [
         ("first", State.QUEUED),
@@ -229,7 +229,7 @@ async def test_a_listener_that_fails_is_logged_and_harms_nobody(make: Make) -> N
 
     async with opened(make, fail, lambda job: heard.append(job.id)) as store:
         with capture_logs() as logged:
-            await store.add(a_row())
+            await store.jobs.add(a_row())
 
     assert heard == ["job"]
     assert [entry["event"] for entry in logged] == ["listener_failed"]
@@ -238,12 +238,12 @@ async def test_a_listener_that_fails_is_logged_and_harms_nobody(make: Make) -> N
 async def test_a_caller_that_is_cancelled_leaves_its_write_standing(make: Make) -> None:
     heard: list[str] = []
     async with opened(make, lambda job: heard.append(job.id)) as store:
-        adding = asyncio.ensure_future(store.add(a_row("first")))
+        adding = asyncio.ensure_future(store.jobs.add(a_row("first")))
         await asyncio.sleep(0)
 
         adding.cancel()
-        await store.add(a_row("second"))
+        await store.jobs.add(a_row("second"))
 
         assert adding.cancelled()
         assert heard == ["first", "second"]
-        assert await store.find("first") == a_row("first")
+        assert await store.jobs.find("first") == a_row("first")

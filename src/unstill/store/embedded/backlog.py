@@ -1,0 +1,43 @@
+"""What a start takes up, by rows that are quick to read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from unstill.domain.job import Job
+from unstill.store.embedded import rows
+from unstill.store.embedded.handle import Handle
+from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob
+
+CHUNK = 1_000  # rows read at once when all unfinished jobs are asked for
+
+
+class EmbeddedBacklog:
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    async def interrupted(self) -> Sequence[Job]:
+        found = await self._handle.opened.ledger.select(rows.INTERRUPTED)
+        return [rows.job_of(row) for row in found]
+
+    async def waited_for(self) -> Sequence[str]:
+        found = await self._handle.opened.ledger.select(rows.WAITED_FOR)
+        return [engine for (engine,) in found]
+
+    async def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
+        after = ""
+        while found := await self._handle.opened.ledger.select(rows.PLACES, (after, CHUNK)):
+            places = [rows.unfinished_job_of(row) for row in found]
+            yield places
+            after = places[-1].job_id
+
+    async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
+        after = ""
+        while found := await self._handle.opened.ledger.select(rows.TICKETS, (after, CHUNK)):
+            tickets = [rows.ticket_of(row) for row in found]
+            yield tickets
+            after = tickets[-1].job_id
+
+    async def times(self, limit: int) -> Sequence[RenderTime]:
+        found = await self._handle.opened.ledger.select(rows.TIMES, (limit,))
+        return [RenderTime(*row) for row in found]

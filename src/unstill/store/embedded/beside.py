@@ -1,0 +1,65 @@
+"""A folder's store, opened beside the server that holds it, or without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import apsw
+
+from unstill.domain.attempts import Attempt
+from unstill.domain.job import Job
+from unstill.store.embedded import rows
+from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
+from unstill.store.embedded.group_commit import as_own
+
+_JOBS = f"SELECT {rows.NAMES} FROM jobs ORDER BY id"  # noqa: S608  - field names
+_LEDGER = f"SELECT {rows.ATTEMPT_NAMES} FROM attempts ORDER BY job_id, n"  # noqa: S608  - field names
+
+
+def jobs_in(data_dir: Path) -> list[Job]:
+    """All jobs, by id; none where there is no store yet. Raises OwnError."""
+    with opened_beside(data_dir, having="jobs") as connection:
+        found = [] if connection is None else connection.execute(_JOBS).fetchall()
+    return [rows.job_of(row) for row in found]
+
+
+def ledger_in(data_dir: Path) -> list[Attempt]:
+    """All attempts, by job, oldest first; none where there is no ledger yet. Raises OwnError."""
+    with opened_beside(data_dir, having="attempts") as connection:
+        found = [] if connection is None else connection.execute(_LEDGER).fetchall()
+    return [rows.attempt_of(row) for row in found]
+
+
+def attempts_in(data_dir: Path, account: str, limit: int) -> Sequence[Attempt]:
+    """The account's settled attempts, newest first. Raises OwnError."""
+    with opened_beside(data_dir, having="attempts") as connection:
+        if connection is None:
+            return []
+        found = connection.execute(rows.RECENT_ATTEMPTS, (account, limit)).fetchall()
+    return [rows.attempt_of(row) for row in found]
+
+
+@contextmanager
+def opened_beside(
+    data_dir: Path, *, having: str, writes: bool = False
+) -> Iterator[apsw.Connection | None]:
+    """None where there is no store, or one of a release without the table `having`.
+
+    With `writes`, what is committed is durable. Raises OwnError.
+    """
+    file = data_dir / FILE
+    if not file.exists():
+        yield None
+        return
+    flags = apsw.SQLITE_OPEN_READWRITE if writes else apsw.SQLITE_OPEN_READONLY
+    try:
+        with closing(apsw.Connection(str(file), flags=flags)) as connection:
+            connection.set_busy_timeout(BUSY_WAIT_MS)
+            if writes:
+                connection.pragma("synchronous", "full")
+                connection.transaction_mode = "IMMEDIATE"
+            yield connection if connection.table_exists(None, having) else None
+    except apsw.Error as error:
+        raise as_own(error) from error

@@ -1,0 +1,110 @@
+"""Jobs as rows: each is read on the event loop, and written with what its change means elsewhere.
+
+A change, the attempt that it opens or closes, and the delivery that it owes are one unit of a
+commit.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from unstill.domain.attempts import Outcome, Settlement
+from unstill.domain.errors import KeyReused, StorageFull, TicketTaken
+from unstill.domain.job import Change, IdempotencyMark, Job
+from unstill.domain.owner import Owner
+from unstill.store.embedded import deliveries, holds, rows
+from unstill.store.embedded.group_commit import as_own
+from unstill.store.embedded.handle import Handle
+
+
+class EmbeddedJobs:
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def look(self, job_id: str) -> Job | None:
+        """The job's row as it is now. Raises StorageFailed."""
+        try:
+            # To the last row: a cursor that is held open would serve the state of its first.
+            found = self._handle.opened.find(rows.FIND, (job_id,)).fetchall()
+        except apsw.Error as error:
+            raise as_own(error) from error
+        return rows.job_of(found[0]) if found else None
+
+    async def find(self, job_id: str) -> Job | None:
+        return self.look(job_id)
+
+    async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
+        ledger = self._handle.opened.ledger
+        return await ledger.read(lambda connection: _marked(connection, owner, mark))
+
+    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
+        values = rows.row_of(job)
+        earlier: list[Job] = []
+
+        def insert(connection: apsw.Connection) -> Job | None:
+            if mark is not None:
+                found = _marked(connection, job.owner, mark)
+                if found is not None:
+                    earlier.append(found)
+                    return None  # nothing to tell of
+                connection.execute(rows.MARK, rows.mark_row_of(job, mark))
+            connection.execute(rows.INSERT, values)
+            return job
+
+        added = await self._handle.opened.writer.write(insert)
+        return earlier[-1] if added is None else added
+
+    async def change(
+        self, job_id: str, change: Change, *, attempt: int | None = None
+    ) -> Job | None:
+        sql, values = rows.update(job_id, change, attempt)
+        opened = self._handle.opened
+
+        def update(connection: apsw.Connection) -> Job | None:
+            changed = connection.execute(sql, values).fetchall()
+            if changed and change.opens is not None:
+                opened.generation.demand()
+                connection.execute(rows.INTEND, rows.attempt_row_of(change.opens))
+            if change.closes is not None:
+                _check_ticket(connection, job_id, change.closes)
+                connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
+            job = rows.job_of(changed[0]) if changed else None
+            if job is not None and job.state in holds.OVER and job.id in opened.holds:
+                connection.execute(holds.DROP, (job.id,))
+            if job is not None and job.webhook_url is not None:
+                deliveries.follow(connection, job, change)
+            return job
+
+        try:
+            job = await opened.writer.write(update)
+        except StorageFull:
+            if not (change.ends_by_owner and opened.reserve.give_up()):
+                raise
+            job = await opened.writer.write(update)  # it makes room
+        if change.closes is not None:
+            opened.ahead.committed(job_id, change.closes.n)
+        return job
+
+
+def _check_ticket(connection: apsw.Connection, job_id: str, settlement: Settlement) -> None:
+    """Raises TicketTaken if another job of the same account was accepted under it."""
+    if settlement.outcome is Outcome.ACCEPTED:
+        bounds = (job_id, settlement.n, settlement.ticket)
+        if connection.execute(rows.TICKET_TAKEN, bounds).fetchall():
+            raise TicketTaken(f"{settlement.ticket}")
+
+
+def _marked(connection: apsw.Connection, owner: Owner, mark: IdempotencyMark) -> Job | None:
+    """The job of an earlier call that is known by `mark`; raises KeyReused."""
+    if mark.key is not None:
+        found = connection.execute(rows.MARKED_BY_KEY, (owner, mark.key)).fetchall()
+        if found and found[0][1] != mark.fingerprint:
+            raise KeyReused(mark.key)
+    elif mark.since_ms is not None:
+        bounds = (owner, mark.fingerprint, mark.since_ms)
+        found = connection.execute(rows.MARKED_BY_FINGERPRINT, bounds).fetchall()
+    else:
+        return None
+    if not found:
+        return None
+    return rows.job_of(connection.execute(rows.FIND, (found[0][0],)).fetchall()[0])

@@ -1,0 +1,34 @@
+"""Owed deliveries, as the deliverer reads and settles them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from unstill.domain.delivery import Delivery
+from unstill.domain.owner import Owner
+from unstill.store.embedded import deliveries
+from unstill.store.embedded.handle import Handle
+
+
+class EmbeddedOutbox:
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    async def due(
+        self,
+        by_ms: int,
+        *,
+        limit: int,
+        without: Collection[str] = (),
+        without_owners: Collection[Owner] = (),
+    ) -> Sequence[Delivery]:
+        sql = deliveries.due_sql(without, without_owners)
+        bounds: tuple[str | int, ...] = (by_ms, *without, *without_owners, limit)
+        found = await self._handle.opened.ledger.select(sql, bounds)
+        return [deliveries.delivery_of(row) for row in found]
+
+    async def settle(self, delivery: Delivery) -> None:
+        await self._handle.execute(deliveries.SETTLE, deliveries.settlement_of(delivery))
+
+    async def owe_at_once(self, now_ms: int, *, until_ms: int) -> None:
+        await self._handle.execute(deliveries.OWE_AT_ONCE, (now_ms, until_ms))

@@ -1,0 +1,63 @@
+"""The port of what a start takes up: all that is unfinished, and how long jobs took before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from unstill.domain.job import Job, State
+from unstill.domain.owner import Owner
+
+
+class TicketRow(msgspec.Struct, frozen=True, gc=False):
+    """What a poller needs to know of a job that runs at an upstream."""
+
+    job_id: str
+    attempt: int
+    engine: str
+    ticket: str
+    upstream_model: str
+    started_ms: int
+    deadline_ms: int
+    wants_cancel: bool
+
+
+class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
+    """Says where an unfinished job is."""
+
+    job_id: str
+    owner: Owner
+    state: State
+    engine: str
+    due_ms: int
+
+
+class RenderTime(msgspec.Struct, frozen=True):
+    """How long a job that succeeded took, from its start to its end."""
+
+    engine: str
+    model: str  # canonical id
+    work: int  # pixels times seconds of the video that was asked for
+    took_ms: int
+
+
+class Backlog(Protocol):
+    async def interrupted(self) -> Sequence[Job]:
+        """What a server that died had under way: jobs `submitting`, and those it rendered itself.
+
+        Asked at a start only, before anything is begun.
+        """
+
+    async def waited_for(self) -> Sequence[str]:
+        """The engines that jobs wait for, will once their frames are there, or had; each once."""
+
+    def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
+        """All jobs that are not final, oldest first, by the thousand: small, however many."""
+
+    def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
+        """What is running at an upstream, by the thousand: small, however many there are."""
+
+    async def times(self, limit: int) -> Sequence[RenderTime]:
+        """How long the newest jobs that succeeded took, newest first."""

@@ -1,0 +1,38 @@
+"""The port of jobs as rows: a new one, one by its id, and guarded changes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from unstill.domain.job import Change, IdempotencyMark, Job
+from unstill.domain.owner import Owner
+
+
+class Jobs(Protocol):
+    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
+        """Store a new job, and its mark with it, if no earlier call of its owner is known by that.
+
+        The stored job, durable when it returns, or the earlier call's; of any number of equal
+        calls at once, one is stored. Raises KeyReused if the key is known with another
+        fingerprint; StorageFull or StorageFailed.
+        """
+
+    async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
+        """The job of an earlier call of the owner that is known by `mark`, as `add` has it.
+
+        Raises KeyReused.
+        """
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job, hidden or not, whoever owns it."""
+
+    async def change(
+        self, job_id: str, change: Change, *, attempt: int | None = None
+    ) -> Job | None:
+        """Apply `change` if the row's state, and its attempt if given, allow it.
+
+        The new job after the commit; None if there is no such row or somebody else moved it. With
+        a move to a final state, what is then owed to the job's receiver is stored; with a deletion
+        it is dropped, also when it has been sent. Raises TicketTaken if it settles an attempt with
+        the ticket of another job of the account.
+        """

@@ -1,0 +1,27 @@
+"""The port of owed deliveries. They are written with the changes of jobs that owe them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from unstill.domain.delivery import Delivery
+from unstill.domain.owner import Owner
+
+
+class Outbox(Protocol):
+    async def due(
+        self,
+        by_ms: int,
+        *,
+        limit: int,
+        without: Collection[str] = (),
+        without_owners: Collection[Owner] = (),
+    ) -> Sequence[Delivery]:
+        """What is owed and due by then, soonest first, but to the receivers `without`."""
+
+    async def settle(self, delivery: Delivery) -> None:
+        """Store what has become of a delivery by one more try, unless it was replayed meanwhile."""
+
+    async def owe_at_once(self, now_ms: int, *, until_ms: int) -> None:
+        """Make all that is owed due, with its first pauses, and give up none before `until_ms`."""

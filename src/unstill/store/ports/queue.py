@@ -1,0 +1,50 @@
+"""The port of the lanes, which give jobs to their steps, and those who are told of each commit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from unstill.domain.job import Job
+
+
+class PutOff(msgspec.Struct, frozen=True):
+    """A step's word that its job waits where it is until then; nothing is stored of that."""
+
+    until_ms: int
+
+
+# Does the one step that a job asks for; the job is given as its row is when the step begins. None:
+# the row says where the job waits next, and one that was not moved waits for a pause that doubles.
+# It is cancelled when its job is, and when the store comes to rest.
+Step = Callable[[Job], Awaitable[PutOff | None]]
+Listener = Callable[[Job], None]  # told on the event loop, after the commit
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """Jobs whose `Job.lane` is `name` are given to `step`, at most `slots` at once.
+
+    The owners of those that are due take turns; of an owner's jobs the oldest is first.
+    """
+
+    name: str
+    slots: int
+    step: Step
+    # An owner has no more steps under way than slots are free, so that whoever comes finds one: for
+    # steps that wait for a stranger's server. One owner alone has half of the slots.
+    keeps_room: bool = False
+    # An owner's job that has been due for longest is first: for steps that mostly fail, and would
+    # else be the oldest jobs' alone.
+    is_in_turn: bool = False
+    # Done at the end of each step, however it ended, with the job as it is then.
+    ended: Callable[[Job], Awaitable[None]] | None = None
+
+
+class Queue(Protocol):
+    def serve(self, lanes: Sequence[Lane]) -> None:
+        """Begin to give due jobs to their lanes, what was left unfinished included."""
+
+    async def rest(self, timeout_s: float) -> None:
+        """Start no more steps, wait for those under way, cancel them after `timeout_s`."""

@@ -1,0 +1,14 @@
+"""The port of which store is open, and whether it is still there."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class StoreState(Protocol):
+    @property
+    def store_id(self) -> str:
+        """The open store's own name; it has another one after a copy was recovered."""
+
+    def check(self) -> None:
+        """Raises StorageFailed if what is written would be lost, as the data has been removed."""
