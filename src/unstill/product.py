@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from unstill.assembly import REMOTE_KINDS, RemoteKind, locals_of, receivers_of, remotes_of
@@ -102,7 +103,9 @@ class Product:
         server = settings.server
         data_dir = _made_folder(Path(server.data_dir))
         self._store = store_in(data_dir, clock_ms)
-        self._uptime = Uptime(notes=self._store.uptime_notes, clock_ms=clock_ms)
+        self._uptime = Uptime(
+            notes=self._store.uptime_notes, server=token_hex(8), clock_ms=clock_ms
+        )
         self._files, uploads = storage_in(data_dir)
         self._media = Media()
         self._readers = Readers(data_dir)
@@ -200,6 +203,8 @@ class Product:
             stalls=self._stalls,
             saver=self._saver(),
             clock_ms=self._clock.now_ms,
+            uptime_ms=self._uptime.now_ms,
+            lease=self._uptime.lease,
         )
 
     def _renderer(self) -> Renderer:
@@ -225,6 +230,7 @@ class Product:
             stalls=self._stalls,
             clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
+            lease=self._uptime.lease,
         )
 
     def _saver(self) -> Saver:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from support.leases import ENDED
 from support.scripted_house import House, opened
 from support.scripted_upstream import ready
 from support.upstream_steps import Desk
@@ -54,7 +55,9 @@ async def die_with(folder: Path, job_id: str = "job", *noted: Settlement) -> Non
     """A server that had these answers when it died, and had committed none."""
     async with opened(folder, serves=False) as house:
         await house.store.jobs.add(ready(job_id))
-        assert await house.store.jobs.change(job_id, intended(an_attempt(job_id))) is not None
+        assert (
+            await house.store.jobs.change(job_id, intended(an_attempt(job_id), ENDED)) is not None
+        )
         for settlement in noted:
             await house.store.attempts.note_ahead(
                 settled(an_attempt(job_id, settlement.n), settlement), None
@@ -137,7 +140,7 @@ async def test_the_note_of_another_attempt_or_job_says_nothing(tmp_path: Path) -
 async def test_a_call_that_had_begun_and_was_not_answered_stays_a_doubt(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         await house.store.jobs.add(ready("job"))
-        await house.store.jobs.change("job", intended(an_attempt()))
+        await house.store.jobs.change("job", intended(an_attempt(), ENDED))
         await house.store.attempts.note_ahead(an_attempt(), None)
     async with opened(tmp_path, serves=False) as house:
         job = await judged(house)

@@ -150,7 +150,7 @@ async def test_what_is_stored_is_private_and_that_of_an_older_release_becomes_so
             "unstill.sqlite3-shm",
             "unstill.sqlite3-wal",
             "unstill.sqlite3.before-4",
-            "unstill.sqlite3.before-5",
+            "unstill.sqlite3.before-6",
         ],
         0o600,
     )

@@ -8,6 +8,7 @@ import apsw
 import pytest
 from structlog.testing import capture_logs
 
+from support.leases import ENDED
 from support.stored_files import STORES, made_with, names_in
 from unstill.domain.attempts import Attempt
 from unstill.domain.errors import OperatorError
@@ -28,7 +29,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_let_alone(tmp_path: Path
     made_with(tmp_path, "CREATE TABLE later (x); PRAGMA user_version = 99").close()
     before = (tmp_path / "unstill.sqlite3").read_bytes()
 
-    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 5"):
+    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 6"):
         await EmbeddedStore(tmp_path).open()
     assert (tmp_path / "unstill.sqlite3").read_bytes() == before
 
@@ -41,14 +42,16 @@ async def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> 
             await EmbeddedStore(tmp_path, lock_wait_s=0).open()
 
 
-def test_the_newest_schema_has_a_column_for_each_field_of_a_job(tmp_path: Path) -> None:
+def test_the_newest_schema_has_a_column_for_each_field_of_a_job_and_for_its_server(
+    tmp_path: Path,
+) -> None:
     connection = made_with(tmp_path, "")
     migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", migrations.FOLDER)
 
     columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)")]
     connection.close()
 
-    assert columns == list(rows.COLUMNS)
+    assert columns == [*rows.COLUMNS, "leased_by"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
     ready, running = found[1], found[2]
     assert ready is not None
     assert running is not None
-    sent = await store.jobs.change(ready.id, intended(an_attempt(ready)), attempt=0)
+    sent = await store.jobs.change(ready.id, intended(an_attempt(ready), ENDED), attempt=0)
     put = await store.jobs.change(running.id, put_back(9, died=False), attempt=2)
     await store.close()
 
@@ -146,7 +149,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
     assert sent.state is State.SUBMITTING
     assert put is not None
     assert put.state is State.READY
-    assert (tmp_path / "unstill.sqlite3.before-5").exists()
+    assert (tmp_path / "unstill.sqlite3.before-6").exists()
 
 
 def an_attempt(job: Job) -> Attempt:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from support.jobs import a_job
+from support.leases import ENDED
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.errors import StorageFailed, TicketTaken
 from unstill.domain.job import (
@@ -60,7 +61,9 @@ def an_attempt(job_id: str = "job", n: int = 1, **fields: Any) -> Attempt:
 
 async def submitting(store: Store, job_id: str = "job", **fields: Any) -> None:
     await store.jobs.add(ready(job_id, **fields))
-    assert await store.jobs.change(job_id, intended(an_attempt(job_id)), attempt=0) is not None
+    assert (
+        await store.jobs.change(job_id, intended(an_attempt(job_id), ENDED), attempt=0) is not None
+    )
 
 
 # --- the call ----------------------------------------------------------------------------------
@@ -68,7 +71,7 @@ async def submitting(store: Store, job_id: str = "job", **fields: Any) -> None:
 
 async def test_an_intent_is_written_together_with_the_move(store: Store) -> None:
     await store.jobs.add(ready())
-    moved = await store.jobs.change("job", intended(an_attempt()), attempt=0)
+    moved = await store.jobs.change("job", intended(an_attempt(), ENDED), attempt=0)
 
     assert moved is not None
     assert (moved.state, moved.attempt) == (State.SUBMITTING, 1)
@@ -79,14 +82,14 @@ async def test_an_intent_is_written_together_with_the_move(store: Store) -> None
 async def test_a_job_that_is_not_ready_gets_no_attempt(store: Store, state: State) -> None:
     await store.jobs.add(ready(state=state))
 
-    assert await store.jobs.change("job", intended(an_attempt()), attempt=0) is None
+    assert await store.jobs.change("job", intended(an_attempt(), ENDED), attempt=0) is None
     assert await store.attempts.of("job") == []
 
 
 async def test_two_submitters_of_one_job_write_one_attempt(store: Store) -> None:
     await submitting(store)
 
-    assert await store.jobs.change("job", intended(an_attempt()), attempt=0) is None
+    assert await store.jobs.change("job", intended(an_attempt(), ENDED), attempt=0) is None
     assert await store.attempts.of("job") == [an_attempt()]
 
 
@@ -95,7 +98,7 @@ async def test_an_attempt_that_is_there_stops_the_move_to_a_second_call(store: S
     await store.jobs.change("job", sent_back("bailian", 0, BUSY), attempt=1)
 
     with pytest.raises(StorageFailed):
-        await store.jobs.change("job", intended(an_attempt(n=1)), attempt=1)
+        await store.jobs.change("job", intended(an_attempt(n=1), ENDED), attempt=1)
     found = await store.jobs.find("job")
     assert found is not None
     assert found.state is State.READY
@@ -187,14 +190,14 @@ async def test_a_ticket_stays_when_somebody_gives_the_call_up_later(store: Store
 
 async def test_a_call_that_a_dead_server_made_ends_its_job_as_unknown(store: Store) -> None:
     await submitting(store)
-    (open_job,) = await store.backlog.interrupted()
+    (open_job,) = await store.backlog.interrupted(server="another", now_ms=1)
     ended = await store.jobs.change("job", found_open(open_job, 500))
 
     assert ended is not None
     assert ended.failure is not None
     assert (ended.state, ended.failure.code) == (State.FAILED, "submit_unknown")
     assert (await store.attempts.of("job"))[0].outcome is Outcome.UNKNOWN
-    assert await store.backlog.interrupted() == []
+    assert await store.backlog.interrupted(server="another", now_ms=1) == []
 
 
 async def test_only_what_was_under_way_here_is_interrupted(store: Store) -> None:
@@ -202,7 +205,7 @@ async def test_only_what_was_under_way_here_is_interrupted(store: Store) -> None
         await store.jobs.add(ready(f"at home, {state}", state=state))
         await store.jobs.add(ready(f"away, {state}", state=state, ticket="task"))
 
-    found = [job.id for job in await store.backlog.interrupted()]
+    found = [job.id for job in await store.backlog.interrupted(server="another", now_ms=1)]
 
     assert found == ["at home, running", "at home, submitting", "away, submitting"]
 
@@ -267,7 +270,7 @@ async def test_a_job_cancelled_before_its_call_gets_none(store: Store) -> None:
     await store.jobs.add(ready())
     await store.jobs.change("job", cancelled(5, is_hidden=False))
 
-    assert await store.jobs.change("job", intended(an_attempt()), attempt=0) is None
+    assert await store.jobs.change("job", intended(an_attempt(), ENDED), attempt=0) is None
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -313,7 +316,9 @@ async def test_recent_attempts_are_the_settled_ones_of_the_account_newest_first(
         await store.jobs.change(f"job-{number}", sent_back("bailian", 0, settlement), attempt=1)
     await submitting(store, "open")
     await store.jobs.add(ready("other"))
-    await store.jobs.change("other", intended(an_attempt("other", account="another")), attempt=0)
+    await store.jobs.change(
+        "other", intended(an_attempt("other", account="another"), ENDED), attempt=0
+    )
     await store.jobs.change("other", sent_back("bailian", 0, BUSY), attempt=1)
 
     recent = await store.attempts.recent("account", 2)
@@ -370,12 +375,12 @@ async def test_another_account_or_the_job_itself_may_have_the_same_ticket(store:
     change = accepted("task-1", "wan2.7-i2v", TICKET)
     await store.jobs.change("first", change, attempt=1)
     await store.jobs.change("first", lost(0), attempt=1)
-    await store.jobs.change("first", intended(an_attempt("first", n=2)), attempt=1)
+    await store.jobs.change("first", intended(an_attempt("first", n=2), ENDED), attempt=1)
     again = msgspec.structs.replace(TICKET, n=2)
     own = await store.jobs.change("first", accepted("task-1", "wan2.7-i2v", again), attempt=2)
     await store.jobs.add(ready("other"))
     elsewhere = an_attempt("other", account="another")
-    await store.jobs.change("other", intended(elsewhere), attempt=0)
+    await store.jobs.change("other", intended(elsewhere, ENDED), attempt=0)
     others = await store.jobs.change("other", change, attempt=1)
 
     assert own is not None

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from support.leases import ENDED
 from support.open_stores import Make, a_row, opened
 from unstill.domain import job as jobs
 from unstill.domain.errors import StorageFailed
@@ -104,9 +105,9 @@ async def test_a_write_that_fails_harms_none_beside_it(store: Store) -> None:
 
 WALK: list[Change] = [
     jobs.made_ready(Size(832, 480)),
-    jobs.started(2),
+    jobs.started(2, ENDED),
     jobs.put_back(10, died=True),
-    jobs.started(3),
+    jobs.started(3, ENDED),
     jobs.hidden(State.RUNNING),
     jobs.rendered(),
     jobs.succeeded(VIDEO, Usage(duration_s=5), 4),

@@ -17,12 +17,14 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 
 from support.jobs import a_job
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import Change, Job, State, Usage, Video, succeeded
+from unstill.domain.lease import LEASE_MS, Lease
 from unstill.domain.request import Size, VideoRequest
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
@@ -205,6 +207,7 @@ class Server:
         self.store = FusedStore(folder, fuse)
         self.script = script
         self.now_ms = start_ms
+        self.id = token_hex(8)
         self.put_off_ms: dict[str, int] = {}  # by job: a place in line
         log = folder / "calls.jsonl"
         remotes: dict[str, Remote] = {
@@ -222,6 +225,7 @@ class Server:
             stalls=stalls,
             clock_ms=lambda: self.now_ms,
             uptime_ms=lambda: self.now_ms,
+            lease=self.lease,
         )
         self.watches = Pollers(
             remotes,
@@ -233,9 +237,12 @@ class Server:
             uptime_ms=lambda: self.now_ms,
         )
 
+    def lease(self) -> Lease:
+        return Lease(self.id, self.now_ms + LEASE_MS)
+
     async def run(self) -> None:
         await self.store.open((self.watches.changed,))
-        for job in await self.store.backlog.interrupted():
+        for job in await self.store.backlog.interrupted(server=self.id, now_ms=self.now_ms):
             await self.store.jobs.change(job.id, found_open(job, self.now_ms))
         await self.watches.startup()
         await self.add_new()

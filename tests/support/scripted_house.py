@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from support.jobs import OWNER
 from support.requests import URL
@@ -15,6 +16,7 @@ from support.scripted_media import Checks
 from support.scripted_store import SlowStore
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import Job, State, Vocabulary, cancelled
+from unstill.domain.lease import LEASE_MS, Lease
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue
 from unstill.files.local import LocalFiles
@@ -60,6 +62,7 @@ class House:
         self.job_log = JobLog(self.clock_ms)
         self.links = Links((b"k" * 32,))
         self.late_ms = 0
+        self.server = token_hex(8)
         self.has_room = True
         self.seen: list[State] = []  # every state that was told, in order
         self.uploads = LocalUploads(data_dir)
@@ -105,6 +108,7 @@ class House:
                 stalls=self.stalls,
                 clock_ms=self.clock_ms,
                 uptime_ms=self.clock_ms,
+                lease=self.lease,
             ),
             pollers=self.watches,
             stalls=self.stalls,
@@ -117,6 +121,8 @@ class House:
                 uptime_ms=self.clock_ms,
             ),
             clock_ms=self.clock_ms,
+            uptime_ms=self.clock_ms,
+            lease=self.lease,
         )
         self.service = Service(
             jobs=self.store.jobs,
@@ -179,6 +185,9 @@ class House:
     def check_room(self) -> None:
         if not self.has_room:
             raise StorageFull("the server has too little room left to take new work")
+
+    def lease(self) -> Lease:
+        return Lease(self.server, self.clock_ms() + LEASE_MS)
 
     def clock_ms(self) -> int:
         return clock_ms() + self.late_ms

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unstill.domain.errors import OwnError, StorageFull
 from unstill.domain.job import Change, IdempotencyMark, Job, State
+from unstill.domain.lease import Lease
 from unstill.store.embedded.jobs import EmbeddedJobs
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.uptime_notes import EmbeddedUptimeNotes
@@ -68,7 +69,7 @@ class TroubledNotes(EmbeddedUptimeNotes):
         super().__init__(store.handle)
         self._store = store
 
-    async def note_up(self, now_ms: int) -> None:
+    async def note_up(self, now_ms: int, lease: Lease) -> None:
         if self._store.up_troubles:
             raise self._store.up_troubles.pop(0)
-        await super().note_up(now_ms)
+        await super().note_up(now_ms, lease)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from support.leases import lease
 from support.scripted_store import SlowStore
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, away, ready
 from unstill.domain.attempts import Attempt
@@ -52,6 +53,7 @@ class Desk:
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
             uptime_ms=lambda: self.now_ms,
+            lease=lease,
             submit_within_ms=submit_within_ms,
             store_again_s=0.01,
         )

@@ -14,6 +14,7 @@ import pytest
 
 from support.emulator_process import KEY, Emulator
 from support.jobs import a_job
+from support.leases import ENDED
 from unstill.assembly import remotes_of
 from unstill.cli.doctor_finding import Finding
 from unstill.cli.doctor_upstreams import route_findings, upstream_findings
@@ -189,7 +190,7 @@ async def refuse(data_dir: Path, account: str) -> None:
             intent_ms=now_ms,
             submit_by_ms=now_ms,
         )
-        await store.jobs.change(job.id, intended(attempt))
+        await store.jobs.change(job.id, intended(attempt, ENDED))
         settlement = Settlement(
             1,
             Outcome.REFUSED,

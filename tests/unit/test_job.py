@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from support.jobs import a_job
+from support.leases import ENDED
 from unstill.domain import job as jobs
 from unstill.domain.job import (
     FINAL,
@@ -54,7 +55,7 @@ def test_a_job_that_is_being_submitted_or_saved_cannot_be_cancelled() -> None:
 def test_a_job_walks_from_its_create_to_its_video() -> None:
     ready = jobs.apply(job_in(), jobs.made_ready(SIZE))
     assert ready is not None
-    running = jobs.apply(ready, jobs.started(2_000))
+    running = jobs.apply(ready, jobs.started(2_000, ENDED))
     assert running is not None
     saving = jobs.apply(running, jobs.rendered())
     assert saving is not None
@@ -76,7 +77,7 @@ def test_a_job_walks_from_its_create_to_its_video() -> None:
     "change",
     [
         jobs.made_ready(SIZE),
-        jobs.started(1),
+        jobs.started(1, ENDED),
         jobs.rendered(),
         jobs.put_back(1, died=True),
         jobs.succeeded(VIDEO, Usage(duration_s=5), 1),
@@ -93,7 +94,7 @@ def test_each_start_counts_an_attempt_and_each_death_a_death() -> None:
     job = job_in(State.READY)
 
     for due_ms in (10, 20):
-        running = jobs.apply(job, jobs.started(1))
+        running = jobs.apply(job, jobs.started(1, ENDED))
         assert running is not None
         put_back = jobs.apply(running, jobs.put_back(due_ms, died=due_ms == 20))
         assert put_back is not None

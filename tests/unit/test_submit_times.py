@@ -80,7 +80,7 @@ async def test_no_more_attempts_of_an_account_are_open_than_it_has_slots(desk: D
     steps = [asyncio.create_task(submitter.submit(job)) for job in jobs]
     await until(lambda: sum(engine.under_way for engine in engines.values()) == 3)
     await asyncio.sleep(0.05)
-    open_jobs = await desk.store.backlog.interrupted()
+    open_jobs = await desk.store.backlog.interrupted(server="another", now_ms=desk.now_ms)
     for engine in engines.values():
         engine.gate.set()
     await asyncio.gather(*steps)

@@ -16,6 +16,7 @@ from typing import Literal, TypedDict
 import msgspec
 
 from unstill.domain.attempts import Attempt, Settlement
+from unstill.domain.lease import Lease
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
 
@@ -208,8 +209,9 @@ class Change(msgspec.Struct, frozen=True):
     """What one step does to a job: from any of `of` to `to`, setting `sets`.
 
     `to` None leaves the state. `starts` counts an attempt, `dies` a death. With `is_local` it is
-    only made to a job that no upstream has. `opens` is written to the ledger together with the
-    move, `closes` whether or not the job could be moved.
+    only made to a job that no upstream has. `lease` says which server has the job under way
+    from the move on. `opens` is written to the ledger together with the move, `closes` whether or
+    not the job could be moved.
     """
 
     of: frozenset[State]
@@ -218,6 +220,7 @@ class Change(msgspec.Struct, frozen=True):
     starts: bool = False
     dies: bool = False
     is_local: bool = False
+    lease: Lease | None = None
     opens: Attempt | None = None
     closes: Settlement | None = None
 
@@ -232,10 +235,14 @@ def made_ready(size: Size) -> Change:
     return Change(of=frozenset({State.QUEUED}), to=State.READY, sets={"size": size})
 
 
-def started(now_ms: int) -> Change:
+def started(now_ms: int, lease: Lease) -> Change:
     """A local engine begins to render."""
     return Change(
-        of=frozenset({State.READY}), to=State.RUNNING, sets={"started_ms": now_ms}, starts=True
+        of=frozenset({State.READY}),
+        to=State.RUNNING,
+        sets={"started_ms": now_ms},
+        starts=True,
+        lease=lease,
     )
 
 
@@ -275,10 +282,15 @@ def failed(failure: Failure, now_ms: int, *, closes: Settlement | None = None) -
     )
 
 
-def intended(attempt: Attempt) -> Change:
+def intended(attempt: Attempt, lease: Lease) -> Change:
     """A call that may cost is about to be made."""
     return Change(
-        of=frozenset({State.READY}), to=State.SUBMITTING, sets={}, starts=True, opens=attempt
+        of=frozenset({State.READY}),
+        to=State.SUBMITTING,
+        sets={},
+        starts=True,
+        lease=lease,
+        opens=attempt,
     )
 
 

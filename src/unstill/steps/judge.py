@@ -1,7 +1,8 @@
 """What an ended server had under way, judged by what is known of it. Before anything is begun.
 
-A render of this machine is done again. Of a call that may cost, what the server had heard is taken
-as if it came now; where it had heard nothing, the job is in doubt and is never sent again.
+What a server that is up has under way is its own to settle, a paid call above all. Of those that
+are gone a render of their machine is done again. Of a call that may cost, what the server had heard
+is taken as if it came now; where it had heard nothing, the job is in doubt and never sent again.
 """
 
 from __future__ import annotations
@@ -18,10 +19,19 @@ AT_ONCE = 0  # due before all that came later: what an end of the server has int
 
 
 async def judge_interrupted(
-    *, jobs: Jobs, attempts: Attempts, backlog: Backlog, now_ms: int
+    *,
+    jobs: Jobs,
+    attempts: Attempts,
+    backlog: Backlog,
+    server: str,
+    uptime_ms: int,
+    now_ms: int,
 ) -> None:
-    """Judge all of it. Raises StorageFull or StorageFailed."""
-    for job in await backlog.interrupted():
+    """Judge what others than `server` had under way, who are gone.
+
+    uptime_ms: now, by the clock of leases. Raises StorageFull or StorageFailed.
+    """
+    for job in await backlog.interrupted(server=server, now_ms=uptime_ms):
         if job.state is State.SUBMITTING:
             noted = attempts.noted_ahead(job.id, job.attempt)
             await _judge_call(jobs, job, noted, now_ms)

@@ -30,6 +30,7 @@ from unstill.domain.errors import (
     UnstillError,
 )
 from unstill.domain.job import Change, Failure, Job, failed, made_ready, put_back, started
+from unstill.domain.lease import Lease
 from unstill.domain.log_fields import job_fields
 from unstill.domain.request import Size
 from unstill.files.port import Files
@@ -81,6 +82,8 @@ class Runner:
         stalls: Stalls,
         saver: Saver,
         clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
+        lease: Callable[[], Lease],
     ) -> None:
         self._jobs = jobs
         self._attempts = attempts
@@ -97,6 +100,8 @@ class Runner:
         self._stalls = stalls
         self._saver = saver
         self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
+        self._lease = lease
         self._shortage = Shortage("step_not_stored", clock_ms)
 
     # --- life ----------------------------------------------------------------------------------
@@ -107,6 +112,8 @@ class Runner:
             jobs=self._jobs,
             attempts=self._attempts,
             backlog=self._backlog,
+            server=self._lease().server,
+            uptime_ms=self._uptime_ms(),
             now_ms=self._clock_ms(),
         )
         known = {*self._engines, *self._remotes}
@@ -216,7 +223,7 @@ class Runner:
 
     async def _render(self, job: Job) -> None:
         try:
-            now = await self._write(job, started(self._clock_ms()))
+            now = await self._write(job, started(self._clock_ms(), self._lease()))
             if now is not None:
                 await self._settle(now.id, await self._renderer.render(now))
         except asyncio.CancelledError:

@@ -6,8 +6,7 @@
     submitting -> failed  refused for good, or in doubt: never sent again
 
 The account's slots enclose both commits, so that a crash leaves no more attempts open than there
-are slots. Which engine is next is read from the ledger each time (failover.py); whose turn it is at
-a busy upstream is kept in cooldown.py.
+are slots. Which engine is next, and when: engine_choice.py.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
-from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.errors import (
     ShuttingDown,
     StorageFailed,
@@ -41,10 +39,11 @@ from unstill.domain.job import (
     unprepared,
     unsent,
 )
+from unstill.domain.lease import Lease
 from unstill.domain.log_fields import job_fields
 from unstill.progress.stalls import Stalls
-from unstill.steps.cooldown import AccountGate, ModelCooldown
-from unstill.steps.failover import Candidate, NextCall, next_engine
+from unstill.steps.engine_choice import EngineChoice
+from unstill.steps.failover import NextCall
 from unstill.steps.submit_outcome import (
     in_doubt,
     no_more,
@@ -104,6 +103,7 @@ class Submitter:
         stalls: Stalls,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
+        lease: Callable[[], Lease],
         submit_within_ms: int = SUBMIT_WITHIN_MS,
         store_again_s: float = STORE_AGAIN_S,
     ) -> None:
@@ -113,15 +113,19 @@ class Submitter:
         self._attempts = attempts
         self._held_jobs = held_jobs
         self._remotes = remotes
-        self._routes = routes
+        self._choice = EngineChoice(
+            attempts=attempts,
+            remotes=remotes,
+            routes=routes,
+            clock_ms=clock_ms,
+            uptime_ms=uptime_ms,
+        )
         self._prepare_frames = prepare_frames
         self._stalls = stalls
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
+        self._lease = lease
         self._store_again_s = store_again_s
-        self._gates = {
-            remote.account.id: AccountGate(remote.account) for remote in remotes.values()
-        }
         # The calls under way, each with all that belongs to it: they outlive their steps.
         self._sending: set[asyncio.Task[PutOff | None]] = set()
         self._is_stopping = False
@@ -142,9 +146,8 @@ class Submitter:
         if job.deadline_ms and self._uptime_ms() >= job.deadline_ms:
             await self._write(job, failed(too_late(attempts), now_ms))
             return None
-        route = self._route(job)
-        choice = await self._choice(route, job, attempts)
-        if not route:
+        choice = await self._choice.next_call(job, attempts)
+        if choice is None and not self._choice.route(job):
             # Its engine was removed, and may come back with the next start.
             self._stalls.job(job.id, State.READY, "engine_removed", f"there is no {job.engine} now")
             left_ms = job.deadline_ms - self._uptime_ms() if job.deadline_ms else NO_ENGINE_MS
@@ -172,68 +175,20 @@ class Submitter:
             log.warning("submits_given_up", count=len(late))
             await asyncio.wait(late)
 
-    # --- which, and when -----------------------------------------------------------------------
-
-    async def _choice(
-        self, remotes: Sequence[Remote], job: Job, attempts: Sequence[Attempt]
-    ) -> NextCall | None:
-        """Whom to ask, and when; at once and alone if its turn is to find out."""
-        blocked_ms = {
-            account: blocked_until_ms(await self._attempts.recent(account, RECENT_ATTEMPTS))
-            for account in {remote.account.id for remote in remotes}
-        }
-        # Nothing is waited for from here to the call: no two jobs find out at once.
-        now_ms = self._clock_ms()
-        candidates = [
-            Candidate(
-                engine=remote.name,
-                blocked_ms=self._gates[remote.account.id].blocked_until_ms(
-                    remote.upstream_model(job.request), blocked_ms[remote.account.id], now_ms
-                ),
-                is_free_to_repeat=remote.is_free_to_repeat,
-            )
-            for remote in remotes
-        ]
-        return next_engine(candidates, attempts, now_ms)
-
-    def _route(self, job: Job) -> list[Remote]:
-        """The remote engines that can do the request; the job's own first if it is none of them."""
-        names = [name for name in self._routes.get(job.model, ()) if name in self._remotes]
-        route = [name for name in names if self._remotes[name].misfit(job.request) is None]
-        if job.engine not in route and job.engine in self._remotes:
-            route.insert(0, job.engine)
-        return [self._remotes[name] for name in route]
-
-    def _cooldown(self, remote: Remote, job: Job) -> ModelCooldown:
-        return self._gates[remote.account.id].cooldown(remote.upstream_model(job.request))
-
     async def _put_off(self, job: Job, choice: NextCall) -> PutOff | None:
         """Let the job wait for the engine of `choice`: in its row, where that is for long."""
-        due_ms = self._due_ms(job, choice)
+        due_ms = self._choice.due_ms(job, choice)
         if choice.engine == job.engine and choice.due_ms <= self._clock_ms() + LONGEST_UNSTORED_MS:
             return PutOff(due_ms)
         await self._write(job, deferred(choice.engine, due_ms))
         return None
-
-    def _due_ms(self, job: Job, choice: NextCall) -> int:
-        """When the job tries next: in line, if others wait too, and not past its deadline."""
-        due_ms = choice.due_ms
-        if choice.is_blocked:
-            due_ms = self._cooldown(self._remotes[choice.engine], job).place_ms(job.owner, due_ms)
-        return self._by_deadline_ms(job, due_ms)
-
-    def _by_deadline_ms(self, job: Job, due_ms: int) -> int:
-        """No later than the deadline, which is a moment of another clock."""
-        if not job.deadline_ms:
-            return due_ms
-        return min(due_ms, self._clock_ms() + job.deadline_ms - self._uptime_ms())
 
     # --- the call ------------------------------------------------------------------------------
 
     async def _call(self, remote: Remote, job: Job, choice: NextCall) -> PutOff | None:
         if not choice.is_probe:
             return await self._prepare_and_send(remote, job, choice)
-        gate = self._gates[remote.account.id]
+        gate = self._choice.gate(remote)
         with gate.probing(remote.upstream_model(job.request)):
             return await self._prepare_and_send(remote, job, choice)
 
@@ -254,8 +209,8 @@ class Submitter:
     async def _send(
         self, remote: Remote, prepared: Prepared, job: Job, choice: NextCall
     ) -> PutOff | None:
-        cooldown = self._cooldown(remote, job)
-        async with self._gates[remote.account.id].slots.taken(job.owner):
+        cooldown = self._choice.cooldown(remote, job)
+        async with self._choice.gate(remote).slots.taken(job.owner):
             if self._is_stopping:
                 return None
             # Others may have been told so while this one was prepared and waited for its slot.
@@ -263,7 +218,7 @@ class Submitter:
                 return await self._turn_away(job)
             this_round = cooldown.begin()
             attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
-            if await self._write(job, intended(attempt)) is None:
+            if await self._write(job, intended(attempt, self._lease())) is None:
                 return None
             await self._attempts.note_ahead(attempt, job.size)
             submission = await self._answer(remote, prepared, attempt)
@@ -274,7 +229,7 @@ class Submitter:
     async def _turn_away(self, job: Job) -> PutOff | None:
         """Its engine has become busy: another one that is free at once, or a place in line."""
         attempts = await self._attempts.of(job.id) if job.attempt else ()
-        choice = await self._choice(self._route(job), job, attempts)
+        choice = await self._choice.next_call(job, attempts)
         return None if choice is None else await self._put_off(job, choice)
 
     def _attempt(self, remote: Remote, upstream_model: str, job: Job, begun_ms: int) -> Attempt:
@@ -312,13 +267,13 @@ class Submitter:
                 n, Outcome.UNPREPARED, now_ms, code=error.code, message=error.message
             )
         attempt = settled(self._attempt(remote, "", job, begun_ms), settlement)
-        choice = await self._choice_after(job, attempt)
+        choice = await self._choice.next_after(job, attempt)
         if self._stalls.job(job.id, State.READY, attempt.code, attempt.message):
             log.warning("prepare_failed", **job_fields(job), engine=remote.name, why=error.message)
         if choice is None:
             await self._write(job, unsent(attempt, Failure(attempt.code, attempt.message), now_ms))
         else:
-            due_ms = self._due_ms(job, choice)
+            due_ms = self._choice.due_ms(job, choice)
             await self._write(job, unprepared(attempt, choice.engine, due_ms))
 
     # --- what it came to -----------------------------------------------------------------------
@@ -391,16 +346,11 @@ class Submitter:
 
     async def _next(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
         """Another engine at once, the same one later, or the end with the last refusal."""
-        choice = await self._choice_after(job, settled(attempt, settlement))
+        choice = await self._choice.next_after(job, settled(attempt, settlement))
         if choice is None:
             failure = Failure(settlement.code, settlement.message)
             return failed(failure, settlement.settled_ms, closes=settlement)
-        return sent_back(choice.engine, self._due_ms(job, choice), settlement)
-
-    async def _choice_after(self, job: Job, attempt: Attempt) -> NextCall | None:
-        """The choice once `attempt`, which is settled but not yet stored so, counts as well."""
-        earlier = [each for each in await self._attempts.of(job.id) if each.n < attempt.n]
-        return await self._choice(self._route(job), job, [*earlier, attempt])
+        return sent_back(choice.engine, self._choice.due_ms(job, choice), settlement)
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._jobs.change(job.id, change, attempt=job.attempt)

@@ -2,7 +2,8 @@
 
 A deadline stands in its row as a moment of this clock. It shows the wall's time at a start and goes
 on by itself: a wall clock that is set, or a machine that sleeps, moves no deadline. Each minute it
-is stored, and a start moves the deadlines by the time in which no server was up to see them.
+is stored, and a start moves the deadlines by the time in which no server was up to see them. With
+it goes the server's lease on what it has under way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import structlog
 
 from unstill.domain.errors import OwnError
+from unstill.domain.lease import LEASE_MS, Lease
 from unstill.store.ports.uptime_notes import UptimeNotes
 
 BEAT_S = 60.0
@@ -26,11 +28,14 @@ class Uptime:
         self,
         *,
         notes: UptimeNotes,
+        server: str,
         clock_ms: Callable[[], int],
         monotonic_s: Callable[[], float] = time.monotonic,
         beat_s: float = BEAT_S,
     ) -> None:
+        """`server`: this server's own id, another one after each start."""
         self._notes = notes
+        self._server = server
         self._beat_s = beat_s
         self._monotonic_s = monotonic_s
         self._begun_ms = clock_ms()
@@ -39,6 +44,10 @@ class Uptime:
 
     def now_ms(self) -> int:
         return self._begun_ms + int(1000 * (self._monotonic_s() - self._begun_s))
+
+    def lease(self) -> Lease:
+        """What this server begins now is its own until then."""
+        return Lease(self._server, self.now_ms() + LEASE_MS)
 
     async def startup(self) -> None:
         """Before any deadline is read. Raises StorageFull or StorageFailed."""
@@ -61,6 +70,6 @@ class Uptime:
 
     async def _note(self) -> None:
         try:
-            await self._notes.note_up(self.now_ms())
+            await self._notes.note_up(self.now_ms(), self.lease())
         except OwnError as error:  # a full disk: what is noted too early only gives more time
             log.info("uptime_not_noted", why=error.message)

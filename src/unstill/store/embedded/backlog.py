@@ -16,9 +16,13 @@ class EmbeddedBacklog:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
 
-    async def interrupted(self) -> Sequence[Job]:
-        found = await self._handle.opened.ledger.select(rows.INTERRUPTED)
-        return [rows.job_of(row) for row in found]
+    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[Job]:
+        opened = self._handle.opened
+        return [
+            rows.job_of(tuple(row))
+            for *row, leased_by in await opened.ledger.select(rows.INTERRUPTED)
+            if leased_by != server and opened.leases.has_ended(leased_by, now_ms)
+        ]
 
     async def waited_for(self) -> Sequence[str]:
         found = await self._handle.opened.ledger.select(rows.WAITED_FOR)

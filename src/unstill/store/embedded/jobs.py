@@ -59,6 +59,8 @@ class EmbeddedJobs:
     ) -> Job | None:
         sql, values = rows.update(job_id, change, attempt)
         opened = self._handle.opened
+        if change.lease is not None:
+            opened.leases.hold(change.lease)
 
         def update(connection: apsw.Connection) -> Job | None:
             changed = connection.execute(sql, values).fetchall()

@@ -18,6 +18,7 @@ from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.generation import Generation
 from unstill.store.embedded.group_commit import Tell, Writer
 from unstill.store.embedded.holds import Holds
+from unstill.store.embedded.leases import Leases
 from unstill.store.embedded.read_pace import ReadPace
 from unstill.store.embedded.upkeep import Upkeep
 
@@ -34,6 +35,7 @@ class Opened(NamedTuple):
     reserve: Reserve
     upkeep: Upkeep
     ahead: Ahead
+    leases: Leases
 
     async def startup(self) -> None:
         await self.holds.startup()
@@ -71,4 +73,5 @@ async def open_store(
         reserve=reserve,
         upkeep=Upkeep(presence, reserve),
         ahead=Ahead(data_dir),
+        leases=Leases(),
     )

@@ -274,9 +274,9 @@ TICKETS = (
     "WHERE state = 'running' AND ticket IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
 )
 
-# What was under way in a server that died: a call that may have cost, or a render of its own.
+# What servers have under way, or had as they died: a call that may cost, or a render of its own.
 INTERRUPTED = (
-    f"SELECT {NAMES} FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    f"SELECT {NAMES}, leased_by FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
     "AND (state = 'submitting' OR (state = 'running' AND ticket IS NULL)) ORDER BY id"
 )
 
@@ -339,6 +339,8 @@ def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[
         guard += " AND ticket IS NULL"
     sql = _update_sql(change.of, change.to, tuple(change.sets), change.starts, change.dies, guard)
     values = [value_of(column, value) for column, value in change.sets.items()]
+    if change.starts:
+        values.append(None if change.lease is None else change.lease.server)
     values.append(job_id)
     if attempt is not None:
         values.append(attempt)
@@ -359,7 +361,7 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
         raise ValueError(f"a change may not set {', '.join(sorted(unknown))}")
     sets = ["state = state" if to is None else f"state = '{to}'"]
     sets += [f"{column} = ?" for column in columns]
-    sets += ["attempt = attempt + 1"] * starts + ["deaths = deaths + 1"] * dies
+    sets += ["leased_by = ?", "attempt = attempt + 1"] * starts + ["deaths = deaths + 1"] * dies
     states = ", ".join(f"'{state}'" for state in sorted(of))
     return (
         f"UPDATE jobs SET {', '.join(sets)} "  # noqa: S608  - checked above

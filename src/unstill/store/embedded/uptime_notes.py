@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import apsw
 
+from unstill.domain.lease import Lease
 from unstill.store.embedded import downtime
 from unstill.store.embedded.handle import Handle
 
@@ -24,7 +25,9 @@ class EmbeddedUptimeNotes:
         await self._handle.opened.writer.write(move)
         return away_ms[-1]
 
-    async def note_up(self, now_ms: int) -> None:
+    async def note_up(self, now_ms: int, lease: Lease) -> None:
+        self._handle.opened.leases.hold(lease)
+
         def note(connection: apsw.Connection) -> None:
             downtime.note_up(connection, now_ms)
 

@@ -44,10 +44,12 @@ class RenderTime(msgspec.Struct, frozen=True):
 
 
 class Backlog(Protocol):
-    async def interrupted(self) -> Sequence[Job]:
-        """What a server that died had under way: jobs `submitting`, and those it rendered itself.
+    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[Job]:
+        """What servers had under way that are surely gone: jobs `submitting`, and own renders.
 
-        Asked at a start only, before anything is begun.
+        Gone is who has begun it (`Change.lease`) and is not up by `now_ms`, as the store knows: by
+        its lease, or because no other server can have the data beside this one. What `server`
+        itself has under way is never given.
         """
 
     async def waited_for(self) -> Sequence[str]:

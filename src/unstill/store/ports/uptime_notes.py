@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from unstill.domain.lease import Lease
+
 
 class UptimeNotes(Protocol):
     async def last_up_ms(self) -> int:
@@ -16,5 +18,5 @@ class UptimeNotes(Protocol):
         before any deadline is read. `now_ms` is noted.
         """
 
-    async def note_up(self, now_ms: int) -> None:
-        """A server is up, by the clock of its deadlines."""
+    async def note_up(self, now_ms: int, lease: Lease) -> None:
+        """A server is up, by the clock of its deadlines, and its lease is renewed."""
