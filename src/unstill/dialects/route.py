@@ -17,6 +17,7 @@ from unstill.domain.job import Job
 from unstill.models.card import Card
 
 JSON = "application/json"
+SHOWN_MODEL = "MODEL"  # in programs: one of this server's
 
 # What a dialect has to have. Contravariant: a verb of any dialect is also one of this dialect.
 Port_contra = TypeVar("Port_contra", contravariant=True)
@@ -49,6 +50,14 @@ class Response(msgspec.Struct, frozen=True):
     media_types: tuple[str, ...] = (JSON,)  # JSON and events are described by the route's answers
     headers: tuple[str, ...] = ()  # besides x-request-id
     is_of_job: bool = False  # its headers say how the job waits
+
+
+class SdkProgram(msgspec.Struct, frozen=True):
+    """A program with a vendor's own SDK that makes a job."""
+
+    language: str
+    label: str
+    source: str  # its model is SHOWN_MODEL
 
 
 class ShownJob(msgspec.Struct, frozen=True):
@@ -99,6 +108,7 @@ class Route(msgspec.Struct, Generic[Port_contra], frozen=True):
     form: Schema | None = None  # a form has it, multipart or urlencoded; neither: no body is read
     job_id_at: str = ""  # JSON pointer to the new job's id in the answer of a submit
     errors: Kinds = ()  # besides the verb's
+    programs: tuple[SdkProgram, ...] = ()
     is_open: bool = False  # asks for no key
     # Its clients send it again by themselves: they are told not to where it may have been done.
     is_sent_again: bool = False

@@ -31,6 +31,7 @@ from unstill.dialects.apis.dashscope.answers import (
     usage_of,
 )
 from unstill.dialects.apis.dashscope.list_query import wanted_of
+from unstill.dialects.apis.dashscope.sdk_programs import PROGRAMS
 from unstill.dialects.body_fields import ASPECT_RATIOS, WEBHOOK_URL, body_of
 from unstill.dialects.call import Call, JobView, UploadLeave
 from unstill.dialects.input_parameters import (
@@ -299,6 +300,7 @@ def _create(path: str) -> Route[DashScope]:
         body=_body_schema,
         form=_body_form,
         job_id_at="/output/task_id",
+        programs=PROGRAMS,
         parameters=(parameters.ASYNC, parameters.RESOLVE),
         errors=(SynchronousCall,),
         is_sent_again=True,

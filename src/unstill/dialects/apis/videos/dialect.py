@@ -37,6 +37,7 @@ from unstill.dialects.apis.videos.parameters import (
     VARIANTS,
     VIDEO_ID,
 )
+from unstill.dialects.apis.videos.sdk_programs import PROGRAMS
 from unstill.dialects.body_fields import (
     ASPECT_RATIOS,
     WEBHOOK_URL,
@@ -264,6 +265,7 @@ def _routes(prefix: str, *, has_default: bool) -> tuple[Route[Videos], ...]:
             body=partial(_body_schema, has_default=has_default),
             form=_body_form,
             job_id_at="/id",
+            programs=PROGRAMS,
         ),
         Route(
             "GET",
