@@ -21,6 +21,7 @@ from unstill.net.fetcher import Fetcher
 from unstill.settings.engines import (
     CameraSettings,
     DashScopeSettings,
+    LocalSettings,
     ModelverseSettings,
     OpenAiVideosSettings,
     RemoteSettings,
@@ -37,6 +38,32 @@ from unstill.upstreams.vocabulary import with_own
 from unstill.webhooks.receivers import Receivers
 
 OwnSettings = TypeVar("OwnSettings", bound=RemoteSettings)
+OwnLocalSettings = TypeVar("OwnLocalSettings", bound=LocalSettings)
+
+
+class LocalSetup(msgspec.Struct, frozen=True):
+    """What every engine of this machine is made with, besides its own settings."""
+
+    name: str  # the operator's for it
+    cores: int  # that this process may use
+    tells_prompt: bool  # in each file's metadata, for whoever gets the file
+
+
+class LocalKind(msgspec.Struct, Generic[OwnLocalSettings], frozen=True):
+    """A kind of engines of this machine: its settings, and who makes one of them."""
+
+    settings: type[OwnLocalSettings]
+    make: Callable[[LocalSetup, OwnLocalSettings], Local]
+
+
+LOCAL_KINDS = (
+    LocalKind(
+        CameraSettings,
+        lambda setup, own: Camera(
+            setup.name, slots=own.slots or setup.cores, tells_prompt=setup.tells_prompt
+        ),
+    ),
+)
 
 
 class RemoteKind(msgspec.Struct, Generic[OwnSettings], frozen=True):
@@ -55,15 +82,17 @@ REMOTE_KINDS = (
 )
 
 
-def locals_of(settings: Settings) -> dict[str, Local]:
-    """The engines of this machine, by the operator's names."""
-    cores = usable_cores()
-    cameras = {"camera": CameraSettings()}
-    cameras |= {n: each for n, each in settings.engines.items() if isinstance(each, CameraSettings)}
-    tells_prompt = settings.server.prompt_in_files
+def locals_of(
+    settings: Settings, kinds: Sequence[LocalKind[Any]] = LOCAL_KINDS
+) -> dict[str, Local]:
+    """The engines of this machine, by the operator's names; `camera` is always there."""
+    cores, tells_prompt = usable_cores(), settings.server.prompt_in_files
+    makers = {kind.settings: kind.make for kind in kinds}
+    engines = {"camera": CameraSettings()} | settings.engines
     return {
-        name: Camera(name, slots=camera.slots or cores, tells_prompt=tells_prompt)
-        for name, camera in cameras.items()
+        name: makers[type(engine)](LocalSetup(name, cores, tells_prompt), engine)
+        for name, engine in engines.items()
+        if isinstance(engine, LocalSettings)
     }
 
 

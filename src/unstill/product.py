@@ -8,7 +8,15 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from unstill.assembly import REMOTE_KINDS, RemoteKind, locals_of, receivers_of, remotes_of
+from unstill.assembly import (
+    LOCAL_KINDS,
+    REMOTE_KINDS,
+    LocalKind,
+    RemoteKind,
+    locals_of,
+    receivers_of,
+    remotes_of,
+)
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
@@ -88,6 +96,7 @@ class Product:
         *,
         cards: Sequence[Card] = CARDS,
         dialects: Sequence[DialectMaker] = DIALECTS,
+        local_kinds: Sequence[LocalKind[Any]] = LOCAL_KINDS,
         remote_kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
         wall_ms: Callable[[], int] = system_clock_ms,
         store_in: Callable[[Path, Callable[[], int]], Store] = embedded_store,
@@ -114,7 +123,7 @@ class Product:
         # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
         # one owner's names those of another.
         self._post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
-        self._locals = locals_of(settings)
+        self._locals = locals_of(settings, local_kinds)
         self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds)
         self._board = Board()
         self._stalls = Stalls(clock_ms)

@@ -26,7 +26,11 @@ class _OfKind(msgspec.Struct, frozen=True, tag_field="kind", forbid_unknown_fiel
         return str(self.__struct_config__.tag)
 
 
-class CameraSettings(_OfKind, frozen=True, tag="camera"):
+class LocalSettings(_OfKind, frozen=True):
+    """What all kinds are that render on this machine."""
+
+
+class CameraSettings(LocalSettings, frozen=True, tag="camera"):
     slots: Annotated[int, Meta(ge=0, le=256)] = 0  # processes that render; 0: as many as cores
 
 
@@ -67,10 +71,10 @@ def checked_engine(
     if not NAME.fullmatch(name) or name == NO_ENGINE:
         reason = f'must be named in letters, digits, - and _, and not "{NO_ENGINE}"'
         raise BadSetting(where, reason)
-    if isinstance(engine, CameraSettings):
-        return engine
-    if name == "camera":
+    if name == "camera" and not isinstance(engine, CameraSettings):
         raise BadSetting(f"{where}.kind", "must be camera: give another kind another name")
+    if isinstance(engine, LocalSettings):
+        return engine
     if engine.proxy:
         _check_proxy(engine.proxy, f"{where}.proxy")
     check_own(engine.words, f"{where}.words")
