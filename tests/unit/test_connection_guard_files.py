@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from support.guarded_connection import ENDING, connected, heard_to_the_end
+from support.waits import until
 
 
 async def test_a_file_comes_between_the_head_and_what_is_written_after_it() -> None:
@@ -23,9 +22,5 @@ async def test_a_file_whose_reader_hangs_up_ends_the_connection() -> None:
         await line.send(b"GET /file HTTP/1.1\r\nhost: x\r\n\r\n")
         await line.hear()
         line.hang_up()
-        for _ in range(500):
-            if not line.protocol.server_state.connections:
-                break
-            await asyncio.sleep(0.01)
 
-        assert not line.protocol.server_state.connections
+        await until(lambda: not line.protocol.server_state.connections)

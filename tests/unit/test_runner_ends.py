@@ -183,17 +183,17 @@ async def test_a_cancel_that_overtakes_the_answer_to_the_start_ends_the_render(
 
 
 async def test_a_deleted_jobs_fetch_ends_at_once(tmp_path: Path) -> None:
-    async with opened(tmp_path) as house:
-        house.fetcher.gate.clear()
-        with capture_logs() as logs:
+    with capture_logs() as logs:
+        async with opened(tmp_path) as house:
+            house.fetcher.gate.clear()
             job_id = await house.submit()
             await until(lambda: house.fetcher.urls == [URL])
             await house.service.delete(job_id, Owner("team-a"))
             await until(lambda: not house.folder(job_id).exists())
-            await asyncio.sleep(0.05)
+            ended = await house.job(job_id)
 
-        assert (await house.job(job_id)).state is State.CANCELLED
-        assert {log["log_level"] for log in logs} == {"info"}
+    assert ended.state is State.CANCELLED
+    assert {log["log_level"] for log in logs} == {"info"}
 
 
 async def test_a_job_deleted_while_its_video_is_checked_leaves_no_files(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
+from support.waits import until
 from unstill.server.sendfile import LEAST_BYTES, PIECE_BYTES, Outlet, ReaderGone
 
 SIZE_BYTES = 5 * PIECE_BYTES + 17  # more than the kernel takes from a reader with a small window
@@ -114,12 +115,8 @@ async def test_no_descriptor_is_left_after_a_cancelled_send(
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     outlet.close()
-    for _ in range(500):
-        if open_files() == before:
-            break
-        await asyncio.sleep(0.01)
 
-    assert open_files() == before
+    await until(lambda: open_files() == before)
 
 
 def open_files() -> int:
