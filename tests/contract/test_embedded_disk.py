@@ -87,7 +87,7 @@ async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path:
         reader.join()
     await store.close()
 
-    assert most < 2 * wal_module.LARGE_PAGES * 4096  # of 72 MB that were written
+    assert most < 2 * wal_module.LARGE_PAGES * 4096  # 72 MB were written
 
 
 class Disk(apsw.VFS):

@@ -137,7 +137,7 @@ async def test_a_lost_store_is_refused_and_no_file_goes(
 
 async def test_a_lost_store_is_refused_though_no_job_had_a_folder_yet(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
-        await house.submit()  # of a picture that is still to be fetched
+        await house.submit()  # its picture is still to be fetched
     remove(tmp_path)
 
     with pytest.raises(StoreRefused, match="is missing"):

@@ -110,7 +110,7 @@ async def test_how_long_jobs_took_is_told_of_the_newest_that_succeeded(store: St
     await store.jobs.add(a_row("c", **times, ended_ms=5_500))
     await store.jobs.add(a_row("d", state=State.FAILED, started_ms=1_000, ended_ms=9_000))
     await store.jobs.add(a_row("e", state=State.RUNNING, started_ms=1_000))
-    await store.jobs.add(a_row("f", state=State.SUCCEEDED, ended_ms=9_000))  # of the first release
+    await store.jobs.add(a_row("f", state=State.SUCCEEDED, ended_ms=9_000))  # left so by 0.1.0
 
     work = 320 * 256 * 5  # pixels times seconds
     here = RenderTime("camera", "wan2.7-i2v", work=work, took_ms=4_500)

@@ -80,7 +80,7 @@ async def test_a_sweep_removes_drafts_and_nothing_of_anybody_else(tmp_path: Path
     uploads = LocalUploads(tmp_path)
     await uploads.keep(OWNER, KEY, b"a picture")
     folder = tmp_path / "uploads"
-    (folder / f".{'a' * 64}.{'b' * 16}").touch()  # of a write that a kill has ended
+    (folder / f".{'a' * 64}.{'b' * 16}").touch()  # a kill has ended a write
     (folder / "notes").touch()
 
     await uploads.sweep(time.time() + KEPT_S + 1)

@@ -22,7 +22,7 @@ from pathlib import Path
 from docs.pages import ROOT, Block
 from support.node_sdk import MODULES
 
-SHOWN_ADDRESS = "http://127.0.0.1:8000"  # of the server; an emulator's has the port it is given
+SHOWN_ADDRESS = "http://127.0.0.1:8000"  # the server has it; an emulator has the port it is given
 ENDS_WITHIN_S = 60.0
 LOOK_AGAIN_S = 0.2
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from support.emulator_process import Emulator
 from support.ledger_of_server import rows
 from support.servers import PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
+from support.waits import hold_until
 from unstill.domain.job import State
 
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -38,7 +38,7 @@ class Desk(NamedTuple):
         answer = self.server.http.post(CREATE, json=body, headers=ASYNC)
         assert answer.status_code == 200, answer.text
         task_id = str(answer.json()["output"]["task_id"])
-        until(lambda: self.word(task_id) == "RUNNING")
+        hold_until(lambda: self.word(task_id) == "RUNNING")
         return task_id
 
     def word(self, task_id: str) -> str:
@@ -68,13 +68,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         folder = tmp_path_factory.mktemp("cancel")
         server = stack.enter_context(Serving(folder, config="\n".join(config)))
         yield Desk(server, first)
-
-
-def until(is_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_what_the_upstream_still_has_waiting_is_cancelled_there_and_here(desk: Desk) -> None:

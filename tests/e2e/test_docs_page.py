@@ -62,7 +62,7 @@ def page(server: Serving, tmp_path_factory: pytest.TempPathFactory) -> Page:
 def test_the_page_draws_routes_models_and_webhooks(page: Page) -> None:
     assert "<code>/v1/tasks/submit</code>" in page.dom
     assert "<code>video.completed</code>" in page.dom
-    assert "-H 'X-DashScope-Async: enable'" in page.dom  # of an example: it is copied whole
+    assert "-H 'X-DashScope-Async: enable'" in page.dom  # an example has it: it is copied whole
     assert "/v1/tasks/status?task_id=TASK_ID'" in page.dom
     assert "text/event-stream" in page.dom
     assert "x-unstill-queue-position" in page.dom

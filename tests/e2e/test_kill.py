@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import httpx2
 import pytest
 
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.waits import hold_until
 
 ONE_SLOT = '[engines.camera]\nkind = "camera"\nslots = 1\n'
 CHELSEA = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
@@ -68,13 +69,6 @@ def freeze(server: Serving, program: str) -> None:
         os.kill(child, signal.SIGSTOP)
 
 
-def until(is_true: Callable[[], bool], *, within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def progress(server: Serving, job_id: str) -> int:
     return int(server.status(job_id)["output"]["progress"])
 
@@ -117,18 +111,18 @@ def test_a_job_killed_in_any_state_goes_on_and_ends(
         video = server.http.get(link).content
         # Children that are stopped hold their jobs where they are.
         saving = server.submit(body(CHELSEA, duration_s=12, size="640x480"))
-        until(lambda: progress(server, saving) > 0)
+        hold_until(lambda: progress(server, saving) > 0)
         freeze(server, MEDIA)  # in time: what is left to render takes some seconds
-        until(lambda: rows(tmp_path)[saving][0] == "saving")
+        hold_until(lambda: rows(tmp_path)[saving][0] == "saving")
         running = server.submit(body(CHELSEA, duration_s=12))
-        until(lambda: progress(server, running) > 0)
+        hold_until(lambda: progress(server, running) > 0)
         freeze(server, CAMERA)
         ready = server.submit(body(CHELSEA))
         queued = server.submit(body(f"{slow_pictures.url}/chelsea.jpg"))
-        until(lambda: rows(tmp_path)[ready][0] == "ready")
-        until(lambda: slow_pictures.callers == 1)
+        hold_until(lambda: rows(tmp_path)[ready][0] == "ready")
+        hold_until(lambda: slow_pictures.callers == 1)
         server.kill()
-        until(lambda: not children(server.process.pid), within_s=10)
+        hold_until(lambda: not children(server.process.pid), within_s=10)
     left = rows(tmp_path)
     slow_pictures.gate.set()
     with Serving(tmp_path, config=ONE_SLOT) as server:
@@ -213,12 +207,12 @@ def test_sigterm_ends_a_busy_server_in_a_few_seconds_and_its_jobs_go_on(
 ) -> None:
     with Serving(tmp_path, config=ONE_SLOT) as server:
         running = server.submit(body(CHELSEA, duration_s=12))
-        until(lambda: progress(server, running) > 0)
+        hold_until(lambda: progress(server, running) > 0)
         freeze(server, CAMERA)  # it does not hear the server's SIGTERM
         ready = server.submit(body(CHELSEA))
         queued = server.submit(body(f"{slow_pictures.url}/chelsea.jpg"))
-        until(lambda: rows(tmp_path)[ready][0] == "ready")
-        until(lambda: slow_pictures.callers == 1)
+        hold_until(lambda: rows(tmp_path)[ready][0] == "ready")
+        hold_until(lambda: slow_pictures.callers == 1)
         began = time.monotonic()
         status = server.end()
         took_s = time.monotonic() - began

@@ -235,7 +235,7 @@ def test_a_link_signed_with_another_secret_opens_nothing(finished: Finished) -> 
 
 
 def test_a_host_header_changes_only_the_callers_own_answer(tmp_path: Path) -> None:
-    """Of a server with keys: without any it goes by its own names only."""
+    """A server with keys needs it: without any it goes by its own names only."""
     key = {"authorization": "Bearer sk-a"}
     with Serving(tmp_path, environment=LOOPBACK_ALLOWED | {"UNSTILL_API_KEYS": "a:sk-a"}) as server:
         server.http.headers.update(key)

@@ -15,7 +15,7 @@ from support.servers import LOOPBACK_ALLOWED, Serving
 pytestmark = pytest.mark.slow
 
 JOBS = 5_000
-LANES = 4  # of connections that make them
+LANES = 4  # so many connections make them
 # Its picture is on no public address: the job ends at once, and costs no render.
 BODY = {"model": "sora-2", "prompt": "push in", "input_reference": "http://127.0.0.1:1/cat.jpg"}
 

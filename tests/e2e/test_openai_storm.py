@@ -16,7 +16,7 @@ from support.servers import LOOPBACK_ALLOWED, Serving
 pytestmark = pytest.mark.slow
 
 CLIENTS = 20
-CALLS = 2  # of each client, one after the other
+CALLS = 2  # each client makes them, one after the other
 CUTS = 40  # replies that are lost: as many as there are calls
 PATIENCE = 12  # tries; one client may meet many of the cuts
 NOWHERE = "http://127.0.0.1:1/cat.jpg"  # nobody listens there: no render is begun

@@ -6,9 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from support.emulator_process import Emulator
 from support.free_ports import free_port
 from support.servers import PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, engine_at, model
+from support.waits import hold_until
 
 WAN27 = "wan2.7-i2v"
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
@@ -37,13 +36,6 @@ def submit(server: Serving, prompt: str, *, name: str = WAN27) -> str:
     return server.submit({"model": name, "input": given, "parameters": {"duration": 3}})
 
 
-def until(is_true: Callable[[], bool], *, within_s: float = 30.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 CAMERA = model("happyhorse-1.0-i2v", "camera")
 ROUTE = model(WAN27, "bailian")
 
@@ -53,13 +45,13 @@ def put_back_under_a_paid_job(folder: Path, copy: Path, emulator: Emulator) -> t
     away = engine_at("bailian", "dashscope", f"http://127.0.0.1:{free_port()}")
     with Serving(folder, config=f"{ONLY_UPSTREAMS}{away}{ROUTE}{CAMERA}") as server:
         job_id = submit(server, "push in")
-        until(lambda: "submitted" in server.log)  # and not taken: it is tried again
+        hold_until(lambda: "submitted" in server.log)  # and not taken: it is tried again
         server.end()
     copy.mkdir()
     shutil.copy2(folder / DATABASE, copy / DATABASE)
     config = f"{ONLY_UPSTREAMS}{engine('bailian', emulator)}{ROUTE}{CAMERA}"
     with Serving(folder, config=config) as server:
-        until(lambda: emulator.charges()["accepted"] == 1)
+        hold_until(lambda: emulator.charges()["accepted"] == 1)
         emulator.finish()
         server.wait(job_id)
         server.kill()
@@ -83,7 +75,7 @@ def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path:
         with Serving(folder, config=config) as server:
             drawn = server.wait(submit(server, "push in", name="happyhorse-1.0-i2v"))
             new = submit(server, "another")
-            until(lambda: emulator.charges()["accepted"] == 2)
+            hold_until(lambda: emulator.charges()["accepted"] == 2)
             emulator.finish()
             made = server.wait(new)
             health = server.http.get("/health").json()
@@ -91,7 +83,7 @@ def test_a_database_that_is_put_back_pays_nothing_before_it_is_told_to(tmp_path:
             before = emulator.charges()["submits"]
             told = unstill("jobs", "held", data_dir=folder)
             released = unstill("jobs", "release", job_id, data_dir=folder)
-            until(lambda: emulator.charges()["accepted"] == 3)
+            hold_until(lambda: emulator.charges()["accepted"] == 3)
             after = server.http.get("/health").json()
             log = server.log
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from support.free_ports import free_port
 from support.ledger_of_server import outcomes, rows
 from support.servers import PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, engine_at, model
+from support.waits import hold_until
 from unstill.domain.attempts import Outcome
 from unstill.domain.job import State
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 WAN27 = "wan2.7-i2v"
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
-DELAY_S = 2.0  # of a submit's answer
+DELAY_S = 2.0  # a submit's answer comes so late
 
 
 @pytest.fixture
@@ -41,15 +41,8 @@ def submit(server: Serving) -> str:
     return server.submit({"model": WAN27, "input": given, "parameters": {"duration": 2}})
 
 
-def until(is_true: Callable[[], bool], *, within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def reach(data_dir: Path, job_id: str, state: State) -> None:
-    until(lambda: rows(data_dir)[job_id].state is state)
+    hold_until(lambda: rows(data_dir)[job_id].state is state)
 
 
 def test_a_server_killed_while_upstreams_work_pays_nothing_twice_and_ends_every_job(
@@ -67,13 +60,13 @@ def test_a_server_killed_while_upstreams_work_pays_nothing_twice_and_ends_every_
         emulator.next("submit", "delay")
         submitting = submit(server)
         reach(tmp_path, submitting, State.SUBMITTING)
-        until(lambda: emulator.charges()["submits"] == 3)  # the call has left, and is not answered
+        hold_until(lambda: emulator.charges()["submits"] == 3)  # it has left
         server.kill()
     with Serving(tmp_path, config=config) as server:
         in_doubt = server.wait(submitting)["output"]
         saved = server.wait(saving)["output"]
         still = server.status(running)["output"]
-        until(lambda: emulator.charges()["accepted"] == 3)  # the late call has arrived after all
+        hold_until(lambda: emulator.charges()["accepted"] == 3)  # it came late
         emulator.finish()
         done = server.wait(running)["output"]
     submits = emulator.charges()["submits"]
@@ -131,7 +124,7 @@ def test_jobs_wait_for_an_upstream_that_is_down_and_go_on_when_it_is_back(tmp_pa
     config = "".join((ONLY_UPSTREAMS, at, model(WAN27, "bailian")))
     with Serving(tmp_path, config=config) as server:
         jobs = [submit(server) for _ in range(4)]
-        until(lambda: refusing_until(server) is not None)
+        hold_until(lambda: refusing_until(server) is not None)
         waiting = [server.status(job_id)["output"]["task_status"] for job_id in jobs]
         with Emulator("dashscope", port=port, job_s=0.3) as emulator:
             ended = [server.wait(job_id)["output"]["task_status"] for job_id in jobs]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +24,7 @@ from support.emulator_process import Emulator
 from support.ledger_of_server import attempts, ledger, outcomes, rows
 from support.servers import ENDED, PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
+from support.waits import hold_until
 from unstill.domain.attempts import Outcome
 from unstill.domain.job import State
 from unstill.steps.cooldown import PAUSES_MS
@@ -73,7 +74,7 @@ class Desk:
 
     def ended(self, job_id: str, *, within_s: float = 30.0) -> dict[str, Any]:
         """The job's status once it has ended; the upstreams are told to finish meanwhile."""
-        until(lambda: self._is_ended(job_id), within_s=within_s)
+        hold_until(lambda: self._is_ended(job_id), within_s=within_s)
         return dict(self.server.status(job_id)["output"])
 
     def error(self, job_id: str) -> str:
@@ -123,13 +124,6 @@ def desk(opened: Desk) -> Iterator[Desk]:
     if opened.is_shut("first"):
         opened.video(opened.submit("solo"))
     assert not opened.is_shut("first")
-
-
-def until(is_true: Callable[[], bool], *, within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def submits(emulator: Emulator) -> int:
@@ -203,7 +197,7 @@ def test_a_busy_upstream_without_another_engine_is_left_alone_by_all_jobs_for_a_
 ) -> None:
     desk.first.next("submit", "429")
     told = desk.submit("solo")
-    until(lambda: desk.outcomes(told) == [("first", Outcome.BUSY)])
+    hold_until(lambda: desk.outcomes(told) == [("first", Outcome.BUSY)])
     jobs = [told, *(desk.submit("solo") for _ in range(3))]
     for job_id in jobs:
         desk.video(job_id)
@@ -269,7 +263,7 @@ def test_trouble_with_polls_and_a_state_word_that_nobody_knows_do_no_harm(desk: 
 
 def test_a_job_that_an_open_server_lost_at_a_restart_fails(desk: Desk) -> None:
     job_id = desk.submit("gpu")
-    until(lambda: desk.state(job_id) is State.RUNNING)
+    hold_until(lambda: desk.state(job_id) is State.RUNNING)
     desk.gpu.lose_jobs()
 
     assert desk.error(job_id).startswith("upstream_lost: ")
@@ -278,9 +272,9 @@ def test_a_job_that_an_open_server_lost_at_a_restart_fails(desk: Desk) -> None:
 
 def test_a_lost_job_is_sent_again_where_the_operator_says_that_it_is_free(desk: Desk) -> None:
     job_id = desk.submit("free")
-    until(lambda: desk.state(job_id) is State.RUNNING)
+    hold_until(lambda: desk.state(job_id) is State.RUNNING)
     desk.gpu.lose_jobs()
-    until(lambda: len(desk.outcomes(job_id)) == 2)
+    hold_until(lambda: len(desk.outcomes(job_id)) == 2)
 
     assert desk.video(job_id)
     assert desk.outcomes(job_id) == [("free", Outcome.ACCEPTED)] * 2
@@ -292,13 +286,13 @@ def test_a_deleted_job_is_cancelled_upstream_where_that_can_be(
 ) -> None:
     emulator = desk.first if engine_name == "solo" else desk.omni
     job_id = desk.submit(engine_name)
-    until(lambda: desk.state(job_id) is State.RUNNING)
+    hold_until(lambda: desk.state(job_id) is State.RUNNING)
     ticket = rows(desk.folder)[job_id].ticket
     answer = desk.server.http.delete(f"/v1/videos/{job_id}")
     gone = desk.server.http.get(f"/v1/videos/{job_id}")
     # Vllm-omni drops what it cancels.
-    until(lambda: upstream_state(emulator, ticket) in {"cancelled", None})
-    until(lambda: job_id not in rows(desk.folder) or desk.state(job_id) is State.CANCELLED)
+    hold_until(lambda: upstream_state(emulator, ticket) in {"cancelled", None})
+    hold_until(lambda: job_id not in rows(desk.folder) or desk.state(job_id) is State.CANCELLED)
 
     assert answer.status_code == 200
     assert gone.status_code == 404
@@ -310,13 +304,13 @@ def test_a_deleted_job_that_cannot_be_cancelled_goes_on_where_nobody_sees_it(
 ) -> None:
     emulator = desk.second if engine_name == "second" else desk.gpu
     job_id = desk.submit(engine_name)
-    until(lambda: desk.state(job_id) is State.RUNNING)
+    hold_until(lambda: desk.state(job_id) is State.RUNNING)
     answer = desk.server.http.delete(f"/v1/videos/{job_id}")
     gone = desk.server.http.get(f"/v1/videos/{job_id}")
     time.sleep(0.5)
     state = desk.state(job_id)
     emulator.finish()
-    until(lambda: job_id not in rows(desk.folder) or desk.state(job_id) is State.SUCCEEDED)
+    hold_until(lambda: job_id not in rows(desk.folder) or desk.state(job_id) is State.SUCCEEDED)
 
     assert answer.status_code == 200
     assert gone.status_code == 404

@@ -24,7 +24,7 @@ from support.settings_files import ONLY_UPSTREAMS, engine, model
 MODEL = "openai/sora-2/image-to-video-pro"
 UPSTREAM_JOB_S = 600.0  # they end when a test says so
 SOON_S = 20.0  # on a busy machine; who is not woken waits for a minute
-WAITERS = 200  # of each kind
+WAITERS = 200  # so many wait in each way
 ENDS_WITHIN_S = 20.0  # likewise
 
 

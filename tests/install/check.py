@@ -37,9 +37,9 @@ TASK: dict[str, Any] = {
     "input": {"prompt": "slow push in"},
     "parameters": {"resolution": "480P", "duration": 5},
 }
-FRAMES = 120  # of 5 s at 24 a second
-EMULATED_FRAMES = 15  # of 3 s that the emulator writes, at 5 a second
-SHORT_FRAMES = 60  # of the 2 s that `generate` makes, at 30 a second
+FRAMES = 120  # 5 s have so many, at 24 a second
+EMULATED_FRAMES = 15  # the emulator writes 3 s, at 5 a second
+SHORT_FRAMES = 60  # `generate` makes 2 s, at 30 a second
 
 CONFIG = """
 [engines.paid]

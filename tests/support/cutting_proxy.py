@@ -20,7 +20,7 @@ class CuttingProxy(socketserver.ThreadingTCPServer):
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", 0), _Relay)
-        self.port = port  # of the server behind; it may change with a restart
+        self.port = port  # the server behind has it; a restart may change it
         self.cuts = 0
         self.silence_s = 0.0  # before it hangs up
         self.was_cut = 0

@@ -122,7 +122,7 @@ def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
 
 every = pytest.mark.parametrize("bench", KINDS, indirect=True)
 Truth = TypeVar("Truth", bound=Callable[..., Awaitable[None]])
-TRUTHS: dict[str, Callable[..., Awaitable[None]]] = {}  # of a `bench`, some of a `tmp_path` too
+TRUTHS: dict[str, Callable[..., Awaitable[None]]] = {}  # they take a `bench`, some a `tmp_path` too
 
 
 def of_any_remote(test: Truth) -> Truth:

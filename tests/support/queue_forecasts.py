@@ -15,7 +15,7 @@ NOW_MS = 1_763_600_000_000
 SLOTS = {"camera": 1, "pair": 2, "bailian": None}
 
 
-DURATION_S = 5  # of the jobs of `a_job`
+DURATION_S = 5  # the jobs of `a_job` have it
 
 
 SIZE = Size(1280, 720)

@@ -76,7 +76,7 @@ class House:
             clock_ms=self.clock_ms,
             uptime_ms=self.clock_ms,
         )
-        self.answers: list[Cancellation] = []  # of upstreams that are asked to stop
+        self.answers: list[Cancellation] = []  # upstreams give them that are asked to stop
         catalogue = Catalogue()
         self.runner = Runner(
             jobs=self.store.jobs,

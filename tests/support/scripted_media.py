@@ -29,7 +29,7 @@ class Checks:
         self.troubles: list[Exception] = []
         self.checks: list[FrameCheck | VideoCheck] = []
         self.draws: list[StillDraw] = []
-        self.length_s = 5.0  # of every video
+        self.length_s = 5.0  # every video has it
         self.has_audio = True
         self.gate = asyncio.Event()  # nothing is answered before it is set
         self.gate.set()

@@ -24,12 +24,12 @@ class SlowStore(EmbeddedStore):
         super().__init__(data_dir)
         self.is_refused: Callable[[Change], bool] = lambda _: False
         self.refused = 0
-        self.up_troubles: list[OwnError] = []  # of the next notes that a server is up
+        self.up_troubles: list[OwnError] = []  # the next notes that a server is up have them
         self.has_room = True  # for new rows
         self.overtaken: dict[State, Change] = {}  # the next change to it comes after that one
         self.late: State | None = None  # changes to it are answered when `answers` is set
         self.answers = asyncio.Event()
-        self.reads: Counter[str] = Counter()  # of rows, by job
+        self.reads: Counter[str] = Counter()  # how often rows were read, by job
         self.jobs = SlowJobs(self)
         self.queue = Lanes(self.jobs.look, clock_ms)
         self.uptime_notes = TroubledNotes(self)

@@ -50,7 +50,7 @@ class Gateway(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.submits: dict[str, Callable[[str], Body]] = {}
         self.polls: dict[str, Callable[[str], Body]] = {}
-        self.statuses: dict[str, int] = {}  # of answers to submits, by word
+        self.statuses: dict[str, int] = {}  # answers to submits have it, by word
         # Of the how-manieth time that the content of a job is asked for.
         self.contents: dict[str, Callable[[int], Content]] = {}
         self.jobs: dict[str, str] = {}  # word by ticket
@@ -71,7 +71,7 @@ class Gateway(ThreadingHTTPServer):
         self.server_close()
 
     def ticket_of(self, word: str) -> str:
-        """Of the job that was submitted with this word."""
+        """What the job has that was submitted with this word."""
         return next(ticket for ticket, said in self.jobs.items() if said == word)
 
     @property

@@ -1,4 +1,4 @@
-"""The sweep: it takes what nobody needs, and nothing else."""
+"""The cleanup: it takes what nobody needs, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line before a busy upstream model: how long it pauses, and who finds out."""
+"""The cooldown of a busy upstream model: how long it pauses, and who finds out."""
 
 from __future__ import annotations
 

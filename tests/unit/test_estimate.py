@@ -1,4 +1,4 @@
-"""The outlook: when a job will end, and when to ask again."""
+"""The estimate: when a job will end, and when to ask again."""
 
 from __future__ import annotations
 

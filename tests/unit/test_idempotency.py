@@ -137,7 +137,7 @@ def test_an_exact_size_counts_in_whatever_spelling() -> None:
 
 def test_what_has_no_effect_does_not_count() -> None:
     plain = {"model": "sora-2", "image": URL}
-    ignored = {"seed": 7, "style": "noir", "last_frame": URL}  # of other models, of none
+    ignored = {"seed": 7, "style": "noir", "last_frame": URL}  # other models have it, or none
 
     assert printed(Videos().parse(call(plain))) == printed(Videos().parse(call(plain | ignored)))
 

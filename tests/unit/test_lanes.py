@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from support.jobs import a_job
 from support.requests import a_request
 from support.skipping_loop import loop_ms
+from support.waits import until
 from unstill.domain.job import Job, State
 from unstill.store.lanes import Lanes
 from unstill.store.ports.queue import Lane, PutOff
@@ -39,12 +40,6 @@ class Table:
     def move(self, job_id: str, to: State, *, due_ms: int = 0) -> None:
         self.rows[job_id] = msgspec.structs.replace(self.rows[job_id], state=to, due_ms=due_ms)
         self.lanes.offer(self.rows[job_id])
-
-
-async def until(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not is_true():  # noqa: ASYNC110  - the truth may be about anything
-            await asyncio.sleep(0.001)
 
 
 async def test_a_lane_never_has_more_steps_than_slots() -> None:

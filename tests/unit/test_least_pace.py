@@ -69,7 +69,7 @@ async def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
     begun_s = asyncio.get_running_loop().time()
     with pytest.raises(FetchFailed, match=r"comes slower than 1 KB a second"):
         await fetched(say, tmp_path / "v")
-    assert asyncio.get_running_loop().time() - begun_s < 20  # of the 40 that it would take
+    assert asyncio.get_running_loop().time() - begun_s < 20  # it would take 40
 
 
 async def test_a_body_that_stops_in_its_midst_is_given_up(tmp_path: Path) -> None:

@@ -16,7 +16,15 @@ from unstill.domain.log_fields import job_fields
 SOURCES = Path(unstill.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-SECOND_WORDS = {"reason", "error", "message", "cause", "detail", "exc", "exception"}  # of `why`
+SECOND_WORDS = {
+    "reason",
+    "error",
+    "message",
+    "cause",
+    "detail",
+    "exc",
+    "exception",
+}  # see `why`
 PRIVATE = re.compile(r"key|prompt|url|link|address|picture|image|bytes|body|secret|token|header")
 # `setting`: its name. `path`: of a call's route, without the query.
 

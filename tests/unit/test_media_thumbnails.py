@@ -17,7 +17,7 @@ from unstill.media.thumbnails import draw_spritesheet, draw_thumbnail
 
 FRAME_RATE = 24
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
-STEP = 5  # of a frame's shade to the next one's: what survives the coding
+STEP = 5  # a frame is so much lighter than the one before: it survives the coding
 
 
 def made(

@@ -1,4 +1,4 @@
-"""A watch asks for all tickets of an account in time, and loses no news of any."""
+"""A poller asks for all tickets of an account in time, and loses no news of any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a watch asks, how much at once, and what it does with the wish to cancel."""
+"""When a poller asks, how much at once, and what it does with the wish to cancel."""
 
 from __future__ import annotations
 

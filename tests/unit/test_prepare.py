@@ -1,4 +1,4 @@
-"""Orders: the pictures in the form that an engine's upstream takes them."""
+"""Prepared frames: the pictures in the form that an engine's upstream takes them."""
 
 from __future__ import annotations
 

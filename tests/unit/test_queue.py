@@ -1,4 +1,4 @@
-"""The forecast: places in queues, and times that were measured."""
+"""The queue: places in queues, and times that were measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bringing a finished video home: fetched if it is elsewhere, checked, put in its place."""
+"""Saving a finished video: fetched if it is elsewhere, checked, put in its place."""
 
 from __future__ import annotations
 

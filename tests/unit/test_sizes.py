@@ -39,7 +39,7 @@ def test_a_size_is_read_in_every_documented_spelling(text: str) -> None:
     [
         ("256:256", Size(256, 256)),
         ("255:256", Ratio(255, 256)),  # smaller than any side may be
-        ("239:100", Ratio(239, 100)),  # of the cinema
+        ("239:100", Ratio(239, 100)),  # the cinema has it
         ("16:9", Ratio(16, 9)),
     ],
 )

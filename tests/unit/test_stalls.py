@@ -113,4 +113,4 @@ def test_a_job_that_could_not_be_stored_is_held_up_until_a_step_of_it_could() ->
         stalls.stored(job_id)
 
     assert stalls.of(job(State.QUEUED)) is None
-    assert stalls.of(job(State.QUEUED, job_id="2")) is not None  # of another kind
+    assert stalls.of(job(State.QUEUED, job_id="2")) is not None  # it is another kind

@@ -184,7 +184,7 @@ def test_a_state_is_found_through_what_wraps_it(body: Any, verdict: Verdict) -> 
         {"code": 0, "message": "success"},
         {"status": "success", "message": "ok"},
         {"status": "success", "data": None},
-        {"status": "success", "data": {"task_id": "t-1"}},  # of the call, not of the task
+        {"status": "success", "data": {"task_id": "t-1"}},  # the call has succeeded, not the task
         {"status": "error", "message": "too many requests"},
         {"status": "failed", "message": "database is down"},
         {"code": "task_not_exist", "message": "no such task"},

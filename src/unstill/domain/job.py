@@ -149,7 +149,7 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def is_rendered_here(self) -> bool:
-        """Of a job that has been rendered: whether no upstream has done it."""
+        """Whether a job that has been rendered was rendered here, and by no upstream."""
         return self.ticket is None
 
     @property

@@ -271,7 +271,7 @@ class Field(msgspec.Struct, frozen=True):
     source: str
     default: str | int | bool | None = None  # None: absent, or decided when the job is made
     is_required: bool = False
-    own_label: FieldLabel | None = None  # of a field that models/field_texts.py does not have
+    own_label: FieldLabel | None = None  # models/field_texts.py does not have it
 
     @property
     def label(self) -> FieldLabel:

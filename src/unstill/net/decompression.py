@@ -30,7 +30,7 @@ class Unpacker:
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
-        self._head = b""  # of what comes next: two bytes say what it really is
+        self._head = b""  # two bytes of what comes next say what it really is
         self._inner: zlib._Decompress | None = None
         self._is_plain = False
         self._is_over = False  # a whole body has come: another may follow, or padding

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from unstill.domain.errors import BadKey
 from unstill.domain.owner import EVERYONE, Owner
 
-MOST_SPELLINGS = 4  # of a key: with `Bearer`, or without it, in whatever case
+MOST_SPELLINGS = 4  # a key comes with `Bearer` or without it, in whatever case
 
 
 class Keys:

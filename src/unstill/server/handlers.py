@@ -78,7 +78,7 @@ def _row(
 
 
 def _refusal(why: str) -> Handler:
-    """Of a verb that is known and never done."""
+    """The handler of a verb that is known and never done."""
 
     async def refuse(_exchange: Exchange[Any]) -> None:
         raise Unsupported(why)

@@ -29,7 +29,7 @@ _TABLES = (inspect.StructType, inspect.UnionType, inspect.DictType)
 
 
 def secret(what: str, pattern: str) -> Meta:
-    """Of a text that may hold a password or a token: it stays out of what is said of it."""
+    """What is said of a text that may hold a password or a token: the text stays out of it."""
     return Meta(pattern=pattern, description=what, extra={"is_secret": True})
 
 

@@ -41,7 +41,7 @@ class _Queue:
         self.lane = lane  # None until the lane is served
         self.later: list[tuple[int, str, Owner]] = []  # (due_ms, job id, owner)
         self.due: dict[Owner, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
-        self.round_robin = RoundRobin()  # of the owners in `due`
+        self.round_robin = RoundRobin()  # the owners in `due` take turns
         self.busy = 0  # steps under way
         self.busy_of: Counter[Owner] = Counter()  # the same, by owner
         self.timer: asyncio.TimerHandle | None = None

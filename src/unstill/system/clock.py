@@ -17,7 +17,7 @@ from unstill.system.machine import steady_ns
 
 log = structlog.get_logger()
 
-CATCH_UP = 0.5  # of the time that passes: the clock runs at half to one and a half of the true pace
+CATCH_UP = 0.5  # the clock runs at half to one and a half of the true pace
 # A wall clock that goes so far ahead was wrong before: a board without a battery begins in 1970.
 MOST_MADE_UP_MS = 7 * 24 * 3600 * 1000
 TOLD_FROM_MS = 60_000

@@ -17,7 +17,8 @@ from unstill.engines.camera.prompt import Plan
 
 # amplitudes of a 5 s move of strength 1, chosen by eye on photos
 DOLLY = 0.2  # what is nearest grows by 1 / (1 - DOLLY)
-PAN_SHARE, TILT_SHARE = 0.13, 0.12  # of the frame's width, of its height, where nothing is spare
+# A pan goes over so much of the frame's width, a tilt of its height, where nothing is spare.
+PAN_SHARE, TILT_SHARE = 0.13, 0.12
 PAN_PARALLAX = 0.35  # near things move by so much more in a pan than far ones
 ORBIT = 0.15  # how far near and far move past each other
 ROLL_RAD = math.radians(6)

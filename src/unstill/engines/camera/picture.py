@@ -20,7 +20,7 @@ Plane = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 BLACK, WHITE, GREY = 16, 235, 128  # luma's ends and chroma's middle, limited range
-MOST_SPARE = 0.25  # of the frame's side, kept of the photo beyond the frame for pans
+MOST_SPARE = 0.25  # pans have so much of the frame's side beyond the frame
 MOST_DETAIL = 1.4  # source pixels per frame pixel: a push finds detail, an eye no shimmer
 
 KR, KB = 0.2126, 0.0722  # ITU-R BT.709-6, 3.2

@@ -22,7 +22,7 @@ STRIP_CELLS = 8
 # than the farthest do.
 MEAN_SHARE, NEAR_SHARE = 0.68, 0.65
 DEPTH_ROUNDS = 3
-MOST_STRETCH = 0.36  # of a cell by depth alone; more looks like rubber, 1 would fold
+MOST_STRETCH = 0.36  # depth alone stretches a cell so far; more looks like rubber, 1 folds
 FOLD_MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class ReadPace:
-    """Of one thread, which has half a core at the most; the rest is had before the next work.
+    """One thread keeps it: it has half a core at the most, and rests before its next work.
 
     Who asks once, or now and then, does not wait: the time between counts as rest.
     """

@@ -61,7 +61,7 @@ class EmbeddedStore:
         self._lock = FolderLock(data_dir)
         self._lock_wait_s = lock_wait_s
         self._vfs = vfs
-        self._told: Sequence[Listener] = ()  # of each commit, in this order
+        self._told: Sequence[Listener] = ()  # they hear of each commit, in this order
         self.handle = Handle()
         self.jobs = EmbeddedJobs(self.handle)
         self.job_lists = EmbeddedJobLists(self.handle)
