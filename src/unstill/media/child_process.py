@@ -33,7 +33,7 @@ class Child(asyncio.SubprocessProtocol):
     """
 
     def __init__(self, slot: int = 0) -> None:
-        self.slot = slot  # its pool has it
+        self.slot = slot  # which of its pool's slots it has
         self.tasks_done = 0
         self._transport: asyncio.SubprocessTransport
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()

@@ -271,7 +271,7 @@ class Field(msgspec.Struct, frozen=True):
     source: str
     default: str | int | bool | None = None  # None: absent, or decided when the job is made
     is_required: bool = False
-    own_label: FieldLabel | None = None  # models/field_texts.py does not have it
+    own_label: FieldLabel | None = None  # set where models/field_texts.py has none
 
     @property
     def label(self) -> FieldLabel:

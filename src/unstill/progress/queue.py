@@ -108,7 +108,7 @@ class _Engine:
         # Jobs that wait have one; it is kept likewise, and after their change.
         self._tasks: dict[str, _Task] = {}
         self._totals: dict[str, _Total] = {}  # they are counted by model
-        self._turn_ms = _Times()  # a job takes so long
+        self._turn_ms = _Times()  # how long one job takes
         self._pace_ms: dict[str, _Times] = {}  # a unit of work takes so long, by model
         self._lines: dict[Owner, _Line] = {}  # by owner, of those that wait
         self._owners = RoundRobin()  # they take turns

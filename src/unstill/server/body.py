@@ -21,7 +21,9 @@ MOST_BODY_BYTES = 64 * 1024**2
 MOST_OPEN_BYTES = 256 * 1024**2  # all bodies being read at once have no more
 
 PARSED_APART_BYTES = 256 * 1024  # from there on, in a thread
-MOST_UNADMITTED_BYTES = 512 * 1024  # a form has so much before its file at most
+MOST_UNADMITTED_BYTES = (
+    512 * 1024
+)  # a form may have it ahead of its file and of what is read with that
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 

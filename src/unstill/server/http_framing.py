@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 MOST_HEADERS = 100  # Apache httpd, LimitRequestFields
-MOST_HEAD_BYTES = 64 * 1024  # the request line and all headers have, unfinished too
+MOST_HEAD_BYTES = 64 * 1024  # the request line and all headers may have it, finished or not
 # A form that is written field by field comes in chunks of a few bytes, some dozens of them. Who
 # copies a file into a body copies pieces of kilobytes; line by line, some hundred bytes at a time.
 FREE_CHUNKS = 256

@@ -49,7 +49,7 @@ AT_START_MS = 3600 * 1000  # what is owed at a start is tried for that long, wha
 PAUSE_WITHOUT_STORAGE_MS = 1_000
 FOREVER_MS = 2**53
 
-_Name = TypeVar("_Name", bound=str)  # a receiver has one, and an owner
+_Name = TypeVar("_Name", bound=str)  # it names a receiver or an owner
 
 
 class Posts(Protocol):
