@@ -13,10 +13,10 @@ from typing import Never
 
 import msgspec
 
+from unstill.domain.engine import Report
 from unstill.domain.errors import BadImage, Overloaded
 from unstill.media.child_main import serve
 from unstill.media.errors import BadVideo
-from unstill.media.events import Report
 
 
 class Words(msgspec.Struct, frozen=True):

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import textwrap
+from pathlib import Path
 
 import pytest
 import uvicorn
 from uvicorn.protocols.http import flow_control, httptools_impl
 from uvicorn.server import Server, ServerState
 
+ROOT = Path(__file__).parents[2]
 MOVED = (
     "uvicorn {version} has moved {part}: server/connection_guard.py stands on it, "
     "see docs/decisions/016"
@@ -105,3 +108,27 @@ def test_uvicorn_does_what_the_guard_counts_on(function: object, names: str) -> 
 
 def test_a_connection_has_few_enough_attributes_for_python_to_share_their_names() -> None:
     assert len(attributes_of(PROTOCOL)) <= 30, "each idle connection would take a kilobyte more"
+
+
+def bound_of(pyproject: str) -> tuple[int, ...]:
+    match = re.search(r'"uvicorn>=[\d.]+,<([\d.]+)"', pyproject)
+    assert match is not None, "pyproject.toml has to bound uvicorn from above: see MOVED"
+    return numbers(match[1])
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in version.split("."))
+
+
+def test_no_release_is_let_in_whose_parts_were_not_looked_at() -> None:
+    """The bound is the one after the release that is pinned, with which these tests run."""
+    pinned = re.search(r"^uvicorn==([\d.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned is not None
+    major, minor, *_ = numbers(pinned[1])
+
+    assert bound_of((ROOT / "pyproject.toml").read_text()) == (major, minor + 1)
+
+
+def test_a_missing_bound_is_seen() -> None:
+    with pytest.raises(AssertionError, match="has to bound uvicorn"):
+        bound_of('dependencies = ["uvicorn>=0.50"]')

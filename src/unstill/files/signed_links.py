@@ -12,12 +12,10 @@ from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Literal
 
 from unstill.domain.errors import BadLink, BadSetting
+from unstill.domain.job import Variant
 from unstill.system.durable_writes import write_durably
-
-Variant = Literal["video"]
 
 LIFETIME_S = 24 * 3600  # as long as the providers' own links live
 STEP_S = 3600  # a link changes this often, so that pollers see one and the same

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from unstill.domain.engine import Report
 from unstill.media.child_main import serve
 from unstill.media.convert import cut_sound, fit_frame
 from unstill.media.decode import check_frame
-from unstill.media.events import Report
 from unstill.media.repack import as_mp4
 from unstill.media.tasks import (
     FrameCheck,

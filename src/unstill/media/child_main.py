@@ -20,8 +20,9 @@ from typing import Any, BinaryIO, NoReturn, get_type_hints
 
 import msgspec
 
+from unstill.domain.engine import Report
 from unstill.domain.errors import UnstillError
-from unstill.media.events import ChildReady, Event, Progress, Report, Task, TaskDone, TaskRefused
+from unstill.media.events import ChildReady, Event, Progress, Task, TaskDone, TaskRefused
 from unstill.system.machine import confine, die_with
 from unstill.system.storage_errors import storage_trouble
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from unstill.system.machine import Confinement
-
-Report = Callable[[float], None]  # called by a task with the finished fraction, 0 to 1, growing
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -12,12 +12,13 @@ import msgspec
 import structlog
 from msgspec.structs import asdict
 
+from unstill.domain.engine import Report
 from unstill.domain.errors import EngineDied, ShuttingDown, StorageFailed
 from unstill.domain.owner import NOBODY, Owner
 from unstill.domain.owner_turns import Slots
 from unstill.media.child_process import Child, start
 from unstill.media.errors import DiedAtWork, error_of
-from unstill.media.events import ChildReady, Event, Progress, Report, Task, TaskDone, TaskRefused
+from unstill.media.events import ChildReady, Event, Progress, Task, TaskDone, TaskRefused
 from unstill.system.machine import Confinement
 from unstill.system.storage_errors import storage_trouble
 

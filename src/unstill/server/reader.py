@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from unstill.domain.engine import Report
 from unstill.domain.errors import BadBody
 from unstill.media.child_main import serve
-from unstill.media.events import Report
 from unstill.server.body_pictures import File, unpacked
 from unstill.server.content_types import value_of
 from unstill.server.large_body import MOST_REST_BYTES, LargeBody, PictureAt, Unpacked
