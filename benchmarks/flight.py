@@ -38,7 +38,8 @@ from PIL import Image
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, new_id
 from unstill.emulators import DAY_S, Options
-from unstill.engines.dashscope.engine import INTERVAL_S, PAGE_SIZE, REQUESTS_PER_S
+from unstill.engines.dashscope.engine import INTERVAL_S, REQUESTS_PER_S
+from unstill.engines.dashscope.list_walk import PAGE_SIZE
 from unstill.store.embedded import rows
 from unstill.system.installed import note
 

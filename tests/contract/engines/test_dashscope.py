@@ -12,7 +12,8 @@ from support.engine_benches import REQUESTS, Bench, engine, only
 from support.requests import WAN27
 from support.upstream_requests import LAST, request, upstream_request
 from unstill.domain.errors import UpstreamError
-from unstill.engines.dashscope.engine import LIST_FROM, SMALL_BYTES
+from unstill.engines.dashscope.engine import SMALL_BYTES
+from unstill.engines.dashscope.list_walk import LIST_FROM
 from unstill.net.fetcher import Fetcher
 from unstill.upstreams.port import Accepted, Done, PrepareRefused, TooLate
 

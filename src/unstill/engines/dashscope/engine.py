@@ -22,6 +22,7 @@ import msgspec
 
 from unstill.domain.errors import BadField, BadSetting, UpstreamError
 from unstill.domain.request import Role, VideoRequest
+from unstill.engines.dashscope.list_walk import PAGE_SIZE, ListWalk, Rows
 from unstill.engines.dashscope.models import (
     CHOICES,
     MODELS,
@@ -35,12 +36,12 @@ from unstill.engines.dashscope.models import (
     path_of,
     verdict_of,
 )
-from unstill.engines.dashscope.task_list import KEPT_MS, runs_of, window_of
+from unstill.engines.dashscope.task_list import KEPT_MS
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, Trouble, Unreachable, unanswered
 from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import FrameFile, data_urls, read_pictures
-from unstill.upstreams.poll_rounds import as_they_come, look_at_each
+from unstill.upstreams.poll_rounds import look_at_each
 from unstill.upstreams.port import (
     Cancellation,
     Cancelled,
@@ -66,8 +67,6 @@ from unstill.upstreams.submit_answers import Codes, is_error, judged
 
 REQUESTS_PER_S = 18.0  # documented: 20 for query, list and cancel of an account; jitter needs room
 INTERVAL_S = 15.0  # recommended between two queries of one task
-LIST_FROM = 8  # tickets of a run; fewer are asked for one by one
-PAGE_SIZE = 100
 SMALL_BYTES = 7 * 2**20  # all frames together are advised to have no more as base64
 
 BASE_URL = BaseUrl(
@@ -123,6 +122,7 @@ class DashScopeEngine:
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
         self._clock_ms = setup.clock_ms
+        self._list = ListWalk(self._page, setup.clock_ms)
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         model = self._models.get(request.model)
@@ -164,18 +164,13 @@ class DashScopeEngine:
         """The verdicts as they come; raises Trouble at the end of a round that met any."""
         unlisted = {ticket.id: ticket for ticket in tickets}
         ended: list[Ticket] = []
-        async with aclosing(self._listed(tickets)) as rows:
-            async for row in rows:
-                ticket = unlisted.pop(str(row.get("task_id")), None)
-                if ticket is None:
-                    continue
+        async with aclosing(self._list.found(unlisted)) as found:
+            async for ticket, row in found:
                 seen = IN_LIST.get(str(row.get("status")))
                 if seen is None:
                     ended.append(ticket)
                 else:
                     yield ticket, seen
-                if not unlisted:
-                    break
         async with aclosing(look_at_each([*ended, *unlisted.values()], self._look)) as looks:
             async for ticket, verdict in looks:
                 yield ticket, verdict
@@ -225,36 +220,8 @@ class DashScopeEngine:
             case _:
                 return ()
 
-    async def _listed(self, tickets: Sequence[Ticket]) -> AsyncGenerator[Mapping[str, Any]]:
-        """The rows of the task list around the tickets, where listing takes fewer calls.
-
-        Raises Trouble only where a query would meet the same.
-        """
-        for run in runs_of(tickets):
-            if len(run) < LIST_FROM:
-                continue
-            async with aclosing(self._rows(run)) as rows:
-                async for row in rows:
-                    yield row
-
-    async def _rows(self, run: Sequence[Ticket]) -> AsyncGenerator[Mapping[str, Any]]:
-        """The rows around a run; only the first page's where there are more pages than tickets."""
-        window = window_of(run, self._clock_ms())
-        rows, page_count = await self._page(window, 1)
-        for row in rows:
-            yield row
-        if page_count > len(run):  # others' tasks fill the account's list
-            return
-        more = as_they_come(self._page(window, page_no) for page_no in range(2, page_count + 1))
-        async with aclosing(more) as pages:
-            async for rows, _ in pages:
-                for row in rows:
-                    yield row
-
-    async def _page(
-        self, window: Mapping[str, str], page_no: int
-    ) -> tuple[list[dict[str, Any]], int]:
-        """A page's rows and how many pages there are; nothing where the list does not answer."""
+    async def _page(self, window: Mapping[str, str], page_no: int) -> tuple[Rows, int]:
+        """Nothing where the list does not answer; raises Trouble only where a query would too."""
         params: dict[str, str | int] = {**window, "page_no": page_no, "page_size": PAGE_SIZE}
         try:
             reply = await self._upstream.ask("GET", "/tasks", params)

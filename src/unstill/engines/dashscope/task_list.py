@@ -13,6 +13,7 @@ from unstill.upstreams.port import Ticket
 
 KEPT_MS = 24 * 3600 * 1000  # DashScope, manage asynchronous tasks: a task's life, a list's width
 CLOCKS_DIFFER_MS = 30 * 1000  # and the call's own way; what they differ more, a query finds
+CLOCKS_NEAR_MS = 4 * 1000  # of machines that follow the network's time
 # Between two tickets that are not worth a list together: two lists reach so much further than one.
 APART_MS = 2 * CLOCKS_DIFFER_MS
 CHINA = timezone(timedelta(hours=8))  # the zone of every time on the wire
@@ -34,10 +35,12 @@ def runs_of(tickets: Sequence[Ticket]) -> list[list[Ticket]]:
     return runs
 
 
-def window_of(run: Sequence[Ticket], now_ms: int) -> dict[str, str]:
-    """The list's filters that show a run of tickets."""
-    start_ms = run[0].submitted_ms - CLOCKS_DIFFER_MS
-    end_ms = min(run[-1].submitted_ms + CLOCKS_DIFFER_MS, now_ms + 1000)
+def window_of(
+    run: Sequence[Ticket], now_ms: int, margin_ms: int = CLOCKS_DIFFER_MS
+) -> dict[str, str]:
+    """The list's filters that show a run of tickets, where clocks differ by `margin_ms` at most."""
+    start_ms = run[0].submitted_ms - margin_ms
+    end_ms = min(run[-1].submitted_ms + margin_ms, now_ms + 1000)
     window = {"start_time": _spelt(start_ms), "end_time": _spelt(max(end_ms, start_ms))}
     models = {ticket.upstream_model for ticket in run}
     return window | ({"model_name": models.pop()} if len(models) == 1 else {})
