@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from statistics import median
-from typing import NamedTuple
+
+import msgspec
 
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
@@ -43,7 +44,7 @@ class _Times:
         self.usual = median(self._newest)
 
 
-class _Task(NamedTuple):
+class _Task(msgspec.Struct, frozen=True, gc=False):
     """What an engine has to do for a job."""
 
     model: str

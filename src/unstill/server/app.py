@@ -92,7 +92,8 @@ class App:
         self._bodies = bodies
         self._open_bodies = open_bodies
         # Unlike 16 random bytes each, not a system call in every answer.
-        self._request_ids = map(f"{os.urandom(10).hex()}{{:012x}}".format, count())
+        begin = os.urandom(10).hex()
+        self._request_ids = (f"{begin}{number:012x}" for number in count())
         everyone: tuple[Described, ...] = (*dialects, OwnRoutes())
         self._service = service
         self._downloads = downloads

@@ -18,7 +18,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 
 from unstill.server.connection_limit import Crowd
-from unstill.server.http_cycle import RequestProtocol
+from unstill.server.http_cycle import WHOLE, RequestProtocol
 from unstill.server.http_framing import END, ChunksTooSmall, Framing, HeadTooLarge, is_one_request
 from unstill.server.sendfile import Outlet, ReaderGone
 
@@ -231,7 +231,7 @@ class GuardedProtocol(RequestProtocol):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        return {SEND_FILE: self.send_file, **super().extensions}
+        return {WHOLE: {}, SEND_FILE: self.send_file}
 
     def _take_host_of_target(self) -> None:
         """Where the target is a whole address, its host counts, not `Host` (RFC 9112, 3.2.2)."""

@@ -8,6 +8,7 @@ one message of the type `WHOLE` and one write. The figures are in benchmarks/PRO
 from __future__ import annotations
 
 import asyncio
+import re
 import urllib.parse
 from typing import Any, cast
 
@@ -24,6 +25,9 @@ WHOLE = "unstill.whole_answer"  # a message: status, headers with a content-leng
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 _CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))  # no header has one (RFC 9110, 5.5)
 _LINE_END_BYTES = 2
+_HEAD_END = b"\r\n\r\n"
+# A target that nothing can be read into: its path goes up to the first question mark.
+_PLAIN = re.compile(rb"(/[A-Za-z0-9/._~-]*)(?:\?([A-Za-z0-9&=._~-]*))?")
 
 
 class SecondRequest(Exception):
@@ -32,6 +36,27 @@ class SecondRequest(Exception):
 
 class Cycle(RequestResponseCycle):
     """Sends whole answers too."""
+
+    def __init__(self, protocol: RequestProtocol, *, version: str) -> None:
+        """Sets what uvicorn's own does, without the names of a dozen parameters."""
+        self.scope = protocol.scope
+        self.transport = protocol.transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.access_logger = protocol.access_logger
+        self.access_log = False
+        self.default_headers = protocol.server_state.default_headers
+        self.message_event = asyncio.Event()
+        self.on_response = protocol.on_response_complete
+        self.disconnected = False
+        self.keep_alive = version != "1.0" and protocol.parser.should_keep_alive()
+        self.waiting_for_100_continue = protocol.expect_100_continue
+        self.body = bytearray()
+        self.more_body = True
+        self.response_started = False
+        self.response_complete = False
+        self.chunked_encoding = None
+        self.expected_content_length = 0
 
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] != WHOLE:
@@ -48,18 +73,15 @@ class Cycle(RequestResponseCycle):
         pairs = [*self.default_headers, *message["headers"]]
         if not self.keep_alive:
             pairs.append((b"connection", b"close"))
-        parts = [STATUS_LINE[message["status"]]]
-        for name, value in pairs:
-            parts += (name, b": ", value, b"\r\n")
-        head = b"".join(parts)
-        # What of it has no place in a header but the ends of the lines themselves.
-        controls = len(head) - len(head.translate(None, _CONTROLS))
-        if controls != _LINE_END_BYTES * (len(pairs) + 1):
+        lines = b"\r\n".join(map(b": ".join, pairs))
+        # What of it has no place in a header but the line ends between them.
+        controls = len(lines) - len(lines.translate(None, _CONTROLS))
+        if controls != _LINE_END_BYTES * (len(pairs) - 1):
             raise RuntimeError("Invalid HTTP header value.")
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         body = b"" if self.scope["method"] == "HEAD" else message["body"]
-        self.transport.write(b"%b\r\n%b" % (head, body))
+        self.transport.write(b"".join((STATUS_LINE[message["status"]], lines, _HEAD_END, body)))
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
@@ -82,26 +104,19 @@ class RequestProtocol(HttpToolsProtocol):
             raise SecondRequest
         version = self.parser.get_http_version()
         self.scope = self._scope(version)
-        cycle = self.cycle = Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
+        cycle = self.cycle = Cycle(self, version=version)
         task = self.loop.create_task(cycle.run_asgi(self.app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
     def _scope(self, version: str) -> HTTPScope:
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
+        plain = _PLAIN.fullmatch(self.url)
+        if plain is not None:
+            raw_path, query = plain.groups(b"")
+        else:
+            url = httptools.parse_url(self.url)
+            raw_path, query = url.path, url.query or b""
+        path = raw_path.decode("ascii")
         return {
             "type": "http",
             "asgi": _ASGI,  # type: ignore[typeddict-item]
@@ -112,8 +127,8 @@ class RequestProtocol(HttpToolsProtocol):
             "method": self.parser.get_method().decode("ascii"),
             "root_path": "",
             "path": urllib.parse.unquote(path) if "%" in path else path,
-            "raw_path": url.path,
-            "query_string": url.query or b"",
+            "raw_path": raw_path,
+            "query_string": query,
             "headers": self.headers,
             "extensions": self.extensions,
         }
