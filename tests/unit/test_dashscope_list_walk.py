@@ -20,7 +20,8 @@ from unstill.engines.dashscope.task_list import CHINA, CLOCKS_DIFFER_MS, CLOCKS_
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.poll import Poller
-from unstill.store.port import Backend, TicketRow
+from unstill.store.ports.backlog import TicketRow
+from unstill.store.ports.jobs import Jobs
 from unstill.upstreams.port import Running, Ticket, Verdict
 from unstill.upstreams.rate_limits import Pace
 
@@ -82,7 +83,7 @@ async def test_no_look_comes_later_than_twice_its_interval_where_many_are_submit
     poller = Poller(
         remote.account,
         {remote.name: remote},
-        backend=cast("Backend", None),  # nothing ends here
+        jobs=cast("Jobs", None),  # nothing ends here
         board=Board(),
         stalls=Stalls(loop_ms),
         clock_ms=loop_ms,
