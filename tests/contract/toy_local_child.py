@@ -15,9 +15,9 @@ import av
 import msgspec
 import numpy as np
 
+from unstill.domain.engine import Report
 from unstill.domain.request import Size
 from unstill.media.child_main import serve
-from unstill.media.events import Report
 
 ADDRESS_SPACE_BYTES = 8 * 1024**3
 DEVICE, LOADS_S = "TOY_DEVICE", "TOY_LOADS_S"
