@@ -21,9 +21,7 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
 
 Vocabulary = Literal["openai", "unified"]
-Variant = Literal[
-    "video", "thumbnail", "spritesheet"
-]  # a finished video has them, as OpenAI names them
+Variant = Literal["video", "thumbnail", "spritesheet"]  # of a finished video, in OpenAI's names
 
 
 _RANDOM_CHARS = 20  # an id has so many, in hex; a pool of them is a system call for 256 ids
@@ -270,16 +268,9 @@ def succeeded(video: Video, usage: Usage, now_ms: int) -> Change:
 
 
 def failed(failure: Failure, now_ms: int, *, closes: Settlement | None = None) -> Change:
-    return Change(
-        of=states_before(State.FAILED),
-        to=State.FAILED,
-        sets={
-            "failure": failure,
-            "ended_ms": now_ms,
-            "usage": Usage(duration_s=0, video_count=0),
-        },
-        closes=closes,
-    )
+    usage = Usage(duration_s=0, video_count=0)
+    sets: ChangedFields = {"failure": failure, "ended_ms": now_ms, "usage": usage}
+    return Change(of=states_before(State.FAILED), to=State.FAILED, sets=sets, closes=closes)
 
 
 def intended(attempt: Attempt, lease: Lease) -> Change:

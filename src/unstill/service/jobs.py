@@ -237,9 +237,8 @@ class Service:
     async def page(
         self, owner: Owner, *, limit: int, after: str | None, newest_first: bool
     ) -> CursorPage:
-        return await self._job_lists.page(
-            owner, limit=limit, after=after, newest_first=newest_first
-        )
+        lists = self._job_lists
+        return await lists.page(owner, limit=limit, after=after, newest_first=newest_first)
 
     async def list_by_offset(
         self,
