@@ -23,12 +23,13 @@ from benchmarks.moved_clock import MovedClock
 from standardwebhooks import Webhook
 
 from support.emulator_process import Emulator
-from support.ledger_of_server import Row, outcomes, rows
+from support.ledger_of_server import outcomes, rows
 from support.servers import PictureHost, Serving, picture_host
 from support.stored_files import STORES
 from support.webhook_receiver import SECRET, Got, Receiver, receiving
 from unstill.domain.attempts import Outcome
 from unstill.domain.job import State
+from unstill.store.embedded.beside import StoredJob
 
 KILLED = STORES / "killed-0.1.0"
 MADE = json.loads((KILLED / "made.json").read_text("utf-8"))
@@ -77,7 +78,7 @@ class Seen:
     """What came of the folder."""
 
     def __init__(self, opened: Opened, server: Serving) -> None:
-        self.before: Mapping[str, Row] = opened.before
+        self.before: Mapping[str, StoredJob] = opened.before
         self.running = server.status(JOBS["running"])["output"]["task_status"]
         self.again = {name: sent_again(server, call) for name, call in MADE["calls"].items()}
         self.old_link = server.http.get(MADE["link"])

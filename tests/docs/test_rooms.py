@@ -87,6 +87,32 @@ def test_a_database_driver_is_imported_in_the_store_alone() -> None:
     assert users == {"store"}
 
 
+def test_a_database_is_opened_by_tests_of_its_own_files_alone() -> None:
+    tests = ROOT / "tests"
+    users = {
+        f"{path.relative_to(tests)}"
+        for path in tests.rglob("*.py")
+        if "node_modules" not in path.parts
+        and not DRIVERS.isdisjoint(
+            each.split(".")[0] for each in imported(ast.parse(path.read_text("utf-8")))
+        )
+    }
+
+    assert users <= {
+        "contract/stores/make_killed.py",
+        "contract/test_deliveries.py",
+        "contract/test_embedded.py",
+        "contract/test_embedded_disk.py",
+        "contract/test_embedded_schema.py",
+        "contract/test_folder_match.py",
+        "contract/test_held_jobs.py",
+        "contract/test_killed_0_1_0.py",
+        "contract/test_owners_lists.py",
+        "support/stored_files.py",
+        "unit/test_group_commit.py",
+    }
+
+
 def test_every_room_is_described_where_developers_begin() -> None:
     table = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 

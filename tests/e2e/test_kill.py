@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import apsw
 import httpx2
 import pytest
 
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 from support.waits import hold_until
+from unstill.store.embedded.beside import jobs_in
 
 ONE_SLOT = '[engines.camera]\nkind = "camera"\nslots = 1\n'
 CHELSEA = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
@@ -37,13 +37,7 @@ def body(picture: str, *, duration_s: int = 4, size: str = "320x256") -> dict[st
 
 def rows(data_dir: Path) -> dict[str, tuple[str, int]]:
     """State and attempt of each job, as the server left them."""
-    flags = apsw.SQLITE_OPEN_READONLY
-    connection = apsw.Connection(str(data_dir / "unstill.sqlite3"), flags=flags)
-    try:
-        found = connection.execute("SELECT id, state, attempt FROM jobs").fetchall()
-    finally:
-        connection.close()
-    return {str(job_id): (str(state), int(str(attempt))) for job_id, state, attempt in found}
+    return {job.id: (job.state.value, job.attempt) for job in jobs_in(data_dir)}
 
 
 def names(data_dir: Path, job_id: str) -> set[str]:

@@ -10,11 +10,9 @@ import json
 import random
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import apsw
 import httpx2
 import pytest
 
@@ -31,6 +29,7 @@ from support.webhook_receiver import (
     resets,
 )
 from unstill.domain.delivery import DeliveryState
+from unstill.store.embedded.beside import jobs_in
 from unstill.store.embedded.deliveries import count_in
 
 pytestmark = pytest.mark.slow
@@ -149,11 +148,7 @@ def settled(data_dir: Path, *, within_s: float) -> dict[str, str]:
 
 
 def states_of(data_dir: Path) -> dict[str, str]:
-    file, flags = str(data_dir / "unstill.sqlite3"), apsw.SQLITE_OPEN_READONLY
-    with closing(apsw.Connection(file, flags=flags)) as store:
-        store.set_busy_timeout(5000)
-        found = store.execute("SELECT id, state FROM jobs").fetchall()
-    return {str(job_id): str(state) for job_id, state in found}
+    return {job.id: job.state.value for job in jobs_in(data_dir)}
 
 
 def event_of(got: Got) -> dict[str, Any]:

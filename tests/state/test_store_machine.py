@@ -10,13 +10,11 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-import apsw
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -47,6 +45,7 @@ from unstill.domain.job import (
     succeeded,
 )
 from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.deliveries import newest_in
 from unstill.store.ports.backlog import UnfinishedJob
 
@@ -267,8 +266,8 @@ class Store:
 
 
 def marks_in(folder: str) -> dict[str, IdempotencyMark]:
-    flags = apsw.SQLITE_OPEN_READONLY
-    with closing(apsw.Connection(f"{folder}/unstill.sqlite3", flags=flags)) as connection:
+    with opened_beside(Path(folder), having="marks") as connection:
+        assert connection is not None
         found = connection.execute("SELECT job_id, fingerprint, key FROM marks").fetchall()
     return {
         str(job_id): IdempotencyMark(str(fingerprint), None if key is None else str(key))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import apsw
 import pytest
 from structlog.testing import capture_logs
 
@@ -17,6 +16,8 @@ from support.waits import until
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import FINAL, Job, State
 from unstill.steps.uptime import Uptime
+from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.downtime import last_up_ms
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
@@ -118,8 +119,9 @@ async def test_a_kill_costs_no_more_time_than_since_the_last_beat(tmp_path: Path
 
 
 def seen_ms(data_dir: Path) -> int:
-    with closing(apsw.Connection(str(data_dir / "unstill.sqlite3"))) as connection:
-        return int(str(connection.execute("SELECT seen_ms FROM up").fetchall()[0][0]))
+    with opened_beside(data_dir, having="up") as connection:
+        assert connection is not None
+        return last_up_ms(connection)
 
 
 async def test_a_restart_at_once_rewrites_no_rows(tmp_path: Path) -> None:

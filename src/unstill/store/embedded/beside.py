@@ -5,24 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import apsw
 
 from unstill.domain.attempts import Attempt
-from unstill.domain.job import Job
+from unstill.domain.job import State
 from unstill.store.embedded import rows
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.group_commit import as_own
 
-_JOBS = f"SELECT {rows.NAMES} FROM jobs ORDER BY id"  # noqa: S608  - field names
+_JOBS = "SELECT id, state, attempt, engine, ticket FROM jobs ORDER BY id"
 _LEDGER = f"SELECT {rows.ATTEMPT_NAMES} FROM attempts ORDER BY job_id, n"  # noqa: S608  - field names
 
 
-def jobs_in(data_dir: Path) -> list[Job]:
+class StoredJob(NamedTuple):
+    """The part of a job's row that says where it is; rows of earlier releases have it too."""
+
+    id: str
+    state: State
+    attempt: int
+    engine: str
+    ticket: str | None
+
+
+def jobs_in(data_dir: Path) -> list[StoredJob]:
     """All jobs, by id; none where there is no store yet. Raises OwnError."""
     with opened_beside(data_dir, having="jobs") as connection:
-        found = [] if connection is None else connection.execute(_JOBS).fetchall()
-    return [rows.job_of(row) for row in found]
+        found: list[tuple[Any, ...]] = (
+            [] if connection is None else connection.execute(_JOBS).fetchall()
+        )
+    return [
+        StoredJob(job_id, State(state), attempt, engine, ticket)
+        for job_id, state, attempt, engine, ticket in found
+    ]
 
 
 def ledger_in(data_dir: Path) -> list[Attempt]:
