@@ -1,4 +1,4 @@
-"""The lanes of the embedded store: which job gets its next step, and when.
+"""The lanes of a store in one process: which job gets its next step, and when.
 
 A job waits on at most one lane and is in at most one step. Its row is read once for a step; what
 the store tells of it from then on says where it waits next, and ends the step if the job is
