@@ -26,7 +26,7 @@ from unstill.dialects.body_fields import body_of, given_model, read_fields
 from unstill.dialects.call import Call, JobView
 from unstill.dialects.parameters import WAIT
 from unstill.dialects.port import Described, Paging
-from unstill.dialects.route import Parameter, Route
+from unstill.dialects.route import Parameter, Route, Verb
 from unstill.dialects.verbs import CANCEL, DELETE, LIST_BY_CURSOR, STATUS, SUBMIT
 from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job, State, Vocabulary
@@ -239,3 +239,12 @@ def test_a_route_whose_dialect_lacks_what_its_verb_needs_is_refused_at_the_start
 def test_a_route_that_does_not_describe_its_path_is_refused_at_the_start() -> None:
     with pytest.raises(TypeError, match=r"its parameters in the path must be \['film'\]"):
         table_of(with_routes(Route("GET", "/cinema/films/{film}", STATUS, "Ask", (Film,))))
+
+
+def test_a_verb_that_nothing_does_is_refused_at_the_start(tmp_path: Path) -> None:
+    burn = Verb("burn", Described, responses=())
+    films = Films()
+    films.routes = (Route("DELETE", "/cinema/films/{film}", burn, "Burn", (), (FILM,)),)
+
+    with pytest.raises(TypeError, match=r"nothing in server/handlers\.py does the verb 'burn'"):
+        Product(settings_of(tmp_path), dialects=(lambda _server, _cards: films,))

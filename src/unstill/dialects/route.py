@@ -86,12 +86,9 @@ class Verb(msgspec.Struct, Generic[Port_contra], frozen=True, eq=False):
     errors: Kinds = ()  # that it can answer, besides those of every call
     responses: tuple[Response, ...] = (Response(),)
     parameters: tuple[Parameter, ...] = ()  # that it reads by itself, whatever the dialect
-    shown: Callable[[Port_contra, ShownJob], msgspec.Struct] | None = (
-        None  # an example of its answer
-    )
-    refused: Callable[[Port_contra, ShownJob], UnstillError] | None = (
-        None  # what a newcomer meets first
-    )
+    # An example of its answer, and the refusal of it that a newcomer meets first.
+    shown: Callable[[Port_contra, ShownJob], msgspec.Struct] | None = None
+    refused: Callable[[Port_contra, ShownJob], UnstillError] | None = None
     unsupported: str = ""  # why it is never done, and what to do instead
 
 
@@ -108,7 +105,7 @@ class Route(msgspec.Struct, Generic[Port_contra], frozen=True):
     form: Schema | None = None  # a form has it, multipart or urlencoded; neither: no body is read
     job_id_at: str = ""  # JSON pointer to the new job's id in the answer of a submit
     errors: Kinds = ()  # besides the verb's
-    programs: tuple[SdkProgram, ...] = ()
+    programs: tuple[SdkProgram, ...] = ()  # of a create call
     is_open: bool = False  # asks for no key
     # Its clients send it again by themselves: they are told not to where it may have been done.
     is_sent_again: bool = False
