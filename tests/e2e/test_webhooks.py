@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,8 +15,8 @@ import pytest
 from openai import OpenAI
 
 from support.free_ports import free_port
-from support.jobs import a_job
 from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
+from support.webhook_listing import NO_PICTURE, SIGNING, failing, listed_as, unstill
 from support.webhook_receiver import (
     OLD_SECRET,
     SECRET,
@@ -31,14 +28,7 @@ from support.webhook_receiver import (
     receiving,
     resets,
 )
-from unstill.domain.delivery import DAY_MS
-from unstill.domain.job import Failure, Job, failed
-from unstill.store.embedded.store import EmbeddedStore
-from unstill.system.clock import clock_ms
-from unstill.webhooks.retry import after_failure
 
-SIGNING = {"UNSTILL_WEBHOOK_SECRET": f"{SECRET},{OLD_SECRET}"}
-NO_PICTURE = f"http://127.0.0.1:{free_port()}/cat.jpg"  # a job of it fails at once
 SYNC = "/api/v1/services/aigc/video-generation/video-synthesis"
 
 
@@ -50,35 +40,9 @@ def hooked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield serving
 
 
-def failing(url: str | None, **fields: Any) -> dict[str, Any]:
-    """A task that fails as soon as its picture is fetched."""
-    body = {"model": "wan2.7-i2v", "input": {"img_url": NO_PICTURE}, **fields}
-    return body if url is None else body | {"webhook_url": url}
-
-
 def seconds(got: list[Got]) -> list[float]:
     """From each request to the next."""
     return [after.at_s - before.at_s for before, after in pairwise(got)]
-
-
-def listed(server: Serving, job_id: str) -> str:
-    """The job's line of `unstill webhooks list`."""
-    ran = unstill("list", "--limit", "1000", data_dir=server.data_dir)
-    return next(line for line in ran.stdout.splitlines() if job_id in line)
-
-
-def listed_as(word: str, server: Serving, job_id: str) -> str:
-    """The same, once it says so."""
-    until_s = time.monotonic() + 20
-    while word not in (line := listed(server, job_id)):
-        assert time.monotonic() < until_s, line
-        time.sleep(0.1)
-    return line
-
-
-def unstill(*words: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "unstill", "webhooks", *words, "--data-dir", str(data_dir)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 # --- what comes --------------------------------------------------------------------------------
@@ -248,94 +212,6 @@ def test_deleting_a_job_ends_what_is_owed_for_it(hooked: Serving) -> None:
 
     assert [json.loads(each.body)["data"]["id"] for each in got] == [job_id, later, later]
     assert job_id not in unstill("list", data_dir=hooked.data_dir).stdout
-
-
-# --- the server in trouble ---------------------------------------------------------------------
-
-
-def test_what_is_owed_when_the_server_is_killed_is_sent_at_once_by_the_next(tmp_path: Path) -> None:
-    environment = LOOPBACK_ALLOWED | SIGNING
-    with receiving(*[hangs] * 2, *[answers(503)] * 4) as receiver:
-        server = Serving(tmp_path, environment=environment)
-        job_ids = [server.submit(failing(receiver.url)) for _ in range(6)]
-        for job_id in job_ids:
-            server.wait(job_id)
-        receiver.wait(6)
-        server.kill()
-        receiver.acts.clear()
-        receiver.got.clear()
-        with Serving(tmp_path, environment=environment) as server:
-            got = receiver.wait(6, within_s=4)
-            for job_id in job_ids:
-                listed_as("delivered", server, job_id)
-            began_s = time.monotonic()
-            server.end()
-            took_s = time.monotonic() - began_s
-
-    assert len(receiver.got) == 6
-    assert sorted(json.loads(each.body)["data"]["id"] for each in got) == sorted(job_ids)
-    assert took_s < 10
-
-
-def test_a_try_that_is_under_way_does_not_hold_up_the_end_and_stays_owed(tmp_path: Path) -> None:
-    with receiving(hangs) as receiver:
-        with Serving(tmp_path, environment=LOOPBACK_ALLOWED | SIGNING) as server:
-            job_id = server.submit(failing(receiver.url))
-            receiver.wait(1)
-            began_s = time.monotonic()
-            server.end()
-            took_s = time.monotonic() - began_s
-        line = listed(server, job_id)
-
-    assert took_s < 10  # the try would go on for 15
-    assert line.startswith("owed")
-
-
-async def give_up(data_dir: Path, job: Job) -> None:
-    """Leave the job as one whose receiver has failed for a day."""
-    store = EmbeddedStore(data_dir)
-    await store.open()
-    await store.jobs.add(job)
-    await store.jobs.change(job.id, failed(Failure("x", "y"), job.created_ms))
-    (owed,) = await store.outbox.due(clock_ms(), limit=5)
-    await store.outbox.settle(after_failure(owed, "answered 500", clock_ms(), chance=0))
-    await store.close()
-
-
-@pytest.mark.slow
-def test_what_was_given_up_is_sent_when_it_is_replayed_beside_the_server(tmp_path: Path) -> None:
-    with receiving() as receiver:
-        lost = a_job(webhook_url=receiver.url, created_ms=clock_ms() - 3 * DAY_MS, owner="everyone")
-        asyncio.run(give_up(tmp_path, lost))
-        with Serving(tmp_path, environment=LOOPBACK_ALLOWED | SIGNING) as server:
-            other = server.submit(failing(receiver.url))
-            receiver.wait(1)  # so what is due has been looked for
-            before = listed_as("delivered", server, other), listed(server, lost.id)
-            told = [json.loads(each.body)["data"]["id"] for each in receiver.got]
-            ran = unstill("replay", data_dir=tmp_path)
-            receiver.wait(2)
-            after = listed_as("delivered", server, lost.id)
-            again = unstill("replay", lost.id, "unknown", data_dir=tmp_path)
-            receiver.wait(3)
-            listed_as("delivered", server, lost.id)
-            nothing = unstill("replay", data_dir=tmp_path)
-
-    assert told == [other]
-    assert before[1].startswith("given_up ")
-    assert (ran.returncode, ran.stdout) == (0, f"{lost.id} is due now\n")
-    assert after.startswith("delivered ")
-    assert again.returncode == 1
-    assert f"no webhook to replay for unknown in {tmp_path}" in again.stderr
-    assert f"{lost.id} is due now" in again.stdout
-    assert nothing.stdout == f"nothing is owed or given up in {tmp_path}\n"
-
-
-def test_a_folder_with_nothing_to_list_or_replay_is_named(tmp_path: Path) -> None:
-    shown, replayed = unstill("list", data_dir=tmp_path), unstill("replay", data_dir=tmp_path)
-
-    assert (shown.returncode, shown.stdout) == (0, f"no webhooks so far in {tmp_path}\n")
-    nothing = f"nothing is owed or given up in {tmp_path}\n"
-    assert (replayed.returncode, replayed.stdout) == (0, nothing)
 
 
 # --- who may be told ---------------------------------------------------------------------------

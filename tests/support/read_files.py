@@ -23,3 +23,8 @@ async def bytes_in(files: Files, job_id: str, name: str) -> bytes | None:
     """None if no such file is stored."""
     stored = await files.find(job_id, name)
     return None if stored is None else await bytes_of(stored)
+
+
+async def held(files: Files) -> list[str]:
+    """The ids of all jobs that have files."""
+    return sorted([folder.job_id async for some in files.folders() for folder in some])

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from support.emulator_process import KEY, Emulator
+from unstill.settings.reader import Settings, read_settings
 
 ONLY_UPSTREAMS = '[server]\ndefault_engine = "none"\n'
 POLL_INTERVAL_S = 0.2
+
+
+def settings_in(folder: Path, toml: str, **variables: str) -> Settings:
+    """The settings of this text and these variables of the environment."""
+    file = folder / "unstill.toml"
+    file.write_text(toml, encoding="utf-8")
+    return read_settings(file=file, environment=variables, command_line={})
 
 
 def engine(name: str, emulator: Emulator, **settings: object) -> str:

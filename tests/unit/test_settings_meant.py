@@ -6,34 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from unstill.assembly import engines_of
+from support.settings_files import settings_in
 from unstill.cli.settings_options import settings_of
 from unstill.domain.errors import BadSetting
-from unstill.models.card import Card
-from unstill.models.catalogue import CARDS, Catalogue
-from unstill.net.fetcher import Fetcher
-from unstill.product import Product
 from unstill.settings.engines import RemoteSettings
 from unstill.settings.locations import line_of, place_of
-from unstill.settings.model_engines import check_routes, never, unserved
-from unstill.settings.reader import Settings, read_settings
+from unstill.settings.reader import read_settings
 
-SORA = '[models."sora-2"]\nengines = ["bailian"]'
-HORSE = '[models."happyhorse-1.0-i2v"]\nengines = ["gateway"]'
-WAN27 = '[models."wan2.7-i2v"]\nengines = ["bailian"]'
 DASHSCOPE = '[engines.bailian]\nkind = "dashscope"\nbase_url = "http://127.0.0.1:9/api/v1"\n'
 GATEWAY = '[engines.gateway]\nkind = "openai_videos"\nbase_url = "http://127.0.0.1:9/v1"\n'
 
 
-def read(folder: Path, toml: str, **variables: str) -> Settings:
-    file = folder / "unstill.toml"
-    file.write_text(toml, encoding="utf-8")
-    return read_settings(file=file, environment=variables, command_line={})
-
-
 def refused(folder: Path, toml: str, **variables: str) -> str:
     with pytest.raises(BadSetting) as caught:
-        read(folder, toml, **variables)
+        settings_in(folder, toml, **variables)
     return caught.value.message
 
 
@@ -172,14 +158,14 @@ def test_the_last_values_before_each_limit_are_taken(tmp_path: Path) -> None:
         {DASHSCOPE}
         poll_interval_s = 3600
     """
-    settings = read(tmp_path, toml)
+    settings = settings_in(tmp_path, toml)
 
     assert settings.server.public_url == "https://h/prefix/"
     assert len(settings.server.networks) == 3
 
 
 def test_a_home_is_a_folder_of_the_person(tmp_path: Path) -> None:
-    settings = read(tmp_path, '[server]\ndata_dir = "~/videos"')
+    settings = settings_in(tmp_path, '[server]\ndata_dir = "~/videos"')
 
     assert settings.server.data_dir == str(Path("~/videos").expanduser())
     assert "~" not in settings.server.data_dir
@@ -194,7 +180,7 @@ def test_like_and_an_engines_models_take_aliases_in_any_case(tmp_path: Path) -> 
         [models."SORA-2"]
         engines = ["bailian"]
     """
-    settings = read(tmp_path, toml)
+    settings = settings_in(tmp_path, toml)
     bailian = settings.engines["bailian"]
 
     assert isinstance(bailian, RemoteSettings)
@@ -237,7 +223,7 @@ def test_a_key_is_taken_as_it_is(tmp_path: Path, key: str) -> None:
         (f'{DASHSCOPE}api_key = "{key}"', {}),
         (f'{DASHSCOPE}api_key = "env:A_KEY"', {"A_KEY": key or "sk"}),
     ):
-        engine = read(tmp_path, toml, **variables).engines["bailian"]
+        engine = settings_in(tmp_path, toml, **variables).engines["bailian"]
         assert isinstance(engine, RemoteSettings)
         assert engine.api_key == (key or ("sk" if variables else ""))
 
@@ -292,93 +278,8 @@ def test_own_keys_that_no_client_can_send_stop_the_start(
     assert "secret" not in refusal
 
 
-# --- routes that can never serve -----------------------------------------------------------------
-
-
-def settled(folder: Path, toml: str) -> None:
-    """As a start does it."""
-    Product(read(folder, f'[server]\ndata_dir = "{folder}/data"\n{toml}'))
-
-
-@pytest.mark.parametrize(
-    ("toml", "said"),
-    [
-        (
-            f"{GATEWAY}{HORSE}",
-            "its models are openai/sora-2/image-to-video-pro; engines.gateway.models",
-        ),
-        (
-            f'{GATEWAY}[models."Wan-AI/Wan2.2-I2V"]\nengines = ["camera", "gateway"]',
-            "gateway can never serve it",
-        ),
-        (
-            f'{GATEWAY}[models."mine"]\nlike = "wan2.7-i2v"\nengines = ["gateway"]',
-            'models."mine".engines: gateway can never serve it',
-        ),
-        # Sora's 4, 8 and 12 seconds at a model of 5 only.
-        (
-            f'{DASHSCOPE}models = {{ "sora-2" = "wan2.2-i2v-flash" }}\n{SORA}',
-            "bailian can never serve it: duration must be 5, got 12",
-        ),
-    ],
-)
-def test_an_engine_that_can_never_serve_a_model_stops_the_start(
-    tmp_path: Path, toml: str, said: str
-) -> None:
-    with pytest.raises(BadSetting) as caught:
-        settled(tmp_path, toml)
-
-    assert said in caught.value.message
-
-
-@pytest.mark.parametrize(
-    "toml",
-    [
-        f'{GATEWAY}[models."sora-2"]\nengines = ["gateway"]',
-        f'{GATEWAY}models = {{ "happyhorse-1.0-i2v" = "x" }}\n{HORSE}',
-        # Only with a last frame.
-        f'{DASHSCOPE}models = {{ "wan2.7-i2v" = "wan2.2-kf2v-flash" }}\n{WAN27}',
-        # Of 5 and 8 seconds only the first.
-        f'{DASHSCOPE}[models."Wan-AI/Wan2.2-I2V"]\nengines = ["bailian"]',
-    ],
-)
-def test_an_engine_that_can_serve_some_requests_of_a_model_is_taken(
-    tmp_path: Path, toml: str
-) -> None:
-    settled(tmp_path, toml)
-
-
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
-async def test_the_documented_kinds_serve_what_their_pages_say(tmp_path: Path, card: Card) -> None:
-    modelverse = DASHSCOPE.replace("bailian", "modelverse").replace("dashscope", "modelverse")
-    settings = read(tmp_path, DASHSCOPE + GATEWAY + modelverse)
-    fetcher = Fetcher()
-    engines = engines_of(settings, fetcher)
-    serving = {name for name, engine in engines.items() if never(engine, card) is None}
-    for engine in engines.values():
-        await engine.close()
-    await fetcher.close()
-
-    assert serving == {"camera", "bailian", "modelverse"} | (
-        {"gateway"} if "sora" in card.id else set()
-    )
-
-
-async def test_models_that_fall_to_a_default_engine_in_vain_are_known(tmp_path: Path) -> None:
-    settings = read(tmp_path, f'[server]\ndefault_engine = "gateway"\n{GATEWAY}')
-    fetcher = Fetcher()
-    engines = engines_of(settings, fetcher)
-    catalogue = Catalogue({})
-    check_routes(settings, catalogue, engines)
-    in_vain = unserved(settings, catalogue, engines)
-    for engine in engines.values():
-        await engine.close()
-    await fetcher.close()
-
-    assert in_vain == ["Wan-AI/Wan2.2-I2V", "wan2.7-i2v", "happyhorse-1.0-i2v"]
-
-
 # --- where it stands -----------------------------------------------------------------------------
+
 
 FILE = """\
 # a comment
