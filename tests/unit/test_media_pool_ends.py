@@ -289,7 +289,7 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_a_child() -> None:
 SERVER = """
 import asyncio, sys
 sys.path.append("..")
-from test_media_pool import children, sleeping
+from support.child_pools import children, sleeping
 
 async def main():
     async with children() as pool, sleeping(pool) as (_, pid):
