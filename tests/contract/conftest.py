@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from unstill.store.embedded.store import EmbeddedStore
+from support.open_stores import Make, embedded_stores, memory_stores
 from unstill.store.ports.store import Store
 
 
-@pytest.fixture(params=[EmbeddedStore])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+@pytest.fixture(params=[embedded_stores, memory_stores])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """A store over the same data, each time it is called."""
-    return lambda: request.param(tmp_path / "data")
+    stores: Make = request.param(tmp_path)
+    return stores
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def heard() -> list[str]:
 
 
 @pytest.fixture
-async def store(make: Callable[[], Store], heard: list[str]) -> AsyncIterator[Store]:
+async def store(make: Make, heard: list[str]) -> AsyncIterator[Store]:
     store = make()
     await store.open((lambda job: heard.append(job.id),))
     yield store

@@ -14,6 +14,7 @@ import apsw
 import pytest
 
 from support.jobs import a_job
+from support.open_stores import embedded_stores
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, delivered, owed_for
 from unstill.domain.job import (
     Change,
@@ -34,6 +35,8 @@ from unstill.store.ports.store import Store
 from unstill.webhooks.retry import after_failure
 
 NOW_MS = 1_763_600_000_000
+# A replay is the embedded store's own: an operator writes into the folder, beside its server.
+IN_A_FOLDER = pytest.mark.parametrize("make", [embedded_stores], indirect=True)
 URL = "https://hooks.example.com/a"
 FAILED = failed(Failure("x", "y"), NOW_MS)
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**20, has_audio=True)
@@ -204,6 +207,7 @@ def test_no_job_has_ended_without_its_delivery_after_kill_minus_nine(tmp_path: P
     assert {job_id for (job_id,) in found} == kept
 
 
+@IN_A_FOLDER
 async def test_a_forgotten_job_takes_its_delivery_along(store: Store, tmp_path: Path) -> None:
     gone, stays = await ended(store), await ended(store)
     for now in (gone, stays):
@@ -219,6 +223,7 @@ async def test_a_forgotten_job_takes_its_delivery_along(store: Store, tmp_path: 
 # --- beside a server ---------------------------------------------------------------------------
 
 
+@IN_A_FOLDER
 async def test_a_replay_makes_due_what_is_owed_or_given_up_for_a_fresh_day(
     store: Store, tmp_path: Path
 ) -> None:
@@ -242,6 +247,7 @@ async def test_a_replay_makes_due_what_is_owed_or_given_up_for_a_fresh_day(
     assert len(await owed(store)) == len(jobs)
 
 
+@IN_A_FOLDER
 @pytest.mark.parametrize("ids", [[], ["its"]], ids=["all", "named"])
 async def test_a_deleted_job_is_not_replayed_whatever_became_of_its_event(
     store: Store, tmp_path: Path, ids: list[str]
@@ -256,6 +262,7 @@ async def test_a_deleted_job_is_not_replayed_whatever_became_of_its_event(
     assert await owed(store) == []
 
 
+@IN_A_FOLDER
 async def test_a_try_that_ends_after_a_replay_leaves_the_replay_standing(
     store: Store, tmp_path: Path
 ) -> None:

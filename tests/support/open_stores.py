@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from support.jobs import a_job
+from support.memory_ports import Memory
+from support.memory_store import MemoryStore
 from unstill.domain.job import Job
+from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.ports.queue import Listener
 from unstill.store.ports.store import Store
 
 Make = Callable[[], Store]  # a store over the same data, each time it is called
+
+
+def embedded_stores(folder: Path) -> Make:
+    return lambda: EmbeddedStore(folder / "data")
+
+
+def memory_stores(_: Path) -> Make:
+    memory = Memory()
+    return lambda: MemoryStore(memory)
 
 
 @asynccontextmanager

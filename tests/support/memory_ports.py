@@ -1,0 +1,265 @@
+"""The ports of a job store in memory, but the one that writes jobs: plain reads of one value."""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from itertools import islice
+from uuid import uuid4
+
+import msgspec
+
+from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.delivery import Delivery, DeliveryState
+from unstill.domain.job import IdempotencyMark, Job, State, first_id
+from unstill.domain.lease import Lease
+from unstill.domain.owner import Owner
+from unstill.domain.request import Size
+from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob
+from unstill.store.ports.job_lists import CursorPage, OffsetPage, Where
+
+CHUNK = 1_000
+LEAST_AWAY_MS = 60_000
+
+
+class Memory:
+    """What a store was over, and the next one is."""
+
+    def __init__(self) -> None:
+        self.store_id = uuid4().hex
+        self.jobs: dict[str, Job] = {}
+        self.marks: dict[str, tuple[Job, IdempotencyMark]] = {}  # by job, as it was then
+        self.attempts: dict[tuple[str, int], Attempt] = {}
+        self.deliveries: dict[str, Delivery] = {}  # by job
+        self.ahead: dict[tuple[str, int], Attempt] = {}
+        self.begun_by: dict[str, str | None] = {}  # the server that began a job's attempt
+        self.until_ms: dict[str, int] = {}  # leases of servers since it was opened
+        self.up_ms = 0
+        self.is_held = False
+
+    def of_state(self, *states: State) -> Iterator[Job]:
+        """In the order of their ids."""
+        return (job for _, job in sorted(self.jobs.items()) if job.state in states)
+
+    def unfinished(self) -> Iterator[Job]:
+        return (job for _, job in sorted(self.jobs.items()) if not job.state.is_final)
+
+    def hold(self, lease: Lease) -> None:
+        self.until_ms[lease.server] = max(lease.until_ms, self.until_ms.get(lease.server, 0))
+
+
+class Noun:
+    """One port of a store; `opened` raises ShuttingDown while it is not open."""
+
+    def __init__(self, opened: Callable[[], Memory]) -> None:
+        self._opened = opened
+
+    @property
+    def _memory(self) -> Memory:
+        return self._opened()
+
+
+class MemoryJobLists(Noun):
+    async def page(
+        self, owner: Owner, *, limit: int, after: str | None = None, newest_first: bool = True
+    ) -> CursorPage:
+        jobs = sorted(self._shown(owner), key=lambda job: job.id, reverse=newest_first)
+        if after is not None:
+            jobs = [job for job in jobs if (job.id < after if newest_first else job.id > after)]
+        return CursorPage(tuple(jobs[:limit]), has_more=len(jobs) > limit)
+
+    async def list_by_offset(
+        self, owner: Owner, where: Where, *, offset: int, limit: int
+    ) -> OffsetPage:
+        since, until = first_id(where.since_ms), first_id(where.until_ms + 1)
+        jobs = [
+            job
+            for job in sorted(self._shown(owner), key=lambda job: job.id, reverse=True)
+            if since <= job.id < until
+            and (where.states is None or job.state in where.states)
+            and where.model in {None, job.model}
+        ]
+        return OffsetPage(tuple(jobs[offset : offset + limit]), total=len(jobs))
+
+    def _shown(self, owner: Owner) -> Iterable[Job]:
+        jobs = self._memory.jobs.values()
+        return (job for job in jobs if job.owner == owner and not job.is_hidden)
+
+
+class MemoryAttempts(Noun):
+    async def of(self, job_id: str) -> Sequence[Attempt]:
+        return [each for key, each in sorted(self._memory.attempts.items()) if key[0] == job_id]
+
+    async def recent(self, account: str, limit: int) -> Sequence[Attempt]:
+        settled = [
+            (each.settled_ms, each.job_id, each)
+            for each in self._memory.attempts.values()
+            if each.account == account and each.settled_ms is not None
+        ]
+        newest = sorted(settled, key=lambda found: found[:2], reverse=True)
+        return [attempt for _, _, attempt in newest[:limit]]
+
+    async def note_ahead(self, attempt: Attempt, size: Size | None, *, lasts: bool = False) -> None:
+        del size, lasts
+        self._memory.ahead[attempt.job_id, attempt.n] = attempt
+
+    def noted_ahead(self, job_id: str, n: int) -> Attempt | None:
+        noted = self._memory.ahead.get((job_id, n))
+        return None if noted is None or noted.outcome is Outcome.OPEN else noted
+
+    def forget_ahead(self) -> None:
+        self._memory.ahead.clear()
+
+
+class MemoryOutbox(Noun):
+    async def due(
+        self,
+        by_ms: int,
+        *,
+        limit: int,
+        without: Collection[str] = (),
+        without_owners: Collection[Owner] = (),
+    ) -> Sequence[Delivery]:
+        owed = [
+            each
+            for each in self._memory.deliveries.values()
+            if each.state is DeliveryState.OWED
+            and each.due_ms <= by_ms
+            and each.receiver not in without
+            and each.owner not in without_owners
+        ]
+        return sorted(owed, key=lambda each: each.due_ms)[:limit]
+
+    async def settle(self, delivery: Delivery) -> None:
+        memory = self._memory
+        now = memory.deliveries.get(delivery.job_id)
+        if (
+            now is not None
+            and now.state is DeliveryState.OWED
+            and (now.tries, now.until_ms) == (delivery.tries - 1, delivery.until_ms)
+        ):
+            memory.deliveries[delivery.job_id] = delivery
+
+    async def owe_at_once(self, now_ms: int, *, until_ms: int) -> None:
+        memory = self._memory
+        for job_id, each in memory.deliveries.items():
+            if each.state is DeliveryState.OWED:
+                memory.deliveries[job_id] = msgspec.structs.replace(
+                    each, tries=0, due_ms=now_ms, until_ms=max(each.until_ms, until_ms)
+                )
+
+
+class MemoryBacklog(Noun):
+    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[Job]:
+        memory, until_ms = self._memory, self._memory.until_ms
+        return [
+            job
+            for job in memory.of_state(State.SUBMITTING, State.RUNNING)
+            if (job.state is State.SUBMITTING or job.ticket is None)
+            and (by := memory.begun_by.get(job.id)) != server
+            and (by is None or until_ms.get(by, 0) <= now_ms)
+        ]
+
+    async def waited_for(self) -> Sequence[str]:
+        waiting = self._memory.of_state(State.QUEUED, State.READY, State.SAVING)
+        return sorted({job.engine for job in waiting})
+
+    async def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
+        places = [
+            UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms)
+            for job in self._memory.unfinished()
+        ]
+        for first in range(0, len(places), CHUNK):
+            yield places[first : first + CHUNK]
+
+    async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
+        rows = [
+            TicketRow(
+                job.id,
+                job.attempt,
+                job.engine,
+                job.ticket,
+                job.upstream_model or "",
+                job.started_ms or 0,
+                job.deadline_ms,
+                job.wants_cancel,
+            )
+            for job in self._memory.of_state(State.RUNNING)
+            if job.ticket is not None
+        ]
+        for first in range(0, len(rows), CHUNK):
+            yield rows[first : first + CHUNK]
+
+    async def times(self, limit: int) -> Sequence[RenderTime]:
+        newest = reversed(list(self._memory.of_state(State.SUCCEEDED)))
+        return list(islice(filter(None, map(time_of, newest)), limit))
+
+
+class MemoryRetention(Noun):
+    async def long_deleted(self, before_ms: int, *, after: str = "") -> Sequence[str]:
+        jobs, before = self._memory.jobs.values(), first_id(before_ms)
+        ids = (job.id for job in jobs if is_over(job) and after < job.id < before)
+        return sorted(ids)[:CHUNK]
+
+    async def standing(self, job_ids: Sequence[str]) -> Mapping[str, bool]:
+        jobs = self._memory.jobs
+        return {each: not is_over(jobs[each]) for each in job_ids if each in jobs}
+
+    async def forget(self, job_id: str) -> None:
+        memory = self._memory
+        job = memory.jobs.get(job_id)
+        if job is not None and not is_over(job):
+            return
+        memory.jobs.pop(job_id, None)
+        memory.marks.pop(job_id, None)
+        memory.deliveries.pop(job_id, None)
+        for key in [key for key in memory.attempts if key[0] == job_id]:
+            del memory.attempts[key]
+
+
+class MemoryUptimeNotes(Noun):
+    async def last_up_ms(self) -> int:
+        return self._memory.up_ms
+
+    async def count_from(self, now_ms: int) -> int:
+        memory = self._memory
+        away_ms = now_ms - memory.up_ms if memory.up_ms else 0
+        memory.up_ms = now_ms
+        if abs(away_ms) < LEAST_AWAY_MS:
+            return 0
+        for job in list(memory.unfinished()):
+            if job.deadline_ms:
+                moved_ms = job.deadline_ms + away_ms
+                memory.jobs[job.id] = msgspec.structs.replace(job, deadline_ms=moved_ms)
+        return away_ms
+
+    async def note_up(self, now_ms: int, lease: Lease) -> None:
+        self._memory.up_ms = now_ms
+        self._memory.hold(lease)
+
+
+class NoHeldJobs:
+    """No copy of it is ever put back."""
+
+    waiting = 0
+
+    def __contains__(self, job_id: str) -> bool:
+        return False
+
+
+def is_over(job: Job) -> bool:
+    return job.is_hidden and job.state.is_final
+
+
+def time_of(job: Job) -> RenderTime | None:
+    if job.started_ms is None or job.ended_ms is None or job.size is None:
+        return None
+    work = job.size.width * job.size.height * job.request.duration_s
+    return RenderTime(job.engine, job.request.model, work, job.ended_ms - job.started_ms)
