@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from docs import pages
 from docs.pages import ROOT
+from unstill.domain import backoff
+from unstill.domain.backoff import CALL, MODEL, Backoff
 from unstill.files.uploads import KEPT_S as UPLOAD_KEPT_S
 from unstill.progress.queue import KEPT, MEASURED
 from unstill.server.body import MOST_BODY_BYTES, MOST_OPEN_BYTES
 from unstill.server.body_limits import LARGE_BYTES
 from unstill.server.lifecycle import ANSWERS_WITHIN_S
-from unstill.steps import failover
-from unstill.steps.cooldown import PAUSES_MS as BUSY_PAUSES_MS
 from unstill.steps.fetch_frames import FETCH_TIMEOUT_S as FRAME_TIMEOUT_S
 from unstill.steps.poll import FIRST_LOOK_S
 from unstill.steps.runner import SUBMITS_WITHIN_S
@@ -27,7 +30,7 @@ from unstill.webhooks.deliverer import (
 )
 
 MIB = 2**20
-AGAIN_S = ", ".join(str(each // 1000) for each in failover.PAUSES_MS)
+AGAIN_S = ", ".join(str(each // 1000) for each in CALL.pauses_ms[:-1])
 
 SENTENCES = [
     ("01-a-request", f"a body of more than {MOST_BODY_BYTES // MIB} MiB"),
@@ -57,7 +60,7 @@ SENTENCES = [
         ),
     ),
     ("07-calls-that-may-cost", f"after {AGAIN_S} seconds, then every minute"),
-    ("07-calls-that-may-cost", f"nothing is sent there for {BUSY_PAUSES_MS[0] // 1000} seconds"),
+    ("07-calls-that-may-cost", f"nothing is sent there for {MODEL.first_ms // 1000} seconds"),
     ("08-polling-upstreams", f"first asked for {FIRST_LOOK_S:.0f} seconds after it was accepted"),
     ("08-polling-upstreams", f"a cap of {MOST_VIDEO_BYTES // MIB} MiB"),
 ]
@@ -66,3 +69,21 @@ SENTENCES = [
 @pytest.mark.parametrize(("page", "sentence"), SENTENCES)
 def test_a_number_in_prose_is_the_codes(page: str, sentence: str) -> None:
     assert sentence in (ROOT / f"docs/how-it-works/{page}.md").read_text("utf-8")
+
+
+def test_every_pause_before_another_try_is_documented() -> None:
+    table = pages.section(ROOT / "docs/how-it-works/04-lanes.md", "What is tried again")
+    schedules = {name: each for name, each in vars(backoff).items() if isinstance(each, Backoff)}
+
+    assert [(row[0], row[2]) for row in pages.rows(table)] == [
+        (f"`{name}`", ", ".join(f"{pause_ms / 1000:g}" for pause_ms in each.pauses_ms))
+        for name, each in schedules.items()
+    ]
+
+
+def test_each_pause_before_another_try_is_used_where_its_row_says() -> None:
+    table = pages.section(ROOT / "docs/how-it-works/04-lanes.md", "What is tried again")
+
+    for name, what, _ in pages.rows(table):
+        (path,) = re.findall(r"\(\.\./\.\./(src/[^)]*)\)", what)
+        assert re.search(rf"\b{name.strip('`')}\b", (ROOT / path).read_text("utf-8")), path

@@ -14,9 +14,9 @@ from standardwebhooks import Webhook
 from docs import pages
 from docs.pages import ROOT
 from support.webhook_receiver import OLD_SECRET, SECRET
+from unstill.domain.backoff import WEBHOOK
 from unstill.domain.delivery import DAY_MS, TIMEOUT_S
 from unstill.webhooks.deliverer import MOST_AT_ONCE, MOST_PER_RECEIVER
-from unstill.webhooks.retry import PAUSES_S
 
 WEBHOOKS = ROOT / "docs" / "webhooks.md"
 BODY = '{"id":"evt_1","object":"event","created_at":1,"type":"video.failed","data":{"id":"1"}}'
@@ -69,7 +69,18 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     text = " ".join(pages.section(WEBHOOKS, "Tries and repeats").split())
 
     assert f"within {TIMEOUT_S:g} seconds" in text
-    assert PAUSES_S == (2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+    assert [each // 1000 for each in WEBHOOK.pauses_ms] == [
+        2,
+        5,
+        10,
+        30,
+        60,
+        120,
+        300,
+        600,
+        1800,
+        3600,
+    ]
     assert "2, 5, 10 and 30 seconds, then 1, 2, 5, 10 and 30 minutes, then an hour" in text
     assert f"{DAY_MS // 3_600_000} hours after" in text
     assert f"At most {MOST_AT_ONCE} tries" in text

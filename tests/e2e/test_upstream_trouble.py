@@ -26,8 +26,8 @@ from support.servers import ENDED, PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
 from support.waits import hold_until
 from unstill.domain.attempts import Outcome
+from unstill.domain.backoff import MODEL
 from unstill.domain.job import State
-from unstill.steps.cooldown import PAUSES_MS
 from unstill.steps.save_retries import MOST_TOO_LARGE
 
 WAN27, WAN22, SORA = "wan2.7-i2v", "Wan-AI/Wan2.2-I2V", "openai/sora-2/image-to-video-pro"
@@ -181,7 +181,7 @@ def test_a_refused_key_moves_the_job_to_the_next_engine_at_once(desk: Desk) -> N
 
     assert desk.outcomes(job_id) == [("first", Outcome.REFUSED), ("second", Outcome.ACCEPTED)]
     assert refused.settled_ms is not None
-    assert accepted.intent_ms - refused.settled_ms < PAUSES_MS[0]
+    assert accepted.intent_ms - refused.settled_ms < MODEL.first_ms
 
 
 def test_a_busy_upstream_moves_the_job_to_the_next_engine_at_once(desk: Desk) -> None:
@@ -206,7 +206,7 @@ def test_a_busy_upstream_without_another_engine_is_left_alone_by_all_jobs_for_a_
     assert [each.outcome for each in accepted] == [Outcome.ACCEPTED] * len(jobs)
     assert busy.settled_ms is not None
     pauses_ms = [each.intent_ms - busy.settled_ms for each in accepted]
-    assert min(pauses_ms) >= PAUSES_MS[0]
+    assert min(pauses_ms) >= MODEL.first_ms
     assert max(pauses_ms) <= 20_000  # on a busy machine; they would wait for a day
 
 

@@ -14,6 +14,7 @@ from support.leases import lease
 from support.scripted_store import SlowStore
 from support.scripted_upstream import ACCOUNT, ScriptedRemote, away, ready
 from unstill.domain.attempts import Attempt
+from unstill.domain.backoff import Backoff
 from unstill.domain.job import Job, State
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
@@ -55,7 +56,7 @@ class Desk:
             uptime_ms=lambda: self.now_ms,
             lease=lease,
             submit_within_ms=submit_within_ms,
-            store_again_s=0.01,
+            store_again=Backoff((10,)),
         )
 
     @asynccontextmanager

@@ -16,7 +16,7 @@ from support.scripted_house import opened
 from support.settable_clock import HOUR_MS, START_MS, Machine
 from support.upstream_steps import Desk
 from support.waits import until
-from unstill.domain.breaker import FIRST_PAUSE_MS
+from unstill.domain.backoff import ACCOUNT, Backoff
 from unstill.domain.delivery import owed_for
 from unstill.domain.job import Job, State, new_id
 from unstill.domain.owner import Owner
@@ -147,7 +147,7 @@ def test_a_new_process_goes_on_where_the_last_one_was(seen_ms: int, now_ms: int)
 async def test_a_job_in_a_pause_goes_on_in_time(jump_ms: int) -> None:
     machine, rows, begun = Machine(), dict[str, Job](), list[str]()
     clock = machine.clock()
-    lanes = Lanes(rows.get, clock.now_ms, first_pause_s=0.02)
+    lanes = Lanes(rows.get, clock.now_ms, pauses=Backoff((20,)))
 
     async def step(job: Job) -> None:
         begun.append(job.id)
@@ -179,7 +179,7 @@ async def test_a_busy_upstream_is_asked_again_in_time(tmp_path: Path, jump_ms: i
     desk.now_ms = clock.now_ms()
     await desk.step("told")
     machine.set(jump_ms)
-    machine.wait(2 * FIRST_PAUSE_MS)
+    machine.wait(2 * ACCOUNT.first_ms)
     desk.now_ms = clock.now_ms()
     states = [(await desk.step(name)).state for name in ("told", "new")]
     await desk.store.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from unstill.domain.backoff import MODEL
 from unstill.domain.owner import Owner
-from unstill.steps.cooldown import PAUSES_MS, WAITER_GAP_MS, ModelCooldown
+from unstill.steps.cooldown import WAITER_GAP_MS, ModelCooldown
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
 
@@ -31,11 +32,11 @@ def test_each_call_that_is_told_busy_makes_the_next_pause_longer_up_to_the_longe
         pauses_ms.append(cooldown.blocked_until_ms(0, now_ms) - now_ms)
         now_ms += pauses_ms[-1]
 
-    assert pauses_ms == [*PAUSES_MS, PAUSES_MS[-1], PAUSES_MS[-1]]
+    assert pauses_ms == [*MODEL.pauses_ms, MODEL.longest_ms, MODEL.longest_ms]
 
 
 def test_what_the_upstream_advises_is_kept_where_it_is_longer_within_reason() -> None:
-    assert told_busy(after_s=1).blocked_until_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
+    assert told_busy(after_s=1).blocked_until_ms(0, NOW_MS) == NOW_MS + MODEL.first_ms
     assert told_busy(after_s=42).blocked_until_ms(0, NOW_MS) == NOW_MS + 42_000
     assert told_busy(after_s=999_999).blocked_until_ms(0, NOW_MS) == NOW_MS + LONGEST_ADVICE_MS
 
@@ -61,7 +62,7 @@ def test_a_call_begun_before_the_pause_neither_opens_a_line_nor_lengthens_it() -
     for late in (BUSY, Accepted("task")):
         cooldown.note(late, of_round=early, now_ms=NOW_MS)
 
-    assert cooldown.blocked_until_ms(0, NOW_MS) == NOW_MS + PAUSES_MS[0]
+    assert cooldown.blocked_until_ms(0, NOW_MS) == NOW_MS + MODEL.first_ms
 
 
 def test_a_slow_call_that_is_told_busy_after_the_line_was_opened_begins_with_the_first_pause() -> (
@@ -73,12 +74,12 @@ def test_a_slow_call_that_is_told_busy_after_the_line_was_opened_begins_with_the
     cooldown.note(Accepted("task"), of_round=cooldown.begin(), now_ms=NOW_MS + 2_000)
     cooldown.note(BUSY, of_round=slow, now_ms=NOW_MS + 3_000)
 
-    assert cooldown.blocked_until_ms(0, NOW_MS + 3_000) == NOW_MS + 3_000 + PAUSES_MS[0]
+    assert cooldown.blocked_until_ms(0, NOW_MS + 3_000) == NOW_MS + 3_000 + MODEL.first_ms
 
 
 def test_after_the_pause_one_call_is_made_and_no_other_beside_it() -> None:
     cooldown = told_busy()
-    after_ms = NOW_MS + PAUSES_MS[0]
+    after_ms = NOW_MS + MODEL.first_ms
     may_probe = 0 < cooldown.blocked_until_ms(0, after_ms) <= after_ms
     with cooldown.probing():
         beside_ms = cooldown.blocked_until_ms(0, after_ms)

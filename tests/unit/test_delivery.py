@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.jobs import a_job
+from unstill.domain.backoff import WEBHOOK
 from unstill.domain.delivery import (
     DAY_MS,
     Delivery,
@@ -19,7 +20,7 @@ from unstill.domain.delivery import (
 )
 from unstill.domain.job import State
 from unstill.domain.owner import Owner
-from unstill.webhooks.retry import PAUSES_S, after_failure
+from unstill.webhooks.retry import after_failure
 
 END_MS = 1_763_600_000_999
 JOB_ID = "0199f000-0000-7000-8000-000000000001"
@@ -95,7 +96,7 @@ def test_pauses_grow_to_an_hour_and_end_after_a_day() -> None:
 @given(st.integers(0, 50), st.floats(0, 1))
 def test_jitter_lengthens_a_pause_by_a_tenth_at_most(tries: int, chance: float) -> None:
     tried = msgspec.structs.replace(OWED, tries=tries)
-    pause_ms = PAUSES_S[min(tries, len(PAUSES_S) - 1)] * 1000
+    pause_ms = WEBHOOK.after_ms(tries + 1)
 
     due_ms = after_failure(tried, "x", END_MS, chance=chance).due_ms
 

@@ -11,14 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.backoff import ACCOUNT, CALL
 from unstill.domain.breaker import (
-    FIRST_PAUSE_MS,
-    LONGEST_PAUSE_MS,
     RECENT_ATTEMPTS,
     blocked_until_ms,
 )
 from unstill.steps.failover import LONGEST_ADVICE_MS, Candidate, NextCall, next_engine
-from unstill.steps.failover import LONGEST_PAUSE_MS as LONGEST_BUSY_PAUSE_MS
 
 NOW_MS = 1_000_000
 
@@ -60,7 +58,7 @@ def test_two_refusals_leave_an_account_open() -> None:
 def test_three_refusals_in_a_row_close_an_account_for_the_first_pause() -> None:
     recent = newest_first(refused(100), refused(200), refused(300))
 
-    assert blocked_until_ms(recent) == 300 + FIRST_PAUSE_MS
+    assert blocked_until_ms(recent) == 300 + ACCOUNT.first_ms
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.BUSY, Outcome.REJECTED])
@@ -79,13 +77,13 @@ def test_what_tells_nothing_of_an_account_does_not_open_it(outcome: Outcome) -> 
     nothing = an_attempt(outcome)
     recent = newest_first(refused(100), nothing, refused(200), refused(300), nothing)
 
-    assert blocked_until_ms(recent) == 300 + FIRST_PAUSE_MS
+    assert blocked_until_ms(recent) == 300 + ACCOUNT.first_ms
 
 
 def test_calls_refused_side_by_side_close_an_account_for_the_first_pause_only() -> None:
     burst = [refused(1_000 + number, took_ms=500) for number in range(10)]
 
-    assert blocked_until_ms(newest_first(*burst)) == 1_009 + FIRST_PAUSE_MS
+    assert blocked_until_ms(newest_first(*burst)) == 1_009 + ACCOUNT.first_ms
 
 
 def test_each_refused_probe_doubles_the_pause_up_to_the_longest() -> None:
@@ -97,7 +95,7 @@ def test_each_refused_probe_doubles_the_pause_up_to_the_longest() -> None:
         recent.insert(0, refused(until_ms + 50))
 
     assert pauses_ms[:5] == [5_000, 10_000, 20_000, 40_000, 60_000]
-    assert set(pauses_ms[5:]) == {LONGEST_PAUSE_MS}
+    assert set(pauses_ms[5:]) == {ACCOUNT.longest_ms}
 
 
 outcomes = st.sampled_from([each for each in Outcome if each is not Outcome.OPEN])
@@ -114,7 +112,7 @@ def test_an_account_is_never_left_alone_for_longer_than_the_longest_pause(
     ]
     last_ms = max((attempt.settled_ms or 0 for attempt in attempts), default=0)
 
-    assert blocked_until_ms(newest_first(*attempts)) <= last_ms + LONGEST_PAUSE_MS
+    assert blocked_until_ms(newest_first(*attempts)) <= last_ms + ACCOUNT.longest_ms
 
 
 # --- the route ---------------------------------------------------------------------------------
@@ -188,7 +186,7 @@ def test_a_free_engine_that_loses_all_it_takes_is_asked_less_and_less_often() ->
     choice = next_engine([free], [of("a", Outcome.ACCEPTED)] * 20, NOW_MS)
 
     assert choice is not None
-    assert choice.due_ms == NOW_MS + LONGEST_BUSY_PAUSE_MS
+    assert choice.due_ms == NOW_MS + CALL.longest_ms
 
 
 def test_pauses_begin_short_and_grow_to_a_minute() -> None:
@@ -200,7 +198,7 @@ def test_pauses_begin_short_and_grow_to_a_minute() -> None:
 
     assert all(pause_ms <= 10_000 for pause_ms in pauses_ms[:6])
     assert pauses_ms == sorted(pauses_ms)
-    assert pauses_ms[-1] == LONGEST_BUSY_PAUSE_MS
+    assert pauses_ms[-1] == CALL.longest_ms
 
 
 def test_a_longer_pause_that_the_upstream_advised_is_kept() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.jobs import a_job
 from support.skipping_loop import loop_ms
 from support.waits import until
+from unstill.domain.backoff import Backoff
 from unstill.domain.job import Job, State, lane_of
 from unstill.domain.owner import Owner
 from unstill.progress.queue import Forecast
@@ -30,7 +31,7 @@ class Table:
 
     def __init__(self, clock_ms: Callable[[], int] = loop_ms) -> None:
         self.rows: dict[str, Job] = {}
-        self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=0.02)
+        self.lanes = Lanes(self.rows.get, clock_ms, pauses=Backoff((20,)))
         self.begun: list[str] = []
         self.gate = asyncio.Event()
 

@@ -14,6 +14,7 @@ from support.jobs import a_job
 from support.requests import a_request
 from support.skipping_loop import loop_ms
 from support.waits import until
+from unstill.domain.backoff import doubling
 from unstill.domain.job import Job, State
 from unstill.store.lanes import Lanes
 from unstill.store.ports.queue import Lane, PutOff
@@ -29,7 +30,7 @@ class Table:
 
     def __init__(self, clock_ms: Callable[[], int] = loop_ms) -> None:
         self.rows: dict[str, Job] = {}
-        self.lanes = Lanes(self.rows.get, clock_ms, first_pause_s=SOON_S, longest_pause_s=0.1)
+        self.lanes = Lanes(self.rows.get, clock_ms, pauses=doubling(round(1000 * SOON_S), 100))
 
     def add(self, job_id: str, *, state: State = State.QUEUED, due_ms: int = 0) -> None:
         self.rows[job_id] = a_job(

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from support.jobs import a_job
 from support.scripted_media import VIDEO, Checks
 from support.scripted_upstream import ScriptedRemote
+from unstill.domain.backoff import SAVE
 from unstill.domain.errors import EngineDied, StorageFull, UpstreamError
 from unstill.domain.job import Job, Result, State, Usage, apply
 from unstill.domain.request import Size
@@ -20,9 +21,7 @@ from unstill.media.tasks import VideoCheck
 from unstill.progress.stalls import Stalls
 from unstill.steps.save import Saver
 from unstill.steps.save_retries import (
-    FIRST_PAUSE_MS,
     LEAST_TRIES,
-    LONGEST_PAUSE_MS,
     MOST_TOO_LARGE,
     MOST_TRIES,
 )
@@ -216,7 +215,7 @@ async def test_what_is_wrong_once_costs_no_video(home: Home, trouble: Exception 
     again = await home.brought(job)
     after = await home.brought(again)
 
-    assert (again.state, again.due_ms) == (State.SAVING, home.now_ms + FIRST_PAUSE_MS)
+    assert (again.state, again.due_ms) == (State.SAVING, home.now_ms + SAVE.first_ms)
     assert again.lane == "again:bailian"
     assert after.state is State.SUCCEEDED
 
@@ -248,7 +247,7 @@ async def test_trouble_is_waited_out_until_the_deadline(home: Home) -> None:
     with capture_logs() as logs, pytest.raises(UpstreamError, match="the deadline: it is away"):
         await home.tried(job, Trouble("it is away"), until_ms=NOW_MS + 2 * DAY_MS)
 
-    assert DAY_MS <= home.now_ms - NOW_MS < DAY_MS + LONGEST_PAUSE_MS
+    assert DAY_MS <= home.now_ms - NOW_MS < DAY_MS + SAVE.longest_ms
     told = [each for each in logs if each["event"] == "video_not_saved"]
     assert 5 < len(told) < 12
     assert told[0]["why"] == "it is away"

@@ -9,8 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from support.skipping_loop import loop_ms
+from unstill.domain.backoff import STORAGE, doubling
 from unstill.domain.errors import OwnError, ShuttingDown, StorageFailed, StorageFull
-from unstill.system.storage_pause import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Shortage
+from unstill.system.storage_pause import Shortage
 
 
 def test_a_full_disk_is_two_lines_in_a_minute_however_many_jobs_meet_it() -> None:
@@ -40,13 +41,19 @@ def test_the_pause_grows_as_long_as_the_trouble_lasts_and_begins_anew() -> None:
         pauses_ms.append(shortage.note("no room", job_id="job"))
     shortage.over()
 
-    assert pauses_ms == [FIRST_PAUSE_MS, FIRST_PAUSE_MS, 5_000, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS]
-    assert shortage.note("no room", job_id="job") == FIRST_PAUSE_MS
+    assert pauses_ms == [
+        STORAGE.first_ms,
+        STORAGE.first_ms,
+        5_000,
+        STORAGE.longest_ms,
+        STORAGE.longest_ms,
+    ]
+    assert shortage.note("no room", job_id="job") == STORAGE.first_ms
 
 
 @pytest.mark.skips_pauses
 async def test_what_has_to_be_stored_is_written_until_it_is() -> None:
-    shortage = Shortage("step_not_stored", loop_ms, longest_pause_ms=2_000)
+    shortage = Shortage("step_not_stored", loop_ms, pauses=doubling(1_000, 2_000))
     troubles: list[OwnError] = [StorageFull("no room"), StorageFailed("read-only")] * 3
     tried_ms: list[int] = []
 

@@ -13,6 +13,7 @@ from support.scripted_upstream import hang, ready
 from support.upstream_steps import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from support.waits import until
 from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.backoff import Backoff
 from unstill.domain.errors import BadField
 from unstill.domain.job import Job, State, lost
 from unstill.steps.submit import SUBMIT_WITHIN_MS
@@ -242,7 +243,7 @@ async def test_a_job_that_a_free_engine_has_lost_is_sent_again(desk: Desk) -> No
 
 async def test_a_job_that_moves_to_the_next_engine_waits_for_no_pause() -> None:
     rows = {"job": ready("job", "bailian")}
-    lanes = Lanes(rows.get, clock_ms, first_pause_s=60.0, longest_pause_s=60.0)
+    lanes = Lanes(rows.get, clock_ms, pauses=Backoff((60_000,)))
     seen: list[str] = []
 
     async def step(job: Job) -> None:

@@ -10,8 +10,9 @@ from support.scripted_upstream import ACCOUNT, ScriptedRemote
 from support.upstream_requests import request
 from support.upstream_steps import BUSY, START_MS, Desk
 from support.waits import until
+from unstill.domain.backoff import MODEL
 from unstill.domain.job import State
-from unstill.steps.cooldown import PAUSES_MS, PROBE_WAIT_MS
+from unstill.steps.cooldown import PROBE_WAIT_MS
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Busy
 
@@ -31,7 +32,7 @@ async def test_hundreds_of_jobs_of_a_busy_upstream_make_one_call_for_each_pause(
     names = [f"job-{number}" for number in range(200)]
     await desk.add(*names)
     calls = []
-    for pause_ms in (*PAUSES_MS, PAUSES_MS[-1], 0):
+    for pause_ms in (*MODEL.pauses_ms, MODEL.longest_ms, 0):
         calls.append(await stepped(desk, *names))
         desk.now_ms += pause_ms
 
@@ -75,7 +76,7 @@ async def test_a_call_that_was_being_prepared_when_the_upstream_became_busy_is_n
     assert engine.submitted == ["1"]
     assert (second.state, second.attempt) == (State.READY, 0)
     assert put_off is not None
-    assert put_off.until_ms >= START_MS + PAUSES_MS[0]
+    assert put_off.until_ms >= START_MS + MODEL.first_ms
 
 
 async def test_calls_that_are_told_busy_side_by_side_pause_once(desk: Desk) -> None:
@@ -90,7 +91,7 @@ async def test_calls_that_are_told_busy_side_by_side_pause_once(desk: Desk) -> N
     await asyncio.gather(*steps)
     after = await desk.step("after")
 
-    assert START_MS + PAUSES_MS[0] <= after.due_ms < START_MS + PAUSES_MS[1]
+    assert START_MS + MODEL.first_ms <= after.due_ms < START_MS + MODEL.after_ms(2)
 
 
 async def test_a_busy_upstream_that_takes_a_call_again_is_open_to_all(desk: Desk) -> None:
@@ -99,7 +100,7 @@ async def test_a_busy_upstream_that_takes_a_call_again_is_open_to_all(desk: Desk
     names = [f"job-{number}" for number in range(8)]
     await desk.add("told", *names)
     await desk.step("told")
-    desk.now_ms += PAUSES_MS[0]
+    desk.now_ms += MODEL.first_ms
     probe = await stepped(desk, names[0])
     rest = await stepped(desk, *names[1:])
 
@@ -187,7 +188,7 @@ async def test_a_call_that_was_to_find_out_and_is_cancelled_leaves_that_to_the_n
     desk.first.submissions.append(BUSY)
     await desk.add("told", "probe", "next")
     await desk.step("told")
-    desk.now_ms += PAUSES_MS[0]
+    desk.now_ms += MODEL.first_ms
     desk.first.prepare_gate.clear()
     probe = asyncio.create_task(desk.step("probe"))
     await until(lambda: desk.first.preparing == 1)
@@ -198,6 +199,6 @@ async def test_a_call_that_was_to_find_out_and_is_cancelled_leaves_that_to_the_n
     desk.now_ms = beside.due_ms
     after = await desk.step("next")
 
-    assert (beside.state, beside.due_ms) == (State.READY, START_MS + PAUSES_MS[0] + PROBE_WAIT_MS)
+    assert (beside.state, beside.due_ms) == (State.READY, START_MS + MODEL.first_ms + PROBE_WAIT_MS)
     assert after.state is State.RUNNING
     assert desk.first.submitted == ["told", "next"]

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from support.upstream_steps import BAD_KEY, BUSY, START_MS, UNREACHED, Desk
 from support.waits import until
 from unstill.domain.attempts import Outcome
-from unstill.domain.breaker import FIRST_PAUSE_MS
+from unstill.domain.backoff import ACCOUNT
 from unstill.domain.errors import StorageFull, UpstreamError
 from unstill.domain.job import State
 from unstill.upstreams.port import Accepted, Doubt, PrepareRefused, Refused, Rejected, Submission
@@ -131,7 +131,7 @@ async def test_an_account_that_refuses_three_uploads_is_left_alone(desk: Desk) -
     job = await desk.step()
 
     assert (job.state, job.attempt) == (State.READY, 0)
-    assert job.due_ms >= START_MS + FIRST_PAUSE_MS
+    assert job.due_ms >= START_MS + ACCOUNT.first_ms
     assert desk.first.submitted == []
 
 
@@ -151,7 +151,7 @@ async def test_uploads_refused_side_by_side_close_an_account_for_the_first_pause
         await asyncio.gather(*steps)
     job = await desk.step("job")
 
-    assert job.due_ms == START_MS + 1_000 + FIRST_PAUSE_MS
+    assert job.due_ms == START_MS + 1_000 + ACCOUNT.first_ms
 
 
 @pytest.mark.parametrize(

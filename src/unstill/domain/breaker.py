@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.backoff import ACCOUNT
 
 # A breaker opens at the third refusal in a row that is the account's, and lets one call through
 # after a pause that doubles with each such call that is refused.
 REFUSALS_TO_OPEN = 3
-FIRST_PAUSE_MS = 5_000
-LONGEST_PAUSE_MS = 60_000
 RECENT_ATTEMPTS = 12  # enough to count to the longest pause
 # They say nothing of an account: a reply was lost, or there was no call.
 _TELL_NOTHING = frozenset({Outcome.UNKNOWN, Outcome.UNPREPARED})
@@ -32,5 +31,5 @@ def blocked_until_ms(recent: Sequence[Attempt]) -> int:
     opened_ms = refusals[-REFUSALS_TO_OPEN].settled_ms or 0
     # Calls that were under way already when it opened have learnt nothing since.
     probes = sum(attempt.intent_ms >= opened_ms for attempt in refusals[:-REFUSALS_TO_OPEN])
-    pause_ms = min(FIRST_PAUSE_MS << probes, LONGEST_PAUSE_MS)
+    pause_ms = ACCOUNT.after_ms(probes + 1)
     return (refusals[0].settled_ms or 0) + pause_ms

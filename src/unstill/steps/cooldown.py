@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from unstill.domain.backoff import MODEL
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import Slots
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Accepted, Account, Busy, Submission
 
-PAUSES_MS = (2_000, 4_000, 8_000, 10_000)  # the last one again and again: it is one call each
 PROBE_WAIT_MS = 1_000  # while another job's call finds out
 # Between two jobs that wait: thousands must not all come back at one moment.
 WAITER_GAP_MS = 10
@@ -78,9 +78,9 @@ class ModelCooldown:
             case Busy(retry_after_s=advice_s):
                 # Where the model is no longer blocked since, that it is busy is news from any call.
                 if is_news or not self._busy_until_ms:
-                    self._pauses = min(self._pauses + 1, len(PAUSES_MS))
+                    self._pauses += 1
                     self._round += 1
-                pause_ms = PAUSES_MS[self._pauses - 1]
+                pause_ms = MODEL.after_ms(self._pauses)
                 advice_ms = min(int((advice_s or 0) * 1000), LONGEST_ADVICE_MS)
                 until_ms = now_ms + max(pause_ms, advice_ms)
                 self._busy_until_ms = max(self._busy_until_ms, until_ms)

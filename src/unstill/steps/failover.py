@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from unstill.domain.attempts import AGAIN, Attempt, Outcome
+from unstill.domain.backoff import CALL
 
-# Between two calls for one job that was told "busy": soon at first, then less and less often.
-PAUSES_MS = (2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 20_000, 40_000)
-LONGEST_PAUSE_MS = 60_000
 # An upstream that asks for more is asked once more then: it says so again if it means it.
 LONGEST_ADVICE_MS = 600_000
 
@@ -71,6 +69,5 @@ def _again_ms(own: Sequence[Attempt]) -> int:
     """When an engine that was asked may be asked again; the ledger keeps what it advised."""
     if not own:
         return 0
-    pause_ms = PAUSES_MS[len(own) - 1] if len(own) <= len(PAUSES_MS) else LONGEST_PAUSE_MS
     advice_ms = min(own[-1].retry_after_ms, LONGEST_ADVICE_MS)
-    return (own[-1].settled_ms or 0) + max(pause_ms, advice_ms)
+    return (own[-1].settled_ms or 0) + max(CALL.after_ms(len(own)), advice_ms)

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
+from unstill.domain.backoff import FETCH_FRAME
 from unstill.domain.errors import BadImage, FetchFailed
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
@@ -22,7 +23,6 @@ from unstill.media.tasks import FrameCheck, FrameFacts
 from unstill.models.card import Card
 
 FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then, whatever happened on the way
-PAUSES_S = (0.5, 1.0, 2.0, 4.0)  # before each other try, or what the address asks for if longer
 
 
 class ChecksFrames(Protocol):
@@ -86,14 +86,14 @@ class Frames:
         """
         until_s = self._now_s() + FETCH_TIMEOUT_S
         left_s = FETCH_TIMEOUT_S
-        for tries, pause_s in enumerate((*PAUSES_S, None), start=1):
+        for tries, pause_ms in enumerate((*FETCH_FRAME.pauses_ms, None), start=1):
             try:
                 with storage_errors():
                     await self._fetcher.fetch(url, out, max_bytes=MAX_FILE_BYTES, timeout_s=left_s)
             except FetchFailed as error:
-                wait_s = max(pause_s or 0, error.retry_after_s or 0)
+                wait_s = max((pause_ms or 0) / 1000, error.retry_after_s or 0)
                 left_s = until_s - self._now_s() - wait_s
-                if pause_s is None or not error.is_passing or left_s <= 0:
+                if pause_ms is None or not error.is_passing or left_s <= 0:
                     raise _told(error, tries) from error
                 await self._sleep(wait_s)
             else:

@@ -18,6 +18,7 @@ from math import inf
 import msgspec
 import structlog
 
+from unstill.domain.backoff import POLL
 from unstill.domain.errors import OwnError, UnstillError
 from unstill.domain.job import Change, Failure, Job, Result, State, arrived, failed, lost
 from unstill.progress.board import Board
@@ -43,8 +44,6 @@ from unstill.upstreams.port import (
 log = structlog.get_logger()
 
 FIRST_LOOK_S = 2.0  # after an accepted submit, and at most so long after a start
-FIRST_PAUSE_S = 1.0  # an account waits that answered nothing in a round; it doubles each time
-LONGEST_PAUSE_S = 15.0
 # Tickets asked for together: many, since a list shows the account's other tasks beside them.
 LEAST_ROUND, MOST_ROUND = 100, 10_000
 LONG_ROUND_S = 10.0  # then fewer are, so that a hint need not wait for long
@@ -149,7 +148,7 @@ class Poller:
     @property
     def _pause_s(self) -> float:
         """How long the whole account pauses, which has answered nothing."""
-        return min(FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10), LONGEST_PAUSE_S)
+        return POLL.after_ms(self._failures) / 1000
 
     def _add(self, row: TicketRow, wait_s: float) -> None:
         watched = self._watched[row.job_id] = PolledTicket(row)
@@ -171,7 +170,7 @@ class Poller:
         wait_s = self.account.interval_s * random.uniform(1, 1 + JITTER)
         if self._failures:
             wait_s = min(wait_s, self._pause_s)
-        longest_s = max(wait_s, LONGEST_PAUSE_S)
+        longest_s = max(wait_s, POLL.longest_ms / 1000)
         now_s = _now_s()
         for row in asked:
             watched = self._watched.get(row.job_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from unstill.domain.backoff import RENDER
 from unstill.domain.engine import Local
 from unstill.domain.errors import EngineDied, StorageFailed, StorageFull
 from unstill.domain.job import Change, Job, put_back, rendered
@@ -19,7 +20,6 @@ from unstill.system.storage_pause import Shortage
 log = structlog.get_logger()
 
 MOST_DEATHS = 1  # a local child that dies is asked once more
-PAUSE_AFTER_DEATH_MS = 1000
 
 
 class Renderer:
@@ -62,7 +62,7 @@ class Renderer:
                 why=death.message,
                 last_words=death.last_words,
             )
-            return put_back(self._clock_ms() + PAUSE_AFTER_DEATH_MS, died=True)
+            return put_back(self._clock_ms() + RENDER.first_ms, died=True)
         self._shortage.over()
         self._stalls.engine_moves(job.engine, "submits")
         return rendered(made.usage)

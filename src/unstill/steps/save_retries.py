@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from unstill.domain.backoff import SAVE
 from unstill.domain.errors import UnstillError
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import TooLarge
 
-FIRST_PAUSE_MS = 2_000
-LONGEST_PAUSE_MS = 300_000
 MOST_TRIES = 8  # what is wrong with the video itself is met no oftener: over four minutes
 MOST_TOO_LARGE = 2  # each costs half a gigabyte
 LEAST_TRIES = 5  # in each life of the server, however late it is
@@ -32,7 +31,7 @@ class FailedTries:
     @property
     def pause_ms(self) -> int:
         """After the last of them."""
-        return min(FIRST_PAUSE_MS << min(self.count - 1, 16), LONGEST_PAUSE_MS)
+        return SAVE.after_ms(self.count)
 
     @property
     def is_worth_telling(self) -> bool:

@@ -18,6 +18,7 @@ from contextlib import AbstractAsyncContextManager
 import structlog
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.backoff import TICKET, Backoff
 from unstill.domain.errors import (
     ShuttingDown,
     StorageFailed,
@@ -74,7 +75,6 @@ from unstill.upstreams.port import (
 log = structlog.get_logger()
 
 SUBMIT_WITHIN_MS = 60_000  # then the reply is taken for lost
-STORE_AGAIN_S = 1.0  # a ticket that cannot be stored is kept trying: it is paid for
 HELD_MS = 600_000  # between two looks at a held job; its release wakes it up
 NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadline
 # A longer pause is stored, for the job's expected end; shorter ones would be a hundred writes a
@@ -105,7 +105,7 @@ class Submitter:
         uptime_ms: Callable[[], int],
         lease: Callable[[], Lease],
         submit_within_ms: int = SUBMIT_WITHIN_MS,
-        store_again_s: float = STORE_AGAIN_S,
+        store_again: Backoff = TICKET,
     ) -> None:
         """`routes`: by model name, the engines in the order in which they are tried."""
         self._submit_within_ms = submit_within_ms
@@ -125,7 +125,7 @@ class Submitter:
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._lease = lease
-        self._store_again_s = store_again_s
+        self._store_again = store_again
         # The calls under way, each with all that belongs to it: they outlive their steps.
         self._sending: set[asyncio.Task[PutOff | None]] = set()
         self._is_stopping = False
@@ -308,7 +308,7 @@ class Submitter:
                 is_told, why = True, trouble.message
                 log.warning("settle_failed", **job_fields(job), ticket=settlement.ticket, why=why)
             await self._attempts.note_ahead(settled(attempt, settlement), job.size, lasts=True)
-            await asyncio.sleep(self._store_again_s)
+            await asyncio.sleep(self._store_again.first_ms / 1000)
 
         await self._attempts.note_ahead(settled(attempt, settlement), job.size)
         try:

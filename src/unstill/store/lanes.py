@@ -18,15 +18,13 @@ from heapq import heappop, heappush
 
 import structlog
 
+from unstill.domain.backoff import STEP, Backoff
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin
 from unstill.store.ports.queue import Lane, PutOff
 from unstill.system.storage_pause import Shortage
-
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
 
 Look = Callable[[str], Job | None]  # the row as it is now
 _Place = tuple[str, int]  # lane and due_ms
@@ -126,17 +124,15 @@ class Lanes:
         look: Look,
         clock_ms: Callable[[], int],
         *,
-        first_pause_s: float = FIRST_PAUSE_S,
-        longest_pause_s: float = LONGEST_PAUSE_S,
+        pauses: Backoff = STEP,
     ) -> None:
         self._look = look
         self._clock_ms = clock_ms
-        self._first_pause_s = first_pause_s
-        self._longest_pause_s = longest_pause_s
+        self._pauses = pauses
         self._queues: dict[str, _Queue] = {}
         self._places: dict[str, _Place] = {}  # each waiting job has one
         self._steps: dict[str, _Step] = {}  # under way, by job: the only list of them
-        self._pauses_s: dict[str, float] = {}  # jobs have one whose last step moved nothing
+        self._unmoved: dict[str, int] = {}  # jobs have one: so many steps in a row moved nothing
         self._shortage = Shortage("steps_cannot_store", clock_ms)
         self._is_resting = False
 
@@ -193,7 +189,7 @@ class Lanes:
 
     def _leave(self, job_id: str) -> None:
         self._places.pop(job_id, None)
-        self._pauses_s.pop(job_id, None)
+        self._unmoved.pop(job_id, None)
 
     # --- taking --------------------------------------------------------------------------------
 
@@ -271,18 +267,17 @@ class Lanes:
         if now.lane != lane.name or now.due_ms > now_ms:
             return self._next_place(now)
         if put_off is not None and put_off.until_ms > now_ms:
-            self._pauses_s.pop(now.id, None)
+            self._unmoved.pop(now.id, None)
             return (lane.name, put_off.until_ms)
         return (lane.name, self._pause_end_ms(now.id))
 
     def _next_place(self, job: Job | None) -> _Place | None:
         if job is None or job.lane is None:
             return None
-        self._pauses_s.pop(job.id, None)
+        self._unmoved.pop(job.id, None)
         return (job.lane, job.due_ms)
 
     def _pause_end_ms(self, job_id: str) -> int:
         """When a job that a step did not move is tried again; later each time."""
-        pause_s = self._pauses_s.get(job_id, self._first_pause_s)
-        self._pauses_s[job_id] = min(2 * pause_s, self._longest_pause_s)
-        return self._clock_ms() + round(1000 * pause_s)
+        steps = self._unmoved[job_id] = self._unmoved.get(job_id, 0) + 1
+        return self._clock_ms() + self._pauses.after_ms(steps)

@@ -14,14 +14,13 @@ from typing import TypeVar
 
 import structlog
 
+from unstill.domain.backoff import STORAGE, Backoff
 from unstill.domain.errors import StorageFailed, StorageFull
 
 Written = TypeVar("Written")
 
 log = structlog.get_logger()
 
-FIRST_PAUSE_MS = 1_000
-LONGEST_PAUSE_MS = 30_000
 TOLD_EVERY_MS = 60_000
 
 
@@ -45,11 +44,11 @@ class Shortage:
         event: str,
         clock_ms: Callable[[], int],
         *,
-        longest_pause_ms: int = LONGEST_PAUSE_MS,
+        pauses: Backoff = STORAGE,
     ) -> None:
         """`event`: what the log calls it."""
         self._event = event
-        self._longest_pause_ms = longest_pause_ms
+        self._pauses = pauses
         self._clock_ms = clock_ms
         self._since_ms: int | None = None  # None: all is well
         self._told_ms = 0
@@ -67,7 +66,8 @@ class Shortage:
         if self._times == 1 or now_ms - self._told_ms >= TOLD_EVERY_MS:
             self._told_ms = now_ms
             log.warning(self._event, job_id=job_id, why=why, times=self._times)
-        return max(FIRST_PAUSE_MS, min(now_ms - self._since_ms, self._longest_pause_ms))
+        lasted_ms = now_ms - self._since_ms
+        return max(self._pauses.first_ms, min(lasted_ms, self._pauses.longest_ms))
 
     async def until_stored(
         self, write: Callable[[], Awaitable[Written]], *, job_id: str

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import structlog
 from standardwebhooks import Webhook
 
+from unstill.domain.backoff import DELIVERY
 from unstill.domain.delivery import (
     TIMEOUT_S,
     Delivery,
@@ -46,7 +47,6 @@ MOST_PER_OWNER = 32  # whose addresses lead to as many hosts as they like
 MOST_PER_RECEIVER = 4
 LOOK_EVERY_MS = 2000  # a replay by another process is seen by then
 AT_START_MS = 3600 * 1000  # what is owed at a start is tried for that long, whatever its age
-PAUSE_WITHOUT_STORAGE_MS = 1_000
 FOREVER_MS = 2**53
 
 _Name = TypeVar("_Name", bound=str)  # it names a receiver or an owner
@@ -91,9 +91,7 @@ class Deliverer:
         self._clock_ms = clock_ms
         self._wall_ms = wall_ms or clock_ms
         self._chance = chance
-        self._shortage = Shortage(
-            "webhook_not_stored", clock_ms, longest_pause_ms=PAUSE_WITHOUT_STORAGE_MS
-        )
+        self._shortage = Shortage("webhook_not_stored", clock_ms, pauses=DELIVERY)
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
         self._busy_owners: Counter[Owner] = Counter()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from unstill.domain.backoff import WEBHOOK
 from unstill.domain.delivery import Delivery, DeliveryState
 
-# After the first failed try, the second, and so on; the last holds from then on.
-PAUSES_S = (2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 MOST_JITTER = 0.1  # upwards: a receiver that comes back is not met by all at one moment
 
 
@@ -16,8 +15,8 @@ def after_failure(delivery: Delivery, why: str, now_ms: int, *, chance: float) -
 
     chance: 0 to 1, how much of the jitter the pause has.
     """
-    pause_s = PAUSES_S[min(delivery.tries, len(PAUSES_S) - 1)]
-    due_ms = now_ms + int(pause_s * 1000 * (1 + MOST_JITTER * chance))
+    pause_ms = WEBHOOK.after_ms(delivery.tries + 1)
+    due_ms = now_ms + int(pause_ms * (1 + MOST_JITTER * chance))
     failed = msgspec.structs.replace(delivery, tries=delivery.tries + 1, last_error=why)
     if due_ms <= delivery.until_ms:
         return msgspec.structs.replace(failed, due_ms=due_ms)
