@@ -100,12 +100,12 @@ class Product:
         remote_kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
         wall_ms: Callable[[], int] = system_clock_ms,
         store_in: Callable[[Path, Callable[[], int]], Store] = embedded_store,
-        storage_in: Callable[[Path], Storage] = local_storage,
+        files_in: Callable[[Path], Storage] = local_storage,
     ) -> None:
         """`wall_ms`: what the machine takes for the time; it may jump.
 
         store_in: given the data folder and the clock that jobs go by, where jobs are kept.
-        storage_in: given the data folder, where files are kept.
+        files_in: given the data folder, where files are kept.
         """
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
@@ -115,7 +115,7 @@ class Product:
         self._uptime = Uptime(
             notes=self._store.uptime_notes, server=token_hex(8), clock_ms=clock_ms
         )
-        self._files, uploads = storage_in(data_dir)
+        self._files, uploads = files_in(data_dir)
         self._media = Media()
         self._readers = Readers(data_dir)
         self._trial = Trial(data_dir)

@@ -1,7 +1,7 @@
 """A new keeper of files costs its own file, and what says that it is to be used.
 
 `support/bucket_files.py` keeps jobs' files and uploads in a bucket, where nothing has a path. What
-it touches elsewhere: nothing. A product gets it by `storage_in`, whose default is
+it touches elsewhere: nothing. A product gets it by `files_in`, whose default is
 `files/storage.py:local_storage`; a setting that chooses between the two would be a key in
 `settings/server.py` and a line in `product.py`. It joins the suites by one line in each of
 `test_files.py` and `test_uploads.py`.
@@ -25,7 +25,7 @@ from unstill.product import Product
 from unstill.system.clock import clock_ms
 
 
-def storage_in(bucket: Bucket) -> Callable[[Path], Storage]:
+def files_in(bucket: Bucket) -> Callable[[Path], Storage]:
     def storage(data_dir: Path) -> Storage:
         return Storage(BucketFiles(bucket, data_dir / "scratch"), BucketUploads(bucket))
 
@@ -39,7 +39,7 @@ def bucket() -> Bucket:
 
 @pytest.fixture
 async def http(bucket: Bucket, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    product = Product(settings_of(tmp_path), storage_in=storage_in(bucket))
+    product = Product(settings_of(tmp_path), files_in=files_in(bucket))
     async with served(product) as http:
         yield http
 
@@ -107,11 +107,11 @@ async def test_another_server_goes_on_with_what_lies_in_the_bucket(
     bucket: Bucket, tmp_path: Path
 ) -> None:
     settings = settings_of(tmp_path)
-    async with served(Product(settings, storage_in=storage_in(bucket))) as http:
+    async with served(Product(settings, files_in=files_in(bucket))) as http:
         task_id = await created(http, create_body())
         await ended(http, task_id)
     bucket.put(f"jobs/{new_id(clock_ms())}/first-frame", b"of no job that it knows")
-    async with served(Product(settings, storage_in=storage_in(bucket))) as http:
+    async with served(Product(settings, files_in=files_in(bucket))) as http:
         video = await http.get(f"/v1/videos/{task_id}/content")
 
     assert video.content == bucket[f"jobs/{task_id}/video-1.mp4"].data
