@@ -29,7 +29,8 @@ from benchmarks.raw import KEY, OWNER
 from benchmarks.store import finished
 from rich.console import Console
 
-from unstill.domain.job import Job, State, new_id
+from unstill.domain.job import Job, State
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.files.signed_links import load_secrets

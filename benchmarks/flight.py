@@ -36,7 +36,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unstill.domain.attempts import Attempt
-from unstill.domain.job import Job, new_id
+from unstill.domain.job import Job
+from unstill.domain.job_ids import new_id
 from unstill.emulators import DAY_S, Options
 from unstill.engines.dashscope.engine import INTERVAL_S, REQUESTS_PER_S
 from unstill.engines.dashscope.list_walk import PAGE_SIZE

@@ -30,7 +30,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from unstill.domain.job import new_id
+from unstill.domain.job_ids import new_id
 from unstill.files.signed_links import load_secrets
 from unstill.server.lifecycle import TURN_S, Server, listen
 from unstill.settings.reader import read_settings

@@ -28,7 +28,8 @@ import uvloop
 from benchmarks.bare import answer, listen, serve, url_of
 from starlette.types import Receive, Scope, Send
 
-from unstill.domain.job import Job, new_id
+from unstill.domain.job import Job
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.files.signed_links import LIFETIME_S, STEP_S, load_secrets

@@ -14,7 +14,8 @@ import apsw
 import msgspec
 from benchmarks.store import a_job, finished
 
-from unstill.domain.job import Job, new_id
+from unstill.domain.job import Job
+from unstill.domain.job_ids import new_id
 from unstill.files.local import LocalFiles
 from unstill.store.embedded import rows
 from unstill.store.embedded.store import EmbeddedStore

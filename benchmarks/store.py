@@ -18,7 +18,8 @@ from time import perf_counter
 import apsw
 import msgspec
 
-from unstill.domain.job import Job, State, Usage, Video, new_id
+from unstill.domain.job import Job, State, Usage, Video
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.store.embedded import migrations, rows

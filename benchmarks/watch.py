@@ -23,7 +23,8 @@ import apsw
 import msgspec
 
 from unstill.domain.errors import UpstreamError
-from unstill.domain.job import Job, State, new_id
+from unstill.domain.job import Job, State
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.progress.board import Board

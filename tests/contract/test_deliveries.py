@@ -26,9 +26,9 @@ from unstill.domain.job import (
     cancelled,
     failed,
     hidden,
-    new_id,
     succeeded,
 )
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.store.embedded.deliveries import newest_in, replay_in
 from unstill.store.ports.store import Store

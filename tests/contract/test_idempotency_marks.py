@@ -11,7 +11,8 @@ import pytest
 from support.jobs import a_job
 from support.unfinished_jobs import left
 from unstill.domain.errors import KeyReused, StorageFailed
-from unstill.domain.job import IdempotencyMark, Job, State, cancelled, made_ready, new_id
+from unstill.domain.job import IdempotencyMark, Job, State, cancelled, made_ready
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.ports.store import Store

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from support.jobs import OWNER, a_job
-from unstill.domain.job import FINAL, State, new_id
+from unstill.domain.job import FINAL, State
+from unstill.domain.job_ids import new_id
 from unstill.store.ports.job_lists import OffsetPage, Where
 from unstill.store.ports.store import Store
 

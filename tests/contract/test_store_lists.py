@@ -10,7 +10,9 @@ import pytest
 from support.open_stores import a_row
 from support.unfinished_jobs import left
 from unstill.domain import job as jobs
-from unstill.domain.job import State, new_id
+from unstill.domain import job_ids
+from unstill.domain.job import State
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.ports.backlog import RenderTime, UnfinishedJob
@@ -144,12 +146,12 @@ async def test_the_files_of_a_deleted_job_that_has_ended_are_not_needed(store: S
 
 
 async def test_long_deleted_jobs_come_by_pages_and_young_ones_do_not(store: Store) -> None:
-    made = [a_row(jobs.new_id(moment), state=State.FAILED) for moment in (1_000, 2_000, 3_000)]
+    made = [a_row(job_ids.new_id(moment), state=State.FAILED) for moment in (1_000, 2_000, 3_000)]
     for job in made:
         await store.jobs.add(job)
         await store.jobs.change(job.id, jobs.hidden(State.FAILED))
-    running = a_row(jobs.new_id(1_500), state=State.RUNNING, is_hidden=True)
-    shown = a_row(jobs.new_id(1_600), state=State.FAILED)
+    running = a_row(job_ids.new_id(1_500), state=State.RUNNING, is_hidden=True)
+    shown = a_row(job_ids.new_id(1_600), state=State.FAILED)
     await store.jobs.add(running)
     await store.jobs.add(shown)
     first, second, _ = (job.id for job in made)

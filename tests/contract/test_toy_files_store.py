@@ -18,7 +18,7 @@ import pytest
 
 from support.bucket_files import PIECE_BYTES, Bucket, BucketFiles, BucketUploads
 from support.in_process import PHOTO, create_body, created, ended, served, settings_of
-from unstill.domain.job import new_id
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import EVERYONE
 from unstill.files.storage import Storage
 from unstill.product import Product

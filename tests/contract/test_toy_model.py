@@ -27,8 +27,9 @@ from support.in_process import PHOTO, served, settings_of
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.call import Call
 from unstill.domain.request import Frame, Role
-from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Field, FrameRule
 from unstill.models.catalogue import CARDS, resolve
+from unstill.models.field_kinds import Exact, Tier, Whole
 from unstill.models.field_texts import FieldLabel
 from unstill.models.shared_fields import FIRST_FRAME, PROMPT
 from unstill.product import Product

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from support.requests import WAN27, a_request
-from unstill.domain.job import Job, new_id
+from unstill.domain.job import Job
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.system.clock import clock_ms
 

@@ -18,7 +18,8 @@ import msgspec
 
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.delivery import Delivery, DeliveryState
-from unstill.domain.job import IdempotencyMark, Job, State, first_id
+from unstill.domain.job import IdempotencyMark, Job, State
+from unstill.domain.job_ids import first_id
 from unstill.domain.lease import Lease
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size

@@ -18,7 +18,8 @@ from support.upstream_steps import Desk
 from support.waits import until
 from unstill.domain.backoff import ACCOUNT, Backoff
 from unstill.domain.delivery import owed_for
-from unstill.domain.job import Job, State, new_id
+from unstill.domain.job import Job, State
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.lanes import Lanes

@@ -15,7 +15,8 @@ from support.waits import until
 from support.webhook_receiver import SECRET
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState
 from unstill.domain.errors import FetchFailed, StorageFull
-from unstill.domain.job import Failure, failed, new_id
+from unstill.domain.job import Failure, failed
+from unstill.domain.job_ids import new_id
 from unstill.net.fetcher import Own
 from unstill.store.embedded.deliveries import newest_in, replay_in
 from unstill.store.embedded.outbox import EmbeddedOutbox

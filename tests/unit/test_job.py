@@ -11,6 +11,7 @@ import pytest
 from support.jobs import a_job
 from support.leases import ENDED
 from unstill.domain import job as jobs
+from unstill.domain import job_ids
 from unstill.domain.job import (
     FINAL,
     MOVES,
@@ -144,7 +145,7 @@ def test_a_video_that_was_not_tried_yet_waits_for_no_pause_of_an_earlier_state(
 
 
 def test_an_id_is_a_uuid_of_version_7_and_safe_in_a_path() -> None:
-    made = UUID(jobs.new_id(1_700_000_000_000))
+    made = UUID(job_ids.new_id(1_700_000_000_000))
 
     assert made.version == 7
     assert made.variant == "specified in RFC 4122"
@@ -152,7 +153,7 @@ def test_an_id_is_a_uuid_of_version_7_and_safe_in_a_path() -> None:
 
 
 def test_every_bit_of_an_id_that_is_neither_time_nor_version_is_random() -> None:
-    made = [UUID(jobs.new_id(1_700_000_000_000)).int for _ in range(200)]
+    made = [UUID(job_ids.new_id(1_700_000_000_000)).int for _ in range(200)]
     varying = 0
     for number in made:
         varying |= number ^ made[0]
@@ -162,14 +163,14 @@ def test_every_bit_of_an_id_that_is_neither_time_nor_version_is_random() -> None
 
 
 def test_ids_sort_by_their_time_and_never_meet() -> None:
-    ids = [jobs.new_id(now_ms) for now_ms in range(1_700_000_000_000, 1_700_000_001_000)]
+    ids = [job_ids.new_id(now_ms) for now_ms in range(1_700_000_000_000, 1_700_000_001_000)]
 
     assert ids == sorted(set(ids))
 
 
 def test_ids_of_one_moment_never_meet_in_any_thread() -> None:
     with ThreadPoolExecutor(4) as threads:
-        ids = list(threads.map(jobs.new_id, [1_700_000_000_000] * 4_000))
+        ids = list(threads.map(job_ids.new_id, [1_700_000_000_000] * 4_000))
 
     assert len(set(ids)) == len(ids)
 

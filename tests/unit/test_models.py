@@ -31,8 +31,9 @@ from support.resolved_requests import (
 )
 from unstill.domain.errors import CallerError, MissingField, UnknownModel
 from unstill.domain.request import Frame, GivenValue, Size, VideoRequest
-from unstill.models.card import Card, PictureField
+from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue, resolve
+from unstill.models.field_kinds import PictureField
 
 LAST = Frame("last", "last_frame_url", url="https://example.com/b.png")
 REQUIRED = {model: {"first_frame"} for model in EVERY} | {WAN22: {"first_frame", "prompt"}}

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from support.requests import a_request
 from unstill.domain.errors import BadField
 from unstill.domain.request import GivenValue, Ratio, Size, TierName, VideoRequest
-from unstill.models.card import Card, Exact
+from unstill.models.card import Card
 from unstill.models.catalogue import CARDS
+from unstill.models.field_kinds import Exact
 from unstill.models.sizes import NAMED_SIZES, output_size, tier_height
 
 BY_ID = {card.id: card for card in CARDS}

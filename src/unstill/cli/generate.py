@@ -21,8 +21,8 @@ from unstill.cli.generate_plan import MOST_SEED, Take, kept, takes_of, target_of
 from unstill.cli.temporary_server import own_server
 from unstill.domain.errors import BadSetting, UnstillError
 from unstill.domain.request import GivenValue, Size, TierName
-from unstill.models.card import AspectRatio
 from unstill.models.catalogue import CARDS, USUAL
+from unstill.models.field_kinds import AspectRatio
 from unstill.models.sizes import size_at
 from unstill.settings.keys import CLIENT_KEY_VARIABLE
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from unstill.dialects import picture_schemas
 from unstill.dialects.body_fields import UNTOLD, WEBHOOK_SCHEMA, WEBHOOK_URL
-from unstill.models.card import NOTHING, Card
+from unstill.models.card import Card
+from unstill.models.field_kinds import NOTHING
 
 Wires = Sequence[tuple[str, str]]  # wire name and canonical name; a dot makes an object
 _NULL = {"enum": list(NOTHING)}

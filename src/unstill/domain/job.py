@@ -7,10 +7,8 @@ None when somebody else had moved it first. `apply` is the same rule without a d
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from enum import StrEnum
-from itertools import chain
 from typing import Literal, TypedDict
 
 import msgspec
@@ -22,10 +20,6 @@ from unstill.domain.request import Size, VideoRequest
 
 Vocabulary = Literal["openai", "unified"]
 Variant = Literal["video", "thumbnail", "spritesheet"]  # of a finished video, in OpenAI's names
-
-
-_RANDOM_CHARS = 20  # an id has so many, in hex; a pool of them is a system call for 256 ids
-_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # two random bits behind 0b10
 
 
 class State(StrEnum):
@@ -381,27 +375,3 @@ def apply(job: Job, change: Change) -> Job | None:
         deaths=job.deaths + change.dies,
         **change.sets,
     )
-
-
-def _random_texts() -> list[str]:
-    pool = os.urandom(_RANDOM_CHARS // 2 * 256).hex()
-    return [pool[at : at + _RANDOM_CHARS] for at in range(0, len(pool), _RANDOM_CHARS)]
-
-
-_randoms = chain.from_iterable(iter(_random_texts, []))  # without end; of any thread
-
-
-def new_id(now_ms: int) -> str:
-    """A UUID version 7 (RFC 9562): sorts by time, is safe in a path, tells nothing else."""
-    # A system call hands the interpreter to the writer's thread in the midst of a submit:
-    # measured, one in each was an eighth of its time.
-    random = next(_randoms)
-    moment = f"{now_ms & 0xFFFF_FFFF_FFFF:012x}"
-    variant = _VARIANTS[random[3]]
-    return f"{moment[:8]}-{moment[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
-
-
-def first_id(since_ms: int) -> str:
-    """A text that all ids made from that moment on sort behind, and all earlier ones before."""
-    text = f"{since_ms:012x}"
-    return f"{text[:8]}-{text[8:]}"

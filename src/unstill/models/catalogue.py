@@ -23,8 +23,9 @@ from unstill.domain.request import (
     VideoRequest,
     says_nothing,
 )
-from unstill.models.card import Card, Field, PictureField, Text, Value
+from unstill.models.card import Card, Field, Value
 from unstill.models.cards import happyhorse10, sora2_pro, wan22, wan27
+from unstill.models.field_kinds import PictureField, Text
 from unstill.models.sizes import SAME_WITHIN, size_in_ratio
 
 CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)

@@ -1,6 +1,7 @@
 """Fields that several cards have with the same rule."""
 
-from unstill.models.card import Field, Flag, PictureField, Text, Whole
+from unstill.models.card import Field
+from unstill.models.field_kinds import Flag, PictureField, Text, Whole
 
 PROMPT_MOST_CHARS = (
     32_000  # OpenAI, POST /videos, prompt; the others cut longer ones or say nothing

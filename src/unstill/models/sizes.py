@@ -3,7 +3,8 @@
 from math import isclose, sqrt
 
 from unstill.domain.request import Ratio, Size, TierName, VideoRequest
-from unstill.models.card import SIZE_MOST_RATIO, Card
+from unstill.models.card import Card
+from unstill.models.field_kinds import SIZE_MOST_RATIO
 
 # DashScope, image-to-video FAQ: a tier is a total of pixels. 480P: its text-to-video sizes.
 NAMED_SIZES: dict[TierName, Size] = {

@@ -12,12 +12,12 @@ from unstill.dialects.port import Dialect
 from unstill.dialects.route import Route
 from unstill.domain.request import TierName
 from unstill.media.picture_limits import MAX_PIXELS
-from unstill.models.card import (
+from unstill.models.card import Card
+from unstill.models.field_kinds import (
     SIZE_MOST_PIXELS,
     SIZE_MOST_RATIO,
     SIZE_SIDES_PX,
     SIZE_STEP_PX,
-    Card,
     Tier,
 )
 from unstill.models.sizes import NAMED_SIZES

@@ -37,8 +37,8 @@ from unstill.domain.job import (
     cancel_requested,
     cancelled,
     hidden,
-    new_id,
 )
+from unstill.domain.job_ids import new_id
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Role, VideoRequest

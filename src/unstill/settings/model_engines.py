@@ -8,8 +8,9 @@ from itertools import product
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import Frame, TierName, VideoRequest
-from unstill.models.card import Card, Tier, Whole
+from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue
+from unstill.models.field_kinds import Tier, Whole
 from unstill.settings.engines import NO_ENGINE
 from unstill.settings.reader import Settings
 

@@ -1,7 +1,8 @@
 """happyhorse-1.0-i2v, as Modelverse documents it."""
 
 from unstill.domain.request import TierName
-from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Field, FrameRule
+from unstill.models.field_kinds import Exact, Tier, Whole
 from unstill.models.shared_fields import FIRST_FRAME, PROMPT, RANDOM_SEED, watermark
 
 _TIERS: tuple[TierName, ...] = ("720P", "1080P")

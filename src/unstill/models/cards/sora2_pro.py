@@ -5,7 +5,8 @@ Its aliases are the names that OpenAI sold it under until it switched the servic
 """
 
 from unstill.domain.request import Size, TierName
-from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Field, FrameRule
+from unstill.models.field_kinds import Exact, Tier, Whole
 from unstill.models.shared_fields import FIRST_FRAME, PROMPT
 
 _TIERS: tuple[TierName, ...] = ("720P", "1080P")

@@ -3,7 +3,8 @@
 import msgspec
 
 from unstill.domain.request import TierName
-from unstill.models.card import CallExample, Card, Exact, Field, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Field, FrameRule
+from unstill.models.field_kinds import Exact, Tier, Whole
 from unstill.models.shared_fields import (
     FIRST_FRAME,
     LAST_FRAME,

@@ -1,7 +1,8 @@
 """wan2.7-i2v: the unified /v1/videos document, with the ranges of DashScope's own page."""
 
 from unstill.domain.request import TierName
-from unstill.models.card import CallExample, Card, Exact, Field, Flag, FrameRule, Tier, Whole
+from unstill.models.card import CallExample, Card, Field, FrameRule
+from unstill.models.field_kinds import Exact, Flag, Tier, Whole
 from unstill.models.shared_fields import (
     FIRST_FRAME,
     LAST_FRAME,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import apsw
 
 from unstill.domain.errors import OperatorError, StoreRefused
-from unstill.domain.job import first_id
+from unstill.domain.job_ids import first_id
 from unstill.store.embedded.generation import (
     Noted,
     StoreStanding,

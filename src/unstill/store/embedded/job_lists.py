@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from functools import cache
 
 from unstill.domain.errors import Overloaded
-from unstill.domain.job import Job, first_id
+from unstill.domain.job import Job
+from unstill.domain.job_ids import first_id
 from unstill.domain.owner import Owner
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from unstill.domain.job import first_id
+from unstill.domain.job_ids import first_id
 from unstill.store.embedded import deliveries, rows
 from unstill.store.embedded.handle import Handle
 

@@ -13,7 +13,7 @@ from unstill.dialects.port import ListFilter
 from unstill.domain.errors import BadField
 from unstill.domain.job import State
 from unstill.domain.request import GivenValue
-from unstill.models.card import Whole
+from unstill.models.field_kinds import Whole
 
 DAY_MS = 24 * 3600 * 1000  # "manage asynchronous tasks": the longest window of a list
 MOST_PAGE_SIZE = 100  # none is documented; a larger one gets that many, and is told so

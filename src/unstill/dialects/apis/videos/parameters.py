@@ -8,7 +8,7 @@ from typing import get_args
 from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.route import Parameter
 from unstill.domain.job import Variant
-from unstill.models.card import Whole
+from unstill.models.field_kinds import Whole
 
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # OpenAI, GET /videos, limit and order.

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import msgspec
 
 from unstill.domain.request import GivenValue
-from unstill.models.card import Card, Whole, whole
+from unstill.models.card import Card
+from unstill.models.field_kinds import Whole, whole
 from unstill.models.shared_fields import SEED
 
 RANDOM = -1
