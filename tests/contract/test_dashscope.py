@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
-import msgspec
 import pytest
 
-from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
+from support.dashscope_tasks import (
+    ASYNC,
+    CREATE,
+    INLINE,
+    A,
+    B,
+    body,
+    create,
+    ended,
+    refusal,
+)
+from support.servers import LOOPBACK_ALLOWED, PictureHost, Serving
 
-CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"
-ASYNC = {"X-DashScope-Async": "enable"}
-RESOLVE = ASYNC | {"X-DashScope-OssResourceResolve": "enable"}
-A, B = ({"Authorization": f"Bearer sk-{name}"} for name in "ab")
-PHOTO = (PHOTOS / "chelsea.jpg").read_bytes()
-INLINE = "data:image/jpeg;base64," + base64.b64encode(PHOTO).decode()
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 
 
@@ -41,39 +42,6 @@ engines = ["nobody"]
     folder = tmp_path_factory.mktemp("shared")
     with Serving(folder, environment=environment, config=config) as server:
         yield server
-
-
-def body(picture: str = INLINE, **parameters: object) -> dict[str, Any]:
-    return {
-        "model": "wan2.7-i2v",
-        "input": {"prompt": "push in", "img_url": picture},
-        "parameters": {"size": "320*256", "duration": 2} | parameters,
-    }
-
-
-def create(server: Serving, sent: object, headers: dict[str, str] = ASYNC) -> str:
-    answer = server.http.post(CREATE, json=sent, headers=headers)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["output"]["task_id"])
-
-
-def refusal(answer: httpx2.Response) -> tuple[int, str]:
-    """Status and code of a refusal, which is flat and has the answer's own id."""
-    said = answer.json()
-    assert said.keys() == {"code", "message", "request_id"}
-    assert said["request_id"] == answer.headers["x-request-id"]
-    assert said["message"]
-    return answer.status_code, said["code"]
-
-
-def ended(server: Serving, task_id: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while True:
-        said = server.http.get(f"/api/v1/tasks/{task_id}", headers=headers).json()
-        if said["output"]["task_status"] not in {"PENDING", "RUNNING"}:
-            return dict(said)
-        assert time.monotonic() < deadline, server.log
-        time.sleep(0.1)
 
 
 # --- create --------------------------------------------------------------------------------------
@@ -390,88 +358,3 @@ def test_a_list_is_paged_filtered_and_the_owners_own(
         assert listed(server, A, end_time="20991231235959")["total"] == 0
         assert listed(server, A, page_size=500)["page_size"] == 100
         assert server.http.get("/api/v1/tasks/", headers=A).json()["total"] == 4
-
-
-# --- uploads -------------------------------------------------------------------------------------
-
-
-def policy_of(server: Serving, headers: dict[str, str]) -> dict[str, Any]:
-    ask = {"action": "getPolicy", "model": "wan2.7-i2v"}
-    answer = server.http.get("/api/v1/uploads", params=ask, headers=headers)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json()["data"])
-
-
-def upload(
-    server: Serving, leave: dict[str, Any], data: bytes = PHOTO, **changes: str
-) -> httpx2.Response:
-    """The form that the SDK sends: no key, the file last."""
-    fields = {
-        "OSSAccessKeyId": leave["oss_access_key_id"],
-        "Signature": leave["signature"],
-        "policy": leave["policy"],
-        "key": f"{leave['upload_dir']}/cat.jpg",
-        "x-oss-object-acl": leave["x_oss_object_acl"],
-        "x-oss-forbid-overwrite": leave["x_oss_forbid_overwrite"],
-        "success_action_status": "200",
-    } | changes
-    return server.http.post(leave["upload_host"], data=fields, files={"file": ("cat.jpg", data)})
-
-
-def test_an_uploaded_picture_is_the_owners_frame(shared: Serving) -> None:
-    policy = policy_of(shared, A)
-    answer = upload(shared, policy)
-    address = f"oss://{policy['upload_dir']}/cat.jpg"
-    task_id = create(shared, body(address), RESOLVE | A)
-
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert ended(shared, task_id, A)["output"]["task_status"] == "SUCCEEDED"
-    for headers in (ASYNC | A, RESOLVE | B):  # not asked to look it up; somebody else's
-        refused = shared.http.post(CREATE, json=body(address), headers=headers)
-        assert refusal(refused) == (400, "InvalidParameter.DataInspection")
-    lost = shared.http.post(CREATE, json=body(f"{address}x"), headers=RESOLVE | A)
-    assert refusal(lost) == (400, "InvalidParameter.DataInspection")
-
-
-def test_an_upload_that_its_policy_does_not_cover_is_refused(shared: Serving) -> None:
-    policy = policy_of(shared, A)
-    signed = json.loads(base64.b64decode(policy["policy"]))
-    forged = base64.b64encode(msgspec.json.encode(signed | {"owner": "team-b"})).decode()
-    names = ("/etc/passwd", "other/cat.jpg", policy["upload_dir"], f"{policy['upload_dir']}/")
-
-    assert refusal(upload(shared, policy, policy=forged)) == (403, "AccessDenied")
-    assert refusal(upload(shared, policy, Signature="x")) == (403, "AccessDenied")
-    for key in names:
-        assert refusal(upload(shared, policy, key=key)) == (403, "AccessDenied")
-    assert refusal(upload(shared, policy, key="")) == (400, "InvalidParameter")
-    assert refusal(upload(shared, policy, bytes(20 * 1024**2 + 1))) == (400, "InvalidParameter")
-    much = upload(shared, policy, bytes(21 * 1024**2))
-    assert refusal(much) == (413, "BadRequest.TooLarge")
-
-
-def test_a_key_is_never_a_path_and_never_stored_twice(shared: Serving) -> None:
-    policy = policy_of(shared, A)
-    key = f"{policy['upload_dir']}/../../../evil.jpg"
-    before = set(shared.data_dir.rglob("*"))
-
-    first, second = upload(shared, policy, key=key), upload(shared, policy, b"other", key=key)
-    new = set(shared.data_dir.rglob("*")) - before - {shared.data_dir / "uploads"}
-
-    assert first.status_code == 200
-    assert refusal(second) == (400, "InvalidParameter")
-    assert [path.parent.name for path in new] == ["uploads"]
-    assert [path.read_bytes() for path in new] == [PHOTO]
-    assert re.fullmatch(r"[0-9a-f]{64}", new.pop().name)
-
-
-def test_a_form_without_its_file_at_the_end_is_refused(shared: Serving) -> None:
-    policy = policy_of(shared, A)
-    form = {"OSSAccessKeyId": "x", "Signature": "x", "policy": "x", "key": "x"}
-
-    for answer in (
-        shared.http.post(policy["upload_host"], data=form),
-        shared.http.post(policy["upload_host"], data=form | {"file": "text"}),
-        shared.http.post(policy["upload_host"], files={"file": ("a", b"a")}),
-        shared.http.post(policy["upload_host"], json=[]),
-    ):
-        assert refusal(answer) == (400, "InvalidParameter")

@@ -5,18 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from support.emulator_process import KEY, Emulator
+from unstill.domain.errors import BadSetting
 from unstill.settings.reader import Settings, read_settings
 
 ONLY_UPSTREAMS = '[server]\ndefault_engine = "none"\n'
 POLL_INTERVAL_S = 0.2
 
 
-def settings_in(folder: Path, toml: str, **variables: str) -> Settings:
-    """The settings of this text and these variables of the environment."""
-    file = folder / "unstill.toml"
+def read_in(
+    tmp_path: Path,
+    toml: str = "",
+    environment: dict[str, str] | None = None,
+    **command_line: object,
+) -> Settings:
+    """The settings of a file's text, the environment and the options of a command."""
+    file = tmp_path / "unstill.toml"
     file.write_text(toml, encoding="utf-8")
-    return read_settings(file=file, environment=variables, command_line={})
+    return read_settings(file=file, environment=environment or {}, command_line=command_line)
+
+
+def settings_in(folder: Path, toml: str, **variables: str) -> Settings:
+    return read_in(folder, toml, variables)
+
+
+def refused_in(tmp_path: Path, toml: str = "", environment: dict[str, str] | None = None) -> str:
+    """What is said of the one that is wrong, by its name."""
+    with pytest.raises(BadSetting) as caught:
+        read_in(tmp_path, toml, environment)
+    assert caught.value.message.startswith(caught.value.setting + ": ")
+    return caught.value.message
 
 
 def engine(name: str, emulator: Emulator, **settings: object) -> str:

@@ -7,16 +7,13 @@ from base64 import b64encode
 from ipaddress import ip_network
 from pathlib import Path
 
-import msgspec
 import pytest
-from msgspec import inspect
 
+from support.settings_files import read_in, refused_in
 from unstill.domain.errors import BadSetting
 from unstill.settings.engines import (
-    ENGINE_KINDS,
     CameraSettings,
     DashScopeSettings,
-    ModelverseSettings,
     OpenAiVideosSettings,
     RemoteSettings,
 )
@@ -25,7 +22,6 @@ from unstill.settings.server import ServerSettings
 from unstill.upstreams.vocabulary import OwnWords
 
 SECRET = "whsec_" + b64encode(b"s" * 24).decode()
-
 VALUES = {  # setting: as text in the environment, in the file, and as it is read
     "host": ("::1", '"::1"', "::1"),
     "port": ("9001", "9001", 9001),
@@ -50,24 +46,6 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
 }
 
 
-def read(
-    tmp_path: Path,
-    toml: str = "",
-    environment: dict[str, str] | None = None,
-    **command_line: object,
-) -> Settings:
-    file = tmp_path / "unstill.toml"
-    file.write_text(toml, encoding="utf-8")
-    return read_settings(file=file, environment=environment or {}, command_line=command_line)
-
-
-def refused(tmp_path: Path, toml: str = "", environment: dict[str, str] | None = None) -> str:
-    with pytest.raises(BadSetting) as caught:
-        read(tmp_path, toml, environment)
-    assert caught.value.message.startswith(caught.value.setting + ": ")
-    return caught.value.message
-
-
 def test_without_anything_said_a_laptop_can_serve() -> None:
     settings = read_settings(file=None, environment={}, command_line={})
 
@@ -83,7 +61,7 @@ def test_every_setting_of_the_server_is_tried_here() -> None:
 def test_each_setting_can_stand_in_the_file(tmp_path: Path, name: str) -> None:
     _, in_file, expected = VALUES[name]
 
-    settings = read(tmp_path, f"[server]\n{name} = {in_file}\n")
+    settings = read_in(tmp_path, f"[server]\n{name} = {in_file}\n")
 
     assert getattr(settings.server, name) == expected
 
@@ -92,7 +70,7 @@ def test_each_setting_can_stand_in_the_file(tmp_path: Path, name: str) -> None:
 def test_each_setting_can_stand_in_the_environment(tmp_path: Path, name: str) -> None:
     text, _, expected = VALUES[name]
 
-    settings = read(tmp_path, environment={f"UNSTILL_{name.upper()}": text})
+    settings = read_in(tmp_path, environment={f"UNSTILL_{name.upper()}": text})
 
     assert getattr(settings.server, name) == expected
 
@@ -101,7 +79,7 @@ def test_the_command_line_beats_the_environment_and_that_the_file(tmp_path: Path
     toml = '[server]\nhost = "localhost"\nport = 1\ndata_dir = "file"\n'
     environment = {"UNSTILL_PORT": "2", "UNSTILL_DATA_DIR": "environment"}
 
-    settings = read(tmp_path, toml, environment, data_dir="command-line", host=None)
+    settings = read_in(tmp_path, toml, environment, data_dir="command-line", host=None)
 
     server = settings.server
     assert (server.host, server.port, server.data_dir) == ("localhost", 2, "command-line")
@@ -110,8 +88,8 @@ def test_the_command_line_beats_the_environment_and_that_the_file(tmp_path: Path
 @pytest.mark.parametrize("toml", ['"*"', '["*"]'])
 def test_any_page_may_be_let_in(tmp_path: Path, toml: str) -> None:
     for settings in (
-        read(tmp_path, f"[server]\ncors_origins = {toml}"),
-        read(tmp_path, environment={"UNSTILL_CORS_ORIGINS": "*"}),
+        read_in(tmp_path, f"[server]\ncors_origins = {toml}"),
+        read_in(tmp_path, environment={"UNSTILL_CORS_ORIGINS": "*"}),
     ):
         assert settings.server.cors_origins == ("*",)
 
@@ -134,7 +112,7 @@ def test_any_page_may_be_let_in(tmp_path: Path, toml: str) -> None:
 def test_an_origin_that_no_browser_sends_stops_the_start(
     tmp_path: Path, origin: str, said: str
 ) -> None:
-    refusal = refused(tmp_path, environment={"UNSTILL_CORS_ORIGINS": origin})
+    refusal = refused_in(tmp_path, environment={"UNSTILL_CORS_ORIGINS": origin})
 
     assert refusal.startswith(f"server.cors_origins: {said}")
 
@@ -142,11 +120,11 @@ def test_an_origin_that_no_browser_sends_stops_the_start(
 def test_other_programs_variables_are_nobodys_business(tmp_path: Path) -> None:
     environment = {"PORT": "1", "UNSTILLED": "x", "UNSTILL_CLIENT_KEY": "sk-1"}
 
-    assert read(tmp_path, environment=environment) == Settings()
+    assert read_in(tmp_path, environment=environment) == Settings()
 
 
 def test_networks_come_as_networks(tmp_path: Path) -> None:
-    settings = read(tmp_path, environment={"UNSTILL_ALLOW_NETWORKS": "10.0.0.0/8, fd00::/8,"})
+    settings = read_in(tmp_path, environment={"UNSTILL_ALLOW_NETWORKS": "10.0.0.0/8, fd00::/8,"})
 
     assert settings.server.networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -173,7 +151,7 @@ def test_engines_and_models_come_from_the_file(tmp_path: Path) -> None:
         free_to_repeat = true
         poll_interval_s = 0.5
     """
-    settings = read(tmp_path, toml, {"DASHSCOPE_API_KEY": "sk-paid"})
+    settings = read_in(tmp_path, toml, {"DASHSCOPE_API_KEY": "sk-paid"})
 
     assert settings.engines["night"] == CameraSettings(slots=3)
     assert settings.engines["bailian"] == DashScopeSettings(
@@ -225,7 +203,7 @@ REMOTE = '[engines.a]\nkind = "dashscope"\nbase_url = "http://a/api/v1"\n'
 def test_a_wrong_variable_is_named(
     tmp_path: Path, environment: dict[str, str], message: str
 ) -> None:
-    assert message in refused(tmp_path, environment=environment)
+    assert message in refused_in(tmp_path, environment=environment)
 
 
 @pytest.mark.parametrize(
@@ -277,62 +255,16 @@ def test_a_wrong_variable_is_named(
     ],
 )  # fmt: skip
 def test_a_wrong_setting_in_the_file_is_named(tmp_path: Path, toml: str, message: str) -> None:
-    refusal = refused(tmp_path, toml)
+    refusal = refused_in(tmp_path, toml)
 
     assert message in refusal
     assert "secret" not in refusal
 
 
-def limits() -> list[tuple[str, str, float, float]]:
-    """Each limit of a number: the table it is in, its name, the last value before it, the next."""
-    found: list[tuple[str, str, float, float]] = []
-    for table, struct in (
-        ("[server]\n", ServerSettings),
-        ('[engines.a]\nkind = "camera"\n', CameraSettings),
-        (REMOTE, DashScopeSettings),
-        (REMOTE.replace("dashscope", "modelverse"), ModelverseSettings),
-        (REMOTE.replace("dashscope", "openai_videos"), OpenAiVideosSettings),
-    ):
-        for field in msgspec.structs.fields(struct):
-            kind = inspect.type_info(field.type)
-            if not isinstance(kind, inspect.IntType | inspect.FloatType):
-                continue
-            step = 1 if isinstance(kind, inspect.IntType) else 0.001
-            assert kind.ge is not None, f"{field.name} has no least value"
-            found.append((table, field.name, kind.ge, kind.ge - step))
-            if kind.le is not None:
-                found.append((table, field.name, kind.le, kind.le + step))
-    return found
-
-
-@pytest.mark.parametrize(("table", "name", "last", "beyond"), limits())
-def test_a_number_is_taken_up_to_each_of_its_limits(
-    tmp_path: Path, table: str, name: str, last: float, beyond: float
-) -> None:
-    settings = read(tmp_path, f"{table}{name} = {last}")
-    refusal = refused(tmp_path, f"{table}{name} = {beyond}")
-
-    assert getattr(settings.engines.get("a", settings.server), name) == last
-    assert f"{name}: must be a" in refusal
-    assert re.search(rf"\b{last:g}\b", refusal)
-    assert refusal.endswith(f"got {beyond}")
-
-
-def test_every_kind_of_engine_is_tried_at_its_limits() -> None:
-    tables = "".join(table for table, *_ in limits())
-
-    assert all(f'kind = "{kind}"' in tables for kind in ENGINE_KINDS)
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadSetting, match=r"missing\.toml: cannot be read: No such file"):
-        read_settings(file=tmp_path / "missing.toml", environment={}, command_line={})
-
-
 def test_keys_name_their_owners(tmp_path: Path) -> None:
     keys = "team-a:sk-1, team-b : sk-2 ,sk-3, team-a:sk:4,"
 
-    settings = read(tmp_path, environment={"UNSTILL_API_KEYS": keys})
+    settings = read_in(tmp_path, environment={"UNSTILL_API_KEYS": keys})
 
     owners = settings.api_keys
     assert (owners["sk-1"], owners["sk-2"], owners["sk:4"]) == ("team-a", "team-b", "team-a")
@@ -344,7 +276,7 @@ def test_keys_name_their_owners(tmp_path: Path) -> None:
     "keys", ["team a:sk-secret", ":sk-secret", "secret:", "a:sk-secret,b:sk-secret", "é:sk-secret"]
 )
 def test_malformed_keys_stop_the_start_and_are_not_echoed(tmp_path: Path, keys: str) -> None:
-    refusal = refused(tmp_path, environment={"UNSTILL_API_KEYS": keys})
+    refusal = refused_in(tmp_path, environment={"UNSTILL_API_KEYS": keys})
 
     assert refusal.startswith("UNSTILL_API_KEYS: ")
     assert "secret" not in refusal
@@ -354,7 +286,7 @@ def test_secrets_and_receivers_of_webhooks_are_read(tmp_path: Path) -> None:
     secrets = f"{SECRET} , whsec_{b64encode(b'x' * 64).decode()},"
     toml = '[webhooks]\nteam-a = "http://10.0.0.7:9000/hook"\n'
 
-    settings = read(tmp_path, toml, {"UNSTILL_WEBHOOK_SECRET": secrets})
+    settings = read_in(tmp_path, toml, {"UNSTILL_WEBHOOK_SECRET": secrets})
 
     assert settings.webhook_secrets == tuple(secrets.replace(" ", "").strip(",").split(","))
     assert settings.webhooks == {"team-a": "http://10.0.0.7:9000/hook"}
@@ -373,7 +305,7 @@ def test_secrets_and_receivers_of_webhooks_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_a_malformed_secret_stops_the_start_and_is_not_echoed(tmp_path: Path, secrets: str) -> None:
-    refusal = refused(tmp_path, environment={"UNSTILL_WEBHOOK_SECRET": secrets})
+    refusal = refused_in(tmp_path, environment={"UNSTILL_WEBHOOK_SECRET": secrets})
 
     assert refusal == (
         "UNSTILL_WEBHOOK_SECRET: must be whsec_ and the base64 of 24 to 64 random bytes, "
@@ -393,7 +325,7 @@ def test_a_malformed_secret_stops_the_start_and_is_not_echoed(tmp_path: Path, se
 def test_a_wrong_receiver_is_named_and_its_token_is_not(
     tmp_path: Path, toml: str, message: str
 ) -> None:
-    refusal = refused(tmp_path, toml)
+    refusal = refused_in(tmp_path, toml)
 
     assert message in refusal
     assert "t0ken" not in refusal

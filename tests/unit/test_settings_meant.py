@@ -354,6 +354,11 @@ def test_a_variable_that_is_there_and_empty_is_said_to_be_so(tmp_path: Path) -> 
 # --- a file as other systems write it ------------------------------------------------------------
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match=r"missing\.toml: cannot be read: No such file"):
+        read_settings(file=tmp_path / "missing.toml", environment={}, command_line={})
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_file_is_read_in_the_encodings_of_windows(
