@@ -56,10 +56,9 @@ def texts_in(value: object) -> Iterator[str]:
 def _sent_in(request: httpx2.Request) -> Iterator[str]:
     yield unquote_plus(str(request.url))
     yield from request.headers.values()
-    try:
-        body = request.content
-    except httpx2.RequestNotRead:  # it was sent piece by piece
-        body = b""
+    body = b""
+    with suppress(httpx2.StreamError):  # what comes from a generator is gone once it is sent
+        body = request.read()  # a form with files is put together anew
     for encoding in _READ_AS:
         text = body.decode(encoding, "replace")
         yield text
