@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 from unstill.files.port import (
     Stretch,
@@ -47,9 +47,20 @@ class OpenLocalFile:
 
     piece_bytes = sys.maxsize
 
-    def __init__(self, file: int) -> None:
-        self._file = file
-        self._size_bytes = os.fstat(file).st_size
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._file = await asyncio.to_thread(os.open, self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            with storage_errors():
+                raise
+        self._size_bytes = os.fstat(self._file).st_size
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        os.close(self._file)
 
     async def read(self, start: int, size_bytes: int) -> Stretch:
         return Stretch(self._file, start, min(size_bytes, self._size_bytes - start))
@@ -65,13 +76,8 @@ class StoredLocalFile:
         self.changed_s = found.st_mtime
         self._path = path
 
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[OpenLocalFile]:
-        file = await _in_thread(os.open, self._path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            yield OpenLocalFile(file)
-        finally:
-            os.close(file)
+    def opened(self) -> OpenLocalFile:
+        return OpenLocalFile(self._path)
 
 
 class LocalFiles:
@@ -97,11 +103,13 @@ class LocalFiles:
 
     async def find(self, job_id: str, name: str) -> StoredLocalFile | None:
         path = self.path(job_id, name)
-        with storage_errors():
-            try:
-                return StoredLocalFile(path)  # one inode, just written or just asked for
-            except FileNotFoundError:
-                return None
+        try:
+            return StoredLocalFile(path)  # one inode, just written or just asked for
+        except FileNotFoundError:
+            return None
+        except OSError:
+            with storage_errors():
+                raise
 
     async def keep(self, job_id: str, name: str, data: bytes, *, begins: str = "") -> None:
         path = self.path(job_id, name)
