@@ -8,6 +8,8 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.settings_files import read_in, refused_in
 from unstill.domain.errors import BadSetting
@@ -19,6 +21,7 @@ from unstill.settings.engines import (
 )
 from unstill.settings.reader import Settings, read_settings
 from unstill.settings.server import ServerSettings
+from unstill.settings.tables import converted
 from unstill.upstreams.vocabulary import OwnWords
 
 SECRET = "whsec_" + b64encode(b"s" * 24).decode()
@@ -318,6 +321,7 @@ def test_a_malformed_secret_stops_the_start_and_is_not_echoed(tmp_path: Path, se
     [
         ('[webhooks]\nteam-a = "hook?token=t0ken"', "webhooks.team-a: must be an address, http"),
         ("[webhooks]\nteam-a = 5", "webhooks.team-a: must be an address, http:// or https://"),
+        ("[webhooks.team-a]", "webhooks.team-a: must be an address, http:// or https://"),
         ('webhooks = "x"', "webhooks: must be a table, got 'x'"),
         (f'webhook_secret = "{SECRET}"', "from the environment only: UNSTILL_WEBHOOK_SECRET"),
     ],
@@ -396,3 +400,52 @@ def test_a_proxy_that_is_none_stops_the_start_without_showing_it(
         read_settings(file=file, environment={}, command_line={})
 
     assert "s3cret" not in caught.value.message
+
+
+NAMES = [
+    *VALUES,
+    *(field for kind in (CameraSettings, OpenAiVideosSettings) for field in kind.__struct_fields__),
+    *("server", "engines", "models", "webhooks", "kind", "like", "a", "a.b", "7-i2v", "camera"),
+]
+LEAVES = st.sampled_from(
+    [
+        0,
+        -1,
+        300,
+        10**30,
+        1.5,
+        float("nan"),
+        True,
+        "",
+        "x",
+        "camera",
+        "dashscope",
+        "*",
+        [],
+        ["x"],
+        [1],
+    ]
+)
+TABLES = st.recursive(
+    LEAVES, lambda each: st.dictionaries(st.sampled_from(NAMES), each, max_size=4)
+)
+DOCUMENTS = st.dictionaries(
+    st.sampled_from(["server", "engines", "models", "webhooks", "x.y"]), TABLES, max_size=3
+)
+
+
+def told(document: dict[str, object]) -> BadSetting | None:
+    try:
+        converted(Settings, document, "")
+    except BadSetting as refusal:
+        return refusal
+    return None
+
+
+@given(DOCUMENTS)
+def test_whatever_stands_in_a_file_is_taken_or_refused_by_its_name(
+    document: dict[str, object],
+) -> None:
+    refusal = told(document)
+
+    assert refusal is None or refusal.setting.startswith(tuple(document))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Mapping, Sequence
 
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadField, BadSetting
-from unstill.domain.request import Frame, TierName, VideoRequest
 from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue
-from unstill.models.field_kinds import Tier, Whole
+from unstill.models.sample_requests import sample_requests
 from unstill.settings.engines import NO_ENGINE
 from unstill.settings.reader import Settings
 
@@ -54,39 +52,11 @@ def unserved(settings: Settings, catalogue: Catalogue, engines: Mapping[str, Eng
 def never(engine: Engine, card: Card) -> BadField | None:
     """Why the engine does nothing that the card allows; None if it does something."""
     why = None
-    for request in _requests(card):
+    for request in sample_requests(card):
         why = engine.misfit(request)
         if why is None:
             return None
     return why
-
-
-def _requests(card: Card) -> Iterator[VideoRequest]:
-    """One of each length and tier, plain otherwise, with and without a picture to end on."""
-    lasts = (None, Frame("last", "last_frame")) if card.field("last_frame") else (None,)
-    for duration_s, tier, last_frame in product(_lengths_s(card), _tiers(card), lasts):
-        yield VideoRequest(
-            model=card.id,
-            prompt="a prompt",
-            first_frame=Frame("first", "first_frame"),
-            last_frame=last_frame,
-            duration_s=duration_s,
-            frame_rate=card.frame_rate,
-            seed=0,
-            tier=tier,
-        )
-
-
-def _lengths_s(card: Card) -> Iterable[int]:
-    field = card.field("duration")
-    if field is None or not isinstance(field.kind, Whole):
-        return ()
-    return field.kind.choices or range(field.kind.least, field.kind.most + 1)
-
-
-def _tiers(card: Card) -> Iterable[TierName]:
-    field = card.field("resolution")
-    return field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()
 
 
 def _needed(why: BadField, engine: str, card: Card) -> str:

@@ -122,7 +122,7 @@ def _in_one_of(
 
 def _in_named(type_: Any, table: Mapping[str, object], where: str) -> BadSetting:
     name, value = next(each for each in table.items() if not _is_taken(each[1], type_))
-    if isinstance(value, dict) and not isinstance(inspect.type_info(type_), _TABLES):
+    if isinstance(value, dict) and value and not isinstance(inspect.type_info(type_), _TABLES):
         # TOML takes `my.model = "x"` for a table in a table.
         whole = ".".join(each for each, _ in _down(name, value))
         return BadSetting(where, f'put the name in quotes: "{whole}"')
