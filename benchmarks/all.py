@@ -67,6 +67,7 @@ def written(figures: list[Figure]) -> str:
         "",
         f"`{COMMAND}`, {datetime.now(UTC):%Y-%m-%d}, {machine()}.",
         "Absolute figures belong to this machine; the ratios are of one run.",
+        "What each part of a poll and of a submit costs: [PROFILE.md](PROFILE.md).",
         "",
         "| what | figure | limit | ratio | budget | note |",
         "|---|---:|---:|---:|---|---|",

@@ -8,7 +8,6 @@ one message of the type `WHOLE` and one write. The figures are in benchmarks/PRO
 from __future__ import annotations
 
 import asyncio
-import re
 import urllib.parse
 from typing import Any, cast
 
@@ -26,8 +25,6 @@ _ASGI = {"version": "3.0", "spec_version": "2.3"}
 _CONTROLS = bytes((*range(0x09), *range(0x0A, 0x20), 0x7F))  # no header has one (RFC 9110, 5.5)
 _LINE_END_BYTES = 2
 _HEAD_END = b"\r\n\r\n"
-# A target that nothing can be read into: its path goes up to the first question mark.
-_PLAIN = re.compile(rb"(/[A-Za-z0-9/._~-]*)(?:\?([A-Za-z0-9&=._~-]*))?")
 
 
 class SecondRequest(Exception):
@@ -110,13 +107,8 @@ class RequestProtocol(HttpToolsProtocol):
         self.tasks.add(task)
 
     def _scope(self, version: str) -> HTTPScope:
-        plain = _PLAIN.fullmatch(self.url)
-        if plain is not None:
-            raw_path, query = plain.groups(b"")
-        else:
-            url = httptools.parse_url(self.url)
-            raw_path, query = url.path, url.query or b""
-        path = raw_path.decode("ascii")
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
         return {
             "type": "http",
             "asgi": _ASGI,  # type: ignore[typeddict-item]
@@ -127,8 +119,8 @@ class RequestProtocol(HttpToolsProtocol):
             "method": self.parser.get_method().decode("ascii"),
             "root_path": "",
             "path": urllib.parse.unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
             "headers": self.headers,
             "extensions": self.extensions,
         }
