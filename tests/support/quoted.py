@@ -57,6 +57,7 @@ def texts_in(value: object) -> Iterator[str]:
 def _sent_in(request: httpx2.Request) -> Iterator[str]:
     yield unquote_plus(str(request.url))
     yield from request.headers.values()
+    yield from (value.decode("latin-1") for _, value in request.headers.raw)  # as a server reads it
     body = b""
     with suppress(httpx2.StreamError):  # what comes from a generator is gone once it is sent
         body = request.read()  # a form with files is put together anew
