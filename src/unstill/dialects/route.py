@@ -68,6 +68,7 @@ class ShownJob(msgspec.Struct, frozen=True):
     call: Call
     link: str
     leave: UploadLeave
+    too_long_s: int  # a duration that no model has
 
     @property
     def new_view(self) -> JobView:

@@ -100,8 +100,10 @@ SUBMIT = Verb(
     responses=(Response(headers=("x-unstill-ignored",), is_of_job=True),),
     parameters=(IDEMPOTENCY_KEY,),
     shown=lambda dialect, shown: dialect.submitted(shown.new, shown.new_view),
-    refused=lambda dialect, _: BadField(
-        dialect.form_names.get("duration", "duration"), "a whole number from 2 to 15", 20
+    refused=lambda dialect, shown: BadField(
+        dialect.form_names.get("duration", "duration"),
+        "a whole number from 2 to 15",
+        shown.too_long_s,
     ),
 )
 STATUS = Verb(

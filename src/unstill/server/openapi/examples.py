@@ -111,4 +111,5 @@ def _shown_job(route: Route[Any], words: Vocabulary) -> ShownJob:
         call=Call(_REQUEST_ID, named, {}, {}),
         link=_LINK,
         leave=_LEAVE,
+        too_long_s=20,
     )
