@@ -94,7 +94,10 @@ class Seen:
         self.outcomes = {name: outcomes(opened.data_dir, JOBS[name]) for name in JOBS}
 
 
-@pytest.fixture(scope="module", params=["started", "killed at once and started"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("started", marks=pytest.mark.slow), "killed at once and started"],
+)
 def seen(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Seen]:
