@@ -15,7 +15,7 @@ from support.stored_files import made_with
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.job import Job, State, accepted, intended, started
 from unstill.domain.lease import LEASE_MS, Lease
-from unstill.steps.judge import judge_interrupted
+from unstill.steps.interrupted_jobs import judge_interrupted
 from unstill.store.embedded import rows
 from unstill.store.embedded.migrations import FOLDER, read_versions
 from unstill.store.embedded.store import EmbeddedStore

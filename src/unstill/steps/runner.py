@@ -38,7 +38,7 @@ from unstill.models.card import Card
 from unstill.models.sizes import output_size
 from unstill.progress.stalls import Stalls
 from unstill.steps.fetch_frames import Frames
-from unstill.steps.judge import AT_ONCE, judge_interrupted
+from unstill.steps.interrupted_jobs import AT_ONCE, judge_interrupted
 from unstill.steps.pollers import Pollers
 from unstill.steps.render import Renderer
 from unstill.steps.save import Saver
