@@ -51,6 +51,11 @@ async def process_id(pool: Pool) -> int:
     return await pool.run("process_id", Words(), int)
 
 
+async def died_idle(pool: Pool) -> None:
+    """Wait until the pool has heard that its idle children are dead: a little after they are."""
+    await until(lambda: all(child.is_gone for child in pool._idle))
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs; one that is dead but not waited for counts as alive."""
     return Path(f"/proc/{pid}").exists()

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from support.child_pools import Words, children, is_alive, is_running, process_id, sleeping
+from support.child_pools import (
+    Words,
+    children,
+    died_idle,
+    is_alive,
+    is_running,
+    process_id,
+    sleeping,
+)
 from support.waits import PATIENCE_S, until
 from unstill.domain.errors import (
     BadImage,
@@ -95,7 +103,7 @@ async def test_a_replaced_child_has_its_slots_environment(end: str) -> None:
                 await process_id(pool)
             case _:
                 os.kill(first, signal.SIGKILL)
-                await until(lambda: not is_alive(first))
+                await died_idle(pool)
         device = await pool.run("device", Words(), str)
         second = await process_id(pool)
 

@@ -18,6 +18,7 @@ from support.child_pools import (
     UNIT_TESTS,
     Words,
     children,
+    died_idle,
     is_alive,
     is_running,
     open_files,
@@ -81,8 +82,7 @@ async def test_a_child_that_died_idle_costs_no_task() -> None:
     async with children() as pool:
         before = await process_id(pool)
         os.kill(before, signal.SIGKILL)
-        await until(lambda: not is_alive(before))
-        await asyncio.sleep(0.05)  # for the loop to hear of it
+        await died_idle(pool)
 
         assert await process_id(pool) != before
 
