@@ -21,7 +21,7 @@ test-slow: $(STAMP)-development $(CLIENTS)/.ready
 
 # What a change is most likely to break, in under two minutes on two cores.
 test-quick: $(STAMP)-development
-	$(BIN)/pytest tests/unit tests/contract tests/golden -m "not slow"
+	$(BIN)/pytest tests/unit tests/contract tests/golden -m "not slow and not long"
 
 check: $(STAMP)-development
 	$(BIN)/ruff format --check

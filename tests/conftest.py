@@ -15,6 +15,31 @@ from support.servers import PictureHost, Serving, picture_host
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
+# With real children, emulators or whole products: half of the time of all tests of one part. They
+# are left out of `make test-quick`, and of nothing else.
+LONG = (
+    "contract/engines/test_engines.py",
+    "contract/test_dashscope.py",
+    "contract/test_emulator_videos.py",
+    "contract/test_emulators.py",
+    "contract/test_killed_0_1_0.py",
+    "contract/test_toy_",
+    "golden/test_documents.py",
+    "unit/test_camera_path.py",
+    "unit/test_camera_render.py",
+    "unit/test_media_large.py",
+    "unit/test_media_pool",
+    "unit/test_media_repair.py",
+    "unit/test_media_video_check.py",
+)
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(LONG):
+            item.add_marker(pytest.mark.long)
+
 
 @pytest.fixture(scope="session")
 def pictures() -> Iterator[PictureHost]:

@@ -249,6 +249,7 @@ def resident_mib(server: Serving, *, peak: bool = False) -> float:
     )
 
 
+@pytest.mark.slow
 def test_after_a_barrage_the_server_renders_and_has_not_grown(
     tmp_path: Path, pictures: PictureHost
 ) -> None:
