@@ -1,0 +1,1 @@
+"""The child program of a device: the only part that imports torch."""
