@@ -31,11 +31,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
     # --- how its folder is known -----------------------------------------------------------------
-    pipeline: str  # `_class_name` of model_index.json, a class of diffusers
-    # model_index.json has these values; None: the key is missing, null or [null, null]. What is
-    # not named here may be anything.
+    pipeline: str  # the class of diffusers that it is loaded as
+    # Other classes that model_index.json may name as its own: those of text to video, which
+    # publishers save the same parts as.
+    also_saved_as: tuple[str, ...] = ()
+    # model_index.json has these values, or values of these types; None: the key is missing, null
+    # or [null, null]. What is not named here may be anything.
     index: Mapping[str, object] = {}
-    components: Mapping[str, str]  # needed ones, by name: the class that model_index.json has
+    # Needed ones, by name: the class that model_index.json has; empty: any that loads.
+    components: Mapping[str, str]
 
     # --- what it can be asked for ----------------------------------------------------------------
     frames: FrameCounts
@@ -51,12 +55,16 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     # --- how it is called ------------------------------------------------------------------------
     denoisers: tuple[str, ...]  # components whose blocks do the work: the first expert, the second
     guidance: tuple[str, ...]  # arguments for `guidance` and `guidance_2`; "guider": a component
-    guidance_default: tuple[float, ...]
+    guidance_default: tuple[float, ...]  # empty: what the folder's guider has
     steps: int
     shift: float | None = None  # of the schedule; None: the folder's own
     few_steps: bool = False  # weights of 8 steps and fewer: one order of UniPC, no corrector
     forwards_per_step: int  # of the denoiser with guidance on; 1 where both passes are one batch
-    vae_channels: int  # of its widest feature map at full size, for what a decode needs of memory
+
+    # --- what a decode needs of memory -----------------------------------------------------------
+    vae_channels: int  # of its widest feature map, counted at full size
+    vae_frames: int = 4  # that it decodes at once; 0: all of them
+    vae_tile: int = 0  # it is always decoded in tiles of so many pixels a side; 0: whole
 
     # --- what `doctor` says ----------------------------------------------------------------------
     licence: str
