@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from unstill.domain.request import Frame, Size, VideoRequest
-from unstill.engines.camera.encode import KEY_FRAME_EVERY_S, X264
 from unstill.engines.camera.prompt import read_prompt
 from unstill.engines.camera.render import render, scenery_of
 from unstill.engines.camera.scenes import Show, blank
 from unstill.engines.camera.task import RenderTask
+from unstill.media.video_writer import KEY_FRAME_EVERY_S, X264
 
 PHOTO = Path(__file__).parents[1] / "photos" / "chelsea.jpg"
 SIZES = (Size(1280, 720), Size(1920, 1080))

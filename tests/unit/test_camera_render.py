@@ -18,9 +18,9 @@ from support.requests import a_request
 from unstill.domain.errors import BadImage
 from unstill.domain.request import Frame, Size
 from unstill.engines.camera.ambience import ambience
-from unstill.engines.camera.encode import VideoWriter
 from unstill.engines.camera.render import render
 from unstill.engines.camera.task import Rendered, RenderTask
+from unstill.media.video_writer import VideoWriter
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 SMALL = Size(256, 144)
@@ -279,7 +279,7 @@ def test_a_file_without_its_last_bytes_is_not_a_video(tmp_path: Path) -> None:
     out = tmp_path / "v.part"
     program = (
         "import os, pathlib\n"
-        "from unstill.engines.camera.encode import VideoWriter\n"
+        "from unstill.media.video_writer import VideoWriter\n"
         "from unstill.domain.request import Size\n"
         f"video = VideoWriter(pathlib.Path({str(out)!r}), size=Size(256, 144), frame_rate=24,"
         " metadata={})\n"

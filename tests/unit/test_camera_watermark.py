@@ -8,7 +8,7 @@ from PIL import ImageFont
 
 from unstill.domain.request import Size
 from unstill.engines.camera.scenes import blank
-from unstill.engines.camera.watermark import FONT, TEXT, WatermarkPainter, drawn_plate
+from unstill.media.watermark import FONT, TEXT, WatermarkPainter, drawn_plate
 
 
 def test_the_font_draws_every_character_of_the_text() -> None:

@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unstill.engines.camera.move_words import Effect
+from unstill.media.sound import SAMPLE_RATE, Samples
 
-SAMPLE_RATE = 48_000
 BLOCK = 1024  # samples in an AAC frame
 BED_S = 8  # one round of noise that fits onto itself, so that memory does not grow with length
 FADE_S = 0.4
 LOUDNESS: Final = {None: 0.018, Effect.SNOW: 0.035, Effect.RAIN: 0.06}  # root mean square
 # (corner in Hz, how steeply it falls above it): air in a room, wind, rain
 COLOURS: Final = {None: (180.0, 1.1), Effect.SNOW: (320.0, 1.4), Effect.RAIN: (2600.0, 0.6)}
-
-Samples = NDArray[np.float32]
 
 
 def ambience(*, duration_s: int, seed: int, weather: Effect | None) -> Iterator[Samples]:

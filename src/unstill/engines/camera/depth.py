@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from unstill.engines.camera.picture import Floats, Photo
+from unstill.engines.camera.picture import Photo
+from unstill.media.yuv import Floats
 
 SIDE_PX = 256  # the guess has such a side: its edges must be soft anyway
 BORDER_COLOURS = 5

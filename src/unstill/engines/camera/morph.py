@@ -13,8 +13,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from unstill.engines.camera.picture import Floats, Photo, Plane
+from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.warp import SourceGrid, sample
+from unstill.media.yuv import Floats, Plane
 
 SIDE_PX = 480  # the flow is computed on pictures of this side
 AGREE_SHARE = 0.015  # the way there and back may miss by this share of the side

@@ -1,45 +1,21 @@
 """A photo as the planes that the encoder wants, at the size that the frame needs.
 
-Everything after this works on luma and half-size chroma, BT.709 with limited range (ITU-R
-BT.709-6, 3.5), so that no frame is ever converted.
+Everything after this works on those planes (media/yuv.py), so that no frame is ever converted.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from unstill.domain.request import Size
+from unstill.media.yuv import Plane, YuvPicture, planes_of
 
-Plane = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-
-BLACK, WHITE, GREY = 16, 235, 128  # luma's ends and chroma's middle, limited range
 MOST_SPARE = 0.25  # pans have so much of the frame's side beyond the frame
 MOST_DETAIL = 1.4  # source pixels per frame pixel: a push finds detail, an eye no shimmer
-
-KR, KB = 0.2126, 0.0722  # ITU-R BT.709-6, 3.2
-RGB_TO_YUV: Final = np.array(
-    [
-        [*(219 / 255 * k for k in (KR, 1 - KR - KB, KB)), BLACK],
-        [*(112 / 255 * k / (1 - KB) for k in (-KR, -(1 - KR - KB), 1 - KB)), GREY],
-        [*(112 / 255 * k / (1 - KR) for k in (1 - KR, -(1 - KR - KB), -KB)), GREY],
-    ]
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class YuvPicture:
-    """y: uint8 (h, w); u and v: uint8 (h/2, w/2)."""
-
-    y: Plane
-    u: Plane
-    v: Plane
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +82,3 @@ def kept(photo_px: int, frame_px: int, *, scale: float, detail: float) -> tuple[
     spare = min((photo_px * scale - frame_px) / 2, MOST_SPARE * frame_px)
     keep = min(photo_px, max(1, round((frame_px + 2 * max(spare, 0.0)) / scale)))
     return (photo_px - keep) // 2, keep, max(2, round(keep * scale * detail / 2) * 2)
-
-
-def planes_of(rgb: Plane) -> YuvPicture:
-    """rgb: uint8 (h, w, 3), both even."""
-    yuv = cv2.transform(rgb, RGB_TO_YUV)
-    height, width = rgb.shape[:2]
-    half = cv2.resize(yuv[..., 1:], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return YuvPicture(
-        y=np.ascontiguousarray(yuv[..., 0], np.uint8),
-        u=np.ascontiguousarray(half[..., 0], np.uint8),
-        v=np.ascontiguousarray(half[..., 1], np.uint8),
-    )

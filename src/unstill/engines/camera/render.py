@@ -10,13 +10,13 @@ import cv2
 from unstill import __version__
 from unstill.domain.request import Role
 from unstill.engines.camera.ambience import ambience
-from unstill.engines.camera.encode import VideoWriter
 from unstill.engines.camera.move_words import Effect
 from unstill.engines.camera.picture import Photo, enough_px, fit_photo
 from unstill.engines.camera.prompt import Plan, read_prompt
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.media.decode import open_frame
+from unstill.media.video_writer import VideoWriter
 
 HONEST = (
     "A camera move over a photo, computed by unstill's camera engine. No generative model was used."

@@ -20,12 +20,13 @@ from unstill.engines.camera.path import (
     tamed,
     with_overscan,
 )
-from unstill.engines.camera.picture import BLACK, GREY, Photo, Plane, YuvPicture
+from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
-from unstill.engines.camera.watermark import WatermarkPainter
 from unstill.engines.camera.weather import Weather
+from unstill.media.watermark import WatermarkPainter
+from unstill.media.yuv import BLACK, GREY, Plane, YuvPicture
 
 # a dissolve shows each picture alone for a while; in between it doubles everything
 DISSOLVE_BEGINS, DISSOLVE_ENDS = 0.2, 0.8

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from unstill.domain.request import Size
-from unstill.engines.camera.picture import BLACK, WHITE, Floats, Plane
+from unstill.media.yuv import BLACK, WHITE, Floats, Plane
 
 BEGINS, COMPLETE = 0.04, 0.86  # the sketch begins and is complete at these shares of the video
 STROKE_DEG = 52.0

@@ -14,7 +14,8 @@ import numpy as np
 
 from unstill.domain.request import Size
 from unstill.engines.camera.path import CameraPath, CameraState
-from unstill.engines.camera.picture import Floats, Photo, Plane, YuvPicture
+from unstill.engines.camera.picture import Photo
+from unstill.media.yuv import Floats, Plane, YuvPicture
 
 CELL_PX = 16
 STRIP_CELLS = 8

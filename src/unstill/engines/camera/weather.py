@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from unstill.domain.request import Size
 from unstill.engines.camera.move_words import Effect
-from unstill.engines.camera.picture import GREY, WHITE, Plane, YuvPicture
 from unstill.engines.camera.sketch import lay_over
+from unstill.media.yuv import GREY, WHITE, Plane, YuvPicture
 
 SUBPIXEL_BITS = 4  # cv2 draws at fixed-point places
 BEGINS_S = 1.0  # it starts to fall within this time: the first frame is the photo's

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from unstill.domain.request import Size
-from unstill.engines.camera.picture import GREY, WHITE, Floats, Plane, YuvPicture
+from unstill.media.yuv import GREY, WHITE, Floats, Plane, YuvPicture
 
 TEXT: Final = "unstill · 合成视频"  # "synthetic video"
 FONT: Final = Path(__file__).parent / "fonts" / "NotoSansSC-subset.otf"

@@ -16,8 +16,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from unstill.domain.request import Size
-from unstill.engines.camera.ambience import SAMPLE_RATE, Samples
-from unstill.engines.camera.picture import Plane, YuvPicture
+from unstill.media.sound import SAMPLE_RATE, Samples
+from unstill.media.yuv import Plane, YuvPicture
 
 X264: Final = {
     "preset": "veryfast",
