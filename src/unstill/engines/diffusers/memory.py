@@ -4,7 +4,8 @@
     block-offload      two blocks of a denoiser there, one at work and one on its way
     block-offload-fp8  the same, blocks stored in 8 bits
 
-Estimates, a little above what was seen: choosing a rung too low costs time, one too high the job.
+Estimates, by arithmetic alone: a rung too low costs time, and a job for which one was too high goes
+on a rung further down.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ LARGEST = Size(1280, 720)  # what is planned for before any job is known
 _ACTIVATIONS = 16
 # Copies of the widest feature map: input, output, what a norm makes of it, a convolution's room.
 _FEATURE_MAPS = 4
+# The finished video in float32: each piece is joined to what is there, by a copy of both.
+_VIDEOS = 2
 _BF16, _FP32 = 2, 4
+_COLOURS = 3
 _AT_ONCE = 2  # blocks on the device, where the next is copied while one is at work
 _SPARE = 0.9  # of the free memory, where encoders stay; of the host's, where weights are pinned
 
@@ -73,7 +77,8 @@ def working_bytes(folder: Folder, *, size: Size, frames: int) -> int:
     pixels = min(size.width, tile) * min(size.height, tile)
     decoded = min(profile.vae_frames or frames, frames)
     decode = pixels * decoded * profile.vae_channels * _FP32 * _FEATURE_MAPS
-    return max(activations, decode)
+    video = size.width * size.height * frames * _COLOURS * _FP32 * _VIDEOS
+    return max(activations, decode + video)
 
 
 def fits(folder: Folder, *, size: Size, frames: int, free_bytes: int) -> Fit:
