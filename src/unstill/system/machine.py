@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -72,6 +73,39 @@ def steady_clock(clock: int | None) -> Callable[[], int]:
 
 
 steady_ns = steady_clock(getattr(time, "CLOCK_BOOTTIME", None))
+
+
+def memory_bytes(
+    proc: Path = Path("/proc/meminfo"), group: Path = Path("/sys/fs/cgroup")
+) -> tuple[int, int]:
+    """The machine's memory, and what of it is free or in caches; within a container's limit.
+
+    Elsewhere than on Linux all of it counts as free.
+    """
+    try:
+        lines = proc.read_text(encoding="ascii").splitlines()
+        kib = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
+        total, free = kib["MemTotal"] * 1024, kib["MemAvailable"] * 1024
+    except (OSError, LookupError, ValueError):
+        total = free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = _group_limit(group)
+    return (total, free) if limit is None else (min(total, limit[0]), min(free, limit[1]))
+
+
+def _group_limit(group: Path) -> tuple[int, int] | None:
+    """The limit of this process's group, and what is left of it; None where there is none.
+
+    Source: Linux, control group v2, memory interface files.
+    """
+    try:
+        most = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        stat = (group / "memory.stat").read_text(encoding="ascii").split()
+    except (OSError, ValueError):  # also "max"
+        return None
+    counts = dict(zip(stat[::2], map(int, stat[1::2]), strict=True))
+    cached = counts.get("active_file", 0) + counts.get("inactive_file", 0)
+    return most, max(0, most - used + cached)
 
 
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:

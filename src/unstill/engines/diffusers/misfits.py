@@ -1,0 +1,39 @@
+"""What a caller asks for and a pipeline cannot do. Pure.
+
+    last frame        refused where the pipeline ignores it
+    negative prompt   refused where it takes none
+    sound             `true` refused where it makes none; `false` and none said: as it is
+    length            refused where the pipeline is never asked for so many frames
+
+The watermark is unstill's own, and any size is made, so neither is ever refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unstill.domain.errors import BadField
+from unstill.domain.request import VideoRequest
+from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.profile import Profile
+from unstill.engines.diffusers.shapes import is_too_long, longest_s
+
+
+def misfit_of(
+    request: VideoRequest, *, models: Sequence[str], options: Options, profile: Profile
+) -> BadField | None:
+    """The first thing asked for that would be missing without a word; `models` are those served."""
+    title = profile.title
+    if request.model not in models:
+        return BadField("model", f"one of {', '.join(models)}", request.model)
+    if request.last_frame is not None and profile.last_frame == "none":
+        allowed = f"absent: {title} has no last frame"
+        return BadField(request.last_frame.param, allowed, found="a picture")
+    if request.negative_prompt and not profile.negative_prompt:
+        return BadField("negative_prompt", f"absent: {title} has none", request.negative_prompt)
+    if request.generate_audio and not profile.sound:
+        return BadField("generate_audio", f"false: {title} makes no sound", request.generate_audio)
+    if is_too_long(request, options, profile):
+        allowed = f"at most {longest_s(options, profile)}: {title} makes no longer video"
+        return BadField("duration", allowed, request.duration_s)
+    return None
