@@ -3,8 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready-for
 CLIENTS := .venv-clients
+DIFFUSERS := .venv-diffusers
+GPU := .venv-gpu
+# What the tests were tried with. Named, and installed before all else: their environment takes a
+# build for CPUs where the machine has one, and pip then leaves it; other builds bring gigabytes.
+TORCH ?= torch==2.13.0
 
-.PHONY: demo serve test test-quick test-slow check install-check bench chaos flight siege clean
+.PHONY: demo serve test test-quick test-slow test-diffusers check install-check
+.PHONY: bench bench-gpu chaos flight siege clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -18,6 +24,10 @@ test: $(STAMP)-development
 # Campaigns of kills and faults, other people's clients, browsers, the documents' commands.
 test-slow: $(STAMP)-development $(CLIENTS)/.ready
 	$(BIN)/pytest -m slow
+
+# Open models, as tiny folders of random weights on the CPU: tests/diffusers.
+test-diffusers: $(DIFFUSERS)/.ready
+	OMP_NUM_THREADS=1 UNSTILL_NEEDS_TORCH=1 $(DIFFUSERS)/bin/pytest tests/diffusers
 
 # What a change is most likely to break, in under two minutes on two cores.
 test-quick: $(STAMP)-development
@@ -36,6 +46,10 @@ install-check:
 bench: $(STAMP)-development
 	$(BIN)/python -m benchmarks.all
 
+# Full-size models with random weights on this machine's GPU, in five minutes.
+bench-gpu: $(GPU)/.ready
+	$(GPU)/bin/python -m benchmarks.gpu --write
+
 # Faults of every kind at emulated upstreams, and kills of the server: nothing may be paid twice.
 chaos: $(STAMP)-development
 	$(BIN)/python -m benchmarks.chaos
@@ -51,7 +65,7 @@ siege: $(STAMP)-development
 	$(BIN)/python -m benchmarks.siege --write
 
 clean:
-	rm -rf .venv $(CLIENTS) build demo tests/node/node_modules
+	rm -rf .venv $(CLIENTS) $(DIFFUSERS) $(GPU) build demo tests/node/node_modules
 
 # `constraints.txt` pins what was tested together; it names versions, never addresses.
 $(STAMP)-use: pyproject.toml constraints.txt
@@ -68,4 +82,17 @@ $(STAMP)-development: pyproject.toml constraints.txt
 $(CLIENTS)/.ready: constraints-clients.txt
 	test -d $(CLIENTS) || $(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/pip install -q -c constraints-clients.txt litellm openai requests
+	touch $@
+
+# Apart from `.venv`, so that the other tests see what a plain installation has.
+$(DIFFUSERS)/.ready: pyproject.toml constraints.txt
+	test -d $(DIFFUSERS) || $(PYTHON) -m venv $(DIFFUSERS)
+	$(DIFFUSERS)/bin/pip install -q $(TORCH)
+	$(DIFFUSERS)/bin/pip install -q -c constraints.txt -e '.[dev,diffusers]'
+	touch $@
+
+# The newest torch, which on Linux is one for CUDA.
+$(GPU)/.ready: pyproject.toml constraints.txt
+	test -d $(GPU) || $(PYTHON) -m venv $(GPU)
+	$(GPU)/bin/pip install -q -c constraints.txt -e '.[diffusers]'
 	touch $@

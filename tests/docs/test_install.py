@@ -11,24 +11,21 @@ import pytest
 from docs import pages
 from docs.pages import ROOT
 from install.check import named_pythons
+from support.pins import pins, plain
 
 README = ROOT / "README.md"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ASKED = (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["heic"])
+EXTRAS = PROJECT["optional-dependencies"]
+# Which build of torch fits a driver is the operator's to say.
+ASKED = (
+    *PROJECT["dependencies"],
+    *EXTRAS["heic"],
+    *(each for each in EXTRAS["diffusers"] if each != "torch"),
+)
 
 
 def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-
-
-def plain(name: str) -> str:
-    return name.lower().replace("_", "-")
-
-
-def pins() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pairs = (line.split("==") for line in lines if "==" in line)
-    return {plain(name): version for name, version in pairs}
 
 
 @pytest.mark.parametrize("requirement", ASKED)
@@ -64,3 +61,15 @@ def test_the_readme_names_each_python_that_the_install_check_tries() -> None:
 def test_the_checks_of_a_bare_machine_install_without_constraints() -> None:
     assert "\nmake install-check\n" in (ROOT / ".ci" / "run").read_text()
     assert "constraints" not in (ROOT / "Makefile").read_text().split("install-check:")[1][:80]
+
+
+def test_torch_is_the_operators_choice_and_is_installed_for_nobody_else() -> None:
+    assert "torch" in EXTRAS["diffusers"]
+    assert not any(name.startswith(("torch", "nvidia", "triton")) for name in pins())
+    for extra, asked in EXTRAS.items():
+        assert extra == "diffusers" or not any("torch" in each for each in asked)
+    assert not any("torch" in each for each in PROJECT["dependencies"])
+
+
+def test_the_checks_of_a_bare_machine_render_open_models_too() -> None:
+    assert "\nmake test-diffusers\n" in (ROOT / ".ci" / "run").read_text()

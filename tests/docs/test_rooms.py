@@ -17,6 +17,9 @@ from docs.pages import ROOT
 PACKAGE = ROOT / "src/unstill"
 MOST_FLAT, MOST_ROOMS, MOST_ARROWS = 8, 18, 110
 DRIVERS = frozenset({"apsw", "sqlite3", "asyncpg", "psycopg"})
+# What the `diffusers` extra brings; safetensors reads a file's header without numpy and torch.
+RENDERERS = frozenset({"accelerate", "diffusers", "ftfy", "peft", "torch", "transformers"})
+RENDERS = "unstill.engines.diffusers.child"
 
 
 @cache
@@ -85,6 +88,16 @@ def test_a_database_driver_is_imported_in_the_store_alone() -> None:
     }
 
     assert users == {"store"}
+
+
+def test_torch_and_what_stands_on_it_are_imported_in_one_child_program_alone() -> None:
+    users = {
+        name
+        for name, others in imports().items()
+        if not RENDERERS.isdisjoint(other.split(".")[0] for other in others)
+    }
+
+    assert {name for name in users if not name.startswith(f"{RENDERS}.")} == set()
 
 
 def test_a_database_is_opened_by_tests_of_its_own_files_alone() -> None:

@@ -63,6 +63,11 @@ from importlib.metadata import requires, version
 names = [re.match(r"[\\w-]+", line)[0] for line in requires("unstill") if "extra" not in line]
 print(" ".join(f"{name} {version(name)}" for name in names))
 """
+# Gigabytes, which the extra that renders with them brings and nothing else.
+HEAVY = """
+from importlib.util import find_spec
+print(" ".join(name for name in ("diffusers", "torch", "transformers") if find_spec(name)))
+"""
 
 
 Command = list[str | Path]
@@ -136,6 +141,8 @@ def _is(version: str, python: str) -> bool:
 def check(version: str, python: Path, folder: Path) -> None:
     binaries = installed(python, folder)
     say(version, ran([binaries / "python", "-c", VERSIONS], folder).strip())
+    if heavy := ran([binaries / "python", "-c", HEAVY], folder).strip():
+        raise Wrong(f"a plain installation has {heavy}")
     with serving(binaries, folder) as address:
         made = submit(address, TASK, {"first_frame_url": data_url()})
         refused_at_once(address)
