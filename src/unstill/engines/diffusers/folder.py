@@ -21,7 +21,7 @@ from unstill.engines.diffusers.folder_files import (
     read_json,
     read_tensors,
 )
-from unstill.engines.diffusers.model_index import Part, parts_of, read_index, recognised
+from unstill.engines.diffusers.model_index import NamedPart, parts_of, read_index, recognised
 from unstill.engines.diffusers.profile import Profile
 
 __all__ = ["BadFolder", "Component", "Folder", "read_folder"]
@@ -114,7 +114,7 @@ def read_folder(path: str | Path) -> Folder:
     )
 
 
-def _config_of(root: Path, part: Part) -> Mapping[str, Any]:
+def _config_of(root: Path, part: NamedPart) -> Mapping[str, Any]:
     """Its configuration, which says the same class; a tokenizer's, and its vocabulary is there."""
     if not (root / part.name).is_dir():
         raise BadFolder(part.name, "is missing: model_index.json names it")
@@ -131,7 +131,7 @@ def _config_of(root: Path, part: Part) -> Mapping[str, Any]:
     return config
 
 
-def _tokenizer(root: Path, part: Part) -> Mapping[str, Any]:
+def _tokenizer(root: Path, part: NamedPart) -> Mapping[str, Any]:
     config = read_json(root, f"{part.name}/tokenizer_config.json", dict[str, Any])
     vocabularies = [name for name in _VOCABULARIES if name in _names_in(root, part.name)]
     for name in vocabularies:
@@ -143,7 +143,7 @@ def _tokenizer(root: Path, part: Part) -> Mapping[str, Any]:
     return config
 
 
-def _weights_of(root: Path, part: Part) -> Mapping[str, str]:
+def _weights_of(root: Path, part: NamedPart) -> Mapping[str, str]:
     """By variant (empty: none), the file or the index that a component is loaded from."""
     stem, names = _STEMS[part.library], _names_in(root, part.name)
     single = re.compile(rf"{stem}(?:\.(\w+))?\.safetensors")
@@ -179,7 +179,9 @@ def _variant_of(found: Mapping[str, Mapping[str, str]]) -> str:
     return min(common)
 
 
-def _component(root: Path, part: Part, found: Mapping[str, str] | None, variant: str) -> Component:
+def _component(
+    root: Path, part: NamedPart, found: Mapping[str, str] | None, variant: str
+) -> Component:
     if found is None:
         return Component(part.name, part.library, part.class_name)
     name = f"{part.name}/{found.get(variant) or found['']}"

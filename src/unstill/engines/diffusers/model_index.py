@@ -20,7 +20,7 @@ _NOTHING = (None, [None, None])  # how diffusers saves what a pipeline does with
 Index = Mapping[str, Any]
 
 
-class Part(msgspec.Struct, frozen=True):
+class NamedPart(msgspec.Struct, frozen=True):
     """A component as model_index.json names it."""
 
     name: str
@@ -80,7 +80,7 @@ def _differs(profile: Profile, index: Index) -> str:
     return ""
 
 
-def parts_of(index: Index, profile: Profile) -> tuple[Part, ...]:
+def parts_of(index: Index, profile: Profile) -> tuple[NamedPart, ...]:
     """All components that the folder must have. Raises BadFolder for a missing or wrong one."""
     parts = {name: _part(name, *value) for name, value in index.items() if _is_part(value)}
     for name, wanted in profile.components.items():
@@ -98,7 +98,7 @@ def _is_part(value: object) -> bool:
     return is_pair and all(isinstance(each, str) for each in cast("list[object]", value))
 
 
-def _part(name: str, library: str, class_name: str) -> Part:
+def _part(name: str, library: str, class_name: str) -> NamedPart:
     if library not in _LIBRARIES:
         raise BadFolder(INDEX, f"{name} is of {shown(library)}: code of a folder's own is not run")
-    return Part(name, library, class_name)
+    return NamedPart(name, library, class_name)
