@@ -67,7 +67,7 @@ REQUEST = VideoRequest(
 class Lists:
     """A `Remote` whose jobs all wait; it only polls."""
 
-    name = "bailian"
+    name = label = "bailian"
     kind = "lists"
     is_generative = True
     description = "answers lists"

@@ -319,6 +319,8 @@ class Product:
         # First: it reads what waits, before the runner judges and begins anything.
         await self._forecast.startup(self._store.backlog)
         await self._runner.startup()
+        for engine in self._locals.values():
+            await engine.startup()
         await self._deliverer.startup()
         self._sweeping = asyncio.create_task(self._sweep.run())
         self._trial.begin(self.stop_taking)

@@ -109,7 +109,7 @@ WALK: list[Change] = [
     jobs.put_back(10, died=True),
     jobs.started(3, ENDED),
     jobs.hidden(State.RUNNING),
-    jobs.rendered(),
+    jobs.rendered({"SR": 480}, "gpu; kind=diffusers; steps=40"),
     jobs.succeeded(VIDEO, Usage(duration_s=5), 4),
 ]
 

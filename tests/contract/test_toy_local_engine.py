@@ -60,6 +60,7 @@ class ToyEngine:
 
     def __init__(self, name: str, own: ToySettings) -> None:
         self.name = name
+        self.starts = 0
         self.slots = own.devices
         self._own = own
         self.pool = Pool(
@@ -81,6 +82,13 @@ class ToyEngine:
         last = request.last_frame
         return None if last is None else BadField(last.param, "left out: toy has no use for it")
 
+    @property
+    def label(self) -> str:
+        return f"{self.name}; kind=toy; paint=wet"
+
+    async def startup(self) -> None:
+        self.starts += 1
+
     async def render(self, scene: Scene, report: Report) -> Made:
         request = scene.request
         task = PaintTask(
@@ -91,7 +99,8 @@ class ToyEngine:
             prompt=request.prompt,
         )
         await self.pool.run("paint", task, Painted, report=report, silence_s=60)
-        return Made(usage={"SR": min(scene.size.width, scene.size.height)})
+        usage = {"SR": min(scene.size.width, scene.size.height)}
+        return Made(usage=usage, made_by=f"{self.name}; kind=toy; paint=dry")
 
     async def close(self) -> None:
         await self.pool.close()
@@ -152,6 +161,23 @@ async def test_a_video_of_an_engine_that_only_this_file_knows_is_made_and_sent(
     assert confinement is not None
     assert confinement.address_space_bytes == ADDRESS_SPACE_BYTES
     assert (model["engines"][0]["name"], model["engines"][0]["kind"]) == ("studio", "toy")
+
+
+async def test_its_answers_say_what_it_is_and_in_the_end_what_the_video_was_made_by(
+    tmp_path: Path,
+) -> None:
+    body = create_body(duration=3)
+    async with studio(tmp_path) as toy:
+        begun = await toy.http.post("/v1/tasks/submit", json=body)
+        task_id = begun.json()["output"]["task_id"]
+        await toy.made(task_id)
+        ended = await toy.http.get("/v1/tasks/status", params={"task_id": task_id})
+        events = await toy.http.get(f"/v1/videos/{task_id}/events")
+
+        assert toy.engine.starts == 1
+    assert begun.headers["x-unstill-engine"] == "studio; kind=toy; paint=wet"
+    assert ended.headers["x-unstill-engine"] == "studio; kind=toy; paint=dry"
+    assert events.headers["x-unstill-engine"] == "studio; kind=toy; paint=dry"
 
 
 async def test_two_devices_render_side_by_side_each_in_its_own_child(tmp_path: Path) -> None:

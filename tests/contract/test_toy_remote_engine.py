@@ -86,7 +86,7 @@ class ToyEngine:
     description = "draws what it is told"
 
     def __init__(self, setup: RemoteSetup, *, paper: str) -> None:
-        self.name = setup.name
+        self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._models = {WAN27: "pen-1", **setup.models}
         self._paper = paper

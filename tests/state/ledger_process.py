@@ -130,7 +130,7 @@ class Upstream:
     def __init__(
         self, name: str, *, account: str, script: Script, store: FusedStore, log: Path
     ) -> None:
-        self.name = name
+        self.name = self.label = name
         self.account = Account(account, SLOTS, 1_000.0, interval_s=0.005)
         self.is_free_to_repeat = name == FREE
         self._script = script

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from support.waits import until
+from unstill.media.events import ChildNote
 from unstill.media.pool import RECYCLE_AFTER, START_WITHIN_S, Pool
 
 UNIT_TESTS = Path(__file__).parents[1] / "unit"  # the children are there
@@ -27,12 +29,17 @@ async def children(
     size: int = 1,
     recycle_after: int | None = RECYCLE_AFTER,
     start_within_s: float = START_WITHIN_S,
+    stop_within_s: float | None = None,
+    idle_end_s: float = 0,
+    noted: Callable[[int, ChildNote], None] | None = None,
     **variables: Callable[[int], str],
 ) -> AsyncIterator[Pool]:
     """`variables`: what the child in each slot has in its environment."""
 
+    path = os.pathsep.join([str(UNIT_TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+
     def environment(slot: int) -> dict[str, str]:
-        return {"PYTHONPATH": str(UNIT_TESTS)} | {name: of(slot) for name, of in variables.items()}
+        return {"PYTHONPATH": path} | {name: of(slot) for name, of in variables.items()}
 
     pool = Pool(
         "media_children",
@@ -40,6 +47,9 @@ async def children(
         recycle_after=recycle_after,
         start_within_s=start_within_s,
         environment=environment,
+        stop_within_s=stop_within_s,
+        idle_end_s=idle_end_s,
+        noted=noted,
     )
     try:
         yield pool

@@ -39,17 +39,21 @@ class Engine:
     description = "does as it is told"
 
     def __init__(self, name: str = "camera", slots: int = 1) -> None:
-        self.name = name
+        self.name = self.label = name
         self.slots = slots
         self.acts: list[Act] = []
         self.scenes: list[Scene] = []
         self.under_way = 0
         self.usage: dict[str, int | float] = {}  # that it tells of each render
+        self.made_by = ""  # likewise
         self.refusal: BadField | None = None
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         del request
         return self.refusal
+
+    async def startup(self) -> None:
+        """It has no children."""
 
     async def render(self, scene: Scene, report: Report) -> Made:
         self.scenes.append(scene)
@@ -59,7 +63,7 @@ class Engine:
             await act(scene, report)
         finally:
             self.under_way -= 1
-        return Made(usage=self.usage)
+        return Made(usage=self.usage, made_by=self.made_by)
 
     async def close(self) -> None:
         """It has no children."""

@@ -49,7 +49,7 @@ class ScriptedRemote:
     def __init__(
         self, name: str = "bailian", account: Account = ACCOUNT, *, is_free_to_repeat: bool = False
     ) -> None:
-        self.name = name
+        self.name = self.label = name
         self.account = account
         self.is_free_to_repeat = is_free_to_repeat
         self.upstream_models: dict[str, str] = {}  # by model, where it is another one

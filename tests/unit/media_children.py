@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Never
+from typing import Any, Never
 
 import msgspec
 
 from unstill.domain.engine import Report
 from unstill.domain.errors import BadImage, Overloaded
-from unstill.media.child_main import serve
+from unstill.media.child_main import Reports, TaskStopped, serve
 from unstill.media.errors import BadVideo
 
 
@@ -106,6 +107,79 @@ def sleep_deaf(words: Words, report: Report) -> None:
     note_and_sleep(words, report)
 
 
+def tick_for_ever(words: Words, report: Reports) -> Never:
+    """Write the own process id to the file `text`, then say something every 10 ms."""
+    note_and_sleep(Words(text=words.text), report)
+    while True:
+        report(0.5)
+        time.sleep(0.01)
+
+
+def tick_slowly(words: Words, report: Reports) -> Never:
+    """Write the own process id to the file `text`, then say something every second."""
+    while True:
+        note_and_sleep(Words(text=words.text, number=1), report)
+        report(0.5)
+
+
+def _until_stopped(words: Words, report: Reports) -> None:
+    with suppress(TaskStopped):
+        tick_for_ever(words, report)
+
+
+def finish_when_stopped(words: Words, report: Reports) -> int:
+    _until_stopped(words, report)
+    return 1
+
+
+def refuse_when_stopped(words: Words, report: Reports) -> Never:
+    _until_stopped(words, report)
+    raise BadVideo("half of it")
+
+
+def crash_when_stopped(words: Words, report: Reports) -> Never:
+    _until_stopped(words, report)
+    raise ZeroDivisionError
+
+
+def note_when_stopped(words: Words, report: Reports) -> Never:
+    _until_stopped(words, report)
+    report.note("hooks_taken_off", hooks=2)
+    raise TaskStopped
+
+
+def stop_by_itself(_words: Words, _report: Reports) -> Never:
+    raise TaskStopped
+
+
+def nap(words: Words, _report: Reports) -> int:
+    """Say nothing for so many milliseconds."""
+    time.sleep(words.number / 1000)
+    return os.getpid()
+
+
+def mumble(words: Words, report: Reports) -> int:
+    """Note something every 50 ms, so many times."""
+    for step in range(words.number):
+        report.note("step_made", step=step)
+        time.sleep(0.05)
+    return words.number
+
+
+def note_well(words: Words, report: Reports) -> None:
+    report.note("weights_loaded", memory=words.text, tensors=words.number, took_s=0.5, is_cold=True)
+
+
+def note_badly(words: Words, report: Reports) -> None:
+    """By a name that no line of the log has."""
+    report.note(words.text)
+
+
+def say(words: Words, report: Any) -> None:
+    """Whatever a program may write to its events."""
+    report._events.write(words.text.encode() + b"\n")
+
+
 def crash(words: Words, _report: Report) -> Never:
     raise ZeroDivisionError(words.text)
 
@@ -168,6 +242,9 @@ if __name__ == "__main__":
                     note_and_sleep,
                     sleep_deaf,
                 ),
+                *(tick_for_ever, tick_slowly, stop_by_itself, nap),
+                *(finish_when_stopped, refuse_when_stopped, crash_when_stopped, note_when_stopped),
+                *(mumble, note_well, note_badly, say),
                 *(crash, die, leave_a_process, finish_and_die, allocate),
                 *(refuse_image, refuse_video, refuse, fail_disk, tick, lie),
             )

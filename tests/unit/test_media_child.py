@@ -30,8 +30,12 @@ def child(*arguments: str, system: str = sys.platform) -> Iterator[subprocess.Po
         yield process
 
 
-def told(task: str, **args: object) -> bytes:
-    return msgspec.json.encode({"task": task, "args": args}) + b"\n"
+def told(task: str, *, numbered: int = 0, **args: object) -> bytes:
+    return msgspec.json.encode({"task": task, "args": args, "number": numbered}) + b"\n"
+
+
+def stopped(number: int) -> bytes:
+    return b'{"stop":%d}\n' % number
 
 
 def test_events_are_one_line_each_and_begin_with_ready() -> None:
@@ -77,8 +81,25 @@ def test_a_child_whose_server_is_already_gone_ends_at_once() -> None:
         assert process.stdout.read() == b""
 
 
+def test_a_stop_ends_the_task_of_its_number_and_no_other() -> None:
+    nap = told("nap", numbered=1, number=200)
+    second, third = (told("count", numbered=number, number=1) for number in (2, 3))
+    with child() as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(nap + second + stopped(2))  # heard before its task begins
+        process.stdin.flush()
+        lines = [msgspec.json.decode(process.stdout.readline())["event"] for _ in range(3)]
+        process.stdin.write(stopped(2) + third)
+        process.stdin.flush()
+        lines += [msgspec.json.decode(process.stdout.readline())["event"] for _ in range(2)]
+
+    assert lines == ["ready", "done", "left", "progress", "done"]
+
+
 @pytest.mark.parametrize(
-    "line", [b"not json\n", b"{}\n", told("no_such_task"), told("echo", number="one")]
+    "line",
+    [b"not json\n", b"{}\n", b'{"stop":"all"}\n', told("no_such_task"), told("echo", number="one")],
 )
 def test_a_line_that_is_no_task_is_a_crash_with_a_reason(line: bytes) -> None:
     with child() as process:

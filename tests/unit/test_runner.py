@@ -204,6 +204,7 @@ async def test_an_engine_that_dies_once_renders_again(tmp_path: Path) -> None:
         job = await house.until(job_id)
 
         assert (job.state, job.attempt, job.deaths) == (State.SUCCEEDED, 2, 1)
+        assert [scene.deaths for scene in house.engine.scenes] == [0, 1]
         assert house.names(job_id) == {"first-frame", "video-2.mp4"}
 
 

@@ -35,6 +35,34 @@ async def end_slowly(scene: Scene, report: Report) -> None:
 # --- begun again ------------------------------------------------------------------------------
 
 
+async def test_what_a_video_was_made_by_is_told_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        house.engine.label = "camera; kind=loads"
+        untold = await house.until(await house.submit())
+        house.engine.made_by = "camera; kind=made; steps=4"
+        job_id = (await house.until(await house.submit())).id
+    async with opened(tmp_path) as house:
+        job = await house.job(job_id)
+
+        assert untold.result is None
+        assert house.service.made_by(untold) == "camera"
+        assert house.service.made_by(job) == "camera; kind=made; steps=4"
+        house.engine.label = "camera; kind=loads"
+        assert house.service.made_by(untold) == "camera; kind=loads"
+        assert house.service.made_by(a_job(engine="gone")) == "gone"
+
+
+async def test_a_render_after_a_restart_knows_of_the_deaths_before_it(tmp_path: Path) -> None:
+    job = a_job(state=State.RUNNING, attempt=2, deaths=1, size=Size(640, 480))
+    async with opened(tmp_path, serves=False) as house:
+        await house.store.jobs.add(job)
+        await house.files.keep(job.id, "first-frame", PNG)
+    async with opened(tmp_path) as house:
+        await house.until(job.id)
+
+        assert [scene.deaths for scene in house.engine.scenes] == [1]
+
+
 async def test_a_frame_that_was_fetched_before_the_crash_is_not_fetched_again(
     tmp_path: Path,
 ) -> None:

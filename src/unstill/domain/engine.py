@@ -23,7 +23,8 @@ class Scene(msgspec.Struct, frozen=True):
 
     `frames` are the callers' pictures, already checked, in their original format; `size` is the
     exact output size; the result is an mp4 of `request.frame_count` frames at
-    `request.frame_rate`, written to `out` (complete only when `render` has returned).
+    `request.frame_rate`, written to `out` (complete only when `render` has returned). `deaths`
+    counts the children that have died of the job so far: what killed them may be what it needs.
     """
 
     job_id: str
@@ -31,6 +32,7 @@ class Scene(msgspec.Struct, frozen=True):
     size: Size
     frames: Mapping[Role, Path]
     out: Path
+    deaths: int = 0
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -39,9 +41,12 @@ class Made(msgspec.Struct, frozen=True):
     usage: figures as upstreams bill them, where they differ from what was asked for:
         `video_count`, and as `SR` the tier's height. Callers are told those that their model's card
         counts.
+    made_by: what made it, in words for whoever asks for the job once it is there; empty: the
+        engine's `label` says enough.
     """
 
     usage: Mapping[str, int | float] = {}
+    made_by: str = ""
 
 
 class Engine(Protocol):
@@ -53,6 +58,10 @@ class Engine(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def label(self) -> str:
+        """What it calls itself in the answers about its jobs: its name, and what else it is."""
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         """What this engine cannot do of the request, or None; pure, asked before the answer."""
@@ -66,8 +75,11 @@ class Local(Engine, Protocol):
 
     slots: int  # renders at once
 
+    async def startup(self) -> None:
+        """Begin what is better done before the first job; returns at once."""
+
     async def render(self, scene: Scene, report: Report) -> Made:
-        """Render; cancelling the task ends the child within a second.
+        """Render; cancelling the task ends the work within two seconds, if need be by the child's.
 
         Raises EngineDied if the child ended without a last word, StorageFull or StorageFailed if
         it could not write; any other UnstillError fails the job.

@@ -95,11 +95,12 @@ class Usage(msgspec.Struct, frozen=True):
     tier_height: int = 0  # 480, 720, 1080
 
 
-class Result(msgspec.Struct, frozen=True):
-    """A finished video that is still to be saved, and its engine's own usage figures."""
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A finished video that is still to be saved, and what its engine says of it."""
 
     url: str | None = None  # None: it is fetched by the job's ticket, or was rendered here
     usage: dict[str, int | float] = {}
+    made_by: str = ""  # in the engine's words, where its label does not say it all
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -238,9 +239,9 @@ def started(now_ms: int, lease: Lease) -> Change:
     )
 
 
-def rendered(usage: Mapping[str, int | float] | None = None) -> Change:
-    """The engine's file is whole, as far as the engine knows; `usage` as it says, if it does."""
-    result = Result(usage=dict(usage)) if usage else None
+def rendered(usage: Mapping[str, int | float] | None = None, made_by: str = "") -> Change:
+    """The engine's file is whole, as far as the engine knows; the rest as it says, if it does."""
+    result = Result(usage=dict(usage or {}), made_by=made_by) if usage or made_by else None
     sets: ChangedFields = {"due_ms": 0, "result": result}
     return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets=sets)
 

@@ -16,20 +16,57 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, NoReturn, get_type_hints
+from contextlib import suppress
+from typing import Any, BinaryIO, NoReturn, Protocol, get_type_hints
 
 import msgspec
 
-from unstill.domain.engine import Report
 from unstill.domain.errors import UnstillError
-from unstill.media.events import ChildReady, Event, Progress, Task, TaskDone, TaskRefused
+from unstill.media.events import (
+    MOST_NOTE_CHARS,
+    ChildNote,
+    ChildReady,
+    Event,
+    LastWord,
+    Progress,
+    Stop,
+    Task,
+    TaskDone,
+    TaskLeft,
+    TaskRefused,
+)
 from unstill.system.machine import confine, die_with
 from unstill.system.storage_errors import storage_trouble
 
 CRASHED = 70  # sysexits.h, EX_SOFTWARE
 READ_BYTES = 64 * 1024
 
-TaskFunction = Callable[[Any, Report], object]  # its first annotation is what args are decoded as
+_STOP = b'{"stop":'  # how `Stop` begins, and no task
+
+
+class TaskStopped(BaseException):
+    """The server wants the task no more: raised by its own report, to unwind it.
+
+    No Exception: what a task catches of its libraries' errors is not this one.
+    """
+
+
+class Reports(Protocol):
+    """What a task tells the server while it works; any word ends its silence."""
+
+    def __call__(self, fraction: float) -> None:
+        """The finished fraction, 0 to 1, growing. Raises TaskStopped once the task is stopped."""
+
+    def note(self, name: str, /, **fields: str | float) -> None:
+        """A line of the server's log, and a word to the engine; a long text is cut.
+
+        Names are in snake_case. Raises ValueError for one that the log could not have.
+        """
+
+
+# Its first annotation is what args are decoded as. One that only tells how far it is may say that
+# it takes a `Report` of domain/engine.py.
+TaskFunction = Callable[[Any, Reports], object]
 
 
 def serve(
@@ -40,12 +77,13 @@ def serve(
 ) -> NoReturn:
     """Answer task lines one after another until stdin ends.
 
-    An UnstillError of a task is its answer; any other exception ends the child with a traceback.
+    An UnstillError of a task is its answer, TaskStopped the answer to a stop; any other exception
+    ends the child with a traceback.
     The program's only argument, if there is one, is the process id of the server that started it.
     """
     events = _take_stdout()
     confinement = confine(address_space_bytes, system=system)
-    lines = _take_stdin()
+    told = _take_stdin()
     faulthandler.enable()
     # Ctrl-C in a terminal reaches every process of it; the server ends its children itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -53,7 +91,7 @@ def serve(
     try:
         _say(events, ChildReady(confinement))
         while True:
-            _say(events, _answer(lines.get(), tasks, events))
+            _say(events, _answer(told, tasks, events))
     except BaseException:  # noqa: BLE001  - the last words of a crash, whatever it was
         traceback.print_exc()
         sys.stderr.flush()
@@ -61,18 +99,56 @@ def serve(
     os._exit(CRASHED)
 
 
-def _answer(
-    line: bytes, tasks: Mapping[str, TaskFunction], events: BinaryIO
-) -> TaskDone | TaskRefused:
-    task = msgspec.json.decode(line, type=Task)
+class _Told:
+    """What the server has said, as the thread that reads it knows."""
+
+    def __init__(self) -> None:
+        self.lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # the tasks
+        self.stopped = -1  # the number of the task that was stopped last
+
+    def hear(self, line: bytes) -> None:
+        if line.startswith(_STOP):
+            with suppress(msgspec.DecodeError):
+                self.stopped = msgspec.json.decode(line, type=Stop).stop
+                return
+        self.lines.put(line)
+
+
+class _TaskReports:
+    """The `Reports` of one task."""
+
+    def __init__(self, number: int, told: _Told, events: BinaryIO) -> None:
+        self._number = number
+        self._told = told
+        self._events = events
+
+    def __call__(self, fraction: float) -> None:
+        self.check()
+        _say(self._events, Progress(fraction=fraction))
+
+    def note(self, name: str, /, **fields: str | float) -> None:
+        said = {
+            key: value[:MOST_NOTE_CHARS] if isinstance(value, str) else value
+            for key, value in fields.items()
+        }
+        _say(self._events, ChildNote(name=name, fields=said))
+
+    def check(self) -> None:
+        """Raises TaskStopped."""
+        if self._told.stopped == self._number:
+            raise TaskStopped
+
+
+def _answer(told: _Told, tasks: Mapping[str, TaskFunction], events: BinaryIO) -> LastWord:
+    task = msgspec.json.decode(told.lines.get(), type=Task)
     function = tasks[task.task]
     args = msgspec.json.decode(task.args, type=_args_type(function))
-
-    def report(fraction: float) -> None:
-        _say(events, Progress(fraction=fraction))
-
+    reports = _TaskReports(task.number, told, events)
     try:
-        result = function(args, report)
+        reports.check()  # the stop may have come together with the task
+        result = function(args, reports)
+    except TaskStopped:
+        return TaskLeft()
     except UnstillError as error:
         param = getattr(error, "param", None)
         return TaskRefused(code=error.code, message=error.message, param=param)
@@ -100,21 +176,21 @@ def _take_stdout() -> BinaryIO:
     return events
 
 
-def _take_stdin() -> queue.SimpleQueue[bytes]:
-    """Task lines, read by a thread, so that the end of stdin also ends a task at work."""
+def _take_stdin() -> _Told:
+    """Lines, read by a thread: a stop is heard, and the end of stdin ends, also a task at work."""
     source = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)  # a library that reads stdin does not eat the next task
     os.close(nothing)
-    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    told = _Told()
 
     def read() -> None:
         for line in _lines(source):
-            lines.put(line)
+            told.hear(line)
         os._exit(0)
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
-    return lines
+    return told
 
 
 def _lines(source: int) -> Iterator[bytes]:

@@ -60,8 +60,11 @@ class Child(asyncio.SubprocessProtocol):
             case code:
                 return f"exit status {code}"
 
-    def write(self, line: bytes) -> None:
+    def give(self, task: bytes) -> None:
         self._last_words = b""
+        self.write(task)
+
+    def write(self, line: bytes) -> None:
         stdin = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(STDIN))
         if not stdin.is_closing():  # it died this very moment; `line` will say so
             stdin.write(line + b"\n")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from heapq import heappop, heappush
+from itertools import count
 from typing import TypeVar, assert_never
 
 import msgspec
@@ -18,7 +19,18 @@ from unstill.domain.owner import NOBODY, Owner
 from unstill.domain.owner_turns import Slots
 from unstill.media.child_process import Child, start
 from unstill.media.errors import DiedAtWork, error_of
-from unstill.media.events import ChildReady, Event, Progress, Task, TaskDone, TaskRefused
+from unstill.media.events import (
+    ChildNote,
+    ChildReady,
+    Event,
+    LastWord,
+    Progress,
+    Stop,
+    Task,
+    TaskDone,
+    TaskLeft,
+    TaskRefused,
+)
 from unstill.system.machine import Confinement
 from unstill.system.storage_errors import storage_trouble
 
@@ -49,6 +61,10 @@ class Pool:
     environment: variables of the child in each slot, from 0 on, besides those of the server that it
         may see: its device, say. A slot's next child is started once the last one is gone, with all
         that it held of a device.
+    stop_within_s: a task that is cancelled is stopped, and its child stays warm where it has said
+        its last word of it by then; None: the child is ended at once. Until then the caller waits.
+    idle_end_s: a child that has had no task for so long is ended, with all that it holds; 0: never.
+    noted: told of each note of a child, with its slot, once the log has it.
     """
 
     def __init__(
@@ -59,16 +75,25 @@ class Pool:
         recycle_after: int | None = RECYCLE_AFTER,
         start_within_s: float = START_WITHIN_S,
         environment: Callable[[int], Mapping[str, str]] | None = None,
+        stop_within_s: float | None = None,
+        idle_end_s: float = 0,
+        noted: Callable[[int, ChildNote], None] | None = None,
     ) -> None:
         self._program = program
         self._recycle_after = recycle_after
         self._start_within_s = start_within_s
         self._environment = environment or _no_more
+        self._stop_within_s = stop_within_s
+        self._idle_end_s = idle_end_s
+        self._noted = noted or _unnoted
+        self._numbers = count(1)
         self._slots = Slots(size)
         self._empty = list(range(size))  # the slots without a child, a heap
         self._children: set[Child] = set()
-        self._idle: list[Child] = []
-        self._endings: set[asyncio.Task[None]] = set()
+        # Those without a task, the one that had the last one last, and what ends each for that.
+        self._idle: dict[Child, asyncio.TimerHandle | None] = {}
+        # Children on their way out of a task or out of the pool, whoever waits for that.
+        self._partings: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.confinement: Confinement | None = None  # its children have it, once one has started
 
@@ -87,18 +112,22 @@ class Pool:
 
         timeout_s counts from when a child has the task, silence_s from each of its words: a child
         that says nothing for so long has stopped. Owners that wait for a child take turns.
-        Cancelling ends that child within a second and disturbs no other task.
+        Cancelling ends that child within a second, or a second after `stop_within_s` if it has not
+        heard by then, and disturbs no other task.
         Raises the child's own refusal (BadImage, BadVideo or TaskFailed), EngineDied if it ended
         without a last word, was too slow or spoke nonsense (DiedAtWork if it had the task by then),
         StorageFull or StorageFailed where it could not store, or none could be started for now,
         ShuttingDown once the pool is closed.
         """
-        line = msgspec.json.encode(Task(task=task, args=msgspec.Raw(msgspec.json.encode(args))))
+        number = next(self._numbers)
+        raw_args = msgspec.Raw(msgspec.json.encode(args))
+        line = msgspec.json.encode(Task(task=task, args=raw_args, number=number))
         async with self._slots.taken(owner):
             child = await self._take()
-            async with self._watched(child, task, timeout_s, DiedAtWork):
-                child.write(line)
-                answer = await _last_word(child, result, report or _unheard, silence_s)
+            async with self._watched(child, task, timeout_s, DiedAtWork, number=number):
+                child.give(line)
+                last_word = await self._last_word(child, report or _unheard, silence_s)
+                answer = _answer(last_word, result)
             self._keep(child)
         if isinstance(answer, TaskRefused):
             raise error_of(answer)
@@ -107,33 +136,40 @@ class Pool:
     async def close(self) -> None:
         """End all children, also those at work."""
         self._is_closed = True
-        await asyncio.gather(
-            *[self._begin_end(child) for child in list(self._children)], *self._endings
-        )
+        for child in list(self._children):
+            self._begin_end(child)
+        while self._partings:
+            await asyncio.wait(self._partings)
 
     async def _take(self) -> Child:
         """A warm child, or a new one; it belongs to the caller until it is kept or ended."""
+        while (child := self._warm()) is None and not self._empty:
+            # All slots have a child, and one of these is being ended or is leaving its task.
+            await asyncio.wait(self._partings, return_when=asyncio.FIRST_COMPLETED)
+        return child or await self._new()
+
+    def _warm(self) -> Child | None:
         while self._idle:
-            child = self._idle.pop()
+            child, timer = self._idle.popitem()
+            if timer is not None:
+                timer.cancel()
             if not child.is_gone:
                 return child
             self._children.discard(child)
             heappush(self._empty, child.slot)
+        return None
+
+    async def _new(self) -> Child:
+        """Started in an empty slot, and ready."""
         self._refuse_if_closed()
-        child = await self._started(await self._empty_slot())
+        child = await self._started(heappop(self._empty))
         async with self._watched(child, "start", self._start_within_s, EngineDied):
             self._refuse_if_closed()  # it may have been closed while the process was made
             ready = await _event(child)
             if not isinstance(ready, ChildReady):
                 raise msgspec.DecodeError("it did not begin with ready")
-        self._note(ready.confinement)
+        self._note_confinement(ready.confinement)
         return child
-
-    async def _empty_slot(self) -> int:
-        """A slot that nobody else has; where all had a child, one of these is being ended."""
-        while not self._empty:
-            await asyncio.wait(self._endings, return_when=asyncio.FIRST_COMPLETED)
-        return heappop(self._empty)
 
     async def _started(self, slot: int) -> Child:
         with ExitStack() as undo:
@@ -149,7 +185,7 @@ class Pool:
         self._children.add(child)
         return child
 
-    def _note(self, confinement: Confinement) -> None:
+    def _note_confinement(self, confinement: Confinement) -> None:
         """Keep how the children are confined, and say once where they are less than they might."""
         is_less = not (confinement.no_new_privileges and confinement.no_network)
         if is_less and confinement != self.confinement:
@@ -161,14 +197,44 @@ class Pool:
         is_old = self._recycle_after is not None and child.tasks_done >= self._recycle_after
         if self._is_closed or is_old:
             self._begin_end(child)
-        else:
-            self._idle.append(child)
+            return
+        timer = None
+        if self._idle_end_s:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._idle_end_s, self._begin_end, child)
+        self._idle[child] = timer
+
+    async def _last_word(
+        self, child: Child, report: Report, silence_s: float | None = None
+    ) -> LastWord:
+        while True:
+            match await _event_within(child, silence_s):
+                case Progress(fraction=fraction):
+                    report(fraction)
+                case ChildNote() as note:
+                    log.info(note.name, program=self._program, slot=child.slot, **note.fields)
+                    self._noted(child.slot, note)
+                case TaskDone() | TaskRefused() | TaskLeft() as last_word:
+                    return last_word
+                case ChildReady():
+                    raise msgspec.DecodeError("ready in the middle of a task")
+                case other:
+                    assert_never(other)
 
     @asynccontextmanager
     async def _watched(
-        self, child: Child, what: str, timeout_s: float | None, death: type[EngineDied]
+        self,
+        child: Child,
+        what: str,
+        timeout_s: float | None,
+        death: type[EngineDied],
+        *,
+        number: int | None = None,
     ) -> AsyncIterator[None]:
-        """End the child if anything at all goes wrong inside, and say its death by name."""
+        """End the child if anything at all goes wrong inside, and say its death by name.
+
+        A cancelled task is stopped instead, where it has a number and the pool does so.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 yield
@@ -185,19 +251,61 @@ class Pool:
                 case _:
                     how = f"stopped, it spoke nonsense: {trouble}"
             raise death(f"{self._program} {what} ({how})", child.last_words) from trouble
+        except asyncio.CancelledError:
+            await asyncio.shield(self._begin_stop(child, number))
+            raise
         except BaseException:
             await asyncio.shield(self._begin_end(child))
             raise
 
     def _begin_end(self, child: Child) -> asyncio.Task[None]:
-        """A task of the pool's own: whoever waits for it may be cancelled again meanwhile."""
-        ending = asyncio.create_task(child.end())
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
+        """Also of one that is idle: nobody gets it any more."""
+        timer = self._idle.pop(child, None)
+        if timer is not None:
+            timer.cancel()
+        ending = self._parting(child.end())
         if child in self._children:  # else it is being ended already
             self._children.discard(child)
             ending.add_done_callback(lambda _: heappush(self._empty, child.slot))
         return ending
+
+    def _begin_stop(self, child: Child, number: int | None) -> asyncio.Task[None]:
+        """Have it leave the task of this number; None: it has none, and is ended."""
+        if number is None or self._stop_within_s is None or self._is_closed:
+            return self._begin_end(child)
+        child.write(msgspec.json.encode(Stop(number)))
+        return self._parting(self._stopped(child, self._stop_within_s))
+
+    async def _stopped(self, child: Child, within_s: float) -> None:
+        """Keep the child if it says its last word in time, whichever that is, else end it."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._last_word(child, _unheard)
+        except (TimeoutError, EOFError, msgspec.DecodeError) as trouble:
+            why = f"it did not leave its task within {within_s:g} s"
+            if not isinstance(trouble, TimeoutError):
+                why = "it ended or spoke nonsense as it was to leave its task"
+            if not self._is_closed:
+                log.warning(
+                    "warm_child_lost",
+                    program=self._program,
+                    slot=child.slot,
+                    why=why,
+                    last_words=child.last_words,
+                )
+            await self._begin_end(child)
+        except BaseException:
+            self._begin_end(child)
+            raise
+        else:
+            self._keep(child)
+
+    def _parting(self, steps: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """A task of the pool's own: whoever waits for it may be cancelled meanwhile."""
+        parting = asyncio.create_task(steps)
+        self._partings.add(parting)
+        parting.add_done_callback(self._partings.discard)
+        return parting
 
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
@@ -222,21 +330,17 @@ async def _event_within(child: Child, silence_s: float | None) -> Event:
         raise _Silent(silence_s) from error
 
 
-async def _last_word(
-    child: Child, result: type[T], report: Report, silence_s: float | None
-) -> T | TaskRefused:
-    while True:
-        match await _event_within(child, silence_s):
-            case Progress(fraction=fraction):
-                report(fraction)
-            case TaskDone(result=value):
-                return msgspec.json.decode(value, type=result)
-            case TaskRefused() as failed:
-                return failed
-            case ChildReady():
-                raise msgspec.DecodeError("ready in the middle of a task")
-            case other:
-                assert_never(other)
+def _answer(last_word: LastWord, result: type[T]) -> T | TaskRefused:
+    """Raises msgspec.DecodeError where that was none."""
+    match last_word:
+        case TaskDone(result=value):
+            return msgspec.json.decode(value, type=result)
+        case TaskRefused():
+            return last_word
+        case TaskLeft():
+            raise msgspec.DecodeError("it left a task that nobody had stopped")
+        case other:
+            assert_never(other)
 
 
 def _no_more(slot: int) -> Mapping[str, str]:
@@ -248,3 +352,8 @@ def _no_more(slot: int) -> Mapping[str, str]:
 def _unheard(fraction: float) -> None:
     """A task's progress that nobody asked for."""
     del fraction
+
+
+def _unnoted(slot: int, note: ChildNote) -> None:
+    """A note for the log alone."""
+    del slot, note

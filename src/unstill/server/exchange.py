@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -18,6 +19,8 @@ _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
 
 # What the dialect of an exchange has, by the port of its route's verb.
 Able_co = TypeVar("Able_co", bound=Described, covariant=True)
+
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 _encode = msgspec.json.Encoder().encode
 
@@ -58,6 +61,13 @@ class Exchange(msgspec.Struct, Generic[Able_co], frozen=True):
 
 # What does a verb. None: it has sent its answer itself.
 Handler = Callable[[Exchange[Any]], Awaitable[Answer | None]]
+
+
+def header_text(text: str) -> bytes:
+    """What a header may have of it: printable ASCII as it is, all else percent-encoded."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return quote(text, safe=_PRINTABLE).encode()
 
 
 def json_answer(

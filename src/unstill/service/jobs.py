@@ -130,6 +130,7 @@ class Service:
         self._store_state = store_state
         self._files = files
         self._stop_upstream = stop_upstream
+        self._engines = engines
         self._engines_of = {
             name: tuple(engines[each] for each in tried) for name, tried in routes.items()
         }
@@ -336,6 +337,16 @@ class Service:
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""
         return self._engines_of.get(model, ())
+
+    def made_by(self, job: Job) -> str:
+        """What makes the job's video, or has made it: in its engine's words, where there are any.
+
+        Only from the row: each poll asks for it.
+        """
+        if job.result is not None and job.result.made_by:
+            return job.result.made_by
+        engine = self._engines.get(job.engine)
+        return job.engine if engine is None else engine.label
 
     async def refusing_until_s(self, engine: str) -> int | None:
         """Until when an engine's account is let alone, in Unix seconds; None if it is well."""

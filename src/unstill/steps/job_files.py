@@ -40,4 +40,11 @@ async def scene_of(files: Files, job: Job) -> AsyncIterator[Scene]:
         frames_of(files, job) as frames,
         files.scratch(job.id, video_part(job.attempt)) as out,
     ):
-        yield Scene(job_id=job.id, request=job.request, size=job.size, frames=frames, out=out)
+        yield Scene(
+            job_id=job.id,
+            request=job.request,
+            size=job.size,
+            frames=frames,
+            out=out,
+            deaths=job.deaths,
+        )

@@ -65,4 +65,4 @@ class Renderer:
             return put_back(self._clock_ms() + RENDER.first_ms, died=True)
         self._shortage.over()
         self._stalls.engine_moves(job.engine, "submits")
-        return rendered(made.usage)
+        return rendered(made.usage, made.made_by)

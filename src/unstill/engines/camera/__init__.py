@@ -32,7 +32,7 @@ class Camera:
         silence_s: float = SILENCE_S,
     ) -> None:
         """`tells_prompt`: in each file's metadata, for whoever gets the file."""
-        self.name = name
+        self.name = self.label = name
         self._tells_prompt = tells_prompt
         self.slots = slots
         self._silence_s = silence_s
@@ -47,6 +47,9 @@ class Camera:
         """None: it makes something of every request."""
         del request
         return None
+
+    async def startup(self) -> None:
+        """Nothing: its children are up within tenths of a second."""
 
     async def render(self, scene: Scene, report: Report) -> Made:
         """Raises BadImage, EngineDied."""

@@ -114,7 +114,7 @@ class DashScopeEngine:
     description = "Wan and HappyHorse models at DashScope (Alibaba Model Studio)"
 
     def __init__(self, setup: RemoteSetup) -> None:
-        self.name = setup.name
+        self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
         self._models = _models(setup.name, {**CHOICES, **setup.models})

@@ -71,7 +71,7 @@ class ModelverseEngine:
     description = "Wan, Sora and HappyHorse models at Modelverse"
 
     def __init__(self, setup: RemoteSetup) -> None:
-        self.name = setup.name
+        self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
         self._models = _models(setup.name, {**CHOICES, **setup.models})

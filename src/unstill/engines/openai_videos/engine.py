@@ -65,7 +65,7 @@ class OpenAiVideosEngine:
 
     def __init__(self, setup: RemoteSetup, *, server: ServerKind) -> None:
         """`setup.models`: the server's names, where it is to be told one."""
-        self.name = setup.name
+        self.name = self.label = setup.name
         self.description = f"a server that speaks OpenAI's video protocol ({server})"
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._server = SERVERS[server]

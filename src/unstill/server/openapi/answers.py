@@ -26,7 +26,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
     },
     "x-unstill-engine": {
-        "description": "The operator's name of the engine behind the job.",
+        "description": "The operator's name of the engine behind the job; what else it says of"
+        " itself follows after semicolons.",
         "schema": _TEXT,
     },
     "x-unstill-queue-position": {

@@ -10,7 +10,7 @@ from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job
 from unstill.progress.board import Board, Waiter
 from unstill.progress.estimate import Estimate, Estimates
-from unstill.server.exchange import Exchange
+from unstill.server.exchange import Exchange, header_text
 from unstill.server.long_poll import WaitingCaller
 from unstill.service.jobs import Service
 
@@ -35,7 +35,7 @@ class EventVerbs:
         with self._board.waiter(job_id, exchange.address) as waiter:
             job = await self._service.find(job_id, exchange.owner)
             has_all = job.state.is_final and exchange.call.headers.get("last-event-id") == FINAL_ID
-            await _begin(job, exchange, status=204 if has_all else 200)
+            await _begin(exchange, self._service.made_by(job), status=204 if has_all else 200)
             del job  # each of thousands that sleep would keep its own
             if not has_all and exchange.scope["method"] != "HEAD":
                 with WaitingCaller(exchange.receive, waiter):
@@ -72,11 +72,11 @@ class EventVerbs:
         return b"%bdata: %b\n\n" % (name, _encode(event))
 
 
-async def _begin(job: Job, exchange: Exchange[Streams], *, status: int) -> None:
+async def _begin(exchange: Exchange[Streams], made_by: str, *, status: int) -> None:
     headers = [
         (b"cache-control", b"no-store"),
         (b"x-request-id", exchange.call.request_id.encode()),
-        (b"x-unstill-engine", job.engine.encode()),
+        (b"x-unstill-engine", header_text(made_by)),
     ]
     if status != 204:
         headers += [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]

@@ -30,7 +30,7 @@ from unstill.domain.redaction import plain
 from unstill.domain.stall import Stall
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
-from unstill.server.exchange import Answer, Exchange, json_answer
+from unstill.server.exchange import Answer, Exchange, header_text, json_answer
 from unstill.server.idempotency_headers import sending_of
 from unstill.server.long_poll import WaitingCaller, unless_gone, wait_s_of
 from unstill.service.downloads import Downloads
@@ -197,7 +197,7 @@ class JobVerbs:
     def _job_headers(
         self, job: Job, exchange: Exchange[Dialect], stall: Stall | None
     ) -> tuple[tuple[bytes, bytes], ...]:
-        engine = (b"x-unstill-engine", job.engine.encode())
+        engine = (b"x-unstill-engine", header_text(self._service.made_by(job)))
         if job.state.is_final:
             return (engine,)
         headers = [engine]

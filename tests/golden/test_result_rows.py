@@ -1,0 +1,41 @@
+"""The `result` column: what earlier releases wrote is read, and they can read what is written."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from unstill.domain.job import Result
+from unstill.store.embedded.rows import value_of
+
+
+class First(msgspec.Struct, frozen=True):
+    """The column as 0.1.0 reads it."""
+
+    url: str | None = None
+    usage: dict[str, int | float] = {}
+
+
+EARLIER = {
+    '{"url":null,"usage":{}}': Result(),
+    '{"url":null,"usage":{"SR":480}}': Result(usage={"SR": 480}),
+    '{"url":"https://a.example/v.mp4","usage":{"duration":5.5}}': Result(
+        "https://a.example/v.mp4", {"duration": 5.5}
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "meant"), EARLIER.items(), ids=str)
+def test_a_result_of_before_is_read_as_it_was_meant(text: str, meant: Result) -> None:
+    assert msgspec.json.decode(text, type=Result) == meant
+
+
+@pytest.mark.parametrize("meant", EARLIER.values(), ids=str)
+@pytest.mark.parametrize("made_by", ["", "gpu; kind=diffusers; steps=40"])
+def test_a_result_is_read_by_the_release_before(meant: Result, made_by: str) -> None:
+    written = value_of("result", msgspec.structs.replace(meant, made_by=made_by))
+    read = msgspec.json.decode(str(written), type=First)
+
+    assert (read.url, read.usage) == (meant.url, meant.usage)
+    assert ("made_by" in str(written)) is bool(made_by)
+    assert msgspec.json.decode(str(written), type=Result).made_by == made_by
