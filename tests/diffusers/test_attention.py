@@ -20,6 +20,7 @@ from unstill.engines.diffusers.child.attention import (
     set_on,
     usable,
 )
+from unstill.engines.diffusers.machine import look_closely
 from unstill.engines.diffusers.options import Attention
 
 
@@ -48,8 +49,16 @@ def test_what_does_not_run_gives_way_to_the_native_one_and_says_why(wanted: Atte
 def test_the_usable_ones_are_those_that_can_be_chosen() -> None:
     chosen = [name for name in get_args(Attention) if choose(name, "cpu").name == name]
 
-    assert usable("cpu") == chosen
+    assert set(usable("cpu")) == set(chosen)
     assert {"native", "math"} <= set(chosen)
+    assert usable("cpu")[0] == choose("auto", "cpu").name
+
+
+def test_a_closer_look_at_the_machine_tells_them_by_device() -> None:
+    machine = look_closely()
+
+    assert machine.attention["cpu"] == usable("cpu")
+    assert set(machine.attention) == {device.name for device in machine.devices}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from unstill.engines.diffusers.environment import CPU, of_all_devices
 from unstill.system.machine import child_environment
 
 PROGRAM = "unstill.engines.diffusers.child.look"
+CLOSELY = "closely"  # what the program is told to try each attention
 LOOK_WITHIN_S = 180.0  # measured: torch is imported in 1 to 1.4 s, from a cold disk in a minute
 INSTALL = "pip install 'unstill[diffusers]'"
 
@@ -41,7 +42,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cuda: str = ""  # the release of CUDA that torch was built with; empty: for CPUs
     devices: tuple[Device, ...] = ()  # CUDA's, in order, then the CPU
     host_free_bytes: int = 0
-    attention: Mapping[str, str] = {}  # by device: the kernel that `attention = "auto"` takes
+    # By device: the attentions that run there, first what "auto" takes; of a closer look alone.
+    attention: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def cuda_devices(self) -> tuple[str, ...]:
@@ -54,14 +56,21 @@ def look() -> Machine:
     return look_by(PROGRAM, own=os.environ)
 
 
-def look_by(program: str, *, own: Mapping[str, str], within_s: float = LOOK_WITHIN_S) -> Machine:
+def look_closely() -> Machine:
+    """As it is now, and which attentions run: some seconds more. Raises OperatorError."""
+    return look_by(PROGRAM, CLOSELY, own=os.environ)
+
+
+def look_by(
+    program: str, *words: str, own: Mapping[str, str], within_s: float = LOOK_WITHIN_S
+) -> Machine:
     """What the module says as one line of JSON; `own` are the server's variables.
 
-    Raises OperatorError.
+    words: arguments of the program, `CLOSELY` or none. Raises OperatorError.
     """
     try:
         done = subprocess.run(  # noqa: S603  - our own interpreter and module
-            [sys.executable, "-P", "-m", program, str(os.getpid())],
+            [sys.executable, "-P", "-m", program, str(os.getpid()), *words],
             env={**child_environment(own), **of_all_devices(own)},
             stdin=subprocess.DEVNULL,
             capture_output=True,

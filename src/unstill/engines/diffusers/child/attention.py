@@ -18,6 +18,7 @@ from diffusers.models.attention_dispatch import attention_backend, dispatch_atte
 
 from unstill.engines.diffusers.options import Attention
 
+CUDA = "cuda"
 NATIVE = "native"
 # An operator's word: diffusers' name, of version 0.42. `flash` and `flash-3` are the packages of
 # these names; what torch has of them itself, `native` takes by itself.
@@ -50,12 +51,11 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 def choose(wanted: Attention, device: str, *, has_mask: bool = False) -> Chosen:
-    """What runs on `device` ("cuda" or "cpu"): the wanted one, or native with the reason.
+    """What runs on `device`, as torch calls it: the wanted one, or native with the reason.
 
     has_mask: as `masks_text` says; not every attention can.
     """
-    fastest = "cudnn" if _capability(device) in CUDNN_IS_FASTEST_ON else NATIVE
-    name = fastest if wanted == "auto" else wanted
+    name = _fastest_on(device) if wanted == "auto" else wanted
     reason = _refusal(name, device, has_mask=has_mask)
     if reason is None:
         return Chosen(name)
@@ -70,9 +70,11 @@ def masks_text(pipeline: Any, denoisers: Sequence[str]) -> bool:
     )
 
 
-def usable(device: str) -> list[str]:
-    """The operator's words for all that run on this device."""
-    return [name for name in BACKENDS if _refusal(name, device) is None]
+def usable(device: str) -> tuple[str, ...]:
+    """The operator's words for all that run on this device; first what "auto" takes."""
+    taken = choose("auto", device).name
+    others = (name for name in BACKENDS if name != taken)
+    return taken, *(name for name in others if _refusal(name, device) is None)
 
 
 def set_on(pipeline: Any, denoisers: Sequence[str], name: str) -> None:
@@ -81,13 +83,16 @@ def set_on(pipeline: Any, denoisers: Sequence[str], name: str) -> None:
         getattr(pipeline, denoiser).set_attention_backend(BACKENDS[name])
 
 
-def _capability(device: str) -> tuple[int, int] | None:
-    return torch.cuda.get_device_capability() if device == "cuda" else None
+def _fastest_on(device: str) -> str:
+    if torch.device(device).type != CUDA:
+        return NATIVE
+    capability = torch.cuda.get_device_capability(device)
+    return "cudnn" if capability in CUDNN_IS_FASTEST_ON else NATIVE
 
 
 def _refusal(name: str, device: str, *, has_mask: bool = False) -> str | None:
     """Why one call with it fails, in a line; None if it does not."""
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    dtype = torch.bfloat16 if torch.device(device).type == CUDA else torch.float32
     query = torch.ones(TRIED_SHAPE, device=device, dtype=dtype)
     mask = torch.ones(TRIED_SHAPE[0], TRIED_SHAPE[1], device=device, dtype=torch.bool)
     try:

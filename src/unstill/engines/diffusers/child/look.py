@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from unstill.engines.diffusers.environment import CPU
-from unstill.engines.diffusers.machine import Device, Machine
+from unstill.engines.diffusers.machine import CLOSELY, Device, Machine
 from unstill.system.machine import confine, die_with, memory_bytes
 
 NEEDED = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "ftfy")
@@ -25,7 +25,10 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no part of the answer
     die_with(int(sys.argv[1]) if len(sys.argv) > 1 else None)
     confine()
-    answer = msgspec.json.encode(seen())
+    machine = seen()
+    if CLOSELY in sys.argv[2:]:
+        machine = with_attention(machine)
+    answer = msgspec.json.encode(machine)
     os.write(out, answer + b"\n")
     # A driver's threads must not hold up the end, nor its cleaning up change the answer.
     os._exit(0)
@@ -80,6 +83,15 @@ def _cuda_device(torch: Any, number: int) -> Device:
         total_bytes=total,
         free_bytes=free,
     )
+
+
+def with_attention(machine: Machine) -> Machine:
+    try:
+        attention = import_module("unstill.engines.diffusers.child.attention")
+        usable = {device.name: attention.usable(device.name) for device in machine.devices}
+    except Exception as error:  # noqa: BLE001  - packages that do not fit each other, a driver
+        return msgspec.structs.replace(machine, trouble=machine.trouble or _words(error))
+    return msgspec.structs.replace(machine, attention=usable)
 
 
 def _words(error: BaseException) -> str:
