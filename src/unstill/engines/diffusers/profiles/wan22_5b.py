@@ -29,6 +29,7 @@ PROFILE = Profile(
     guidance_default=(5.0,),
     steps=50,
     shift=5.0,
+    few_steps=True,
     forwards_per_step=2,
     vae_channels=64,  # decoder_base_dim 256 at half of both sides, before its patches of 2 x 2
     licence="Apache-2.0",

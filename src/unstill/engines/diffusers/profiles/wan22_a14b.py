@@ -30,6 +30,7 @@ PROFILE = Profile(
     steps=40,
     # Published folders have flow_shift 3 in their scheduler, Wan's own settings 5.
     shift=5.0,
+    few_steps=True,
     forwards_per_step=2,
     vae_channels=96,  # base_dim of its decoder
     licence="Apache-2.0",
