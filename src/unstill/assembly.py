@@ -15,12 +15,15 @@ from unstill.domain.errors import BadSetting
 from unstill.domain.owner import EVERYONE
 from unstill.engines.camera import Camera
 from unstill.engines.dashscope.engine import DashScopeEngine
+from unstill.engines.diffusers import Diffusers
+from unstill.engines.diffusers.options import Options
 from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
 from unstill.net.fetcher import Fetcher
 from unstill.settings.engines import (
     CameraSettings,
     DashScopeSettings,
+    DiffusersSettings,
     LocalSettings,
     ModelverseSettings,
     OpenAiVideosSettings,
@@ -56,6 +59,19 @@ class LocalKind(msgspec.Struct, Generic[OwnLocalSettings], frozen=True):
     make: Callable[[LocalSetup, OwnLocalSettings], Local]
 
 
+def _diffusers(setup: LocalSetup, own: DiffusersSettings) -> Diffusers:
+    return Diffusers(
+        setup.name,
+        msgspec.convert(own, Options, from_attributes=True),
+        cores=setup.cores,
+        devices=own.devices,
+        allow_cpu=own.allow_cpu,
+        models=own.models,
+        idle_unload_s=own.idle_unload_s,
+        tells_prompt=setup.tells_prompt,
+    )
+
+
 LOCAL_KINDS = (
     LocalKind(
         CameraSettings,
@@ -63,6 +79,7 @@ LOCAL_KINDS = (
             setup.name, slots=own.slots or setup.cores, tells_prompt=setup.tells_prompt
         ),
     ),
+    LocalKind(DiffusersSettings, _diffusers),
 )
 
 

@@ -25,7 +25,12 @@ from unstill.engines.modelverse import engine as modelverse
 from unstill.engines.modelverse import models as of_modelverse
 from unstill.engines.openai_videos.servers import SERVERS, ServerKind
 from unstill.models.catalogue import CARDS
-from unstill.settings.engines import ENGINE_KINDS, CameraSettings, OpenAiVideosSettings
+from unstill.settings.engines import (
+    ENGINE_KINDS,
+    CameraSettings,
+    DiffusersSettings,
+    OpenAiVideosSettings,
+)
 from unstill.settings.models import ModelSettings
 from unstill.settings.reader import Settings, read_settings
 from unstill.upstreams.vocabulary import OwnWords
@@ -45,6 +50,7 @@ ENDS = re.compile(r'\b(?:Failure|Failed)\(\s*"(\w+)"')
     ("heading", "settings"),
     [
         ("Of this machine", CameraSettings),
+        ("Of open weights on this machine", DiffusersSettings),
         ("Of somebody else's server", OpenAiVideosSettings),  # which has what all have, and more
         ("Words of a server of your own", OwnWords),
         ('[models."NAME"]', ModelSettings),
@@ -207,6 +213,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
             return f'`"{text}"`'
         case bool(flag):
             return f"`{str(flag).lower()}`"
+        case None:
+            return "none"
         case ():
             return "`[]`"
         case msgspec.Struct():

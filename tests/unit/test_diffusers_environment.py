@@ -83,10 +83,15 @@ def test_no_key_of_the_servers_reaches_a_child() -> None:
 
 
 def test_memory_is_taken_in_segments_that_grow_unless_the_operator_says_otherwise() -> None:
-    name, own = "PYTORCH_CUDA_ALLOC_CONF", "max_split_size_mb:128"
+    older, name, own = "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "max_split_size_mb:128"
 
-    assert of_device("cuda:0", devices=1, cores=1, own={})[name] == "expandable_segments:True"
-    assert of_device("cuda:0", devices=1, cores=1, own={name: own})[name] == own
+    def said(variables: dict[str, str]) -> tuple[str | None, str | None]:
+        told = of_device("cuda:0", devices=1, cores=1, own=variables)
+        return told.get(older), told.get(name)
+
+    assert said({}) == ("expandable_segments:True", None)
+    assert said({older: own}) == (own, None)
+    assert said({name: own}) == (None, own)
 
 
 def test_who_looks_at_all_devices_sees_those_that_the_operator_leaves() -> None:

@@ -16,6 +16,7 @@ from unstill.domain.errors import BadSetting
 from unstill.settings.engines import (
     CameraSettings,
     DashScopeSettings,
+    DiffusersSettings,
     OpenAiVideosSettings,
     RemoteSettings,
 )
@@ -227,7 +228,7 @@ def test_a_wrong_variable_is_named(
         ('[server]\nvideos_states = "a"', "server.videos_states: must be auto or openai or"),
         ('api_keys = ["sk-secret"]', "api_keys: keys come from the environment only"),
         ('[server]\napi_keys = "sk-secret"', "api_keys: keys come from the environment only"),
-        ("[engines.a]", "engines.a.kind: must be camera or dashscope or"),
+        ("[engines.a]", "engines.a.kind: must be camera or diffusers or"),
         ('[engines.a]\nkind = "wan"', "or openai_videos, got 'wan'"),
         ('[engines.a]\nkind = "dashscope"', "engines.a.base_url: is needed"),
         (f'{REMOTE}server = "sglang"', "engines.a.server: is of kind openai_videos only"),
@@ -402,9 +403,10 @@ def test_a_proxy_that_is_none_stops_the_start_without_showing_it(
     assert "s3cret" not in caught.value.message
 
 
+KINDS = (CameraSettings, DiffusersSettings, OpenAiVideosSettings)
 NAMES = [
     *VALUES,
-    *(field for kind in (CameraSettings, OpenAiVideosSettings) for field in kind.__struct_fields__),
+    *(field for kind in KINDS for field in kind.__struct_fields__),
     *("server", "engines", "models", "webhooks", "kind", "like", "a", "a.b", "7-i2v", "camera"),
 ]
 LEAVES = st.sampled_from(

@@ -17,14 +17,17 @@ from unstill.domain.request import Role, Size, VideoRequest
 
 Report = Callable[[float], None]  # called with the finished fraction, 0 to 1, growing
 
+MOST_DEATHS = 1  # a job whose local child dies is rendered once more
+
 
 class Scene(msgspec.Struct, frozen=True):
     """All that a local engine needs to render one job.
 
     `frames` are the callers' pictures, already checked, in their original format; `size` is the
     exact output size; the result is an mp4 of `request.frame_count` frames at
-    `request.frame_rate`, written to `out` (complete only when `render` has returned). `deaths`
-    counts the children that have died of the job so far: what killed them may be what it needs.
+    `request.frame_rate`, or as long at the engine's own rate, written to `out` (complete only when
+    `render` has returned). `deaths` counts the children that have died of the job so far: what
+    killed them may be what it needs.
     """
 
     job_id: str

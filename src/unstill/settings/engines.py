@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -12,10 +13,13 @@ from msgspec import Meta
 from unstill.domain.errors import BadSetting, shown
 from unstill.settings.keys import upstream_key
 from unstill.settings.models import canonical_id
+from unstill.settings.paths import path_of
 from unstill.settings.tables import NAME
 from unstill.upstreams.vocabulary import OwnWords, check_own
 
 NO_ENGINE = "none"  # as `default_engine`
+_DEVICE = re.compile(r"cpu|cuda:(?:0|[1-9]\d{0,2})")
+Guidance = Annotated[float, Meta(ge=0, le=30)]
 
 
 class _OfKind(msgspec.Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True):
@@ -32,6 +36,37 @@ class LocalSettings(_OfKind, frozen=True):
 
 class CameraSettings(LocalSettings, frozen=True, tag="camera"):
     slots: Annotated[int, Meta(ge=0, le=256)] = 0  # processes that render; 0: as many as cores
+
+
+class DiffusersSettings(LocalSettings, frozen=True, kw_only=True, tag="diffusers"):
+    # From the folder that the server is started in.
+    path: Annotated[str, Meta(description="a folder of weights, with model_index.json in it")]
+    devices: tuple[str, ...] = ()  # empty: every CUDA device, else see `allow_cpu`
+    allow_cpu: bool = False  # where there is no CUDA device
+    memory: Literal["auto", "resident", "block-offload", "block-offload-fp8"] = "auto"
+    attention: Literal[
+        "auto",
+        "native",
+        "cudnn",
+        "flash",
+        "flash-3",
+        "efficient",
+        "math",
+        "flex",
+        "xformers",
+        "sage",
+    ] = "auto"
+    compile: bool = False
+    # For the first expert and for the second.
+    lora: Annotated[tuple[str, ...], Meta(max_length=2, description="a list of at most two")] = ()
+    # 0, and without a value: as its folder is made for.
+    steps: Annotated[int, Meta(ge=0, le=200)] = 0
+    guidance: Guidance | None = None
+    guidance_2: Guidance | None = None
+    shift: Annotated[float, Meta(gt=0, le=20)] | None = None
+    fps: Annotated[int, Meta(ge=0, le=60)] = 0  # 0: the rate that it was trained at
+    idle_unload_s: Annotated[float, Meta(ge=0)] = 0.0  # 0: never
+    models: tuple[str, ...] = ()  # canonical ids; empty: the engine's own choice
 
 
 class RemoteSettings(_OfKind, frozen=True):
@@ -59,7 +94,13 @@ class OpenAiVideosSettings(RemoteSettings, frozen=True, tag="openai_videos"):
     server: Literal["openai", "unified", "sglang", "vllm-omni"] = "openai"
 
 
-EngineSettings = CameraSettings | DashScopeSettings | ModelverseSettings | OpenAiVideosSettings
+EngineSettings = (
+    CameraSettings
+    | DiffusersSettings
+    | DashScopeSettings
+    | ModelverseSettings
+    | OpenAiVideosSettings
+)
 ENGINE_KINDS = tuple(str(each.__struct_config__.tag) for each in get_args(EngineSettings))
 
 
@@ -73,6 +114,8 @@ def checked_engine(
         raise BadSetting(where, reason)
     if name == "camera" and not isinstance(engine, CameraSettings):
         raise BadSetting(f"{where}.kind", "must be camera: give another kind another name")
+    if isinstance(engine, DiffusersSettings):
+        return _checked_diffusers(engine, where)
     if isinstance(engine, LocalSettings):
         return engine
     if engine.proxy:
@@ -83,6 +126,36 @@ def checked_engine(
         api_key=upstream_key(engine.api_key, f"{where}.api_key", environment),
         models=_mapping(engine.models, where),
     )
+
+
+def _checked_diffusers(engine: DiffusersSettings, where: str) -> DiffusersSettings:
+    setting = f"{where}.devices"
+    for place, device in enumerate(engine.devices):
+        if not _DEVICE.fullmatch(device):
+            reason = f"must be cuda:0, cuda:1 and so on, or cpu, got {shown(device)}"
+            raise BadSetting(setting, reason)
+        if device in engine.devices[:place]:
+            raise BadSetting(setting, f"names {device} twice")
+    if "cpu" in engine.devices and len(engine.devices) > 1:
+        reason = "names cpu beside others: a job takes hours there, give it an engine of its own"
+        raise BadSetting(setting, reason)
+    return msgspec.structs.replace(
+        engine,
+        path=path_of(engine.path, f"{where}.path"),
+        lora=tuple(path_of(each, f"{where}.lora") for each in engine.lora),
+        models=_served(engine.models, f"{where}.models"),
+    )
+
+
+def _served(models: Sequence[str], setting: str) -> tuple[str, ...]:
+    """Canonical ids, each once."""
+    served: list[str] = []
+    for name in models:
+        model = canonical_id(name, setting)
+        if model in served:
+            raise BadSetting(setting, f"names {model} twice")
+        served.append(model)
+    return tuple(served)
 
 
 def _check_proxy(proxy: str, setting: str) -> None:

@@ -9,7 +9,7 @@ from unstill.domain.errors import BadField, BadSetting
 from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue
 from unstill.models.sample_requests import sample_requests
-from unstill.settings.engines import NO_ENGINE
+from unstill.settings.engines import NO_ENGINE, RemoteSettings
 from unstill.settings.reader import Settings
 
 
@@ -35,7 +35,9 @@ def check_routes(settings: Settings, catalogue: Catalogue, engines: Mapping[str,
         for engine in model.engines:
             why = never(engines[engine], card)
             if why is not None:
-                reason = f"{engine} can never serve it: {_needed(why, engine, card)}"
+                is_remote = isinstance(settings.engines.get(engine), RemoteSettings)
+                needed = _needed(why, engine, card, is_remote=is_remote)
+                reason = f"{engine} can never serve it: {needed}"
                 raise BadSetting(f'models."{name}".engines', reason)
 
 
@@ -59,8 +61,10 @@ def never(engine: Engine, card: Card) -> BadField | None:
     return why
 
 
-def _needed(why: BadField, engine: str, card: Card) -> str:
+def _needed(why: BadField, engine: str, card: Card, *, is_remote: bool) -> str:
     if why.param == "model":
-        mend = f'engines.{engine}.models."{card.id}" may name an upstream model for it'
+        mend = f"engines.{engine}.models may name it"
+        if is_remote:
+            mend = f'engines.{engine}.models."{card.id}" may name an upstream model for it'
         return f"its models are {why.allowed.removeprefix('one of ')}; {mend}"
     return why.message

@@ -18,7 +18,7 @@ from unstill.domain.errors import BadSetting, shown
 from unstill.domain.owner import Owner
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
-from unstill.settings.engines import NO_ENGINE, EngineSettings, RemoteSettings, checked_engine
+from unstill.settings.engines import NO_ENGINE, CameraSettings, EngineSettings, checked_engine
 from unstill.settings.keys import (
     CLIENT_KEY_VARIABLE,
     KEYS_VARIABLE,
@@ -173,5 +173,5 @@ def _check_routes(settings: Settings) -> None:
         allowed = f'must be one of {", ".join(sorted(engines))}, or "{NO_ENGINE}"'
         near = did_you_mean(default, engines)
         raise BadSetting("server.default_engine", f"{allowed}, got {shown(default)}{near}")
-    remotes = {n for n, each in settings.engines.items() if isinstance(each, RemoteSettings)}
-    check_engines(settings.models, engines, engines - remotes)
+    cameras = {n for n, each in settings.engines.items() if isinstance(each, CameraSettings)}
+    check_engines(settings.models, engines, {"camera", *cameras})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
-from pathlib import Path
 from typing import Annotated, Literal
 
 import httpx2
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from unstill.domain.errors import BadSetting, shown
+from unstill.settings.paths import path_of
 
 ANY_ORIGIN = "*"
 # RFC 6454, 6.2, as a browser writes it; the schemes of desktop and mobile shells too.
@@ -54,7 +54,7 @@ def checked_server(server: ServerSettings) -> ServerSettings:
         _check_origin(origin, server.cors_origins)
     for network in server.allow_networks:
         _check_network(network)
-    return msgspec.structs.replace(server, data_dir=_folder(server.data_dir))
+    return msgspec.structs.replace(server, data_dir=path_of(server.data_dir, "server.data_dir"))
 
 
 def _check_host(host: str) -> None:
@@ -112,18 +112,3 @@ def _check_network(text: str) -> None:
     if network.network_address != ip_interface(text.strip()).ip:
         reason = f"must be CIDRs: {text.strip()} is an address in one"
         raise BadSetting(where, f"{reason}; did you mean {network}?")
-
-
-def _folder(data_dir: str) -> str:
-    if not data_dir.strip():
-        raise BadSetting("server.data_dir", "must not be empty")
-    if "$" in data_dir:
-        reason = f"is a path as it stands, no variable is filled in, got {shown(data_dir)}"
-        raise BadSetting("server.data_dir", reason)
-    if not data_dir.startswith("~"):
-        return data_dir
-    try:
-        return str(Path(data_dir).expanduser())
-    except RuntimeError as error:
-        reason = f"names the home of nobody here: {shown(data_dir)}"
-        raise BadSetting("server.data_dir", reason) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from types import NoneType
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -68,6 +69,7 @@ def _folded(name: str) -> str:
 
 
 def _refusal(type_: Any, value: object, where: str) -> BadSetting:
+    type_ = _given(type_)
     kind = inspect.type_info(type_)
     match kind:
         case inspect.StructType() if isinstance(value, dict):
@@ -81,6 +83,14 @@ def _refusal(type_: Any, value: object, where: str) -> BadSetting:
         case _:
             reason = f"must be {_allowed(kind)}, got {shown(value)}{_mend(kind, value)}"
             return BadSetting(where, reason)
+
+
+def _given(type_: Any) -> Any:
+    """What a value of the type is where there is one; TOML has no word for none."""
+    parts = get_args(type_)
+    if NoneType in parts:
+        return next(each for each in parts if each is not NoneType)
+    return type_
 
 
 def _in_struct(struct: type[msgspec.Struct], table: Mapping[str, object], where: str) -> BadSetting:
@@ -159,6 +169,8 @@ def _allowed(kind: inspect.Type) -> str:
         case inspect.IntType(ge=least) | inspect.FloatType(ge=least) if least is not None:
             limits = f" from {least} to {kind.le}" if kind.le is not None else f", {least} or more"
             return _WORDS[type(kind)] + limits
+        case inspect.FloatType(gt=beyond) if beyond is not None:
+            return f"a number above {beyond:g}" + (f", up to {kind.le:g}" if kind.le else "")
         case _:
             return _WORDS.get(type(kind), "a table")
 

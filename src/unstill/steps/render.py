@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from unstill.domain.backoff import RENDER
-from unstill.domain.engine import Local
+from unstill.domain.engine import MOST_DEATHS, Local
 from unstill.domain.errors import EngineDied, StorageFailed, StorageFull
 from unstill.domain.job import Change, Job, put_back, rendered
 from unstill.domain.log_fields import job_fields
@@ -18,8 +18,6 @@ from unstill.steps.job_files import scene_of, video_part
 from unstill.system.storage_pause import Shortage
 
 log = structlog.get_logger()
-
-MOST_DEATHS = 1  # a local child that dies is asked once more
 
 
 class Renderer:

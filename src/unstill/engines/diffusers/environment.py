@@ -13,7 +13,8 @@ _CUDA = "cuda:"
 # A library's own pools of threads, which all read a variable of their own.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # How CUDA numbers devices, and takes its memory: an operator who has said so means it here too.
-_OPERATORS_OWN = ("CUDA_DEVICE_ORDER", "PYTORCH_CUDA_ALLOC_CONF")
+_MEMORY = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")  # the older name goes first in torch
+_OPERATORS_OWN = ("CUDA_DEVICE_ORDER", *_MEMORY)
 # Nothing is fetched from a hub: the folder has it all. No cache of one is looked into either.
 OFFLINE: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
@@ -56,11 +57,13 @@ def of_all_devices(own: Mapping[str, str]) -> dict[str, str]:
 def of_device(device: str, *, devices: int, cores: int, own: Mapping[str, str]) -> dict[str, str]:
     """For the child on `device`, one of so many; `own` are the server's variables."""
     threads = str(max(1, cores // devices))
+    # Else what block offload and videos of several sizes leave between them is lost.
+    segments = {} if any(map(own.get, _MEMORY)) else {_MEMORY[0]: "expandable_segments:True"}
     return {
         **OFFLINE,
+        # Measured: torch computes with as many threads as MKL has, where both are named.
         **{name: own.get(name) or own.get(_THREADS[0]) or threads for name in _THREADS},
-        # Else what block offload and videos of several sizes leave between them is lost.
-        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        **segments,
         **_kept(own),
         VISIBLE: _entry(device, own),
     }
