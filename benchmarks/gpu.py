@@ -1,0 +1,119 @@
+"""Open models at full size on one device: forwards, decodes and a job, with random weights.
+
+    python -m benchmarks.gpu [--write] [--seconds 290] [--only job ...]
+    python -m benchmarks.gpu --dry-run
+
+Against plain diffusers with its defaults in the same run, and against the floor: the work of a
+forward's matrices at the rate of one large product. Nothing is downloaded: weights are made on the
+device. On one H200 it is over in five minutes; what would take longer is left out, and said.
+With --write also to benchmarks/GPU.md. --dry-run does all of it at tiny sizes on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
+
+import torch
+from benchmarks.gpu_budget import Budget
+from benchmarks.gpu_forwards import Bench, decodes, measured
+from benchmarks.gpu_job import LARGE, SMALL, jobs
+from benchmarks.gpu_models import A14B, TI2V_5B, Model, tiny
+from benchmarks.gpu_networks import CUDA, described, matrix_tflops
+from benchmarks.gpu_rows import Decode, Findings, Forward, Job, page_of
+
+from unstill.engines.diffusers.options import Rung
+
+PAGE = Path(__file__).with_name("GPU.md")
+VERSIONS = ("torch", "diffusers", "transformers")
+# What each part may take of the time, the first first; what one leaves is the next one's.
+SHARES = {"A14B": 0.5, "decode": 0.1, "job": 0.27, "5B": 0.13}
+SECONDS = 290.0
+LOWER: tuple[Rung, ...] = get_args(Rung)[1:]
+SETTINGS = (
+    "Weights are random, in bfloat16, the VAE in float32; of A14B there is one expert. A forward"
+    " is one pass of the denoiser over all latents of a video; its time is that of the fastest of"
+    " two, at 720P without compiling of one. Plain diffusers is its model as it comes: its default"
+    " attention, nothing compiled, float32 products as torch has them. The rows of this engine"
+    " have TF32, the named attention, and what the memory ladder's rung does. `for all sizes` is"
+    " the compiled code once it has seen a second size."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
+    parser.add_argument("--write", action="store_true", help="also into benchmarks/GPU.md")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="all of it together")
+    parser.add_argument("--only", nargs="+", choices=tuple(SHARES), default=tuple(SHARES))
+    parser.add_argument("--dry-run", action="store_true", help="tiny sizes on the CPU")
+    asked = parser.parse_args(arguments)
+    if not asked.dry_run and not torch.cuda.is_available():
+        print("no CUDA device: --dry-run tries the program on the CPU", file=sys.stderr)
+        return 1
+    found = dry_run(asked.only, asked.seconds) if asked.dry_run else run(asked.only, asked.seconds)
+    page = page_of(found)
+    print(page)
+    if asked.write and not asked.dry_run:
+        PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+def run(parts: Sequence[str], seconds: float) -> Findings:
+    return findings(CUDA, (A14B, TI2V_5B), parts, seconds)
+
+
+def dry_run(parts: Sequence[str], seconds: float) -> Findings:
+    """Compiling is left out: it takes longer than all the rest, and is torch's own."""
+    torch.compiler.set_stance("force_eager")
+    try:
+        return findings("cpu", (tiny(A14B), tiny(TI2V_5B)), parts, seconds)
+    finally:
+        torch.compiler.set_stance("default")
+
+
+def findings(
+    device: str, models: tuple[Model, Model], parts: Sequence[str], seconds: float
+) -> Findings:
+    budget = Budget({part: share * seconds for part, share in SHARES.items()})
+    bench = Bench(device, matrix_tflops(device), budget)
+    two_experts, one = models
+    forwards: list[Forward] = []
+    decoded: list[Decode] = []
+    made: list[Job] = []
+    for part in (each for each in SHARES if each in parts):
+        budget.begin(part)
+        match part:
+            case "A14B":
+                forwards += measured(bench, two_experts, LOWER)
+            case "decode":
+                decoded += [row for model in models for row in decodes(bench, model)]
+            case "job":
+                with TemporaryDirectory(prefix="unstill-") as folder:
+                    order = LARGE if device == CUDA else SMALL
+                    made += jobs(bench, one, order, Path(folder))
+            case _:
+                forwards += measured(bench, one, LOWER[:1])
+    return Findings(
+        command=shlex.join(["python", "-m", "benchmarks.gpu", "--write"]),
+        day=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=described(device, {name: version(name) for name in VERSIONS}),
+        settings=SETTINGS,
+        steps={model.name: model.steps for model in models},
+        matrix_tflops=bench.matrix_tflops,
+        took_s=budget.took_s,
+        forwards=forwards,
+        decodes=decoded,
+        jobs=made,
+        left_out=budget.left_out,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

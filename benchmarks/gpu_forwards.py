@@ -1,0 +1,258 @@
+"""Forwards and decodes, as plain diffusers runs them and as the engine does.
+
+The engine's own steps place, prepare and compile the networks; only their weights are random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+from benchmarks.gpu_budget import Budget
+from benchmarks.gpu_models import Model, Shape
+from benchmarks.gpu_networks import (
+    CUDA,
+    OneNetwork,
+    arguments_of,
+    denoiser_of,
+    free,
+    free_bytes,
+    latents_of,
+    products_in,
+    timed,
+    total_bytes,
+    vae_of,
+)
+from benchmarks.gpu_rows import PLAIN, Decode, Forward
+
+from unstill.engines.diffusers.child import attention
+from unstill.engines.diffusers.child.load import compile_blocks
+from unstill.engines.diffusers.child.memory_end import is_out_of_memory
+from unstill.engines.diffusers.child.offload import lay_out
+from unstill.engines.diffusers.child.render import begin_peak, peak_bytes
+from unstill.engines.diffusers.options import Rung
+from unstill.engines.diffusers.profile import Profile
+from unstill.engines.diffusers.profiles import PROFILES
+
+DENOISER = "transformer"
+# They hold all products of all tokens at once, or are for masks: not for a video's length.
+NOT_FOR_LENGTH = frozenset({"math", "flex"})
+TF32 = "products in TF32"
+PRODUCTS = {PLAIN: "highest", TF32: "high"}  # of float32: as torch begins, and as the engine does
+
+# What may be needed at most, for the budget; a guess on the safe side.
+SLOWEST = 4.0  # times the floor
+COMPILE_S = 75.0
+PIN_S = 25.0  # for the weights of a denoiser to lie in pinned memory
+MAKE_S = 5.0
+DECODE_S = 15.0
+
+BESIDES_BYTES = 25 * 2**30  # text encoder, VAE and what a forward at 720P has at once
+
+
+class Bench(NamedTuple):
+    """Where and against what is measured."""
+
+    device: str
+    matrix_tflops: float
+    budget: Budget
+
+
+class Sitting:
+    """The forwards of one model; what does not fit into time or memory is left out, and said."""
+
+    def __init__(self, bench: Bench, model: Model) -> None:
+        self._bench = bench
+        self._model = model
+        self._profile = profile_of(model)
+        self.rows: list[Forward] = []
+
+    def resident(self) -> None:
+        """Plain diffusers, each attention, and the fastest of them at all sizes and compiled."""
+        if not self._has_room():
+            return
+        small, *larger = self._model.shapes
+        pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
+        self._plain(pipeline)
+        with products_in(PRODUCTS[TF32]):
+            for name in self._attentions():
+                attention.set_on(pipeline, (DENOISER,), name)
+                self._time(pipeline, small, name, times=2)
+            fastest = self.fastest
+            attention.set_on(pipeline, (DENOISER,), fastest)
+            for shape in larger:
+                self._time(pipeline, shape, fastest, times=1)
+            self._compiled(pipeline, fastest)
+
+    def offloaded(self, rung: Rung, *, compiles: bool) -> None:
+        """A new denoiser on a lower rung of the memory ladder, at the smallest size."""
+        small, name = self._model.shapes[0], self.fastest
+        if not self._has_room() or not self._allows(small, f"{name}, {rung}", 2, MAKE_S + PIN_S):
+            return
+        pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
+        with products_in(PRODUCTS[TF32]):
+            attention.set_on(pipeline, (DENOISER,), name)
+            lay_out(
+                pipeline,
+                self._profile,
+                rung=rung,
+                device=self._bench.device,
+                encoders_stay=True,
+                pinned=1,
+            )
+            free(self._bench.device)
+            self._time(pipeline, small, name, memory=rung, times=2)
+            if compiles and self._allows(small, f"{name}, {rung}, compiled", 3, COMPILE_S):
+                compile_blocks(pipeline, self._profile)
+                self._compiled_at(pipeline, small, name, memory=rung)
+
+    @property
+    def fastest(self) -> str:
+        """Of the engine's attentions at the smallest size; what it would choose, before any ran."""
+        size = self._model.shapes[0].name
+        ours = [row for row in self.rows if row.size == size and row.attention != PLAIN]
+        if not ours:
+            return attention.choose("auto", self._bench.device).name
+        return min(ours, key=lambda row: row.best_s).attention
+
+    def _plain(self, pipeline: OneNetwork) -> None:
+        """With whole networks moved to the device and back, where not all have room there."""
+        moves_s = self._moves_s(pipeline)
+        with products_in(PRODUCTS[PLAIN]):
+            for number, shape in enumerate(self._model.shapes):
+                row = self._time(pipeline, shape, PLAIN, times=1 if number else 2)
+                if row is not None and moves_s:
+                    self.rows[-1] = row._replace(memory="model offload", moves_s=moves_s)
+
+    def _moves_s(self, pipeline: OneNetwork) -> float:
+        """Seconds that a video's denoisers take to the device; 0 where all is there for good."""
+        device, weights = self._bench.device, self._model.weights_bytes
+        if device != CUDA or total_bytes(device) >= self._model.experts * weights + BESIDES_BYTES:
+            return 0.0
+        pipeline.transformer.to("cpu")
+        (once_s,) = timed(device, lambda: pipeline.transformer.to(device), times=1)
+        return self._model.experts * once_s
+
+    def _attentions(self) -> list[str]:
+        """What the engine would choose comes first, in case that time runs out."""
+        found = attention.usable(self._bench.device)
+        for name in (each for each in found if each in NOT_FOR_LENGTH):
+            self._leave_out(f"attention {name}", "needs too much memory at a video's length")
+        return [name for name in found if name not in NOT_FOR_LENGTH]
+
+    def _compiled(self, pipeline: OneNetwork, name: str) -> None:
+        """Each size in turn; then the smallest again, by code that is for all sizes by now."""
+        small, *larger = self._model.shapes
+        if not self._allows(small, f"{name}, compiled", 3, COMPILE_S):
+            return
+        compile_blocks(pipeline, self._profile)
+        self._compiled_at(pipeline, small, name)
+        for shape in larger:
+            if self._allows(shape, f"{name}, compiled", 2, COMPILE_S):
+                self._compiled_at(pipeline, shape, name, times=1)
+                self._time(pipeline, small, name, compiled="for all sizes", times=2)
+
+    def _compiled_at(
+        self,
+        pipeline: OneNetwork,
+        shape: Shape,
+        name: str,
+        *,
+        memory: Rung = "resident",
+        times: int = 2,
+    ) -> None:
+        row = self._time(pipeline, shape, name, compiled="yes", memory=memory, times=times + 1)
+        if row is not None:
+            first_s, *later_s = row.times_s
+            told = f"yes, first call {first_s:.3g} s"
+            self.rows[-1] = row._replace(compiled=told, times_s=tuple(later_s))
+
+    def _time(
+        self,
+        pipeline: OneNetwork,
+        shape: Shape,
+        name: str,
+        *,
+        compiled: str = "no",
+        memory: Rung = "resident",
+        times: int,
+    ) -> Forward | None:
+        device, model = self._bench.device, self._model
+        how = name if compiled == "no" else f"{name}, compiled"
+        if not self._allows(shape, f"{how}, {memory}", times):
+            return None
+        given = arguments_of(model, shape, device)
+        begin_peak(device)
+        try:
+            times_s = timed(device, lambda: pipeline.transformer(**given), times=times)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self._leave_out(f"{shape.name}, {how}, {memory}", "out of memory")
+            free(device)
+            return None
+        row = Forward(
+            denoiser=model.name,
+            size=shape.name,
+            attention=name,
+            compiled=compiled,
+            memory=memory,
+            times_s=times_s,
+            pflop=model.pflop(shape),
+            peak_bytes=peak_bytes(device),
+        )
+        self.rows.append(row)
+        print("  ".join(row.cells(self._bench.matrix_tflops)), flush=True)
+        return row
+
+    def _allows(self, shape: Shape, how: str, times: int, more_s: float = 0.0) -> bool:
+        floor_s = self._model.pflop(shape) * 1000 / self._bench.matrix_tflops
+        needs_s = more_s + times * floor_s * SLOWEST
+        return self._bench.budget.allows(f"{self._model.name}, {shape.name}, {how}", needs_s)
+
+    def _has_room(self) -> bool:
+        """Whether a denoiser can be made on the device, with what a forward takes besides."""
+        free(self._bench.device)
+        if self._bench.device != CUDA:
+            return True
+        needed = 1.2 * self._model.weights_bytes
+        has_room = free_bytes(CUDA) > needed
+        if not has_room:
+            self._leave_out("its denoiser", f"needs {needed / 2**30:.0f} GiB of free memory")
+        return has_room
+
+    def _leave_out(self, what: str, why: str) -> None:
+        self._bench.budget.leave_out(f"{self._model.name}, {what}", why)
+
+
+def decodes(bench: Bench, model: Model) -> list[Decode]:
+    """Each size with float32 products as torch has them, and as the engine has them."""
+    rows = []
+    vae = vae_of(model, bench.device)
+    for shape in model.shapes:
+        latents = latents_of(model, shape, bench.device)
+        for how, precision in PRODUCTS.items():
+            if bench.budget.allows(f"{model.name}, {shape.name}, decode, {how}", DECODE_S):
+                begin_peak(bench.device)
+                with products_in(precision):
+                    times_s = timed(bench.device, partial(vae.decode, latents), times=2)
+                row = Decode(model.name, shape.name, how, times_s, peak_bytes(bench.device))
+                print("  ".join(row.cells), flush=True)
+                rows.append(row)
+    return rows
+
+
+def profile_of(model: Model) -> Profile:
+    """The engine's, for one expert."""
+    whole = next(each for each in PROFILES if each.name == model.profile)
+    return msgspec.structs.replace(whole, denoisers=(DENOISER,))
+
+
+def measured(bench: Bench, model: Model, rungs: Sequence[Rung]) -> list[Forward]:
+    sitting = Sitting(bench, model)
+    sitting.resident()
+    for rung in rungs:
+        sitting.offloaded(rung, compiles=rung == rungs[0])
+    return sitting.rows

@@ -1,0 +1,82 @@
+"""benchmarks/gpu.py does at tiny sizes here what it does on a GPU, and counts the right work."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from benchmarks import gpu
+from benchmarks.gpu_models import A14B, TI2V_5B, Model
+from benchmarks.gpu_networks import arguments_of, denoiser_of
+from benchmarks.gpu_rows import PLAIN, Findings
+from torch.utils.flop_counter import FlopCounterMode
+
+# What torch imports to compile warns of torch's own use of what it has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")
+
+LONG_S = 100_000.0
+
+
+@pytest.fixture(scope="module")
+def found() -> Findings:
+    return gpu.dry_run(("A14B", "decode", "5B"), LONG_S)
+
+
+def test_each_way_to_run_a_forward_is_timed(found: Findings) -> None:
+    ways = [
+        (row.size, row.attention, row.compiled.partition(",")[0], row.memory)
+        for row in found.forwards
+        if row.denoiser == "tiny A14B"
+    ]
+
+    assert ways == [
+        ("480P", PLAIN, "no", "resident"),
+        ("720P", PLAIN, "no", "resident"),
+        ("480P", "native", "no", "resident"),
+        ("720P", "native", "no", "resident"),
+        ("480P", "native", "yes", "resident"),
+        ("720P", "native", "yes", "resident"),
+        ("480P", "native", "for all sizes", "resident"),
+        ("480P", "native", "no", "block-offload"),
+        ("480P", "native", "yes", "block-offload"),
+        ("480P", "native", "no", "block-offload-fp8"),
+    ]
+    assert {row.denoiser for row in found.forwards} == {"tiny A14B", "tiny 5B"}
+
+
+def test_what_needs_too_much_memory_is_left_out_and_said(found: Findings) -> None:
+    why = "needs too much memory at a video's length"
+
+    assert f"tiny A14B, attention math: {why}" in found.left_out
+    assert "math" not in {row.attention for row in found.forwards}
+
+
+def test_what_would_take_too_long_is_left_out_and_said() -> None:
+    found = gpu.dry_run(("decode", "5B"), 0.0)
+
+    assert (found.forwards, found.decodes) == ([], [])
+    assert any(each.startswith("tiny 5B, 480P, plain diffusers") for each in found.left_out)
+    assert any(each.startswith("tiny A14B, 720P, decode") for each in found.left_out)
+
+
+def test_decodes_are_timed_with_torchs_products_and_the_engines(found: Findings) -> None:
+    assert [(row.decoder, row.size) for row in found.decodes if row.how == PLAIN] == [
+        (row.decoder, row.size) for row in found.decodes if row.how != PLAIN
+    ]
+    assert len(found.decodes) == 8
+
+
+@pytest.mark.parametrize("model", [A14B, TI2V_5B])
+def test_the_arithmetic_of_a_forward_is_what_torch_counts(model: Model) -> None:
+    shape = model.shapes[0]
+    with FlopCounterMode(display=False) as counted, torch.no_grad():
+        denoiser_of(model, "meta")(**arguments_of(model, shape, "meta"))
+
+    assert counted.get_total_flops() / 1e15 == pytest.approx(model.pflop(shape), rel=0.015)
+
+
+def test_a_machine_without_a_gpu_is_told_of_the_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+
+    assert gpu.main([]) == 1
+    assert "--dry-run" in capsys.readouterr().err
