@@ -32,7 +32,7 @@ BLOCKS_AHEAD = 4  # so far may the host run ahead of the device
 Undo = Callable[[], None]
 
 
-class Part(NamedTuple):
+class PipelinePart(NamedTuple):
     """A network of a pipeline: `root` is called once for each pass over its `blocks`."""
 
     root: Any
@@ -42,9 +42,9 @@ class Part(NamedTuple):
 class Parts(NamedTuple):
     """What of a pipeline is watched, by phase."""
 
-    encoders: tuple[Part, ...]  # of text and pictures
-    denoisers: tuple[Part, ...]
-    decoder: Part
+    encoders: tuple[PipelinePart, ...]  # of text and pictures
+    denoisers: tuple[PipelinePart, ...]
+    decoder: PipelinePart
 
 
 class Passes(NamedTuple):
@@ -103,7 +103,7 @@ class BlockWatch:
 
     # --- the hooks ------------------------------------------------------------------------------
 
-    def _watch_encoder(self, part: Part) -> None:
+    def _watch_encoder(self, part: PipelinePart) -> None:
         blocks = sum(len(each.blocks) for each in self._parts.encoders)
 
         def at_block() -> None:
@@ -115,7 +115,7 @@ class BlockWatch:
         for block in part.blocks:
             self._undo.append(before_each_call(block, at_block))
 
-    def _watch_denoiser(self, part: Part) -> None:
+    def _watch_denoiser(self, part: PipelinePart) -> None:
         at = 0
 
         def at_pass(_: Any) -> None:
@@ -135,7 +135,7 @@ class BlockWatch:
         for block in part.blocks:
             self._undo.append(before_each_call(block, at_block))
 
-    def _watch_decoder(self, part: Part) -> None:
+    def _watch_decoder(self, part: PipelinePart) -> None:
         at = frames = 0
 
         def at_pass(latents: Any) -> None:
@@ -191,12 +191,12 @@ def parts_of(pipeline: Any, profile: Profile) -> Parts:
     )
 
 
-def part_of(root: Any) -> Part:
+def part_of(root: Any) -> PipelinePart:
     """A network with the blocks of its largest list; without one it is its own block."""
     lists = [each for each in root.modules() if isinstance(each, torch.nn.ModuleList) and len(each)]
     if not lists:
-        return Part(root, (root,))
-    return Part(root, tuple(max(lists, key=weights_in)))
+        return PipelinePart(root, (root,))
+    return PipelinePart(root, tuple(max(lists, key=weights_in)))
 
 
 def weights_in(module: Any) -> int:

@@ -18,7 +18,7 @@ from unstill.engines.diffusers.shapes import Shape
 GUIDER = "guider"  # a component that guides, in the place of arguments
 
 
-class Call(NamedTuple):
+class PipelineCall(NamedTuple):
     """What differs from one call of a pipeline to the next.
 
     output: "np" is float32 (1, frames, height, width, 3), 0 to 1; "latent" is not decoded.
@@ -33,7 +33,9 @@ class Call(NamedTuple):
     output: Literal["np", "latent"] = "np"
 
 
-def arguments_of(pipeline: Any, profile: Profile, options: Options, call: Call) -> dict[str, Any]:
+def arguments_of(
+    pipeline: Any, profile: Profile, options: Options, call: PipelineCall
+) -> dict[str, Any]:
     """The usual ones, where the pipeline has their names, and those that its profile names."""
     usual = {
         "prompt": call.prompt,
@@ -64,7 +66,7 @@ def arguments_of(pipeline: Any, profile: Profile, options: Options, call: Call) 
     return {name: value for name, value in usual.items() if name in names} | own
 
 
-def conditions(pipeline: Any, call: Call) -> list[Any]:
+def conditions(pipeline: Any, call: PipelineCall) -> list[Any]:
     """The pictures as the pipeline's own type of condition, each with the number of its frame."""
     module = inspect.getmodule(type(pipeline))
     kind = next(each for name, each in vars(module).items() if name.endswith("VideoCondition"))

@@ -65,7 +65,7 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class LoadPlan:
     """Where the weights are to lie, by what is free before they are read."""
 
     rung: Rung
@@ -129,7 +129,7 @@ class Holder:
 
 
 def tell(
-    loaded: Loaded, plan: Plan, task: LoadTask, chosen: attention.Chosen, report: Reports
+    loaded: Loaded, plan: LoadPlan, task: LoadTask, chosen: attention.Chosen, report: Reports
 ) -> None:
     report.note(
         LOADED,
@@ -151,7 +151,7 @@ def tell(
 # --- where it will lie ----------------------------------------------------------------------------
 
 
-def plan_of(folder: Folder, task: LoadTask) -> Plan:
+def plan_of(folder: Folder, task: LoadTask) -> LoadPlan:
     """By what is free now on the device and on the host."""
     free_bytes = free_on(task.device)
     fit = fit_for(folder, task, free_bytes)
@@ -159,7 +159,7 @@ def plan_of(folder: Folder, task: LoadTask) -> Plan:
     # A ladder that is at its end has one step more: to decode a piece of each frame at a time.
     is_past_end = task.options.memory == "auto" and task.rungs_down >= len(folder.profile.rungs)
     is_tight = fit.is_tight and task.device == CUDA
-    return Plan(
+    return LoadPlan(
         rung=fit.rung,
         encoders_stay=fit.keeps_encoders,
         pinned=host.pinned if task.device == CUDA else 0,
@@ -194,7 +194,7 @@ def free_on(device: str) -> int:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def read_pipeline(folder: Folder, task: LoadTask, plan: Plan, report: Reports) -> Any:
+def read_pipeline(folder: Folder, task: LoadTask, plan: LoadPlan, report: Reports) -> Any:
     """The pipeline with its networks, one after another; the small components at the end."""
     torch.set_float32_matmul_precision("high")  # TF32, for what is not bfloat16
     sizes = folder.bytes_of
@@ -249,7 +249,7 @@ def read_network(folder: Folder, component: Component, dtype: torch.dtype) -> An
     return network.eval()
 
 
-def dtype_of(component: str, task: LoadTask, plan: Plan) -> torch.dtype:
+def dtype_of(component: str, task: LoadTask, plan: LoadPlan) -> torch.dtype:
     """A CPU computes in float32, but for weights in 8 bits, which are widened to bfloat16."""
     if component == VAE:
         return torch.float32

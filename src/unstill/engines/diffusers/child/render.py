@@ -19,7 +19,7 @@ from unstill import __version__
 from unstill.domain.engine import Report
 from unstill.domain.request import Role, Size
 from unstill.engines.diffusers.child.block_hooks import DECODING_ENDS, BlockWatch, Passes
-from unstill.engines.diffusers.child.call import Call, arguments_of, forwards_of
+from unstill.engines.diffusers.child.call import PipelineCall, arguments_of, forwards_of
 from unstill.engines.diffusers.child.load import CUDA, Held
 from unstill.engines.diffusers.child.memory_end import during
 from unstill.engines.diffusers.child.pictures import cut, fitted, in_bytes, size_of
@@ -46,7 +46,7 @@ def render(held: Held, task: RenderTask, report: Report) -> Rendered:
     shape = shape_of(
         duration_s=request.duration_s, size=task.size, options=held.options, profile=held.profile
     )
-    call = Call(
+    call = PipelineCall(
         shape=shape,
         pictures=pictures_of(task, held, shape),
         prompt=request.prompt,
@@ -77,7 +77,7 @@ def warm(held: Held, task: WarmTask, report: Report) -> None:
         shape = shape_of(
             duration_s=task.duration_s, size=size, options=held.options, profile=held.profile
         )
-        call = Call(
+        call = PipelineCall(
             shape=shape,
             pictures={"first": Image.new("RGB", (shape.render.width, shape.render.height), GREY)},
             prompt="",
@@ -93,7 +93,7 @@ def warm(held: Held, task: WarmTask, report: Report) -> None:
         called(held, call, part)
 
 
-def called(held: Held, call: Call, report: Report) -> tuple[Any, BlockWatch]:
+def called(held: Held, call: PipelineCall, report: Report) -> tuple[Any, BlockWatch]:
     """What one call of the pipeline makes, and who has watched it."""
     pipeline, profile, shape = held.pipeline, held.profile, call.shape
     latent_frames = (shape.frames_asked - profile.frames.offset) // profile.frames.step + 1
