@@ -21,6 +21,10 @@ from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
 from unstill.emulators.request_log import Log
 from unstill.engines.dashscope import engine
 from unstill.engines.dashscope import models as of_dashscope
+from unstill.engines.diffusers.options import Options as OfWeights
+from unstill.engines.diffusers.profile import Profile
+from unstill.engines.diffusers.profiles import PROFILES
+from unstill.engines.diffusers.shapes import longest_s
 from unstill.engines.modelverse import engine as modelverse
 from unstill.engines.modelverse import models as of_modelverse
 from unstill.engines.openai_videos.servers import SERVERS, ServerKind
@@ -36,8 +40,9 @@ from unstill.settings.reader import Settings, read_settings
 from unstill.upstreams.vocabulary import OwnWords
 
 ENGINES = ROOT / "docs" / "engines"
-DASHSCOPE, MODELVERSE, OPENAI_VIDEOS, EMULATORS = (
-    ENGINES / f"{name}.md" for name in ("dashscope", "modelverse", "openai-videos", "emulators")
+DASHSCOPE, MODELVERSE, OPENAI_VIDEOS, DIFFUSERS, EMULATORS = (
+    ENGINES / f"{name}.md"
+    for name in ("dashscope", "modelverse", "openai-videos", "diffusers", "emulators")
 )
 README = ROOT / "README.md"
 API, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "settings"))
@@ -149,6 +154,15 @@ def test_every_server_with_a_videos_route_is_documented() -> None:
         assert (f"`{server.sound_field}`" in cell) == bool(server.sound_field)
 
 
+def test_every_pipeline_of_open_weights_is_documented_as_its_profile_has_it() -> None:
+    rows = pages.rows(pages.section(DIFFUSERS, "Getting the weights"))
+
+    assert len(PROFILES) >= 4
+    assert {row[1]: row[2:] for row in rows} == {
+        each.title: _pipeline_row(each) for each in PROFILES
+    }
+
+
 def test_every_code_of_ours_that_a_job_may_end_with_at_an_upstream_is_documented() -> None:
     sources = (ROOT / "src" / "unstill").glob("**/*.py")
     codes = {code for path in sources for code in ENDS.findall(path.read_text("utf-8"))}
@@ -254,6 +268,17 @@ def _modelverse_row(model: of_modelverse.ModelverseModel) -> list[str]:
         "needed" if model.needs_prompt else "may be left out",
         _yes(model.has_last_frame),
         ", ".join(f"`{name}`" for name in sorted(model.extras)) or "none",
+    ]
+
+
+def _pipeline_row(profile: Profile) -> list[str]:
+    guidance = " and ".join(f"{each:g}" for each in profile.guidance_default)
+    return [
+        f"{profile.fps}",
+        f"{longest_s(OfWeights(path=''), profile)} s",
+        "refused" if profile.last_frame == "none" else "yes",
+        f"{profile.steps}, {guidance or 'as its folder has it'}",
+        profile.licence,
     ]
 
 

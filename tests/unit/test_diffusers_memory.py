@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from docs import pages
 from unstill.domain.request import Size
 from unstill.engines.diffusers.folder import Component, Folder
 from unstill.engines.diffusers.memory import (
@@ -176,4 +177,28 @@ def test_eight_bits_halve_what_waits_and_resident_weights_do_not_wait() -> None:
         int(5.7 * GB) * 2,
         0,
         0,
+    )
+
+
+SIZES = {"480P": Size(832, 480), "720P": Size(1280, 720)}
+
+
+def test_the_engines_page_shows_what_is_reckoned_here() -> None:
+    page = pages.section(pages.ROOT / "docs/engines/diffusers.md", "Memory")
+    rows = {row[0]: row[1:] for row in pages.rows(page) if row[0].startswith("Wan")}
+
+    assert rows == {
+        f"{title}, {tier}, {seconds} s": [
+            f"{needed / GB:.1f}" for needed in _rungs(of, size, seconds)
+        ]
+        for title, of in (("Wan 2.2 A14B", A14B), ("Wan 2.2 5B", SMALL))
+        for tier, size in SIZES.items()
+        for seconds in (5, 8)
+    }
+
+
+def _rungs(weights: Folder, size: Size, seconds: int) -> list[int]:
+    profile = weights.profile
+    return list(
+        needs(weights, size=size, frames=profile.frames.at_least(seconds * profile.fps)).values()
     )

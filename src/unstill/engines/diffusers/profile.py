@@ -13,7 +13,7 @@ LastFrame = Literal["argument", "conditions", "none"]
 
 
 class FrameCounts(msgspec.Struct, frozen=True):
-    """The numbers of frames that a pipeline makes: `step * k + offset`. Others it rounds."""
+    """The numbers of frames that a pipeline makes: `step * k + offset`. Others it rounds down."""
 
     step: int
     offset: int = 1
