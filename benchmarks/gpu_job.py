@@ -163,13 +163,13 @@ def video(http: httpx2.Client, order: Order) -> str:
     task = answer.json()["output"]["task_id"]
     until = time.monotonic() + MADE_WITHIN_S
     while time.monotonic() < until:
-        status = http.get("/v1/tasks/status", params={"task_id": task, "wait": 30}).json()
-        if status["output"]["task_status"] == "Success":
-            made = http.get(f"/v1/videos/{task}/content")
-            made.raise_for_status()
-            return str(made.headers["X-Unstill-Engine"])
-        if status["output"]["task_status"] == "Failure":
-            raise RuntimeError(status["output"].get("error_message"))
+        status = http.get("/v1/tasks/status", params={"task_id": task, "wait": 30})
+        output = status.json()["output"]
+        if output["task_status"] == "Success":
+            http.get(f"/v1/videos/{task}/content").raise_for_status()
+            return status.headers["X-Unstill-Engine"]
+        if output["task_status"] == "Failure":
+            raise RuntimeError(output.get("error_message"))
     raise RuntimeError(f"no video within {MADE_WITHIN_S:g} s")
 
 

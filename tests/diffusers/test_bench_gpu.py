@@ -74,6 +74,16 @@ def test_the_arithmetic_of_a_forward_is_what_torch_counts(model: Model) -> None:
     assert counted.get_total_flops() / 1e15 == pytest.approx(model.pflop(shape), rel=0.015)
 
 
+def test_a_job_goes_through_a_real_server_beside_the_plain_call() -> None:
+    found = gpu.dry_run(("job",), LONG_S)
+    first, second, plain = found.jobs
+
+    assert {job.what for job in found.jobs} == {"tiny 5B, 832x480, 5 s, 4 steps"}
+    assert "gpu; kind=diffusers; model=Wan 2.2 TI2V 5B; steps=4; memory=resident" in first.how
+    assert first.took_s > second.took_s > 0
+    assert PLAIN in plain.how
+
+
 def test_a_machine_without_a_gpu_is_told_of_the_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
