@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from unstill.cli.doctor_devices import device_findings
 from unstill.cli.doctor_finding import Finding
 from unstill.cli.doctor_network import network_findings, running_findings
 from unstill.cli.doctor_upstreams import (
@@ -61,6 +62,7 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
     )
     yield _keys(settings)
     yield from webhook_findings(settings, place)
+    yield from device_findings(settings, place)
     routes = list(route_findings(settings, place))
     yield from routes
     if all(finding.is_well or not finding.is_needed for finding in routes):

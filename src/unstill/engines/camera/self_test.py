@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import struct
 import tempfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from unstill.domain.errors import (
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.engines.camera import Camera
 from unstill.media import Media
+from unstill.media.plain_picture import plain_png
 from unstill.media.tasks import FrameCheck, FrameFit, SoundCut, StillDraw, VideoCheck
 from unstill.system.installed import installed, note, tried
 from unstill.system.machine import Confinement
@@ -120,7 +119,7 @@ async def make_video(folder: Path) -> tuple[str, Confinement]:
     Raises UnstillError, OSError.
     """
     photo, video = folder / "first-frame", folder / "video-1.part"
-    await asyncio.to_thread(photo.write_bytes, _png(_SIZE))
+    await asyncio.to_thread(photo.write_bytes, plain_png(_SIZE))
     request = VideoRequest(
         model="wan2.7-i2v",
         prompt="push in",
@@ -151,21 +150,3 @@ async def make_video(folder: Path) -> tuple[str, Confinement]:
         raise EngineDied("unstill.media", "it has not told how it is confined")
     detail = f"rendered and checked {facts.frame_count} frames of {_SIZE}, with sound"
     return detail, media.confinement
-
-
-def _png(size: Size) -> bytes:
-    """A plain picture without any library: RGB rows of a gradient (RFC 2083)."""
-    rows = b"".join(
-        b"\0" + bytes(v for x in range(size.width) for v in (x * 255 // size.width, y, 128))
-        for y in range(size.height)
-    )
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + crc
-
-    head = struct.pack(">IIBBBBB", size.width, size.height, 8, 2, 0, 0, 0)
-    signature = b"\x89PNG\r\n\x1a\n"
-    return (
-        signature + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )

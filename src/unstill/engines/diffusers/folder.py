@@ -67,6 +67,11 @@ class Folder(msgspec.Struct, frozen=True):
         return {name: each.loaded_bytes for name, each in self.components.items() if each.files}
 
     @property
+    def float32_bytes(self) -> int:
+        """Of all weights, as a CPU computes with them."""
+        return sum(each if name == VAE else 2 * each for name, each in self.bytes_of.items())
+
+    @property
     def encoders(self) -> tuple[str, ...]:
         """Those with weights that work once before the first step."""
         others = (*self.profile.denoisers, VAE)
