@@ -7,14 +7,14 @@ import json
 import shutil
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from support.tiny_renders import Heard, digest, load_task, render_task
-from support.tiny_weights import tiny_folder, tiny_lora
+from support.tiny_weights import Kind, tiny_folder, tiny_lora
 from unstill.domain.errors import BadSetting, OperatorError
 from unstill.engines.diffusers.child.load import Held, Holder
 from unstill.engines.diffusers.child.render import render
@@ -25,8 +25,13 @@ RUNGS: tuple[Rung, ...] = ("resident", "block-offload", "block-offload-fp8")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_folder("wan-a14b", tmp_path_factory.mktemp("folders"))
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("folders")
+
+
+@pytest.fixture(scope="module")
+def folder(folders: Path) -> Path:
+    return tiny_folder("wan-a14b", folders)
 
 
 def held_of(folder: Path, **options: Any) -> Held:
@@ -48,13 +53,33 @@ def frames_without_metadata(held: Held, out: Path) -> bytes:
     return data[data.index(b"mdat") :]
 
 
-def test_block_offload_makes_what_resident_makes_to_the_bit(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_block_offload_makes_what_resident_makes_to_the_bit(
+    kind: Kind, folders: Path, tmp_path: Path
+) -> None:
     videos = {
-        memory: frames_without_metadata(held_of(folder, memory=memory), tmp_path / f"{memory}.mp4")
+        frames_without_metadata(
+            held_of(tiny_folder(kind, folders), memory=memory), tmp_path / f"{memory}.mp4"
+        )
         for memory in RUNGS[:2]
     }
 
-    assert videos["resident"] == videos["block-offload"]
+    assert len(videos) == 1
+
+
+def test_an_attention_that_reads_the_weights_of_its_parts_is_offloaded_as_a_whole(
+    folders: Path,
+) -> None:
+    pipeline = held_of(tiny_folder("hunyuan15", folders), rungs_down=1).pipeline
+
+    heads = [
+        each
+        for each in pipeline.image_encoder.modules()
+        if isinstance(each, torch.nn.MultiheadAttention)
+    ]
+    assert heads
+    assert not any(hasattr(each.out_proj, "_diffusers_hook") for each in heads)
+    assert hasattr(pipeline.image_encoder, "_diffusers_hook")
 
 
 def test_weights_in_8_bits_make_a_video_of_their_own_again_and_again(

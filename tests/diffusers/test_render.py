@@ -13,6 +13,7 @@ import diffusers
 import msgspec
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from support.tiny_renders import (
@@ -29,8 +30,8 @@ from support.tiny_weights import Kind, tiny_folder
 from unstill.domain.errors import BadImage
 from unstill.domain.request import Size
 from unstill.engines.diffusers.child.load import Held, Holder
-from unstill.engines.diffusers.child.render import render
-from unstill.engines.diffusers.task import Rendered
+from unstill.engines.diffusers.child.render import render, warm
+from unstill.engines.diffusers.task import Rendered, WarmTask
 
 
 class Studio:
@@ -236,3 +237,30 @@ def test_a_last_frame_goes_in_as_a_condition_where_the_pipeline_takes_conditions
 
     assert made("first.mp4") == made("same.mp4")
     assert made("first.mp4") != made("last.mp4", last=ROCKET)
+
+
+# torch's own, where its compiler is imported
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")
+def test_warming_calls_both_experts_for_each_shape_and_decodes_nothing(folders: Path) -> None:
+    folder = tiny_folder("wan-a14b", folders)
+    held, plain = (
+        Holder().have(load_task(folder, compile=each), Heard()) for each in (True, False)
+    )
+    called: list[str] = []
+    for name, network in (
+        ("first", held.pipeline.transformer),
+        ("second", held.pipeline.transformer_2),
+        ("decoder", held.pipeline.vae.decoder),
+    ):
+        network.register_forward_pre_hook(lambda *_, name=name: called.append(name))
+    heard, unheard = Heard(), Heard()
+    shapes = (Size(96, 64), Size(64, 96))
+
+    with torch.compiler.set_stance("force_eager"):  # without the minute that a compiler takes
+        warm(held, WarmTask(load=held.task, shapes=shapes, duration_s=1), heard)
+    warm(plain, WarmTask(load=plain.task, shapes=shapes, duration_s=1), unheard)
+
+    assert called == ["first", "second"] * 2
+    assert all(before < after for before, after in pairwise(heard.fractions))
+    assert heard.fractions[-1] <= 1
+    assert not unheard.fractions

@@ -23,6 +23,7 @@ from unstill.system.machine import (
     child_environment,
     flush,
     give_back_memory,
+    most_memory_bytes,
     steady_clock,
     steady_ns,
     usable_cores,
@@ -163,3 +164,10 @@ def test_freed_memory_goes_back_where_the_c_library_can_be_asked() -> None:
     assert give_back_memory(libc)
     assert libc.kept == [0]
     assert not give_back_memory(object())
+
+
+def test_the_most_memory_is_counted_in_the_systems_own_unit() -> None:
+    linux, macos = most_memory_bytes(system="linux"), most_memory_bytes(system="darwin")
+
+    assert 10 * 1024**2 < linux < 100 * GIB
+    assert linux == pytest.approx(macos * 1024, rel=0.1)

@@ -108,6 +108,12 @@ def _group_limit(group: Path) -> tuple[int, int] | None:
     return most, max(0, most - used + cached)
 
 
+def most_memory_bytes(*, system: str = sys.platform) -> int:
+    """The most memory that this process has had so far; in 1024 bytes, but bytes on macOS."""
+    unit = 1 if system == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def child_environment(own: Mapping[str, str]) -> dict[str, str]:
     """Those of the server's variables that a child program may see: no key is among them."""
     return {

@@ -21,11 +21,9 @@ def load(task: LoadTask, report: Reports) -> Loaded:
         return holder.have(task, report).loaded
 
 
-def warm(task: WarmTask, report: Reports) -> Loaded:
+def warm(task: WarmTask, report: Reports) -> None:
     with ended_without_memory(task.load, report, lambda: holder.rung):
-        held = holder.have(task.load, report)
-        rendering.warm(held, task, report)
-        return held.loaded
+        rendering.warm(holder.have(task.load, report), task, report)
 
 
 def render(task: RenderTask, report: Reports) -> Rendered:

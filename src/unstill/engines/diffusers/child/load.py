@@ -23,7 +23,7 @@ from unstill.engines.diffusers.child import attention, lora
 from unstill.engines.diffusers.child.block_hooks import LOADING_ENDS
 from unstill.engines.diffusers.child.few_step import few_step_scheduler, shifted
 from unstill.engines.diffusers.child.memory_end import during, is_out_of_memory
-from unstill.engines.diffusers.child.offload import VAE, lay_out
+from unstill.engines.diffusers.child.offload import VAE, lay_out, pin_as_it_is
 from unstill.engines.diffusers.folder import BadFolder, Component, Folder, read_folder
 from unstill.engines.diffusers.memory import LARGEST, Fit, down, fit_of, fits, host_memory
 from unstill.engines.diffusers.options import Options, Rung
@@ -70,6 +70,7 @@ class LoadPlan:
 
     rung: Rung
     encoders_stay: bool
+    encoders_pinned: bool  # where they do not stay
     pinned: int  # denoisers whose weights wait in pinned memory, the first ones
     is_tiled: bool
     free_bytes: int  # of the device
@@ -99,6 +100,7 @@ class Holder:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+            torch._C._host_emptyCache()  # noqa: SLF001  - of pinned memory, which has no other way
         give_back_memory()
 
     def _loaded(self, task: LoadTask, report: Reports) -> Held:
@@ -114,6 +116,7 @@ class Holder:
             rung=plan.rung,
             device=task.device,
             encoders_stay=plan.encoders_stay,
+            encoders_pinned=plan.encoders_pinned,
             pinned=plan.pinned,
         )
         if task.options.compile:
@@ -137,6 +140,7 @@ def tell(
         memory=loaded.memory,
         rungs_down=task.rungs_down,
         encoders_stay=plan.encoders_stay,
+        encoders_pinned=plan.encoders_pinned,
         pinned=plan.pinned,
         tiled=plan.is_tiled,
         free_bytes=plan.free_bytes,
@@ -152,30 +156,30 @@ def tell(
 
 
 def plan_of(folder: Folder, task: LoadTask) -> LoadPlan:
-    """By what is free now on the device and on the host."""
+    """By what is free now on the device and on the host. Raises BadSetting."""
     free_bytes = free_on(task.device)
-    fit = fit_for(folder, task, free_bytes)
-    host = host_memory(folder, fit.rung, free_bytes=memory_bytes()[1])
-    # A ladder that is at its end has one step more: to decode a piece of each frame at a time.
-    is_past_end = task.options.memory == "auto" and task.rungs_down >= len(folder.profile.rungs)
+    fit, is_past_end = fit_for(folder, task, free_bytes)
+    encoders_pinned, pinned = pinned_by(folder, fit.rung) if task.device == CUDA else (False, 0)
     is_tight = fit.is_tight and task.device == CUDA
     return LoadPlan(
         rung=fit.rung,
         encoders_stay=fit.keeps_encoders,
-        pinned=host.pinned if task.device == CUDA else 0,
+        encoders_pinned=encoders_pinned,
+        pinned=pinned,
         is_tiled=bool(folder.profile.vae_tile) or is_tight or is_past_end,
         free_bytes=free_bytes,
     )
 
 
-def fit_for(folder: Folder, task: LoadTask, free_bytes: int) -> Fit:
-    """The rung that the operator names; else, on a device, one that fits, on a CPU the first.
+def fit_for(folder: Folder, task: LoadTask, free_bytes: int) -> tuple[Fit, bool]:
+    """How the rung fits that the operator names; else, on a device, one that does, on a CPU the
+    first. Then, whether the ladder had no rung for as far down as was asked.
 
     It is planned for the largest videos. Raises BadSetting.
     """
     wanted, rungs = task.options.memory, folder.profile.rungs
     frames = folder.profile.longest_frames
-    rung = rungs[0]
+    rung, is_past_end = rungs[0], False
     if wanted != "auto":
         if wanted not in rungs:
             raise BadSetting("memory", f"{folder.profile.title} has {', '.join(rungs)}")
@@ -183,8 +187,20 @@ def fit_for(folder: Folder, task: LoadTask, free_bytes: int) -> Fit:
     else:
         if task.device == CUDA:
             rung = fits(folder, size=LARGEST, frames=frames, free_bytes=free_bytes).rung
+        is_past_end = rungs.index(rung) + task.rungs_down >= len(rungs)
         rung = down(rung, task.rungs_down, rungs)
-    return fit_of(folder, rung, size=LARGEST, frames=frames, free_bytes=free_bytes)
+    return fit_of(folder, rung, size=LARGEST, frames=frames, free_bytes=free_bytes), is_past_end
+
+
+def pinned_by(folder: Folder, rung: Rung) -> tuple[bool, int]:
+    """Whether the encoders are pinned, and for how many denoisers there is room to be."""
+    free_bytes = memory_bytes()[1]
+    if not pin_as_it_is():
+        free_bytes //= 2  # what is rounded up to a power of two takes twice its size at the most
+    host = host_memory(folder, rung, free_bytes=free_bytes)
+    if rung == "resident":
+        return host.held_bytes <= free_bytes // 2, 0
+    return host.pinned == len(folder.profile.denoisers), host.pinned
 
 
 def free_on(device: str) -> int:
@@ -196,7 +212,8 @@ def free_on(device: str) -> int:
 
 def read_pipeline(folder: Folder, task: LoadTask, plan: LoadPlan, report: Reports) -> Any:
     """The pipeline with its networks, one after another; the small components at the end."""
-    torch.set_float32_matmul_precision("high")  # TF32, for what is not bfloat16
+    if task.device == CUDA:
+        torch.set_float32_matmul_precision("high")  # TF32, for what is not bfloat16
     sizes = folder.bytes_of
     whole, read = sum(sizes.values()), 0
     networks = {}

@@ -5,6 +5,7 @@ On a CPU all rungs run too, from the CPU onto the CPU: that is how their results
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -14,17 +15,25 @@ from unstill.engines.diffusers.options import Rung
 from unstill.engines.diffusers.profile import Profile
 
 VAE = "vae"
+WHOLE = (torch.nn.MultiheadAttention,)  # reads the weights of its parts without calling them
 STORED = torch.float8_e4m3fn  # of two bytes one: half the memory, half of what is copied
 
 
 def lay_out(
-    pipeline: Any, profile: Profile, *, rung: Rung, device: str, encoders_stay: bool, pinned: int
+    pipeline: Any,
+    profile: Profile,
+    *,
+    rung: Rung,
+    device: str,
+    encoders_stay: bool,
+    encoders_pinned: bool,
+    pinned: int,
 ) -> None:
     """Put a pipeline's networks where the rung has them; its LoRAs are fused by now.
 
     encoders_stay: on the device, where all fits with room.
-    pinned: for so many denoisers the host has room to pin what is offloaded, so that a device
-        reads it while it computes; of the others each block is pinned when it is its turn.
+    encoders_pinned, pinned: what of the encoders and of so many denoisers waits on the host is
+        pinned, so that a device reads it while it computes; other parts are when it is their turn.
     """
     for name, network in networks_of(pipeline).items():
         if name in profile.denoisers:
@@ -33,7 +42,8 @@ def lay_out(
         elif name == VAE or encoders_stay:
             network.to(device)
         else:
-            _offload(network, device=device, by_block=False, is_pinned=False)
+            by_block = any(isinstance(each, WHOLE) for each in network.modules())
+            _offload(network, device=device, by_block=by_block, is_pinned=encoders_pinned)
 
 
 def networks_of(pipeline: Any) -> dict[str, Any]:
@@ -66,3 +76,19 @@ def _offload(network: Any, *, device: str, by_block: bool, is_pinned: bool) -> N
         use_stream=has_stream,
         low_cpu_mem_usage=has_stream and not is_pinned,
     )
+
+
+def pin_as_it_is() -> bool:
+    """Have what is pinned take no more than its size; whether this torch can.
+
+    By itself torch rounds it up to a power of two: a block of Wan A14B from 0.7 to 1.1 GB.
+    Source: torch 2.13, ATen/core/CachingHostAllocator.h, allocate().
+    """
+    said = os.environ.get("PYTORCH_CUDA_ALLOC_CONF", "")  # setting one may forget the others
+    try:
+        torch._C._accelerator_setAllocatorSettings(  # noqa: SLF001  - it has no other name
+            ",".join(filter(None, (said, "pinned_max_round_threshold_mb:1")))
+        )
+    except (AttributeError, RuntimeError, ValueError):  # an older torch
+        return False
+    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +28,7 @@ from unstill.engines.diffusers.task import Rendered, RenderTask, WarmTask
 from unstill.media.video_writer import VideoWriter
 from unstill.media.watermark import WatermarkPainter
 from unstill.media.yuv import planes_of
+from unstill.system.machine import most_memory_bytes
 
 Frames = NDArray[np.float32]  # (frames, height, width, 3), 0 to 1
 
@@ -103,7 +103,7 @@ def called(held: Held, call: PipelineCall, report: Report) -> tuple[Any, BlockWa
     )
     given = arguments_of(pipeline, profile, held.options, call)
     watch = BlockWatch(pipeline, profile, passes=passes, device=held.device, report=report)
-    with watch, torch.no_grad():
+    with watch:
         made = pipeline(**given).frames
     return made, watch
 
@@ -188,6 +188,4 @@ def begin_peak(device: str) -> None:
 
 def peak_bytes(device: str) -> int:
     """Of the device since `begin_peak`; on a CPU of this process since its start."""
-    if device == CUDA:
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return int(torch.cuda.max_memory_allocated()) if device == CUDA else most_memory_bytes()
