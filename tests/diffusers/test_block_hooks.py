@@ -13,6 +13,7 @@ from support.tiny_renders import Heard, digest, load_task, render_task
 from support.tiny_weights import Kind, tiny_folder
 from unstill.engines.diffusers.child.block_hooks import (
     DECODING_ENDS,
+    DENOISING_BEGINS,
     DENOISING_ENDS,
     ENCODING_ENDS,
     before_each_call,
@@ -23,6 +24,7 @@ from unstill.engines.diffusers.child.load import Held, Holder
 from unstill.engines.diffusers.child.render import render
 from unstill.engines.diffusers.options import Memory
 from unstill.media.child_main import TaskStopped
+from unstill.progress.queue import TELLING
 
 # Two experts with two blocks each, a step each, two passes a step: so many reports of denoising.
 FIRST_EXPERT, SECOND_EXPERT = range(4), range(4, 8)
@@ -53,9 +55,9 @@ def place_of(fractions: list[float], begin: float, end: float, number: int) -> i
 
 PLACES = {
     "text encoder": (0.0, ENCODING_ENDS, 1),
-    "first expert, its first block": (ENCODING_ENDS, DENOISING_ENDS, FIRST_EXPERT[0]),
-    "first expert, between blocks": (ENCODING_ENDS, DENOISING_ENDS, FIRST_EXPERT[3]),
-    "second expert": (ENCODING_ENDS, DENOISING_ENDS, SECOND_EXPERT[1]),
+    "first expert, its first block": (DENOISING_BEGINS, DENOISING_ENDS, FIRST_EXPERT[0]),
+    "first expert, between blocks": (DENOISING_BEGINS, DENOISING_ENDS, FIRST_EXPERT[3]),
+    "second expert": (DENOISING_BEGINS, DENOISING_ENDS, SECOND_EXPERT[1]),
     "decode": (DENOISING_ENDS, DECODING_ENDS, 2),
     "writing": (DECODING_ENDS, 1.0, 1),
 }
@@ -116,6 +118,7 @@ def test_each_kind_of_pipeline_tells_of_every_phase(
     for begin, end in pairwise(bounds):
         assert sum(begin <= each < end for each in heard.fractions) >= 2, (begin, end)
     assert max(each for each in heard.fractions if each < DENOISING_ENDS) > 0.6
+    assert not any(TELLING <= each < DENOISING_BEGINS for each in heard.fractions)
 
 
 def test_the_watched_blocks_are_those_of_the_largest_list(folder: Path) -> None:

@@ -20,6 +20,7 @@ from unstill.engines.diffusers.child.load import Held, Holder
 from unstill.engines.diffusers.child.render import render
 from unstill.engines.diffusers.options import Memory, Rung
 from unstill.engines.diffusers.task import LoadTask
+from unstill.progress.queue import TELLING
 
 RUNGS: tuple[Rung, ...] = ("resident", "block-offload", "block-offload-fp8")
 
@@ -169,7 +170,7 @@ def test_loading_tells_each_component_and_at_the_end_how_it_lies(folder: Path) -
         "text_encoder",
     }
     assert components[0]["share"] == 0
-    assert all(each < 0.01 for each in heard.fractions)
+    assert all(each < TELLING for each in heard.fractions)
     told = heard.noted("weights_loaded")
     assert told["profile"] == "wan2.2-a14b"
     assert (told["memory"], told["rungs_down"]) == ("block-offload", 1)

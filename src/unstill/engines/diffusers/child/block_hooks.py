@@ -22,9 +22,11 @@ from unstill.engines.diffusers.profile import Profile
 
 Phase = Literal["encode", "denoise", "decode"]
 
-# Shares of the whole, as an 81-frame render of 40 steps divides its time; loading comes before.
-LOADING_ENDS = 0.01
-ENCODING_ENDS = 0.02
+# Shares of the whole, as an 81-frame render of 40 steps divides its time. What comes before the
+# denoising says nothing of its pace: it stays below TELLING of progress/queue.py.
+LOADING_ENDS = 0.005
+ENCODING_ENDS = 0.0099
+DENOISING_BEGINS = 0.02
 DENOISING_ENDS = 0.92
 DECODING_ENDS = 0.98  # the rest is the writing of the file
 BLOCKS_AHEAD = 4  # so far may the host run ahead of the device
@@ -129,7 +131,7 @@ class BlockWatch:
             nonlocal at
             done = self.forwards - 1 + at / len(part.blocks)
             at += 1
-            self._tell(ENCODING_ENDS, DENOISING_ENDS, done / self._passes.denoiser)
+            self._tell(DENOISING_BEGINS, DENOISING_ENDS, done / self._passes.denoiser)
 
         self._undo.append(before_each_pass(part.root, at_pass))
         for block in part.blocks:

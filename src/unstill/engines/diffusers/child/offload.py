@@ -26,7 +26,7 @@ def lay_out(
     rung: Rung,
     device: str,
     encoders_stay: bool,
-    encoders_pinned: bool,
+    encoders_pinned: bool = False,
     pinned: int,
 ) -> None:
     """Put a pipeline's networks where the rung has them; its LoRAs are fused by now.
