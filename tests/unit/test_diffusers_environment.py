@@ -15,7 +15,7 @@ SERVERS = {
     "HF_HOME": "/home/operator/.cache",
     "PATH": "/usr/bin",
 }
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def test_each_device_is_the_only_one_that_its_child_sees() -> None:
@@ -57,15 +57,17 @@ def test_no_device_is_taken_that_the_operator_did_not_leave(listed: str, device:
 def test_the_cores_are_shared_by_the_devices(devices: int, cores: int, threads: str) -> None:
     variables = of_device("cpu", devices=devices, cores=cores, own={})
 
-    assert [variables[name] for name in THREADS] == [threads] * 3
+    assert [variables[name] for name in THREADS] == [threads] * 2
 
 
 def test_an_operators_own_count_of_threads_holds() -> None:
     for own in ({"OMP_NUM_THREADS": "3"}, {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": ""}):
         variables = of_device("cuda:0", devices=2, cores=16, own=own)
-        assert [variables[name] for name in THREADS] == ["3"] * 3
+        assert [variables[name] for name in THREADS] == ["3"] * 2
     variables = of_device("cpu", devices=1, cores=16, own={"MKL_NUM_THREADS": "5"})
-    assert [variables[name] for name in THREADS] == ["16", "5", "16"]
+    assert [variables[name] for name in THREADS] == ["16", "5"]
+    variables = of_device("cpu", devices=1, cores=16, own={"OPENBLAS_NUM_THREADS": "5"})
+    assert variables["OPENBLAS_NUM_THREADS"] == "1"
 
 
 def test_nothing_is_fetched_and_no_cache_of_the_operators_is_read() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 CPU = "cpu"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _CUDA = "cuda:"
-# A library's own pools of threads, which all read a variable of their own.
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# Measured: torch computes with as many threads as MKL has, where both are named.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # How CUDA numbers devices, and takes its memory: an operator who has said so means it here too.
 _MEMORY = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")  # the older name goes first in torch
 _OPERATORS_OWN = ("CUDA_DEVICE_ORDER", *_MEMORY)
@@ -61,8 +61,10 @@ def of_device(device: str, *, devices: int, cores: int, own: Mapping[str, str]) 
     segments = {} if any(map(own.get, _MEMORY)) else {_MEMORY[0]: "expandable_segments:True"}
     return {
         **OFFLINE,
-        # Measured: torch computes with as many threads as MKL has, where both are named.
         **{name: own.get(name) or own.get(_THREADS[0]) or threads for name in _THREADS},
+        # It computes nothing here. Its threads start with numpy's import, and a process that has
+        # any cannot leave the network, unless it is root's (system/machine.py).
+        "OPENBLAS_NUM_THREADS": "1",
         **segments,
         **_kept(own),
         VISIBLE: _entry(device, own),
