@@ -118,13 +118,17 @@ async def test_a_video_says_what_made_it_and_the_engine_says_so_once_it_is_known
 ) -> None:
     async with bench(tmp_path, options={"steps": 4}) as gpu:
         before = gpu.engine.label
-        made = await gpu.render()
+        with capture_logs() as logs:
+            made = await gpu.render()
 
         assert before == "gpu; kind=diffusers; model=Wan 2.2 I2V A14B; steps=4; version=0.42.1"
         assert made.made_by == (
             "gpu; kind=diffusers; model=Wan 2.2 I2V A14B; steps=4; memory=resident; version=0.42.1"
         )
         assert gpu.engine.label == made.made_by
+        assert [(each["event"], each["engine"], each["memory"]) for each in logs] == [
+            ("weights_loaded", "gpu", "resident")
+        ]
         assert (tmp_path / "a.part").read_bytes() == b"a video"
         assert "Wan 2.2 I2V A14B" in gpu.engine.description
 

@@ -115,6 +115,7 @@ FULL = {f"field_{number}": number for number in range(MOST_NOTE_FIELDS)}
         a_note("Not a name"),
         a_note(3),
         a_note(program="x"),
+        a_note(engine="x"),
         a_note(event="x"),
         a_note(self="x"),
         a_note(Upper="x"),

@@ -17,7 +17,7 @@ _NOTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # What a line of the log has already, or structlog means something else by.
 _LOGS_OWN = frozenset(
     {
-        *("event", "exc_info", "exception", "level", "log_level", "method_name"),
+        *("engine", "event", "exc_info", "exception", "level", "log_level", "method_name"),
         *("program", "self", "slot", "stack_info", "timestamp"),
     }
 )

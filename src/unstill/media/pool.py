@@ -65,6 +65,7 @@ class Pool:
         its last word of it by then; None: the child is ended at once. Until then the caller waits.
     idle_end_s: a child that has had no task for so long is ended, with all that it holds; 0: never.
     noted: told of each note of a child, with its slot, once the log has it.
+    engine: whose children they are, for the log; empty: of no engine that there may be several of.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Pool:
         stop_within_s: float | None = None,
         idle_end_s: float = 0,
         noted: Callable[[int, ChildNote], None] | None = None,
+        engine: str = "",
     ) -> None:
         self._program = program
+        self._in_log = {"program": program} | ({"engine": engine} if engine else {})
         self._recycle_after = recycle_after
         self._start_within_s = start_within_s
         self._environment = environment or _no_more
@@ -189,7 +192,7 @@ class Pool:
         """Keep how the children are confined, and say once where they are less than they might."""
         is_less = not (confinement.no_new_privileges and confinement.no_network)
         if is_less and confinement != self.confinement:
-            log.info("children_less_confined", program=self._program, **asdict(confinement))
+            log.info("children_less_confined", **self._in_log, **asdict(confinement))
         self.confinement = confinement
 
     def _keep(self, child: Child) -> None:
@@ -212,7 +215,7 @@ class Pool:
                 case Progress(fraction=fraction):
                     report(fraction)
                 case ChildNote() as note:
-                    log.info(note.name, program=self._program, slot=child.slot, **note.fields)
+                    log.info(note.name, **self._in_log, slot=child.slot, **note.fields)
                     self._noted(child.slot, note)
                 case TaskDone() | TaskRefused() | TaskLeft() as last_word:
                     return last_word
@@ -288,7 +291,7 @@ class Pool:
             if not self._is_closed:
                 log.warning(
                     "warm_child_lost",
-                    program=self._program,
+                    **self._in_log,
                     slot=child.slot,
                     why=why,
                     last_words=child.last_words,

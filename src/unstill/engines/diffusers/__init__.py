@@ -115,6 +115,7 @@ class Diffusers:
             stop_within_s=STOP_WITHIN_S,
             idle_end_s=idle_unload_s,
             noted=self._noted,
+            engine=name,
         )
 
     @property
