@@ -116,9 +116,9 @@ def tick_for_ever(words: Words, report: Reports) -> Never:
 
 
 def tick_slowly(words: Words, report: Reports) -> Never:
-    """Write the own process id to the file `text`, then say something every second."""
+    """Write the own process id to the file `text`, then say something every two seconds."""
     while True:
-        note_and_sleep(Words(text=words.text, number=1), report)
+        note_and_sleep(Words(text=words.text, number=2), report)
         report(0.5)
 
 

@@ -83,7 +83,7 @@ def test_a_child_whose_server_is_already_gone_ends_at_once() -> None:
 
 def test_a_stop_ends_the_task_of_its_number_and_no_other() -> None:
     nap = told("nap", numbered=1, number=200)
-    second, third = (told("count", numbered=number, number=1) for number in (2, 3))
+    second, third = told("echo", numbered=2), told("count", numbered=3, number=1)
     with child() as process:
         assert process.stdin is not None
         assert process.stdout is not None
