@@ -15,12 +15,13 @@ import pytest
 import pytest_asyncio
 import torch
 
-from support.tiny_renders import Heard, digest, load_task, render_task
+from support.tiny_renders import SMALL, Heard, digest, load_task, render_task
 from support.tiny_weights import tiny_folder
 from support.waits import until
+from unstill.domain.request import Size
 from unstill.engines.diffusers.child.load import Holder
 from unstill.engines.diffusers.child.render import render
-from unstill.engines.diffusers.task import Loaded, LoadTask, Rendered
+from unstill.engines.diffusers.task import Loaded, LoadTask, Rendered, WarmTask
 from unstill.media.errors import DiedAtWork, TaskFailed
 from unstill.media.events import ChildNote
 from unstill.media.pool import Pool
@@ -117,6 +118,25 @@ async def test_an_operators_error_leaves_the_child_at_work(
     assert refused.value.child_code == "misconfigured"
     assert str(tmp_path) not in refused.value.message
     assert loaded.profile == "wan2.2-a14b"
+
+
+async def test_a_child_that_has_compiled_for_a_shape_goes_on_to_render(
+    load: LoadTask, tmp_path: Path
+) -> None:
+    notes: list[ChildNote] = []
+    compiled = load_task(Path(load.options.path), compile=True)
+    warm = WarmTask(load=compiled, shapes=(SMALL, Size(64, 96)), duration_s=1)
+    fractions: list[float] = []
+
+    # What compiling makes is torch's own, and takes long; all around it is tried.
+    async with pool_of(CHILD, notes.append, TORCHDYNAMO_DISABLE="1") as pool:
+        await pool.run("warm", warm, type(None), report=fractions.append)
+        await pool.run("render", render_task(compiled, tmp_path / "a.mp4"), Rendered)
+
+    assert [note.name for note in notes].count("weights_loaded") == 1
+    assert fractions == sorted(fractions)
+    assert fractions[-1] > 0.9
+    assert (tmp_path / "a.mp4").stat().st_size > 0
 
 
 async def test_a_child_without_memory_leaves_a_note_and_a_clear_last_line(

@@ -17,7 +17,12 @@ from PIL import Image
 from unstill import __version__
 from unstill.domain.engine import Report
 from unstill.domain.request import Role, Size
-from unstill.engines.diffusers.child.block_hooks import DECODING_ENDS, BlockWatch, Passes
+from unstill.engines.diffusers.child.block_hooks import (
+    DECODING_ENDS,
+    LOADING_ENDS,
+    BlockWatch,
+    Passes,
+)
 from unstill.engines.diffusers.child.call import PipelineCall, arguments_of, forwards_of
 from unstill.engines.diffusers.child.load import CUDA, Held
 from unstill.engines.diffusers.child.memory_end import during
@@ -88,7 +93,7 @@ def warm(held: Held, task: WarmTask, report: Report) -> None:
         )
 
         def part(done: float, begin: int = number) -> None:
-            report((begin + done) / len(shapes))
+            report(max(LOADING_ENDS, (begin + done) / len(shapes)))
 
         called(held, call, part)
 
