@@ -41,7 +41,7 @@ def test_a_whole_folder_is_known_by_what_is_in_it(tmp_path: Path, profile: Profi
 
     assert folder.profile is profile
     assert set(folder.components) == set(profile.components)
-    assert (folder.path, folder.hidden, folder.blocks, folder.variant) == (str(root), 24, 3, None)
+    assert (folder.path, folder.hidden, folder.blocks) == (str(root), 24, 3)
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=BY_NAME)
@@ -396,24 +396,16 @@ def test_diffusers_takes_the_index_and_transformers_the_single_file(tmp_path: Pa
 
 def test_weights_of_a_variant_are_taken_where_there_are_no_others(tmp_path: Path) -> None:
     root = write_folder(tmp_path, SMALL)
-    (root / VAE_FILE).rename(root / f"vae/{STEM}.fp16.safetensors")
+    write_tensors(root / f"vae/{STEM}.bf16.safetensors", {"a": (1,)})
     write_tensors(root / "text_encoder/model.fp16.safetensors", {"a": (1,)})
+    write_tensors(root / "text_encoder/model.bf16.safetensors", {"a": (1,)})
+    (root / "text_encoder/model.safetensors").unlink()
 
-    folder = read_folder(root)
+    parts = read_folder(root).components
 
-    assert folder.variant == "fp16"
-    # Where a component has both, diffusers takes that of the variant too.
-    assert folder.components["text_encoder"].files == ("text_encoder/model.fp16.safetensors",)
-    assert folder.components["transformer"].files[0] == f"transformer/{FIRST}"
-
-
-def test_two_variants_at_once_are_refused(tmp_path: Path) -> None:
-    root = write_folder(tmp_path, SMALL)
-    (root / VAE_FILE).rename(root / f"vae/{STEM}.fp16.safetensors")
-    old = root / "text_encoder"
-    (old / "model.safetensors").rename(old / "model.bf16.safetensors")
-
-    assert "other components as others" in refusal(root).reason
+    assert (parts["vae"].variant, parts["vae"].files) == (None, (VAE_FILE,))
+    assert parts["text_encoder"].variant == "bf16"
+    assert parts["text_encoder"].files == ("text_encoder/model.bf16.safetensors",)
 
 
 def test_reading_a_folder_brings_in_neither_torch_nor_numpy(tmp_path: Path) -> None:

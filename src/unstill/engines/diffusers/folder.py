@@ -34,6 +34,7 @@ _CONFIGS = {
     "feature_extractor": "preprocessor_config.json",
     "image_processor": "preprocessor_config.json",
 }
+_TOKENIZER = "tokenizer"  # and tokenizer_2
 _STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 _VOCABULARIES = ("tokenizer.json", "spiece.model", "tokenizer.model", "vocab.json")
 _PICKLES = (".bin", ".bin.index.json", ".pt", ".pth", ".ckpt")
@@ -47,6 +48,7 @@ class Component(msgspec.Struct, frozen=True):
     class_name: str
     files: tuple[str, ...] = ()  # of its weights, by their place in the folder; none: it has none
     parameters: int = 0
+    variant: str | None = None  # such as "fp16", where its files have that in their names
     stored_bytes: int = 0
     loaded_bytes: int = 0  # in bfloat16, the VAE in float32
 
@@ -59,7 +61,6 @@ class Folder(msgspec.Struct, frozen=True):
     components: Mapping[str, Component]
     hidden: int
     blocks: int
-    variant: str | None = None  # such as "fp16", where its files have that in their names
 
     @property
     def bytes_of(self) -> dict[str, int]:
@@ -94,15 +95,7 @@ def read_folder(path: str | Path) -> Folder:
     profile = recognised(index)
     parts = parts_of(index, profile)
     configs = {part.name: _config_of(root, part) for part in parts}
-    found = {
-        part.name: _weights_of(root, part)
-        for part in parts
-        if part.name not in _CONFIGS and not part.name.startswith("tokenizer")
-    }
-    variant = _variant_of(found)
-    components = {
-        part.name: _component(root, part, found.get(part.name), variant) for part in parts
-    }
+    components = {part.name: _component(root, part) for part in parts}
     denoiser = profile.denoisers[0]
     config = configs[denoiser]
     heads, head_dim, blocks = (
@@ -115,7 +108,6 @@ def read_folder(path: str | Path) -> Folder:
         components=components,
         hidden=heads * head_dim,
         blocks=blocks,
-        variant=variant or None,
     )
 
 
@@ -123,7 +115,7 @@ def _config_of(root: Path, part: NamedPart) -> Mapping[str, Any]:
     """Its configuration, which says the same class; a tokenizer's, and its vocabulary is there."""
     if not (root / part.name).is_dir():
         raise BadFolder(part.name, "is missing: model_index.json names it")
-    if part.name.startswith("tokenizer"):
+    if part.name.startswith(_TOKENIZER):
         return _tokenizer(root, part)
     name = f"{part.name}/{_CONFIGS.get(part.name, 'config.json')}"
     config = read_json(root, name, dict[str, Any])
@@ -148,8 +140,11 @@ def _tokenizer(root: Path, part: NamedPart) -> Mapping[str, Any]:
     return config
 
 
-def _weights_of(root: Path, part: NamedPart) -> Mapping[str, str]:
-    """By variant (empty: none), the file or the index that a component is loaded from."""
+def _weights_of(root: Path, part: NamedPart) -> tuple[str, str]:
+    """The variant (empty: none), and the file or the index that a component is loaded from.
+
+    Plain files come first, then variants by name, bf16 before fp16.
+    """
     stem, names = _STEMS[part.library], _names_in(root, part.name)
     single = re.compile(rf"{stem}(?:\.(\w+))?\.safetensors")
     index = re.compile(rf"{stem}\.safetensors\.index(?:\.(\w+))?\.json")
@@ -158,7 +153,7 @@ def _weights_of(root: Path, part: NamedPart) -> Mapping[str, str]:
     for pattern in (single, index) if part.library == "diffusers" else (index, single):
         found |= {match[1] or "": match[0] for match in map(pattern.fullmatch, names) if match}
     if found:
-        return found
+        return min(found.items())
     if any(re.match(rf"{stem}\S*-of-\d+\.safetensors", name) for name in names):
         missing = f"{part.name}/{stem}.safetensors.index.json"
         raise BadFolder(missing, "is missing, though shards that it names are there")
@@ -168,28 +163,11 @@ def _weights_of(root: Path, part: NamedPart) -> Mapping[str, str]:
     raise BadFolder(f"{part.name}/{stem}.safetensors", "is missing")
 
 
-def _variant_of(found: Mapping[str, Mapping[str, str]]) -> str:
-    """Empty where every component has files without one. Raises BadFolder for two that are needed.
-
-    diffusers takes one for all, and plain files where a component does not have it.
-    """
-    needed = {name: variants for name, variants in found.items() if "" not in variants}
-    if not needed:
-        return ""
-    common = set.intersection(*(set(variants) for variants in needed.values()))
-    if not common:
-        name, variants = next(iter(needed.items()))
-        reason = f"has weights as {', '.join(sorted(variants))}, other components as others"
-        raise BadFolder(name, reason)
-    return min(common)
-
-
-def _component(
-    root: Path, part: NamedPart, found: Mapping[str, str] | None, variant: str
-) -> Component:
-    if found is None:
+def _component(root: Path, part: NamedPart) -> Component:
+    if part.name in _CONFIGS or part.name.startswith(_TOKENIZER):
         return Component(part.name, part.library, part.class_name)
-    name = f"{part.name}/{found.get(variant) or found['']}"
+    variant, file = _weights_of(root, part)
+    name = f"{part.name}/{file}"
     files = _sharded(root, name) if name.endswith(".json") else {name: read_tensors(root, name)}
     tensors = [tensor for each in files.values() for tensor in each.values()]
     if not tensors:
@@ -199,6 +177,7 @@ def _component(
         library=part.library,
         class_name=part.class_name,
         files=tuple(files),
+        variant=variant or None,
         parameters=sum(tensor.count for tensor in tensors),
         stored_bytes=sum(tensor.size_bytes for tensor in tensors),
         loaded_bytes=sum(_loaded_bytes(tensor, part.name) for tensor in tensors),

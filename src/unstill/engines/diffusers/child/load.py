@@ -244,7 +244,6 @@ ERRORS_OF_FILES = (OSError, ValueError, RuntimeError, LookupError, TypeError, At
 def read_network(folder: Folder, component: Component, dtype: torch.dtype) -> Any:
     """One component with all of its weights. Raises BadFolder."""
     kind = getattr(import_module(component.library), component.class_name)
-    variant = {} if folder.variant is None else {"variant": folder.variant}
     try:
         network, found = kind.from_pretrained(
             folder.path,
@@ -253,7 +252,7 @@ def read_network(folder: Folder, component: Component, dtype: torch.dtype) -> An
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
-            **variant,
+            variant=component.variant,
         )
     except ERRORS_OF_FILES as error:
         if is_out_of_memory(error):
