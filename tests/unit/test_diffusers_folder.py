@@ -180,6 +180,16 @@ BAD: dict[str, tuple[Damage, str, str]] = {
         VAE_FILE,
         "its head is not understood",
     ),
+    "a head that is nested without end": (
+        lambda root: write_head(root / VAE_FILE, b'{"a":' + b"[" * 200_000, data_bytes=0),
+        VAE_FILE,
+        "its head is not understood",
+    ),
+    "a configuration that is nested without end": (
+        lambda root: (root / "vae/config.json").write_bytes(b'{"a":' + b"[" * 200_000),
+        "vae/config.json",
+        "is not the JSON that it should be",
+    ),
     "a head without places": (
         vae((10).to_bytes(8, "little") + b'{"a": [1]}'),
         VAE_FILE,

@@ -50,6 +50,8 @@ _BITS = {
 }
 _FLOATS = tuple(name for name in _BITS if name.startswith(("F", "BF")))
 
+_NOT_JSON = (msgspec.DecodeError, RecursionError)  # the latter for what is nested without end
+
 T = TypeVar("T")
 
 
@@ -95,7 +97,7 @@ def read_json(root: Path, name: str, of: type[T]) -> T:
         raise _pointer(name)
     try:
         return msgspec.json.decode(text, type=of)
-    except msgspec.DecodeError as error:
+    except _NOT_JSON as error:
         raise BadFolder(name, f"is not the JSON that it should be: {error}") from error
 
 
@@ -133,7 +135,7 @@ def _decoded(name: str, head: bytes) -> Mapping[str, Tensor]:
         entries = msgspec.json.decode(head, type=dict[str, msgspec.Raw])
         entries.pop("__metadata__", None)
         return {key: msgspec.json.decode(raw, type=Tensor) for key, raw in entries.items()}
-    except msgspec.DecodeError as error:
+    except _NOT_JSON as error:
         raise BadFolder(
             name, f"is no safetensors file: its head is not understood: {error}"
         ) from error
