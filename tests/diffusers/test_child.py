@@ -135,7 +135,7 @@ async def test_a_child_that_has_compiled_for_a_shape_goes_on_to_render(
 
     assert [note.name for note in notes].count("weights_loaded") == 1
     assert fractions == sorted(fractions)
-    assert fractions[-1] > 0.9
+    assert fractions[-1] > 0.5  # the second shape was begun
     assert (tmp_path / "a.mp4").stat().st_size > 0
 
 
