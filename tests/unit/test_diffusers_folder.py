@@ -185,6 +185,16 @@ BAD: dict[str, tuple[Damage, str, str]] = {
         VAE_FILE,
         "its head is not understood",
     ),
+    "a head that is no text": (
+        lambda root: write_head(root / VAE_FILE, b'{"a\xff":{}}', data_bytes=0),
+        VAE_FILE,
+        "its head is not understood",
+    ),
+    "a configuration that is no text": (
+        lambda root: (root / "vae/config.json").write_bytes(b'{"a":"\xff"}'),
+        "vae/config.json",
+        "is not the JSON that it should be",
+    ),
     "a configuration that is nested without end": (
         lambda root: (root / "vae/config.json").write_bytes(b'{"a":' + b"[" * 200_000),
         "vae/config.json",

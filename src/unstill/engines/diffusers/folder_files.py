@@ -50,7 +50,8 @@ _BITS = {
 }
 _FLOATS = tuple(name for name in _BITS if name.startswith(("F", "BF")))
 
-_NOT_JSON = (msgspec.DecodeError, RecursionError)  # the latter for what is nested without end
+# The last one for what is nested without end.
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 
