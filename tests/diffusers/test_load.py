@@ -231,6 +231,15 @@ def copy(folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "weights"))
 
 
+def test_files_of_a_variant_are_read_where_a_component_has_them(copy: Path, tmp_path: Path) -> None:
+    plain = made(held_of(copy), tmp_path / "plain.mp4")
+    for part in ("transformer", "transformer_2"):
+        file = copy / part / "diffusion_pytorch_model.safetensors"
+        file.rename(file.with_suffix(".bf16.safetensors"))
+
+    assert made(held_of(copy), tmp_path / "variant.mp4") == plain
+
+
 def refusal(task: LoadTask) -> str:
     with pytest.raises(OperatorError) as refused:
         Holder().have(task, Heard())

@@ -261,6 +261,6 @@ def test_warming_calls_both_experts_for_each_shape_and_decodes_nothing(folders: 
     warm(plain, WarmTask(load=plain.task, shapes=shapes, duration_s=1), unheard)
 
     assert called == ["first", "second"] * 2
-    assert all(before < after for before, after in pairwise(heard.fractions))
+    assert all(before <= after for before, after in pairwise(heard.fractions))
     assert heard.fractions[-1] <= 1
     assert not unheard.fractions

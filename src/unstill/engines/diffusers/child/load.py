@@ -21,6 +21,7 @@ import torch
 from unstill.domain.errors import BadSetting
 from unstill.engines.diffusers.child import attention, lora
 from unstill.engines.diffusers.child.block_hooks import LOADING_ENDS
+from unstill.engines.diffusers.child.call import GUIDER
 from unstill.engines.diffusers.child.few_step import few_step_scheduler, shifted
 from unstill.engines.diffusers.child.memory_end import during, is_out_of_memory
 from unstill.engines.diffusers.child.offload import VAE, lay_out, pin_as_it_is
@@ -34,7 +35,6 @@ from unstill.media.child_main import Reports
 from unstill.system.machine import give_back_memory, memory_bytes
 
 CUDA = "cuda"
-GUIDER = "guider"
 LONGEST_REASON = 300  # characters
 VERSIONS = ("torch", "diffusers", "transformers")
 
@@ -243,8 +243,8 @@ ERRORS_OF_FILES = (OSError, ValueError, RuntimeError, LookupError, TypeError, At
 
 def read_network(folder: Folder, component: Component, dtype: torch.dtype) -> Any:
     """One component with all of its weights. Raises BadFolder."""
-    kind = getattr(import_module(component.library), component.class_name)
     try:
+        kind = getattr(import_module(component.library), component.class_name)
         network, found = kind.from_pretrained(
             folder.path,
             subfolder=component.name,
@@ -303,7 +303,7 @@ def prepare(pipeline: Any, profile: Profile, task: LoadTask) -> attention.Chosen
 
 
 def compile_blocks(pipeline: Any, profile: Profile) -> None:
-    """The blocks that a denoiser repeats, once for all; by block beats the whole (facts of 2026).
+    """One kernel for all blocks of a denoiser: a whole one would take many times as long to make.
 
     Raises BadSetting where a denoiser does not say which these are.
     """

@@ -154,11 +154,9 @@ def write(task: RenderTask, held: Held, shape: Shape, frames: Frames, report: Re
     ) as video:
         for number, frame in enumerate(frames[: shape.frames_kept], start=1):
             planes = planes_of(cut(in_bytes(frame), how))
-            video.picture.y[:], video.picture.u[:], video.picture.v[:] = (
-                planes.y,
-                planes.u,
-                planes.v,
-            )
+            video.picture.y[:] = planes.y
+            video.picture.u[:] = planes.u
+            video.picture.v[:] = planes.v
             if watermark is not None:
                 watermark.draw(video.picture)
             video.write()
