@@ -349,6 +349,7 @@ async def test_two_deletions_at_once_are_one(tmp_path: Path) -> None:
     [
         ("duration", "parameters.duration", "5"),
         ("first_frame", "input.first_frame_url", "8"),
+        ("input.first_frame_url", "input.first_frame_url", "8"),
         ("seed", "seed", "the model's own default, 8"),  # nobody sent it
     ],
 )

@@ -391,7 +391,7 @@ async def _taken(given: Sequence[GivenFrame]) -> dict[Role, IncomingFrame]:
 
 
 def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: CreateCall) -> BadField:
-    """An engine names fields canonically; the caller's name is as it was sent, or documented."""
+    """An engine names fields canonically, a frame also as it was sent; callers hear it as sent."""
     name = misfit.param
     frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
     given = create_call.fields.get(name)
@@ -404,7 +404,7 @@ def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: Crea
         return MissingField(param, misfit.allowed)
     if given is not None:
         return BadField(param, misfit.allowed, given.value)
-    if name in frames:
+    if name in frames or name in frames.values():
         return BadField(param, misfit.allowed, misfit.got, found=misfit.found)
     # Nobody sent it, so that nothing is quoted.
     default = misfit.found or shown(misfit.got).strip("'")
