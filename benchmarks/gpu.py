@@ -26,9 +26,10 @@ from benchmarks.gpu_budget import Budget
 from benchmarks.gpu_forwards import Bench, decodes, measured
 from benchmarks.gpu_job import LARGE, SMALL, jobs
 from benchmarks.gpu_models import A14B, TI2V_5B, Model, tiny
-from benchmarks.gpu_networks import CUDA, described, matrix_tflops
+from benchmarks.gpu_networks import described, matrix_tflops
 from benchmarks.gpu_rows import Decode, Findings, Forward, Job, page_of
 
+from unstill.engines.diffusers.environment import CPU, CUDA
 from unstill.engines.diffusers.options import Rung
 
 PAGE = Path(__file__).with_name("GPU.md")
@@ -73,7 +74,7 @@ def dry_run(parts: Sequence[str], seconds: float) -> Findings:
     """Compiling is left out: it takes longer than all the rest, and is torch's own."""
     torch.compiler.set_stance("force_eager")
     try:
-        return findings("cpu", (tiny(A14B), tiny(TI2V_5B)), parts, seconds)
+        return findings(CPU, (tiny(A14B), tiny(TI2V_5B)), parts, seconds)
     finally:
         torch.compiler.set_stance("default")
 

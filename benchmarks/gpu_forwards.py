@@ -13,7 +13,6 @@ import msgspec
 from benchmarks.gpu_budget import Budget
 from benchmarks.gpu_models import Model, Shape
 from benchmarks.gpu_networks import (
-    CUDA,
     OneNetwork,
     arguments_of,
     denoiser_of,
@@ -32,6 +31,7 @@ from unstill.engines.diffusers.child.load import compile_blocks
 from unstill.engines.diffusers.child.memory_end import is_out_of_memory
 from unstill.engines.diffusers.child.offload import lay_out
 from unstill.engines.diffusers.child.render import begin_peak, peak_bytes
+from unstill.engines.diffusers.environment import CPU, CUDA
 from unstill.engines.diffusers.options import Rung
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.profiles import PROFILES
@@ -131,7 +131,7 @@ class Sitting:
         device, weights = self._bench.device, self._model.weights_bytes
         if device != CUDA or total_bytes(device) >= self._model.experts * weights + BESIDES_BYTES:
             return 0.0
-        pipeline.transformer.to("cpu")
+        pipeline.transformer.to(CPU)
         (once_s,) = timed(device, lambda: pipeline.transformer.to(device), times=1)
         return self._model.experts * once_s
 

@@ -19,7 +19,6 @@ import torch
 from benchmarks.gpu_forwards import Bench, profile_of
 from benchmarks.gpu_models import Model
 from benchmarks.gpu_networks import (
-    CUDA,
     denoiser_of,
     dtype_on,
     free,
@@ -34,6 +33,7 @@ from PIL import Image
 from transformers import T5Tokenizer, UMT5Config, UMT5EncoderModel
 
 from unstill.domain.request import Size
+from unstill.engines.diffusers.environment import CPU, CUDA
 from unstill.engines.diffusers.options import Options
 from unstill.engines.diffusers.shapes import shape_of
 from unstill.system.installed import note
@@ -54,7 +54,7 @@ steps = {steps}
 [models."{model}"]
 engines = ["gpu"]
 """
-OWN = {CUDA: 'devices = ["cuda:0"]', "cpu": 'devices = ["cpu"]\nallow_cpu = true'}
+OWN = {CUDA: 'devices = ["cuda:0"]', CPU: 'devices = ["cpu"]\nallow_cpu = true'}
 
 
 class Order(NamedTuple):

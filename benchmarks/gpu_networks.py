@@ -15,8 +15,9 @@ import torch
 from benchmarks.gpu_models import TEXT_TOKENS, Model, Shape
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
-CUDA = "cuda"
-MATRIX_SIDE = {CUDA: 8192, "cpu": 256}
+from unstill.engines.diffusers.environment import CPU, CUDA
+
+MATRIX_SIDE = {CUDA: 8192, CPU: 256}
 PRODUCTS, ROUNDS = 20, 4
 
 

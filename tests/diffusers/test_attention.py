@@ -14,7 +14,6 @@ from support.tiny_weights import Kind, tiny_folder
 from unstill.engines.diffusers.child.attention import (
     BACKENDS,
     Chosen,
-    _in_a_line,
     choose,
     masks_text,
     set_on,
@@ -78,13 +77,6 @@ def test_a_mask_is_tried_where_the_denoisers_have_one(
     assert masks_text(loaded, ("transformer",)) is has_mask
     assert choose("native", "cpu", has_mask=has_mask) == Chosen("native")
     assert choose("math", "cpu", has_mask=has_mask) == Chosen("math")
-
-
-def test_a_reason_is_one_line_without_paths() -> None:
-    assert _in_a_line(RuntimeError("no '/opt/lib/it.so' here\nat all")) == "no … here"
-    assert _in_a_line(RuntimeError("")) == "RuntimeError"
-    assert _in_a_line(RuntimeError("w" * 160)) == "w" * 160
-    assert _in_a_line(RuntimeError("w" * 161)) == "w" * 160 + "…"
 
 
 def test_it_is_set_on_every_denoiser(tmp_path: Path) -> None:

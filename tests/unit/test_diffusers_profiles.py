@@ -81,3 +81,10 @@ def test_a_number_of_frames_becomes_the_next_legal_one(
     counts: FrameCounts, asked: int, legal: int
 ) -> None:
     assert counts.at_least(asked) == legal
+
+
+@pytest.mark.parametrize(
+    ("frames", "latents"), [(1, 1), (2, 2), (5, 2), (6, 3), (80, 21), (81, 21), (82, 22)]
+)
+def test_frames_of_latents_reach_to_the_next_legal_number(frames: int, latents: int) -> None:
+    assert FrameCounts(step=4).latents(frames) == latents

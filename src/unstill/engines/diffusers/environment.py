@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-CPU = "cpu"
+CPU, CUDA = "cpu", "cuda"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-_CUDA = "cuda:"
 # Measured: torch computes with as many threads as MKL has, where both are named.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # How CUDA numbers devices, and takes its memory: an operator who has said so means it here too.
@@ -79,6 +78,6 @@ def _entry(device: str, own: Mapping[str, str]) -> str:
     """The device as CUDA names it; nothing for a CPU."""
     if device == CPU:
         return ""
-    number = int(device.removeprefix(_CUDA))
+    number = int(device.removeprefix(f"{CUDA}:"))
     entries = visible(own)
     return str(number) if entries is None else entries[number]

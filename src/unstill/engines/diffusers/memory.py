@@ -70,7 +70,7 @@ def working_bytes(folder: Folder, *, size: Size, frames: int) -> int:
     """The most that a render takes besides weights: a block's activations, or the VAE's decode."""
     profile = folder.profile
     multiple = profile.size_multiple
-    latents = -(-max(frames - profile.frames.offset, 0) // profile.frames.step) + 1
+    latents = profile.frames.latents(frames)
     tokens = latents * -(-size.width // multiple) * -(-size.height // multiple)
     activations = tokens * folder.hidden * _BF16 * _ACTIVATIONS
     tile = profile.vae_tile or max(size.width, size.height)

@@ -9,6 +9,7 @@ import msgspec
 
 from unstill.engines.diffusers.options import Rung
 
+GUIDER = "guider"  # a component that guides, in the place of arguments of the call
 LastFrame = Literal["argument", "conditions", "none"]
 
 
@@ -21,6 +22,10 @@ class FrameCounts(msgspec.Struct, frozen=True):
     def at_least(self, frames: int) -> int:
         """The next legal number from there on; what is too much is trimmed afterwards."""
         return -(-max(frames - self.offset, 0) // self.step) * self.step + self.offset
+
+    def latents(self, frames: int) -> int:
+        """The frames of latents that so many are made from."""
+        return (self.at_least(frames) - self.offset) // self.step + 1
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,6 @@ the first call only. So each is called once, with a few numbers, before the deno
 from __future__ import annotations
 
 import inspect
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +15,10 @@ import msgspec
 import torch
 from diffusers.models.attention_dispatch import attention_backend, dispatch_attention_fn
 
+from unstill.engines.diffusers.child.error_line import in_a_line
+from unstill.engines.diffusers.environment import CUDA
 from unstill.engines.diffusers.options import Attention
 
-CUDA = "cuda"
 NATIVE = "native"
 # An operator's word: diffusers' name, of version 0.42. `flash` and `flash-3` are the packages of
 # these names; what torch has of them itself, `native` takes by itself.
@@ -104,12 +104,5 @@ def _refusal(name: str, device: str, *, has_mask: bool = False) -> str | None:
         if not bool(torch.isfinite(result).all()):
             return "its results are not finite"
     except Exception as error:  # noqa: BLE001  - a kernel's package may raise anything
-        return _in_a_line(error)
+        return in_a_line(error, longest=LONGEST_REASON)
     return None
-
-
-def _in_a_line(error: Exception) -> str:
-    """Its first line, without paths."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    told = re.sub(r"(?<!\S)['\"(]?/\S+", "…", first)
-    return told if len(told) <= LONGEST_REASON else f"{told[:LONGEST_REASON]}…"

@@ -18,6 +18,9 @@ from typing import Any, Literal, NamedTuple, Self
 import torch
 
 from unstill.domain.engine import Report
+from unstill.engines.diffusers.child.offload import networks_of
+from unstill.engines.diffusers.environment import CUDA
+from unstill.engines.diffusers.folder import VAE
 from unstill.engines.diffusers.profile import Profile
 
 Phase = Literal["encode", "denoise", "decode"]
@@ -179,13 +182,9 @@ class BlockWatch:
 
 def parts_of(pipeline: Any, profile: Profile) -> Parts:
     """The networks of a pipeline; each VAE of diffusers has an `encoder` and a `decoder`."""
-    networks = {
-        name: each
-        for name, each in pipeline.components.items()
-        if isinstance(each, torch.nn.Module)
-    }
+    networks = networks_of(pipeline)
     denoisers = [networks.pop(name) for name in profile.denoisers]
-    vae = networks.pop("vae")
+    vae = networks.pop(VAE)
     return Parts(
         encoders=tuple(map(part_of, (*networks.values(), vae.encoder))),
         denoisers=tuple(map(part_of, denoisers)),
@@ -239,7 +238,7 @@ def before_each_call(block: Any, told: Callable[[], None]) -> Undo:
 
 def pace_of(device: str) -> Callable[[], None]:
     """What keeps the host from running further ahead of the device than `BLOCKS_AHEAD` blocks."""
-    if device != "cuda":
+    if device != CUDA:
         return lambda: None
     events: deque[Any] = deque()
 

@@ -11,11 +11,9 @@ from PIL.Image import Image
 
 from unstill.domain.request import Role
 from unstill.engines.diffusers.options import Options
-from unstill.engines.diffusers.profile import Profile
+from unstill.engines.diffusers.profile import GUIDER, Profile
 from unstill.engines.diffusers.sampling import guidance_of
 from unstill.engines.diffusers.shapes import Shape
-
-GUIDER = "guider"  # a component that guides, in the place of arguments
 
 
 class PipelineCall(NamedTuple):

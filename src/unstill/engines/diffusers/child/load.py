@@ -7,7 +7,6 @@ it is freed before the next one is read: what is free is measured anew, and may 
 from __future__ import annotations
 
 import gc
-import re
 import time
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,21 +20,20 @@ import torch
 from unstill.domain.errors import BadSetting
 from unstill.engines.diffusers.child import attention, lora
 from unstill.engines.diffusers.child.block_hooks import LOADING_ENDS
-from unstill.engines.diffusers.child.call import GUIDER
+from unstill.engines.diffusers.child.error_line import in_a_line
 from unstill.engines.diffusers.child.few_step import few_step_scheduler, shifted
 from unstill.engines.diffusers.child.memory_end import during, is_out_of_memory
-from unstill.engines.diffusers.child.offload import VAE, lay_out, pin_as_it_is
-from unstill.engines.diffusers.folder import BadFolder, Component, Folder, read_folder
+from unstill.engines.diffusers.child.offload import lay_out, pin_as_it_is
+from unstill.engines.diffusers.environment import CUDA
+from unstill.engines.diffusers.folder import VAE, BadFolder, Component, Folder, read_folder
 from unstill.engines.diffusers.memory import LARGEST, Fit, down, fit_of, fits, host_memory
 from unstill.engines.diffusers.options import Options, Rung
-from unstill.engines.diffusers.profile import Profile
+from unstill.engines.diffusers.profile import GUIDER, Profile
 from unstill.engines.diffusers.sampling import guidance_of, shift_of, uses_few_steps
 from unstill.engines.diffusers.task import LOADED, LOADING, Loaded, LoadTask
 from unstill.media.child_main import Reports
 from unstill.system.machine import give_back_memory, memory_bytes
 
-CUDA = "cuda"
-LONGEST_REASON = 300  # characters
 VERSIONS = ("torch", "diffusers", "transformers")
 
 
@@ -271,13 +269,6 @@ def dtype_of(component: str, task: LoadTask, plan: LoadPlan) -> torch.dtype:
         return torch.float32
     is_plain_cpu = task.device != CUDA and plan.rung != "block-offload-fp8"
     return torch.float32 if is_plain_cpu else torch.bfloat16
-
-
-def in_a_line(error: BaseException) -> str:
-    """Its first line, of each path in it the last part."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    told = re.sub(r"(/[^\s/:'\"]+)+", lambda path: path[0].rpartition("/")[2], first)
-    return told if len(told) <= LONGEST_REASON else f"{told[:LONGEST_REASON]}…"
 
 
 # --- as the options have it -----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from unstill.engines.diffusers.child.error_line import in_a_line
 from unstill.engines.diffusers.environment import CPU
 from unstill.engines.diffusers.machine import CLOSELY, Device, Machine
 from unstill.system.machine import confine, die_with, memory_bytes
@@ -58,12 +59,12 @@ def _with_devices(machine: Machine) -> Machine:
         torch: Any = import_module("torch")  # once confined: it starts threads
     except Exception as error:  # noqa: BLE001  - a library of its own that is missing, say
         versions = {name: each for name, each in machine.versions.items() if name != "torch"}
-        return msgspec.structs.replace(machine, versions=versions, trouble=_words(error))
+        return msgspec.structs.replace(machine, versions=versions, trouble=in_a_line(error))
     cuda = torch.version.cuda or torch.version.hip or ""
     try:
         found = _cuda_devices(torch) if cuda else ()
     except Exception as error:  # noqa: BLE001  - a driver's trouble, in its words
-        return msgspec.structs.replace(machine, cuda=cuda, trouble=_words(error))
+        return msgspec.structs.replace(machine, cuda=cuda, trouble=in_a_line(error))
     return msgspec.structs.replace(machine, cuda=cuda, devices=(*found, *machine.devices))
 
 
@@ -90,13 +91,8 @@ def with_attention(machine: Machine) -> Machine:
         attention = import_module("unstill.engines.diffusers.child.attention")
         usable = {device.name: attention.usable(device.name) for device in machine.devices}
     except Exception as error:  # noqa: BLE001  - packages that do not fit each other, a driver
-        return msgspec.structs.replace(machine, trouble=machine.trouble or _words(error))
+        return msgspec.structs.replace(machine, trouble=machine.trouble or in_a_line(error))
     return msgspec.structs.replace(machine, attention=usable)
-
-
-def _words(error: BaseException) -> str:
-    """Its first line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from unstill.domain.errors import BadSetting
+from unstill.engines.diffusers.child.error_line import in_a_line
 from unstill.engines.diffusers.profile import Profile
 
 SETTING = "lora"
@@ -64,7 +65,7 @@ def _fuse_one(pipeline: Any, file: Path, denoiser: str, *, is_second: bool) -> N
     except (ValueError, RuntimeError, KeyError, IndexError, AttributeError, TypeError) as error:
         # What diffusers and peft say of tensors whose names or shapes they cannot place.
         pipeline.unload_lora_weights()  # of the layers that it had begun to change
-        reason = f"{file.name} does not fit {denoiser}: {_first_line(error)}"
+        reason = f"{file.name} does not fit {denoiser}: {in_a_line(error)}"
         raise BadSetting(SETTING, reason) from error
     if not _changes(expert, adapter):
         pipeline.unload_lora_weights()
@@ -81,7 +82,3 @@ def _changes(expert: Any, adapter: str) -> bool:
         if adapter in getattr(layer, "lora_B", ())
     )
     return any(bool(torch.any(weight != 0)) for weight in added)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import torch
 
+from unstill.engines.diffusers.child.error_line import in_a_line
 from unstill.engines.diffusers.task import OUT_OF_MEMORY, LoadTask
 from unstill.media.child_main import CRASHED, Reports
 
@@ -59,9 +60,9 @@ def ended_without_memory(
 def _end(error: BaseException, task: LoadTask, report: Reports, rung: str) -> NoReturn:
     under_way = next(iter(getattr(error, "__notes__", ())), "its task")
     report.note(OUT_OF_MEMORY, memory=rung, rungs_down=task.rungs_down, during=under_way)
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     print(  # noqa: T201  - its last words
-        f"out of memory on the {task.device} during {under_way}, memory = {rung}: {reason}",
+        f"out of memory on the {task.device} during {under_way}, memory = {rung}: "
+        f"{in_a_line(error)}",
         file=sys.stderr,
         flush=True,
     )

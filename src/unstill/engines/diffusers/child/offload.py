@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from diffusers.hooks import apply_group_offloading
 
+from unstill.engines.diffusers.environment import CUDA
+from unstill.engines.diffusers.folder import VAE
 from unstill.engines.diffusers.options import Rung
 from unstill.engines.diffusers.profile import Profile
 
-VAE = "vae"
 WHOLE = (torch.nn.MultiheadAttention,)  # reads the weights of its parts without calling them
 STORED = torch.float8_e4m3fn  # of two bytes one: half the memory, half of what is copied
 
@@ -66,7 +67,7 @@ def _lay_out_denoiser(denoiser: Any, *, rung: Rung, device: str, is_pinned: bool
 
 def _offload(network: Any, *, device: str, by_block: bool, is_pinned: bool) -> None:
     """Its parts come to the device when they are called; on CUDA the next one comes meanwhile."""
-    has_stream = device == "cuda"
+    has_stream = device == CUDA
     apply_group_offloading(
         network,
         onload_device=torch.device(device),

@@ -24,9 +24,10 @@ from unstill.engines.diffusers.child.block_hooks import (
     Passes,
 )
 from unstill.engines.diffusers.child.call import PipelineCall, arguments_of, forwards_of
-from unstill.engines.diffusers.child.load import CUDA, Held
+from unstill.engines.diffusers.child.load import Held
 from unstill.engines.diffusers.child.memory_end import during
 from unstill.engines.diffusers.child.pictures import cut, fitted, in_bytes, size_of
+from unstill.engines.diffusers.environment import CUDA
 from unstill.engines.diffusers.sampling import steps_of
 from unstill.engines.diffusers.shapes import Shape, cut_out, shape_of
 from unstill.engines.diffusers.task import Rendered, RenderTask, WarmTask
@@ -101,7 +102,7 @@ def warm(held: Held, task: WarmTask, report: Report) -> None:
 def called(held: Held, call: PipelineCall, report: Report) -> tuple[Any, BlockWatch]:
     """What one call of the pipeline makes, and who has watched it."""
     pipeline, profile, shape = held.pipeline, held.profile, call.shape
-    latent_frames = (shape.frames_asked - profile.frames.offset) // profile.frames.step + 1
+    latent_frames = profile.frames.latents(shape.frames_asked)
     passes = Passes(
         denoiser=forwards_of(pipeline, profile, held.options, call.steps),
         decoder_frames=latent_frames * tiles_of(pipeline.vae, shape.render),
