@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from support.server_children import children
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 from support.waits import hold_until
 from unstill.store.embedded.beside import jobs_in
@@ -42,20 +43,6 @@ def rows(data_dir: Path) -> dict[str, tuple[str, int]]:
 
 def names(data_dir: Path, job_id: str) -> set[str]:
     return {path.name for path in (data_dir / "jobs" / job_id[-2:] / job_id).iterdir()}
-
-
-def children(server_pid: int, program: str = "unstill.") -> list[int]:
-    """Process ids of the server's children: each is told the id of the server it serves."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-        except OSError:
-            continue  # it ended meanwhile
-        is_program = len(words) > 2 and words[-2].startswith(program.encode())
-        if is_program and words[-1] == str(server_pid).encode():
-            found.append(int(process.name))
-    return found
 
 
 def freeze(server: Serving, program: str) -> None:

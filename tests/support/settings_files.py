@@ -56,6 +56,11 @@ def engine_at(name: str, kind: str, url: str, **settings: object) -> str:
     return _table(f"engines.{name}", table | settings)
 
 
+def own_engine(name: str, kind: str, **settings: object) -> str:
+    """`[engines.NAME]` of this machine."""
+    return _table(f"engines.{name}", {"kind": kind} | settings)
+
+
 def model(name: str, *engines: str, like: str = "") -> str:
     """`[models."NAME"]`, tried at `engines` in this order."""
     table: dict[str, object] = {"engines": list(engines)}

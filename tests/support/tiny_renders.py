@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 import numpy as np
@@ -96,3 +96,12 @@ def frames_of(video: Path) -> list[Pixels]:
             np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
             for frame in container.decode(video=0)
         ]
+
+
+def pixels_digest(video: Path | IO[bytes]) -> str:
+    """Of all frames in their order; what the file has beside them names its job."""
+    found = hashlib.sha256()
+    with av.open(video, "r") as container:
+        for frame in container.decode(video=0):
+            found.update(frame.to_ndarray(format="rgb24").tobytes())
+    return found.hexdigest()

@@ -43,11 +43,14 @@ def tiny_folder(kind: Kind, root: Path, *, seed: int = 0) -> Path:
     return folder
 
 
-def write_folder(kind: Kind, folder: Path, *, seed: int = 0) -> None:
-    """Appears whole or not at all, also where several processes make it at once."""
+def write_folder(kind: Kind, folder: Path, *, seed: int = 0, largest_file: str = "1GB") -> None:
+    """Appears whole or not at all, also where several processes make it at once.
+
+    largest_file: such as "60KB"; weights of more are split into shards.
+    """
     making = folder.with_name(f".{folder.name}.{os.getpid()}")
     pipeline = BUILDERS[kind](seed)
-    pipeline.save_pretrained(making)
+    pipeline.save_pretrained(making, max_shard_size=largest_file)
     _say_as_published(making, kind)
     try:
         making.rename(folder)
@@ -99,7 +102,6 @@ def _lora_names(layer: str, spelling: LoraSpelling) -> tuple[str, str]:
 # --- the pipelines -------------------------------------------------------------------------------
 
 _WAN_VAE: Mapping[str, Any] = {
-    "base_dim": 3,
     "dim_mult": [1, 1, 1, 1],
     "num_res_blocks": 1,
     "temperal_downsample": [False, True, True],
@@ -108,7 +110,7 @@ _T5: Mapping[str, Any] = {"d_model": WIDTH, "d_kv": 8, "d_ff": 64, "num_heads": 
 
 
 def _wan_a14b(seed: int) -> Any:
-    vae = _seeded(seed, diffusers.AutoencoderKLWan, z_dim=16, **_WAN_VAE)
+    vae = _seeded(seed, diffusers.AutoencoderKLWan, base_dim=2, z_dim=16, **_WAN_VAE)
     return diffusers.WanImageToVideoPipeline(
         transformer=_wan_transformer(seed, channels_in=36, channels_out=16),
         transformer_2=_wan_transformer(seed + 1, channels_in=36, channels_out=16),
@@ -122,6 +124,7 @@ def _wan_5b(seed: int) -> Any:
     vae = _seeded(
         seed,
         diffusers.AutoencoderKLWan,
+        base_dim=3,
         z_dim=48,
         is_residual=True,
         in_channels=12,
