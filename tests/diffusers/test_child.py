@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,7 +130,10 @@ async def test_a_child_that_has_compiled_for_a_shape_goes_on_to_render(
     fractions: list[float] = []
 
     # What compiling makes is torch's own, and takes long; all around it is tried.
-    async with pool_of(CHILD, notes.append, TORCHDYNAMO_DISABLE="1") as pool:
+    compiler = tmp_path / "g++"
+    compiler.symlink_to(sys.executable)
+    path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
+    async with pool_of(CHILD, notes.append, TORCHDYNAMO_DISABLE="1", PATH=path) as pool:
         await pool.run("warm", warm, type(None), report=fractions.append)
         await pool.run("render", render_task(compiled, tmp_path / "a.mp4"), Rendered)
 
@@ -155,3 +159,14 @@ async def test_a_child_without_memory_leaves_a_note_and_a_clear_last_line(
     assert "out of memory on the cpu during denoise, memory = block-offload" in str(death.value)
     assert "Tried to allocate 2.00 GiB" in str(death.value)
     assert not (tmp_path / "none.mp4").exists()
+
+
+async def test_a_library_that_fails_in_mid_render_has_the_last_word(
+    load: LoadTask, tmp_path: Path
+) -> None:
+    task = render_task(load, tmp_path / "none.mp4")
+    variables = {"STARVES_AT": "1", "SAYS": "a kernel is broken"}
+
+    async with pool_of("starving_child", lambda _: None, **variables) as pool:
+        with pytest.raises(DiedAtWork, match="RuntimeError: a kernel is broken'"):
+            await pool.run("render", task, Rendered)

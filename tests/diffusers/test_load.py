@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from support.tiny_renders import Heard, digest, load_task, render_task
 from support.tiny_weights import Kind, tiny_folder, tiny_lora
 from unstill.domain.errors import BadSetting, OperatorError
-from unstill.engines.diffusers.child.load import Held, Holder
+from unstill.engines.diffusers.child.load import Held, Holder, check_compiler
 from unstill.engines.diffusers.child.render import render
 from unstill.engines.diffusers.options import Memory, Rung
 from unstill.engines.diffusers.task import LoadTask
@@ -276,3 +276,16 @@ def test_weights_of_another_shape_are_named_by_their_component(copy: Path) -> No
 def test_a_rung_that_a_profile_does_not_have_is_the_operators_error(folder: Path) -> None:
     with pytest.raises(BadSetting):
         held_of(folder, lora=("/nowhere/high.safetensors",))
+
+
+@pytest.mark.parametrize(
+    ("device", "there", "named"),
+    [("cuda", "clang", "gcc or clang"), ("cuda", "gcc", "gcc or clang"), ("cpu", "g++", r"g\+\+")],
+)
+def test_compiling_needs_a_compiler_before_anything_is_read(
+    device: str, there: str, named: str
+) -> None:
+    check_compiler(device, lambda name: name if name == there else None)
+
+    with pytest.raises(BadSetting, match=f"compile: needs a compiler on the PATH: {named}"):
+        check_compiler(device, lambda _: None)

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, Self
 import torch
 
 from unstill.domain.engine import Report
+from unstill.engines.diffusers.child.memory_end import say_during
 from unstill.engines.diffusers.child.offload import networks_of
 from unstill.engines.diffusers.environment import CUDA
 from unstill.engines.diffusers.folder import VAE
@@ -103,7 +104,7 @@ class BlockWatch:
             self._undo.pop()()
         self._end_phase()
         if error is not None:
-            error.add_note(self._phase)
+            say_during(error, self._phase)
             self._pipeline.maybe_free_model_hooks()
 
     # --- the hooks ------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ it is freed before the next one is read: what is free is measured anew, and may 
 from __future__ import annotations
 
 import gc
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -103,6 +105,8 @@ class Holder:
 
     def _loaded(self, task: LoadTask, report: Reports) -> Held:
         began = time.monotonic()
+        if task.options.compile:
+            check_compiler(task.device)
         folder = read_folder(task.options.path)
         plan = plan_of(folder, task)
         self.rung = plan.rung
@@ -303,3 +307,13 @@ def compile_blocks(pipeline: Any, profile: Profile) -> None:
             getattr(pipeline, name).compile_repeated_blocks()
         except ValueError as error:
             raise BadSetting("compile", f"{name} cannot be compiled by block") from error
+
+
+def check_compiler(device: str, find: Callable[[str], str | None] = shutil.which) -> None:
+    """Raises BadSetting where torch would look for a compiler in vain, in the midst of a job.
+
+    Source: triton 3, runtime/build.py, for CUDA; torch 2.13, _inductor/config.py, for a CPU.
+    """
+    names = ("gcc", "clang") if device == CUDA else ("g++",)
+    if not any(map(find, names)):
+        raise BadSetting("compile", f"needs a compiler on the PATH: {' or '.join(names)}")

@@ -28,19 +28,29 @@ _TOLD_BY = (
 )
 
 
+_WORK = "work_under_way"
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(each in str(error) for each in _TOLD_BY)
 
 
+def say_during(error: BaseException, work: str) -> None:
+    """Keep with an error what was under way, the innermost of it.
+
+    Not as a note of Python's: these end a traceback, and its last line is what a job's owner reads.
+    """
+    vars(error).setdefault(_WORK, work)
+
+
 @contextmanager
 def during(work: str) -> Iterator[None]:
-    """Note in an error what was under way."""
     try:
         yield
     except Exception as error:
-        error.add_note(work)
+        say_during(error, work)
         raise
 
 
@@ -58,7 +68,7 @@ def ended_without_memory(
 
 
 def _end(error: BaseException, task: LoadTask, report: Reports, rung: str) -> NoReturn:
-    under_way = next(iter(getattr(error, "__notes__", ())), "its task")
+    under_way = vars(error).get(_WORK, "its task")
     report.note(OUT_OF_MEMORY, memory=rung, rungs_down=task.rungs_down, during=under_way)
     print(  # noqa: T201  - its last words
         f"out of memory on the {task.device} during {under_way}, memory = {rung}: "
