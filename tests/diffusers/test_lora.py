@@ -242,6 +242,13 @@ def of_zeros(folder: Path, whole: Path) -> Path:
     return file
 
 
+def of_no_numbers(folder: Path, whole: Path) -> Path:
+    file = folder / "it.safetensors"
+    tensors = load_file(whole)
+    save_file({name: it * float("nan") for name, it in tensors.items()}, file)
+    return file
+
+
 def of_no_lora(folder: Path, whole: Path) -> Path:
     file = folder / "it.safetensors"
     save_file({"transformer.proj_out.weight": next(iter(load_file(whole).values()))}, file)
@@ -280,8 +287,8 @@ def test_a_file_that_is_no_safetensors_is_named(
     assert refused(a14b, [cut_short(tmp_path, files[0])]).startswith(expected)
 
 
-@pytest.mark.parametrize("spoiled", [renamed, of_other_widths, of_zeros, of_no_lora])
-def test_a_file_that_would_change_nothing_is_refused_and_not_ignored(
+@pytest.mark.parametrize("spoiled", [renamed, of_other_widths, of_zeros, of_no_lora, of_no_numbers])
+def test_a_file_that_changes_nothing_or_spoils_all_is_refused_and_not_ignored(
     a14b: Path, tmp_path: Path, files: tuple[Path, Path], spoiled: Any
 ) -> None:
     reason = refused(a14b, [spoiled(tmp_path, files[0])])

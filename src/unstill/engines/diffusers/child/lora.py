@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from unstill.domain.errors import BadSetting
 from unstill.engines.diffusers.child.error_line import in_a_line
+from unstill.engines.diffusers.child.memory_end import is_out_of_memory
 from unstill.engines.diffusers.profile import Profile
 
 SETTING = "lora"
@@ -55,23 +56,23 @@ def _check(file: Path) -> None:
 def _fuse_one(pipeline: Any, file: Path, denoiser: str, *, is_second: bool) -> None:
     adapter = f"from_settings_{denoiser}"
     where = {"load_into_transformer_2": True} if is_second else {}
-    expert = getattr(pipeline, denoiser)
     try:
         pipeline.load_lora_weights(
             file.parent, weight_name=file.name, adapter_name=adapter, local_files_only=True, **where
         )
-    except torch.OutOfMemoryError:
-        raise
-    except (ValueError, RuntimeError, KeyError, IndexError, AttributeError, TypeError) as error:
-        # What diffusers and peft say of tensors whose names or shapes they cannot place.
-        pipeline.unload_lora_weights()  # of the layers that it had begun to change
+        if not _changes(getattr(pipeline, denoiser), adapter):
+            reason = f"{file.name} changes nothing in {denoiser}: it is not for it"
+            raise BadSetting(SETTING, reason)
+        pipeline.fuse_lora(components=[denoiser], adapter_names=[adapter], safe_fusing=True)
+    except (ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
+        # What diffusers and peft say of tensors whose names or shapes they cannot place, and of
+        # sums that are no numbers.
+        if is_out_of_memory(error):
+            raise
         reason = f"{file.name} does not fit {denoiser}: {in_a_line(error)}"
         raise BadSetting(SETTING, reason) from error
-    if not _changes(expert, adapter):
+    finally:
         pipeline.unload_lora_weights()
-        raise BadSetting(SETTING, f"{file.name} changes nothing in {denoiser}: it is not for it")
-    pipeline.fuse_lora(components=[denoiser], adapter_names=[adapter], safe_fusing=True)
-    pipeline.unload_lora_weights()
 
 
 def _changes(expert: Any, adapter: str) -> bool:
