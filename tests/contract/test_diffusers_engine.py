@@ -416,6 +416,15 @@ def test_a_second_guidance_is_for_two_experts_alone(tmp_path: Path) -> None:
     assert made_with(two, guidance_2=3.0).profile is A14B
 
 
+def test_a_schedule_that_needs_two_steps_is_not_asked_for_one(tmp_path: Path) -> None:
+    ltx = next(each for each in PROFILES if each.name == "ltx-video")
+    two, one = write_folder(tmp_path / "ltx", ltx), write_folder(tmp_path / "wan", A14B)
+
+    assert refused(two, steps=1) == "engines.gpu.steps: must be from 2 for LTX-Video, got 1"
+    assert made_with(two, steps=2).profile is ltx
+    assert made_with(one, steps=1).profile is A14B
+
+
 async def test_the_model_that_is_served_is_its_own_choice_unless_others_are_named(
     tmp_path: Path,
 ) -> None:

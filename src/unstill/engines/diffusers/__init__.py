@@ -279,6 +279,9 @@ def _check_options(options: Options, profile: Profile, where: str) -> None:
         allowed = " or ".join(("auto", *profile.rungs))
         reason = f"must be {allowed} for {profile.title}, got {options.memory}"
         raise BadSetting(f"{where}.memory", reason)
+    if 0 < options.steps < profile.least_steps:
+        reason = f"must be from {profile.least_steps} for {profile.title}, got {options.steps}"
+        raise BadSetting(f"{where}.steps", reason)
     if options.guidance_2 is not None and len(profile.guidance) < 2:
         raise BadSetting(f"{where}.guidance_2", f"must be left out: {profile.title} has one alone")
 

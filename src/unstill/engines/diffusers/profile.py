@@ -14,7 +14,7 @@ LastFrame = Literal["argument", "conditions", "none"]
 
 
 class FrameCounts(msgspec.Struct, frozen=True):
-    """The numbers of frames that a pipeline makes: `step * k + offset`. Others it rounds down."""
+    """The numbers of frames that a pipeline makes: `step * k + offset`. Others it rounds."""
 
     step: int
     offset: int = 1
@@ -62,6 +62,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     guidance: tuple[str, ...]  # arguments for `guidance` and `guidance_2`; "guider": a component
     guidance_default: tuple[float, ...]  # empty: what the folder's guider has
     steps: int
+    least_steps: int = 1
     shift: float | None = None  # of the schedule; None: the folder's own
     few_steps: bool = False  # weights of 8 steps and fewer: one order of UniPC, no corrector
     forwards_per_step: int  # of the denoiser with guidance on; 1 where both passes are one batch
