@@ -33,8 +33,9 @@ from unstill.media.errors import TaskFailed
 
 HERE = Path(__file__).parent
 CHILDS_PATH = os.pathsep.join((str(HERE), str(HERE.parent), str(HERE.parents[1] / "src")))
-A14B, SMALL = (
-    next(each for each in PROFILES if each.name == name) for name in ("wan2.2-a14b", "wan2.2-5b")
+A14B, SMALL, LTX = (
+    next(each for each in PROFILES if each.name == name)
+    for name in ("wan2.2-a14b", "wan2.2-5b", "ltx-video")
 )
 TWO_CARDS = Machine(
     versions={"torch": "2.13.0", "diffusers": "0.42.1"},
@@ -234,6 +235,28 @@ async def test_a_child_that_says_nothing_for_too_long_is_ended(tmp_path: Path) -
     assert "it said nothing for 0.1 s" in told
 
 
+@pytest.mark.parametrize(
+    ("devices", "options", "is_quick"),
+    [
+        (("cuda:0",), {}, True),
+        (("cuda:0",), {"compile": True}, False),
+        (("cpu",), {}, False),
+    ],
+)
+async def test_one_with_its_weights_on_a_card_has_less_time_between_two_words(
+    tmp_path: Path,
+    *,
+    devices: tuple[str, ...],
+    options: Mapping[str, Any],
+    is_quick: bool,
+) -> None:
+    limits = {"block_silence_s": 0.2, "silence_s": 1.5}
+    async with bench(tmp_path, devices=devices, options=options, **limits) as gpu:
+        told = await gpu.died("hang")
+
+    assert f"it said nothing for {0.2 if is_quick else 1.5} s" in told
+
+
 # --- before the first job ------------------------------------------------------------------------
 
 
@@ -407,6 +430,15 @@ def test_lora_files_are_one_for_each_expert_at_most_and_are_there(tmp_path: Path
     )
     assert made_with(one, lora=(high,)).profile is SMALL
     assert made_with(two, lora=(high, high)).profile is A14B
+
+
+def test_fewer_steps_than_a_schedule_has_are_refused(tmp_path: Path) -> None:
+    wan, ltx = write_folder(tmp_path / "wan", A14B), write_folder(tmp_path / "ltx", LTX)
+
+    assert refused(ltx, steps=1) == "engines.gpu.steps: must be from 2 for LTX-Video, got 1"
+    assert made_with(ltx, steps=2).profile is LTX
+    assert made_with(ltx, steps=0).profile is LTX
+    assert made_with(wan, steps=1).profile is A14B
 
 
 def test_a_second_guidance_is_for_two_experts_alone(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ Words of a prompt:
 
     die-above N   killed where the task is fewer rungs down
     want-above N  wants memory there, and says so
-    hold FILE     waits until it is there
+    hold FILE     waits until it is there, and reports
+    hang          says nothing any more
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ def render(task: RenderTask, report: Reports) -> Rendered:
             while not Path(file).exists():
                 report(0.1)
                 time.sleep(0.01)
+        case ["hang"]:
+            signal.pause()
     report(1.0)
     Path(task.out).write_bytes(b"a video")
     return Rendered(

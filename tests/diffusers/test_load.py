@@ -131,10 +131,11 @@ def test_a_pipeline_stays_until_something_else_is_asked_for(folder: Path) -> Non
     assert holder.have(load_task(folder), heard) is first
     lower = holder.have(load_task(folder, rungs_down=1), heard)
     assert lower.loaded.memory == "block-offload"
-    assert holder.have(load_task(folder), heard) is lower
+    assert holder.have(load_task(folder, rungs_down=1), heard) is lower
+    assert holder.have(load_task(folder), heard).loaded.memory == "resident"
     other = holder.have(load_task(folder, steps=3), heard)
     assert other is not lower
-    assert [name for name, _ in heard.notes].count("weights_loaded") == 3
+    assert [name for name, _ in heard.notes].count("weights_loaded") == 4
 
 
 def test_what_was_held_is_freed_before_the_next_is_read(folder: Path, tmp_path: Path) -> None:

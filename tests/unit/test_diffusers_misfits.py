@@ -17,14 +17,23 @@ from unstill.engines.diffusers.warm_up import legal_shapes
 LAST = Frame("last", "input.last_frame_url", sha256="")
 
 
-def misfit(*, fps: int = 0, models: tuple[str, ...] = (WAN22,), **pipeline: Any) -> Any:
+def misfit(
+    *,
+    fps: int = 0,
+    guidance: float | None = None,
+    steps: int = 0,
+    models: tuple[str, ...] = (WAN22,),
+    **pipeline: Any,
+) -> Any:
     """The engine's misfit, for a pipeline of 16 frames a second and of 129 at the most."""
+
+    asked: dict[str, Any] = {"path": "", "fps": fps, "guidance": guidance, "steps": steps}
 
     def of(**fields: Any) -> BadField | None:
         return misfit_of(
             a_request(**{"model": WAN22} | fields),
             models=models,
-            options=Options(path="", fps=fps),
+            options=Options(**asked),
             profile=a_profile(**pipeline),
         )
 
@@ -65,6 +74,22 @@ def test_a_negative_prompt_is_refused_only_where_the_pipeline_takes_none() -> No
     assert misfit(negative_prompt=False)(negative_prompt="rain").param == "negative_prompt"
     assert misfit(negative_prompt=False)() is None
     assert misfit()(negative_prompt="rain") is None
+
+
+def test_a_negative_prompt_is_refused_where_there_is_no_pass_for_it() -> None:
+    refusal = misfit(guidance=1.0)(negative_prompt="rain")
+
+    assert refusal.message == (
+        "negative_prompt must be absent: Toy is set to be guided by none, got 'rain'"
+    )
+    assert misfit(guidance=1.0)() is None
+    assert misfit(guidance=1.1)(negative_prompt="rain") is None
+    assert misfit(steps=8)(negative_prompt="rain").param == "negative_prompt"
+    assert misfit(steps=8, guidance=2.0)(negative_prompt="rain") is None
+    assert misfit(steps=9)(negative_prompt="rain") is None
+    # A guider's guidance is its folder's to say.
+    guider = misfit(guidance=None, guidance_default=())
+    assert guider(negative_prompt="rain") is None
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def test_a_device_twice_and_a_cpu_beside_others_are_refused(tmp_path: Path) -> N
     assert refused(tmp_path, 'devices = ["cuda:1", "cuda:0", "cuda:1"]') == (
         "engines.gpu.devices: names cuda:1 twice"
     )
+    assert own(tmp_path, 'devices = ["cpu", "cpu"]').devices == ("cpu", "cpu")
     assert "names cpu beside others" in refused(tmp_path, 'devices = ["cuda:0", "cpu"]')
 
 

@@ -38,6 +38,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+# Seconds, for all children or by slot; None: as long as one likes.
+Silence = float | Callable[[int], float] | None
+
 RECYCLE_AFTER = 200
 START_WITHIN_S = 60.0
 
@@ -108,13 +111,14 @@ class Pool:
         *,
         report: Report | None = None,
         timeout_s: float | None = None,
-        silence_s: float | None = None,
+        silence_s: Silence = None,
         owner: Owner = NOBODY,
     ) -> T:
         """Give the task to the next free child and wait for its answer.
 
         timeout_s counts from when a child has the task, silence_s from each of its words: a child
-        that says nothing for so long has stopped. Owners that wait for a child take turns.
+        that says nothing for so long has stopped; by slot, it is asked for at each word. Owners
+        that wait for a child take turns.
         Cancelling ends that child within a second, or a second after `stop_within_s` if it has not
         heard by then, and disturbs no other task.
         Raises the child's own refusal (BadImage, BadVideo or TaskFailed), EngineDied if it ended
@@ -207,9 +211,7 @@ class Pool:
             timer = loop.call_later(self._idle_end_s, self._begin_end, child)
         self._idle[child] = timer
 
-    async def _last_word(
-        self, child: Child, report: Report, silence_s: float | None = None
-    ) -> LastWord:
+    async def _last_word(self, child: Child, report: Report, silence_s: Silence = None) -> LastWord:
         while True:
             match await _event_within(child, silence_s):
                 case Progress(fraction=fraction):
@@ -323,12 +325,13 @@ async def _event(child: Child) -> Event:
     return _event_decoder.decode(line)
 
 
-async def _event_within(child: Child, silence_s: float | None) -> Event:
+async def _event_within(child: Child, silence: Silence) -> Event:
+    silence_s = silence(child.slot) if callable(silence) else silence
     try:
-        async with asyncio.timeout(silence_s) as silence:
+        async with asyncio.timeout(silence_s) as limit:
             return await _event(child)
     except TimeoutError as error:
-        if silence_s is None or not silence.expired():
+        if silence_s is None or not limit.expired():
             raise
         raise _Silent(silence_s) from error
 

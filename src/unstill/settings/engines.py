@@ -22,6 +22,9 @@ _DEVICE = re.compile(r"cpu|cuda:(?:0|[1-9]\d{0,2})")
 Guidance = Annotated[float, Meta(ge=0, le=30)]
 
 
+CPU = "cpu"  # a device
+
+
 class _OfKind(msgspec.Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True):
     """`[engines.NAME]`; a kind of engine is a class with its tag, named in `EngineSettings`."""
 
@@ -134,9 +137,10 @@ def _checked_diffusers(engine: DiffusersSettings, where: str) -> DiffusersSettin
         if not _DEVICE.fullmatch(device):
             reason = f"must be cuda:0, cuda:1 and so on, or cpu, got {shown(device)}"
             raise BadSetting(setting, reason)
-        if device in engine.devices[:place]:
+        # A CPU has room for several children, a card for one.
+        if device in engine.devices[:place] and device != CPU:
             raise BadSetting(setting, f"names {device} twice")
-    if "cpu" in engine.devices and len(engine.devices) > 1:
+    if CPU in engine.devices and set(engine.devices) != {CPU}:
         reason = "names cpu beside others: a job takes hours there, give it an engine of its own"
         raise BadSetting(setting, reason)
     return msgspec.structs.replace(

@@ -26,14 +26,22 @@ from unstill.domain.errors import (
 from unstill.domain.request import VideoRequest
 from unstill.engines.diffusers import machine
 from unstill.engines.diffusers.descent import Descent
-from unstill.engines.diffusers.environment import kind_of, of_device
+from unstill.engines.diffusers.environment import CPU, kind_of, of_device
 from unstill.engines.diffusers.folder import BadFolder, Folder, read_folder
 from unstill.engines.diffusers.machine import Machine, check_packages, devices_of
 from unstill.engines.diffusers.misfits import misfit_of
 from unstill.engines.diffusers.options import Options
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.sampling import steps_of
-from unstill.engines.diffusers.task import LOADED, Loaded, LoadTask, Rendered, RenderTask, WarmTask
+from unstill.engines.diffusers.task import (
+    LOADED,
+    LOADING,
+    Loaded,
+    LoadTask,
+    Rendered,
+    RenderTask,
+    WarmTask,
+)
 from unstill.engines.diffusers.warm_up import legal_shapes
 from unstill.media.events import ChildNote
 from unstill.media.pool import Pool
@@ -47,6 +55,9 @@ START_WITHIN_S = 300.0  # measured: its imports take 4 s, from a cold disk a min
 # Nothing is said while one component is read: 28 GB of a disk that gives 50 MB a second take ten
 # minutes. A compile is as silent, for two minutes on a busy machine.
 SILENCE_S = 1800.0
+# From one block to the next, with the weights there. A14B has 0.16 PFLOP in one at 720P: 0.3 s on
+# an H100, a minute on a card with a hundredth of its pace.
+BLOCK_SILENCE_S = 300.0
 STOP_WITHIN_S = 1.0
 
 
@@ -78,6 +89,7 @@ class Diffusers:
         look: Callable[[], Machine] = machine.look,
         program: str = PROGRAM,
         silence_s: float = SILENCE_S,
+        block_silence_s: float = BLOCK_SILENCE_S,
     ) -> None:
         """devices: as in the setting; empty: every CUDA device. models: canonical ids.
 
@@ -99,6 +111,8 @@ class Diffusers:
         self._loads_at_start = idle_unload_s == 0
         self._tells_prompt = tells_prompt
         self._silence_s = silence_s
+        self._block_silence_s = block_silence_s
+        self._loaded: set[int] = set()  # slots of children that have said so
         self._descent = Descent(memory=options.memory, rungs=self.profile.rungs)
         self._rendering = 0
         self._is_idle = asyncio.Event()
@@ -150,7 +164,7 @@ class Diffusers:
         try:
             with self._job_there():
                 rendered = await self._pool.run(
-                    "render", task, Rendered, report=report, silence_s=self._silence_s
+                    "render", task, Rendered, report=report, silence_s=self._silence_of
                 )
         except EngineDied as death:
             is_last = scene.deaths >= MOST_DEATHS
@@ -179,7 +193,7 @@ class Diffusers:
             down = self._descent.learnt
             try:
                 await self._pool.run(
-                    "load", self._load_task(down), Loaded, silence_s=self._silence_s
+                    "load", self._load_task(down), Loaded, silence_s=self._silence_of
                 )
             except ShuttingDown:
                 return False
@@ -206,7 +220,7 @@ class Diffusers:
             load = self._load_task(self._descent.learnt)
             task = WarmTask(load=load, shapes=(size,), duration_s=duration_s)
             warmed = [
-                self._pool.run("warm", task, type(None), silence_s=self._silence_s)
+                self._pool.run("warm", task, type(None), silence_s=self._silence_of)
                 for _ in self._devices
             ]
             try:
@@ -229,6 +243,7 @@ class Diffusers:
     # --- of children -----------------------------------------------------------------------------
 
     def _environment(self, slot: int) -> Mapping[str, str]:
+        self._loaded.discard(slot)  # what begins there now has nothing
         return of_device(self._devices[slot], devices=self.slots, cores=self._cores, own=os.environ)
 
     def _load_task(self, rungs_down: int) -> LoadTask:
@@ -238,11 +253,20 @@ class Diffusers:
         )
 
     def _noted(self, slot: int, note: ChildNote) -> None:
-        del slot
         self._descent.noted(note.name, note.fields)
+        if note.name == LOADING:
+            self._loaded.discard(slot)
         if note.name == LOADED:
+            self._loaded.add(slot)
             steps = steps_of(self._options, self.profile)
             self.label = self._made_by(steps=steps, memory=str(note.fields.get("memory", "")))
+
+    def _silence_of(self, slot: int) -> float:
+        """A CPU may take as long for a block as a disk for a component."""
+        is_quick = kind_of(self._devices[slot]) != CPU and not self._options.compile
+        if slot in self._loaded and is_quick:
+            return min(self._block_silence_s, self._silence_s)
+        return self._silence_s
 
     def _made_by(self, *, steps: int, memory: str = "") -> str:
         """What a file and a header say of the engine: one text, its parts split by semicolons."""

@@ -29,6 +29,15 @@ def shift_of(options: Options, profile: Profile) -> float | None:
     return FEW_STEPS_SHIFT if uses_few_steps(options, profile) else profile.shift
 
 
+def is_guided(options: Options, profile: Profile) -> bool:
+    """Whether there is a pass for what is not wanted; the first guidance decides it for all.
+
+    A guider's is its folder's to say, where the operator says none.
+    """
+    first = guidance_of(options, profile)[0]
+    return first is None or first > 1
+
+
 def guidance_of(options: Options, profile: Profile) -> tuple[float | None, ...]:
     """A value for each of `profile.guidance`; None: what the folder's guider has.
 

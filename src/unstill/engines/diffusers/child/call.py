@@ -12,7 +12,7 @@ from PIL.Image import Image
 from unstill.domain.request import Role
 from unstill.engines.diffusers.options import Options
 from unstill.engines.diffusers.profile import GUIDER, Profile
-from unstill.engines.diffusers.sampling import guidance_of
+from unstill.engines.diffusers.sampling import guidance_of, is_guided
 from unstill.engines.diffusers.shapes import Shape
 
 
@@ -76,12 +76,11 @@ def conditions(pipeline: Any, call: PipelineCall) -> list[Any]:
 
 def forwards_of(pipeline: Any, profile: Profile, options: Options, steps: int) -> int:
     """How often the denoisers are called for a whole render."""
-    return steps * (profile.forwards_per_step if is_guided(pipeline, profile, options) else 1)
+    return steps * (profile.forwards_per_step if has_two_passes(pipeline, profile, options) else 1)
 
 
-def is_guided(pipeline: Any, profile: Profile, options: Options) -> bool:
-    """Whether there is a pass for what is not wanted; the first guidance decides it for all."""
+def has_two_passes(pipeline: Any, profile: Profile, options: Options) -> bool:
+    """Whether there is a pass for what is not wanted."""
     if GUIDER in profile.guidance:
         return bool(pipeline.guider.guidance_scale > 1)
-    first = guidance_of(options, profile)[0]
-    return first is None or first > 1
+    return is_guided(options, profile)

@@ -58,10 +58,14 @@ class Held:
         return self.task.device
 
     def serves(self, task: LoadTask) -> bool:
-        """Whether a task can have it as it is; a rung further down than needed is good too."""
+        """Whether a task can have it as it is.
+
+        One further down than the task asks for is left too: it was for a job whose child had died,
+        and all others would be slower for it.
+        """
         same = self.options == task.options and self.device == task.device
-        is_low_enough = task.options.memory != "auto" or self.task.rungs_down >= task.rungs_down
-        return same and is_low_enough
+        is_as_far_down = self.task.rungs_down == task.rungs_down
+        return same and (is_as_far_down or task.options.memory != "auto")
 
 
 @dataclass(frozen=True, kw_only=True)
