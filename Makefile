@@ -27,7 +27,7 @@ test-slow: $(STAMP)-development $(CLIENTS)/.ready
 
 # Open models, as tiny folders of random weights on the CPU: tests/diffusers.
 test-diffusers: $(DIFFUSERS)/.ready
-	OMP_NUM_THREADS=1 UNSTILL_NEEDS_TORCH=1 $(DIFFUSERS)/bin/pytest tests/diffusers
+	OMP_NUM_THREADS=1 TESTS_NEED_TORCH=1 $(DIFFUSERS)/bin/pytest tests/diffusers
 
 # What a change is most likely to break, in under two minutes on two cores.
 test-quick: $(STAMP)-development

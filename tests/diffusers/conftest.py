@@ -21,7 +21,7 @@ def is_installed(name: str) -> bool:
 MISSING = tuple(name for name in NEEDED if not is_installed(name))
 REASON = f"needs {' and '.join(MISSING)}: make test-diffusers"
 
-if MISSING and os.environ.get("UNSTILL_NEEDS_TORCH"):
+if MISSING and os.environ.get("TESTS_NEED_TORCH"):
     raise pytest.UsageError(REASON)
 
 
