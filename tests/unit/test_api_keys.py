@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from unstill.domain.caller import Caller
 from unstill.domain.errors import BadKey
 from unstill.domain.owner import EVERYONE, Owner
 from unstill.server.api_keys import MOST_SPELLINGS, Keys
@@ -28,26 +29,34 @@ def keys() -> Keys:
 def test_a_key_is_its_owners_in_every_spelling_and_again(headers: dict[str, str]) -> None:
     asked = keys()
 
-    assert [asked.owner(headers) for _ in range(3)] == [TEAM] * 3
+    assert [asked.caller(headers) for _ in range(3)] == [Caller(TEAM)] * 3
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "sk-thre", "Bearer sk-one x"])
 def test_what_is_no_key_is_refused_each_time_also_beside_good_ones(given: str) -> None:
     asked = keys()
-    asked.owner({"authorization": "Bearer sk-one"})
+    asked.caller({"authorization": "Bearer sk-one"})
 
     for _ in range(3):
         with pytest.raises(BadKey):
-            asked.owner({"authorization": given})
+            asked.caller({"authorization": given})
 
 
 def test_only_so_many_spellings_are_kept_and_the_others_are_good_too() -> None:
     asked = keys()
     spellings = [f"Bearer {' ' * spaces}sk-one" for spaces in range(5 * MOST_SPELLINGS)]
 
-    assert {asked.owner({"authorization": each}) for each in [*spellings, *spellings]} == {TEAM}
+    for each in [*spellings, *spellings]:
+        assert asked.caller({"authorization": each}).owner == TEAM
     assert len(asked._good) == 2 * MOST_SPELLINGS
 
 
-def test_without_keys_all_are_one_owner() -> None:
-    assert Keys({}).owner({"authorization": "anything"}) == EVERYONE
+def test_without_keys_all_are_one_owner_and_the_operator_too() -> None:
+    caller = Keys({}).caller({"authorization": "anything"})
+
+    assert caller.owner == EVERYONE
+    assert caller.is_admin
+
+
+def test_a_key_from_the_environment_is_no_operators() -> None:
+    assert not keys().caller({"authorization": "sk-one"}).is_admin

@@ -6,30 +6,31 @@ import hashlib
 import os
 from collections.abc import Mapping
 
+from unstill.domain.caller import KEYLESS, Caller
 from unstill.domain.errors import BadKey
-from unstill.domain.owner import EVERYONE, Owner
+from unstill.domain.owner import Owner
 
 MOST_SPELLINGS = 4  # a key comes with `Bearer` or without it, in whatever case
 
 
 class Keys:
-    """Owners by the hash of their key, and by whole headers whose key was found good before."""
+    """Callers by the hash of their key, and by whole headers whose key was found good before."""
 
     def __init__(self, keys: Mapping[str, Owner]) -> None:
         """`keys`: key -> owner. Without any, every caller is the same owner."""
-        self._owners = {_hashed(os.fsencode(key)): owner for key, owner in keys.items()}
+        self._callers = {_hashed(os.fsencode(key)): Caller(owner) for key, owner in keys.items()}
         # A dict compares two texts only where the whole of their hashes are equal, which each
         # process salts anew: how long that takes tells nothing about a key either.
-        self._good: dict[str, Owner] = {}
+        self._good: dict[str, Caller] = {}
 
-    def owner(self, headers: Mapping[str, str]) -> Owner:
-        """The caller's owner name.
+    def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Who sends a call with these headers.
 
         A key comes as `Authorization: <key>` or `Authorization: Bearer <key>` (the documents
         show both), or as `api-key` (OpenAI's Azure clients). Raises BadKey.
         """
-        if not self._owners:
-            return EVERYONE
+        if not self._callers:
+            return KEYLESS
         given = headers.get("authorization") or headers.get("api-key") or ""
         known = self._good.get(given)
         if known is not None:
@@ -40,12 +41,12 @@ class Keys:
             raise BadKey("no API key: send it as Authorization: Bearer <key>")
         # Looked up by hash: how long it takes tells nothing about any configured key.
         # Headers are read as Latin-1, byte by byte; what the bytes mean is the client's choice.
-        owner = self._owners.get(_hashed(key.encode("latin-1", "replace")))
-        if owner is None:
+        caller = self._callers.get(_hashed(key.encode("latin-1", "replace")))
+        if caller is None:
             raise BadKey("this API key is not known here")
-        if len(self._good) < MOST_SPELLINGS * len(self._owners):
-            self._good[given] = owner
-        return owner
+        if len(self._good) < MOST_SPELLINGS * len(self._callers):
+            self._good[given] = caller
+        return caller
 
 
 def _hashed(key: bytes) -> bytes:

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from unstill.dialects.call import Call
 from unstill.dialects.port import Described, Dialect, TakesUploads, able
+from unstill.domain.caller import STRANGER
 from unstill.domain.errors import (
     BadField,
     BadKey,
@@ -187,7 +188,7 @@ class App:
     ) -> None:
         served = path_routes.by_method.get(scope["method"])
         try:
-            owner = self._keys.owner(Headers(scope["headers"]))
+            owner = self._keys.caller(Headers(scope["headers"])).owner
         except BadKey:
             owner = NOBODY
         self._refused.note(
@@ -214,18 +215,23 @@ class App:
     ) -> Answer | None:
         """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
-        owner = NOBODY if route.is_open else self._keys.owner(call.headers)
+        caller = STRANGER if route.is_open else self._keys.caller(call.headers)
         if not route.reads_body:
-            return await served.handler(Exchange(served.dialect, call, owner, scope, receive, send))
+            return await served.handler(
+                Exchange(served.dialect, call, caller, scope, receive, send)
+            )
         bodies, admit = self._bodies, None
         if route.is_open:
             bodies, admit = self._open_bodies, self._admits.get(served.dialect)
         # Without keys all are one owner, and only by their addresses are they told apart.
-        caller = owner if owner and owner != EVERYONE else caller_at((scope["client"] or [""])[0])
-        with bodies.gate(caller, admit) as gate:
+        owner = caller.owner
+        sharer = owner if owner and owner != EVERYONE else caller_at((scope["client"] or [""])[0])
+        with bodies.gate(sharer, admit) as gate:
             body, is_form = await bodies.read(call.headers, receive, gate)
             call = msgspec.structs.replace(call, body=body, is_form=is_form)
-            return await served.handler(Exchange(served.dialect, call, owner, scope, receive, send))
+            return await served.handler(
+                Exchange(served.dialect, call, caller, scope, receive, send)
+            )
 
 
 def _query(text: bytes) -> dict[str, str]:

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from unstill.dialects.call import Call
 from unstill.dialects.port import Described
+from unstill.domain.caller import Caller
 from unstill.domain.owner import Owner
 from unstill.server.fair_shares import caller_at
 
@@ -39,10 +40,14 @@ class Exchange(msgspec.Struct, Generic[Able_co], frozen=True):
 
     dialect: Able_co
     call: Call
-    owner: Owner
+    caller: Caller
     scope: Scope
     receive: Receive
     send: Send
+
+    @property
+    def owner(self) -> Owner:
+        return self.caller.owner
 
     @property
     def address(self) -> str:
