@@ -27,9 +27,9 @@ from benchmarks.gpu_networks import (
 from benchmarks.gpu_rows import PLAIN, Decode, Forward
 
 from unstill.engines.diffusers.child import attention
+from unstill.engines.diffusers.child.error_line import in_a_line
 from unstill.engines.diffusers.child.load import compile_blocks
-from unstill.engines.diffusers.child.memory_end import is_out_of_memory
-from unstill.engines.diffusers.child.offload import lay_out
+from unstill.engines.diffusers.child.offload import lay_out, pin_as_it_is
 from unstill.engines.diffusers.child.render import begin_peak, peak_bytes
 from unstill.engines.diffusers.environment import CPU, CUDA
 from unstill.engines.diffusers.options import Rung
@@ -39,15 +39,14 @@ from unstill.engines.diffusers.profiles import PROFILES
 DENOISER = "transformer"
 # They hold all products of all tokens at once, or are for masks: not for a video's length.
 NOT_FOR_LENGTH = frozenset({"math", "flex"})
-TF32 = "products in TF32"
-PRODUCTS = {PLAIN: "highest", TF32: "high"}  # of float32: as torch begins, and as the engine does
+AS_TORCH_BEGINS, AS_THE_ENGINE = "highest", "high"  # precision of float32's products: all, TF32
 
-# What may be needed at most, for the budget; a guess on the safe side.
-SLOWEST = 4.0  # times the floor
-COMPILE_S = 75.0
-PIN_S = 25.0  # for the weights of a denoiser to lie in pinned memory
+# What may be needed at most, for the budget; guesses, until it has run on a GPU.
+SLOWEST = 2.5  # times the floor
+COMPILE_S = 40.0
+PIN_S = 20.0  # for the weights of a denoiser to lie in pinned memory
 MAKE_S = 5.0
-DECODE_S = 15.0
+DECODE_S = 9.0
 
 BESIDES_BYTES = 25 * 2**30  # text encoder, VAE and what a forward at 720P has at once
 
@@ -63,28 +62,37 @@ class Bench(NamedTuple):
 class Sitting:
     """The forwards of one model; what does not fit into time or memory is left out, and said."""
 
-    def __init__(self, bench: Bench, model: Model) -> None:
+    def __init__(self, bench: Bench, model: Model, rows: list[Forward]) -> None:
+        """rows: what is added to, so that none is lost where a later one fails."""
         self._bench = bench
         self._model = model
         self._profile = profile_of(model)
-        self.rows: list[Forward] = []
+        self.rows = rows
 
     def resident(self) -> None:
-        """Plain diffusers, each attention, and the fastest of them at all sizes and compiled."""
+        """Plain diffusers, each attention, and the fastest of them compiled, at all sizes."""
         if not self._has_room():
             return
-        small, *larger = self._model.shapes
+        small = self._model.shapes[0]
         pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
         self._plain(pipeline)
-        with products_in(PRODUCTS[TF32]):
+        with products_in(AS_THE_ENGINE):
             for name in self._attentions():
                 attention.set_on(pipeline, (DENOISER,), name)
                 self._time(pipeline, small, name, times=2)
-            fastest = self.fastest
-            attention.set_on(pipeline, (DENOISER,), fastest)
+            attention.set_on(pipeline, (DENOISER,), self.fastest)
+            self._compiled(pipeline, self.fastest)
+
+    def resident_at_larger_sizes(self) -> None:
+        """The fastest attention where nothing is compiled; this comes last, for it tells least."""
+        larger = self._model.shapes[1:]
+        if not self._has_room() or not self._allows(larger[0], f"{self.fastest}", 1, MAKE_S):
+            return
+        pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
+        with products_in(AS_THE_ENGINE):
+            attention.set_on(pipeline, (DENOISER,), self.fastest)
             for shape in larger:
-                self._time(pipeline, shape, fastest, times=1)
-            self._compiled(pipeline, fastest)
+                self._time(pipeline, shape, self.fastest, times=1)
 
     def offloaded(self, rung: Rung, *, compiles: bool) -> None:
         """A new denoiser on a lower rung of the memory ladder, at the smallest size."""
@@ -92,7 +100,9 @@ class Sitting:
         if not self._has_room() or not self._allows(small, f"{name}, {rung}", 2, MAKE_S + PIN_S):
             return
         pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
-        with products_in(PRODUCTS[TF32]):
+        if self._bench.device == CUDA:
+            pin_as_it_is()
+        with products_in(AS_THE_ENGINE):
             attention.set_on(pipeline, (DENOISER,), name)
             lay_out(
                 pipeline,
@@ -111,8 +121,9 @@ class Sitting:
     @property
     def fastest(self) -> str:
         """Of the engine's attentions at the smallest size; what it would choose, before any ran."""
-        size = self._model.shapes[0].name
-        ours = [row for row in self.rows if row.size == size and row.attention != PLAIN]
+        of = (self._model.name, self._model.shapes[0].name)
+        timed = [row for row in self.rows if (row.denoiser, row.size) == of]
+        ours = [row for row in timed if row.attention != PLAIN]
         if not ours:
             return attention.choose("auto", self._bench.device).name
         return min(ours, key=lambda row: row.best_s).attention
@@ -120,7 +131,7 @@ class Sitting:
     def _plain(self, pipeline: OneNetwork) -> None:
         """With whole networks moved to the device and back, where not all have room there."""
         moves_s = self._moves_s(pipeline)
-        with products_in(PRODUCTS[PLAIN]):
+        with products_in(AS_TORCH_BEGINS):
             for number, shape in enumerate(self._model.shapes):
                 row = self._time(pipeline, shape, PLAIN, times=1 if number else 2)
                 if row is not None and moves_s:
@@ -187,10 +198,8 @@ class Sitting:
         begin_peak(device)
         try:
             times_s = timed(device, lambda: pipeline.transformer(**given), times=times)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            self._leave_out(f"{shape.name}, {how}, {memory}", "out of memory")
+        except Exception as error:  # noqa: BLE001  - a kernel may raise anything, and others go on
+            self._leave_out(f"{shape.name}, {how}, {memory}", in_a_line(error))
             free(device)
             return None
         row = Forward(
@@ -227,32 +236,30 @@ class Sitting:
         self._bench.budget.leave_out(f"{self._model.name}, {what}", why)
 
 
-def decodes(bench: Bench, model: Model) -> list[Decode]:
-    """Each size with float32 products as torch has them, and as the engine has them."""
-    rows = []
+def time_forwards(bench: Bench, model: Model, rungs: Sequence[Rung], rows: list[Forward]) -> None:
+    sitting = Sitting(bench, model, rows)
+    sitting.resident()
+    for rung in rungs:
+        sitting.offloaded(rung, compiles=rung == rungs[0])
+    sitting.resident_at_larger_sizes()
+
+
+def time_decodes(bench: Bench, model: Model, rows: list[Decode]) -> None:
+    """Each size; plain diffusers decodes in the same way."""
     vae = vae_of(model, bench.device)
-    for shape in model.shapes:
-        latents = latents_of(model, shape, bench.device)
-        for how, precision in PRODUCTS.items():
-            if bench.budget.allows(f"{model.name}, {shape.name}, decode, {how}", DECODE_S):
-                begin_peak(bench.device)
-                with products_in(precision):
-                    times_s = timed(bench.device, partial(vae.decode, latents), times=2)
-                row = Decode(model.name, shape.name, how, times_s, peak_bytes(bench.device))
-                print("  ".join(row.cells), flush=True)
-                rows.append(row)
-    return rows
+    for number, shape in enumerate(model.shapes):
+        if bench.budget.allows(f"{model.name}, {shape.name}, decode", DECODE_S):
+            latents = latents_of(model, shape, bench.device)
+            begin_peak(bench.device)
+            with products_in(AS_THE_ENGINE):
+                decode = partial(vae.decode, latents)
+                times_s = timed(bench.device, decode, times=1 if number else 2)
+            row = Decode(model.name, shape.name, times_s, peak_bytes(bench.device))
+            print("  ".join(row.cells), flush=True)
+            rows.append(row)
 
 
 def profile_of(model: Model) -> Profile:
     """The engine's, for one expert."""
     whole = next(each for each in PROFILES if each.name == model.profile)
     return msgspec.structs.replace(whole, denoisers=(DENOISER,))
-
-
-def measured(bench: Bench, model: Model, rungs: Sequence[Rung]) -> list[Forward]:
-    sitting = Sitting(bench, model)
-    sitting.resident()
-    for rung in rungs:
-        sitting.offloaded(rung, compiles=rung == rungs[0])
-    return sitting.rows

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 import torch
-from benchmarks.gpu_forwards import Bench, profile_of
+from benchmarks.gpu_forwards import AS_TORCH_BEGINS, Bench, profile_of
 from benchmarks.gpu_models import Model
 from benchmarks.gpu_networks import (
     denoiser_of,
@@ -44,7 +44,7 @@ STEPS = 4  # at so few there is no guidance, so a step is one forward
 PROMPT = "a slow push in"
 LETTERS = "▁abcdefghijklmnopqrstuvwxyz"
 MADE_WITHIN_S = 240.0
-WRITE_S, START_S, SLOW_JOB_S = 40.0, 30.0, 20.0  # for the budget
+WRITE_S, START_S, LOAD_S, JOB_S = 20.0, 10.0, 10.0, 8.0  # at most, for the budget; guesses
 CONFIG = """
 [engines.gpu]
 kind = "diffusers"
@@ -68,29 +68,30 @@ class Order(NamedTuple):
         return f"{self.size.width}x{self.size.height}, {DURATION_S} s, {STEPS} steps"
 
 
-LARGE = Order("720P", Size(1280, 720), 0)
-SMALL = Order("480P", Size(832, 480), 1)  # five frames, for a CPU
+WHOLE = Order("480P", Size(832, 480), 0)
+FEW_FRAMES = WHOLE._replace(fps=1)  # five, for a CPU
 
 
-def jobs(bench: Bench, model: Model, order: Order, folder: Path) -> list[Job]:
+def time_jobs(bench: Bench, model: Model, order: Order, folder: Path, rows: list[Job]) -> None:
     """A first job from the server's start on, a second one, and plain diffusers' call."""
     device, what = bench.device, f"{model.name}, {order}"
-    if not bench.budget.allows(f"{what}, through the server", WRITE_S + START_S + 2 * SLOW_JOB_S):
-        return []
+    if not bench.budget.allows(
+        f"{what}, through the server", WRITE_S + START_S + LOAD_S + 2 * JOB_S
+    ):
+        return
     weights = folder / "weights"
     needed = 1.5 * model.weights_bytes + 4 * 2**30  # the VAE and the text encoder besides
     if shutil.disk_usage(folder).free < needed:
         why = f"needs {needed / 2**30:.0f} GiB of disk in the temporary folder"
         bench.budget.leave_out(f"{what}, through the server", why)
-        return []
+        return
     write_folder(model, weights, device)
     free(device)
-    rows = served(weights, order, device, folder / "data", what)
-    if bench.budget.allows(f"{what}, {PLAIN}", START_S + 2 * SLOW_JOB_S):
+    rows += served(weights, order, device, folder / "data", what)
+    if bench.budget.allows(f"{what}, {PLAIN}", LOAD_S + 2 * JOB_S):
         rows.append(plain(weights, model, order, device, what))
     for row in rows:
         print("  ".join(row.cells), flush=True)
-    return rows
 
 
 # --- the folder ---------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ def plain(weights: Path, model: Model, order: Order, device: str, what: str) -> 
             output_type="np",
         )
 
-    with products_in("highest"):
+    with products_in(AS_TORCH_BEGINS):
         *_, took_s = timed(device, call, times=2)
     return Job(what, f"{PLAIN}, loaded, frames without a file", took_s)
 

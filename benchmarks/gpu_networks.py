@@ -119,6 +119,7 @@ def free(device: str) -> None:
     gc.collect()
     if device == CUDA:
         torch.cuda.empty_cache()
+        torch._C._host_emptyCache()  # noqa: SLF001  - of pinned memory, which has no other way
 
 
 def total_bytes(device: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from benchmarks import gpu
-from benchmarks.gpu_models import A14B, TI2V_5B, Model
+from benchmarks.gpu_models import A14B, TI2V_5B, Model, tiny
 from benchmarks.gpu_networks import arguments_of, denoiser_of
 from benchmarks.gpu_rows import PLAIN, Findings
 from torch.utils.flop_counter import FlopCounterMode
@@ -32,15 +32,16 @@ def test_each_way_to_run_a_forward_is_timed(found: Findings) -> None:
         ("480P", PLAIN, "no", "resident"),
         ("720P", PLAIN, "no", "resident"),
         ("480P", "native", "no", "resident"),
-        ("720P", "native", "no", "resident"),
         ("480P", "native", "yes", "resident"),
         ("720P", "native", "yes", "resident"),
         ("480P", "native", "for all sizes", "resident"),
         ("480P", "native", "no", "block-offload"),
         ("480P", "native", "yes", "block-offload"),
         ("480P", "native", "no", "block-offload-fp8"),
+        ("720P", "native", "no", "resident"),
     ]
     assert {row.denoiser for row in found.forwards} == {"tiny A14B", "tiny 5B"}
+    assert found.failed == []
 
 
 def test_what_needs_too_much_memory_is_left_out_and_said(found: Findings) -> None:
@@ -58,11 +59,32 @@ def test_what_would_take_too_long_is_left_out_and_said() -> None:
     assert any(each.startswith("tiny A14B, 720P, decode") for each in found.left_out)
 
 
-def test_decodes_are_timed_with_torchs_products_and_the_engines(found: Findings) -> None:
-    assert [(row.decoder, row.size) for row in found.decodes if row.how == PLAIN] == [
-        (row.decoder, row.size) for row in found.decodes if row.how != PLAIN
+def test_each_decoder_is_timed_at_each_size(found: Findings) -> None:
+    assert [(row.decoder, row.size) for row in found.decodes] == [
+        ("tiny A14B", "480P"),
+        ("tiny A14B", "720P"),
+        ("tiny 5B", "480P"),
+        ("tiny 5B", "720P"),
     ]
-    assert len(found.decodes) == 8
+    assert {(video.what, video.forwards) for video in found.videos} == {
+        ("tiny A14B, 480P", 80),
+        ("tiny A14B, 480P", 4),
+        ("tiny A14B, 720P", 80),
+        ("tiny A14B, 720P", 4),
+        ("tiny 5B, 480P", 100),
+        ("tiny 5B, 480P", 4),
+        ("tiny 5B, 720P", 100),
+        ("tiny 5B, 720P", 4),
+    }
+
+
+def test_a_part_that_fails_is_said_and_costs_no_other_its_figures() -> None:
+    broken = tiny(A14B)._replace(profile="of nobody")
+
+    found = gpu.findings("cpu", (broken, tiny(TI2V_5B)), ("A14B", "decode"), LONG_S)
+
+    assert [each.partition(",")[0] for each in found.failed] == ["A14B: failed"]
+    assert len(found.decodes) == 4
 
 
 @pytest.mark.parametrize("model", [A14B, TI2V_5B])
