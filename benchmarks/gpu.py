@@ -22,12 +22,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple, get_args
 
 import torch
-from benchmarks.gpu_budget import Budget
+from benchmarks.gpu_budget import TimeBudget
 from benchmarks.gpu_forwards import Bench, time_decodes, time_forwards
 from benchmarks.gpu_job import FEW_FRAMES, WHOLE, time_jobs
 from benchmarks.gpu_models import A14B, TI2V_5B, Model, tiny
 from benchmarks.gpu_networks import described, matrix_tflops
-from benchmarks.gpu_rows import Decode, Findings, Forward, Job, page_of
+from benchmarks.gpu_rows import GpuRun, TimedDecode, TimedForward, TimedJob, page_of
 
 from unstill.engines.diffusers.child.error_line import in_a_line
 from unstill.engines.diffusers.environment import CPU, CUDA
@@ -68,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if found.failed else 0
 
 
-def run(parts: Sequence[str], seconds: float) -> Findings:
+def run(parts: Sequence[str], seconds: float) -> GpuRun:
     return findings(CUDA, (A14B, TI2V_5B), parts, seconds)
 
 
-def dry_run(parts: Sequence[str], seconds: float) -> Findings:
+def dry_run(parts: Sequence[str], seconds: float) -> GpuRun:
     """Compiling is left out: it takes longer than all the rest, and is torch's own."""
     torch.compiler.set_stance("force_eager")
     try:
@@ -83,8 +83,8 @@ def dry_run(parts: Sequence[str], seconds: float) -> Findings:
 
 def findings(
     device: str, models: tuple[Model, Model], parts: Sequence[str], seconds: float
-) -> Findings:
-    budget = Budget({part: share * seconds for part, share in SHARES.items()})
+) -> GpuRun:
+    budget = TimeBudget({part: share * seconds for part, share in SHARES.items()})
     bench = Bench(device, matrix_tflops(device), budget)
     measured = Measured([], [], [])
     failed = []
@@ -95,7 +95,7 @@ def findings(
         except Exception as error:  # noqa: BLE001  - what the other parts find is not lost by it
             traceback.print_exc()
             failed.append(f"{part}: failed, {in_a_line(error)}")
-    return Findings(
+    return GpuRun(
         command=COMMAND,
         day=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=described(device, {name: version(name) for name in VERSIONS}),
@@ -114,9 +114,9 @@ def findings(
 class Measured(NamedTuple):
     """What the parts have found so far."""
 
-    forwards: list[Forward]
-    decodes: list[Decode]
-    jobs: list[Job]
+    forwards: list[TimedForward]
+    decodes: list[TimedDecode]
+    jobs: list[TimedJob]
 
 
 def measure(part: str, bench: Bench, models: tuple[Model, Model], measured: Measured) -> None:

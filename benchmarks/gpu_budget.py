@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 
-class Budget:
+class TimeBudget:
     """What is left of it; what one part does not need goes to the next.
 
     What may take longer than its part has left is not begun, and is said in `left_out`.

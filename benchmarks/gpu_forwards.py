@@ -10,8 +10,8 @@ from functools import partial
 from typing import NamedTuple
 
 import msgspec
-from benchmarks.gpu_budget import Budget
-from benchmarks.gpu_models import Model, Shape
+from benchmarks.gpu_budget import TimeBudget
+from benchmarks.gpu_models import Clip, Model
 from benchmarks.gpu_networks import (
     OneNetwork,
     arguments_of,
@@ -24,7 +24,7 @@ from benchmarks.gpu_networks import (
     total_bytes,
     vae_of,
 )
-from benchmarks.gpu_rows import PLAIN, Decode, Forward
+from benchmarks.gpu_rows import PLAIN, TimedDecode, TimedForward
 
 from unstill.engines.diffusers.child import attention
 from unstill.engines.diffusers.child.error_line import in_a_line
@@ -56,13 +56,13 @@ class Bench(NamedTuple):
 
     device: str
     matrix_tflops: float
-    budget: Budget
+    budget: TimeBudget
 
 
 class Sitting:
     """The forwards of one model; what does not fit into time or memory is left out, and said."""
 
-    def __init__(self, bench: Bench, model: Model, rows: list[Forward]) -> None:
+    def __init__(self, bench: Bench, model: Model, rows: list[TimedForward]) -> None:
         """rows: what is added to, so that none is lost where a later one fails."""
         self._bench = bench
         self._model = model
@@ -73,7 +73,7 @@ class Sitting:
         """Plain diffusers, each attention, and the fastest of them compiled, at all sizes."""
         if not self._has_room():
             return
-        small = self._model.shapes[0]
+        small = self._model.clips[0]
         pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
         self._plain(pipeline)
         with products_in(AS_THE_ENGINE):
@@ -85,18 +85,18 @@ class Sitting:
 
     def resident_at_larger_sizes(self) -> None:
         """The fastest attention where nothing is compiled; this comes last, for it tells least."""
-        larger = self._model.shapes[1:]
+        larger = self._model.clips[1:]
         if not self._has_room() or not self._allows(larger[0], f"{self.fastest}", 1, MAKE_S):
             return
         pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
         with products_in(AS_THE_ENGINE):
             attention.set_on(pipeline, (DENOISER,), self.fastest)
-            for shape in larger:
-                self._time(pipeline, shape, self.fastest, times=1)
+            for clip in larger:
+                self._time(pipeline, clip, self.fastest, times=1)
 
     def offloaded(self, rung: Rung, *, compiles: bool) -> None:
         """A new denoiser on a lower rung of the memory ladder, at the smallest size."""
-        small, name = self._model.shapes[0], self.fastest
+        small, name = self._model.clips[0], self.fastest
         if not self._has_room() or not self._allows(small, f"{name}, {rung}", 2, MAKE_S + PIN_S):
             return
         pipeline = OneNetwork(denoiser_of(self._model, self._bench.device))
@@ -121,7 +121,7 @@ class Sitting:
     @property
     def fastest(self) -> str:
         """Of the engine's attentions at the smallest size; what it would choose, before any ran."""
-        of = (self._model.name, self._model.shapes[0].name)
+        of = (self._model.name, self._model.clips[0].name)
         timed = [row for row in self.rows if (row.denoiser, row.size) == of]
         ours = [row for row in timed if row.attention != PLAIN]
         if not ours:
@@ -132,8 +132,8 @@ class Sitting:
         """With whole networks moved to the device and back, where not all have room there."""
         moves_s = self._moves_s(pipeline)
         with products_in(AS_TORCH_BEGINS):
-            for number, shape in enumerate(self._model.shapes):
-                row = self._time(pipeline, shape, PLAIN, times=1 if number else 2)
+            for number, clip in enumerate(self._model.clips):
+                row = self._time(pipeline, clip, PLAIN, times=1 if number else 2)
                 if row is not None and moves_s:
                     self.rows[-1] = row._replace(memory="model offload", moves_s=moves_s)
 
@@ -155,26 +155,26 @@ class Sitting:
 
     def _compiled(self, pipeline: OneNetwork, name: str) -> None:
         """Each size in turn; then the smallest again, by code that is for all sizes by now."""
-        small, *larger = self._model.shapes
+        small, *larger = self._model.clips
         if not self._allows(small, f"{name}, compiled", 3, COMPILE_S):
             return
         compile_blocks(pipeline, self._profile)
         self._compiled_at(pipeline, small, name)
-        for shape in larger:
-            if self._allows(shape, f"{name}, compiled", 2, COMPILE_S):
-                self._compiled_at(pipeline, shape, name, times=1)
+        for clip in larger:
+            if self._allows(clip, f"{name}, compiled", 2, COMPILE_S):
+                self._compiled_at(pipeline, clip, name, times=1)
                 self._time(pipeline, small, name, compiled="for all sizes", times=2)
 
     def _compiled_at(
         self,
         pipeline: OneNetwork,
-        shape: Shape,
+        clip: Clip,
         name: str,
         *,
         memory: Rung = "resident",
         times: int = 2,
     ) -> None:
-        row = self._time(pipeline, shape, name, compiled="yes", memory=memory, times=times + 1)
+        row = self._time(pipeline, clip, name, compiled="yes", memory=memory, times=times + 1)
         if row is not None:
             first_s, *later_s = row.times_s
             told = f"yes, first call {first_s:.3g} s"
@@ -183,43 +183,43 @@ class Sitting:
     def _time(
         self,
         pipeline: OneNetwork,
-        shape: Shape,
+        clip: Clip,
         name: str,
         *,
         compiled: str = "no",
         memory: Rung = "resident",
         times: int,
-    ) -> Forward | None:
+    ) -> TimedForward | None:
         device, model = self._bench.device, self._model
         how = name if compiled == "no" else f"{name}, compiled"
-        if not self._allows(shape, f"{how}, {memory}", times):
+        if not self._allows(clip, f"{how}, {memory}", times):
             return None
-        given = arguments_of(model, shape, device)
+        given = arguments_of(model, clip, device)
         begin_peak(device)
         try:
             times_s = timed(device, lambda: pipeline.transformer(**given), times=times)
         except Exception as error:  # noqa: BLE001  - a kernel may raise anything, and others go on
-            self._leave_out(f"{shape.name}, {how}, {memory}", in_a_line(error))
+            self._leave_out(f"{clip.name}, {how}, {memory}", in_a_line(error))
             free(device)
             return None
-        row = Forward(
+        row = TimedForward(
             denoiser=model.name,
-            size=shape.name,
+            size=clip.name,
             attention=name,
             compiled=compiled,
             memory=memory,
             times_s=times_s,
-            pflop=model.pflop(shape),
+            pflop=model.pflop(clip),
             peak_bytes=peak_bytes(device),
         )
         self.rows.append(row)
         print("  ".join(row.cells(self._bench.matrix_tflops)), flush=True)
         return row
 
-    def _allows(self, shape: Shape, how: str, times: int, more_s: float = 0.0) -> bool:
-        floor_s = self._model.pflop(shape) * 1000 / self._bench.matrix_tflops
+    def _allows(self, clip: Clip, how: str, times: int, more_s: float = 0.0) -> bool:
+        floor_s = self._model.pflop(clip) * 1000 / self._bench.matrix_tflops
         needs_s = more_s + times * floor_s * SLOWEST
-        return self._bench.budget.allows(f"{self._model.name}, {shape.name}, {how}", needs_s)
+        return self._bench.budget.allows(f"{self._model.name}, {clip.name}, {how}", needs_s)
 
     def _has_room(self) -> bool:
         """Whether a denoiser can be made on the device, with what a forward takes besides."""
@@ -236,7 +236,9 @@ class Sitting:
         self._bench.budget.leave_out(f"{self._model.name}, {what}", why)
 
 
-def time_forwards(bench: Bench, model: Model, rungs: Sequence[Rung], rows: list[Forward]) -> None:
+def time_forwards(
+    bench: Bench, model: Model, rungs: Sequence[Rung], rows: list[TimedForward]
+) -> None:
     sitting = Sitting(bench, model, rows)
     sitting.resident()
     for rung in rungs:
@@ -244,17 +246,17 @@ def time_forwards(bench: Bench, model: Model, rungs: Sequence[Rung], rows: list[
     sitting.resident_at_larger_sizes()
 
 
-def time_decodes(bench: Bench, model: Model, rows: list[Decode]) -> None:
+def time_decodes(bench: Bench, model: Model, rows: list[TimedDecode]) -> None:
     """Each size; plain diffusers decodes in the same way."""
     vae = vae_of(model, bench.device)
-    for number, shape in enumerate(model.shapes):
-        if bench.budget.allows(f"{model.name}, {shape.name}, decode", DECODE_S):
-            latents = latents_of(model, shape, bench.device)
+    for number, clip in enumerate(model.clips):
+        if bench.budget.allows(f"{model.name}, {clip.name}, decode", DECODE_S):
+            latents = latents_of(model, clip, bench.device)
             begin_peak(bench.device)
             with products_in(AS_THE_ENGINE):
                 decode = partial(vae.decode, latents)
                 times_s = timed(bench.device, decode, times=1 if number else 2)
-            row = Decode(model.name, shape.name, times_s, peak_bytes(bench.device))
+            row = TimedDecode(model.name, clip.name, times_s, peak_bytes(bench.device))
             print("  ".join(row.cells), flush=True)
             rows.append(row)
 

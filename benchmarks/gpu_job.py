@@ -26,7 +26,7 @@ from benchmarks.gpu_networks import (
     timed,
     vae_of,
 )
-from benchmarks.gpu_rows import PLAIN, Job
+from benchmarks.gpu_rows import PLAIN, TimedJob
 from benchmarks.process import running
 from diffusers import UniPCMultistepScheduler, WanImageToVideoPipeline
 from PIL import Image
@@ -72,7 +72,7 @@ WHOLE = Order("480P", Size(832, 480), 0)
 FEW_FRAMES = WHOLE._replace(fps=1)  # five, for a CPU
 
 
-def time_jobs(bench: Bench, model: Model, order: Order, folder: Path, rows: list[Job]) -> None:
+def time_jobs(bench: Bench, model: Model, order: Order, folder: Path, rows: list[TimedJob]) -> None:
     """A first job from the server's start on, a second one, and plain diffusers' call."""
     device, what = bench.device, f"{model.name}, {order}"
     if not bench.budget.allows(
@@ -133,7 +133,7 @@ def tokenizer() -> Any:
 # --- through the server -------------------------------------------------------------------------
 
 
-def served(weights: Path, order: Order, device: str, data: Path, what: str) -> list[Job]:
+def served(weights: Path, order: Order, device: str, data: Path, what: str) -> list[TimedJob]:
     data.mkdir()
     note(data)  # no self-test beside what is measured
     own = OWN[device] + (f"\nfps = {order.fps}" if order.fps else "")
@@ -149,8 +149,8 @@ def served(weights: Path, order: Order, device: str, data: Path, what: str) -> l
         first_s = time.perf_counter() - began
         second_s = seconds_of(lambda: video(http, order))
     return [
-        Job(what, f"from the server's start, with the load ({told})", first_s),
-        Job(what, "through the server that has loaded", second_s),
+        TimedJob(what, f"from the server's start, with the load ({told})", first_s),
+        TimedJob(what, "through the server that has loaded", second_s),
     ]
 
 
@@ -188,7 +188,7 @@ def image(order: Order) -> Image.Image:
 # --- without it ---------------------------------------------------------------------------------
 
 
-def plain(weights: Path, model: Model, order: Order, device: str, what: str) -> Job:
+def plain(weights: Path, model: Model, order: Order, device: str, what: str) -> TimedJob:
     """The second of two calls with diffusers' defaults: frames in memory, and no file."""
     shape = shape_of(
         duration_s=DURATION_S,
@@ -217,7 +217,7 @@ def plain(weights: Path, model: Model, order: Order, device: str, what: str) -> 
 
     with products_in(AS_TORCH_BEGINS):
         *_, took_s = timed(device, call, times=2)
-    return Job(what, f"{PLAIN}, loaded, frames without a file", took_s)
+    return TimedJob(what, f"{PLAIN}, loaded, frames without a file", took_s)
 
 
 def seconds_of(call: Callable[[], object]) -> float:

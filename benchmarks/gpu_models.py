@@ -8,16 +8,13 @@ TEXT_TOKENS = 512  # that Wan's pipelines pad each prompt to
 PETA = 1e15
 
 
-class Shape(NamedTuple):
+class Clip(NamedTuple):
     """A video, in pixels and frames."""
 
     name: str
     width: int
     height: int
     frames: int
-
-    def __str__(self) -> str:
-        return f"{self.name}, {self.width}x{self.height}, {self.frames} frames"
 
 
 class Model(NamedTuple):
@@ -28,7 +25,7 @@ class Model(NamedTuple):
     denoiser: dict[str, Any]
     vae: dict[str, Any]
     vae_scale: int  # pixels of a side for one of a latent's
-    shapes: tuple[Shape, ...]  # the smaller first
+    clips: tuple[Clip, ...]  # the smaller first
     has_time_of_tokens: bool  # a time for each token, instead of one for all
     experts: int  # of this size, that a render needs
     steps: int
@@ -45,19 +42,19 @@ class Model(NamedTuple):
         layers: int = self.denoiser["num_layers"]
         return 2 * layers * of_block
 
-    def tokens(self, shape: Shape) -> int:
-        frames, height, width = self.latent(shape)
+    def tokens(self, clip: Clip) -> int:
+        frames, height, width = self.latent(clip)
         patch: tuple[int, int, int] = self.denoiser["patch_size"]
         return frames * (height // patch[1]) * (width // patch[2])
 
-    def latent(self, shape: Shape) -> tuple[int, int, int]:
+    def latent(self, clip: Clip) -> tuple[int, int, int]:
         """Frames, height and width of a latent; four frames are one, after the first."""
         side = self.vae_scale
-        return (shape.frames - 1) // 4 + 1, shape.height // side, shape.width // side
+        return (clip.frames - 1) // 4 + 1, clip.height // side, clip.width // side
 
-    def pflop(self, shape: Shape) -> float:
+    def pflop(self, clip: Clip) -> float:
         """The work of one forward: multiplications and additions of its matrices, in 1e15."""
-        config, n, d = self.denoiser, self.tokens(shape), self.width
+        config, n, d = self.denoiser, self.tokens(clip), self.width
         own = 8 * n * d * d + 4 * n * n * d
         of_text = 4 * n * d * d + 4 * TEXT_TOKENS * d * d + 4 * n * TEXT_TOKENS * d
         feed_forward = 4 * n * d * config["ffn_dim"]
@@ -94,7 +91,7 @@ A14B = Model(
     },
     vae=_WAN_VAE | {"base_dim": 96, "z_dim": 16},
     vae_scale=8,
-    shapes=(Shape("480P", 832, 480, 81), Shape("720P", 1280, 720, 81)),
+    clips=(Clip("480P", 832, 480, 81), Clip("720P", 1280, 720, 81)),
     has_time_of_tokens=False,
     experts=2,
     steps=40,
@@ -125,7 +122,7 @@ TI2V_5B = Model(
         "latents_std": [1.0] * 48,
     },
     vae_scale=16,
-    shapes=(Shape("480P", 832, 480, 121), Shape("720P", 1280, 704, 121)),
+    clips=(Clip("480P", 832, 480, 121), Clip("720P", 1280, 704, 121)),
     has_time_of_tokens=True,
     experts=1,
     steps=50,
@@ -146,5 +143,5 @@ def tiny(model: Model) -> Model:
         name=f"tiny {model.name}",
         denoiser=model.denoiser | small,
         vae=model.vae | narrow,
-        shapes=(Shape("480P", 64, 32, 5), Shape("720P", 96, 64, 5)),
+        clips=(Clip("480P", 64, 32, 5), Clip("720P", 96, 64, 5)),
     )

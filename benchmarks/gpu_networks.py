@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from benchmarks.gpu_models import TEXT_TOKENS, Model, Shape
+from benchmarks.gpu_models import TEXT_TOKENS, Clip, Model
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from unstill.engines.diffusers.environment import CPU, CUDA
@@ -58,11 +58,11 @@ class OneNetwork:
         return {"transformer": self.transformer}
 
 
-def arguments_of(model: Model, shape: Shape, device: str) -> dict[str, Any]:
+def arguments_of(model: Model, clip: Clip, device: str) -> dict[str, Any]:
     """What a pipeline gives the denoiser in the middle of a render."""
-    frames, height, width = model.latent(shape)
+    frames, height, width = model.latent(clip)
     channels, text_width = model.denoiser["in_channels"], model.denoiser["text_dim"]
-    times = (1, model.tokens(shape)) if model.has_time_of_tokens else (1,)
+    times = (1, model.tokens(clip)) if model.has_time_of_tokens else (1,)
     kind = {"device": device, "dtype": dtype_on(device)}
     return {
         "hidden_states": torch.randn(1, channels, frames, height, width, **kind),
@@ -72,8 +72,8 @@ def arguments_of(model: Model, shape: Shape, device: str) -> dict[str, Any]:
     }
 
 
-def latents_of(model: Model, shape: Shape, device: str) -> Any:
-    frames, height, width = model.latent(shape)
+def latents_of(model: Model, clip: Clip, device: str) -> Any:
+    frames, height, width = model.latent(clip)
     return torch.randn(1, model.vae["z_dim"], frames, height, width, device=device)
 
 

@@ -9,7 +9,7 @@ GIB = 2**30
 PLAIN = "plain diffusers"
 
 
-class Forward(NamedTuple):
+class TimedForward(NamedTuple):
     """Forwards of a denoiser at one size, by one way to compute them."""
 
     denoiser: str
@@ -55,7 +55,7 @@ FORWARD_HEAD = (
 )
 
 
-class Decode(NamedTuple):
+class TimedDecode(NamedTuple):
     """Latents of a whole video made frames."""
 
     decoder: str
@@ -76,7 +76,7 @@ class Decode(NamedTuple):
 DECODE_HEAD = ("decoder, size", "s", "peak GiB")
 
 
-class Job(NamedTuple):
+class TimedJob(NamedTuple):
     """A video, from when it was asked for until it was there."""
 
     what: str
@@ -91,7 +91,7 @@ class Job(NamedTuple):
 JOB_HEAD = ("job", "how", "s")
 
 
-class Video(NamedTuple):
+class WholeVideo(NamedTuple):
     """What a whole video takes by the rows of its forwards and its decode."""
 
     what: str
@@ -122,7 +122,7 @@ OF_VIDEOS = (
 )
 
 
-class Findings(NamedTuple):
+class GpuRun(NamedTuple):
     """One run; `steps` of each denoiser, with guidance, which takes two forwards each."""
 
     command: str
@@ -132,14 +132,14 @@ class Findings(NamedTuple):
     steps: Mapping[str, int]
     matrix_tflops: float  # of one large product
     took_s: float
-    forwards: Sequence[Forward]
-    decodes: Sequence[Decode]
-    jobs: Sequence[Job]
+    forwards: Sequence[TimedForward]
+    decodes: Sequence[TimedDecode]
+    jobs: Sequence[TimedJob]
     left_out: Sequence[str]
     failed: Sequence[str] = ()  # parts, each with its error
 
     @property
-    def videos(self) -> list[Video]:
+    def videos(self) -> list[WholeVideo]:
         """Of each size that was timed both ways."""
         sizes = dict.fromkeys((each.denoiser, each.size) for each in self.forwards)
         return [
@@ -149,7 +149,7 @@ class Findings(NamedTuple):
             for video in self._videos(denoiser, size, count)
         ]
 
-    def _videos(self, denoiser: str, size: str, count: int) -> list[Video]:
+    def _videos(self, denoiser: str, size: str, count: int) -> list[WholeVideo]:
         of = (denoiser, size)
         timed = [each for each in self.forwards if (each.denoiser, each.size) == of]
         plain = [each for each in timed if each.attention == PLAIN]
@@ -163,10 +163,10 @@ class Findings(NamedTuple):
             for way in (plain, ours)
         )
         floor_s = count * ours[0].pflop * 1000 / self.matrix_tflops
-        return [Video(f"{denoiser}, {size}", count, plain_s, ours_s, floor_s)]
+        return [WholeVideo(f"{denoiser}, {size}", count, plain_s, ours_s, floor_s)]
 
 
-def page_of(found: Findings) -> str:
+def page_of(found: GpuRun) -> str:
     """The text of benchmarks/GPU.md."""
     lines = [
         "# On a GPU",

@@ -7,7 +7,7 @@ import torch
 from benchmarks import gpu
 from benchmarks.gpu_models import A14B, TI2V_5B, Model, tiny
 from benchmarks.gpu_networks import arguments_of, denoiser_of
-from benchmarks.gpu_rows import PLAIN, Findings
+from benchmarks.gpu_rows import PLAIN, GpuRun
 from torch.utils.flop_counter import FlopCounterMode
 
 # What torch imports to compile warns of torch's own use of what it has deprecated.
@@ -17,11 +17,11 @@ LONG_S = 100_000.0
 
 
 @pytest.fixture(scope="module")
-def found() -> Findings:
+def found() -> GpuRun:
     return gpu.dry_run(("A14B", "decode", "5B"), LONG_S)
 
 
-def test_each_way_to_run_a_forward_is_timed(found: Findings) -> None:
+def test_each_way_to_run_a_forward_is_timed(found: GpuRun) -> None:
     ways = [
         (row.size, row.attention, row.compiled.partition(",")[0], row.memory)
         for row in found.forwards
@@ -44,7 +44,7 @@ def test_each_way_to_run_a_forward_is_timed(found: Findings) -> None:
     assert found.failed == []
 
 
-def test_what_needs_too_much_memory_is_left_out_and_said(found: Findings) -> None:
+def test_what_needs_too_much_memory_is_left_out_and_said(found: GpuRun) -> None:
     why = "needs too much memory at a video's length"
 
     assert f"tiny A14B, attention math: {why}" in found.left_out
@@ -59,7 +59,7 @@ def test_what_would_take_too_long_is_left_out_and_said() -> None:
     assert any(each.startswith("tiny A14B, 720P, decode") for each in found.left_out)
 
 
-def test_each_decoder_is_timed_at_each_size(found: Findings) -> None:
+def test_each_decoder_is_timed_at_each_size(found: GpuRun) -> None:
     assert [(row.decoder, row.size) for row in found.decodes] == [
         ("tiny A14B", "480P"),
         ("tiny A14B", "720P"),
@@ -89,11 +89,11 @@ def test_a_part_that_fails_is_said_and_costs_no_other_its_figures() -> None:
 
 @pytest.mark.parametrize("model", [A14B, TI2V_5B])
 def test_the_arithmetic_of_a_forward_is_what_torch_counts(model: Model) -> None:
-    shape = model.shapes[0]
+    clip = model.clips[0]
     with FlopCounterMode(display=False) as counted, torch.no_grad():
-        denoiser_of(model, "meta")(**arguments_of(model, shape, "meta"))
+        denoiser_of(model, "meta")(**arguments_of(model, clip, "meta"))
 
-    assert counted.get_total_flops() / 1e15 == pytest.approx(model.pflop(shape), rel=0.015)
+    assert counted.get_total_flops() / 1e15 == pytest.approx(model.pflop(clip), rel=0.015)
 
 
 def test_a_job_goes_through_a_real_server_beside_the_plain_call() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.gpu_budget import Budget
+from benchmarks.gpu_budget import TimeBudget
 from benchmarks.gpu_models import A14B, TI2V_5B, Model
-from benchmarks.gpu_rows import PLAIN, Decode, Findings, Forward, Job, page_of
+from benchmarks.gpu_rows import PLAIN, GpuRun, TimedDecode, TimedForward, TimedJob, page_of
 
-# Counted by torch's own counter of operations over the real configurations, in 1e15.
+# By hand, in 1e15; torch's own counter agrees (tests/diffusers/test_bench_gpu.py).
 COUNTED = [
     (A14B, "480P", 32_760, 1.678),
     (A14B, "720P", 75_600, 6.523),
@@ -16,8 +16,8 @@ COUNTED = [
 ]
 
 
-def forward(attention: str, seconds: float, *, moves_s: float = 0.0) -> Forward:
-    return Forward(
+def forward(attention: str, seconds: float, *, moves_s: float = 0.0) -> TimedForward:
+    return TimedForward(
         denoiser="A14B",
         size="480P",
         attention=attention,
@@ -30,8 +30,10 @@ def forward(attention: str, seconds: float, *, moves_s: float = 0.0) -> Forward:
     )
 
 
-def found(*forwards: Forward, decodes: tuple[Decode, ...] = (), left_out: str = "") -> Findings:
-    return Findings(
+def found(
+    *forwards: TimedForward, decodes: tuple[TimedDecode, ...] = (), left_out: str = ""
+) -> GpuRun:
+    return GpuRun(
         command="python -m benchmarks.gpu --write",
         day="2026-11-29",
         machine="a card",
@@ -41,22 +43,22 @@ def found(*forwards: Forward, decodes: tuple[Decode, ...] = (), left_out: str = 
         took_s=12.0,
         forwards=forwards,
         decodes=decodes,
-        jobs=[Job("5B, a video", "through the server", 7.5)],
+        jobs=[TimedJob("5B, a video", "through the server", 7.5)],
         left_out=[left_out] if left_out else [],
     )
 
 
-DECODES = (Decode("A14B", "480P", (4.0, 3.0), 2**30),)
+DECODES = (TimedDecode("A14B", "480P", (4.0, 3.0), 2**30),)
 
 
 @pytest.mark.parametrize(("model", "size", "tokens", "pflop"), COUNTED)
 def test_the_work_of_a_forward_is_what_was_counted(
     model: Model, size: str, tokens: int, pflop: float
 ) -> None:
-    [shape] = [each for each in model.shapes if each.name == size]
+    [clip] = [each for each in model.clips if each.name == size]
 
-    assert model.tokens(shape) == tokens
-    assert model.pflop(shape) == pytest.approx(pflop, abs=0.0005)
+    assert model.tokens(clip) == tokens
+    assert model.pflop(clip) == pytest.approx(pflop, abs=0.0005)
 
 
 def test_a_forward_is_set_beside_the_matrix_rate_by_its_fastest_time() -> None:
@@ -102,7 +104,7 @@ def test_the_page_has_its_command_its_machine_and_what_was_left_out() -> None:
 
 def test_a_part_has_its_own_time_and_what_the_parts_before_it_have_left() -> None:
     now = [100.0]
-    budget = Budget({"first": 30.0, "second": 10.0}, clock=lambda: now[0])
+    budget = TimeBudget({"first": 30.0, "second": 10.0}, clock=lambda: now[0])
 
     budget.begin("first")
     assert budget.allows("a", 30.0)
