@@ -34,7 +34,7 @@ from transformers import T5Tokenizer, UMT5Config, UMT5EncoderModel
 
 from unstill.domain.request import Size
 from unstill.engines.diffusers.environment import CPU, CUDA
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.shapes import shape_of
 from unstill.system.installed import note
 
@@ -193,7 +193,7 @@ def plain(weights: Path, model: Model, order: Order, device: str, what: str) -> 
     shape = shape_of(
         duration_s=DURATION_S,
         size=order.size,
-        options=Options(path=str(weights), fps=order.fps),
+        options=PipelineOptions(path=str(weights), fps=order.fps),
         profile=profile_of(model),
     )
     pipeline = WanImageToVideoPipeline.from_pretrained(

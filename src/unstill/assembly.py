@@ -16,7 +16,7 @@ from unstill.domain.owner import EVERYONE
 from unstill.engines.camera import Camera
 from unstill.engines.dashscope.engine import DashScopeEngine
 from unstill.engines.diffusers import Diffusers
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
 from unstill.net.fetcher import Fetcher
@@ -62,7 +62,7 @@ class LocalKind(msgspec.Struct, Generic[OwnLocalSettings], frozen=True):
 def _diffusers(setup: LocalSetup, own: DiffusersSettings) -> Diffusers:
     return Diffusers(
         setup.name,
-        msgspec.convert(own, Options, from_attributes=True),
+        msgspec.convert(own, PipelineOptions, from_attributes=True),
         cores=setup.cores,
         devices=own.devices,
         allow_cpu=own.allow_cpu,

@@ -27,7 +27,7 @@ from unstill.domain.errors import BadSetting, EngineDied, OperatorError
 from unstill.domain.request import Size
 from unstill.engines.diffusers import Diffusers
 from unstill.engines.diffusers.machine import Device, Machine
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profiles import PROFILES
 from unstill.media.errors import TaskFailed
 
@@ -101,7 +101,7 @@ async def bench(
     (tmp_path / "first").touch()
     engine = ToyDiffusers(
         "gpu",
-        Options(path=str(weights), **(options or {})),
+        PipelineOptions(path=str(weights), **(options or {})),
         cores=4,
         devices=devices,
         look=lambda: TWO_CARDS,
@@ -385,7 +385,9 @@ async def test_nothing_is_compiled_unless_it_is_asked_for(tmp_path: Path) -> Non
 
 
 def made_with(path: Path, machine: Machine = TWO_CARDS, **options: Any) -> Diffusers:
-    return Diffusers("gpu", Options(path=str(path), **options), cores=1, look=lambda: machine)
+    return Diffusers(
+        "gpu", PipelineOptions(path=str(path), **options), cores=1, look=lambda: machine
+    )
 
 
 def refused(path: Path, machine: Machine = TWO_CARDS, **options: Any) -> str:
@@ -416,7 +418,7 @@ def test_a_machine_that_cannot_be_looked_at_stops_the_start_with_why(tmp_path: P
         raise OperatorError("a driver crashed")
 
     with pytest.raises(BadSetting, match=r"engines\.gpu\.kind: a driver crashed"):
-        Diffusers("gpu", Options(path=str(weights)), cores=1, look=look)
+        Diffusers("gpu", PipelineOptions(path=str(weights)), cores=1, look=look)
 
 
 def test_lora_files_are_one_for_each_expert_at_most_and_are_there(tmp_path: Path) -> None:

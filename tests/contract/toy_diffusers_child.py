@@ -26,14 +26,14 @@ from typing import NoReturn
 import msgspec
 
 from unstill.domain.errors import OperatorError
-from unstill.engines.diffusers.options import Options, Rung
+from unstill.engines.diffusers.options import PipelineOptions, Rung
 from unstill.engines.diffusers.task import (
     LOADED,
     OUT_OF_MEMORY,
+    Generated,
+    GenerateTask,
     Loaded,
     LoadTask,
-    Rendered,
-    RenderTask,
     WarmTask,
 )
 from unstill.media.child_main import Reports, serve
@@ -57,7 +57,7 @@ class Holder:
     """What it has loaded, as it says."""
 
     def __init__(self) -> None:
-        self.options: Options | None = None
+        self.options: PipelineOptions | None = None
         self.rungs_down = -1
 
     def have(self, task: LoadTask, report: Reports) -> Loaded:
@@ -89,7 +89,7 @@ def warm(task: WarmTask, report: Reports) -> None:
     HOLDER.have(task.load, report)
 
 
-def render(task: RenderTask, report: Reports) -> Rendered:
+def render(task: GenerateTask, report: Reports) -> Generated:
     tell(task.load, "render")
     loaded = HOLDER.have(task.load, report)
     match task.request.prompt.split():
@@ -105,7 +105,7 @@ def render(task: RenderTask, report: Reports) -> Rendered:
             signal.pause()
     report(1.0)
     Path(task.out).write_bytes(b"a video")
-    return Rendered(
+    return Generated(
         loaded=loaded,
         steps=task.load.options.steps or 40,
         frame_count=1,

@@ -22,7 +22,7 @@ from support.waits import until
 from unstill.domain.request import Size
 from unstill.engines.diffusers.child.load import Holder
 from unstill.engines.diffusers.child.render import render
-from unstill.engines.diffusers.task import Loaded, LoadTask, Rendered, WarmTask
+from unstill.engines.diffusers.task import Generated, Loaded, LoadTask, WarmTask
 from unstill.media.errors import DiedAtWork, TaskFailed
 from unstill.media.events import ChildNote
 from unstill.media.pool import Pool
@@ -83,7 +83,7 @@ async def test_another_process_makes_the_same_bytes(
     here, there = tmp_path / "here.mp4", tmp_path / "there.mp4"
     torch.set_num_threads(1)  # as a pool's children have it: threads change the bytes
 
-    await pool.run("render", render_task(load, there), Rendered)
+    await pool.run("render", render_task(load, there), Generated)
     render(Holder().have(load, Heard()), render_task(load, here), Heard())
 
     assert digest(here) == digest(there)
@@ -93,16 +93,16 @@ async def test_a_stopped_child_stays_warm_and_makes_the_same_as_before(
     pool: Pool, load: LoadTask, tmp_path: Path
 ) -> None:
     fractions: list[float] = []
-    await pool.run("render", render_task(load, tmp_path / "before.mp4"), Rendered)
+    await pool.run("render", render_task(load, tmp_path / "before.mp4"), Generated)
     [before] = pool._children
     task = render_task(load, tmp_path / "stopped.mp4", prompt="another")
 
-    running = asyncio.create_task(pool.run("render", task, Rendered, report=fractions.append))
+    running = asyncio.create_task(pool.run("render", task, Generated, report=fractions.append))
     await until(lambda: any(each > 0.3 for each in fractions))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await pool.run("render", render_task(load, tmp_path / "after.mp4"), Rendered)
+    await pool.run("render", render_task(load, tmp_path / "after.mp4"), Generated)
 
     assert list(pool._children) == [before]
     assert fractions[-1] < 1
@@ -135,7 +135,7 @@ async def test_a_child_that_has_compiled_for_a_shape_goes_on_to_render(
     path = os.pathsep.join((str(tmp_path), os.environ["PATH"]))
     async with pool_of(CHILD, notes.append, TORCHDYNAMO_DISABLE="1", PATH=path) as pool:
         await pool.run("warm", warm, type(None), report=fractions.append)
-        await pool.run("render", render_task(compiled, tmp_path / "a.mp4"), Rendered)
+        await pool.run("render", render_task(compiled, tmp_path / "a.mp4"), Generated)
 
     assert [note.name for note in notes].count("weights_loaded") == 1
     assert fractions == sorted(fractions)
@@ -152,7 +152,7 @@ async def test_a_child_without_memory_leaves_a_note_and_a_clear_last_line(
 
     async with pool_of("starving_child", notes.append, STARVES_AT="3") as pool:
         with pytest.raises(DiedAtWork) as death:
-            await pool.run("render", task, Rendered)
+            await pool.run("render", task, Generated)
 
     told = next(note.fields for note in notes if note.name == "out_of_memory")
     assert told == {"memory": "block-offload", "rungs_down": 1, "during": "denoise"}
@@ -169,4 +169,4 @@ async def test_a_library_that_fails_in_mid_render_has_the_last_word(
 
     async with pool_of("starving_child", lambda _: None, **variables) as pool:
         with pytest.raises(DiedAtWork, match="RuntimeError: a kernel is broken'"):
-            await pool.run("render", task, Rendered)
+            await pool.run("render", task, Generated)

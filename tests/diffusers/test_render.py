@@ -31,7 +31,7 @@ from unstill.domain.errors import BadImage
 from unstill.domain.request import Size
 from unstill.engines.diffusers.child.load import Held, Holder
 from unstill.engines.diffusers.child.render import render, warm
-from unstill.engines.diffusers.task import Rendered, WarmTask
+from unstill.engines.diffusers.task import Generated, WarmTask
 
 
 class Studio:
@@ -47,7 +47,7 @@ class Studio:
     def held(self) -> Held:
         return self._holder.have(self._load, Heard())
 
-    def render(self, heard: Heard | None = None, **fields: Any) -> tuple[Path, Rendered]:
+    def render(self, heard: Heard | None = None, **fields: Any) -> tuple[Path, Generated]:
         self._made += 1
         out = self._out / f"{self._made}.mp4"
         return out, render(self.held, render_task(self._load, out, **fields), heard or Heard())

@@ -21,7 +21,7 @@ from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
 from unstill.emulators.request_log import Log
 from unstill.engines.dashscope import engine
 from unstill.engines.dashscope import models as of_dashscope
-from unstill.engines.diffusers.options import Options as OfWeights
+from unstill.engines.diffusers.options import PipelineOptions as OfWeights
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.profiles import PROFILES
 from unstill.engines.diffusers.shapes import longest_s

@@ -14,9 +14,6 @@ SOURCES = {path: path.read_text("utf-8") for path in sorted((ROOT / "src/unstill
 # Names of classes that stand twice, and why they may.
 TWICE = {
     "Answer": "the server's and the emulators': what goes out, on either side of a call",
-    "Options": "an engine's of this machine and the emulators': what an operator has said of one",
-    "RenderTask": "of each engine of this machine: what its own child is told",
-    "Rendered": "likewise: what that answers",
     "Jobs": "the store's port and the emulators': these know nothing of the product's jobs",
     "Unsupported": "an upstream's answer to a cancel, which logs name, and an error's name",
 }

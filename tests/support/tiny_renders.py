@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from support.requests import a_request
 from unstill.domain.request import Frame, Role, Size
-from unstill.engines.diffusers.options import Options
-from unstill.engines.diffusers.task import LoadTask, RenderTask
+from unstill.engines.diffusers.options import PipelineOptions
+from unstill.engines.diffusers.task import GenerateTask, LoadTask
 from unstill.media.child_main import TaskStopped
 
 PHOTOS = Path(__file__).parents[2] / "photos"
@@ -48,7 +48,7 @@ class Heard:
 
 def load_task(folder: Path, *, rungs_down: int = 0, **options: Any) -> LoadTask:
     """Few steps and frames where the options do not say otherwise."""
-    said = Options(path=str(folder), **{"steps": 2, "fps": FPS} | options)
+    said = PipelineOptions(path=str(folder), **{"steps": 2, "fps": FPS} | options)
     return LoadTask(options=said, device="cpu", rungs_down=rungs_down)
 
 
@@ -61,7 +61,7 @@ def render_task(
     last: Path | None = None,
     tells_prompt: bool = False,
     **fields: Any,
-) -> RenderTask:
+) -> GenerateTask:
     """A second; `fields` are those of the request."""
     frames: dict[Role, str] = {"first": str(first)}
     if last is not None:
@@ -75,7 +75,7 @@ def render_task(
         }
         | fields
     )
-    return RenderTask(
+    return GenerateTask(
         load=load,
         job_id="job-1",
         request=request,

@@ -11,7 +11,7 @@ from support.requests import WAN22, WAN27, a_request
 from unstill.domain.errors import BadField
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.engines.diffusers.misfits import misfit_of
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.warm_up import legal_shapes
 
 LAST = Frame("last", "input.last_frame_url", sha256="")
@@ -33,7 +33,7 @@ def misfit(
         return misfit_of(
             a_request(**{"model": WAN22} | fields),
             models=models,
-            options=Options(**asked),
+            options=PipelineOptions(**asked),
             profile=a_profile(**pipeline),
         )
 
@@ -110,7 +110,9 @@ def test_a_video_longer_than_the_pipeline_makes_is_refused_with_the_longest(
 def shapes_of(*models: str, **pipeline: Any) -> list[tuple[Size, int]]:
     def refused(request: VideoRequest) -> BadField | None:
         profile = a_profile(**pipeline)
-        return misfit_of(request, models=(WAN22,), options=Options(path=""), profile=profile)
+        return misfit_of(
+            request, models=(WAN22,), options=PipelineOptions(path=""), profile=profile
+        )
 
     return list(legal_shapes(models, refused))
 

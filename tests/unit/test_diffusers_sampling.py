@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import FrameCounts, Profile
 from unstill.engines.diffusers.sampling import guidance_of, shift_of, steps_of, uses_few_steps
 
@@ -58,8 +58,8 @@ def options(
     guidance: float | None = None,
     guidance_2: float | None = None,
     shift: float | None = None,
-) -> Options:
-    return Options(
+) -> PipelineOptions:
+    return PipelineOptions(
         path="folder", steps=steps, guidance=guidance, guidance_2=guidance_2, shift=shift
     )
 

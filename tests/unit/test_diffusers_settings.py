@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from support.settings_files import read_in, refused_in
-from unstill.engines.diffusers.options import Attention, Memory, Options
+from unstill.engines.diffusers.options import Attention, Memory, PipelineOptions
 from unstill.settings.engines import DiffusersSettings
 
 ENGINE = '[engines.gpu]\nkind = "diffusers"\n'
@@ -43,9 +43,9 @@ def test_the_words_for_memory_and_attention_are_those_that_a_child_is_told() -> 
 
 
 def test_what_a_child_is_told_are_settings_of_the_same_name_and_default() -> None:
-    told, settings = Options(path=""), DiffusersSettings(path="")
+    told, settings = PipelineOptions(path=""), DiffusersSettings(path="")
 
-    for field in Options.__struct_fields__:
+    for field in PipelineOptions.__struct_fields__:
         assert getattr(told, field) == getattr(settings, field), field
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.profiles import a_profile
 from support.requests import WAN22, a_request
 from unstill.domain.request import Size
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import FrameCounts
 from unstill.engines.diffusers.shapes import (
     Cut,
@@ -28,7 +28,7 @@ def frames(duration_s: int, *, fps: int = 0, **fields: Any) -> tuple[int, int, i
     shape = shape_of(
         duration_s=duration_s,
         size=LANDSCAPE,
-        options=Options(path="", fps=fps),
+        options=PipelineOptions(path="", fps=fps),
         profile=a_profile(**fields),
     )
     return shape.frame_rate, shape.frames_asked, shape.frames_kept
@@ -70,7 +70,9 @@ def test_a_rate_of_one_frame_a_second_is_the_least_and_a_legal_count_is_asked_fo
 
 def rendered(size: Size, **fields: Any) -> Size:
     profile = a_profile(**fields)
-    return shape_of(duration_s=5, size=size, options=Options(path=""), profile=profile).render
+    return shape_of(
+        duration_s=5, size=size, options=PipelineOptions(path=""), profile=profile
+    ).render
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_what_is_too_large_is_cut_off_evenly_and_nothing_is_scaled(
     size: Size, multiple: int
 ) -> None:
     profile = a_profile(size_multiple=multiple)
-    shape = shape_of(duration_s=5, size=size, options=Options(path=""), profile=profile)
+    shape = shape_of(duration_s=5, size=size, options=PipelineOptions(path=""), profile=profile)
 
     cut = cut_out(shape, profile, shape.render)
 
@@ -114,7 +116,9 @@ def test_what_is_too_large_is_cut_off_evenly_and_nothing_is_scaled(
 
 def test_a_pipeline_that_goes_by_the_pictures_shape_has_its_result_scaled_to_cover() -> None:
     profile = a_profile(size_from_image=True)
-    shape = shape_of(duration_s=5, size=LANDSCAPE, options=Options(path=""), profile=profile)
+    shape = shape_of(
+        duration_s=5, size=LANDSCAPE, options=PipelineOptions(path=""), profile=profile
+    )
 
     assert cut_out(shape, profile, Size(848, 480)) == Cut(Size(1280, 725), 0, 2, LANDSCAPE)
     assert cut_out(shape, profile, Size(640, 480)) == Cut(Size(1280, 960), 0, 120, LANDSCAPE)
@@ -123,7 +127,9 @@ def test_a_pipeline_that_goes_by_the_pictures_shape_has_its_result_scaled_to_cov
 
 def test_a_pipeline_that_renders_another_size_than_asked_for_still_makes_the_videos() -> None:
     profile = a_profile()
-    shape = shape_of(duration_s=5, size=LANDSCAPE, options=Options(path=""), profile=profile)
+    shape = shape_of(
+        duration_s=5, size=LANDSCAPE, options=PipelineOptions(path=""), profile=profile
+    )
 
     assert cut_out(shape, profile, Size(640, 352)) == Cut(Size(1309, 720), 14, 0, LANDSCAPE)
 
@@ -140,7 +146,7 @@ def test_a_picture_of_any_shape_covers_the_render_in_its_middle(picture: Size) -
 
 def too_long(duration_s: int, *, fps: int = 0, **fields: Any) -> bool:
     request = a_request(model=WAN22, duration_s=duration_s)
-    return is_too_long(request, Options(path="", fps=fps), a_profile(**fields))
+    return is_too_long(request, PipelineOptions(path="", fps=fps), a_profile(**fields))
 
 
 def test_a_request_is_too_long_where_more_frames_would_be_asked_for_than_ever_are() -> None:
@@ -161,6 +167,6 @@ def test_the_longest_video_is_told_in_whole_seconds_and_is_not_too_long(
 ) -> None:
     profile = a_profile(longest_frames=longest_frames)
 
-    assert longest_s(Options(path="", fps=fps), profile) == expected
+    assert longest_s(PipelineOptions(path="", fps=fps), profile) == expected
     assert not too_long(expected, fps=fps, longest_frames=longest_frames)
     assert too_long(expected + 1, fps=fps, longest_frames=longest_frames)

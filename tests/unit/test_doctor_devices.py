@@ -14,7 +14,7 @@ from unstill.cli.doctor_finding import Finding
 from unstill.domain.errors import OperatorError
 from unstill.engines.diffusers.folder import Component, Folder
 from unstill.engines.diffusers.machine import INSTALL, Device, Machine
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profiles import PROFILES
 from unstill.settings.engines import DiffusersSettings, EngineSettings
 from unstill.settings.reader import Settings
@@ -66,7 +66,7 @@ def machine(*devices: Device, host_free_gb: float = 128) -> Machine:
 
 def fitted(free_gb: float, host_free_gb: float = 128, **options: object) -> Finding:
     here = machine(gpu(free_gb), host_free_gb=host_free_gb)
-    wanted = msgspec.convert({"path": "", **options}, Options)
+    wanted = msgspec.convert({"path": "", **options}, PipelineOptions)
     return device_finding("engine gpu", A14B, here.devices[0], here, wanted)
 
 
@@ -150,7 +150,7 @@ def test_an_attention_that_does_not_run_is_told_with_those_that_do() -> None:
 def test_an_attention_of_a_device_that_was_not_tried_is_told_so() -> None:
     here = machine(gpu(80, 1))
 
-    finding = device_finding("gpu", A14B, here.devices[0], here, Options(path=""))
+    finding = device_finding("gpu", A14B, here.devices[0], here, PipelineOptions(path=""))
 
     assert finding.is_well
     assert finding.detail.endswith("attention = auto, not tried")
@@ -160,7 +160,7 @@ def test_an_attention_of_a_device_that_was_not_tried_is_told_so() -> None:
 def test_a_cpu_has_all_weights_in_32_bits(free_gb: float, *, is_well: bool) -> None:
     here = machine(host_free_gb=free_gb)
 
-    finding = device_finding("cpu", A14B, here.devices[0], here, Options(path=""))
+    finding = device_finding("cpu", A14B, here.devices[0], here, PipelineOptions(path=""))
 
     assert finding.is_well is is_well
     assert "weights take 137.6 GB in float32" in finding.detail

@@ -12,6 +12,7 @@ import pytest
 import unstill
 from support.jobs import a_job
 from unstill.domain.log_fields import job_fields
+from unstill.engines.diffusers import task as notes_of_weights
 
 SOURCES = Path(unstill.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
@@ -63,6 +64,8 @@ def _events(call: ast.Call) -> Iterator[str]:
                 yield each.value
             elif ast.unparse(each) == "self._event":
                 yield "as_it_was_made"  # system/storage_pause.py: see below
+            elif ast.unparse(each) == "note.name":
+                yield "as_a_child_says"  # media/pool.py: likewise
 
 
 def _has_a_job(function: ast.AST) -> bool:
@@ -118,6 +121,20 @@ def shortages_in(source: str) -> list[str]:
     ]
 
 
+def notes_in(source: str) -> list[str]:
+    """What the notes of child programs are called, which become lines of the server."""
+    return [
+        ast.unparse(node.args[0])
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "report.note"
+    ]
+
+
+def names_of_notes() -> list[str]:
+    notes = [each for path in SOURCES.rglob("*.py") for each in notes_in(path.read_text())]
+    return [str(getattr(notes_of_weights, each)) for each in notes]
+
+
 WRITING = [
     path for path in sorted(SOURCES.rglob("*.py")) if "structlog.get_logger" in path.read_text()
 ]
@@ -129,6 +146,13 @@ def test_each_line_is_named_and_filled_like_all_others(path: Path) -> None:
 
     assert wrongs_in(source) == []
     assert aliases_in(source) == []
+
+
+def test_each_note_of_a_child_is_named_like_a_line() -> None:
+    names = names_of_notes()
+
+    assert len(names) >= 3
+    assert [each for each in names if not SNAKE_CASE.fullmatch(each)] == []
 
 
 def test_all_modules_that_write_a_log_are_looked_at() -> None:
@@ -144,6 +168,7 @@ def test_all_that_the_page_of_settings_says_of_the_log_is_in_it() -> None:
     lines = [line for path in WRITING for line in lines_in(path.read_text())]
     known = {each for line in lines for each in (*line.events, *line.fields)}
     known |= {each for path in SOURCES.rglob("*.py") for each in shortages_in(path.read_text())}
+    known |= set(names_of_notes())
     known |= {"job_id", "owner", "request_id", "snake_case", "public_url", "queued"}
 
     assert set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", section)) <= known

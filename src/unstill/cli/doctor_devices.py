@@ -21,7 +21,7 @@ from unstill.engines.diffusers.machine import (
     look_closely,
 )
 from unstill.engines.diffusers.memory import LARGEST, Fit, fit_of, fits, host_memory
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.settings.engines import DiffusersSettings
 from unstill.settings.reader import Settings
 
@@ -84,7 +84,7 @@ def _devices(
     except BadSetting as error:
         yield Finding(f"engine {name}", False, f"{error.message}{place(error.setting)}", _NO_START)
         return
-    options = msgspec.convert(engine, Options, from_attributes=True)
+    options = msgspec.convert(engine, PipelineOptions, from_attributes=True)
     for device in machine.devices:
         if device.name in names:
             yield device_finding(f"engine {name}", folder, device, machine, options)
@@ -113,7 +113,7 @@ def _shared(engines: Mapping[str, DiffusersSettings], machine: Machine) -> Itera
 
 
 def device_finding(
-    what: str, folder: Folder, device: Device, machine: Machine, options: Options
+    what: str, folder: Folder, device: Device, machine: Machine, options: PipelineOptions
 ) -> Finding:
     """Which rung of the memory ladder fits there, and what the machine's own memory has to hold."""
     attention, lacks = _attention(machine.attention.get(device.name, ()), options)
@@ -139,7 +139,7 @@ def device_finding(
     return Finding(what, not lacks, detail, lacks, is_needed=False)
 
 
-def _fit(folder: Folder, device: Device, options: Options) -> Fit:
+def _fit(folder: Folder, device: Device, options: PipelineOptions) -> Fit:
     frames = folder.profile.longest_frames
     if options.memory == "auto" or options.memory not in folder.profile.rungs:
         return fits(folder, size=LARGEST, frames=frames, free_bytes=device.free_bytes)
@@ -158,7 +158,7 @@ def _rung(fit: Fit) -> str:
     return f"memory = {fit.rung}{encoders}, {size_of(fit.needs_bytes)} for the largest video"
 
 
-def _attention(usable: Sequence[str], options: Options) -> tuple[str, str]:
+def _attention(usable: Sequence[str], options: PipelineOptions) -> tuple[str, str]:
     """What the denoisers will run there, and what to do where that is not what was asked for."""
     wanted = options.attention
     if not usable:

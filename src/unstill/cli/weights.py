@@ -19,7 +19,7 @@ from unstill.domain.errors import OperatorError, UnstillError
 from unstill.engines.diffusers.environment import CPU
 from unstill.engines.diffusers.folder import BadFolder, Folder, read_folder
 from unstill.engines.diffusers.machine import Device, Machine, check_packages, look_closely
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.system.machine import usable_cores
 
 _NO_VIDEO = "no video was made of it"
@@ -54,7 +54,7 @@ def check(
         return
     _say(versions_of(machine))
     findings = [
-        device_finding(each.name, found, each, machine, Options(path=found.path))
+        device_finding(each.name, found, each, machine, PipelineOptions(path=found.path))
         for each in _rendering(machine)
     ]
     for finding in findings:

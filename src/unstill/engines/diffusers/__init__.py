@@ -30,16 +30,16 @@ from unstill.engines.diffusers.environment import CPU, kind_of, of_device
 from unstill.engines.diffusers.folder import BadFolder, Folder, read_folder
 from unstill.engines.diffusers.machine import Machine, check_packages, devices_of
 from unstill.engines.diffusers.misfits import misfit_of
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.sampling import steps_of
 from unstill.engines.diffusers.task import (
     LOADED,
     LOADING,
+    Generated,
+    GenerateTask,
     Loaded,
     LoadTask,
-    Rendered,
-    RenderTask,
     WarmTask,
 )
 from unstill.engines.diffusers.warm_up import legal_shapes
@@ -78,7 +78,7 @@ class Diffusers:
     def __init__(
         self,
         name: str,
-        options: Options,
+        options: PipelineOptions,
         *,
         cores: int,
         devices: Sequence[str] = (),
@@ -152,7 +152,7 @@ class Diffusers:
     async def render(self, scene: Scene, report: Report) -> Made:
         """Raises BadImage, EngineDied, and TaskFailed for weights that do not load."""
         down = self._descent.begins_at(scene.job_id, scene.deaths)
-        task = RenderTask(
+        task = GenerateTask(
             load=self._load_task(down),
             job_id=scene.job_id,
             request=scene.request,
@@ -164,7 +164,7 @@ class Diffusers:
         try:
             with self._job_there():
                 rendered = await self._pool.run(
-                    "render", task, Rendered, report=report, silence_s=self._silence_of
+                    "render", task, Generated, report=report, silence_s=self._silence_of
                 )
         except EngineDied as death:
             is_last = scene.deaths >= MOST_DEATHS
@@ -283,14 +283,14 @@ class Diffusers:
 # --- what the settings name, before anything is begun --------------------------------------------
 
 
-def _folder_of(options: Options, where: str) -> Folder:
+def _folder_of(options: PipelineOptions, where: str) -> Folder:
     try:
         return read_folder(Path(options.path))
     except BadFolder as error:
         raise BadSetting(f"{where}.path", str(error)) from error
 
 
-def _check_options(options: Options, profile: Profile, where: str) -> None:
+def _check_options(options: PipelineOptions, profile: Profile, where: str) -> None:
     """What an operator asks of a pipeline that it does not have. Raises BadSetting."""
     experts = len(profile.denoisers)
     if len(options.lora) > experts:

@@ -14,14 +14,14 @@ from collections.abc import Sequence
 
 from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.sampling import is_guided
 from unstill.engines.diffusers.shapes import is_too_long, longest_s
 
 
 def misfit_of(
-    request: VideoRequest, *, models: Sequence[str], options: Options, profile: Profile
+    request: VideoRequest, *, models: Sequence[str], options: PipelineOptions, profile: Profile
 ) -> BadField | None:
     """The first thing asked for that would be missing without a word; `models` are those served."""
     title = profile.title

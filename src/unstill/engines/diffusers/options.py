@@ -22,7 +22,7 @@ Attention = Literal[
 ]
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class PipelineOptions(msgspec.Struct, frozen=True, kw_only=True):
     """One `[engines.NAME]` of this kind, besides its devices; None or 0: as its profile has it."""
 
     path: str  # the folder of weights, in diffusers' layout

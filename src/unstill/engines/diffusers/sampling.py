@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import Profile
 
 # Nobody samples in so few steps but with weights that were distilled for it. Those have their
@@ -13,23 +13,23 @@ FEW_STEPS_GUIDANCE = 1.0
 FEW_STEPS_SHIFT = 5.0  # LightX2V, Wan2.2 I2V distill, sample_shift (read 2026-11-28)
 
 
-def steps_of(options: Options, profile: Profile) -> int:
+def steps_of(options: PipelineOptions, profile: Profile) -> int:
     return options.steps or profile.steps
 
 
-def uses_few_steps(options: Options, profile: Profile) -> bool:
+def uses_few_steps(options: PipelineOptions, profile: Profile) -> bool:
     """Whether its own scheduler gives way to the one that distilled weights are sampled with."""
     return profile.few_steps and steps_of(options, profile) <= FEW_STEPS
 
 
-def shift_of(options: Options, profile: Profile) -> float | None:
+def shift_of(options: PipelineOptions, profile: Profile) -> float | None:
     """Of the schedule of sigmas; None: as the folder has it."""
     if options.shift is not None:
         return options.shift
     return FEW_STEPS_SHIFT if uses_few_steps(options, profile) else profile.shift
 
 
-def is_guided(options: Options, profile: Profile) -> bool:
+def is_guided(options: PipelineOptions, profile: Profile) -> bool:
     """Whether there is a pass for what is not wanted; the first guidance decides it for all.
 
     A guider's is its folder's to say, where the operator says none.
@@ -38,7 +38,7 @@ def is_guided(options: Options, profile: Profile) -> bool:
     return first is None or first > 1
 
 
-def guidance_of(options: Options, profile: Profile) -> tuple[float | None, ...]:
+def guidance_of(options: PipelineOptions, profile: Profile) -> tuple[float | None, ...]:
     """A value for each of `profile.guidance`; None: what the folder's guider has.
 
     A `guidance` without a `guidance_2` is both experts'.

@@ -12,7 +12,7 @@ from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.engines.diffusers import DEFAULT_MODELS, Diffusers
 from unstill.engines.diffusers.folder import Folder
 from unstill.engines.diffusers.machine import Machine
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.media import Media
 from unstill.media.plain_picture import plain_png
 from unstill.media.tasks import VideoCheck
@@ -36,7 +36,7 @@ async def make_video(
     size = Size(_WIDTH * multiple, _HEIGHT * multiple)
     engine = Diffusers(
         "trial",
-        Options(path=folder.path, steps=STEPS, fps=_FPS),
+        PipelineOptions(path=folder.path, steps=STEPS, fps=_FPS),
         cores=cores,
         devices=(device,),
         allow_cpu=True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from unstill.domain.request import Size, VideoRequest
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import Profile
 
 
@@ -33,12 +33,12 @@ class Shape(msgspec.Struct, frozen=True):
     size: Size  # of the video
 
 
-def frame_rate_of(options: Options, profile: Profile) -> int:
+def frame_rate_of(options: PipelineOptions, profile: Profile) -> int:
     """The operator's, else the one that the model was trained at."""
     return options.fps or profile.fps
 
 
-def shape_of(*, duration_s: int, size: Size, options: Options, profile: Profile) -> Shape:
+def shape_of(*, duration_s: int, size: Size, options: PipelineOptions, profile: Profile) -> Shape:
     """size: the exact one of the video."""
     frame_rate = frame_rate_of(options, profile)
     kept = duration_s * frame_rate
@@ -54,13 +54,13 @@ def shape_of(*, duration_s: int, size: Size, options: Options, profile: Profile)
     )
 
 
-def is_too_long(request: VideoRequest, options: Options, profile: Profile) -> bool:
+def is_too_long(request: VideoRequest, options: PipelineOptions, profile: Profile) -> bool:
     """Whether it has more frames than the pipeline is ever asked for."""
     kept = request.duration_s * frame_rate_of(options, profile)
     return profile.frames.at_least(kept) > profile.longest_frames
 
 
-def longest_s(options: Options, profile: Profile) -> int:
+def longest_s(options: PipelineOptions, profile: Profile) -> int:
     """The whole seconds that fit; 0 where not even one does."""
     step, offset = profile.frames.step, profile.frames.offset
     most = (profile.longest_frames - offset) // step * step + offset  # the last legal number

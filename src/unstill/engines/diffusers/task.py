@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from unstill.domain.request import Role, Size, VideoRequest
-from unstill.engines.diffusers.options import Options, Rung
+from unstill.engines.diffusers.options import PipelineOptions, Rung
 
 OUT_OF_MEMORY = "out_of_memory"  # the note that a child leaves before it ends for want of it
 LOADING, LOADED = "weights_loading", "weights_loaded"
@@ -14,7 +14,7 @@ LOADING, LOADED = "weights_loading", "weights_loaded"
 class LoadTask(msgspec.Struct, frozen=True):
     """Have the weights on the device; done at once where they are there."""
 
-    options: Options
+    options: PipelineOptions
     device: str  # "cuda" or "cpu": a child sees one device
     rungs_down: int = 0  # so many steps further down the memory ladder than fits
 
@@ -36,7 +36,7 @@ class WarmTask(msgspec.Struct, frozen=True):
     duration_s: int
 
 
-class RenderTask(msgspec.Struct, frozen=True):
+class GenerateTask(msgspec.Struct, frozen=True):
     """A scene with its paths as text, for a line of JSON."""
 
     load: LoadTask
@@ -48,7 +48,7 @@ class RenderTask(msgspec.Struct, frozen=True):
     tells_prompt: bool = False  # in the file's metadata
 
 
-class Rendered(msgspec.Struct, frozen=True):
+class Generated(msgspec.Struct, frozen=True):
     """What was made, and how."""
 
     loaded: Loaded

@@ -10,7 +10,7 @@ import transformers
 from unstill.engines.diffusers.child import render as rendering
 from unstill.engines.diffusers.child.load import Holder
 from unstill.engines.diffusers.child.memory_end import ended_without_memory
-from unstill.engines.diffusers.task import Loaded, LoadTask, Rendered, RenderTask, WarmTask
+from unstill.engines.diffusers.task import Generated, GenerateTask, Loaded, LoadTask, WarmTask
 from unstill.media.child_main import Reports, serve
 
 holder = Holder()
@@ -26,7 +26,7 @@ def warm(task: WarmTask, report: Reports) -> None:
         rendering.warm(holder.have(task.load, report), task, report)
 
 
-def render(task: RenderTask, report: Reports) -> Rendered:
+def render(task: GenerateTask, report: Reports) -> Generated:
     with ended_without_memory(task.load, report, lambda: holder.rung):
         return rendering.render(holder.have(task.load, report), task, report)
 

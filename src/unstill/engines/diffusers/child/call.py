@@ -10,7 +10,7 @@ import torch
 from PIL.Image import Image
 
 from unstill.domain.request import Role
-from unstill.engines.diffusers.options import Options
+from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import GUIDER, Profile
 from unstill.engines.diffusers.sampling import guidance_of, is_guided
 from unstill.engines.diffusers.shapes import Shape
@@ -32,7 +32,7 @@ class PipelineCall(NamedTuple):
 
 
 def arguments_of(
-    pipeline: Any, profile: Profile, options: Options, call: PipelineCall
+    pipeline: Any, profile: Profile, options: PipelineOptions, call: PipelineCall
 ) -> dict[str, Any]:
     """The usual ones, where the pipeline has their names, and those that its profile names."""
     usual = {
@@ -74,12 +74,12 @@ def conditions(pipeline: Any, call: PipelineCall) -> list[Any]:
     ]
 
 
-def forwards_of(pipeline: Any, profile: Profile, options: Options, steps: int) -> int:
+def forwards_of(pipeline: Any, profile: Profile, options: PipelineOptions, steps: int) -> int:
     """How often the denoisers are called for a whole render."""
     return steps * (profile.forwards_per_step if has_two_passes(pipeline, profile, options) else 1)
 
 
-def has_two_passes(pipeline: Any, profile: Profile, options: Options) -> bool:
+def has_two_passes(pipeline: Any, profile: Profile, options: PipelineOptions) -> bool:
     """Whether there is a pass for what is not wanted."""
     if GUIDER in profile.guidance:
         return bool(pipeline.guider.guidance_scale > 1)

@@ -29,7 +29,7 @@ from unstill.engines.diffusers.child.offload import lay_out, pin_as_it_is
 from unstill.engines.diffusers.environment import CUDA
 from unstill.engines.diffusers.folder import VAE, BadFolder, Component, Folder, read_folder
 from unstill.engines.diffusers.memory import LARGEST, Fit, down, fit_of, fits, host_memory
-from unstill.engines.diffusers.options import Options, Rung
+from unstill.engines.diffusers.options import PipelineOptions, Rung
 from unstill.engines.diffusers.profile import GUIDER, Profile
 from unstill.engines.diffusers.sampling import guidance_of, shift_of, uses_few_steps
 from unstill.engines.diffusers.task import LOADED, LOADING, Loaded, LoadTask
@@ -49,7 +49,7 @@ class Held:
     loaded: Loaded
 
     @property
-    def options(self) -> Options:
+    def options(self) -> PipelineOptions:
         return self.task.options
 
     @property

@@ -30,7 +30,7 @@ from unstill.engines.diffusers.child.pictures import cut, fitted, in_bytes, size
 from unstill.engines.diffusers.environment import CUDA
 from unstill.engines.diffusers.sampling import steps_of
 from unstill.engines.diffusers.shapes import Shape, cut_out, shape_of
-from unstill.engines.diffusers.task import Rendered, RenderTask, WarmTask
+from unstill.engines.diffusers.task import Generated, GenerateTask, WarmTask
 from unstill.media.video_writer import VideoWriter
 from unstill.media.watermark import WatermarkPainter
 from unstill.media.yuv import planes_of
@@ -42,7 +42,7 @@ WARM_STEPS = 2  # the first is the first expert's, the second the other's
 GREY = (128, 128, 128)
 
 
-def render(held: Held, task: RenderTask, report: Report) -> Rendered:
+def render(held: Held, task: GenerateTask, report: Report) -> Generated:
     """Write the task's video to `task.out`.
 
     Raises BadImage, StorageFull and what `report` raises; the pipeline is as before then.
@@ -65,7 +65,7 @@ def render(held: Held, task: RenderTask, report: Report) -> Rendered:
     began = time.monotonic()
     with during("write"):
         write(task, held, shape, made[0], report)
-    return Rendered(
+    return Generated(
         loaded=held.loaded,
         steps=call.steps,
         frame_count=shape.frames_kept,
@@ -131,7 +131,7 @@ def tiles_of(vae: Any, size: Size) -> int:
 # --- in ------------------------------------------------------------------------------------------
 
 
-def pictures_of(task: RenderTask, held: Held, shape: Shape) -> dict[Role, Image.Image]:
+def pictures_of(task: GenerateTask, held: Held, shape: Shape) -> dict[Role, Image.Image]:
     """The caller's frames, as large as the render; of the video's shape where that decides it."""
     size = shape.size if held.profile.size_from_image else shape.render
     return {
@@ -143,7 +143,7 @@ def pictures_of(task: RenderTask, held: Held, shape: Shape) -> dict[Role, Image.
 # --- out -----------------------------------------------------------------------------------------
 
 
-def write(task: RenderTask, held: Held, shape: Shape, frames: Frames, report: Report) -> None:
+def write(task: GenerateTask, held: Held, shape: Shape, frames: Frames, report: Report) -> None:
     """Encode the frames that are kept, cut to the video's size."""
     how = cut_out(shape, held.profile, size_of(frames[0]))
     watermark = WatermarkPainter(shape.size) if task.request.watermark else None
@@ -164,7 +164,7 @@ def write(task: RenderTask, held: Held, shape: Shape, frames: Frames, report: Re
             report(DECODING_ENDS + (1 - DECODING_ENDS) * number / shape.frames_kept)
 
 
-def metadata_of(task: RenderTask, held: Held) -> dict[str, str]:
+def metadata_of(task: GenerateTask, held: Held) -> dict[str, str]:
     """What makes the video again, and the prompt only where its server may tell it."""
     request, title = task.request, held.profile.title
     told = {"description": request.prompt} if task.tells_prompt and request.prompt else {}
