@@ -43,6 +43,7 @@ from unstill.server.app import App
 from unstill.server.body import Bodies
 from unstill.server.body_readers import Readers
 from unstill.server.cors import Origins
+from unstill.server.proxies import Proxies
 from unstill.service.admission import Admission
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
@@ -110,6 +111,7 @@ class Product:
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
         server = settings.server
+        self._proxies = Proxies(server.proxy_networks)
         data_dir = _made_folder(Path(server.data_dir))
         self._store = store_in(data_dir, clock_ms)
         self._uptime = Uptime(
@@ -329,6 +331,10 @@ class Product:
     def failure(self) -> UnstillError | None:
         """Why it cannot go on; None while it can."""
         return self._trial.failure
+
+    @property
+    def proxies(self) -> Proxies:
+        return self._proxies
 
     def answer_early(self, address: str, most: int) -> None:
         self.app.answer_early(address, most)

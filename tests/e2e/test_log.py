@@ -132,7 +132,8 @@ def test_a_proxy_in_front_is_told_once_which_setting_it_needs(tmp_path: Path) ->
             plain.http.get("/health", headers={name: "https"})
         (line,) = awaited(plain, "behind_a_proxy")
 
-        assert line["mend"] == "set server.public_url"
+        mend = "set server.public_url, or name the proxy in server.trusted_proxies"
+        assert line["mend"] == mend
         assert line["level"] == "warning"
 
 

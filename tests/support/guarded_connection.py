@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
+from ipaddress import ip_network
 from tempfile import TemporaryFile
 
 import uvicorn
@@ -14,6 +15,7 @@ from uvicorn.server import ServerState
 
 from unstill.server.connection_guard import SEND_FILE, GuardedProtocol, sweep
 from unstill.server.connection_limit import Crowd
+from unstill.server.proxies import Proxies
 from unstill.server.sendfile import ReaderGone
 
 LARGE_ANSWER_BYTES = 32 * 2**20  # more than a socket takes by itself
@@ -99,18 +101,29 @@ def a_crowd(most: int = 1000) -> Crowd:
     return Crowd(most, ease=lambda _address, _most: None, clock_s=lambda: 0.0)
 
 
+def _on_loopback() -> tuple[socket.socket, socket.socket]:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return socket.create_connection(listener.getsockname()), listener.accept()[0]
+
+
 @asynccontextmanager
 async def connected(
-    *, most: int = 1000, crowd: Crowd | None = None, app: ASGIApp = answering
+    *,
+    most: int = 1000,
+    crowd: Crowd | None = None,
+    app: ASGIApp = answering,
+    trusted: str | None = None,
 ) -> AsyncIterator[Line]:
-    config = uvicorn.Config(app, lifespan="off")
+    """`trusted`: a network that proxies are in; with one, the caller comes from 127.0.0.1."""
+    config = uvicorn.Config(app, lifespan="off", proxy_headers=False)
     state = ServerState()
     crowd = crowd or a_crowd(most)
-    caller, ours = socket.socketpair()
+    caller, ours = socket.socketpair() if trusted is None else _on_loopback()
+    proxies = Proxies([] if trusted is None else [ip_network(trusted)])
     caller.setblocking(False)
     loop = asyncio.get_running_loop()
     _, protocol = await loop.connect_accepted_socket(
-        lambda: GuardedProtocol(config, state, {}, loop, crowd=crowd), ours
+        lambda: GuardedProtocol(config, state, {}, loop, crowd=crowd, proxies=proxies), ours
     )
     try:
         yield Line(caller, protocol)

@@ -109,6 +109,30 @@ def test_a_flood_of_idle_connections_keeps_nobody_out_of_its_own_address() -> No
         site.crowd.leave(honest, FLOODER)
 
 
+def test_a_proxys_connections_count_for_those_whose_calls_they_bring() -> None:
+    site, proxy = Site(), "127.0.0.1"
+    flood = [site.call(proxy, (2, n)) for n in range(TIGHT)]
+    for each in flood:
+        site.crowd.move(each, proxy, FLOODER)
+
+    honest = site.call(proxy)
+    assert honest.is_in
+    assert sum(not each.is_open for each in flood) == TIGHT // BATCH + 1
+    site.crowd.move(honest, proxy, HONEST)
+    site.crowd.leave(honest, HONEST)
+    assert all(site.call(proxy).is_in for _ in range(TIGHT // BATCH + 1))
+
+
+def test_a_connection_that_was_refused_or_is_over_counts_for_nobody_when_it_is_moved() -> None:
+    site, proxy = Site(), "127.0.0.1"
+    caller = site.call(proxy)
+    site.crowd.leave(caller, proxy)
+    site.crowd.move(caller, proxy, HONEST)
+
+    assert all(site.call(HONEST).is_in for _ in range(TIGHT))
+    assert not site.call(HONEST).is_in
+
+
 def test_whoever_has_left_may_leave_again() -> None:
     site = Site()
     caller = site.call(HONEST)

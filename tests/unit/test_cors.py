@@ -6,17 +6,28 @@ import pytest
 
 from unstill.domain.errors import ForeignHost, ForeignOrigin
 from unstill.server.cors import Origins, is_own
+from unstill.server.proxies import OUTER_HOST
 
 KEYLESS = Origins((), has_keys=False, host="127.0.0.1")
 
 
 def called(
-    origins: Origins, method: str, *, http_version: str = "1.1", **headers: str | None
+    origins: Origins,
+    method: str,
+    *,
+    http_version: str = "1.1",
+    outer_host: str | None = None,
+    **headers: str | None,
 ) -> None:
-    """A call with these headers; `Host` is ours unless it is given."""
+    """A call with these headers; `Host` is ours unless it is given.
+
+    outer_host: what a trusted proxy says that it was asked for; None: no such proxy is there.
+    """
     given: dict[str, str | None] = {"host": "localhost:8000", **headers}
+    of_proxy = {} if outer_host is None else {OUTER_HOST: outer_host}
     origins.check(
         {
+            **of_proxy,
             "type": "http",
             "method": method,
             "http_version": http_version,
@@ -198,3 +209,34 @@ def test_with_keys_and_no_origins_nothing_is_decided() -> None:
     assert Origins((), has_keys=True).decide_nothing
     assert not KEYLESS.decide_nothing
     assert not Origins(("https://a.example",), has_keys=True).decide_nothing
+
+
+# --- behind a trusted proxy ----------------------------------------------------------------------
+
+PUBLIC = Origins((), has_keys=False, host="127.0.0.1", public_url="https://videos.example.com")
+
+
+@pytest.mark.parametrize("outer", ["", "localhost:9000", "videos.example.com", "127.0.0.1"])
+def test_a_trusted_proxy_may_be_asked_under_a_name_of_this_server(outer: str) -> None:
+    called(PUBLIC, "GET", outer_host=outer)
+    called(PUBLIC, "POST", outer_host=outer)
+
+
+def test_a_trusted_proxy_that_was_asked_under_another_name_is_refused() -> None:
+    for method in ("GET", "POST"):
+        with pytest.raises(ForeignHost):
+            called(PUBLIC, method, outer_host="evil.example")
+
+
+def test_no_forwarded_name_makes_up_for_a_foreign_host() -> None:
+    """A page under a name that was made to lead here sends whatever headers it likes."""
+    for outer in ("localhost:8000", "videos.example.com"):
+        with pytest.raises(ForeignHost):
+            called(PUBLIC, "GET", host="evil.example", outer_host=outer)
+
+
+def test_a_page_that_came_through_a_trusted_proxy_writes_and_others_do_not() -> None:
+    called(PUBLIC, "POST", outer_host="localhost:9000", origin="https://localhost:9000")
+    for origin in ("https://evil.example", "https://localhost:9001", "null"):
+        with pytest.raises(ForeignOrigin):
+            called(PUBLIC, "POST", outer_host="localhost:9000", origin=origin)

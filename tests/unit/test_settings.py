@@ -36,6 +36,11 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
         '["10.0.0.0/8", "fd00::/8"]',
         ("10.0.0.0/8", "fd00::/8"),
     ),
+    "trusted_proxies": (
+        "127.0.0.0/8, fd00::/8",
+        '["127.0.0.0/8", "fd00::/8"]',
+        ("127.0.0.0/8", "fd00::/8"),
+    ),
     "cors_origins": (
         "http://localhost:3000,https://[::1]:8443",
         '["http://localhost:3000", "https://[::1]:8443"]',
@@ -131,6 +136,13 @@ def test_networks_come_as_networks(tmp_path: Path) -> None:
     settings = read_in(tmp_path, environment={"UNSTILL_ALLOW_NETWORKS": "10.0.0.0/8, fd00::/8,"})
 
     assert settings.server.networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    assert settings.server.proxy_networks == ()
+
+
+def test_the_networks_of_proxies_come_as_networks_too(tmp_path: Path) -> None:
+    settings = read_in(tmp_path, environment={"UNSTILL_TRUSTED_PROXIES": "127.0.0.0/8,::1"})
+
+    assert settings.server.proxy_networks == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
 def test_engines_and_models_come_from_the_file(tmp_path: Path) -> None:
@@ -196,6 +208,8 @@ REMOTE = '[engines.a]\nkind = "dashscope"\nbase_url = "http://a/api/v1"\n'
         ({"UNSTILL_LOG_FORMAT": "xml"}, "UNSTILL_LOG_FORMAT: must be console or json, got 'xml'"),
         ({"UNSTILL_ALLOW_NETWORKS": "10.0.0.1/8"}, "server.allow_networks: must be CIDRs: "),
         ({"UNSTILL_ALLOW_NETWORKS": "home"}, "server.allow_networks: must be CIDRs: 'home'"),
+        ({"UNSTILL_TRUSTED_PROXIES": "10.0.0.1/8"}, "server.trusted_proxies: must be CIDRs: "),
+        ({"UNSTILL_TRUSTED_PROXIES": "*"}, "server.trusted_proxies: must be CIDRs: '*'"),
         ({"UNSTILL_DATA_DIR": " "}, "server.data_dir: must not be empty"),
         ({"UNSTILL_HOST": ""}, "server.host: must not be empty"),
         ({"UNSTILL_DEFAULT_ENGINE": "gpu"}, "server.default_engine: must be one of camera"),

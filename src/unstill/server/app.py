@@ -43,6 +43,7 @@ from unstill.server.headers import Headers
 from unstill.server.http_cycle import WHOLE
 from unstill.server.openapi.document import described
 from unstill.server.own_routes import OwnRoutes
+from unstill.server.proxies import OUTER_HOST
 from unstill.server.refusal_log import RefusedLines
 from unstill.server.router import PathRoutes, RouteTable, Served
 from unstill.server.verbs.events import EventVerbs
@@ -150,7 +151,7 @@ class App:
         path_routes, path = self._routes.find(scope["path"])
         headers = Headers(scope["headers"])
         origins = self._origins
-        if self._is_wary_of_proxies and headers.has_any(FORWARDED):
+        if self._is_wary_of_proxies and headers.has_any(FORWARDED) and OUTER_HOST not in scope:
             self._warn_of_proxy()
         try:
             headers.check(scope["http_version"])
@@ -207,7 +208,7 @@ class App:
         log.warning(
             "behind_a_proxy",
             why="links in answers begin with the scheme and host of each call as it comes here",
-            mend="set server.public_url",
+            mend="set server.public_url, or name the proxy in server.trusted_proxies",
         )
 
     async def _answer(

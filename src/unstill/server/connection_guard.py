@@ -15,11 +15,13 @@ import re
 from typing import Any
 
 import httptools
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 
 from unstill.server.connection_limit import Crowd
 from unstill.server.http_cycle import WHOLE, RequestProtocol
 from unstill.server.http_framing import END, ChunksTooSmall, Framing, HeadTooLarge, is_one_request
+from unstill.server.proxies import OUTER_HOST, Proxies
 from unstill.server.sendfile import Outlet, ReaderGone
 
 HEADERS_WITHIN_S = 10.0  # from the connection, or the request's first byte, to its last header
@@ -39,6 +41,7 @@ MOST_KEPT_OF_ALL_BYTES = 32 * 1024**2
 # question has a handful of them.
 MOST_URL_ESCAPES = 1000
 
+NO_PROXIES = Proxies()
 SEND_FILE = "unstill.send_file"  # an extension in the scope: GuardedProtocol.send_file
 
 _TOO_LARGE = (
@@ -72,6 +75,7 @@ class GuardedProtocol(RequestProtocol):
     # Python keeps the names of up to 30 attributes once for all instances, and uvicorn has 28:
     # with these beside them each connection would take a kilobyte more.
     __slots__ = (
+        "_counted_at",
         "_crowd",
         "_due_s",
         "_framing",
@@ -80,17 +84,23 @@ class GuardedProtocol(RequestProtocol):
         "_kept",
         "_kept_from",
         "_piece_bytes",
+        "_proxies",
         "_untaken_bytes",
         "_untaken_since_s",
     )
 
     flow: Flow
 
-    def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, crowd: Crowd, proxies: Proxies = NO_PROXIES, **kwargs: Any
+    ) -> None:
+        """`proxies`: who may say of a call that it is somebody else's."""
         super().__init__(*args, **kwargs)
         # Nothing is ever in it, and a deque takes 0.7 KiB in each connection.
         self.pipeline = ()  # type: ignore[assignment]
         self._crowd = crowd
+        self._proxies: Proxies | None = proxies  # None: this caller is no proxy
+        self._counted_at = ""  # the address that the connection counts for
         self._kept = b""  # what came behind the request that is being answered
         self._kept_from = 0  # up to there it was parsed
         self._framing: Framing | None = None  # a request has it that did not come in one piece
@@ -106,11 +116,14 @@ class GuardedProtocol(RequestProtocol):
         self.flow = Flow(transport)
         self._untaken_since_s = self.loop.time()
         self._due_s = self._untaken_since_s + HEADERS_WITHIN_S
-        if not self._crowd.enter(self, self._host):
+        self._counted_at = host = "" if self.client is None else self.client[0]
+        if self._proxies is not None and not self._proxies.trusts(host):
+            self._proxies = None
+        if not self._crowd.enter(self, host):
             self._refuse(_FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._crowd.leave(self, self._host)
+        self._crowd.leave(self, self._counted_at)
         self._crowd.kept_bytes -= len(self._kept)
         self._kept, self._kept_from = b"", 0
         super().connection_lost(exc)
@@ -229,6 +242,19 @@ class GuardedProtocol(RequestProtocol):
         self._framing = None
         super().on_headers_complete()
 
+    def _scope(self, version: str) -> HTTPScope:
+        scope = super()._scope(version)
+        if self._proxies is None or self.client is None:
+            return scope
+        outside = self._proxies.outside(self.client[0], self.headers)
+        if outside.client != self.client[0]:
+            scope["client"] = (outside.client, 0)  # its port is nobody's business
+        scope["scheme"] = outside.scheme or scope["scheme"]
+        scope[OUTER_HOST] = outside.host  # type: ignore[literal-required]
+        self._crowd.move(self, self._counted_at, outside.client)
+        self._counted_at = outside.client
+        return scope
+
     @property
     def extensions(self) -> dict[str, Any]:
         return {WHOLE: {}, SEND_FILE: self.send_file}
@@ -315,10 +341,6 @@ class GuardedProtocol(RequestProtocol):
 
     def hang_up(self) -> None:
         self.transport.abort()
-
-    @property
-    def _host(self) -> str:
-        return "" if self.client is None else self.client[0]
 
     def end_if_stuck(self, now_s: float) -> None:
         """End the connection if its caller has had the time for what is owed."""

@@ -1,8 +1,9 @@
 """All connections together: when they are nearly too many, the heaviest address makes room first.
 
-There is no limit for an address alone: behind a proxy all callers have the same one. But while few
-places are left, those who only hold one of the most are hung up on, the longest silent first, and
-those who wait for a change are answered early; and the last places are for the other addresses.
+There is no limit for an address alone: behind a proxy that nobody has named as trusted all callers
+have the same one. But while few places are left, those who only hold one of the most are hung up
+on, the longest silent first, and those who wait for a change are answered early; and the last
+places are for the other addresses.
 """
 
 from __future__ import annotations
@@ -51,6 +52,15 @@ class Crowd:
         self._by_address.setdefault(address, {})[member] = None
         self._count += 1
         return True
+
+    def move(self, member: Member, host: str, to: str) -> None:
+        """Count a connection for another address: its proxy has told whose call it brings."""
+        before, address = caller_at(host), caller_at(to)
+        if before == address or member not in self._by_address.get(before, {}):
+            return
+        self.leave(member, host)
+        self._by_address.setdefault(address, {})[member] = None
+        self._count += 1
 
     def leave(self, member: Member, host: str) -> None:
         """As often as one likes."""

@@ -17,6 +17,7 @@ from starlette.types import Message, Scope, Send
 
 from unstill.domain.errors import ForeignHost, ForeignOrigin
 from unstill.server.http_cycle import WHOLE
+from unstill.server.proxies import OUTER_HOST
 
 ANY = "*"
 # Pages may read these headers besides those that a browser shows by itself
@@ -83,6 +84,11 @@ class Origins:
         host = headers.get(b"host", b"")
         if host not in self._known:
             self._learn(host, scope["http_version"])
+        # Both names: a page under a name that was made to lead here sends any header it likes.
+        if outer := scope.get(OUTER_HOST, "").encode("latin-1"):
+            if outer not in self._known:
+                self._learn(outer, scope["http_version"])
+            host = outer
         if scope["method"] not in _READS:
             self._check_writer(headers, host)
 

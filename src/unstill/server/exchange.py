@@ -15,6 +15,7 @@ from unstill.dialects.port import Described
 from unstill.domain.caller import Caller
 from unstill.domain.owner import Owner
 from unstill.server.fair_shares import caller_at
+from unstill.server.proxies import OUTER_HOST
 
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
 
@@ -51,13 +52,16 @@ class Exchange(msgspec.Struct, Generic[Able_co], frozen=True):
 
     @property
     def address(self) -> str:
-        """Where the caller is, or who stands before it."""
+        """Where the caller is, or who stands before it and is not trusted to say so."""
         return caller_at((self.scope["client"] or ("",))[0])
 
     @property
     def own_url(self) -> str:
-        """Scheme and host as the caller reached us; for what is no host, our address."""
-        host = self.call.headers.get("host", "")
+        """Scheme and host as the caller reached us, or the proxy in front that is trusted.
+
+        For what is no host, our address.
+        """
+        host = self.scope.get(OUTER_HOST) or self.call.headers.get("host", "")
         if not _HOST.fullmatch(host):
             address, port = self.scope["server"]
             host = f"{address}:{port}"

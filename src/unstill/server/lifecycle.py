@@ -20,6 +20,7 @@ from unstill.domain.errors import BadSetting, UnstillError
 from unstill.server.connection_guard import GuardedProtocol, sweep
 from unstill.server.connection_limit import Crowd
 from unstill.server.open_files import most_connections
+from unstill.server.proxies import Proxies
 from unstill.system.ports import bound
 
 log = structlog.get_logger()
@@ -46,6 +47,10 @@ class Work(Protocol):
     @property
     def failure(self) -> UnstillError | None: ...
 
+    @property
+    def proxies(self) -> Proxies:
+        """Whose forwarded headers are believed."""
+
     async def startup(self) -> None: ...
 
     def stop_taking(self) -> None: ...
@@ -64,11 +69,12 @@ class Server(uvicorn.Server):
     ) -> None:
         """`ready` is told the address once calls are answered."""
         crowd = Crowd(most_connections(), ease=work.answer_early, clock_s=time.monotonic)
+        guarded = partial(GuardedProtocol, crowd=crowd, proxies=work.proxies)
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http=cast("type[GuardedProtocol]", partial(GuardedProtocol, crowd=crowd)),
+                http=cast("type[GuardedProtocol]", guarded),
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -31,6 +31,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
+    trusted_proxies: tuple[str, ...] = ()  # CIDRs; their forwarded headers are believed
     cors_origins: tuple[str, ...] = ()  # web pages may call from them; "*": any may
     default_engine: str = "camera"  # or "none"
     videos_states: Literal["auto", "unified", "openai"] = "auto"
@@ -44,6 +45,10 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(text.strip()) for text in self.allow_networks)
 
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(text.strip()) for text in self.trusted_proxies)
+
 
 def checked_server(server: ServerSettings) -> ServerSettings:
     """What its types do not say of it. Raises BadSetting, by the setting's name in the file."""
@@ -53,7 +58,9 @@ def checked_server(server: ServerSettings) -> ServerSettings:
     for origin in server.cors_origins:
         _check_origin(origin, server.cors_origins)
     for network in server.allow_networks:
-        _check_network(network)
+        _check_network(network, "server.allow_networks")
+    for network in server.trusted_proxies:
+        _check_network(network, "server.trusted_proxies")
     return msgspec.structs.replace(server, data_dir=path_of(server.data_dir, "server.data_dir"))
 
 
@@ -102,8 +109,7 @@ def _check_origin(origin: str, among: tuple[str, ...]) -> None:
         raise BadSetting(where, f"a browser sends {sent}: write it so, got {shown(origin)}")
 
 
-def _check_network(text: str) -> None:
-    where = "server.allow_networks"
+def _check_network(text: str, where: str) -> None:
     try:
         network = ip_network(text.strip(), strict=False)
     except ValueError as error:
