@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unstill import __version__
-from unstill.cli import generate, jobs, recover, webhooks, weights
+from unstill.cli import backup, generate, jobs, recover, webhooks, weights
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
 from unstill.cli.temporary_server import FOLLOWS, following_stdin
 from unstill.domain.errors import UnstillError
@@ -40,6 +40,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(weights.app, name="weights")
 app.add_typer(recover.app)
+app.add_typer(backup.app)
 app.add_typer(generate.app)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
-from unstill.settings.engines import RemoteSettings
+from unstill.settings.engines import local_names
 from unstill.store.embedded.recovery import recover
 
 app = typer.Typer()
@@ -22,9 +22,7 @@ def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> Non
     """Go on with a job store that is older than its folder, or with a new one where it is lost."""
     with settings_of(config, data_dir=data_dir) as settings:
         folder = Path(settings.server.data_dir)
-        engines = settings.engines.items()
-        local = {"camera"} | {n for n, each in engines if not isinstance(each, RemoteSettings)}
-        recovered = asyncio.run(recover(folder, local_engines=local))
+        recovered = asyncio.run(recover(folder, local_engines=local_names(settings.engines)))
     _say(f"{folder} goes on with a store of {recovered.jobs} jobs")
     for file in recovered.aside:
         _say(f"moved aside, as it belongs to another store: {file}")

@@ -12,6 +12,8 @@ from unstill.files.port import storage_errors
 from unstill.files.uploads import KEPT_S, digest_of
 from unstill.system.durable_writes import sync_folder, write_durably
 
+UPLOADS = "uploads"
+
 _FILE = re.compile(r"[0-9a-f]{64}|\.[0-9a-f]{64}\.[0-9a-f]{16}")  # a digest, or its draft
 
 
@@ -19,7 +21,7 @@ class LocalUploads:
     """A file for each upload; how old it is, its inode says."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._folder = data_dir / "uploads"
+        self._folder = data_dir / UPLOADS
 
     async def keep(self, owner: Owner, key: str, data: bytes) -> bool:
         with storage_errors():

@@ -107,6 +107,12 @@ EngineSettings = (
 ENGINE_KINDS = tuple(str(each.__struct_config__.tag) for each in get_args(EngineSettings))
 
 
+def local_names(engines: Mapping[str, EngineSettings]) -> frozenset[str]:
+    """The engines of this machine, whose jobs cost nothing; `camera` is always one."""
+    remotes = {name for name, engine in engines.items() if isinstance(engine, RemoteSettings)}
+    return frozenset({"camera", *engines} - remotes)
+
+
 def checked_engine(
     name: str, engine: EngineSettings, environment: Mapping[str, str]
 ) -> EngineSettings:

@@ -11,7 +11,7 @@ the older of two.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import structlog
 
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.request import Size
+from unstill.system.durable_writes import write_durably
 
 FILE = "unstill.ahead"
 OLDER = "unstill.ahead.older"
@@ -108,6 +109,11 @@ def noted_in(data_dir: Path) -> Mapping[tuple[str, int], NotedCall]:
         for name in (OLDER, FILE)
         for call in _read(data_dir / name)
     }
+
+
+def write_noted(data_dir: Path, calls: Iterable[NotedCall]) -> None:
+    """Make these the calls that servers of a folder have noted; durable when it returns."""
+    write_durably(data_dir / FILE, b"".join(b"\n" + _encode(call) for call in calls))
 
 
 def _read(file: Path) -> Iterator[NotedCall]:

@@ -15,6 +15,7 @@ from time import monotonic
 
 from unstill.domain.errors import DataFolderBusy
 
+FILE = "unstill.lock"
 PRIVATE = 0o600
 LOOK_AGAIN_S = 0.05  # flock has no wait with a limit
 
@@ -24,7 +25,7 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = folder / "unstill.lock"
+        self._file = folder / FILE
         self._descriptors: list[int] = []
 
     async def take(self, wait_s: float) -> None:
@@ -56,6 +57,18 @@ class FolderLock:
             f"the data folder {self._folder} is in use by another server, process {holder}: "
             "stop it, or give this one a data_dir of its own"
         )
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process has the folder now; asked by those who leave it as it is."""
+    try:
+        descriptor = os.open(folder / FILE, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _is_taken(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _is_taken(descriptor: int) -> bool:

@@ -126,6 +126,11 @@ def job_of(row: Row) -> Job:
     )
 
 
+def video_name_in(text: str) -> str:
+    """The file's name in the column `video`."""
+    return _video_of(text).file_name
+
+
 def unfinished_job_of(row: Row) -> UnfinishedJob:
     job_id, owner, state, engine, due_ms = row
     return UnfinishedJob(job_id, Owner(intern(owner)), _STATES[state], intern(engine), due_ms)

@@ -1,0 +1,44 @@
+"""The command line's backup of a data folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from unstill.cli.backup_folder import back_up
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.settings.engines import local_names
+
+app = typer.Typer()
+out = Console(highlight=False)
+
+
+@app.command("backup")
+def make(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
+    *,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Copy the data folder, beside a running server or without one, to a folder to start from."""
+    os.umask(0o077)
+    with settings_of(config, data_dir=data_dir) as settings:
+        source = Path(settings.server.data_dir)
+        local_engines = local_names(settings.engines)
+        made = back_up(source, folder.expanduser(), local_engines=local_engines)
+    megabytes = made.size_bytes / 1e6
+    _say(f"{folder} is a backup of {source}: {made.store.jobs} jobs, {megabytes:.1f} MB of files")
+    if made.store.held:
+        _say(f"{made.store.held} jobs are not sent yet: a server that starts from it sends them")
+        _say("  after unstill jobs release")
+    if made.without_video:
+        _say(f"{len(made.without_video)} videos were not in {source} any more")
+
+
+def _say(line: str) -> None:
+    out.print(Text(line), soft_wrap=True)
