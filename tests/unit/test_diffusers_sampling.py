@@ -7,7 +7,13 @@ import pytest
 
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import FrameCounts, Profile
-from unstill.engines.diffusers.sampling import guidance_of, shift_of, steps_of, uses_few_steps
+from unstill.engines.diffusers.sampling import (
+    guidance_of,
+    is_guided,
+    shift_of,
+    steps_of,
+    uses_few_steps,
+)
 
 TWO_EXPERTS = Profile(
     name="two",
@@ -119,3 +125,13 @@ def test_a_folders_guider_keeps_its_guidance_unless_something_is_said() -> None:
     assert guidance_of(options(guidance=4.0), GUIDER_OF_ITS_OWN) == (4.0,)
     assert guidance_of(options(steps=8), GUIDER_OF_ITS_OWN) == (1.0,)
     assert guidance_of(options(steps=9), GUIDER_OF_ITS_OWN) == (None,)
+
+
+def test_there_is_a_second_pass_only_where_the_first_guidance_is_more_than_one() -> None:
+    assert is_guided(options(), TWO_EXPERTS)
+    assert is_guided(options(guidance=1.1), TWO_EXPERTS)
+    assert not is_guided(options(guidance=1.0), TWO_EXPERTS)
+    assert not is_guided(options(guidance=1.0, guidance_2=5.0), TWO_EXPERTS)
+    assert not is_guided(options(steps=8), TWO_EXPERTS)
+    assert is_guided(options(steps=9), TWO_EXPERTS)
+    assert is_guided(options(), GUIDER_OF_ITS_OWN)

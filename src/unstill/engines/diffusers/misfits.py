@@ -1,7 +1,8 @@
 """What a caller asks for and a pipeline cannot do. Pure.
 
     last frame        refused where the pipeline ignores it
-    negative prompt   refused where it takes none, or nothing is done with it: guidance 1 and less
+    negative prompt   refused where it takes none; with guidance 1 it is taken and has no effect:
+                      clients send one with every call, and keep their API on distilled weights
     sound             `true` refused where it makes none; `false` and none said: as it is
     length            refused where the pipeline is never asked for so many frames
 
@@ -16,7 +17,6 @@ from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import Profile
-from unstill.engines.diffusers.sampling import is_guided
 from unstill.engines.diffusers.shapes import is_too_long, longest_s
 
 
@@ -32,9 +32,6 @@ def misfit_of(
         return BadField(request.last_frame.param, allowed, found="a picture")
     if request.negative_prompt and not profile.negative_prompt:
         return BadField("negative_prompt", f"absent: {title} has none", request.negative_prompt)
-    if request.negative_prompt and not is_guided(options, profile):
-        allowed = f"absent: {title} is set to be guided by none"
-        return BadField("negative_prompt", allowed, request.negative_prompt)
     if request.generate_audio and not profile.sound:
         return BadField("generate_audio", f"false: {title} makes no sound", request.generate_audio)
     if is_too_long(request, options, profile):
