@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from unstill.domain.call_counts import CallCounts
 from unstill.domain.engine import Engine, Local
 from unstill.domain.errors import BadSetting
 from unstill.domain.owner import EVERYONE
@@ -123,12 +124,21 @@ def remotes_of(
     fetcher: Fetcher,
     clock_ms: Callable[[], int] = system_clock_ms,
     kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
+    counts: CallCounts | None = None,
 ) -> dict[str, Remote]:
-    """The engines that ask somebody else's server, by the operator's names. Raises BadSetting."""
-    accounts = Accounts()
+    """The engines that ask somebody else's server, by the operator's names. Raises BadSetting.
+
+    counts: of all their calls.
+    """
+    accounts, counts = Accounts(), counts or CallCounts()
     makers = {kind.settings: kind.make for kind in kinds}
     return {
-        name: makers[type(engine)](_setup(name, engine, accounts, fetcher, clock_ms), engine)
+        name: makers[type(engine)](
+            _setup(
+                name, engine, accounts=accounts, fetcher=fetcher, clock_ms=clock_ms, counts=counts
+            ),
+            engine,
+        )
         for name, engine in settings.engines.items()
         if isinstance(engine, RemoteSettings)
     }
@@ -137,9 +147,11 @@ def remotes_of(
 def _setup(
     name: str,
     engine: RemoteSettings,
+    *,
     accounts: Accounts,
     fetcher: Fetcher,
     clock_ms: Callable[[], int],
+    counts: CallCounts,
 ) -> RemoteSetup:
     return RemoteSetup(
         name=name,
@@ -152,6 +164,7 @@ def _setup(
         poll_interval_s=engine.poll_interval_s,
         vocabulary=with_own(engine.words),
         clock_ms=clock_ms,
+        counts=counts,
     )
 
 

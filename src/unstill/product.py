@@ -21,6 +21,7 @@ from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Dialect
+from unstill.domain.call_counts import CallCounts
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadSetting, UnstillError
 from unstill.engines.camera.self_test import Trial
@@ -36,6 +37,7 @@ from unstill.models.catalogue import CARDS
 from unstill.net.fetcher import Fetcher
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
+from unstill.progress.job_counts import JobCounts
 from unstill.progress.queue import Forecast
 from unstill.progress.stalls import Stalls
 from unstill.server.api_keys import Keys
@@ -43,6 +45,8 @@ from unstill.server.app import App
 from unstill.server.body import Bodies
 from unstill.server.body_readers import Readers
 from unstill.server.cors import Origins
+from unstill.server.metrics.reading import Sources
+from unstill.server.metrics.scrape import Metrics
 from unstill.server.proxies import Proxies
 from unstill.service.admission import Admission
 from unstill.service.downloads import Downloads
@@ -126,10 +130,12 @@ class Product:
         # one owner's names those of another.
         self._post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
         self._locals = locals_of(settings, local_kinds)
-        self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds)
+        self._calls = CallCounts()
+        self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds, self._calls)
         self._board = Board()
         self._stalls = Stalls(clock_ms)
         self._job_log = JobLog(clock_ms)
+        self._job_counts = JobCounts()
         slots = {name: engine.slots for name, engine in self._locals.items()}
         self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
         self._pollers = self._watches_of_remotes()
@@ -150,6 +156,7 @@ class Product:
             check_room=room.check,
             clock_ms=clock_ms,
         )
+        self._metrics = Metrics(self._sources(data_dir, server.least_free_mb * 10**6))
         self.app = App(
             service=Service(
                 jobs=self._store.jobs,
@@ -175,6 +182,8 @@ class Product:
             stalls=self._stalls,
             estimates=self._outlook(),
             keys=Keys(settings.api_keys),
+            metrics=self._metrics,
+            metrics_networks=server.scraping_networks,
             origins=_origins(settings),
             dialects=[make(server, cards) for make in dialects],
             bodies=Bodies(readers=self._readers),
@@ -242,6 +251,7 @@ class Product:
             clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
             lease=self._uptime.lease,
+            counts=self._calls,
         )
 
     def _saver(self) -> Saver:
@@ -284,6 +294,25 @@ class Product:
             clock_ms=self._clock.now_ms,
         )
 
+    def _sources(self, data_dir: Path, reserve_bytes: int) -> Sources:
+        of_engines = (each for engine in self._locals.values() for each in engine.children)
+        return Sources(
+            engines=tuple(self._engines),
+            remotes=tuple(self._remotes),
+            jobs=self._job_counts,
+            forecast=self._forecast,
+            stalls=self._stalls,
+            lanes=self._store.queue.in_use,
+            commits=self._store.commits,
+            owed=self._store.outbox.owed,
+            children=(*self._media.children, *self._readers.children, *of_engines),
+            calls=self._calls,
+            webhook_tries=self._deliverer.ended_tries,
+            data_dir=data_dir,
+            reserve_bytes=reserve_bytes,
+            clock_ms=self._clock.now_ms,
+        )
+
     def _downloads(self, links: Links) -> Downloads:
         return Downloads(
             jobs=self._store.jobs,
@@ -307,6 +336,7 @@ class Product:
             self._pollers.changed,
             self._job_log.changed,
             self._deliverer.changed,
+            self._job_counts.changed,
         )
 
     async def startup(self) -> None:
@@ -320,11 +350,13 @@ class Product:
         await self._uptime.startup()
         # First: it reads what waits, before the runner judges and begins anything.
         await self._forecast.startup(self._store.backlog)
+        await self._job_counts.startup(self._store.backlog.unfinished())
         await self._runner.startup()
         for engine in self._locals.values():
             await engine.startup()
         await self._deliverer.startup()
         self._sweeping = asyncio.create_task(self._sweep.run())
+        self._metrics.startup()
         self._trial.begin(self.stop_taking)
 
     @property
@@ -339,6 +371,9 @@ class Product:
     def answer_early(self, address: str, most: int) -> None:
         self.app.answer_early(address, most)
 
+    def count_connections(self, count: Callable[[], int]) -> None:
+        self._metrics.connections = count
+
     def stop_taking(self) -> None:
         self.app.stop_taking()
 
@@ -348,6 +383,7 @@ class Product:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self._metrics.shutdown()
         await self._deliverer.shutdown()
         await self._runner.stop()
         for engine in self._engines.values():

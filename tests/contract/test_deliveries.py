@@ -287,3 +287,21 @@ def test_a_store_of_a_release_without_webhooks_has_none(tmp_path: Path) -> None:
 
     assert newest_in(tmp_path, 9) == []
     assert replay_in(tmp_path, ["x"], now_ms=NOW_MS) == []
+
+
+async def test_what_is_owed_is_counted_until_it_is_taken_given_up_or_deleted(store: Store) -> None:
+    jobs = [await ended(store) for _ in range(3)]
+    await ended(store, webhook_url=None)
+    counted = [await store.outbox.owed()]
+    first, second, _ = await owed(store)
+    for settled in (
+        after_failure(first, "answered 500", NOW_MS, chance=0.0),
+        delivered(second, NOW_MS),
+    ):
+        await store.outbox.settle(settled)
+        counted.append(await store.outbox.owed())
+    deleted = next(job for job in jobs if job.id not in {first.job_id, second.job_id})
+    await store.jobs.change(deleted.id, hidden(State.FAILED))
+    counted.append(await store.outbox.owed())
+
+    assert counted == [3, 3, 2, 1]

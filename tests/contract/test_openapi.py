@@ -198,6 +198,7 @@ def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
     assert is_open == {
         "/",
         "/health",
+        "/ready",
         "/openapi.json",
         "/docs",
         "/files/{job_id}/{variant}.mp4",
@@ -316,6 +317,7 @@ def test_real_answers_keep_to_their_schemas(
     assert answer_flaws(api, "/v1/models", get("/v1/models").json()) == []
     assert answer_flaws(api, "/v1/models/{model}", get("/v1/models/sora-2").json()) == []
     assert answer_flaws(api, "/health", get("/health").json()) == []
+    assert answer_flaws(api, "/ready", get("/ready").json()) == []
     deleted = server.http.delete(f"/v1/videos/{task_id}").json()
     assert answer_flaws(api, VIDEO, deleted, method="delete") == []
 

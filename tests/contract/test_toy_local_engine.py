@@ -78,6 +78,10 @@ class ToyEngine:
             LOADS_S: f"{self._own.loads_s}",
         }
 
+    @property
+    def children(self) -> tuple[Pool]:
+        return (self.pool,)
+
     def misfit(self, request: VideoRequest) -> BadField | None:
         last = request.last_frame
         return None if last is None else BadField(last.param, "left out: toy has no use for it")

@@ -35,7 +35,7 @@ KEYS = {
     "UNSTILL_ALLOW_NETWORKS": "127.0.0.0/8",
 }
 A, B = {"authorization": f"Bearer {KEY_A}"}, {"authorization": f"Bearer {KEY_B}"}
-OPEN = ("/health", "/docs", "/openapi.json")
+OPEN = ("/health", "/ready", "/docs", "/openapi.json")
 FRAME = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 
 

@@ -48,6 +48,12 @@ api_key = "{KEY}"
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "304", "404"]
 
+# For another scope of key.
+[[operations]]
+include-path-regex = "^/metrics$"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["403"]
+
 # To the page of the API.
 [[operations]]
 include-path-regex = "^/$"

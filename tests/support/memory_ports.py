@@ -138,6 +138,10 @@ class MemoryOutbox(Noun):
         ]
         return sorted(owed, key=lambda each: each.due_ms)[:limit]
 
+    async def owed(self) -> int:
+        deliveries = self._memory.deliveries.values()
+        return sum(each.state is DeliveryState.OWED for each in deliveries)
+
     async def settle(self, delivery: Delivery) -> None:
         memory = self._memory
         now = memory.deliveries.get(delivery.job_id)

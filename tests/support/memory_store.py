@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 
 import msgspec
 import structlog
@@ -20,6 +21,7 @@ from support.memory_ports import (
     Noun,
 )
 from unstill.domain.attempts import Outcome, Settlement
+from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.delivery import owed_for
 from unstill.domain.errors import (
     DataFolderBusy,
@@ -112,6 +114,7 @@ class MemoryStore:
         self.job_lists = MemoryJobLists(self._opened)
         self.attempts = MemoryAttempts(self._opened)
         self.outbox = MemoryOutbox(self._opened)
+        self.commits = CommitCounts()
         self.queue = Lanes(self.jobs.look, clock_ms)
         self.backlog = MemoryBacklog(self._opened)
         self.held_jobs = NoHeldJobs()
@@ -153,8 +156,10 @@ class MemoryStore:
         return self.memory
 
     def _do(self, work: Callable[[], Job | None], answer: asyncio.Future[Job | None]) -> None:
+        begun_s = perf_counter()
         try:
             job = work()
+            self.commits.times.note(perf_counter() - begun_s)
         except Exception as error:  # noqa: BLE001  - it is who waits for it that hears it
             if not answer.done():
                 answer.set_exception(error)

@@ -48,6 +48,10 @@ class Engine:
         self.made_by = ""  # likewise
         self.refusal: BadField | None = None
 
+    @property
+    def children(self) -> tuple[()]:
+        return ()
+
     def misfit(self, request: VideoRequest) -> BadField | None:
         del request
         return self.refusal

@@ -140,3 +140,13 @@ def test_whoever_has_left_may_leave_again() -> None:
         site.crowd.leave(caller, HONEST)
 
     assert all(site.call(HONEST).is_in for _ in range(TIGHT))
+
+
+def test_all_who_are_connected_are_counted_and_who_is_hung_up_on_no_more() -> None:
+    site = Site()
+    callers = [site.call(host) for host in (FLOODER, FLOODER, HONEST)]
+    before = len(site.crowd)
+    site.crowd.leave(callers[0], FLOODER)
+    site.crowd.leave(callers[0], FLOODER)
+
+    assert (before, len(site.crowd)) == (3, 2)

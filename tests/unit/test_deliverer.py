@@ -201,7 +201,11 @@ async def test_what_fails_for_a_day_is_given_up_with_one_line(tmp_path: Path) ->
             await until(lambda: post.of(job_id).tries == 1)
             post.late_ms = DAY_MS
             await until(lambda: post.of(job_id).state is DeliveryState.GIVEN_UP)
+            await post.end("http://well/")
+            await until(lambda: post.deliverer.ended_tries[DeliveryState.DELIVERED] == 1)
 
+    assert post.deliverer.ended_tries == {"owed": 1, "given_up": 1, "delivered": 1}
+    lines = [line for line in lines if line.get("job_id") == job_id]
     told = [(line["outcome"], line["log_level"]) for line in lines if line["event"] == "webhook"]
     assert told == [("failed", "info"), ("given_up", "warning")]
     assert "t0ken" not in str(lines)

@@ -125,6 +125,16 @@ def test_a_running_server_is_asked_what_holds_up_its_jobs() -> None:
     assert jobs.detail.startswith("2 held up")
 
 
+def test_a_running_server_that_takes_no_new_job_is_told_with_its_reasons() -> None:
+    told = {"status": "not_ready", "reasons": ["disk"], "engines": [], "jobs_held_up": 0}
+    with running(told) as (port, _):
+        (finding,) = running_findings(Settings(server=ServerSettings(port=port)))
+
+    assert not finding.is_well
+    assert finding.detail == "the running server takes none: disk"
+    assert "server.least_free_mb" in finding.mend
+
+
 @pytest.mark.parametrize("told", [{}, [], {"status": "ready", "engines": [], "jobs_held_up": 0}])
 def test_a_server_that_is_well_or_is_another_one_says_nothing(told: object) -> None:
     with running(told) as (port, _):

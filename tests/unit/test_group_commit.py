@@ -7,7 +7,8 @@ import asyncio
 import apsw
 import pytest
 
-from unstill.domain.errors import ShuttingDown
+from unstill.domain.commit_counts import CommitCounts
+from unstill.domain.errors import ShuttingDown, StorageFailed
 from unstill.domain.job import Job
 from unstill.store.embedded.group_commit import MOST_UNITS, Writer
 
@@ -67,3 +68,22 @@ async def test_what_was_asked_before_a_stop_is_written_and_nothing_after_it() ->
     assert sum(commits.sizes) == 3
     with pytest.raises(ShuttingDown):
         await writer.write(commits.unit)
+
+
+async def test_each_commit_is_counted_with_its_time_and_one_that_failed_apart() -> None:
+    commits, counted, is_there = Commits(), CommitCounts(), [True]
+
+    def check() -> None:
+        if not is_there[0]:
+            raise StorageFailed("the database was removed")
+
+    writer = Writer(apsw.Connection(":memory:"), tell, commits, check, counted)
+    for _ in range(2):
+        await writer.write(commits.unit)
+    is_there[0] = False
+    with pytest.raises(StorageFailed):
+        await writer.write(commits.unit)
+    (await writer.stop()).close()
+
+    assert (counted.times.within[-1], counted.failed) == (2, 1)
+    assert 0 < counted.times.sum_s < 1

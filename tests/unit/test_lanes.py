@@ -291,3 +291,22 @@ async def test_a_lane_that_is_served_late_finds_what_waits() -> None:
     await until(lambda: begun == ["early"])
 
     assert table.rows["early"].state is State.RUNNING
+
+
+async def test_a_lane_tells_how_many_of_its_slots_are_taken() -> None:
+    table, gate = Table(), asyncio.Event()
+
+    async def step(job: Job) -> None:
+        await gate.wait()
+        table.move(job.id, State.RUNNING)
+
+    for number in range(3):
+        table.add(f"job-{number}")
+    unserved = table.lanes.in_use()
+    table.lanes.serve([Lane("frames", 2, step)])
+    taken = table.lanes.in_use()
+    gate.set()
+    await until(lambda: all(row.state is State.RUNNING for row in table.rows.values()))
+    await until(lambda: table.lanes.in_use() == [("frames", 0, 2)])
+
+    assert (unserved, taken) == ([], [("frames", 2, 2)])

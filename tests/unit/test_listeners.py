@@ -26,6 +26,7 @@ def test_all_who_are_told_of_a_commit_stand_in_one_order(tmp_path: Path) -> None
         "Pollers.changed",
         "JobLog.changed",
         "Deliverer.changed",
+        "JobCounts.changed",
     ]
 
 

@@ -22,6 +22,7 @@ from support.queue_forecasts import (
     waiting,
 )
 from unstill.domain.job import MOVES, Job, State
+from unstill.domain.owner import Owner
 from unstill.progress.queue import KEPT, LEFT_ALONE, NEAR, WAITING, Forecast
 from unstill.store.embedded.store import EmbeddedStore
 
@@ -212,3 +213,14 @@ async def test_after_a_restart_the_newest_jobs_count_as_before_it(tmp_path: Path
     await store.close()
 
     assert left_ms(forecast, waiting()) == 10_000
+
+
+def test_a_queue_tells_how_many_wait_and_which_of_them_was_made_first() -> None:
+    one, two = Owner("team-a"), Owner("team-b")
+    forecast = told(
+        waiting("c", owner=one), waiting("d", owner=one), waiting("b", owner=two), running("a")
+    )
+
+    assert list(forecast.queues()) == [("camera", 3, "b"), ("pair", 0, None), ("bailian", 0, None)]
+    forecast.changed(running("b", owner=two))
+    assert next(iter(forecast.queues())) == ("camera", 2, "c")

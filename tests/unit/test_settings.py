@@ -41,6 +41,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
         '["127.0.0.0/8", "fd00::/8"]',
         ("127.0.0.0/8", "fd00::/8"),
     ),
+    "metrics_networks": ("10.1.0.0/16", '["10.1.0.0/16"]', ("10.1.0.0/16",)),
     "cors_origins": (
         "http://localhost:3000,https://[::1]:8443",
         '["http://localhost:3000", "https://[::1]:8443"]',
@@ -207,6 +208,7 @@ REMOTE = '[engines.a]\nkind = "dashscope"\nbase_url = "http://a/api/v1"\n'
         ),
         ({"UNSTILL_LOG_FORMAT": "xml"}, "UNSTILL_LOG_FORMAT: must be console or json, got 'xml'"),
         ({"UNSTILL_ALLOW_NETWORKS": "10.0.0.1/8"}, "server.allow_networks: must be CIDRs: "),
+        ({"UNSTILL_METRICS_NETWORKS": "10.0.0.1/8"}, "server.metrics_networks: must be CIDRs: "),
         ({"UNSTILL_ALLOW_NETWORKS": "home"}, "server.allow_networks: must be CIDRs: 'home'"),
         ({"UNSTILL_TRUSTED_PROXIES": "10.0.0.1/8"}, "server.trusted_proxies: must be CIDRs: "),
         ({"UNSTILL_TRUSTED_PROXIES": "*"}, "server.trusted_proxies: must be CIDRs: '*'"),

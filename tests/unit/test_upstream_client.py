@@ -11,6 +11,7 @@ from time import time
 
 import pytest
 
+from unstill.domain.call_counts import CallCounts
 from unstill.net.fetcher import Fetcher
 from unstill.upstreams.client import ASKS_AT_ONCE, MOST_REPLY_BYTES, Trouble, Upstream
 from unstill.upstreams.poll_rounds import MOST_TROUBLES_IN_A_ROW, look_at_each
@@ -350,3 +351,34 @@ async def test_a_hold_ends_within_a_minute_whatever_was_asked_for() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(pace.turn(), 0.01)
     assert pace._next_s <= asyncio.get_running_loop().time() + LONGEST_HOLD_S
+
+
+async def test_calls_without_a_good_answer_are_counted_by_their_kind() -> None:
+    counts, fetcher = CallCounts(), Fetcher()
+    answers = {
+        OK: Accepted,
+        b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n": Refused,
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{": Doubt,
+    }
+    for answer, kind in answers.items():
+        async with serving(answer) as server:
+            upstream = Upstream(
+                engine="ours",
+                base_url=f"http://127.0.0.1:{server.port}",
+                api_key="sk-1",
+                pace=Pace(1000),
+                fetcher=fetcher,
+                counts=counts,
+            )
+            assert isinstance(await upstream.submit(PREPARED, judge), kind)
+    assert isinstance(await upstream.submit(PREPARED, judge), Refused)  # nobody is there any more
+    with pytest.raises(Trouble):
+        await upstream.ask("GET", "/tasks")
+    await upstream.close()
+    await fetcher.close()
+
+    assert counts.errors == {
+        ("ours", "key"): 1,
+        ("ours", "no_answer"): 1,
+        ("ours", "unreached"): 2,
+    }

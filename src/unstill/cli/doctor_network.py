@@ -38,6 +38,14 @@ def running_findings(settings: Settings) -> Iterator[Finding]:
     told = _ready(f"http://{host}:{settings.server.port}/ready", next(iter(settings.api_keys), ""))
     if told is None:
         return
+    if reasons := told.get("reasons"):
+        yield Finding(
+            "new jobs",
+            is_well=False,
+            detail=f"the running server takes none: {', '.join(reasons)}",
+            mend="disk: free some, or lower server.least_free_mb; store: its log says more",
+            is_needed=False,
+        )
     for each in told["engines"]:
         since = datetime.fromtimestamp(each["since"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         yield Finding(

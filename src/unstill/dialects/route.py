@@ -108,6 +108,7 @@ class Route(msgspec.Struct, Generic[Port_contra], frozen=True):
     errors: Kinds = ()  # besides the verb's
     programs: tuple[SdkProgram, ...] = ()  # of a create call
     is_open: bool = False  # asks for no key
+    asks_itself: bool = False  # its verb asks who calls: an operator, or somebody at a known place
     # Its clients send it again by themselves: they are told not to where it may have been done.
     is_sent_again: bool = False
 

@@ -6,7 +6,7 @@ A `Local` engine has child processes of its own, and may be asked to render the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -73,10 +73,25 @@ class Engine(Protocol):
         """End what it has open."""
 
 
+class Children(Protocol):
+    """Child processes of one program, as they are counted."""
+
+    program: str
+    started: int
+    died: int  # without a last word, or ended for their silence or nonsense
+
+    @property
+    def alive(self) -> int:
+        """How many there are now."""
+
+
 class Local(Engine, Protocol):
     """An engine of this machine: children of its own, free to repeat."""
 
     slots: int  # renders at once
+
+    @property
+    def children(self) -> Sequence[Children]: ...
 
     async def startup(self) -> None:
         """Begin what is better done before the first job; returns at once."""

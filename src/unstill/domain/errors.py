@@ -10,6 +10,7 @@ UnstillError
 │   │   ├── BodyTooLarge
 │   │   └── UnsupportedBody    a content type that no route takes
 │   ├── BadKey                 no API key, or one that is not configured
+│   ├── AdminOnly              an API key that is good, for what operators alone may ask
 │   ├── BadLink                a signed link that is forged or over
 │   ├── KeyReused              an Idempotency-Key sent before with another request
 │   ├── BadPolicy              an upload policy that is forged, over, or for another file
@@ -146,6 +147,11 @@ class UnsupportedBody(BadBody):
 class BadKey(CallerError):
     code = "invalid_api_key"
     status = 401
+
+
+class AdminOnly(CallerError):
+    code = "admin_key_required"
+    status = 403
 
 
 class BadLink(CallerError):

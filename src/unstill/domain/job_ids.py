@@ -27,6 +27,11 @@ def new_id(now_ms: int) -> str:
     return f"{moment[:8]}-{moment[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
 
 
+def made_ms(job_id: str) -> int:
+    """When an id was made, in Unix milliseconds."""
+    return int(job_id[:8] + job_id[9:13], 16)
+
+
 def first_id(since_ms: int) -> str:
     """A text that all ids made from that moment on sort behind, and all earlier ones before."""
     text = f"{since_ms:012x}"

@@ -71,6 +71,10 @@ class Media:
         self._frame_timeout_s = frame_timeout_s
 
     @property
+    def children(self) -> tuple[Pool, Pool]:
+        return self._pool, self._drawing
+
+    @property
     def confinement(self) -> Confinement | None:
         """What keeps its children to their tasks; None before one has started."""
         return self._pool.confinement

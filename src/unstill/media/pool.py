@@ -84,7 +84,9 @@ class Pool:
         noted: Callable[[int, ChildNote], None] | None = None,
         engine: str = "",
     ) -> None:
-        self._program = program
+        self.program = program
+        self.started = 0
+        self.died = 0  # without a last word, or ended for their silence or nonsense
         self._in_log = {"program": program} | ({"engine": engine} if engine else {})
         self._recycle_after = recycle_after
         self._start_within_s = start_within_s
@@ -102,6 +104,11 @@ class Pool:
         self._partings: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.confinement: Confinement | None = None  # its children have it, once one has started
+
+    @property
+    def alive(self) -> int:
+        """How many children there are now, at work or not."""
+        return sum(not child.is_gone for child in self._children)
 
     async def run(
         self,
@@ -162,6 +169,7 @@ class Pool:
                 timer.cancel()
             if not child.is_gone:
                 return child
+            self.died += 1
             self._children.discard(child)
             heappush(self._empty, child.slot)
         return None
@@ -182,14 +190,15 @@ class Pool:
         with ExitStack() as undo:
             undo.callback(heappush, self._empty, slot)
             try:
-                child = await start(self._program, self._environment(slot), slot)
+                child = await start(self.program, self._environment(slot), slot)
             except FileNotFoundError as error:  # the interpreter itself
-                raise EngineDied(self._program, str(error)) from error
+                raise EngineDied(self.program, str(error)) from error
             except OSError as error:  # for want of files, processes or memory: uvloop hides which
                 why = "the server could not start a child program, for want of files or processes"
                 raise storage_trouble(error) or StorageFailed(why) from error
             undo.pop_all()
         self._children.add(child)
+        self.started += 1
         return child
 
     def _note_confinement(self, confinement: Confinement) -> None:
@@ -246,6 +255,7 @@ class Pool:
         except (TimeoutError, EOFError, msgspec.DecodeError) as trouble:
             await asyncio.shield(self._begin_end(child))
             self._refuse_if_closed()
+            self.died += 1
             match trouble:
                 case _Silent(silence_s=silence_s):
                     how = f"stopped, it said nothing for {silence_s:g} s"
@@ -255,7 +265,7 @@ class Pool:
                     how = child.how_it_ended
                 case _:
                     how = f"stopped, it spoke nonsense: {trouble}"
-            raise death(f"{self._program} {what} ({how})", child.last_words) from trouble
+            raise death(f"{self.program} {what} ({how})", child.last_words) from trouble
         except asyncio.CancelledError:
             await asyncio.shield(self._begin_stop(child, number))
             raise
@@ -291,6 +301,7 @@ class Pool:
             if not isinstance(trouble, TimeoutError):
                 why = "it ended or spoke nonsense as it was to leave its task"
             if not self._is_closed:
+                self.died += 1
                 log.warning(
                     "warm_child_lost",
                     **self._in_log,
@@ -314,7 +325,7 @@ class Pool:
 
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
-            raise ShuttingDown(f"{self._program} is shut down")
+            raise ShuttingDown(f"{self.program} is shut down")
 
 
 async def _event(child: Child) -> Event:

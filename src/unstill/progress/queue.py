@@ -133,6 +133,11 @@ class _Engine:
             del self._lines[line.owner]
             self._owners.leave(line.owner)
 
+    def waiting(self) -> tuple[int, str | None]:
+        """How many wait, and which of them was made first."""
+        oldest = min((next(iter(line)) for line in self._lines.values()), default=None)
+        return sum(map(len, self._lines.values())), oldest
+
     def ahead(self, job_id: str, owner: Owner) -> int:
         """How many have their turn before this one."""
         own = self._lines.get(owner)
@@ -224,6 +229,11 @@ class Forecast:
                 engine.running.pop(job.id, None)
         if job.state is State.SUCCEEDED and job.started_ms is not None and job.ended_ms is not None:
             self._note(job.engine, _task_of(job), job.ended_ms - job.started_ms)
+
+    def queues(self) -> Iterator[tuple[str, int, str | None]]:
+        """Each engine, how many jobs wait for it, and which of them was made first."""
+        for name, engine in self._engines.items():
+            yield name, *engine.waiting()
 
     def place(self, job: Job, now_ms: int) -> tuple[int, int | None]:
         """How many jobs its engine takes before one that waits, and how long it will take.

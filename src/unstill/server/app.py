@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from unstill.dialects.call import Call
 from unstill.dialects.port import Described, Dialect, TakesUploads, able
-from unstill.domain.caller import STRANGER
+from unstill.domain.caller import STRANGER, Network
 from unstill.domain.errors import (
     BadField,
     BadKey,
@@ -41,6 +41,8 @@ from unstill.server.fair_shares import caller_at
 from unstill.server.handlers import handler_of
 from unstill.server.headers import Headers
 from unstill.server.http_cycle import WHOLE
+from unstill.server.metrics.access import MetricsAccess
+from unstill.server.metrics.scrape import Metrics
 from unstill.server.openapi.document import described
 from unstill.server.own_routes import OwnRoutes
 from unstill.server.proxies import OUTER_HOST
@@ -83,14 +85,20 @@ class App:
         bodies: Bodies,
         open_bodies: Bodies,
         origins: Origins,
+        metrics: Metrics,
+        metrics_networks: Sequence[Network] = (),
         public_url: str = "",
     ) -> None:
-        """`open_bodies` reads what comes to routes that ask for no key."""
+        """`open_bodies` reads what comes to routes that ask for no key.
+
+        metrics_networks: callers from there are told the metrics without one.
+        """
         self._origins = None if origins.decide_nothing else origins
         self._refused = RefusedLines()
         # Until it has been said once: a proxy is in front, and links would lead past it.
         self._is_wary_of_proxies = not public_url
         self._keys = keys
+        self._metrics = metrics
         self._bodies = bodies
         self._open_bodies = open_bodies
         # Unlike 16 random bytes each, not a system call in every answer.
@@ -105,6 +113,9 @@ class App:
             stalls=stalls,
             dialects=dialects,
             description=described(everyone, service.catalogue),
+            keys=keys,
+            metrics=metrics,
+            metrics_access=MetricsAccess(keys, metrics_networks),
         )
         base = public_url.rstrip("/")
         jobs = JobVerbs(
@@ -192,6 +203,8 @@ class App:
             owner = self._keys.caller(Headers(scope["headers"])).owner
         except BadKey:
             owner = NOBODY
+        if served is not None and served.route.makes_job:
+            self._metrics.refused_submits[error.code] += 1
         self._refused.note(
             status=status,
             code=error.code,
@@ -216,7 +229,7 @@ class App:
     ) -> Answer | None:
         """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
-        caller = STRANGER if route.is_open else self._keys.caller(call.headers)
+        caller = self._keys.caller(call.headers) if served.asks_key else STRANGER
         if not route.reads_body:
             return await served.handler(
                 Exchange(served.dialect, call, caller, scope, receive, send)

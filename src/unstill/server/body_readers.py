@@ -34,6 +34,10 @@ class Readers:
         self._threads = ThreadPoolExecutor(LARGE_AT_ONCE, thread_name_prefix="bodies")
         self._pool = Pool("unstill.server.reader", size=LARGE_AT_ONCE)
 
+    @property
+    def children(self) -> tuple[Pool]:
+        return (self._pool,)
+
     async def startup(self) -> None:
         """Remove what a server that was killed has left."""
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)

@@ -44,6 +44,9 @@ class Crowd:
         self._count = 0
         self._by_address: dict[str, dict[Member, None]] = {}
 
+    def __len__(self) -> int:
+        return self._count
+
     def enter(self, member: Member, host: str) -> bool:
         """Whether there is a place for a connection from there."""
         address = caller_at(host)

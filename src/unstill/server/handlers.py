@@ -55,6 +55,7 @@ def handler_of(
             _row(own_routes.MODEL, own.model),
             _row(own_routes.HEALTH, own.health),
             _row(own_routes.READY, own.ready),
+            _row(own_routes.METRICS, own.tell_metrics),
             _row(own_routes.OPENAPI, own.describe),
             _row(own_routes.DOCS, own.show_docs),
             _row(own_routes.HOME, own.go_to_docs),

@@ -58,6 +58,9 @@ class Work(Protocol):
     def answer_early(self, address: str, most: int) -> None:
         """Answer as many from there who wait for a change: others need their places."""
 
+    def count_connections(self, count: Callable[[], int]) -> None:
+        """Be told who knows how many there are."""
+
     async def shutdown(self) -> None: ...
 
 
@@ -70,6 +73,7 @@ class Server(uvicorn.Server):
         """`ready` is told the address once calls are answered."""
         crowd = Crowd(most_connections(), ease=work.answer_early, clock_s=time.monotonic)
         guarded = partial(GuardedProtocol, crowd=crowd, proxies=work.proxies)
+        work.count_connections(crowd.__len__)
         super().__init__(
             uvicorn.Config(
                 app,

@@ -12,10 +12,11 @@ from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.port import Described
 from unstill.dialects.route import JSON, Parameter, Response, Route, Verb
 from unstill.dialects.verbs import FILE_ERRORS, MEDIA_TYPES, in_parts
-from unstill.domain.errors import BadLink, StorageFailed, UnknownModel, UnstillError
+from unstill.domain.errors import AdminOnly, BadLink, StorageFailed, UnknownModel, UnstillError
 from unstill.server.model_info import ModelInfo, ModelList
 
 PAGE_TYPE = "text/html"
+METRICS_TYPE = "text/plain"
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,11 +36,18 @@ class EngineStall(msgspec.Struct, frozen=True):
     since: int  # Unix seconds
 
 
-class Ready(msgspec.Struct, frozen=True):
-    """What holds up jobs now. The server takes new ones in any case, until it is stopping."""
+Unready = Literal["disk", "store", "stopping"]
 
-    status: Literal["ready", "held_up", "stopping"]
-    engines: list[EngineStall]
+
+class Ready(msgspec.Struct, frozen=True):
+    """Whether the server takes new jobs, and what holds up those that it has.
+
+    reasons: why it takes none: its disk is full, its job store is away, it is about to end.
+    """
+
+    status: Literal["ready", "held_up", "not_ready", "stopping"]
+    reasons: list[Unready]
+    engines: list[EngineStall]  # empty for a caller without a key, where keys are needed
     jobs_held_up: int  # by what is wrong with them alone
 
 
@@ -83,8 +91,14 @@ HEALTH = Verb(
 READY = Verb(
     "ready",
     Described,
-    responses=(Response(), _STOPPING),
-    shown=lambda _, __: Ready("held_up", [_STALL], 0),
+    responses=(Response(), Response(503, "The server takes no new jobs")),
+    shown=lambda _, __: Ready("held_up", [], [_STALL], 0),
+)
+METRICS = Verb(
+    "metrics",
+    Described,
+    errors=(AdminOnly,),
+    responses=(Response(media_types=(METRICS_TYPE,)),),
 )
 LINK = Verb(
     "link",
@@ -130,7 +144,8 @@ _ROUTES: tuple[Route[OwnRoutes], ...] = (
     *_models(),
     *_models("/openai"),  # where OpenAI's Azure client asks for them
     Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
-    Route("GET", "/ready", READY, "Say what holds up jobs now", (Ready,)),
+    Route("GET", "/ready", READY, "Say whether new jobs are taken", (Ready,), is_open=True),
+    Route("GET", "/metrics", METRICS, "Tell Prometheus its figures", (), asks_itself=True),
     Route(
         "GET",
         "/files/{job_id}/{variant}.mp4",

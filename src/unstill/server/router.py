@@ -31,6 +31,7 @@ class Served(msgspec.Struct, frozen=True):
     dialect: Described
     route: Route[Any]
     handler: Handler
+    asks_key: bool = True  # before it is done
 
 
 class PathRoutes(msgspec.Struct, frozen=True):
@@ -72,7 +73,8 @@ class RouteTable:
             check(dialect)
             for route in dialect.routes:
                 path_routes = by_path.setdefault(route.path, PathRoutes(dialect, {}))
-                served = Served(dialect, route, handler_of(route.verb))
+                asks_key = not (route.is_open or route.asks_itself)
+                served = Served(dialect, route, handler_of(route.verb), asks_key)
                 path_routes.by_method[route.method] = served
                 if route.method == "GET":
                     path_routes.by_method["HEAD"] = served

@@ -327,6 +327,10 @@ class Service:
         """Raises StorageFailed if jobs cannot be kept, as the job store has been removed."""
         self._store_state.check()
 
+    def check_room(self) -> None:
+        """Raises StorageFull if no new job is taken for want of room."""
+        self._check_room()
+
     @property
     def held(self) -> int:
         """How many jobs wait for an operator's word."""

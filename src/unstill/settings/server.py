@@ -32,6 +32,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = "unstill-data"
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
     trusted_proxies: tuple[str, ...] = ()  # CIDRs; their forwarded headers are believed
+    metrics_networks: tuple[str, ...] = ()  # CIDRs that /metrics is told to without a key
     cors_origins: tuple[str, ...] = ()  # web pages may call from them; "*": any may
     default_engine: str = "camera"  # or "none"
     videos_states: Literal["auto", "unified", "openai"] = "auto"
@@ -40,6 +41,10 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # The data folder's disk keeps so much free; no new work is taken below.
     least_free_mb: Annotated[int, Meta(ge=0)] = 200
     log_format: Literal["console", "json"] = "console"
+
+    @property
+    def scraping_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(text.strip()) for text in self.metrics_networks)
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -61,6 +66,8 @@ def checked_server(server: ServerSettings) -> ServerSettings:
         _check_network(network, "server.allow_networks")
     for network in server.trusted_proxies:
         _check_network(network, "server.trusted_proxies")
+    for network in server.metrics_networks:
+        _check_network(network, "server.metrics_networks")
     return msgspec.structs.replace(server, data_dir=path_of(server.data_dir, "server.data_dir"))
 
 

@@ -19,6 +19,7 @@ import structlog
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.backoff import TICKET, Backoff
+from unstill.domain.call_counts import CallCounts
 from unstill.domain.errors import (
     ShuttingDown,
     StorageFailed,
@@ -106,6 +107,7 @@ class Submitter:
         lease: Callable[[], Lease],
         submit_within_ms: int = SUBMIT_WITHIN_MS,
         store_again: Backoff = TICKET,
+        counts: CallCounts | None = None,
     ) -> None:
         """`routes`: by model name, the engines in the order in which they are tried."""
         self._submit_within_ms = submit_within_ms
@@ -126,6 +128,7 @@ class Submitter:
         self._uptime_ms = uptime_ms
         self._lease = lease
         self._store_again = store_again
+        self._counts = counts or CallCounts()
         # The calls under way, each with all that belongs to it: they outlive their steps.
         self._sending: set[asyncio.Task[PutOff | None]] = set()
         self._is_stopping = False
@@ -281,6 +284,7 @@ class Submitter:
     async def _settle(self, job: Job, attempt: Attempt, submission: Submission) -> None:
         """Write it, however often that takes: nobody else may, before the next start."""
         settlement = settlement_of(attempt.n, submission, self._clock_ms())
+        self._counts.submitted(attempt.engine, settlement.outcome)
         self._note(attempt.engine, submission)
         log.info(
             "submitted",

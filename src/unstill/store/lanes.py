@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from heapq import heappop, heappush
 
 import structlog
@@ -23,7 +23,7 @@ from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin
-from unstill.store.ports.queue import Lane, PutOff
+from unstill.store.ports.queue import Lane, LaneUse, PutOff
 from unstill.system.storage_pause import Shortage
 
 Look = Callable[[str], Job | None]  # the row as it is now
@@ -164,6 +164,10 @@ class Lanes:
         for lane in lanes:
             self._queue(lane.name).lane = lane
             self._fill(lane.name)
+
+    def in_use(self) -> Sequence[LaneUse]:
+        lanes = [(queue.lane, queue.busy) for queue in self._queues.values()]
+        return [LaneUse(lane.name, busy, lane.slots) for lane, busy in lanes if lane is not None]
 
     async def rest(self, timeout_s: float) -> None:
         """Start no more steps, wait for those under way, cancel them after `timeout_s`."""

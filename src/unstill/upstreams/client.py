@@ -23,6 +23,7 @@ import msgspec
 import structlog
 
 from unstill import USER_AGENT
+from unstill.domain.call_counts import CallCounts
 from unstill.domain.errors import BadSetting, FetchFailed, UpstreamError
 from unstill.domain.redaction import plain
 from unstill.net.addresses import FAKE_IP
@@ -114,10 +115,12 @@ class Upstream:
         pace: Pace,
         fetcher: Fetcher,
         tls: ssl.SSLContext | None = None,
+        counts: CallCounts | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         headers = {"Authorization": f"Bearer {checked_key(api_key, engine)}"} if api_key else {}
         self._engine = engine
+        self._counts = counts or CallCounts()
         self._pace = pace
         self._fetcher = fetcher
         self._own = Own(origin_of(httpx2.URL(self._base_url)), headers)
@@ -139,11 +142,14 @@ class Upstream:
                 content=prepared.body,
             )
         except NotSent as error:
+            self._counts.unanswered(self._engine, is_sent=False)
             return _unreached(error)
         except ReplyLost as error:
+            self._counts.unanswered(self._engine, is_sent=True)
             # What it names has been taken, whatever was to come after that.
             seen = None if error.part is None else judge(error.part)
             return seen if isinstance(seen, Accepted) else Doubt("reply_lost", error.message)
+        self._counts.answered(self._engine, reply.status)
         return judge(reply)
 
     async def ask(
@@ -154,9 +160,12 @@ class Upstream:
         try:
             reply = await _sent(self._kept, method, path, timeout_s=ASK_TIMEOUT_S, params=params)
         except NotSent as error:
+            self._counts.unanswered(self._engine, is_sent=False)
             raise Unreachable(error) from error
         except ReplyLost as error:
+            self._counts.unanswered(self._engine, is_sent=True)
             raise Trouble(error.message) from error
+        self._counts.answered(self._engine, reply.status)
         if reply.status == 429:
             pause_s = PAUSE_S if reply.retry_after_s is None else reply.retry_after_s
             self._pace.hold(pause_s)

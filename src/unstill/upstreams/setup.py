@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import msgspec
+from msgspec import field
 
+from unstill.domain.call_counts import CallCounts
 from unstill.net.fetcher import Fetcher
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.upstreams.base_url import BaseUrl
@@ -28,6 +30,7 @@ class RemoteSetup(msgspec.Struct, frozen=True):
     poll_interval_s: float = 0.0  # 0: as the engine's kind has it
     vocabulary: WordTables = BUILT_IN
     clock_ms: Callable[[], int] = system_clock_ms
+    counts: CallCounts = field(default_factory=CallCounts)
 
     def connect(
         self, base_url: BaseUrl, *, requests_per_s: float, poll_interval_s: float
@@ -46,5 +49,6 @@ class RemoteSetup(msgspec.Struct, frozen=True):
             api_key=self.api_key,
             pace=pace,
             fetcher=self.fetcher,
+            counts=self.counts,
         )
         return account, upstream

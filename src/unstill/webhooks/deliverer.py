@@ -92,6 +92,7 @@ class Deliverer:
         self._wall_ms = wall_ms or clock_ms
         self._chance = chance
         self._shortage = Shortage("webhook_not_stored", clock_ms, pauses=DELIVERY)
+        self.ended_tries: Counter[DeliveryState] = Counter()  # by what they left; owed: failed
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
         self._busy_owners: Counter[Owner] = Counter()
@@ -182,6 +183,7 @@ class Deliverer:
                 tried = delivered(delivery, now_ms)
             else:
                 tried = after_failure(delivery, why, now_ms, chance=self._chance())
+            self.ended_tries[tried.state] += 1
             self._tell(tried)
             await self._settle(tried)
         finally:

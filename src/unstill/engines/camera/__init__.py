@@ -39,6 +39,10 @@ class Camera:
         self._pool = Pool("unstill.engines.camera", size=slots)
 
     @property
+    def children(self) -> tuple[Pool]:
+        return (self._pool,)
+
+    @property
     def confinement(self) -> Confinement | None:
         """What keeps its children to their tasks; None before one has started."""
         return self._pool.confinement

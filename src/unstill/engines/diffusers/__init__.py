@@ -137,6 +137,10 @@ class Diffusers:
         return self.folder.profile
 
     @property
+    def children(self) -> tuple[Pool]:
+        return (self._pool,)
+
+    @property
     def confinement(self) -> Confinement | None:
         """What keeps its children to their tasks; None before one has started."""
         return self._pool.confinement

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from unstill import __version__
 from unstill.dialects.port import Described, Dialect
-from unstill.domain.errors import StorageFailed
+from unstill.domain.errors import ShuttingDown, StorageFailed, StorageFull, UnstillError
 from unstill.domain.request import GivenValue
 from unstill.progress.stalls import Stalls
+from unstill.server.api_keys import Keys
 from unstill.server.docs_html import PAGE
 from unstill.server.exchange import Answer, Exchange, json_answer
+from unstill.server.metrics.access import MetricsAccess
+from unstill.server.metrics.scrape import Metrics
 from unstill.server.model_info import EngineInfo, ModelInfo, ModelList, model_info
-from unstill.server.own_routes import EngineStall, Health, Ready
+from unstill.server.own_routes import EngineStall, Health, Ready, Unready
 from unstill.service.jobs import Service
+
+METRICS_CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class OwnVerbs:
@@ -26,11 +32,17 @@ class OwnVerbs:
         stalls: Stalls,
         dialects: Sequence[Dialect],
         description: bytes,
+        keys: Keys,
+        metrics: Metrics,
+        metrics_access: MetricsAccess,
     ) -> None:
         self._service = service
         self._stalls = stalls
         self._dialects = dialects
         self._description = description
+        self._keys = keys
+        self._metrics = metrics
+        self._metrics_access = metrics_access
         self._is_stopping = False
 
     def stop_taking(self) -> None:
@@ -68,15 +80,50 @@ class OwnVerbs:
             return json_answer(Health("failing", __version__, error.message, held), status=503)
         return json_answer(Health("ok", __version__, held=held))
 
-    async def ready(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
-        held_up = [
-            EngineStall(name, stage, stall.code, stall.message, stall.since_ms // 1000)
-            for name, stage, stall in self._stalls.engines()
-        ]
+    async def ready(self, exchange: Exchange[Described]) -> Answer:
+        reasons = list(self._unready())
+        stalled = list(self._stalls.engines())
         jobs = self._stalls.jobs
+        shown = [
+            EngineStall(name, stage, stall.code, stall.message, stall.since_ms // 1000)
+            for name, stage, stall in (stalled if self._has_key(exchange) else ())
+        ]
+        if reasons:
+            status: Literal["stopping", "not_ready"] = (
+                "stopping" if self._is_stopping else "not_ready"
+            )
+            return json_answer(Ready(status, reasons, shown, jobs), status=503)
+        return json_answer(Ready("held_up" if stalled or jobs else "ready", [], shown, jobs))
+
+    def _unready(self) -> Iterator[Unready]:
+        """Why no new job is taken."""
         if self._is_stopping:
-            return json_answer(Ready("stopping", held_up, jobs), status=503)
-        return json_answer(Ready("held_up" if held_up or jobs else "ready", held_up, jobs))
+            yield "stopping"
+        try:
+            self._service.check()
+        except StorageFailed:
+            yield "store"
+        except ShuttingDown:  # it is closed already
+            pass
+        try:
+            self._service.check_room()
+        except StorageFull:
+            yield "disk"
+
+    def _has_key(self, exchange: Exchange[Described]) -> bool:
+        """Whether the caller may be told of engines: what they are called, and what they say."""
+        try:
+            self._keys.caller(exchange.call.headers)
+        except UnstillError:
+            return False
+        return True
+
+    async def tell_metrics(self, exchange: Exchange[Described]) -> Answer:
+        host = (exchange.scope["client"] or ("",))[0]
+        self._metrics_access.check(exchange.call.headers, host)
+        return Answer(
+            200, await self._metrics.text(self._service), content_type=METRICS_CONTENT_TYPE
+        )
 
     async def describe(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, self._description)

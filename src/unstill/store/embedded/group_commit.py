@@ -7,11 +7,13 @@ import errno
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import perf_counter
 from typing import NamedTuple, Protocol
 
 import apsw
 import structlog
 
+from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.errors import OwnError, ShuttingDown, StorageFailed, StorageFull
 from unstill.domain.job import Job
 
@@ -52,13 +54,19 @@ class Writer:
     """
 
     def __init__(
-        self, connection: apsw.Connection, tell: Tell, stamp: Stamp, check: Callable[[], None]
+        self,
+        connection: apsw.Connection,
+        tell: Tell,
+        stamp: Stamp,
+        check: Callable[[], None],
+        counted: CommitCounts | None = None,
     ) -> None:
         """`check` raises OwnError where what is written would be lost; then nothing is."""
         self._connection = connection
         self._tell = tell
         self._stamp = stamp
         self._check = check
+        self._counted = counted or CommitCounts()
         self._queue: SimpleQueue[list[Unit]] = SimpleQueue()  # an empty list is the last
         self._asked: list[Unit] = []  # in this turn of the event loop
         self._is_open = True
@@ -117,6 +125,7 @@ class Writer:
         return batch
 
     def _commit(self, batch: Sequence[Unit]) -> list[UnitOutcome]:
+        begun_s = perf_counter()
         try:
             self._check()
             self._connection.execute("BEGIN IMMEDIATE")
@@ -124,11 +133,14 @@ class Writer:
             self._stamp.before_commit(self._connection)
             self._connection.execute("COMMIT")
             self._stamp.after_commit()
+            self._counted.times.note(perf_counter() - begun_s)
         except apsw.Error as error:
+            self._counted.failed += 1
             system_errno = self._connection.system_errno
             self._roll_back()
             return [UnitOutcome(unit, error=as_own(error, system_errno)) for unit in batch]
         except OwnError as error:
+            self._counted.failed += 1
             return [UnitOutcome(unit, error=error) for unit in batch]
         return outcomes
 

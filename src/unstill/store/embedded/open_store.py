@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import apsw
 
+from unstill.domain.commit_counts import CommitCounts
 from unstill.store.embedded import connections
 from unstill.store.embedded.call_journal import Ahead
 from unstill.store.embedded.connections import Reader
@@ -53,7 +54,12 @@ class Opened(NamedTuple):
 
 
 async def open_store(
-    data_dir: Path, vfs: str | None, *, tell: Tell, released: Callable[[str], None]
+    data_dir: Path,
+    vfs: str | None,
+    *,
+    tell: Tell,
+    released: Callable[[str], None],
+    commits: CommitCounts,
 ) -> Opened:
     """Open the folder's store; `startup` comes next. Raises OperatorError."""
     reserve = Reserve(data_dir)
@@ -62,7 +68,7 @@ async def open_store(
     presence = Presence(data_dir / FILE)
     ledger = Reader("ledger", found.ledger)
     return Opened(
-        writer=Writer(found.writes, tell, generation, presence.check),
+        writer=Writer(found.writes, tell, generation, presence.check, commits),
         finds=found.finds,
         find=found.finds.cursor().execute,
         ledger=ledger,

@@ -27,6 +27,10 @@ class EmbeddedOutbox:
         found = await self._handle.opened.ledger.select(sql, bounds)
         return [deliveries.delivery_of(row) for row in found]
 
+    async def owed(self) -> int:
+        [(count,)] = await self._handle.opened.ledger.select(deliveries.COUNT_OWED)
+        return int(count)
+
     async def settle(self, delivery: Delivery) -> None:
         await self._handle.execute(deliveries.SETTLE, deliveries.settlement_of(delivery))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.errors import BadSetting
 from unstill.domain.job import Job, lane_of
 from unstill.domain.log_fields import job_fields
@@ -67,6 +68,7 @@ class EmbeddedStore:
         self.job_lists = EmbeddedJobLists(self.handle)
         self.attempts = EmbeddedAttempts(self.handle)
         self.outbox = EmbeddedOutbox(self.handle)
+        self.commits = CommitCounts()
         self.queue = Lanes(self.jobs.look, clock_ms)
         self.backlog = EmbeddedBacklog(self.handle)
         self.held_jobs = EmbeddedHeldJobs(self.handle)
@@ -77,7 +79,11 @@ class EmbeddedStore:
         await self._take_folder()
         try:
             opened = self.handle.parts = await open_store(
-                self._data_dir, self._vfs, tell=self._tell, released=self._wake
+                self._data_dir,
+                self._vfs,
+                tell=self._tell,
+                released=self._wake,
+                commits=self.commits,
             )
             self._told = (opened.holds.changed, self.queue.offer, *listeners)
             await opened.startup()

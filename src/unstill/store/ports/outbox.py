@@ -20,6 +20,9 @@ class Outbox(Protocol):
     ) -> Sequence[Delivery]:
         """What is owed and due by then, soonest first, but to the receivers `without`."""
 
+    async def owed(self) -> int:
+        """How many deliveries are owed."""
+
     async def settle(self, delivery: Delivery) -> None:
         """Store what has become of a delivery by one more try, unless it was replayed meanwhile."""
 

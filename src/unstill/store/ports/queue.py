@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -42,7 +42,18 @@ class Lane(msgspec.Struct, frozen=True):
     ended: Callable[[Job], Awaitable[None]] | None = None
 
 
+class LaneUse(NamedTuple):
+    """How much of a lane is taken now."""
+
+    name: str
+    busy: int  # steps under way
+    slots: int
+
+
 class Queue(Protocol):
+    def in_use(self) -> Sequence[LaneUse]:
+        """The lanes that are served."""
+
     def serve(self, lanes: Sequence[Lane]) -> None:
         """Begin to give due jobs to their lanes, what was left unfinished included."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from unstill.domain.commit_counts import CommitCounts
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.held_jobs import HeldJobs
@@ -37,6 +38,10 @@ class Store(StoreState, Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def commits(self) -> CommitCounts:
+        """How many there were and how long they took, whoever asked for them."""
 
     @property
     def queue(self) -> Queue: ...

@@ -1,0 +1,343 @@
+"""Every metric: its name, what it means, by what it is told apart, and where its figures are.
+
+No label has a value that callers choose: engines, lanes and programs are the operator's, codes and
+states are ours, and of owners the first twenty are told apart (progress/job_counts.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from unstill import __version__
+from unstill.domain.delivery import DeliveryState
+from unstill.domain.engine import Children
+from unstill.domain.job_ids import made_ms
+from unstill.domain.timings import Timings
+from unstill.server.metrics.reading import Disk, Reading
+
+Row = tuple[tuple[str, ...], float | Timings]  # the labels' values, and the figure
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One metric: all its rows have the same labels."""
+
+    name: str
+    kind: Literal["gauge", "counter", "histogram"]
+    about: str
+    rows: Callable[[Reading], Iterable[Row]]
+    labels: tuple[str, ...] = ()
+
+
+def _one(figure: Callable[[Reading], float | Timings | None]) -> Callable[[Reading], Iterable[Row]]:
+    """A single row, without labels; none where nothing tells."""
+
+    def rows(reading: Reading) -> Iterator[Row]:
+        found = figure(reading)
+        if found is not None:
+            yield (), found
+
+    return rows
+
+
+def _jobs(reading: Reading) -> Iterator[Row]:
+    for state, engine, owner_class, count in reading.sources.jobs.unfinished():
+        yield (state.value, engine, owner_class), count
+
+
+def _stays(reading: Reading) -> Iterator[Row]:
+    for state, engine, timings in reading.sources.jobs.stays():
+        yield (state.value, engine), timings
+
+
+def _ended(reading: Reading) -> Iterator[Row]:
+    for state, count in reading.sources.jobs.ended.items():
+        yield (state.value,), count
+
+
+def _refused(reading: Reading) -> Iterator[Row]:
+    for code, count in reading.refused_submits.items():
+        yield (code,), count
+
+
+def _doubts(reading: Reading) -> Iterator[Row]:
+    yield from _of_remotes(reading, reading.sources.jobs.doubts)
+
+
+def _charges(reading: Reading) -> Iterator[Row]:
+    yield from _of_remotes(reading, reading.sources.jobs.charges)
+
+
+def _of_remotes(reading: Reading, counts: Counter[str]) -> Iterator[Row]:
+    """A row for each upstream's engine also before the first, so that a rise from none is seen."""
+    for engine in {**dict.fromkeys(reading.sources.remotes), **counts}:
+        yield (engine,), counts[engine]
+
+
+def _upstream_calls(reading: Reading) -> Iterator[Row]:
+    for (engine, outcome), count in reading.sources.calls.submits.items():
+        yield (engine, outcome.value), count
+
+
+def _upstream_errors(reading: Reading) -> Iterator[Row]:
+    yield from reading.sources.calls.errors.items()
+
+
+def _refusing(reading: Reading) -> Iterator[Row]:
+    for engine, is_refusing in reading.refusing.items():
+        yield (engine,), is_refusing
+
+
+def _held_up(reading: Reading) -> Iterator[Row]:
+    held_up = {(name, stage) for name, stage, _ in reading.sources.stalls.engines()}
+    for engine in reading.sources.engines:
+        for stage in ("submits", "polls"):
+            yield (engine, stage), (engine, stage) in held_up
+
+
+def _queues(reading: Reading) -> Iterator[Row]:
+    for engine, count, _ in reading.sources.forecast.queues():
+        yield (engine,), count
+
+
+def _oldest(reading: Reading) -> Iterator[Row]:
+    for engine, _, oldest in reading.sources.forecast.queues():
+        age_ms = 0 if oldest is None else max(0, reading.now_ms - made_ms(oldest))
+        yield (engine,), age_ms / 1000
+
+
+def _busy(reading: Reading) -> Iterator[Row]:
+    for name, busy, _ in reading.sources.lanes():
+        yield (name,), busy
+
+
+def _slots(reading: Reading) -> Iterator[Row]:
+    for name, _, slots in reading.sources.lanes():
+        yield (name,), slots
+
+
+def _of_children(figure: Callable[[Children], int]) -> Callable[[Reading], Iterable[Row]]:
+    """By program: several engines may have children of the same."""
+
+    def rows(reading: Reading) -> Iterator[Row]:
+        counts: Counter[str] = Counter()
+        for each in reading.sources.children:
+            counts[each.program] += figure(each)
+        for program, count in counts.items():
+            yield (program,), count
+
+    return rows
+
+
+def _tries(state: DeliveryState) -> Callable[[Reading], Iterable[Row]]:
+    return _one(lambda reading: reading.sources.webhook_tries.get(state, 0))
+
+
+def _of_disk(figure: Callable[[Disk], int]) -> Callable[[Reading], Iterable[Row]]:
+    return _one(lambda reading: None if reading.disk is None else figure(reading.disk))
+
+
+def _version(reading: Reading) -> Iterator[Row]:
+    del reading
+    yield (__version__,), 1
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        "unstill_build_info", "gauge", "Always 1; the release is its label", _version, ("version",)
+    ),
+    Family(
+        "unstill_jobs",
+        "gauge",
+        "Unfinished jobs: each is in one state",
+        _jobs,
+        ("state", "engine", "owner_class"),
+    ),
+    Family("unstill_jobs_ended_total", "counter", "Jobs that have ended", _ended, ("state",)),
+    Family(
+        "unstill_job_state_seconds",
+        "histogram",
+        "How long jobs were in a state, when they left it",
+        _stays,
+        ("state", "engine"),
+    ),
+    Family(
+        "unstill_jobs_held",
+        "gauge",
+        "Jobs that wait for `unstill jobs release`",
+        _one(lambda reading: reading.held),
+    ),
+    Family(
+        "unstill_submits_taken_total",
+        "counter",
+        "Calls of submit that made a job",
+        _one(lambda reading: reading.sources.jobs.taken),
+    ),
+    Family(
+        "unstill_submits_refused_total",
+        "counter",
+        "Calls of submit that were refused",
+        _refused,
+        ("code",),
+    ),
+    Family(
+        "unstill_doubts_total",
+        "counter",
+        "Jobs that ended in doubt (submit_unknown): an upstream may have taken and billed them",
+        _doubts,
+        ("engine",),
+    ),
+    Family(
+        "unstill_charges_total",
+        "counter",
+        "Submits that an upstream took, each of which it may charge for",
+        _charges,
+        ("engine",),
+    ),
+    Family(
+        "unstill_upstream_submits_total",
+        "counter",
+        "Submits to an upstream, by what they came to",
+        _upstream_calls,
+        ("engine", "outcome"),
+    ),
+    Family(
+        "unstill_upstream_errors_total",
+        "counter",
+        "Calls to an upstream, polls among them, without a good answer",
+        _upstream_errors,
+        ("engine", "code_class"),
+    ),
+    Family(
+        "unstill_upstream_refusing",
+        "gauge",
+        "1 while the breaker of an upstream's account is open, and it is let alone",
+        _refusing,
+        ("engine",),
+    ),
+    Family(
+        "unstill_engine_held_up",
+        "gauge",
+        "1 while all submits or polls of an engine meet the same trouble, as /ready has it",
+        _held_up,
+        ("engine", "stage"),
+    ),
+    Family(
+        "unstill_queue_jobs",
+        "gauge",
+        "Jobs in the queue of an engine: it has not begun them",
+        _queues,
+        ("engine",),
+    ),
+    Family(
+        "unstill_queue_oldest_seconds",
+        "gauge",
+        "Age of the oldest job in the queue of an engine, 0 without any",
+        _oldest,
+        ("engine",),
+    ),
+    Family("unstill_lane_busy", "gauge", "Steps under way in a lane", _busy, ("lane",)),
+    Family("unstill_lane_slots", "gauge", "Steps that a lane does at once", _slots, ("lane",)),
+    Family(
+        "unstill_children_started_total",
+        "counter",
+        "Child processes that were started",
+        _of_children(lambda pool: pool.started),
+        ("program",),
+    ),
+    Family(
+        "unstill_children_died_total",
+        "counter",
+        "Child processes that ended without a last word, or were ended for silence or nonsense",
+        _of_children(lambda pool: pool.died),
+        ("program",),
+    ),
+    Family(
+        "unstill_children_alive",
+        "gauge",
+        "Child processes that there are now",
+        _of_children(lambda pool: pool.alive),
+        ("program",),
+    ),
+    Family(
+        "unstill_webhooks_owed",
+        "gauge",
+        "Webhook events that are still to be delivered",
+        _one(lambda reading: reading.owed),
+    ),
+    Family(
+        "unstill_webhooks_sent_total",
+        "counter",
+        "Webhook events that a receiver took",
+        _tries(DeliveryState.DELIVERED),
+    ),
+    Family(
+        "unstill_webhook_tries_failed_total",
+        "counter",
+        "Tries of webhook events that failed and are made again",
+        _tries(DeliveryState.OWED),
+    ),
+    Family(
+        "unstill_webhooks_given_up_total",
+        "counter",
+        "Webhook events that no receiver took in time",
+        _tries(DeliveryState.GIVEN_UP),
+    ),
+    Family(
+        "unstill_disk_size_bytes",
+        "gauge",
+        "Size of the disk of the data folder",
+        _of_disk(lambda disk: disk.size),
+    ),
+    Family(
+        "unstill_disk_used_bytes",
+        "gauge",
+        "Used of the disk of the data folder",
+        _of_disk(lambda disk: disk.used),
+    ),
+    Family(
+        "unstill_disk_free_bytes",
+        "gauge",
+        "Free on the disk of the data folder, for the server's user",
+        _of_disk(lambda disk: disk.free),
+    ),
+    Family(
+        "unstill_disk_reserve_bytes",
+        "gauge",
+        "With less free on the disk of the data folder no new job is taken",
+        _one(lambda reading: reading.sources.reserve_bytes),
+    ),
+    Family(
+        "unstill_loop_lag_seconds",
+        "histogram",
+        "Lag of the event loop: how late a timer rings",
+        _one(lambda reading: reading.lag.times),
+    ),
+    Family(
+        "unstill_loop_lag_worst_seconds",
+        "gauge",
+        "The longest lag of the event loop in a minute",
+        _one(lambda reading: reading.lag.worst_s),
+    ),
+    Family(
+        "unstill_commit_seconds",
+        "histogram",
+        "How long commits of the job store took, until they were on the disk",
+        _one(lambda reading: reading.sources.commits.times),
+    ),
+    Family(
+        "unstill_commits_failed_total",
+        "counter",
+        "Commits of the job store that failed",
+        _one(lambda reading: reading.sources.commits.failed),
+    ),
+    Family(
+        "unstill_connections_open",
+        "gauge",
+        "Connections of callers",
+        _one(lambda reading: reading.connections),
+    ),
+)

@@ -1,0 +1,73 @@
+"""What the metrics are read from, and what one scrape has read.
+
+Most of it is counted anyway, by whoever does it, in plain figures; nothing of Prometheus is in the
+way of a job or a poll.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from unstill.domain.call_counts import CallCounts
+from unstill.domain.commit_counts import CommitCounts
+from unstill.domain.delivery import DeliveryState
+from unstill.domain.engine import Children
+from unstill.progress.job_counts import JobCounts
+from unstill.progress.queue import Forecast
+from unstill.progress.stalls import Stalls
+from unstill.server.metrics.loop_lag import LoopLag
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """Who has counted what."""
+
+    engines: Sequence[str]  # all of them
+    remotes: Sequence[str]  # those on somebody else's servers
+    jobs: JobCounts
+    forecast: Forecast
+    stalls: Stalls
+    lanes: Callable[[], Sequence[tuple[str, int, int]]]  # name, steps under way, slots
+    commits: CommitCounts
+    owed: Callable[[], Awaitable[int]]  # deliveries
+    children: Sequence[Children]
+    calls: CallCounts
+    webhook_tries: Mapping[DeliveryState, int]
+    data_dir: Path
+    reserve_bytes: int  # of its disk, kept free
+    clock_ms: Callable[[], int]
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """The disk of the data folder, in bytes."""
+
+    size: int
+    used: int
+    free: int
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One scrape's: the sources, and what had to be asked for."""
+
+    sources: Sources
+    owed: int | None  # deliveries; None where the store does not say
+    refusing: Mapping[str, bool]  # by engine, whether its account is let alone
+    held: int  # jobs that wait for an operator
+    disk: Disk | None
+    lag: LoopLag
+    refused_submits: Counter[str]  # by code
+    connections: int
+    now_ms: int
+
+
+def disk_of(data_dir: Path) -> Disk | None:
+    """None where the folder is away."""
+    try:
+        usage = shutil.disk_usage(data_dir)
+    except OSError:
+        return None
+    return Disk(usage.total, usage.used, usage.free)

@@ -1,0 +1,137 @@
+"""The metrics of a real server: of jobs on this machine and at an upstream, and for whom."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from support.emulator_process import Emulator
+from support.free_ports import free_port
+from support.servers import PHOTOS, Serving
+from support.settings_files import engine, engine_at, model
+
+CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
+KEY = "sk-secret-of-team-a"
+KEYS = {"UNSTILL_API_KEYS": f"team-a:{KEY}"}
+PROMPT = "a secret plan"
+LOCAL = "wan2.7-i2v"
+SMALL = {"duration": 2, "size": "320*256"}
+KNOWN = '[server]\nmetrics_networks = ["127.0.0.0/8"]\n'
+
+
+class Watched(NamedTuple):
+    server: Serving
+    upstream: Emulator
+
+    def text(self) -> str:
+        """As a scraper without a key gets it."""
+        answer = httpx2.get(f"{self.server.url}/metrics")
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def total(self, name: str, **labels: str) -> float:
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.text())
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def made(self, name: str, *faults: str) -> str:
+        """The end of a job by that model's name, whose submit gets these faults."""
+        self.upstream.next("submit", *faults)
+        body = {
+            "model": name,
+            "input": {"first_frame_url": CHELSEA, "prompt": PROMPT},
+            "parameters": SMALL if name == LOCAL else {"duration": 5},
+        }
+        return str(self.server.wait(self.server.submit(body))["output"]["task_status"])
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with Emulator("modelverse", job_s=0.5) as upstream:
+        config = KNOWN + engine("up", upstream) + model("up", "up", like=LOCAL)
+        with Serving(tmp_path / "data", environment=KEYS, config=config) as server:
+            server.http.headers["authorization"] = KEY
+            yield Watched(server, upstream)
+
+
+def test_jobs_here_and_at_an_upstream_are_counted_with_their_doubts_and_charges(
+    watched: Watched,
+) -> None:
+    before = watched.total("unstill_doubts_total", engine="up")
+    local, taken = watched.made(LOCAL), watched.made("up")
+    watched.upstream.next("poll", "503")
+    lost = watched.made("up", "drop_after")
+    total, text = watched.total, watched.text()
+
+    assert (local, taken, lost) == ("Success", "Success", "Failure")
+    assert (before, total("unstill_doubts_total", engine="up")) == (0, 1)
+    assert total("unstill_charges_total", engine="up") == 1
+    assert total("unstill_jobs_ended_total", state="succeeded") == 2
+    assert total("unstill_jobs_ended_total", state="failed") == 1
+    assert total("unstill_upstream_submits_total", engine="up", outcome="accepted") == 1
+    assert total("unstill_upstream_submits_total", engine="up", outcome="unknown") == 1
+    assert total("unstill_upstream_errors_total", engine="up", code_class="no_answer") == 1
+    assert total("unstill_job_state_seconds_count", engine="up", state="submitting") == 2
+    assert total("unstill_job_state_seconds_count", engine="camera", state="running") == 1
+    assert total("unstill_upstream_refusing", engine="up") == 0
+    assert 'owner_class="team-a"' in text
+    for hidden in (KEY, PROMPT, watched.upstream.url, CHELSEA[:40]):
+        assert hidden not in text
+
+
+def test_an_account_that_refuses_the_key_is_seen_to_be_let_alone(watched: Watched) -> None:
+    for _ in range(3):
+        assert watched.made("up", "401") == "Failure"
+
+    assert watched.total("unstill_upstream_refusing", engine="up") == 1
+    assert watched.total("unstill_upstream_errors_total", engine="up", code_class="key") == 3
+    assert watched.total("unstill_charges_total") == 0
+
+
+def test_where_no_network_is_named_a_key_of_scope_user_is_not_enough(tmp_path: Path) -> None:
+    down = engine_at("down", "modelverse", f"http://127.0.0.1:{free_port()}")
+    config = down + model("down", "down", like=LOCAL)
+    with Serving(tmp_path / "data", environment=KEYS, config=config) as server:
+        none = server.http.get("/metrics")
+        wrong = server.http.get("/metrics", headers={"authorization": "sk-other"})
+        user = server.http.get("/metrics", headers={"authorization": KEY})
+        given = {"first_frame_url": CHELSEA, "prompt": PROMPT}
+        sent = server.http.post(
+            "/v1/tasks/submit",
+            json={"model": "down", "input": given},
+            headers={"authorization": KEY},
+        )
+        wait = {"task_id": sent.json()["output"]["task_id"], "wait": "1"}
+        for _ in range(20):
+            server.http.get("/v1/tasks/status", params=wait, headers={"authorization": KEY})
+            if server.http.get("/ready").json()["status"] == "held_up":
+                break
+        stranger = server.http.get("/ready")
+        known = server.http.get("/ready", headers={"authorization": KEY})
+
+    assert (none.status_code, wrong.status_code, user.status_code) == (401, 401, 403)
+    assert user.json()["error"]["code"] == "admin_key_required"
+    assert (stranger.status_code, known.status_code) == (200, 200)
+    assert stranger.json()["status"] == known.json()["status"] == "held_up"
+    assert stranger.json()["engines"] == []
+    assert [each["engine"] for each in known.json()["engines"]] == ["down"]
+
+
+def test_without_keys_a_caller_on_this_machine_is_the_operator(tmp_path: Path) -> None:
+    with Serving(tmp_path / "data") as server:
+        text = server.http.get("/metrics").text
+        posted = server.http.post("/metrics")
+        head = server.http.head("/metrics")
+
+    assert 'unstill_jobs_ended_total{state="succeeded"} 0.0\n' in text
+    assert posted.status_code == 405
+    assert (head.status_code, head.text) == (200, "")
