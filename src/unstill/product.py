@@ -22,6 +22,7 @@ from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Dialect
 from unstill.domain.call_counts import CallCounts
+from unstill.domain.delivery import DAY_MS
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadSetting, UnstillError
 from unstill.engines.camera.self_test import Trial
@@ -56,6 +57,7 @@ from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.steps.cleanup import Sweep
+from unstill.steps.expiry import Expiry, KeepTimes
 from unstill.steps.fetch_frames import Frames
 from unstill.steps.job_log import JobLog
 from unstill.steps.pollers import Pollers
@@ -148,7 +150,14 @@ class Product:
         link_secrets = load_secrets(data_dir)
         room = Room(data_dir, least_bytes=server.least_free_mb * 10**6)
         self._sweep = self._sweep_with(uploads)
-        self._sweeping: asyncio.Task[None] | None = None
+        self._terms = _terms_of(server)
+        self._expiry = Expiry(
+            terms=self._terms,
+            retention=self._store.retention,
+            files=self._files,
+            clock_ms=clock_ms,
+        )
+        self._sweeping: Sequence[asyncio.Task[None]] = ()
         uploading = Uploading(
             uploads=uploads,
             policies=Policies(link_secrets, most_bytes=MAX_FILE_BYTES),
@@ -320,6 +329,7 @@ class Product:
             media=self._media,
             links=links,
             clock_ms=self._clock.now_ms,
+            kept_ms=self._terms.videos_ms,
         )
 
     @property
@@ -355,7 +365,7 @@ class Product:
         for engine in self._locals.values():
             await engine.startup()
         await self._deliverer.startup()
-        self._sweeping = asyncio.create_task(self._sweep.run())
+        self._sweeping = [asyncio.create_task(each.run()) for each in (self._sweep, self._expiry)]
         self._metrics.startup()
         self._trial.begin(self.stop_taking)
 
@@ -380,9 +390,9 @@ class Product:
     async def shutdown(self) -> None:
         """End the deliveries and the steps, then the children, then the store."""
         await self._trial.shutdown()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
+        for each in self._sweeping:
+            each.cancel()
+        await asyncio.gather(*self._sweeping, return_exceptions=True)
         await self._metrics.shutdown()
         await self._deliverer.shutdown()
         await self._runner.stop()
@@ -402,6 +412,14 @@ def _made_folder(path: Path) -> Path:
     except OSError as error:
         raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
     return path
+
+
+def _terms_of(server: ServerSettings) -> KeepTimes:
+    return KeepTimes(
+        videos_ms=round(server.keep_videos_days * DAY_MS),
+        pictures_ms=round(server.keep_pictures_days * DAY_MS),
+        rows_ms=round(server.keep_rows_days * DAY_MS),
+    )
 
 
 def _origins(settings: Settings) -> Origins:

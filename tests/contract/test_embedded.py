@@ -19,6 +19,7 @@ from support.stored_files import STORES, made_with, names_in
 from support.unfinished_jobs import left
 from unstill.domain.errors import BadSetting, DataFolderBusy
 from unstill.domain.owner import Owner
+from unstill.store.embedded import migrations
 from unstill.store.embedded.store import EmbeddedStore
 
 TESTS = Path(__file__).parents[1]
@@ -141,6 +142,7 @@ async def test_what_is_stored_is_private_and_that_of_an_older_release_becomes_so
     finally:
         os.umask(earlier)
 
+    newest = migrations.read_versions(migrations.FOLDER)[-1].number
     assert modes == dict.fromkeys(
         [
             "unstill.ahead",
@@ -150,7 +152,7 @@ async def test_what_is_stored_is_private_and_that_of_an_older_release_becomes_so
             "unstill.sqlite3-shm",
             "unstill.sqlite3-wal",
             "unstill.sqlite3.before-4",
-            "unstill.sqlite3.before-6",
+            f"unstill.sqlite3.before-{newest}",
         ],
         0o600,
     )

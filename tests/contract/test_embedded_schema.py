@@ -17,11 +17,14 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.store.embedded import deliveries, migrations, rows
 from unstill.store.embedded.job_lists import page_sql
+from unstill.store.embedded.retention import ended_sql
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.ports.retention import Kept
 
 OLD_IDS = [f"0199f000-0000-7000-8000-00000000000{number}" for number in range(1, 6)]
 
 
+NEWEST = migrations.read_versions(migrations.FOLDER)[-1].number
 OLD_STATES = ["queued", "ready", "running", "succeeded", "failed"]
 
 
@@ -29,7 +32,9 @@ async def test_a_file_of_a_newer_release_is_refused_and_let_alone(tmp_path: Path
     made_with(tmp_path, "CREATE TABLE later (x); PRAGMA user_version = 99").close()
     before = (tmp_path / "unstill.sqlite3").read_bytes()
 
-    with pytest.raises(OperatorError, match=r"unstill\.sqlite3 .*newer.* is 99, .* reads up to 6"):
+    with pytest.raises(
+        OperatorError, match=rf"unstill\.sqlite3 .*newer.* is 99, .* reads up to {NEWEST}"
+    ):
         await EmbeddedStore(tmp_path).open()
     assert (tmp_path / "unstill.sqlite3").read_bytes() == before
 
@@ -42,6 +47,12 @@ async def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> 
             await EmbeddedStore(tmp_path, lock_wait_s=0).open()
 
 
+def test_each_version_of_the_schema_has_a_number_of_its_own_and_none_is_left_out() -> None:
+    numbers = [version.number for version in migrations.read_versions(migrations.FOLDER)]
+
+    assert numbers == list(range(1, NEWEST + 1))
+
+
 def test_the_newest_schema_has_a_column_for_each_field_of_a_job_and_for_its_server(
     tmp_path: Path,
 ) -> None:
@@ -51,7 +62,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job_and_for_its_serv
     columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)")]
     connection.close()
 
-    assert columns == [*rows.COLUMNS, "leased_by"]
+    assert columns == [*rows.COLUMNS, "leased_by", "removed"]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +105,22 @@ def test_each_list_reads_its_index_and_sorts_nothing(
 
     assert len([step for step in plan if " EXISTS " not in step]) == 1
     assert f"USING INDEX {index}" in plan[0] or f"USING {index}" in plan[0]
+
+
+@pytest.mark.parametrize("kept", list(Kept))
+def test_what_is_kept_for_a_while_is_found_by_its_end_and_sorts_nothing(
+    tmp_path: Path, kept: Kept
+) -> None:
+    connection = made_with(tmp_path, "")
+    migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", migrations.FOLDER)
+
+    sql = ended_sql(kept)
+    bounds = (5, 0, "", 5, 1, 1) if kept is Kept.ROW else (5, 0, "", 5)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", bounds)]
+    connection.close()
+
+    assert "USING INDEX jobs_ended" in plan[0]
+    assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan)
 
 
 def test_what_was_measured_is_read_from_the_newest_row_on(tmp_path: Path) -> None:
@@ -149,7 +176,7 @@ async def test_a_store_of_the_first_release_is_read_whole_and_goes_on(tmp_path: 
     assert sent.state is State.SUBMITTING
     assert put is not None
     assert put.state is State.READY
-    assert (tmp_path / "unstill.sqlite3.before-6").exists()
+    assert (tmp_path / f"unstill.sqlite3.before-{NEWEST}").exists()
 
 
 def an_attempt(job: Job) -> Attempt:

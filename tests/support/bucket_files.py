@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -127,6 +127,12 @@ class BucketFiles:
 
     async def discard(self, job_id: str, name: str) -> None:
         self._bucket.pop(_key(job_id, name), None)
+
+    async def discard_others(self, job_id: str, names: Collection[str]) -> None:
+        kept = {_key(job_id, name) for name in names}
+        for key in self._bucket.under(_folder(job_id)):
+            if key not in kept:
+                del self._bucket[key]
 
     async def remove(self, job_id: str) -> None:
         for key in self._bucket.under(_folder(job_id)):

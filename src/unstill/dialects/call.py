@@ -29,6 +29,7 @@ class JobView(msgspec.Struct, frozen=True):
     stall: Stall | None = None  # why it waits longer than it should
     # The caller's names of what had no effect; only a submit has them.
     ignored: list[str] | msgspec.UnsetType = msgspec.UNSET
+    video_until_ms: int | None = None  # no longer is the video kept; None: for ever, or none yet
 
 
 class UploadLeave(msgspec.Struct, frozen=True):

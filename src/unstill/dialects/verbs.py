@@ -43,13 +43,15 @@ from unstill.domain.errors import (
     UnknownModel,
     Unsupported,
     UpstreamError,
+    VideoRemoved,
 )
 from unstill.media.errors import BadVideo
 
 EVENTS_TYPE = "text/event-stream"
 MEDIA_TYPES = {".mp4": "video/mp4", ".webp": "image/webp", ".jpg": "image/jpeg"}  # by file name
 
-FILE_ERRORS: Kinds = (NoSuchJob, NoVideo, BadRange, BadBody, StorageFailed)  # BadBody: of a Range
+# BadBody: of a Range
+FILE_ERRORS: Kinds = (NoSuchJob, NoVideo, VideoRemoved, BadRange, BadBody, StorageFailed)
 
 _OF_JOB = Response(is_of_job=True)
 

@@ -24,6 +24,7 @@ UnstillError
 │   ├── Unsupported            a verb of a documented API that makes no sense here
 │   ├── NotReady               the video is asked for before it is there
 │   ├── NoVideo                the video is asked for and never will be there
+│   │   └── VideoRemoved       it was, for as long as this server keeps videos
 │   └── BadRange               bytes outside the file
 ├── UpstreamError              somebody else's server refused or failed
 │   ├── TicketTaken            its ticket for a job is that of another one
@@ -269,6 +270,19 @@ class NoVideo(CallerError):
 
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(f"task has no video: {reason}")
+        self.job_id = job_id
+
+
+class VideoRemoved(NoVideo):
+    """Its time was over: nothing is wrong with it, and asking again does not help."""
+
+    code = "video_removed"
+    status = 410
+
+    def __init__(self, job_id: str, removed: str) -> None:
+        CallerError.__init__(
+            self, f"the video was removed on {removed}: this server keeps videos for a while only"
+        )
         self.job_id = job_id
 
 

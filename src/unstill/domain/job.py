@@ -69,8 +69,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     param: str | None = None
 
 
-class Video(msgspec.Struct, frozen=True):
-    """The finished file, as measured from it."""
+class Video(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The finished file, as measured from it; the file goes before the row that says so."""
 
     file_name: str
     width: int
@@ -80,6 +80,7 @@ class Video(msgspec.Struct, frozen=True):
     frame_count: int
     size_bytes: int
     has_audio: bool
+    removed_ms: int | None = None  # when its time was over
 
     @property
     def whole_s(self) -> int:

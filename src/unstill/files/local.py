@@ -10,8 +10,8 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
@@ -134,6 +134,9 @@ class LocalFiles:
         path = self.path(job_id, name)
         await _in_thread(path.unlink, missing_ok=True)
 
+    async def discard_others(self, job_id: str, names: Collection[str]) -> None:
+        await _in_thread(_discard_others, self._folder(job_id), frozenset(names))
+
     async def remove(self, job_id: str) -> None:
         folder = self._folder(job_id)
         await _in_thread(_remove, folder)
@@ -184,6 +187,13 @@ def _publish(part: Path, path: Path) -> None:
             raise
         sync_folder(path.parent)  # a crash may have come between that rename and its fsync
     sync_folder(path.parent.parent)  # `scratch` left the job's folder itself unsynced
+
+
+def _discard_others(folder: Path, names: Collection[str]) -> None:
+    with suppress(FileNotFoundError):
+        for entry in list(folder.iterdir()):
+            if entry.name not in names:
+                entry.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:

@@ -10,7 +10,7 @@ it where `scratch` says, each for as long as the context lasts; callers get it a
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -108,6 +108,9 @@ class Files(Protocol):
 
     async def discard(self, job_id: str, name: str) -> None:
         """Remove one file, if it is there."""
+
+    async def discard_others(self, job_id: str, names: Collection[str]) -> None:
+        """Remove all files of the job but these."""
 
     async def remove(self, job_id: str) -> None:
         """Remove all that the job has, if it has anything."""

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
 
-from unstill.domain.errors import NoSuchJob, NotReady, NoVideo, ShuttingDown, UnstillError
+from unstill.domain.errors import (
+    NoSuchJob,
+    NotReady,
+    NoVideo,
+    ShuttingDown,
+    UnstillError,
+    VideoRemoved,
+)
 from unstill.domain.job import Job, Variant
 from unstill.domain.owner_turns import Slots
 from unstill.files.port import PART, Files, StoredFile
@@ -54,11 +62,14 @@ class Downloads:
         media: Draws,
         links: Links,
         clock_ms: Callable[[], int],
+        kept_ms: int = 0,
     ) -> None:
+        """kept_ms: for how long from its job's end a video is kept; 0: for ever."""
         self._jobs = jobs
         self._files = files
         self._links = links
         self._clock_ms = clock_ms
+        self._kept_ms = kept_ms
         self._stills: dict[Variant, Still] = {
             "thumbnail": Still("thumbnail", ".webp", media.draw_thumbnail),
             "spritesheet": Still("spritesheet", ".jpg", media.draw_spritesheet),
@@ -75,7 +86,7 @@ class Downloads:
         """The finished video's file, or that of a picture of it.
 
         `word` says an unfinished job's state in the caller's dialect.
-        Raises NotReady, NoVideo; of a picture also BadVideo, OwnError.
+        Raises NotReady, NoVideo, VideoRemoved; of a picture also BadVideo, OwnError.
         """
         if not job.state.is_final:
             raise NotReady(job.id, word(job))
@@ -90,7 +101,10 @@ class Downloads:
         return await self._found(job, still.file_name)
 
     async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> StoredFile:
-        """The finished file behind a signed link; raises BadLink, NoSuchJob, NoVideo."""
+        """The finished file behind a signed link.
+
+        Raises BadLink, NoSuchJob, NoVideo, VideoRemoved.
+        """
         self._links.check(job_id, variant, expires, signature, self._clock_ms() // 1000)
         job = await self._jobs.find(job_id)
         if job is None or job.is_hidden:
@@ -102,6 +116,12 @@ class Downloads:
         if job.video is None:
             return None
         return self._links.sign(job.id, "video", self._clock_ms() // 1000)
+
+    def until_ms(self, job: Job) -> int | None:
+        """Until when the video is kept; None while there is none, and where that is for ever."""
+        if not self._kept_ms or job.video is None or job.ended_ms is None:
+            return None
+        return job.ended_ms + self._kept_ms
 
     async def _found(self, job: Job, name: str) -> StoredFile:
         found = await self._files.find(job.id, name)
@@ -152,4 +172,7 @@ def _video_name(job: Job) -> str:
     if job.video is None:
         failure = job.failure.message if job.failure else f"it is {job.state}"
         raise NoVideo(job.id, failure)
+    if job.video.removed_ms is not None:
+        removed = datetime.fromtimestamp(job.video.removed_ms / 1000, UTC)
+        raise VideoRemoved(job.id, f"{removed:%Y-%m-%d}")
     return job.video.file_name

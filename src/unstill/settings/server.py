@@ -23,6 +23,9 @@ _DEFAULT_PORTS = {"http://": ":80", "https://": ":443"}
 _API_PATH = re.compile(r"/(?:(?:api|openai)/)?v1(?:/.*)?$|/(?:docs|health|files)/?$")
 
 
+Days = Annotated[float, Meta(ge=0, le=36_500)]  # at most a hundred years
+
+
 class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[server]` table; each is also an environment variable, `UNSTILL_` and its name."""
 
@@ -40,6 +43,10 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt_in_files: bool = False  # in the metadata of what this machine makes
     # The data folder's disk keeps so much free; no new work is taken below.
     least_free_mb: Annotated[int, Meta(ge=0)] = 200
+    # For so long from a job's end; 0: for ever.
+    keep_videos_days: Days = 0.0
+    keep_pictures_days: Days = 0.0
+    keep_rows_days: Days = 0.0
     log_format: Literal["console", "json"] = "console"
 
     @property

@@ -191,7 +191,11 @@ class JobVerbs:
         if link is not None:
             url = (self._public_url or exchange.own_url) + link
         return JobView(
-            exchange.call, url, self._estimates.progress(job), self._estimates.stall(job)
+            exchange.call,
+            url,
+            self._estimates.progress(job),
+            self._estimates.stall(job),
+            video_until_ms=self._downloads.until_ms(job),
         )
 
     def _job_headers(

@@ -126,9 +126,10 @@ def job_of(row: Row) -> Job:
     )
 
 
-def video_name_in(text: str) -> str:
-    """The file's name in the column `video`."""
-    return _video_of(text).file_name
+def video_name_in(text: str) -> str | None:
+    """The file's name in the column `video`; None where its time is over."""
+    video = _video_of(text)
+    return video.file_name if video.removed_ms is None else None
 
 
 def unfinished_job_of(row: Row) -> UnfinishedJob:

@@ -68,7 +68,7 @@ class OpenAIVideo(msgspec.Struct, frozen=True):
     progress: int  # 0 to 100
     created_at: int  # Unix seconds
     completed_at: int | None
-    expires_at: int | None  # never: the video stays until it is deleted
+    expires_at: int | None  # until then the video is kept; null: until it is deleted
     prompt: str
     size: str
     seconds: str
@@ -152,7 +152,7 @@ def openai(job: Job, view: JobView) -> OpenAIVideo:
         progress=_percent(job, view),
         created_at=job.created_ms // 1000,
         completed_at=_completed_at(job),
-        expires_at=None,
+        expires_at=None if view.video_until_ms is None else view.video_until_ms // 1000,
         prompt=job.request.prompt,
         size=_size(job),
         seconds=str(job.seconds),
