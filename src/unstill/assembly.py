@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from unstill.domain.call_counts import CallCounts
 from unstill.domain.engine import Engine, Local
 from unstill.domain.errors import BadSetting
-from unstill.domain.owner import EVERYONE
+from unstill.domain.owner import Owner
 from unstill.engines.camera import Camera
 from unstill.engines.dashscope.engine import DashScopeEngine
 from unstill.engines.diffusers import Diffusers
@@ -171,14 +171,17 @@ def _setup(
 def receivers_of(settings: Settings) -> Receivers:
     """Who is told of the ends of jobs. Raises BadSetting."""
     has_secret = bool(settings.webhook_secrets)
-    owners = sorted(set(settings.api_keys.values()) or {EVERYONE})
-    for owner in settings.webhooks:
-        if not has_secret:
-            mend = 'export it as "whsec_$(openssl rand -base64 32)"'
-            raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
-        if owner not in owners:
-            known = ", ".join(owners)
-            reason = f"must be named for an owner of a key: {known}{did_you_mean(owner, owners)}"
-            raise BadSetting(f"webhooks.{owner}", reason)
+    if settings.webhooks and not has_secret:
+        mend = 'export it as "whsec_$(openssl rand -base64 32)"'
+        raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
     networks = settings.server.networks
     return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)
+
+
+def check_receivers(settings: Settings, owners: Collection[Owner]) -> None:
+    """Raises BadSetting for a receiver of somebody who is none of the `owners` of keys."""
+    known = sorted(owners)
+    for owner in settings.webhooks:
+        if owner not in known:
+            reason = f"must be named for an owner of a key: {', '.join(known)}"
+            raise BadSetting(f"webhooks.{owner}", f"{reason}{did_you_mean(owner, known)}")

@@ -13,6 +13,7 @@ from unstill.assembly import (
     REMOTE_KINDS,
     LocalKind,
     RemoteKind,
+    check_receivers,
     locals_of,
     receivers_of,
     remotes_of,
@@ -46,6 +47,7 @@ from unstill.server.app import App
 from unstill.server.body import Bodies
 from unstill.server.body_readers import Readers
 from unstill.server.cors import Origins
+from unstill.server.key_watch import KeyWatch
 from unstill.server.metrics.reading import Sources
 from unstill.server.metrics.scrape import Metrics
 from unstill.server.proxies import Proxies
@@ -114,6 +116,7 @@ class Product:
         store_in: given the data folder and the clock that jobs go by, where jobs are kept.
         files_in: given the data folder, where files are kept.
         """
+        self._settings = settings
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
         server = settings.server
@@ -158,6 +161,8 @@ class Product:
             clock_ms=clock_ms,
         )
         self._sweeping: Sequence[asyncio.Task[None]] = ()
+        self._keys = Keys(settings.api_keys)
+        self._key_watch = KeyWatch(self._store.keys, self._keys, lost=self._end_by, wall_ms=wall_ms)
         uploading = Uploading(
             uploads=uploads,
             policies=Policies(link_secrets, most_bytes=MAX_FILE_BYTES),
@@ -190,7 +195,7 @@ class Product:
             board=self._board,
             stalls=self._stalls,
             estimates=self._outlook(),
-            keys=Keys(settings.api_keys),
+            keys=self._keys,
             metrics=self._metrics,
             metrics_networks=server.scraping_networks,
             origins=_origins(settings),
@@ -355,6 +360,8 @@ class Product:
         check_open_files(open_files_limit())
         await self._store.open(self.listeners)
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
+        await self._key_watch.startup()
+        check_receivers(self._settings, self._keys.owners)
         await self._readers.startup()
         await self._trial.before_any_job()
         await self._uptime.startup()
@@ -368,6 +375,9 @@ class Product:
         self._sweeping = [asyncio.create_task(each.run()) for each in (self._sweep, self._expiry)]
         self._metrics.startup()
         self._trial.begin(self.stop_taking)
+
+    def _end_by(self, key_ids: frozenset[str]) -> None:
+        self.app.end_by(key_ids)
 
     @property
     def failure(self) -> UnstillError | None:
@@ -403,6 +413,7 @@ class Product:
         await self._fetcher.close()
         await self._post.close()
         await self._uptime.shutdown()
+        await self._key_watch.shutdown()
         await self._store.close()
 
 

@@ -16,8 +16,10 @@ from uuid import uuid4
 
 import msgspec
 
+from unstill.domain.api_key import ApiKey
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.delivery import Delivery, DeliveryState
+from unstill.domain.errors import StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State
 from unstill.domain.job_ids import first_id
 from unstill.domain.lease import Lease
@@ -44,6 +46,8 @@ class Memory:
         self.ahead: dict[tuple[str, int], Attempt] = {}
         self.begun_by: dict[str, str | None] = {}  # the server that began a job's attempt
         self.until_ms: dict[str, int] = {}  # leases of servers since it was opened
+        self.keys: dict[str, ApiKey] = {}
+        self.key_changes = 0
         self.up_ms = 0
         self.is_held = False
         self.without_pictures: set[str] = set()  # jobs that have lost theirs
@@ -292,6 +296,45 @@ class MemoryRetention(Noun):
         memory.deliveries.pop(job_id, None)
         for key in [key for key in memory.attempts if key[0] == job_id]:
             del memory.attempts[key]
+
+
+class MemoryKeys(Noun):
+    async def changes(self) -> int:
+        return self._memory.key_changes
+
+    async def all(self) -> Sequence[ApiKey]:
+        return sorted(self._memory.keys.values(), key=lambda key: (key.created_ms, key.id))
+
+    async def add(self, key: ApiKey) -> None:
+        for other in self._memory.keys.values():
+            if key.id == other.id or key.digest == other.digest:
+                raise StorageFailed(f"{key.id} is there")
+        self._put(key)
+
+    async def revoke(self, key_id: str, now_ms: int) -> ApiKey | None:
+        key = self._memory.keys.get(key_id)
+        if key is None or key.revoked_ms is not None:
+            return key
+        return self._put(msgspec.structs.replace(key, revoked_ms=now_ms))
+
+    async def rotate(self, key_id: str, digest: str, now_ms: int) -> ApiKey | None:
+        key = self._memory.keys.get(key_id)
+        if key is None or key.revoked_ms is not None:
+            return None
+        new = msgspec.structs.replace(key, digest=digest, created_ms=now_ms, used_ms=None)
+        return self._put(new)
+
+    async def note_used(self, used_ms: Mapping[str, int]) -> None:
+        keys = self._memory.keys
+        for key_id, moment_ms in used_ms.items():
+            key = keys[key_id]
+            last_ms = max(key.used_ms or 0, moment_ms)
+            keys[key_id] = msgspec.structs.replace(key, used_ms=last_ms)
+
+    def _put(self, key: ApiKey) -> ApiKey:
+        self._memory.keys[key.id] = key
+        self._memory.key_changes += 1
+        return key
 
 
 class MemoryUptimeNotes(Noun):

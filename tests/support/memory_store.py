@@ -14,6 +14,7 @@ from support.memory_ports import (
     MemoryAttempts,
     MemoryBacklog,
     MemoryJobLists,
+    MemoryKeys,
     MemoryOutbox,
     MemoryRetention,
     MemoryUptimeNotes,
@@ -120,6 +121,7 @@ class MemoryStore:
         self.held_jobs = NoHeldJobs()
         self.uptime_notes = MemoryUptimeNotes(self._opened)
         self.retention = MemoryRetention(self._opened)
+        self.keys = MemoryKeys(self._opened)
         self._told: Sequence[Listener] = ()
 
     @property

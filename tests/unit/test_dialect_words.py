@@ -16,6 +16,7 @@ from unstill.dialects.apis.videos.dialect import Form, Videos
 from unstill.dialects.call import Call, JobView
 from unstill.domain.errors import (
     BadKey,
+    ModelNotAllowed,
     NoSuchJob,
     NotReady,
     Overloaded,
@@ -186,6 +187,11 @@ def test_an_event_expects_no_end_before_its_time(
         (BadKey("no"), ("invalid_request_error", "auth_error"), "authentication_error"),
         (NoSuchJob("x"), ("invalid_request_error", "param_error"), "invalid_request_error"),
         (
+            ModelNotAllowed("model", "x"),
+            ("invalid_request_error", "param_error"),
+            "invalid_request_error",
+        ),
+        (
             NotReady("x", "QUEUED"),
             ("invalid_request_error", "param_error"),
             "invalid_request_error",
@@ -206,5 +212,10 @@ def test_an_error_has_the_type_and_code_of_each_dialects_error_page(
         "request_id": "r",
     }
     assert built(Videos().error(error, "r")) == {
-        "error": {"message": error.message, "type": video, "param": None, "code": error.code}
+        "error": {
+            "message": error.message,
+            "type": video,
+            "param": getattr(error, "param", None),
+            "code": error.code,
+        }
     }

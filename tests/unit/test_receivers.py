@@ -7,13 +7,14 @@ from ipaddress import ip_network
 import pytest
 
 from support.jobs import a_job
-from unstill.assembly import receivers_of
+from unstill.assembly import check_receivers, receivers_of
 from unstill.domain.delivery import MOST_URL_CHARS, owed_for
 from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.job import State
 from unstill.domain.owner import Owner
 from unstill.domain.request import GivenValue
 from unstill.net.fetcher import Own
+from unstill.server.api_keys import Keys
 from unstill.settings.reader import Settings
 from unstill.webhooks.receivers import Address, Receivers
 
@@ -106,6 +107,10 @@ def test_only_the_operators_address_may_be_private_and_it_is_looked_up_when_used
 def test_settings_that_could_not_tell_anybody_stop_the_start(
     settings: Settings, message: str
 ) -> None:
-    with pytest.raises(BadSetting) as caught:
+    def start() -> None:
         receivers_of(settings)
+        check_receivers(settings, Keys(settings.api_keys).owners)
+
+    with pytest.raises(BadSetting) as caught:
+        start()
     assert caught.value.message.startswith(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from unstill.domain.errors import (
     BadLink,
     BadSetting,
     MissingField,
+    ModelNotAllowed,
     NoSuchJob,
     NotReady,
     NoVideo,
@@ -107,6 +109,18 @@ async def test_a_bad_request_leaves_nothing_behind(
 
         assert await left(house.store) == []
         assert not (tmp_path / "jobs").exists()
+
+
+async def test_a_call_may_use_the_models_of_its_key_and_no_other(tmp_path: Path) -> None:
+    mine = frozenset({"wan2.7-i2v"})
+    async with opened(tmp_path, serves=False) as house:
+        by = partial(house.service.submit, owner=OWNER, dialect="tasks", words="unified")
+        with pytest.raises(ModelNotAllowed, match="this API key may not use 'sora-2'"):
+            await by(create_call(model="sora-2"), models=mine)
+        assert await left(house.store) == []
+
+        taken = await by(create_call(model="WAN2.7-i2v"), models=mine)
+        assert taken.job.model == "wan2.7-i2v"
 
 
 async def test_a_request_without_a_picture_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unstill.domain.errors import BadField, BadPolicy, StorageFull
+from unstill.domain.errors import BadField, BadPolicy, ModelNotAllowed, StorageFull
 from unstill.domain.owner import Owner
 from unstill.domain.request import GivenValue
 from unstill.files.local_uploads import LocalUploads
@@ -78,3 +78,12 @@ async def test_without_room_no_file_is_taken(desk: Desk) -> None:
 async def test_without_a_policy_of_ours_no_file_is_taken(desk: Desk) -> None:
     with pytest.raises(BadPolicy):
         await desk.uploading.keep(desk.signed.policy, "forged", desk.key(), b"a picture")
+
+
+def test_leave_to_upload_is_given_for_the_models_of_the_key_alone(desk: Desk) -> None:
+    mine = frozenset({"wan2.7-i2v"})
+    alias, other = (GivenValue("model", name) for name in ("wan2.7-i2v-2026-04-25", "sora-2"))
+
+    assert desk.uploading.policy(alias, OWNER, models=mine).policy
+    with pytest.raises(ModelNotAllowed):
+        desk.uploading.policy(other, OWNER, models=mine)

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Annotated, TextIO, cast
 
 import structlog
@@ -16,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unstill import __version__
-from unstill.cli import backup, generate, jobs, recover, webhooks, weights
+from unstill.cli import backup, generate, jobs, keys, recover, webhooks, weights
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
 from unstill.cli.temporary_server import FOLLOWS, following_stdin
 from unstill.domain.errors import UnstillError
@@ -27,6 +28,7 @@ from unstill.settings.keys import KEYS_VARIABLE
 from unstill.settings.model_engines import routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ANY_ORIGIN
+from unstill.store.embedded.keys_beside import has_keys_in
 
 log = structlog.get_logger()
 app = typer.Typer(
@@ -37,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(weights.app, name="weights")
 app.add_typer(recover.app)
@@ -88,7 +91,7 @@ def _serve(settings: Settings) -> None:
     from unstill.server.lifecycle import Server, listen  # noqa: PLC0415
 
     _log_to_stderr(settings)
-    has_keys = bool(settings.api_keys)
+    has_keys = bool(settings.api_keys) or has_keys_in(Path(settings.server.data_dir))
     if ANY_ORIGIN in settings.server.cors_origins and not has_keys:
         # It was asked for, so it is done; but a page that is open somewhere may spend money now.
         log.warning("any_page_may_call", setting="server.cors_origins", mend=KEYS_VARIABLE)

@@ -22,12 +22,15 @@ from unstill.cli.doctor_upstreams import (
     upstream_findings,
     webhook_findings,
 )
-from unstill.domain.errors import OperatorError, UnstillError
+from unstill.domain.api_key import KeyState
+from unstill.domain.errors import OperatorError, OwnError, UnstillError
 from unstill.engines.camera.self_test import make_video
 from unstill.settings.reader import Settings
 from unstill.store.embedded.driver import sqlite_version
 from unstill.store.embedded.folder_match import find_store
 from unstill.store.embedded.held_jobs import held_in
+from unstill.store.embedded.keys_beside import keys_in
+from unstill.system.clock import clock_ms
 from unstill.system.job_folders import JOBS
 from unstill.system.machine import (
     Confinement,
@@ -60,7 +63,7 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
         "pip install pillow-heif",
         is_needed=False,
     )
-    yield _keys(settings)
+    yield key_finding(settings, clock_ms())
     yield from webhook_findings(settings, place)
     yield from device_findings(settings, place)
     routes = list(route_findings(settings, place))
@@ -118,10 +121,19 @@ def _certificates() -> Finding:
     )
 
 
-def _keys(settings: Settings) -> Finding:
-    owners = sorted(set(settings.api_keys.values()))
+def key_finding(settings: Settings, now_ms: int) -> Finding:
+    """How many owners have a key that is good, of the settings and of the folder's."""
+    mend = "unstill keys create OWNER, needed beyond loopback"
+    try:
+        stored = keys_in(Path(settings.server.data_dir))
+    except OwnError:  # the store has a finding of its own
+        stored = []
+    good = [key for key in stored if key.state(now_ms) is KeyState.GOOD]
+    owners = {*settings.api_keys.values(), *(key.owner for key in good)}
+    if not owners and stored:
+        detail = f"all are revoked or have expired, nobody is let in: {len(stored)}"
+        return Finding("api keys", False, detail, "unstill keys create OWNER", is_needed=False)
     detail = f"{len(owners)} owners" if owners else "none: any caller on this machine is let in"
-    mend = 'export UNSTILL_API_KEYS="team-a:sk-...", needed beyond loopback'
     return Finding("api keys", bool(owners), detail, mend, is_needed=False)
 
 

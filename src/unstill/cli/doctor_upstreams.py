@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 
-from unstill.assembly import engines_of, receivers_of, remotes_of
+from unstill.assembly import check_receivers, engines_of, receivers_of, remotes_of
 from unstill.cli.doctor_finding import Finding
 from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.errors import BadSetting, OwnError, UpstreamError
+from unstill.domain.owner import Owner
 from unstill.net.fetcher import Fetcher
+from unstill.server.api_keys import Keys
 from unstill.settings.engines import RemoteSettings
 from unstill.settings.keys import SIGNING_VARIABLE
 from unstill.settings.model_engines import check_routes, unserved
 from unstill.settings.reader import Settings
 from unstill.store.embedded.beside import attempts_in
 from unstill.store.embedded.deliveries import count_in
+from unstill.store.embedded.keys_beside import keys_in
 from unstill.system.clock import clock_ms
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Remote, Standing
@@ -147,6 +151,7 @@ def webhook_findings(settings: Settings, place: Place = nowhere) -> Iterator[Fin
     what = "webhooks"
     try:
         receivers_of(settings)
+        check_receivers(settings, _owners(settings))
     except BadSetting as error:
         yield Finding(what, False, error.message + place(error.setting), _STOPS_THE_START)
         return
@@ -165,6 +170,14 @@ def webhook_findings(settings: Settings, place: Place = nowhere) -> Iterator[Fin
     if given_up := _count(data_dir, DeliveryState.GIVEN_UP):
         mend = "unstill webhooks list says why, unstill webhooks replay sends them again"
         yield Finding(what, False, f"given up: {given_up}", mend, is_needed=False)
+
+
+def _owners(settings: Settings) -> frozenset[Owner]:
+    """As a start knows them, where the folder's store can be read."""
+    keys = Keys(settings.api_keys)
+    with suppress(OwnError):  # the store has a finding of its own
+        keys.take(keys_in(Path(settings.server.data_dir)), clock_ms())
+    return keys.owners
 
 
 def _receiver(owner: str, url: httpx2.URL, place: Place) -> Finding:

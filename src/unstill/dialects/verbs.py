@@ -32,6 +32,7 @@ from unstill.domain.errors import (
     JobDeleted,
     KeyReused,
     MissingField,
+    ModelNotAllowed,
     NoSuchJob,
     NotReady,
     NoVideo,
@@ -92,6 +93,7 @@ SUBMIT = Verb(
         MissingField,
         BadImage,
         UnknownModel,
+        ModelNotAllowed,
         KeyReused,
         JobDeleted,
         BadSetting,  # no engine for the model
@@ -177,7 +179,7 @@ CONTENT = Verb(
 UPLOAD_POLICY = Verb(
     "policy",
     TakesUploads,
-    errors=(BadField, UnknownModel),
+    errors=(BadField, UnknownModel, ModelNotAllowed),
     shown=_policy,
 )
 UPLOAD = Verb(

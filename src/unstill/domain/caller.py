@@ -21,7 +21,7 @@ class Caller(msgspec.Struct, frozen=True):
     """One caller, as its key says; the same object for all calls of a key while it stays as it is.
 
     key_id: as `unstill keys list` shows it; empty for a key from the environment, and without one.
-    models: the names, as catalogued, that it may ask for; None for any.
+    models: the names of the catalogue's list that it may ask for; None for any.
     networks: where its calls come from; empty for anywhere.
     """
 
@@ -36,7 +36,7 @@ class Caller(msgspec.Struct, frozen=True):
         return self.scope is Scope.ADMIN
 
     def may_use(self, model: str) -> bool:
-        """Whether it may ask for a model of that name, as catalogued."""
+        """Whether it may ask for the model of that name in the catalogue's list."""
         return self.models is None or model in self.models
 
 

@@ -9,8 +9,9 @@ UnstillError
 │   ├── BadBody                not JSON, not a form, cut short, too deep
 │   │   ├── BodyTooLarge
 │   │   └── UnsupportedBody    a content type that no route takes
-│   ├── BadKey                 no API key, or one that is not configured
+│   ├── BadKey                 no API key, or one that is not good, or not from there
 │   ├── AdminOnly              an API key that is good, for what operators alone may ask
+│   ├── ModelNotAllowed        a model that the API key is not for
 │   ├── BadLink                a signed link that is forged or over
 │   ├── KeyReused              an Idempotency-Key sent before with another request
 │   ├── BadPolicy              an upload policy that is forged, over, or for another file
@@ -155,6 +156,18 @@ class AdminOnly(CallerError):
     status = 403
 
 
+class ModelNotAllowed(CallerError):
+    """OpenAI's code and status for a model that a project has no access to."""
+
+    code = "model_not_found"
+    status = 403
+
+    def __init__(self, param: str, model: str) -> None:
+        super().__init__(f"{param}: this API key may not use {shown(model)}")
+        self.param = param
+        self.model = model
+
+
 class BadLink(CallerError):
     code = "invalid_link"
     status = 403
@@ -193,7 +206,7 @@ class ForeignHost(CallerError):
         super().__init__(
             f"this server asks for no key and is for its own machine: Host must be localhost, "
             f"127.0.0.1 or [::1], got {shown(host)}; its operator may set public_url to another "
-            "name, or UNSTILL_API_KEYS"
+            "name, or make keys: unstill keys create"
         )
         self.host = host
 
@@ -206,7 +219,7 @@ class ForeignOrigin(CallerError):
         page = f"pages of {shown(origin)}" if origin else "pages of other sites"
         super().__init__(
             f"this server asks for no key and takes nothing from {page}; "
-            "its operator may name them in cors_origins, or set UNSTILL_API_KEYS"
+            "its operator may name them in cors_origins, or make keys: unstill keys create"
         )
         self.origin = origin
 

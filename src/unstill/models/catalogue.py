@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from math import isclose
 from typing import Any, NamedTuple
 
-from unstill.domain.errors import BadField, MissingField, UnknownModel
+from unstill.domain.errors import BadField, MissingField, ModelNotAllowed, UnknownModel
 from unstill.domain.request import (
     CreateCall,
     Frame,
@@ -65,6 +65,20 @@ class Catalogue:
             allowed += f", or an alias: {', '.join(aliases)}"
             raise UnknownModel(given.param, given.value, allowed, self._meant(given.value))
         return found
+
+    def card_among(self, models: frozenset[str] | None, given: GivenValue) -> tuple[str, Card]:
+        """As `card`, for a caller who may use these alone, by their names in `listed`; None: any.
+
+        Raises UnknownModel, ModelNotAllowed.
+        """
+        name, card = self.card(given)
+        if models is not None and self.listed_as(name) not in models:
+            raise ModelNotAllowed(given.param, name)
+        return name, card
+
+    def listed_as(self, name: str) -> str:
+        """The name in `listed` of one that is catalogued: an alias is its model."""
+        return name if name in self.likes else self.names[name].id
 
     def _meant(self, name: object) -> str | None:
         """The name that an unknown one is near."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Collection
 from itertools import islice
 from typing import Self
 
@@ -51,7 +52,16 @@ class Waiter:
     """
 
     # Thousands wait: a generator as context manager, and a dict in each, take a kilobyte more.
-    __slots__ = ("_alarms", "_is_woken", "_job_id", "_sleep", "_waiters", "caller", "is_over")
+    __slots__ = (
+        "_alarms",
+        "_is_woken",
+        "_job_id",
+        "_sleep",
+        "_waiters",
+        "caller",
+        "is_over",
+        "key_id",
+    )
 
     def __init__(
         self,
@@ -60,9 +70,11 @@ class Waiter:
         alarms: Alarms,
         *,
         caller: str,
+        key_id: str,
         is_over: bool,
     ) -> None:
         self.caller = caller
+        self.key_id = key_id
         self.is_over = is_over  # it does not sleep any more
         self._job_id = job_id
         self._alarms = alarms
@@ -157,15 +169,23 @@ class Board:
                 reached = self._reached.get(job.id, 0.0)
                 return self._fractions.get(job.id, reached) * RENDERED
 
-    def waiter(self, job_id: str, caller: str = "") -> Waiter:
+    def waiter(self, job_id: str, caller: str = "", *, key_id: str = "") -> Waiter:
         """Woken at each change of the job, and at each whole percent of its progress.
 
         caller: the address that it waits at.
+        key_id: of the key that it waits by; empty where it is none of the store's.
 
         Whoever enters it and reads the job then misses nothing: the board hears of a change after
         its commit.
         """
-        return Waiter(job_id, self._waiters, self._alarms, caller=caller, is_over=self._is_closed)
+        return Waiter(
+            job_id,
+            self._waiters,
+            self._alarms,
+            caller=caller,
+            key_id=key_id,
+            is_over=self._is_closed,
+        )
 
     def ease(self, caller: str, most: int) -> None:
         """End as many waits of that caller, those for the oldest jobs first."""
@@ -173,6 +193,13 @@ class Board:
         theirs = (each for each in waiters if each.caller == caller and not each.is_over)
         for waiter in islice(theirs, most):
             waiter.end()
+
+    def end_by(self, key_ids: Collection[str]) -> None:
+        """End the waits by these keys."""
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                if waiter.key_id in key_ids:
+                    waiter.end()
 
     def close(self) -> None:
         """End all waits, and those that are still to begin."""

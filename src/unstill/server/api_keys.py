@@ -1,53 +1,152 @@
-"""API keys: who is calling."""
+"""API keys: who is calling.
+
+All that decides is in memory; server/key_watch.py keeps it as the job store has it.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from unstill.domain.api_key import ApiKey, KeyState, digest_of
 from unstill.domain.caller import KEYLESS, Caller
 from unstill.domain.errors import BadKey
-from unstill.domain.owner import Owner
+from unstill.domain.owner import EVERYONE, Owner
 
 MOST_SPELLINGS = 4  # a key comes with `Bearer` or without it, in whatever case
+
+_UNKNOWN = "this API key is not known here"
+_REVOKED = "this API key was revoked"
+_OVER = "this API key was revoked, has expired or was replaced since the call began"
 
 
 class Keys:
     """Callers by the hash of their key, and by whole headers whose key was found good before."""
 
-    def __init__(self, keys: Mapping[str, Owner]) -> None:
-        """`keys`: key -> owner. Without any, every caller is the same owner."""
-        self._callers = {_hashed(os.fsencode(key)): Caller(owner) for key, owner in keys.items()}
+    def __init__(self, configured: Mapping[str, Owner]) -> None:
+        """`configured`: key -> owner, of the settings. Without any key there is one caller."""
+        self._configured = {
+            digest_of(os.fsencode(key)): Caller(owner) for key, owner in configured.items()
+        }
+        self._callers = dict(self._configured)
+        self._refusals: dict[bytes, str] = {}  # why a key that was good once is not
+        self._by_id: dict[str, Caller] = {}
         # A dict compares two texts only where the whole of their hashes are equal, which each
         # process salts anew: how long that takes tells nothing about a key either.
         self._good: dict[str, Caller] = {}
+        self._used: set[str] = set()
+        self.owners = frozenset(configured.values()) or frozenset({EVERYONE})
+        self.is_keyless = not configured
 
-    def caller(self, headers: Mapping[str, str]) -> Caller:
-        """Who sends a call with these headers.
+    def caller(self, headers: Mapping[str, str], address: str = "") -> Caller:
+        """Who sends a call with these headers from that address.
 
         A key comes as `Authorization: <key>` or `Authorization: Bearer <key>` (the documents
         show both), or as `api-key` (OpenAI's Azure clients). Raises BadKey.
         """
-        if not self._callers:
+        if self.is_keyless:
             return KEYLESS
         given = headers.get("authorization") or headers.get("api-key") or ""
-        known = self._good.get(given)
-        if known is not None:
-            return known
+        caller = self._good.get(given)
+        if caller is None:
+            caller = self._found(given)
+        if caller.networks and not _is_from(caller, address):
+            # Without the networks: whoever found a key need not hear where it would be good.
+            raise BadKey("this API key may not be used from this address")
+        self._used.add(caller.key_id)
+        return caller
+
+    def _found(self, given: str) -> Caller:
         scheme, _, rest = given.partition(" ")
         key = rest.strip() if scheme.lower() == "bearer" else given.strip()
         if not key:
             raise BadKey("no API key: send it as Authorization: Bearer <key>")
         # Looked up by hash: how long it takes tells nothing about any configured key.
         # Headers are read as Latin-1, byte by byte; what the bytes mean is the client's choice.
-        caller = self._callers.get(_hashed(key.encode("latin-1", "replace")))
+        digest = digest_of(key.encode("latin-1", "replace"))
+        caller = self._callers.get(digest)
         if caller is None:
-            raise BadKey("this API key is not known here")
+            raise BadKey(self._refusals.get(digest, _UNKNOWN))
         if len(self._good) < MOST_SPELLINGS * len(self._callers):
             self._good[given] = caller
         return caller
 
+    def check(self, caller: Caller) -> None:
+        """Raises BadKey for a caller who was let in, and would not be now."""
+        if caller.key_id:
+            is_over = self._by_id.get(caller.key_id) is not caller
+        else:
+            is_over = caller is KEYLESS and not self.is_keyless
+        if is_over:
+            raise BadKey(_OVER)
 
-def _hashed(key: bytes) -> bytes:
-    return hashlib.blake2b(key, digest_size=32).digest()  # not OpenSSL's: half its time
+    def take(self, rows: Sequence[ApiKey], now_ms: int) -> frozenset[str]:
+        """Let in from now on who has one of these keys, besides those of the settings.
+
+        The ids of the keys that are good no more; an empty one stands for calls without a key.
+        """
+        earlier, known, was_keyless = self._by_id, self._callers, self.is_keyless
+        self._callers, self._refusals, self._by_id = dict(self._configured), {}, {}
+        self._good.clear()
+        for key in rows:
+            self._take(key, known, now_ms)
+        self._set_owners(rows)
+        lost = {each for each, caller in earlier.items() if self._by_id.get(each) is not caller}
+        return frozenset(lost | ({""} if was_keyless and not self.is_keyless else set()))
+
+    def take_used(self) -> set[str]:
+        """The ids of the keys that were used since this was asked last."""
+        used, self._used = self._used, set()
+        used.discard("")
+        return used
+
+    def _take(self, key: ApiKey, known: Mapping[bytes, Caller], now_ms: int) -> None:
+        digest = bytes.fromhex(key.digest)
+        match key.state(now_ms):
+            case KeyState.REVOKED:
+                self._refusals[digest] = _REVOKED
+            case KeyState.EXPIRED:
+                self._refusals[digest] = f"this API key expired at {_told(key.expires_ms or 0)}"
+            case KeyState.GOOD:
+                caller = _caller_by(key)
+                # The same object as before, by which who was let in is known.
+                caller = earlier if (earlier := known.get(digest)) == caller else caller
+                self._callers[digest] = self._by_id[key.id] = caller
+
+    def _set_owners(self, rows: Sequence[ApiKey]) -> None:
+        self.is_keyless = not self._configured and not rows
+        owners = {caller.owner for caller in self._configured.values()}
+        owners |= {key.owner for key in rows}
+        # With rows there was a time without keys: what was made then may yet be told of.
+        self.owners = frozenset(owners | {EVERYONE} if rows or not owners else owners)
+
+
+def _caller_by(key: ApiKey) -> Caller:
+    return Caller(
+        owner=key.owner,
+        scope=key.scope,
+        key_id=key.id,
+        models=None if key.models is None else frozenset(key.models),
+        networks=tuple(ip_network(each) for each in key.networks),
+    )
+
+
+def _is_from(caller: Caller, host: str) -> bool:
+    address = _address(host)
+    return address is not None and any(address in network for network in caller.networks)
+
+
+@lru_cache(4096)
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _told(moment_ms: int) -> str:
+    return datetime.fromtimestamp(moment_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -93,6 +93,7 @@ class App:
 
         metrics_networks: callers from there are told the metrics without one.
         """
+        self._given_origins = origins
         self._origins = None if origins.decide_nothing else origins
         self._refused = RefusedLines()
         # Until it has been said once: a proxy is in front, and links would lead past it.
@@ -124,6 +125,7 @@ class App:
             downloads=downloads,
             estimates=estimates,
             board=board,
+            keys=keys,
             dialects=dialects,
             public_url=base,
         )
@@ -137,7 +139,7 @@ class App:
             everyone,
             handler_of(
                 jobs=jobs,
-                events=EventVerbs(service=service, estimates=estimates, board=board),
+                events=EventVerbs(service=service, estimates=estimates, board=board, keys=keys),
                 videos=VideoVerbs(service=service, downloads=downloads),
                 uploads=uploads,
                 own=self._own_verbs,
@@ -150,6 +152,13 @@ class App:
         self._service.stop_taking()
         self._downloads.stop_drawing()
         self._board.close()
+
+    def end_by(self, key_ids: frozenset[str]) -> None:
+        """End what is open by keys that are good no more; an empty one is that of no key."""
+        if "" in key_ids:
+            self._given_origins.ask_for_keys()
+            self._origins = None if self._given_origins.decide_nothing else self._given_origins
+        self._board.end_by(key_ids)
 
     def answer_early(self, address: str, most: int) -> None:
         """Let so many of those who wait there have the state as it is."""
@@ -200,7 +209,7 @@ class App:
     ) -> None:
         served = path_routes.by_method.get(scope["method"])
         try:
-            owner = self._keys.caller(Headers(scope["headers"])).owner
+            owner = self._keys.caller(Headers(scope["headers"]), _host(scope)).owner
         except BadKey:
             owner = NOBODY
         if served is not None and served.route.makes_job:
@@ -212,7 +221,7 @@ class App:
             method=scope["method"],
             route="" if served is None else served.route.path,
             owner=owner,
-            client=(scope["client"] or [""])[0],
+            client=_host(scope),
             request_id=request_id,
         )
 
@@ -229,7 +238,7 @@ class App:
     ) -> Answer | None:
         """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
-        caller = self._keys.caller(call.headers) if served.asks_key else STRANGER
+        caller = self._keys.caller(call.headers, _host(scope)) if served.asks_key else STRANGER
         if not route.reads_body:
             return await served.handler(
                 Exchange(served.dialect, call, caller, scope, receive, send)
@@ -239,13 +248,20 @@ class App:
             bodies, admit = self._open_bodies, self._admits.get(served.dialect)
         # Without keys all are one owner, and only by their addresses are they told apart.
         owner = caller.owner
-        sharer = owner if owner and owner != EVERYONE else caller_at((scope["client"] or [""])[0])
+        sharer = owner if owner and owner != EVERYONE else caller_at(_host(scope))
         with bodies.gate(sharer, admit) as gate:
             body, is_form = await bodies.read(call.headers, receive, gate)
+            self._keys.check(caller)  # a body may take its time
             call = msgspec.structs.replace(call, body=body, is_form=is_form)
             return await served.handler(
                 Exchange(served.dialect, call, caller, scope, receive, send)
             )
+
+
+def _host(scope: Scope) -> str:
+    """The address that a call comes from."""
+    client: tuple[str, int] | None = scope["client"]
+    return client[0] if client else ""
 
 
 def _query(text: bytes) -> dict[str, str]:

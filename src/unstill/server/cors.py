@@ -71,6 +71,10 @@ class Origins:
         self._known: set[bytes] = set()
         self._exposed = (b"access-control-expose-headers", ", ".join(EXPOSED).encode())
 
+    def ask_for_keys(self) -> None:
+        """There are keys from now on."""
+        self._has_keys = True
+
     @property
     def decide_nothing(self) -> bool:
         """Whether every call passes and no browser is told anything."""

@@ -130,8 +130,8 @@ def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
     if host not in LOOPBACK and not has_keys:
         raise BadSetting(
             "server.host",
-            f"{host} can be reached from other machines: set UNSTILL_API_KEYS first, "
-            "or keep 127.0.0.1",
+            f"{host} can be reached from other machines: make a key first (unstill keys create), "
+            "or set UNSTILL_API_KEYS, or keep 127.0.0.1",
         )
     return bound(host, port, setting="server.port")
 

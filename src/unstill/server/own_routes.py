@@ -12,7 +12,14 @@ from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.port import Described
 from unstill.dialects.route import JSON, Parameter, Response, Route, Verb
 from unstill.dialects.verbs import FILE_ERRORS, MEDIA_TYPES, in_parts
-from unstill.domain.errors import AdminOnly, BadLink, StorageFailed, UnknownModel, UnstillError
+from unstill.domain.errors import (
+    AdminOnly,
+    BadLink,
+    ModelNotAllowed,
+    StorageFailed,
+    UnknownModel,
+    UnstillError,
+)
 from unstill.server.model_info import ModelInfo, ModelList
 
 PAGE_TYPE = "text/html"
@@ -81,7 +88,7 @@ _STALL = EngineStall(
 _STOPPING = Response(503, "The server is about to end, or cannot store")
 
 MODELS = Verb("models", Described, errors=(StorageFailed,))
-MODEL = Verb("model", Described, errors=(UnknownModel, StorageFailed))
+MODEL = Verb("model", Described, errors=(UnknownModel, ModelNotAllowed, StorageFailed))
 HEALTH = Verb(
     "health",
     Described,

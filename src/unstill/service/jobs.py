@@ -155,15 +155,18 @@ class Service:
         words: Vocabulary,
         retry: RetryHeaders | None = None,
         request_id: str = "",
+        models: frozenset[str] | None = None,
     ) -> Submission:
         """Check, keep the pictures, store the job; durable when it returns.
+
+        models: those that its caller may use, by their names in the catalogue's list; None: any.
 
         The same job again if the call is one that was sent before, which only a `sending` can be.
         Raises CallerError for what is wrong with the request, OwnError if it cannot be stored.
         """
         if self._is_closing:
             raise ShuttingDown("the server is shutting down, send the request again")
-        checked = await self._checked(create_call)
+        checked = await self._checked(create_call, models)
         now_ms = self._clock_ms()
         mark = None if retry is None else _mark(retry, create_call, checked, now_ms)
         try:
@@ -198,9 +201,9 @@ class Service:
             raise JobDeleted(stored.id)  # never a second one
         return Submission(stored, checked.ignored)
 
-    async def _checked(self, create_call: CreateCall) -> _Checked:
+    async def _checked(self, create_call: CreateCall, models: frozenset[str] | None) -> _Checked:
         """What is wrong with the request whatever renders it is found here; raises CallerError."""
-        name, card = self.catalogue.card(create_call.model)
+        name, card = self.catalogue.card_among(models, create_call.model)
         taken = await _taken(create_call.frames)
         for each in taken.values():
             check_header(each, card.frame_rule)

@@ -33,9 +33,11 @@ class Uploading:
         self._catalogue = catalogue
         self._clock_ms = clock_ms
 
-    def policy(self, model: GivenValue, owner: Owner) -> Signed:
-        """Leave to upload a picture for a model; raises UnknownModel."""
-        name, _ = self._catalogue.card(model)
+    def policy(
+        self, model: GivenValue, owner: Owner, *, models: frozenset[str] | None = None
+    ) -> Signed:
+        """Leave to upload a picture for a model; raises UnknownModel, ModelNotAllowed."""
+        name, _ = self._catalogue.card_among(models, model)
         return self._policies.sign(owner, name, self._now_s())
 
     def owner_of(self, policy: str, signature: str, key: str) -> Owner:

@@ -10,6 +10,7 @@ from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job
 from unstill.progress.board import Board, Waiter
 from unstill.progress.estimate import Estimate, Estimates
+from unstill.server.api_keys import Keys
 from unstill.server.exchange import Exchange, header_text
 from unstill.server.long_poll import WaitingCaller
 from unstill.service.jobs import Service
@@ -25,14 +26,16 @@ _encode = msgspec.json.Encoder().encode
 class EventVerbs:
     """The verb that follows a job to its end."""
 
-    def __init__(self, *, service: Service, estimates: Estimates, board: Board) -> None:
+    def __init__(self, *, service: Service, estimates: Estimates, board: Board, keys: Keys) -> None:
         self._service = service
+        self._keys = keys
         self._estimates = estimates
         self._board = board
 
     async def events(self, exchange: Exchange[Streams]) -> None:
         job_id = exchange.dialect.job_id(exchange.call)
-        with self._board.waiter(job_id, exchange.address) as waiter:
+        key_id = exchange.caller.key_id
+        with self._board.waiter(job_id, exchange.address, key_id=key_id) as waiter:
             job = await self._service.find(job_id, exchange.owner)
             has_all = job.state.is_final and exchange.call.headers.get("last-event-id") == FINAL_ID
             await _begin(exchange, self._service.made_by(job), status=204 if has_all else 200)
@@ -47,9 +50,12 @@ class EventVerbs:
         told = b""
         while True:
             try:
+                self._keys.check(exchange.caller)
                 job = await self._service.find(job_id, exchange.owner)
             except UnstillError:
-                return  # deleted, or unreadable: an answer that has begun can only end
+                # Deleted, unreadable, or its caller's key is good no more: an answer that has
+                # begun can only end.
+                return
             event = self._event(job, exchange)
             is_last = job.state.is_final or waiter.is_over
             del job

@@ -30,6 +30,7 @@ from unstill.domain.redaction import plain
 from unstill.domain.stall import Stall
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
+from unstill.server.api_keys import Keys
 from unstill.server.exchange import Answer, Exchange, header_text, json_answer
 from unstill.server.idempotency_headers import sending_of
 from unstill.server.long_poll import WaitingCaller, unless_gone, wait_s_of
@@ -54,6 +55,7 @@ class JobVerbs:
         downloads: Downloads,
         estimates: Estimates,
         board: Board,
+        keys: Keys,
         dialects: Sequence[Dialect],
         public_url: str,
     ) -> None:
@@ -63,6 +65,7 @@ class JobVerbs:
         self._downloads = downloads
         self._estimates = estimates
         self._board = board
+        self._keys = keys
         self._public_url = public_url
         self._uploaders = able(dialects, TakesUploads)
         self._advisers = able(dialects, GivesAdvice)
@@ -78,6 +81,7 @@ class JobVerbs:
         submitted = await self._service.submit(
             create_call,
             owner=exchange.owner,
+            models=exchange.caller.models,
             dialect=dialect.name,
             words=dialect.words(exchange.call),
             retry=sending_of(exchange.call.headers),
@@ -103,7 +107,8 @@ class JobVerbs:
     async def _changed_status(self, job_id: str, exchange: Exchange[Dialect]) -> Answer:
         """The status once it differs from what it is now; as it is, where the wait ends first."""
         ends_s = time.monotonic() + wait_s_of(exchange.call.query)
-        with self._board.waiter(job_id, exchange.address) as waiter:
+        key_id = exchange.caller.key_id
+        with self._board.waiter(job_id, exchange.address, key_id=key_id) as waiter:
             job = await self._service.find(job_id, exchange.owner)
             answer = self._told(job, exchange)
             if job.state.is_final:
@@ -113,6 +118,7 @@ class JobVerbs:
             with WaitingCaller(exchange.receive, waiter):
                 while not waiter.is_over and (left_s := ends_s - time.monotonic()) > 0:
                     await waiter.woken(within_s=left_s)
+                    self._keys.check(exchange.caller)
                     answer = self._told(await self._service.find(job_id, exchange.owner), exchange)
                     if answer.body != shown:
                         return answer

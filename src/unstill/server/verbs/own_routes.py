@@ -49,15 +49,16 @@ class OwnVerbs:
         """Say from now on that the server is about to end."""
         self._is_stopping = True
 
-    async def models(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
-        listed = self._service.catalogue.listed()
+    async def models(self, exchange: Exchange[Described]) -> Answer:
+        listed = filter(exchange.caller.may_use, self._service.catalogue.listed())
         return json_answer(ModelList([await self._model_info(name) for name in listed]))
 
     async def model(self, exchange: Exchange[Described]) -> Answer:
-        return json_answer(await self._model_info(exchange.call.path["model"]))
+        asked, models = exchange.call.path["model"], exchange.caller.models
+        return json_answer(await self._model_info(asked, models))
 
-    async def _model_info(self, asked: str) -> ModelInfo:
-        name, card = self._service.catalogue.card(GivenValue("model", asked))
+    async def _model_info(self, asked: str, models: frozenset[str] | None = None) -> ModelInfo:
+        name, card = self._service.catalogue.card_among(models, GivenValue("model", asked))
         engines = [
             EngineInfo(
                 name=engine.name,

@@ -23,7 +23,7 @@ class UploadVerbs:
     async def policy(self, exchange: Exchange[TakesUploads]) -> Answer:
         dialect = exchange.dialect
         model = dialect.policy_model(exchange.call)
-        signed = self._uploading.policy(model, exchange.owner)
+        signed = self._uploading.policy(model, exchange.owner, models=exchange.caller.models)
         leave = UploadLeave(
             policy=signed.policy,
             signature=signed.signature,

@@ -25,6 +25,7 @@ from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.held_jobs import EmbeddedHeldJobs
 from unstill.store.embedded.job_lists import EmbeddedJobLists
 from unstill.store.embedded.jobs import EmbeddedJobs
+from unstill.store.embedded.keys import EmbeddedKeys
 from unstill.store.embedded.open_store import open_store
 from unstill.store.embedded.outbox import EmbeddedOutbox
 from unstill.store.embedded.retention import EmbeddedRetention
@@ -74,6 +75,7 @@ class EmbeddedStore:
         self.held_jobs = EmbeddedHeldJobs(self.handle)
         self.uptime_notes = EmbeddedUptimeNotes(self.handle)
         self.retention = EmbeddedRetention(self.handle)
+        self.keys = EmbeddedKeys(self.handle)
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._take_folder()

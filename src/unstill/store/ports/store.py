@@ -14,6 +14,7 @@ from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import JobLists
 from unstill.store.ports.jobs import Jobs
+from unstill.store.ports.keys import ApiKeys
 from unstill.store.ports.outbox import Outbox
 from unstill.store.ports.queue import Listener, Queue
 from unstill.store.ports.retention import Retention
@@ -57,6 +58,9 @@ class Store(StoreState, Protocol):
 
     @property
     def retention(self) -> Retention: ...
+
+    @property
+    def keys(self) -> ApiKeys: ...
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.

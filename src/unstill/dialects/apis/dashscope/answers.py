@@ -21,6 +21,7 @@ from unstill.domain.errors import (
     ForeignHost,
     ForeignOrigin,
     JobDeleted,
+    ModelNotAllowed,
     NoSuchJob,
     NoSuchRoute,
     Overloaded,
@@ -218,6 +219,7 @@ def error_code(kind: type[UnstillError]) -> str:
 _ERRORS: tuple[tuple[Kinds, str], ...] = (
     (BadKey, "InvalidApiKey"),
     (UnknownModel, "ModelNotFound"),
+    (ModelNotAllowed, "Model.AccessDenied"),
     (BadImage, "InvalidParameter.DataInspection"),
     ((SynchronousCall, BadPolicy, ForeignHost, ForeignOrigin), "AccessDenied"),
     ((JobDeleted, NoSuchRoute), "NotFound"),

@@ -1,0 +1,115 @@
+"""Keeps the keys in memory as the job store has them, and the store told of their last uses.
+
+Another process makes and revokes keys (`unstill keys`): once a second a number is read that tells
+whether one did, and the keys are read again where it is another one. No call waits for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from unstill.domain.api_key import ApiKey, KeyState
+from unstill.domain.errors import OwnError
+from unstill.server.api_keys import Keys
+from unstill.store.ports.keys import ApiKeys
+
+LOOK_EVERY_S = 1.0
+USED_EVERY_MS = 60_000  # the last use of a key is stored at most as often
+
+_NOT_READ, _NOT_STORED = "keys_not_read", "key_uses_not_stored"
+
+log = structlog.get_logger()
+
+
+class KeyWatch:
+    """`lost` is told which keys are good no more; `wall_ms` is the time that expiries go by."""
+
+    def __init__(
+        self,
+        rows: ApiKeys,
+        keys: Keys,
+        *,
+        lost: Callable[[frozenset[str]], None],
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self._rows = rows
+        self._keys = keys
+        self._lost = lost
+        self._wall_ms = wall_ms
+        self._number: int | None = None
+        self._read: Sequence[ApiKey] = ()
+        self._expires_ms: int | None = None  # the next one
+        self._unstored: dict[str, int] = {}  # last uses by key
+        self._stored_ms: dict[str, int] = {}  # when that of a key was stored last
+        self._watching: asyncio.Task[None] | None = None
+        self._told: set[str] = set()
+
+    async def startup(self) -> None:
+        """Read the keys before the first call. Raises OwnError."""
+        await self._look()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def shutdown(self) -> None:
+        """Store what is known of last uses; the store is open yet."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            await self._safely(_NOT_STORED, self._note_used(every_ms=0))
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._safely(_NOT_READ, self._look())
+            await self._safely(_NOT_STORED, self._note_used())
+
+    async def _look(self) -> None:
+        number, now_ms = await self._rows.changes(), self._wall_ms()
+        if number != self._number:
+            self._read = await self._rows.all()
+            self._number = number
+        elif self._expires_ms is None or now_ms < self._expires_ms:
+            return
+        self._take(now_ms)
+
+    def _take(self, now_ms: int) -> None:
+        good = [key for key in self._read if key.state(now_ms) is KeyState.GOOD]
+        ends = (key.expires_ms for key in good if key.expires_ms is not None)
+        self._expires_ms = min(ends, default=None)
+        lost = self._keys.take(self._read, now_ms)
+        if self._read:
+            log.info("keys_taken", good=len(good), of=len(self._read), lost=len(lost))
+        if lost:
+            self._lost(lost)
+
+    async def _note_used(self, *, every_ms: int = USED_EVERY_MS) -> None:
+        now_ms = self._wall_ms()
+        self._unstored |= dict.fromkeys(self._keys.take_used(), now_ms)
+        due = {
+            key_id: used_ms
+            for key_id, used_ms in self._unstored.items()
+            if abs(now_ms - self._stored_ms.get(key_id, 0)) >= every_ms
+        }
+        if not due:
+            return
+        await self._rows.note_used(due)
+        self._stored_ms |= dict.fromkeys(due, now_ms)
+        self._unstored = {k: v for k, v in self._unstored.items() if k not in due}
+
+    async def _safely(self, trouble: str, work: Awaitable[None]) -> None:
+        """Nothing may end the watch: what was revoked later would stay good.
+
+        trouble: the event of the log, once for as long as it lasts.
+        """
+        try:
+            await work
+        except OwnError as error:
+            if trouble not in self._told:
+                log.warning(trouble, why=error.message)
+            self._told.add(trouble)
+        except Exception:
+            log.exception(trouble)
+        else:
+            self._told.discard(trouble)

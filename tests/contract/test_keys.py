@@ -1,0 +1,106 @@
+"""What every job store keeps to about keys as rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.api_keys import NOW_MS, a_key
+from support.open_stores import Make, opened
+from unstill.domain.caller import Scope
+from unstill.domain.errors import StorageFailed
+from unstill.store.ports.store import Store
+
+WHOLE = a_key(
+    "key_2",
+    scope=Scope.ADMIN,
+    created_ms=NOW_MS + 1,
+    models=("wan2.7-i2v", "mine"),
+    networks=("10.0.0.0/8", "fd00::/8"),
+    expires_ms=NOW_MS + 1_000,
+)
+
+
+async def test_keys_are_kept_as_they_were_added_oldest_first_and_outlive_the_store(
+    make: Make,
+) -> None:
+    async with opened(make) as store:
+        await store.keys.add(WHOLE)
+        await store.keys.add(a_key())
+        assert list(await store.keys.all()) == [a_key(), WHOLE]
+
+    async with opened(make) as store:
+        assert list(await store.keys.all()) == [a_key(), WHOLE]
+
+
+@pytest.mark.parametrize("fields", [{"key_id": "key_1"}, {"digest": a_key().digest}])
+async def test_neither_an_id_nor_a_digest_is_given_twice(
+    store: Store, fields: dict[str, str]
+) -> None:
+    await store.keys.add(a_key())
+
+    with pytest.raises(StorageFailed):
+        await store.keys.add(a_key(**{"key_id": "key_9", "digest": "33" * 32} | fields))
+    assert list(await store.keys.all()) == [a_key()]
+
+
+async def test_a_revoked_key_stays_a_row_and_is_revoked_once(store: Store) -> None:
+    await store.keys.add(a_key())
+
+    revoked = await store.keys.revoke("key_1", NOW_MS + 5)
+    again = await store.keys.revoke("key_1", NOW_MS + 9)
+
+    assert revoked == again == a_key(revoked_ms=NOW_MS + 5)
+    assert list(await store.keys.all()) == [revoked]
+
+
+async def test_a_rotated_key_has_its_settings_and_is_new_in_all_else(store: Store) -> None:
+    await store.keys.add(WHOLE)
+    await store.keys.note_used({"key_2": NOW_MS + 3})
+
+    rotated = await store.keys.rotate("key_2", "11" * 32, NOW_MS + 5)
+
+    assert rotated == a_key(
+        "key_2",
+        digest="11" * 32,
+        scope=WHOLE.scope,
+        created_ms=NOW_MS + 5,
+        models=WHOLE.models,
+        networks=WHOLE.networks,
+        expires_ms=WHOLE.expires_ms,
+    )
+    assert list(await store.keys.all()) == [rotated]
+
+
+async def test_what_is_revoked_or_was_never_there_is_not_rotated(store: Store) -> None:
+    await store.keys.add(a_key())
+    await store.keys.revoke("key_1", NOW_MS)
+
+    assert await store.keys.rotate("key_1", "22" * 32, NOW_MS) is None
+    assert await store.keys.rotate("key_2", "22" * 32, NOW_MS) is None
+    assert await store.keys.revoke("key_2", NOW_MS) is None
+
+
+async def test_a_last_use_is_the_latest_that_was_noted(store: Store) -> None:
+    await store.keys.add(a_key())
+    await store.keys.add(WHOLE)
+
+    await store.keys.note_used({"key_1": NOW_MS + 5, "key_2": NOW_MS + 2})
+    await store.keys.note_used({"key_1": NOW_MS + 4})
+
+    assert [key.used_ms for key in await store.keys.all()] == [NOW_MS + 5, NOW_MS + 2]
+
+
+async def test_each_change_is_told_by_another_number_and_a_use_is_none(store: Store) -> None:
+    numbers = [await store.keys.changes()]
+    await store.keys.add(a_key())
+    numbers.append(await store.keys.changes())
+    await store.keys.rotate("key_1", "22" * 32, NOW_MS)
+    numbers.append(await store.keys.changes())
+    await store.keys.revoke("key_1", NOW_MS)
+    numbers.append(await store.keys.changes())
+
+    await store.keys.note_used({"key_1": NOW_MS})
+    await store.keys.revoke("key_1", NOW_MS)
+
+    assert len(set(numbers)) == len(numbers)
+    assert await store.keys.changes() == numbers[-1]

@@ -1,0 +1,182 @@
+"""How keys that another process makes, revokes and replaces come into force, and uses are noted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+from support.api_keys import NOW_MS, a_key
+from support.memory_ports import Memory, MemoryKeys
+from support.skipping_loop import loop_ms
+from unstill.domain.errors import BadKey, StorageFailed
+from unstill.domain.owner import EVERYONE
+from unstill.server.api_keys import Keys
+from unstill.server.key_watch import USED_EVERY_MS, KeyWatch
+
+pytestmark = pytest.mark.skips_pauses
+
+WITHIN_S = 2.0  # whatever is done to a key holds by then
+BY_KEY = {"authorization": "unstill_key_1"}
+
+
+class House:
+    """Rows that others change, the keys in memory, and what was said to be lost."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.rows = Troubled(lambda: self.memory)
+        self.keys = Keys({})
+        self.lost: list[frozenset[str]] = []
+
+    @property
+    def now_ms(self) -> int:
+        return NOW_MS + loop_ms()
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        watch = KeyWatch(self.rows, self.keys, lost=self.lost.append, wall_ms=lambda: self.now_ms)
+        await watch.startup()
+        yield
+        await watch.shutdown()
+
+    def is_let_in(self) -> bool:
+        try:
+            self.keys.caller(BY_KEY)
+        except BadKey:
+            return False
+        return True
+
+
+class Troubled(MemoryKeys):
+    """Rows that cannot be read while `trouble` is set; it counts the writes of last uses."""
+
+    trouble: Exception | None = None
+    written = 0
+
+    async def changes(self) -> int:
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().changes()
+
+    async def note_used(self, used_ms: Mapping[str, int]) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.written += 1
+        await super().note_used(used_ms)
+
+
+async def test_the_rows_of_before_are_known_at_the_start() -> None:
+    house = House()
+    await house.rows.add(a_key(revoked_ms=NOW_MS))
+
+    async with house.watched():
+        assert not house.keys.is_keyless
+        assert not house.is_let_in()
+
+
+async def test_a_new_key_is_good_and_the_first_one_ends_what_came_without() -> None:
+    house = House()
+    async with house.watched():
+        assert house.keys.caller({}).owner == EVERYONE
+        await house.rows.add(a_key())
+        await asyncio.sleep(WITHIN_S)
+
+        assert house.is_let_in()
+        with pytest.raises(BadKey):
+            house.keys.caller({})
+    assert house.lost == [{""}]
+
+
+async def test_a_revoked_or_replaced_key_is_good_no_more_and_is_told_of_as_lost() -> None:
+    for change in ("revoke", "rotate"):
+        house = House()
+        await house.rows.add(a_key())
+        async with house.watched():
+            assert house.is_let_in()
+            if change == "revoke":
+                await house.rows.revoke("key_1", NOW_MS)
+            else:
+                await house.rows.rotate("key_1", "ab" * 32, NOW_MS)
+            await asyncio.sleep(WITHIN_S)
+
+            assert not house.is_let_in()
+        assert house.lost[-1] == {"key_1"}
+
+
+async def test_a_key_expires_without_anybody_changing_a_row() -> None:
+    house = House()
+    await house.rows.add(a_key(expires_ms=NOW_MS + 30_000))
+    async with house.watched():
+        await asyncio.sleep(29.9)
+        assert house.is_let_in()
+        await asyncio.sleep(0.1 + WITHIN_S)
+        assert not house.is_let_in()
+    assert house.lost[-1] == {"key_1"}
+
+
+@pytest.mark.parametrize("trouble", [StorageFailed("the disk is away"), ValueError("odd row")])
+async def test_trouble_with_the_rows_is_told_and_outlived(trouble: Exception) -> None:
+    house = House()
+    await house.rows.add(a_key())
+    async with house.watched():
+        with capture_logs() as logs:
+            house.rows.trouble = trouble
+            await asyncio.sleep(10)
+            assert house.is_let_in()
+        house.rows.trouble = None
+        await house.rows.revoke("key_1", NOW_MS)
+        await asyncio.sleep(WITHIN_S)
+
+        assert not house.is_let_in()
+    told = [line for line in logs if line["event"] == "keys_not_read"]
+    assert told
+    if isinstance(trouble, StorageFailed):
+        assert len(told) == 1
+
+
+async def test_a_last_use_is_stored_soon_then_once_a_minute_and_at_the_end() -> None:
+    house = House()
+    await house.rows.add(a_key())
+    async with house.watched():
+        begun_ms = house.now_ms
+        for _ in range(40):  # twenty seconds
+            assert house.is_let_in()
+            await asyncio.sleep(0.5)
+        assert house.rows.written == 1
+        [key] = await house.rows.all()
+        assert key.used_ms is not None
+        assert key.used_ms - begun_ms <= WITHIN_S * 1000
+
+        await asyncio.sleep(USED_EVERY_MS / 1000)
+        assert house.rows.written == 2
+        assert house.is_let_in()
+        used_ms = house.now_ms
+    [key] = await house.rows.all()
+    assert key.used_ms is not None
+    assert key.used_ms >= used_ms
+
+
+async def test_a_use_that_cannot_be_stored_is_stored_later() -> None:
+    house = House()
+    await house.rows.add(a_key())
+    async with house.watched():
+        house.rows.trouble = StorageFailed("the disk is full")
+        assert house.is_let_in()
+        await asyncio.sleep(WITHIN_S)
+        house.rows.trouble = None
+        await asyncio.sleep(WITHIN_S)
+
+        [key] = await house.rows.all()
+        assert key.used_ms is not None
+
+
+async def test_what_is_not_used_is_not_written() -> None:
+    house = House()
+    await house.rows.add(a_key())
+    async with house.watched():
+        await asyncio.sleep(300)
+    assert house.rows.written == 0
