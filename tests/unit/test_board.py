@@ -278,3 +278,24 @@ def test_of_one_callers_waits_as_many_end_as_are_asked_for() -> None:
         board.ease("192.0.2.1", 2)
         assert third.is_over
         assert not other.is_over
+
+
+async def test_the_waits_by_a_key_end_and_all_others_go_on() -> None:
+    board = Board()
+    with (
+        board.waiter(JOB.id, key_id="key_1") as lost,
+        board.waiter("b", key_id="key_1") as lost_too,
+        board.waiter(JOB.id, key_id="key_2") as kept,
+        board.waiter(JOB.id) as without,
+    ):
+        board.end_by({"key_1"})
+
+        assert [each.is_over for each in (lost, lost_too, kept, without)] == [
+            True,
+            True,
+            False,
+            False,
+        ]
+        board.end_by({""})
+        assert without.is_over
+        assert not kept.is_over

@@ -211,6 +211,18 @@ def test_with_keys_and_no_origins_nothing_is_decided() -> None:
     assert not Origins(("https://a.example",), has_keys=True).decide_nothing
 
 
+def test_once_there_is_a_key_hosts_and_origins_are_free() -> None:
+    origins = Origins((), has_keys=False)
+    foreign = {"host": "evil.example", "origin": "https://evil.example"}
+    with pytest.raises(ForeignHost):
+        called(origins, "POST", **foreign)
+
+    origins.ask_for_keys()
+
+    called(origins, "POST", **foreign)
+    assert origins.decide_nothing
+
+
 # --- behind a trusted proxy ----------------------------------------------------------------------
 
 PUBLIC = Origins((), has_keys=False, host="127.0.0.1", public_url="https://videos.example.com")

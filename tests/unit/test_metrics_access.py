@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from unstill.domain.caller import Network
+from support.api_keys import NOW_MS, a_key
+from unstill.domain.caller import Network, Scope
 from unstill.domain.errors import AdminOnly, BadKey
 from unstill.domain.owner import Owner
 from unstill.server.api_keys import Keys
@@ -29,6 +30,16 @@ def test_where_keys_are_needed_none_is_401_and_one_of_scope_user_is_not_enough()
     with pytest.raises(AdminOnly) as refused:
         access.check(USER, "127.0.0.1")
     assert refused.value.status == 403
+
+
+def test_a_key_of_scope_admin_is_good_enough_from_where_it_is_good() -> None:
+    keys = Keys({})
+    keys.take([a_key(scope=Scope.ADMIN, networks=("10.1.0.0/16",))], NOW_MS)
+    access, by_key = MetricsAccess(keys, ()), {"authorization": "unstill_key_1"}
+
+    access.check(by_key, "10.1.2.3")
+    with pytest.raises(BadKey):
+        access.check(by_key, "10.2.0.0")
 
 
 @pytest.mark.parametrize("host", ["10.1.0.0", "10.1.255.255", "::ffff:10.1.2.3", "fd00::1%eth0"])

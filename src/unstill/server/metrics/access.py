@@ -23,7 +23,7 @@ class MetricsAccess:
         """
         if self._networks and self._is_named(host):
             return
-        if not self._keys.caller(headers).is_admin:
+        if not self._keys.caller(headers, host).is_admin:
             raise AdminOnly("the metrics are for keys of scope admin, or server.metrics_networks")
 
     def _is_named(self, host: str) -> bool:
