@@ -26,13 +26,23 @@ IN_DOUBT = "submit_unknown"
 class _Place:
     """Where jobs are that are counted together."""
 
-    __slots__ = ("engine", "jobs", "owner_class", "state", "stays")
+    __slots__ = ("beside", "engine", "jobs", "owner_class", "state", "stays")
 
-    def __init__(self, state: State, engine: str, owner_class: str, stays: Timings) -> None:
+    def __init__(
+        self,
+        state: State,
+        engine: str,
+        owner_class: str,
+        *,
+        stays: Timings,
+        beside: dict[State, _Place],
+    ) -> None:
+        """`beside`: those of the same engine and class, by their states; most jobs move there."""
         self.state = state
         self.engine = engine
         self.owner_class = owner_class
         self.stays = stays
+        self.beside = beside
         self.jobs = 0
 
 
@@ -49,7 +59,7 @@ class JobCounts:
     def __init__(self, clock_s: Callable[[], float] = monotonic) -> None:
         self._clock_s = clock_s
         self._stays: dict[str, _Stay] = {}
-        self._places: dict[tuple[State, str, str], _Place] = {}
+        self._places: dict[tuple[str, str], dict[State, _Place]] = {}  # by engine and class
         self._timings: dict[tuple[State, str], Timings] = {}
         self._classes: dict[Owner, str] = {}
         self.taken = 0  # new jobs
@@ -84,8 +94,9 @@ class JobCounts:
 
     def unfinished(self) -> Iterator[tuple[State, str, str, int]]:
         """State, engine, class of owners, and how many jobs are there."""
-        for place in self._places.values():
-            yield place.state, place.engine, place.owner_class, place.jobs
+        for beside in self._places.values():
+            for place in beside.values():
+                yield place.state, place.engine, place.owner_class, place.jobs
 
     def stays(self) -> Iterator[tuple[State, str, Timings]]:
         """How long jobs were in each state, by engine."""
@@ -100,7 +111,10 @@ class JobCounts:
         if before.state is State.SUBMITTING and job.state is State.RUNNING:
             self.charges[job.engine] += 1
         if job.state not in FINAL:
-            self._enter(job.id, self._place(job.state, job.engine, job.owner), now_s)
+            after = before.beside.get(job.state)
+            if after is None or before.engine != job.engine:
+                after = self._place(job.state, job.engine, job.owner)
+            self._enter(job.id, after, now_s)
             return
         del self._stays[job.id]
         self.ended[job.state] += 1
@@ -113,11 +127,14 @@ class JobCounts:
 
     def _place(self, state: State, engine: str, owner: Owner) -> _Place:
         owner_class = self._classes.get(owner) or self._class(owner)
-        place = self._places.get((state, engine, owner_class))
+        beside = self._places.get((engine, owner_class))
+        if beside is None:
+            beside = self._places[engine, owner_class] = {}
+        place = beside.get(state)
         if place is None:
-            timings = self._timings.setdefault((state, engine), Timings(STAY_BOUNDS_S))
-            place = _Place(state, engine, owner_class, timings)
-            self._places[state, engine, owner_class] = place
+            stays = self._timings.setdefault((state, engine), Timings(STAY_BOUNDS_S))
+            place = _Place(state, engine, owner_class, stays=stays, beside=beside)
+            beside[state] = place
         return place
 
     def _class(self, owner: Owner) -> str:
