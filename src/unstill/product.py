@@ -52,8 +52,11 @@ from unstill.server.metrics.reading import Sources
 from unstill.server.metrics.scrape import Metrics
 from unstill.server.proxies import Proxies
 from unstill.service.admission import Admission
+from unstill.service.allowances import Allowances
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
+from unstill.service.owner_limits import OwnerLimits
+from unstill.service.stored_bytes import StoredBytes
 from unstill.service.uploads import Uploading
 from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
@@ -127,7 +130,14 @@ class Product:
             notes=self._store.uptime_notes, server=token_hex(8), clock_ms=clock_ms
         )
         self._files, uploads = files_in(data_dir)
-        self._media = Media()
+        self._limits = OwnerLimits(self._store.owners)
+        self._store.queue.weigh(self._limits.weight_of)
+        self._allowances = Allowances(
+            self._limits.of,
+            backlog=self._store.backlog,
+            stored=StoredBytes(owners=self._store.owners, files=self._files, uploads=uploads),
+        )
+        self._media = Media(weight_of=self._limits.weight_of)
         self._readers = Readers(data_dir)
         self._trial = Trial(data_dir)
         self._fetcher = Fetcher(server.networks)
@@ -142,7 +152,7 @@ class Product:
         self._job_log = JobLog(clock_ms)
         self._job_counts = JobCounts()
         slots = {name: engine.slots for name, engine in self._locals.items()}
-        self._forecast = Forecast(slots | dict.fromkeys(self._remotes))
+        self._forecast = Forecast(slots | dict.fromkeys(self._remotes), self._limits.weight_of)
         self._pollers = self._watches_of_remotes()
         catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)
@@ -169,6 +179,7 @@ class Product:
             catalogue=catalogue,
             check_room=room.check,
             clock_ms=clock_ms,
+            allowed=self._allowances.upload,
         )
         self._metrics = Metrics(self._sources(data_dir, server.least_free_mb * 10**6))
         self.app = App(
@@ -189,6 +200,7 @@ class Product:
                 clock_ms=clock_ms,
                 uptime_ms=self._uptime.now_ms,
                 admission=Admission(readable_formats(), server.networks),
+                allowances=self._allowances,
             ),
             uploading=uploading,
             downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
@@ -266,6 +278,7 @@ class Product:
             uptime_ms=self._uptime.now_ms,
             lease=self._uptime.lease,
             counts=self._calls,
+            weight_of=self._limits.weight_of,
         )
 
     def _saver(self) -> Saver:
@@ -335,6 +348,7 @@ class Product:
             links=links,
             clock_ms=self._clock.now_ms,
             kept_ms=self._terms.videos_ms,
+            weight_of=self._limits.weight_of,
         )
 
     @property
@@ -345,6 +359,7 @@ class Product:
         at a start follows from there.
         """
         return (
+            self._allowances.changed,
             self._stalls.changed,
             self._forecast.changed,
             self._board.changed,  # it wakes who waits: their answers have the two before
@@ -359,6 +374,7 @@ class Product:
         check_address_space(address_space_limit())
         check_open_files(open_files_limit())
         await self._store.open(self.listeners)
+        await self._limits.startup()
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
         await self._key_watch.startup()
         check_receivers(self._settings, self._keys.owners)
@@ -414,6 +430,7 @@ class Product:
         await self._post.close()
         await self._uptime.shutdown()
         await self._key_watch.shutdown()
+        await self._limits.shutdown()
         await self._store.close()
 
 

@@ -291,6 +291,14 @@ async def test_every_id_of_the_right_letters_is_a_job(files: Files, job_id: str)
     assert await held(files) == [job_id]
 
 
+async def test_the_bytes_of_jobs_are_those_of_their_files_alone(files: Files) -> None:
+    await files.keep(JOB, "first-frame", b"picture", begins="store-1")
+    await written(files, b"a video")
+    await files.keep("other", "first-frame", b"one")
+
+    assert list(await files.sizes([JOB, "none", "other"])) == [14, 0, 3]
+
+
 async def test_a_job_is_begun_until_it_is_adopted(files: Files) -> None:
     await files.keep(JOB, "first-frame", b"picture")
     without = await files.begun_by(JOB)

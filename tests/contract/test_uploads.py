@@ -12,7 +12,7 @@ from support.bucket_files import Bucket, BucketUploads
 from unstill.domain.errors import StorageFailed
 from unstill.domain.owner import Owner
 from unstill.files.local_uploads import LocalUploads
-from unstill.files.uploads import KEPT_S, Uploads
+from unstill.files.uploads import KEPT_S, Uploads, digest_of
 
 OWNER = Owner("team-a")
 KEY = "dashscope-instant/0123/cat.jpg"
@@ -93,3 +93,29 @@ async def test_an_upload_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(StorageFailed):
         await LocalUploads(tmp_path).keep(OWNER, KEY, b"a picture")
+
+
+async def test_the_bytes_of_an_owners_files_are_counted_until_they_are_swept(
+    uploads: Uploads,
+) -> None:
+    before = await uploads.size_bytes(OWNER)
+    await uploads.keep(OWNER, KEY, b"a picture")
+    await uploads.keep(OWNER, f"{KEY}x", b"another")
+    await uploads.keep(Owner("team-b"), KEY, b"a third")
+    stored = await uploads.size_bytes(OWNER)
+    await uploads.sweep(time.time() + KEPT_S + 1)
+
+    assert (before, stored, await uploads.size_bytes(OWNER)) == (0, 16, 0)
+
+
+async def test_an_upload_of_a_release_that_noted_no_owner_is_found_and_stays_the_only_one(
+    tmp_path: Path,
+) -> None:
+    uploads = LocalUploads(tmp_path)
+    (tmp_path / "uploads").mkdir()
+    (tmp_path / "uploads" / digest_of(OWNER, KEY)).write_bytes(b"a picture")
+
+    assert await uploads.read(OWNER, KEY, time.time()) == b"a picture"
+    assert not await uploads.keep(OWNER, KEY, b"another")
+    await uploads.sweep(time.time() + KEPT_S + 1)
+    assert await uploads.read(OWNER, KEY, 0) is None

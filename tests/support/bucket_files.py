@@ -17,7 +17,7 @@ import msgspec
 from unstill.domain.errors import StorageFailed
 from unstill.domain.owner import Owner
 from unstill.files.port import check_published, checked_day, checked_job_id, checked_name
-from unstill.files.uploads import KEPT_S, digest_of
+from unstill.files.uploads import KEPT_S, digest_of, owner_digest
 from unstill.system.job_folders import JobFolder
 
 PIECE_BYTES = 64 * 1024
@@ -138,6 +138,16 @@ class BucketFiles:
         for key in self._bucket.under(_folder(job_id)):
             del self._bucket[key]
 
+    async def sizes(self, job_ids: Sequence[str]) -> Sequence[int]:
+        return [
+            sum(
+                len(self._bucket[key].data)
+                for key in self._bucket.under(_folder(job_id))
+                if not key.endswith(BEGUN)
+            )
+            for job_id in job_ids
+        ]
+
     async def set_aside(self, job_id: str, day: str) -> None:
         self._bucket.move(_folder(job_id), f"lost/{checked_day(day)}/{job_id}/")
 
@@ -175,20 +185,28 @@ class BucketUploads:
         self._bucket = bucket
 
     async def keep(self, owner: Owner, key: str, data: bytes) -> bool:
-        place = UPLOADS + digest_of(owner, key)
+        place = _of(owner) + digest_of(owner, key)
         if place in self._bucket:
             return False
         self._bucket.put(place, data)
         return True
 
     async def read(self, owner: Owner, key: str, now_s: float) -> bytes | None:
-        found = self._bucket.get(UPLOADS + digest_of(owner, key))
+        found = self._bucket.get(_of(owner) + digest_of(owner, key))
         return None if found is None or found.changed_s + KEPT_S <= now_s else found.data
+
+    async def size_bytes(self, owner: Owner) -> int:
+        mine = self._bucket.under(_of(owner))
+        return sum(len(self._bucket[place].data) for place in mine)
 
     async def sweep(self, now_s: float) -> None:
         for place in self._bucket.under(UPLOADS):
             if self._bucket[place].changed_s + KEPT_S <= now_s:
                 del self._bucket[place]
+
+
+def _of(owner: Owner) -> str:
+    return f"{UPLOADS}{owner_digest(owner)}/"
 
 
 def _folder(job_id: str) -> str:

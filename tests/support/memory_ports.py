@@ -23,6 +23,7 @@ from unstill.domain.errors import StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State
 from unstill.domain.job_ids import first_id
 from unstill.domain.lease import Lease
+from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob
@@ -49,6 +50,7 @@ class Memory:
         self.keys: dict[str, ApiKey] = {}
         self.key_changes = 0
         self.up_ms = 0
+        self.limits: dict[Owner, Limits] = {}
         self.is_held = False
         self.without_pictures: set[str] = set()  # jobs that have lost theirs
 
@@ -99,6 +101,21 @@ class MemoryJobLists(Noun):
     def _shown(self, owner: Owner) -> Iterable[Job]:
         jobs = self._memory.jobs.values()
         return (job for job in jobs if job.owner == owner and not job.is_hidden)
+
+
+class MemoryOwners(Noun):
+    async def limits(self) -> Mapping[Owner, Limits]:
+        return dict(self._memory.limits)
+
+    async def set(self, owner: Owner, limits: Limits) -> None:
+        self._memory.limits[owner] = limits
+
+    async def with_files(self, owner: Owner) -> Sequence[str]:
+        return [
+            job.id
+            for job in self._memory.jobs.values()
+            if job.owner == owner and not (job.is_hidden and job.state.is_final)
+        ]
 
 
 class MemoryAttempts(Noun):

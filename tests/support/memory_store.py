@@ -16,6 +16,7 @@ from support.memory_ports import (
     MemoryJobLists,
     MemoryKeys,
     MemoryOutbox,
+    MemoryOwners,
     MemoryRetention,
     MemoryUptimeNotes,
     NoHeldJobs,
@@ -122,6 +123,7 @@ class MemoryStore:
         self.uptime_notes = MemoryUptimeNotes(self._opened)
         self.retention = MemoryRetention(self._opened)
         self.keys = MemoryKeys(self._opened)
+        self.owners = MemoryOwners(self._opened)
         self._told: Sequence[Listener] = ()
 
     @property

@@ -27,6 +27,7 @@ from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
 from unstill.progress.queue import Forecast
 from unstill.progress.stalls import Stalls
+from unstill.service.allowances import Allowances
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service, Submission
 from unstill.steps.cleanup import Sweep
@@ -124,23 +125,8 @@ class House:
             uptime_ms=self.clock_ms,
             lease=self.lease,
         )
-        self.service = Service(
-            jobs=self.store.jobs,
-            job_lists=self.store.job_lists,
-            attempts=self.store.attempts,
-            held_jobs=self.store.held_jobs,
-            store_state=self.store,
-            files=self.files,
-            stop_upstream=self.stop_upstream,
-            catalogue=catalogue,
-            engines={"camera": self.engine},
-            routes={"wan2.7-i2v": ("camera",)},
-            accounts={},
-            receiver_of=Receivers({}, has_secret=True).receiver_of,
-            check_room=self.check_room,
-            clock_ms=self.clock_ms,
-            uptime_ms=self.clock_ms,
-        )
+        self.catalogue = catalogue
+        self.service = self.service_with(None)
         self.downloads = Downloads(
             jobs=self.store.jobs,
             files=self.files,
@@ -162,6 +148,27 @@ class House:
             files=self.files,
             uploads=self.uploads,
             clock_ms=self.clock_ms,
+        )
+
+    def service_with(self, allowances: Allowances | None) -> Service:
+        """The house's own, or one that asks what owners may have."""
+        return Service(
+            jobs=self.store.jobs,
+            job_lists=self.store.job_lists,
+            attempts=self.store.attempts,
+            held_jobs=self.store.held_jobs,
+            store_state=self.store,
+            files=self.files,
+            stop_upstream=self.stop_upstream,
+            catalogue=self.catalogue,
+            engines={"camera": self.engine},
+            routes={"wan2.7-i2v": ("camera",)},
+            accounts={},
+            receiver_of=Receivers({}, has_secret=True).receiver_of,
+            check_room=self.check_room,
+            clock_ms=self.clock_ms,
+            uptime_ms=self.clock_ms,
+            allowances=allowances,
         )
 
     @property

@@ -17,6 +17,7 @@ from support.waits import until
 from unstill.domain.backoff import Backoff
 from unstill.domain.job import Job, State, lane_of
 from unstill.domain.owner import Owner
+from unstill.domain.owner_turns import WeightOf, equal_weight
 from unstill.progress.queue import Forecast
 from unstill.store.lanes import Lanes
 from unstill.store.ports.queue import Lane
@@ -29,9 +30,12 @@ NEXT = {State.QUEUED: State.READY, State.READY: State.SAVING, State.SAVING: Stat
 class Table:
     """Rows in a dict, the lanes that work on them, and who was served in which order."""
 
-    def __init__(self, clock_ms: Callable[[], int] = loop_ms) -> None:
+    def __init__(
+        self, clock_ms: Callable[[], int] = loop_ms, weight_of: WeightOf = equal_weight
+    ) -> None:
         self.rows: dict[str, Job] = {}
         self.lanes = Lanes(self.rows.get, clock_ms, pauses=Backoff((20,)))
+        self.lanes.weigh(weight_of)
         self.begun: list[str] = []
         self.gate = asyncio.Event()
 
@@ -68,6 +72,23 @@ async def test_an_owners_first_job_is_the_next_but_one_behind_a_thousand_of_anot
     await table.lanes.rest(1)
 
     assert table.begun[:6] == ["a-0000", "a-0001", "b-0", "a-0002", "b-1", "a-0003"]
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_heavy_owner_has_its_turns_and_holds_up_nobodys_first(state: State) -> None:
+    table = Table(weight_of=lambda owner: 3 if owner == "ann" else 1)
+    table.serve(state)
+    for number in range(1_000):
+        table.add(f"a-{number:04}", "ann", state=state)
+    await until(lambda: table.begun == ["a-0000"])
+    for number in range(10):
+        table.add(f"b-{number:04}", "bob", state=state)
+    table.gate.set()
+    await until(lambda: len(table.begun) > 30)
+    await table.lanes.rest(1)
+
+    assert table.begun[1:3] == ["a-0001", "b-0000"]
+    assert "".join(job_id[0] for job_id in table.begun[3:23]) == "aaab" * 5
 
 
 async def test_an_owners_older_job_is_before_its_younger_ones_after_a_pause() -> None:
@@ -138,15 +159,21 @@ async def test_a_lane_of_this_machine_lets_no_slot_stand_empty() -> None:
     first=st.lists(st.sampled_from(["ann", "bob", "cid", "dan"]), min_size=1, max_size=12),
     then=st.lists(st.sampled_from(["ann", "bob", "cid", "eve"]), max_size=12),
     begun=st.integers(0, 4),
+    weights=st.fixed_dictionaries(
+        {owner: st.sampled_from([1, 1, 2, 3, 7, 100]) for owner in ("ann", "bob", "cid", "dan")}
+    ),
 )
 def test_the_places_that_are_told_are_those_in_which_the_lane_serves(
-    first: list[str], then: list[str], begun: int
+    first: list[str], then: list[str], begun: int, weights: dict[str, int]
 ) -> None:
-    asyncio.run(_told_as_served(first, then, begun))
+    asyncio.run(_told_as_served(first, then, begun, lambda owner: weights.get(owner, 1)))
 
 
-async def _told_as_served(first: list[str], then: list[str], begun: int) -> None:
-    table, forecast, permits = Table(), Forecast({"camera": 1}), asyncio.Semaphore(begun)
+async def _told_as_served(
+    first: list[str], then: list[str], begun: int, weight_of: WeightOf
+) -> None:
+    table, forecast = Table(weight_of=weight_of), Forecast({"camera": 1}, weight_of)
+    permits = asyncio.Semaphore(begun)
 
     async def render(job: Job) -> None:
         now = table.rows[job.id] = msgspec.structs.replace(job, state=State.RUNNING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from unstill.domain.errors import BadKey, CallerError, UnstillError
+from unstill.domain.errors import BadKey, CallerError, OverLimit, UnstillError
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -29,6 +29,8 @@ def _type(error: UnstillError) -> str:
     match error:
         case BadKey():
             return "authentication_error"
+        case OverLimit():
+            return "rate_limit_error"
         case CallerError():
             return "invalid_request_error"
         case _:

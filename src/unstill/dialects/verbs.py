@@ -36,6 +36,8 @@ from unstill.domain.errors import (
     NoSuchJob,
     NotReady,
     NoVideo,
+    OverBytes,
+    OverLimit,
     Overloaded,
     ShuttingDown,
     StorageFailed,
@@ -96,6 +98,8 @@ SUBMIT = Verb(
         ModelNotAllowed,
         KeyReused,
         JobDeleted,
+        OverLimit,
+        OverBytes,
         BadSetting,  # no engine for the model
         StorageFull,
         StorageFailed,
@@ -185,6 +189,6 @@ UPLOAD_POLICY = Verb(
 UPLOAD = Verb(
     "upload",
     TakesUploads,
-    errors=(BadPolicy, BadField, MissingField, StorageFull, StorageFailed),
+    errors=(BadPolicy, BadField, MissingField, OverBytes, StorageFull, StorageFailed),
     responses=(Response(media_types=()),),
 )

@@ -15,6 +15,8 @@ UnstillError
 │   ├── BadLink                a signed link that is forged or over
 │   ├── KeyReused              an Idempotency-Key sent before with another request
 │   ├── BadPolicy              an upload policy that is forged, over, or for another file
+│   ├── OverLimit              an owner's limit is reached for now; says when to try again
+│   ├── OverBytes              what an owner may store is stored
 │   ├── SynchronousCall        a create call that would wait for the video
 │   ├── ForeignHost            a server without keys, called by a name that is not its own
 │   ├── ForeignOrigin          a server without keys, told to do something by another's page
@@ -186,6 +188,43 @@ class KeyReused(CallerError):
             "send those, or a new key"
         )
         self.key = key
+
+
+class OverLimit(CallerError):
+    """A limit that the operator has set for an owner is reached; nothing was stored.
+
+    `limit` is named as `unstill owners set` has it, `what` says what is counted.
+    """
+
+    code = "rate_limit_exceeded"  # OpenAI's word for it
+    status = 429
+
+    def __init__(self, limit: str, what: str, *, most: int, used: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"the limit {limit} of your jobs is reached: {used} of {most} {what}; "
+            f"send the request again in {retry_after_s} s"
+        )
+        self.limit = limit
+        self.most = most
+        self.used = used
+        self.retry_after_s = retry_after_s
+
+
+class OverBytes(CallerError):
+    """Not 429 or 507, which SDKs send again: only a deletion makes room."""
+
+    code = "storage_limit_exceeded"
+    status = 413
+
+    def __init__(self, *, most: int, used: int, wanted: int) -> None:
+        left = max(most - used, 0)
+        super().__init__(
+            f"the limit bytes of your jobs is reached: {used} of {most} bytes are stored, {left} "
+            f"are left, this needs {wanted}; delete what is no longer needed"
+        )
+        self.most = most
+        self.used = used
+        self.wanted = wanted
 
 
 class BadPolicy(CallerError):

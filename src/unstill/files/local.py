@@ -141,6 +141,10 @@ class LocalFiles:
         folder = self._folder(job_id)
         await _in_thread(_remove, folder)
 
+    async def sizes(self, job_ids: Sequence[str]) -> Sequence[int]:
+        folders = [self._folder(job_id) for job_id in job_ids]
+        return await _in_thread(lambda: [_size_of(folder) for folder in folders])
+
     async def set_aside(self, job_id: str, day: str) -> None:
         await _in_thread(_set_aside, self._folder(job_id), self._lost / checked_day(day))
 
@@ -205,6 +209,17 @@ def _remove(folder: Path) -> None:
             # then what is left needs another round.
             if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
                 raise
+
+
+def _size_of(folder: Path) -> int:
+    size_bytes = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue  # a note of ours, or a draft
+            with suppress(FileNotFoundError):  # it has just got its name, or has gone
+                size_bytes += entry.stat(follow_symlinks=False).st_size
+    return size_bytes
 
 
 def _set_aside(folder: Path, day: Path) -> None:

@@ -115,6 +115,9 @@ class Files(Protocol):
     async def remove(self, job_id: str) -> None:
         """Remove all that the job has, if it has anything."""
 
+    async def sizes(self, job_ids: Sequence[str]) -> Sequence[int]:
+        """How many bytes each of these jobs has in files, parts included; 0 without any."""
+
     async def set_aside(self, job_id: str, day: str) -> None:
         """Move all that the job has out of the way, to what was lost on that day (2026-11-28)."""
 

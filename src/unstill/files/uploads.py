@@ -28,8 +28,16 @@ class Uploads(Protocol):
     async def read(self, owner: Owner, key: str, now_s: float) -> bytes | None:
         """The owner's file, or None if there is none or its time is over."""
 
+    async def size_bytes(self, owner: Owner) -> int:
+        """How many bytes the owner's files have, but those of releases that noted no owner."""
+
     async def sweep(self, now_s: float) -> None:
         """Remove what is over."""
+
+
+def owner_digest(owner: Owner) -> str:
+    """By what an owner's files are told from others, without its name."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:16]
 
 
 def digest_of(owner: Owner, key: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from unstill.domain.errors import BadImage
 from unstill.domain.owner import NOBODY, Owner
+from unstill.domain.owner_turns import WeightOf, equal_weight
 from unstill.media.errors import DiedAtWork
 from unstill.media.pool import Pool
 from unstill.media.retry import retried_once
@@ -51,7 +52,8 @@ VIDEO_TIMEOUT_S = 120.0  # measured: 8 s of 1080P take 0.2 s
 
 
 class Media:
-    """The server's way to the media children; owners that wait for one take turns.
+    """The server's way to the media children; owners that wait for one take turns, by
+    weight.
 
     A child that dies is asked once more, as an engine's is.
 
@@ -64,8 +66,9 @@ class Media:
         size: int = 2,
         drawings: int = DRAWINGS_AT_ONCE,
         frame_timeout_s: float = FRAME_TIMEOUT_S,
+        weight_of: WeightOf = equal_weight,
     ) -> None:
-        self._pool = Pool("unstill.media", size=size)
+        self._pool = Pool("unstill.media", size=size, weight_of=weight_of)
         # Apart: a gallery full of videos holds up no job.
         self._drawing = Pool("unstill.media", size=drawings)
         self._frame_timeout_s = frame_timeout_s

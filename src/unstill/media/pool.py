@@ -16,7 +16,7 @@ from msgspec.structs import asdict
 from unstill.domain.engine import Report
 from unstill.domain.errors import EngineDied, ShuttingDown, StorageFailed
 from unstill.domain.owner import NOBODY, Owner
-from unstill.domain.owner_turns import Slots
+from unstill.domain.owner_turns import Slots, WeightOf, equal_weight
 from unstill.media.child_process import Child, start
 from unstill.media.errors import DiedAtWork, error_of
 from unstill.media.events import (
@@ -83,6 +83,7 @@ class Pool:
         idle_end_s: float = 0,
         noted: Callable[[int, ChildNote], None] | None = None,
         engine: str = "",
+        weight_of: WeightOf = equal_weight,
     ) -> None:
         self.program = program
         self.started = 0
@@ -95,7 +96,7 @@ class Pool:
         self._idle_end_s = idle_end_s
         self._noted = noted or _unnoted
         self._numbers = count(1)
-        self._slots = Slots(size)
+        self._slots = Slots(size, weight_of=weight_of)
         self._empty = list(range(size))  # the slots without a child, a heap
         self._children: set[Child] = set()
         # Those without a task, the one that had the last one last, and what ends each for that.

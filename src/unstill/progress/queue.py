@@ -1,6 +1,7 @@
 """The forecast: who waits for which engine, and how long a job is likely to take. In memory only.
 
-Places follow the rule of the lanes: owners take turns, and of an owner's jobs the oldest is first.
+Places follow the rule of the lanes: owners take turns by weight, and of an owner's jobs the
+oldest is first.
 
 What it says is measured, by jobs of the same engine and model that succeeded, or read off the
 job's own progress. Where neither is there, it says nothing.
@@ -18,7 +19,7 @@ import msgspec
 
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
-from unstill.domain.owner_turns import RoundRobin
+from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
 from unstill.models.sizes import NAMED_SIZES
 from unstill.store.ports.backlog import Backlog
 
@@ -103,7 +104,7 @@ class _Line:
 class _Engine:
     """What is known of one engine: who waits for it, what it renders, how long that takes."""
 
-    def __init__(self, slots: int | None) -> None:
+    def __init__(self, slots: int | None, weight_of: WeightOf) -> None:
         self.slots = slots
         self.running: dict[str, tuple[int, _Task]] = {}  # since when; kept where there are slots
         # Jobs that wait have one; it is kept likewise, and after their change.
@@ -112,7 +113,7 @@ class _Engine:
         self._turn_ms = _Times()  # how long one job takes
         self._pace_ms: dict[str, _Times] = {}  # a unit of work takes so long, by model
         self._lines: dict[Owner, _Line] = {}  # by owner, of those that wait
-        self._owners = RoundRobin()  # they take turns
+        self._owners = RoundRobin(weight_of)  # they take turns
 
     def add(self, job_id: str, owner: Owner) -> _Line:
         """Let a job wait."""
@@ -142,13 +143,7 @@ class _Engine:
         """How many have their turn before this one."""
         own = self._lines.get(owner)
         rounds = 0 if own is None else own.ahead(job_id)
-        ahead, is_earlier = rounds, True
-        for other in self._owners:
-            if other == owner:
-                is_earlier = False
-            else:
-                ahead += min(len(self._lines[other]), rounds + is_earlier)
-        return ahead
+        return self._owners.ahead(owner, rounds, lambda other: len(self._lines[other]))
 
     def expect(self, job_id: str, task: _Task | None) -> None:
         """Note what one that waits has to have done; None: it waits no more."""
@@ -199,9 +194,10 @@ class _Engine:
 class Forecast:
     """Queues, and how long unfinished jobs will take; told of every change."""
 
-    def __init__(self, slots: Mapping[str, int | None]) -> None:
+    def __init__(self, slots: Mapping[str, int | None], weight_of: WeightOf = equal_weight) -> None:
         """`slots`: by engine, renders at once; None of an upstream, which tells nobody."""
-        self._engines = {name: _Engine(count) for name, count in slots.items()}
+        self._weight_of = weight_of
+        self._engines = {name: _Engine(count, weight_of) for name, count in slots.items()}
         self._line_of: dict[str, _Line] = {}  # each job that waits is in one
 
     async def startup(self, backlog: Backlog) -> None:
@@ -274,7 +270,7 @@ class Forecast:
     def _begin_wait(self, job_id: str, owner: Owner, name: str) -> None:
         """Let the job wait for this engine alone."""
         if name not in self._engines:
-            self._engines[name] = _Engine(REMOVED)
+            self._engines[name] = _Engine(REMOVED, self._weight_of)
         engine, line = self._engines[name], self._line_of.get(job_id)
         if line is None or line.engine is not engine:
             self._end_wait(job_id, has_begun=False)

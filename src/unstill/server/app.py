@@ -23,6 +23,7 @@ from unstill.domain.errors import (
     BadField,
     BadKey,
     BadRange,
+    OverLimit,
     Overloaded,
     OwnError,
     ShuttingDown,
@@ -288,6 +289,8 @@ def _refuse(path_routes: PathRoutes, method: str, error: UnstillError, request_i
             headers.append((b"allow", ", ".join(error.allowed).encode()))
         case BadRange():
             headers.append((b"content-range", f"bytes */{error.size_bytes}".encode()))
+        case OverLimit(retry_after_s=wait_s):
+            headers.append((b"retry-after", b"%d" % wait_s))
         case OwnError() if served and served.route.is_sent_again and not _is_untaken(error):
             headers.append((b"x-should-retry", b"false"))
         case _ if error.status == 503:

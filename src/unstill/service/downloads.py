@@ -21,7 +21,7 @@ from unstill.domain.errors import (
     VideoRemoved,
 )
 from unstill.domain.job import Job, Variant
-from unstill.domain.owner_turns import Slots
+from unstill.domain.owner_turns import Slots, WeightOf, equal_weight
 from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
 from unstill.media import DRAWINGS_AT_ONCE
@@ -63,6 +63,7 @@ class Downloads:
         links: Links,
         clock_ms: Callable[[], int],
         kept_ms: int = 0,
+        weight_of: WeightOf = equal_weight,
     ) -> None:
         """kept_ms: for how long from its job's end a video is kept; 0: for ever."""
         self._jobs = jobs
@@ -75,7 +76,7 @@ class Downloads:
             "spritesheet": Still("spritesheet", ".jpg", media.draw_spritesheet),
         }
         self._drawings: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._slots = Slots(DRAWINGS_AT_ONCE, keeps_room=True)
+        self._slots = Slots(DRAWINGS_AT_ONCE, keeps_room=True, weight_of=weight_of)
         self._is_stopping = False
 
     def stop_drawing(self) -> None:

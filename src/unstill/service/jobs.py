@@ -21,6 +21,8 @@ from unstill.domain.errors import (
     JobDeleted,
     MissingField,
     NoSuchJob,
+    OverBytes,
+    OverLimit,
     OwnError,
     ShuttingDown,
     StorageFull,
@@ -46,6 +48,7 @@ from unstill.files.port import Files
 from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue, resolve
 from unstill.service.admission import Admission
+from unstill.service.allowances import Allowances, Reservation
 from unstill.service.idempotency import fingerprint
 from unstill.service.pictures import IncomingFrame, check_header, take
 from unstill.store.ports.attempts import Attempts
@@ -114,6 +117,7 @@ class Service:
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
         admission: Admission = EVERYTHING,
+        allowances: Allowances | None = None,
     ) -> None:
         """`routes`: for each name that callers may use, the engines to try, in order.
 
@@ -121,6 +125,7 @@ class Service:
         accounts: by engine, the upstream account that it asks, if it asks any.
         receiver_of: where to tell of a job's end, "" for the owner's own place; raises BadField.
         check_room: raises StorageFull if no new job is taken for want of room.
+        allowances: of owners that have limits; None: nobody has any.
         """
         self.catalogue = catalogue
         self._jobs = jobs
@@ -137,6 +142,7 @@ class Service:
         self._accounts = accounts
         self._receiver_of = receiver_of
         self._admission = admission
+        self._allowances = allowances
         self._check_room = check_room
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
@@ -175,14 +181,16 @@ class Service:
             webhook_url = self._receiver_of(create_call.webhook_url, owner)
             engine = self._engine_for(checked.model, checked.request, create_call)
             self._check_room()
-        except (BadField, BadSetting, StorageFull):
+            job_id = new_id(now_ms)
+            reservation = await self._reserve(owner, job_id, checked.taken)
+        except (BadField, BadSetting, StorageFull, OverLimit, OverBytes):
             # The settings have changed, or the disk; what was taken before is still its caller's.
-            stored = None if mark is None else await self._jobs.marked(owner, mark)
+            stored = None if mark is None else await self._taken_before(owner, mark)
             if stored is None:
                 raise
         else:
             job = Job(
-                id=new_id(now_ms),
+                id=job_id,
                 owner=owner,
                 dialect=dialect,
                 words=words,
@@ -194,7 +202,7 @@ class Service:
                 webhook_url=webhook_url,
                 request_id=request_id,
             )
-            stored = await self._store(job, checked.taken, mark)
+            stored = await self._store(job, checked.taken, mark, reservation)
         if stored.request_id != request_id:
             log.info("sent_again", job_id=stored.id, owner=owner, request_id=request_id)
         if stored.is_hidden:
@@ -212,7 +220,39 @@ class Service:
         request, ignored = resolve(card, create_call, frames, random_seed=random.getrandbits(31))
         return _Checked(name, card, request, taken, ignored)
 
+    async def _reserve(
+        self, owner: Owner, job_id: str, taken: Mapping[Role, IncomingFrame]
+    ) -> Reservation | None:
+        """Raises OverLimit, OverBytes."""
+        if self._allowances is None:
+            return None
+        size_bytes = sum(len(each.data) for each in taken.values() if each.data is not None)
+        return await self._allowances.take(owner, job_id, size_bytes=size_bytes)
+
+    async def _taken_before(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
+        """The job of an earlier call, also of one that is just being stored."""
+        if self._allowances is not None:
+            await self._allowances.nothing_pending(owner)
+        return await self._jobs.marked(owner, mark)
+
     async def _store(
+        self,
+        job: Job,
+        taken: Mapping[Role, IncomingFrame],
+        mark: IdempotencyMark | None,
+        reservation: Reservation | None,
+    ) -> Job:
+        """Store what was reserved; else it is given back. The job of an earlier call, if any."""
+        stored = None
+        try:
+            stored = await self._store_with_pictures(job, taken, mark)
+        finally:
+            if reservation is not None and self._allowances is not None:
+                is_stored = stored is not None and stored.id == job.id
+                self._allowances.settle(reservation, is_stored=is_stored)
+        return stored
+
+    async def _store_with_pictures(
         self, job: Job, taken: Mapping[Role, IncomingFrame], mark: IdempotencyMark | None
     ) -> Job:
         """Pictures first: a row never stands without them. The job of an earlier call, if any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
 
@@ -12,6 +13,10 @@ from unstill.domain.request import CreateCall, GivenFrame, GivenValue
 from unstill.files.upload_policies import Policies, Signed
 from unstill.files.uploads import Uploads
 from unstill.models.catalogue import Catalogue
+
+
+def _unlimited(owner: Owner, size_bytes: int) -> AbstractAsyncContextManager[None]:  # noqa: ARG001
+    return nullcontext()
 
 
 class Uploading:
@@ -25,13 +30,18 @@ class Uploading:
         catalogue: Catalogue,
         check_room: Callable[[], None],
         clock_ms: Callable[[], int],
+        allowed: Callable[[Owner, int], AbstractAsyncContextManager[None]] = _unlimited,
     ) -> None:
-        """`check_room` raises StorageFull if no new file is taken for want of room."""
+        """`check_room` raises StorageFull if no new file is taken for want of room.
+
+        allowed: lets an owner store so many bytes more, while it lasts; raises OverBytes.
+        """
         self._uploads = uploads
         self._policies = policies
         self._check_room = check_room
         self._catalogue = catalogue
         self._clock_ms = clock_ms
+        self._allowed = allowed
 
     def policy(
         self, model: GivenValue, owner: Owner, *, models: frozenset[str] | None = None
@@ -45,13 +55,14 @@ class Uploading:
         return self._policies.check(policy, signature, key, self._now_s()).owner
 
     async def keep(self, policy: str, signature: str, key: str, data: bytes) -> None:
-        """Store an uploaded picture; raises BadPolicy, BadField, StorageFull, StorageFailed."""
+        """Store an uploaded picture; raises BadPolicy, BadField, OverBytes, OwnError."""
         signed = self._policies.check(policy, signature, key, self._now_s())
         if len(data) > signed.most_bytes:
             raise BadField("file", f"at most {signed.most_bytes} bytes", data)
         self._check_room()
-        if not await self._uploads.keep(signed.owner, key, data):
-            raise BadField("key", "of a file that is not there yet", key)
+        async with self._allowed(signed.owner, len(data)):
+            if not await self._uploads.keep(signed.owner, key, data):
+                raise BadField("key", "of a file that is not there yet", key)
 
     async def with_uploads(self, create_call: CreateCall, prefix: str, owner: Owner) -> CreateCall:
         """The request with the owner's uploads in place of their addresses; raises BadImage."""

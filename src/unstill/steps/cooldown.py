@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from unstill.domain.backoff import MODEL
 from unstill.domain.owner import Owner
-from unstill.domain.owner_turns import Slots
+from unstill.domain.owner_turns import Slots, WeightOf, equal_weight
 from unstill.steps.failover import LONGEST_ADVICE_MS
 from unstill.upstreams.port import Accepted, Account, Busy, Submission
 
@@ -93,8 +93,8 @@ class ModelCooldown:
 class AccountGate:
     """Who may call one account: its slots, and the cooldown of each of its models."""
 
-    def __init__(self, account: Account) -> None:
-        self.slots = Slots(account.slots)
+    def __init__(self, account: Account, weight_of: WeightOf = equal_weight) -> None:
+        self.slots = Slots(account.slots, weight_of=weight_of)
         self._cooldowns: dict[str, ModelCooldown] = {}
         self._probes = 0  # all models have so many
 

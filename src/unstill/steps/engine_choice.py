@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.job import Job
+from unstill.domain.owner_turns import WeightOf, equal_weight
 from unstill.steps.cooldown import AccountGate, ModelCooldown
 from unstill.steps.failover import Candidate, NextCall, next_engine
 from unstill.store.ports.attempts import Attempts
@@ -28,6 +29,7 @@ class EngineChoice:
         routes: Mapping[str, Sequence[str]],
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
+        weight_of: WeightOf = equal_weight,
     ) -> None:
         """`routes`: by model name, the engines in the order in which they are tried."""
         self._attempts = attempts
@@ -36,7 +38,7 @@ class EngineChoice:
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._gates = {
-            remote.account.id: AccountGate(remote.account) for remote in remotes.values()
+            remote.account.id: AccountGate(remote.account, weight_of) for remote in remotes.values()
         }
 
     def gate(self, remote: Remote) -> AccountGate:

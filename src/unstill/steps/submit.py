@@ -43,6 +43,7 @@ from unstill.domain.job import (
 )
 from unstill.domain.lease import Lease
 from unstill.domain.log_fields import job_fields
+from unstill.domain.owner_turns import WeightOf, equal_weight
 from unstill.progress.stalls import Stalls
 from unstill.steps.engine_choice import EngineChoice
 from unstill.steps.failover import NextCall
@@ -108,6 +109,7 @@ class Submitter:
         submit_within_ms: int = SUBMIT_WITHIN_MS,
         store_again: Backoff = TICKET,
         counts: CallCounts | None = None,
+        weight_of: WeightOf = equal_weight,
     ) -> None:
         """`routes`: by model name, the engines in the order in which they are tried."""
         self._submit_within_ms = submit_within_ms
@@ -121,6 +123,7 @@ class Submitter:
             routes=routes,
             clock_ms=clock_ms,
             uptime_ms=uptime_ms,
+            weight_of=weight_of,
         )
         self._prepare_frames = prepare_frames
         self._stalls = stalls

@@ -2,11 +2,10 @@
 
 A job waits on at most one lane and is in at most one step. Its row is read once for a step; what
 the store tells of it from then on says where it waits next, and ends the step if the job is
-cancelled meanwhile. Where jobs of several owners are due,
-the owners take turns; of an owner's jobs the oldest is next: one that had to pause is not overtaken
-for ever. What waits is a heap entry and a dict entry; nothing polls: a lane looks when a job comes,
-when a step ends, and when its one timer says that the next job is due. All of it runs on the event
-loop.
+cancelled meanwhile. Where jobs of several owners are due, the owners take turns, by weight; of an
+owner's jobs the oldest is next: one that had to pause is not overtaken for ever. What waits is a
+heap entry and a dict entry; nothing polls: a lane looks when a job comes, when a step ends, and
+when its one timer says that the next job is due. All of it runs on the event loop.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from unstill.domain.backoff import STEP, Backoff
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
-from unstill.domain.owner_turns import RoundRobin
+from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
 from unstill.store.ports.queue import Lane, LaneUse, PutOff
 from unstill.system.storage_pause import Shortage
 
@@ -35,11 +34,11 @@ log = structlog.get_logger()
 class _Queue:
     """What waits for one lane. Heap entries of jobs that left or moved are skipped when met."""
 
-    def __init__(self, lane: Lane | None = None) -> None:
-        self.lane = lane  # None until the lane is served
+    def __init__(self, weight_of: WeightOf) -> None:
+        self.lane: Lane | None = None  # until the lane is served
         self.later: list[tuple[int, str, Owner]] = []  # (due_ms, job id, owner)
         self.due: dict[Owner, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
-        self.round_robin = RoundRobin()  # the owners in `due` take turns
+        self.round_robin = RoundRobin(weight_of)  # the owners in `due` take turns
         self.busy = 0  # steps under way
         self.busy_of: Counter[Owner] = Counter()  # the same, by owner
         self.timer: asyncio.TimerHandle | None = None
@@ -52,12 +51,14 @@ class _Queue:
 
     def pop(self, owner: Owner) -> tuple[str, int]:
         """The owner's oldest job, or that which has been due for longest."""
-        jobs = self.due[owner]
-        _, job_id, due_ms = heappop(jobs)
-        if not jobs:
+        _, job_id, due_ms = heappop(self.due[owner])
+        return job_id, due_ms
+
+    def drop_if_empty(self, owner: Owner) -> None:
+        """Let an owner wait no more whose last job was taken; the turn is told of before."""
+        if not self.due[owner]:
             del self.due[owner]
             self.round_robin.leave(owner)
-        return job_id, due_ms
 
     def next_owner(self, lane: Lane) -> Owner | None:
         """Whose turn it is, among those who may have one more step; None where nobody may."""
@@ -65,7 +66,7 @@ class _Queue:
         if free <= 0:
             return None
         if not lane.keeps_room:
-            return next(iter(self.round_robin), None)
+            return self.round_robin.first
         return next((owner for owner in self.round_robin if self.busy_of[owner] < free), None)
 
     def begin(self, owner: Owner) -> None:
@@ -129,6 +130,7 @@ class Lanes:
         self._look = look
         self._clock_ms = clock_ms
         self._pauses = pauses
+        self._weight_of: WeightOf = equal_weight
         self._queues: dict[str, _Queue] = {}
         self._places: dict[str, _Place] = {}  # each waiting job has one
         self._steps: dict[str, _Step] = {}  # under way, by job: the only list of them
@@ -159,6 +161,10 @@ class Lanes:
             queue.put(job_id, owner, due_ms)
         self._fill(lane)
 
+    def weigh(self, weight_of: WeightOf) -> None:
+        """Let owners' turns weigh so; before, all weigh the same."""
+        self._weight_of = weight_of
+
     def serve(self, lanes: Iterable[Lane]) -> None:
         """Begin to take from these lanes what is due."""
         for lane in lanes:
@@ -188,8 +194,11 @@ class Lanes:
     def _queue(self, name: str) -> _Queue:
         queue = self._queues.get(name)
         if queue is None:
-            queue = self._queues[name] = _Queue()
+            queue = self._queues[name] = _Queue(self._weight)
         return queue
+
+    def _weight(self, owner: Owner) -> int:
+        return self._weight_of(owner)
 
     def _leave(self, job_id: str) -> None:
         self._places.pop(job_id, None)
@@ -213,6 +222,7 @@ class Lanes:
                 queue.begin(owner)
                 step = self._steps[job_id] = _Step(job_id)
                 step.task = asyncio.create_task(self._take(queue, lane, step, owner))
+            queue.drop_if_empty(owner)
         if queue.later and queue.busy < lane.slots:
             wait_s = (queue.later[0][0] - now_ms) / 1000
             queue.timer = asyncio.get_running_loop().call_later(wait_s, self._fill, name)

@@ -23,7 +23,14 @@ from unstill.dialects.parameters import WAIT
 from unstill.dialects.route import Parameter, Route
 from unstill.dialects.verbs import STATUS, SUBMIT
 from unstill.dialects.waiting_reason import WaitingFor, waiting_for
-from unstill.domain.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
+from unstill.domain.errors import (
+    BadKey,
+    CallerError,
+    MissingField,
+    OverLimit,
+    Overloaded,
+    UnstillError,
+)
 from unstill.domain.job import Job, State, Vocabulary
 from unstill.domain.request import CreateCall
 from unstill.models.card import Card
@@ -203,7 +210,7 @@ def _error_words(kind: type[UnstillError]) -> tuple[str, str]:
     """Type and code of the common error page; its code for every bad parameter is `param_error`."""
     if issubclass(kind, BadKey):
         return "invalid_request_error", "auth_error"
-    if issubclass(kind, Overloaded):
+    if issubclass(kind, (Overloaded, OverLimit)):
         return "rate_limit_error", "rate_limit"
     if issubclass(kind, CallerError):
         return "invalid_request_error", "param_error"

@@ -75,6 +75,7 @@ _OF_JOB = (
 _OF_STATUS: Mapping[int, tuple[str, ...]] = {
     401: ("www-authenticate",),
     416: ("content-range",),
+    429: ("retry-after",),
     503: ("retry-after",),
 }
 

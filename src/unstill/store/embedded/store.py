@@ -28,6 +28,7 @@ from unstill.store.embedded.jobs import EmbeddedJobs
 from unstill.store.embedded.keys import EmbeddedKeys
 from unstill.store.embedded.open_store import open_store
 from unstill.store.embedded.outbox import EmbeddedOutbox
+from unstill.store.embedded.owners import EmbeddedOwners
 from unstill.store.embedded.retention import EmbeddedRetention
 from unstill.store.embedded.uptime_notes import EmbeddedUptimeNotes
 from unstill.store.lanes import Lanes
@@ -76,6 +77,7 @@ class EmbeddedStore:
         self.uptime_notes = EmbeddedUptimeNotes(self.handle)
         self.retention = EmbeddedRetention(self.handle)
         self.keys = EmbeddedKeys(self.handle)
+        self.owners = EmbeddedOwners(self.handle)
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._take_folder()

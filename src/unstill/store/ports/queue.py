@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from unstill.domain.job import Job
+from unstill.domain.owner_turns import WeightOf
 
 
 class PutOff(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ Listener = Callable[[Job], None]  # told on the event loop, after the commit
 class Lane(msgspec.Struct, frozen=True):
     """Jobs whose `Job.lane` is `name` are given to `step`, at most `slots` at once.
 
-    The owners of those that are due take turns; of an owner's jobs the oldest is first.
+    The owners of those that are due take turns, by weight; of an owner's jobs the oldest is first.
     """
 
     name: str
@@ -53,6 +54,9 @@ class LaneUse(NamedTuple):
 class Queue(Protocol):
     def in_use(self) -> Sequence[LaneUse]:
         """The lanes that are served."""
+
+    def weigh(self, weight_of: WeightOf) -> None:
+        """Let owners' turns weigh so; before, all weigh the same."""
 
     def serve(self, lanes: Sequence[Lane]) -> None:
         """Begin to give due jobs to their lanes, what was left unfinished included."""

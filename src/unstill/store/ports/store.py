@@ -16,6 +16,7 @@ from unstill.store.ports.job_lists import JobLists
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.keys import ApiKeys
 from unstill.store.ports.outbox import Outbox
+from unstill.store.ports.owners import Owners
 from unstill.store.ports.queue import Listener, Queue
 from unstill.store.ports.retention import Retention
 from unstill.store.ports.store_state import StoreState
@@ -61,6 +62,9 @@ class Store(StoreState, Protocol):
 
     @property
     def keys(self) -> ApiKeys: ...
+
+    @property
+    def owners(self) -> Owners: ...
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.

@@ -24,6 +24,8 @@ from unstill.domain.errors import (
     ModelNotAllowed,
     NoSuchJob,
     NoSuchRoute,
+    OverBytes,
+    OverLimit,
     Overloaded,
     ShuttingDown,
     StorageFailed,
@@ -225,7 +227,8 @@ _ERRORS: tuple[tuple[Kinds, str], ...] = (
     ((JobDeleted, NoSuchRoute), "NotFound"),
     ((TooLateToCancel, NoSuchJob), "UnsupportedOperation"),
     (WrongMethod, "MethodNotAllowed"),
-    (BodyTooLarge, "BadRequest.TooLarge"),
+    ((BodyTooLarge, OverBytes), "BadRequest.TooLarge"),
+    (OverLimit, "Throttling.RateQuota"),
     (CallerError, "InvalidParameter"),
     ((Overloaded, ShuttingDown, StorageFailed), "ServiceUnavailable"),
 )

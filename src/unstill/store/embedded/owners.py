@@ -1,0 +1,56 @@
+"""Owners as rows: the SQL of every read and write, and those of an open store.
+
+The columns of the table are an owner and the fields of `Limits`, by the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import apsw
+import msgspec
+
+from unstill.domain.limits import Limits
+from unstill.domain.owner import Owner
+from unstill.store.embedded.handle import Handle
+
+TABLE = "owners"
+_COLUMNS = ("owner", *Limits.__struct_fields__)
+_NAMES = ", ".join(_COLUMNS)
+_ALL = f"SELECT {_NAMES} FROM owners ORDER BY owner"  # noqa: S608  - field names
+SET = f"INSERT OR REPLACE INTO owners ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  - field names
+# The conditions are word for word those of the indexes, or they are not used.
+_WITH_FILES = (
+    "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 0 UNION "
+    "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 1 "
+    "AND state NOT IN ('succeeded', 'failed', 'cancelled')"
+)
+
+
+class EmbeddedOwners:
+    """Those of an open store."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    async def limits(self) -> Mapping[Owner, Limits]:
+        return await self._handle.opened.ledger.read(limits_in)
+
+    async def set(self, owner: Owner, limits: Limits) -> None:
+        await self._handle.execute(SET, row_of(owner, limits))
+
+    async def with_files(self, owner: Owner) -> Sequence[str]:
+        found = await self._handle.opened.ledger.select(_WITH_FILES, (owner,))
+        return [f"{job_id}" for (job_id,) in found]
+
+
+def limits_in(connection: apsw.Connection) -> dict[Owner, Limits]:
+    found = connection.execute(_ALL).fetchall()
+    return {
+        Owner(f"{owner}"): msgspec.convert(dict(zip(_COLUMNS[1:], values, strict=True)), Limits)
+        for owner, *values in found
+    }
+
+
+def row_of(owner: Owner, limits: Limits) -> tuple[str | int | None, ...]:
+    return (owner, *msgspec.structs.astuple(limits))

@@ -1,0 +1,20 @@
+"""The port of owners: what an operator has set for each, and which jobs take up room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from unstill.domain.limits import Limits
+from unstill.domain.owner import Owner
+
+
+class Owners(Protocol):
+    async def limits(self) -> Mapping[Owner, Limits]:
+        """Of all owners that something was ever set for, whoever set it."""
+
+    async def set(self, owner: Owner, limits: Limits) -> None:
+        """Set all that an owner's limits are."""
+
+    async def with_files(self, owner: Owner) -> Sequence[str]:
+        """The owner's jobs that may have files: all but those that are deleted and final."""

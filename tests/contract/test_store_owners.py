@@ -1,0 +1,38 @@
+"""What every job store keeps of owners."""
+
+from __future__ import annotations
+
+from support.open_stores import Make, a_row, opened
+from unstill.domain.job import Failure, State, failed, hidden
+from unstill.domain.limits import Limits
+from unstill.domain.owner import Owner
+from unstill.store.ports.store import Store
+
+ALL = Limits(in_flight=1, submits_per_minute=2, queue=0, stored_bytes=2**50, weight=7)
+
+
+async def test_limits_are_there_after_a_restart_and_may_be_taken_away(make: Make) -> None:
+    async with opened(make) as store:
+        before = await store.owners.limits()
+        await store.owners.set(Owner("ann"), ALL)
+        await store.owners.set(Owner("bob"), Limits(queue=3))
+        await store.owners.set(Owner("bob"), Limits(weight=2))
+    async with opened(make) as store:
+        after = await store.owners.limits()
+
+    assert before == {}
+    assert after == {"ann": ALL, "bob": Limits(weight=2)}
+
+
+async def test_the_jobs_with_files_are_an_owners_own_that_are_not_gone(store: Store) -> None:
+    kept = ["queued", "ended", "hidden-unfinished"]
+    for job_id in [*kept, "hidden"]:
+        await store.jobs.add(a_row(job_id, owner="ann"))
+    await store.jobs.add(a_row("of-bob", owner="bob"))
+    for job_id in ("ended", "hidden"):
+        await store.jobs.change(job_id, failed(Failure("code", "words"), 1))
+    await store.jobs.change("hidden", hidden(State.FAILED))
+    await store.jobs.change("hidden-unfinished", hidden(State.QUEUED))
+
+    assert sorted(await store.owners.with_files(Owner("ann"))) == sorted(kept)
+    assert await store.owners.with_files(Owner("cid")) == []
