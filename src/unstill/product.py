@@ -27,6 +27,7 @@ from unstill.domain.delivery import DAY_MS
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadSetting, UnstillError
 from unstill.engines.camera.self_test import Trial
+from unstill.files.folder_size import FolderSize
 from unstill.files.free_space import Room
 from unstill.files.signed_links import Links, load_secrets
 from unstill.files.storage import Storage, local_storage
@@ -161,7 +162,8 @@ class Product:
         self._runner = self._runner_by(routes, catalogue.by_id)
         self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
-        room = Room(data_dir, least_bytes=server.least_free_mb * 10**6)
+        self._held = FolderSize(data_dir) if server.most_data_mb else None
+        room = _room_in(data_dir, server, self._held)
         self._sweep = self._sweep_with(uploads)
         self._terms = _terms_of(server)
         self._expiry = Expiry(
@@ -367,6 +369,7 @@ class Product:
             self._job_log.changed,
             self._deliverer.changed,
             self._job_counts.changed,
+            *(() if self._held is None else (self._held.changed,)),
         )
 
     async def startup(self) -> None:
@@ -380,6 +383,8 @@ class Product:
         check_receivers(self._settings, self._keys.owners)
         await self._readers.startup()
         await self._trial.before_any_job()
+        if self._held is not None:
+            await self._held.startup()
         await self._uptime.startup()
         # First: it reads what waits, before the runner judges and begins anything.
         await self._forecast.startup(self._store.backlog)
@@ -419,6 +424,8 @@ class Product:
         for each in self._sweeping:
             each.cancel()
         await asyncio.gather(*self._sweeping, return_exceptions=True)
+        if self._held is not None:
+            await self._held.shutdown()
         await self._metrics.shutdown()
         await self._deliverer.shutdown()
         await self._runner.stop()
@@ -440,6 +447,15 @@ def _made_folder(path: Path) -> Path:
     except OSError as error:
         raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
     return path
+
+
+def _room_in(data_dir: Path, server: ServerSettings, held: FolderSize | None) -> Room:
+    return Room(
+        data_dir,
+        least_bytes=server.least_free_mb * 10**6,
+        most_bytes=server.most_data_mb * 10**6,
+        held_bytes=lambda: 0 if held is None else held.size_bytes,
+    )
 
 
 def _terms_of(server: ServerSettings) -> KeepTimes:

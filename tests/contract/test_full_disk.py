@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from support.read_files import bytes_of
 from support.scripted_fetches import PNG
 from support.scripted_house import House, opened
 from support.scripted_media import VIDEO
+from support.small_disks import fill, small_disk
 from unstill.domain.errors import OperatorError, StorageFull
 from unstill.domain.job import State
 from unstill.domain.owner import Owner
@@ -27,28 +26,8 @@ DISK_MB = 64
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("only root on Linux may mount a small disk")
-    words = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)]
-    if subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Leave no byte free."""
-    filler = folder / "filler"
-    with filler.open("ab", buffering=0) as file:
-        for piece in (2**20, 4096, 1):
-            try:
-                while True:
-                    file.write(bytes(piece))
-            except OSError:
-                pass
-    return filler
+    with small_disk(tmp_path / "disk", size_mb=DISK_MB) as folder:
+        yield folder
 
 
 async def finished(house: House) -> str:

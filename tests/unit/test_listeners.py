@@ -20,6 +20,7 @@ def test_all_who_are_told_of_a_commit_stand_in_one_order(tmp_path: Path) -> None
     ).listeners
 
     assert [each.__qualname__ for each in listeners] == [
+        "Allowances.changed",
         "Stalls.changed",
         "Forecast.changed",
         "Board.changed",  # behind what its waiters' answers are made of

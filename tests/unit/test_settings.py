@@ -52,6 +52,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
     "link_hours": ("48", "48", 48),
     "prompt_in_files": ("true", "true", True),
     "least_free_mb": ("1000", "1000", 1000),
+    "most_data_mb": ("50000", "50000", 50_000),
     "keep_videos_days": ("30", "30", 30.0),
     "keep_pictures_days": ("0.5", "0.5", 0.5),
     "keep_rows_days": ("365", "365.0", 365.0),

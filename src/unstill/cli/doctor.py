@@ -25,7 +25,9 @@ from unstill.cli.doctor_upstreams import (
 from unstill.domain.api_key import KeyState
 from unstill.domain.errors import OperatorError, OwnError, UnstillError
 from unstill.engines.camera.self_test import make_video
+from unstill.files.folder_size import size_of
 from unstill.settings.reader import Settings
+from unstill.settings.server import ServerSettings
 from unstill.store.embedded.driver import sqlite_version
 from unstill.store.embedded.folder_match import find_store
 from unstill.store.embedded.held_jobs import held_in
@@ -53,6 +55,7 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
     )
     yield Finding("sqlite", True, f"{sqlite_version()}, unstill's own")
     yield _folder(Path(settings.server.data_dir))
+    yield disk_finding(settings.server)
     yield from store_findings(Path(settings.server.data_dir))
     yield _certificates()
     yield from _engine()
@@ -72,6 +75,21 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
         yield from upstream_findings(settings, place)
     yield from network_findings(settings, os.environ)
     yield from running_findings(settings)
+
+
+def disk_finding(server: ServerSettings) -> Finding:
+    """Would a server take new work, for all that its disk and its folder have room for?"""
+    data_dir = Path(server.data_dir)
+    holder = next(each for each in (data_dir, *data_dir.absolute().parents) if each.exists())
+    free_mb = shutil.disk_usage(holder).free / 10**6
+    is_well = free_mb >= server.least_free_mb
+    detail = f"{free_mb:.0f} MB free, new work is taken down to {server.least_free_mb}"
+    if server.most_data_mb:
+        held_mb = size_of(data_dir) / 10**6
+        is_well = is_well and held_mb < server.most_data_mb
+        detail += f"; {held_mb:.0f} MB in the folder, new work is taken up to {server.most_data_mb}"
+    mend = "free some space, or see keep_videos_days, least_free_mb and most_data_mb"
+    return Finding("disk", is_well, detail, mend)
 
 
 def _folder(path: Path) -> Finding:

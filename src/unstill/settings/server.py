@@ -43,6 +43,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt_in_files: bool = False  # in the metadata of what this machine makes
     # The data folder's disk keeps so much free; no new work is taken below.
     least_free_mb: Annotated[int, Meta(ge=0)] = 200
+    # The data folder takes no new work with as much in it; 0: any number.
+    most_data_mb: Annotated[int, Meta(ge=0)] = 0
     # For so long from a job's end; 0: for ever.
     keep_videos_days: Days = 0.0
     keep_pictures_days: Days = 0.0
