@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from support.jobs import OWNER, a_job
+from support.requests import a_request
 from support.scripted_fetches import PNG
 from support.scripted_house import House, opened
 from support.scripted_media import VIDEO
+from support.small_disks import small_disk
 from support.upstream_steps import Desk
 from unstill.cli.backup_folder import BackedUp, back_up
 from unstill.domain.errors import OperatorError, StoreRefused
@@ -205,7 +207,10 @@ async def test_a_place_that_is_taken_or_within_the_folder_is_refused_and_left_al
     (taken / "mine").write_text("here")
     async with opened(data_dir) as house:
         await finished(house)
+    linked = tmp_path / "linked"
+    linked.symlink_to(data_dir)
     refused = {
+        linked / "backup": "is in the data folder",
         taken: "is not empty",
         taken / "mine": "is not empty",
         data_dir: "is in the data folder",
@@ -216,7 +221,7 @@ async def test_a_place_that_is_taken_or_within_the_folder_is_refused_and_left_al
         with pytest.raises(OperatorError, match=why):
             backed_up(data_dir, target)
 
-    assert beside(taken) == ["data", "taken"]
+    assert beside(taken) == ["data", "linked", "taken"]
     assert [entry.name for entry in taken.iterdir()] == ["mine"]
 
 
@@ -251,3 +256,22 @@ async def test_what_no_start_would_take_is_not_backed_up(tmp_path: Path) -> None
         backed_up(data_dir, target)
 
     assert beside(target) == ["data", "older"]
+
+
+@pytest.mark.parametrize("takes", ["the files", "the store"])
+async def test_a_disk_that_is_too_small_has_no_backup_and_nothing_of_one(
+    tmp_path: Path, takes: str
+) -> None:
+    data_dir = tmp_path / "data"
+    async with opened(data_dir) as house:
+        done = await finished(house)
+        if takes == "the files":
+            house.files.path(done, "video-1.mp4").write_bytes(bytes(3 * 2**20))
+        else:
+            await house.store.jobs.add(a_job(request=a_request(prompt="a" * 3 * 2**20)))
+        with small_disk(tmp_path / "disk", size_mb=2) as disk:
+            with pytest.raises(OperatorError, match=r"is not made: (its disk is full|No space)"):
+                backed_up(data_dir, disk / "backup")
+            left = list(disk.iterdir())
+
+    assert left == []

@@ -50,8 +50,8 @@ def back_up(data_dir: Path, target: Path, *, local_engines: Collection[str]) -> 
     would, OperatorError where there is nothing to copy or no place for it, OwnError; then `target`
     is as it was.
     """
-    target = target.absolute()
-    _check_place(data_dir.absolute(), target)
+    target = target.parent.resolve() / target.name
+    _check_place(data_dir.resolve(), target)
     try:
         with _draft(target) as draft:
             made = _fill(data_dir, draft, local_engines=local_engines)

@@ -124,7 +124,7 @@ def store_findings(data_dir: Path) -> Iterator[Finding]:
     else:
         yield Finding(what, True, f"jobs: {found.jobs}")
     if held := len(held_in(data_dir)):
-        detail = f"they may have been sent and paid for before the store was recovered: {held}"
+        detail = f"they may have been sent and paid for since the store was copied: {held}"
         yield Finding("held jobs", False, detail, "unstill jobs release", is_needed=False)
 
 
