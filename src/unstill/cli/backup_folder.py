@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,8 @@ from unstill.store.embedded.backup import (
 from unstill.system.durable_copies import copy_durably, copy_folder
 from unstill.system.durable_writes import sync_folder
 from unstill.system.job_folders import JOBS, folder_of, folders_in, shards
+
+AT_ONCE = 8  # jobs whose files are copied: a disk syncs many of them no later than one
 
 
 class BackedUp(NamedTuple):
@@ -129,9 +132,10 @@ class _Copy:
     def files_of(self, store_dir: Path) -> None:
         """Have the files of all jobs that the store in that folder needs files of."""
         self._ids, self.size_bytes, self.without_video = set(), 0, []
-        for jobs in needed_jobs(store_dir):
-            for job in jobs:
-                self._job(job)
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            for jobs in needed_jobs(store_dir):
+                for job, size_bytes in zip(jobs, threads.map(self._copied, jobs), strict=True):
+                    self._note(job, size_bytes)
         for shard in shards(self._draft / JOBS):
             sync_folder(shard)
         if (self._draft / JOBS).exists():
@@ -148,13 +152,20 @@ class _Copy:
         if (self._data_dir / name).is_dir():
             copy_folder(self._data_dir / name, self._draft / name, is_wanted)
 
-    def _job(self, job: NeededJob) -> None:
+    def _copied(self, job: NeededJob) -> int | None:
+        """How many bytes it has; None without a folder."""
         source = folder_of(self._data_dir / JOBS, job.id)
         target = folder_of(self._draft / JOBS, job.id)
-        if source.is_dir():
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.size_bytes += copy_folder(source, target, _wanted_of(job))
+        if not source.is_dir():
+            return None
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return copy_folder(source, target, _wanted_of(job))
+
+    def _note(self, job: NeededJob, size_bytes: int | None) -> None:
+        if size_bytes is not None:
             self._ids.add(job.id)
+            self.size_bytes += size_bytes
+        target = folder_of(self._draft / JOBS, job.id)
         if job.video_name is not None and not (target / job.video_name).exists():
             self.without_video.append(job.id)
 
