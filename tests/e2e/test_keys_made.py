@@ -316,3 +316,20 @@ def test_a_name_is_one_good_keys_and_free_again_after_it(tmp_path: Path) -> None
     assert "is revoked" in keys("rotate", "laptop", data_dir=folder, ends_with=1).stderr
     made("create", "team-b", "--name", "laptop", data_dir=folder)
     assert len(keys("list", data_dir=folder).stdout.splitlines()) == 3
+
+
+def test_a_recover_says_what_has_become_of_the_keys(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    made("create", "team-a", data_dir=folder)
+    recover = [sys.executable, "-m", "unstill", "recover", "--data-dir", str(folder)]
+    (folder / "unstill.sqlite3").rename(tmp_path / "copy")
+
+    lost = subprocess.run(recover, capture_output=True, text=True, check=True, cwd=tmp_path)
+    for file in folder.glob("unstill.sqlite3*"):
+        file.unlink()
+    (tmp_path / "copy").rename(folder / "unstill.sqlite3")
+    copied = subprocess.run(recover, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert "it has no API keys, and the next start lets in every caller" in lost.stdout
+    assert "its API keys are those of its day" in copied.stdout
+    assert "no API keys" not in copied.stdout

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
 from unstill.settings.engines import local_names
+from unstill.store.embedded.keys_beside import keys_in
 from unstill.store.embedded.recovery import recover
 
 app = typer.Typer()
@@ -33,6 +34,11 @@ def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> Non
         _say(f"{recovered.held} jobs may have been sent and paid for since: they wait for")
         _say("  unstill jobs release")
     _say("folders of jobs that it does not know stay where they are")
+    if keys_in(folder):
+        _say("its API keys are those of its day, revoked since or not: unstill keys list")
+    elif not settings.api_keys:
+        _say("it has no API keys, and the next start lets in every caller: where there were any,")
+        _say("  make one first, unstill keys create OWNER")
 
 
 def _say(line: str) -> None:
