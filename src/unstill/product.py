@@ -183,7 +183,7 @@ class Product:
             clock_ms=clock_ms,
             allowed=self._allowances.upload,
         )
-        self._metrics = Metrics(self._sources(data_dir, server.least_free_mb * 10**6))
+        self._metrics = Metrics(self._sources(room))
         self.app = App(
             service=Service(
                 jobs=self._store.jobs,
@@ -323,7 +323,7 @@ class Product:
             clock_ms=self._clock.now_ms,
         )
 
-    def _sources(self, data_dir: Path, reserve_bytes: int) -> Sources:
+    def _sources(self, room: Room) -> Sources:
         of_engines = (each for engine in self._locals.values() for each in engine.children)
         return Sources(
             engines=tuple(self._engines),
@@ -337,8 +337,7 @@ class Product:
             children=(*self._media.children, *self._readers.children, *of_engines),
             calls=self._calls,
             webhook_tries=self._deliverer.ended_tries,
-            data_dir=data_dir,
-            reserve_bytes=reserve_bytes,
+            room=room,
             clock_ms=self._clock.now_ms,
         )
 

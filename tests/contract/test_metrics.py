@@ -133,15 +133,15 @@ async def test_two_scrapes_at_once_both_have_everything(make: Make) -> None:
 # --- ready --------------------------------------------------------------------------------------
 
 
-def without_room(folder: Path) -> Product:
+def limited(folder: Path, limit: str) -> Product:
     settings = settings_of(folder)
     file = folder / "unstill.toml"
-    file.write_text(f'[server]\ndata_dir = "{settings.server.data_dir}"\nleast_free_mb = {10**9}\n')
+    file.write_text(f'[server]\ndata_dir = "{settings.server.data_dir}"\n{limit}\n')
     return Product(read_settings(file=file, environment={}, command_line={}))
 
 
 async def test_a_server_whose_disk_is_full_is_alive_and_not_ready(tmp_path: Path) -> None:
-    async with served(without_room(tmp_path)) as http:
+    async with served(limited(tmp_path, f"least_free_mb = {10**9}")) as http:
         ready = await http.get("/ready")
         health = await http.get("/health")
         submit = await http.post("/v1/tasks/submit", json=create_body())
@@ -181,3 +181,26 @@ async def test_a_server_that_is_stopping_or_whose_store_is_away_says_so(tmp_path
     assert back.status_code == 200
     assert (stopping.status_code, stopping.json()["reasons"]) == (503, ["stopping"])
     assert stopping.json()["status"] == "stopping"
+
+
+@pytest.mark.parametrize(("held_mb", "status"), [(0, 200), (1, 503)])
+async def test_a_folder_that_holds_as_much_as_it_may_is_told_and_is_a_full_disk(
+    tmp_path: Path, held_mb: int, status: int
+) -> None:
+    product = limited(tmp_path, "most_data_mb = 1")
+    (tmp_path / "data" / "large").write_bytes(bytes(held_mb * 10**6))
+    async with served(product) as http:
+        ready = await http.get("/ready")
+        found = await metrics(http)
+
+    assert ready.status_code == status
+    assert ready.json()["reasons"] == (["disk"] if held_mb else [])
+    assert total(found["unstill_disk_folder_limit_bytes"]) == 1e6
+    assert (total(found["unstill_disk_folder_bytes"]) >= 1e6) == bool(held_mb)
+
+
+async def test_a_folder_without_a_limit_is_not_counted(make: Make) -> None:
+    async with served(make()) as http:
+        found = await metrics(http)
+
+    assert "unstill_disk_folder_bytes" not in found

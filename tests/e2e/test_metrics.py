@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,3 +137,40 @@ def test_without_keys_a_caller_on_this_machine_is_the_operator(tmp_path: Path) -
     assert 'unstill_jobs_ended_total{state="succeeded"} 0.0\n' in text
     assert posted.status_code == 405
     assert (head.status_code, head.text) == (200, "")
+
+
+def test_a_key_of_scope_admin_is_told_and_one_of_scope_user_made_beside_it_is_not(
+    tmp_path: Path,
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    admin, user = (made_key(data_dir, scope) for scope in ("admin", "user"))
+    with Serving(data_dir) as server:
+        answers = [
+            server.http.get("/metrics", headers={"authorization": key})
+            for key in (f"Bearer {admin}", admin, user, "")
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 403, 401]
+    assert "unstill_jobs_ended_total" in answers[0].text
+    assert admin not in answers[0].text
+
+
+def test_behind_a_trusted_proxy_the_network_is_that_of_the_caller_it_tells(tmp_path: Path) -> None:
+    config = '[server]\nmetrics_networks = ["10.1.0.0/16"]\ntrusted_proxies = ["127.0.0.0/8"]\n'
+    told = {"10.1.2.3": 200, "10.2.0.1": 401, "10.1.2.3, 203.0.113.9": 401, "": 401}
+    with Serving(tmp_path / "data", environment=KEYS, config=config) as server:
+        answers = {
+            hops: server.http.get(
+                "/metrics", headers={"x-forwarded-for": hops} if hops else {}
+            ).status_code
+            for hops in told
+        }
+
+    assert answers == told
+
+
+def made_key(data_dir: Path, scope: str) -> str:
+    command = [sys.executable, "-m", "unstill", "keys", "create", "ops", "--name", scope]
+    command += ["--scope", scope, "--data-dir", str(data_dir)]
+    return subprocess.check_output(command, text=True, cwd=data_dir).splitlines()[0]

@@ -27,10 +27,10 @@ class Room:
         """least_bytes: of the disk, that stay free. most_bytes: that the folder takes new work
         below; 0: any number. held_bytes: what it holds.
         """
-        self._data_dir = data_dir
-        self._least_bytes = least_bytes
-        self._most_bytes = most_bytes
-        self._held_bytes = held_bytes
+        self.data_dir = data_dir
+        self.least_bytes = least_bytes
+        self.most_bytes = most_bytes
+        self.held_bytes = held_bytes
         self._clock_s = clock_s
         self._looked_at_s = float("-inf")
         self._is_enough = True
@@ -42,15 +42,15 @@ class Room:
         now_s = self._clock_s()
         if now_s >= self._looked_at_s + LOOK_EVERY_S:
             self._looked_at_s = now_s
-            self._is_enough = self._free_bytes() >= self._least_bytes
+            self._is_enough = self._free_bytes() >= self.least_bytes
         if not self._is_enough:
             raise StorageFull("the server has too little room left to take new work")
 
-        if self._most_bytes and self._held_bytes() >= self._most_bytes:
+        if self.most_bytes and self.held_bytes() >= self.most_bytes:
             raise StorageFull("the server holds as much as it may, and takes no new work now")
 
     def _free_bytes(self) -> int:
         try:
-            return shutil.disk_usage(self._data_dir).free
+            return shutil.disk_usage(self.data_dir).free
         except OSError:  # whatever is stored next says what is wrong
-            return self._least_bytes
+            return self.least_bytes

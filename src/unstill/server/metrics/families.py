@@ -17,6 +17,7 @@ from unstill.domain.delivery import DeliveryState
 from unstill.domain.engine import Children
 from unstill.domain.job_ids import made_ms
 from unstill.domain.timings import Timings
+from unstill.files.free_space import Room
 from unstill.server.metrics.reading import Disk, Reading
 
 Row = tuple[tuple[str, ...], float | Timings]  # the labels' values, and the figure
@@ -138,6 +139,13 @@ def _tries(state: DeliveryState) -> Callable[[Reading], Iterable[Row]]:
 
 def _of_disk(figure: Callable[[Disk], int]) -> Callable[[Reading], Iterable[Row]]:
     return _one(lambda reading: None if reading.disk is None else figure(reading.disk))
+
+
+def _of_limited(figure: Callable[[Room], int]) -> Callable[[Reading], Iterable[Row]]:
+    """Where the folder has a limit: it is counted for that alone."""
+    return _one(
+        lambda reading: figure(reading.sources.room) if reading.sources.room.most_bytes else None
+    )
 
 
 def _version(reading: Reading) -> Iterator[Row]:
@@ -308,7 +316,19 @@ FAMILIES: tuple[Family, ...] = (
         "unstill_disk_reserve_bytes",
         "gauge",
         "With less free on the disk of the data folder no new job is taken",
-        _one(lambda reading: reading.sources.reserve_bytes),
+        _one(lambda reading: reading.sources.room.least_bytes),
+    ),
+    Family(
+        "unstill_disk_folder_bytes",
+        "gauge",
+        "Bytes in the data folder, whatever else is on its disk; only with `most_data_mb`",
+        _of_limited(lambda room: room.held_bytes()),
+    ),
+    Family(
+        "unstill_disk_folder_limit_bytes",
+        "gauge",
+        "With as many bytes in the data folder no new job is taken; only with `most_data_mb`",
+        _of_limited(lambda room: room.most_bytes),
     ),
     Family(
         "unstill_loop_lag_seconds",

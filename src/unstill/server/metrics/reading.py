@@ -17,6 +17,7 @@ from unstill.domain.call_counts import CallCounts
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.engine import Children
+from unstill.files.free_space import Room
 from unstill.progress.job_counts import JobCounts
 from unstill.progress.queue import Forecast
 from unstill.progress.stalls import Stalls
@@ -37,8 +38,7 @@ class Sources(msgspec.Struct, frozen=True):
     children: Sequence[Children]
     calls: CallCounts
     webhook_tries: Mapping[DeliveryState, int]
-    data_dir: Path
-    reserve_bytes: int  # of its disk, kept free
+    room: Room
     clock_ms: Callable[[], int]
 
 

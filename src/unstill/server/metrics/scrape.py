@@ -40,7 +40,7 @@ class Metrics:
         return await asyncio.to_thread(_text_of, found)
 
     async def _read(self, service: Service) -> Reading:
-        disk = await asyncio.to_thread(disk_of, self._sources.data_dir)
+        disk = await asyncio.to_thread(disk_of, self._sources.room.data_dir)
         owed, held = None, 0
         refusing: dict[str, bool] = {}
         try:
