@@ -138,6 +138,9 @@ class Product:
             backlog=self._store.backlog,
             stored=StoredBytes(owners=self._store.owners, files=self._files, uploads=uploads),
         )
+        self._store.queue.hold_by(self._allowances)
+        self._allowances.tell(self._store.queue.look_again)
+        self._limits.tell(self._store.queue.look_again)
         self._media = Media(weight_of=self._limits.weight_of)
         self._readers = Readers(data_dir)
         self._trial = Trial(data_dir)

@@ -14,11 +14,11 @@ from support.requests import URL
 from support.scripted_fetches import PNG
 from support.scripted_house import House
 from unstill.domain.errors import OverBytes, OverLimit, StorageFull
-from unstill.domain.job import Failure, State, cancelled, failed, made_ready, started
+from unstill.domain.job import Failure, Job, State, cancelled, failed, made_ready, started
 from unstill.domain.limits import UNLIMITED, Limits
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
-from unstill.service.allowances import MINUTE_S, RETRY_AFTER_S, Allowances
+from unstill.service.allowances import MINUTE_S, RETRY_AFTER_S, WAITING, Allowances
 from unstill.service.jobs import RetryHeaders
 from unstill.service.stored_bytes import MEASURED_AGAIN_S, StoredBytes
 
@@ -28,8 +28,8 @@ SIZE = Size(832, 480)
 class Desk:
     """A house whose owner has limits, by a clock that is set."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self.house = House(data_dir)
+    def __init__(self, data_dir: Path, *, slots: int = 1) -> None:
+        self.house = House(data_dir, slots=slots)
         self.limits = {OWNER: UNLIMITED}
         self.now_s = 1_000.0
         self.allowances = Allowances(
@@ -211,6 +211,30 @@ async def test_a_submit_is_refused_while_as_many_have_begun_as_may(desk: Desk) -
     error = refused.value
     assert (error.limit, error.used, error.most) == ("in-flight", 2, 2)
     assert error.retry_after_s == RETRY_AFTER_S
+
+
+async def test_of_many_jobs_that_were_taken_no_more_are_begun_than_may(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, slots=8)
+    desk.house.store.queue.hold_by(desk.allowances)
+    desk.allowances.tell(desk.house.store.queue.look_again)
+    begun, most = set[str](), [0]
+
+    def watch(job: Job) -> None:
+        if job.state.is_final or job.state in WAITING:
+            begun.discard(job.id)
+        else:
+            begun.add(job.id)
+        most[0] = max(most[0], len(begun))
+
+    await desk.house.store.open((*desk.house.listeners, watch, desk.allowances.changed))
+    ids = [await desk.submit() for _ in range(12)]
+    desk.set(Limits(in_flight=3))
+    await desk.house.runner.startup()
+    ended = [await desk.house.until(job_id) for job_id in ids]
+    await desk.house.stop()
+
+    assert {job.state for job in ended} == {State.SUCCEEDED}
+    assert most == [3]
 
 
 # --- submits a minute --------------------------------------------------------------------------

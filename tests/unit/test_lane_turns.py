@@ -91,6 +91,46 @@ async def test_a_heavy_owner_has_its_turns_and_holds_up_nobodys_first(state: Sta
     assert "".join(job_id[0] for job_id in table.begun[3:23]) == "aaab" * 5
 
 
+class Door:
+    """A turnstile: so many of ann's jobs may be begun at once, and all of anybody else's."""
+
+    def __init__(self, table: Table, most: int) -> None:
+        self.most = most
+        self.begun = set[str]()
+        table.lanes.hold_by(self)
+
+    def may_begin(self, owner: Owner) -> bool:
+        return owner != "ann" or len(self.begun) < self.most
+
+    def begin(self, owner: Owner, job_id: str) -> None:
+        if owner == "ann":
+            self.begun.add(job_id)
+
+    def end(self, owner: Owner, job_id: str) -> None:
+        del owner, job_id  # what was begun goes on
+
+
+async def test_jobs_of_an_owner_that_may_begin_no_more_wait_and_hold_up_nobody() -> None:
+    table = Table()
+    door = Door(table, most=2)
+    table.gate.set()
+    for number in range(5):
+        table.add(f"a-{number}", "ann", state=State.READY)
+        table.add(f"b-{number}", "bob", state=State.READY)
+    table.lanes.serve([Lane("engine:camera", 1, table.step, begins_jobs=True)])
+    await until(lambda: len(table.begun) == 7)
+    await asyncio.sleep(0.05)
+    held = sorted(table.begun)
+    door.begun.discard("a-0")
+    table.lanes.look_again()
+    await until(lambda: len(table.begun) == 8)
+    await asyncio.sleep(0.05)
+
+    assert held == ["a-0", "a-1", *(f"b-{number}" for number in range(5))]
+    assert table.begun[-1] == "a-2"
+    assert len(table.begun) == 8
+
+
 async def test_an_owners_older_job_is_before_its_younger_ones_after_a_pause() -> None:
     table = Table()
     table.add("a-0", "ann", state=State.QUEUED, due_ms=loop_ms() + 20)

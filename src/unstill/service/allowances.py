@@ -14,7 +14,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from unstill.domain.errors import OverLimit
+import structlog
+
+from unstill.domain.errors import OverLimit, UnstillError
 from unstill.domain.job import Job, State
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
@@ -22,8 +24,11 @@ from unstill.service.stored_bytes import StoredBytes
 from unstill.store.ports.backlog import Backlog
 
 MINUTE_S = 60.0
+READ_AGAIN_S = 1.0
 RETRY_AFTER_S = 5  # nobody can tell when a job begins or ends; a poll's pause, as SDKs have it
 WAITING = frozenset({State.QUEUED, State.READY})
+
+log = structlog.get_logger()
 
 LimitsOf = Callable[[Owner], Limits]
 
@@ -49,6 +54,11 @@ class _UnfinishedJobs:
         self._reserved: set[str] = set()
         self._told: set[str] | None = set()  # while what was there before is being read
         self.loading: asyncio.Task[None] | None = None
+        self.beginning: set[str] = set()  # a step may begin them
+
+    @property
+    def is_known(self) -> bool:
+        return self._told is None
 
     @property
     def begun(self) -> int:
@@ -74,6 +84,8 @@ class _UnfinishedJobs:
 
     def changed(self, job: Job) -> None:
         self._reserved.discard(job.id)
+        if job.state not in WAITING:
+            self.beginning.discard(job.id)
         if self._told is not None:
             self._told.add(job.id)
         if job.state.is_final:
@@ -108,6 +120,52 @@ class Allowances:
         self._jobs: dict[Owner, _UnfinishedJobs] = {}
         self._submits: dict[Owner, deque[float]] = {}  # of the last minute
         self._pending: dict[Owner, set[Reservation]] = {}
+        self._freed: Callable[[], None] = _nobody
+        self._readings: set[asyncio.Task[None]] = set()
+
+    # --- what waits ----------------------------------------------------------------------------
+
+    def tell(self, freed: Callable[[], None]) -> None:
+        """Tell it when an owner that might begin no job may again."""
+        self._freed = freed
+
+    def may_begin(self, owner: Owner) -> bool:
+        """Whether one more of the owner's jobs may be begun; not before all of them are known."""
+        most = self._limits_of(owner).in_flight
+        if most is None:
+            return True
+        jobs = self._jobs.get(owner)
+        if jobs is None or not jobs.is_known:
+            if jobs is None:
+                reading = asyncio.create_task(self._know(owner))
+                self._readings.add(reading)
+                reading.add_done_callback(self._readings.discard)
+            return False
+        return jobs.begun + len(jobs.beginning) < most
+
+    def begin(self, owner: Owner, job_id: str) -> None:
+        """A step that may begin the job is under way."""
+        jobs = self._jobs.get(owner)
+        if jobs is not None:
+            jobs.beginning.add(job_id)
+
+    def end(self, owner: Owner, job_id: str) -> None:
+        """That step has ended, whatever it came to."""
+        jobs = self._jobs.get(owner)
+        if jobs is not None and job_id in jobs.beginning:
+            jobs.beginning.discard(job_id)
+            self._freed()
+
+    async def _know(self, owner: Owner) -> None:
+        """Read what an owner has whose jobs wait for that."""
+        try:
+            await self._unfinished(owner)
+        except UnstillError as error:
+            log.warning("jobs_not_counted", owner=owner, why=error.message)
+            await asyncio.sleep(READ_AGAIN_S)
+        self._freed()
+
+    # --- what is asked for ---------------------------------------------------------------------
 
     async def take(self, owner: Owner, job_id: str, *, size_bytes: int) -> Reservation | None:
         """Let an owner have a new job with pictures of so many bytes; None where nothing counts.
@@ -182,7 +240,10 @@ class Allowances:
         """Follow a change of any job; told after its commit."""
         jobs = self._jobs.get(job.owner)
         if jobs is not None:
+            begun = jobs.begun
             jobs.changed(job)
+            if jobs.begun < begun:
+                self._freed()
         self._stored.changed(job)
 
     async def _unfinished(self, owner: Owner) -> _UnfinishedJobs:
@@ -214,6 +275,10 @@ class Allowances:
                 used=len(submits),
                 retry_after_s=max(1, -int(-(free_s - now_s) // 1)),
             )
+
+
+def _nobody() -> None:
+    """Nobody waits."""
 
 
 def _check_jobs(jobs: _UnfinishedJobs, limits: Limits) -> None:

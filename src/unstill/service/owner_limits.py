@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -25,6 +25,11 @@ class OwnerLimits:
         self._look_every_s = look_every_s
         self._limits: Mapping[Owner, Limits] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._told: Callable[[], None] | None = None
+
+    def tell(self, told: Callable[[], None]) -> None:
+        """Tell it when limits have changed."""
+        self._told = told
 
     def of(self, owner: Owner) -> Limits:
         return self._limits.get(owner, UNLIMITED)
@@ -53,3 +58,5 @@ class OwnerLimits:
             if found != self._limits:
                 self._limits = found
                 log.info("owners_changed", count=len(found))
+                if self._told is not None:
+                    self._told()

@@ -175,7 +175,15 @@ class Runner:
         keeps_room: bool = False,
         is_in_turn: bool = False,
     ) -> Lane:
-        return Lane(name, slots, step, keeps_room, is_in_turn, ended=self._clear_if_hidden)
+        return Lane(
+            name,
+            slots,
+            step,
+            keeps_room,
+            is_in_turn,
+            begins_jobs=name.startswith("engine:"),
+            ended=self._clear_if_hidden,
+        )
 
     async def _clear_if_hidden(self, job: Job) -> None:
         """A deleted job's files go when its last step has ended."""

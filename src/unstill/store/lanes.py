@@ -22,7 +22,7 @@ from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
-from unstill.store.ports.queue import Lane, LaneUse, PutOff
+from unstill.store.ports.queue import Lane, LaneUse, PutOff, Turnstile
 from unstill.system.storage_pause import Shortage
 
 Look = Callable[[str], Job | None]  # the row as it is now
@@ -60,14 +60,18 @@ class _Queue:
             del self.due[owner]
             self.round_robin.leave(owner)
 
-    def next_owner(self, lane: Lane) -> Owner | None:
+    def next_owner(self, lane: Lane, turnstile: Turnstile | None) -> Owner | None:
         """Whose turn it is, among those who may have one more step; None where nobody may."""
         free = lane.slots - self.busy
         if free <= 0:
             return None
-        if not lane.keeps_room:
+        if not lane.keeps_room and turnstile is None:
             return self.round_robin.first
-        return next((owner for owner in self.round_robin if self.busy_of[owner] < free), None)
+        for owner in self.round_robin:
+            has_room = not lane.keeps_room or self.busy_of[owner] < free
+            if has_room and (turnstile is None or turnstile.may_begin(owner)):
+                return owner
+        return None
 
     def begin(self, owner: Owner) -> None:
         self.busy += 1
@@ -131,6 +135,7 @@ class Lanes:
         self._clock_ms = clock_ms
         self._pauses = pauses
         self._weight_of: WeightOf = equal_weight
+        self._turnstile: Turnstile | None = None
         self._queues: dict[str, _Queue] = {}
         self._places: dict[str, _Place] = {}  # each waiting job has one
         self._steps: dict[str, _Step] = {}  # under way, by job: the only list of them
@@ -164,6 +169,16 @@ class Lanes:
     def weigh(self, weight_of: WeightOf) -> None:
         """Let owners' turns weigh so; before, all weigh the same."""
         self._weight_of = weight_of
+
+    def hold_by(self, turnstile: Turnstile) -> None:
+        """Let it say whose jobs may be begun; before, all may."""
+        self._turnstile = turnstile
+
+    def look_again(self) -> None:
+        """Somebody may have more jobs begun than before."""
+        for name, queue in self._queues.items():
+            if queue.due and queue.lane is not None and queue.lane.begins_jobs:
+                self._fill(name)
 
     def serve(self, lanes: Iterable[Lane]) -> None:
         """Begin to take from these lanes what is due."""
@@ -215,11 +230,14 @@ class Lanes:
             return
         now_ms = self._clock_ms()
         self._call_up(name, queue, now_ms)
-        while (owner := queue.next_owner(lane)) is not None:
+        turnstile = self._turnstile if lane.begins_jobs else None
+        while (owner := queue.next_owner(lane, turnstile)) is not None:
             job_id, due_ms = queue.pop(owner)
             if self._places.get(job_id) == (name, due_ms):
                 del self._places[job_id]
                 queue.begin(owner)
+                if turnstile is not None:
+                    turnstile.begin(owner, job_id)
                 step = self._steps[job_id] = _Step(job_id)
                 step.task = asyncio.create_task(self._take(queue, lane, step, owner))
             queue.drop_if_empty(owner)
@@ -261,6 +279,8 @@ class Lanes:
         finally:
             del self._steps[job_id]
             queue.end(owner)
+            if lane.begins_jobs and self._turnstile is not None:
+                self._turnstile.end(owner, job_id)
         if place is None:
             self._leave(job_id)
         else:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from unstill.domain.job import Job
+from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import WeightOf
 
 
@@ -22,6 +23,19 @@ class PutOff(msgspec.Struct, frozen=True):
 # It is cancelled when its job is, and when the store comes to rest.
 Step = Callable[[Job], Awaitable[PutOff | None]]
 Listener = Callable[[Job], None]  # told on the event loop, after the commit
+
+
+class Turnstile(Protocol):
+    """Says whose jobs may be begun, of owners that may have so many begun at once."""
+
+    def may_begin(self, owner: Owner) -> bool:
+        """Whether one more may; where none may, `Queue.look_again` follows when that changes."""
+
+    def begin(self, owner: Owner, job_id: str) -> None:
+        """A step that may begin the job is under way."""
+
+    def end(self, owner: Owner, job_id: str) -> None:
+        """That step has ended, whatever it came to."""
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -39,6 +53,8 @@ class Lane(msgspec.Struct, frozen=True):
     # An owner's job that has been due for longest is first: for steps that mostly fail, and would
     # else be the oldest jobs' alone.
     is_in_turn: bool = False
+    # Its steps begin jobs: only those of owners that may have one more begun.
+    begins_jobs: bool = False
     # Done at the end of each step, however it ended, with the job as it is then.
     ended: Callable[[Job], Awaitable[None]] | None = None
 
@@ -57,6 +73,12 @@ class Queue(Protocol):
 
     def weigh(self, weight_of: WeightOf) -> None:
         """Let owners' turns weigh so; before, all weigh the same."""
+
+    def hold_by(self, turnstile: Turnstile) -> None:
+        """Let it say whose jobs may be begun; before, all may."""
+
+    def look_again(self) -> None:
+        """Somebody may have more jobs begun than before."""
 
     def serve(self, lanes: Sequence[Lane]) -> None:
         """Begin to give due jobs to their lanes, what was left unfinished included."""
