@@ -145,8 +145,8 @@ def test_whoever_has_left_may_leave_again() -> None:
 def test_all_who_are_connected_are_counted_and_who_is_hung_up_on_no_more() -> None:
     site = Site()
     callers = [site.call(host) for host in (FLOODER, FLOODER, HONEST)]
-    before = len(site.crowd)
+    before = site.crowd.count
     site.crowd.leave(callers[0], FLOODER)
     site.crowd.leave(callers[0], FLOODER)
 
-    assert (before, len(site.crowd)) == (3, 2)
+    assert (before, site.crowd.count) == (3, 2)

@@ -132,7 +132,7 @@ async def test_trouble_with_the_rows_is_told_and_outlived(trouble: Exception) ->
         await asyncio.sleep(WITHIN_S)
 
         assert not house.is_let_in()
-    told = [line for line in logs if line["event"] == "keys_not_read"]
+    told = [line for line in logs if line.get("about") == "not_read"]
     assert told
     if isinstance(trouble, StorageFailed):
         assert len(told) == 1

@@ -169,7 +169,15 @@ def test_all_that_the_page_of_settings_says_of_the_log_is_in_it() -> None:
     known = {each for line in lines for each in (*line.events, *line.fields)}
     known |= {each for path in SOURCES.rglob("*.py") for each in shortages_in(path.read_text())}
     known |= set(names_of_notes())
-    known |= {"job_id", "owner", "request_id", "snake_case", "public_url", "queued"}
+    known |= {
+        "job_id",
+        "owner",
+        "request_id",
+        "snake_case",
+        "public_url",
+        "trusted_proxies",
+        "queued",
+    }
 
     assert set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", section)) <= known
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -45,9 +46,9 @@ async def test_a_child_that_dies_idle_is_not_alive_and_is_counted_once_it_is_mis
         assert (pool.alive, pool.died, pool.started) == (1, 1, 2)
 
 
-async def test_a_child_that_says_nothing_in_time_has_died() -> None:
+async def test_a_child_that_says_nothing_in_time_has_died(tmp_path: Path) -> None:
     async with children() as pool:
         with pytest.raises(EngineDied):
-            await pool.run("note_and_sleep", Words(text=os.devnull, number=60), int, timeout_s=0.3)
+            await pool.run("note_and_sleep", Words(str(tmp_path / "note"), 60), int, timeout_s=0.3)
 
     assert (pool.died, pool.started) == (1, 1)

@@ -44,7 +44,9 @@ class Crowd:
         self._count = 0
         self._by_address: dict[str, dict[Member, None]] = {}
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """Connections that are open now."""
         return self._count
 
     def enter(self, member: Member, host: str) -> bool:

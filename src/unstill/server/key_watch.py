@@ -19,7 +19,7 @@ from unstill.store.ports.keys import ApiKeys
 LOOK_EVERY_S = 1.0
 USED_EVERY_MS = 60_000  # the last use of a key is stored at most as often
 
-_NOT_READ, _NOT_STORED = "keys_not_read", "key_uses_not_stored"
+_NOT_READ, _NOT_STORED = "not_read", "uses_not_stored"
 
 log = structlog.get_logger()
 
@@ -101,15 +101,15 @@ class KeyWatch:
     async def _safely(self, trouble: str, work: Awaitable[None]) -> None:
         """Nothing may end the watch: what was revoked later would stay good.
 
-        trouble: the event of the log, once for as long as it lasts.
+        trouble: a word for the log, once for as long as it lasts.
         """
         try:
             await work
         except OwnError as error:
             if trouble not in self._told:
-                log.warning(trouble, why=error.message)
+                log.warning("keys_out_of_step", about=trouble, why=error.message)
             self._told.add(trouble)
         except Exception:
-            log.exception(trouble)
+            log.exception("keys_out_of_step", about=trouble)
         else:
             self._told.discard(trouble)

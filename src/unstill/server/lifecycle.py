@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
         """`ready` is told the address once calls are answered."""
         crowd = Crowd(most_connections(), ease=work.answer_early, clock_s=time.monotonic)
         guarded = partial(GuardedProtocol, crowd=crowd, proxies=work.proxies)
-        work.count_connections(crowd.__len__)
+        work.count_connections(lambda: crowd.count)
         super().__init__(
             uvicorn.Config(
                 app,

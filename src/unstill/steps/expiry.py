@@ -15,6 +15,7 @@ import structlog
 
 from unstill.domain.errors import ShuttingDown, StorageFailed, StorageFull
 from unstill.domain.job import Job
+from unstill.domain.log_fields import job_fields
 from unstill.files.port import Files
 from unstill.store.ports.retention import Kept, Retention
 
@@ -95,7 +96,7 @@ class Expiry:
         try:
             await self._remove_files(job, kept)
         except (StorageFull, StorageFailed) as error:
-            log.warning("files_not_removed", job_id=job.id, why=error.message)
+            log.warning("files_not_removed", **job_fields(job), why=error.message)
             return False
         await self._retention.note_removed(job.id, kept, self._clock_ms())
         return True
