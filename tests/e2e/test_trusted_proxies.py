@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -154,3 +156,36 @@ def test_without_keys_a_page_of_elsewhere_writes_nothing_through_a_proxy(tmp_pat
 
         assert status("https://evil.example") == 403
         assert status(OUTER) == 400  # let in, and there is no picture
+
+
+def test_a_key_for_a_network_is_good_from_there_and_not_for_who_says_so(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    words = ["keys", "create", "b", "--networks", f"{CLIENT}/32", "--data-dir", str(data_dir)]
+    made_key = subprocess.run(
+        [sys.executable, "-m", "unstill", *words], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[0]
+    from_there = FORWARDED | {"authorization": f"Bearer {made_key}"}
+    from_elsewhere = from_there | {"x-forwarded-for": f"{CLIENT}, 203.0.113.9"}
+
+    def statuses(trusted: str) -> list[int]:
+        variables = LOOPBACK_ALLOWED | {"UNSTILL_TRUSTED_PROXIES": trusted}
+        with Serving(data_dir, environment=variables) as server:
+            answers = [
+                server.http.get("/v1/videos", headers=each) for each in (from_there, from_elsewhere)
+            ]
+        return [answer.status_code for answer in answers]
+
+    assert statuses("127.0.0.0/8") == [200, 401]
+    assert statuses("10.0.0.0/8") == [401, 401]
+
+
+def test_figures_for_a_network_are_not_for_those_who_come_through_a_proxy(tmp_path: Path) -> None:
+    variables = KEYED | {
+        "UNSTILL_TRUSTED_PROXIES": "127.0.0.0/8",
+        "UNSTILL_METRICS_NETWORKS": "127.0.0.0/8",
+    }
+    with Serving(tmp_path, environment=variables) as server:
+        beside = server.http.get("/metrics")
+        through = server.http.get("/metrics", headers=FORWARDED)
+
+    assert (beside.status_code, through.status_code) == (200, 401)
