@@ -24,7 +24,6 @@ from unstill.domain.errors import UnstillError
 from unstill.emulators import KINDS, Options
 from unstill.emulators import serve as serve_emulator
 from unstill.settings.engines import NO_ENGINE
-from unstill.settings.keys import KEYS_VARIABLE
 from unstill.settings.model_engines import routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ANY_ORIGIN
@@ -95,7 +94,7 @@ def _serve(settings: Settings) -> None:
     has_keys = bool(settings.api_keys) or has_keys_in(Path(settings.server.data_dir))
     if ANY_ORIGIN in settings.server.cors_origins and not has_keys:
         # It was asked for, so it is done; but a page that is open somewhere may spend money now.
-        log.warning("any_page_may_call", setting="server.cors_origins", mend=KEYS_VARIABLE)
+        log.warning("any_page_may_call", setting="server.cors_origins", mend="unstill keys create")
     os.umask(0o077)  # whatever its children and libraries make in the data folder is private
     listener = listen(settings.server.host, settings.server.port, has_keys=has_keys)
     product = Product(settings)
