@@ -13,7 +13,8 @@ from support.jobs import OWNER, a_job
 from support.requests import URL
 from support.scripted_fetches import PNG
 from support.scripted_house import House
-from unstill.domain.errors import OverBytes, OverLimit, StorageFull
+from unstill.domain.access_errors import OverBytes, OverLimit
+from unstill.domain.errors import StorageFull
 from unstill.domain.job import Failure, Job, State, cancelled, failed, made_ready, started
 from unstill.domain.limits import UNLIMITED, Limits
 from unstill.domain.owner import Owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.domain.errors import ForeignHost, ForeignOrigin
+from unstill.domain.access_errors import ForeignHost, ForeignOrigin
 from unstill.server.cors import Origins, is_own
 from unstill.server.proxies import OUTER_HOST
 

@@ -14,6 +14,7 @@ from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.dashscope.list_query import DAY_MS, wanted_of
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.call import Call, JobView
+from unstill.domain.access_errors import ModelNotAllowed
 from unstill.domain.errors import (
     BadField,
     BadImage,
@@ -21,7 +22,6 @@ from unstill.domain.errors import (
     BadPolicy,
     BodyTooLarge,
     MissingField,
-    ModelNotAllowed,
     NoSuchJob,
     NoSuchRoute,
     Overloaded,

@@ -14,9 +14,9 @@ from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Form, Videos
 from unstill.dialects.call import Call, JobView
+from unstill.domain.access_errors import ModelNotAllowed
 from unstill.domain.errors import (
     BadKey,
-    ModelNotAllowed,
     NoSuchJob,
     NotReady,
     Overloaded,

@@ -7,8 +7,9 @@ from ipaddress import ip_network
 import pytest
 
 from support.api_keys import NOW_MS, a_key
+from unstill.domain.access_errors import AdminOnly
 from unstill.domain.caller import Network, Scope
-from unstill.domain.errors import AdminOnly, BadKey
+from unstill.domain.errors import BadKey
 from unstill.domain.owner import Owner
 from unstill.server.api_keys import Keys
 from unstill.server.metrics.access import MetricsAccess

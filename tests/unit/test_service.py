@@ -17,13 +17,13 @@ from support.scripted_house import House, opened
 from support.scripted_media import VIDEO
 from support.unfinished_jobs import left
 from support.waits import until
+from unstill.domain.access_errors import ModelNotAllowed
 from unstill.domain.errors import (
     BadField,
     BadImage,
     BadLink,
     BadSetting,
     MissingField,
-    ModelNotAllowed,
     NoSuchJob,
     NotReady,
     NoVideo,

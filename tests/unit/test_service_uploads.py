@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unstill.domain.errors import BadField, BadPolicy, ModelNotAllowed, StorageFull
+from unstill.domain.access_errors import ModelNotAllowed
+from unstill.domain.errors import BadField, BadPolicy, StorageFull
 from unstill.domain.owner import Owner
 from unstill.domain.request import GivenValue
 from unstill.files.local_uploads import LocalUploads

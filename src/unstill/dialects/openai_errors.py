@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from unstill.domain.errors import BadKey, CallerError, OverLimit, UnstillError
+from unstill.domain.access_errors import OverLimit
+from unstill.domain.errors import BadKey, CallerError, UnstillError
 
 
 class ErrorBody(msgspec.Struct, frozen=True):

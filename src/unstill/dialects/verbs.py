@@ -21,6 +21,7 @@ from unstill.dialects.port import (
     TakesUploads,
 )
 from unstill.dialects.route import Kinds, Response, ShownJob, Verb
+from unstill.domain.access_errors import ModelNotAllowed, OverBytes, OverLimit
 from unstill.domain.errors import (
     BadBody,
     BadField,
@@ -32,12 +33,9 @@ from unstill.domain.errors import (
     JobDeleted,
     KeyReused,
     MissingField,
-    ModelNotAllowed,
     NoSuchJob,
     NotReady,
     NoVideo,
-    OverBytes,
-    OverLimit,
     Overloaded,
     ShuttingDown,
     StorageFailed,

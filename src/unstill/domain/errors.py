@@ -44,7 +44,9 @@ UnstillError
     └── EngineDied             a child process ended without a last word
 
 Every error carries `code`, a short stable word, and `status`, the HTTP status that the border
-answers with; a dialect that documents another word or status for it shows that.
+answers with; a dialect that documents another word or status for it shows that. What a caller may
+not do by key, limit or address (AdminOnly, ModelNotAllowed, OverLimit, OverBytes, ForeignHost,
+ForeignOrigin) is in access_errors.py.
 """
 
 from __future__ import annotations
@@ -153,23 +155,6 @@ class BadKey(CallerError):
     status = 401
 
 
-class AdminOnly(CallerError):
-    code = "admin_key_required"
-    status = 403
-
-
-class ModelNotAllowed(CallerError):
-    """OpenAI's code and status for a model that a project has no access to."""
-
-    code = "model_not_found"
-    status = 403
-
-    def __init__(self, param: str, model: str) -> None:
-        super().__init__(f"{param}: this API key may not use {shown(model)}")
-        self.param = param
-        self.model = model
-
-
 class BadLink(CallerError):
     code = "invalid_link"
     status = 403
@@ -190,43 +175,6 @@ class KeyReused(CallerError):
         self.key = key
 
 
-class OverLimit(CallerError):
-    """A limit that the operator has set for an owner is reached; nothing was stored.
-
-    `limit` is named as `unstill owners set` has it, `what` says what is counted.
-    """
-
-    code = "rate_limit_exceeded"  # OpenAI's word for it
-    status = 429
-
-    def __init__(self, limit: str, what: str, *, most: int, used: int, retry_after_s: int) -> None:
-        super().__init__(
-            f"the limit {limit} of your jobs is reached: {used} of {most} {what}; "
-            f"send the request again in {retry_after_s} s"
-        )
-        self.limit = limit
-        self.most = most
-        self.used = used
-        self.retry_after_s = retry_after_s
-
-
-class OverBytes(CallerError):
-    """Not 429 or 507, which SDKs send again: only a deletion makes room."""
-
-    code = "storage_limit_exceeded"
-    status = 413
-
-    def __init__(self, *, most: int, used: int, wanted: int) -> None:
-        left = max(most - used, 0)
-        super().__init__(
-            f"the limit bytes of your jobs is reached: {used} of {most} bytes are stored, {left} "
-            f"are left, this needs {wanted}; delete what is no longer needed"
-        )
-        self.most = most
-        self.used = used
-        self.wanted = wanted
-
-
 class BadPolicy(CallerError):
     code = "invalid_policy"
     status = 403
@@ -235,32 +183,6 @@ class BadPolicy(CallerError):
 class SynchronousCall(CallerError):
     code = "synchronous_call"
     status = 403
-
-
-class ForeignHost(CallerError):
-    code = "foreign_host"
-    status = 403
-
-    def __init__(self, host: str) -> None:
-        super().__init__(
-            f"this server asks for no key and is for its own machine: Host must be localhost, "
-            f"127.0.0.1 or [::1], got {shown(host)}; its operator may set public_url to another "
-            "name, or make keys: unstill keys create"
-        )
-        self.host = host
-
-
-class ForeignOrigin(CallerError):
-    code = "foreign_origin"
-    status = 403
-
-    def __init__(self, origin: str | None) -> None:
-        page = f"pages of {shown(origin)}" if origin else "pages of other sites"
-        super().__init__(
-            f"this server asks for no key and takes nothing from {page}; "
-            "its operator may name them in cors_origins, or make keys: unstill keys create"
-        )
-        self.origin = origin
 
 
 class NoSuchRoute(CallerError):

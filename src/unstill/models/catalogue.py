@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from math import isclose
 from typing import Any, NamedTuple
 
-from unstill.domain.errors import BadField, MissingField, ModelNotAllowed, UnknownModel
+from unstill.domain.access_errors import ModelNotAllowed
+from unstill.domain.errors import BadField, MissingField, UnknownModel
 from unstill.domain.request import (
     CreateCall,
     Frame,

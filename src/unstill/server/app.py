@@ -18,12 +18,12 @@ from starlette.types import Receive, Scope, Send
 
 from unstill.dialects.call import Call
 from unstill.dialects.port import Described, Dialect, TakesUploads, able
+from unstill.domain.access_errors import OverLimit
 from unstill.domain.caller import STRANGER, Network
 from unstill.domain.errors import (
     BadField,
     BadKey,
     BadRange,
-    OverLimit,
     Overloaded,
     OwnError,
     ShuttingDown,

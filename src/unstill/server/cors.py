@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Message, Scope, Send
 
-from unstill.domain.errors import ForeignHost, ForeignOrigin
+from unstill.domain.access_errors import ForeignHost, ForeignOrigin
 from unstill.server.http_cycle import WHOLE
 from unstill.server.proxies import OUTER_HOST
 

@@ -12,14 +12,8 @@ from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.port import Described
 from unstill.dialects.route import JSON, Parameter, Response, Route, Verb
 from unstill.dialects.verbs import FILE_ERRORS, MEDIA_TYPES, in_parts
-from unstill.domain.errors import (
-    AdminOnly,
-    BadLink,
-    ModelNotAllowed,
-    StorageFailed,
-    UnknownModel,
-    UnstillError,
-)
+from unstill.domain.access_errors import AdminOnly, ModelNotAllowed
+from unstill.domain.errors import BadLink, StorageFailed, UnknownModel, UnstillError
 from unstill.server.model_info import ModelInfo, ModelList
 
 PAGE_TYPE = "text/html"

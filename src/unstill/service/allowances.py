@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from unstill.domain.errors import OverLimit, UnstillError
+from unstill.domain.access_errors import OverLimit
+from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job, State
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner

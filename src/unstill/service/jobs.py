@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 import structlog
 
+from unstill.domain.access_errors import OverBytes, OverLimit
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.engine import Engine
 from unstill.domain.errors import (
@@ -21,8 +22,6 @@ from unstill.domain.errors import (
     JobDeleted,
     MissingField,
     NoSuchJob,
-    OverBytes,
-    OverLimit,
     OwnError,
     ShuttingDown,
     StorageFull,

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from unstill.domain.errors import OverBytes, UnstillError
+from unstill.domain.access_errors import OverBytes
+from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.files.port import Files

@@ -23,14 +23,8 @@ from unstill.dialects.parameters import WAIT
 from unstill.dialects.route import Parameter, Route
 from unstill.dialects.verbs import STATUS, SUBMIT
 from unstill.dialects.waiting_reason import WaitingFor, waiting_for
-from unstill.domain.errors import (
-    BadKey,
-    CallerError,
-    MissingField,
-    OverLimit,
-    Overloaded,
-    UnstillError,
-)
+from unstill.domain.access_errors import OverLimit
+from unstill.domain.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.domain.job import Job, State, Vocabulary
 from unstill.domain.request import CreateCall
 from unstill.models.card import Card

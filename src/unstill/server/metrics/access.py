@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
+from unstill.domain.access_errors import AdminOnly
 from unstill.domain.caller import Network
-from unstill.domain.errors import AdminOnly
 from unstill.server.api_keys import Keys
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from unstill.dialects.port import Described
 from unstill.dialects.route import Kinds, Route
+from unstill.domain.access_errors import ForeignHost, ForeignOrigin
 from unstill.domain.errors import (
     BadBody,
     BadKey,
     BodyTooLarge,
-    ForeignHost,
-    ForeignOrigin,
     MissingField,
     Overloaded,
     OwnError,

@@ -12,20 +12,22 @@ from typing import Literal
 import msgspec
 
 from unstill.dialects.waiting_reason import WaitingFor
+from unstill.domain.access_errors import (
+    ForeignHost,
+    ForeignOrigin,
+    ModelNotAllowed,
+    OverBytes,
+    OverLimit,
+)
 from unstill.domain.errors import (
     BadImage,
     BadKey,
     BadPolicy,
     BodyTooLarge,
     CallerError,
-    ForeignHost,
-    ForeignOrigin,
     JobDeleted,
-    ModelNotAllowed,
     NoSuchJob,
     NoSuchRoute,
-    OverBytes,
-    OverLimit,
     Overloaded,
     ShuttingDown,
     StorageFailed,

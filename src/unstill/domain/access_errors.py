@@ -1,0 +1,85 @@
+"""What a caller may not do here, by key, by address or by what its operator has set."""
+
+from __future__ import annotations
+
+from unstill.domain.errors import CallerError, shown
+
+
+class AdminOnly(CallerError):
+    code = "admin_key_required"
+    status = 403
+
+
+class ModelNotAllowed(CallerError):
+    """OpenAI's code and status for a model that a project has no access to."""
+
+    code = "model_not_found"
+    status = 403
+
+    def __init__(self, param: str, model: str) -> None:
+        super().__init__(f"{param}: this API key may not use {shown(model)}")
+        self.param = param
+        self.model = model
+
+
+class OverLimit(CallerError):
+    """A limit that the operator has set for an owner is reached; nothing was stored.
+
+    `limit` is named as `unstill owners set` has it, `what` says what is counted.
+    """
+
+    code = "rate_limit_exceeded"  # OpenAI's word for it
+    status = 429
+
+    def __init__(self, limit: str, what: str, *, most: int, used: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"the limit {limit} of your jobs is reached: {used} of {most} {what}; "
+            f"send the request again in {retry_after_s} s"
+        )
+        self.limit = limit
+        self.most = most
+        self.used = used
+        self.retry_after_s = retry_after_s
+
+
+class OverBytes(CallerError):
+    """Not 429 or 507, which SDKs send again: only a deletion makes room."""
+
+    code = "storage_limit_exceeded"
+    status = 413
+
+    def __init__(self, *, most: int, used: int, wanted: int) -> None:
+        left = max(most - used, 0)
+        super().__init__(
+            f"the limit bytes of your jobs is reached: {used} of {most} bytes are stored, {left} "
+            f"are left, this needs {wanted}; delete what is no longer needed"
+        )
+        self.most = most
+        self.used = used
+        self.wanted = wanted
+
+
+class ForeignHost(CallerError):
+    code = "foreign_host"
+    status = 403
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"this server asks for no key and is for its own machine: Host must be localhost, "
+            f"127.0.0.1 or [::1], got {shown(host)}; its operator may set public_url to another "
+            "name, or make keys: unstill keys create"
+        )
+        self.host = host
+
+
+class ForeignOrigin(CallerError):
+    code = "foreign_origin"
+    status = 403
+
+    def __init__(self, origin: str | None) -> None:
+        page = f"pages of {shown(origin)}" if origin else "pages of other sites"
+        super().__init__(
+            f"this server asks for no key and takes nothing from {page}; "
+            "its operator may name them in cors_origins, or make keys: unstill keys create"
+        )
+        self.origin = origin
