@@ -119,11 +119,11 @@ def test_the_images_health_check_tells_a_server_that_is_up_from_one_that_is_not(
     (written,) = re.findall(r"^    CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     _, *arguments = json.loads(written)
     with Serving(tmp_path) as server:
-        here = [each.replace("127.0.0.1:8000", server.url.rpartition("/")[2]) for each in arguments]
-        up = subprocess.run([sys.executable, *here], capture_output=True, check=False)
-    down = subprocess.run([sys.executable, *here], capture_output=True, check=False)
+        variables = os.environ | {"UNSTILL_PORT": server.url.rpartition(":")[2]}
+        command = [sys.executable, *arguments]
+        up = subprocess.run(command, capture_output=True, check=False, env=variables)
+    down = subprocess.run(command, capture_output=True, check=False, env=variables)
 
-    assert here != arguments
     assert up.returncode == 0, up.stderr
     assert down.returncode != 0
 
