@@ -20,7 +20,7 @@ from unstill.domain.limits import UNLIMITED, Limits
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
 from unstill.service.allowances import MINUTE_S, RETRY_AFTER_S, WAITING, Allowances
-from unstill.service.jobs import RetryHeaders
+from unstill.service.idempotency import RetryHeaders
 from unstill.service.stored_bytes import MEASURED_AGAIN_S, StoredBytes
 
 SIZE = Size(832, 480)

@@ -6,7 +6,7 @@ import pytest
 
 from unstill.domain.errors import BadField
 from unstill.server.idempotency_headers import sending_of
-from unstill.service.jobs import RetryHeaders
+from unstill.service.idempotency import RetryHeaders
 
 SDK = {"x-stainless-lang": "python"}
 

@@ -34,7 +34,8 @@ from unstill.domain.errors import (
 from unstill.domain.job import Job, State, rendered
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
-from unstill.service.jobs import LARGE_INLINE_CHARS, Service
+from unstill.service.checked_calls import LARGE_INLINE_CHARS
+from unstill.service.jobs import Service
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.webhooks.receivers import Receivers
 

@@ -14,7 +14,8 @@ from unstill.domain.errors import BadField, KeyReused, NoSuchJob, StorageFull
 from unstill.domain.job import State
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue
-from unstill.service.jobs import RETRY_WITHIN_MS, RetryHeaders, Submission
+from unstill.service.idempotency import RETRY_WITHIN_MS, RetryHeaders
+from unstill.service.jobs import Submission
 
 KEYED = RetryHeaders("k", is_retry=False)
 FIRST = RetryHeaders(None, is_retry=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from unstill.dialects.parameters import MOST_KEY_CHARS
 from unstill.domain.errors import BadField, KeyReused
-from unstill.service.jobs import RetryHeaders
+from unstill.service.idempotency import RetryHeaders
 
 _KEY = KeyReused.param.lower()
 _SDK = "x-stainless-lang"  # every call of an official OpenAI SDK has it (openai 3.51.0)

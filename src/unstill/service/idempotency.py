@@ -13,11 +13,34 @@ from collections.abc import Mapping
 
 import msgspec
 
+from unstill.domain.job import IdempotencyMark
 from unstill.domain.request import CreateCall, Frame, Role
 from unstill.models.card import Card
 from unstill.models.catalogue import explicit
+from unstill.service.checked_calls import CheckedCall
+
+# A first try waits for its answer for as long as its SDK does, by default 600 s (openai 3.51.0).
+RETRY_WITHIN_MS = 15 * 60 * 1000
 
 _encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class RetryHeaders(msgspec.Struct, frozen=True):
+    """How a create call may come again: under its caller's key, or else as an SDK's retry."""
+
+    key: str | None
+    is_retry: bool
+
+
+def mark_of(
+    retry: RetryHeaders, create_call: CreateCall, checked: CheckedCall, *, now_ms: int
+) -> IdempotencyMark:
+    """By what a call is recognised that may come again, or has come before."""
+    frames = {frame.role: frame for frame in checked.request.frames}
+    number = fingerprint(checked.model, checked.card, create_call, frames)
+    if retry.key is not None:
+        return IdempotencyMark(number, key=retry.key)
+    return IdempotencyMark(number, since_ms=now_ms - RETRY_WITHIN_MS if retry.is_retry else None)
 
 
 def fingerprint(

@@ -6,8 +6,6 @@ Every dialect comes through here, and nothing here knows a dialect. Store before
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
@@ -20,14 +18,12 @@ from unstill.domain.errors import (
     BadField,
     BadSetting,
     JobDeleted,
-    MissingField,
     NoSuchJob,
     OwnError,
     ShuttingDown,
     StorageFull,
     TooLateToCancel,
     UnstillError,
-    shown,
 )
 from unstill.domain.job import (
     Change,
@@ -42,14 +38,15 @@ from unstill.domain.job import (
 from unstill.domain.job_ids import new_id
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
-from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Role, VideoRequest
+from unstill.domain.request import CreateCall, GivenValue, Role
 from unstill.files.port import Files
-from unstill.models.card import Card
-from unstill.models.catalogue import Catalogue, resolve
+from unstill.models.catalogue import Catalogue
 from unstill.service.admission import Admission
 from unstill.service.allowances import Allowances, Reservation
-from unstill.service.idempotency import fingerprint
-from unstill.service.pictures import IncomingFrame, check_header, take
+from unstill.service.checked_calls import checked_call
+from unstill.service.idempotency import RetryHeaders, mark_of
+from unstill.service.model_engines import ModelEngines
+from unstill.service.pictures import IncomingFrame
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import CursorPage, JobLists, OffsetPage, Where
@@ -60,37 +57,17 @@ log = structlog.get_logger()
 
 # Trouble with an upstream fails no job before. DashScope knows a task for 24 h, and its link too.
 DEADLINE_MS = 24 * 3600 * 1000
-# A first try waits for its answer for as long as its SDK does, by default 600 s (openai 3.51.0).
-RETRY_WITHIN_MS = 15 * 60 * 1000
 LAST_MS = 2**48 - 2  # later than that no id is
 RECENT_MS = 24 * 3600 * 1000  # DashScope, "manage asynchronous tasks": a list without a window
-LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
 
 EVERYTHING = Admission()
-
-
-class RetryHeaders(msgspec.Struct, frozen=True):
-    """How a create call may come again: under its caller's key, or else as an SDK's retry."""
-
-    key: str | None
-    is_retry: bool
 
 
 class Submission(msgspec.Struct, frozen=True):
     """The call's job, and the caller's fields that its model does not have."""
 
     job: Job
-    ignored: tuple[str, ...]
-
-
-class _Checked(msgspec.Struct, frozen=True):
-    """A create call in which nothing is wrong, whatever the settings say to it."""
-
-    model: str  # as catalogued
-    card: Card
-    request: VideoRequest
-    taken: Mapping[Role, IncomingFrame]
     ignored: tuple[str, ...]
 
 
@@ -135,9 +112,7 @@ class Service:
         self._files = files
         self._stop_upstream = stop_upstream
         self._engines = engines
-        self._engines_of = {
-            name: tuple(engines[each] for each in tried) for name, tried in routes.items()
-        }
+        self._model_engines = ModelEngines(engines, routes=routes)
         self._accounts = accounts
         self._receiver_of = receiver_of
         self._admission = admission
@@ -171,14 +146,16 @@ class Service:
         """
         if self._is_closing:
             raise ShuttingDown("the server is shutting down, send the request again")
-        checked = await self._checked(create_call, models)
+        checked = await checked_call(create_call, self.catalogue, models=models)
         now_ms = self._clock_ms()
-        mark = None if retry is None else _mark(retry, create_call, checked, now_ms)
+        mark = None if retry is None else mark_of(retry, create_call, checked, now_ms=now_ms)
         try:
             for each in checked.taken.values():
                 self._admission.check(each)
             webhook_url = self._receiver_of(create_call.webhook_url, owner)
-            engine = self._engine_for(checked.model, checked.request, create_call)
+            engine = self._model_engines.engine_for(
+                checked.model, checked.request, create_call=create_call
+            )
             self._check_room()
             job_id = new_id(now_ms)
             reservation = await self._reserve(owner, job_id, checked.taken)
@@ -207,17 +184,6 @@ class Service:
         if stored.is_hidden:
             raise JobDeleted(stored.id)  # never a second one
         return Submission(stored, checked.ignored)
-
-    async def _checked(self, create_call: CreateCall, models: frozenset[str] | None) -> _Checked:
-        """What is wrong with the request whatever renders it is found here; raises CallerError."""
-        name, card = self.catalogue.card_among(models, create_call.model)
-        taken = await _taken(create_call.frames)
-        for each in taken.values():
-            check_header(each, card.frame_rule)
-        frames = {role: each.frame for role, each in taken.items()}
-        # No system call: each hands the interpreter to the writer's thread in mid-submit.
-        request, ignored = resolve(card, create_call, frames, random_seed=random.getrandbits(31))
-        return _Checked(name, card, request, taken, ignored)
 
     async def _reserve(
         self, owner: Owner, job_id: str, taken: Mapping[Role, IncomingFrame]
@@ -382,7 +348,7 @@ class Service:
 
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""
-        return self._engines_of.get(model, ())
+        return self._model_engines.engines_of(model)
 
     def made_by(self, job: Job) -> str:
         """What makes the job's video, or has made it: in its engine's words, where there are any.
@@ -402,56 +368,3 @@ class Service:
         recent = await self._attempts.recent(account, RECENT_ATTEMPTS)
         until_ms = blocked_until_ms(recent)
         return -(-until_ms // 1000) if until_ms > self._clock_ms() else None
-
-    def _engine_for(self, model: str, request: VideoRequest, create_call: CreateCall) -> str:
-        """The first engine that the request fits.
-
-        If none does, raises the first one's misfit in the caller's name of the field.
-        """
-        misfits: list[BadField] = []
-        for engine in self.engines_of(model):
-            misfit = engine.misfit(request)
-            if misfit is None:
-                return engine.name
-            misfits.append(misfit)
-        if misfits:
-            raise _in_callers_words(misfits[0], request, create_call)
-        raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
-
-
-def _mark(
-    retry: RetryHeaders, create_call: CreateCall, checked: _Checked, now_ms: int
-) -> IdempotencyMark:
-    frames = {frame.role: frame for frame in checked.request.frames}
-    number = fingerprint(checked.model, checked.card, create_call, frames)
-    if retry.key is not None:
-        return IdempotencyMark(number, key=retry.key)
-    return IdempotencyMark(number, since_ms=now_ms - RETRY_WITHIN_MS if retry.is_retry else None)
-
-
-async def _taken(given: Sequence[GivenFrame]) -> dict[Role, IncomingFrame]:
-    sizes = [len(each.value) for each in given if isinstance(each.value, (str, bytes))]
-    if sum(sizes) > LARGE_INLINE_CHARS:
-        return await asyncio.to_thread(take, given)
-    return take(given)
-
-
-def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: CreateCall) -> BadField:
-    """An engine names fields canonically, a frame also as it was sent; callers hear it as sent."""
-    name = misfit.param
-    frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
-    given = create_call.fields.get(name)
-    if given is None and name == "size":
-        given = create_call.fields.get("aspect_ratio")  # which made it
-    param = (
-        given.param if given is not None else frames.get(name, create_call.names.get(name, name))
-    )
-    if isinstance(misfit, MissingField):
-        return MissingField(param, misfit.allowed)
-    if given is not None:
-        return BadField(param, misfit.allowed, given.value)
-    if name in frames or name in frames.values():
-        return BadField(param, misfit.allowed, misfit.got, found=misfit.found)
-    # Nobody sent it, so that nothing is quoted.
-    default = misfit.found or shown(misfit.got).strip("'")
-    return BadField(param, misfit.allowed, found=f"the model's own default, {default}")

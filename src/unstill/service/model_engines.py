@@ -1,0 +1,61 @@
+"""Which engines are behind a model's name, and which of them makes a request's video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from unstill.domain.engine import Engine
+from unstill.domain.errors import BadField, BadSetting, MissingField, shown
+from unstill.domain.request import CreateCall, VideoRequest
+
+
+class ModelEngines:
+    """The engines behind each name that callers may use, in the order they are tried."""
+
+    def __init__(
+        self, engines: Mapping[str, Engine], *, routes: Mapping[str, Sequence[str]]
+    ) -> None:
+        """`routes`: the engines' names, for each name of a model."""
+        self._engines_of = {
+            name: tuple(engines[each] for each in tried) for name, tried in routes.items()
+        }
+
+    def engines_of(self, model: str) -> tuple[Engine, ...]:
+        return self._engines_of.get(model, ())
+
+    def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> str:
+        """The first engine that the request fits.
+
+        If none does, raises the first one's misfit in the caller's name of the field.
+        Raises BadSetting if the model has no engine.
+        """
+        misfits: list[BadField] = []
+        for engine in self.engines_of(model):
+            misfit = engine.misfit(request)
+            if misfit is None:
+                return engine.name
+            misfits.append(misfit)
+        if misfits:
+            raise _in_callers_words(misfits[0], request, create_call)
+        raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
+
+
+def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: CreateCall) -> BadField:
+    """An engine names fields canonically, a frame also as it was sent; callers hear it as sent."""
+    name = misfit.param
+    frames = {f"{frame.role}_frame": frame.param for frame in request.frames}
+    given = create_call.fields.get(name)
+    if given is None and name == "size":
+        given = create_call.fields.get("aspect_ratio")  # which made it
+    param = (
+        given.param if given is not None else frames.get(name, create_call.names.get(name, name))
+    )
+    if isinstance(misfit, MissingField):
+        return MissingField(param, misfit.allowed)
+    if given is not None:
+        return BadField(param, misfit.allowed, given.value)
+    if name in frames or name in frames.values():
+        return BadField(param, misfit.allowed, misfit.got, found=misfit.found)
+    # Nobody sent it, so that nothing is quoted.
+    default = misfit.found or shown(misfit.got).strip("'")
+    return BadField(param, misfit.allowed, found=f"the model's own default, {default}")
