@@ -102,7 +102,7 @@ def test_a_key_is_never_a_path_and_never_stored_twice(shared: Serving) -> None:
     assert refusal(second) == (400, "InvalidParameter")
     assert [path.parent.name for path in new] == ["uploads"]
     assert [path.read_bytes() for path in new] == [PHOTO]
-    assert re.fullmatch(r"[0-9a-f]{64}", new.pop().name)
+    assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]{64}", new.pop().name)
 
 
 def test_a_form_without_its_file_at_the_end_is_refused(shared: Serving) -> None:
