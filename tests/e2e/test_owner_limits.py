@@ -61,6 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield server
 
 
+@pytest.mark.slow
 def test_what_is_set_before_the_first_start_holds_and_is_listed(tmp_path: Path) -> None:
     empty = owners(tmp_path, "list")
     owners(tmp_path, "set", "ann", "--submits-per-minute", "1", "--weight", "3")
@@ -138,6 +139,7 @@ def test_a_limit_is_told_in_each_dialects_words_and_polls_go_on(server: Serving)
     assert other.status_code == 200
 
 
+@pytest.mark.slow
 def test_of_many_submits_at_once_no_more_are_taken_than_the_queue_holds(server: Serving) -> None:
     set_and_wait(server, "cid", "--queue", "5")
     holder = [submit(server, "bob") for _ in range(3)]  # the one slot is taken for a while
@@ -182,6 +184,7 @@ def test_openais_sdk_is_told_when_to_come_again_and_loses_nothing(server: Servin
     assert second.id != made.id
 
 
+@pytest.mark.slow
 def test_bytes_are_refused_before_anything_is_stored(server: Serving) -> None:
     size = (PHOTOS / "chelsea.jpg").stat().st_size
     set_and_wait(server, "eve", "--bytes", str(size - 1))
@@ -195,6 +198,7 @@ def test_bytes_are_refused_before_anything_is_stored(server: Serving) -> None:
     assert submit(server, "eve").status_code == 200
 
 
+@pytest.mark.slow
 def test_jobs_that_have_begun_refuse_new_ones_until_they_end(server: Serving) -> None:
     set_and_wait(server, "fay", "--in-flight", "1")
     task_id = submit(server, "fay").json()["output"]["task_id"]
