@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
@@ -27,8 +26,7 @@ from unstill.domain.delivery import DAY_MS
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadSetting, UnstillError
 from unstill.engines.camera.self_test import Trial
-from unstill.files.folder_size import FolderSize
-from unstill.files.free_space import Room
+from unstill.files.data_folder import DataFolder
 from unstill.files.signed_links import Links, load_secrets
 from unstill.files.storage import Storage, local_storage
 from unstill.files.upload_policies import Policies
@@ -36,13 +34,9 @@ from unstill.files.uploads import Uploads
 from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
-from unstill.models.catalogue import CARDS
+from unstill.models.catalogue import CARDS, Catalogue
 from unstill.net.fetcher import Fetcher
-from unstill.progress.board import Board
-from unstill.progress.estimate import Estimates
-from unstill.progress.job_counts import JobCounts
-from unstill.progress.queue import Forecast
-from unstill.progress.stalls import Stalls
+from unstill.progress.followers import Followers
 from unstill.server.api_keys import Keys
 from unstill.server.app import App
 from unstill.server.body import Bodies
@@ -53,26 +47,19 @@ from unstill.server.metrics.reading import Sources
 from unstill.server.metrics.scrape import Metrics
 from unstill.server.proxies import Proxies
 from unstill.service.admission import Admission
-from unstill.service.allowances import Allowances
+from unstill.service.allowances import allowances_in
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.owner_limits import OwnerLimits
-from unstill.service.stored_bytes import StoredBytes
 from unstill.service.uploads import Uploading
 from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
-from unstill.steps.cleanup import Sweep
-from unstill.steps.expiry import Expiry, KeepTimes
-from unstill.steps.fetch_frames import Frames
+from unstill.steps.expiry import KeepTimes
 from unstill.steps.job_log import JobLog
-from unstill.steps.pollers import Pollers
-from unstill.steps.prepare import FramePreparer
-from unstill.steps.render import Renderer
-from unstill.steps.runner import Runner
-from unstill.steps.save import Saver
-from unstill.steps.submit import Submitter
+from unstill.steps.rounds import Rounds
 from unstill.steps.uptime import Uptime
+from unstill.steps.workshop import Workshop
 from unstill.store.embedded.store import embedded_store
 from unstill.store.ports.queue import Listener
 from unstill.store.ports.store import Store
@@ -130,17 +117,9 @@ class Product:
         self._uptime = Uptime(
             notes=self._store.uptime_notes, server=token_hex(8), clock_ms=clock_ms
         )
-        self._files, uploads = files_in(data_dir)
+        self._files, uploads = storage = files_in(data_dir)
         self._limits = OwnerLimits(self._store.owners)
-        self._store.queue.weigh(self._limits.weight_of)
-        self._allowances = Allowances(
-            self._limits.of,
-            backlog=self._store.backlog,
-            stored=StoredBytes(owners=self._store.owners, files=self._files, uploads=uploads),
-        )
-        self._store.queue.hold_by(self._allowances)
-        self._allowances.tell(self._store.queue.look_again)
-        self._limits.tell(self._store.queue.look_again)
+        self._allowances = allowances_in(self._store, storage, self._limits)
         self._media = Media(weight_of=self._limits.weight_of)
         self._readers = Readers(data_dir)
         self._trial = Trial(data_dir)
@@ -151,67 +130,35 @@ class Product:
         self._locals = locals_of(settings, local_kinds)
         self._calls = CallCounts()
         self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds, self._calls)
-        self._board = Board()
-        self._stalls = Stalls(clock_ms)
         self._job_log = JobLog(clock_ms)
-        self._job_counts = JobCounts()
-        slots = {name: engine.slots for name, engine in self._locals.items()}
-        self._forecast = Forecast(slots | dict.fromkeys(self._remotes), self._limits.weight_of)
-        self._pollers = self._watches_of_remotes()
+        self._followers = Followers(
+            local_engines=self._locals,
+            upstream_engines=self._remotes,
+            weight_of=self._limits.weight_of,
+            clock_ms=clock_ms,
+        )
+        workshop = self._workshop()
+        self._pollers = workshop.pollers()
         catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
-        self._runner = self._runner_by(routes, catalogue.by_id)
+        self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
         self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
-        self._held = FolderSize(data_dir) if server.most_data_mb else None
-        room = _room_in(data_dir, server, self._held)
-        self._sweep = self._sweep_with(uploads)
+        self._folder = _folder_at(data_dir, server)
         self._terms = _terms_of(server)
-        self._expiry = Expiry(
-            terms=self._terms,
-            retention=self._store.retention,
-            files=self._files,
-            clock_ms=clock_ms,
-        )
-        self._sweeping: Sequence[asyncio.Task[None]] = ()
+        self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
         self._key_watch = KeyWatch(self._store.keys, self._keys, lost=self._end_by, wall_ms=wall_ms)
-        uploading = Uploading(
-            uploads=uploads,
-            policies=Policies(link_secrets, most_bytes=MAX_FILE_BYTES),
-            catalogue=catalogue,
-            check_room=room.check,
-            clock_ms=clock_ms,
-            allowed=self._allowances.upload,
-        )
-        self._metrics = Metrics(self._sources(room))
+        self._metrics = Metrics(self._sources())
         self.app = App(
-            service=Service(
-                jobs=self._store.jobs,
-                job_lists=self._store.job_lists,
-                attempts=self._store.attempts,
-                held_jobs=self._store.held_jobs,
-                store_state=self._store,
-                files=self._files,
-                stop_upstream=self._pollers.stop_job,
-                catalogue=catalogue,
-                engines=self._engines,
-                routes=routes,
-                accounts={name: remote.account.id for name, remote in self._remotes.items()},
-                receiver_of=receivers.receiver_of,
-                check_room=room.check,
-                clock_ms=clock_ms,
-                uptime_ms=self._uptime.now_ms,
-                admission=Admission(readable_formats(), server.networks),
-                allowances=self._allowances,
-            ),
-            uploading=uploading,
+            service=self._service(catalogue, routes, receivers),
+            uploading=self._uploading(uploads, catalogue, link_secrets),
             downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
-            board=self._board,
-            stalls=self._stalls,
-            estimates=self._outlook(),
+            board=self._followers.board,
+            stalls=self._followers.stalls,
+            estimates=self._followers.estimates,
             keys=self._keys,
             metrics=self._metrics,
             metrics_networks=server.scraping_networks,
@@ -227,73 +174,19 @@ class Product:
     def _engines(self) -> dict[str, Engine]:
         return {**self._locals, **self._remotes}
 
-    def _watches_of_remotes(self) -> Pollers:
-        return Pollers(
-            self._remotes,
-            jobs=self._store.jobs,
-            backlog=self._store.backlog,
-            board=self._board,
-            stalls=self._stalls,
-            clock_ms=self._clock.now_ms,
-            uptime_ms=self._uptime.now_ms,
-        )
-
-    def _runner_by(self, routes: Mapping[str, Sequence[str]], cards: Mapping[str, Card]) -> Runner:
-        return Runner(
-            jobs=self._store.jobs,
-            attempts=self._store.attempts,
-            backlog=self._store.backlog,
-            queue=self._store.queue,
-            files=self._files,
-            frames=Frames(files=self._files, media=self._media, fetcher=self._fetcher, cards=cards),
-            cards=cards,
-            renderer=self._renderer(),
-            remotes=self._remotes,
-            submitter=self._submitter(routes, cards),
-            pollers=self._pollers,
-            stalls=self._stalls,
-            saver=self._saver(),
-            clock_ms=self._clock.now_ms,
-            uptime_ms=self._uptime.now_ms,
-            lease=self._uptime.lease,
-        )
-
-    def _renderer(self) -> Renderer:
-        return Renderer(
-            files=self._files,
-            engines=self._locals,
-            stalls=self._stalls,
-            board=self._board,
-            clock_ms=self._clock.now_ms,
-        )
-
-    def _submitter(
-        self, routes: Mapping[str, Sequence[str]], cards: Mapping[str, Card]
-    ) -> Submitter:
-        preparer = FramePreparer(files=self._files, media=self._media, cards=cards)
-        return Submitter(
-            jobs=self._store.jobs,
-            attempts=self._store.attempts,
-            held_jobs=self._store.held_jobs,
-            remotes=self._remotes,
-            routes=routes,
-            prepare_frames=preparer.prepare_frames,
-            stalls=self._stalls,
-            clock_ms=self._clock.now_ms,
-            uptime_ms=self._uptime.now_ms,
-            lease=self._uptime.lease,
-            counts=self._calls,
-            weight_of=self._limits.weight_of,
-        )
-
-    def _saver(self) -> Saver:
-        return Saver(
+    def _workshop(self) -> Workshop:
+        return Workshop(
+            store=self._store,
             files=self._files,
             media=self._media,
+            fetcher=self._fetcher,
+            local_engines=self._locals,
             remotes=self._remotes,
-            stalls=self._stalls,
+            followers=self._followers,
             clock_ms=self._clock.now_ms,
-            uptime_ms=self._uptime.now_ms,
+            uptime=self._uptime,
+            counts=self._calls,
+            weight_of=self._limits.weight_of,
         )
 
     def _deliverer_to(
@@ -308,40 +201,60 @@ class Product:
             wall_ms=wall_ms,
         )
 
-    def _sweep_with(self, uploads: Uploads) -> Sweep:
-        return Sweep(
-            retention=self._store.retention,
-            store_state=self._store,
-            files=self._files,
-            uploads=uploads,
-            clock_ms=system_clock_ms,  # whatever clock jobs go by: files have the system's
-        )
-
-    def _outlook(self) -> Estimates:
-        return Estimates(
-            board=self._board,
-            stalls=self._stalls,
-            forecast=self._forecast,
-            upstream_engines=self._remotes,
-            clock_ms=self._clock.now_ms,
-        )
-
-    def _sources(self, room: Room) -> Sources:
+    def _sources(self) -> Sources:
         of_engines = (each for engine in self._locals.values() for each in engine.children)
         return Sources(
             engines=tuple(self._engines),
             remotes=tuple(self._remotes),
-            jobs=self._job_counts,
-            forecast=self._forecast,
-            stalls=self._stalls,
+            jobs=self._followers.job_counts,
+            forecast=self._followers.forecast,
+            stalls=self._followers.stalls,
             lanes=self._store.queue.in_use,
             commits=self._store.commits,
             owed=self._store.outbox.owed,
             children=(*self._media.children, *self._readers.children, *of_engines),
             calls=self._calls,
             webhook_tries=self._deliverer.ended_tries,
-            room=room,
+            room=self._folder.room,
             clock_ms=self._clock.now_ms,
+        )
+
+    def _service(
+        self,
+        catalogue: Catalogue,
+        routes: Mapping[str, Sequence[str]],
+        receivers: Receivers,
+    ) -> Service:
+        return Service(
+            jobs=self._store.jobs,
+            job_lists=self._store.job_lists,
+            attempts=self._store.attempts,
+            held_jobs=self._store.held_jobs,
+            store_state=self._store,
+            files=self._files,
+            stop_upstream=self._pollers.stop_job,
+            catalogue=catalogue,
+            engines=self._engines,
+            routes=routes,
+            accounts={name: remote.account.id for name, remote in self._remotes.items()},
+            receiver_of=receivers.receiver_of,
+            check_room=self._folder.room.check,
+            clock_ms=self._clock.now_ms,
+            uptime_ms=self._uptime.now_ms,
+            admission=Admission(readable_formats(), self._settings.server.networks),
+            allowances=self._allowances,
+        )
+
+    def _uploading(
+        self, uploads: Uploads, catalogue: Catalogue, link_secrets: tuple[bytes, ...]
+    ) -> Uploading:
+        return Uploading(
+            uploads=uploads,
+            policies=Policies(link_secrets, most_bytes=MAX_FILE_BYTES),
+            catalogue=catalogue,
+            check_room=self._folder.room.check,
+            clock_ms=self._clock.now_ms,
+            allowed=self._allowances.upload,
         )
 
     def _downloads(self, links: Links) -> Downloads:
@@ -364,14 +277,14 @@ class Product:
         """
         return (
             self._allowances.changed,
-            self._stalls.changed,
-            self._forecast.changed,
-            self._board.changed,  # it wakes who waits: their answers have the two before
+            self._followers.stalls.changed,
+            self._followers.forecast.changed,
+            self._followers.board.changed,  # it wakes who waits: their answers have the two before
             self._pollers.changed,
             self._job_log.changed,
             self._deliverer.changed,
-            self._job_counts.changed,
-            *(() if self._held is None else (self._held.changed,)),
+            self._followers.job_counts.changed,
+            *self._folder.listeners,
         )
 
     async def startup(self) -> None:
@@ -385,17 +298,15 @@ class Product:
         check_receivers(self._settings, self._keys.owners)
         await self._readers.startup()
         await self._trial.before_any_job()
-        if self._held is not None:
-            await self._held.startup()
+        await self._folder.startup()
         await self._uptime.startup()
-        # First: it reads what waits, before the runner judges and begins anything.
-        await self._forecast.startup(self._store.backlog)
-        await self._job_counts.startup(self._store.backlog.unfinished())
+        # First: they read what waits, before the runner judges and begins anything.
+        await self._followers.startup(self._store.backlog)
         await self._runner.startup()
         for engine in self._locals.values():
             await engine.startup()
         await self._deliverer.startup()
-        self._sweeping = [asyncio.create_task(each.run()) for each in (self._sweep, self._expiry)]
+        self._rounds.startup()
         self._metrics.startup()
         self._trial.begin(self.stop_taking)
 
@@ -423,11 +334,8 @@ class Product:
     async def shutdown(self) -> None:
         """End the deliveries and the steps, then the children, then the store."""
         await self._trial.shutdown()
-        for each in self._sweeping:
-            each.cancel()
-        await asyncio.gather(*self._sweeping, return_exceptions=True)
-        if self._held is not None:
-            await self._held.shutdown()
+        await self._rounds.shutdown()
+        await self._folder.shutdown()
         await self._metrics.shutdown()
         await self._deliverer.shutdown()
         await self._runner.stop()
@@ -451,12 +359,11 @@ def _made_folder(path: Path) -> Path:
     return path
 
 
-def _room_in(data_dir: Path, server: ServerSettings, held: FolderSize | None) -> Room:
-    return Room(
-        data_dir,
+def _folder_at(path: Path, server: ServerSettings) -> DataFolder:
+    return DataFolder(
+        path,
         least_bytes=server.least_free_mb * 10**6,
         most_bytes=server.most_data_mb * 10**6,
-        held_bytes=lambda: 0 if held is None else held.size_bytes,
     )
 
 

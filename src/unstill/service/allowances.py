@@ -21,8 +21,11 @@ from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job, State
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
+from unstill.files.storage import Storage
+from unstill.service.owner_limits import OwnerLimits
 from unstill.service.stored_bytes import StoredBytes
 from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.store import Store
 
 MINUTE_S = 60.0
 READ_AGAIN_S = 1.0
@@ -299,3 +302,14 @@ def _check_jobs(jobs: _UnfinishedJobs, limits: Limits) -> None:
             used=jobs.begun,
             retry_after_s=RETRY_AFTER_S,
         )
+
+
+def allowances_in(store: Store, storage: Storage, limits: OwnerLimits) -> Allowances:
+    """What the limits allow; the store's queue goes by both, and looks again when they change."""
+    stored = StoredBytes(owners=store.owners, files=storage.files, uploads=storage.uploads)
+    allowances = Allowances(limits.of, backlog=store.backlog, stored=stored)
+    store.queue.weigh(limits.weight_of)
+    store.queue.hold_by(allowances)
+    allowances.tell(store.queue.look_again)
+    limits.tell(store.queue.look_again)
+    return allowances

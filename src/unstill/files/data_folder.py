@@ -1,0 +1,37 @@
+"""The folder of all data: what room it has, and how much it holds where that is limited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from unstill.domain.job import Job
+from unstill.files.folder_size import FolderSize
+from unstill.files.free_space import Room
+
+
+class DataFolder:
+    def __init__(self, path: Path, *, least_bytes: int, most_bytes: int) -> None:
+        """least_bytes: of the disk, that stay free. most_bytes: that it takes new work below; 0:
+        any number, and nobody counts.
+        """
+        self._size = FolderSize(path) if most_bytes else None
+        self.room = Room(
+            path,
+            least_bytes=least_bytes,
+            most_bytes=most_bytes,
+            held_bytes=lambda: 0 if self._size is None else self._size.size_bytes,
+        )
+
+    @property
+    def listeners(self) -> Sequence[Callable[[Job], None]]:
+        """Who is told of each commit."""
+        return () if self._size is None else (self._size.changed,)
+
+    async def startup(self) -> None:
+        if self._size is not None:
+            await self._size.startup()
+
+    async def shutdown(self) -> None:
+        if self._size is not None:
+            await self._size.shutdown()
