@@ -176,6 +176,7 @@ def test_a_backup_under_load_and_kills_has_all_that_was_acknowledged_and_pays_no
     assert all(not error or error.startswith("submit_unknown") for error in errors), errors
 
 
+@pytest.mark.slow
 def test_a_server_starts_from_a_backup_and_its_links_go_on_working(tmp_path: Path) -> None:
     folder, target = tmp_path / "data", tmp_path / "backup"
     body = {"model": CAMERA, "input": {"first_frame_url": CHELSEA}, "parameters": {"duration": 3}}

@@ -6,6 +6,8 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.servers import PHOTOS, Serving
 from support.small_disks import fill, small_disk
 from support.waits import hold_until
@@ -62,6 +64,7 @@ def test_each_dialect_refuses_new_jobs_with_507_until_there_is_room_and_old_ones
     assert made["output"]["task_status"] == again["output"]["task_status"] == "Success"
 
 
+@pytest.mark.slow
 def test_jobs_wait_while_the_disk_is_full_and_nothing_is_spoilt(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", size_mb=96) as disk:
         config = "[server]\nleast_free_mb = 20\n"
