@@ -14,34 +14,17 @@ from diffusers.hooks import apply_group_offloading
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from support.profiles import a_profile
 from support.tiny_weights import LoraSpelling, tiny_folder, tiny_lora
 from unstill.domain.errors import BadSetting
 from unstill.engines.diffusers.child.lora import fuse
-from unstill.engines.diffusers.profile import FrameCounts, Profile
+from unstill.engines.diffusers.profile import Profile
 
 EXPERTS = ("transformer", "transformer_2")
 
 
 def profile_of(*denoisers: str) -> Profile:
-    return Profile(
-        name="tiny",
-        title="Tiny Wan",
-        source="made up",
-        pipeline="WanImageToVideoPipeline",
-        components={},
-        frames=FrameCounts(step=4),
-        size_multiple=16,
-        fps=16,
-        longest_frames=81,
-        last_frame="argument",
-        denoisers=denoisers,
-        guidance=("guidance_scale",),
-        guidance_default=(3.5,),
-        steps=4,
-        forwards_per_step=2,
-        vae_channels=3,
-        licence="made up",
-    )
+    return a_profile(title="Tiny Wan", denoisers=denoisers)
 
 
 TWO = profile_of(*EXPERTS)

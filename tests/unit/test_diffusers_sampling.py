@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from support.profiles import a_profile
 from unstill.engines.diffusers.options import PipelineOptions
-from unstill.engines.diffusers.profile import FrameCounts, Profile
 from unstill.engines.diffusers.sampling import (
     guidance_of,
     is_guided,
@@ -15,46 +15,13 @@ from unstill.engines.diffusers.sampling import (
     uses_few_steps,
 )
 
-TWO_EXPERTS = Profile(
-    name="two",
-    title="Two experts",
-    source="made up",
-    pipeline="Pipeline",
-    components={},
-    frames=FrameCounts(step=4),
-    size_multiple=16,
-    fps=16,
-    longest_frames=81,
-    last_frame="argument",
+TWO_EXPERTS = a_profile(
     denoisers=("transformer", "transformer_2"),
     guidance=("guidance_scale", "guidance_scale_2"),
     guidance_default=(3.5, 3.25),
-    steps=40,
     few_steps=True,
-    forwards_per_step=2,
-    vae_channels=96,
-    licence="Apache-2.0",
 )
-ONE_EXPERT = Profile(
-    name="one",
-    title="One expert",
-    source="made up",
-    pipeline="Pipeline",
-    components={},
-    frames=FrameCounts(step=8),
-    size_multiple=32,
-    fps=25,
-    longest_frames=161,
-    last_frame="none",
-    denoisers=("transformer",),
-    guidance=("guidance_scale",),
-    guidance_default=(3.0,),
-    steps=50,
-    shift=2.5,
-    forwards_per_step=1,
-    vae_channels=128,
-    licence="made up",
-)
+ONE_EXPERT = a_profile(guidance_default=(3.0,), steps=50, shift=2.5, forwards_per_step=1)
 GUIDER_OF_ITS_OWN = msgspec.structs.replace(ONE_EXPERT, guidance=("guider",), guidance_default=())
 
 
