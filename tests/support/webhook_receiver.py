@@ -63,7 +63,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: Receiver
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        size = int(self.headers["content-length"])
+        body = self.rfile.read(size)
+        if len(body) < size:  # whose sender was killed: nothing was told
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         act = self.server.acts.pop(0) if self.server.acts else answers(204)
         self.server.got.append(Got(self.path, headers, body, time.monotonic()))
