@@ -61,6 +61,8 @@ VIDEO = Video("video-1.mp4", 832, 480, 5.0, 29.97, 150, 2**40, has_audio=True)
             usage=Usage(duration_s=8, video_count=1, tier_height=1080),
             failure=Failure("code", "message", "input.first_frame_url"),
             is_hidden=True,
+            request_id="req-1",
+            key_id="key_0123456789ab",
         ),
     ],
     ids=["new", "every field"],

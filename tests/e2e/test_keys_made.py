@@ -16,6 +16,7 @@ import pytest
 
 from support.hostile import DASHSCOPE, TASKS, VIDEOS, Api, both, job_id, refusal
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
+from unstill.store.embedded.beside import opened_beside
 
 WITHIN_S = 15.0  # that it is two seconds, test_key_watch.py holds: a machine may be busy here
 KEY = re.compile(r"unstill_[A-Za-z0-9_-]{43}")
@@ -54,6 +55,14 @@ def listed(data_dir: Path, name: str) -> str:
     assert "last used" in lines[0]
     [line] = [line for line in lines if line.startswith(f"{name} ")]
     return line
+
+
+def makers_in(data_dir: Path) -> dict[str, str]:
+    """The id of the key that made each job, by the job's."""
+    with opened_beside(data_dir, having="jobs") as store:
+        assert store is not None
+        made = store.execute("SELECT id, key_id FROM jobs").fetchall()
+        return {f"{job}": f"{key}" for job, key in made}
 
 
 def soon(is_so: Callable[[], bool]) -> None:
@@ -143,6 +152,7 @@ def test_a_rotated_key_sees_its_owners_jobs_and_the_old_one_stops(server: Servin
     assert server.http.get(f"/v1/videos/{job}", headers=new).status_code == 200
     key_id = re.search(r"key_[0-9a-f]{12}", listed(folder, "render farm"))
     assert key_id is not None
+    assert makers_in(folder) == {job: key_id[0]}
     keys("revoke", key_id[0], data_dir=folder)
     soon(lambda: status(server, new) == 401)
 

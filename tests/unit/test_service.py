@@ -76,6 +76,17 @@ async def test_what_is_answered_is_on_disk(tmp_path: Path) -> None:
         assert house.names(submitted.job.id) == {"first-frame", ".begun"}
 
 
+async def test_a_job_says_which_key_made_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        by_key = await house.service.submit(
+            create_call(), owner=OWNER, dialect="tasks", words="unified", key_id="key_1"
+        )
+        by_none = await submit(house, create_call())
+
+        assert (await house.job(by_key.job.id)).key_id == "key_1"
+        assert by_none.key_id == ""
+
+
 async def test_a_request_row_holds_no_bytes(tmp_path: Path) -> None:
     async with opened(tmp_path, serves=False) as house:
         picture = PNG + b"\0" * LARGE_INLINE_CHARS  # large enough to be taken in a thread

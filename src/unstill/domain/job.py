@@ -135,6 +135,7 @@ class Job(msgspec.Struct, frozen=True):
         None  # where its end is told; "": where the settings say for its owner
     )
     request_id: str = ""  # its create call had it; for the log
+    key_id: str = ""  # of the key that made it; empty for one of the environment, and without one
 
     @property
     def seconds(self) -> int:

@@ -135,6 +135,7 @@ class Service:
         words: Vocabulary,
         retry: RetryHeaders | None = None,
         request_id: str = "",
+        key_id: str = "",
         models: frozenset[str] | None = None,
     ) -> Submission:
         """Check, keep the pictures, store the job; durable when it returns.
@@ -177,6 +178,7 @@ class Service:
                 deadline_ms=self._uptime_ms() + DEADLINE_MS,
                 webhook_url=webhook_url,
                 request_id=request_id,
+                key_id=key_id,
             )
             stored = await self._store(job, checked.taken, mark, reservation)
         if stored.request_id != request_id:

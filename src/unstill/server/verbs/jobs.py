@@ -86,6 +86,7 @@ class JobVerbs:
             words=dialect.words(exchange.call),
             retry=sending_of(exchange.call.headers),
             request_id=exchange.call.request_id,
+            key_id=exchange.caller.key_id,
         )
         view = self._view(submitted.job, exchange)
         headers = self._job_headers(submitted.job, exchange, view.stall)

@@ -94,7 +94,7 @@ def job_of(row: Row) -> Job:
         id_, owner, dialect, words, model, request, engine, created_ms, state,
         attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure,
         is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel, webhook_url,
-        request_id,
+        request_id, key_id,
     ) = row  # fmt: skip
     return Job(
         id_,
@@ -123,6 +123,7 @@ def job_of(row: Row) -> Job:
         wants_cancel == 1,
         webhook_url,
         request_id,
+        key_id,
     )
 
 
