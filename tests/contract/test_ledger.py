@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.jobs import a_job
+from support.jobs import OWNER, a_job
 from support.leases import ENDED
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.errors import StorageFailed, TicketTaken
@@ -289,12 +289,14 @@ async def test_tickets_are_those_of_jobs_that_run_at_an_upstream(store: Store) -
             started_ms=5,
             deadline_ms=6,
             wants_cancel=True,
+            request_id="request-3",
         )
     )
 
     found = [row async for rows in store.backlog.tickets() for row in rows]
 
-    assert found == [TicketRow("3", 4, "bailian", "task-3", "wan2.6-i2v", 5, 6, wants_cancel=True)]
+    row = TicketRow("3", 4, "bailian", "task-3", "wan2.6-i2v", 5, 6, True, OWNER, "request-3")
+    assert found == [row]
 
 
 async def test_more_tickets_than_one_read_gives_come_all_and_once(store: Store) -> None:

@@ -219,6 +219,8 @@ class MemoryBacklog(Noun):
                 job.started_ms or 0,
                 job.deadline_ms,
                 job.wants_cancel,
+                job.owner,
+                job.request_id,
             )
             for job in self._memory.of_state(State.RUNNING)
             if job.ticket is not None

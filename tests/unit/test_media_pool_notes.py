@@ -116,6 +116,8 @@ FULL = {f"field_{number}": number for number in range(MOST_NOTE_FIELDS)}
         a_note(3),
         a_note(program="x"),
         a_note(engine="x"),
+        a_note(job_id="x"),
+        a_note(owner="x"),
         a_note(event="x"),
         a_note(self="x"),
         a_note(Upper="x"),

@@ -20,7 +20,7 @@ def test_a_full_disk_is_two_lines_in_a_minute_however_many_jobs_meet_it() -> Non
     with capture_logs() as logged:
         for _ in range(61):
             for number in range(20):
-                shortage.note("no room", job_id=f"job-{number}")
+                shortage.note("no room", about={"job_id": f"job-{number}"})
             now_ms += 1_000
         shortage.over()
         shortage.over()
@@ -38,7 +38,7 @@ def test_the_pause_grows_as_long_as_the_trouble_lasts_and_begins_anew() -> None:
     shortage = Shortage("engine_cannot_store", lambda: now_ms[0])
     for moment_ms in (0, 500, 5_000, 30_000, 3_600_000):
         now_ms[0] = moment_ms
-        pauses_ms.append(shortage.note("no room", job_id="job"))
+        pauses_ms.append(shortage.note("no room", about={"job_id": "job"}))
     shortage.over()
 
     assert pauses_ms == [
@@ -48,7 +48,7 @@ def test_the_pause_grows_as_long_as_the_trouble_lasts_and_begins_anew() -> None:
         STORAGE.longest_ms,
         STORAGE.longest_ms,
     ]
-    assert shortage.note("no room", job_id="job") == STORAGE.first_ms
+    assert shortage.note("no room", about={"job_id": "job"}) == STORAGE.first_ms
 
 
 @pytest.mark.skips_pauses
@@ -65,7 +65,7 @@ async def test_what_has_to_be_stored_is_written_until_it_is() -> None:
         return "stored"
 
     with capture_logs() as logged:
-        written = await shortage.until_stored(write, job_id="job")
+        written = await shortage.until_stored(write, about={"job_id": "job"})
     pauses_s = [round((b - a) / 1000) for a, b in pairwise(tried_ms)]
 
     assert written == "stored"
@@ -78,4 +78,4 @@ async def test_a_store_that_is_closed_is_not_written_to_again() -> None:
         raise ShuttingDown("the job store is closed")
 
     with pytest.raises(ShuttingDown):
-        await Shortage("step_not_stored", lambda: 0).until_stored(write, job_id="job")
+        await Shortage("step_not_stored", lambda: 0).until_stored(write, about={"job_id": "job"})

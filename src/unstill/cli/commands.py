@@ -28,6 +28,7 @@ from unstill.settings.model_engines import routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ANY_ORIGIN
 from unstill.store.embedded.keys_beside import has_keys_in
+from unstill.system.log_context import add_job
 
 log = structlog.get_logger()
 app = typer.Typer(
@@ -185,6 +186,7 @@ def _log_to_stderr(settings: Settings) -> None:
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
+            add_job,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.format_exc_info,

@@ -45,6 +45,7 @@ class Delivery(msgspec.Struct, frozen=True):
     state: DeliveryState = DeliveryState.OWED
     last_error: str | None = None
     ended_ms: int | None = None
+    request_id: str = ""  # the job's create call had it; for the log
 
 
 class WebhookEventData(msgspec.Struct, frozen=True):
@@ -77,6 +78,7 @@ def owed_for(job: Job) -> Delivery | None:
         created_ms=job.ended_ms,
         due_ms=job.ended_ms,
         until_ms=job.ended_ms + DAY_MS,
+        request_id=job.request_id,
     )
 
 

@@ -18,7 +18,8 @@ _NOTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LOGS_OWN = frozenset(
     {
         *("engine", "event", "exc_info", "exception", "level", "log_level", "method_name"),
-        *("program", "self", "slot", "stack_info", "timestamp"),
+        *("job_id", "owner", "program", "request_id", "self", "slot", "stack_info", "timestamp"),
+        "trace_id",
     }
 )
 

@@ -9,6 +9,7 @@ import structlog
 
 from unstill.domain.errors import UnstillError
 from unstill.domain.job import cancelled
+from unstill.domain.log_fields import row_fields
 from unstill.store.ports.backlog import TicketRow
 from unstill.store.ports.jobs import Jobs
 from unstill.upstreams.port import Cancellation, Cancelled, Remote, Ticket, TooLate, Unsupported
@@ -43,7 +44,7 @@ class CancelSender:
         if engine is None:
             return Unsupported()
         answer = await engine.cancel(ticket_of(row))
-        log.info("cancel", job_id=row.job_id, answer=type(answer).__name__)
+        log.info("cancel", **row_fields(row), answer=type(answer).__name__)
         if not isinstance(answer, Cancelled):
             return answer
         change = cancelled(self._clock_ms(), is_hidden=False)
@@ -68,10 +69,10 @@ class CancelSender:
         try:
             await self.cancel(row)
         except UnstillError as error:
-            log.warning("cancel_failed", job_id=row.job_id, why=error.message)
+            log.warning("cancel_failed", **row_fields(row), why=error.message)
             return
         except Exception:
-            log.exception("cancel_failed", job_id=row.job_id)
+            log.exception("cancel_failed", **row_fields(row))
             return
         self._goes_on(row)
 

@@ -21,6 +21,7 @@ import structlog
 from unstill.domain.backoff import POLL
 from unstill.domain.errors import OwnError, UnstillError
 from unstill.domain.job import Change, Failure, Job, Result, State, arrived, failed, lost
+from unstill.domain.log_fields import row_fields
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.cancel_upstream import CancelSender, ticket_of
@@ -276,7 +277,7 @@ class Poller:
         if self._stalls.job(row.job_id, State.RUNNING, verdict.code, verdict.message):
             log.warning(
                 "odd_answer",
-                job_id=row.job_id,
+                **row_fields(row),
                 engine=row.engine,
                 ticket=row.ticket,
                 why=verdict.message,
@@ -377,6 +378,8 @@ def row_of(job: Job) -> TicketRow:
         started_ms=job.started_ms or 0,
         deadline_ms=job.deadline_ms,
         wants_cancel=job.wants_cancel,
+        owner=job.owner,
+        request_id=job.request_id,
     )
 
 

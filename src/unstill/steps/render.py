@@ -48,7 +48,7 @@ class Renderer:
                 await self._files.sync(job.id, video_part(job.attempt))
         except (StorageFull, StorageFailed) as error:
             self._stalls.engine(job.engine, "submits", error.code, error.message)
-            pause_ms = self._shortage.note(error.message, job_id=job.id)
+            pause_ms = self._shortage.note(error.message, about=job_fields(job))
             return put_back(self._clock_ms() + pause_ms)
         except EngineDied as death:
             if job.deaths >= MOST_DEATHS:

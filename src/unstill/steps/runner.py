@@ -47,6 +47,7 @@ from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.queue import Lane, PutOff, Queue, Step
+from unstill.system.log_context import lines_about
 from unstill.system.storage_errors import storage_trouble
 from unstill.system.storage_pause import Shortage
 from unstill.upstreams.port import Remote
@@ -200,6 +201,10 @@ class Runner:
         """The step that does `work`, and ends its job with the error that it ends with."""
 
         async def step(job: Job) -> PutOff | None:
+            with lines_about(job_fields(job)):
+                return await ended(job)
+
+        async def ended(job: Job) -> PutOff | None:
             try:
                 put_off = await work(job)
             except (StorageFull, StorageFailed) as error:
@@ -233,7 +238,7 @@ class Runner:
         try:
             now = await self._write(job, started(self._clock_ms(), self._lease()))
             if now is not None:
-                await self._settle(now.id, await self._renderer.render(now))
+                await self._settle(now, await self._renderer.render(now))
         except asyncio.CancelledError:
             # Guarded by the state alone: a start may have been written and not been heard of.
             await self._jobs.change(job.id, put_back(AT_ONCE))
@@ -245,12 +250,12 @@ class Runner:
     async def _fail(self, job: Job, error: UnstillError) -> None:
         """End the job with what went wrong, wherever the step had brought it."""
         failure = Failure(error.code, error.message, getattr(error, "param", None))
-        await self._settle(job.id, failed(failure, self._clock_ms()))
+        await self._settle(job, failed(failure, self._clock_ms()))
 
-    async def _settle(self, job_id: str, change: Change) -> None:
+    async def _settle(self, job: Job, change: Change) -> None:
         """Write how a step ended. No lane looks after a job that was running."""
-        write = partial(self._jobs.change, job_id, change)
-        await self._shortage.until_stored(write, job_id=job_id)
+        write = partial(self._jobs.change, job.id, change)
+        await self._shortage.until_stored(write, about=job_fields(job))
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._jobs.change(job.id, change, attempt=job.attempt)

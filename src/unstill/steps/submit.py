@@ -227,7 +227,7 @@ class Submitter:
             if await self._write(job, intended(attempt, self._lease())) is None:
                 return None
             await self._attempts.note_ahead(attempt, job.size)
-            submission = await self._answer(remote, prepared, attempt)
+            submission = await self._answer(remote, prepared, job, attempt)
             cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
             await self._settle(job, attempt, submission)
             return None
@@ -249,7 +249,9 @@ class Submitter:
             submit_by_ms=begun_ms + self._submit_within_ms,
         )
 
-    async def _answer(self, remote: Remote, prepared: Prepared, attempt: Attempt) -> Submission:
+    async def _answer(
+        self, remote: Remote, prepared: Prepared, job: Job, attempt: Attempt
+    ) -> Submission:
         """The one call that may cost; whatever is not an answer is a doubt."""
         left_s = (attempt.submit_by_ms - self._clock_ms()) / 1000
         try:
@@ -258,7 +260,7 @@ class Submitter:
         except TimeoutError:
             return Doubt("submit_unknown", f"no reply within {self._submit_within_ms / 1000:g} s")
         except Exception as error:
-            log.exception("submit_failed", job_id=attempt.job_id, engine=remote.name)
+            log.exception("submit_failed", **job_fields(job), engine=remote.name)
             return Doubt("submit_unknown", f"{type(error).__name__} after the call had begun")
 
     async def _note_unprepared(

@@ -20,6 +20,7 @@ import structlog
 from unstill.domain.backoff import STEP, Backoff
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
+from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
 from unstill.store.ports.queue import Lane, LaneUse, PutOff, Turnstile
@@ -117,6 +118,12 @@ class _Step:
             return None
         finally:
             self._is_doing = False
+
+    def about(self, owner: Owner) -> dict[str, str]:
+        """Whose job it is, for the log, also where its row could not be read."""
+        if self.job is None:
+            return {"job_id": self.job_id, "owner": owner}
+        return job_fields(self.job)
 
     @property
     def _is_called_off(self) -> bool:
@@ -265,13 +272,13 @@ class Lanes:
             if self._is_resting:
                 raise
             # Something that the step waited for was cancelled: no reason to lose the job.
-            log.warning("step_cancelled", job_id=job_id, lane=lane.name)
+            log.warning("step_cancelled", **step.about(owner), lane=lane.name)
             place = (lane.name, self._pause_end_ms(job_id))
         except (StorageFull, StorageFailed) as error:
-            self._shortage.note(error.message, job_id=job_id)
+            self._shortage.note(error.message, about=step.about(owner))
             place = (lane.name, self._pause_end_ms(job_id))
         except Exception:
-            log.exception("step_failed", job_id=job_id, lane=lane.name)
+            log.exception("step_failed", **step.about(owner), lane=lane.name)
             place = (lane.name, self._pause_end_ms(job_id))
         else:
             if place is None or place[0] != lane.name:  # it has written something

@@ -9,7 +9,7 @@ lasts, and when it is over, however many they are.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import structlog
@@ -54,10 +54,11 @@ class Shortage:
         self._told_ms = 0
         self._times = 0
 
-    def note(self, why: str, *, job_id: str) -> int:
-        """A step of the job has met it; for how many milliseconds it pauses.
+    def note(self, why: str, *, about: Mapping[str, str]) -> int:
+        """A step of a job has met it; for how many milliseconds it pauses.
 
         As long as the trouble has lasted: a disk that is full for an hour is not tried each second.
+        about: whose job it is, for the log.
         """
         now_ms = self._clock_ms()
         self._times += 1
@@ -65,17 +66,17 @@ class Shortage:
             self._since_ms = now_ms
         if self._times == 1 or now_ms - self._told_ms >= TOLD_EVERY_MS:
             self._told_ms = now_ms
-            log.warning(self._event, job_id=job_id, why=why, times=self._times)
+            log.warning(self._event, **about, why=why, times=self._times)
         lasted_ms = now_ms - self._since_ms
         return max(self._pauses.first_ms, min(lasted_ms, self._pauses.longest_ms))
 
     async def until_stored(
-        self, write: Callable[[], Awaitable[Written]], *, job_id: str
+        self, write: Callable[[], Awaitable[Written]], *, about: Mapping[str, str]
     ) -> Written:
         """Write how a step of the job has ended, as soon as the storage can take it."""
 
         async def pause(trouble: StorageFull | StorageFailed) -> None:
-            await asyncio.sleep(self.note(trouble.message, job_id=job_id) / 1000)
+            await asyncio.sleep(self.note(trouble.message, about=about) / 1000)
 
         written = await until_stored(write, pause)
         self.over()

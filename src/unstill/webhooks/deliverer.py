@@ -33,9 +33,11 @@ from unstill.domain.delivery import (
 )
 from unstill.domain.errors import FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Job
+from unstill.domain.log_fields import row_fields
 from unstill.domain.owner import Owner
 from unstill.net.fetcher import Own
 from unstill.store.ports.outbox import Outbox
+from unstill.system.log_context import lines_about
 from unstill.system.storage_pause import Shortage
 from unstill.webhooks.receivers import Receivers
 from unstill.webhooks.retry import after_failure
@@ -177,7 +179,8 @@ class Deliverer:
 
     async def _try(self, delivery: Delivery) -> None:
         try:
-            why = await self._why_not(delivery)
+            with lines_about(row_fields(delivery)):
+                why = await self._why_not(delivery)
             now_ms = self._clock_ms()
             if why is None:
                 tried = delivered(delivery, now_ms)
@@ -211,7 +214,7 @@ class Deliverer:
         except FetchFailed as error:
             return error.reason
         except Exception as error:  # a fault of ours ends one try, and its delivery stays owed
-            log.exception("webhook_failed", job_id=delivery.job_id, owner=delivery.owner)
+            log.exception("webhook_failed", **row_fields(delivery))
             return f"{type(error).__name__} in unstill itself"
         return None if 200 <= status < 300 else f"answered {status}"
 
@@ -232,7 +235,7 @@ class Deliverer:
     async def _settle(self, delivery: Delivery) -> None:
         """Write how a try ended: else it would be made again."""
         write = partial(self._outbox.settle, delivery)
-        await self._shortage.until_stored(write, job_id=delivery.job_id)
+        await self._shortage.until_stored(write, about=row_fields(delivery))
 
     def _tell(self, delivery: Delivery) -> None:
         """One line, without what a URL may hide: its path, query and user."""
@@ -241,8 +244,7 @@ class Deliverer:
         log.log(
             logging.WARNING if delivery.state is DeliveryState.GIVEN_UP else logging.INFO,
             "webhook",
-            job_id=delivery.job_id,
-            owner=delivery.owner,
+            **row_fields(delivery),
             type=delivery.type,
             host=None if address is None else urlsplit(address.url).hostname,
             tries=delivery.tries,

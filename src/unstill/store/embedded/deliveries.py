@@ -1,24 +1,27 @@
 """Deliveries as rows: the SQL of every read and write, and the replay beside a running server.
 
-The columns of the table are the fields of `Delivery`, by the same names.
+The columns of the table are the fields of `Delivery`, by the same names, but for those that its
+job's row has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import apsw
-import msgspec
 
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, owed_for
 from unstill.domain.job import Change, Job
 from unstill.domain.owner import Owner
 from unstill.store.embedded.beside import opened_beside
 
-COLUMNS = Delivery.__struct_fields__
+OF_JOB = ("request_id",)
+COLUMNS = tuple(each for each in Delivery.__struct_fields__ if each not in OF_JOB)
 _NAMES = ", ".join(COLUMNS)
+_fields_of = attrgetter(*COLUMNS)
 
 INSERT = f"INSERT INTO deliveries ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
 
@@ -62,14 +65,19 @@ def due_sql(without: Collection[str], without_owners: Collection[Owner]) -> str:
     Parameters: the moment, the receivers, the owners, limit.
     """
     receivers, owners = (", ".join("?" * len(each)) for each in (without, without_owners))
+    names = (f"owed.{each}" for each in COLUMNS)
+    of_job = (f"coalesce(jobs.{each}, '')" for each in OF_JOB)
     return (
-        f"SELECT {_NAMES} FROM deliveries WHERE state = 'owed' AND due_ms <= ? "  # noqa: S608  - field names
-        f"AND receiver NOT IN ({receivers}) AND owner NOT IN ({owners}) ORDER BY due_ms LIMIT ?"
+        f"SELECT {', '.join((*names, *of_job))} FROM deliveries AS owed "  # noqa: S608  - field names
+        "LEFT JOIN jobs ON jobs.id = owed.job_id WHERE owed.state = 'owed' AND owed.due_ms <= ? "
+        f"AND owed.receiver NOT IN ({receivers}) AND owed.owner NOT IN ({owners}) "
+        "ORDER BY owed.due_ms LIMIT ?"
     )
 
 
 def delivery_of(row: Sequence[Any]) -> Delivery:
-    values = dict(zip(COLUMNS, row, strict=True))
+    """The delivery of a row; one that was not read to be tried has nothing of its job."""
+    values = dict(zip((*COLUMNS, *OF_JOB), row, strict=False))
     values["state"] = DeliveryState(values["state"])
     return Delivery(**values)
 
@@ -96,7 +104,7 @@ def follow(connection: apsw.Connection, job: Job, change: Change) -> None:
     elif change.to is not None and change.to.is_final:
         delivery = owed_for(job)
         if delivery is not None:
-            connection.execute(INSERT, msgspec.structs.astuple(delivery))
+            connection.execute(INSERT, _fields_of(delivery))
 
 
 # --- beside a running server, or without one ---------------------------------------------------

@@ -163,7 +163,10 @@ def mark_row_of(job: Job, mark: IdempotencyMark) -> tuple[Value, ...]:
 
 
 def ticket_of(row: Row) -> TicketRow:
-    job_id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel = row
+    (
+        job_id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel,
+        owner, request_id,
+    ) = row  # fmt: skip
     return TicketRow(
         job_id=job_id,
         attempt=attempt,
@@ -173,6 +176,8 @@ def ticket_of(row: Row) -> TicketRow:
         started_ms=started_ms,
         deadline_ms=deadline_ms,
         wants_cancel=wants_cancel == 1,
+        owner=Owner(intern(owner)),
+        request_id=request_id,
     )
 
 
@@ -277,7 +282,7 @@ RECENT_ATTEMPTS = (
 # The condition is word for word that of the index `jobs_at_upstreams`.
 TICKETS = (
     "SELECT id, attempt, engine, ticket, coalesce(upstream_model, ''), coalesce(started_ms, 0), "
-    "deadline_ms, wants_cancel FROM jobs "
+    "deadline_ms, wants_cancel, owner, request_id FROM jobs "
     "WHERE state = 'running' AND ticket IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
 )
 

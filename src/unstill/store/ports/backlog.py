@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from unstill.domain.job import Job, State
-from unstill.domain.owner import Owner
+from unstill.domain.owner import NOBODY, Owner
 
 
 class TicketRow(msgspec.Struct, frozen=True, gc=False):
@@ -22,6 +22,8 @@ class TicketRow(msgspec.Struct, frozen=True, gc=False):
     started_ms: int
     deadline_ms: int
     wants_cancel: bool
+    owner: Owner = NOBODY
+    request_id: str = ""  # with the owner, for the log
 
 
 class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
