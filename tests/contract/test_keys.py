@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from support.api_keys import NOW_MS, a_key
+from support.api_keys import NOW_MS, a_key, adding
 from support.open_stores import Make, opened
+from unstill.domain.access_errors import KeyEnded, NoSuchKey
 from unstill.domain.caller import Scope
 from unstill.domain.errors import StorageFailed
+from unstill.domain.owner import Owner
+from unstill.service.key_rules import created, revoked, rotated
 from unstill.store.ports.store import Store
 
 WHOLE = a_key(
@@ -24,42 +29,49 @@ async def test_keys_are_kept_as_they_were_added_oldest_first_and_outlive_the_sto
     make: Make,
 ) -> None:
     async with opened(make) as store:
-        await store.keys.add(WHOLE)
-        await store.keys.add(a_key())
+        await store.keys.change(adding(WHOLE))
+        await store.keys.change(adding(a_key()))
         assert list(await store.keys.all()) == [a_key(), WHOLE]
 
     async with opened(make) as store:
         assert list(await store.keys.all()) == [a_key(), WHOLE]
 
 
-@pytest.mark.parametrize("fields", [{"key_id": "key_1"}, {"digest": a_key().digest}])
-async def test_neither_an_id_nor_a_digest_is_given_twice(
-    store: Store, fields: dict[str, str]
-) -> None:
-    await store.keys.add(a_key())
+async def test_no_digest_is_given_twice(store: Store) -> None:
+    await store.keys.change(adding(a_key()))
 
     with pytest.raises(StorageFailed):
-        await store.keys.add(a_key(**{"key_id": "key_9", "digest": "33" * 32} | fields))
+        await store.keys.change(adding(a_key("key_9", digest=a_key().digest)))
     assert list(await store.keys.all()) == [a_key()]
 
 
+async def test_of_many_changes_at_once_each_is_decided_after_the_one_before(store: Store) -> None:
+    wanted = [a_key(f"key_{n}", name="", owner=Owner("ann")) for n in range(5)]
+
+    made = await asyncio.gather(
+        *(store.keys.change(created(each, param="name")) for each in wanted)
+    )
+
+    assert [key.name for key in made] == ["ann", "ann-2", "ann-3", "ann-4", "ann-5"]
+
+
 async def test_a_revoked_key_stays_a_row_and_is_revoked_once(store: Store) -> None:
-    await store.keys.add(a_key())
+    await store.keys.change(adding(a_key()))
 
-    revoked = await store.keys.revoke("key_1", NOW_MS + 5)
-    again = await store.keys.revoke("key_1", NOW_MS + 9)
+    first = await store.keys.change(revoked("key_1", NOW_MS + 5))
+    again = await store.keys.change(revoked("key_1", NOW_MS + 9))
 
-    assert revoked == again == a_key(revoked_ms=NOW_MS + 5)
-    assert list(await store.keys.all()) == [revoked]
+    assert first == again == a_key(revoked_ms=NOW_MS + 5)
+    assert list(await store.keys.all()) == [first]
 
 
 async def test_a_rotated_key_has_its_settings_and_is_new_in_all_else(store: Store) -> None:
-    await store.keys.add(WHOLE)
+    await store.keys.change(adding(WHOLE))
     await store.keys.note_used({"key_2": NOW_MS + 3})
 
-    rotated = await store.keys.rotate("key_2", "11" * 32, NOW_MS + 5)
+    new = await store.keys.change(rotated("key_2", "11" * 32, NOW_MS + 5))
 
-    assert rotated == a_key(
+    assert new == a_key(
         "key_2",
         digest="11" * 32,
         scope=WHOLE.scope,
@@ -68,21 +80,24 @@ async def test_a_rotated_key_has_its_settings_and_is_new_in_all_else(store: Stor
         networks=WHOLE.networks,
         expires_ms=WHOLE.expires_ms,
     )
-    assert list(await store.keys.all()) == [rotated]
+    assert list(await store.keys.all()) == [new]
 
 
-async def test_what_is_revoked_or_was_never_there_is_not_rotated(store: Store) -> None:
-    await store.keys.add(a_key())
-    await store.keys.revoke("key_1", NOW_MS)
+async def test_what_may_not_be_decided_is_raised_and_changes_nothing(store: Store) -> None:
+    await store.keys.change(adding(a_key()))
+    await store.keys.change(revoked("key_1", NOW_MS))
+    number = await store.keys.changes()
 
-    assert await store.keys.rotate("key_1", "22" * 32, NOW_MS) is None
-    assert await store.keys.rotate("key_2", "22" * 32, NOW_MS) is None
-    assert await store.keys.revoke("key_2", NOW_MS) is None
+    with pytest.raises(KeyEnded):
+        await store.keys.change(rotated("key_1", "22" * 32, NOW_MS))
+    with pytest.raises(NoSuchKey):
+        await store.keys.change(revoked("key_2", NOW_MS))
+    assert await store.keys.changes() == number
 
 
 async def test_a_last_use_is_the_latest_that_was_noted(store: Store) -> None:
-    await store.keys.add(a_key())
-    await store.keys.add(WHOLE)
+    await store.keys.change(adding(a_key()))
+    await store.keys.change(adding(WHOLE))
 
     await store.keys.note_used({"key_1": NOW_MS + 5, "key_2": NOW_MS + 2})
     await store.keys.note_used({"key_1": NOW_MS + 4})
@@ -92,15 +107,15 @@ async def test_a_last_use_is_the_latest_that_was_noted(store: Store) -> None:
 
 async def test_each_change_is_told_by_another_number_and_a_use_is_none(store: Store) -> None:
     numbers = [await store.keys.changes()]
-    await store.keys.add(a_key())
+    await store.keys.change(adding(a_key()))
     numbers.append(await store.keys.changes())
-    await store.keys.rotate("key_1", "22" * 32, NOW_MS)
+    await store.keys.change(rotated("key_1", "22" * 32, NOW_MS))
     numbers.append(await store.keys.changes())
-    await store.keys.revoke("key_1", NOW_MS)
+    await store.keys.change(revoked("key_1", NOW_MS))
     numbers.append(await store.keys.changes())
 
     await store.keys.note_used({"key_1": NOW_MS})
-    await store.keys.revoke("key_1", NOW_MS)
+    await store.keys.change(revoked("key_1", NOW_MS))
 
     assert len(set(numbers)) == len(numbers)
     assert await store.keys.changes() == numbers[-1]

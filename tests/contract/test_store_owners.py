@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from support.open_stores import Make, a_row, opened
+from unstill.domain.errors import BadField
 from unstill.domain.job import Failure, State, failed, hidden
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
 from unstill.store.ports.store import Store
+
+
+def refuse(before: Limits) -> Limits:
+    raise BadField("queue", "another one", before.queue)
+
 
 ALL = Limits(in_flight=1, submits_per_minute=2, queue=0, stored_bytes=2**50, weight=7)
 
@@ -14,14 +23,17 @@ ALL = Limits(in_flight=1, submits_per_minute=2, queue=0, stored_bytes=2**50, wei
 async def test_limits_are_there_after_a_restart_and_may_be_taken_away(make: Make) -> None:
     async with opened(make) as store:
         before = await store.owners.limits()
-        await store.owners.set(Owner("ann"), ALL)
-        await store.owners.set(Owner("bob"), Limits(queue=3))
-        await store.owners.set(Owner("bob"), Limits(weight=2))
+        await store.owners.change(Owner("ann"), lambda _: ALL)
+        first = await store.owners.change(Owner("bob"), lambda before: replace(before, queue=3))
+        await store.owners.change(Owner("bob"), lambda before: replace(before, weight=2))
+        with pytest.raises(BadField):
+            await store.owners.change(Owner("ann"), refuse)
     async with opened(make) as store:
         after = await store.owners.limits()
 
     assert before == {}
-    assert after == {"ann": ALL, "bob": Limits(weight=2)}
+    assert first == Limits(queue=3)
+    assert after == {"ann": ALL, "bob": Limits(queue=3, weight=2)}
 
 
 async def test_the_jobs_with_files_are_an_owners_own_that_are_not_gone(store: Store) -> None:

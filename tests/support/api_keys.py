@@ -7,6 +7,7 @@ from typing import Any
 from unstill.domain.api_key import ApiKey, digest_of
 from unstill.domain.caller import Scope
 from unstill.domain.owner import Owner
+from unstill.store.ports.keys import Decide
 
 NOW_MS = 1_800_000_000_000
 
@@ -22,3 +23,8 @@ def a_key(key_id: str = "key_1", *, key: str | None = None, **fields: Any) -> Ap
         "created_ms": NOW_MS,
     }
     return ApiKey(**filled | fields)
+
+
+def adding(key: ApiKey) -> Decide:
+    """A change of rows that puts this one there, whatever the others are."""
+    return lambda _standing: key

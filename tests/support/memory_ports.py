@@ -23,11 +23,12 @@ from unstill.domain.errors import StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State
 from unstill.domain.job_ids import first_id
 from unstill.domain.lease import Lease
-from unstill.domain.limits import Limits
+from unstill.domain.limits import UNLIMITED, Limits
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob
 from unstill.store.ports.job_lists import CursorPage, OffsetPage, Where
+from unstill.store.ports.keys import Decide
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
 
 CHUNK = 1_000
@@ -107,8 +108,10 @@ class MemoryOwners(Noun):
     async def limits(self) -> Mapping[Owner, Limits]:
         return dict(self._memory.limits)
 
-    async def set(self, owner: Owner, limits: Limits) -> None:
-        self._memory.limits[owner] = limits
+    async def change(self, owner: Owner, change: Callable[[Limits], Limits]) -> Limits:
+        limits = self._memory.limits.get(owner, UNLIMITED)
+        self._memory.limits[owner] = limits = change(limits)
+        return limits
 
     async def with_files(self, owner: Owner) -> Sequence[str]:
         return [
@@ -324,24 +327,15 @@ class MemoryKeys(Noun):
     async def all(self) -> Sequence[ApiKey]:
         return sorted(self._memory.keys.values(), key=lambda key: (key.created_ms, key.id))
 
-    async def add(self, key: ApiKey) -> None:
-        for other in self._memory.keys.values():
-            if key.id == other.id or key.digest == other.digest:
-                raise StorageFailed(f"{key.id} is there")
-        self._put(key)
-
-    async def revoke(self, key_id: str, now_ms: int) -> ApiKey | None:
-        key = self._memory.keys.get(key_id)
-        if key is None or key.revoked_ms is not None:
-            return key
-        return self._put(msgspec.structs.replace(key, revoked_ms=now_ms))
-
-    async def rotate(self, key_id: str, digest: str, now_ms: int) -> ApiKey | None:
-        key = self._memory.keys.get(key_id)
-        if key is None or key.revoked_ms is not None:
-            return None
-        new = msgspec.structs.replace(key, digest=digest, created_ms=now_ms, used_ms=None)
-        return self._put(new)
+    async def change(self, decide: Decide) -> ApiKey:
+        standing = await self.all()
+        key = decide(standing)
+        if any(key.digest == other.digest and key.id != other.id for other in standing):
+            raise StorageFailed(f"the digest of {key.id} is there")
+        if key not in standing:
+            self._memory.keys[key.id] = key
+            self._memory.key_changes += 1
+        return key
 
     async def note_used(self, used_ms: Mapping[str, int]) -> None:
         keys = self._memory.keys
@@ -349,11 +343,6 @@ class MemoryKeys(Noun):
             key = keys[key_id]
             last_ms = max(key.used_ms or 0, moment_ms)
             keys[key_id] = msgspec.structs.replace(key, used_ms=last_ms)
-
-    def _put(self, key: ApiKey) -> ApiKey:
-        self._memory.keys[key.id] = key
-        self._memory.key_changes += 1
-        return key
 
 
 class MemoryUptimeNotes(Noun):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.api_keys import NOW_MS, a_key
+from support.api_keys import NOW_MS, a_key, adding
 from support.webhook_receiver import SECRET
 from unstill.cli.doctor import key_finding
 from unstill.cli.doctor_upstreams import webhook_findings
@@ -12,15 +12,12 @@ from unstill.domain.api_key import ApiKey
 from unstill.domain.owner import Owner
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
-from unstill.store.embedded import keys as key_rows
-from unstill.store.embedded.keys_beside import changing_keys_in, has_keys_in, keys_in
+from unstill.store.embedded.keys_beside import change_key_in, has_keys_in, keys_in
 
 
 def with_keys(data_dir: Path, *rows: ApiKey, **fields: object) -> Settings:
-    if rows:
-        with changing_keys_in(data_dir) as connection:
-            for row in rows:
-                key_rows.add(connection, row)
+    for row in rows:
+        change_key_in(data_dir, adding(row))
     return Settings(server=ServerSettings(data_dir=str(data_dir)), **fields)  # type: ignore[arg-type]
 
 

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from support.api_keys import NOW_MS, a_key
+from support.api_keys import NOW_MS, a_key, adding
 from support.memory_ports import Memory, MemoryKeys
 from support.skipping_loop import loop_ms
 from unstill.domain.errors import BadKey, StorageFailed
 from unstill.domain.owner import EVERYONE
 from unstill.server.api_keys import Keys
 from unstill.server.key_watch import USED_EVERY_MS, KeyWatch
+from unstill.service.key_rules import revoked, rotated
 
 pytestmark = pytest.mark.skips_pauses
 
@@ -71,7 +72,7 @@ class Troubled(MemoryKeys):
 
 async def test_the_rows_of_before_are_known_at_the_start() -> None:
     house = House()
-    await house.rows.add(a_key(revoked_ms=NOW_MS))
+    await house.rows.change(adding(a_key(revoked_ms=NOW_MS)))
 
     async with house.watched():
         assert not house.keys.is_keyless
@@ -82,7 +83,7 @@ async def test_a_new_key_is_good_and_the_first_one_ends_what_came_without() -> N
     house = House()
     async with house.watched():
         assert house.keys.caller({}).owner == EVERYONE
-        await house.rows.add(a_key())
+        await house.rows.change(adding(a_key()))
         await asyncio.sleep(WITHIN_S)
 
         assert house.is_let_in()
@@ -94,13 +95,13 @@ async def test_a_new_key_is_good_and_the_first_one_ends_what_came_without() -> N
 async def test_a_revoked_or_replaced_key_is_good_no_more_and_is_told_of_as_lost() -> None:
     for change in ("revoke", "rotate"):
         house = House()
-        await house.rows.add(a_key())
+        await house.rows.change(adding(a_key()))
         async with house.watched():
             assert house.is_let_in()
             if change == "revoke":
-                await house.rows.revoke("key_1", NOW_MS)
+                await house.rows.change(revoked("key_1", NOW_MS))
             else:
-                await house.rows.rotate("key_1", "ab" * 32, NOW_MS)
+                await house.rows.change(rotated("key_1", "ab" * 32, NOW_MS))
             await asyncio.sleep(WITHIN_S)
 
             assert not house.is_let_in()
@@ -109,7 +110,7 @@ async def test_a_revoked_or_replaced_key_is_good_no_more_and_is_told_of_as_lost(
 
 async def test_a_key_expires_without_anybody_changing_a_row() -> None:
     house = House()
-    await house.rows.add(a_key(expires_ms=NOW_MS + 30_000))
+    await house.rows.change(adding(a_key(expires_ms=NOW_MS + 30_000)))
     async with house.watched():
         await asyncio.sleep(29.9)
         assert house.is_let_in()
@@ -121,14 +122,14 @@ async def test_a_key_expires_without_anybody_changing_a_row() -> None:
 @pytest.mark.parametrize("trouble", [StorageFailed("the disk is away"), ValueError("odd row")])
 async def test_trouble_with_the_rows_is_told_and_outlived(trouble: Exception) -> None:
     house = House()
-    await house.rows.add(a_key())
+    await house.rows.change(adding(a_key()))
     async with house.watched():
         with capture_logs() as logs:
             house.rows.trouble = trouble
             await asyncio.sleep(10)
             assert house.is_let_in()
         house.rows.trouble = None
-        await house.rows.revoke("key_1", NOW_MS)
+        await house.rows.change(revoked("key_1", NOW_MS))
         await asyncio.sleep(WITHIN_S)
 
         assert not house.is_let_in()
@@ -140,7 +141,7 @@ async def test_trouble_with_the_rows_is_told_and_outlived(trouble: Exception) ->
 
 async def test_a_last_use_is_stored_soon_then_once_a_minute_and_at_the_end() -> None:
     house = House()
-    await house.rows.add(a_key())
+    await house.rows.change(adding(a_key()))
     async with house.watched():
         begun_ms = house.now_ms
         for _ in range(40):  # twenty seconds
@@ -162,7 +163,7 @@ async def test_a_last_use_is_stored_soon_then_once_a_minute_and_at_the_end() -> 
 
 async def test_a_use_that_cannot_be_stored_is_stored_later() -> None:
     house = House()
-    await house.rows.add(a_key())
+    await house.rows.change(adding(a_key()))
     async with house.watched():
         house.rows.trouble = StorageFailed("the disk is full")
         assert house.is_let_in()
@@ -176,7 +177,7 @@ async def test_a_use_that_cannot_be_stored_is_stored_later() -> None:
 
 async def test_what_is_not_used_is_not_written() -> None:
     house = House()
-    await house.rows.add(a_key())
+    await house.rows.change(adding(a_key()))
     async with house.watched():
         await asyncio.sleep(300)
     assert house.rows.written == 0

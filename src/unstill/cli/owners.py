@@ -14,18 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
-from unstill.domain.errors import BadSetting, shown
-from unstill.domain.limits import UNLIMITED, Limits
-from unstill.domain.owner import Owner
+from unstill.domain.errors import BadSetting
+from unstill.domain.limits import UNLIMITED, Limits, amount
+from unstill.domain.limits import weight as weight_of
+from unstill.domain.owner import owner_named
 from unstill.domain.owner_turns import MOST_WEIGHT
-from unstill.settings.tables import NAME
 from unstill.store.embedded.owners_beside import change_owner_in, owners_in
 
 app = typer.Typer(help="What each owner may have at once.", no_args_is_help=True)
 out = Console(highlight=False)
 
 NO_LIMIT = "none"
-MOST = 2**53  # what JSON's readers keep exact
+_LONGEST = 20  # digits; longer ones are no amount of anything
 
 
 @app.command("set")
@@ -52,8 +52,7 @@ def change(
     config: ConfigOption = None,
 ) -> None:
     """Set limits of an owner, or take them away with `none`; what is not named stays."""
-    if not NAME.fullmatch(owner):
-        raise BadSetting("OWNER", f"must be 1 to 64 letters, digits, - and _, got {shown(owner)}")
+    whose = owner_named("OWNER", owner)
     given = {
         "in_flight": ("--in-flight", in_flight),
         "submits_per_minute": ("--submits-per-minute", submits_per_minute),
@@ -61,15 +60,17 @@ def change(
         "stored_bytes": ("--bytes", size),
     }
     changes = {
-        field: _amount(option, text) for field, (option, text) in given.items() if text is not None
+        field: amount(option, _number(text), nothing=NO_LIMIT)
+        for field, (option, text) in given.items()
+        if text is not None
     }
     if weight is not None:
-        changes["weight"] = _weight(weight)
+        changes["weight"] = weight_of("--weight", _number(weight))
     if not changes:
         raise BadSetting("owners set", "nothing to set: name at least one option")
     limits = change_owner_in(
         folder_of(data_dir, config),
-        Owner(owner),
+        whose,
         lambda before: msgspec.structs.replace(before, **changes),
     )
     _say(f"{owner}: {_told(limits)}")
@@ -96,21 +97,12 @@ def show(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None
     out.print(table)
 
 
-def _amount(option: str, text: str) -> int | None:
+def _number(text: str) -> int | str | None:
+    """The number that is written there; other words as they are."""
     if text == NO_LIMIT:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) > MOST:
-        raise BadSetting(option, f"must be a whole number from 0 or {NO_LIMIT}, got {shown(text)}")
-    return int(text)
-
-
-def _weight(text: str) -> int:
-    if text == NO_LIMIT:
-        return UNLIMITED.weight
-    allowed = f"must be a whole number from 1 to {MOST_WEIGHT}, got {shown(text)}"
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST_WEIGHT:
-        raise BadSetting("--weight", allowed)
-    return int(text)
+    is_number = text.isascii() and text.isdecimal() and len(text) < _LONGEST
+    return int(text) if is_number else text
 
 
 def _told(limits: Limits) -> str:

@@ -22,6 +22,21 @@ class ModelNotAllowed(CallerError):
         self.model = model
 
 
+class NoSuchKey(CallerError):
+    code = "key_not_found"
+    status = 404
+
+    def __init__(self, which: str) -> None:
+        super().__init__(f"no key {shown(which)}: name it as the list of keys does")
+        self.which = which
+
+
+class KeyEnded(CallerError):
+    """A key that is revoked or has expired, and is replaced by none."""
+
+    code = "key_ended"
+
+
 class OverLimit(CallerError):
     """A limit that the operator has set for an owner is reached; nothing was stored.
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from unstill.domain.errors import BadField
+from unstill.domain.owner_turns import MOST_WEIGHT
+
+MOST = 2**53  # what JSON's readers keep exact
+
 
 class Limits(msgspec.Struct, frozen=True):
     """Of one owner; None is no limit. Jobs that were taken before one was set go on."""
@@ -28,3 +33,24 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 UNLIMITED = Limits()
+
+
+def amount(param: str, given: object, *, nothing: str) -> int | None:
+    """An amount as an operator sets it, None for no limit.
+
+    nothing: the operator's word for None. Raises BadField by the operator's own name of the field.
+    """
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MOST:
+        raise BadField(param, f"a whole number from 0 or {nothing}", given)
+    return given
+
+
+def weight(param: str, given: object) -> int:
+    """A weight as an operator sets it, None for the usual one. Raises BadField."""
+    if given is None:
+        return UNLIMITED.weight
+    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= MOST_WEIGHT:
+        raise BadField(param, f"a whole number from 1 to {MOST_WEIGHT}", given)
+    return given

@@ -13,8 +13,8 @@ from base64 import b64decode
 from collections.abc import Mapping
 
 from unstill.domain.errors import BadSetting
-from unstill.domain.owner import Owner
-from unstill.settings.tables import NAME, did_you_mean
+from unstill.domain.owner import NAME, Owner
+from unstill.settings.tables import did_you_mean
 
 KEYS_VARIABLE = "UNSTILL_API_KEYS"
 CLIENT_KEY_VARIABLE = "UNSTILL_CLIENT_KEY"  # read by `unstill generate`, no setting of the server

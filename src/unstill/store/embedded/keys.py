@@ -5,8 +5,8 @@ The columns of the table are the fields of `ApiKey`, by the same names; lists ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import apsw
 import msgspec
@@ -15,17 +15,16 @@ from unstill.domain.api_key import ApiKey
 from unstill.domain.caller import Scope
 from unstill.domain.owner import Owner
 from unstill.store.embedded.handle import Handle
+from unstill.store.ports.keys import Decide
 
 TABLE = "api_keys"
 _COLUMNS = ApiKey.__struct_fields__
 _NAMES = ", ".join(_COLUMNS)
 _ALL = f"SELECT {_NAMES} FROM api_keys ORDER BY created_ms, id"  # noqa: S608  - field names
-_ONE = f"SELECT {_NAMES} FROM api_keys WHERE id = ?"  # noqa: S608  - field names
-_ADD = f"INSERT INTO api_keys ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  - field names
-_REVOKE = "UPDATE api_keys SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL"
-_ROTATE = (
-    "UPDATE api_keys SET digest = ?2, created_ms = ?3, used_ms = NULL "
-    "WHERE id = ?1 AND revoked_ms IS NULL"
+# Not INSERT OR REPLACE, by which a digest that is given twice would take away the other key.
+_PUT = (
+    f"INSERT INTO api_keys ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  - field names
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
 )
 _USED = "UPDATE api_keys SET used_ms = max(coalesce(used_ms, 0), ?2) WHERE id = ?1"
 _CHANGES = "SELECT number FROM api_key_changes"
@@ -33,8 +32,6 @@ _CHANGED = "UPDATE api_key_changes SET number = number + 1"
 
 _encode = msgspec.json.Encoder().encode
 _texts_of = msgspec.json.Decoder(tuple[str, ...]).decode
-
-Result = TypeVar("Result")
 
 
 class EmbeddedKeys:
@@ -50,26 +47,20 @@ class EmbeddedKeys:
     async def all(self) -> Sequence[ApiKey]:
         return await self._handle.opened.ledger.read(all_keys)
 
-    async def add(self, key: ApiKey) -> None:
-        await self._write(lambda connection: add(connection, key))
-
-    async def revoke(self, key_id: str, now_ms: int) -> ApiKey | None:
-        return await self._write(lambda connection: revoke(connection, key_id, now_ms))
-
-    async def rotate(self, key_id: str, digest: str, now_ms: int) -> ApiKey | None:
-        return await self._write(lambda connection: rotate(connection, key_id, digest, now_ms))
-
-    async def note_used(self, used_ms: Mapping[str, int]) -> None:
-        await self._write(lambda connection: note_used(connection, used_ms))
-
-    async def _write(self, work: Callable[[apsw.Connection], Result]) -> Result:
-        results: list[Result] = []
+    async def change(self, decide: Decide) -> ApiKey:
+        stored: list[ApiKey] = []
 
         def write(connection: apsw.Connection) -> None:
-            results.append(work(connection))
+            stored.append(change(connection, decide))
 
         await self._handle.opened.writer.write(write)
-        return results[-1]
+        return stored[-1]
+
+    async def note_used(self, used_ms: Mapping[str, int]) -> None:
+        def write(connection: apsw.Connection) -> None:
+            connection.executemany(_USED, used_ms.items())
+
+        await self._handle.opened.writer.write(write)
 
 
 # --- in a transaction at hand ------------------------------------------------------------------
@@ -79,32 +70,14 @@ def all_keys(connection: apsw.Connection) -> list[ApiKey]:
     return [key_of(row) for row in connection.execute(_ALL).fetchall()]
 
 
-def add(connection: apsw.Connection, key: ApiKey) -> None:
-    connection.execute(_ADD, row_of(key))
-    connection.execute(_CHANGED)
-
-
-def revoke(connection: apsw.Connection, key_id: str, now_ms: int) -> ApiKey | None:
-    connection.execute(_REVOKE, (key_id, now_ms))
-    if connection.changes():
+def change(connection: apsw.Connection, decide: Decide) -> ApiKey:
+    """As the port has it."""
+    standing = all_keys(connection)
+    key = decide(standing)
+    if key not in standing:
+        connection.execute(_PUT, row_of(key))
         connection.execute(_CHANGED)
-    return _key(connection, key_id)
-
-
-def rotate(connection: apsw.Connection, key_id: str, digest: str, now_ms: int) -> ApiKey | None:
-    connection.execute(_ROTATE, (key_id, digest, now_ms))
-    if not connection.changes():
-        return None
-    connection.execute(_CHANGED)
-    return _key(connection, key_id)
-
-
-def note_used(connection: apsw.Connection, used_ms: Mapping[str, int]) -> None:
-    connection.executemany(_USED, used_ms.items())
-
-
-def _key(connection: apsw.Connection, key_id: str) -> ApiKey | None:
-    return next((key_of(row) for row in connection.execute(_ONE, (key_id,)).fetchall()), None)
+    return key
 
 
 def key_of(row: Sequence[Any]) -> ApiKey:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-import apsw
 
 from unstill.domain.api_key import ApiKey
 from unstill.domain.errors import OwnError, StorageFailed
 from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.folder_match import FILE
-from unstill.store.embedded.keys import TABLE, all_keys
+from unstill.store.embedded.keys import TABLE, all_keys, change
 from unstill.store.embedded.store_made import make_store
+from unstill.store.ports.keys import Decide
 
 
 def keys_in(data_dir: Path) -> list[ApiKey]:
@@ -29,12 +27,11 @@ def has_keys_in(data_dir: Path) -> bool:
     return False
 
 
-@contextmanager
-def changing_keys_in(data_dir: Path) -> Iterator[apsw.Connection]:
-    """A transaction over the folder's keys, durable when the block is left without an error.
+def change_key_in(data_dir: Path, decide: Decide) -> ApiKey:
+    """Change one of the folder's keys, or add one, as the port has it. Durable when it returns.
 
     Makes the store where there is none, or one of a release that had no keys, as a start does.
-    Raises OwnError, OperatorError.
+    Raises what `decide` raised, OwnError, OperatorError.
     """
     if not _has_table(data_dir):
         make_store(data_dir)
@@ -42,7 +39,8 @@ def changing_keys_in(data_dir: Path) -> Iterator[apsw.Connection]:
         if connection is None:
             raise StorageFailed(f"the job store of {data_dir} has gone")
         with connection:
-            yield connection
+            key = change(connection, decide)
+    return key
 
 
 def _has_table(data_dir: Path) -> bool:

@@ -5,12 +5,12 @@ The columns of the table are an owner and the fields of `Limits`, by the same na
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import apsw
 import msgspec
 
-from unstill.domain.limits import Limits
+from unstill.domain.limits import UNLIMITED, Limits
 from unstill.domain.owner import Owner
 from unstill.store.embedded.handle import Handle
 
@@ -18,7 +18,7 @@ TABLE = "owners"
 _COLUMNS = ("owner", *Limits.__struct_fields__)
 _NAMES = ", ".join(_COLUMNS)
 _ALL = f"SELECT {_NAMES} FROM owners ORDER BY owner"  # noqa: S608  - field names
-SET = f"INSERT OR REPLACE INTO owners ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  - field names
+_SET = f"INSERT OR REPLACE INTO owners ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  - field names
 # The conditions are word for word those of the indexes, or they are not used.
 _WITH_FILES = (
     "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 0 UNION "
@@ -36,8 +36,14 @@ class EmbeddedOwners:
     async def limits(self) -> Mapping[Owner, Limits]:
         return await self._handle.opened.ledger.read(limits_in)
 
-    async def set(self, owner: Owner, limits: Limits) -> None:
-        await self._handle.execute(SET, row_of(owner, limits))
+    async def change(self, owner: Owner, change: Callable[[Limits], Limits]) -> Limits:
+        stored: list[Limits] = []
+
+        def write(connection: apsw.Connection) -> None:
+            stored.append(changed(connection, owner, change))
+
+        await self._handle.opened.writer.write(write)
+        return stored[-1]
 
     async def with_files(self, owner: Owner) -> Sequence[str]:
         found = await self._handle.opened.ledger.select(_WITH_FILES, (owner,))
@@ -50,6 +56,15 @@ def limits_in(connection: apsw.Connection) -> dict[Owner, Limits]:
         Owner(f"{owner}"): msgspec.convert(dict(zip(_COLUMNS[1:], values, strict=True)), Limits)
         for owner, *values in found
     }
+
+
+def changed(
+    connection: apsw.Connection, owner: Owner, change: Callable[[Limits], Limits]
+) -> Limits:
+    """As the port has it, in the transaction at hand."""
+    limits = change(limits_in(connection).get(owner, UNLIMITED))
+    connection.execute(_SET, row_of(owner, limits))
+    return limits
 
 
 def row_of(owner: Owner, limits: Limits) -> tuple[str | int | None, ...]:

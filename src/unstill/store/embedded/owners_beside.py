@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from unstill.domain.errors import StorageFailed
-from unstill.domain.limits import UNLIMITED, Limits
+from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
 from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.folder_match import FILE
-from unstill.store.embedded.owners import SET, TABLE, limits_in, row_of
+from unstill.store.embedded.owners import TABLE, changed, limits_in
 from unstill.store.embedded.store_made import make_store
 
 
@@ -32,8 +32,7 @@ def change_owner_in(data_dir: Path, owner: Owner, change: Callable[[Limits], Lim
         if connection is None:
             raise StorageFailed(f"the job store of {data_dir} has gone")
         with connection:
-            limits = change(limits_in(connection).get(owner, UNLIMITED))
-            connection.execute(SET, row_of(owner, limits))
+            limits = changed(connection, owner, change)
     return limits
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from unstill.domain.api_key import ApiKey
+
+# Given all keys, oldest first: the one that is to be stored, new or changed. It may raise.
+Decide = Callable[[Sequence[ApiKey]], ApiKey]
 
 
 class ApiKeys(Protocol):
@@ -15,16 +18,11 @@ class ApiKeys(Protocol):
     async def all(self) -> Sequence[ApiKey]:
         """Oldest first, those that are revoked or expired too."""
 
-    async def add(self, key: ApiKey) -> None:
-        """Store a new key. Raises StorageFailed if its id or its digest is there already."""
+    async def change(self, decide: Decide) -> ApiKey:
+        """Store what is decided from the keys as they are; nobody changes one in between.
 
-    async def revoke(self, key_id: str, now_ms: int) -> ApiKey | None:
-        """The key, revoked now if it was not before; None if there is no such key."""
-
-    async def rotate(self, key_id: str, digest: str, now_ms: int) -> ApiKey | None:
-        """Put another key in its place, which is new in all but its settings.
-
-        None if there is no such key, or it is revoked: what was revoked stays so.
+        The key; durable when it returns. Raises what `decide` raised, StorageFailed if another key
+        has the digest.
         """
 
     async def note_used(self, used_ms: Mapping[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from unstill.domain.limits import Limits
@@ -13,8 +13,11 @@ class Owners(Protocol):
     async def limits(self) -> Mapping[Owner, Limits]:
         """Of all owners that something was ever set for, whoever set it."""
 
-    async def set(self, owner: Owner, limits: Limits) -> None:
-        """Set all that an owner's limits are."""
+    async def change(self, owner: Owner, change: Callable[[Limits], Limits]) -> Limits:
+        """Change an owner's limits from what they are; nobody else changes them in between.
+
+        What they are then; durable when it returns. Raises what `change` raised.
+        """
 
     async def with_files(self, owner: Owner) -> Sequence[str]:
         """The owner's jobs that may have files: all but those that are deleted and final."""
