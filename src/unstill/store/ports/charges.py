@@ -1,0 +1,17 @@
+"""The port of the book of money. A job's own rows are written by `Jobs.add` and `Jobs.change`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from unstill.domain.money import BudgetUse, Charge
+from unstill.domain.owner import Owner
+
+
+class Charges(Protocol):
+    async def of(self, job_id: str) -> Sequence[Charge]:
+        """A job's rows, oldest first; also of a job that has gone."""
+
+    async def used(self, owner: Owner, day: int) -> BudgetUse:
+        """What of the owner's is settled and reserved on that day and in its month."""
