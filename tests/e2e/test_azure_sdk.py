@@ -34,6 +34,7 @@ def azure(server: Serving, api_key: str = "sk-of-team-a") -> openai.AzureOpenAI:
     )
 
 
+@pytest.mark.slow
 def test_a_video_is_made_found_listed_downloaded_and_deleted(owned: Serving) -> None:
     with azure(owned) as client:
         made = client.videos.create_and_poll(

@@ -93,6 +93,7 @@ def test_doctor_says_what_to_mend(tmp_path: Path) -> None:
     assert "set another --data-dir" in ran.stdout
 
 
+@pytest.mark.slow
 def test_generate_starts_its_own_server_and_leaves_only_the_video(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     # The settings of a server that is meant for others are in the way of nothing.
@@ -277,6 +278,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, server: Serving) -> None:
     assert ran.stderr.endswith(" (--port); see docs/settings.md\n")
 
 
+@pytest.mark.slow
 def test_serve_goes_on_when_nobody_can_read_its_log(tmp_path: Path) -> None:
     with (
         Path("/dev/full").open("w") as full,
@@ -318,6 +320,7 @@ def is_alive_under(folder: Path) -> bool:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)]
 )
+@pytest.mark.slow
 def test_an_interrupted_generate_leaves_no_process_and_no_folder(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:

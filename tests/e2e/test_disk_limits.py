@@ -36,6 +36,7 @@ CREATES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 
 
+@pytest.mark.slow
 def test_each_dialect_refuses_new_jobs_with_507_until_there_is_room_and_old_ones_go_on(
     tmp_path: Path,
 ) -> None:

@@ -107,15 +107,18 @@ def test_a_webm_is_kept_as_an_mp4(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        (202, {}, b""),
-        (204, {}, b""),
-        (403, {}, b""),
-        (425, {}, b""),
-        (200, {"Content-Type": "text/html"}, b"<!doctype html><div id=app></div>"),
-        (200, {}, b'{"error":{"message":"still uploading"}}'),
-        (200, {}, b""),
+        pytest.param((202, {}, b""), id="202", marks=pytest.mark.slow),
+        pytest.param((204, {}, b""), id="204", marks=pytest.mark.slow),
+        pytest.param((403, {}, b""), id="403", marks=pytest.mark.slow),
+        pytest.param((425, {}, b""), id="425", marks=pytest.mark.slow),
+        pytest.param(
+            (200, {"Content-Type": "text/html"}, b"<!doctype html><div id=app></div>"),
+            id="page",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param((200, {}, b'{"error":{"message":"still uploading"}}'), id="json"),
+        pytest.param((200, {}, b""), id="empty", marks=pytest.mark.slow),
     ],
-    ids=["202", "204", "403", "425", "page", "json", "empty"],
 )
 def test_whatever_comes_before_the_video_is_there_is_waited_out(desk: Desk, odd: Content) -> None:
     word = f"early{odd[0]}-{len(odd[2])}"

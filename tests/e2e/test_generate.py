@@ -68,6 +68,7 @@ def test_several_pictures_are_made_and_one_that_fails_does_not_stop_the_others(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_folder_of_takes_of_its_own_seeds(tmp_path: Path) -> None:
     album = tmp_path / "album"
     album.mkdir()

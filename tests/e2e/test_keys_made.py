@@ -101,6 +101,7 @@ def test_a_key_of_a_fresh_folder_is_good_when_its_first_server_starts(tmp_path: 
         assert status(server) == 401
 
 
+@pytest.mark.slow
 def test_the_first_key_closes_a_running_server_and_the_last_ones_end_opens_it_to_nobody(
     server: Serving,
 ) -> None:
@@ -137,6 +138,7 @@ def test_an_expired_key_is_refused_as_expired_and_is_no_way_back(server: Serving
     assert "has expired" in keys("rotate", "team-a", data_dir=folder, ends_with=1).stderr
 
 
+@pytest.mark.slow
 def test_a_rotated_key_sees_its_owners_jobs_and_the_old_one_stops(server: Serving) -> None:
     folder = server.data_dir
     old = made("create", "team-a", "--name", "render farm", data_dir=folder)
@@ -157,6 +159,7 @@ def test_a_rotated_key_sees_its_owners_jobs_and_the_old_one_stops(server: Servin
     soon(lambda: status(server, new) == 401)
 
 
+@pytest.mark.slow
 def test_what_is_open_by_a_key_ends_with_it_and_what_is_open_by_another_goes_on(
     server: Serving,
 ) -> None:
@@ -322,6 +325,7 @@ def test_what_no_command_can_do_is_one_line_and_makes_nothing(tmp_path: Path) ->
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_a_name_is_one_good_keys_and_free_again_after_it(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     made("create", "team-a", "--name", "laptop", data_dir=folder)

@@ -183,6 +183,7 @@ def video_of(data_dir: Path, job_id: str) -> bytes:
     return (data_dir / "jobs" / job_id[-2:] / job_id / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_busy_server_in_a_few_seconds_and_its_jobs_go_on(
     tmp_path: Path, slow_pictures: SlowPictureHost
 ) -> None:
@@ -210,6 +211,7 @@ def test_sigterm_ends_a_busy_server_in_a_few_seconds_and_its_jobs_go_on(
     assert {output["task_status"] for output in ended} == {"Success"}
 
 
+@pytest.mark.slow
 def test_a_second_server_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     with Serving(tmp_path) as server:
         second = subprocess.run(

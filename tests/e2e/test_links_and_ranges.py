@@ -261,6 +261,7 @@ def test_a_host_header_changes_only_the_callers_own_answer(tmp_path: Path) -> No
         assert answer.json()["output"]["urls"] == [own_link]
 
 
+@pytest.mark.slow
 def test_a_link_outlives_a_restart_but_not_its_job(tmp_path: Path) -> None:
     with Serving(tmp_path) as server:
         job_id, link = render(server)

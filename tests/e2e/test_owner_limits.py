@@ -158,6 +158,7 @@ def test_of_many_submits_at_once_no_more_are_taken_than_the_queue_holds(server: 
     assert submit(server, "cid").status_code == 200
 
 
+@pytest.mark.slow
 def test_openais_sdk_is_told_when_to_come_again_and_loses_nothing(server: Serving) -> None:
     set_and_wait(server, "dan", "--submits-per-minute", "1")
     picture = (PHOTOS / "chelsea.jpg").read_bytes()

@@ -128,6 +128,7 @@ def test_a_job_that_was_made_since_the_copy_has_its_video_again_for_nothing(
     assert submits == 1
 
 
+@pytest.mark.slow
 def test_a_database_removed_under_a_server_is_told_and_takes_nothing_before_it_is_back(
     tmp_path: Path,
 ) -> None:

@@ -98,6 +98,7 @@ def test_a_lost_reply_without_a_mark_is_another_job(server: Serving, proxy: Cutt
 
 
 @pytest.mark.parametrize("key", [None, "order-17"], ids=["marked", "with a key"])
+@pytest.mark.slow
 def test_a_retry_after_a_kill_finds_the_job_of_the_killed_server(
     tmp_path: Path, key: str | None
 ) -> None:
@@ -202,6 +203,7 @@ def test_calls_at_one_moment_with_one_key_make_one_job(server: Serving) -> None:
     assert made[0] != made[1]
 
 
+@pytest.mark.slow
 def test_every_key_is_one_job_whenever_the_server_is_killed(tmp_path: Path) -> None:
     body = VIDEO | {"input_reference": "http://127.0.0.1:1/no-picture"}
     keys = [f"key-{n // 2}" for n in range(160)]  # each twice, at about the same time

@@ -173,6 +173,7 @@ def test_a_job_that_fails_upstream_fails_with_its_code_and_reason(desk: Desk) ->
     assert error == "InternalError.Algo: The video could not be generated."
 
 
+@pytest.mark.slow
 def test_trouble_with_polls_and_a_state_word_that_nobody_knows_do_no_harm(desk: Desk) -> None:
     desk.first.next("poll", "500", "unknown_state", "drop_after", "429")
     job_id = desk.submit("solo")
@@ -181,6 +182,7 @@ def test_trouble_with_polls_and_a_state_word_that_nobody_knows_do_no_harm(desk: 
     assert desk.outcomes(job_id) == [("first", Outcome.ACCEPTED)]
 
 
+@pytest.mark.slow
 def test_a_job_that_an_open_server_lost_at_a_restart_fails(desk: Desk) -> None:
     job_id = desk.submit("gpu")
     hold_until(lambda: desk.state(job_id) is State.RUNNING)
@@ -190,6 +192,7 @@ def test_a_job_that_an_open_server_lost_at_a_restart_fails(desk: Desk) -> None:
     assert desk.outcomes(job_id) == [("gpu", Outcome.ACCEPTED)]
 
 
+@pytest.mark.slow
 def test_a_lost_job_is_sent_again_where_the_operator_says_that_it_is_free(desk: Desk) -> None:
     job_id = desk.submit("free")
     hold_until(lambda: desk.state(job_id) is State.RUNNING)

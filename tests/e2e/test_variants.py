@@ -149,6 +149,7 @@ def test_a_video_that_failed_has_no_picture(
     assert refused.value.code == "no_video"
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_by_a_server_that_began_after_the_video(tmp_path: Path) -> None:
     coffee = b64encode((PHOTOS / "coffee.jpg").read_bytes()).decode()
     body = {

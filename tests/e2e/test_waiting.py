@@ -213,6 +213,7 @@ def followed(server: Serving, path: str, **headers: str) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("prefix", ["", "/openai"])
+@pytest.mark.slow
 def test_a_stream_tells_a_job_from_its_beginning_to_its_end(tmp_path: Path, prefix: str) -> None:
     with placed(tmp_path, job_s=3.0) as place:
         video = place.create()
@@ -264,6 +265,7 @@ def test_a_job_that_failed_before_it_began_has_no_progress_in_any_dialect(place:
     assert place.server.status(video)["output"]["progress"] == 0
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_halfway_shows_how_far_it_came(tmp_path: Path) -> None:
     with placed(tmp_path, job_s=3.0) as place:
         place.upstream.next("submit", "fail")

@@ -24,6 +24,7 @@ from unstill.system.clock import clock_ms
 from unstill.webhooks.retry import after_failure
 
 
+@pytest.mark.slow
 def test_what_is_owed_when_the_server_is_killed_is_sent_at_once_by_the_next(tmp_path: Path) -> None:
     environment = LOOPBACK_ALLOWED | SIGNING
     with receiving(*[hangs] * 2, *[answers(503)] * 4) as receiver:
