@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
 from docs import pages
+from docs.foreign_ids import HEADING, foreign_answers
+from support.route_tables import routes_served
 
 SECURITY = pages.ROOT / "SECURITY.md"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
@@ -31,7 +34,16 @@ def test_a_claim_names_tests_that_are_there(claim: list[str]) -> None:
 
 def test_every_row_of_who_may_do_what_is_such_a_claim() -> None:
     text = pages.prose(SECURITY)
-    begin, end = text.index("## Who may do what"), text.index("## What is not defended")
+    begin, end = text.index("## Who may do what"), text.index(f"## {HEADING}")
 
     assert pages.rows(text[begin:end]) == CLAIMS
     assert len(CLAIMS) > 40
+
+
+def test_the_table_of_anothers_ids_names_every_route(tmp_path: Path) -> None:
+    """What it says of them, tests/e2e/test_other_tenants.py holds."""
+    served = {
+        f"{route.method} {route.path.removeprefix('/openai')}" for route in routes_served(tmp_path)
+    }
+
+    assert set(foreign_answers()) == served
