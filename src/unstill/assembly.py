@@ -20,8 +20,11 @@ from unstill.engines.diffusers import Diffusers
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
+from unstill.net.addresses import LOOPBACK
 from unstill.net.fetcher import Fetcher
+from unstill.net.proxy import Proxy
 from unstill.settings.engines import (
+    DIRECT,
     CameraSettings,
     DashScopeSettings,
     DiffusersSettings,
@@ -32,6 +35,7 @@ from unstill.settings.engines import (
 )
 from unstill.settings.keys import SIGNING_VARIABLE
 from unstill.settings.reader import Settings
+from unstill.settings.server import ServerSettings
 from unstill.settings.tables import did_you_mean
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import usable_cores
@@ -128,6 +132,7 @@ def remotes_of(
 ) -> dict[str, Remote]:
     """The engines that ask somebody else's server, by the operator's names. Raises BadSetting.
 
+    fetcher: what each has its own of, through the proxy that is set for it.
     counts: of all their calls.
     """
     accounts, counts = Accounts(), counts or CallCounts()
@@ -135,7 +140,12 @@ def remotes_of(
     return {
         name: makers[type(engine)](
             _setup(
-                name, engine, accounts=accounts, fetcher=fetcher, clock_ms=clock_ms, counts=counts
+                name,
+                engine,
+                accounts=accounts,
+                fetcher=fetcher.through(proxy_of(engine, settings.server)),
+                clock_ms=clock_ms,
+                counts=counts,
             ),
             engine,
         )
@@ -158,7 +168,7 @@ def _setup(
         base_url=engine.base_url,
         api_key=engine.api_key,
         accounts=accounts,
-        fetcher=fetcher.through(engine.proxy) if engine.proxy else fetcher,
+        fetcher=fetcher,
         models=engine.models,
         is_free_to_repeat=engine.free_to_repeat,
         poll_interval_s=engine.poll_interval_s,
@@ -166,6 +176,22 @@ def _setup(
         clock_ms=clock_ms,
         counts=counts,
     )
+
+
+def server_proxy(server: ServerSettings) -> Proxy | None:
+    """What calls to others go through, if nothing else is said.
+
+    This machine and the networks that the operator has opened are reached from here: to the proxy
+    127.0.0.1 would be its own machine.
+    """
+    return Proxy(server.proxy, (*LOOPBACK, *server.networks)) if server.proxy else None
+
+
+def proxy_of(engine: RemoteSettings, server: ServerSettings) -> Proxy | None:
+    """What all calls of an engine go through: its own proxy before the server's."""
+    if engine.proxy == DIRECT:
+        return None
+    return Proxy(engine.proxy) if engine.proxy else server_proxy(server)
 
 
 def receivers_of(settings: Settings) -> Receivers:

@@ -16,6 +16,7 @@ from unstill.assembly import (
     locals_of,
     receivers_of,
     remotes_of,
+    server_proxy,
 )
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
@@ -123,10 +124,12 @@ class Product:
         self._media = Media(weight_of=self._limits.weight_of)
         self._readers = Readers(data_dir)
         self._trial = Trial(data_dir)
-        self._fetcher = Fetcher(server.networks)
+        proxy = server_proxy(server)
+        self._fetcher = Fetcher(server.networks).through(proxy)
         # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
         # one owner's names those of another.
-        self._post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
+        post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
+        self._post = post.through(proxy)
         self._locals = locals_of(settings, local_kinds)
         self._calls = CallCounts()
         self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds, self._calls)

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from support.forward_proxy import PASSWORD, forward_proxy
 from support.free_ports import free_port
+from unstill.cli.doctor_finding import Finding
 from unstill.cli.doctor_network import network_findings, running_findings
 from unstill.domain.owner import Owner
 from unstill.net.addresses import IPAddress
@@ -46,15 +48,39 @@ def test_a_proxy_of_the_environment_is_said_to_be_unused_with_the_setting_to_use
     assert not finding.is_well
     assert not finding.is_needed
     assert f"{variable.upper()} set, and not used" in finding.detail
-    assert "engines.up.proxy" in finding.mend
+    assert "server.proxy" in finding.mend
+    assert "engines.NAME.proxy" in finding.mend
     assert "s3cret" not in finding.detail + finding.mend
 
 
-def test_where_every_engine_has_a_proxy_or_none_is_set_nothing_is_said() -> None:
-    environment = {"HTTPS_PROXY": "http://proxy:3128"}
-
-    assert list(network_findings(settings(up=BEHIND), environment, at())) == []
+def test_where_no_variable_is_set_nothing_is_said() -> None:
+    assert list(network_findings(settings(up=BEHIND), {}, at())) == []
     assert list(network_findings(settings(up=ENGINE), {"HTTPS_PROXY": ""}, at("8.8.8.8"))) == []
+    assert list(network_findings(settings(up=ENGINE), {"NO_PROXY": "a"}, at("8.8.8.8"))) == []
+
+
+def behind(url: str, environment: dict[str, str] | None = None) -> list[Finding]:
+    given = Settings(server=ServerSettings(proxy=url), engines={"up": ENGINE})
+    return list(network_findings(given, environment or {}, at(), lambda name: f" (at {name})"))
+
+
+def test_the_servers_proxy_is_tried_and_names_are_its_to_look_up() -> None:
+    with forward_proxy() as proxy:
+        (well,) = behind(proxy.url, {"HTTPS_PROXY": "http://proxy:3128"})
+        _, ignored = behind(proxy.url, {"no_proxy": "localhost"})
+    (away,) = behind(f"http://u:{PASSWORD}@127.0.0.1:{free_port()}")
+
+    assert well.is_well
+    assert well.detail == f"{proxy.place} can be reached; it is asked for what is elsewhere"
+    assert not away.is_well
+    assert away.is_needed
+    assert "cannot be reached: Connection refused" in away.detail
+    assert "check server.proxy (at server.proxy)" in away.mend
+    assert ignored.detail.startswith("NO_PROXY set, and not used")
+    assert 'engines.NAME.proxy = "direct"' in ignored.mend
+    assert not ignored.is_needed
+    for each in (well, away, ignored):
+        assert PASSWORD not in each.detail + each.mend
 
 
 def test_a_name_that_a_fake_ip_proxy_answers_is_told_with_its_mend() -> None:

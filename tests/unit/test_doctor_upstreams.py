@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
 from support.emulator_process import KEY, Emulator
+from support.forward_proxy import PASSWORD, forward_proxy
 from support.jobs import a_job
 from support.leases import ENDED
 from unstill.assembly import remotes_of
@@ -83,6 +85,41 @@ def test_an_upstream_that_is_away_names_its_setting(tmp_path: Path) -> None:
 
     assert (finding.is_well, finding.is_needed) == (False, True)
     assert "check engines.bailian.base_url (at engines.bailian.base_url)" in finding.mend
+
+
+def behind(given: Settings, url: str, **engine: str) -> Settings:
+    """The same server behind a proxy of its own."""
+    server = msgspec.structs.replace(given.server, proxy=url)
+    ((name, made),) = given.engines.items()
+    engines = {name: msgspec.structs.replace(made, **engine)}
+    return msgspec.structs.replace(given, server=server, engines=engines)
+
+
+def test_an_upstream_is_asked_as_the_server_would_ask_it(tmp_path: Path) -> None:
+    with Emulator("dashscope") as emulator:
+        port = urlsplit(emulator.url).port or 0
+        far = settings(tmp_path, "http://upstream.test", key=KEY)
+        near = settings(tmp_path, emulator.url, key=KEY)
+        with forward_proxy(upstream=port) as proxy:
+            through = found(behind(far, proxy.url))
+            asked = list(proxy.asked)
+            here = found(behind(near, proxy.url))
+            direct = found(behind(near, "http://127.0.0.1:9", proxy="direct"))
+            own = found(behind(far, "http://127.0.0.1:9", proxy=proxy.url))
+            proxy.answer = b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n"
+            wrong = found(behind(far, proxy.url))
+    away = found(behind(far, proxy.url))
+
+    assert asked == ["GET upstream.test"]
+    assert len(proxy.asked) == 3  # `own` and `wrong` too, and neither `here` nor `direct`
+    for each in (through, own):  # the key goes over `http`, which is said of it
+        assert each.detail.startswith(f"{proxy.place} lets the key in")
+    for each in (here, direct):
+        assert each.detail.startswith(f"127.0.0.1:{port} can be reached and lets the key in")
+    assert "the proxy wants a user and a password that it knows" in wrong.detail
+    assert f"{proxy.place} cannot be reached" in away.detail
+    assert "check server.proxy (at server.proxy)" in away.mend
+    assert PASSWORD not in str([through, own, wrong, away])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,13 @@ import asyncio
 import socket
 from pathlib import Path
 
+import msgspec
+
+from support.forward_proxy import PASSWORD, forward_proxy
 from support.free_ports import free_port
 from support.jobs import a_job
 from support.webhook_receiver import SECRET
+from unstill.cli.doctor_finding import Finding
 from unstill.cli.doctor_upstreams import webhook_findings
 from unstill.domain.delivery import DAY_MS
 from unstill.domain.job import Failure, failed
@@ -60,6 +64,40 @@ def test_receivers_are_tried_and_no_secret_is_shown(tmp_path: Path) -> None:
     assert "check webhooks.everyone" in gone.mend
     assert "t0ken" not in str(well)
     assert SECRET not in str([*well, signed, gone])
+
+
+def test_a_receiver_behind_the_proxy_is_tried_by_a_tunnel_where_https_needs_one(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with forward_proxy(hooks=port) as proxy:
+            there = receiver(tmp_path, "https://hooks.test/", proxy.url)
+            plain = receiver(tmp_path, "http://hooks.test/", proxy.url)
+            here = receiver(tmp_path, f"http://127.0.0.1:{port}/", proxy.url)
+            nowhere = receiver(tmp_path, "https://nobody.test/", proxy.url)
+            stranger = receiver(tmp_path, "https://hooks.test/", f"http://u:no@{proxy.place}")
+    gone = receiver(tmp_path, "https://hooks.test/", proxy.url)
+
+    assert proxy.asked == ["CONNECT hooks.test", "CONNECT nobody.test", "CONNECT hooks.test"]
+    assert (there.is_well, there.detail) == (
+        True,
+        "hooks.test:443 can be reached through the proxy",
+    )
+    assert (plain.is_well, here.is_well) == (True, True)
+    assert "the first event shows" in plain.detail
+    assert here.detail == f"127.0.0.1:{port} can be reached"
+    assert "cannot be reached through the proxy: Tunnel connection failed: 502" in nowhere.detail
+    assert "Tunnel connection failed: 407" in stranger.detail
+    assert "cannot be reached through the proxy: Connection refused" in gone.detail
+    assert PASSWORD not in str([there, plain, nowhere, stranger, gone])
+
+
+def receiver(data_dir: Path, url: str, proxy: str) -> Finding:
+    given = settings(data_dir, {"everyone": url}, SECRET)
+    server = msgspec.structs.replace(given.server, proxy=proxy)
+    _, finding = webhook_findings(msgspec.structs.replace(given, server=server))
+    return finding
 
 
 def test_what_was_given_up_is_counted(tmp_path: Path) -> None:

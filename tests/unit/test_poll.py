@@ -15,7 +15,8 @@ from support.waits import until
 from unstill.domain.errors import UpstreamError
 from unstill.domain.job import Result, State, cancelled
 from unstill.steps.poll import LEAST_LATE_LOOKS
-from unstill.upstreams.client import NotSent, Unreachable
+from unstill.upstreams.calls import NotSent
+from unstill.upstreams.client import Unreachable
 from unstill.upstreams.port import Done, Failed, Gone, Running, Unclear, Verdict, Waiting
 
 INTERVAL_S = ACCOUNT.interval_s

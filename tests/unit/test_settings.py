@@ -36,6 +36,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
         '["10.0.0.0/8", "fd00::/8"]',
         ("10.0.0.0/8", "fd00::/8"),
     ),
+    "proxy": ("http://u:p@proxy:3128", '"http://u:p@proxy:3128"', "http://u:p@proxy:3128"),
     "trusted_proxies": (
         "127.0.0.0/8, fd00::/8",
         '["127.0.0.0/8", "fd00::/8"]',
@@ -407,6 +408,9 @@ def test_words_that_cannot_work_stop_the_start_by_their_name(
         "http://",
         "http://proxy:99999",
         "http://p:1/path?x=s3cret",
+        "http://s3cret@:3128",
+        "s3cret@proxy:3128",
+        "http://u:s3cret@pro xy",
     ],
 )
 def test_a_proxy_that_is_none_stops_the_start_without_showing_it(
@@ -421,6 +425,19 @@ def test_a_proxy_that_is_none_stops_the_start_without_showing_it(
         read_settings(file=file, environment={}, command_line={})
 
     assert "s3cret" not in caught.value.message
+    for told in (
+        refused_in(tmp_path, f'[server]\nproxy = "{proxy}"\n'),
+        refused_in(tmp_path, environment={"UNSTILL_PROXY": proxy}),
+    ):
+        assert "must be http://host:port, also with user:password@ before host" in told
+        assert "s3cret" not in told
+
+
+def test_an_engine_may_go_past_the_servers_proxy_and_a_server_may_not(tmp_path: Path) -> None:
+    engine = '[engines.gpu]\nkind = "openai_videos"\nbase_url = "http://g/v1"\nproxy = "direct"\n'
+
+    assert read_in(tmp_path, engine, {"UNSTILL_PROXY": "http://p:1"}).server.proxy == "http://p:1"
+    assert "UNSTILL_PROXY: must be" in refused_in(tmp_path, environment={"UNSTILL_PROXY": "direct"})
 
 
 KINDS = (CameraSettings, DiffusersSettings, OpenAiVideosSettings)

@@ -13,7 +13,8 @@ import pytest
 
 from unstill.domain.call_counts import CallCounts
 from unstill.net.fetcher import Fetcher
-from unstill.upstreams.client import ASKS_AT_ONCE, MOST_REPLY_BYTES, Trouble, Upstream
+from unstill.upstreams.calls import MOST_REPLY_BYTES
+from unstill.upstreams.client import ASKS_AT_ONCE, Trouble, Upstream
 from unstill.upstreams.poll_rounds import MOST_TROUBLES_IN_A_ROW, look_at_each
 from unstill.upstreams.port import (
     Accepted,

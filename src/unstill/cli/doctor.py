@@ -13,15 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unstill.cli.doctor_devices import device_findings
-from unstill.cli.doctor_finding import Finding
+from unstill.cli.doctor_finding import Finding, Place, nowhere
 from unstill.cli.doctor_network import network_findings, running_findings
-from unstill.cli.doctor_upstreams import (
-    Place,
-    nowhere,
-    route_findings,
-    upstream_findings,
-    webhook_findings,
-)
+from unstill.cli.doctor_upstreams import route_findings, upstream_findings, webhook_findings
 from unstill.domain.api_key import KeyState
 from unstill.domain.errors import OperatorError, OwnError, UnstillError
 from unstill.engines.camera.self_test import make_video
@@ -73,7 +67,7 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
     yield from routes
     if all(finding.is_well or not finding.is_needed for finding in routes):
         yield from upstream_findings(settings, place)
-    yield from network_findings(settings, os.environ)
+    yield from network_findings(settings, os.environ, place=place)
     yield from running_findings(settings)
 
 

@@ -7,8 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from unstill.cli.doctor_finding import Finding
-from unstill.cli.doctor_upstreams import Place, nowhere
+from unstill.cli.doctor_finding import Finding, Place, nowhere
 from unstill.domain.errors import BadSetting, OperatorError
 from unstill.engines.diffusers.environment import CPU
 from unstill.engines.diffusers.folder import BadFolder, Folder, read_folder

@@ -11,23 +11,27 @@ from typing import Any
 import httpx2
 
 from unstill import USER_AGENT
-from unstill.cli.doctor_finding import Finding
+from unstill.assembly import proxy_of
+from unstill.cli.doctor_finding import Finding, Place, nowhere
+from unstill.cli.doctor_proxy import proxy_findings
 from unstill.net.addresses import FAKE_IP, IPAddress, is_allowed, is_fake
 from unstill.settings.engines import RemoteSettings
 from unstill.settings.reader import Settings
 
 ASK_S = 3.0
-PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  - where it is asked, not bound
 
 LookUp = Callable[[str], list[IPAddress]]  # raises OSError
 
 
 def network_findings(
-    settings: Settings, environment: Mapping[str, str], look_up: LookUp | None = None
+    settings: Settings,
+    environment: Mapping[str, str],
+    look_up: LookUp | None = None,
+    place: Place = nowhere,
 ) -> Iterator[Finding]:
-    """Proxies that are set for other programs, and names that a fake-IP proxy answers."""
-    yield from _proxies(settings, environment)
+    """Proxies, also those set for other programs, and names that a fake-IP proxy answers."""
+    yield from proxy_findings(settings, environment, place)
     yield from _fake_names(settings, look_up or _looked_up)
 
 
@@ -66,30 +70,13 @@ def running_findings(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _proxies(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
-    given = {name.upper() for name, value in environment.items() if value}
-    meant = [name for name in PROXY_VARIABLES if name in given]
-    remotes = _remotes(settings)
-    direct = [name for name, engine in remotes.items() if not engine.proxy]
-    if not meant or (remotes and not direct):
-        return
-    at = f"engines.{direct[0]}.proxy" if direct else "engines.NAME.proxy"
-    yield Finding(
-        "proxy",
-        is_well=False,
-        detail=f"{' and '.join(meant)} set, and not used: unstill dials by itself",
-        mend=f"where upstreams are behind a proxy, set {at}; pictures and webhooks are never"
-        " fetched through one",
-        is_needed=False,
-    )
-
-
 def _fake_names(settings: Settings, look_up: LookUp) -> Iterator[Finding]:
     networks = settings.server.networks
     for name, engine in _remotes(settings).items():
         host = httpx2.URL(engine.base_url).host
         try:
-            addresses = [] if engine.proxy else look_up(host)
+            # Through a proxy it is the proxy that looks up what matters.
+            addresses = [] if proxy_of(engine, settings.server) else look_up(host)
         except OSError:
             continue  # that it cannot be reached is said by another finding
         fake = next((each for each in addresses if is_fake(each)), None)

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 
-from unstill.assembly import check_receivers, engines_of, receivers_of, remotes_of
-from unstill.cli.doctor_finding import Finding
+from unstill.assembly import (
+    check_receivers,
+    engines_of,
+    proxy_of,
+    receivers_of,
+    remotes_of,
+    server_proxy,
+)
+from unstill.cli.doctor_finding import Finding, Place, nowhere
+from unstill.cli.doctor_proxy import no_connection, no_tunnel, place_of
 from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.errors import BadSetting, OwnError, UpstreamError
 from unstill.domain.owner import Owner
 from unstill.net.fetcher import Fetcher
+from unstill.net.proxy import Proxy
 from unstill.server.api_keys import Keys
 from unstill.settings.engines import RemoteSettings
 from unstill.settings.keys import SIGNING_VARIABLE
 from unstill.settings.model_engines import check_routes, unserved
 from unstill.settings.reader import Settings
+from unstill.settings.server import ServerSettings
 from unstill.store.embedded.beside import attempts_in
 from unstill.store.embedded.deliveries import count_in
 from unstill.store.embedded.keys_beside import keys_in
@@ -31,17 +40,8 @@ from unstill.system.clock import clock_ms
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Remote, Standing
 
-CONNECT_S = 3.0
 STANDING_WITHIN_S = 10.0
-_PORTS = {"http": 80, "https": 443}
 _STOPS_THE_START = "the server does not start before that is mended"
-
-Place = Callable[[str], str]  # says where a setting stands: ` (unstill.toml, line 3)`, or nothing
-
-
-def nowhere(setting: str) -> str:
-    del setting
-    return ""
 
 
 def route_findings(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
@@ -68,22 +68,32 @@ def route_findings(settings: Settings, place: Place = nowhere) -> Iterator[Findi
 
 def upstream_findings(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
     """Ask each: is it there, does it let the key in? And say what its last calls came to."""
-    data_dir = Path(settings.server.data_dir)
     for name, remote in remotes_of(settings, Fetcher()).items():
         engine = settings.engines[name]
         if isinstance(engine, RemoteSettings):
-            yield _upstream(name, engine, remote, data_dir, place)
+            yield _upstream(name, settings, engine, remote, place)
+
+
+def _way_of(name: str, engine: RemoteSettings, server: ServerSettings) -> tuple[httpx2.URL, str]:
+    """What is dialled for the engine's calls, and the setting that names it."""
+    url, proxy = httpx2.URL(engine.base_url), proxy_of(engine, server)
+    if proxy is None or proxy.spares(url.host):
+        return url, f"engines.{name}.base_url"
+    return httpx2.URL(proxy.url), f"engines.{name}.proxy" if engine.proxy else "server.proxy"
 
 
 def _upstream(
-    name: str, engine: RemoteSettings, remote: Remote, data_dir: Path, place: Place
+    name: str,
+    settings: Settings,
+    engine: RemoteSettings,
+    remote: Remote,
+    place: Place,
 ) -> Finding:
-    what, url = f"engine {name}", httpx2.URL(engine.proxy or engine.base_url)
-    where = f"{url.host}:{url.port or _PORTS[url.scheme]}"
-    asked = f"engines.{name}.{'proxy' if engine.proxy else 'base_url'}"
-    address = asked + place(asked)
+    data_dir = Path(settings.server.data_dir)
+    what, (url, asked) = f"engine {name}", _way_of(name, engine, settings.server)
+    where, address = place_of(url), asked + place(asked)
     key = f"engines.{name}.api_key{place(f'engines.{name}.api_key')}"
-    reason = _no_connection(url)
+    reason = no_connection(url)
     if reason is not None:
         mend = f"check {address}, and that the server there runs"
         return Finding(what, False, f"{where} cannot be reached: {reason}", mend)
@@ -166,7 +176,7 @@ def webhook_findings(settings: Settings, place: Place = nowhere) -> Iterator[Fin
         return
     yield Finding(what, True, f"signed with {count} secret{'s' * (count > 1)}")
     for owner, address in settings.webhooks.items():
-        yield _receiver(owner, httpx2.URL(address), place)
+        yield _receiver(owner, httpx2.URL(address), server_proxy(settings.server), place)
     if given_up := _count(data_dir, DeliveryState.GIVEN_UP):
         mend = "unstill webhooks list says why, unstill webhooks replay sends them again"
         yield Finding(what, False, f"given up: {given_up}", mend, is_needed=False)
@@ -180,14 +190,20 @@ def _owners(settings: Settings) -> frozenset[Owner]:
     return keys.owners
 
 
-def _receiver(owner: str, url: httpx2.URL, place: Place) -> Finding:
-    what, where = f"webhooks of {owner}", f"{url.host}:{url.port or _PORTS[url.scheme]}"
-    reason = _no_connection(url)
+def _receiver(owner: str, url: httpx2.URL, proxy: Proxy | None, place: Place) -> Finding:
+    what, where = f"webhooks of {owner}", place_of(url)
+    if proxy is not None and proxy.spares(url.host):
+        proxy = None
+    if proxy is not None and url.scheme == "http":  # only an event would show it
+        said = f"{where} is asked of the proxy; whether it is there, the first event shows"
+        return Finding(what, True, said)
+    reason = no_connection(url) if proxy is None else no_tunnel(url, proxy.url)
+    way = "" if proxy is None else " through the proxy"
     if reason is None:
-        return Finding(what, True, f"{where} can be reached")
+        return Finding(what, True, f"{where} can be reached{way}")
     setting = f"webhooks.{owner}{place(f'webhooks.{owner}')}"
     mend = f"check {setting}, and that the receiver there runs; it is tried for a day"
-    return Finding(what, False, f"{where} cannot be reached: {reason}", mend)
+    return Finding(what, False, f"{where} cannot be reached{way}: {reason}", mend)
 
 
 def _count(data_dir: Path, state: DeliveryState) -> int:
@@ -195,12 +211,3 @@ def _count(data_dir: Path, state: DeliveryState) -> int:
         return count_in(data_dir, state)
     except OwnError:  # the store has a finding of its own
         return 0
-
-
-def _no_connection(url: httpx2.URL) -> str | None:
-    """Why nothing listens there; None if something does."""
-    try:
-        socket.create_connection((url.host, url.port or _PORTS[url.scheme]), CONNECT_S).close()
-    except OSError as error:
-        return error.strerror or str(error)
-    return None

@@ -53,6 +53,13 @@ SPECIAL_IPV6 = (
 )
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052; the only way to IPv4 hosts on an IPv6-only network
 ANYWHERE = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+# Names that nobody has on the public internet: RFC 6761 (localhost), RFC 6762 with its appendix G,
+# RFC 8375 (home.arpa), ICANN's resolution of 2024-07-29 (internal); localdomain is a habit.
+INNER_DOMAINS = (
+    *("localhost", "localdomain", "local", "home.arpa", "internal"),
+    *("intranet", "private", "corp", "home", "lan"),
+)
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -80,6 +87,17 @@ def is_allowed(address: IPAddress, allow_networks: Iterable[IPNetwork]) -> bool:
 def is_fake(address: IPAddress) -> bool:
     """Whether a fake-IP proxy has made it up."""
     return _unmapped(address) in FAKE_IP
+
+
+def is_inner_name(host: str) -> bool:
+    """Whether a name can only be one of somebody's own network: by its end, or without a dot."""
+    name = host.lower().rstrip(".")
+    return "." not in name or name.endswith(tuple(f".{domain}" for domain in INNER_DOMAINS))
+
+
+def is_localhost(host: str) -> bool:
+    """Whether a name is this machine's own, wherever it is asked for (RFC 6761, 6.3)."""
+    return host.lower().rstrip(".").rpartition(".")[2] == "localhost"
 
 
 def range_of(address: IPAddress) -> str:

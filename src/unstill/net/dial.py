@@ -19,7 +19,15 @@ import httpcore2
 import structlog
 
 from unstill.domain.errors import FetchFailed
-from unstill.net.addresses import FAKE_IP, IPAddress, IPNetwork, is_allowed, is_fake, range_of
+from unstill.net.addresses import (
+    FAKE_IP,
+    IPAddress,
+    IPNetwork,
+    is_allowed,
+    is_fake,
+    is_inner_name,
+    range_of,
+)
 from unstill.net.least_pace import Arrival, LeastPace
 
 log = structlog.get_logger()
@@ -66,10 +74,27 @@ class NotPublic(FetchFailed):
         log.warning("address_refused", host=host, ranges=ranges, mend="allow_networks opens them")
 
 
-def check_figures(host: str, allow_networks: Sequence[IPNetwork]) -> None:
-    """Raises NotPublic for an address in figures that may not be dialled; a name may be any."""
-    if _is_address(host) and not is_allowed(ip_address(host), allow_networks):
-        raise NotPublic(host, [ip_address(host)])
+async def check_for_proxy(host: str, resolve: Resolve, allow_networks: Sequence[IPNetwork]) -> None:
+    """Raises NotPublic or NotFound for a host that a proxy must not be asked for.
+
+    The proxy looks the name up again, and may find what is not found here. So this is what can be
+    said from here alone: an address in figures, a name that is found here at an address inside, and
+    one that is nobody's on the public internet. A name that this machine does not know is the
+    proxy's to judge; so is one that a fake-IP proxy has made an address up for.
+    """
+    if _is_address(host):
+        found: Sequence[IPAddress] = [ip_address(host)]
+    else:
+        try:
+            # Without a limit of its own: names that fill up the resolver must not get past it.
+            found = [each for each in await resolve(host) if not is_fake(each)]
+        except OSError:
+            found = []
+        if not found and is_inner_name(host):
+            raise NotFound(host)
+    forbidden = [each for each in found if not is_allowed(each, allow_networks)]
+    if forbidden:
+        raise NotPublic(host, forbidden)
 
 
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):

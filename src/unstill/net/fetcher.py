@@ -23,23 +23,29 @@ import httpx2
 
 from unstill import USER_AGENT
 from unstill.domain.errors import FetchFailed, shown
-from unstill.domain.redaction import plain
 from unstill.net.addresses import ANYWHERE, IPNetwork, is_host
 from unstill.net.decompression import unpacker
 from unstill.net.dial import (
     RESOLVER_THREADS,
     CheckedNetwork,
+    NotFound,
     Resolve,
     SystemResolver,
-    check_figures,
+    check_for_proxy,
 )
 from unstill.net.least_pace import LeastPace
+from unstill.net.no_connection import (
+    PASSING,
+    check_proxy_answer,
+    no_proxy,
+    not_connected,
+    refused_by_proxy,
+)
+from unstill.net.proxy import Proxy
 from unstill.net.retry_after import retry_after_s
 
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
-# RFC 9110 and 6585: those that a later try may not get; 52x are Cloudflare's, of a host behind it
-PASSING = frozenset((408, 425, 429, 500, 502, 503, 504, *range(520, 525)))
 
 _RANGE = re.compile(r"bytes\s+0-(\d{1,15})/(\d{1,15})", re.ASCII | re.IGNORECASE)
 _BROKEN = (
@@ -78,11 +84,11 @@ class Fetcher:
     """Fetches what a caller's URL points at; many at once, a fresh connection each.
 
     `allow_networks` are reached besides the public internet. `tls` says whose certificates are
-    believed, without one those that the system believes. Through a `proxy` names are the proxy's
-    to look up: of the guard only the check of addresses in figures is left.
+    believed, without one those that the system believes. Through a proxy names are the proxy's to
+    look up: what is left of the guard then, `check_for_proxy` says.
     """
 
-    proxy = ""  # its address; empty: hosts are dialled from here
+    _proxy: Proxy | None = None  # None: all hosts are dialled from here
 
     def __init__(
         self,
@@ -97,14 +103,20 @@ class Fetcher:
         self._resolve = resolve or self._system.resolve
         self.tls = tls or httpcore2.default_ssl_context()  # shared: to load one takes 30 ms
 
-    def through(self, proxy: str) -> Fetcher:
-        """One that asks a proxy, which its operator trusts, for the connections; not to be closed.
+    def through(self, proxy: Proxy | None) -> Fetcher:
+        """One that asks a proxy, which its operator trusts, for the connections; None: asks none.
 
-        proxy: http://host:port, with a user and a password if it wants them.
+        Both are closed as one, by either.
         """
         fetcher = copy(self)
-        fetcher.proxy = proxy
+        fetcher._proxy = proxy  # noqa: SLF001  - of the same class
         return fetcher
+
+    def proxy_to(self, host: str) -> str | None:
+        """The address of the proxy that is asked for `host`; None: it is dialled from here."""
+        if self._proxy is None or self._proxy.spares(host.strip("[]")):
+            return None
+        return self._proxy.url
 
     async def fetch(
         self,
@@ -186,14 +198,17 @@ class Fetcher:
         """The answer to a GET or, with `content`, to a POST."""
         allowed = self._allow_networks if own is None else ANYWHERE
         own_headers = {} if own is None else own.headers
-        if self.proxy:
-            check_figures(url.raw_host.decode("ascii").strip("[]"), allowed)
+        host = url.raw_host.decode("ascii").strip("[]")
+        proxy = self.proxy_to(host)
+        if proxy is not None:
+            if own is None:
+                await check_for_proxy(host, self._resolve, allowed)
             allowed = ANYWHERE  # it is the proxy that is dialled
         network = CheckedNetwork(self._resolve, allowed, pace)
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
-        connection = self._connection(target, network)
+        connection = self._connection(target, network, proxy)
         has_begun = False
         try:
             async with AsyncExitStack() as stack:
@@ -206,11 +221,17 @@ class Fetcher:
                 answer = await _begun(stack.enter_async_context(stream), pace)
                 has_begun = True
                 network.has_head = True
+                if proxy is not None:
+                    check_proxy_answer(answer)
                 yield answer
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-            raise _no_connection(error) from error
+            raise not_connected(error, by_proxy=proxy is not None) from error
+        except NotFound as error:
+            if proxy is None:
+                raise
+            raise no_proxy() from error
         except httpcore2.ProxyError as error:
-            raise FetchFailed(f"was refused by the proxy: {plain(str(error))}") from error
+            raise refused_by_proxy(str(error)) from error
         except _BROKEN as error:
             reason = "broke off before its end" if has_begun else "did not answer in HTTP"
             raise FetchFailed(reason, is_passing=True) from error
@@ -218,16 +239,16 @@ class Fetcher:
             await network.close()
 
     def _connection(
-        self, target: httpcore2.URL, network: CheckedNetwork
+        self, target: httpcore2.URL, network: CheckedNetwork, proxy: str | None
     ) -> httpcore2.AsyncHTTPConnection | httpcore2.AsyncHTTPProxy:
-        if not self.proxy:
+        if proxy is None:
             return httpcore2.AsyncHTTPConnection(
                 target.origin, ssl_context=self.tls, network_backend=network
             )
-        proxy = httpx2.Proxy(self.proxy)
+        asked = httpx2.Proxy(proxy)
         return httpcore2.AsyncHTTPProxy(
-            str(proxy.url),
-            proxy_auth=proxy.raw_auth,
+            str(asked.url),
+            proxy_auth=asked.raw_auth,
             ssl_context=self.tls,
             max_connections=1,
             max_keepalive_connections=0,
@@ -362,23 +383,3 @@ def _too_large(max_bytes: int) -> LinkTooLarge:
     if max_bytes % 2**20 == 0:
         return LinkTooLarge(f"is larger than {max_bytes // 2**20} MB")
     return LinkTooLarge(f"is larger than {max_bytes} bytes")
-
-
-def _no_connection(error: Exception) -> FetchFailed:
-    match error.__cause__:
-        case ssl.SSLCertVerificationError(verify_message=message):
-            return FetchFailed(f"has a certificate that cannot be trusted: {message}")
-        case ssl.SSLError():
-            return FetchFailed("could not be connected to securely", is_passing=True)
-        case _:
-            # Where nobody listens, nobody will in a second.
-            is_passing = not _was_refused(error)
-            return FetchFailed("could not be connected to", is_passing=is_passing)
-
-
-def _was_refused(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ConnectionRefusedError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -14,10 +13,12 @@ from unstill.domain.errors import BadSetting, shown
 from unstill.settings.keys import upstream_key
 from unstill.settings.models import canonical_id
 from unstill.settings.paths import path_of
+from unstill.settings.proxies import check_proxy
 from unstill.settings.tables import NAME
 from unstill.upstreams.vocabulary import OwnWords, check_own
 
 NO_ENGINE = "none"  # as `default_engine`
+DIRECT = "direct"  # as an engine's `proxy`
 _DEVICE = re.compile(r"cpu|cuda:(?:0|[1-9]\d{0,2})")
 Guidance = Annotated[float, Meta(ge=0, le=30)]
 
@@ -81,7 +82,7 @@ class RemoteSettings(_OfKind, frozen=True):
     models: dict[str, str] = {}  # canonical id -> upstream model, over the engine's own choice
     poll_interval_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0  # 0: as the upstream advises
     free_to_repeat: bool = False  # a job that the upstream loses may be sent again
-    proxy: str = ""  # that all its calls go through; empty: none
+    proxy: str = ""  # that all its calls go through; empty: the server's, DIRECT: none
     words: OwnWords = OwnWords()  # how the server writes, where it writes as no other
 
 
@@ -127,8 +128,8 @@ def checked_engine(
         return _checked_diffusers(engine, where)
     if isinstance(engine, LocalSettings):
         return engine
-    if engine.proxy:
-        _check_proxy(engine.proxy, f"{where}.proxy")
+    if engine.proxy and engine.proxy != DIRECT:
+        check_proxy(engine.proxy, f"{where}.proxy")
     check_own(engine.words, f"{where}.words")
     return msgspec.structs.replace(
         engine,
@@ -166,17 +167,6 @@ def _served(models: Sequence[str], setting: str) -> tuple[str, ...]:
             raise BadSetting(setting, f"names {model} twice")
         served.append(model)
     return tuple(served)
-
-
-def _check_proxy(proxy: str, setting: str) -> None:
-    # Without what came: it may hold a password.
-    try:
-        url = urlsplit(proxy)
-        is_proxy = url.scheme == "http" and bool(url.hostname) and url.port != 0
-    except ValueError:
-        is_proxy = False
-    if not is_proxy or url.path not in ("", "/") or url.query or url.fragment:
-        raise BadSetting(setting, "must be http://host:port, also with user:password@ before host")
 
 
 def _mapping(models: Mapping[str, str], where: str) -> dict[str, str]:

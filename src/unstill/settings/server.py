@@ -12,6 +12,8 @@ from msgspec import Meta
 
 from unstill.domain.errors import BadSetting, shown
 from unstill.settings.paths import path_of
+from unstill.settings.proxies import FORM, check_proxy
+from unstill.settings.tables import secret
 
 ANY_ORIGIN = "*"
 # RFC 6454, 6.2, as a browser writes it; the schemes of desktop and mobile shells too.
@@ -34,6 +36,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
+    # That upstreams, receivers and pictures are reached through; empty: none.
+    proxy: Annotated[str, secret(FORM, r"^$|^http://")] = ""
     trusted_proxies: tuple[str, ...] = ()  # CIDRs; their forwarded headers are believed
     metrics_networks: tuple[str, ...] = ()  # CIDRs that /metrics is told to without a key
     cors_origins: tuple[str, ...] = ()  # web pages may call from them; "*": any may
@@ -73,6 +77,8 @@ def checked_server(server: ServerSettings) -> ServerSettings:
         _check_origin(origin, server.cors_origins)
     for network in server.allow_networks:
         _check_network(network, "server.allow_networks")
+    if server.proxy:
+        check_proxy(server.proxy, "server.proxy")
     for network in server.trusted_proxies:
         _check_network(network, "server.trusted_proxies")
     for network in server.metrics_networks:

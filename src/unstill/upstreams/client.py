@@ -19,7 +19,6 @@ from pathlib import Path
 
 import httpcore2
 import httpx2
-import msgspec
 import structlog
 
 from unstill import USER_AGENT
@@ -27,11 +26,11 @@ from unstill.domain.call_counts import CallCounts
 from unstill.domain.errors import BadSetting, FetchFailed, UpstreamError
 from unstill.domain.redaction import plain
 from unstill.net.addresses import FAKE_IP
-from unstill.net.decompression import PackedOddly, unpacker
+from unstill.net.decompression import PackedOddly
 from unstill.net.dial import OF_FAKE_IP, NotFound, NotPublic
 from unstill.net.fetcher import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
 from unstill.net.least_pace import LeastPace
-from unstill.net.retry_after import retry_after_s
+from unstill.upstreams.calls import NotSent, ReplyLost, called
 from unstill.upstreams.port import (
     Accepted,
     Doubt,
@@ -47,7 +46,6 @@ from unstill.upstreams.video_answers import link_at
 
 log = structlog.get_logger()
 
-MOST_REPLY_BYTES = 4 * 2**20  # a list page of 100 rows has some 50 KB
 MOST_VIDEO_BYTES = 512 * 2**20  # 15 s at 1080p have some 50 MB
 CONNECT_TIMEOUT_S = 10.0
 SUBMIT_TIMEOUT_S = 55.0  # under the submitter's own minute, so that this one says what happened
@@ -66,18 +64,6 @@ _NOT_PUBLIC = (
 )
 
 Links = Sequence[str]  # to one video, in the order in which they are tried
-
-
-class NotSent(UpstreamError):
-    """No connection came about: surely nothing of the call arrived."""
-
-
-class ReplyLost(UpstreamError):
-    """The call may have arrived, and there is no whole answer; `part` is what came of one."""
-
-    def __init__(self, message: str, part: Reply | None = None) -> None:
-        super().__init__(message)
-        self.part = part
 
 
 class Trouble(UpstreamError):
@@ -123,7 +109,9 @@ class Upstream:
         self._counts = counts or CallCounts()
         self._pace = pace
         self._fetcher = fetcher
-        self._own = Own(origin_of(httpx2.URL(self._base_url)), headers)
+        address = httpx2.URL(self._base_url)
+        self._own = Own(origin_of(address), headers)
+        self._proxy = fetcher.proxy_to(address.host)
         self._tls = tls or httpcore2.default_ssl_context()
         # A kept connection may be closed by the other side just as a call leaves: a poll is asked
         # again, a submit would be in doubt.
@@ -133,13 +121,14 @@ class Upstream:
     async def submit(self, prepared: Prepared, judge: Callable[[Reply], Submission]) -> Submission:
         """The one call that may cost."""
         try:
-            reply = await _sent(
+            reply = await called(
                 self._fresh,
                 "POST",
                 prepared.path,
                 timeout_s=SUBMIT_TIMEOUT_S,
                 headers=prepared.headers,
                 content=prepared.body,
+                through_proxy=self._proxy is not None,
             )
         except NotSent as error:
             self._counts.unanswered(self._engine, is_sent=False)
@@ -158,7 +147,14 @@ class Upstream:
         """A call that costs nothing, when the account's pace allows it; raises Trouble."""
         await self._pace.turn()
         try:
-            reply = await _sent(self._kept, method, path, timeout_s=ASK_TIMEOUT_S, params=params)
+            reply = await called(
+                self._kept,
+                method,
+                path,
+                timeout_s=ASK_TIMEOUT_S,
+                params=params,
+                through_proxy=self._proxy is not None,
+            )
         except NotSent as error:
             self._counts.unanswered(self._engine, is_sent=False)
             raise Unreachable(error) from error
@@ -296,7 +292,7 @@ class Upstream:
                 keepalive_expiry=KEPT_CONNECTIONS_S,
             ),
             verify=self._tls,
-            proxy=self._fetcher.proxy or None,
+            proxy=self._proxy,
             # Neither a proxy nor a netrc of the environment: the settings say where and with what.
             trust_env=False,
         )
@@ -304,70 +300,6 @@ class Upstream:
 
 def _unreached(error: NotSent) -> Refused:
     return Refused("connection_failed", error.message, of_account=True, unreached=True)
-
-
-async def _sent(
-    client: httpx2.AsyncClient,
-    method: str,
-    path: str,
-    *,
-    timeout_s: float,
-    params: Mapping[str, str | int] | None = None,
-    headers: Mapping[str, str] | None = None,
-    content: bytes | None = None,
-) -> Reply:
-    """One call and its whole answer; raises NotSent or ReplyLost."""
-    part: Reply | None = None
-    body = bytearray()
-    try:
-        async with (
-            asyncio.timeout(timeout_s),
-            client.stream(method, path, params=params, headers=headers, content=content) as answer,
-        ):
-            head = part = _head(answer)
-            await _read(answer, body)
-            return msgspec.structs.replace(head, body=bytes(body))
-    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-        raise NotSent("the upstream could not be connected to") from error
-    except httpx2.ProxyError as error:  # raised by CONNECT alone: no byte of the call has left
-        raise NotSent("the proxy did not connect to the upstream") from error
-    except TimeoutError as error:
-        message = f"the upstream gave no whole answer within {timeout_s:g} s"
-        raise ReplyLost(message, _cut(part, body)) from error
-    except (httpx2.HTTPError, ssl.SSLError) as error:
-        message = f"the connection to the upstream broke {'in' if part else 'before'} its answer"
-        raise ReplyLost(message, _cut(part, body)) from error
-
-
-def _head(answer: httpx2.Response) -> Reply:
-    told = answer.headers
-    return Reply(
-        answer.status_code,
-        b"",
-        retry_after_s(told.get("retry-after", "")),
-        location=told.get("location", told.get("operation-location", "")),
-    )
-
-
-def _cut(head: Reply | None, body: bytearray) -> Reply | None:
-    """What is known of an answer that broke off."""
-    if head is None:
-        return None
-    return msgspec.structs.replace(head, body=bytes(body))
-
-
-async def _read(answer: httpx2.Response, body: bytearray) -> None:
-    """The whole body, unpacked piece by piece where it came packed unasked."""
-    try:
-        unpack = unpacker(answer.headers.get("content-encoding", ""))
-        async for chunk in answer.aiter_raw():
-            for piece in (chunk,) if unpack is None else unpack.pieces(chunk):
-                body += piece
-                if len(body) > MOST_REPLY_BYTES:
-                    reason = f"the upstream's answer is larger than {MOST_REPLY_BYTES} bytes"
-                    raise ReplyLost(reason)
-    except FetchFailed as error:
-        raise ReplyLost(f"the upstream {error.reason}") from error
 
 
 def unanswered(reply: Reply) -> Trouble:
