@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from unstill.domain.call_counts import CallCounts
-from unstill.domain.engine import Engine, Local
+from unstill.domain.engine import Local
 from unstill.domain.errors import BadSetting
 from unstill.domain.owner import Owner
 from unstill.engines.camera import Camera
@@ -116,11 +116,6 @@ def locals_of(
         for name, engine in engines.items()
         if isinstance(engine, LocalSettings)
     }
-
-
-def engines_of(settings: Settings, fetcher: Fetcher) -> dict[str, Engine]:
-    """All engines, by the operator's names. Raises BadSetting."""
-    return {**locals_of(settings), **remotes_of(settings, fetcher)}
 
 
 def remotes_of(

@@ -56,6 +56,7 @@ from unstill.service.uploads import Uploading
 from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
+from unstill.settings.tariff import check_costs
 from unstill.steps.expiry import KeepTimes
 from unstill.steps.job_log import JobLog
 from unstill.steps.rounds import Rounds
@@ -144,6 +145,8 @@ class Product:
         self._pollers = workshop.pollers()
         catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)
+        tariff = settings.tariff(cards)
+        check_costs(tariff, self._engines, self._remotes, cards)
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)

@@ -36,6 +36,7 @@ from unstill.settings.engines import (
     OpenAiVideosSettings,
 )
 from unstill.settings.models import ModelSettings
+from unstill.settings.money import CostSettings, MoneySettings
 from unstill.settings.reader import Settings, read_settings
 from unstill.upstreams.vocabulary import OwnWords
 
@@ -59,6 +60,7 @@ ENDS = re.compile(r'\b(?:Failure|Failed)\(\s*"(\w+)"')
         ("Of somebody else's server", OpenAiVideosSettings),  # which has what all have, and more
         ("Words of a server of your own", OwnWords),
         ('[models."NAME"]', ModelSettings),
+        ("[money]", MoneySettings),
     ],
 )
 def test_every_setting_of_engines_and_models_is_documented_with_its_default(
@@ -68,6 +70,12 @@ def test_every_setting_of_engines_and_models_is_documented_with_its_default(
     fields = msgspec.structs.fields(settings)
 
     assert [row[:2] for row in rows] == [[f"`{f.name}`", _default(f)] for f in fields]
+
+
+def test_every_way_to_charge_is_documented() -> None:
+    rows = pages.rows(pages.section(SETTINGS, "Costs and prices"))
+
+    assert [row[0] for row in rows] == [f"`{name}`" for name in CostSettings.__struct_fields__]
 
 
 def test_every_kind_of_engine_is_documented_with_its_page() -> None:

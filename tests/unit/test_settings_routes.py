@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.settings_files import settings_in
-from unstill.assembly import engines_of
+from unstill.assembly import locals_of, remotes_of
 from unstill.domain.errors import BadSetting
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
@@ -80,7 +80,7 @@ async def test_the_documented_kinds_serve_what_their_pages_say(tmp_path: Path, c
     modelverse = DASHSCOPE.replace("bailian", "modelverse").replace("dashscope", "modelverse")
     settings = settings_in(tmp_path, DASHSCOPE + GATEWAY + modelverse)
     fetcher = Fetcher()
-    engines = engines_of(settings, fetcher)
+    engines = {**locals_of(settings), **remotes_of(settings, fetcher)}
     serving = {name for name, engine in engines.items() if never(engine, card) is None}
     for engine in engines.values():
         await engine.close()
@@ -94,7 +94,7 @@ async def test_the_documented_kinds_serve_what_their_pages_say(tmp_path: Path, c
 async def test_models_that_fall_to_a_default_engine_in_vain_are_known(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, f'[server]\ndefault_engine = "gateway"\n{GATEWAY}')
     fetcher = Fetcher()
-    engines = engines_of(settings, fetcher)
+    engines = {**locals_of(settings), **remotes_of(settings, fetcher)}
     catalogue = Catalogue({})
     check_routes(settings, catalogue, engines)
     in_vain = unserved(settings, catalogue, engines)

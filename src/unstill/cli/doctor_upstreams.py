@@ -12,7 +12,7 @@ import httpx2
 
 from unstill.assembly import (
     check_receivers,
-    engines_of,
+    locals_of,
     proxy_of,
     receivers_of,
     remotes_of,
@@ -33,6 +33,7 @@ from unstill.settings.keys import SIGNING_VARIABLE
 from unstill.settings.model_engines import check_routes, unserved
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
+from unstill.settings.tariff import check_costs
 from unstill.store.embedded.beside import attempts_in
 from unstill.store.embedded.deliveries import count_in
 from unstill.store.embedded.keys_beside import keys_in
@@ -49,8 +50,10 @@ def route_findings(settings: Settings, place: Place = nowhere) -> Iterator[Findi
     what = "models"
     catalogue = settings.catalogue()
     try:
-        engines = engines_of(settings, Fetcher())
+        remotes = remotes_of(settings, Fetcher())
+        engines = {**locals_of(settings), **remotes}
         check_routes(settings, catalogue, engines)
+        check_costs(settings.tariff(), engines, remotes, catalogue.cards)
     except BadSetting as error:
         detail = error.message + place(error.setting)
         yield Finding(what, False, detail, _STOPS_THE_START)

@@ -120,6 +120,12 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
     def required(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.is_required)
 
+    @property
+    def tiers(self) -> tuple[TierName, ...]:
+        """The resolutions that may be asked for."""
+        field = self.field("resolution")
+        return field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()
+
     def field(self, name: str) -> Field | None:
         return self.by_name.get(name)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from unstill.domain.request import Frame, TierName, VideoRequest
+from unstill.domain.request import Frame, VideoRequest
 from unstill.models.card import Card
-from unstill.models.field_kinds import Tier, Whole
+from unstill.models.field_kinds import Whole
 
 
 def sample_requests(card: Card) -> Iterator[VideoRequest]:
     """One of each length and tier, plain otherwise, with and without a picture to end on."""
     lasts = (None, Frame("last", "last_frame")) if card.field("last_frame") else (None,)
-    for duration_s, tier, last_frame in product(_lengths_s(card), _tiers(card), lasts):
+    for duration_s, tier, last_frame in product(_lengths_s(card), card.tiers, lasts):
         yield VideoRequest(
             model=card.id,
             prompt="a prompt",
@@ -31,8 +31,3 @@ def _lengths_s(card: Card) -> Iterable[int]:
     if field is None or not isinstance(field.kind, Whole):
         return ()
     return field.kind.choices or range(field.kind.least, field.kind.most + 1)
-
-
-def _tiers(card: Card) -> Iterable[TierName]:
-    field = card.field("resolution")
-    return field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()

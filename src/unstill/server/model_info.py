@@ -18,7 +18,6 @@ from unstill.models.field_kinds import (
     SIZE_MOST_RATIO,
     SIZE_SIDES_PX,
     SIZE_STEP_PX,
-    Tier,
 )
 from unstill.models.sizes import NAMED_SIZES
 
@@ -153,9 +152,7 @@ def _post(card: Card, dialect: Dialect, route: Route[Any]) -> Post:
 
 
 def _tiers(card: Card) -> list[TierInfo]:
-    field = card.field("resolution")
-    names = field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()
-    return [_tier(card, name) for name in names]
+    return [_tier(card, name) for name in card.tiers]
 
 
 def _tier(card: Card, name: TierName) -> TierInfo:

@@ -12,6 +12,7 @@ from msgspec import Meta
 from unstill.domain.errors import BadSetting, shown
 from unstill.settings.keys import upstream_key
 from unstill.settings.models import canonical_id
+from unstill.settings.money import CostSettings, Currency
 from unstill.settings.paths import path_of
 from unstill.settings.proxies import check_proxy
 from unstill.settings.tables import NAME
@@ -26,8 +27,13 @@ Guidance = Annotated[float, Meta(ge=0, le=30)]
 CPU = "cpu"  # a device
 
 
-class _OfKind(msgspec.Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True):
+class _OfKind(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True
+):
     """`[engines.NAME]`; a kind of engine is a class with its tag, named in `EngineSettings`."""
+
+    currency: Currency = ""  # of its costs; empty: the house's
+    costs: dict[str, CostSettings] = {}  # by the upstream's name of the model
 
     @property
     def kind(self) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from unstill.domain.errors import BadSetting, shown
 from unstill.models.catalogue import CARDS
+from unstill.settings.money import RateSettings
 from unstill.settings.tables import did_you_mean
 
 OF_CARDS = {name: card.id for card in CARDS for name in card.names}
@@ -21,6 +22,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     like: str = ""  # a canonical id: NAME is the operator's own name for that contract
     engines: tuple[str, ...] = ()  # tried in this order; empty: the default engine
+    prices: dict[str, RateSettings] = {}  # by tier
 
 
 def canonical_id(name: str, setting: str) -> str:

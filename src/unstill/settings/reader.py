@@ -1,7 +1,7 @@
 """The only reader of unstill.toml and `UNSTILL_*`: frozen values, errors that name a setting.
 
 The command line is stronger than the environment, the environment than the file. What each table
-may hold is in a module of its own: server, engines, models, keys.
+may hold is in a module of its own: server, engines, models, money, keys.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from unstill.domain.errors import BadSetting, shown
 from unstill.domain.owner import Owner
+from unstill.domain.tariff import Tariff
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
 from unstill.settings.engines import NO_ENGINE, CameraSettings, EngineSettings, checked_engine
@@ -27,8 +28,10 @@ from unstill.settings.keys import (
     read_webhook_secrets,
 )
 from unstill.settings.models import ModelSettings, check_engines, checked_models
+from unstill.settings.money import MoneySettings
 from unstill.settings.server import ANY_ORIGIN, ServerSettings, checked_server
 from unstill.settings.tables import converted, did_you_mean, secret, unknown
+from unstill.settings.tariff import tariff_of
 
 DEFAULT_FILE = Path("unstill.toml")
 ENVIRONMENT_PREFIX = "UNSTILL_"
@@ -59,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: ServerSettings = ServerSettings()
     engines: dict[str, EngineSettings] = {}
     models: dict[str, ModelSettings] = {}
+    money: MoneySettings | None = None  # None: nothing is charged where no table charges either
     webhooks: dict[Owner, Address] = {}  # by owner: what is told of the owner's jobs
     api_keys: dict[str, Owner] = {}  # key -> owner; from the environment only, never from a file
     webhook_secrets: tuple[str, ...] = ()  # likewise; each signs
@@ -67,6 +71,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """All models, with those that the operator gave names of his own."""
         likes = {name: model.like for name, model in self.models.items() if model.like}
         return Catalogue(likes, cards=cards)
+
+    def tariff(self, cards: Sequence[Card] = CARDS) -> Tariff:
+        """What is charged. Raises BadSetting."""
+        catalogue = self.catalogue(cards)
+        return tariff_of(self.money, engines=self.engines, models=self.models, catalogue=catalogue)
 
 
 def read_settings(
@@ -82,11 +91,13 @@ def read_settings(
             for name, engine in written.engines.items()
         },
         models=checked_models(written.models),
+        money=written.money,
         webhooks=written.webhooks,
         api_keys=read_keys(environment.get(KEYS_VARIABLE, "")),
         webhook_secrets=read_webhook_secrets(environment.get(SIGNING_VARIABLE, "")),
     )
     _check_routes(settings)
+    settings.tariff()
     return settings
 
 

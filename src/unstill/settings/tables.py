@@ -7,8 +7,9 @@ allowed, and with what was meant where that can be told.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 from types import NoneType
 from typing import Any, TypeVar, get_args
 
@@ -26,6 +27,7 @@ _WORDS: Mapping[type[inspect.Type], str] = {
     inspect.StrType: "text",
     inspect.VarTupleType: "a list of texts",
 }
+_QUOTED = ("models", "costs", "tiers", "prices")  # tables of names that have dots in them
 _TABLES = (inspect.StructType, inspect.UnionType, inspect.DictType)
 
 
@@ -98,9 +100,10 @@ def _in_struct(struct: type[msgspec.Struct], table: Mapping[str, object], where:
     # Names first: one with a slip in it is no missing one.
     known = (*fields, struct.__struct_config__.tag_field)
     for name in (each for each in table if each not in known):
-        if where.endswith('"') and isinstance(table[name], dict):
-            header = f"{where[:-1]}.{_headers(name, table[name])}"
-            return BadSetting(header.replace('"', ""), f'put the name in quotes: [{header}"]')
+        is_broken = isinstance(table[name], dict) and closest(name, fields) is None
+        if where.endswith('"') and is_broken:
+            header = _in_quotes(where, _headers(name, table[name]), fields)
+            return BadSetting(header.replace('"', ""), f"put the name in quotes: [{header}]")
         return unknown(name, fields, lambda each: f"{where}.{each}".lstrip("."))
     for name, field in fields.items():
         inner = f"{where}.{name}".lstrip(".")
@@ -116,9 +119,11 @@ def _in_one_of(
 ) -> BadSetting:
     kinds = {str(each.__struct_config__.tag): each for each in structs}
     kind = table.get("kind")
-    inner = next((name for name, value in table.items() if isinstance(value, dict)), None)
+    fields = {name for each in kinds.values() for name in each.__struct_fields__}
+    tables = (name for name, value in table.items() if isinstance(value, dict))
+    inner = next((name for name in tables if name not in fields), None)
     if kind is None and inner is not None:
-        name = f"{where}.{_headers(inner, table[inner])}".partition(".")[2]
+        name = ".".join((where, *_headers(inner, table[inner]))).partition(".")[2]
         return BadSetting(where, f"must be named without dots, got {name}")
     if not isinstance(kind, str) or kind not in kinds:
         reason = f"must be {' or '.join(kinds)}, got {shown(kind)}{did_you_mean(kind, kinds)}"
@@ -136,13 +141,20 @@ def _in_named(type_: Any, table: Mapping[str, object], where: str) -> BadSetting
         # TOML takes `my.model = "x"` for a table in a table.
         whole = ".".join(each for each, _ in _down(name, value))
         return BadSetting(where, f'put the name in quotes: "{whole}"')
-    inner = f'{where}."{name}"' if where.endswith("models") else f"{where}.{name}"
+    inner = f'{where}."{name}"' if where.endswith(_QUOTED) else f"{where}.{name}"
     return _refusal(type_, value, inner)
 
 
-def _headers(name: str, value: object) -> str:
+def _headers(name: str, value: object) -> tuple[str, ...]:
     """What `[NAME.INNER]` was to be: the names of tables alone."""
-    return ".".join(each for each, inner in _down(name, value) if isinstance(inner, dict))
+    return tuple(each for each, inner in _down(name, value) if isinstance(inner, dict))
+
+
+def _in_quotes(where: str, names: Sequence[str], fields: Collection[str]) -> str:
+    """The header of a table whose name was broken at its dots; `fields` are tables within it."""
+    own = tuple(takewhile(lambda each: each not in fields, names))
+    inner = names[len(own) :][:1]
+    return ".".join((f'{".".join((where[:-1], *own))}"', *inner))
 
 
 def _down(name: str, value: object) -> Iterator[tuple[str, object]]:
