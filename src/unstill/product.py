@@ -222,6 +222,7 @@ class Product:
             calls=self._calls,
             webhook_tries=self._deliverer.ended_tries,
             room=self._folder.room,
+            removals=self._rounds.removals,
             clock_ms=self._clock.now_ms,
         )
 

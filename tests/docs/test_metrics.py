@@ -87,7 +87,7 @@ def test_every_alert_is_documented_and_asks_for_metrics_that_there_are() -> None
 
 @pytest.mark.parametrize(
     "watched",
-    ["doubts", "refusing", "queue_oldest", "disk_free", "lag", "webhooks_given_up"],
+    ["doubts", "refusing", "queue_oldest", "disk_free", "lag", "webhooks_given_up", "backup_last"],
 )
 def test_what_somebody_must_be_told_of_has_an_alert(watched: str) -> None:
     assert any(watched in query for query in alerts().values())
@@ -110,7 +110,16 @@ def test_the_dashboard_asks_for_metrics_that_there_are_by_labels_that_they_have(
     # What a person would look for is there.
     parts = {name.split("_")[1] for name in asked_all}
     assert parts >= {"jobs", "queue", "lane", "doubts", "charges", "upstream", "children"}
-    assert parts >= {"webhooks", "disk", "loop", "commit", "connections", "submits"}
+    assert parts >= {
+        "webhooks",
+        "disk",
+        "loop",
+        "commit",
+        "connections",
+        "submits",
+        "retention",
+        "backup",
+    }
 
 
 def test_a_dashboards_panels_lie_beside_each_other() -> None:

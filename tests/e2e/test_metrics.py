@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from support.emulator_process import Emulator
 from support.free_ports import free_port
 from support.servers import PHOTOS, Serving
 from support.settings_files import engine, engine_at, model
+from unstill.files.last_backup import last_backup_of
 
 CHELSEA = b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 KEY = "sk-secret-of-team-a"
@@ -88,6 +90,28 @@ def test_jobs_here_and_at_an_upstream_are_counted_with_their_doubts_and_charges(
     assert 'owner_class="team-a"' in text
     for hidden in (KEY, PROMPT, watched.upstream.url, CHELSEA[:40]):
         assert hidden not in text
+
+
+def test_the_last_backup_that_came_about_is_told(watched: Watched, tmp_path: Path) -> None:
+    name = "unstill_backup_last_timestamp_seconds"
+    assert watched.made("up") == "Success"
+    began_s, none = time.time(), f"\n{name} " in watched.text()
+    made = backup(watched, tmp_path / "copy")
+    at_s, size_bytes = watched.total(name), watched.total("unstill_backup_last_size_bytes")
+    refused = backup(watched, tmp_path / "copy")  # it is not empty
+
+    assert (made, none) == (0, False), "of that name are only HELP and TYPE"
+    assert began_s - 0.001 <= at_s <= time.time()
+    assert size_bytes > 10_000
+    assert refused != 0
+    assert watched.total(name) == at_s
+    assert last_backup_of(tmp_path / "copy") is None  # which was backed up nowhere
+
+
+def backup(watched: Watched, folder: Path) -> int:
+    command = [sys.executable, "-m", "unstill", "backup", str(folder)]
+    command += ["--data-dir", str(watched.server.data_dir)]
+    return subprocess.run(command, capture_output=True, cwd=folder.parent, check=False).returncode
 
 
 def test_an_account_that_refuses_the_key_is_seen_to_be_let_alone(watched: Watched) -> None:

@@ -64,6 +64,26 @@ async def test_without_terms_only_the_pictures_of_failed_jobs_go_and_after_a_day
         assert (await house.job(failed)).state is State.FAILED
 
 
+async def test_what_has_gone_is_counted_in_jobs_and_bytes_and_what_stays_is_not(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        for age_ms in (DAY_MS + 1000, DAY_MS + 2000, DAY_MS - 60_000):
+            await keep(house, State.SUCCEEDED, age_ms=age_ms)
+        await keep(house, State.FAILED, age_ms=FAILED_PICTURES_MS + 1000)
+        rounds = expiry(house, videos_ms=DAY_MS)
+        before = dict(rounds.removals.jobs)
+        await rounds.look()
+        await rounds.look()
+
+    assert before == {"video": 0, "failed_pictures": 0}
+    assert rounds.removals.jobs == {"video": 2, "failed_pictures": 1}
+    assert rounds.removals.freed_bytes == {
+        "video": 2 * (len(BYTES) + len(b"picture")),
+        "failed_pictures": len(PNG),
+    }
+
+
 async def test_a_video_goes_with_its_pictures_when_its_time_is_over_and_says_so(
     tmp_path: Path,
 ) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from unstill.cli.backup_folder import back_up
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.files.last_backup import LastBackup, note_backup
 from unstill.settings.engines import local_names
 
 app = typer.Typer()
@@ -33,6 +34,10 @@ def make(
         made = back_up(source, folder.expanduser(), local_engines=local_engines)
     megabytes = made.size_bytes / 1e6
     _say(f"{folder} is a backup of {source}: {made.store.jobs} jobs, {megabytes:.1f} MB of files")
+    try:
+        note_backup(source, LastBackup(made.at_ms, made.size_bytes))
+    except OSError as error:  # it is whole all the same
+        _say(f"{source} cannot note it: {error.strerror}; /metrics does not tell of it")
     if made.store.held:
         _say(f"{made.store.held} jobs are not sent yet: a server that starts from it sends them")
         _say("  after unstill jobs release")

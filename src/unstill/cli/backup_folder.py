@@ -31,6 +31,7 @@ from unstill.store.embedded.backup import (
     make_own,
     needed_jobs,
 )
+from unstill.system.clock import clock_ms
 from unstill.system.durable_copies import copy_durably, copy_folder
 from unstill.system.durable_writes import sync_folder
 from unstill.system.job_folders import JOBS, folder_of, folders_in, shards
@@ -42,6 +43,7 @@ class BackedUp(NamedTuple):
     """What a backup has."""
 
     store: OwnStore
+    at_ms: int  # what it has is of that moment
     size_bytes: int  # of the jobs' files
     without_video: tuple[str, ...]  # jobs that say that they have one which is not in their folder
 
@@ -104,6 +106,7 @@ def _draft(target: Path) -> Iterator[Path]:
 def _fill(data_dir: Path, draft: Path, *, local_engines: Collection[str]) -> BackedUp:
     copy = _Copy(data_dir, draft)
     copy.files_of(data_dir)
+    at_ms = clock_ms()
     copy_store(data_dir, draft)
     copy.files_of(draft)
     copy.drop_others()
@@ -116,7 +119,7 @@ def _fill(data_dir: Path, draft: Path, *, local_engines: Collection[str]) -> Bac
     store = make_own(draft, local_engines=local_engines, deleted=deleted)
     sync_folder(draft)
     missing = tuple(each for each in copy.without_video if each not in set(deleted))
-    return BackedUp(store, copy.size_bytes, missing)
+    return BackedUp(store, at_ms, copy.size_bytes, missing)
 
 
 class _Copy:

@@ -8,7 +8,7 @@ a day in any case.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from unstill.domain.errors import ShuttingDown, StorageFailed, StorageFull
 from unstill.domain.job import Job
 from unstill.domain.log_fields import job_fields
+from unstill.domain.removals import Removals
 from unstill.files.port import Files
 from unstill.store.ports.retention import Kept, Retention
 
@@ -62,6 +63,7 @@ class Expiry:
         self._retention = retention
         self._files = files
         self._clock_ms = clock_ms
+        self.removals = Removals(kept.value for kept, _ in terms.each())
 
     async def run(self) -> None:
         """Look at once and then again and again, until cancelled."""
@@ -86,10 +88,19 @@ class Expiry:
         ):
             for first in range(0, len(jobs), AT_ONCE):
                 some = jobs[first : first + AT_ONCE]
+                before = await self._size_of(some)
                 gone = await asyncio.gather(*(self._remove_one(job, kept) for job in some))
+                freed_bytes = before - await self._size_of(some)
+                self.removals.note(kept.value, jobs=sum(gone), freed_bytes=max(0, freed_bytes))
                 count += sum(gone)
             after = jobs[-1]
         return count
+
+    async def _size_of(self, jobs: Sequence[Job]) -> int:
+        try:
+            return sum(await self._files.sizes([job.id for job in jobs]))
+        except (StorageFull, StorageFailed):  # a figure less, and nothing is kept for it
+            return 0
 
     async def _remove_one(self, job: Job, kept: Kept) -> bool:
         """Whether it is gone. A file that cannot be removed holds up no other job's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from unstill.domain.removals import Removals
 from unstill.files.storage import Storage
 from unstill.steps.cleanup import Sweep
 from unstill.steps.expiry import Expiry, KeepTimes
@@ -27,6 +28,10 @@ class Rounds:
             terms=terms, retention=store.retention, files=storage.files, clock_ms=clock_ms
         )
         self._rounds: Sequence[asyncio.Task[None]] = ()
+
+    @property
+    def removals(self) -> Removals:
+        return self._expiry.removals
 
     def startup(self) -> None:
         """Begin the rounds."""

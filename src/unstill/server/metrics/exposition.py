@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from unstill.domain.timings import Timings
-from unstill.server.metrics.families import Family, Row
+from unstill.server.metrics.family import Family, Row
 
 NAMESPACE = "unstill"
 

@@ -8,40 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
-
-import msgspec
 
 from unstill import __version__
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.engine import Children
 from unstill.domain.job_ids import made_ms
-from unstill.domain.timings import Timings
 from unstill.files.free_space import Room
+from unstill.files.last_backup import LastBackup
+from unstill.server.metrics.family import Family, Row, one
 from unstill.server.metrics.reading import Disk, Reading
-
-Row = tuple[tuple[str, ...], float | Timings]  # the labels' values, and the figure
-
-
-class Family(msgspec.Struct, frozen=True):
-    """One metric: all its rows have the same labels."""
-
-    name: str
-    kind: Literal["gauge", "counter", "histogram"]
-    about: str
-    rows: Callable[[Reading], Iterable[Row]]
-    labels: tuple[str, ...] = ()
-
-
-def _one(figure: Callable[[Reading], float | Timings | None]) -> Callable[[Reading], Iterable[Row]]:
-    """A single row, without labels; none where nothing tells."""
-
-    def rows(reading: Reading) -> Iterator[Row]:
-        found = figure(reading)
-        if found is not None:
-            yield (), found
-
-    return rows
 
 
 def _jobs(reading: Reading) -> Iterator[Row]:
@@ -134,18 +109,32 @@ def _of_children(figure: Callable[[Children], int]) -> Callable[[Reading], Itera
 
 
 def _tries(state: DeliveryState) -> Callable[[Reading], Iterable[Row]]:
-    return _one(lambda reading: reading.sources.webhook_tries.get(state, 0))
+    return one(lambda reading: reading.sources.webhook_tries.get(state, 0))
 
 
 def _of_disk(figure: Callable[[Disk], int]) -> Callable[[Reading], Iterable[Row]]:
-    return _one(lambda reading: None if reading.disk is None else figure(reading.disk))
+    return one(lambda reading: None if reading.disk is None else figure(reading.disk))
 
 
 def _of_limited(figure: Callable[[Room], int]) -> Callable[[Reading], Iterable[Row]]:
     """Where the folder has a limit: it is counted for that alone."""
-    return _one(
+    return one(
         lambda reading: figure(reading.sources.room) if reading.sources.room.most_bytes else None
     )
+
+
+def _removed(reading: Reading) -> Iterator[Row]:
+    for what, count in reading.sources.removals.jobs.items():
+        yield (what,), count
+
+
+def _freed(reading: Reading) -> Iterator[Row]:
+    for what, size_bytes in reading.sources.removals.freed_bytes.items():
+        yield (what,), size_bytes
+
+
+def _of_backup(figure: Callable[[LastBackup], float]) -> Callable[[Reading], Iterable[Row]]:
+    return one(lambda reading: None if reading.last_backup is None else figure(reading.last_backup))
 
 
 def _version(reading: Reading) -> Iterator[Row]:
@@ -176,13 +165,13 @@ FAMILIES: tuple[Family, ...] = (
         "unstill_jobs_held",
         "gauge",
         "Jobs that wait for `unstill jobs release`",
-        _one(lambda reading: reading.held),
+        one(lambda reading: reading.held),
     ),
     Family(
         "unstill_submits_taken_total",
         "counter",
         "Calls of submit that made a job",
-        _one(lambda reading: reading.sources.jobs.taken),
+        one(lambda reading: reading.sources.jobs.taken),
     ),
     Family(
         "unstill_submits_refused_total",
@@ -274,7 +263,7 @@ FAMILIES: tuple[Family, ...] = (
         "unstill_webhooks_owed",
         "gauge",
         "Webhook events that are still to be delivered",
-        _one(lambda reading: reading.owed),
+        one(lambda reading: reading.owed),
     ),
     Family(
         "unstill_webhooks_sent_total",
@@ -316,7 +305,7 @@ FAMILIES: tuple[Family, ...] = (
         "unstill_disk_reserve_bytes",
         "gauge",
         "With less free on the disk of the data folder no new job is taken",
-        _one(lambda reading: reading.sources.room.least_bytes),
+        one(lambda reading: reading.sources.room.least_bytes),
     ),
     Family(
         "unstill_disk_folder_bytes",
@@ -331,33 +320,59 @@ FAMILIES: tuple[Family, ...] = (
         _of_limited(lambda room: room.most_bytes),
     ),
     Family(
+        "unstill_retention_removed_total",
+        "counter",
+        "Jobs of which something has gone because its time was over",
+        _removed,
+        ("what",),
+    ),
+    Family(
+        "unstill_retention_freed_bytes_total",
+        "counter",
+        "Bytes of the disk that were freed so",
+        _freed,
+        ("what",),
+    ),
+    Family(
+        "unstill_backup_last_timestamp_seconds",
+        "gauge",
+        "When the last backup of the data folder was made, in Unix seconds; none where none was",
+        _of_backup(lambda made: made.at_ms / 1000),
+    ),
+    Family(
+        "unstill_backup_last_size_bytes",
+        "gauge",
+        "Size of the jobs' files in that backup",
+        _of_backup(lambda made: made.size_bytes),
+    ),
+    Family(
         "unstill_loop_lag_seconds",
         "histogram",
         "Lag of the event loop: how late a timer rings",
-        _one(lambda reading: reading.lag.times),
+        one(lambda reading: reading.lag.times),
     ),
     Family(
         "unstill_loop_lag_worst_seconds",
         "gauge",
         "The longest lag of the event loop in a minute",
-        _one(lambda reading: reading.lag.worst_s),
+        one(lambda reading: reading.lag.worst_s),
     ),
     Family(
         "unstill_commit_seconds",
         "histogram",
         "How long commits of the job store took, until they were on the disk",
-        _one(lambda reading: reading.sources.commits.times),
+        one(lambda reading: reading.sources.commits.times),
     ),
     Family(
         "unstill_commits_failed_total",
         "counter",
         "Commits of the job store that failed",
-        _one(lambda reading: reading.sources.commits.failed),
+        one(lambda reading: reading.sources.commits.failed),
     ),
     Family(
         "unstill_connections_open",
         "gauge",
         "Connections of callers",
-        _one(lambda reading: reading.connections),
+        one(lambda reading: reading.connections),
     ),
 )

@@ -17,7 +17,9 @@ from unstill.domain.call_counts import CallCounts
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.engine import Children
+from unstill.domain.removals import Removals
 from unstill.files.free_space import Room
+from unstill.files.last_backup import LastBackup
 from unstill.progress.job_counts import JobCounts
 from unstill.progress.queue import Forecast
 from unstill.progress.stalls import Stalls
@@ -39,6 +41,7 @@ class Sources(msgspec.Struct, frozen=True):
     calls: CallCounts
     webhook_tries: Mapping[DeliveryState, int]
     room: Room
+    removals: Removals
     clock_ms: Callable[[], int]
 
 
@@ -58,6 +61,7 @@ class Reading(msgspec.Struct, frozen=True):
     refusing: Mapping[str, bool]  # by engine, whether its account is let alone
     held: int  # jobs that wait for an operator
     disk: Disk | None
+    last_backup: LastBackup | None
     lag: LoopLag
     refused_submits: Counter[str]  # by code
     connections: int

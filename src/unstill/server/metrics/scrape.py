@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from unstill.domain.errors import OwnError
-from unstill.server.metrics.families import FAMILIES, Family, Row
+from unstill.files.last_backup import last_backup_of
+from unstill.server.metrics.families import FAMILIES
+from unstill.server.metrics.family import Family, Row
 from unstill.server.metrics.loop_lag import LoopLag
 from unstill.server.metrics.reading import Reading, Sources, disk_of
 from unstill.service.jobs import Service
@@ -40,7 +42,9 @@ class Metrics:
         return await asyncio.to_thread(_text_of, found)
 
     async def _read(self, service: Service) -> Reading:
-        disk = await asyncio.to_thread(disk_of, self._sources.room.data_dir)
+        data_dir = self._sources.room.data_dir
+        disk = await asyncio.to_thread(disk_of, data_dir)
+        last_backup = await asyncio.to_thread(last_backup_of, data_dir)
         owed, held = None, 0
         refusing: dict[str, bool] = {}
         try:
@@ -56,6 +60,7 @@ class Metrics:
             refusing=refusing,
             held=held,
             disk=disk,
+            last_backup=last_backup,
             lag=self._lag,
             refused_submits=self.refused_submits,
             connections=self.connections(),
