@@ -24,6 +24,7 @@ from unstill.domain.job import IdempotencyMark, Job, State
 from unstill.domain.job_ids import first_id
 from unstill.domain.lease import Lease
 from unstill.domain.limits import UNLIMITED, Limits
+from unstill.domain.money import Charge
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob
@@ -52,6 +53,7 @@ class Memory:
         self.key_changes = 0
         self.up_ms = 0
         self.limits: dict[Owner, Limits] = {}
+        self.charges: list[Charge] = []
         self.is_held = False
         self.without_pictures: set[str] = set()  # jobs that have lost theirs
 

@@ -9,6 +9,7 @@ from time import perf_counter
 import msgspec
 import structlog
 
+from support.memory_charges import MemoryCharges, end_reserve, keep_reserve
 from support.memory_ports import (
     Memory,
     MemoryAttempts,
@@ -33,6 +34,7 @@ from unstill.domain.errors import (
     TicketTaken,
 )
 from unstill.domain.job import MOVES, Change, ChangedFields, IdempotencyMark, Job, apply
+from unstill.domain.money import ChargeReserve
 from unstill.domain.owner import Owner
 from unstill.store.lanes import Lanes
 from unstill.store.ports.queue import Listener
@@ -59,7 +61,13 @@ class MemoryJobs(Noun):
     async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
         return _marked(self._memory, owner, mark)
 
-    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
+    async def add(
+        self,
+        job: Job,
+        *,
+        mark: IdempotencyMark | None = None,
+        reserve: ChargeReserve | None = None,
+    ) -> Job:
         memory = self._memory
         earlier: list[Job] = []
 
@@ -70,6 +78,8 @@ class MemoryJobs(Noun):
                 return None
             if job.id in memory.jobs:
                 raise StorageFailed(f"{job.id} is there")
+            if reserve is not None:
+                keep_reserve(memory, reserve)
             if mark is not None:
                 memory.marks[job.id] = (job, mark)
             memory.jobs[job.id] = job
@@ -100,6 +110,8 @@ class MemoryJobs(Noun):
                     memory.begun_by[job_id] = change.lease.server if change.lease else None
                 if change.opens is not None:
                     memory.attempts[job_id, change.opens.n] = change.opens
+                if after.state.is_final and change.to is not None:
+                    end_reserve(memory, after, change.bill)
                 _owe(memory, after, change)
             return after
 
@@ -124,6 +136,7 @@ class MemoryStore:
         self.retention = MemoryRetention(self._opened)
         self.keys = MemoryKeys(self._opened)
         self.owners = MemoryOwners(self._opened)
+        self.charges = MemoryCharges(self._opened)
         self._told: Sequence[Listener] = ()
 
     @property

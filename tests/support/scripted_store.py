@@ -10,6 +10,7 @@ from pathlib import Path
 from unstill.domain.errors import OwnError, StorageFull
 from unstill.domain.job import Change, IdempotencyMark, Job, State
 from unstill.domain.lease import Lease
+from unstill.domain.money import ChargeReserve
 from unstill.store.embedded.jobs import EmbeddedJobs
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.uptime_notes import EmbeddedUptimeNotes
@@ -44,10 +45,16 @@ class SlowJobs(EmbeddedJobs):
         self._store.reads[job_id] += 1
         return super().look(job_id)
 
-    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
+    async def add(
+        self,
+        job: Job,
+        *,
+        mark: IdempotencyMark | None = None,
+        reserve: ChargeReserve | None = None,
+    ) -> Job:
         if not self._store.has_room:
             raise StorageFull("the disk of the data folder is full")
-        return await super().add(job, mark=mark)
+        return await super().add(job, mark=mark, reserve=reserve)
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from unstill.domain.errors import CallerError, shown
+from unstill.domain.money import shown_amount
 
 
 class AdminOnly(CallerError):
@@ -72,6 +75,39 @@ class OverBytes(CallerError):
         self.most = most
         self.used = used
         self.wanted = wanted
+
+
+class OverBudget(CallerError):
+    """What the operator lets an owner spend in a day or month is spent; nothing was stored.
+
+    Not 429, which SDKs send again. Amounts are millionths of the house currency.
+    """
+
+    code = "budget_exceeded"
+    status = 402
+
+    def __init__(
+        self,
+        period: Literal["day", "month"],
+        *,
+        most: int,
+        used: int,
+        wanted: int,
+        currency: str,
+        free_at: str,
+    ) -> None:
+        left = max(most - used, 0)
+        super().__init__(
+            f"the budget of the {period} of your jobs has no room for this one: "
+            f"{shown_amount(used)} of {shown_amount(most)} {currency} are spent or reserved, "
+            f"{shown_amount(left)} {currency} are left, this needs {shown_amount(wanted)} "
+            f"{currency}; the next {period} begins at {free_at}"
+        )
+        self.period = period
+        self.most = most
+        self.used = used
+        self.wanted = wanted
+        self.free_at = free_at
 
 
 class ForeignHost(CallerError):

@@ -15,6 +15,7 @@ import msgspec
 
 from unstill.domain.attempts import Attempt, Settlement
 from unstill.domain.lease import Lease
+from unstill.domain.money import Bill
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
 
@@ -55,6 +56,9 @@ MOVES: dict[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.CANCELLED: frozenset(),
 }
+
+
+IN_DOUBT = "submit_unknown"  # the code of a failure of which nobody knows whether it is billed
 
 
 def states_before(to: State) -> frozenset[State]:
@@ -206,7 +210,7 @@ class Change(msgspec.Struct, frozen=True):
     `to` None leaves the state. `starts` counts an attempt, `dies` a death. With `is_local` it is
     only made to a job that no upstream has. `lease` says which server has the job under way
     from the move on. `opens` is written to the ledger together with the move, `closes` whether or
-    not the job could be moved.
+    not the job could be moved. `bill` is what an end means for the book of money.
     """
 
     of: frozenset[State]
@@ -218,6 +222,7 @@ class Change(msgspec.Struct, frozen=True):
     lease: Lease | None = None
     opens: Attempt | None = None
     closes: Settlement | None = None
+    bill: Bill | None = None
 
     @property
     def ends_by_owner(self) -> bool:
@@ -259,15 +264,19 @@ def put_back(due_ms: int, *, died: bool = False) -> Change:
     )
 
 
-def succeeded(video: Video, usage: Usage, now_ms: int) -> Change:
+def succeeded(video: Video, usage: Usage, now_ms: int, *, bill: Bill | None = None) -> Change:
     sets: ChangedFields = {"video": video, "usage": usage, "ended_ms": now_ms}
-    return Change(of=states_before(State.SUCCEEDED), to=State.SUCCEEDED, sets=sets)
+    return Change(of=states_before(State.SUCCEEDED), to=State.SUCCEEDED, sets=sets, bill=bill)
 
 
-def failed(failure: Failure, now_ms: int, *, closes: Settlement | None = None) -> Change:
+def failed(
+    failure: Failure, now_ms: int, *, closes: Settlement | None = None, bill: Bill | None = None
+) -> Change:
+    """`bill`: where its video was made, and is charged for, all the same."""
     usage = Usage(duration_s=0, video_count=0)
     sets: ChangedFields = {"failure": failure, "ended_ms": now_ms, "usage": usage}
-    return Change(of=states_before(State.FAILED), to=State.FAILED, sets=sets, closes=closes)
+    of = states_before(State.FAILED)
+    return Change(of=of, to=State.FAILED, sets=sets, closes=closes, bill=bill)
 
 
 def intended(attempt: Attempt, lease: Lease) -> Change:

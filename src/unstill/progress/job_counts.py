@@ -12,7 +12,7 @@ from time import monotonic
 
 import msgspec
 
-from unstill.domain.job import FINAL, Job, State
+from unstill.domain.job import FINAL, IN_DOUBT, Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.timings import Timings
 from unstill.store.ports.backlog import UnfinishedJob
@@ -20,7 +20,6 @@ from unstill.store.ports.backlog import UnfinishedJob
 STAY_BOUNDS_S = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 14_400, 86_400)
 MOST_CLASSES = 20  # so many owners are told apart, and the others are one class
 OTHERS = "others"
-IN_DOUBT = "submit_unknown"
 
 
 class _Place:

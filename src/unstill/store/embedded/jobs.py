@@ -1,7 +1,7 @@
 """Jobs as rows: each is read on the event loop, and written with what its change means elsewhere.
 
-A change, the attempt that it opens or closes, and the delivery that it owes are one unit of a
-commit.
+A change, the attempt that it opens or closes, what it means for the book of money and the delivery
+that it owes are one unit of a commit.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import apsw
 from unstill.domain.attempts import Outcome, Settlement
 from unstill.domain.errors import KeyReused, StorageFull, TicketTaken
 from unstill.domain.job import Change, IdempotencyMark, Job
+from unstill.domain.money import ChargeReserve
 from unstill.domain.owner import Owner
-from unstill.store.embedded import deliveries, holds, rows
+from unstill.store.embedded import charges, deliveries, holds, rows
 from unstill.store.embedded.group_commit import as_own
 from unstill.store.embedded.handle import Handle
 
@@ -37,7 +38,13 @@ class EmbeddedJobs:
         ledger = self._handle.opened.ledger
         return await ledger.read(lambda connection: _marked(connection, owner, mark))
 
-    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
+    async def add(
+        self,
+        job: Job,
+        *,
+        mark: IdempotencyMark | None = None,
+        reserve: ChargeReserve | None = None,
+    ) -> Job:
         values = rows.row_of(job)
         earlier: list[Job] = []
 
@@ -49,6 +56,8 @@ class EmbeddedJobs:
                     return None  # nothing to tell of
                 connection.execute(rows.MARK, rows.mark_row_of(job, mark))
             connection.execute(rows.INSERT, values)
+            if reserve is not None:
+                charges.reserve(connection, reserve)
             return job
 
         added = await self._handle.opened.writer.write(insert)
@@ -71,10 +80,8 @@ class EmbeddedJobs:
                 _check_ticket(connection, job_id, change.closes)
                 connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
             job = rows.job_of(changed[0]) if changed else None
-            if job is not None and job.state in holds.OVER and job.id in opened.holds:
-                connection.execute(holds.DROP, (job.id,))
-            if job is not None and job.webhook_url is not None:
-                deliveries.follow(connection, job, change)
+            if job is not None:
+                _follow(connection, job, change, held=job.id in opened.holds)
             return job
 
         try:
@@ -86,6 +93,15 @@ class EmbeddedJobs:
         if change.closes is not None:
             opened.ahead.committed(job_id, change.closes.n)
         return job
+
+
+def _follow(connection: apsw.Connection, job: Job, change: Change, *, held: bool) -> None:
+    """Write what a change means elsewhere."""
+    if held and job.state in holds.OVER:
+        connection.execute(holds.DROP, (job.id,))
+    charges.follow(connection, job, change)
+    if job.webhook_url is not None:
+        deliveries.follow(connection, job, change)
 
 
 def _check_ticket(connection: apsw.Connection, job_id: str, settlement: Settlement) -> None:

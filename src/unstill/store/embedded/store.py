@@ -20,6 +20,7 @@ from unstill.domain.job import Job, lane_of
 from unstill.domain.log_fields import job_fields
 from unstill.store.embedded.attempts import EmbeddedAttempts
 from unstill.store.embedded.backlog import EmbeddedBacklog
+from unstill.store.embedded.charges import EmbeddedCharges
 from unstill.store.embedded.folder_lock import FolderLock
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.held_jobs import EmbeddedHeldJobs
@@ -78,6 +79,7 @@ class EmbeddedStore:
         self.retention = EmbeddedRetention(self.handle)
         self.keys = EmbeddedKeys(self.handle)
         self.owners = EmbeddedOwners(self.handle)
+        self.charges = EmbeddedCharges(self.handle)
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._take_folder()

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Protocol
 
 from unstill.domain.job import Change, IdempotencyMark, Job
+from unstill.domain.money import ChargeReserve
 from unstill.domain.owner import Owner
 
 
 class Jobs(Protocol):
-    async def add(self, job: Job, *, mark: IdempotencyMark | None = None) -> Job:
+    async def add(
+        self,
+        job: Job,
+        *,
+        mark: IdempotencyMark | None = None,
+        reserve: ChargeReserve | None = None,
+    ) -> Job:
         """Store a new job, and its mark with it, if no earlier call of its owner is known by that.
 
         The stored job, durable when it returns, or the earlier call's; of any number of equal
-        calls at once, one is stored. Raises KeyReused if the key is known with another
-        fingerprint; StorageFull or StorageFailed.
+        calls at once, one is stored. Its reserve is written with it: of any number of calls at
+        once, no more are stored than the budgets have room for.
+
+        Raises KeyReused if the key is known with another fingerprint; OverBudget, and then
+        nothing is stored; StorageFull or StorageFailed.
         """
 
     async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
@@ -32,7 +42,8 @@ class Jobs(Protocol):
         """Apply `change` if the row's state, and its attempt if given, allow it.
 
         The new job after the commit; None if there is no such row or somebody else moved it. With
-        a move to a final state, what is then owed to the job's receiver is stored; with a deletion
-        it is dropped, also when it has been sent. Raises TicketTaken if it settles an attempt with
+        a move to a final state, what then ends its reserve is written to the book of money, and
+        what is owed to the job's receiver is stored; with a deletion that is dropped, also when it
+        has been sent. Raises TicketTaken if it settles an attempt with
         the ticket of another job of the account.
         """

@@ -11,6 +11,7 @@ from typing import Protocol
 from unstill.domain.commit_counts import CommitCounts
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.charges import Charges
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import JobLists
 from unstill.store.ports.jobs import Jobs
@@ -65,6 +66,9 @@ class Store(StoreState, Protocol):
 
     @property
     def owners(self) -> Owners: ...
+
+    @property
+    def charges(self) -> Charges: ...
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.

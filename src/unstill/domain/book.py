@@ -1,0 +1,136 @@
+"""What is written to the book of money, and when: pure rules, the same for every store.
+
+A reserve is written with its job's row, if the owner's budgets have room for it, and what ends it
+with the move that ends the job. A job that failed in doubt keeps its reserve until an operator
+says what became of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from unstill.domain.access_errors import OverBudget
+from unstill.domain.job import IN_DOUBT, Job, State
+from unstill.domain.money import (
+    DAY_MS,
+    Bill,
+    BudgetUse,
+    Charge,
+    ChargeKind,
+    ChargeReserve,
+    billed_ns,
+    cost_entry,
+    release_entry,
+    settlement_entry,
+)
+
+_EPOCH = date(1970, 1, 1).toordinal()
+ENDS = frozenset({ChargeKind.SETTLE, ChargeKind.RELEASE})
+
+
+class Month(NamedTuple):
+    """The first and the last day of a calendar month, counted as `Charge.day` is."""
+
+    first: int
+    last: int
+
+
+class SpentChange(NamedTuple):
+    """What an entry means for the sums of its owner and day."""
+
+    reserved: int
+    settled: int
+
+
+def month_of(day: int) -> Month:
+    first = date.fromordinal(_EPOCH + day).replace(day=1)
+    following = date.fromordinal(first.toordinal() + 31).replace(day=1)
+    return Month(first.toordinal() - _EPOCH, following.toordinal() - 1 - _EPOCH)
+
+
+def check_budgets(reserve: ChargeReserve, used: BudgetUse) -> None:
+    """Raises OverBudget where what is settled and reserved leaves no room for the reserve."""
+    entry, budgets = reserve.entry, reserve.budgets
+    if budgets.day is not None and used.day + entry.amount > budgets.day:
+        raise OverBudget(
+            "day",
+            most=budgets.day,
+            used=used.day,
+            wanted=entry.amount,
+            currency=entry.currency,
+            free_at=_begin_of(entry.day + 1),
+        )
+    if budgets.month is not None and used.month + entry.amount > budgets.month:
+        raise OverBudget(
+            "month",
+            most=budgets.month,
+            used=used.month,
+            wanted=entry.amount,
+            currency=entry.currency,
+            free_at=_begin_of(month_of(entry.day).last + 1),
+        )
+
+
+def open_reserve(entries: Sequence[Charge]) -> Charge | None:
+    """The reserve among a job's entries, if there is one that nothing has ended."""
+    if any(entry.kind in ENDS for entry in entries):
+        return None
+    return next((entry for entry in entries if entry.kind is ChargeKind.RESERVE), None)
+
+
+def is_in_doubt(job: Job) -> bool:
+    """Whether it failed so that nobody knows whether an upstream has taken and billed it."""
+    return job.state is State.FAILED and job.failure is not None and job.failure.code == IN_DOUBT
+
+
+def end_entries(reserve: Charge, job: Job, bill: Bill | None) -> list[Charge]:
+    """What the end of a job writes, by its open reserve: nothing while it is in doubt.
+
+    bill: None where nobody is known to have made a video; of one that was made, None bills its
+    frames to the engine that has the job, and no cost.
+    """
+    at_ms = job.ended_ms or 0
+    if is_in_doubt(job):
+        return []
+    if job.state is State.SUCCEEDED:
+        made = bill or _plain_bill(job)
+        cost = cost_entry(reserve, job.attempt, made, at_ms)
+        settled = settlement_entry(reserve, made, cost, at_ms)
+        return [settled] if cost is None else [settled, cost]
+    cost = None if bill is None else cost_entry(reserve, job.attempt, bill, at_ms)
+    released = release_entry(reserve, at_ms)
+    return [released] if cost is None else [released, cost]
+
+
+def resolution_entries(
+    reserve: Charge, *, n: int, charged: Bill | None, at_ms: int
+) -> list[Charge]:
+    """What an operator's word on the call `n` in doubt writes; `charged` None: it was free."""
+    cost = None if charged is None else cost_entry(reserve, n, charged, at_ms)
+    released = release_entry(reserve, at_ms)
+    return [released] if cost is None else [released, cost]
+
+
+def spent_by(entry: Charge, reserve: Charge) -> SpentChange:
+    """`reserve`: the entry itself, or what it ends."""
+    match entry.kind:
+        case ChargeKind.RESERVE:
+            return SpentChange(entry.amount, 0)
+        case ChargeKind.SETTLE:
+            return SpentChange(-reserve.amount, entry.amount)
+        case ChargeKind.RELEASE:
+            return SpentChange(-reserve.amount, 0)
+        case ChargeKind.COST:
+            return SpentChange(0, 0)
+
+
+def _plain_bill(job: Job) -> Bill:
+    video = job.video
+    billed = 0 if video is None else billed_ns(None, video.frame_count, video.frame_rate)
+    return Bill(billed, job.engine, job.upstream_model or "", cost=None)
+
+
+def _begin_of(day: int) -> str:
+    return f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,117 @@
+"""The book of money as rows: what a job's own units write, and what is read of an open store.
+
+The columns of the table are the fields of `Charge`, by the same names, behind a number that keeps
+their order. Beside it stand the sums of each owner and day, changed with each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import apsw
+
+from unstill.domain.book import check_budgets, end_entries, month_of, open_reserve, spent_by
+from unstill.domain.job import Change, Job
+from unstill.domain.money import (
+    Bill,
+    BilledUnit,
+    BudgetUse,
+    Charge,
+    ChargeKind,
+    ChargeReserve,
+    PriceBasis,
+)
+from unstill.domain.owner import Owner
+from unstill.store.embedded.handle import Handle
+from unstill.store.embedded.rows import Row
+
+TABLE = "charges"
+COLUMNS = Charge.__struct_fields__
+NAMES = ", ".join(COLUMNS)
+_fields_of = attrgetter(*COLUMNS)
+
+_INSERT = f"INSERT INTO charges ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
+# By the index `charges_once`.
+OF_JOB = f"SELECT {NAMES} FROM charges WHERE job_id = ? ORDER BY id"  # noqa: S608  - field names
+_SPEND = (
+    "INSERT INTO spent (owner, day, reserved, settled) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (owner, day) DO UPDATE SET reserved = reserved + excluded.reserved, "
+    "settled = settled + excluded.settled"
+)
+# Parameters: the owner, the day, the first and the last day of its month.
+USED = (
+    "SELECT coalesce(sum(reserved + settled) FILTER (WHERE day = ?2), 0), "
+    "coalesce(sum(reserved + settled), 0) FROM spent WHERE owner = ?1 AND day BETWEEN ?3 AND ?4"
+)
+
+
+class EmbeddedCharges:
+    """Those of an open store."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    async def of(self, job_id: str) -> Sequence[Charge]:
+        return await self._handle.opened.ledger.read(lambda connection: of_job(connection, job_id))
+
+    async def used(self, owner: Owner, day: int) -> BudgetUse:
+        ledger = self._handle.opened.ledger
+        return await ledger.read(lambda connection: used_in(connection, owner, day))
+
+
+# --- in the transaction at hand ----------------------------------------------------------------
+
+
+def reserve(connection: apsw.Connection, wanted: ChargeReserve) -> None:
+    """Write the reserve of a new job. Raises OverBudget."""
+    entry, budgets = wanted.entry, wanted.budgets
+    if budgets.day is not None or budgets.month is not None:
+        check_budgets(wanted, used_in(connection, entry.owner, entry.day))
+    write(connection, [entry], entry)
+
+
+def follow(connection: apsw.Connection, job: Job, change: Change) -> None:
+    """Write what a change of a job means for the book; nothing where the job has no reserve."""
+    if change.to is not None and change.to.is_final:
+        end(connection, job, change.bill)
+
+
+def end(connection: apsw.Connection, job: Job, bill: Bill | None) -> None:
+    """Write what a job's end means for the book."""
+    standing = open_reserve(of_job(connection, job.id))
+    if standing is not None:
+        write(connection, end_entries(standing, job, bill), standing)
+
+
+def write(connection: apsw.Connection, entries: Iterable[Charge], standing: Charge) -> None:
+    """Write entries of a job and what they mean for the sums. `standing`: its reserve."""
+    for entry in entries:
+        connection.execute(_INSERT, _fields_of(entry))
+        by = spent_by(entry, standing)
+        if entry.kind is not ChargeKind.COST:
+            connection.execute(_SPEND, (entry.owner, entry.day, by.reserved, by.settled))
+
+
+def of_job(connection: apsw.Connection, job_id: str) -> list[Charge]:
+    """Its entries, oldest first."""
+    return [charge_of(row) for row in connection.execute(OF_JOB, (job_id,)).fetchall()]
+
+
+def used_in(connection: apsw.Connection, owner: Owner, day: int) -> BudgetUse:
+    month = month_of(day)
+    bounds = (owner, day, month.first, month.last)
+    found: list[tuple[Any, ...]] = connection.execute(USED, bounds).fetchall()
+    [(of_day, of_month)] = found
+    return BudgetUse(of_day, of_month)
+
+
+def charge_of(row: Row) -> Charge:
+    """The entry of a row in the order of `COLUMNS`."""
+    values: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    values["kind"] = ChargeKind(values["kind"])
+    values["basis"] = PriceBasis(values["basis"])
+    values["unit"] = BilledUnit(values["unit"])
+    values["owner"] = Owner(values["owner"])
+    return Charge(**values)

@@ -1,0 +1,52 @@
+"""The book of money in the embedded store: what it costs to ask, and its sums beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from support.open_stores import a_row, embedded_stores, opened
+from support.reserves import YUAN, a_reserve
+from unstill.domain.errors import UnstillError
+from unstill.domain.job import Failure, cancelled, failed
+from unstill.domain.money import SECOND_NS, Bill, Budgets, day_of
+from unstill.domain.owner import Owner
+from unstill.store.embedded import charges, migrations
+from unstill.store.embedded.folder_match import FILE
+
+BILL = Bill(6 * SECOND_NS, "ali", "turbo", YUAN)
+
+
+def test_the_book_is_asked_by_its_indexes(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    with closing(apsw.Connection(str(file))) as connection:
+        migrations.bring_up_to_date(connection, file, migrations.FOLDER)
+        of_job = connection.execute(f"EXPLAIN QUERY PLAN {charges.OF_JOB}", ("job",)).fetchall()
+        used = connection.execute(f"EXPLAIN QUERY PLAN {charges.USED}", ("a", 1, 1, 2)).fetchall()
+
+    assert "charges_once (job_id=?)" in f"{of_job[0][3]}"
+    assert "PRIMARY KEY (owner=? AND day>? AND day<?)" in f"{used[0][3]}"
+
+
+async def test_a_call_that_is_over_the_budget_leaves_the_others_of_its_commit(
+    tmp_path: Path,
+) -> None:
+    jobs = [a_row(f"job-{n}", owner=Owner("ann")) for n in range(6)]
+    budgets = Budgets(day=1_350_000)
+    async with opened(embedded_stores(tmp_path)) as store:
+        answers = await asyncio.gather(
+            *(store.jobs.add(job, reserve=a_reserve(job, budgets)) for job in jobs),
+            return_exceptions=True,
+        )
+        await store.jobs.change("job-0", failed(Failure("code", "words"), 1, bill=BILL))
+        await store.jobs.change("job-1", cancelled(1, is_hidden=False))
+    with closing(apsw.Connection(str(tmp_path / "data" / FILE))) as connection:
+        spent = connection.execute("SELECT * FROM spent").fetchall()
+        kinds = connection.execute("SELECT kind, count(*) FROM charges GROUP BY kind").fetchall()
+
+    assert [isinstance(each, UnstillError) for each in answers] == [False] * 3 + [True] * 3
+    assert spent == [("ann", day_of(jobs[0].created_ms), 450_000, 0)]
+    assert sorted(kinds) == [("cost", 1), ("release", 2), ("reserve", 3)]

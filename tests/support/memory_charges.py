@@ -1,0 +1,46 @@
+"""The book of money in memory: nothing but its entries, and every sum made from them when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from support.memory_ports import Memory, Noun
+from unstill.domain.book import check_budgets, end_entries, month_of, open_reserve
+from unstill.domain.job import Job
+from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
+from unstill.domain.owner import Owner
+
+
+class MemoryCharges(Noun):
+    async def of(self, job_id: str) -> Sequence[Charge]:
+        return _of(self._memory, job_id)
+
+    async def used(self, owner: Owner, day: int) -> BudgetUse:
+        return _used(self._memory, owner, day)
+
+
+def keep_reserve(memory: Memory, reserve: ChargeReserve) -> None:
+    """Raises OverBudget."""
+    check_budgets(reserve, _used(memory, reserve.entry.owner, reserve.entry.day))
+    memory.charges.append(reserve.entry)
+
+
+def end_reserve(memory: Memory, job: Job, bill: Bill | None) -> None:
+    standing = open_reserve(_of(memory, job.id))
+    if standing is not None:
+        memory.charges += end_entries(standing, job, bill)
+
+
+def _of(memory: Memory, job_id: str) -> list[Charge]:
+    return [each for each in memory.charges if each.job_id == job_id]
+
+
+def _used(memory: Memory, owner: Owner, day: int) -> BudgetUse:
+    month = month_of(day)
+    by_day: dict[int, int] = {}
+    for each in memory.charges:
+        is_open = each.kind is ChargeKind.RESERVE and open_reserve(_of(memory, each.job_id)) == each
+        if each.owner == owner and (is_open or each.kind is ChargeKind.SETTLE):
+            by_day[each.day] = by_day.get(each.day, 0) + each.amount
+    in_month = sum(amount for at, amount in by_day.items() if month.first <= at <= month.last)
+    return BudgetUse(by_day.get(day, 0), in_month)
