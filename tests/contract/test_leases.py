@@ -152,5 +152,8 @@ def as_of_schema_5(data_dir: Path, job: Job) -> None:
     """A file as release 0.1.0 left it, with one job."""
     old = [version.sql for version in read_versions(FOLDER) if version.number <= 5]
     connection = made_with(data_dir, f"{';'.join(old)}; PRAGMA user_version = 5")
-    connection.execute(rows.INSERT, rows.row_of(job))
+    columns = rows.COLUMNS[: rows.COLUMNS.index("key_id")]
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    values = rows.row_of(job)[: len(columns)]
+    connection.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", values)
     connection.close()

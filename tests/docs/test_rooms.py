@@ -115,6 +115,7 @@ def test_a_database_is_opened_by_tests_of_its_own_files_alone() -> None:
         "contract/stores/make_killed.py",
         "contract/test_deliveries.py",
         "contract/test_embedded.py",
+        "contract/test_embedded_charges.py",
         "contract/test_embedded_disk.py",
         "contract/test_embedded_schema.py",
         "contract/test_folder_match.py",
