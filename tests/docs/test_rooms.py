@@ -113,6 +113,7 @@ def test_a_database_is_opened_by_tests_of_its_own_files_alone() -> None:
 
     assert users <= {
         "contract/stores/make_killed.py",
+        "contract/test_book_check.py",
         "contract/test_deliveries.py",
         "contract/test_embedded.py",
         "contract/test_embedded_charges.py",

@@ -9,6 +9,7 @@ from unstill.domain.book import check_budgets, end_entries, month_of, open_reser
 from unstill.domain.job import Job
 from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
 from unstill.domain.owner import Owner
+from unstill.domain.usage import UsageAsked, UsageSum, sums_of
 
 
 class MemoryCharges(Noun):
@@ -17,6 +18,9 @@ class MemoryCharges(Noun):
 
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         return _used(self._memory, owner, day)
+
+    async def usage(self, asked: UsageAsked) -> Sequence[UsageSum]:
+        return sums_of(self._memory.charges, asked)
 
 
 def keep_reserve(memory: Memory, reserve: ChargeReserve) -> None:

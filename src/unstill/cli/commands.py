@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unstill import __version__
-from unstill.cli import backup, generate, jobs, keys, owners, recover, webhooks, weights
+from unstill.cli import backup, generate, jobs, keys, owners, recover, usage, webhooks, weights
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
 from unstill.cli.temporary_server import FOLLOWS, following_stdin
 from unstill.domain.errors import UnstillError
@@ -41,6 +41,7 @@ app = typer.Typer(
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(owners.app, name="owners")
+app.add_typer(usage.app, name="usage")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(weights.app, name="weights")
 app.add_typer(recover.app)

@@ -1,7 +1,8 @@
 """The book of money as rows: what a job's own units write, and what is read of an open store.
 
 The columns of the table are the fields of `Charge`, by the same names, behind a number that keeps
-their order. Beside it stand the sums of each owner and day, changed with each row.
+their order, and before a seal of them. Beside it stand the sums of each owner and day, changed with
+each row.
 """
 
 from __future__ import annotations
@@ -24,15 +25,18 @@ from unstill.domain.money import (
     PriceBasis,
 )
 from unstill.domain.owner import Owner
+from unstill.domain.usage import UsageAsked, UsageSum
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.rows import Row
+from unstill.store.embedded.rows import Row, Value
+from unstill.store.embedded.seals import seal_of
+from unstill.store.embedded.usage import UsageReports
 
 TABLE = "charges"
 COLUMNS = Charge.__struct_fields__
 NAMES = ", ".join(COLUMNS)
 _fields_of = attrgetter(*COLUMNS)
 
-_INSERT = f"INSERT INTO charges ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
+_INSERT = f"INSERT INTO charges ({NAMES}, seal) VALUES ({', '.join('?' * len(COLUMNS))}, ?)"  # noqa: S608  - field names
 # By the index `charges_once`.
 OF_JOB = f"SELECT {NAMES} FROM charges WHERE job_id = ? ORDER BY id"  # noqa: S608  - field names
 _SPEND = (
@@ -52,6 +56,7 @@ class EmbeddedCharges:
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
+        self._reports = UsageReports(handle)
 
     async def of(self, job_id: str) -> Sequence[Charge]:
         return await self._handle.opened.ledger.read(lambda connection: of_job(connection, job_id))
@@ -59,6 +64,9 @@ class EmbeddedCharges:
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         ledger = self._handle.opened.ledger
         return await ledger.read(lambda connection: used_in(connection, owner, day))
+
+    async def usage(self, asked: UsageAsked) -> Sequence[UsageSum]:
+        return await self._reports.read(asked)
 
 
 # --- in the transaction at hand ----------------------------------------------------------------
@@ -88,7 +96,8 @@ def end(connection: apsw.Connection, job: Job, bill: Bill | None) -> None:
 def write(connection: apsw.Connection, entries: Iterable[Charge], standing: Charge) -> None:
     """Write entries of a job and what they mean for the sums. `standing`: its reserve."""
     for entry in entries:
-        connection.execute(_INSERT, _fields_of(entry))
+        values: tuple[Value, ...] = _fields_of(entry)
+        connection.execute(_INSERT, (*values, seal_of(values)))
         by = spent_by(entry, standing)
         if entry.kind is not ChargeKind.COST:
             connection.execute(_SPEND, (entry.owner, entry.day, by.reserved, by.settled))

@@ -19,7 +19,8 @@ CREATE TABLE charges (
   currency       TEXT    NOT NULL,
   own_amount     INTEGER NOT NULL,
   worth          INTEGER NOT NULL,
-  amount         INTEGER NOT NULL
+  amount         INTEGER NOT NULL,
+  seal           TEXT    NOT NULL  -- of the row's other values but its number
 ) STRICT;
 
 -- One reserve, one end of it, one cost of each attempt.
@@ -42,7 +43,8 @@ CREATE TABLE resolutions (
   job_id     TEXT    NOT NULL PRIMARY KEY,
   n          INTEGER NOT NULL,
   is_charged INTEGER NOT NULL,
-  at_ms      INTEGER NOT NULL
+  at_ms      INTEGER NOT NULL,
+  seal       TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Budgets, in millionths of the house currency; NULL is no budget.

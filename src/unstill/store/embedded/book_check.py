@@ -1,0 +1,116 @@
+"""The book of money in a database, proved row by row: the reads behind `unstill usage check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+import apsw
+
+from unstill.domain.book_check import (
+    BookedJob,
+    NumberedEntry,
+    OperatorWord,
+    SpentSums,
+    wrongs_of_job,
+)
+from unstill.domain.job import IN_DOUBT, State
+from unstill.domain.owner import Owner
+from unstill.store.embedded.charges import NAMES, charge_of
+from unstill.store.embedded.rows import Row
+from unstill.store.embedded.seals import seal_of
+
+# By the index `charges_once`; the few rows of a job are sorted here.
+_ENTRIES = f"SELECT job_id, id, seal, {NAMES} FROM charges ORDER BY job_id"  # noqa: S608  - field names
+_JOB = (
+    "SELECT owner, created_ms, state, attempt, coalesce(failure ->> '$.code', '') "
+    "FROM jobs WHERE id = ?"
+)
+_CALLS = "SELECT n, engine, upstream_model FROM attempts WHERE job_id = ?"
+_NUMBERS = "SELECT count(*), coalesce(min(id), 1), coalesce(max(id), 0) FROM charges"
+_WORDS = "SELECT seal, job_id, n, is_charged, at_ms FROM resolutions"
+_SPENT = "SELECT owner, day, reserved, settled FROM spent"
+
+
+class Proof(NamedTuple):
+    """What a check came to. `wrongs`: a line for each wrong thing; none where all is right."""
+
+    wrongs: list[str]
+    sums: SpentSums
+
+
+def prove(connection: apsw.Connection) -> Proof:
+    """Prove all rows as they were at one moment, whatever a server writes meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        check = _Check(connection)
+        return Proof(list(check.wrongs()), check.sums)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+class _Check:
+    """One check, in a transaction that is open; `sums` are whole when all wrongs are found."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._words: dict[str, OperatorWord] = {}
+        self.sums = SpentSums()
+
+    def wrongs(self) -> Iterator[str]:
+        yield from self._wrongs_of_numbers()
+        yield from self._wrongs_of_words()
+        for job_id, found in groupby(self._connection.execute(_ENTRIES), key=itemgetter(0)):
+            yield from self._wrongs_of_job(f"{job_id}", sorted(found, key=itemgetter(1)))
+        yield from self.sums.wrongs(
+            {(Owner(owner), day): (*sums,) for owner, day, *sums in self._select(_SPENT)}
+        )
+
+    def _wrongs_of_numbers(self) -> Iterator[str]:
+        [(count, first, last)] = self._select(_NUMBERS)
+        if (first, last) != (1, count):
+            yield (
+                f"charges has {count} rows, numbered {first} to {last}: "
+                "one is gone, or has another number"
+            )
+
+    def _wrongs_of_words(self) -> Iterator[str]:
+        for seal, *values in self._select(_WORDS):
+            job_id, n, is_charged, _ = values
+            self._words[job_id] = OperatorWord(n, is_charged == 1)
+            if seal != seal_of(values):
+                yield f"resolution of job {job_id}: it has been changed"
+
+    def _wrongs_of_job(self, job_id: str, found: list[Row]) -> Iterator[str]:
+        entries: list[NumberedEntry] = []
+        changed: dict[int, str] = {}
+        for _, number, seal, *values in found:
+            if seal != seal_of(values):
+                changed[number] = f"row {number} ({values[1]} of job {job_id}): it has been changed"
+            try:
+                entries.append((number, charge_of(tuple(values))))
+            except ValueError as error:
+                changed[number] = f"row {number} (of job {job_id}): {error}"
+        wrongs = []
+        if entries:
+            self.sums.add(entries)
+            wrongs = [*wrongs_of_job(entries, self._job(job_id), self._words.get(job_id))]
+        yield from wrongs
+        for number, line in changed.items():
+            # What is wrong with it has been said, where that shows.
+            if not any(wrong.startswith(f"row {number} ") for wrong in wrongs):
+                yield line
+
+    def _job(self, job_id: str) -> BookedJob | None:
+        found = self._select(_JOB, job_id)
+        if not found:
+            return None
+        [(owner, created_ms, state, attempt, code)] = found
+        calls = {n: (engine, model) for n, engine, model in self._select(_CALLS, job_id)}
+        is_in_doubt = state == State.FAILED and code == IN_DOUBT
+        return BookedJob(Owner(owner), created_ms, State(state), attempt, is_in_doubt, calls)
+
+    def _select(self, sql: str, *bounds: str) -> list[Row]:
+        return self._connection.execute(sql, bounds).fetchall()
