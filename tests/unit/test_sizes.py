@@ -12,7 +12,7 @@ from unstill.domain.request import GivenValue, Ratio, Size, TierName, VideoReque
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS
 from unstill.models.field_kinds import Exact
-from unstill.models.sizes import NAMED_SIZES, output_size, tier_height
+from unstill.models.sizes import NAMED_SIZES, charged_tier, output_size, size_in_ratio, tier_height
 
 BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]
@@ -206,3 +206,36 @@ def test_a_tiers_sides_are_even_and_its_area_is_never_more_than_named(
 )
 def test_usage_counts_a_tier_or_the_short_side(request_: VideoRequest, height: int) -> None:
     assert tier_height(request_) == height
+
+
+# --- the tier that is charged --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "tier", "charged"),
+    [
+        (None, "720P", "720P"),
+        (None, "1080P", "1080P"),
+        # By its area, whatever the tier is by default.
+        (Size(1280, 720), "1080P", "720P"),
+        (Size(720, 1280), "1080P", "720P"),
+        (Size(256, 256), "1080P", "720P"),
+        (Size(1920, 1080), "720P", "1080P"),
+        # 1382400 px is as many times 720P's as 1080P's is of it.
+        (Size(1380, 1000), "1080P", "720P"),
+        (Size(1386, 1000), "720P", "1080P"),
+    ],
+)
+def test_a_video_is_charged_by_the_tier_asked_for_or_the_nearest_to_its_size(
+    size: Size | None, tier: TierName, charged: TierName
+) -> None:
+    assert charged_tier(WAN27, a_request(size=size, tier=tier)) == charged
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+@pytest.mark.parametrize("ratio", [Ratio(1, 1), Ratio(16, 9), Ratio(3, 4), Ratio(9, 21)], ids=str)
+def test_a_tier_in_any_ratio_is_charged_as_that_tier(card: Card, ratio: Ratio) -> None:
+    for tier in card.tiers:
+        size = size_in_ratio(card, tier, ratio)
+
+        assert charged_tier(card, a_request(model=card.id, size=size)) == tier

@@ -30,6 +30,10 @@ class Size(msgspec.Struct, frozen=True):
     def is_upright(self) -> bool:
         return self.height > self.width
 
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
 
 class Ratio(msgspec.Struct, frozen=True):
     """How the width stands to the height, in whole numbers."""

@@ -1,6 +1,7 @@
 """The size of the video that a request gets, once its first frame is known."""
 
-from math import isclose, sqrt
+from collections.abc import Sequence
+from math import isclose, log, sqrt
 
 from unstill.domain.request import Ratio, Size, TierName, VideoRequest
 from unstill.models.card import Card
@@ -58,6 +59,18 @@ def tier_height(request: VideoRequest) -> int:
     if request.size is not None:
         return min(request.size.width, request.size.height)
     return int(request.tier.removesuffix("P"))
+
+
+def nearest_tier(size: Size, tiers: Sequence[TierName]) -> TierName:
+    """The tier whose area is nearest to that of `size`, by ratio."""
+    return min(tiers, key=lambda tier: abs(log(size.area / NAMED_SIZES[tier].area)))
+
+
+def charged_tier(card: Card, request: VideoRequest) -> TierName:
+    """The tier that a video is charged by: as asked for, or the nearest to its exact size."""
+    if request.size is None or not card.tiers:
+        return request.tier
+    return nearest_tier(request.size, card.tiers)
 
 
 def _turned(size: Size, frame: Size) -> Size:

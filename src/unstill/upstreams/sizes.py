@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import log, sqrt
 
-from unstill.domain.request import Size, TierName
-from unstill.models.sizes import NAMED_SIZES
-
-
-def nearest_tier(size: Size, tiers: Sequence[TierName]) -> TierName:
-    """The tier whose area is nearest to that of `size`, by ratio."""
-    return min(tiers, key=lambda tier: abs(log(_area(size) / _area(NAMED_SIZES[tier]))))
+from unstill.domain.request import Size
 
 
 def nearest_size(size: Size, sizes: Iterable[Size]) -> Size:
@@ -24,7 +18,7 @@ def nearest_size(size: Size, sizes: Iterable[Size]) -> Size:
 
 def at_area(shape: Size, area: Size) -> Size:
     """The shape of one at the area of the other, both sides even."""
-    factor = sqrt(_area(area) / _area(shape))
+    factor = sqrt(area.area / shape.area)
     return Size(round(shape.width * factor / 2) * 2, round(shape.height * factor / 2) * 2)
 
 
@@ -33,7 +27,3 @@ def spelt(numbers: Sequence[int]) -> str:
     if len(numbers) > 3:
         return f"from {numbers[0]} to {numbers[-1]}"
     return " or ".join(str(number) for number in numbers)
-
-
-def _area(size: Size) -> int:
-    return size.width * size.height

@@ -17,10 +17,10 @@ import msgspec
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Role, Size, TierName, VideoRequest
 from unstill.media.picture_formats import Format
-from unstill.models.sizes import NAMED_SIZES
+from unstill.models.sizes import NAMED_SIZES, nearest_tier
 from unstill.upstreams.port import FrameForm, Unclear, Verdict
 from unstill.upstreams.replies import at
-from unstill.upstreams.sizes import at_area, nearest_tier, spelt
+from unstill.upstreams.sizes import at_area, spelt
 from unstill.upstreams.task_answers import verdict_in
 from unstill.upstreams.unsupported import Has, unsupported
 from unstill.upstreams.vocabulary import BUILT_IN, WordTables

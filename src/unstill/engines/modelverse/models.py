@@ -13,7 +13,8 @@ import msgspec
 
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Role, TierName, VideoRequest
-from unstill.upstreams.sizes import nearest_tier, spelt
+from unstill.models.sizes import nearest_tier
+from unstill.upstreams.sizes import spelt
 from unstill.upstreams.unsupported import Has, unsupported
 
 ROLES: tuple[Role, ...] = ("first", "last")

@@ -19,8 +19,9 @@ import msgspec
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Size, TierName, VideoRequest
 from unstill.media.picture_formats import Format
+from unstill.models.sizes import nearest_tier
 from unstill.upstreams.port import FrameForm, Gone, Verdict
-from unstill.upstreams.sizes import nearest_size, nearest_tier, spelt
+from unstill.upstreams.sizes import nearest_size, spelt
 from unstill.upstreams.submit_answers import Codes
 from unstill.upstreams.task_answers import verdict_in
 from unstill.upstreams.unsupported import Has, unsupported
