@@ -52,6 +52,7 @@ from unstill.service.allowances import allowances_in
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.owner_limits import OwnerLimits
+from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
 from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
@@ -156,7 +157,13 @@ class Product:
         self._terms = _terms_of(server)
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
-        self._key_watch = KeyWatch(self._store.keys, self._keys, lost=self._end_by, wall_ms=wall_ms)
+        self._key_watch = KeyWatch(
+            self._store.keys,
+            self._keys,
+            lost=self._end_by,
+            taken=self._limits.take_keys,
+            wall_ms=wall_ms,
+        )
         self._metrics = Metrics(self._sources())
         self.app = App(
             service=self._service(catalogue, routes, receivers),
@@ -166,6 +173,7 @@ class Product:
             stalls=self._followers.stalls,
             estimates=self._followers.estimates,
             keys=self._keys,
+            requests=Requests(self._limits.of),
             metrics=self._metrics,
             metrics_networks=server.scraping_networks,
             origins=_origins(settings),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from support.api_keys import NOW_MS, a_key, adding
@@ -11,8 +12,9 @@ from support.open_stores import Make, opened
 from unstill.domain.access_errors import KeyEnded, NoSuchKey
 from unstill.domain.caller import Scope
 from unstill.domain.errors import StorageFailed
+from unstill.domain.limits import UNLIMITED, Limits
 from unstill.domain.owner import Owner
-from unstill.service.key_rules import created, revoked, rotated
+from unstill.service.key_rules import created, limited, revoked, rotated
 from unstill.store.ports.store import Store
 
 WHOLE = a_key(
@@ -22,6 +24,7 @@ WHOLE = a_key(
     models=("wan2.7-i2v", "mine"),
     networks=("10.0.0.0/8", "fd00::/8"),
     expires_ms=NOW_MS + 1_000,
+    limits=Limits(in_flight=1, submits_per_minute=2, queue=0, stored_bytes=2**50),
 )
 
 
@@ -79,6 +82,7 @@ async def test_a_rotated_key_has_its_settings_and_is_new_in_all_else(store: Stor
         models=WHOLE.models,
         networks=WHOLE.networks,
         expires_ms=WHOLE.expires_ms,
+        limits=WHOLE.limits,
     )
     assert list(await store.keys.all()) == [new]
 
@@ -93,6 +97,23 @@ async def test_what_may_not_be_decided_is_raised_and_changes_nothing(store: Stor
     with pytest.raises(NoSuchKey):
         await store.keys.change(revoked("key_2", NOW_MS))
     assert await store.keys.changes() == number
+
+
+async def test_limits_of_a_key_are_set_one_by_one_and_may_be_taken_away(store: Store) -> None:
+    await store.keys.change(adding(WHOLE))
+
+    changes = {"requests_per_minute": 7, "stored_bytes": None}
+    changed = await store.keys.change(limited("key_2", changes, NOW_MS))
+    nothing = dict.fromkeys(Limits.__struct_fields__[:4]) | {"requests_per_minute": None}
+    none = await store.keys.change(limited("key_2", nothing, NOW_MS))
+
+    assert changed.limits == Limits(
+        in_flight=1, submits_per_minute=2, queue=0, requests_per_minute=7
+    )
+    assert none == msgspec.structs.replace(WHOLE, limits=UNLIMITED)
+    assert list(await store.keys.all()) == [none]
+    with pytest.raises(NoSuchKey):
+        await store.keys.change(limited("key_9", {"queue": 1}, NOW_MS))
 
 
 async def test_a_last_use_is_the_latest_that_was_noted(store: Store) -> None:
@@ -110,6 +131,8 @@ async def test_each_change_is_told_by_another_number_and_a_use_is_none(store: St
     await store.keys.change(adding(a_key()))
     numbers.append(await store.keys.changes())
     await store.keys.change(rotated("key_1", "22" * 32, NOW_MS))
+    numbers.append(await store.keys.changes())
+    await store.keys.change(limited("key_1", {"queue": 1}, NOW_MS))
     numbers.append(await store.keys.changes())
     await store.keys.change(revoked("key_1", NOW_MS))
     numbers.append(await store.keys.changes())

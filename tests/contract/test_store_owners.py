@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from support.open_stores import Make, a_row, opened
 from unstill.domain.errors import BadField
 from unstill.domain.job import Failure, State, failed, hidden
-from unstill.domain.limits import Limits
+from unstill.domain.limits import Limits, Party
 from unstill.domain.owner import Owner
 from unstill.store.ports.store import Store
 
@@ -17,7 +17,9 @@ def refuse(before: Limits) -> Limits:
     raise BadField("queue", "another one", before.queue)
 
 
-ALL = Limits(in_flight=1, submits_per_minute=2, queue=0, stored_bytes=2**50, weight=7)
+ALL = Limits(
+    in_flight=1, submits_per_minute=2, queue=0, stored_bytes=2**50, weight=7, requests_per_minute=9
+)
 
 
 async def test_limits_are_there_after_a_restart_and_may_be_taken_away(make: Make) -> None:
@@ -46,5 +48,17 @@ async def test_the_jobs_with_files_are_an_owners_own_that_are_not_gone(store: St
     await store.jobs.change("hidden", hidden(State.FAILED))
     await store.jobs.change("hidden-unfinished", hidden(State.QUEUED))
 
-    assert sorted(await store.owners.with_files(Owner("ann"))) == sorted(kept)
-    assert await store.owners.with_files(Owner("cid")) == []
+    assert sorted(await store.owners.with_files(Party(Owner("ann")))) == sorted(kept)
+    assert await store.owners.with_files(Party(Owner("cid"))) == []
+
+
+async def test_the_jobs_with_files_of_a_key_are_those_that_it_made(store: Store) -> None:
+    for job_id in ("kept", "hidden"):
+        await store.jobs.add(a_row(job_id, owner="ann", key_id="key_1"))
+    await store.jobs.add(a_row("of-another-key", owner="ann", key_id="key_2"))
+    await store.jobs.add(a_row("of-none", owner="ann"))
+    await store.jobs.add(a_row("of-bob", owner="bob", key_id="key_1"))
+    await store.jobs.change("hidden", failed(Failure("code", "words"), 1))
+    await store.jobs.change("hidden", hidden(State.FAILED))
+
+    assert await store.owners.with_files(Party(Owner("ann"), "key_1")) == ["kept"]

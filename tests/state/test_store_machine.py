@@ -383,7 +383,7 @@ class StoreMachine(RuleBasedStateMachine):
         unfinished = self.store.ask("unfinished")
         deleted = self.store.ask("long_deleted", before_ms=2**48 - 1)
         assert unfinished == [
-            UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms)
+            UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms, job.key_id)
             for job in by_id
             if not job.state.is_final
         ]

@@ -23,7 +23,7 @@ from unstill.domain.errors import StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State
 from unstill.domain.job_ids import first_id
 from unstill.domain.lease import Lease
-from unstill.domain.limits import UNLIMITED, Limits
+from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.money import Charge
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
@@ -115,11 +115,11 @@ class MemoryOwners(Noun):
         self._memory.limits[owner] = limits = change(limits)
         return limits
 
-    async def with_files(self, owner: Owner) -> Sequence[str]:
+    async def with_files(self, party: Party) -> Sequence[str]:
         return [
             job.id
             for job in self._memory.jobs.values()
-            if job.owner == owner and not (job.is_hidden and job.state.is_final)
+            if party.made(job.owner, job.key_id) and not (job.is_hidden and job.state.is_final)
         ]
 
 
@@ -207,7 +207,7 @@ class MemoryBacklog(Noun):
 
     async def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
         places = [
-            UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms)
+            UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms, job.key_id)
             for job in self._memory.unfinished()
         ]
         for first in range(0, len(places), CHUNK):

@@ -16,11 +16,13 @@ from support.scripted_house import House
 from unstill.domain.access_errors import OverBytes, OverLimit
 from unstill.domain.errors import StorageFull
 from unstill.domain.job import Failure, Job, State, cancelled, failed, made_ready, started
-from unstill.domain.limits import UNLIMITED, Limits
+from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
-from unstill.service.allowances import MINUTE_S, RETRY_AFTER_S, WAITING, Allowances
+from unstill.service.allowances import Allowances
 from unstill.service.idempotency import RetryHeaders
+from unstill.service.job_tallies import RETRY_AFTER_S, WAITING
+from unstill.service.paces import MINUTE_S
 from unstill.service.stored_bytes import MEASURED_AGAIN_S, StoredBytes
 
 SIZE = Size(832, 480)
@@ -31,10 +33,10 @@ class Desk:
 
     def __init__(self, data_dir: Path, *, slots: int = 1) -> None:
         self.house = House(data_dir, slots=slots)
-        self.limits = {OWNER: UNLIMITED}
+        self.limits = {Party(OWNER): UNLIMITED}
         self.now_s = 1_000.0
         self.allowances = Allowances(
-            lambda owner: self.limits.get(owner, UNLIMITED),
+            lambda party: self.limits.get(party, UNLIMITED),
             backlog=self.house.store.backlog,
             stored=StoredBytes(
                 owners=self.house.store.owners,
@@ -46,11 +48,17 @@ class Desk:
         )
         self.house.service = self.house.service_with(self.allowances)
 
-    def set(self, limits: Limits) -> None:
-        self.limits[OWNER] = limits
+    def set(self, limits: Limits, key_id: str = "") -> None:
+        self.limits[Party(OWNER, key_id)] = limits
+        self.allowances.watch(tuple(party for party in self.limits if party.key_id))
 
     async def submit(
-        self, picture: str | bytes = URL, *, key: str | None = None, owner: Owner = OWNER
+        self,
+        picture: str | bytes = URL,
+        *,
+        key: str | None = None,
+        owner: Owner = OWNER,
+        key_id: str = "",
     ) -> str:
         call = CreateCall(
             model=GivenValue("model", "wan2.7-i2v"),
@@ -60,7 +68,7 @@ class Desk:
         )
         retry = None if key is None else RetryHeaders(key, is_retry=False)
         submitted = await self.house.service.submit(
-            call, owner=owner, dialect="tasks", words="unified", retry=retry
+            call, owner=owner, dialect="tasks", words="unified", retry=retry, key_id=key_id
         )
         return submitted.job.id
 
@@ -76,9 +84,9 @@ class Desk:
         for state in states:
             assert await jobs.change(job_id, changes[state]) is not None
 
-    async def outcomes(self, count: int, picture: str | bytes = URL) -> list[str]:
+    async def outcomes(self, count: int, picture: str | bytes = URL, key_id: str = "") -> list[str]:
         """What comes of so many submits at once, by kind."""
-        calls = (self.submit(picture) for _ in range(count))
+        calls = (self.submit(picture, key_id=key_id) for _ in range(count))
         found = await asyncio.gather(*calls, return_exceptions=True)
         return sorted("taken" if isinstance(each, str) else type(each).__name__ for each in found)
 

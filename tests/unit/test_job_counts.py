@@ -29,7 +29,7 @@ class Clock:
 async def rows(*jobs: Job) -> AsyncIterator[Sequence[UnfinishedJob]]:
     """What a start finds unfinished."""
     for job in jobs:
-        yield [UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms)]
+        yield [UnfinishedJob(job.id, job.owner, job.state, job.engine, job.due_ms, job.key_id)]
 
 
 def moved(job: Job, state: State, **fields: object) -> Job:

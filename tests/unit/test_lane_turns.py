@@ -16,6 +16,7 @@ from support.skipping_loop import loop_ms
 from support.waits import until
 from unstill.domain.backoff import Backoff
 from unstill.domain.job import Job, State, lane_of
+from unstill.domain.limits import Party
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import WeightOf, equal_weight
 from unstill.progress.queue import Forecast
@@ -94,15 +95,26 @@ async def test_a_heavy_owner_has_its_turns_and_holds_up_nobodys_first(state: Sta
 class Door:
     """A turnstile: so many of ann's jobs may be begun at once, and all of anybody else's."""
 
-    def __init__(self, table: Table, most: int) -> None:
+    def __init__(self, table: Table, most: int, **room: int) -> None:
+        """`room`: how many more jobs may be begun whose ids begin so."""
         self.most = most
+        self.room = room
         self.begun = set[str]()
         table.lanes.hold_by(self)
 
     def may_begin(self, owner: Owner) -> bool:
         return owner != "ann" or len(self.begun) < self.most
 
+    def holder_of(self, job_id: str) -> Party | None:
+        holder = Party(Owner("ann"), job_id[:1])
+        return holder if job_id[:1] in self.room and not self.room_of(holder) else None
+
+    def room_of(self, holder: Party) -> int:
+        return self.room[holder.key_id]
+
     def begin(self, owner: Owner, job_id: str) -> None:
+        if job_id[:1] in self.room:
+            self.room[job_id[:1]] -= 1
         if owner == "ann":
             self.begun.add(job_id)
 
@@ -129,6 +141,34 @@ async def test_jobs_of_an_owner_that_may_begin_no_more_wait_and_hold_up_nobody()
     assert held == ["a-0", "a-1", *(f"b-{number}" for number in range(5))]
     assert table.begun[-1] == "a-2"
     assert len(table.begun) == 8
+
+
+async def test_jobs_that_a_limit_of_their_own_holds_hold_up_none_of_their_owners_others() -> None:
+    table = Table()
+    door = Door(table, most=100, k=1)
+    table.gate.set()
+    for number in range(6):
+        table.add(f"k-{number}", "ann", state=State.READY)
+        table.add(f"o-{number}", "ann", state=State.READY)
+    table.lanes.serve([Lane("engine:camera", 2, table.step, begins_jobs=True)])
+    await until(lambda: len(table.begun) == 7)
+    await asyncio.sleep(0.05)
+    held = sorted(table.begun)
+    cancelled = msgspec.structs.replace(table.rows["k-2"], state=State.CANCELLED)
+    table.rows["k-2"] = cancelled
+    table.lanes.offer(cancelled)
+    door.room["k"] = 2
+    table.lanes.look_again()
+    await until(lambda: len(table.begun) == 9)
+    await asyncio.sleep(0.05)
+    then = table.begun[7:]
+    door.room["k"] = 50
+    table.lanes.look_again()
+    await until(lambda: len(table.begun) == 11)
+
+    assert held == ["k-0", *(f"o-{number}" for number in range(6))]
+    assert then == ["k-1", "k-3"]
+    assert table.begun[9:] == ["k-4", "k-5"]
 
 
 async def test_an_owners_older_job_is_before_its_younger_ones_after_a_pause() -> None:

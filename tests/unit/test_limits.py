@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from unstill.domain.errors import BadField
-from unstill.domain.limits import MOST, amount, weight
+from unstill.domain.limits import (
+    MOST,
+    OF_KEYS,
+    SETTABLE,
+    UNLIMITED,
+    Limits,
+    Settable,
+    amount,
+    weight,
+    with_changes,
+)
 from unstill.domain.owner import owner_named
 from unstill.domain.owner_turns import MOST_WEIGHT
 
@@ -40,3 +50,23 @@ def test_an_owner_is_named_by_letters_digits_and_two_signs(name: str) -> None:
 def test_any_other_name_is_refused(name: object) -> None:
     with pytest.raises(BadField, match=r"^OWNER must be 1 to 64 letters"):
         owner_named("OWNER", name)
+
+
+@pytest.mark.parametrize("limit", SETTABLE, ids=lambda limit: limit.name)
+def test_each_limit_takes_a_number_or_nothing_and_refuses_the_rest(limit: Settable) -> None:
+    assert limit.taken("it", 7, nothing="null") == 7
+    assert limit.taken("it", None, nothing="null") == limit.of(UNLIMITED)
+    with pytest.raises(BadField, match=r"^it must be a whole number from "):
+        limit.taken("it", "7", nothing="null")
+
+
+def test_every_limit_can_be_set_and_a_weight_is_an_owners_alone() -> None:
+    assert {each.field for each in SETTABLE} == set(Limits.__struct_fields__)
+    assert [each.name for each in SETTABLE if each not in OF_KEYS] == ["weight"]
+
+
+def test_what_is_not_named_stays() -> None:
+    before = Limits(queue=3, weight=2)
+
+    assert with_changes(before, {"in_flight": 1}) == Limits(in_flight=1, queue=3, weight=2)
+    assert with_changes(before, {"queue": None, "weight": 1}) == UNLIMITED

@@ -16,10 +16,22 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from unstill.cli.limit_options import (
+    NO_LIMIT,
+    BytesOption,
+    InFlightOption,
+    QueueOption,
+    RequestsOption,
+    SubmitsOption,
+    changes_of,
+    told,
+)
 from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of, settings_of
 from unstill.domain.access_errors import NoSuchKey
 from unstill.domain.api_key import ApiKey, KeyState, digest_of, new_key, new_key_id
 from unstill.domain.caller import Scope
+from unstill.domain.errors import BadSetting
+from unstill.domain.limits import UNLIMITED, with_changes
 from unstill.domain.owner import owner_named
 from unstill.service import key_rules
 from unstill.store.embedded.keys_beside import change_key_in, keys_in
@@ -45,11 +57,23 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="An ISO 8601 time, or 90d, 12h, 30m, 30s from now.")
     ] = None,
+    in_flight: InFlightOption = None,
+    submits_per_minute: SubmitsOption = None,
+    requests_per_minute: RequestsOption = None,
+    queue: QueueOption = None,
+    size: BytesOption = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Make a key and print it, this once: only its hash is kept."""
     now_ms, key = clock_ms(), new_key()
+    changes = changes_of(
+        in_flight=in_flight,
+        submits_per_minute=submits_per_minute,
+        requests_per_minute=requests_per_minute,
+        queue=queue,
+        bytes=size,
+    )
     with settings_of(config, data_dir=data_dir) as settings:
         folder, catalogue = Path(settings.server.data_dir), settings.catalogue()
     wanted = ApiKey(
@@ -66,10 +90,40 @@ def create(
         expires_ms=None
         if expires is None
         else key_rules.moment_ms_of("--expires", expires, now_ms),
+        limits=with_changes(UNLIMITED, changes),
     )
     _prepare()
     row = change_key_in(folder, key_rules.created(wanted, param="--name"))
     _tell_key(key, f"{row.name} ({row.id}) of {owner}: shown this once", folder)
+
+
+@app.command("set")
+def change(
+    which: WhichArgument,
+    *,
+    in_flight: InFlightOption = None,
+    submits_per_minute: SubmitsOption = None,
+    requests_per_minute: RequestsOption = None,
+    queue: QueueOption = None,
+    size: BytesOption = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Set limits of a key, or take them away with `none`; its owner's hold as well."""
+    changes = changes_of(
+        in_flight=in_flight,
+        submits_per_minute=submits_per_minute,
+        requests_per_minute=requests_per_minute,
+        queue=queue,
+        bytes=size,
+    )
+    if not changes:
+        raise BadSetting("keys set", "nothing to set: name at least one option")
+    folder, now_ms = folder_of(data_dir, config), clock_ms()
+    _check_there(folder, which)
+    key = change_key_in(folder, key_rules.limited(which, changes, now_ms))
+    limits = ", ".join(told(key.limits)) or "no limit of its own"
+    out.print(Text(f"{key.name} ({key.id}) of {key.owner}: {limits}"), soft_wrap=True)
 
 
 @app.command("list")
@@ -113,7 +167,7 @@ def rotate(
     )
 
 
-_HEADS = ("name", "id", "owner", "scope", "expires", "last used", "models", "networks")
+_HEADS = ("name", "id", "owner", "scope", "expires", "last used", "models", "networks", "limits")
 
 
 def row_of(key: ApiKey, now_ms: int) -> tuple[str, ...]:
@@ -127,7 +181,8 @@ def row_of(key: ApiKey, now_ms: int) -> tuple[str, ...]:
     models = "any" if key.models is None else ",".join(key.models)
     networks = ",".join(key.networks) or "any"
     used = _told(key.used_ms)
-    return key.name, key.id, key.owner, key.scope.value, expires, used, models, networks
+    limits = ", ".join(told(key.limits)) or NO_LIMIT
+    return key.name, key.id, key.owner, key.scope.value, expires, used, models, networks, limits
 
 
 def _told(moment_ms: int | None) -> str:

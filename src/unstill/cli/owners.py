@@ -7,73 +7,62 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from unstill.cli.limit_options import (
+    NO_LIMIT,
+    BytesOption,
+    InFlightOption,
+    QueueOption,
+    RequestsOption,
+    SubmitsOption,
+    WeightOption,
+    changes_of,
+    told,
+)
 from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
 from unstill.domain.errors import BadSetting
-from unstill.domain.limits import UNLIMITED, Limits, amount
-from unstill.domain.limits import weight as weight_of
+from unstill.domain.limits import SETTABLE, UNLIMITED, with_changes
 from unstill.domain.owner import owner_named
-from unstill.domain.owner_turns import MOST_WEIGHT
 from unstill.store.embedded.owners_beside import change_owner_in, owners_in
 
 app = typer.Typer(help="What each owner may have at once.", no_args_is_help=True)
 out = Console(highlight=False)
-
-NO_LIMIT = "none"
-_LONGEST = 20  # digits; longer ones are no amount of anything
 
 
 @app.command("set")
 def change(
     owner: Annotated[str, typer.Argument(help="As its keys name it.")],
     *,
-    in_flight: Annotated[
-        str | None, typer.Option(metavar="N|none", help="Jobs that have begun and not ended.")
-    ] = None,
-    submits_per_minute: Annotated[
-        str | None, typer.Option(metavar="N|none", help="New jobs in any minute.")
-    ] = None,
-    queue: Annotated[
-        str | None, typer.Option(metavar="N|none", help="Jobs that no engine has begun.")
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option("--bytes", metavar="N|none", help="Stored pictures, videos and uploads."),
-    ] = None,
-    weight: Annotated[
-        str | None, typer.Option(metavar=f"1-{MOST_WEIGHT}", help="Turns in a round; else 1.")
-    ] = None,
+    in_flight: InFlightOption = None,
+    submits_per_minute: SubmitsOption = None,
+    requests_per_minute: RequestsOption = None,
+    queue: QueueOption = None,
+    size: BytesOption = None,
+    weight: WeightOption = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Set limits of an owner, or take them away with `none`; what is not named stays."""
     whose = owner_named("OWNER", owner)
-    given = {
-        "in_flight": ("--in-flight", in_flight),
-        "submits_per_minute": ("--submits-per-minute", submits_per_minute),
-        "queue": ("--queue", queue),
-        "stored_bytes": ("--bytes", size),
-    }
-    changes = {
-        field: amount(option, _number(text), nothing=NO_LIMIT)
-        for field, (option, text) in given.items()
-        if text is not None
-    }
-    if weight is not None:
-        changes["weight"] = weight_of("--weight", _number(weight))
+    changes = changes_of(
+        in_flight=in_flight,
+        submits_per_minute=submits_per_minute,
+        requests_per_minute=requests_per_minute,
+        queue=queue,
+        bytes=size,
+        weight=weight,
+    )
     if not changes:
         raise BadSetting("owners set", "nothing to set: name at least one option")
-    limits = change_owner_in(
-        folder_of(data_dir, config),
-        whose,
-        lambda before: msgspec.structs.replace(before, **changes),
+    folder = folder_of(data_dir, config)
+    limits = change_owner_in(folder, whose, lambda before: with_changes(before, changes))
+    _say(
+        f"{owner}: {', '.join([*(list(told(limits)) or ['no limit']), f'weight {limits.weight}'])}"
     )
-    _say(f"{owner}: {_told(limits)}")
 
 
 @app.command("list")
@@ -84,36 +73,11 @@ def show(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None
     if not found:
         _say(f"no owner has a limit in {folder}")
         return
-    table = Table("owner", "in flight", "submits a minute", "queue", "bytes", "weight", box=None)
+    table = Table("owner", *(each.heading for each in SETTABLE), box=None)
     for owner, limits in found.items():
-        amounts = (
-            limits.in_flight,
-            limits.submits_per_minute,
-            limits.queue,
-            limits.stored_bytes,
-        )
-        shown_amounts = (NO_LIMIT if each is None else f"{each}" for each in amounts)
-        table.add_row(owner, *shown_amounts, f"{limits.weight}")
+        amounts = (each.of(limits) for each in SETTABLE)
+        table.add_row(owner, *(NO_LIMIT if each is None else f"{each}" for each in amounts))
     out.print(table)
-
-
-def _number(text: str) -> int | str | None:
-    """The number that is written there; other words as they are."""
-    if text == NO_LIMIT:
-        return None
-    is_number = text.isascii() and text.isdecimal() and len(text) < _LONGEST
-    return int(text) if is_number else text
-
-
-def _told(limits: Limits) -> str:
-    named = (
-        ("in flight", limits.in_flight),
-        ("submits a minute", limits.submits_per_minute),
-        ("queue", limits.queue),
-        ("bytes", limits.stored_bytes),
-    )
-    told = [f"{name} {most}" for name, most in named if most is not None]
-    return ", ".join([*(told or ["no limit"]), f"weight {limits.weight}"])
 
 
 def _say(line: str) -> None:

@@ -90,6 +90,8 @@ class Verb(msgspec.Struct, Generic[Port_contra], frozen=True, eq=False):
     # An example of its answer, and the refusal of it that a newcomer meets first.
     shown: Callable[[Port_contra, ShownJob], msgspec.Struct] | None = None
     refused: Callable[[Port_contra, ShownJob], UnstillError] | None = None
+    # About one job: where that is there, it is no call that a limit on calls counts.
+    is_of_job: bool = False
     unsupported: str = ""  # why it is never done, and what to do instead
 
 

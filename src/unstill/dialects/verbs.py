@@ -115,6 +115,7 @@ SUBMIT = Verb(
 STATUS = Verb(
     "status",
     Dialect,
+    is_of_job=True,
     errors=(BadField, NoSuchJob, StorageFailed),
     responses=(_OF_JOB,),
     shown=lambda dialect, shown: dialect.status(shown.done, shown.done_view),
@@ -123,6 +124,7 @@ STATUS = Verb(
 STATUS_OF_ANY = Verb(  # also of what was never there
     "query",
     KnowsUnknown,
+    is_of_job=True,
     errors=(BadField, StorageFailed),
     responses=(_OF_JOB,),
     shown=lambda dialect, shown: dialect.status(shown.done, shown.done_view),
@@ -130,6 +132,7 @@ STATUS_OF_ANY = Verb(  # also of what was never there
 EVENTS = Verb(
     "events",
     Streams,
+    is_of_job=True,
     errors=(NoSuchJob, StorageFailed),
     responses=(
         Response(200, "Events", (EVENTS_TYPE,), ("x-unstill-engine", "cache-control")),
@@ -160,12 +163,14 @@ LIST_BY_OFFSET = Verb(
 CANCEL = Verb(
     "cancel",
     Cancels,
+    is_of_job=True,
     errors=(NoSuchJob, TooLateToCancel, StorageFull, StorageFailed, UpstreamError),
     shown=lambda dialect, shown: dialect.cancelled(shown.call),
 )
 DELETE = Verb(
     "delete",
     Deletes,
+    is_of_job=True,
     errors=(NoSuchJob, StorageFull, StorageFailed),
     shown=lambda dialect, shown: dialect.deleted(shown.done),
     refused=_no_such_job,
@@ -173,6 +178,7 @@ DELETE = Verb(
 CONTENT = Verb(
     "content",
     ServesContent,
+    is_of_job=True,
     # The last four of drawing a picture of the video.
     errors=(*FILE_ERRORS, NotReady, BadField, BadVideo, EngineDied, ShuttingDown, StorageFull),
     responses=in_parts(*MEDIA_TYPES.values()),

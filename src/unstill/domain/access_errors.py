@@ -41,7 +41,7 @@ class KeyEnded(CallerError):
 
 
 class OverLimit(CallerError):
-    """A limit that the operator has set for an owner is reached; nothing was stored.
+    """A limit that the operator has set for an owner or a key is reached; nothing was stored.
 
     `limit` is named as `unstill owners set` has it, `what` says what is counted.
     """
@@ -49,9 +49,18 @@ class OverLimit(CallerError):
     code = "rate_limit_exceeded"  # OpenAI's word for it
     status = 429
 
-    def __init__(self, limit: str, what: str, *, most: int, used: int, retry_after_s: int) -> None:
+    def __init__(
+        self,
+        limit: str,
+        what: str,
+        *,
+        most: int,
+        used: int,
+        retry_after_s: int,
+        of_key: bool = False,
+    ) -> None:
         super().__init__(
-            f"the limit {limit} of your jobs is reached: {used} of {most} {what}; "
+            f"the limit {limit} of {_whose(of_key=of_key)} is reached: {used} of {most} {what}; "
             f"send the request again in {retry_after_s} s"
         )
         self.limit = limit
@@ -66,11 +75,11 @@ class OverBytes(CallerError):
     code = "storage_limit_exceeded"
     status = 413
 
-    def __init__(self, *, most: int, used: int, wanted: int) -> None:
+    def __init__(self, *, most: int, used: int, wanted: int, of_key: bool = False) -> None:
         left = max(most - used, 0)
         super().__init__(
-            f"the limit bytes of your jobs is reached: {used} of {most} bytes are stored, {left} "
-            f"are left, this needs {wanted}; delete what is no longer needed"
+            f"the limit bytes of {_whose(of_key=of_key)} is reached: {used} of {most} bytes are "
+            f"stored, {left} are left, this needs {wanted}; delete what is no longer needed"
         )
         self.most = most
         self.used = used
@@ -134,3 +143,7 @@ class ForeignOrigin(CallerError):
             "its operator may name them in cors_origins, or make keys: unstill keys create"
         )
         self.origin = origin
+
+
+def _whose(*, of_key: bool) -> str:
+    return "this API key" if of_key else "your account"

@@ -15,6 +15,7 @@ from enum import StrEnum
 import msgspec
 
 from unstill.domain.caller import Scope
+from unstill.domain.limits import UNLIMITED, Limits
 from unstill.domain.owner import Owner
 
 PREFIX = "unstill_"  # by which people and scanners of secrets know what they have found
@@ -49,6 +50,7 @@ class ApiKey(msgspec.Struct, frozen=True):
     expires_ms: int | None = None
     revoked_ms: int | None = None
     used_ms: int | None = None  # about when its last call came
+    limits: Limits = UNLIMITED  # of its own, beside those of its owner
 
     def state(self, now_ms: int) -> KeyState:
         if self.revoked_ms is not None:

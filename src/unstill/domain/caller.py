@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import msgspec
 
+from unstill.domain.limits import Party
 from unstill.domain.owner import EVERYONE, NOBODY, Owner
 
 Network = IPv4Network | IPv6Network
@@ -34,6 +35,11 @@ class Caller(msgspec.Struct, frozen=True):
     @property
     def is_admin(self) -> bool:
         return self.scope is Scope.ADMIN
+
+    @property
+    def party(self) -> Party:
+        """Whose limits hold for its calls."""
+        return Party(self.owner, self.key_id)
 
     def may_use(self, model: str) -> bool:
         """Whether it may ask for the model of that name in the catalogue's list."""

@@ -1,23 +1,32 @@
-"""What an owner may have at once, and how its turns weigh."""
+"""What an owner, or one of its keys, may have at once, and how an owner's turns weigh.
+
+`SETTABLE` is the one table of what operators set, by a command's option or by a field of the
+operators' API: whoever takes it whole takes a new limit by itself.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
 from unstill.domain.errors import BadField
+from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import MOST_WEIGHT
 
 MOST = 2**53  # what JSON's readers keep exact
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Of one owner; None is no limit. Jobs that were taken before one was set go on."""
+    """Of one party; None is no limit. Jobs that were taken before one was set go on."""
 
     in_flight: int | None = None  # jobs that have begun: submitting, running, saving
     submits_per_minute: int | None = None
     queue: int | None = None  # jobs that no engine has begun: queued, ready
-    stored_bytes: int | None = None  # of its jobs' files and its uploads
-    weight: int = 1  # turns in a round, see domain/owner_turns.py
+    stored_bytes: int | None = None  # of its jobs' files, and of an owner's uploads
+    weight: int = 1  # an owner's turns in a round, see domain/owner_turns.py
+    requests_per_minute: int | None = None  # calls of any kind but those about a job that is there
 
     @property
     def counts_jobs(self) -> bool:
@@ -25,6 +34,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     @property
     def is_unlimited(self) -> bool:
+        """Whether it may have any number of jobs, however large."""
         return not self.counts_jobs and self.submits_per_minute is None and not self.counts_bytes
 
     @property
@@ -33,6 +43,75 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 UNLIMITED = Limits()
+
+
+class Party(NamedTuple):
+    """Whom limits are set for: an owner, or with its id one of the owner's keys."""
+
+    owner: Owner
+    key_id: str = ""
+
+    @property
+    def whole(self) -> Iterator[Party]:
+        """Whose limits hold for it: the owner's, and those of the key."""
+        yield Party(self.owner)
+        if self.key_id:
+            yield self
+
+    def made(self, owner: Owner, key_id: str) -> bool:
+        """Whether it has made a job of that owner, made by that key."""
+        return self.owner == owner and self.key_id in {"", key_id}
+
+
+class Settable(msgspec.Struct, frozen=True):
+    """One limit as operators set it.
+
+    name: that of the option, behind `--`; refusals name the limit so too.
+    """
+
+    name: str
+    field: str  # of `Limits`
+    heading: str  # of the column where limits are listed
+    about: str
+    is_of_keys: bool = True  # or of owners alone
+
+    def taken(self, param: str, given: object, *, nothing: str) -> int | None:
+        """What is to be set, by what an operator gives: a number, or None for none.
+
+        param: the operator's own name of it; nothing: the operator's word for None.
+        Raises BadField.
+        """
+        if self.field == "weight":
+            return weight(param, given)
+        return amount(param, given, nothing=nothing)
+
+    def of(self, limits: Limits) -> int | None:
+        """What is set; None where that is no limit."""
+        found: int | None = getattr(limits, self.field)
+        return found
+
+
+SETTABLE = (
+    Settable("in-flight", "in_flight", "in flight", "Jobs that have begun and not ended."),
+    Settable(
+        "submits-per-minute", "submits_per_minute", "submits a minute", "New jobs in any minute."
+    ),
+    Settable(
+        "requests-per-minute",
+        "requests_per_minute",
+        "requests a minute",
+        "Calls in any minute; those about a job that is there do not count.",
+    ),
+    Settable("queue", "queue", "queue", "Jobs that no engine has begun."),
+    Settable("bytes", "stored_bytes", "bytes", "Stored pictures, videos and uploads."),
+    Settable("weight", "weight", "weight", "Turns in a round; else 1.", is_of_keys=False),
+)
+OF_KEYS = tuple(each for each in SETTABLE if each.is_of_keys)
+
+
+def with_changes(limits: Limits, changes: Mapping[str, int | None]) -> Limits:
+    """The limits with these set, by their fields; what is not named stays."""
+    return msgspec.structs.replace(limits, **changes)
 
 
 def amount(param: str, given: object, *, nothing: str) -> int | None:

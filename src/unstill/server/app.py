@@ -24,6 +24,7 @@ from unstill.domain.errors import (
     BadField,
     BadKey,
     BadRange,
+    NoSuchJob,
     Overloaded,
     OwnError,
     ShuttingDown,
@@ -56,6 +57,7 @@ from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.videos import VideoVerbs
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
+from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
 
 log = structlog.get_logger()
@@ -82,6 +84,7 @@ class App:
         board: Board,
         stalls: Stalls,
         keys: Keys,
+        requests: Requests,
         dialects: Sequence[Dialect],
         bodies: Bodies,
         open_bodies: Bodies,
@@ -100,6 +103,7 @@ class App:
         # Until it has been said once: a proxy is in front, and links would lead past it.
         self._is_wary_of_proxies = not public_url
         self._keys = keys
+        self._requests = requests
         self._metrics = metrics
         self._bodies = bodies
         self._open_bodies = open_bodies
@@ -127,6 +131,7 @@ class App:
             estimates=estimates,
             board=board,
             keys=keys,
+            requests=requests,
             dialects=dialects,
             public_url=base,
         )
@@ -240,10 +245,16 @@ class App:
         """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
         caller = self._keys.caller(call.headers, _host(scope)) if served.asks_key else STRANGER
+        if served.is_counted:
+            self._requests.count(caller.party)
         if not route.reads_body:
-            return await served.handler(
-                Exchange(served.dialect, call, caller, scope, receive, send)
-            )
+            exchange = Exchange(served.dialect, call, caller, scope, receive, send)
+            try:
+                return await served.handler(exchange)
+            except NoSuchJob:
+                if served.asks_key and not served.is_counted:
+                    self._requests.count(caller.party)
+                raise
         bodies, admit = self._bodies, None
         if route.is_open:
             bodies, admit = self._open_bodies, self._admits.get(served.dialect)

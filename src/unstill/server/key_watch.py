@@ -25,7 +25,10 @@ log = structlog.get_logger()
 
 
 class KeyWatch:
-    """`lost` is told which keys are good no more; `wall_ms` is the time that expiries go by."""
+    """`lost` is told which keys are good no more; `wall_ms` is the time that expiries go by.
+
+    taken: told the rows whenever they were read anew; others than callers go by them too.
+    """
 
     def __init__(
         self,
@@ -33,11 +36,13 @@ class KeyWatch:
         keys: Keys,
         *,
         lost: Callable[[frozenset[str]], None],
+        taken: Callable[[Sequence[ApiKey]], None] = lambda _: None,
         wall_ms: Callable[[], int],
     ) -> None:
         self._rows = rows
         self._keys = keys
         self._lost = lost
+        self._taken = taken
         self._wall_ms = wall_ms
         self._number: int | None = None
         self._read: Sequence[ApiKey] = ()
@@ -79,6 +84,7 @@ class KeyWatch:
         ends = (key.expires_ms for key in good if key.expires_ms is not None)
         self._expires_ms = min(ends, default=None)
         lost = self._keys.take(self._read, now_ms)
+        self._taken(self._read)
         if self._read:
             log.info("keys_taken", good=len(good), of=len(self._read), lost=len(lost))
         if lost:

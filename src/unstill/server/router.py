@@ -32,6 +32,7 @@ class Served(msgspec.Struct, frozen=True):
     route: Route[Any]
     handler: Handler
     asks_key: bool = True  # before it is done
+    is_counted: bool = True  # by limits on calls
 
 
 class PathRoutes(msgspec.Struct, frozen=True):
@@ -74,7 +75,8 @@ class RouteTable:
             for route in dialect.routes:
                 path_routes = by_path.setdefault(route.path, PathRoutes(dialect, {}))
                 asks_key = not (route.is_open or route.asks_itself)
-                served = Served(dialect, route, handler_of(route.verb), asks_key)
+                handler, is_counted = handler_of(route.verb), asks_key and not route.verb.is_of_job
+                served = Served(dialect, route, handler, asks_key, is_counted)
                 path_routes.by_method[route.method] = served
                 if route.method == "GET":
                     path_routes.by_method["HEAD"] = served

@@ -36,6 +36,7 @@ from unstill.domain.job import (
     hidden,
 )
 from unstill.domain.job_ids import new_id
+from unstill.domain.limits import Party
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenValue, Role
@@ -140,6 +141,7 @@ class Service:
     ) -> Submission:
         """Check, keep the pictures, store the job; durable when it returns.
 
+        key_id: of the key that its caller has shown; empty for one that is no row.
         models: those that its caller may use, by their names in the catalogue's list; None: any.
 
         The same job again if the call is one that was sent before, which only a `sending` can be.
@@ -159,7 +161,7 @@ class Service:
             )
             self._check_room()
             job_id = new_id(now_ms)
-            reservation = await self._reserve(owner, job_id, checked.taken)
+            reservation = await self._reserve(Party(owner, key_id), job_id, checked.taken)
         except (BadField, BadSetting, StorageFull, OverLimit, OverBytes):
             # The settings have changed, or the disk; what was taken before is still its caller's.
             stored = None if mark is None else await self._taken_before(owner, mark)
@@ -188,13 +190,13 @@ class Service:
         return Submission(stored, checked.ignored)
 
     async def _reserve(
-        self, owner: Owner, job_id: str, taken: Mapping[Role, IncomingFrame]
+        self, caller: Party, job_id: str, taken: Mapping[Role, IncomingFrame]
     ) -> Reservation | None:
         """Raises OverLimit, OverBytes."""
         if self._allowances is None:
             return None
         size_bytes = sum(len(each.data) for each in taken.values() if each.data is not None)
-        return await self._allowances.take(owner, job_id, size_bytes=size_bytes)
+        return await self._allowances.take(caller, job_id, size_bytes=size_bytes)
 
     async def _taken_before(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
         """The job of an earlier call, also of one that is just being stored."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_interface, ip_network
 
@@ -15,6 +15,7 @@ import msgspec
 from unstill.domain.access_errors import KeyEnded, NoSuchKey
 from unstill.domain.api_key import ID, ApiKey, KeyState, found, free_name, is_taken
 from unstill.domain.errors import BadField
+from unstill.domain.limits import with_changes
 from unstill.domain.request import GivenValue
 from unstill.models.catalogue import Catalogue
 from unstill.store.ports.keys import Decide
@@ -71,6 +72,16 @@ def rotated(which: str, digest: str, now_ms: int) -> Decide:
             what = "is revoked" if state is KeyState.REVOKED else "has expired"
             raise KeyEnded(f"{key.name} ({key.id}) {what}: make a new one for {key.owner}")
         return msgspec.structs.replace(key, digest=digest, created_ms=now_ms, used_ms=None)
+
+    return decide
+
+
+def limited(which: str, changes: Mapping[str, int | None], now_ms: int) -> Decide:
+    """That key with these limits, by their fields, in whatever state it is. It raises NoSuchKey."""
+
+    def decide(standing: Sequence[ApiKey]) -> ApiKey:
+        key = _known(standing, which, now_ms)
+        return msgspec.structs.replace(key, limits=with_changes(key.limits, changes))
 
     return decide
 

@@ -1,6 +1,7 @@
 """How many bytes an owner's jobs and uploads take up: measured, and followed from then on.
 
-Counted are the files of its jobs that are not deleted, and its uploads. The pictures of a job that
+Counted are the files of its jobs that are not deleted, and its uploads; of a key, the files of the
+jobs that it made. The pictures of a job that
 is being stored count from the moment in which it was allowed, what is fetched and made for a job
 once it is there: a job that was taken brings its video home, however large. Where there is too
 little left, it is measured anew before anybody is refused: files also go by the sweep.
@@ -17,7 +18,7 @@ import structlog
 from unstill.domain.access_errors import OverBytes
 from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job, State
-from unstill.domain.owner import Owner
+from unstill.domain.limits import Party
 from unstill.files.port import Files
 from unstill.files.uploads import Uploads
 from unstill.store.ports.owners import Owners
@@ -29,7 +30,7 @@ _HAS_MORE = frozenset({State.READY, State.SUCCEEDED, State.FAILED, State.CANCELL
 log = structlog.get_logger()
 
 
-class _OfOwner:
+class _OfParty:
     def __init__(self) -> None:
         self.jobs: dict[str, int] = {}
         self.of_jobs = 0
@@ -52,7 +53,7 @@ class _OfOwner:
 
 
 class StoredBytes:
-    """Of owners that have a limit of bytes."""
+    """Of owners and keys that have a limit of bytes."""
 
     def __init__(
         self,
@@ -66,77 +67,82 @@ class StoredBytes:
         self._files = files
         self._uploads = uploads
         self._monotonic_s = monotonic_s
-        self._of: dict[Owner, _OfOwner] = {}
-        self._changed: dict[str, Owner] = {}  # jobs whose files are to be measured
+        self._of: dict[Party, _OfParty] = {}
+        self._changed: dict[str, Party] = {}  # jobs whose files are to be measured
         self._measuring: asyncio.Task[None] | None = None
 
-    async def count(self, owner: Owner, most: int, wanted: int) -> None:
+    async def count(self, party: Party, most: int, wanted: int) -> None:
         """Know what is stored, and know it anew if there is too little left."""
-        stored = self._of.get(owner)
+        stored = self._of.get(party)
         if stored is None:
-            stored = self._of[owner] = _OfOwner()
-            stored.measuring = asyncio.create_task(self._measure(owner, stored))
+            stored = self._of[party] = _OfParty()
+            stored.measuring = asyncio.create_task(self._measure(party, stored))
         elif (
             stored.measuring is None
             and stored.total + wanted > most
             and self._monotonic_s() - stored.measured_s >= MEASURED_AGAIN_S
         ):
-            stored.measuring = asyncio.create_task(self._measure(owner, stored))
+            stored.measuring = asyncio.create_task(self._measure(party, stored))
         if stored.measuring is not None:
             try:
                 await asyncio.shield(stored.measuring)
             except Exception:
-                if self._of.get(owner) is stored:
-                    del self._of[owner]  # the next call measures anew
+                if self._of.get(party) is stored:
+                    del self._of[party]  # the next call measures anew
                 raise
             stored.measuring = None
 
-    def reserve(self, owner: Owner, job_id: str, wanted: int, *, most: int) -> None:
-        """Let a job's pictures be stored; `count` came before. Raises OverBytes."""
-        stored = self._checked(owner, wanted, most)
+    def check(self, party: Party, wanted: int, *, most: int) -> None:
+        """Raises OverBytes if so many more would be too many; `count` came before."""
+        stored = self._of[party]
+        if stored.total + wanted > most:
+            raise OverBytes(most=most, used=stored.total, wanted=wanted, of_key=bool(party.key_id))
+
+    def reserve(self, party: Party, job_id: str, wanted: int) -> None:
+        """Let a job's pictures be stored; `check` came before."""
+        stored = self._of[party]
         stored.pending.add(job_id)
         stored.put(job_id, wanted)
 
-    def settle(self, owner: Owner, job_id: str, *, is_stored: bool) -> None:
-        stored = self._of.get(owner)
+    def settle(self, party: Party, job_id: str, *, is_stored: bool) -> None:
+        stored = self._of.get(party)
         if stored is not None and job_id in stored.pending:
             stored.pending.discard(job_id)
             if not is_stored:
                 stored.put(job_id, 0)
 
-    def reserve_upload(self, owner: Owner, wanted: int, *, most: int) -> None:
+    def reserve_upload(self, party: Party, wanted: int, *, most: int) -> None:
         """Let an upload be stored; `count` came before. Raises OverBytes."""
-        self._checked(owner, wanted, most).coming += wanted
+        self.check(party, wanted, most=most)
+        self._of[party].coming += wanted
 
-    def settle_upload(self, owner: Owner, wanted: int, *, is_stored: bool) -> None:
+    def settle_upload(self, party: Party, wanted: int, *, is_stored: bool) -> None:
         """An upload that was let be stored is, or is not."""
-        stored = self._of[owner]
+        stored = self._of[party]
         stored.coming -= wanted
         if is_stored:
             stored.uploads += wanted
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
-        stored = self._of.get(job.owner)
-        if stored is None:
+        if not self._of:
+            return
+        maker = Party(job.owner, job.key_id)
+        counted = [self._of[party] for party in maker.whole if party in self._of]
+        if not counted:
             return
         if job.is_hidden and job.state.is_final:
-            stored.put(job.id, 0)
+            for stored in counted:
+                stored.put(job.id, 0)
         elif job.state in _HAS_MORE:
-            self._changed[job.id] = job.owner
+            self._changed[job.id] = maker
             if self._measuring is None:
                 self._measuring = asyncio.create_task(self._measure_changed())
 
-    def _checked(self, owner: Owner, wanted: int, most: int) -> _OfOwner:
-        stored = self._of[owner]
-        if stored.total + wanted > most:
-            raise OverBytes(most=most, used=stored.total, wanted=wanted)
-        return stored
-
-    async def _measure(self, owner: Owner, stored: _OfOwner) -> None:
+    async def _measure(self, party: Party, stored: _OfParty) -> None:
         stored.fresh = set(stored.pending)
-        uploads = await self._uploads.size_bytes(owner)
-        job_ids = await self._owners.with_files(owner)
+        uploads = 0 if party.key_id else await self._uploads.size_bytes(party.owner)
+        job_ids = await self._owners.with_files(party)
         measured: dict[str, int] = {}
         for first in range(0, len(job_ids), AT_ONCE):
             some = job_ids[first : first + AT_ONCE]
@@ -158,8 +164,9 @@ class StoredBytes:
         finally:
             self._measuring = None
 
-    async def _note(self, job_ids: Sequence[str], owners: dict[str, Owner]) -> None:
+    async def _note(self, job_ids: Sequence[str], makers: dict[str, Party]) -> None:
         for job_id, size_bytes in zip(job_ids, await self._files.sizes(job_ids), strict=True):
-            stored = self._of.get(owners[job_id])
-            if stored is not None:
-                stored.put(job_id, size_bytes)
+            for party in makers[job_id].whole:
+                stored = self._of.get(party)
+                if stored is not None:
+                    stored.put(job_id, size_bytes)

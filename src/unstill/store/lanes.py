@@ -20,6 +20,7 @@ import structlog
 from unstill.domain.backoff import STEP, Backoff
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import Job, State
+from unstill.domain.limits import Party
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
@@ -39,6 +40,8 @@ class _Queue:
         self.lane: Lane | None = None  # until the lane is served
         self.later: list[tuple[int, str, Owner]] = []  # (due_ms, job id, owner)
         self.due: dict[Owner, list[tuple[int, str, int]]] = {}  # by owner, (since, job id, due_ms)
+        # The same, of jobs whose turn has come and that somebody's limit holds.
+        self.held: dict[Party, list[tuple[int, str, int]]] = {}
         self.round_robin = RoundRobin(weight_of)  # the owners in `due` take turns
         self.busy = 0  # steps under way
         self.busy_of: Counter[Owner] = Counter()  # the same, by owner
@@ -46,9 +49,26 @@ class _Queue:
 
     def put(self, job_id: str, owner: Owner, due_ms: int) -> None:
         """Let a job that is due wait for its owner's turn."""
-        since_ms = due_ms if self.lane is not None and self.lane.is_in_turn else 0
-        heappush(self.due.setdefault(owner, []), (since_ms, job_id, due_ms))
+        heappush(self.due.setdefault(owner, []), (self._since_ms(due_ms), job_id, due_ms))
         self.round_robin.join(owner)
+
+    def hold(self, job_id: str, holder: Party, due_ms: int) -> None:
+        """Let a job wait until its holder has room."""
+        heappush(self.held.setdefault(holder, []), (self._since_ms(due_ms), job_id, due_ms))
+
+    def let_go(self, holder: Party, is_there: Callable[[str, int], bool], most: int) -> None:
+        """Let so many of the oldest jobs that it holds wait for their owner's turn again."""
+        held = self.held[holder]
+        while held and most > 0:
+            _, job_id, due_ms = heappop(held)
+            if is_there(job_id, due_ms):  # else it has left or moved
+                self.put(job_id, holder.owner, due_ms)
+                most -= 1
+        if not held:
+            del self.held[holder]
+
+    def _since_ms(self, due_ms: int) -> int:
+        return due_ms if self.lane is not None and self.lane.is_in_turn else 0
 
     def pop(self, owner: Owner) -> tuple[str, int]:
         """The owner's oldest job, or that which has been due for longest."""
@@ -184,6 +204,8 @@ class Lanes:
     def look_again(self) -> None:
         """Somebody may have more jobs begun than before."""
         for name, queue in self._queues.items():
+            if queue.held:
+                self._let_go(name, queue)
             if queue.due and queue.lane is not None and queue.lane.begins_jobs:
                 self._fill(name)
 
@@ -241,16 +263,35 @@ class Lanes:
         while (owner := queue.next_owner(lane, turnstile)) is not None:
             job_id, due_ms = queue.pop(owner)
             if self._places.get(job_id) == (name, due_ms):
-                del self._places[job_id]
-                queue.begin(owner)
-                if turnstile is not None:
-                    turnstile.begin(owner, job_id)
-                step = self._steps[job_id] = _Step(job_id)
-                step.task = asyncio.create_task(self._take(queue, lane, step, owner))
+                holder = None if turnstile is None else turnstile.holder_of(job_id)
+                if holder is None:
+                    self._begin(queue, lane, job_id, owner)
+                else:
+                    queue.hold(job_id, holder, due_ms)
             queue.drop_if_empty(owner)
         if queue.later and queue.busy < lane.slots:
             wait_s = (queue.later[0][0] - now_ms) / 1000
             queue.timer = asyncio.get_running_loop().call_later(wait_s, self._fill, name)
+
+    def _begin(self, queue: _Queue, lane: Lane, job_id: str, owner: Owner) -> None:
+        del self._places[job_id]
+        queue.begin(owner)
+        if lane.begins_jobs and self._turnstile is not None:
+            self._turnstile.begin(owner, job_id)
+        step = self._steps[job_id] = _Step(job_id)
+        step.task = asyncio.create_task(self._take(queue, lane, step, owner))
+
+    def _let_go(self, name: str, queue: _Queue) -> None:
+        """As many of those that are held as there is room for."""
+        turnstile = self._turnstile
+        if turnstile is None:
+            return
+
+        def is_there(job_id: str, due_ms: int) -> bool:
+            return self._places.get(job_id) == (name, due_ms)
+
+        for holder in tuple(queue.held):
+            queue.let_go(holder, is_there, turnstile.room_of(holder))
 
     def _call_up(self, name: str, queue: _Queue, now_ms: int) -> None:
         """Move to `due` what has become so."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from unstill.dialects.port import Described
 from unstill.dialects.route import Kinds, Route
-from unstill.domain.access_errors import ForeignHost, ForeignOrigin
+from unstill.domain.access_errors import ForeignHost, ForeignOrigin, OverLimit
 from unstill.domain.errors import (
     BadBody,
     BadKey,
@@ -25,7 +25,7 @@ _OF_BODIES: Kinds = (BadBody, BodyTooLarge, UnsupportedBody, Overloaded)
 def refusals(dialect: Described, route: Route[Any]) -> dict[int, list[type[UnstillError]]]:
     """The errors that a route can answer, by the status that its dialect documents for each."""
     by_status: dict[int, list[type[UnstillError]]] = {}
-    for kind in _kinds(route):
+    for kind in dict.fromkeys(_kinds(route)):
         by_status.setdefault(dialect.error_status(kind), []).append(kind)
     return dict(sorted(by_status.items()))
 
@@ -39,6 +39,7 @@ def _kinds(route: Route[Any]) -> Iterator[type[UnstillError]]:
     yield from route.errors
     if not route.is_open:
         yield BadKey
+        yield OverLimit  # on calls; of one about a job, where there is none
     # Only servers without keys say these.
     yield ForeignHost
     if route.method != "GET":

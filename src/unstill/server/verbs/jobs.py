@@ -36,6 +36,7 @@ from unstill.server.idempotency_headers import sending_of
 from unstill.server.long_poll import WaitingCaller, unless_gone, wait_s_of
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
+from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
 
 log = structlog.get_logger()
@@ -56,6 +57,7 @@ class JobVerbs:
         estimates: Estimates,
         board: Board,
         keys: Keys,
+        requests: Requests,
         dialects: Sequence[Dialect],
         public_url: str,
     ) -> None:
@@ -66,6 +68,7 @@ class JobVerbs:
         self._estimates = estimates
         self._board = board
         self._keys = keys
+        self._requests = requests
         self._public_url = public_url
         self._uploaders = able(dialects, TakesUploads)
         self._advisers = able(dialects, GivesAdvice)
@@ -137,6 +140,7 @@ class JobVerbs:
         try:
             return await self.status(exchange)
         except NoSuchJob:
+            self._requests.count(exchange.caller.party)
             return json_answer(exchange.dialect.unknown(exchange.call))
 
     async def list_by_cursor(self, exchange: Exchange[ListsByCursor]) -> Answer:

@@ -1,6 +1,7 @@
 """Keys as rows: the SQL of every read and write, and the keys of an open store.
 
-The columns of the table are the fields of `ApiKey`, by the same names; lists are JSON.
+The columns of the table are the fields of `ApiKey`, and of its limits, by the same names; lists
+are JSON.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import msgspec
 
 from unstill.domain.api_key import ApiKey
 from unstill.domain.caller import Scope
+from unstill.domain.limits import OF_KEYS, Limits
 from unstill.domain.owner import Owner
 from unstill.store.embedded.handle import Handle
 from unstill.store.ports.keys import Decide
 
 TABLE = "api_keys"
-_COLUMNS = ApiKey.__struct_fields__
+_LIMITS = tuple(each.field for each in OF_KEYS)
+_COLUMNS = (*(name for name in ApiKey.__struct_fields__ if name != "limits"), *_LIMITS)
 _NAMES = ", ".join(_COLUMNS)
 _ALL = f"SELECT {_NAMES} FROM api_keys ORDER BY created_ms, id"  # noqa: S608  - field names
 # Not INSERT OR REPLACE, by which a digest that is given twice would take away the other key.
@@ -85,12 +88,14 @@ def key_of(row: Sequence[Any]) -> ApiKey:
     models = values["models"]
     values["models"] = None if models is None else _texts_of(models)
     values["networks"] = _texts_of(values["networks"])
+    limits = {each: values.pop(each) for each in _LIMITS}
+    values["limits"] = msgspec.convert(limits, Limits)
     values["owner"], values["scope"] = Owner(values["owner"]), Scope(values["scope"])
     return ApiKey(**values)
 
 
 def row_of(key: ApiKey) -> tuple[Any, ...]:
-    values = msgspec.structs.asdict(key)
+    values = msgspec.structs.asdict(key) | msgspec.structs.asdict(key.limits)
     values["models"] = None if key.models is None else _encode(key.models).decode()
     values["networks"] = _encode(key.networks).decode()
     values["scope"] = key.scope.value

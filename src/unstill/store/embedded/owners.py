@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import apsw
 import msgspec
 
-from unstill.domain.limits import UNLIMITED, Limits
+from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.owner import Owner
 from unstill.store.embedded.handle import Handle
 
@@ -23,6 +23,11 @@ _SET = f"INSERT OR REPLACE INTO owners ({_NAMES}) VALUES ({', '.join('?' * len(_
 _WITH_FILES = (
     "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 0 UNION "
     "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 1 "
+    "AND state NOT IN ('succeeded', 'failed', 'cancelled')"
+)
+_WITH_FILES_BY_KEY = (
+    "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 0 AND key_id = ?2 UNION "
+    "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 1 AND key_id = ?2 "
     "AND state NOT IN ('succeeded', 'failed', 'cancelled')"
 )
 
@@ -45,8 +50,9 @@ class EmbeddedOwners:
         await self._handle.opened.writer.write(write)
         return stored[-1]
 
-    async def with_files(self, owner: Owner) -> Sequence[str]:
-        found = await self._handle.opened.ledger.select(_WITH_FILES, (owner,))
+    async def with_files(self, party: Party) -> Sequence[str]:
+        sql, values = (_WITH_FILES_BY_KEY, party) if party.key_id else (_WITH_FILES, party[:1])
+        found = await self._handle.opened.ledger.select(sql, tuple(values))
         return [f"{job_id}" for (job_id,) in found]
 
 

@@ -134,8 +134,10 @@ def video_name_in(text: str) -> str | None:
 
 
 def unfinished_job_of(row: Row) -> UnfinishedJob:
-    job_id, owner, state, engine, due_ms = row
-    return UnfinishedJob(job_id, Owner(intern(owner)), _STATES[state], intern(engine), due_ms)
+    job_id, owner, state, engine, due_ms, key_id = row
+    return UnfinishedJob(
+        job_id, Owner(intern(owner)), _STATES[state], intern(engine), due_ms, intern(key_id)
+    )
 
 
 def attempt_of(row: Row) -> Attempt:
@@ -295,7 +297,7 @@ INTERRUPTED = (
 # What lanes and queues need of the unfinished jobs, and nothing that is slow to read. The condition
 # is word for word that of the index `jobs_unfinished`, or it is not used.
 PLACES = (
-    f"SELECT id, owner, state, engine, due_ms FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    f"SELECT id, owner, state, engine, due_ms, key_id FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
     "AND id > ? ORDER BY id LIMIT ?"
 )
 

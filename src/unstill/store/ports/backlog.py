@@ -34,6 +34,7 @@ class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
     state: State
     engine: str
     due_ms: int
+    key_id: str = ""  # of the key that made it
 
 
 class RenderTime(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from unstill.domain.limits import Limits
+from unstill.domain.limits import Limits, Party
 from unstill.domain.owner import Owner
 
 
@@ -19,5 +19,8 @@ class Owners(Protocol):
         What they are then; durable when it returns. Raises what `change` raised.
         """
 
-    async def with_files(self, owner: Owner) -> Sequence[str]:
-        """The owner's jobs that may have files: all but those that are deleted and final."""
+    async def with_files(self, party: Party) -> Sequence[str]:
+        """The jobs of an owner, or those that a key of it made, that may have files.
+
+        All but those that are deleted and final.
+        """

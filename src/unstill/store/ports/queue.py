@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from unstill.domain.job import Job
+from unstill.domain.limits import Party
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import WeightOf
 
@@ -26,10 +27,19 @@ Listener = Callable[[Job], None]  # told on the event loop, after the commit
 
 
 class Turnstile(Protocol):
-    """Says whose jobs may be begun, of owners that may have so many begun at once."""
+    """Says whose jobs may be begun, of those that may have so many begun at once."""
 
     def may_begin(self, owner: Owner) -> bool:
         """Whether one more may; where none may, `Queue.look_again` follows when that changes."""
+
+    def holder_of(self, job_id: str) -> Party | None:
+        """Whose limit holds a job that its owner might begin; None where it may be begun.
+
+        `Queue.look_again` follows when that changes.
+        """
+
+    def room_of(self, holder: Party) -> int:
+        """How many more of its jobs may be begun."""
 
     def begin(self, owner: Owner, job_id: str) -> None:
         """A step that may begin the job is under way."""

@@ -1,0 +1,77 @@
+"""How often something was done in the last minute, by whom: in this process's memory alone."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from unstill.domain.access_errors import OverLimit
+from unstill.domain.limits import Limits, Party
+
+MINUTE_S = 60.0
+
+
+class Paces:
+    """The moments of the last minute, by party; only of parties with a limit."""
+
+    def __init__(self, limit: str, what: str) -> None:
+        """`limit`: as operators name it; `what` says what is counted."""
+        self._limit = limit
+        self._what = what
+        self._moments: dict[Party, deque[float]] = {}
+
+    def check(self, party: Party, most: int, now_s: float) -> None:
+        """Raises OverLimit if there were as many."""
+        moments = self._moments.get(party, deque())
+        while moments and moments[0] <= now_s - MINUTE_S:
+            moments.popleft()
+        if len(moments) >= most:
+            # Lowered meanwhile, it may take more than the first of them.
+            free_s = moments[len(moments) - most] + MINUTE_S if most else now_s + MINUTE_S
+            raise OverLimit(
+                self._limit,
+                f"{self._what} in the last minute",
+                most=most,
+                used=len(moments),
+                retry_after_s=max(1, -int(-(free_s - now_s) // 1)),
+                of_key=bool(party.key_id),
+            )
+
+    def add(self, party: Party, now_s: float) -> None:
+        self._moments.setdefault(party, deque()).append(now_s)
+
+    def take_back(self, party: Party, moment_s: float) -> None:
+        """What was added then was not done after all."""
+        moments = self._moments.get(party, deque())
+        if moment_s in moments:
+            moments.remove(moment_s)
+
+
+class Requests:
+    """Calls of any kind, by the minute: of an owner, and of each key."""
+
+    def __init__(
+        self,
+        limits_of: Callable[[Party], Limits],
+        *,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits_of = limits_of
+        self._monotonic_s = monotonic_s
+        self._paces = Paces("requests-per-minute", "requests")
+
+    def count(self, caller: Party) -> None:
+        """One more call; one that is refused counts for nothing. Raises OverLimit."""
+        now_s: float | None = None
+        counted: list[Party] = []
+        for party in caller.whole:
+            most = self._limits_of(party).requests_per_minute
+            if most is None:
+                continue
+            now_s = self._monotonic_s() if now_s is None else now_s
+            self._paces.check(party, most, now_s)
+            counted.append(party)
+        if now_s is not None:
+            for party in counted:
+                self._paces.add(party, now_s)
