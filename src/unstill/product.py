@@ -175,6 +175,7 @@ class Product:
             keys=self._keys,
             requests=Requests(self._limits.of),
             metrics=self._metrics,
+            charges=self._store.charges,
             metrics_networks=server.scraping_networks,
             origins=_origins(settings),
             dialects=[make(server, cards) for make in dialects],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -14,6 +15,7 @@ from unstill.domain.money import SECOND_NS, Charge, ChargeKind, shown_amount
 from unstill.domain.owner import Owner
 
 _EPOCH = date(1970, 1, 1).toordinal()
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class UsagePart(StrEnum):
@@ -65,16 +67,13 @@ def usage_asked(
     """
     since_day = None if since is None else _day_named(f"{dashes}since", since)
     until_day = None if until is None else _day_named(f"{dashes}until", until)
-    if since_day is not None and until_day is not None and until_day < since_day:
-        raise BadField(f"{dashes}until", f"no day before {dashes}since", until)
     parts = (UsagePart.OWNER,) if by is None else _parts_named(f"{dashes}by", by)
     return UsageAsked(parts, since_day, until_day)
 
 
 def _parts_named(name: str, text: str) -> tuple[UsagePart, ...]:
-    words = [each.strip() for each in text.split(",")]
     try:
-        return tuple(dict.fromkeys(map(UsagePart, words)))
+        return tuple(dict.fromkeys(map(UsagePart, text.split(","))))
     except ValueError:
         allowed = f"{', '.join(UsagePart)}, or several of them with commas"
         raise BadField(name, allowed, text) from None
@@ -82,6 +81,8 @@ def _parts_named(name: str, text: str) -> tuple[UsagePart, ...]:
 
 def _day_named(name: str, text: str) -> int:
     try:
+        if not _DAY.fullmatch(text):
+            raise ValueError(text)
         return date.fromisoformat(text).toordinal() - _EPOCH
     except ValueError:
         raise BadField(name, "a day such as 2026-11-29", text) from None

@@ -54,11 +54,13 @@ from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
 from unstill.server.verbs.uploads import UploadVerbs
+from unstill.server.verbs.usage import UsageVerbs
 from unstill.server.verbs.videos import VideoVerbs
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
+from unstill.store.ports.charges import Charges
 
 log = structlog.get_logger()
 
@@ -90,6 +92,7 @@ class App:
         open_bodies: Bodies,
         origins: Origins,
         metrics: Metrics,
+        charges: Charges,
         metrics_networks: Sequence[Network] = (),
         public_url: str = "",
     ) -> None:
@@ -149,6 +152,7 @@ class App:
                 videos=VideoVerbs(service=service, downloads=downloads),
                 uploads=uploads,
                 own=self._own_verbs,
+                usage=UsageVerbs(charges),
             ),
         )
 

@@ -15,6 +15,7 @@ from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
 from unstill.server.verbs.uploads import UploadVerbs
+from unstill.server.verbs.usage import UsageVerbs
 from unstill.server.verbs.videos import VideoVerbs
 
 Able = TypeVar("Able", bound=Described)
@@ -35,6 +36,7 @@ def handler_of(
     videos: VideoVerbs,
     uploads: UploadVerbs,
     own: OwnVerbs,
+    usage: UsageVerbs,
 ) -> Callable[[Verb[Any]], Handler]:
     """It raises TypeError for a verb that nothing does."""
     table = dict(
@@ -53,6 +55,7 @@ def handler_of(
             _row(own_routes.LINK, videos.link),
             _row(own_routes.MODELS, own.models),
             _row(own_routes.MODEL, own.model),
+            _row(own_routes.USAGE, usage.own),
             _row(own_routes.HEALTH, own.health),
             _row(own_routes.READY, own.ready),
             _row(own_routes.METRICS, own.tell_metrics),

@@ -13,8 +13,17 @@ from unstill.dialects.port import Described
 from unstill.dialects.route import JSON, Parameter, Response, Route, Verb
 from unstill.dialects.verbs import FILE_ERRORS, MEDIA_TYPES, in_parts
 from unstill.domain.access_errors import AdminOnly, ModelNotAllowed
-from unstill.domain.errors import BadLink, StorageFailed, UnknownModel, UnstillError
+from unstill.domain.errors import (
+    BadField,
+    BadLink,
+    Overloaded,
+    StorageFailed,
+    UnknownModel,
+    UnstillError,
+)
+from unstill.server import usage_report
 from unstill.server.model_info import ModelInfo, ModelList
+from unstill.server.usage_report import UsageReport
 
 PAGE_TYPE = "text/html"
 METRICS_TYPE = "text/plain"
@@ -83,6 +92,12 @@ _STOPPING = Response(503, "The server is about to end, or cannot store")
 
 MODELS = Verb("models", Described, errors=(StorageFailed,))
 MODEL = Verb("model", Described, errors=(UnknownModel, ModelNotAllowed, StorageFailed))
+USAGE = Verb(
+    "usage",
+    Described,
+    errors=(BadField, Overloaded, StorageFailed),
+    shown=lambda _, __: usage_report.SHOWN,
+)
 HEALTH = Verb(
     "health",
     Described,
@@ -144,6 +159,14 @@ def _models(prefix: str = "") -> tuple[Route[Any], ...]:
 _ROUTES: tuple[Route[OwnRoutes], ...] = (
     *_models(),
     *_models("/openai"),  # where OpenAI's Azure client asks for them
+    Route(
+        "GET",
+        "/v1/usage",
+        USAGE,
+        "Sum up what your own jobs were charged",
+        (UsageReport,),
+        usage_report.PARAMETERS,
+    ),
     Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
     Route("GET", "/ready", READY, "Say whether new jobs are taken", (Ready,), is_open=True),
     Route("GET", "/metrics", METRICS, "Tell Prometheus its figures", (), asks_itself=True),

@@ -1,0 +1,23 @@
+"""What was charged: of the caller's own jobs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from unstill.dialects.port import Described
+from unstill.server.exchange import Answer, Exchange, json_answer
+from unstill.server.long_poll import unless_gone
+from unstill.server.usage_report import asked_in, report_of
+from unstill.store.ports.charges import Charges
+
+
+class UsageVerbs:
+    def __init__(self, charges: Charges) -> None:
+        self._charges = charges
+
+    async def own(self, exchange: Exchange[Described]) -> Answer:
+        """Whatever is asked for, of the caller's owner alone, also for a key of an operator."""
+        asked = msgspec.structs.replace(asked_in(exchange.call.query), owner=exchange.owner)
+        return json_answer(
+            report_of(asked, await unless_gone(exchange.receive, self._charges.usage(asked)))
+        )
