@@ -23,11 +23,10 @@ from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Dialect
 from unstill.domain.call_counts import CallCounts
-from unstill.domain.delivery import DAY_MS
 from unstill.domain.engine import Engine
-from unstill.domain.errors import BadSetting, UnstillError
+from unstill.domain.errors import UnstillError
 from unstill.engines.camera.self_test import Trial
-from unstill.files.data_folder import DataFolder
+from unstill.files.data_folder import DataFolder, made_folder
 from unstill.files.signed_links import Links, load_secrets
 from unstill.files.storage import Storage, local_storage
 from unstill.files.upload_policies import Policies
@@ -38,6 +37,7 @@ from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
 from unstill.net.fetcher import Fetcher
 from unstill.progress.followers import Followers
+from unstill.server.admin.operated import Operated
 from unstill.server.api_keys import Keys
 from unstill.server.app import App
 from unstill.server.body import Bodies
@@ -115,7 +115,7 @@ class Product:
         clock_ms = self._clock.now_ms
         server = settings.server
         self._proxies = Proxies(server.proxy_networks)
-        data_dir = _made_folder(Path(server.data_dir))
+        data_dir = made_folder(Path(server.data_dir))
         self._store = store_in(data_dir, clock_ms)
         self._uptime = Uptime(
             notes=self._store.uptime_notes, server=token_hex(8), clock_ms=clock_ms
@@ -154,7 +154,9 @@ class Product:
         self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
         self._folder = _folder_at(data_dir, server)
-        self._terms = _terms_of(server)
+        self._terms = KeepTimes.of_days(
+            server.keep_videos_days, server.keep_pictures_days, server.keep_rows_days
+        )
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
         self._key_watch = KeyWatch(
@@ -164,7 +166,8 @@ class Product:
             taken=self._limits.take_keys,
             wall_ms=wall_ms,
         )
-        self._metrics = Metrics(self._sources())
+        sources = self._sources()
+        self._metrics = Metrics(sources)
         self.app = App(
             service=self._service(catalogue, routes, receivers),
             uploading=self._uploading(uploads, catalogue, link_secrets),
@@ -176,6 +179,15 @@ class Product:
             requests=Requests(self._limits.of),
             metrics=self._metrics,
             charges=self._store.charges,
+            operated=Operated(
+                store=self._store,
+                sources=sources,
+                key_watch=self._key_watch,
+                limits=self._limits,
+                engines=self._engines,
+                local_engines=self._locals,
+                keep_ms=dict(self._terms.each()),
+            ),
             metrics_networks=server.scraping_networks,
             origins=_origins(settings),
             dialects=[make(server, cards) for make in dialects],
@@ -367,27 +379,11 @@ class Product:
         await self._store.close()
 
 
-def _made_folder(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
-    return path
-
-
 def _folder_at(path: Path, server: ServerSettings) -> DataFolder:
     return DataFolder(
         path,
         least_bytes=server.least_free_mb * 10**6,
         most_bytes=server.most_data_mb * 10**6,
-    )
-
-
-def _terms_of(server: ServerSettings) -> KeepTimes:
-    return KeepTimes(
-        videos_ms=round(server.keep_videos_days * DAY_MS),
-        pictures_ms=round(server.keep_pictures_days * DAY_MS),
-        rows_ms=round(server.keep_rows_days * DAY_MS),
     )
 
 

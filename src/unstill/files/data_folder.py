@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from unstill.domain.errors import BadSetting
 from unstill.domain.job import Job
 from unstill.files.folder_size import FolderSize
 from unstill.files.free_space import Room
+
+
+def made_folder(path: Path) -> Path:
+    """The folder, made if it was not there. Raises BadSetting."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
+    return path
 
 
 class DataFolder:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 import structlog
 
+from unstill.domain.delivery import DAY_MS
 from unstill.domain.errors import ShuttingDown, StorageFailed, StorageFull
 from unstill.domain.job import Job
 from unstill.domain.log_fields import job_fields
@@ -35,6 +36,10 @@ class KeepTimes(msgspec.Struct, frozen=True):
     videos_ms: int = 0
     pictures_ms: int = 0
     rows_ms: int = 0
+
+    @classmethod
+    def of_days(cls, videos: float, pictures: float, rows: float) -> KeepTimes:
+        return cls(round(videos * DAY_MS), round(pictures * DAY_MS), round(rows * DAY_MS))
 
     def each(self) -> Iterator[tuple[Kept, int]]:
         """What goes, and when; a row goes with all that its job has."""
