@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from unstill.domain.call_counts import CallCounts
 from unstill.domain.engine import Local
 from unstill.domain.errors import BadSetting
 from unstill.domain.owner import Owner
+from unstill.domain.request import VideoRequest
 from unstill.engines.camera import Camera
 from unstill.engines.dashscope.engine import DashScopeEngine
 from unstill.engines.diffusers import Diffusers
@@ -147,6 +148,19 @@ def remotes_of(
         for name, engine in settings.engines.items()
         if isinstance(engine, RemoteSettings)
     }
+
+
+def names_of(remotes: Mapping[str, Remote]) -> Callable[[str, VideoRequest], str]:
+    """What an engine, by its name, calls the model of a request: one of this machine, as unstill.
+
+    Costs are kept by these names.
+    """
+
+    def name_of(engine: str, request: VideoRequest) -> str:
+        remote = remotes.get(engine)
+        return request.model if remote is None else remote.upstream_model(request)
+
+    return name_of
 
 
 def _setup(

@@ -14,6 +14,7 @@ from unstill.assembly import (
     RemoteKind,
     check_receivers,
     locals_of,
+    names_of,
     receivers_of,
     remotes_of,
     server_proxy,
@@ -37,7 +38,6 @@ from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
 from unstill.net.fetcher import Fetcher
 from unstill.progress.followers import Followers
-from unstill.server.admin.operated import Operated
 from unstill.server.api_keys import Keys
 from unstill.server.app import App
 from unstill.server.body import Bodies
@@ -49,6 +49,7 @@ from unstill.server.metrics.scrape import Metrics
 from unstill.server.proxies import Proxies
 from unstill.service.admission import Admission
 from unstill.service.allowances import allowances_in
+from unstill.service.charging import Charging
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.owner_limits import OwnerLimits
@@ -146,16 +147,18 @@ class Product:
         self._pollers = workshop.pollers()
         catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)
-        tariff = settings.tariff(cards)
-        check_costs(tariff, self._engines, self._remotes, cards)
+        self._tariff = settings.tariff(cards)
+        check_costs(self._tariff, self._engines, self._remotes, cards)
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
         self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
         self._folder = _folder_at(data_dir, server)
-        self._terms = KeepTimes.of_days(
-            server.keep_videos_days, server.keep_pictures_days, server.keep_rows_days
+        self._terms = KeepTimes.in_days(
+            videos=server.keep_videos_days,
+            pictures=server.keep_pictures_days,
+            rows=server.keep_rows_days,
         )
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
@@ -166,8 +169,7 @@ class Product:
             taken=self._limits.take_keys,
             wall_ms=wall_ms,
         )
-        sources = self._sources()
-        self._metrics = Metrics(sources)
+        self._metrics = Metrics(self._sources())
         self.app = App(
             service=self._service(catalogue, routes, receivers),
             uploading=self._uploading(uploads, catalogue, link_secrets),
@@ -179,15 +181,6 @@ class Product:
             requests=Requests(self._limits.of),
             metrics=self._metrics,
             charges=self._store.charges,
-            operated=Operated(
-                store=self._store,
-                sources=sources,
-                key_watch=self._key_watch,
-                limits=self._limits,
-                engines=self._engines,
-                local_engines=self._locals,
-                keep_ms=dict(self._terms.each()),
-            ),
             metrics_networks=server.scraping_networks,
             origins=_origins(settings),
             dialects=[make(server, cards) for make in dialects],
@@ -271,6 +264,13 @@ class Product:
             uptime_ms=self._uptime.now_ms,
             admission=Admission(readable_formats(), self._settings.server.networks),
             allowances=self._allowances,
+            charging=Charging(
+                self._tariff,
+                cards=catalogue.by_id,
+                upstream_model=names_of(self._remotes),
+                budgets_of=self._limits.budgets_of,
+                used=self._store.charges.used,
+            ),
         )
 
     def _uploading(

@@ -29,7 +29,6 @@ from unstill.dialects.route import Route
 from unstill.domain.errors import UnstillError
 from unstill.models.card import Card, Field
 from unstill.models.catalogue import CARDS
-from unstill.server.admin.routes import AdminRoutes
 from unstill.server.own_routes import OwnRoutes
 from unstill.settings.server import ServerSettings
 
@@ -151,14 +150,7 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
-    dialects = (
-        Tasks(),
-        Videos(),
-        Videos(prefix="/openai"),
-        DashScope(),
-        AdminRoutes(),
-        OwnRoutes(),
-    )
+    dialects = (Tasks(), Videos(), Videos(prefix="/openai"), DashScope(), OwnRoutes())
     served = {
         f"{route.method} {route.path.replace(':path', '')}"
         for dialect in dialects

@@ -28,6 +28,7 @@ from unstill.progress.estimate import Estimates
 from unstill.progress.queue import Forecast
 from unstill.progress.stalls import Stalls
 from unstill.service.allowances import Allowances
+from unstill.service.charging import Charging
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service, Submission
 from unstill.steps.cleanup import Sweep
@@ -150,8 +151,10 @@ class House:
             clock_ms=self.clock_ms,
         )
 
-    def service_with(self, allowances: Allowances | None) -> Service:
-        """The house's own, or one that asks what owners may have."""
+    def service_with(
+        self, allowances: Allowances | None, charging: Charging | None = None
+    ) -> Service:
+        """The house's own, or one that asks what owners may have and may spend."""
         return Service(
             jobs=self.store.jobs,
             job_lists=self.store.job_lists,
@@ -169,6 +172,7 @@ class House:
             clock_ms=self.clock_ms,
             uptime_ms=self.clock_ms,
             allowances=allowances,
+            charging=charging,
         )
 
     @property

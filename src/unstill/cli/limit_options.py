@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from unstill.domain.limits import OF_KEYS, SETTABLE, Limits, Settable
+from unstill.domain.limits import SETTABLE, Limits, Settable
 from unstill.domain.owner_turns import MOST_WEIGHT
 
 NO_LIMIT = "none"
 _LONGEST = 20  # digits; longer ones are no amount of anything
 _N = f"N|{NO_LIMIT}"
+_AMOUNT = f"AMOUNT|{NO_LIMIT}"
 _BY_NAME = {each.name: each for each in SETTABLE}
 
 
@@ -25,6 +26,10 @@ SubmitsOption = Annotated[str | None, typer.Option(metavar=_N, help=_about("subm
 RequestsOption = Annotated[str | None, typer.Option(metavar=_N, help=_about("requests-per-minute"))]
 QueueOption = Annotated[str | None, typer.Option(metavar=_N, help=_about("queue"))]
 BytesOption = Annotated[str | None, typer.Option("--bytes", metavar=_N, help=_about("bytes"))]
+BudgetDayOption = Annotated[str | None, typer.Option(metavar=_AMOUNT, help=_about("budget-day"))]
+BudgetMonthOption = Annotated[
+    str | None, typer.Option(metavar=_AMOUNT, help=_about("budget-month"))
+]
 WeightOption = Annotated[
     str | None, typer.Option(metavar=f"1-{MOST_WEIGHT}", help=_about("weight"))
 ]
@@ -41,9 +46,9 @@ def changes_of(**given: str | None) -> dict[str, int | None]:
 
 def told(limits: Limits) -> Iterator[str]:
     """The limits that there are, in words."""
-    for each in OF_KEYS:
+    for each in SETTABLE:
         most = each.of(limits)
-        if most is not None:
+        if most is not None and each.field != "weight":
             yield f"{each.heading} {most}"
 
 

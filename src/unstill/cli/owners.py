@@ -14,6 +14,8 @@ from rich.text import Text
 
 from unstill.cli.limit_options import (
     NO_LIMIT,
+    BudgetDayOption,
+    BudgetMonthOption,
     BytesOption,
     InFlightOption,
     QueueOption,
@@ -42,6 +44,8 @@ def change(
     requests_per_minute: RequestsOption = None,
     queue: QueueOption = None,
     size: BytesOption = None,
+    budget_day: BudgetDayOption = None,
+    budget_month: BudgetMonthOption = None,
     weight: WeightOption = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
@@ -54,6 +58,8 @@ def change(
         requests_per_minute=requests_per_minute,
         queue=queue,
         bytes=size,
+        budget_day=budget_day,
+        budget_month=budget_month,
         weight=weight,
     )
     if not changes:

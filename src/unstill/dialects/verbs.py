@@ -21,7 +21,7 @@ from unstill.dialects.port import (
     TakesUploads,
 )
 from unstill.dialects.route import Kinds, Response, ShownJob, Verb
-from unstill.domain.access_errors import ModelNotAllowed, OverBytes, OverLimit
+from unstill.domain.access_errors import ModelNotAllowed, OverBudget, OverBytes, OverLimit
 from unstill.domain.errors import (
     BadBody,
     BadField,
@@ -98,6 +98,7 @@ SUBMIT = Verb(
         JobDeleted,
         OverLimit,
         OverBytes,
+        OverBudget,
         BadSetting,  # no engine for the model
         StorageFull,
         StorageFailed,

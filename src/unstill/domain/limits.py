@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from unstill.domain.errors import BadField
+from unstill.domain.money import AMOUNT, Budgets, millionths_in, shown_amount
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import MOST_WEIGHT
 
@@ -27,6 +28,9 @@ class Limits(msgspec.Struct, frozen=True):
     stored_bytes: int | None = None  # of its jobs' files, and of an owner's uploads
     weight: int = 1  # an owner's turns in a round, see domain/owner_turns.py
     requests_per_minute: int | None = None  # calls of any kind but those about a job that is there
+    # What may be settled and reserved, in millionths of the house currency; by days of UTC.
+    budget_day: int | None = None
+    budget_month: int | None = None
 
     @property
     def counts_jobs(self) -> bool:
@@ -40,6 +44,10 @@ class Limits(msgspec.Struct, frozen=True):
     @property
     def counts_bytes(self) -> bool:
         return self.stored_bytes is not None
+
+    @property
+    def budgets(self) -> Budgets:
+        return Budgets(self.budget_day, self.budget_month)
 
 
 UNLIMITED = Limits()
@@ -74,6 +82,7 @@ class Settable(msgspec.Struct, frozen=True):
     heading: str  # of the column where limits are listed
     about: str
     is_of_keys: bool = True  # or of owners alone
+    is_money: bool = False  # in millionths; operators write and read decimals
 
     def taken(self, param: str, given: object, *, nothing: str) -> int | None:
         """What is to be set, by what an operator gives: a number, or None for none.
@@ -83,12 +92,14 @@ class Settable(msgspec.Struct, frozen=True):
         """
         if self.field == "weight":
             return weight(param, given)
+        if self.is_money:
+            return money(param, given, nothing=nothing)
         return amount(param, given, nothing=nothing)
 
-    def of(self, limits: Limits) -> int | None:
-        """What is set; None where that is no limit."""
+    def of(self, limits: Limits) -> int | str | None:
+        """What is set, as operators read it; None where that is no limit."""
         found: int | None = getattr(limits, self.field)
-        return found
+        return shown_amount(found) if self.is_money and found is not None else found
 
 
 SETTABLE = (
@@ -104,6 +115,22 @@ SETTABLE = (
     ),
     Settable("queue", "queue", "queue", "Jobs that no engine has begun."),
     Settable("bytes", "stored_bytes", "bytes", "Stored pictures, videos and uploads."),
+    Settable(
+        "budget-day",
+        "budget_day",
+        "budget a day",
+        "What jobs of a day (UTC) may be charged with, in the house currency.",
+        is_of_keys=False,
+        is_money=True,
+    ),
+    Settable(
+        "budget-month",
+        "budget_month",
+        "budget a month",
+        "Likewise, of a calendar month.",
+        is_of_keys=False,
+        is_money=True,
+    ),
     Settable("weight", "weight", "weight", "Turns in a round; else 1.", is_of_keys=False),
 )
 OF_KEYS = tuple(each for each in SETTABLE if each.is_of_keys)
@@ -124,6 +151,16 @@ def amount(param: str, given: object, *, nothing: str) -> int | None:
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MOST:
         raise BadField(param, f"a whole number from 0 or {nothing}", given)
     return given
+
+
+def money(param: str, given: object, *, nothing: str) -> int | None:
+    """As `amount`, of money: in millionths, by what is written in decimals."""
+    if given is None:
+        return None
+    try:
+        return millionths_in(given)
+    except ValueError:
+        raise BadField(param, f"{AMOUNT}, or {nothing}", given) from None
 
 
 def weight(param: str, given: object) -> int:

@@ -21,6 +21,7 @@ from unstill.domain.owner import Owner
 MILLION = 1_000_000
 SECOND_NS = 1_000_000_000
 DAY_MS = 24 * 3600 * 1000
+AMOUNT = 'an amount from 0 to 999999999, with at most six decimals, such as "0.09"'
 MOST_MILLIONTHS = 10**15  # a thousand million; sums of many stay whole in every database
 _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
@@ -156,6 +157,20 @@ def millionths(amount: str) -> int:
     if not _DECIMAL.fullmatch(amount):
         raise ValueError(amount)
     return int(Decimal(amount) * MILLION)
+
+
+def millionths_in(value: object) -> int:
+    """An amount as text or number; raises ValueError for what is none, or not exactly one."""
+    match value:
+        case bool():
+            raise ValueError(value)
+        case int() | str():
+            return millionths(str(value))
+        case float() if math.isfinite(value):
+            # The shortest decimal that is read as this float; Python writes 1e-05 for some.
+            return millionths(f"{Decimal(repr(value)):f}".removesuffix(".0"))
+        case _:
+            raise ValueError(value)
 
 
 def shown_amount(amount: int) -> str:

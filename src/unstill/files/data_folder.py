@@ -11,15 +11,6 @@ from unstill.files.folder_size import FolderSize
 from unstill.files.free_space import Room
 
 
-def made_folder(path: Path) -> Path:
-    """The folder, made if it was not there. Raises BadSetting."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
-    return path
-
-
 class DataFolder:
     def __init__(self, path: Path, *, least_bytes: int, most_bytes: int) -> None:
         """least_bytes: of the disk, that stay free. most_bytes: that it takes new work below; 0:
@@ -45,3 +36,11 @@ class DataFolder:
     async def shutdown(self) -> None:
         if self._size is not None:
             await self._size.shutdown()
+
+
+def made_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
+    return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isqrt
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import msgspec
 
 from unstill.dialects.port import Dialect
 from unstill.dialects.route import Route
+from unstill.domain.money import BilledUnit, PriceBasis, shown_amount
 from unstill.domain.request import TierName
 from unstill.media.picture_limits import MAX_PIXELS
 from unstill.models.card import Card
@@ -20,6 +21,7 @@ from unstill.models.field_kinds import (
     SIZE_STEP_PX,
 )
 from unstill.models.sizes import NAMED_SIZES
+from unstill.service.charging import Charged
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -42,6 +44,22 @@ class FieldInfo(msgspec.Struct, frozen=True):
     source: str  # the document that the rule is from
 
 
+class RateInfo(msgspec.Struct, frozen=True):
+    """An amount for each of a unit, in plain decimals."""
+
+    per: BilledUnit
+    amount: str
+    engine: str | None  # that makes the video; null: any
+
+
+class ChargeInfo(msgspec.Struct, frozen=True):
+    """What a video is charged with: its model's price, else what its engine costs, else nothing."""
+
+    basis: PriceBasis
+    currency: str
+    rates: list[RateInfo]  # empty: it is free
+
+
 class TierInfo(msgspec.Struct, frozen=True):
     """A resolution: its pixels, lying; of an upright frame the sides are exchanged."""
 
@@ -49,6 +67,7 @@ class TierInfo(msgspec.Struct, frozen=True):
     width: int
     height: int
     follows_frame: bool  # the video has the frame's own ratio, at most as many pixels
+    charge: ChargeInfo | None  # null: this server counts no money
 
 
 class SizeInfo(msgspec.Struct, frozen=True):
@@ -103,7 +122,12 @@ class ModelList(msgspec.Struct, frozen=True):
 
 
 def model_info(
-    name: str, card: Card, engines: Sequence[EngineInfo], dialects: Sequence[Dialect]
+    name: str,
+    card: Card,
+    *,
+    engines: Sequence[EngineInfo],
+    dialects: Sequence[Dialect],
+    charged: Mapping[TierName, Charged],
 ) -> ModelInfo:
     rule = card.frame_rule
     return ModelInfo(
@@ -121,7 +145,7 @@ def model_info(
             ],
             input_schema=card.schema(),
             posts=[_post(card, dialect, route) for dialect, route in _creates(dialects)],
-            tiers=_tiers(card),
+            tiers=[_tier(card, tier, charged.get(tier)) for tier in card.tiers],
             exact_size=SizeInfo(
                 *SIZE_SIDES_PX,
                 step_px=SIZE_STEP_PX,
@@ -151,10 +175,20 @@ def _post(card: Card, dialect: Dialect, route: Route[Any]) -> Post:
     return Post(dialect.name, route.path, headers, {"model": "model"} | names)
 
 
-def _tiers(card: Card) -> list[TierInfo]:
-    return [_tier(card, name) for name in card.tiers]
-
-
-def _tier(card: Card, name: TierName) -> TierInfo:
+def _tier(card: Card, name: TierName, charged: Charged | None) -> TierInfo:
     size = card.tier_sizes.get(name, NAMED_SIZES[name])
-    return TierInfo(name, size.width, size.height, follows_frame=name not in card.tier_sizes)
+    return TierInfo(
+        name,
+        size.width,
+        size.height,
+        follows_frame=name not in card.tier_sizes,
+        charge=None if charged is None else _charge(charged),
+    )
+
+
+def _charge(charged: Charged) -> ChargeInfo:
+    rates = [
+        RateInfo(each.rate.unit, shown_amount(each.rate.millionths), each.engine or None)
+        for each in charged.rates
+    ]
+    return ChargeInfo(charged.basis, charged.currency, rates)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 import structlog
 
-from unstill.domain.access_errors import OverBytes, OverLimit
+from unstill.domain.access_errors import OverBudget, OverBytes, OverLimit
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.engine import Engine
 from unstill.domain.errors import (
@@ -19,15 +19,12 @@ from unstill.domain.errors import (
     BadSetting,
     JobDeleted,
     NoSuchJob,
-    OwnError,
     ShuttingDown,
     StorageFull,
     TooLateToCancel,
-    UnstillError,
 )
 from unstill.domain.job import (
     Change,
-    IdempotencyMark,
     Job,
     State,
     Vocabulary,
@@ -36,18 +33,17 @@ from unstill.domain.job import (
     hidden,
 )
 from unstill.domain.job_ids import new_id
-from unstill.domain.limits import Party
-from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
-from unstill.domain.request import CreateCall, GivenValue, Role
+from unstill.domain.request import CreateCall, GivenValue, TierName
 from unstill.files.port import Files
 from unstill.models.catalogue import Catalogue
 from unstill.service.admission import Admission
-from unstill.service.allowances import Allowances, Reservation
+from unstill.service.allowances import Allowances
+from unstill.service.charging import Charged, Charging
 from unstill.service.checked_calls import checked_call
 from unstill.service.idempotency import RetryHeaders, mark_of
 from unstill.service.model_engines import ModelEngines
-from unstill.service.pictures import IncomingFrame
+from unstill.service.new_jobs import NewJobs, remove_files
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import CursorPage, JobLists, OffsetPage, Where
@@ -95,6 +91,7 @@ class Service:
         uptime_ms: Callable[[], int],
         admission: Admission = EVERYTHING,
         allowances: Allowances | None = None,
+        charging: Charging | None = None,
     ) -> None:
         """`routes`: for each name that callers may use, the engines to try, in order.
 
@@ -103,6 +100,7 @@ class Service:
         receiver_of: where to tell of a job's end, "" for the owner's own place; raises BadField.
         check_room: raises StorageFull if no new job is taken for want of room.
         allowances: of owners that have limits; None: nobody has any.
+        charging: what jobs are charged with; None: with nothing, and no book is kept.
         """
         self.catalogue = catalogue
         self._jobs = jobs
@@ -110,6 +108,13 @@ class Service:
         self._attempts = attempts
         self._held_jobs = held_jobs
         self._store_state = store_state
+        self._new_jobs = NewJobs(
+            jobs=jobs,
+            files=files,
+            store_state=store_state,
+            allowances=allowances,
+            charging=charging,
+        )
         self._files = files
         self._stop_upstream = stop_upstream
         self._engines = engines
@@ -117,7 +122,7 @@ class Service:
         self._accounts = accounts
         self._receiver_of = receiver_of
         self._admission = admission
-        self._allowances = allowances
+        self._charging = charging
         self._check_room = check_room
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
@@ -160,16 +165,8 @@ class Service:
                 checked.model, checked.request, create_call=create_call
             )
             self._check_room()
-            job_id = new_id(now_ms)
-            reservation = await self._reserve(Party(owner, key_id), job_id, checked.taken)
-        except (BadField, BadSetting, StorageFull, OverLimit, OverBytes):
-            # The settings have changed, or the disk; what was taken before is still its caller's.
-            stored = None if mark is None else await self._taken_before(owner, mark)
-            if stored is None:
-                raise
-        else:
             job = Job(
-                id=job_id,
+                id=new_id(now_ms),
                 owner=owner,
                 dialect=dialect,
                 words=words,
@@ -182,63 +179,19 @@ class Service:
                 request_id=request_id,
                 key_id=key_id,
             )
-            stored = await self._store(job, checked.taken, mark, reservation)
+            admitted = await self._new_jobs.admit(job, checked.taken, self.engines_of(job.model))
+        except (BadField, BadSetting, StorageFull, OverLimit, OverBytes, OverBudget):
+            # The settings have changed, or the disk; what was taken before is still its caller's.
+            stored = None if mark is None else await self._new_jobs.taken_before(owner, mark)
+            if stored is None:
+                raise
+        else:
+            stored = await self._new_jobs.store(job, checked.taken, mark=mark, admitted=admitted)
         if stored.request_id != request_id:
             log.info("sent_again", job_id=stored.id, owner=owner, request_id=request_id)
         if stored.is_hidden:
             raise JobDeleted(stored.id)  # never a second one
         return Submission(stored, checked.ignored)
-
-    async def _reserve(
-        self, caller: Party, job_id: str, taken: Mapping[Role, IncomingFrame]
-    ) -> Reservation | None:
-        """Raises OverLimit, OverBytes."""
-        if self._allowances is None:
-            return None
-        size_bytes = sum(len(each.data) for each in taken.values() if each.data is not None)
-        return await self._allowances.take(caller, job_id, size_bytes=size_bytes)
-
-    async def _taken_before(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
-        """The job of an earlier call, also of one that is just being stored."""
-        if self._allowances is not None:
-            await self._allowances.nothing_pending(owner)
-        return await self._jobs.marked(owner, mark)
-
-    async def _store(
-        self,
-        job: Job,
-        taken: Mapping[Role, IncomingFrame],
-        mark: IdempotencyMark | None,
-        reservation: Reservation | None,
-    ) -> Job:
-        """Store what was reserved; else it is given back. The job of an earlier call, if any."""
-        stored = None
-        try:
-            stored = await self._store_with_pictures(job, taken, mark)
-        finally:
-            if reservation is not None and self._allowances is not None:
-                is_stored = stored is not None and stored.id == job.id
-                self._allowances.settle(reservation, is_stored=is_stored)
-        return stored
-
-    async def _store_with_pictures(
-        self, job: Job, taken: Mapping[Role, IncomingFrame], mark: IdempotencyMark | None
-    ) -> Job:
-        """Pictures first: a row never stands without them. The job of an earlier call, if any."""
-        try:
-            for frame in job.request.frames:
-                data = taken[frame.role].data
-                if data is not None:
-                    begins = self._store_state.store_id
-                    await self._files.keep(job.id, frame.file_name, data, begins=begins)
-            stored = await self._jobs.add(job, mark=mark)
-        except UnstillError:
-            # Most likely the disk is full, and these pictures would keep it so.
-            await self._remove_files(job)
-            raise
-        if stored.id != job.id:
-            await self._remove_files(job)
-        return stored
 
     async def find(self, job_id: str, owner: Owner) -> Job:
         """The owner's job; raises NoSuchJob for any other."""
@@ -313,15 +266,8 @@ class Service:
             # It moved between the read and the write; its new state decides anew.
             job = await self.find(job_id, owner)
         if changed.state.is_final:
-            await self._remove_files(job)
+            await remove_files(self._files, job)
         return changed
-
-    async def _remove_files(self, job: Job) -> None:
-        """Give back a job's files; those that will not go are the sweep's."""
-        try:
-            await self._files.remove(job.id)
-        except OwnError as error:
-            log.warning("files_not_removed", **job_fields(job), why=error.message)
 
     def _deletion(self, job: Job) -> Change:
         """The design's table: what is ours to stop is stopped in the same write."""
@@ -353,6 +299,13 @@ class Service:
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""
         return self._model_engines.engines_of(model)
+
+    def charged(self, model: str) -> Mapping[TierName, Charged]:
+        """What each tier of a model is charged with; nothing where nothing is charged at all."""
+        if self._charging is None:
+            return {}
+        card = self.catalogue.names[model]
+        return self._charging.charged(model, card, self.engines_of(model))
 
     def made_by(self, job: Job) -> str:
         """What makes the job's video, or has made it: in its engine's words, where there are any.

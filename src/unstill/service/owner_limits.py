@@ -13,6 +13,7 @@ import structlog
 from unstill.domain.api_key import ApiKey
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.limits import UNLIMITED, Limits, Party
+from unstill.domain.money import Budgets
 from unstill.domain.owner import Owner
 from unstill.store.ports.owners import Owners
 
@@ -31,7 +32,6 @@ class OwnerLimits:
         self._of_keys: Mapping[Party, Limits] = {}
         self._looking: asyncio.Task[None] | None = None
         self._told: Callable[[], None] | None = None
-        self._reading = asyncio.Lock()
 
     def tell(self, told: Callable[[], None]) -> None:
         """Tell it when limits have changed."""
@@ -57,6 +57,9 @@ class OwnerLimits:
             log.info("key_limits_changed", count=len(of_keys))
             self._tell()
 
+    def budgets_of(self, owner: Owner) -> Budgets:
+        return self._limits.get(Party(owner), UNLIMITED).budgets
+
     async def startup(self) -> None:
         """Read them, and look for changes from then on. Raises StorageFailed, StorageFull."""
         self._limits = _by_party(await self._owners.limits())
@@ -67,22 +70,18 @@ class OwnerLimits:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
-    async def look(self) -> None:
-        """Go by what is set now. Raises StorageFailed, StorageFull."""
-        async with self._reading:
-            found = _by_party(await self._owners.limits())
-            if found != self._limits:
-                self._limits = found
-                log.info("owners_changed", count=len(found))
-                self._tell()
-
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(self._look_every_s)
             try:
-                await self.look()
+                found = _by_party(await self._owners.limits())
             except (StorageFailed, StorageFull) as error:
                 log.warning("owners_not_read", why=error.message)
+                continue
+            if found != self._limits:
+                self._limits = found
+                log.info("owners_changed", count=len(found))
+                self._tell()
 
     def _tell(self) -> None:
         if self._told is not None:

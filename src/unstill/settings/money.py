@@ -6,21 +6,18 @@ What they come to is a tariff, see tariff.py.
 
 from __future__ import annotations
 
-import math
 import re
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 
 from unstill.domain.errors import BadSetting, shown
-from unstill.domain.money import BilledUnit, UnitRate, millionths
+from unstill.domain.money import AMOUNT, BilledUnit, UnitRate, millionths_in
 
 CURRENCY = re.compile(r"\A[A-Z]{3}\Z")
 Currency = Annotated[
     str, msgspec.Meta(pattern=CURRENCY.pattern, description="three capital letters, such as EUR")
 ]
-AMOUNT = 'an amount from 0 to 999999999, with at most six decimals, such as "0.09"'
 
 
 class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,23 +43,9 @@ class CostSettings(RateSettings, frozen=True, forbid_unknown_fields=True):
 def amount_in(value: object, setting: str) -> int:
     """In millionths. Raises BadSetting for what is no amount, or could not be kept exactly."""
     try:
-        return millionths(_written(value))
+        return millionths_in(value)
     except ValueError:
         raise BadSetting(setting, f"must be {AMOUNT}, got {shown(value)}") from None
-
-
-def _written(value: object) -> str:
-    """A figure as its operator has it in the file. Raises ValueError for what is none."""
-    match value:
-        case bool():
-            raise ValueError(value)
-        case int() | str():
-            return str(value)
-        case float() if math.isfinite(value):
-            # The shortest decimal that is read as this float; Python writes 1e-05 for some.
-            return f"{Decimal(repr(value)):f}".removesuffix(".0")
-        case _:
-            raise ValueError(value)
 
 
 def unit_rate(rate: RateSettings, setting: str) -> UnitRate:

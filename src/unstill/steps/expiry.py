@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 import msgspec
 import structlog
@@ -38,8 +39,8 @@ class KeepTimes(msgspec.Struct, frozen=True):
     rows_ms: int = 0
 
     @classmethod
-    def of_days(cls, videos: float, pictures: float, rows: float) -> KeepTimes:
-        return cls(round(videos * DAY_MS), round(pictures * DAY_MS), round(rows * DAY_MS))
+    def in_days(cls, *, videos: float, pictures: float, rows: float) -> Self:
+        return cls(*(round(days * DAY_MS) for days in (videos, pictures, rows)))
 
     def each(self) -> Iterator[tuple[Kept, int]]:
         """What goes, and when; a row goes with all that its job has."""

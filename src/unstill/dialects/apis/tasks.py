@@ -23,7 +23,7 @@ from unstill.dialects.parameters import WAIT
 from unstill.dialects.route import Parameter, Route
 from unstill.dialects.verbs import STATUS, SUBMIT
 from unstill.dialects.waiting_reason import WaitingFor, waiting_for
-from unstill.domain.access_errors import OverLimit
+from unstill.domain.access_errors import OverBudget, OverLimit
 from unstill.domain.errors import BadKey, CallerError, MissingField, Overloaded, UnstillError
 from unstill.domain.job import Job, State, Vocabulary
 from unstill.domain.request import CreateCall
@@ -206,6 +206,8 @@ def _error_words(kind: type[UnstillError]) -> tuple[str, str]:
         return "invalid_request_error", "auth_error"
     if issubclass(kind, (Overloaded, OverLimit)):
         return "rate_limit_error", "rate_limit"
+    if issubclass(kind, OverBudget):
+        return "invalid_request_error", kind.code
     if issubclass(kind, CallerError):
         return "invalid_request_error", "param_error"
     return "internal_error", "internal_error"

@@ -69,7 +69,13 @@ class OwnVerbs:
             )
             for engine in self._service.engines_of(name)
         ]
-        return model_info(name, card, engines, self._dialects)
+        return model_info(
+            name,
+            card,
+            engines=engines,
+            dialects=self._dialects,
+            charged=self._service.charged(name),
+        )
 
     async def health(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         if self._is_stopping:

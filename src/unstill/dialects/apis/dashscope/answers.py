@@ -16,6 +16,7 @@ from unstill.domain.access_errors import (
     ForeignHost,
     ForeignOrigin,
     ModelNotAllowed,
+    OverBudget,
     OverBytes,
     OverLimit,
 )
@@ -231,6 +232,7 @@ _ERRORS: tuple[tuple[Kinds, str], ...] = (
     (WrongMethod, "MethodNotAllowed"),
     ((BodyTooLarge, OverBytes), "BadRequest.TooLarge"),
     (OverLimit, "Throttling.RateQuota"),
+    (OverBudget, "BudgetExceeded"),
     (CallerError, "InvalidParameter"),
     ((Overloaded, ShuttingDown, StorageFailed), "ServiceUnavailable"),
 )
