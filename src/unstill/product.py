@@ -36,6 +36,7 @@ from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
+from unstill.models.costs import Costs
 from unstill.net.fetcher import Fetcher
 from unstill.progress.followers import Followers
 from unstill.server.api_keys import Keys
@@ -59,6 +60,7 @@ from unstill.settings.model_engines import check_routes, routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.settings.tariff import check_costs
+from unstill.steps.bills import Bills
 from unstill.steps.expiry import KeepTimes
 from unstill.steps.job_log import JobLog
 from unstill.steps.rounds import Rounds
@@ -143,12 +145,12 @@ class Product:
             weight_of=self._limits.weight_of,
             clock_ms=clock_ms,
         )
-        workshop = self._workshop()
-        self._pollers = workshop.pollers()
         catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)
         self._tariff = settings.tariff(cards)
         check_costs(self._tariff, self._engines, self._remotes, cards)
+        workshop = self._workshop(Bills(Costs(self._tariff, catalogue.by_id)))
+        self._pollers = workshop.pollers()
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
@@ -194,7 +196,7 @@ class Product:
     def _engines(self) -> dict[str, Engine]:
         return {**self._locals, **self._remotes}
 
-    def _workshop(self) -> Workshop:
+    def _workshop(self, bills: Bills) -> Workshop:
         return Workshop(
             store=self._store,
             files=self._files,
@@ -207,6 +209,7 @@ class Product:
             uptime=self._uptime,
             counts=self._calls,
             weight_of=self._limits.weight_of,
+            bills=bills,
         )
 
     def _deliverer_to(

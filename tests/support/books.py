@@ -10,7 +10,6 @@ from support.open_stores import a_row, opened
 from support.reserves import YUAN, a_reserve
 from support.stored_files import made_with
 from unstill.domain.attempts import Attempt, Outcome, Settlement
-from unstill.domain.book import resolution_entries
 from unstill.domain.job import (
     IN_DOUBT,
     Failure,
@@ -29,8 +28,7 @@ from unstill.domain.lease import Lease
 from unstill.domain.money import DAY_MS, SECOND_NS, Bill, PriceBasis
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
-from unstill.store.embedded import charges
-from unstill.store.embedded.seals import seal_of
+from unstill.store.embedded.resolutions import resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.ports.store import Store
 
@@ -41,7 +39,6 @@ DOUBT = Failure(IN_DOUBT, "no reply")
 VIDEO = Video("video-1.mp4", 1280, 720, 5, 24.0, 120, 1, has_audio=False)
 LEASE = Lease("server", 2**50)
 BORN_MS = a_row().created_ms
-_WORD = "INSERT INTO resolutions (job_id, n, is_charged, at_ms, seal) VALUES (?, ?, ?, ?, ?)"
 
 
 def a_booked_job(job_id: str, owner: Owner, *, day: int = 0, key_id: str = "") -> Job:
@@ -119,11 +116,12 @@ def changed_in(folder: Path, sql: str) -> None:
 
 
 def resolved_in(folder: Path, job_id: str, *, is_charged: bool) -> None:
-    """Say by hand what became of a job's first call."""
-    values = (job_id, 1, int(is_charged), BORN_MS + 2 * DAY_MS)
-    with closing(made_with(folder, "SELECT 1")) as connection, connection:
-        (reserve,) = charges.of_job(connection, job_id)
-        bill = SIX_SECONDS if is_charged else None
-        entries = resolution_entries(reserve, n=1, charged=bill, at_ms=values[-1])
-        charges.write(connection, entries, reserve)
-        connection.execute(_WORD, (*values, seal_of(values)))
+    """Say what became of a job's first call."""
+    word = resolve_in(
+        folder,
+        job_id,
+        is_charged=is_charged,
+        cost_of=lambda *_: YUAN,
+        now_ms=BORN_MS + 2 * DAY_MS,
+    )
+    assert word.is_new

@@ -18,6 +18,7 @@ import msgspec
 
 from unstill.domain.api_key import ApiKey
 from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.book import is_in_doubt, open_reserve
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State
@@ -286,12 +287,12 @@ class MemoryRetention(Noun):
                 return is_over and job.id not in self._memory.without_pictures
 
     def _may_go(self, job: Job) -> bool:
-        is_in_doubt = any(
+        in_doubt = any(
             each.outcome in {Outcome.OPEN, Outcome.UNKNOWN}
             for key, each in self._memory.attempts.items()
             if key[0] == job.id
-        ) or (job.failure is not None and job.failure.code == "submit_unknown")
-        return not (job.is_hidden or is_in_doubt or self._owes(job))
+        ) or is_in_doubt(job)
+        return not (job.is_hidden or in_doubt or self._owes(job))
 
     def _owes(self, job: Job) -> bool:
         owed = self._memory.deliveries.get(job.id)
@@ -310,6 +311,9 @@ class MemoryRetention(Noun):
         memory = self._memory
         job = memory.jobs.get(job_id)
         if job is not None and not is_over(job):
+            return
+        book = [each for each in memory.charges if each.job_id == job_id]
+        if job is not None and is_in_doubt(job) and open_reserve(book) is not None:
             return
         self._drop(job_id)
 

@@ -31,6 +31,7 @@ from unstill.service.allowances import Allowances
 from unstill.service.charging import Charging
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service, Submission
+from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.cleanup import Sweep
 from unstill.steps.fetch_frames import Frames
 from unstill.steps.job_log import JobLog
@@ -50,7 +51,12 @@ class House:
     """All parts over one data folder; `clock` may be turned by a test."""
 
     def __init__(
-        self, data_dir: Path, *, slots: int = 1, remotes: Mapping[str, Remote] | None = None
+        self,
+        data_dir: Path,
+        *,
+        slots: int = 1,
+        remotes: Mapping[str, Remote] | None = None,
+        bills: Bills = WITHOUT_COSTS,
     ) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(exist_ok=True)
@@ -121,10 +127,12 @@ class House:
                 stalls=self.stalls,
                 clock_ms=self.clock_ms,
                 uptime_ms=self.clock_ms,
+                bills=bills,
             ),
             clock_ms=self.clock_ms,
             uptime_ms=self.clock_ms,
             lease=self.lease,
+            bills=bills,
         )
         self.catalogue = catalogue
         self.service = self.service_with(None)
@@ -258,9 +266,10 @@ async def opened(
     slots: int = 1,
     serves: bool = True,
     remotes: Mapping[str, Remote] | None = None,
+    bills: Bills = WITHOUT_COSTS,
 ) -> AsyncIterator[House]:
     """A house with its store open; with `serves`, its lanes too."""
-    house = House(data_dir, slots=slots, remotes=remotes)
+    house = House(data_dir, slots=slots, remotes=remotes, bills=bills)
     await house.store.open(house.listeners)
     if serves:
         await house.runner.startup()

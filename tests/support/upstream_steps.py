@@ -18,6 +18,7 @@ from unstill.domain.backoff import Backoff
 from unstill.domain.job import Job, State
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
+from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.pollers import Pollers
 from unstill.steps.submit import SUBMIT_WITHIN_MS, Submitter
 from unstill.upstreams.port import Busy, Refused, Remote, UpstreamRequest
@@ -103,7 +104,9 @@ class Desk:
 class Post:
     """The watches of one or two engines, over a real store; the test turns the wall clock."""
 
-    def __init__(self, data_dir: Path, *engines: ScriptedRemote) -> None:
+    def __init__(
+        self, data_dir: Path, *engines: ScriptedRemote, bills: Bills = WITHOUT_COSTS
+    ) -> None:
         self.store = SlowStore(data_dir)
         self.now_ms = self.uptime_ms = START_MS
         self.engine, *_ = engines
@@ -117,6 +120,7 @@ class Post:
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
             uptime_ms=lambda: self.uptime_ms,
+            bills=bills,
         )
 
     async def open(self) -> None:

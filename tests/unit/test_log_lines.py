@@ -13,7 +13,7 @@ import unstill
 from support.jobs import a_job
 from unstill.domain.log_fields import job_fields, row_fields
 from unstill.engines.diffusers import task as notes_of_weights
-from unstill.steps.poll import row_of
+from unstill.steps.poll_schedule import row_of
 
 SOURCES = Path(unstill.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}

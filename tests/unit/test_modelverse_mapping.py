@@ -106,11 +106,13 @@ def test_a_failure_in_dashscopes_words_keeps_its_code() -> None:
 
     failed = verdict_in(answer("Failure", error_message=message))
 
-    assert failed == Failed("InvalidParameter", "invalid image url [address]")
+    assert failed == Failed("InvalidParameter", "invalid image url [address]", {"duration": 5})
 
 
 def test_a_failure_without_a_reason_says_so() -> None:
-    assert verdict_in(answer("Failure")) == Failed("failed", "the upstream gave no reason")
+    assert verdict_in(answer("Failure")) == Failed(
+        "failed", "the upstream gave no reason", {"duration": 5}
+    )
 
 
 def test_what_no_document_says_is_never_a_success() -> None:

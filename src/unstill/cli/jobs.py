@@ -1,17 +1,26 @@
-"""The command line's part for jobs that are held after a store was recovered."""
+"""The command line's part for jobs that wait for an operator's word.
+
+Those held after a store was recovered, and those that failed in doubt.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of, settings_of
 from unstill.domain.errors import OperatorError
+from unstill.domain.money import shown_amount
+from unstill.domain.resolution import Resolution
+from unstill.models.costs import Costs
 from unstill.service.jobs import DEADLINE_MS
 from unstill.store.embedded.held_jobs import held_in, release_in
+from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="Jobs that wait for your word.", no_args_is_help=True)
@@ -55,6 +64,57 @@ def release(
         wrongs.append(f"not held in {folder}: {', '.join(missing)}")
     if wrongs:
         raise OperatorError("; ".join(wrongs))
+
+
+@app.command()
+def doubts(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
+    """List the calls that may have been billed without anybody knowing, oldest first."""
+    folder = folder_of(data_dir, config)
+    found = doubts_in(folder)
+    for call in found:
+        made = datetime.fromtimestamp(call.intent_ms / 1000, UTC)
+        _say(f"{call.job_id} {call.engine} {call.upstream_model} {made:%Y-%m-%d %H:%M:%S} UTC")
+    if not found:
+        _say(f"no call is in doubt in {folder}")
+
+
+@app.command()
+def resolve(
+    job_id: Annotated[str, typer.Argument(help="A job that failed as submit_unknown.")],
+    *,
+    is_charged: Annotated[
+        bool | None,
+        typer.Option("--charged/--free", help="Whether the provider has billed the call."),
+    ] = None,
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what a call in doubt came to. Its price is released; --charged settles what it cost."""
+    if is_charged is None:
+        raise OperatorError(f"say what the call of {job_id} came to: --charged or --free")
+    with settings_of(config, data_dir=data_dir) as settings:
+        folder = Path(settings.server.data_dir)
+        costs = Costs(settings.tariff(), settings.catalogue().by_id)
+    resolved = resolve_in(
+        folder, job_id, is_charged=is_charged, cost_of=costs.of, now_ms=clock_ms()
+    )
+    said = resolved.resolution
+    if said.is_charged != is_charged:
+        raise OperatorError(f"{_told(said)}, at {_time(said.at_ms)}: that stands")
+    _say(_told(said) if resolved.is_new else f"{_told(said)} already, at {_time(said.at_ms)}")
+    if resolved.released is not None:
+        _say(f"released: {shown_amount(resolved.released)} {resolved.currency}")
+    if resolved.cost is not None:
+        _say(f"cost: {shown_amount(resolved.cost)} {resolved.currency}")
+
+
+def _told(said: Resolution) -> str:
+    word = "was billed" if said.is_charged else "was not billed"
+    return f"{said.job_id} is resolved: its call {word}"
+
+
+def _time(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _say(line: str) -> None:

@@ -22,10 +22,12 @@ from unstill.domain.backoff import POLL
 from unstill.domain.errors import OwnError, UnstillError
 from unstill.domain.job import Change, Failure, Job, Result, State, arrived, failed, lost
 from unstill.domain.log_fields import row_fields
+from unstill.domain.money import Bill
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
+from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.cancel_upstream import CancelSender, ticket_of
-from unstill.steps.poll_schedule import PolledTicket
+from unstill.steps.poll_schedule import PolledTicket, row_of
 from unstill.store.ports.backlog import TicketRow
 from unstill.store.ports.jobs import Jobs
 from unstill.upstreams.client import Unreachable
@@ -72,6 +74,7 @@ class Poller:
         stalls: Stalls,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
+        bills: Bills = WITHOUT_COSTS,
     ) -> None:
         self.account = account
         self._engines = engines
@@ -80,6 +83,7 @@ class Poller:
         self._stalls = stalls
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
+        self._bills = bills
         self._watched: dict[str, PolledTicket] = {}
         # (due, job id); an entry whose time is not the ticket's own any more is skipped when met.
         self._heap: list[tuple[float, str]] = []
@@ -247,7 +251,7 @@ class Poller:
                     change = self._consequence(engine, row, verdict)
                     if change is not None:
                         # Side by side: they share commits.
-                        writes.append(asyncio.create_task(self._write(row, change)))
+                        writes.append(asyncio.create_task(self._write(row, change, verdict)))
                     elif not isinstance(verdict, Unclear):
                         go_on.add(row.job_id)
         except Exception as error:  # noqa: BLE001  - whatever an upstream does, the poller goes on
@@ -329,9 +333,13 @@ class Poller:
             return Failure("deadline_exceeded", message)
         return Failure(*REMOVED)
 
-    async def _write(self, row: TicketRow, change: Change) -> OwnError | None:
+    async def _write(
+        self, row: TicketRow, change: Change, verdict: Verdict | None = None
+    ) -> OwnError | None:
         """The trouble with it, if any; then the ticket is asked for again."""
         try:
+            if isinstance(verdict, Failed) and verdict.usage:
+                change = msgspec.structs.replace(change, bill=await self._bill(row, verdict))
             now = await self._jobs.change(row.job_id, change, attempt=row.attempt)
         except OwnError as error:
             return error
@@ -339,6 +347,10 @@ class Poller:
         if now is None and watched is not None and watched.row.attempt == row.attempt:
             del self._watched[row.job_id]  # somebody else moved it, and this poller did not hear
         return None
+
+    async def _bill(self, row: TicketRow, verdict: Failed) -> Bill | None:
+        job = await self._jobs.find(row.job_id)
+        return None if job is None else self._bills.failed(job, verdict.usage)
 
     async def _stored(self, writes: Sequence[asyncio.Task[OwnError | None]]) -> None:
         troubles = [error for error in await asyncio.gather(*writes) if error is not None]
@@ -365,22 +377,6 @@ class Poller:
         watched = self._watched.get(row.job_id)
         if watched is not None and watched.row.attempt == row.attempt:
             watched.row = msgspec.structs.replace(watched.row, wants_cancel=False)
-
-
-def row_of(job: Job) -> TicketRow:
-    """What a poller keeps of a job that runs at an upstream."""
-    return TicketRow(
-        job_id=job.id,
-        attempt=job.attempt,
-        engine=job.engine,
-        ticket=job.ticket or "",
-        upstream_model=job.upstream_model or "",
-        started_ms=job.started_ms or 0,
-        deadline_ms=job.deadline_ms,
-        wants_cancel=job.wants_cancel,
-        owner=job.owner,
-        request_id=job.request_id,
-    )
 
 
 def _code(trouble: Exception) -> str:

@@ -10,6 +10,7 @@ from math import inf
 
 import msgspec
 
+from unstill.domain.job import Job
 from unstill.store.ports.backlog import TicketRow
 from unstill.upstreams.port import Gone, Unclear, Verdict
 
@@ -34,3 +35,19 @@ class PolledTicket(msgspec.Struct, gc=False):
         if self.gone >= LEAST_GONE:
             return verdict
         return Unclear("not_found", f"{verdict.message}, if it says so again")
+
+
+def row_of(job: Job) -> TicketRow:
+    """What a poller keeps of a job that runs at an upstream."""
+    return TicketRow(
+        job_id=job.id,
+        attempt=job.attempt,
+        engine=job.engine,
+        ticket=job.ticket or "",
+        upstream_model=job.upstream_model or "",
+        started_ms=job.started_ms or 0,
+        deadline_ms=job.deadline_ms,
+        wants_cancel=job.wants_cancel,
+        owner=job.owner,
+        request_id=job.request_id,
+    )

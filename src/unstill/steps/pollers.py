@@ -11,7 +11,9 @@ import structlog
 from unstill.domain.job import Job
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
-from unstill.steps.poll import Poller, row_of
+from unstill.steps.bills import WITHOUT_COSTS, Bills
+from unstill.steps.poll import Poller
+from unstill.steps.poll_schedule import row_of
 from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.jobs import Jobs
 from unstill.upstreams.port import Account, Cancellation, Cancelled, Remote
@@ -36,6 +38,7 @@ class Pollers:
         stalls: Stalls,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
+        bills: Bills = WITHOUT_COSTS,
     ) -> None:
         self._backlog = backlog
         given: dict[str, Any] = {
@@ -44,6 +47,7 @@ class Pollers:
             "stalls": stalls,
             "clock_ms": clock_ms,
             "uptime_ms": uptime_ms,
+            "bills": bills,
         }
         by_account: dict[str, dict[str, Remote]] = {}
         for remote in remotes.values():

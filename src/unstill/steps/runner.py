@@ -29,7 +29,7 @@ from unstill.domain.errors import (
     StorageFull,
     UnstillError,
 )
-from unstill.domain.job import Change, Failure, Job, failed, made_ready, put_back, started
+from unstill.domain.job import Change, Failure, Job, State, failed, made_ready, put_back, started
 from unstill.domain.lease import Lease
 from unstill.domain.log_fields import job_fields
 from unstill.domain.request import Size
@@ -37,6 +37,7 @@ from unstill.files.port import Files
 from unstill.models.card import Card
 from unstill.models.sizes import output_size
 from unstill.progress.stalls import Stalls
+from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.fetch_frames import Frames
 from unstill.steps.interrupted_jobs import AT_ONCE, judge_interrupted
 from unstill.steps.pollers import Pollers
@@ -85,6 +86,7 @@ class Runner:
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
         lease: Callable[[], Lease],
+        bills: Bills = WITHOUT_COSTS,
     ) -> None:
         self._jobs = jobs
         self._attempts = attempts
@@ -103,6 +105,7 @@ class Runner:
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._lease = lease
+        self._bills = bills
         self._shortage = Shortage("step_not_stored", clock_ms)
 
     # --- life ----------------------------------------------------------------------------------
@@ -250,7 +253,9 @@ class Runner:
     async def _fail(self, job: Job, error: UnstillError) -> None:
         """End the job with what went wrong, wherever the step had brought it."""
         failure = Failure(error.code, error.message, getattr(error, "param", None))
-        await self._settle(job, failed(failure, self._clock_ms()))
+        # A video that was to be saved has been made, and is charged for.
+        bill = self._bills.finished(job) if job.state is State.SAVING else None
+        await self._settle(job, failed(failure, self._clock_ms(), bill=bill))
 
     async def _settle(self, job: Job, change: Change) -> None:
         """Write how a step ended. No lane looks after a job that was running."""

@@ -30,6 +30,7 @@ from unstill.media.errors import BadVideo
 from unstill.media.tasks import Repack, SoundCut, VideoCheck, VideoFacts
 from unstill.models.sizes import tier_height
 from unstill.progress.stalls import Stalls
+from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.job_files import video_part, video_stem
 from unstill.steps.save_retries import FailedTries
 from unstill.upstreams.client import Trouble
@@ -67,6 +68,7 @@ class Saver:
         stalls: Stalls,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
+        bills: Bills = WITHOUT_COSTS,
     ) -> None:
         self._files = files
         self._media = media
@@ -74,6 +76,7 @@ class Saver:
         self._stalls = stalls
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
+        self._bills = bills
         self._tries: dict[str, FailedTries] = {}  # videos have them that could not be saved; by job
 
     async def save(self, job: Job) -> Change:
@@ -134,7 +137,8 @@ class Saver:
         others = differences(job, video)
         if others:
             log.warning("video_not_as_asked", **job_fields(job), engine=job.engine, **others)
-        return succeeded(video, _usage(job, video), self._clock_ms())
+        bill = self._bills.made(job, video)
+        return succeeded(video, _usage(job, video), self._clock_ms(), bill=bill)
 
     async def _home(self, job: Job) -> str | None:
         """The name of a video that an earlier start of this step has published."""

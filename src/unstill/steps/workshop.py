@@ -13,6 +13,7 @@ from unstill.files.port import Files
 from unstill.media import Media
 from unstill.models.card import Card
 from unstill.progress.followers import Followers
+from unstill.steps.bills import Bills
 from unstill.steps.fetch_frames import Fetches, Frames
 from unstill.steps.pollers import Pollers
 from unstill.steps.prepare import FramePreparer
@@ -39,6 +40,7 @@ class Workshop(msgspec.Struct, frozen=True):
     uptime: Uptime
     counts: CallCounts  # of all calls of the remotes
     weight_of: WeightOf
+    bills: Bills
 
     def pollers(self) -> Pollers:
         return Pollers(
@@ -49,6 +51,7 @@ class Workshop(msgspec.Struct, frozen=True):
             stalls=self.followers.stalls,
             clock_ms=self.clock_ms,
             uptime_ms=self.uptime.now_ms,
+            bills=self.bills,
         )
 
     def runner(
@@ -76,6 +79,7 @@ class Workshop(msgspec.Struct, frozen=True):
             clock_ms=self.clock_ms,
             uptime_ms=self.uptime.now_ms,
             lease=self.uptime.lease,
+            bills=self.bills,
         )
 
     def _renderer(self) -> Renderer:
@@ -114,4 +118,5 @@ class Workshop(msgspec.Struct, frozen=True):
             stalls=self.followers.stalls,
             clock_ms=self.clock_ms,
             uptime_ms=self.uptime.now_ms,
+            bills=self.bills,
         )

@@ -151,8 +151,11 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
+    """`usage`: what the upstream says to have used all the same, numbers only."""
+
     code: str
     message: str
+    usage: dict[str, int | float] = {}
 
 
 class Gone(msgspec.Struct, frozen=True, tag=True):

@@ -110,7 +110,7 @@ def verdict_in(
         case "succeeded":
             return _done(order, link, words)
         case "failed":
-            return _failed(said_in(order, words))
+            return _failed(said_in(order, words), order)
         case "cancelled":
             return Failed("cancelled", "the task was cancelled at the upstream")
         case "expired":
@@ -186,7 +186,7 @@ def _link(order: list[Layer], words: WordTables) -> str | None:
 
 def _done(order: list[Layer], link: str | None, words: WordTables) -> Verdict:
     if link is None and _has_error(order[0]):
-        return _failed(said_in(order, words))  # fal's every end is COMPLETED
+        return _failed(said_in(order, words), order)  # fal's every end is COMPLETED
     return Done(link, _usage(order))
 
 
@@ -195,8 +195,9 @@ def _has_error(layer: Layer) -> bool:
     return bool(error) and str(error).casefold() not in FINE
 
 
-def _failed(words: Said) -> Failed:
-    return Failed(words.code or "failed", words.message or "the upstream gave no reason")
+def _failed(words: Said, order: list[Layer]) -> Failed:
+    message = words.message or "the upstream gave no reason"
+    return Failed(words.code or "failed", message, _told_usage(order))
 
 
 def _progress(order: list[Layer]) -> float | None:
@@ -215,11 +216,15 @@ def _progress(order: list[Layer]) -> float | None:
 
 def _usage(order: list[Layer]) -> dict[str, int | float]:
     """The upstream's own numbers; else the length it tells, which OpenAI writes as text."""
-    for layer in order:
-        if usage := numbers(at(layer, "usage")):
-            return usage
+    if usage := _told_usage(order):
+        return usage
     for layer in order:
         for name in ("seconds", "duration"):
             if length := numbers({"duration": at(layer, name)}):
                 return length
     return {}
+
+
+def _told_usage(order: list[Layer]) -> dict[str, int | float]:
+    found = (numbers(at(layer, "usage")) for layer in order)
+    return next((usage for usage in found if usage), {})

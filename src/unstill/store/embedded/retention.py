@@ -19,9 +19,17 @@ PIECE = 100  # jobs in one read
 _PICTURES, _VIDEO = 1, 2  # in the column `removed`
 _OWES = "EXISTS (SELECT 1 FROM deliveries WHERE job_id = id AND deliveries.state = 'owed')"
 # A call that nobody knows the end of: it may have been paid for, and its row is all that tells so.
+# An operator's word ends that.
+_IS_RESOLVED = "EXISTS (SELECT 1 FROM resolutions WHERE job_id = jobs.id)"
+_FAILED_IN_DOUBT = "coalesce(failure ->> '$.code', '') = 'submit_unknown'"
 _IS_IN_DOUBT = (
-    "coalesce(failure ->> '$.code', '') = 'submit_unknown' OR EXISTS "
-    "(SELECT 1 FROM attempts WHERE job_id = id AND outcome IN ('open', 'unknown'))"
+    f"NOT {_IS_RESOLVED} AND ({_FAILED_IN_DOUBT} OR EXISTS "  # noqa: S608  - no value
+    "(SELECT 1 FROM attempts WHERE job_id = id AND outcome IN ('open', 'unknown')))"
+)
+# One with money, which is reserved until then, cannot be resolved without its row.
+_IS_RESERVED = (
+    f"{_FAILED_IN_DOUBT} AND NOT {_IS_RESOLVED} AND EXISTS "  # noqa: S608  - no value
+    "(SELECT 1 FROM charges WHERE charges.job_id = jobs.id)"
 )
 _MAY_BE_SENT_AGAIN = (
     "EXISTS (SELECT 1 FROM marks WHERE job_id = id AND "
@@ -44,6 +52,11 @@ _VIDEO_REMOVED = (
     f"video = json_set(video, '$.removed_ms', ?2) WHERE {_GUARD}"
 )
 _PICTURES_REMOVED = f"UPDATE jobs SET removed = removed | {_PICTURES} WHERE {_GUARD}"  # noqa: S608
+# Guarded: a job that is not hidden, or not final, keeps its row.
+_FORGET = (
+    "DELETE FROM jobs WHERE id = ? AND is_hidden = 1 "  # noqa: S608  - state names
+    f"AND state IN ({rows.FINAL_STATES}) AND NOT ({_IS_RESERVED})"
+)
 _DROP_ROW = f"DELETE FROM jobs WHERE {_GUARD}"  # noqa: S608  - a number
 
 
@@ -89,7 +102,7 @@ class EmbeddedRetention:
         return found
 
     async def forget(self, job_id: str) -> None:
-        await self._drop(job_id, rows.FORGET)
+        await self._drop(job_id, _FORGET)
 
     async def _drop(self, job_id: str, of_row: str) -> None:
         def delete(connection: apsw.Connection) -> None:

@@ -231,7 +231,7 @@ def _refuse_newer(version: int) -> None:
 # --- statements --------------------------------------------------------------------------------
 
 NAMES = ", ".join(COLUMNS)
-_FINAL = ", ".join(f"'{state}'" for state in State if state.is_final)
+FINAL_STATES = ", ".join(f"'{state}'" for state in State if state.is_final)
 
 INSERT = f"INSERT INTO jobs ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
 
@@ -290,14 +290,14 @@ TICKETS = (
 
 # What servers have under way, or had as they died: a call that may cost, or a render of its own.
 INTERRUPTED = (
-    f"SELECT {NAMES}, leased_by FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    f"SELECT {NAMES}, leased_by FROM jobs WHERE state NOT IN ({FINAL_STATES}) "  # noqa: S608  - field names
     "AND (state = 'submitting' OR (state = 'running' AND ticket IS NULL)) ORDER BY id"
 )
 
 # What lanes and queues need of the unfinished jobs, and nothing that is slow to read. The condition
 # is word for word that of the index `jobs_unfinished`, or it is not used.
 PLACES = (
-    f"SELECT id, owner, state, engine, due_ms, key_id FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - field names
+    f"SELECT id, owner, state, engine, due_ms, key_id FROM jobs WHERE state NOT IN ({FINAL_STATES}) "  # noqa: S608  - field names
     "AND id > ? ORDER BY id LIMIT ?"
 )
 
@@ -313,16 +313,16 @@ TIMES = (
 )
 
 WAITED_FOR = (
-    f"SELECT DISTINCT engine FROM jobs WHERE state NOT IN ({_FINAL}) "  # noqa: S608  - state names
+    f"SELECT DISTINCT engine FROM jobs WHERE state NOT IN ({FINAL_STATES}) "  # noqa: S608  - state names
     "AND state IN ('queued', 'ready', 'saving')"
 )
 
 LONG_DELETED = (
-    f"SELECT id FROM jobs WHERE is_hidden = 1 AND state IN ({_FINAL}) "  # noqa: S608  - state names
+    f"SELECT id FROM jobs WHERE is_hidden = 1 AND state IN ({FINAL_STATES}) "  # noqa: S608  - state names
     "AND id > ? AND id < ? ORDER BY id LIMIT ?"
 )
 
-# After `FORGET`: nothing where the job has kept its row.
+# Nothing where the job has kept its row.
 FORGET_MARK = (
     "DELETE FROM marks WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
 )
@@ -330,15 +330,12 @@ FORGET_ATTEMPTS = (
     "DELETE FROM attempts WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE id = ?1)"
 )
 
-# Guarded: a job that is not hidden, or not final, keeps its row.
-FORGET = f"DELETE FROM jobs WHERE id = ? AND is_hidden = 1 AND state IN ({_FINAL})"  # noqa: S608  - state names
-
 
 @cache
 def needed(count: int) -> str:
     """Which of so many ids have a row, and whether the job's files are needed."""
     return (
-        f"SELECT id, NOT (is_hidden = 1 AND state IN ({_FINAL})) FROM jobs "  # noqa: S608  - state names
+        f"SELECT id, NOT (is_hidden = 1 AND state IN ({FINAL_STATES})) FROM jobs "  # noqa: S608  - state names
         f"WHERE id IN ({', '.join('?' * count)})"
     )
 

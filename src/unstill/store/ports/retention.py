@@ -52,4 +52,7 @@ class Retention(Protocol):
         """Whether the files of each of these jobs that has a row are needed."""
 
     async def forget(self, job_id: str) -> None:
-        """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other."""
+        """Drop the row of a hidden, final job, its mark, ledger and delivery, and of no other.
+
+        Nothing where it failed in doubt with money that is still reserved.
+        """

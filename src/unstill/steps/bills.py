@@ -1,0 +1,48 @@
+"""What is billed of a job's video, as far as that is known when the job ends. Pure.
+
+How long it is, is the upstream's word; where it has none, the video's frames by their rate. Where
+there is no video any more, it is as long as it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from unstill.domain.job import Job, Video
+from unstill.domain.money import SECOND_NS, Bill, billed_ns
+from unstill.domain.tariff import Tariff
+from unstill.models.costs import Costs
+from unstill.upstreams.usage import MOST_BILLED_S, billed_seconds, is_billed
+
+_MOST_NS = int(MOST_BILLED_S) * SECOND_NS
+
+
+class Bills:
+    """By the tariff of now; a price that was agreed on is in the book."""
+
+    def __init__(self, costs: Costs) -> None:
+        self._costs = costs
+
+    def made(self, job: Job, video: Video) -> Bill:
+        """Of a video that is there."""
+        told_s = None if job.result is None else billed_seconds(job.result.usage)
+        return self._of(job, billed_ns(told_s, video.frame_count, video.frame_rate))
+
+    def finished(self, job: Job) -> Bill:
+        """Of a video that its engine has finished, and that has come to nothing here."""
+        return self._told(job, {} if job.result is None else job.result.usage)
+
+    def failed(self, job: Job, usage: Mapping[str, int | float]) -> Bill | None:
+        """Of a job that its upstream has failed; None where it has used nothing for it."""
+        return self._told(job, usage) if is_billed(usage) else None
+
+    def _told(self, job: Job, usage: Mapping[str, int | float]) -> Bill:
+        return self._of(job, billed_ns(billed_seconds(usage), job.request.duration_s, 1.0))
+
+    def _of(self, job: Job, billed: int) -> Bill:
+        model = job.upstream_model or job.request.model
+        cost = self._costs.of(job.engine, model, job.request)
+        return Bill(min(billed, _MOST_NS), job.engine, model, cost)
+
+
+WITHOUT_COSTS = Bills(Costs(Tariff(), {}))
