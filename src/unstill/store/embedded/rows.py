@@ -297,8 +297,8 @@ INTERRUPTED = (
 # What lanes and queues need of the unfinished jobs, and nothing that is slow to read. The condition
 # is word for word that of the index `jobs_unfinished`, or it is not used.
 PLACES = (
-    f"SELECT id, owner, state, engine, due_ms, key_id FROM jobs WHERE state NOT IN ({FINAL_STATES}) "  # noqa: S608  - field names
-    "AND id > ? ORDER BY id LIMIT ?"
+    "SELECT id, owner, state, engine, due_ms, key_id FROM jobs "  # noqa: S608  - field names
+    f"WHERE state NOT IN ({FINAL_STATES}) AND id > ? ORDER BY id LIMIT ?"
 )
 
 # Looked for among so many of the newest rows only, or a start would wait for them.
