@@ -176,8 +176,8 @@ def note_badly(words: Words, report: Reports) -> None:
 
 
 def say(words: Words, report: Any) -> None:
-    """Whatever a program may write to its events."""
-    report._events.write(words.text.encode() + b"\n")
+    """Whatever a program may write to its events, a byte for each character."""
+    report._events.write(words.text.encode("latin-1") + b"\n")
 
 
 def crash(words: Words, _report: Report) -> Never:

@@ -21,6 +21,12 @@ def refused(kind: BaseUrl, base_url: str, *, has_key: bool = True) -> str:
     return caught.value.message
 
 
+@pytest.mark.parametrize("host", ["xn--e1afmkfd.xn-", "xn--e1afmkfd.xy--p1ai"])
+def test_a_host_that_is_no_name_is_refused_and_one_in_any_script_is_taken(host: str) -> None:
+    assert "has a host that no name is written as" in refused(MODELVERSE, f"https://{host}/v1")
+    assert checked(MODELVERSE, "https://xn--bcher-kva.de/v1") == "https://xn--bcher-kva.de/v1"
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "whole"),
     [

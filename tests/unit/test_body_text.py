@@ -208,6 +208,12 @@ async def test_a_form_without_its_boundary_is_told_to_let_the_library_set_the_ty
     assert "let your HTTP library set the content type" in told
 
 
+async def test_a_boundary_that_none_can_be_is_a_bad_body() -> None:
+    told = await refusal("multipart/form-data; boundary=cu\nt", field("model", b"sora-2"))
+
+    assert told == "the multipart body cannot be read: Invalid characters in boundary"
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [

@@ -112,6 +112,8 @@ async def test_a_redirect_to_a_hostile_address_is_refused(address: str, out: Pat
         ("http://me@127.0.0.1/", "a URL with a user name or password in it cannot be fetched"),
         ("http://[xn--", "the URL's host '%5bxn--' is not a name or an address"),
         ("file:///etc/passwd", "only http and https URLs can be fetched"),
+        ("http://a.example:65536/", "the URL's port 65536 does not exist"),
+        (f"http://a.example:{'9' * 3000}/", "the URL's port 99999999 does not exist"),
         ("http://[::1", "redirected to something that is not a URL"),
         ("", "answered 302 without a Location"),
     ],

@@ -1,10 +1,11 @@
 """What a server that the operator named may do that others may not, over real sockets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import httpx2
@@ -148,3 +149,21 @@ def test_an_origin_always_has_its_port() -> None:
     assert origin_of(httpx2.URL("https://Host.example/v1")) == "https://host.example:443"
     assert origin_of(httpx2.URL("http://host.example:80/")) == "http://host.example:80"
     assert repr(Own("http://h:1", KEY)).count("sk-secret") == 0
+
+
+@pytest.mark.parametrize("host", ["xn--e1afmkfd.xn-", "xn--e1afmkfd.xy--p1ai", "xn--bcher-kva.de"])
+async def test_a_link_to_what_is_no_name_is_a_failure_of_its_fetch(
+    tmp_path: Path, host: str
+) -> None:
+    """Whoever asks the own server reads the host of each link that it names."""
+
+    async def nobody(name: str) -> list[IPv4Address]:
+        raise socket.gaierror(socket.EAI_NONAME, f"{name} is not known")
+
+    own = Own(origin_of(httpx2.URL("http://127.0.0.1:1/v1")), KEY)
+    without_names = Fetcher(resolve=nobody)
+    with pytest.raises(FetchFailed):
+        await fetch(without_names, f"https://{host}/a.mp4", tmp_path / "a", own)
+    await without_names.close()
+
+    assert origin_of(httpx2.URL(f"https://{host}/a.mp4")) == f"https://{host}:443"

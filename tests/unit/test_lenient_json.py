@@ -71,6 +71,24 @@ def test_what_is_no_json_has_nothing(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb"\ud800", "\ufffd"),
+        (rb"a\uDFFFb", "a\ufffdb"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\u00e9", "é"),
+    ],
+)
+def test_half_a_character_is_none_and_a_whole_one_stays(written: bytes, read: str) -> None:
+    """Such a text could be put into no request, row or answer."""
+    body = b'{"id":"t-1","%b":"%b"}' % (written, written)
+
+    assert decoded(body) == {"id": "t-1", read: read}
+    assert up_to_the_cut(body[:-1] + b',"cu') == {"id": "t-1", read: read}
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [('{"a":1}', {"a": 1}), (" [1]", [1]), ("1", None), ("a {", None), ("{", None), ("", None)],
 )

@@ -128,6 +128,9 @@ FULL = {f"field_{number}": number for number in range(MOST_NOTE_FIELDS)}
         a_note(**FULL, one_more=1),
         '{"event":"note"}',
         '{"event":"rumour","name":"ok"}',
+        '{"event":"note","name":"\xff"}',
+        '{"event":"done","result":"\xff"}',
+        '{"event":"done","result":' + "[" * 5000 + "}",
     ],
     ids=lambda line: line[:60],
 )

@@ -277,6 +277,8 @@ def test_a_wrong_variable_is_named(
         ('[models."wan2.7-i2v"]\nengines = ["gpu"]', "engines: names 'gpu', which is no engine"),
         ("[models]\nm = 5", 'models."m": must be a table, got 5'),
         ("[server\n", "unstill.toml: is not TOML: "),
+        (f"[server]\nport = {'9' * 5000}", "unstill.toml: has a number without end"),
+        (f"a = {'[' * 5000}", "unstill.toml: is nested too deeply"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_in_the_file_is_named(tmp_path: Path, toml: str, message: str) -> None:

@@ -334,7 +334,7 @@ async def _event(child: Child) -> Event:
     line = await child.line()
     if line is None:
         raise EOFError
-    return _event_decoder.decode(line)
+    return _read(_event_decoder, line)
 
 
 async def _event_within(child: Child, silence: Silence) -> Event:
@@ -352,13 +352,21 @@ def _answer(last_word: LastWord, result: type[T]) -> T | TaskRefused:
     """Raises msgspec.DecodeError where that was none."""
     match last_word:
         case TaskDone(result=value):
-            return msgspec.json.decode(value, type=result)
+            return _read(msgspec.json.Decoder(result), value)
         case TaskRefused():
             return last_word
         case TaskLeft():
             raise msgspec.DecodeError("it left a task that nobody had stopped")
         case other:
             assert_never(other)
+
+
+def _read(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> T:
+    """Raises msgspec.DecodeError, whatever is wrong: a decoder's hole may speak through a child."""
+    try:
+        return decoder.decode(text)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def _no_more(slot: int) -> Mapping[str, str]:

@@ -47,6 +47,7 @@ from unstill.net.retry_after import retry_after_s
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
+_MOST_PORT_CHARS = 8  # shown of one that is none
 _RANGE = re.compile(r"bytes\s+0-(\d{1,15})/(\d{1,15})", re.ASCII | re.IGNORECASE)
 _BROKEN = (
     httpcore2.NetworkError,
@@ -284,17 +285,18 @@ def checked_url(text: str) -> httpx2.URL:
     if url.userinfo:
         raise FetchFailed("a URL with a user name or password in it cannot be fetched")
     if not is_host(url.raw_host.decode("ascii")):
-        host = url.raw_host.decode("ascii")  # `url.host` raises for some `xn--...`
+        host = url.raw_host.decode("ascii")
         raise FetchFailed(f"the URL's host {shown(host)} is not a name or an address")
     if url.port is not None and not 1 <= url.port <= 65535:
-        raise FetchFailed(f"the URL's port {url.port} does not exist")
+        raise FetchFailed(f"the URL's port {str(url.port)[:_MOST_PORT_CHARS]} does not exist")
     return url
 
 
 def origin_of(url: httpx2.URL) -> str:
-    """Scheme, host and port of `url`, the port always written."""
+    """Scheme, host and port of `url`, the port always written, the host as it is dialled."""
     port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
-    return f"{url.scheme}://{url.host}:{port}"
+    host = url.raw_host.decode("ascii")  # `url.host` raises for some `xn--...`
+    return f"{url.scheme}://{host}:{port}"
 
 
 def _headers(url: httpx2.URL) -> list[tuple[bytes, bytes]]:

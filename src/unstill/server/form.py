@@ -170,10 +170,13 @@ class MultipartForm:
         self.fields: Form = {}
         self._begins_file = begins_file
         self._part = _Part(self.fields)
-        self._parser = multipart.PushMultipartParser(
-            boundary[1], max_segment_count=MOST_FORM_FIELDS
-        )
         self._start = b""
+        try:
+            self._parser = multipart.PushMultipartParser(
+                boundary[1], max_segment_count=MOST_FORM_FIELDS
+            )
+        except multipart.MultipartError as error:  # a line feed in it
+            raise self._refusal(error) from None
 
     def feed(self, piece: bytes) -> None:
         """Raises BadBody, UnsupportedBody."""

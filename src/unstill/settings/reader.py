@@ -130,6 +130,10 @@ def _read_file(file: Path | None) -> dict[str, Any]:
         raise BadSetting(str(file), f"is not UTF-8, at byte {error.start}: save it so") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSetting(str(file), f"is not TOML: {error}{_mend(text, str(error))}") from error
+    except ValueError as error:  # Python reads no number of thousands of digits
+        raise BadSetting(str(file), "has a number without end") from error
+    except RecursionError as error:
+        raise BadSetting(str(file), "is nested too deeply") from error
 
 
 def _mend(text: str, fault: str) -> str:

@@ -64,8 +64,12 @@ def _read(base_url: str, setting: str) -> httpx2.URL:
         url = httpx2.URL(base_url)
     except (httpx2.InvalidURL, ValueError) as error:
         raise BadSetting(setting, "is not a URL that can be read") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.raw_host:
         raise BadSetting(setting, "must begin with http:// or https:// and a host")
+    try:
+        url.host.encode()
+    except ValueError as error:  # some `xn--...`
+        raise BadSetting(setting, "has a host that no name is written as") from error
     if url.userinfo or url.query or url.fragment:
         raise BadSetting(setting, "must be an address alone; the key goes into api_key")
     return url

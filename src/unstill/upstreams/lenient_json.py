@@ -21,6 +21,8 @@ MOST_DEEP = 100
 _BEFORE = re.compile(r"[\s\ufeff]*(?:(?:event|id|retry|:)[^\n]*\n\s*|data:\s*)*")
 # A text, closed or cut, or what opens, parts and closes the rest.
 _MARKS = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\],]', re.DOTALL)
+# Half of a character that JSON writes as two: such a text can be sent and stored nowhere.
+_HALF = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..")
 # Python's own `json.dumps` writes NaN and Infinity; neither says anything.
 _LENIENT = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 
@@ -74,7 +76,7 @@ def _text(body: bytes) -> str:
 
 def _parts(text: str) -> Iterator[Any]:
     """The values that follow each other; whatever stands behind them is none."""
-    at = 0
+    at, text = 0, _HALF.sub(lambda half: half[1] or "\\ufffd", text)
     for _ in range(MOST_PARTS):
         before = _BEFORE.match(text, at)
         at = at if before is None else before.end()
