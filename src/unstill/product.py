@@ -39,6 +39,7 @@ from unstill.models.catalogue import CARDS, Catalogue
 from unstill.models.costs import Costs
 from unstill.net.fetcher import Fetcher
 from unstill.progress.followers import Followers
+from unstill.server.admin.operated import Operated
 from unstill.server.api_keys import Keys
 from unstill.server.app import App
 from unstill.server.body import Bodies
@@ -156,7 +157,9 @@ class Product:
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
         self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
         link_secrets = load_secrets(data_dir)
-        self._folder = _folder_at(data_dir, server)
+        self._folder = DataFolder.in_mb(
+            data_dir, least_free=server.least_free_mb, most=server.most_data_mb
+        )
         self._terms = KeepTimes.in_days(
             videos=server.keep_videos_days,
             pictures=server.keep_pictures_days,
@@ -171,7 +174,8 @@ class Product:
             taken=self._limits.take_keys,
             wall_ms=wall_ms,
         )
-        self._metrics = Metrics(self._sources())
+        sources = self._sources()
+        self._metrics = Metrics(sources)
         self.app = App(
             service=self._service(catalogue, routes, receivers),
             uploading=self._uploading(uploads, catalogue, link_secrets),
@@ -182,7 +186,14 @@ class Product:
             keys=self._keys,
             requests=Requests(self._limits.of),
             metrics=self._metrics,
-            charges=self._store.charges,
+            operated=Operated(
+                store=self._store,
+                sources=sources,
+                key_watch=self._key_watch,
+                limits=self._limits,
+                local_engines=self._locals,
+                keep_ms=dict(self._terms.each()),
+            ),
             metrics_networks=server.scraping_networks,
             origins=_origins(settings),
             dialects=[make(server, cards) for make in dialects],
@@ -380,14 +391,6 @@ class Product:
         await self._key_watch.shutdown()
         await self._limits.shutdown()
         await self._store.close()
-
-
-def _folder_at(path: Path, server: ServerSettings) -> DataFolder:
-    return DataFolder(
-        path,
-        least_bytes=server.least_free_mb * 10**6,
-        most_bytes=server.most_data_mb * 10**6,
-    )
 
 
 def _origins(settings: Settings) -> Origins:

@@ -15,8 +15,9 @@ from support.waits import until
 from unstill.cli.doctor import store_findings
 from unstill.domain.errors import OwnError
 from unstill.domain.job import Job, State, cancelled
-from unstill.store.embedded.held_jobs import Released, held_in, release_in
+from unstill.store.embedded.held_jobs import held_in, release_in
 from unstill.store.embedded.recovery import recover
+from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.queue import Lane, PutOff
 
 STATES = {
@@ -115,6 +116,23 @@ async def test_a_release_wakes_the_job_in_its_lane(desk: Desk, tmp_path: Path) -
     assert [(log["count"], log["held"]) for log in logs if log["event"] == "jobs_released"] == [
         (2, 0)
     ]
+
+
+async def test_what_the_server_releases_itself_is_sent_at_once(desk: Desk, tmp_path: Path) -> None:
+    before = await desk.store.held_jobs.ids()
+    released = await desk.store.held_jobs.release(
+        ["b-ready", "c-running", "unknown"], now_ms=desk.now_ms, within_ms=60_000
+    )
+    left = held(desk)
+    job = await desk.step("b-ready")
+    rest = await desk.store.held_jobs.release([], now_ms=desk.now_ms, within_ms=60_000)
+
+    assert before == ["a-queued", "b-ready"]
+    assert released == Released(["b-ready"], {})
+    assert left == ["a-queued", "c-running"]
+    assert job.state is State.RUNNING
+    assert rest == Released(["a-queued"], {})
+    assert held_in(tmp_path) == await desk.store.held_jobs.ids() == []
 
 
 async def test_a_held_job_that_is_cancelled_is_held_no_more(desk: Desk, tmp_path: Path) -> None:

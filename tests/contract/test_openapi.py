@@ -16,6 +16,7 @@ from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Described
 from unstill.models.catalogue import CARDS, Catalogue
+from unstill.server.admin.routes import AdminRoutes
 from unstill.server.openapi.document import described
 from unstill.server.openapi.refusals import refusals
 from unstill.server.own_routes import OwnRoutes
@@ -25,6 +26,7 @@ SERVED = (
     Videos(),
     Videos(prefix="/openai", states="openai"),
     DashScope(),
+    AdminRoutes(),
     OwnRoutes(),
 )
 CREATE = "/api/v1/services/aigc/video-generation/video-synthesis"
@@ -216,6 +218,44 @@ def test_the_examples_keep_to_the_schemas_that_they_explain(api: dict[str, Any],
         assert body_flaws(api, path, example["value"]) == []
 
 
+def test_the_bodies_of_operators_that_are_shown_keep_to_their_schemas(
+    api: dict[str, Any],
+) -> None:
+    shown = {
+        (path, method): operation["requestBody"]["content"]["application/json"]
+        for path, methods in api["paths"].items()
+        for method, operation in methods.items()
+        if path.startswith("/admin/") and "requestBody" in operation
+    }
+
+    assert len(shown) == 4
+    for content in shown.values():
+        assert content["examples"]
+        for example in content["examples"].values():
+            assert flaws(api, content["schema"], example["value"]) == []
+        assert flaws(api, content["schema"], {"another": 1})
+
+
+def test_what_operators_are_told_keeps_to_its_schema(api: dict[str, Any], server: Serving) -> None:
+    get = server.http.get
+    for noun in ("owners", "keys", "jobs", "held-jobs", "engines", "queues", "retention"):
+        assert answer_flaws(api, f"/admin/{noun}", get(f"/admin/{noun}").json()) == []
+    body = {"model": "wan2.7-i2v", "input_reference": "http://nobody.invalid/a.png"}
+    video = server.http.post("/v1/videos", json=body).json()["id"]
+    one = "/admin/jobs/{job_id}"
+    told = get(one.format(job_id=video)).json()
+    deleted = server.http.delete(one.format(job_id=video)).json()
+
+    assert answer_flaws(api, one, told) == []
+    assert answer_flaws(api, one, deleted, method="delete") == []
+    for method, path, sent in (
+        ("patch", "/admin/owners/{owner}", {"weight": 2}),
+        ("post", "/admin/held-jobs/release", {}),
+    ):
+        answer = server.http.request(method, path.format(owner="ann"), json=sent).json()
+        assert answer_flaws(api, path, answer, method=method) == []
+
+
 TASK = {"model": "wan2.7-i2v", "input": {"img_url": "https://example.com/a.png"}}
 FILM = {"model": "wan2.7-i2v", "input_reference": "https://example.com/a.png"}
 
@@ -342,12 +382,18 @@ def test_real_answers_keep_to_their_schemas(
         (OBJECTS, "post"),
         ("/v1/models/{model}", "get"),
         ("/files/{job_id}/{variant}.mp4", "get"),
+        ("/admin/jobs/{job_id}", "get"),
+        ("/admin/jobs/{job_id}/cancel", "post"),
+        ("/admin/keys/{key}", "delete"),
+        ("/admin/keys/{key}/rotate", "post"),
     ],
 )
 def test_real_refusals_keep_to_their_schemas(
     api: dict[str, Any], server: Serving, path: str, method: str
 ) -> None:
-    names = dict.fromkeys(("video_id", "character_id", "task_id", "model", "job_id"), "nothing")
+    names = dict.fromkeys(
+        ("video_id", "character_id", "task_id", "model", "job_id", "key"), "nothing"
+    )
     place = path.format(**names, variant="video")
 
     answer = server.http.request(method.upper(), place)

@@ -29,6 +29,7 @@ from unstill.dialects.route import Route
 from unstill.domain.errors import UnstillError
 from unstill.models.card import Card, Field
 from unstill.models.catalogue import CARDS
+from unstill.server.admin.routes import AdminRoutes
 from unstill.server.own_routes import OwnRoutes
 from unstill.settings.server import ServerSettings
 
@@ -150,7 +151,14 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 
 
 def test_every_route_is_documented_and_every_documented_route_is_there() -> None:
-    dialects = (Tasks(), Videos(), Videos(prefix="/openai"), DashScope(), OwnRoutes())
+    dialects = (
+        Tasks(),
+        Videos(),
+        Videos(prefix="/openai"),
+        DashScope(),
+        AdminRoutes(),
+        OwnRoutes(),
+    )
     served = {
         f"{route.method} {route.path.replace(':path', '')}"
         for dialect in dialects

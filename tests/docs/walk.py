@@ -1,9 +1,9 @@
 """A document's commands and programs, run in their order, and what came of them compared.
 
-The rule for what differs from run to run: the server's address and the jobs' ids are put in place
-of those that the document shows, in later commands too; times, request ids, signatures, sizes in
-MB, pictures as text, and the headers that carry such are not compared. Everything else has to be
-equal.
+The rule for what differs from run to run: the server's address, the jobs' ids and API keys are put
+in place of those that the document shows, in later commands too; times, request ids, signatures,
+sizes of files and disks, pictures as text, and the headers that carry such are not compared.
+Everything else has to be equal.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ SHOWN_ADDRESS = "http://127.0.0.1:8000"  # the server has it; an emulator has th
 ENDS_WITHIN_S = 60.0
 LOOK_AGAIN_S = 0.2
 
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Of a job, an API key, and the row of one.
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|unstill_[\w-]{43}|key_[0-9a-f]{12}")
 _ENDED = re.compile(
-    r'"(Success|Failure|SUCCESS|FAILURE|completed|failed|SUCCEEDED|FAILED|CANCELED)"'
+    r'"(Success|Failure|SUCCESS|FAILURE|completed|succeeded|failed|SUCCEEDED|FAILED|CANCELED)"'
 )
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _PORT = re.compile(r"--port (\d+)")
@@ -42,6 +43,8 @@ _VARIES = (
     (re.compile(r"signature=[\w-]+"), "signature=<signature>"),
     (re.compile(r'(data:image/jpeg;base64,)[^"]*'), r"\1<picture>"),
     (re.compile(r"\d+\.\d MB"), "<size> MB"),
+    (re.compile(r'("used_ms":\s*)(null|\d+)'), r"\g<1>0"),
+    (re.compile(r'("\w*(?:size|used|free)_bytes":\s*)\d+'), r"\g<1>0"),
     (re.compile(r"^(date|content-length|etag|last-modified): .*$", re.MULTILINE), r"\1: <varies>"),
 )
 

@@ -101,6 +101,7 @@ def test_every_route_but_the_open_ones_asks_for_a_key(owned: Owned) -> None:
     for path, operations in paths.items():
         for method in operations:
             names = dict.fromkeys(("video_id", "character_id", "task_id", "job_id"), owned.job_id)
+            names |= {"owner": "team-a", "key": "laptop"}
             asked = path.format(**names, model="sora-2", variant="video")
             answer = http.request(method, asked)
             if path in OPEN:

@@ -50,7 +50,7 @@ expected-statuses = ["2xx", "304", "404"]
 
 # For another scope of key.
 [[operations]]
-include-path-regex = "^/metrics$"
+include-path-regex = "^/(metrics|admin/.*)$"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["403"]
 

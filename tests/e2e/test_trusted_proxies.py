@@ -158,6 +158,29 @@ def test_without_keys_a_page_of_elsewhere_writes_nothing_through_a_proxy(tmp_pat
         assert status(OUTER) == 400  # let in, and there is no picture
 
 
+@pytest.mark.parametrize("trusted", ["127.0.0.0/8", "10.0.0.0/8"])
+def test_without_keys_who_comes_through_a_proxy_is_no_operator(
+    tmp_path: Path, trusted: str
+) -> None:
+    variables = KEYLESS | {"UNSTILL_TRUSTED_PROXIES": trusted}
+    as_ours = {"x-forwarded-for": "127.0.0.1", "x-forwarded-host": "localhost"}
+    with Serving(tmp_path, environment=variables) as server:
+
+        def statuses(headers: dict[str, str]) -> list[int]:
+            paths = ("/admin/jobs", "/admin/keys", "/metrics", "/v1/videos")
+            return [server.http.get(path, headers=headers).status_code for path in paths]
+
+        beside = statuses({})
+        through = [statuses(each) for each in (FORWARDED, STANDARD, as_ours)]
+        under_its_name = statuses({"host": "videos.example.com"})
+        made = server.http.post("/admin/keys", json={"owner": "a"}, headers=as_ours)
+
+    assert beside == [200, 200, 200, 200]
+    assert through == [[403, 403, 403, 200]] * 3
+    assert under_its_name == [403, 403, 403, 200]
+    assert made.status_code == 403
+
+
 def test_a_key_for_a_network_is_good_from_there_and_not_for_who_says_so(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     words = ["keys", "create", "b", "--networks", f"{CLIENT}/32", "--data-dir", str(data_dir)]

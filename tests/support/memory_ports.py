@@ -28,8 +28,9 @@ from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.money import Charge
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
-from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob
-from unstill.store.ports.job_lists import CursorPage, OffsetPage, Where
+from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, UnfinishedJobs
+from unstill.store.ports.held_jobs import Released
+from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
 from unstill.store.ports.keys import Decide
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
 
@@ -102,6 +103,20 @@ class MemoryJobLists(Noun):
         ]
         return OffsetPage(tuple(jobs[offset : offset + limit]), total=len(jobs))
 
+    async def of_all(self, among: Among, *, limit: int, after: str | None = None) -> FoundPage:
+        jobs = [
+            job
+            for job in sorted(self._memory.jobs.values(), key=lambda job: job.id, reverse=True)
+            if not job.is_hidden
+            and (after is None or job.id < after)
+            and among.owner in {None, job.owner}
+            and (among.states is None or job.state in among.states)
+            and among.model in {None, job.model}
+            and among.engine in {None, job.engine}
+        ]
+        page = tuple(jobs[:limit])
+        return FoundPage(page, page[-1].id if len(jobs) > limit else None)
+
     def _shown(self, owner: Owner) -> Iterable[Job]:
         jobs = self._memory.jobs.values()
         return (job for job in jobs if job.owner == owner and not job.is_hidden)
@@ -168,6 +183,9 @@ class MemoryOutbox(Noun):
         ]
         return sorted(owed, key=lambda each: each.due_ms)[:limit]
 
+    async def of(self, job_id: str) -> Delivery | None:
+        return self._memory.deliveries.get(job_id)
+
     async def owed(self) -> int:
         deliveries = self._memory.deliveries.values()
         return sum(each.state is DeliveryState.OWED for each in deliveries)
@@ -213,6 +231,12 @@ class MemoryBacklog(Noun):
         ]
         for first in range(0, len(places), CHUNK):
             yield places[first : first + CHUNK]
+
+    async def counted(self) -> Sequence[UnfinishedJobs]:
+        places: dict[tuple[State, str, str | None, Owner], list[str]] = {}
+        for job in self._memory.unfinished():
+            places.setdefault((job.state, job.engine, job.lane, job.owner), []).append(job.id)
+        return [UnfinishedJobs(*place, len(ids), ids[0]) for place, ids in places.items()]
 
     async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
         rows = [
@@ -379,6 +403,13 @@ class NoHeldJobs:
 
     def __contains__(self, job_id: str) -> bool:
         return False
+
+    async def ids(self) -> Sequence[str]:
+        return []
+
+    async def release(self, job_ids: Sequence[str], *, now_ms: int, within_ms: int) -> Released:
+        del job_ids, now_ms, within_ms
+        return Released([], {})
 
 
 def is_over(job: Job) -> bool:

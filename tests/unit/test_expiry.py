@@ -56,8 +56,10 @@ async def test_without_terms_only_the_pictures_of_failed_jobs_go_and_after_a_day
         cancelled = await keep(house, State.CANCELLED, age_ms=over)
         fresh = await keep(house, State.FAILED, age_ms=young)
         running = await keep(house, State.RUNNING, age_ms=over)
-        await expiry(house).look()
+        looking = expiry(house)
+        await looking.look()
 
+        assert looking.removals.jobs["failed_pictures"] == 2
         assert house.names(made) == ALL
         assert house.names(failed) == house.names(cancelled) == set()
         assert house.names(fresh) == house.names(running) == {"first-frame"}

@@ -38,10 +38,10 @@ class House:
         return NOW_MS + loop_ms()
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def watched(self) -> AsyncIterator[KeyWatch]:
         watch = KeyWatch(self.rows, self.keys, lost=self.lost.append, wall_ms=lambda: self.now_ms)
         await watch.startup()
-        yield
+        yield watch
         await watch.shutdown()
 
     def is_let_in(self) -> bool:
@@ -90,6 +90,17 @@ async def test_a_new_key_is_good_and_the_first_one_ends_what_came_without() -> N
         with pytest.raises(BadKey):
             house.keys.caller({})
     assert house.lost == [{""}]
+
+
+async def test_what_this_server_changes_itself_holds_at_once() -> None:
+    house = House()
+    async with house.watched() as watch:
+        await house.rows.change(adding(a_key()))
+        await watch.look()
+        assert house.is_let_in()
+        await house.rows.change(revoked("key_1", NOW_MS))
+        await asyncio.gather(watch.look(), watch.look())
+        assert not house.is_let_in()
 
 
 async def test_a_revoked_or_replaced_key_is_good_no_more_and_is_told_of_as_lost() -> None:

@@ -6,7 +6,7 @@ same of it in every dialect; what it does is the server's (server/handlers.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -98,18 +98,20 @@ class Verb(msgspec.Struct, Generic[Port_contra], frozen=True, eq=False):
 class Route(msgspec.Struct, Generic[Port_contra], frozen=True):
     """One route: how it is matched, what it does, and how it is described."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str  # `{name}` is one segment, `{name:path}` the rest
     verb: Verb[Port_contra]
     summary: str
     answers: tuple[type, ...]  # any of them; empty: a file's bytes, a page, or nothing
     parameters: tuple[Parameter, ...] = ()  # besides the verb's
     body: Schema | None = None  # JSON has it
+    shown_bodies: Mapping[str, Any] = {}  # examples, by what they show; a create call's cards have
     form: Schema | None = None  # a form has it, multipart or urlencoded; neither: no body is read
     job_id_at: str = ""  # JSON pointer to the new job's id in the answer of a submit
     errors: Kinds = ()  # besides the verb's
     programs: tuple[SdkProgram, ...] = ()  # of a create call
     is_open: bool = False  # asks for no key
+    is_admin: bool = False  # for operators alone
     asks_itself: bool = False  # its verb asks who calls: an operator, or somebody at a known place
     # Its clients send it again by themselves: they are told not to where it may have been done.
     is_sent_again: bool = False

@@ -47,5 +47,6 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 # Whoever reaches a server that asks for no key is on its machine, or was let in by its operator.
+# Which of them may ask what operators may, server/operators.py says.
 KEYLESS = Caller(EVERYONE, Scope.ADMIN)
 STRANGER = Caller(NOBODY)  # calls an open route, which no key is asked of

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 from unstill.domain.errors import BadSetting
 from unstill.domain.job import Job
 from unstill.files.folder_size import FolderSize
 from unstill.files.free_space import Room
+
+
+def made_folder(path: Path) -> Path:
+    """The folder, made if it was not there. Raises BadSetting."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
+    return path
 
 
 class DataFolder:
@@ -24,6 +34,10 @@ class DataFolder:
             held_bytes=lambda: 0 if self._size is None else self._size.size_bytes,
         )
 
+    @classmethod
+    def in_mb(cls, path: Path, *, least_free: int, most: int) -> Self:
+        return cls(path, least_bytes=least_free * 10**6, most_bytes=most * 10**6)
+
     @property
     def listeners(self) -> Sequence[Callable[[Job], None]]:
         """Who is told of each commit."""
@@ -36,11 +50,3 @@ class DataFolder:
     async def shutdown(self) -> None:
         if self._size is not None:
             await self._size.shutdown()
-
-
-def made_folder(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise BadSetting("server.data_dir", f"{path} cannot be made: {error.strerror}") from error
-    return path

@@ -35,6 +35,8 @@ from unstill.domain.owner import EVERYONE, NOBODY
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
 from unstill.progress.stalls import Stalls
+from unstill.server.admin.operated import Operated
+from unstill.server.admin.routes import AdminRoutes
 from unstill.server.api_keys import Keys
 from unstill.server.body import Bodies, ClientGone
 from unstill.server.cors import Origins
@@ -46,10 +48,12 @@ from unstill.server.http_cycle import WHOLE
 from unstill.server.metrics.access import MetricsAccess
 from unstill.server.metrics.scrape import Metrics
 from unstill.server.openapi.document import described
+from unstill.server.operators import check_operator
 from unstill.server.own_routes import OwnRoutes
-from unstill.server.proxies import OUTER_HOST
+from unstill.server.proxies import FORWARDED, OUTER_HOST
 from unstill.server.refusal_log import RefusedLines
 from unstill.server.router import PathRoutes, RouteTable, Served
+from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
@@ -60,17 +64,12 @@ from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
-from unstill.store.ports.charges import Charges
 
 log = structlog.get_logger()
 
 MOST_PARAMETERS = 100  # a query has no more; the longest list's filters are a dozen
 
 _RETRY_AFTER_S = b"1"
-# RFC 7239, and what nginx, Traefik, Caddy and load balancers send.
-FORWARDED = frozenset(
-    {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip"}
-)
 
 
 class App:
@@ -92,7 +91,7 @@ class App:
         open_bodies: Bodies,
         origins: Origins,
         metrics: Metrics,
-        charges: Charges,
+        operated: Operated,
         metrics_networks: Sequence[Network] = (),
         public_url: str = "",
     ) -> None:
@@ -113,7 +112,7 @@ class App:
         # Unlike 16 random bytes each, not a system call in every answer.
         begin = os.urandom(10).hex()
         self._request_ids = (f"{begin}{number:012x}" for number in count())
-        everyone: tuple[Described, ...] = (*dialects, OwnRoutes())
+        everyone: tuple[Described, ...] = (*dialects, AdminRoutes(), OwnRoutes())
         self._service = service
         self._downloads = downloads
         self._board = board
@@ -152,7 +151,8 @@ class App:
                 videos=VideoVerbs(service=service, downloads=downloads),
                 uploads=uploads,
                 own=self._own_verbs,
-                usage=UsageVerbs(charges),
+                usage=UsageVerbs(operated.store.charges),
+                admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
             ),
         )
 
@@ -251,6 +251,8 @@ class App:
         caller = self._keys.caller(call.headers, _host(scope)) if served.asks_key else STRANGER
         if served.is_counted:
             self._requests.count(caller.party)
+        if route.is_admin:
+            check_operator(caller, call.headers, _host(scope))
         if not route.reads_body:
             exchange = Exchange(served.dialect, call, caller, scope, receive, send)
             try:

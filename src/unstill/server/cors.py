@@ -9,7 +9,7 @@ its own machine and asks for no key. What a page may read of the answers, the br
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -40,7 +40,7 @@ EXPOSED = (
     "content-length",
     "content-range",
 )
-_METHODS = b"GET, HEAD, POST, DELETE"
+_METHODS = b"GET, HEAD, POST, PATCH, DELETE"
 _PREFLIGHT_AGE_S = 7200  # Chromium keeps none longer
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FOREIGN_SITES = frozenset({b"cross-site", b"same-site"})  # W3C Fetch Metadata
@@ -171,6 +171,14 @@ class Origins:
             pairs.append((b"access-control-allow-private-network", b"true"))
         await send({"type": "http.response.start", "status": 204, "headers": pairs})
         await send({"type": "http.response.body", "body": b""})
+
+
+def is_foreign_page(headers: Mapping[str, str], host: str) -> bool:
+    """Whether a browser says that it is told to by a page of another host than this one."""
+    origin = headers.get("origin")
+    if origin is not None and origin.lower().partition("://")[2] != host.lower():
+        return True
+    return headers.get("sec-fetch-site", "").encode("latin-1") in _FOREIGN_SITES
 
 
 def is_own(host: str, own_names: frozenset[str]) -> bool:

@@ -10,7 +10,9 @@ from unstill.dialects.port import Described
 from unstill.dialects.route import Verb
 from unstill.domain.errors import Unsupported
 from unstill.server import own_routes
+from unstill.server.admin import routes as admin_routes
 from unstill.server.exchange import Answer, Exchange, Handler
+from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
@@ -37,6 +39,7 @@ def handler_of(
     uploads: UploadVerbs,
     own: OwnVerbs,
     usage: UsageVerbs,
+    admin: AdminVerbs,
 ) -> Callable[[Verb[Any]], Handler]:
     """It raises TypeError for a verb that nothing does."""
     table = dict(
@@ -62,6 +65,22 @@ def handler_of(
             _row(own_routes.OPENAPI, own.describe),
             _row(own_routes.DOCS, own.show_docs),
             _row(own_routes.HOME, own.go_to_docs),
+            _row(admin_routes.OWNERS, admin.owners),
+            _row(admin_routes.SET_OWNER, admin.set_owner),
+            _row(admin_routes.KEYS, admin.keys),
+            _row(admin_routes.MAKE_KEY, admin.make_key),
+            _row(admin_routes.LIMIT_KEY, admin.limit_key),
+            _row(admin_routes.ROTATE_KEY, admin.rotate_key),
+            _row(admin_routes.REVOKE_KEY, admin.revoke_key),
+            _row(admin_routes.JOBS, admin.jobs),
+            _row(admin_routes.JOB, admin.job),
+            _row(admin_routes.CANCEL_JOB, admin.cancel_job),
+            _row(admin_routes.DELETE_JOB, admin.delete_job),
+            _row(admin_routes.HELD_JOBS, admin.held_jobs),
+            _row(admin_routes.RELEASE_JOBS, admin.release_jobs),
+            _row(admin_routes.ENGINES, admin.engines),
+            _row(admin_routes.QUEUES, admin.queues),
+            _row(admin_routes.RETENTION, admin.retention),
         )
     )
 

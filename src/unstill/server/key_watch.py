@@ -40,10 +40,10 @@ class KeyWatch:
         wall_ms: Callable[[], int],
     ) -> None:
         self._rows = rows
-        self._keys = keys
+        self.keys = keys
         self._lost = lost
         self._taken = taken
-        self._wall_ms = wall_ms
+        self.wall_ms = wall_ms
         self._number: int | None = None
         self._read: Sequence[ApiKey] = ()
         self._expires_ms: int | None = None  # the next one
@@ -51,10 +51,11 @@ class KeyWatch:
         self._stored_ms: dict[str, int] = {}  # when that of a key was stored last
         self._watching: asyncio.Task[None] | None = None
         self._told: set[str] = set()
+        self._reading = asyncio.Lock()
 
     async def startup(self) -> None:
         """Read the keys before the first call. Raises OwnError."""
-        await self._look()
+        await self.look()
         self._watching = asyncio.create_task(self._watch())
 
     async def shutdown(self) -> None:
@@ -67,11 +68,16 @@ class KeyWatch:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await self._safely(_NOT_READ, self._look())
+            await self._safely(_NOT_READ, self.look())
             await self._safely(_NOT_STORED, self._note_used())
 
+    async def look(self) -> None:
+        """Let in by the keys as they are now. Raises OwnError."""
+        async with self._reading:
+            await self._look()
+
     async def _look(self) -> None:
-        number, now_ms = await self._rows.changes(), self._wall_ms()
+        number, now_ms = await self._rows.changes(), self.wall_ms()
         if number != self._number:
             self._read = await self._rows.all()
             self._number = number
@@ -83,7 +89,7 @@ class KeyWatch:
         good = [key for key in self._read if key.state(now_ms) is KeyState.GOOD]
         ends = (key.expires_ms for key in good if key.expires_ms is not None)
         self._expires_ms = min(ends, default=None)
-        lost = self._keys.take(self._read, now_ms)
+        lost = self.keys.take(self._read, now_ms)
         self._taken(self._read)
         if self._read:
             log.info("keys_taken", good=len(good), of=len(self._read), lost=len(lost))
@@ -91,8 +97,8 @@ class KeyWatch:
             self._lost(lost)
 
     async def _note_used(self, *, every_ms: int = USED_EVERY_MS) -> None:
-        now_ms = self._wall_ms()
-        self._unstored |= dict.fromkeys(self._keys.take_used(), now_ms)
+        now_ms = self.wall_ms()
+        self._unstored |= dict.fromkeys(self.keys.take_used(), now_ms)
         due = {
             key_id: used_ms
             for key_id, used_ms in self._unstored.items()

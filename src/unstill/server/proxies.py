@@ -17,6 +17,10 @@ import msgspec
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
+# RFC 7239, and what nginx, Traefik, Caddy and load balancers send.
+FORWARDED = frozenset(
+    {b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip"}
+)
 OUTER_HOST = "unstill.outer_host"  # in the scope of a trusted proxy's call: a host, or ""
 MOST_HOPS = 16  # so many proxies in a row have been seen by nobody
 _MOST_BYTES = 4096  # that many entries take less

@@ -117,7 +117,7 @@ class Service:
         )
         self._files = files
         self._stop_upstream = stop_upstream
-        self._engines = engines
+        self.engines = engines
         self._model_engines = ModelEngines(engines, routes=routes)
         self._accounts = accounts
         self._receiver_of = receiver_of
@@ -314,7 +314,7 @@ class Service:
         """
         if job.result is not None and job.result.made_by:
             return job.result.made_by
-        engine = self._engines.get(job.engine)
+        engine = self.engines.get(job.engine)
         return job.engine if engine is None else engine.label
 
     async def refusing_until_s(self, engine: str) -> int | None:

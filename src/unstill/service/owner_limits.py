@@ -32,6 +32,7 @@ class OwnerLimits:
         self._of_keys: Mapping[Party, Limits] = {}
         self._looking: asyncio.Task[None] | None = None
         self._told: Callable[[], None] | None = None
+        self._reading = asyncio.Lock()
 
     def tell(self, told: Callable[[], None]) -> None:
         """Tell it when limits have changed."""
@@ -70,18 +71,22 @@ class OwnerLimits:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
 
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(self._look_every_s)
-            try:
-                found = _by_party(await self._owners.limits())
-            except (StorageFailed, StorageFull) as error:
-                log.warning("owners_not_read", why=error.message)
-                continue
+    async def look(self) -> None:
+        """Go by what is set now. Raises StorageFailed, StorageFull."""
+        async with self._reading:
+            found = _by_party(await self._owners.limits())
             if found != self._limits:
                 self._limits = found
                 log.info("owners_changed", count=len(found))
                 self._tell()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(self._look_every_s)
+            try:
+                await self.look()
+            except (StorageFailed, StorageFull) as error:
+                log.warning("owners_not_read", why=error.message)
 
     def _tell(self) -> None:
         if self._told is not None:

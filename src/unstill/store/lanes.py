@@ -24,7 +24,7 @@ from unstill.domain.limits import Party
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
-from unstill.store.ports.queue import Lane, LaneUse, PutOff, Turnstile
+from unstill.store.ports.queue import Lane, LaneStep, LaneUse, PutOff, Turnstile
 from unstill.system.storage_pause import Shortage
 
 Look = Callable[[str], Job | None]  # the row as it is now
@@ -114,8 +114,10 @@ class _Queue:
 class _Step:
     """One step under way: its task, and its job as the store has last told of it."""
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, lane: str, owner: Owner) -> None:
         self.job_id = job_id
+        self.lane = lane
+        self.owner = owner
         self.job: Job | None = None  # until its row is read
         self.task: asyncio.Task[None] | None = None
         self._is_doing = False
@@ -219,6 +221,12 @@ class Lanes:
         lanes = [(queue.lane, queue.busy) for queue in self._queues.values()]
         return [LaneUse(lane.name, busy, lane.slots) for lane, busy in lanes if lane is not None]
 
+    def steps(self) -> Sequence[LaneStep]:
+        return [
+            LaneStep(step.lane, step.owner, step.job is None or step.job.lane == step.lane)
+            for step in self._steps.values()
+        ]
+
     async def rest(self, timeout_s: float) -> None:
         """Start no more steps, wait for those under way, cancel them after `timeout_s`."""
         self._is_resting = True
@@ -278,7 +286,7 @@ class Lanes:
         queue.begin(owner)
         if lane.begins_jobs and self._turnstile is not None:
             self._turnstile.begin(owner, job_id)
-        step = self._steps[job_id] = _Step(job_id)
+        step = self._steps[job_id] = _Step(job_id, lane.name, owner)
         step.task = asyncio.create_task(self._take(queue, lane, step, owner))
 
     def _let_go(self, name: str, queue: _Queue) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
-from unstill.domain.access_errors import AdminOnly
 from unstill.domain.caller import Network
 from unstill.server.api_keys import Keys
+from unstill.server.operators import BY_KEY, check_operator
 
 
 class MetricsAccess:
@@ -23,8 +23,8 @@ class MetricsAccess:
         """
         if self._networks and self._is_named(host):
             return
-        if not self._keys.caller(headers, host).is_admin:
-            raise AdminOnly("the metrics are for keys of scope admin, or server.metrics_networks")
+        caller = self._keys.caller(headers, host)
+        check_operator(caller, headers, host, who=f"{BY_KEY}, or for server.metrics_networks")
 
     def _is_named(self, host: str) -> bool:
         try:

@@ -88,7 +88,8 @@ def _bodies(dialect: Described, route: Route[Any], catalogue: Catalogue) -> dict
         schema = route.body(catalogue.cards)
         _name_likes(schema, catalogue)
         shown = [each for card in catalogue.cards if (each := card.examples.get(dialect.name))]
-        named = {each.about: {"value": each.body} for each in shown}
+        bodies = {each.about: each.body for each in shown} | dict(route.shown_bodies)
+        named = {about: {"value": body} for about, body in bodies.items()}
         content["application/json"] = {"schema": schema, "examples": named}
     if route.form is not None:
         schema = route.form(catalogue.cards)

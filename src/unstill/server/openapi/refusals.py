@@ -7,7 +7,7 @@ from typing import Any
 
 from unstill.dialects.port import Described
 from unstill.dialects.route import Kinds, Route
-from unstill.domain.access_errors import ForeignHost, ForeignOrigin, OverLimit
+from unstill.domain.access_errors import AdminOnly, ForeignHost, ForeignOrigin, OverLimit
 from unstill.domain.errors import (
     BadBody,
     BadKey,
@@ -40,6 +40,8 @@ def _kinds(route: Route[Any]) -> Iterator[type[UnstillError]]:
     if not route.is_open:
         yield BadKey
         yield OverLimit  # on calls; of one about a job, where there is none
+    if route.is_admin:
+        yield AdminOnly
     # Only servers without keys say these.
     yield ForeignHost
     if route.method != "GET":

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from unstill.domain.job import Job
+from unstill.domain.job import Job, State, lane_of
+from unstill.domain.owner import Owner
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle
-from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob
+from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, UnfinishedJobs
 
 CHUNK = 1_000  # rows read at once when all unfinished jobs are asked for
+
+# The condition is word for word that of the index `jobs_unfinished`, or it is not used.
+_COUNTED = (
+    "SELECT state, engine, due_ms != 0 AS is_put_off, owner, count(*), min(id) FROM jobs "
+    "WHERE state NOT IN ('succeeded', 'failed', 'cancelled') "
+    "GROUP BY state, engine, is_put_off, owner ORDER BY engine, state, is_put_off, owner"
+)
 
 
 class EmbeddedBacklog:
@@ -35,6 +43,10 @@ class EmbeddedBacklog:
             yield places
             after = places[-1].job_id
 
+    async def counted(self) -> Sequence[UnfinishedJobs]:
+        found = await self._handle.opened.lists.select(_COUNTED)
+        return [_jobs_of(row) for row in found]
+
     async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
         after = ""
         while found := await self._handle.opened.ledger.select(rows.TICKETS, (after, CHUNK)):
@@ -45,3 +57,9 @@ class EmbeddedBacklog:
     async def times(self, limit: int) -> Sequence[RenderTime]:
         found = await self._handle.opened.ledger.select(rows.TIMES, (limit,))
         return [RenderTime(*row) for row in found]
+
+
+def _jobs_of(row: rows.Row) -> UnfinishedJobs:
+    state, engine, is_put_off, owner, count, oldest = row
+    lane = lane_of(State(state), engine, is_put_off)
+    return UnfinishedJobs(State(state), engine, lane, Owner(owner), count, oldest)

@@ -47,6 +47,8 @@ FORGET = (
 
 NEWEST = f"SELECT {_NAMES} FROM deliveries ORDER BY job_id DESC LIMIT ?"  # noqa: S608  - field names
 
+OF = f"SELECT {_NAMES} FROM deliveries WHERE job_id = ?"  # noqa: S608  - field names
+
 # By the index of what is owed: the state has to stand in the text for that.
 COUNT_OWED = "SELECT count(*) FROM deliveries WHERE state = 'owed'"
 COUNT = "SELECT count(*) FROM deliveries WHERE state = ?"

@@ -5,9 +5,10 @@ Which they are, and how an operator lets them go.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 
@@ -15,6 +16,7 @@ from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.call_journal import noted_in
 from unstill.store.embedded.downtime import last_up_ms
 from unstill.store.embedded.handle import Handle
+from unstill.store.ports.held_jobs import Released
 
 _WAITING = "SELECT id FROM jobs WHERE id = job_id AND state IN ('queued', 'ready')"
 _ALL_WAITING = f"SELECT job_id FROM held WHERE EXISTS ({_WAITING}) ORDER BY job_id"  # noqa: S608
@@ -30,8 +32,9 @@ _LAST_CALL = (
 class EmbeddedHeldJobs:
     """Those of an open store."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, data_dir: Path) -> None:
         self._handle = handle
+        self._data_dir = data_dir
 
     def __contains__(self, job_id: str) -> bool:
         return job_id in self._handle.opened.holds
@@ -39,6 +42,19 @@ class EmbeddedHeldJobs:
     @property
     def waiting(self) -> int:
         return self._handle.opened.holds.waiting
+
+    async def ids(self) -> Sequence[str]:
+        found = await self._handle.opened.ledger.select(_ALL_WAITING)
+        return [f"{job_id}" for (job_id,) in found]
+
+    async def release(self, job_ids: Sequence[str], *, now_ms: int, within_ms: int) -> Released:
+        holds = self._handle.opened.holds
+        # As a command does beside a server: it reads the notes of calls too, which are on the disk.
+        released = await asyncio.to_thread(
+            release_in, self._data_dir, job_ids, now_ms=now_ms, within_ms=within_ms
+        )
+        await holds.look()
+        return released
 
 
 def hold(connection: apsw.Connection, local_engines: Collection[str]) -> int:
@@ -59,13 +75,6 @@ def hold(connection: apsw.Connection, local_engines: Collection[str]) -> int:
 
 
 # --- beside a running server, or without one ---------------------------------------------------
-
-
-class Released(NamedTuple):
-    """What came of a release."""
-
-    job_ids: Sequence[str]  # that are held no more
-    sent: Mapping[str, str]  # others that were asked for and an engine may have: which
 
 
 def held_in(data_dir: Path) -> list[str]:

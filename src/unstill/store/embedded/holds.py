@@ -76,22 +76,25 @@ class Holds:
     def _tell(self) -> None:
         log.warning("jobs_held", count=len(self._waiting), mend="unstill jobs release")
 
+    async def look(self) -> None:
+        """See which of them an operator has released. Raises StorageFailed, StorageFull."""
+        [(count,)] = await self._ledger.select(_COUNT)
+        left = self._ids if count == len(self._ids) else set(await self._read())
+        released = self._waiting - left
+        self._ids &= left
+        self._waiting -= released
+        for job_id in sorted(released):
+            self._released(job_id)
+        if released:
+            log.info("jobs_released", count=len(released), held=len(self._waiting))
+
     async def _look(self) -> None:
         while self._ids:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
-                [(count,)] = await self._ledger.select(_COUNT)
-                left = self._ids if count == len(self._ids) else set(await self._read())
+                await self.look()
             except (StorageFailed, StorageFull) as error:
                 log.warning("held_jobs_not_read", why=error.message)
-                continue
-            released = self._waiting - left
-            self._ids &= left
-            self._waiting -= released
-            for job_id in sorted(released):
-                self._released(job_id)
-            if released:
-                log.info("jobs_released", count=len(released), held=len(self._waiting))
 
     async def _read(self) -> Mapping[str, State]:
         return {job_id: State(state) for job_id, state in await self._ledger.select(_ALL)}

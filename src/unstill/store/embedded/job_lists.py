@@ -8,22 +8,26 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 
+import apsw
+
 from unstill.domain.errors import Overloaded
-from unstill.domain.job import Job
+from unstill.domain.job import FINAL, Job
 from unstill.domain.job_ids import first_id
-from unstill.domain.owner import Owner
+from unstill.domain.owner import NOBODY, Owner
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle
-from unstill.store.ports.job_lists import CursorPage, OffsetPage, Where
+from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
 
 MOST_AT_ONCE = 16  # lists of one owner, the one that is read included
+MOST_LOOKED_AT = 10_000  # rows for a page of all owners' jobs: no index has what it may ask for
 
 
 class EmbeddedJobLists:
     """Lists of jobs, over a reader of their own."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, *, most_looked_at: int = MOST_LOOKED_AT) -> None:
         self._handle = handle
+        self._most_looked_at = most_looked_at
         self._at_once: Counter[Owner] = Counter()  # by owner
         # An owner's lists wait for each other, so that the reader has one of each owner at most:
         # it takes them as they come, which is by turns.
@@ -53,6 +57,34 @@ class EmbeddedJobLists:
                 [(count,)] = await reader.select(count_sql, (owner, since, beyond, *filters))
                 total += count
         return OffsetPage(tuple(jobs), total)
+
+    async def of_all(self, among: Among, *, limit: int, after: str | None = None) -> FoundPage:
+        looked_at, (wanted, filters) = (
+            looked_at_sql(among, has_after=after is not None),
+            _sql(among),
+        )
+        inner = () if after is None else (after,)
+        if among.owner is not None and not _is_of_unfinished(among):
+            inner = (among.owner, *inner)
+        most = self._most_looked_at
+
+        def find(connection: apsw.Connection) -> FoundPage:
+            found = connection.execute(
+                f"SELECT {rows.NAMES} FROM jobs WHERE id IN (SELECT id FROM ({looked_at}) "  # noqa: S608  - field names
+                f"WHERE {wanted} ORDER BY id DESC LIMIT ?) ORDER BY id DESC",
+                (*inner, most, *filters, limit + 1),
+            ).fetchall()
+            if len(found) > limit:
+                page = _jobs(found[:limit])
+                return FoundPage(tuple(page), page[-1].id)
+            [(count, last)] = connection.execute(
+                f"SELECT count(*), min(id) FROM ({looked_at})",  # noqa: S608  - field names
+                (*inner, most),
+            ).fetchall()
+            return FoundPage(tuple(_jobs(found)), f"{last}" if count == most else None)
+
+        async with self._turn(NOBODY):
+            return await self._handle.opened.lists.read(find)
 
     @asynccontextmanager
     async def _turn(self, owner: Owner) -> AsyncIterator[None]:
@@ -97,6 +129,42 @@ def by_offset_sql(where: Where) -> tuple[str, str, list[rows.Value]]:
         values.append(where.model)
     jobs = f"SELECT {rows.NAMES} FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608  - field names
     return jobs, f"SELECT count(*) FROM jobs WHERE {condition}", values  # noqa: S608  - field names
+
+
+@cache
+def looked_at_sql(among: Among, *, has_after: bool) -> str:
+    """The rows that a page looks at, by the narrowest index that there is for it.
+
+    Parameters: the owner if it is its index, the id before the page if any, limit. The conditions
+    are word for word those of the indexes, or they are not used.
+    """
+    if _is_of_unfinished(among):
+        narrow = "state NOT IN ('succeeded', 'failed', 'cancelled')"
+    else:
+        narrow = "1" if among.owner is None else "owner = ? AND is_hidden = 0"
+    after = "AND id < ?" if has_after else ""
+    return (
+        "SELECT id, owner, is_hidden, state, model, engine FROM jobs "  # noqa: S608  - no value
+        f"WHERE {narrow} {after} ORDER BY id DESC LIMIT ?"
+    )
+
+
+def _is_of_unfinished(among: Among) -> bool:
+    return among.states is not None and among.states.isdisjoint(FINAL)
+
+
+def _sql(among: Among) -> tuple[str, list[rows.Value]]:
+    """What is wanted of the rows that are looked at, and its parameters."""
+    conditions, values = ["is_hidden = 0"], list[rows.Value]()
+    named = {"owner": among.owner, "model": among.model, "engine": among.engine}
+    for column, value in named.items():
+        if value is not None:
+            conditions.append(f"{column} = ?")
+            values.append(value)
+    if among.states is not None:
+        conditions.append(f"state IN ({', '.join('?' * len(among.states))})")
+        values += sorted(among.states)
+    return " AND ".join(conditions), values
 
 
 def _jobs(found: Sequence[rows.Row]) -> list[Job]:

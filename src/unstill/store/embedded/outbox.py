@@ -27,6 +27,10 @@ class EmbeddedOutbox:
         found = await self._handle.opened.ledger.select(sql, bounds)
         return [deliveries.delivery_of(row) for row in found]
 
+    async def of(self, job_id: str) -> Delivery | None:
+        found = await self._handle.opened.ledger.select(deliveries.OF, (job_id,))
+        return deliveries.delivery_of(found[0]) if found else None
+
     async def owed(self) -> int:
         [(count,)] = await self._handle.opened.ledger.select(deliveries.COUNT_OWED)
         return int(count)

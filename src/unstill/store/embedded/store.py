@@ -74,7 +74,7 @@ class EmbeddedStore:
         self.commits = CommitCounts()
         self.queue = Lanes(self.jobs.look, clock_ms)
         self.backlog = EmbeddedBacklog(self.handle)
-        self.held_jobs = EmbeddedHeldJobs(self.handle)
+        self.held_jobs = EmbeddedHeldJobs(self.handle, data_dir)
         self.uptime_notes = EmbeddedUptimeNotes(self.handle)
         self.retention = EmbeddedRetention(self.handle)
         self.keys = EmbeddedKeys(self.handle)

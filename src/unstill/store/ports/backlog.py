@@ -37,6 +37,17 @@ class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
     key_id: str = ""  # of the key that made it
 
 
+class UnfinishedJobs(msgspec.Struct, frozen=True):
+    """Says how many unfinished jobs of an owner are at one place, and which was made first."""
+
+    state: State
+    engine: str
+    lane: str | None  # that works on them; None: none does
+    owner: Owner
+    count: int
+    oldest: str  # its id
+
+
 class RenderTime(msgspec.Struct, frozen=True):
     """How long a job that succeeded took, from its start to its end."""
 
@@ -60,6 +71,9 @@ class Backlog(Protocol):
 
     def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
         """All jobs that are not final, oldest first, by the thousand: small, however many."""
+
+    async def counted(self) -> Sequence[UnfinishedJobs]:
+        """All jobs that are not final, by where they are and whose."""
 
     def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
         """What is running at an upstream, by the thousand: small, however many there are."""

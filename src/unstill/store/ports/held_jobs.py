@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Released(NamedTuple):
+    """What came of a release."""
+
+    job_ids: Sequence[str]  # that are held no more
+    sent: Mapping[str, str]  # others that were asked for and an engine may have: which
 
 
 class HeldJobs(Protocol):
@@ -12,3 +20,12 @@ class HeldJobs(Protocol):
     @property
     def waiting(self) -> int:
         """How many wait for the operator's word."""
+
+    async def ids(self) -> Sequence[str]:
+        """Those that wait, oldest first."""
+
+    async def release(self, job_ids: Sequence[str], *, now_ms: int, within_ms: int) -> Released:
+        """Let these go, or all that wait without any id; they have `within_ms` to their deadline.
+
+        now_ms: by the clock of deadlines, where no server was ever noted up.
+        """

@@ -1,4 +1,4 @@
-"""The port of owners' lists of jobs."""
+"""The port of lists of jobs: of an owner, and of all."""
 
 from __future__ import annotations
 
@@ -31,8 +31,27 @@ class OffsetPage(msgspec.Struct, frozen=True):
     total: int
 
 
+class Among(msgspec.Struct, frozen=True):
+    """Which jobs of all owners, by what their rows say; None: any."""
+
+    owner: Owner | None = None
+    states: frozenset[State] | None = None
+    model: str | None = None  # the name asked for
+    engine: str | None = None
+
+
+class FoundPage(msgspec.Struct, frozen=True):
+    """Jobs that were found, maybe none, and the id behind which the next page looks on.
+
+    after: None at the end. A page looks at so many rows only, whatever it finds.
+    """
+
+    jobs: tuple[Job, ...]
+    after: str | None
+
+
 class JobLists(Protocol):
-    """Both raise Overloaded where the owner has too many lists under way."""
+    """All raise Overloaded where the owner, or operators, have too many lists under way."""
 
     async def page(
         self, owner: Owner, *, limit: int, after: str | None = None, newest_first: bool = True
@@ -43,3 +62,6 @@ class JobLists(Protocol):
         self, owner: Owner, where: Where, *, offset: int, limit: int
     ) -> OffsetPage:
         """The owner's jobs that are not hidden, newest first, without the first `offset`."""
+
+    async def of_all(self, among: Among, *, limit: int, after: str | None = None) -> FoundPage:
+        """One page of all owners' jobs that are not hidden, newest first, by id."""

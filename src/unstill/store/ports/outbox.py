@@ -20,6 +20,9 @@ class Outbox(Protocol):
     ) -> Sequence[Delivery]:
         """What is owed and due by then, soonest first, but to the receivers `without`."""
 
+    async def of(self, job_id: str) -> Delivery | None:
+        """What was owed for the job's end, whatever became of it; None where nothing was."""
+
     async def owed(self) -> int:
         """How many deliveries are owed."""
 

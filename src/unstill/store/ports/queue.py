@@ -77,9 +77,20 @@ class LaneUse(NamedTuple):
     slots: int
 
 
+class LaneStep(NamedTuple):
+    """One step under way."""
+
+    lane: str
+    owner: Owner
+    is_in_lane: bool  # its job's row still says so
+
+
 class Queue(Protocol):
     def in_use(self) -> Sequence[LaneUse]:
         """The lanes that are served."""
+
+    def steps(self) -> Sequence[LaneStep]:
+        """All that are under way."""
 
     def weigh(self, weight_of: WeightOf) -> None:
         """Let owners' turns weigh so; before, all weigh the same."""

@@ -1,0 +1,1 @@
+"""What operators ask and change: the answers of `/admin` by their nouns, and its routes."""

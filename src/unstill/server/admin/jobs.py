@@ -1,0 +1,301 @@
+"""Jobs of all owners as operators see them: a line in a list, and the whole life of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from unstill.dialects.call import Call
+from unstill.dialects.parameters import UUID_SCHEMA
+from unstill.dialects.route import Parameter
+from unstill.domain.attempts import Attempt
+from unstill.domain.delivery import Delivery, DeliveryState, EventType
+from unstill.domain.errors import BadField
+from unstill.domain.job import Failure, Job, State, Usage, Video
+from unstill.domain.owner import NAME, owner_named
+from unstill.domain.request import GivenValue, Size, VideoRequest
+from unstill.domain.stall import Stall
+from unstill.models.card import Card
+from unstill.models.field_kinds import Whole
+from unstill.progress.estimate import Estimates
+from unstill.store.ports.held_jobs import Released
+from unstill.store.ports.job_lists import Among
+
+LIMIT, USUAL_LIMIT = Whole(least=1, most=100), 20
+MOST_NAME_CHARS = 200  # of a model or an engine that is asked for
+MOST_RELEASED = 1_000  # ids in one call
+RELEASE_FIELDS = ("job_ids",)
+SHOWN_RELEASE: dict[str, Any] = {"job_ids": ["01a1f87e-d82e-7c04-b50f-3fd6008dc4ba"]}
+
+JOB_ID = Parameter("path", "job_id", "The id of the job.", UUID_SCHEMA)
+FILTERS = (
+    Parameter(
+        "query",
+        "owner",
+        "Only this owner's.",
+        {"type": "string", "pattern": f"^{NAME.pattern}$"},
+    ),
+    Parameter("query", "state", f"Only in these, comma-separated: {', '.join(State)}."),
+    Parameter("query", "model", "Only by this name of a model, as it was asked for."),
+    Parameter("query", "engine", "Only of this engine."),
+    Parameter("query", "limit", "How many at most.", LIMIT.schema() | {"default": USUAL_LIMIT}),
+    Parameter(
+        "query",
+        "after",
+        "The `next` of the page before; without it the list begins with the newest job.",
+        {"type": "string", "pattern": "^[0-9a-f-]{0,36}$"},
+    ),
+)
+
+
+class AdminJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job without what was asked for. Times are Unix milliseconds.
+
+    error: the code of its failure. waiting: the code of what holds it up. is_held: it waits for an
+    operator's word. progress: 0 to 1.
+    """
+
+    id: str
+    owner: str
+    model: str
+    engine: str
+    dialect: str
+    state: State
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    progress: float
+    error: str | None
+    waiting: str | None
+    is_held: bool
+
+
+class AdminJobs(msgspec.Struct, frozen=True):
+    """A page; `next` is null at the end. A page may be short and yet have a next one."""
+
+    data: list[AdminJob]
+    next: str | None
+
+
+class AdminDelivery(msgspec.Struct, frozen=True):
+    """The event that is owed for a job's end, or was, without its address."""
+
+    receiver: str
+    type: EventType
+    state: DeliveryState
+    tries: int
+    created_ms: int
+    due_ms: int
+    until_ms: int
+    ended_ms: int | None
+    last_error: str | None
+
+
+class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
+    """The whole life of a job, also of one that its owner has deleted. Times likewise.
+
+    request: what was asked for; of a picture its address or its hash, never its bytes.
+    attempts: the calls that may have cost, oldest first.
+    """
+
+    request: VideoRequest
+    request_id: str
+    size: Size | None
+    attempt: int
+    deaths: int
+    due_ms: int
+    deadline_ms: int
+    ticket: str | None
+    upstream_model: str | None
+    made_by: str
+    upstream_usage: dict[str, int | float]
+    usage: Usage | None
+    video: Video | None
+    failure: Failure | None
+    stall: Stall | None
+    queue_position: int | None
+    expected_end_ms: int | None
+    wants_cancel: bool
+    is_deleted: bool
+    attempts: list[Attempt]
+    delivery: AdminDelivery | None
+
+
+class AdminJobDone(msgspec.Struct, frozen=True):
+    """What became of an operator's word about a job."""
+
+    id: str
+    state: State
+    is_deleted: bool
+
+
+class AdminHeldJobs(msgspec.Struct, frozen=True):
+    """Jobs that wait for an operator's word, oldest first."""
+
+    data: list[str]
+
+
+class AdminReleased(msgspec.Struct, frozen=True):
+    """released: are held no more. sent: an engine may have them, and they are not sent again."""
+
+    released: list[str]
+    sent: dict[str, str]
+    not_held: list[str]
+
+
+def job_told(job: Job, estimates: Estimates, *, is_held: bool) -> AdminJob:
+    return AdminJob(**_fields(job, estimates, is_held=is_held))
+
+
+def _fields(job: Job, estimates: Estimates, *, is_held: bool) -> dict[str, Any]:
+    stall = estimates.stall(job)
+    return {
+        "id": job.id,
+        "owner": job.owner,
+        "model": job.model,
+        "engine": job.engine,
+        "dialect": job.dialect,
+        "state": job.state,
+        "created_ms": job.created_ms,
+        "started_ms": job.started_ms,
+        "ended_ms": job.ended_ms,
+        "progress": estimates.progress(job),
+        "error": None if job.failure is None else job.failure.code,
+        "waiting": None if stall is None else stall.code,
+        "is_held": is_held and not job.state.is_final,
+    }
+
+
+def details_told(
+    job: Job,
+    estimates: Estimates,
+    *,
+    is_held: bool,
+    made_by: str,
+    attempts: Sequence[Attempt],
+    delivery: Delivery | None,
+) -> AdminJobDetails:
+    estimate = estimates.estimate(job)
+    return AdminJobDetails(
+        **_fields(job, estimates, is_held=is_held),
+        request=job.request,
+        request_id=job.request_id,
+        size=job.size,
+        attempt=job.attempt,
+        deaths=job.deaths,
+        due_ms=job.due_ms,
+        deadline_ms=job.deadline_ms,
+        ticket=job.ticket,
+        upstream_model=job.upstream_model,
+        made_by=made_by,
+        upstream_usage={} if job.result is None else job.result.usage,
+        usage=job.usage,
+        video=job.video,
+        failure=job.failure,
+        stall=estimates.stall(job),
+        queue_position=estimate.queue_position,
+        expected_end_ms=estimate.expected_end_ms,
+        wants_cancel=job.wants_cancel,
+        is_deleted=job.is_hidden,
+        attempts=list(attempts),
+        delivery=None if delivery is None else delivery_told(delivery),
+    )
+
+
+def delivery_told(delivery: Delivery) -> AdminDelivery:
+    return AdminDelivery(
+        receiver=delivery.receiver,
+        type=delivery.type,
+        state=delivery.state,
+        tries=delivery.tries,
+        created_ms=delivery.created_ms,
+        due_ms=delivery.due_ms,
+        until_ms=delivery.until_ms,
+        ended_ms=delivery.ended_ms,
+        last_error=delivery.last_error,
+    )
+
+
+def released_told(asked: Sequence[str], found: Released) -> AdminReleased:
+    known = {*found.job_ids, *found.sent}
+    missing = [job_id for job_id in asked if job_id not in known]
+    return AdminReleased(list(found.job_ids), dict(found.sent), missing)
+
+
+# --- what is asked for ---------------------------------------------------------------------------
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A page of jobs as it is asked for."""
+
+    among: Among
+    limit: int
+    after: str | None
+
+
+def wanted_in(call: Call) -> Wanted:
+    """Raises BadField."""
+    query = call.query
+    owner = query.get("owner")
+    limit = query.get("limit")
+    return Wanted(
+        Among(
+            owner=None if owner is None else owner_named("owner", owner),
+            states=_states(query),
+            model=_name(query, "model"),
+            engine=_name(query, "engine"),
+        ),
+        limit=USUAL_LIMIT if limit is None else LIMIT.read(GivenValue("limit", limit)),
+        after=_after(query),
+    )
+
+
+def _states(query: Mapping[str, str]) -> frozenset[State] | None:
+    text = query.get("state")
+    if text is None:
+        return None
+    named = [each.strip() for each in text.split(",")]
+    wrong = next((each for each in named if each not in set(State)), None)
+    if wrong is not None:
+        raise BadField("state", f"some of {', '.join(State)}", wrong)
+    return frozenset(map(State, named))
+
+
+def _name(query: Mapping[str, str], name: str) -> str | None:
+    value = query.get(name)
+    if value is not None and not 0 < len(value) <= MOST_NAME_CHARS:
+        raise BadField(name, f"1 to {MOST_NAME_CHARS} characters", value)
+    return value
+
+
+def _after(query: Mapping[str, str]) -> str | None:
+    value = query.get("after") or None
+    if value is not None and not (len(value) <= 36 and set(value) <= set("0123456789abcdef-")):
+        raise BadField("after", "the `next` of a page", value)
+    return value
+
+
+def ids_in(body: Mapping[str, Any]) -> list[str]:
+    """The jobs that a release names; none: all that are held. Raises BadField."""
+    ids = body.get("job_ids")
+    if ids is None:
+        return []
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids) or not ids:
+        raise BadField("job_ids", "a list of ids, or left out for all", ids)
+    if len(ids) > MOST_RELEASED:
+        raise BadField("job_ids", f"at most {MOST_RELEASED} ids", found=f"{len(ids)}")
+    return list(dict.fromkeys(ids))
+
+
+def release_schema(cards: Sequence[Card]) -> dict[str, Any]:
+    del cards
+    ids = {
+        "description": "Left out: all that are held.",
+        "type": ["array", "null"],
+        "items": {"type": "string"},
+        "minItems": 1,
+        "maxItems": MOST_RELEASED,
+    }
+    return {"type": "object", "properties": {"job_ids": ids}, "additionalProperties": False}

@@ -1,0 +1,28 @@
+"""What operators look at and change, as the product has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from unstill.domain.engine import Local
+from unstill.server.key_watch import KeyWatch
+from unstill.server.metrics.reading import Sources
+from unstill.service.owner_limits import OwnerLimits
+from unstill.store.ports.retention import Kept
+from unstill.store.ports.store import Store
+
+
+class Operated(msgspec.Struct, frozen=True):
+    """The parts of a product that its operators ask, besides what its callers ask.
+
+    sources: what the metrics are read from. keep_ms: for how long what is kept for a while only.
+    """
+
+    store: Store
+    sources: Sources
+    key_watch: KeyWatch
+    limits: OwnerLimits
+    local_engines: Mapping[str, Local]
+    keep_ms: Mapping[Kept, int]
