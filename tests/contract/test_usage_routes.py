@@ -110,14 +110,35 @@ async def test_what_cannot_be_asked_is_refused_by_its_name(
     assert answer.json()["error"]["param"] == param
 
 
+async def test_operators_are_told_of_all_owners_and_nobody_else_is(
+    http: httpx2.AsyncClient,
+) -> None:
+    answers = {
+        key.id: await http.get("/admin/usage", params={"by": "owner,key"}, headers=sent_by(key))
+        for key in (OPERATOR, ANN, BOB, CID)
+    }
+    refused = await http.get("/admin/usage", params={"by": "colour"}, headers=sent_by(OPERATOR))
+    told = answers.pop("key_ops").json()
+
+    assert {answer.status_code for answer in answers.values()} == {403}
+    assert told["by"] == ["owner", "key"]
+    assert [(line["owner"], line["key"]) for line in told["data"]] == [("ann", ""), ("bob", "k1")]
+    assert told["data"][1] == {"owner": "bob", "key": "k1", **OF_BOB}
+    assert told["data"][0]["settled_price"] == "0.54"
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "by")
+
+
 async def test_without_a_key_nothing_is_told_once_there_is_one(http: httpx2.AsyncClient) -> None:
-    assert (await http.get("/v1/usage")).status_code == 401
+    for path in ("/v1/usage", "/admin/usage"):
+        assert (await http.get(path)).status_code == 401
 
 
 async def test_the_figures_are_those_of_the_command_line(
     http: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
     (beside,) = usage_of(tmp_path / "data", UsageAsked(owner=Owner("bob")))
-    (line,) = (await usage(http, BOB))["data"]
+    (own,) = (await usage(http, BOB))["data"]
+    of_all = await http.get("/admin/usage", headers=sent_by(OPERATOR))
 
-    assert tuple(f"{line[name]}" for name in FIGURES) == figures_of(beside)
+    assert tuple(f"{own[name]}" for name in FIGURES) == figures_of(beside)
+    assert of_all.json()["data"][1] == own

@@ -124,6 +124,7 @@ def test_a_database_is_opened_by_tests_of_its_own_files_alone() -> None:
         "contract/test_killed_0_1_0.py",
         "contract/test_owners_lists.py",
         "support/stored_files.py",
+        "support/tenants.py",
         "unit/test_group_commit.py",
     }
 

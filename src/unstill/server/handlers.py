@@ -80,6 +80,7 @@ def handler_of(
             _row(admin_routes.RELEASE_JOBS, admin.release_jobs),
             _row(admin_routes.ENGINES, admin.engines),
             _row(admin_routes.QUEUES, admin.queues),
+            _row(admin_routes.USAGE, usage.all),
             _row(admin_routes.RETENTION, admin.retention),
         )
     )

@@ -22,6 +22,7 @@ from unstill.domain.errors import (
 )
 from unstill.domain.job import State
 from unstill.domain.owner import NAME
+from unstill.server import usage_report
 from unstill.server.admin import (
     engines,
     jobs,
@@ -128,6 +129,12 @@ QUEUES = Verb(
     Described,
     errors=_STORE,
     shown=lambda _, __: queues.AdminQueues([shown_answers.LANE], [shown_answers.UNDER_WAY]),
+)
+USAGE = Verb(
+    "admin_usage",
+    Described,
+    errors=(BadField, Overloaded, *_STORE),
+    shown=lambda _, __: usage_report.SHOWN,
 )
 RETENTION = Verb(
     "admin_retention",
@@ -277,6 +284,15 @@ _ROUTES: tuple[Route[Any], ...] = (
         QUEUES,
         "Tell who waits in which lane",
         (queues.AdminQueues,),
+        is_admin=True,
+    ),
+    Route(
+        "GET",
+        "/admin/usage",
+        USAGE,
+        "Sum up what was charged, and what it cost",
+        (usage_report.UsageReport,),
+        usage_report.PARAMETERS,
         is_admin=True,
     ),
     Route(
