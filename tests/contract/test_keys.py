@@ -40,6 +40,16 @@ async def test_keys_are_kept_as_they_were_added_oldest_first_and_outlive_the_sto
         assert list(await store.keys.all()) == [a_key(), WHOLE]
 
 
+async def test_that_there_was_a_key_is_known_from_the_first_one_on(make: Make) -> None:
+    async with opened(make) as store:
+        assert not await store.keys.had_any()
+        await store.keys.change(adding(a_key(revoked_ms=NOW_MS)))
+        assert await store.keys.had_any()
+
+    async with opened(make) as store:
+        assert await store.keys.had_any()
+
+
 async def test_no_digest_is_given_twice(store: Store) -> None:
     await store.keys.change(adding(a_key()))
 

@@ -339,18 +339,54 @@ def test_a_name_is_one_good_keys_and_free_again_after_it(tmp_path: Path) -> None
     assert len(keys("list", data_dir=folder).stdout.splitlines()) == 3
 
 
+def recovered(folder: Path) -> str:
+    command = [sys.executable, "-m", "unstill", "recover", "--data-dir", str(folder)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder.parent)
+    return ran.stdout
+
+
+def lose_store(folder: Path) -> None:
+    for file in folder.glob("unstill.sqlite3*"):
+        file.unlink()
+
+
+@pytest.mark.slow
 def test_a_recover_says_what_has_become_of_the_keys(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     made("create", "team-a", data_dir=folder)
-    recover = [sys.executable, "-m", "unstill", "recover", "--data-dir", str(folder)]
     (folder / "unstill.sqlite3").rename(tmp_path / "copy")
 
-    lost = subprocess.run(recover, capture_output=True, text=True, check=True, cwd=tmp_path)
-    for file in folder.glob("unstill.sqlite3*"):
-        file.unlink()
+    lost = recovered(folder)
+    (folder / "unstill.keyed").unlink()  # as before 0.2.0
+    unknown = recovered(folder)
+    lose_store(folder)
     (tmp_path / "copy").rename(folder / "unstill.sqlite3")
-    copied = subprocess.run(recover, capture_output=True, text=True, check=True, cwd=tmp_path)
+    copied = recovered(folder)
 
-    assert "it has no API keys, and the next start lets in every caller" in lost.stdout
-    assert "its API keys are those of its day" in copied.stdout
-    assert "no API keys" not in copied.stdout
+    assert "it has no API keys, and the folder had some: nobody is let in" in lost
+    assert "it has no API keys, and the next start lets in every caller" in unknown
+    assert "its API keys are those of its day" in copied
+    assert "no API keys" not in copied
+
+
+@pytest.mark.slow
+def test_a_server_whose_store_is_lost_lets_in_nobody_until_there_is_a_new_key(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "data"
+    old = made("create", "team-a", data_dir=folder)
+    lose_store(folder)
+    recovered(folder)
+    with Serving(folder) as server:
+        closed = status(server), status(server, old)
+        new = made("create", "team-a", data_dir=folder)
+        soon(lambda: status(server, new) == 200)
+        still = status(server), status(server, old)
+    lose_store(folder)
+    (folder / "unstill.keyed").unlink()
+    recovered(folder)
+    with Serving(folder) as server:
+        opened = status(server)
+
+    assert closed == still == (401, 401)
+    assert opened == 200

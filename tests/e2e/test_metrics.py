@@ -92,6 +92,7 @@ def test_jobs_here_and_at_an_upstream_are_counted_with_their_doubts_and_charges(
         assert hidden not in text
 
 
+@pytest.mark.slow
 def test_the_last_backup_that_came_about_is_told(watched: Watched, tmp_path: Path) -> None:
     name = "unstill_backup_last_timestamp_seconds"
     assert watched.made("up") == "Success"

@@ -357,6 +357,9 @@ class MemoryKeys(Noun):
     async def all(self) -> Sequence[ApiKey]:
         return sorted(self._memory.keys.values(), key=lambda key: (key.created_ms, key.id))
 
+    async def had_any(self) -> bool:
+        return bool(self._memory.keys)
+
     async def change(self, decide: Decide) -> ApiKey:
         standing = await self.all()
         key = decide(standing)

@@ -56,7 +56,11 @@ class Troubled(MemoryKeys):
     """Rows that cannot be read while `trouble` is set; it counts the writes of last uses."""
 
     trouble: Exception | None = None
+    lost = False  # there were others before
     written = 0
+
+    async def had_any(self) -> bool:
+        return self.lost or await super().had_any()
 
     async def changes(self) -> int:
         if self.trouble is not None:
@@ -77,6 +81,24 @@ async def test_the_rows_of_before_are_known_at_the_start() -> None:
     async with house.watched():
         assert not house.keys.is_keyless
         assert not house.is_let_in()
+
+
+async def test_where_the_rows_of_before_are_lost_nobody_is_let_in_until_there_is_a_new_key() -> (
+    None
+):
+    house = House()
+    house.rows.lost = True
+    with capture_logs() as lines:
+        async with house.watched():
+            for headers in ({}, BY_KEY):
+                with pytest.raises(BadKey):
+                    house.keys.caller(headers)
+            await house.rows.change(adding(a_key()))
+            await asyncio.sleep(WITHIN_S)
+            assert house.is_let_in()
+
+    assert house.lost == [{""}]  # names and origins are free at once, as with keys
+    assert [line["event"] for line in lines if line["log_level"] == "warning"] == ["keys_lost"]
 
 
 async def test_a_new_key_is_good_and_the_first_one_ends_what_came_without() -> None:

@@ -31,6 +31,7 @@ from unstill.store.embedded.backup import (
     make_own,
     needed_jobs,
 )
+from unstill.store.embedded.keys_mark import FILE as KEYS_MARK
 from unstill.system.clock import clock_ms
 from unstill.system.durable_copies import copy_durably, copy_folder
 from unstill.system.durable_writes import sync_folder
@@ -112,8 +113,9 @@ def _fill(data_dir: Path, draft: Path, *, local_engines: Collection[str]) -> Bac
     copy.drop_others()
     # Behind the store, so that whatever a job of it was made from is there.
     copy.folder(UPLOADS, is_wanted=lambda name: not name.startswith("."))
-    if (data_dir / SECRETS_FILE).exists():
-        copy_durably(data_dir / SECRETS_FILE, draft / SECRETS_FILE)
+    for file in (SECRETS_FILE, KEYS_MARK):
+        if (data_dir / file).exists():
+            copy_durably(data_dir / file, draft / file)
     copy_calls(data_dir, draft)
     deleted = deleted_since(data_dir, copy.without_video)
     store = make_own(draft, local_engines=local_engines, deleted=deleted)

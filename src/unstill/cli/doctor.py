@@ -25,7 +25,7 @@ from unstill.settings.server import ServerSettings
 from unstill.store.embedded.driver import sqlite_version
 from unstill.store.embedded.folder_match import find_store
 from unstill.store.embedded.held_jobs import held_in
-from unstill.store.embedded.keys_beside import keys_in
+from unstill.store.embedded.keys_beside import has_keys_in, keys_in
 from unstill.system.clock import clock_ms
 from unstill.system.job_folders import JOBS
 from unstill.system.machine import (
@@ -135,15 +135,21 @@ def _certificates() -> Finding:
 
 def key_finding(settings: Settings, now_ms: int) -> Finding:
     """How many owners have a key that is good, of the settings and of the folder's."""
-    mend = "unstill keys create OWNER, needed beyond loopback"
+    mend, folder = (
+        "unstill keys create OWNER, needed beyond loopback",
+        Path(settings.server.data_dir),
+    )
     try:
-        stored = keys_in(Path(settings.server.data_dir))
+        stored = keys_in(folder)
     except OwnError:  # the store has a finding of its own
         stored = []
     good = [key for key in stored if key.state(now_ms) is KeyState.GOOD]
     owners = {*settings.api_keys.values(), *(key.owner for key in good)}
     if not owners and stored:
         detail = f"all are revoked or have expired, nobody is let in: {len(stored)}"
+        return Finding("api keys", False, detail, "unstill keys create OWNER", is_needed=False)
+    if not owners and has_keys_in(folder):
+        detail = "none, and the folder had some: nobody is let in"
         return Finding("api keys", False, detail, "unstill keys create OWNER", is_needed=False)
     detail = f"{len(owners)} owners" if owners else "none: any caller on this machine is let in"
     return Finding("api keys", bool(owners), detail, mend, is_needed=False)

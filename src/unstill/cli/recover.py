@@ -11,7 +11,7 @@ from rich.text import Text
 
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
 from unstill.settings.engines import local_names
-from unstill.store.embedded.keys_beside import keys_in
+from unstill.store.embedded.keys_beside import has_keys_in, keys_in
 from unstill.store.embedded.recovery import recover
 
 app = typer.Typer()
@@ -36,6 +36,9 @@ def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> Non
     _say("folders of jobs that it does not know stay where they are")
     if keys_in(folder):
         _say("its API keys are those of its day, revoked since or not: unstill keys list")
+    elif has_keys_in(folder):
+        _say("it has no API keys, and the folder had some: nobody is let in by one of those;")
+        _say("  unstill keys create OWNER makes a new one")
     elif not settings.api_keys:
         _say("it has no API keys, and the next start lets in every caller: where there were any,")
         _say("  make one first, unstill keys create OWNER")

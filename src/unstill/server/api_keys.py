@@ -40,6 +40,7 @@ class Keys:
         self._used: set[str] = set()
         self.owners = frozenset(configured.values()) or frozenset({EVERYONE})
         self.is_keyless = not configured
+        self.had_any = False  # the folder had keys, though no row may tell of them any more
 
     def caller(self, headers: Mapping[str, str], address: str = "") -> Caller:
         """Who sends a call with these headers from that address.
@@ -117,7 +118,7 @@ class Keys:
                 self._callers[digest] = self._by_id[key.id] = caller
 
     def _set_owners(self, rows: Sequence[ApiKey]) -> None:
-        self.is_keyless = not self._configured and not rows
+        self.is_keyless = not (self._configured or rows or self.had_any)
         owners = {caller.owner for caller in self._configured.values()}
         owners |= {key.owner for key in rows}
         # With rows there was a time without keys: what was made then may yet be told of.

@@ -55,7 +55,10 @@ class KeyWatch:
 
     async def startup(self) -> None:
         """Read the keys before the first call. Raises OwnError."""
+        self.keys.had_any = await self._rows.had_any()
         await self.look()
+        if self.keys.had_any and not self._read:
+            log.warning("keys_lost", why="the folder had keys, and its store knows of none")
         self._watching = asyncio.create_task(self._watch())
 
     async def shutdown(self) -> None:

@@ -24,6 +24,7 @@ from unstill.store.embedded import folder_match, migrations
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.generation import Generation, noted_in, rise
 from unstill.store.embedded.group_commit import as_own
+from unstill.store.embedded.keys_mark import mark_if_any
 from unstill.store.embedded.read_pace import ReadPace
 from unstill.store.embedded.rows import Row, Value
 from unstill.store.embedded.wal_size import WalSize
@@ -129,6 +130,7 @@ def connect(data_dir: Path, vfs: str | None) -> tuple[Connections, Generation]:
             migrations.bring_up_to_date(writes, file, migrations.FOLDER)
             if writes.pragma("journal_mode", "wal") != "wal":
                 raise BadSetting("server.data_dir", f"the disk of {file} takes no WAL")
+            mark_if_any(writes, data_dir)
             WalSize(writes, BUSY_WAIT_MS)
             generation = _generation(data_dir, writes)
         except (apsw.Error, OSError) as error:

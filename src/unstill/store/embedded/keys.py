@@ -6,7 +6,9 @@ are JSON.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -17,6 +19,7 @@ from unstill.domain.caller import Scope
 from unstill.domain.limits import OF_KEYS, Limits
 from unstill.domain.owner import Owner
 from unstill.store.embedded.handle import Handle
+from unstill.store.embedded.keys_mark import is_marked, mark
 from unstill.store.ports.keys import Decide
 
 TABLE = "api_keys"
@@ -40,8 +43,9 @@ _texts_of = msgspec.json.Decoder(tuple[str, ...]).decode
 class EmbeddedKeys:
     """The keys of an open store."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, data_dir: Path) -> None:
         self._handle = handle
+        self._data_dir = data_dir
 
     async def changes(self) -> int:
         [(number,)] = await self._handle.opened.ledger.select(_CHANGES)
@@ -50,6 +54,9 @@ class EmbeddedKeys:
     async def all(self) -> Sequence[ApiKey]:
         return await self._handle.opened.ledger.read(all_keys)
 
+    async def had_any(self) -> bool:
+        return await asyncio.to_thread(is_marked, self._data_dir)
+
     async def change(self, decide: Decide) -> ApiKey:
         stored: list[ApiKey] = []
 
@@ -57,6 +64,7 @@ class EmbeddedKeys:
             stored.append(change(connection, decide))
 
         await self._handle.opened.writer.write(write)
+        await asyncio.to_thread(mark, self._data_dir)
         return stored[-1]
 
     async def note_used(self, used_ms: Mapping[str, int]) -> None:

@@ -10,6 +10,7 @@ from unstill.domain.errors import OwnError, StorageFailed
 from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.keys import TABLE, all_keys, change
+from unstill.store.embedded.keys_mark import is_marked, mark
 from unstill.store.embedded.store_made import make_store
 from unstill.store.ports.keys import Decide
 
@@ -21,7 +22,9 @@ def keys_in(data_dir: Path) -> list[ApiKey]:
 
 
 def has_keys_in(data_dir: Path) -> bool:
-    """Whether the folder has keys, or had; not where its store cannot be read."""
+    """Whether the folder has keys, or had; not where its store cannot be read and no mark is."""
+    if is_marked(data_dir):
+        return True
     with suppress(OwnError):
         return bool(keys_in(data_dir))
     return False
@@ -40,6 +43,7 @@ def change_key_in(data_dir: Path, decide: Decide) -> ApiKey:
             raise StorageFailed(f"the job store of {data_dir} has gone")
         with connection:
             key = change(connection, decide)
+    mark(data_dir)
     return key
 
 

@@ -77,7 +77,7 @@ class EmbeddedStore:
         self.held_jobs = EmbeddedHeldJobs(self.handle, data_dir)
         self.uptime_notes = EmbeddedUptimeNotes(self.handle)
         self.retention = EmbeddedRetention(self.handle)
-        self.keys = EmbeddedKeys(self.handle)
+        self.keys = EmbeddedKeys(self.handle, data_dir)
         self.owners = EmbeddedOwners(self.handle)
         self.charges = EmbeddedCharges(self.handle)
 

@@ -18,6 +18,9 @@ class ApiKeys(Protocol):
     async def all(self) -> Sequence[ApiKey]:
         """Oldest first, those that are revoked or expired too."""
 
+    async def had_any(self) -> bool:
+        """Whether there ever was a key here, also where the rows that said so are lost."""
+
     async def change(self, decide: Decide) -> ApiKey:
         """Store what is decided from the keys as they are; nobody changes one in between.
 
