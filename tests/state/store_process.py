@@ -41,7 +41,7 @@ def read() -> Command | None:
 async def asked(store: EmbeddedStore, verb: str, keywords: dict[str, Any]) -> Any:
     if verb == "unfinished":
         return [place async for places in store.backlog.unfinished() for place in places]
-    nouns = (store.jobs, store.job_lists, store.retention)
+    nouns = (store.jobs, store.job_lists, store.retention, store.charges)
     [noun] = [noun for noun in nouns if hasattr(noun, verb)]
     return await getattr(noun, verb)(**keywords)
 

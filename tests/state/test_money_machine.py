@@ -1,0 +1,276 @@
+"""The book of money in a store that is killed at any moment, under any order of what is written.
+
+Jobs are submitted many at once against budgets, end in every way, are deleted, and doubts are
+resolved beside the server. Whatever happens: the book is proved row by row, its sums are those of
+a plain addition, and no budget is passed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from state.store_at_a_pipe import Store
+from support.jobs import a_job
+from support.reserves import YUAN, a_reserve
+from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.book import is_in_doubt, month_of
+from unstill.domain.errors import OperatorError
+from unstill.domain.job import (
+    IN_DOUBT,
+    Change,
+    Failure,
+    Job,
+    State,
+    Usage,
+    Video,
+    cancelled,
+    failed,
+    hidden,
+    intended,
+    made_ready,
+    rendered,
+    started,
+    succeeded,
+)
+from unstill.domain.lease import Lease
+from unstill.domain.money import DAY_MS, SECOND_NS, Bill, Budgets, BudgetUse, Charge, ChargeKind
+from unstill.domain.owner import Owner
+from unstill.domain.request import Size
+from unstill.store.embedded import charges
+from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.resolutions import doubts_in, resolve_in
+from unstill.store.embedded.usage_beside import proof_of
+
+pytestmark = pytest.mark.slow
+
+PRICE = 450_000  # of each job, as it is reserved; no video is billed longer than it was asked for
+# Of the last day of a month and the first of the next.
+LAST_DAY = 20_604  # 30 May 2026
+DAYS = [LAST_DAY, LAST_DAY + 1, LAST_DAY + 2]
+BUDGETS = {
+    Owner("ann"): Budgets(day=4 * PRICE, month=6 * PRICE),
+    Owner("bob"): Budgets(month=5 * PRICE),
+    Owner("cid"): Budgets(),
+}
+MOST_RESTARTS = 3
+_ALL = f"SELECT {charges.NAMES} FROM charges ORDER BY id"  # noqa: S608  - field names
+LEASE = Lease("server", 2**50)
+VIDEO = Video("video-1.mp4", 832, 480, 5.0, 24.0, 120, 1_000_000, has_audio=False)
+DEAD = Failure("engine_died", "it died")
+ENDS = ("made here", "made there", "failed", "failed and billed", "in doubt", "called off")
+
+ends = st.sampled_from(ENDS)
+picks = st.integers(0, 99)  # of jobs: which there are after a kill, nobody can say beforehand
+seconds = st.sampled_from([0, 1, SECOND_NS, 3_333_333_333, 5 * SECOND_NS])
+
+
+def picked(job_ids: Collection[str], pick: int) -> str | None:
+    return sorted(job_ids)[pick % len(job_ids)] if job_ids else None
+
+
+def ways(job: Job, end: str, billed_ns: int) -> list[Change]:
+    """The changes by which a new job comes to that end."""
+    now_ms = job.created_ms + 1000
+    bill = Bill(billed_ns, "ali", "turbo", YUAN)
+    call = Attempt(job.id, 1, "ali", "account", "turbo", intent_ms=1, submit_by_ms=2)
+    lost = Settlement(1, Outcome.UNKNOWN, now_ms, code=IN_DOUBT)
+    here = [made_ready(Size(832, 480)), started(now_ms, LEASE)]
+    match end:
+        case "made here":
+            plain = Bill(billed_ns, "camera", "wan2.7-i2v", cost=None)
+            return [*here, rendered(), succeeded(VIDEO, Usage(5), now_ms, bill=plain)]
+        case "made there":
+            return [*here, rendered(), succeeded(VIDEO, Usage(5), now_ms, bill=bill)]
+        case "failed":
+            return [*here, failed(DEAD, now_ms)]
+        case "failed and billed":
+            return [*here, rendered(), failed(DEAD, now_ms, bill=bill)]
+        case "in doubt":
+            doubt = failed(Failure(IN_DOUBT, "no reply"), now_ms, closes=lost)
+            return [made_ready(Size(832, 480)), intended(call, LEASE), doubt]
+        case _:
+            return [cancelled(now_ms, is_hidden=True)]
+
+
+class MoneyMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.store = Store(self.folder.name)
+        self.numbers = count()
+        self.jobs: dict[str, Job] = {}  # as they were sent; perhaps not stored
+        self.open_ends: set[str] = set()  # jobs whose end was not sent yet
+        self.restarts = 0
+
+    @property
+    def path(self) -> Path:
+        return Path(self.folder.name)
+
+    @rule(owner=st.sampled_from(sorted(BUDGETS)), day=st.sampled_from(DAYS), many=st.integers(1, 9))
+    def submit(self, owner: Owner, day: int, many: int) -> None:
+        """As many are stored as there was room for, the first of them."""
+        room = self.room(owner, day)
+        jobs = self.send_new(owner, day, many)
+        answers = [self.store.hear() for _ in jobs]
+
+        assert answers == [*jobs[:room], *["OverBudget"] * (many - min(room, many))]
+        self.open_ends |= {job.id for job in jobs[:room]}
+
+    @rule(pick=picks, end=ends, other=ends, billed_ns=seconds)
+    def end(self, pick: int, end: str, other: str, billed_ns: int) -> None:
+        """One wins where two ends come at once."""
+        job_id = picked(self.open_ends, pick)
+        if job_id is None:
+            return
+        self.hear(self.send_end(job_id, end, billed_ns) + self.send_end(job_id, other, billed_ns))
+
+    @rule(pick=picks, is_charged=st.booleans())
+    def resolve(self, pick: int, *, is_charged: bool) -> None:
+        """Beside the server; also of what is not in doubt."""
+        job_id = picked(self.jobs, pick)
+        if job_id is None:
+            return
+        job = self.store.ask("find", job_id=job_id)
+        try:
+            said = resolve_in(
+                self.path, job_id, is_charged=is_charged, cost_of=lambda *_: YUAN, now_ms=1
+            )
+        except OperatorError:
+            assert job is None or not is_in_doubt(job)
+            return
+        assert is_in_doubt(job)
+        assert said.resolution.is_charged == is_charged or not said.is_new
+
+    @rule(pick=picks)
+    def forget(self, pick: int) -> None:
+        job_id = picked(self.jobs, pick)
+        if job_id is None:
+            return
+        self.hear([self.send("change", job_id=job_id, change=hidden(state)) for state in State])
+        self.store.ask("forget", job_id=job_id)
+
+    @rule()
+    def prove(self) -> None:
+        self.check()
+
+    @precondition(lambda self: self.restarts < MOST_RESTARTS)
+    @rule(
+        pick=picks,
+        many=st.integers(0, 6),
+        heard=st.integers(0, 6),
+        end=ends,
+        billed_ns=seconds,
+    )
+    def kill(self, pick: int, many: int, heard: int, end: str, billed_ns: int) -> None:
+        """With submits and an end under way."""
+        sent = len(self.send_new(Owner("ann"), LAST_DAY, many))
+        job_id = picked(self.open_ends, pick)
+        if job_id is not None:
+            sent += self.send_end(job_id, end, billed_ns)
+        for _ in range(min(heard, sent)):
+            self.store.hear()
+        self.store.kill()
+        self.store.end()
+        self.check()
+        self.store = Store(self.folder.name)
+        self.restarts += 1
+        stored = {job_id: self.store.ask("find", job_id=job_id) for job_id in self.jobs}
+        self.open_ends = {
+            job_id for job_id, job in stored.items() if job is not None and not job.state.is_final
+        }
+
+    def teardown(self) -> None:
+        self.store.end()
+        self.check()
+        self.folder.cleanup()
+
+    # --- what is sent --------------------------------------------------------------------------
+
+    def send(self, verb: str, **keywords: Any) -> int:
+        self.store.send(verb, keywords)
+        return 1
+
+    def hear(self, sent: list[int] | int) -> None:
+        for _ in range(sum(sent) if isinstance(sent, list) else sent):
+            self.store.hear()
+
+    def send_new(self, owner: Owner, day: int, many: int) -> list[Job]:
+        ids = [f"job-{next(self.numbers):04}" for _ in range(many)]
+        jobs = [a_job(id=job_id, owner=owner, created_ms=day * DAY_MS + 7) for job_id in ids]
+        for job in jobs:
+            self.send("add", job=job, reserve=a_reserve(job, BUDGETS[owner]))
+            self.jobs[job.id] = job
+        return jobs
+
+    def send_end(self, job_id: str, end: str, billed_ns: int) -> int:
+        self.open_ends.discard(job_id)
+        changes = ways(self.jobs[job_id], end, billed_ns)
+        return sum(self.send("change", job_id=job_id, change=change) for change in changes)
+
+    # --- what holds ----------------------------------------------------------------------------
+
+    def room(self, owner: Owner, day: int) -> int:
+        used: BudgetUse = self.store.ask("used", owner=owner, day=day)
+        budgets = BUDGETS[owner]
+        rooms = [
+            (most - taken) // PRICE
+            for most, taken in ((budgets.day, used.day), (budgets.month, used.month))
+            if most is not None
+        ]
+        return min(rooms, default=10**6)
+
+    def check(self) -> None:
+        proof = proof_of(self.path)
+        if proof is None:  # killed before the first start was done
+            return
+        assert list(proof.wrongs) == []
+        entries = self.entries()
+        used = plainly_used(entries)
+        for (owner, day), amount in used.items():
+            budgets, month = BUDGETS[owner], month_of(day)
+            in_month = sum(
+                each
+                for (other, at), each in used.items()
+                if other == owner and month.first <= at <= month.last
+            )
+            assert amount <= (amount if budgets.day is None else budgets.day)
+            assert in_month <= (in_month if budgets.month is None else budgets.month)
+        doubts = {call.job_id for call in doubts_in(self.path)}
+        assert doubts <= {entry.job_id for entry in entries}
+
+    def entries(self) -> list[Charge]:
+        with opened_beside(self.path, having=charges.TABLE) as connection:
+            assert connection is not None
+            found = connection.execute(_ALL).fetchall()
+        return [charges.charge_of(row) for row in found]
+
+
+def plainly_used(entries: list[Charge]) -> Counter[tuple[Owner, int]]:
+    """What is settled and reserved by owner and day."""
+    ended = {each.job_id for each in entries if each.kind in {"settle", "release"}}
+    used: Counter[tuple[Owner, int]] = Counter()
+    for each in entries:
+        is_open = each.kind is ChargeKind.RESERVE and each.job_id not in ended
+        if is_open or each.kind is ChargeKind.SETTLE:
+            used[each.owner, each.day] += each.amount
+    return used
+
+
+TestMoney = MoneyMachine.TestCase
+TestMoney.settings = settings(
+    max_examples=15,
+    stateful_step_count=25,
+    deadline=None,
+    phases=(Phase.reuse, Phase.generate),  # to shrink a failure would take minutes
+    suppress_health_check=[HealthCheck.too_slow],  # each example starts processes
+)
