@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from support.jobs import a_job
 from support.reserves import YUAN, an_entry
 from unstill.domain.book import (
+    JobMoney,
     end_entries,
     is_in_doubt,
+    money_of,
     month_of,
     open_reserve,
     resolution_entries,
 )
 from unstill.domain.job import IN_DOUBT, Failure, Job, State
-from unstill.domain.money import SECOND_NS, Bill, ChargeKind, release_entry
+from unstill.domain.money import SECOND_NS, Bill, ChargeKind, PriceBasis, release_entry
 
 BILL = Bill(5 * SECOND_NS, "ali", "turbo", YUAN)
 
@@ -79,3 +82,19 @@ def test_a_reserve_is_open_until_something_ends_it() -> None:
     assert open_reserve([entry]) == entry
     assert open_reserve([entry, cost]) == entry
     assert open_reserve([entry, released, cost]) is None
+
+
+def test_a_jobs_money_is_what_its_entries_come_to() -> None:
+    job = failed_with("engine_died")
+    entry = an_entry(job)
+    made = msgspec.structs.replace(job, state=State.SUCCEEDED, failure=None)
+    price = PriceBasis.PRICE
+
+    assert money_of([]) is None
+    assert money_of([entry]) == JobMoney(price, "EUR", reserved=450_000, price=None, cost=0)
+    assert money_of([entry, *end_entries(entry, job, BILL)]) == JobMoney(
+        price, "EUR", reserved=0, price=0, cost=375_000
+    )
+    assert money_of([entry, *end_entries(entry, made, BILL)]) == JobMoney(
+        price, "EUR", reserved=0, price=450_000, cost=375_000
+    )

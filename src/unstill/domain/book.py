@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+import msgspec
+
 from unstill.domain.access_errors import OverBudget
 from unstill.domain.job import IN_DOUBT, Job, State
 from unstill.domain.money import (
@@ -20,6 +22,7 @@ from unstill.domain.money import (
     Charge,
     ChargeKind,
     ChargeReserve,
+    PriceBasis,
     billed_ns,
     cost_entry,
     release_entry,
@@ -42,6 +45,31 @@ class SpentChange(NamedTuple):
 
     reserved: int
     settled: int
+
+
+class JobMoney(msgspec.Struct, frozen=True):
+    """What a job is charged with and has cost so far, in millionths of the house currency."""
+
+    basis: PriceBasis
+    currency: str
+    reserved: int  # 0 once it has ended, unless that is in doubt
+    price: int | None  # None before the end; 0 where there is no video
+    cost: int  # what upstreams, or this machine, have charged for it
+
+
+def money_of(entries: Sequence[Charge]) -> JobMoney | None:
+    """Of a job's entries, oldest first; None where it was made without money."""
+    reserve = next((entry for entry in entries if entry.kind is ChargeKind.RESERVE), None)
+    if reserve is None:
+        return None
+    ending = next((entry for entry in entries if entry.kind in ENDS), None)
+    return JobMoney(
+        basis=reserve.basis if ending is None else ending.basis,
+        currency=reserve.currency,
+        reserved=reserve.amount if ending is None else 0,
+        price=None if ending is None else ending.amount,
+        cost=sum(entry.amount for entry in entries if entry.kind is ChargeKind.COST),
+    )
 
 
 def month_of(day: int) -> Month:
