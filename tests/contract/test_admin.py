@@ -373,6 +373,26 @@ async def test_the_first_key_closes_the_server_to_whoever_made_it_without_one(ma
     assert [each.status_code for each in (before, made, after, with_key)] == [200, 200, 401, 200]
 
 
+async def test_a_budget_is_set_and_told_in_decimals(tmp_path: Path) -> None:
+    async with team_of(Product(settings_of(tmp_path))) as team:
+        told = []
+        for given in ("12.50", 3, 0.09, None):
+            body = {"budget_day": given, "budget_month": "200"}
+            told.append((await team.told("PATCH", "/admin/owners/ann", body))["limits"])
+        for bad in (-1, "0.0000001", 1e9, True, "12 EUR"):
+            status, _, message = await team.refused(
+                "PATCH", "/admin/owners/ann", {"budget_day": bad}
+            )
+            assert status == 400
+            assert message.startswith("budget_day must be an amount from 0 to 999999999, with at")
+        of_a_key = {"owner": "ann", "name": "x", "limits": {"budget_day": 1}}
+        status, _, message = await team.refused("POST", "/admin/keys", of_a_key)
+
+    assert [each["budget_day"] for each in told] == ["12.5", "3", "0.09", None]
+    assert {each["budget_month"] for each in told} == {"200"}
+    assert (status, message.partition(":")[0]) == (400, "budget_day must be absent")
+
+
 NO_KEYS: list[tuple[object, str]] = [
     ({}, "owner is required"),
     ({"owner": "an owner"}, "owner must be 1 to 64 letters"),

@@ -21,9 +21,11 @@ from unstill.domain.owner import Owner
 MILLION = 1_000_000
 SECOND_NS = 1_000_000_000
 DAY_MS = 24 * 3600 * 1000
-AMOUNT = 'an amount from 0 to 999999999, with at most six decimals, such as "0.09"'
+MOST_UNITS = 999_999_999
+AMOUNT = f'an amount from 0 to {MOST_UNITS}, with at most six decimals, such as "0.09"'
 MOST_MILLIONTHS = 10**15  # a thousand million; sums of many stay whole in every database
-_DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+AMOUNT_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
+_DECIMAL = re.compile(AMOUNT_PATTERN)
 
 
 class BilledUnit(StrEnum):

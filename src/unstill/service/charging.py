@@ -27,6 +27,7 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import TierName, VideoRequest
 from unstill.domain.tariff import NOTHING, Tariff, in_house
 from unstill.models.card import Card
+from unstill.models.costs import Costs
 from unstill.models.sample_requests import sample_requests
 from unstill.models.sizes import charged_tier
 
@@ -66,6 +67,7 @@ class Charging:
         """
         self._tariff = tariff
         self._cards = cards
+        self._costs = Costs(tariff, cards)
         self._upstream_model = upstream_model
         self._budgets_of = budgets_of
         self._used = used
@@ -88,21 +90,20 @@ class Charging:
 
     def _terms(self, job: Job, engines: Sequence[Engine]) -> PriceTerms:
         request = job.request
-        tier = charged_tier(self._cards[request.model], request)
-        price = self._tariff.price(job.model, tier)
-        costs = () if price is not None else self._costs(engines, request, tier)
+        price = self._tariff.price(job.model, charged_tier(self._cards[request.model], request))
+        costs = () if price is not None else self._each_cost(engines, request)
         return self._tariff.terms(price, costs, asked_ns=request.duration_s * SECOND_NS)
 
-    def _costs(
-        self, engines: Iterable[Engine], request: VideoRequest, tier: TierName
+    def _each_cost(
+        self, engines: Iterable[Engine], request: VideoRequest
     ) -> Iterator[CostRate | None]:
         for engine in engines:
             # To ask what has no costs for its misfits would be for nothing.
             if engine.name in self._tariff.costs and engine.misfit(request) is None:
-                yield self._cost(engine.name, request, tier)
+                yield self._cost(engine.name, request)
 
-    def _cost(self, engine: str, request: VideoRequest, tier: TierName) -> CostRate | None:
-        return self._tariff.cost(engine, self._upstream_model(engine, request), tier)
+    def _cost(self, engine: str, request: VideoRequest) -> CostRate | None:
+        return self._costs.of(engine, self._upstream_model(engine, request), request)
 
     def _entry(self, job: Job, terms: PriceTerms) -> Charge:
         return Charge(
@@ -148,7 +149,7 @@ class Charging:
             return Charged(PriceBasis.PRICE, currency, (EngineRate("", price),))
         requests = [each for each in sample_requests(card) if each.tier == tier]
         found = {
-            (engine.name, self._cost(engine.name, request, tier)): None
+            (engine.name, self._cost(engine.name, request)): None
             for engine in engines
             for request in requests
             if engine.misfit(request) is None

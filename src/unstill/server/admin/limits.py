@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unstill.domain.limits import MOST, OF_KEYS, SETTABLE, Limits, Settable
+from unstill.domain.money import AMOUNT_PATTERN, MOST_UNITS
 from unstill.domain.owner_turns import MOST_WEIGHT
 from unstill.models.card import Card
 
 Told = int | str | None  # a number, or of money the text of one
 
 NOTHING = "null"
-_AMOUNT = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"  # as domain/money.py reads the text of one
 SHOWN_OF_OWNER: dict[str, Any] = {"queue": 100, "in_flight": None, "weight": 2}
 SHOWN_OF_KEY: dict[str, Any] = {"submits_per_minute": 10}
 
@@ -61,6 +61,8 @@ def _schema(among: Sequence[Settable]) -> dict[str, Any]:
 def _property(settable: Settable) -> dict[str, Any]:
     about: dict[str, Any] = {"description": f"{settable.about} null: as if it had never been set."}
     if settable.is_money:
-        return about | {"type": ["string", "number", "null"], "minimum": 0, "pattern": _AMOUNT}
+        # Other numbers are taken too, where they are exact; no schema says which those are.
+        kinds = {"type": ["string", "integer", "null"], "pattern": AMOUNT_PATTERN}
+        return about | kinds | {"minimum": 0, "maximum": MOST_UNITS}
     least, most = (1, MOST_WEIGHT) if settable.field == "weight" else (0, MOST)
     return about | {"type": ["integer", "null"], "minimum": least, "maximum": most}
