@@ -174,8 +174,7 @@ class Product:
             taken=self._limits.take_keys,
             wall_ms=wall_ms,
         )
-        sources = self._sources()
-        self._metrics = Metrics(sources)
+        self._metrics = Metrics(self._sources())
         self.app = App(
             service=self._service(catalogue, routes, receivers),
             uploading=self._uploading(uploads, catalogue, link_secrets),
@@ -188,7 +187,7 @@ class Product:
             metrics=self._metrics,
             operated=Operated(
                 store=self._store,
-                sources=sources,
+                sources=self._metrics.sources,
                 key_watch=self._key_watch,
                 limits=self._limits,
                 local_engines=self._locals,
@@ -243,14 +242,13 @@ class Product:
             jobs=self._followers.job_counts,
             forecast=self._followers.forecast,
             stalls=self._followers.stalls,
-            lanes=self._store.queue.in_use,
-            commits=self._store.commits,
-            owed=self._store.outbox.owed,
+            store=self._store,
             children=(*self._media.children, *self._readers.children, *of_engines),
             calls=self._calls,
             webhook_tries=self._deliverer.ended_tries,
             room=self._folder.room,
             removals=self._rounds.removals,
+            budgets=lambda: self._limits.budgets,
             clock_ms=self._clock.now_ms,
         )
 

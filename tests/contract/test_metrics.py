@@ -10,12 +10,16 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from support.books import ANN, BOB, BORN_MS, a_book_in
 from support.in_process import create_body, created, ended, served, settings_of
 from support.memory_ports import Memory
 from support.memory_store import MemoryStore
+from unstill.domain.limits import Limits
 from unstill.product import Product
 from unstill.server.metrics.families import FAMILIES
 from unstill.settings.reader import read_settings
+from unstill.store.embedded.owners_beside import change_owner_in
+from unstill.system.clock import clock_ms
 
 Make = Callable[[], Product]
 Labels = dict[str, str]
@@ -128,6 +132,40 @@ async def test_two_scrapes_at_once_both_have_everything(make: Make) -> None:
         both = await asyncio.gather(*(metrics(http) for _ in range(2)))
 
     assert both[0].keys() == both[1].keys()
+
+
+async def test_money_is_told_of_the_whole_book_and_how_much_of_each_budget_is_used(
+    tmp_path: Path,
+) -> None:
+    settings = settings_of(tmp_path)
+    folder = await a_book_in(Path(settings.server.data_dir), is_over=True)
+    change_owner_in(folder, BOB, lambda _: Limits(budget_day=900_000, budget_month=0))
+    change_owner_in(folder, ANN, lambda _: Limits(queue=9))
+    since_ms = clock_ms() - BORN_MS
+    told = []
+    for _ in range(2):  # a restart begins nothing anew
+        async with served(Product(settings, wall_ms=lambda: clock_ms() - since_ms)) as http:
+            told.append(await metrics(http))
+
+    for found in told:
+        assert total(found["unstill_charged_prices_total"], engine="ali") == 0.99
+        assert total(found["unstill_charged_prices_total"], engine="camera") == 0
+        assert total(found["unstill_charged_costs_total"]) == 1.35
+        assert total(found["unstill_reserved_prices"]) == 0.45
+        assert found["unstill_budget_used_ratio"] == [
+            ({"owner": "bob", "period": "month"}, 1),
+            ({"owner": "bob", "period": "day"}, 0.5),
+        ]
+
+
+async def test_without_a_book_and_budgets_nothing_is_charged(make: Make) -> None:
+    async with served(make()) as http:
+        found = await metrics(http)
+
+    assert found["unstill_charged_prices_total"] == [({"engine": "camera"}, 0)]
+    assert found["unstill_charged_costs_total"] == [({"engine": "camera"}, 0)]
+    assert total(found["unstill_reserved_prices"]) == 0
+    assert "unstill_budget_used_ratio" not in found
 
 
 # --- ready --------------------------------------------------------------------------------------

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
-from support.books import ANN, BOB, BORN_MS, fill
+from support.books import ANN, BOB, BORN_MS, a_booked_job, ended_in, fill
+from support.reserves import a_reserve
 from unstill.domain.errors import Overloaded
-from unstill.domain.money import day_of
-from unstill.domain.usage import UsageAsked, UsagePart, figures_of
+from unstill.domain.money import BudgetUse, day_of
+from unstill.domain.usage import BookFigures, UsageAsked, UsagePart, figures_of
 from unstill.store.embedded.usage import MOST_AT_ONCE
 from unstill.store.ports.store import Store
 
@@ -106,3 +108,33 @@ async def test_one_owners_many_reports_at_once_are_refused_and_another_is_served
     assert len(refused) <= 3
     assert [each.parts for each in await store.charges.usage(UsageAsked(owner=ANN))] == [("ann",)]
     assert not isinstance(answers[-1], BaseException)
+
+
+async def test_the_whole_book_comes_to_what_was_settled_at_each_engine(store: Store) -> None:
+    before = await store.charges.figures(DAY)
+    await fill(store)
+    first, again = await store.charges.figures(DAY), await store.charges.figures(DAY)
+    late = a_booked_job("late", ANN, day=1)
+    await store.jobs.add(late, reserve=a_reserve(late))
+    await ended_in(store, late)
+    after = await store.charges.figures(DAY + 1)
+
+    assert before == BookFigures()
+    assert first == again
+    assert known(first.prices) == {"ali": 990_000}
+    assert known(first.costs) == {"ali": 1_350_000}
+    assert first.reserved == 900_000
+    assert first.used == {
+        ANN: BudgetUse(day=990_000, month=1_440_000),
+        BOB: BudgetUse(day=450_000, month=450_000),
+    }
+    assert known(after.prices) == {"ali": 1_530_000}
+    assert known(after.costs) == {"ali": 1_800_000}
+    assert after.used[ANN] == BudgetUse(day=990_000, month=1_980_000)
+    assert after.used[BOB] == BudgetUse(day=0, month=450_000)
+    assert (await store.charges.figures(DAY + 31)).used == {}
+
+
+def known(by_engine: Mapping[str, int]) -> dict[str, int]:
+    """Without engines that charge nothing."""
+    return {engine: amount for engine, amount in by_engine.items() if amount}

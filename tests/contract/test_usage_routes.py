@@ -39,7 +39,7 @@ OF_BOB = {
 async def http(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """A server over the book of `support.books`, with a key for each of its owners."""
     settings = settings_of(tmp_path)
-    folder = await a_book_in(Path(settings.server.data_dir))
+    folder = await a_book_in(Path(settings.server.data_dir), is_over=True)
     for key in (ANN, BOB, CID, OPERATOR):
         change_key_in(folder, adding(key))
     async with served(Product(settings)) as http:

@@ -87,7 +87,16 @@ def test_every_alert_is_documented_and_asks_for_metrics_that_there_are() -> None
 
 @pytest.mark.parametrize(
     "watched",
-    ["doubts", "refusing", "queue_oldest", "disk_free", "lag", "webhooks_given_up", "backup_last"],
+    [
+        "doubts",
+        "budget_used",
+        "refusing",
+        "queue_oldest",
+        "disk_free",
+        "lag",
+        "webhooks_given_up",
+        "backup_last",
+    ],
 )
 def test_what_somebody_must_be_told_of_has_an_alert(watched: str) -> None:
     assert any(watched in query for query in alerts().values())

@@ -102,10 +102,15 @@ async def fill(store: Store) -> None:
     await store.jobs.change(called_off.id, called)
 
 
-async def a_book_in(folder: Path) -> Path:
-    """The data folder of a server that has ended, with what `fill` has made."""
+async def a_book_in(folder: Path, *, is_over: bool = False) -> Path:
+    """The data folder of a server that has ended, with what `fill` has made.
+
+    is_over: what was unfinished is called off, so that a server has nothing to do there.
+    """
     async with opened(lambda: EmbeddedStore(folder)) as store:
         await fill(store)
+        for job_id in ("unfinished", "without") if is_over else ():
+            await store.jobs.change(job_id, cancelled(BORN_MS + 9, is_hidden=False))
     return folder
 
 

@@ -9,7 +9,7 @@ from unstill.domain.book import check_budgets, end_entries, month_of, open_reser
 from unstill.domain.job import Job
 from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
 from unstill.domain.owner import Owner
-from unstill.domain.usage import UsageAsked, UsageSum, sums_of
+from unstill.domain.usage import BookFigures, UsageAsked, UsagePart, UsageSum, sums_of
 
 
 class MemoryCharges(Noun):
@@ -18,6 +18,20 @@ class MemoryCharges(Noun):
 
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         return _used(self._memory, owner, day)
+
+    async def figures(self, day: int) -> BookFigures:
+        entries = self._memory.charges
+        by_engine = sums_of(entries, UsageAsked((UsagePart.ENGINE,)))
+        prices = {each.parts[0]: each.settled_price for each in by_engine}
+        costs = {each.parts[0]: each.settled_cost for each in by_engine}
+        owners = {each.owner for each in entries}
+        used = {owner: _used(self._memory, owner, day) for owner in owners}
+        return BookFigures(
+            prices={engine: amount for engine, amount in prices.items() if amount},
+            costs={engine: amount for engine, amount in costs.items() if amount},
+            reserved=sum(each.reserved_price for each in by_engine),
+            used={owner: each for owner, each in used.items() if each.month},
+        )
 
     async def usage(self, asked: UsageAsked) -> Sequence[UsageSum]:
         return sums_of(self._memory.charges, asked)

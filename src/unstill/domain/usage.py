@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
 
 import msgspec
 
 from unstill.domain.errors import BadField
-from unstill.domain.money import SECOND_NS, Charge, ChargeKind, shown_amount
+from unstill.domain.money import SECOND_NS, BudgetUse, Charge, ChargeKind, shown_amount
 from unstill.domain.owner import Owner
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -56,6 +56,19 @@ class UsageSum(msgspec.Struct, frozen=True):
     jobs: int
     videos: int
     billed_ns: int
+
+
+class BookFigures(msgspec.Struct, frozen=True):
+    """What the whole book comes to, in millionths of the house currency.
+
+    prices, costs: settled, by the engine that made the videos.
+    used: settled and reserved, of each owner that has something in the month that was asked for.
+    """
+
+    prices: Mapping[str, int] = {}
+    costs: Mapping[str, int] = {}
+    reserved: int = 0
+    used: Mapping[Owner, BudgetUse] = {}
 
 
 def usage_asked(

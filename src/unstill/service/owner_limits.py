@@ -50,6 +50,12 @@ class OwnerLimits:
     def weight_of(self, owner: Owner) -> int:
         return self._limits.get(Party(owner), UNLIMITED).weight
 
+    @property
+    def budgets(self) -> Mapping[Owner, Budgets]:
+        """Of the owners that have one."""
+        found = {party.owner: each.budgets for party, each in self._limits.items()}
+        return {owner: budgets for owner, budgets in found.items() if budgets != Budgets()}
+
     def take_keys(self, keys: Sequence[ApiKey]) -> None:
         """What is set for these keys holds from now on, also for jobs of one that is revoked."""
         of_keys = {Party(key.owner, key.id): key.limits for key in keys if key.limits != UNLIMITED}

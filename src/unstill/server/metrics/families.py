@@ -1,7 +1,8 @@
 """Every metric: its name, what it means, by what it is told apart, and where its figures are.
 
 No label has a value that callers choose: engines, lanes and programs are the operator's, codes and
-states are ours, and of owners the first twenty are told apart (progress/job_counts.py).
+states are ours, and of owners the first twenty are told apart (progress/job_counts.py), of those
+with a budget the twenty that have used most of it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from unstill.domain.job_ids import made_ms
 from unstill.files.free_space import Room
 from unstill.files.last_backup import LastBackup
 from unstill.server.metrics.family import Family, Row, one
+from unstill.server.metrics.money import MONEY
 from unstill.server.metrics.reading import Disk, Reading
 
 
@@ -86,12 +88,12 @@ def _oldest(reading: Reading) -> Iterator[Row]:
 
 
 def _busy(reading: Reading) -> Iterator[Row]:
-    for name, busy, _ in reading.sources.lanes():
+    for name, busy, _ in reading.sources.store.queue.in_use():
         yield (name,), busy
 
 
 def _slots(reading: Reading) -> Iterator[Row]:
-    for name, _, slots in reading.sources.lanes():
+    for name, _, slots in reading.sources.store.queue.in_use():
         yield (name,), slots
 
 
@@ -194,6 +196,7 @@ FAMILIES: tuple[Family, ...] = (
         _charges,
         ("engine",),
     ),
+    *MONEY,
     Family(
         "unstill_upstream_submits_total",
         "counter",
@@ -361,13 +364,13 @@ FAMILIES: tuple[Family, ...] = (
         "unstill_commit_seconds",
         "histogram",
         "How long commits of the job store took, until they were on the disk",
-        one(lambda reading: reading.sources.commits.times),
+        one(lambda reading: reading.sources.store.commits.times),
     ),
     Family(
         "unstill_commits_failed_total",
         "counter",
         "Commits of the job store that failed",
-        one(lambda reading: reading.sources.commits.failed),
+        one(lambda reading: reading.sources.store.commits.failed),
     ),
     Family(
         "unstill_connections_open",

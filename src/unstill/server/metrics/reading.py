@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from unstill.domain.call_counts import CallCounts
-from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.engine import Children
+from unstill.domain.money import Budgets
+from unstill.domain.owner import Owner
 from unstill.domain.removals import Removals
+from unstill.domain.usage import BookFigures
 from unstill.files.free_space import Room
 from unstill.files.last_backup import LastBackup
 from unstill.progress.job_counts import JobCounts
 from unstill.progress.queue import Forecast
 from unstill.progress.stalls import Stalls
 from unstill.server.metrics.loop_lag import LoopLag
+from unstill.store.ports.store import Store
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -34,14 +37,13 @@ class Sources(msgspec.Struct, frozen=True):
     jobs: JobCounts
     forecast: Forecast
     stalls: Stalls
-    lanes: Callable[[], Sequence[tuple[str, int, int]]]  # name, steps under way, slots
-    commits: CommitCounts
-    owed: Callable[[], Awaitable[int]]  # deliveries
+    store: Store
     children: Sequence[Children]
     calls: CallCounts
     webhook_tries: Mapping[DeliveryState, int]
     room: Room
     removals: Removals
+    budgets: Callable[[], Mapping[Owner, Budgets]]  # of the owners that have one
     clock_ms: Callable[[], int]
 
 
@@ -58,6 +60,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     sources: Sources
     owed: int | None  # deliveries; None where the store does not say
+    book: BookFigures | None  # likewise
     refusing: Mapping[str, bool]  # by engine, whether its account is let alone
     held: int  # jobs that wait for an operator
     disk: Disk | None

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from unstill.domain.errors import OwnError
+from unstill.domain.money import day_of
 from unstill.files.last_backup import last_backup_of
 from unstill.server.metrics.families import FAMILIES
 from unstill.server.metrics.family import Family, Row
@@ -19,7 +20,7 @@ class Metrics:
     """What the server tells of itself in figures."""
 
     def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+        self.sources = sources
         self.refused_submits: Counter[str] = Counter()  # by code
         self.connections: Callable[[], int] = lambda: 0
         self._lag = LoopLag()
@@ -42,21 +43,23 @@ class Metrics:
         return await asyncio.to_thread(_text_of, found)
 
     async def _read(self, service: Service) -> Reading:
-        data_dir = self._sources.room.data_dir
+        data_dir = self.sources.room.data_dir
         disk = await asyncio.to_thread(disk_of, data_dir)
         last_backup = await asyncio.to_thread(last_backup_of, data_dir)
-        owed, held = None, 0
+        owed, book, held = None, None, 0
         refusing: dict[str, bool] = {}
         try:
             held = service.held
-            owed = await self._sources.owed()
-            for name in self._sources.remotes:
+            owed = await self.sources.store.outbox.owed()
+            book = await self.sources.store.charges.figures(day_of(self.sources.clock_ms()))
+            for name in self.sources.remotes:
                 refusing[name] = await service.refusing_until_s(name) is not None
         except OwnError:  # a store in trouble leaves these out, and no more
             pass
         return Reading(
-            sources=self._sources,
+            sources=self.sources,
             owed=owed,
+            book=book,
             refusing=refusing,
             held=held,
             disk=disk,
@@ -64,7 +67,7 @@ class Metrics:
             lag=self._lag,
             refused_submits=self.refused_submits,
             connections=self.connections(),
-            now_ms=self._sources.clock_ms(),
+            now_ms=self.sources.clock_ms(),
         )
 
 

@@ -25,7 +25,8 @@ from unstill.domain.money import (
     PriceBasis,
 )
 from unstill.domain.owner import Owner
-from unstill.domain.usage import UsageAsked, UsageSum
+from unstill.domain.usage import BookFigures, UsageAsked, UsageSum
+from unstill.store.embedded.book_figures import RunningTotals
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.rows import Row, Value
 from unstill.store.embedded.seals import seal_of
@@ -57,6 +58,7 @@ class EmbeddedCharges:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
         self._reports = UsageReports(handle)
+        self._totals = RunningTotals()
 
     async def of(self, job_id: str) -> Sequence[Charge]:
         return await self._handle.opened.ledger.read(lambda connection: of_job(connection, job_id))
@@ -64,6 +66,10 @@ class EmbeddedCharges:
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         ledger = self._handle.opened.ledger
         return await ledger.read(lambda connection: used_in(connection, owner, day))
+
+    async def figures(self, day: int) -> BookFigures:
+        ledger = self._handle.opened.ledger
+        return await ledger.read(lambda connection: self._totals.figures_in(connection, day))
 
     async def usage(self, asked: UsageAsked) -> Sequence[UsageSum]:
         return await self._reports.read(asked)

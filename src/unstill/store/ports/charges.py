@@ -7,7 +7,7 @@ from typing import Protocol
 
 from unstill.domain.money import BudgetUse, Charge
 from unstill.domain.owner import Owner
-from unstill.domain.usage import UsageAsked, UsageSum
+from unstill.domain.usage import BookFigures, UsageAsked, UsageSum
 
 
 class Charges(Protocol):
@@ -16,6 +16,9 @@ class Charges(Protocol):
 
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         """What of the owner's is settled and reserved on that day and in its month."""
+
+    async def figures(self, day: int) -> BookFigures:
+        """What the whole book comes to, and what each owner has used of that day and its month."""
 
     async def usage(self, asked: UsageAsked) -> Sequence[UsageSum]:
         """The sums of the book as `sums_of` has them. Raises Overloaded for too many at once."""
