@@ -22,6 +22,7 @@ from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.call import Call
 from unstill.dialects.port import Dialect
 from unstill.domain.errors import BadBody, BadField, BadImage, CallerError, UnsupportedBody
+from unstill.domain.money import billed_ns
 from unstill.engines.camera.prompt import read_prompt
 from unstill.media.decode import check_frame
 from unstill.media.errors import BadVideo
@@ -231,6 +232,8 @@ def _decoded(data: bytes) -> None:
 def _video(data: bytes) -> None:
     facts = check_video(VideoCheck(path=str(place_for(data))))
     assert facts.frame_count > 0
+    assert facts.frame_rate > 0
+    assert billed_ns(None, facts.frame_count, facts.frame_rate) >= 0
 
 
 def _mp4() -> bytes:

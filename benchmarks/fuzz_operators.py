@@ -10,14 +10,26 @@ from benchmarks.fuzz_bodies import place_for
 from benchmarks.fuzz_edits import OF_JSON
 from benchmarks.fuzz_parser import Parser, text
 
-from unstill.domain.errors import BadField, BadSetting, UnknownModel
+from unstill.dialects.body_fields import body_of
+from unstill.dialects.call import Call
+from unstill.domain.errors import BadBody, BadField, BadSetting, UnknownModel
+from unstill.domain.limits import SETTABLE
+from unstill.domain.money import MOST_MILLIONTHS, millionths_in, shown_amount
 from unstill.engines.diffusers.folder_files import BadFolder, read_json, read_tensors
 from unstill.engines.diffusers.model_index import recognised
 from unstill.models.catalogue import Catalogue
+from unstill.server.admin.bodies import body_with
+from unstill.server.admin.jobs import ids_in, wanted_in
+from unstill.server.admin.keys import FIELDS, wanted_key
+from unstill.server.admin.limits import changes_in
+from unstill.server.app import _query
+from unstill.server.content_types import value_of
+from unstill.server.usage_report import asked_in
 from unstill.service.key_rules import checked_name, models_of, moment_ms_of, networks_of
 from unstill.settings.keys import read_keys, read_webhook_secrets
 from unstill.settings.proxies import check_proxy
 from unstill.settings.reader import read_settings
+from unstill.upstreams.lenient_json import decoded
 
 _NOW_MS = 1_796_000_000_000
 _CATALOGUE = Catalogue()
@@ -33,6 +45,7 @@ cors_origins = ["https://app.example.com"]
 
 [engines.bailian]
 kind = "dashscope"
+currency = "CNY"
 base_url = "https://dashscope.aliyuncs.com/api/v1"
 api_key = "sk-1"
 
@@ -45,6 +58,18 @@ poll_interval_s = 2.5
 [models."my-sora"]
 like = "openai/sora-2/image-to-video-pro"
 engines = ["gpu1", "bailian"]
+
+[money]
+currency = "EUR"
+rates = { CNY = "0.125" }
+
+[engines.bailian.costs."wan2.7-i2v"]
+per_second = 0.6
+tiers = { "720P" = { per_second = "0.4" } }
+
+[models."wan2.7-i2v".prices]
+"720P" = { per_second = "0.09" }
+"1080P" = { per_video = 1 }
 
 [webhooks]
 team-a = "https://example.com/hook"
@@ -131,7 +156,66 @@ def _index(data: bytes) -> None:
     recognised(index)
 
 
+def _amount(data: bytes) -> None:
+    written = text(data)
+    for value in (written, decoded(written)):
+        with contextlib.suppress(ValueError):
+            amount = millionths_in(value)
+            assert 0 <= amount <= MOST_MILLIONTHS
+            assert millionths_in(shown_amount(amount)) == amount
+
+
+def _operators_body(data: bytes) -> None:
+    """What operators send over HTTP, whichever route it comes to."""
+    call = Call("r", {}, {}, {}, value_of(data, "application/json"))
+    for reading in (
+        lambda: wanted_key(body_with(call, FIELDS), "sk-1", _CATALOGUE, _NOW_MS),
+        lambda: changes_in(body_of(call), SETTABLE),
+        lambda: ids_in(body_of(call)),
+    ):
+        with contextlib.suppress(BadField, UnknownModel, BadBody):
+            msgspec.json.encode(reading())
+
+
+def _operators_query(data: bytes) -> None:
+    query = _query(data)
+    wanted = wanted_in(Call("r", {}, query, {}))
+    assert 0 <= wanted.limit <= 1000
+    usage = asked_in(query)
+    assert usage.by is not None
+
+
 PARSERS: tuple[Parser, ...] = (
+    Parser(
+        "amounts",
+        (b"0.09", b"12", b"999999999.999999", b"1e-05"),
+        _amount,
+        (),
+        (b".", b"e", b"-", b"+"),
+    ),
+    Parser(
+        "bodies of operators",
+        (
+            b'{"owner":"team-a","name":"laptop","scope":"user","models":["sora-2"]}',
+            b'{"owner":"a","networks":["::1/128"],"expires":"90d","limits":{"queue":10}}',
+            b'{"queue":100,"in_flight":null,"weight":2,"budget_day":"1.5"}',
+            b'{"job_ids":["01a226b5-661a-7d0e-81a1-849fc6d3c6b2"]}',
+        ),
+        _operators_body,
+        (BadBody, BadField),
+        (b'"owner":', b'"limits":', b'"budget_day":', b'"queue":'),
+        OF_JSON,
+    ),
+    Parser(
+        "queries of operators",
+        (
+            b"owner=team-a&state=queued,running&limit=20",
+            b"by=owner&since=2026-11-01&until=2026-11-30",
+        ),
+        _operators_query,
+        (BadField,),
+        (b"&", b"by=", b"since=", b"until=", b"0001-01-01", b"9999-12-31", b"day,", b"model"),
+    ),
     Parser("unstill.toml", (_TOML,), _settings, (BadSetting, UnknownModel), _WORDS),
     Parser(
         "variables",

@@ -98,6 +98,16 @@ def test_a_video_is_billed_by_its_upstreams_word_else_by_its_frames() -> None:
     assert BILLS.made(upstream_job({"duration": 1e300}), VIDEO).billed_ns == 5_062_500_000
 
 
+@pytest.mark.parametrize(("frame_rate", "billed_s"), [(0.0, 5.0), (-1.0, 5.0), (8.1, 10.0)])
+def test_a_video_that_tells_no_rate_is_as_long_as_it_was_asked_for(
+    frame_rate: float, billed_s: float
+) -> None:
+    video = msgspec.structs.replace(VIDEO, frame_rate=frame_rate)
+
+    assert BILLS.made(upstream_job(), video).billed_ns == int(billed_s * SECOND_NS)
+    assert BILLS.made(upstream_job({"duration": 6}), video).billed_ns == 6 * SECOND_NS
+
+
 def test_a_video_of_this_machine_is_billed_by_unstills_name_of_its_model() -> None:
     assert BILLS.made(a_job(), VIDEO) == Bill(5_062_500_000, "camera", WAN27, OWN)
 

@@ -1,7 +1,7 @@
 """What is billed of a job's video, as far as that is known when the job ends. Pure.
 
 How long it is, is the upstream's word; where it has none, the video's frames by their rate. Where
-there is no video any more, it is as long as it was asked for.
+there is no video any more, or it has no rate, it is as long as it was asked for.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Bills:
     def made(self, job: Job, video: Video) -> Bill:
         """Of a video that is there."""
         told_s = None if job.result is None else billed_seconds(job.result.usage)
+        if told_s is None and video.frame_rate <= 0:  # an mp4 need not tell one
+            return self._told(job, {})
         return self._of(job, billed_ns(told_s, video.frame_count, video.frame_rate))
 
     def finished(self, job: Job) -> Bill:
