@@ -166,6 +166,12 @@ def test_a_word_on_a_job_that_was_never_in_doubt_and_a_free_call_with_a_cost_are
     assert "job billed: it was resolved, and was never in doubt" in wrongs(book)
 
 
+def test_an_end_by_a_clock_that_was_set_back_is_right(book: Path) -> None:
+    resolved_in(book, "lost", is_charged=True, at_ms=5)
+
+    assert wrongs(book) == []
+
+
 def test_the_entries_of_jobs_that_have_gone_stay_right(book: Path) -> None:
     changed_in(book, "DELETE FROM jobs; DELETE FROM attempts")
 

@@ -37,11 +37,13 @@ async def test_usage_of_a_stopped_servers_folder_is_a_table_or_rows_for_a_progra
     folder = await a_book_in(tmp_path / "data")
     by_two = usage(folder, "--csv", "--by", "key,day", "--since", "2025-11-21")
     wrong = usage(folder, "--csv", "--by", "colour")
+    none = usage(folder, "--since", "2025-11-22")
 
     assert usage(folder, "--by", "owner", "--csv") == (0, CSV, "")
     assert by_two == (0, BY_TWO, "")
     total = usage(folder)[1].splitlines()[-1]
     assert " ".join(total.split()) == "total 0.99 0.9 1.35 EUR 7 3 17"
+    assert none == (0, f"nothing was charged on these days in {folder}\n", "")
     assert (wrong[0], wrong[1]) == (1, "")
     assert "--by must be owner, key, model, engine, day" in wrong[2]
 

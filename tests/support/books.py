@@ -120,13 +120,15 @@ def changed_in(folder: Path, sql: str) -> None:
         pass
 
 
-def resolved_in(folder: Path, job_id: str, *, is_charged: bool) -> None:
+def resolved_in(
+    folder: Path, job_id: str, *, is_charged: bool, at_ms: int = BORN_MS + 2 * DAY_MS
+) -> None:
     """Say what became of a job's first call."""
     word = resolve_in(
         folder,
         job_id,
         is_charged=is_charged,
         cost_of=lambda *_: YUAN,
-        now_ms=BORN_MS + 2 * DAY_MS,
+        now_ms=at_ms,
     )
     assert word.is_new

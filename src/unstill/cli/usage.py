@@ -52,8 +52,10 @@ def show(
     elif found:
         for line in lines_of([part.value for part in asked.by], found):
             _say(line)
-    else:
+    elif since is None and until is None:
         _say(f"nothing was charged so far in {folder}")
+    else:
+        _say(f"nothing was charged on these days in {folder}")
 
 
 @app.command()
