@@ -29,7 +29,7 @@ from unstill.domain.errors import (
     NoSuchRoute,
     WrongMethod,
 )
-from unstill.domain.owner import Owner
+from unstill.domain.owner import EVERYONE, Owner
 from unstill.files.port import OpenFile
 from unstill.files.signed_links import Links
 from unstill.files.upload_policies import Policies
@@ -228,6 +228,7 @@ def _ranges(data: bytes) -> None:
         send_video(
             _File(),
             job_id=ID,
+            owner=EVERYONE,
             request_id="r",
             inline=True,
             openings=Openings(100),

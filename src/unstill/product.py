@@ -42,13 +42,13 @@ from unstill.progress.followers import Followers
 from unstill.server.admin.operated import Operated
 from unstill.server.api_keys import Keys
 from unstill.server.app import App
-from unstill.server.body import Bodies
 from unstill.server.body_readers import Readers
 from unstill.server.cors import Origins
 from unstill.server.key_watch import KeyWatch
 from unstill.server.metrics.reading import Sources
 from unstill.server.metrics.scrape import Metrics
 from unstill.server.proxies import Proxies
+from unstill.server.server_limits import ServerLimits
 from unstill.service.admission import Admission
 from unstill.service.allowances import allowances_in
 from unstill.service.charging import Charging
@@ -90,8 +90,6 @@ DIALECTS: tuple[DialectMaker, ...] = (
     lambda _, cards: Videos(prefix="/openai", states="openai", cards=cards),
     lambda _, cards: DashScope(cards),
 )
-FORM_BYTES = 64 * 1024  # an upload's form has no more beside its file
-OPEN_BYTES = 8 * MAX_FILE_BYTES  # all uploads that are being read have no more
 
 
 class Product:
@@ -118,7 +116,7 @@ class Product:
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
         server = settings.server
-        self._proxies = Proxies(server.proxy_networks)
+        self.proxies = Proxies(server.proxy_networks)
         data_dir = made_folder(Path(server.data_dir))
         self._store = store_in(data_dir, clock_ms)
         self._uptime = Uptime(
@@ -128,10 +126,11 @@ class Product:
         self._limits = OwnerLimits(self._store.owners)
         self._allowances = allowances_in(self._store, storage, self._limits)
         self._media = Media(weight_of=self._limits.weight_of)
-        self._readers = Readers(data_dir)
+        self.server_limits = limits = ServerLimits.of(server)
+        self._readers = Readers(data_dir, limits.large_bodies)
         self._trial = Trial(data_dir)
         proxy = server_proxy(server)
-        self._fetcher = Fetcher(server.networks).through(proxy)
+        self._fetcher = Fetcher(server.networks, resolver_threads=server.pictures).through(proxy)
         # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
         # one owner's names those of another.
         post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
@@ -196,9 +195,8 @@ class Product:
             metrics_networks=server.scraping_networks,
             origins=_origins(settings),
             dialects=[make(server, cards) for make in dialects],
-            bodies=Bodies(readers=self._readers),
-            # Apart, and small: whoever sends to an open route has shown no key.
-            open_bodies=Bodies(most_bytes=MAX_FILE_BYTES + FORM_BYTES, most_open_bytes=OPEN_BYTES),
+            limits=limits,
+            readers=self._readers,
             public_url=server.public_url,
         )
 
@@ -220,6 +218,7 @@ class Product:
             counts=self._calls,
             weight_of=self._limits.weight_of,
             bills=bills,
+            picture_fetches=self._settings.server.picture_fetches,
         )
 
     def _deliverer_to(
@@ -357,10 +356,6 @@ class Product:
     def failure(self) -> UnstillError | None:
         """Why it cannot go on; None while it can."""
         return self._trial.failure
-
-    @property
-    def proxies(self) -> Proxies:
-        return self._proxies
 
     def answer_early(self, address: str, most: int) -> None:
         self.app.answer_early(address, most)

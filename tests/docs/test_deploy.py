@@ -18,8 +18,8 @@ from docs import pages
 from support.servers import Serving
 from unstill.dialects.parameters import MOST_WAIT_S
 from unstill.server.body import MOST_BODY_BYTES
-from unstill.server.connection_guard import KEPT_ALIVE_S
 from unstill.server.lifecycle import ANSWERS_WITHIN_S
+from unstill.server.server_limits import KEPT_ALIVE_S
 from unstill.steps.runner import SUBMITS_WITHIN_S
 
 DEPLOY = pages.ROOT / "deploy"

@@ -12,9 +12,10 @@ from unstill.domain import backoff
 from unstill.domain.backoff import CALL, MODEL, Backoff
 from unstill.files.uploads import KEPT_S as UPLOAD_KEPT_S
 from unstill.progress.queue import KEPT, MEASURED
-from unstill.server.body import MOST_BODY_BYTES, MOST_OPEN_BYTES
+from unstill.server.body import MOST_BODY_BYTES
 from unstill.server.body_limits import LARGE_BYTES
 from unstill.server.lifecycle import ANSWERS_WITHIN_S
+from unstill.server.server_limits import OPEN_BODIES_MIB
 from unstill.steps.fetch_frames import FETCH_TIMEOUT_S as FRAME_TIMEOUT_S
 from unstill.steps.poll import FIRST_LOOK_S
 from unstill.steps.runner import SUBMITS_WITHIN_S
@@ -34,7 +35,7 @@ AGAIN_S = ", ".join(str(each // 1000) for each in CALL.pauses_ms[:-1])
 
 SENTENCES = [
     ("01-a-request", f"a body of more than {MOST_BODY_BYTES // MIB} MiB"),
-    ("01-a-request", f"new bodies while {MOST_OPEN_BYTES // MIB} MiB are being read"),
+    ("01-a-request", f"new bodies while {OPEN_BODIES_MIB} MiB are being read"),
     ("01-a-request", f"A body of more than {LARGE_BYTES // MIB} MiB lies in a file"),
     (
         "11-webhooks",

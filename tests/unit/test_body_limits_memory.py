@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from unstill.server.body_limits import LARGE_AT_ONCE, LargeBodies
+from unstill.server.body_limits import LargeBodies
+from unstill.server.server_limits import LARGE_AT_ONCE
 
 
 async def test_memory_is_given_back_once_after_any_number_of_large_bodies() -> None:
@@ -18,12 +19,12 @@ async def test_memory_is_given_back_once_after_any_number_of_large_bodies() -> N
 
     turns = LargeBodies(give_back, after_s=0.05)
     for _ in range(LARGE_AT_ONCE):
-        await turns.take()
+        await turns.take("a")
     for _ in range(LARGE_AT_ONCE):
-        turns.release()
+        turns.release("a")
     assert times == []  # whoever answers still holds them
     await asyncio.wait_for(given_back.wait(), 30)
-    await turns.take()
-    turns.release()
+    await turns.take("a")
+    turns.release("a")
 
     assert times == [1]

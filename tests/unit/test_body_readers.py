@@ -17,11 +17,12 @@ import pytest
 
 from unstill.domain.errors import BadBody, BadField, BadImage, StorageFailed
 from unstill.server.body import Bodies, ClientGone, Receive
-from unstill.server.body_limits import LARGE_AT_ONCE, LARGE_BYTES
+from unstill.server.body_limits import LARGE_BYTES
 from unstill.server.body_pictures import unpacked
 from unstill.server.body_readers import BODIES, Readers
 from unstill.server.content_types import value_of
 from unstill.server.large_body import MOST_REST_BYTES
+from unstill.server.server_limits import LARGE_AT_ONCE
 
 JSON = "application/json"
 FORM = "multipart/form-data; boundary=cut"

@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from support.guarded_connection import GET, LARGE_ANSWER_BYTES, POST, connected
-from unstill.server.connection_guard import (
-    BODY_PIECE_BYTES,
+from unstill.server.connection_guard import BODY_PIECE_BYTES, LEFTOVER_WITHIN_S
+from unstill.server.server_limits import (
     BODY_PIECE_WITHIN_S,
     HEADERS_WITHIN_S,
     KEPT_ALIVE_S,
-    LEFTOVER_WITHIN_S,
     UNTAKEN_WITHIN_S,
 )
 

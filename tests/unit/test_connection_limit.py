@@ -14,6 +14,7 @@ class Caller:
 
     def __init__(self, crowd: Crowd, host: str, rank: tuple[int, float] | None = None) -> None:
         self.idle_rank = rank
+        self.counted_at = host
         self.is_open = True
         self.is_in = crowd.enter(self, host)
 

@@ -222,6 +222,22 @@ async def test_a_lane_that_keeps_room_has_a_slot_for_whoever_comes(
     assert counts == [each] * owners
 
 
+async def test_an_owner_has_no_more_steps_in_a_lane_than_are_set_for_one() -> None:
+    table = Table()
+    name = lane_of(State.QUEUED, "camera", 0) or ""
+    table.lanes.serve([Lane(name, 64, table.step, keeps_room=True, most_of_one=3)])
+    for number in range(9):
+        for owner in ("ann", "bob"):
+            table.add(f"{owner}-{number}", owner, state=State.QUEUED)
+    await until(lambda: len(table.begun) >= 6)
+    await asyncio.sleep(0.05)
+    begun = sorted(table.begun)
+    table.gate.set()
+    await until(lambda: len(table.begun) == 18)
+
+    assert begun == [f"{owner}-{number}" for owner in ("ann", "bob") for number in range(3)]
+
+
 async def test_a_lane_of_this_machine_lets_no_slot_stand_empty() -> None:
     table = Table()
     table.serve(State.READY, slots=4)

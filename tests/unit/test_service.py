@@ -269,10 +269,10 @@ async def test_a_link_leads_to_the_video_until_it_is_over(tmp_path: Path) -> Non
         assert link is not None
         _, _, query = link.partition("?expires=")
         expires, _, signature = query.partition("&signature=")
-        stored = await house.downloads.linked(job.id, "video", expires, signature)
+        owner, stored = await house.downloads.linked(job.id, "video", expires, signature)
         house.late_ms = 26 * 3600 * 1000
 
-        assert await bytes_of(stored) == VIDEO
+        assert (owner, await bytes_of(stored)) == (OWNER, VIDEO)
         with pytest.raises(BadLink, match="over since"):
             await house.downloads.linked(job.id, "video", expires, signature)
 

@@ -145,13 +145,14 @@ class Slots:
     @asynccontextmanager
     async def taken(self, owner: Owner) -> AsyncIterator[None]:
         """Hold a slot, as soon as one is free and it is the owner's turn."""
-        await self._take(owner)
+        await self.take(owner)
         try:
             yield
         finally:
-            self._give(owner)
+            self.give(owner)
 
-    async def _take(self, owner: Owner) -> None:
+    async def take(self, owner: Owner) -> None:
+        """Have a slot, as soon as one is free and it is the owner's turn; `give` follows."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(owner, deque()).append(turn)
         self._round_robin.join(owner)
@@ -160,10 +161,11 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give(owner)  # it was handed out in the same moment
+                self.give(owner)  # it was handed out in the same moment
             raise
 
-    def _give(self, owner: Owner) -> None:
+    def give(self, owner: Owner) -> None:
+        """Let a slot go that the owner has."""
         self._free += 1
         self._held[owner] -= 1
         if not self._held[owner]:

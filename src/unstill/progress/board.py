@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Collection
 from itertools import islice
 from typing import Self
 
 from unstill.domain.job import Job, State
+from unstill.domain.owner import NOBODY, Owner
 
 RENDERED = 0.97  # what is left after the render is the check and the rename
 # So many jobs that ended without a video are remembered as far as they came: whoever followed one
@@ -45,6 +47,22 @@ class Alarms:
             waiter.wake()
 
 
+class WaitCounts:
+    """How many wait, by address and by owner."""
+
+    def __init__(self) -> None:
+        self.at: Counter[str] = Counter()
+        self.of: Counter[Owner] = Counter()
+
+    def add(self, waiter: Waiter, count: int) -> None:
+        self.at[waiter.caller] += count
+        self.of[waiter.owner] += count
+        if not self.at[waiter.caller]:
+            del self.at[waiter.caller]
+        if not self.of[waiter.owner]:
+            del self.of[waiter.owner]
+
+
 class Waiter:
     """One who waits for a job to change.
 
@@ -54,6 +72,7 @@ class Waiter:
     # Thousands wait: a generator as context manager, and a dict in each, take a kilobyte more.
     __slots__ = (
         "_alarms",
+        "_counts",
         "_is_woken",
         "_job_id",
         "_sleep",
@@ -61,6 +80,7 @@ class Waiter:
         "caller",
         "is_over",
         "key_id",
+        "owner",
     )
 
     def __init__(
@@ -68,12 +88,16 @@ class Waiter:
         job_id: str,
         waiters: dict[str, set[Waiter]],
         alarms: Alarms,
+        counts: WaitCounts,
         *,
         caller: str,
+        owner: Owner,
         key_id: str,
         is_over: bool,
     ) -> None:
         self.caller = caller
+        self.owner = owner
+        self._counts = counts
         self.key_id = key_id
         self.is_over = is_over  # it does not sleep any more
         self._job_id = job_id
@@ -84,6 +108,7 @@ class Waiter:
 
     def __enter__(self) -> Self:
         self._waiters.setdefault(self._job_id, set()).add(self)
+        self._counts.add(self, 1)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -91,6 +116,7 @@ class Waiter:
         waiters.discard(self)
         if not waiters:
             del self._waiters[self._job_id]
+        self._counts.add(self, -1)
 
     def wake(self) -> None:
         """Something may be different."""
@@ -126,6 +152,7 @@ class Board:
         self._reached: dict[str, float] = {}  # jobs have one that ran, and ended without a video
         self._waiters: dict[str, set[Waiter]] = {}  # by job
         self._alarms = Alarms()
+        self._counts = WaitCounts()
         self._is_closed = False
 
     def expect(self, job_id: str) -> None:
@@ -169,10 +196,21 @@ class Board:
                 reached = self._reached.get(job.id, 0.0)
                 return self._fractions.get(job.id, reached) * RENDERED
 
-    def waiter(self, job_id: str, caller: str = "", *, key_id: str = "") -> Waiter:
+    def waiting_at(self, caller: str) -> int:
+        """How many wait at that address."""
+        return self._counts.at[caller]
+
+    def waiting_of(self, owner: Owner) -> int:
+        """How many wait with a key of that owner."""
+        return self._counts.of[owner]
+
+    def waiter(
+        self, job_id: str, caller: str = "", *, owner: Owner = NOBODY, key_id: str = ""
+    ) -> Waiter:
         """Woken at each change of the job, and at each whole percent of its progress.
 
         caller: the address that it waits at.
+        owner: whose key it has shown.
         key_id: of the key that it waits by; empty where it is none of the store's.
 
         Whoever enters it and reads the job then misses nothing: the board hears of a change after
@@ -182,7 +220,9 @@ class Board:
             job_id,
             self._waiters,
             self._alarms,
+            self._counts,
             caller=caller,
+            owner=owner,
             key_id=key_id,
             is_over=self._is_closed,
         )

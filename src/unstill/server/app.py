@@ -31,7 +31,8 @@ from unstill.domain.errors import (
     UnstillError,
     WrongMethod,
 )
-from unstill.domain.owner import EVERYONE, NOBODY
+from unstill.domain.owner import EVERYONE, NOBODY, Owner
+from unstill.media.picture_limits import MAX_FILE_BYTES
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
 from unstill.progress.stalls import Stalls
@@ -39,6 +40,8 @@ from unstill.server.admin.operated import Operated
 from unstill.server.admin.routes import AdminRoutes
 from unstill.server.api_keys import Keys
 from unstill.server.body import Bodies, ClientGone
+from unstill.server.body_readers import Readers
+from unstill.server.connection_guard import SHOW_OWNER
 from unstill.server.cors import Origins
 from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.fair_shares import caller_at
@@ -53,6 +56,7 @@ from unstill.server.own_routes import OwnRoutes
 from unstill.server.proxies import FORWARDED, OUTER_HOST
 from unstill.server.refusal_log import RefusedLines
 from unstill.server.router import PathRoutes, RouteTable, Served
+from unstill.server.server_limits import USUAL, ServerLimits
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
@@ -87,17 +91,18 @@ class App:
         keys: Keys,
         requests: Requests,
         dialects: Sequence[Dialect],
-        bodies: Bodies,
-        open_bodies: Bodies,
+        readers: Readers,
         origins: Origins,
         metrics: Metrics,
         operated: Operated,
         metrics_networks: Sequence[Network] = (),
+        limits: ServerLimits = USUAL,
         public_url: str = "",
     ) -> None:
-        """`open_bodies` reads what comes to routes that ask for no key.
+        """`readers`: of large bodies.
 
         metrics_networks: callers from there are told the metrics without one.
+        limits: what callers may have together and each.
         """
         self._given_origins = origins
         self._origins = None if origins.decide_nothing else origins
@@ -106,9 +111,11 @@ class App:
         self._is_wary_of_proxies = not public_url
         self._keys = keys
         self._requests = requests
+        self._most_shown = limits.connections_per_owner
         self._metrics = metrics
-        self._bodies = bodies
-        self._open_bodies = open_bodies
+        self._bodies = Bodies.of_keys(limits, readers)
+        # Apart, and small: whoever sends to an open route has shown no key.
+        self._open_bodies = Bodies.of_strangers(limits, MAX_FILE_BYTES)
         # Unlike 16 random bytes each, not a system call in every answer.
         begin = os.urandom(10).hex()
         self._request_ids = (f"{begin}{number:012x}" for number in count())
@@ -135,6 +142,7 @@ class App:
             keys=keys,
             requests=requests,
             dialects=dialects,
+            limits=limits,
             public_url=base,
         )
         uploads = UploadVerbs(uploading=uploading, public_url=base)
@@ -147,8 +155,10 @@ class App:
             everyone,
             handler_of(
                 jobs=jobs,
-                events=EventVerbs(service=service, estimates=estimates, board=board, keys=keys),
-                videos=VideoVerbs(service=service, downloads=downloads),
+                events=EventVerbs(
+                    service=service, estimates=estimates, board=board, keys=keys, limits=limits
+                ),
+                videos=VideoVerbs(service=service, downloads=downloads, limits=limits),
                 uploads=uploads,
                 own=self._own_verbs,
                 usage=UsageVerbs(operated.store.charges),
@@ -249,6 +259,8 @@ class App:
         """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
         caller = self._keys.caller(call.headers, _host(scope)) if served.asks_key else STRANGER
+        if self._most_shown and caller.owner not in {NOBODY, EVERYONE}:
+            self._show(caller.owner, scope)
         if served.is_counted:
             self._requests.count(caller.party)
         if route.is_admin:
@@ -267,13 +279,20 @@ class App:
         # Without keys all are one owner, and only by their addresses are they told apart.
         owner = caller.owner
         sharer = owner if owner and owner != EVERYONE else caller_at(_host(scope))
-        with bodies.gate(sharer, admit) as gate:
+        with bodies.gate(sharer, admit, is_owner=sharer is owner) as gate:
             body, is_form = await bodies.read(call.headers, receive, gate)
             self._keys.check(caller)  # a body may take its time
             call = msgspec.structs.replace(call, body=body, is_form=is_form)
             return await served.handler(
                 Exchange(served.dialect, call, caller, scope, receive, send)
             )
+
+    def _show(self, owner: Owner, scope: Scope) -> None:
+        """The connection has shown a key of the owner. Raises OverLimit if it has too many."""
+        if not scope["extensions"][SHOW_OWNER](owner):
+            most = self._most_shown
+            what = "connections are open and in use"
+            raise OverLimit("connections_per_owner", what, most=most, used=most, retry_after_s=1)
 
 
 def _host(scope: Scope) -> str:

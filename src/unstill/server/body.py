@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from unstill.domain.errors import BodyTooLarge
 from unstill.server.body_limits import LARGE_BYTES, Admit, Gate, LargeBodies
@@ -15,10 +15,12 @@ from unstill.server.body_readers import Readers
 from unstill.server.content_types import check_packing, kind_of, value_of
 from unstill.server.fair_shares import Shares
 from unstill.server.form import Form, MultipartForm
+from unstill.server.server_limits import USUAL, ServerLimits
 
 # Two 20 MiB pictures as base64 are 54 MiB (DashScope, media), and the rest is small.
 MOST_BODY_BYTES = 64 * 1024**2
-MOST_OPEN_BYTES = 256 * 1024**2  # all bodies being read at once have no more
+MIB = 1024**2
+FORM_BYTES = 64 * 1024  # an upload's form has no more beside its file
 
 PARSED_APART_BYTES = 256 * 1024  # from there on, in a thread
 MOST_UNADMITTED_BYTES = (
@@ -40,25 +42,53 @@ class Bodies:
         *,
         readers: Readers | None = None,
         most_bytes: int = MOST_BODY_BYTES,
-        most_open_bytes: int = MOST_OPEN_BYTES,
+        most_open_bytes: int = USUAL.open_bodies_mib * MIB,
+        limits: ServerLimits = USUAL,
     ) -> None:
-        """`readers`: of large bodies; without them only a form that was admitted may be large."""
+        """`readers`: of large bodies; without them only a form that was admitted may be large.
+
+        most_open_bytes: all that are being read at once have no more.
+        limits: what one caller's have of these.
+        """
         self.most_bytes = most_bytes
         self._readers = readers
         self._shares = Shares(most_open_bytes)
-        self._turns = LargeBodies()
+        self._turns = LargeBodies(at_once=limits.large_bodies)
+        self._per_owner_bytes = limits.open_bodies_mib_per_owner * MIB
+        self._per_address_bytes = limits.open_bodies_mib_per_address * MIB
+
+    @classmethod
+    def of_keys(cls, limits: ServerLimits, readers: Readers) -> Self:
+        """Of routes that ask for a key, or would if there were any."""
+        return cls(readers=readers, most_open_bytes=limits.open_bodies_mib * MIB, limits=limits)
+
+    @classmethod
+    def of_strangers(cls, limits: ServerLimits, most_file_bytes: int) -> Self:
+        """Of open routes, which files of that size are sent to."""
+        return cls(
+            most_bytes=most_file_bytes + FORM_BYTES,
+            most_open_bytes=limits.open_uploads_mib * MIB,
+            limits=limits,
+        )
 
     @property
     def open_bytes(self) -> int:
         return self._shares.taken
 
-    def gate(self, caller: str, admit: Admit | None = None) -> Gate:
+    def gate(self, caller: str, admit: Admit | None = None, *, is_owner: bool = False) -> Gate:
         """For one body of this caller: an owner, or an address where there is no key.
 
         `admit`: asked before a file of a form is taken; only such a form may be large then.
         """
-        most_bytes = self.most_bytes if admit is None else MOST_UNADMITTED_BYTES
-        return Gate(self._shares, self._turns, caller=caller, most_bytes=most_bytes, admit=admit)
+        return Gate(
+            self._shares,
+            self._turns,
+            caller=caller,
+            most_bytes=self.most_bytes if admit is None else MOST_UNADMITTED_BYTES,
+            most_of_caller=self._per_owner_bytes if is_owner else self._per_address_bytes,
+            most_of_owner=self._per_owner_bytes,
+            admit=admit,
+        )
 
     async def read(
         self, headers: Mapping[str, str], receive: Receive, gate: Gate

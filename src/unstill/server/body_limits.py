@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from unstill.domain.errors import BodyTooLarge, Overloaded
+from unstill.domain.owner import Owner
+from unstill.domain.owner_turns import Slots
 from unstill.server.fair_shares import Shares
+from unstill.server.server_limits import USUAL
 from unstill.system.machine import give_back_memory
 
-# Read and answered a few at a time: each is in memory two or three times until its picture is on
-# the disk, and what C does with it at one go stops everybody for milliseconds.
+# Read and answered a few at a time (`large_bodies`): each is in memory two or three times until its
+# picture is on the disk, and what C does with it at one go stops everybody for milliseconds.
 LARGE_BYTES = 1024**2
-LARGE_AT_ONCE = 2
 GIVEN_BACK_AFTER_S = 1.0
 
 Admit = Callable[[Mapping[str, Any]], str]  # by the fields before a file: whose room it takes
@@ -26,18 +28,20 @@ class LargeBodies:
         self,
         give_back: Callable[[], object] = give_back_memory,
         *,
+        at_once: int = USUAL.large_bodies,
         after_s: float = GIVEN_BACK_AFTER_S,
     ) -> None:
         self._after_s = after_s
-        self._turns = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._turns = Slots(at_once)
         self._give_back = give_back
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self) -> None:
-        await self._turns.acquire()
+    async def take(self, caller: str) -> None:
+        """Wait for a turn: callers take them one after another, whoever has sent the most."""
+        await self._turns.take(Owner(caller))
 
-    def release(self) -> None:
-        self._turns.release()
+    def release(self, caller: str) -> None:
+        self._turns.give(Owner(caller))
         # Not at once: the body is still held by whoever answers, and the next may be on its way.
         if self._timer is None:
             loop = asyncio.get_running_loop()
@@ -58,30 +62,38 @@ class Gate:
         *,
         caller: str,
         most_bytes: int,
+        most_of_caller: int = 0,
+        most_of_owner: int = 0,
         admit: Admit | None = None,
     ) -> None:
-        """`admit`: asked before a file of a form is taken; without it any is."""
+        """`admit`: asked before a file of a form is taken; without it any is.
+
+        most_of_caller: all open bodies of this caller have no more; 0: no such limit.
+        most_of_owner: the same from `let_in` on.
+        """
+        self._most_of_caller = most_of_caller
+        self._most_of_owner = most_of_owner
         self.most_bytes = most_bytes
         self.admit = admit
         self.taken_bytes = 0
         self._shares = shares
         self._turns = turns
         self._caller = caller
-        self._has_turn = False
+        self._turn_of = ""  # whose turn it has
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._shares.give(self._caller, self.taken_bytes)
-        if self._has_turn:
-            self._turns.release()
+        if self._turn_of:
+            self._turns.release(self._turn_of)
 
     def take(self, size_bytes: int) -> None:
         """Count a piece that has come; raises BodyTooLarge, Overloaded."""
         if self.taken_bytes + size_bytes > self.most_bytes:
             raise BodyTooLarge(self.most_bytes)
-        if not self._shares.take(self._caller, size_bytes):
+        if not self._shares.take(self._caller, size_bytes, most_each=self._most_of_caller):
             raise Overloaded("too many large requests at once, send this one again shortly")
         self.taken_bytes += size_bytes
 
@@ -90,10 +102,12 @@ class Gate:
         self._shares.give(self._caller, self.taken_bytes)
         taken_bytes, self.taken_bytes = self.taken_bytes, 0
         self._caller, self.most_bytes = owner, most_bytes
+        self._most_of_caller = self._most_of_owner
         self.take(taken_bytes)
 
     async def turn(self) -> None:
         """Wait, if the body is a large one, until few others are being read and answered."""
-        if self.taken_bytes > LARGE_BYTES and not self._has_turn:
-            await self._turns.take()
-            self._has_turn = True
+        if self.taken_bytes > LARGE_BYTES and not self._turn_of:
+            caller = self._caller
+            await self._turns.take(caller)
+            self._turn_of = caller

@@ -16,10 +16,10 @@ import msgspec
 
 from unstill.files.port import storage_errors
 from unstill.media.pool import Pool
-from unstill.server.body_limits import LARGE_AT_ONCE
 from unstill.server.body_pictures import File, put_back
 from unstill.server.body_spool import Spool
 from unstill.server.large_body import LargeBody, PictureAt, Unpacked
+from unstill.server.server_limits import USUAL
 
 BODIES = "bodies"  # in the data folder
 READ_WITHIN_S = 60.0  # measured: 64 MiB take a second
@@ -28,11 +28,11 @@ READ_WITHIN_S = 60.0  # measured: 64 MiB take a second
 class Readers:
     """Takes large bodies in, and says what is in them."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, at_once: int = USUAL.large_bodies) -> None:
         self._folder = data_dir / BODIES
         # Its own: a disk that hangs must not hold up what else is done in threads.
-        self._threads = ThreadPoolExecutor(LARGE_AT_ONCE, thread_name_prefix="bodies")
-        self._pool = Pool("unstill.server.reader", size=LARGE_AT_ONCE)
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="bodies")
+        self._pool = Pool("unstill.server.reader", size=at_once)
 
     @property
     def children(self) -> tuple[Pool]:

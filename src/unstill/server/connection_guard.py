@@ -18,22 +18,18 @@ import httptools
 from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 
+from unstill.domain.owner import Owner
 from unstill.server.connection_limit import Crowd
 from unstill.server.http_cycle import WHOLE, RequestProtocol
 from unstill.server.http_framing import END, ChunksTooSmall, Framing, HeadTooLarge, is_one_request
 from unstill.server.proxies import OUTER_HOST, Proxies
 from unstill.server.sendfile import Outlet, ReaderGone
 
-HEADERS_WITHIN_S = 10.0  # from the connection, or the request's first byte, to its last header
-# A drip of single bytes would hold a body's memory for ever: 4 KiB a second is a bad GPRS line.
+# How long each may take is a setting, in server/server_limits.py.
 BODY_PIECE_BYTES = 64 * 1024
-BODY_PIECE_WITHIN_S = 15.0
 # A body that was answered before its end is still read, and dropped: closing on it would reset the
 # connection, and the answer be lost (RFC 9112, 9.6).
 LEFTOVER_WITHIN_S = 30.0
-UNTAKEN_WITHIN_S = 60.0  # an answer of which the caller takes nothing
-# Longer than anybody waits between two polls: who sends one just when the server hangs up loses it.
-KEPT_ALIVE_S = 75.0  # nginx, keepalive_timeout
 # So much of the requests behind the one that is answered is kept; one read is up to 256 KiB.
 MOST_KEPT_BYTES = 16 * 1024
 MOST_KEPT_OF_ALL_BYTES = 32 * 1024**2
@@ -42,7 +38,9 @@ MOST_KEPT_OF_ALL_BYTES = 32 * 1024**2
 MOST_URL_ESCAPES = 1000
 
 NO_PROXIES = Proxies()
-SEND_FILE = "unstill.send_file"  # an extension in the scope: GuardedProtocol.send_file
+# Extensions in the scope: what GuardedProtocol does by these names.
+SEND_FILE = "unstill.send_file"
+SHOW_OWNER = "unstill.show_owner"
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
@@ -75,7 +73,6 @@ class GuardedProtocol(RequestProtocol):
     # Python keeps the names of up to 30 attributes once for all instances, and uvicorn has 28:
     # with these beside them each connection would take a kilobyte more.
     __slots__ = (
-        "_counted_at",
         "_crowd",
         "_due_s",
         "_framing",
@@ -87,6 +84,7 @@ class GuardedProtocol(RequestProtocol):
         "_proxies",
         "_untaken_bytes",
         "_untaken_since_s",
+        "counted_at",
     )
 
     flow: Flow
@@ -100,7 +98,7 @@ class GuardedProtocol(RequestProtocol):
         self.pipeline = ()  # type: ignore[assignment]
         self._crowd = crowd
         self._proxies: Proxies | None = proxies  # None: this caller is no proxy
-        self._counted_at = ""  # the address that the connection counts for
+        self.counted_at = ""  # the address that the connection counts for
         self._kept = b""  # what came behind the request that is being answered
         self._kept_from = 0  # up to there it was parsed
         self._framing: Framing | None = None  # a request has it that did not come in one piece
@@ -115,15 +113,15 @@ class GuardedProtocol(RequestProtocol):
         super().connection_made(transport)
         self.flow = Flow(transport)
         self._untaken_since_s = self.loop.time()
-        self._due_s = self._untaken_since_s + HEADERS_WITHIN_S
-        self._counted_at = host = "" if self.client is None else self.client[0]
+        self._due_s = self._untaken_since_s + self._crowd.patience.head_within_s
+        self.counted_at = host = "" if self.client is None else self.client[0]
         if self._proxies is not None and not self._proxies.trusts(host):
             self._proxies = None
-        if not self._crowd.enter(self, host):
+        if not self._crowd.enter(self, host, is_proxy=self._proxies is not None):
             self._refuse(_FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._crowd.leave(self, self._counted_at)
+        self._crowd.leave(self, self.counted_at)
         self._crowd.kept_bytes -= len(self._kept)
         self._kept, self._kept_from = b"", 0
         super().connection_lost(exc)
@@ -155,7 +153,7 @@ class GuardedProtocol(RequestProtocol):
                 # Before the parser says so: line feeds before a request are no request to it. But
                 # who sends them while it waits for an answer owes nothing by that (RFC 9112, 2.2).
                 self._framing = Framing()
-                self._due_s = self.loop.time() + HEADERS_WITHIN_S
+                self._due_s = self.loop.time() + self._crowd.patience.head_within_s
             try:
                 end = self._framing.end_of_piece(data, start)
             except HeadTooLarge:
@@ -251,13 +249,20 @@ class GuardedProtocol(RequestProtocol):
             scope["client"] = (outside.client, 0)  # its port is nobody's business
         scope["scheme"] = outside.scheme or scope["scheme"]
         scope[OUTER_HOST] = outside.host  # type: ignore[literal-required]
-        self._crowd.move(self, self._counted_at, outside.client)
-        self._counted_at = outside.client
+        self._crowd.move(self, self.counted_at, outside.client)
+        self.counted_at = outside.client
         return scope
 
     @property
     def extensions(self) -> dict[str, Any]:
-        return {WHOLE: {}, SEND_FILE: self.send_file}
+        return {WHOLE: {}, SEND_FILE: self.send_file, SHOW_OWNER: self.show_owner}
+
+    def show_owner(self, owner: Owner) -> bool:
+        """Whether the owner whose key was shown may have this connection too; else it ends."""
+        has_place = self._crowd.show(self, owner)
+        if not has_place:
+            self.cycle.keep_alive = False
+        return has_place
 
     def _take_host_of_target(self) -> None:
         """Where the target is a whole address, its host counts, not `Host` (RFC 9112, 3.2.2)."""
@@ -275,7 +280,7 @@ class GuardedProtocol(RequestProtocol):
         self._framing = None
         cycle = self.cycle
         if cycle.response_complete:
-            self._due_s = self.loop.time() + KEPT_ALIVE_S
+            self._due_s = self.loop.time() + self._crowd.patience.kept_alive_s
             return
         self._due_s = None
         cycle.more_body = False
@@ -285,7 +290,7 @@ class GuardedProtocol(RequestProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        within_s = LEFTOVER_WITHIN_S if self._is_in_message else KEPT_ALIVE_S
+        within_s = LEFTOVER_WITHIN_S if self._is_in_message else self._crowd.patience.kept_alive_s
         self._due_s = self.loop.time() + within_s
         if self.flow.read_paused:
             self.flow.is_held = False
@@ -361,7 +366,7 @@ class GuardedProtocol(RequestProtocol):
         if untaken_bytes == 0 or untaken_bytes < self._untaken_bytes or self._has_taken:
             self._untaken_since_s = now_s
         self._untaken_bytes, self._has_taken = untaken_bytes, False
-        return now_s - self._untaken_since_s > UNTAKEN_WITHIN_S
+        return now_s - self._untaken_since_s > self._crowd.patience.untaken_within_s
 
     @property
     def _is_answering(self) -> bool:
@@ -369,7 +374,7 @@ class GuardedProtocol(RequestProtocol):
 
     def _owe_a_piece(self) -> None:
         self._piece_bytes = 0
-        self._due_s = self.loop.time() + BODY_PIECE_WITHIN_S
+        self._due_s = self.loop.time() + self._crowd.patience.body_piece_within_s
 
 
 def sweep(connections: set[GuardedProtocol], now_s: float) -> None:

@@ -18,10 +18,13 @@ class Shares:
         self.taken = 0
         self._by_caller: dict[str, int] = {}
 
-    def take(self, caller: str, amount: int) -> bool:
-        """Whether the caller may have as much more; if so, it holds it from now on."""
+    def take(self, caller: str, amount: int, *, most_each: int = 0) -> bool:
+        """Whether the caller may have as much more; if so, it holds it from now on.
+
+        most_each: more than that nobody holds, however much is free; 0: no such limit.
+        """
         held = self._by_caller.get(caller, 0) + amount
-        if held > self.most - self.taken - amount:
+        if held > self.most - self.taken - amount or 0 < most_each < held:
             return False
         self.taken += amount
         self._by_caller[caller] = held

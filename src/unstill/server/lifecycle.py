@@ -21,6 +21,7 @@ from unstill.server.connection_guard import GuardedProtocol, sweep
 from unstill.server.connection_limit import Crowd
 from unstill.server.open_files import most_connections
 from unstill.server.proxies import Proxies
+from unstill.server.server_limits import ServerLimits
 from unstill.system.ports import bound
 
 log = structlog.get_logger()
@@ -51,6 +52,10 @@ class Work(Protocol):
     def proxies(self) -> Proxies:
         """Whose forwarded headers are believed."""
 
+    @property
+    def server_limits(self) -> ServerLimits:
+        """What callers may have together and each."""
+
     async def startup(self) -> None: ...
 
     def stop_taking(self) -> None: ...
@@ -71,7 +76,13 @@ class Server(uvicorn.Server):
         self, app: ASGIApp, work: Work, listener: socket.socket, ready: Callable[[str], None]
     ) -> None:
         """`ready` is told the address once calls are answered."""
-        crowd = Crowd(most_connections(), ease=work.answer_early, clock_s=time.monotonic)
+        limits = work.server_limits
+        crowd = Crowd(
+            most_connections(limits.connections),
+            ease=work.answer_early,
+            clock_s=time.monotonic,
+            limits=limits,
+        )
         guarded = partial(GuardedProtocol, crowd=crowd, proxies=work.proxies)
         work.count_connections(lambda: crowd.count)
         super().__init__(

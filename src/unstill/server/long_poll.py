@@ -7,14 +7,19 @@ import re
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
+import msgspec
 from starlette.types import Receive
 
 from unstill.dialects.parameters import MOST_WAIT_S
+from unstill.domain.access_errors import OverLimit
 from unstill.domain.errors import BadField
-from unstill.progress.board import Waiter
+from unstill.domain.owner import EVERYONE, Owner
+from unstill.progress.board import Board, Waiter
 from unstill.server.body import ClientGone
 
 Result = TypeVar("Result")
+
+RETRY_AFTER_S = 5  # a poll's pause, as SDKs have it
 
 # As clients print a float: with up to 17 digits, or with an exponent.
 _SECONDS = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
@@ -26,6 +31,25 @@ def wait_s_of(query: Mapping[str, str]) -> float:
     if _SECONDS.fullmatch(text) is None or float(text) > MOST_WAIT_S:
         raise BadField("wait", f"a number of seconds, 0 to {MOST_WAIT_S}", text)
     return float(text)
+
+
+class WaitLimits(msgspec.Struct, frozen=True):
+    """How many may wait at an address, and with keys of an owner; 0: any number."""
+
+    per_address: int
+    per_owner: int
+
+    def check(self, board: Board, address: str, owner: Owner) -> None:
+        """Raises OverLimit if nobody more may wait there, or for that owner."""
+        if 0 < self.per_address <= board.waiting_at(address):
+            raise self._over("waiting_per_address", self.per_address, board.waiting_at(address))
+        if owner != EVERYONE and 0 < self.per_owner <= board.waiting_of(owner):
+            raise self._over("waiting_per_owner", self.per_owner, board.waiting_of(owner))
+
+    @staticmethod
+    def _over(limit: str, most: int, used: int) -> OverLimit:
+        what = "calls wait for a change"
+        return OverLimit(limit, what, most=most, used=used, retry_after_s=RETRY_AFTER_S)
 
 
 class WaitingCaller:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import PurePath
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from unstill.dialects.verbs import MEDIA_TYPES
 from unstill.domain.errors import BadBody, BadRange, Overloaded
+from unstill.domain.owner import EVERYONE, Owner
 from unstill.files.port import OpenFile, StoredFile, Stretch
 from unstill.server.body import ClientGone
 from unstill.server.connection_guard import SEND_FILE
@@ -55,33 +56,42 @@ class VideoFile(FileResponse):
 
 
 class Openings:
-    """The downloads that are going on: no address and no job has more than it leaves to others."""
+    """The downloads that are going on: none of those who share has more than it leaves to others.
 
-    def __init__(self, most: int) -> None:
+    Counted are an address, a video, and the owner of the video over all of its addresses and links.
+    """
+
+    def __init__(self, most: int, *, per_address: int = 0, per_owner: int = 0) -> None:
+        """`per_address`, `per_owner`: no more than so many, whatever is free; 0: no such limit."""
         self._by_address = Shares(most)
+        self._by_owner = Shares(most)
         self._by_job = Shares(most)
+        self._per_address = per_address
+        self._per_owner = per_owner
 
     @contextmanager
-    def one(self, *, address: str, job_id: str) -> Iterator[None]:
+    def one(self, *, address: str, job_id: str, owner: Owner = EVERYONE) -> Iterator[None]:
         """Raises Overloaded."""
         caller = caller_at(address)
-        if not self._by_address.take(caller, 1):
-            raise Overloaded("too many downloads at once from your address, try again shortly")
-        try:
-            if not self._by_job.take(job_id, 1):
-                raise Overloaded("too many downloads of this video at once, try again shortly")
-            try:
-                yield
-            finally:
-                self._by_job.give(job_id, 1)
-        finally:
-            self._by_address.give(caller, 1)
+        wanted = [
+            (self._by_address, caller, self._per_address, "from your address"),
+            (self._by_job, job_id, 0, "of this video"),
+        ]
+        if owner != EVERYONE:
+            wanted.append((self._by_owner, owner, self._per_owner, "of its owner's videos"))
+        with ExitStack() as taken:
+            for shares, who, most, what in wanted:
+                if not shares.take(who, 1, most_each=most):
+                    raise Overloaded(f"too many downloads {what} at once, try again shortly")
+                taken.callback(shares.give, who, 1)
+            yield
 
 
 async def send_video(
     stored: StoredFile,
     *,
     job_id: str,
+    owner: Owner,
     request_id: str,
     inline: bool,
     openings: Openings,
@@ -118,7 +128,7 @@ async def send_video(
         await send(message)
 
     address = (scope["client"] or ("",))[0]
-    with openings.one(address=address, job_id=job_id):
+    with openings.one(address=address, job_id=job_id, owner=owner):
         try:
             await response(scope, receive, send_or_refuse)
         except ReaderGone:

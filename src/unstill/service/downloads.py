@@ -21,6 +21,7 @@ from unstill.domain.errors import (
     VideoRemoved,
 )
 from unstill.domain.job import Job, Variant
+from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import Slots, WeightOf, equal_weight
 from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
@@ -101,8 +102,10 @@ class Downloads:
         await self._draw_once(job, video, still)
         return await self._found(job, still.file_name)
 
-    async def linked(self, job_id: str, variant: str, expires: str, signature: str) -> StoredFile:
-        """The finished file behind a signed link.
+    async def linked(
+        self, job_id: str, variant: str, expires: str, signature: str
+    ) -> tuple[Owner, StoredFile]:
+        """The finished file behind a signed link, and whose it is.
 
         Raises BadLink, NoSuchJob, NoVideo, VideoRemoved.
         """
@@ -110,7 +113,7 @@ class Downloads:
         job = await self._jobs.find(job_id)
         if job is None or job.is_hidden:
             raise NoSuchJob(job_id)
-        return await self._found(job, _video_name(job))
+        return job.owner, await self._found(job, _video_name(job))
 
     def link(self, job: Job) -> str | None:
         """Path and query of a signed link to the video, or None while there is none."""

@@ -25,6 +25,9 @@ _DEFAULT_PORTS = {"http://": ":80", "https://": ":443"}
 _API_PATH = re.compile(r"/(?:(?:api|openai)/)?v1(?:/.*)?$|/(?:docs|health|files)/?$")
 
 
+Count = Annotated[int, Meta(ge=0, le=100_000)]
+Mebibytes = Annotated[int, Meta(ge=1, le=65_536)]
+Seconds = Annotated[float, Meta(ge=1, le=3600)]
 Days = Annotated[float, Meta(ge=0, le=36_500)]  # at most a hundred years
 
 
@@ -53,7 +56,33 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_videos_days: Days = 0.0
     keep_pictures_days: Days = 0.0
     keep_rows_days: Days = 0.0
+    # What callers may have at once, together and each; 0 for each: what the others leave.
+    connections: Count = 0  # 0: a third of the files that the process may have open
+    connections_per_address: Count = 0
+    connections_per_owner: Count = 0
+    waiting_per_address: Count = 0  # long polls and streams of events
+    waiting_per_owner: Count = 0
+    open_bodies_mib: Mebibytes = 256
+    open_bodies_mib_per_address: Count = 0
+    open_bodies_mib_per_owner: Count = 0
+    open_uploads_mib: Mebibytes = 160
+    large_bodies: Annotated[int, Meta(ge=1, le=64)] = 2
+    downloads: Count = 0  # 0: a third of the connections
+    downloads_per_address: Count = 0
+    downloads_per_owner: Count = 0
+    pictures: Annotated[int, Meta(ge=2, le=1024)] = 64  # fetched at once
+    pictures_per_owner: Count = 0
+    # How long a connection may owe something.
+    head_within_s: Seconds = 10.0
+    body_piece_within_s: Seconds = 15.0
+    untaken_within_s: Seconds = 60.0
+    kept_alive_s: Seconds = 75.0
     log_format: Literal["console", "json"] = "console"
+
+    @property
+    def picture_fetches(self) -> tuple[int, int]:
+        """How many at once, and how many of one owner."""
+        return self.pictures, self.pictures_per_owner
 
     @property
     def scraping_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -87,7 +87,10 @@ class Runner:
         uptime_ms: Callable[[], int],
         lease: Callable[[], Lease],
         bills: Bills = WITHOUT_COSTS,
+        picture_fetches: tuple[int, int] = (FRAMES_SLOTS, 0),
     ) -> None:
+        """`picture_fetches`: so many at once, and of one owner; 0: of one owner what is free."""
+        self._pictures, self._pictures_per_owner = picture_fetches
         self._jobs = jobs
         self._attempts = attempts
         self._backlog = backlog
@@ -142,7 +145,13 @@ class Runner:
         render = self._guarded(self._render)
         return (
             # Its steps wait for hosts that callers choose, and one may drip until it is given up.
-            self._lane("frames", FRAMES_SLOTS, self._guarded(self._take_frames), keeps_room=True),
+            self._lane(
+                "frames",
+                self._pictures,
+                self._guarded(self._take_frames),
+                keeps_room=True,
+                most_of_one=self._pictures_per_owner,
+            ),
             *(
                 self._lane(f"engine:{name}", engine.slots, render)
                 for name, engine in self._engines.items()
@@ -178,6 +187,7 @@ class Runner:
         *,
         keeps_room: bool = False,
         is_in_turn: bool = False,
+        most_of_one: int = 0,
     ) -> Lane:
         return Lane(
             name,
@@ -187,6 +197,7 @@ class Runner:
             is_in_turn,
             begins_jobs=name.startswith("engine:"),
             ended=self._clear_if_hidden,
+            most_of_one=most_of_one,
         )
 
     async def _clear_if_hidden(self, job: Job) -> None:

@@ -41,6 +41,7 @@ class Workshop(msgspec.Struct, frozen=True):
     counts: CallCounts  # of all calls of the remotes
     weight_of: WeightOf
     bills: Bills
+    picture_fetches: tuple[int, int]  # at once, and of one owner; 0: as many as are free
 
     def pollers(self) -> Pollers:
         return Pollers(
@@ -80,6 +81,7 @@ class Workshop(msgspec.Struct, frozen=True):
             uptime_ms=self.uptime.now_ms,
             lease=self.uptime.lease,
             bills=self.bills,
+            picture_fetches=self.picture_fetches,
         )
 
     def _renderer(self) -> Renderer:

@@ -88,8 +88,9 @@ class _Queue:
             return None
         if not lane.keeps_room and turnstile is None:
             return self.round_robin.first
+        most_of_one = min(free, lane.most_of_one or free)
         for owner in self.round_robin:
-            has_room = not lane.keeps_room or self.busy_of[owner] < free
+            has_room = not lane.keeps_room or self.busy_of[owner] < most_of_one
             if has_room and (turnstile is None or turnstile.may_begin(owner)):
                 return owner
         return None

@@ -12,7 +12,8 @@ from unstill.progress.board import Board, Waiter
 from unstill.progress.estimate import Estimate, Estimates
 from unstill.server.api_keys import Keys
 from unstill.server.exchange import Exchange, header_text
-from unstill.server.long_poll import WaitingCaller
+from unstill.server.long_poll import WaitingCaller, WaitLimits
+from unstill.server.server_limits import ServerLimits
 from unstill.service.jobs import Service
 
 BEAT_S = 15.0  # the HTML standard, 9.2.7: a comment about as often keeps proxies from cutting in
@@ -26,7 +27,16 @@ _encode = msgspec.json.Encoder().encode
 class EventVerbs:
     """The verb that follows a job to its end."""
 
-    def __init__(self, *, service: Service, estimates: Estimates, board: Board, keys: Keys) -> None:
+    def __init__(
+        self,
+        *,
+        service: Service,
+        estimates: Estimates,
+        board: Board,
+        keys: Keys,
+        limits: ServerLimits,
+    ) -> None:
+        self._wait_limits = WaitLimits(limits.waiting_per_address, limits.waiting_per_owner)
         self._service = service
         self._keys = keys
         self._estimates = estimates
@@ -34,8 +44,11 @@ class EventVerbs:
 
     async def events(self, exchange: Exchange[Streams]) -> None:
         job_id = exchange.dialect.job_id(exchange.call)
-        key_id = exchange.caller.key_id
-        with self._board.waiter(job_id, exchange.address, key_id=key_id) as waiter:
+        caller = exchange.caller
+        self._wait_limits.check(self._board, exchange.address, caller.owner)
+        with self._board.waiter(
+            job_id, exchange.address, owner=caller.owner, key_id=caller.key_id
+        ) as waiter:
             job = await self._service.find(job_id, exchange.owner)
             has_all = job.state.is_final and exchange.call.headers.get("last-event-id") == FINAL_ID
             await _begin(exchange, self._service.made_by(job), status=204 if has_all else 200)

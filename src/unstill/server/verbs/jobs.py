@@ -22,6 +22,7 @@ from unstill.dialects.port import (
     TakesUploads,
     able,
 )
+from unstill.domain.access_errors import OverLimit
 from unstill.domain.errors import NoSuchJob
 from unstill.domain.job import Job
 from unstill.domain.log_fields import job_fields
@@ -33,7 +34,8 @@ from unstill.progress.estimate import Estimates
 from unstill.server.api_keys import Keys
 from unstill.server.exchange import Answer, Exchange, header_text, json_answer
 from unstill.server.idempotency_headers import sending_of
-from unstill.server.long_poll import WaitingCaller, unless_gone, wait_s_of
+from unstill.server.long_poll import WaitingCaller, WaitLimits, unless_gone, wait_s_of
+from unstill.server.server_limits import ServerLimits
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.paces import Requests
@@ -59,6 +61,7 @@ class JobVerbs:
         keys: Keys,
         requests: Requests,
         dialects: Sequence[Dialect],
+        limits: ServerLimits,
         public_url: str,
     ) -> None:
         """`public_url`: begins the links in answers; empty: the caller's own scheme and host."""
@@ -69,6 +72,7 @@ class JobVerbs:
         self._board = board
         self._keys = keys
         self._requests = requests
+        self._wait_limits = WaitLimits(limits.waiting_per_address, limits.waiting_per_owner)
         self._public_url = public_url
         self._uploaders = able(dialects, TakesUploads)
         self._advisers = able(dialects, GivesAdvice)
@@ -111,8 +115,15 @@ class JobVerbs:
     async def _changed_status(self, job_id: str, exchange: Exchange[Dialect]) -> Answer:
         """The status once it differs from what it is now; as it is, where the wait ends first."""
         ends_s = time.monotonic() + wait_s_of(exchange.call.query)
-        key_id = exchange.caller.key_id
-        with self._board.waiter(job_id, exchange.address, key_id=key_id) as waiter:
+        caller = exchange.caller
+        try:
+            self._wait_limits.check(self._board, exchange.address, caller.owner)
+        except OverLimit:
+            # A poll of a job that is there is not refused: it is one that does not wait.
+            return self._told(await self._service.find(job_id, caller.owner), exchange)
+        with self._board.waiter(
+            job_id, exchange.address, owner=caller.owner, key_id=caller.key_id
+        ) as waiter:
             job = await self._service.find(job_id, exchange.owner)
             answer = self._told(job, exchange)
             if job.state.is_final:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from unstill.dialects.port import Described, ServesContent
 from unstill.server.exchange import Exchange
 from unstill.server.open_files import most_downloads
+from unstill.server.server_limits import ServerLimits
 from unstill.server.video_file import Openings, send_video
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
@@ -13,10 +14,14 @@ from unstill.service.jobs import Service
 class VideoVerbs:
     """The verbs that are about a video's files."""
 
-    def __init__(self, *, service: Service, downloads: Downloads) -> None:
+    def __init__(self, *, service: Service, downloads: Downloads, limits: ServerLimits) -> None:
         self._service = service
         self._downloads = downloads
-        self._openings = Openings(most_downloads())
+        self._openings = Openings(
+            most_downloads(limits.connections, limits.downloads),
+            per_address=limits.downloads_per_address,
+            per_owner=limits.downloads_per_owner,
+        )
 
     async def content(self, exchange: Exchange[ServesContent]) -> None:
         dialect = exchange.dialect
@@ -29,6 +34,7 @@ class VideoVerbs:
         await send_video(
             stored,
             job_id=job_id,
+            owner=job.owner,
             request_id=exchange.call.request_id,
             inline=False,
             openings=self._openings,
@@ -37,7 +43,7 @@ class VideoVerbs:
 
     async def link(self, exchange: Exchange[Described]) -> None:
         call = exchange.call
-        stored = await self._downloads.linked(
+        owner, stored = await self._downloads.linked(
             call.path["job_id"],
             call.path["variant"],
             call.query.get("expires", ""),
@@ -46,6 +52,7 @@ class VideoVerbs:
         await send_video(
             stored,
             job_id=call.path["job_id"],
+            owner=owner,
             request_id=call.request_id,
             inline=True,
             openings=self._openings,

@@ -67,6 +67,8 @@ class Lane(msgspec.Struct, frozen=True):
     begins_jobs: bool = False
     # Done at the end of each step, however it ended, with the job as it is then.
     ended: Callable[[Job], Awaitable[None]] | None = None
+    # An owner has no more steps under way in a lane that keeps room than so many; 0: as it is.
+    most_of_one: int = 0
 
 
 class LaneUse(NamedTuple):
