@@ -169,7 +169,7 @@ class Product:
         self._key_watch = KeyWatch(
             self._store.keys,
             self._keys,
-            lost=self._end_by,
+            lost=lambda key_ids: self.app.end_by(key_ids),  # noqa: PLW0108  - it is made later
             taken=self._limits.take_keys,
             wall_ms=wall_ms,
         )
@@ -348,9 +348,6 @@ class Product:
         self._rounds.startup()
         self._metrics.startup()
         self._trial.begin(self.stop_taking)
-
-    def _end_by(self, key_ids: frozenset[str]) -> None:
-        self.app.end_by(key_ids)
 
     @property
     def failure(self) -> UnstillError | None:

@@ -500,6 +500,7 @@ async def test_jobs_of_all_owners_are_listed_by_pages_and_filters_without_their_
     newest_first = ids[::-1]
     assert [each["id"] for each in whole.json()["data"]] == newest_first
     assert {each["owner"] for each in whole.json()["data"]} == {"ann", "bob"}
+    assert all(re.fullmatch("key_[0-9a-f]{12}", each["key_id"]) for each in whole.json()["data"])
     assert "push in" not in whole.text
     assert [each["id"] for each in first["data"] + second["data"]] == newest_first
     assert (first["next"], second["next"]) == (newest_first[1], None)

@@ -54,11 +54,13 @@ class AdminJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job without what was asked for. Times are Unix milliseconds.
 
     error: the code of its failure. waiting: the code of what holds it up. is_held: it waits for an
-    operator's word. progress: 0 to 1.
+    operator's word. progress: 0 to 1. key_id: of the key that made it, "" for one from the
+    environment, and without one.
     """
 
     id: str
     owner: str
+    key_id: str
     model: str
     engine: str
     dialect: str
@@ -154,6 +156,7 @@ def _fields(job: Job, estimates: Estimates, *, is_held: bool) -> dict[str, Any]:
     return {
         "id": job.id,
         "owner": job.owner,
+        "key_id": job.key_id,
         "model": job.model,
         "engine": job.engine,
         "dialect": job.dialect,

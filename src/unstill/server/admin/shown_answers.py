@@ -40,6 +40,7 @@ def job_fields_of(shown: ShownJob) -> dict[str, Any]:
     return {
         "id": job.id,
         "owner": "team-a",
+        "key_id": "key_0f1e2d3c4b5a",
         "model": job.model,
         "engine": job.engine,
         "dialect": job.dialect,
