@@ -553,10 +553,37 @@ async def test_the_whole_life_of_a_job_is_told_also_after_its_owner_has_deleted_
     assert told["video"]["frame_count"] == 60
     assert told["usage"]["duration_s"] == 2
     assert (told["attempts"], told["delivery"], told["failure"]) == ([], None, None)
+    assert told["money"] is None
     assert (told["made_by"], told["attempt"], told["is_held"]) == ("camera", 1, False)
     assert (told["is_deleted"], after["is_deleted"]) == (False, True)
     assert listed["data"] == []
     assert [each[:2] for each in unknown] == [(404, "task_not_found")] * 2
+
+
+async def test_what_a_job_is_charged_with_and_has_cost_is_told_in_its_view(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    file = tmp_path / "unstill.toml"
+    money = (
+        '[money]\ncurrency = "EUR"\n'
+        '[engines.camera]\nkind = "camera"\n'
+        '[engines.camera.costs."wan2.7-i2v"]\nper_video = "0.05"\n'
+        '[models."wan2.7-i2v".prices]\n"720P" = { per_second = "0.09" }\n'
+        '"1080P" = { per_second = "0.09" }\n'
+    )
+    file.write_text(f'[server]\ndata_dir = "{settings.server.data_dir}"\n{money}')
+    async with team_of(Product(settings_of_file(file))) as team:
+        job = await team.submitted("ann", **LONG)
+        before = await team.told("GET", f"/admin/jobs/{job}")
+        await team.told("DELETE", f"/admin/jobs/{job}")
+        gone = await team.told("GET", f"/admin/jobs/{job}")
+        done = await team.submitted("ann")
+        await ended_by(team, done)
+        after = await team.told("GET", f"/admin/jobs/{done}")
+
+    told = {"basis": "price", "currency": "EUR"}
+    assert before["money"] == told | {"reserved": "1.35", "price": None, "cost": "0"}
+    assert gone["money"] == told | {"reserved": "0", "price": "0", "cost": "0"}
+    assert after["money"] == told | {"reserved": "0", "price": "0.18", "cost": "0.05"}
 
 
 async def test_an_operator_cancels_and_deletes_whoever_made_the_job(make: Make) -> None:

@@ -11,9 +11,11 @@ from unstill.dialects.call import Call
 from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.route import Parameter
 from unstill.domain.attempts import Attempt
+from unstill.domain.book import JobMoney, money_of
 from unstill.domain.delivery import Delivery, DeliveryState, EventType
 from unstill.domain.errors import BadField
 from unstill.domain.job import Failure, Job, State, Usage, Video
+from unstill.domain.money import Charge, PriceBasis, shown_amount
 from unstill.domain.owner import NAME, owner_named
 from unstill.domain.request import GivenValue, Size, VideoRequest
 from unstill.domain.stall import Stall
@@ -95,11 +97,24 @@ class AdminDelivery(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
+class AdminMoney(msgspec.Struct, frozen=True):
+    """What a job is charged with and has cost so far, in the house currency, as plain decimals.
+
+    reserved: for as long as it is not known what it comes to. price: null before its end.
+    """
+
+    basis: PriceBasis
+    currency: str
+    reserved: str
+    price: str | None
+    cost: str
+
+
 class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
     """The whole life of a job, also of one that its owner has deleted. Times likewise.
 
     request: what was asked for; of a picture its address or its hash, never its bytes.
-    attempts: the calls that may have cost, oldest first.
+    attempts: the calls that may have cost, oldest first. money: null where the settings have none.
     """
 
     request: VideoRequest
@@ -114,6 +129,7 @@ class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
     made_by: str
     upstream_usage: dict[str, int | float]
     usage: Usage | None
+    money: AdminMoney | None
     video: Video | None
     failure: Failure | None
     stall: Stall | None
@@ -179,6 +195,7 @@ def details_told(
     made_by: str,
     attempts: Sequence[Attempt],
     delivery: Delivery | None,
+    charges: Sequence[Charge],
 ) -> AdminJobDetails:
     estimate = estimates.estimate(job)
     return AdminJobDetails(
@@ -195,6 +212,7 @@ def details_told(
         made_by=made_by,
         upstream_usage={} if job.result is None else job.result.usage,
         usage=job.usage,
+        money=_money_told(money_of(charges)),
         video=job.video,
         failure=job.failure,
         stall=estimates.stall(job),
@@ -204,6 +222,18 @@ def details_told(
         is_deleted=job.is_hidden,
         attempts=list(attempts),
         delivery=None if delivery is None else delivery_told(delivery),
+    )
+
+
+def _money_told(money: JobMoney | None) -> AdminMoney | None:
+    if money is None:
+        return None
+    return AdminMoney(
+        basis=money.basis,
+        currency=money.currency,
+        reserved=shown_amount(money.reserved),
+        price=None if money.price is None else shown_amount(money.price),
+        cost=shown_amount(money.cost),
     )
 
 

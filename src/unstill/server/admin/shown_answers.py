@@ -9,6 +9,7 @@ from unstill.domain.api_key import KeyState
 from unstill.domain.caller import Scope
 from unstill.domain.job import State
 from unstill.domain.limits import OF_KEYS, SETTABLE, UNLIMITED, Limits
+from unstill.domain.money import PriceBasis
 from unstill.models.catalogue import USUAL
 from unstill.server.admin import engines, jobs, keys, owners, queues, retention
 from unstill.server.admin.limits import limits_told
@@ -71,6 +72,7 @@ def details_of(shown: ShownJob) -> jobs.AdminJobDetails:
         made_by=job.engine,
         upstream_usage={},
         usage=job.usage,
+        money=jobs.AdminMoney(PriceBasis.PRICE, "EUR", "0", "0.45", "0.3"),
         video=job.video,
         failure=None,
         stall=None,

@@ -124,6 +124,7 @@ class AdminVerbs:
                 made_by=self._service.made_by(job),
                 attempts=await self._store.attempts.of(job.id),
                 delivery=await self._store.outbox.of(job.id),
+                charges=await self._store.charges.of(job.id),
             )
         )
 
