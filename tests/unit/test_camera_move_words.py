@@ -86,6 +86,7 @@ def test_what_a_thing_does_is_no_camera_move(prompt: str) -> None:
     ("prompt", "denied"),
     [
         ("don't zoom in", {Move.PUSH}),
+        ("the" + "y" * 20_000 + "won't zoom in", {Move.PUSH}),  # each word is read once
         ("don’t push in", {Move.PUSH}),
         ("a cat without zooming", {Move.PUSH, Move.PULL}),
         ("不要推进", {Move.PUSH}),

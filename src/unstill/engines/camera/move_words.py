@@ -177,7 +177,7 @@ RIGHTWARD: Final = words(
 )
 
 NEGATION: Final = words(
-    r"\b(?:no|not|never|without|avoid(?:ing)?|cannot|nor|dont)\b|\w+n['’]t\b",
+    r"\b(?:no|not|never|without|avoid(?:ing)?|cannot|nor|dont)\b|\b\w+n['’]t\b",
     r"不要|不得|不许|不能|不可|无需|不需要?|不用|禁止|避免|没有|切勿",
     r"别(?=推|拉|摇|移|升|降|变焦|缩放|环|旋|晃|抖|下|让镜头)",
     r"[不无](?=推|拉|摇|移|升|降|变焦|缩放|环|旋|晃|抖|下雨|下雪)",
