@@ -44,9 +44,9 @@ from unstill.server.api_keys import Keys
 from unstill.server.app import App
 from unstill.server.body_readers import Readers
 from unstill.server.cors import Origins
-from unstill.server.key_watch import KeyWatch
 from unstill.server.metrics.reading import Sources
 from unstill.server.metrics.scrape import Metrics
+from unstill.server.operator_watch import OperatorWatch
 from unstill.server.proxies import Proxies
 from unstill.server.server_limits import ServerLimits
 from unstill.service.admission import Admission
@@ -123,7 +123,7 @@ class Product:
             notes=self._store.uptime_notes, server=token_hex(8), clock_ms=clock_ms
         )
         self._files, uploads = storage = files_in(data_dir)
-        self._limits = OwnerLimits(self._store.owners)
+        self._limits = OwnerLimits()
         self._allowances = allowances_in(self._store, storage, self._limits)
         self._media = Media(weight_of=self._limits.weight_of)
         self.server_limits = limits = ServerLimits.of(server)
@@ -166,11 +166,12 @@ class Product:
         )
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
-        self._key_watch = KeyWatch(
+        self._watch = OperatorWatch(
             self._store.keys,
-            self._keys,
+            self._store.owners,
+            keys=self._keys,
+            limits=self._limits,
             lost=lambda key_ids: self.app.end_by(key_ids),  # noqa: PLW0108  - it is made later
-            taken=self._limits.take_keys,
             wall_ms=wall_ms,
         )
         self._metrics = Metrics(self._sources())
@@ -187,8 +188,7 @@ class Product:
             operated=Operated(
                 store=self._store,
                 sources=self._metrics.sources,
-                key_watch=self._key_watch,
-                limits=self._limits,
+                watch=self._watch,
                 local_engines=self._locals,
                 keep_ms=dict(self._terms.each()),
             ),
@@ -331,9 +331,8 @@ class Product:
         check_address_space(address_space_limit())
         check_open_files(open_files_limit())
         await self._store.open(self.listeners)
-        await self._limits.startup()
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
-        await self._key_watch.startup()
+        await self._watch.startup()
         check_receivers(self._settings, self._keys.owners)
         await self._readers.startup()
         await self._trial.before_any_job()
@@ -378,8 +377,7 @@ class Product:
         await self._fetcher.close()
         await self._post.close()
         await self._uptime.shutdown()
-        await self._key_watch.shutdown()
-        await self._limits.shutdown()
+        await self._watch.shutdown()
         await self._store.close()
 
 

@@ -38,6 +38,17 @@ async def test_limits_are_there_after_a_restart_and_may_be_taken_away(make: Make
     assert after == {"ann": ALL, "bob": Limits(queue=3, weight=2)}
 
 
+async def test_who_follows_keys_sees_by_the_same_number_that_limits_were_set(store: Store) -> None:
+    before = await store.keys.changes()
+    with pytest.raises(BadField):
+        await store.owners.change(Owner("ann"), refuse)
+    refused = await store.keys.changes()
+    await store.owners.change(Owner("ann"), lambda _: ALL)
+
+    assert refused == before
+    assert await store.keys.changes() != before
+
+
 async def test_the_jobs_with_files_are_an_owners_own_that_are_not_gone(store: Store) -> None:
     kept = ["queued", "ended", "hidden-unfinished"]
     for job_id in [*kept, "hidden"]:

@@ -18,7 +18,7 @@ from support.hostile import DASHSCOPE, TASKS, VIDEOS, Api, both, job_id, refusal
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 from unstill.store.embedded.beside import opened_beside
 
-WITHIN_S = 15.0  # that it is two seconds, test_key_watch.py holds: a machine may be busy here
+WITHIN_S = 15.0  # that it is two seconds, test_operator_watch.py holds: a machine may be busy here
 KEY = re.compile(r"unstill_[A-Za-z0-9_-]{43}")
 FRAME = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 # Its jobs wait for an upstream that is not up.

@@ -27,10 +27,10 @@ def unstill(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def set_budget(server: Serving, amount: str) -> str:
     """What the command says, once the server has taken it up."""
-    changes = server.log.count("owners_changed")
+    changes = server.log.count("limits_changed")
     said = unstill(server.data_dir, "owners", "set", "ann", "--budget-day", amount).stdout
     deadline = time.monotonic() + 30
-    while server.log.count("owners_changed") == changes:
+    while server.log.count("limits_changed") == changes:
         assert time.monotonic() < deadline, said
         time.sleep(0.05)
     return said

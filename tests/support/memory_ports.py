@@ -129,6 +129,7 @@ class MemoryOwners(Noun):
     async def change(self, owner: Owner, change: Callable[[Limits], Limits]) -> Limits:
         limits = self._memory.limits.get(owner, UNLIMITED)
         self._memory.limits[owner] = limits = change(limits)
+        self._memory.key_changes += 1
         return limits
 
     async def with_files(self, party: Party) -> Sequence[str]:

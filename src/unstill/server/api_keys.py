@@ -1,6 +1,6 @@
 """API keys: who is calling.
 
-All that decides is in memory; server/key_watch.py keeps it as the job store has it.
+All that decides is in memory; server/operator_watch.py keeps it as the job store has it.
 """
 
 from __future__ import annotations

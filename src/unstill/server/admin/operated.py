@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from unstill.domain.engine import Local
-from unstill.server.key_watch import KeyWatch
 from unstill.server.metrics.reading import Sources
-from unstill.service.owner_limits import OwnerLimits
+from unstill.server.operator_watch import OperatorWatch
 from unstill.store.ports.retention import Kept
 from unstill.store.ports.store import Store
 
@@ -22,7 +21,6 @@ class Operated(msgspec.Struct, frozen=True):
 
     store: Store
     sources: Sources
-    key_watch: KeyWatch
-    limits: OwnerLimits
+    watch: OperatorWatch
     local_engines: Mapping[str, Local]
     keep_ms: Mapping[Kept, int]

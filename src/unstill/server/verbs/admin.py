@@ -50,7 +50,7 @@ class AdminVerbs:
     async def owners(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         limits = await self._store.owners.limits()
         unfinished = await self._store.backlog.counted()
-        told = owners.owners_told(self._operated.key_watch.keys.owners, limits, unfinished)
+        told = owners.owners_told(self._operated.watch.keys.owners, limits, unfinished)
         return json_answer(owners.AdminOwners(told))
 
     async def set_owner(self, exchange: Exchange[Described]) -> Answer:
@@ -59,48 +59,48 @@ class AdminVerbs:
         limits = await self._store.owners.change(
             owner, lambda before: with_changes(before, changes)
         )
-        await self._operated.limits.look()
+        await self._operated.watch.look()
         self._note("owner_set", exchange, owner=owner)
         unfinished = await self._store.backlog.counted()
         own = [each for each in unfinished if each.owner == owner]
         return json_answer(owners.owner_told(owner, limits, own))
 
     async def keys(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
-        now_ms = self._operated.key_watch.wall_ms()
+        now_ms = self._operated.watch.wall_ms()
         found = [keys.key_told(key, now_ms) for key in await self._store.keys.all()]
         return json_answer(keys.AdminKeys(found))
 
     async def make_key(self, exchange: Exchange[Described]) -> Answer:
-        now_ms, text = self._operated.key_watch.wall_ms(), new_key()
+        now_ms, text = self._operated.watch.wall_ms(), new_key()
         body = body_with(exchange.call, keys.FIELDS)
         wanted = keys.wanted_key(body, text, self._service.catalogue, now_ms)
         key = await self._store.keys.change(key_rules.created(wanted, param="name"))
-        await self._operated.key_watch.look()
+        await self._operated.watch.look()
         self._note("key_made", exchange, owner=key.owner, of=key.id)
         return json_answer(keys.new_key_told(key, text, now_ms), _ONCE)
 
     async def limit_key(self, exchange: Exchange[Described]) -> Answer:
-        now_ms, changes = self._operated.key_watch.wall_ms(), _changes(exchange, OF_KEYS)
+        now_ms, changes = self._operated.watch.wall_ms(), _changes(exchange, OF_KEYS)
         decide = key_rules.limited(exchange.call.path["key"], changes, now_ms)
         key = await self._store.keys.change(decide)
-        await self._operated.key_watch.look()
+        await self._operated.watch.look()
         self._note("key_limited", exchange, owner=key.owner, of=key.id)
         return json_answer(keys.key_told(key, now_ms))
 
     async def rotate_key(self, exchange: Exchange[Described]) -> Answer:
-        now_ms, text = self._operated.key_watch.wall_ms(), new_key()
+        now_ms, text = self._operated.watch.wall_ms(), new_key()
         digest = digest_of(text.encode()).hex()
         decide = key_rules.rotated(exchange.call.path["key"], digest, now_ms)
         key = await self._store.keys.change(decide)
-        await self._operated.key_watch.look()
+        await self._operated.watch.look()
         self._note("key_rotated", exchange, owner=key.owner, of=key.id)
         return json_answer(keys.new_key_told(key, text, now_ms), _ONCE)
 
     async def revoke_key(self, exchange: Exchange[Described]) -> Answer:
-        now_ms = self._operated.key_watch.wall_ms()
+        now_ms = self._operated.watch.wall_ms()
         decide = key_rules.revoked(exchange.call.path["key"], now_ms)
         key = await self._store.keys.change(decide)
-        await self._operated.key_watch.look()
+        await self._operated.watch.look()
         self._note("key_revoked", exchange, owner=key.owner, of=key.id)
         return json_answer(keys.key_told(key, now_ms))
 

@@ -13,6 +13,7 @@ import msgspec
 from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.owner import Owner
 from unstill.store.embedded.handle import Handle
+from unstill.store.embedded.keys import CHANGED
 
 TABLE = "owners"
 _COLUMNS = ("owner", *Limits.__struct_fields__)
@@ -70,6 +71,7 @@ def changed(
     """As the port has it, in the transaction at hand."""
     limits = change(limits_in(connection).get(owner, UNLIMITED))
     connection.execute(_SET, row_of(owner, limits))
+    connection.execute(CHANGED)
     return limits
 
 

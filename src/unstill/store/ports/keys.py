@@ -13,7 +13,9 @@ Decide = Callable[[Sequence[ApiKey]], ApiKey]
 
 class ApiKeys(Protocol):
     async def changes(self) -> int:
-        """A number that is another one after each change but of a last use, whoever made it."""
+        """A number that is another one after each change of a key but its last use, and of what is
+        set for an owner, whoever made it.
+        """
 
     async def all(self) -> Sequence[ApiKey]:
         """Oldest first, those that are revoked or expired too."""

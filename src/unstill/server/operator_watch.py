@@ -1,7 +1,7 @@
-"""Keeps the keys in memory as the job store has them, and the store told of their last uses.
+"""Keeps keys and limits in memory as operators set them, and the store told of keys' last uses.
 
-Another process makes and revokes keys (`unstill keys`): once a second a number is read that tells
-whether one did, and the keys are read again where it is another one. No call waits for that.
+Another process sets them (`unstill keys`, `unstill owners`): once a second a number is read that
+tells whether one did, and they are read again where it is another one. No call waits for that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import structlog
 from unstill.domain.api_key import ApiKey, KeyState
 from unstill.domain.errors import OwnError
 from unstill.server.api_keys import Keys
+from unstill.service.owner_limits import OwnerLimits
 from unstill.store.ports.keys import ApiKeys
+from unstill.store.ports.owners import Owners
 
 LOOK_EVERY_S = 1.0
 USED_EVERY_MS = 60_000  # the last use of a key is stored at most as often
@@ -24,25 +26,27 @@ _NOT_READ, _NOT_STORED = "not_read", "uses_not_stored"
 log = structlog.get_logger()
 
 
-class KeyWatch:
+class OperatorWatch:
     """`lost` is told which keys are good no more; `wall_ms` is the time that expiries go by.
 
-    taken: told the rows whenever they were read anew; others than callers go by them too.
+    keys, limits: what is kept in step.
     """
 
     def __init__(
         self,
         rows: ApiKeys,
-        keys: Keys,
+        owners: Owners,
         *,
+        keys: Keys,
+        limits: OwnerLimits,
         lost: Callable[[frozenset[str]], None],
-        taken: Callable[[Sequence[ApiKey]], None] = lambda _: None,
         wall_ms: Callable[[], int],
     ) -> None:
         self._rows = rows
+        self._owners = owners
         self.keys = keys
+        self._limits = limits
         self._lost = lost
-        self._taken = taken
         self.wall_ms = wall_ms
         self._number: int | None = None
         self._read: Sequence[ApiKey] = ()
@@ -54,7 +58,7 @@ class KeyWatch:
         self._reading = asyncio.Lock()
 
     async def startup(self) -> None:
-        """Read the keys before the first call. Raises OwnError."""
+        """Read all of it before the first call. Raises OwnError."""
         self.keys.had_any = await self._rows.had_any()
         await self.look()
         if self.keys.had_any and not self._read:
@@ -75,7 +79,7 @@ class KeyWatch:
             await self._safely(_NOT_STORED, self._note_used())
 
     async def look(self) -> None:
-        """Let in by the keys as they are now. Raises OwnError."""
+        """Go by what is set now. Raises OwnError."""
         async with self._reading:
             await self._look()
 
@@ -83,17 +87,17 @@ class KeyWatch:
         number, now_ms = await self._rows.changes(), self.wall_ms()
         if number != self._number:
             self._read = await self._rows.all()
+            self._take(now_ms)
+            self._limits.take(await self._owners.limits(), self._read)
             self._number = number
-        elif self._expires_ms is None or now_ms < self._expires_ms:
-            return
-        self._take(now_ms)
+        elif self._expires_ms is not None and now_ms >= self._expires_ms:
+            self._take(now_ms)
 
     def _take(self, now_ms: int) -> None:
         good = [key for key in self._read if key.state(now_ms) is KeyState.GOOD]
         ends = (key.expires_ms for key in good if key.expires_ms is not None)
         self._expires_ms = min(ends, default=None)
         lost = self.keys.take(self._read, now_ms)
-        self._taken(self._read)
         if self._read:
             log.info("keys_taken", good=len(good), of=len(self._read), lost=len(lost))
         if lost:
@@ -122,9 +126,9 @@ class KeyWatch:
             await work
         except OwnError as error:
             if trouble not in self._told:
-                log.warning("keys_out_of_step", about=trouble, why=error.message)
+                log.warning("operators_not_followed", about=trouble, why=error.message)
             self._told.add(trouble)
         except Exception:
-            log.exception("keys_out_of_step", about=trouble)
+            log.exception("operators_not_followed", about=trouble)
         else:
             self._told.discard(trouble)

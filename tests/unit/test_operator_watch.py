@@ -10,13 +10,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from support.api_keys import NOW_MS, a_key, adding
-from support.memory_ports import Memory, MemoryKeys
+from support.memory_ports import Memory, MemoryKeys, MemoryOwners
 from support.skipping_loop import loop_ms
 from unstill.domain.errors import BadKey, StorageFailed
-from unstill.domain.owner import EVERYONE
+from unstill.domain.limits import Limits, Party
+from unstill.domain.owner import EVERYONE, Owner
 from unstill.server.api_keys import Keys
-from unstill.server.key_watch import USED_EVERY_MS, KeyWatch
+from unstill.server.operator_watch import USED_EVERY_MS, OperatorWatch
 from unstill.service.key_rules import revoked, rotated
+from unstill.service.owner_limits import OwnerLimits
 
 pytestmark = pytest.mark.skips_pauses
 
@@ -30,7 +32,9 @@ class House:
     def __init__(self) -> None:
         self.memory = Memory()
         self.rows = Troubled(lambda: self.memory)
+        self.owners = TroubledOwners(lambda: self.memory)
         self.keys = Keys({})
+        self.limits = OwnerLimits()
         self.lost: list[frozenset[str]] = []
 
     @property
@@ -38,8 +42,15 @@ class House:
         return NOW_MS + loop_ms()
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[KeyWatch]:
-        watch = KeyWatch(self.rows, self.keys, lost=self.lost.append, wall_ms=lambda: self.now_ms)
+    async def watched(self) -> AsyncIterator[OperatorWatch]:
+        watch = OperatorWatch(
+            self.rows,
+            self.owners,
+            keys=self.keys,
+            limits=self.limits,
+            lost=self.lost.append,
+            wall_ms=lambda: self.now_ms,
+        )
         await watch.startup()
         yield watch
         await watch.shutdown()
@@ -50,6 +61,15 @@ class House:
         except BadKey:
             return False
         return True
+
+
+class TroubledOwners(MemoryOwners):
+    trouble: Exception | None = None
+
+    async def limits(self) -> Mapping[Owner, Limits]:
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().limits()
 
 
 class Troubled(MemoryKeys):
@@ -214,3 +234,44 @@ async def test_what_is_not_used_is_not_written() -> None:
     async with house.watched():
         await asyncio.sleep(300)
     assert house.rows.written == 0
+
+
+# --- limits --------------------------------------------------------------------------------------
+
+
+async def test_limits_of_an_owner_or_a_key_hold_within_two_seconds_and_are_told_once() -> None:
+    house = House()
+    told: list[int] = []
+    house.limits.tell(lambda: told.append(house.now_ms))
+    await house.owners.change(Owner("ann"), lambda _: Limits(queue=1))
+    async with house.watched():
+        at_start = house.limits.of(Party(Owner("ann")))
+        await house.owners.change(Owner("ann"), lambda _: Limits(queue=2))
+        await asyncio.sleep(WITHIN_S)
+        later = house.limits.of(Party(Owner("ann")))
+        await house.rows.change(adding(a_key(limits=Limits(in_flight=3))))
+        await asyncio.sleep(WITHIN_S)
+        of_key = house.limits.of(Party(a_key().owner, "key_1"))
+        await house.rows.change(adding(a_key("key_2")))  # which has none
+        await asyncio.sleep(WITHIN_S)
+
+    assert (at_start, later, of_key) == (Limits(queue=1), Limits(queue=2), Limits(in_flight=3))
+    assert len(told) == 3
+
+
+async def test_limits_that_cannot_be_read_stay_as_they_were_and_keep_no_key_good() -> None:
+    house = House()
+    await house.owners.change(Owner("ann"), lambda _: Limits(queue=1))
+    await house.rows.change(adding(a_key()))
+    async with house.watched():
+        house.owners.trouble = StorageFailed("the disk is away")
+        await house.rows.change(revoked("key_1", house.now_ms))
+        await asyncio.sleep(WITHIN_S)
+        meanwhile = house.limits.of(Party(Owner("ann")))
+        assert not house.is_let_in()
+        house.owners.trouble = None
+        await house.owners.change(Owner("ann"), lambda _: Limits(queue=2))
+        await asyncio.sleep(WITHIN_S)
+
+    assert meanwhile == Limits(queue=1)
+    assert house.limits.of(Party(Owner("ann"))) == Limits(queue=2)
