@@ -31,6 +31,7 @@ def usage(folder: Path, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 async def test_usage_of_a_stopped_servers_folder_is_a_table_or_rows_for_a_program(
     tmp_path: Path,
 ) -> None:
@@ -69,6 +70,7 @@ async def test_a_check_ends_with_0_and_what_was_proved_or_with_1_and_a_line_for_
     ]
 
 
+@pytest.mark.slow
 async def test_beside_an_open_store_usage_is_what_it_has_just_written(tmp_path: Path) -> None:
     async with opened(lambda: EmbeddedStore(tmp_path / "data")) as store:
         await fill(store)
