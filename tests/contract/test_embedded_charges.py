@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import apsw
+import pytest
 
 from support.open_stores import a_row, embedded_stores, opened
 from support.reserves import YUAN, a_reserve
 from unstill.domain.errors import UnstillError
-from unstill.domain.job import Failure, cancelled, failed
+from unstill.domain.job import Failure, cancelled, failed, made_ready
 from unstill.domain.money import SECOND_NS, Bill, Budgets, day_of
 from unstill.domain.owner import Owner
+from unstill.domain.request import Size
 from unstill.store.embedded import charges, migrations
 from unstill.store.embedded.folder_match import FILE
 
@@ -29,6 +32,46 @@ def test_the_book_is_asked_by_its_indexes(tmp_path: Path) -> None:
 
     assert "charges_once (job_id=?)" in f"{of_job[0][3]}"
     assert "PRIMARY KEY (owner=? AND day>? AND day<?)" in f"{used[0][3]}"
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """Every statement of the connections that are opened meanwhile, in order."""
+    statements: list[str] = []
+
+    def trace(_: apsw.Cursor, sql: str, __: object) -> bool:
+        statements.append(sql)
+        return True
+
+    def follow(connection: apsw.Connection) -> None:
+        connection.exec_trace = trace
+
+    apsw.connection_hooks.append(follow)
+    yield statements
+    apsw.connection_hooks.remove(follow)
+
+
+async def test_without_money_a_submit_has_no_further_statement_and_an_end_one_look(
+    tmp_path: Path, said: list[str]
+) -> None:
+    asked = []
+    async with opened(embedded_stores(tmp_path)) as store:
+        said.clear()
+        job = await store.jobs.add(a_row())
+        asked.append(about_money(said))
+        await store.jobs.change(job.id, made_ready(Size(640, 480)))
+        asked.append(about_money(said))
+        await store.jobs.find(job.id)
+        asked.append(about_money(said))
+        await store.jobs.change(job.id, cancelled(1, is_hidden=False))
+        asked.append(about_money(said))
+
+    assert len(said) > 4
+    assert asked == [[], [], [], [charges.OF_JOB]]
+
+
+def about_money(statements: list[str]) -> list[str]:
+    return [each for each in statements if "charges" in each or "spent" in each]
 
 
 async def test_a_call_that_is_over_the_budget_leaves_the_others_of_its_commit(

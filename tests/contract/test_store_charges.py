@@ -229,7 +229,12 @@ async def test_a_budget_of_nothing_lets_in_what_is_free(store: Store) -> None:
     with pytest.raises(OverBudget):
         await store.jobs.add(paid, reserve=a_reserve(paid, nothing, rate=1, own_amount=5, amount=5))
 
-    assert await kinds(store, free) == [("reserve", 0, 0)]
+    spent = a_row("spent", owner=ANN)
+    late = a_row("late", owner=ANN)
+    await store.jobs.add(spent, reserve=a_reserve(spent))
+    await store.jobs.add(late, reserve=a_reserve(late, nothing, own_amount=0, amount=0, rate=0))
+
+    assert await kinds(store, free) == await kinds(store, late) == [("reserve", 0, 0)]
     assert await kinds(store, paid) == []
 
 

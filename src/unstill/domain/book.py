@@ -79,8 +79,13 @@ def month_of(day: int) -> Month:
 
 
 def check_budgets(reserve: ChargeReserve, used: BudgetUse) -> None:
-    """Raises OverBudget where what is settled and reserved leaves no room for the reserve."""
+    """Raises OverBudget where what is settled and reserved leaves no room for the reserve.
+
+    What is free takes no room, also where a budget was lowered below what is used.
+    """
     entry, budgets = reserve.entry, reserve.budgets
+    if not entry.amount:
+        return
     if budgets.day is not None and used.day + entry.amount > budgets.day:
         raise OverBudget(
             "day",
