@@ -229,6 +229,7 @@ def test_sglang_forgets_a_deleted_job_without_another_word(sglang: Emulator) -> 
 
     assert deleted.json()["status"] == "deleted"
     assert sglang.http.get(f"/v1/videos/{job_id}").status_code == 404
+    assert sglang.book()[-1]["usage"]["video_count"] == 1  # what was being generated goes on
 
 
 @pytest.mark.parametrize("kind", sorted(emulators.KINDS_IN_MEMORY))
@@ -290,6 +291,16 @@ def test_vllm_omni_ends_what_is_under_way_when_it_is_deleted(vllm_omni: Emulator
 
     assert deleted.json()["deleted"] is True
     assert polled(vllm_omni, job_id).status_code == 404
+    assert vllm_omni.book()[-1]["usage"]["video_count"] == 0
+
+
+def test_vllm_omni_has_charged_what_is_deleted_after_its_end(vllm_omni: Emulator) -> None:
+    job_id = submitted(vllm_omni)
+    vllm_omni.finish()
+    deleted = vllm_omni.http.delete(f"/v1/videos/{job_id}")
+
+    assert deleted.json()["deleted"] is True
+    assert vllm_omni.book()[-1]["usage"]["video_count"] == 1
 
 
 def test_a_list_goes_on_after_the_last_id_it_showed(openai: Emulator) -> None:

@@ -106,7 +106,37 @@ def test_a_spoilt_answer_follows_an_accepted_job(
     assert emulator.log()[-1]["job_id"] == emulator.jobs()[-1]["id"]
 
 
-def test_a_job_told_to_fail_says_why_and_is_not_charged(emulator: Emulator) -> None:
+def test_the_book_has_each_job_with_what_its_answers_tell_to_be_billed(
+    emulator: Emulator,
+) -> None:
+    made = submitted(emulator, "made")
+    emulator.next("submit", "fail")
+    failing = submitted(emulator, "failing")
+    emulator.next("submit", "drop_after")
+    with pytest.raises(httpx2.TransportError):
+        SUBMITS[emulator.kind](emulator, "nobody knows")
+    emulator.finish()
+    terms = emulator.jobs()[-1]["terms"]
+    billed = {"duration": terms["duration_s"], "video_count": 1}
+    free = {"duration": 0, "video_count": 0}
+    *_, first, second, third = emulator.book()
+
+    assert first == {"id": made, "model": terms["model"], "prompt": "made", "usage": billed}
+    assert (second["id"], second["usage"]) == (
+        failing,
+        billed if emulator.kind == "modelverse" else free,
+    )
+    assert (third["prompt"], third["usage"]) == ("nobody knows", billed)
+    assert len(emulator.book()) == emulator.charges()["accepted"]
+    assert (
+        sum(each["usage"]["video_count"] for each in emulator.book())
+        == (emulator.charges()["charged"])
+    )
+
+
+def test_a_job_told_to_fail_says_why_and_is_charged_by_modelverse_alone(
+    emulator: Emulator,
+) -> None:
     charged = emulator.charges()["charged"]
     emulator.next("submit", "fail")
     job_id = submitted(emulator)
@@ -116,7 +146,7 @@ def test_a_job_told_to_fail_says_why_and_is_not_charged(emulator: Emulator) -> N
     assert word(answer) in {"FAILED", "Failure", "failed", "FAILURE"}
     assert "could not be generated" in answer.text
     assert answer.status_code == (500 if emulator.kind == "vllm-omni" else 200)
-    assert emulator.charges()["charged"] == charged
+    assert emulator.charges()["charged"] == charged + (emulator.kind == "modelverse")
 
 
 def test_an_unknown_state_word_is_none_of_the_documents(emulator: Emulator) -> None:
@@ -272,6 +302,7 @@ def test_jobs_and_links_outlive_a_killed_emulator_with_a_state_file(tmp_path: Pa
         assert word(polled(second, cancelled)) == "CANCELED"
         assert httpx2.get(moved).status_code == 200
         assert (second.charges()["accepted"], second.charges()["charged"]) == (2, 1)
+        assert [each["usage"]["video_count"] for each in second.book()] == [1, 0]
 
 
 def test_a_state_file_cut_by_a_kill_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None:

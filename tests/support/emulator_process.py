@@ -86,6 +86,10 @@ class Emulator:
     def charges(self) -> dict[str, Any]:
         return dict(self.http.get("/_emulator/charges").json())
 
+    def book(self) -> list[dict[str, Any]]:
+        """What it would charge for each job, oldest first."""
+        return list(self.http.get("/_emulator/charges/jobs").json()["jobs"])
+
     def jobs(self) -> list[dict[str, Any]]:
         """Oldest first."""
         return list(self.http.get("/_emulator/jobs").json()["jobs"])

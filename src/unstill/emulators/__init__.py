@@ -16,6 +16,8 @@ from unstill.domain.errors import BadSetting
 
 KINDS = ("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni")
 KINDS_IN_MEMORY = frozenset({"sglang", "vllm-omni"})  # a restart of these loses every job
+# Modelverse's own sample of a failed task has a usage.
+KINDS_THAT_BILL_FAILURES = frozenset({"modelverse"})
 DAY_S = 86_400
 
 

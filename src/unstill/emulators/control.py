@@ -33,6 +33,7 @@ class Control:
         self._log = log
         self.endpoints = (
             Endpoint("GET", f"{PREFIX}/charges", self._charges),
+            Endpoint("GET", f"{PREFIX}/charges/jobs", self._book),
             Endpoint("GET", f"{PREFIX}/jobs", self._jobs),
             Endpoint("GET", f"{PREFIX}/log", self._show_log),
             Endpoint("GET", f"{PREFIX}/faults", self._faults),
@@ -46,14 +47,18 @@ class Control:
         counts = self._desk.jobs.counts()
         return as_json({"submits": self._log.submits} | msgspec.to_builtins(counts))
 
+    def _book(self, ask: Ask) -> Answer:
+        """What each job would be charged with, deleted ones too: `offset` and `limit`."""
+        page = self._desk.jobs.book(offset=whole(ask.query, "offset", 0), limit=_limit(ask))
+        return as_json(msgspec.to_builtins(page))
+
     def _jobs(self, ask: Ask) -> Answer:
         """Every job, oldest first: `offset` and `limit`."""
-        limit = min(whole(ask.query, "limit", MOST_ROWS), MOST_ROWS)
         page = self._desk.jobs.page(
             Filter(newest_first=False),
             now_ms=now_ms(),
             offset=whole(ask.query, "offset", 0),
-            limit=limit,
+            limit=_limit(ask),
         )
         rows = [{**msgspec.to_builtins(job), "digest": f"{job.digest:016x}"} for job in page.jobs]
         return as_json({"jobs": rows, "total": page.total, "has_more": page.has_more})
@@ -81,6 +86,11 @@ class Control:
 
     def _finish(self, _: Ask) -> Answer:
         return as_json({"finished": self._desk.jobs.finish_all(now_ms())})
+
+
+def _limit(ask: Ask) -> int:
+    """Raises Refusal."""
+    return min(whole(ask.query, "limit", MOST_ROWS), MOST_ROWS)
 
 
 def whole(query: Mapping[str, Any], name: str, default: int) -> int:

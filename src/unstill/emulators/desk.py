@@ -7,7 +7,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from unstill.emulators import Options
+from unstill.emulators import KINDS_THAT_BILL_FAILURES, Options
 from unstill.emulators.faults import Fault, Faults, parse_rates
 from unstill.emulators.jobs import EmulatedJob, Jobs, Terms
 from unstill.emulators.results import ResultLinks
@@ -21,7 +21,9 @@ class Desk:
         """Raises BadSetting."""
         self.options = options
         state = None if options.state is None else Path(options.state)
-        self.jobs = Jobs(job_s=options.job_s, state=state)
+        self.jobs = Jobs(
+            job_s=options.job_s, state=state, bills_failures=kind in KINDS_THAT_BILL_FAILURES
+        )
         self.faults = Faults(parse_rates(options.faults), seed=options.seed)
         self.polls = Rate(options.requests_per_s)
         self.submits = Rate(options.submits_per_s)

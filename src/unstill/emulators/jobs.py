@@ -79,9 +79,31 @@ class JobsPage(msgspec.Struct, frozen=True):
     has_more: bool
 
 
+class BilledUsage(msgspec.Struct, frozen=True):
+    """In the words of DashScope's and Modelverse's usage; zeros for what is not billed."""
+
+    duration: int = 0  # seconds
+    video_count: int = 0
+
+
+class BookedTask(msgspec.Struct, frozen=True):
+    """What the upstream would have charged for a job, whatever it has told of it."""
+
+    id: str
+    model: str
+    prompt: str | None
+    usage: BilledUsage
+
+
+class BookPage(msgspec.Struct, frozen=True):
+    jobs: tuple[BookedTask, ...]
+    total: int
+    has_more: bool
+
+
 class Counts(msgspec.Struct, frozen=True):
     accepted: int
-    charged: int  # accepted, and neither cancelled nor failing
+    charged: int  # accepted, not cancelled, and not failing where failures are free
     by_model: Mapping[str, int]  # accepted
     doubles: Mapping[str, list[str]]  # digest -> the ids of jobs whose bodies were equal
 
@@ -89,7 +111,9 @@ class Counts(msgspec.Struct, frozen=True):
 class Jobs:
     """Every job since the start, in the order of submission."""
 
-    def __init__(self, *, job_s: float, state: Path | None = None) -> None:
+    def __init__(
+        self, *, job_s: float, state: Path | None = None, bills_failures: bool = False
+    ) -> None:
         run_ms = int(job_s * 1000)
         self._wait_ms = run_ms // 5
         self._run_ms = run_ms - self._wait_ms
@@ -104,6 +128,8 @@ class Jobs:
         self._begins = array("q")
         self._ends = array("q")
         self._fate = array("b")
+        self._is_billed = array("b")  # also of what has been deleted or lost since
+        self._bills_failures = bills_failures
         self._file = None if state is None else _open(self, state)
 
     def __enter__(self) -> Self:
@@ -180,15 +206,28 @@ class Jobs:
             has_more=offset + limit < len(places),
         )
 
+    def book(self, *, offset: int, limit: int) -> BookPage:
+        """What each would be charged with, in the order of submission, those gone included."""
+        places = range(offset, min(offset + limit, len(self)))
+        return BookPage(
+            jobs=tuple(self._booked(at) for at in places),
+            total=len(self),
+            has_more=offset + limit < len(self),
+        )
+
+    def _booked(self, at: int) -> BookedTask:
+        terms = self._terms_of[self._term[at]]
+        billed = BilledUsage(terms.duration_s, 1) if self._is_billed[at] else BilledUsage()
+        return BookedTask(self._ids[at], terms.model, self._prompts[at], billed)
+
     def counts(self) -> Counts:
         by_model: dict[str, int] = {}
         for term in self._term:
             model = self._terms_of[term].model
             by_model[model] = by_model.get(model, 0) + 1
-        unbilled = sum(fate in {Fate.FAILS, Fate.CANCELLED} for fate in self._fate)
         return Counts(
             accepted=len(self),
-            charged=len(self) - unbilled,
+            charged=sum(self._is_billed),
             by_model=by_model,
             doubles=self._doubles(),
         )
@@ -225,9 +264,12 @@ class Jobs:
         self._begins.append(times_ms[1])
         self._ends.append(times_ms[2])
         self._fate.append(fate)
+        self._is_billed.append(fate != Fate.FAILS or self._bills_failures)
 
     def _set_fate(self, at: int, fate: int, now_ms: int) -> None:
         self._fate[at] = fate
+        if fate == Fate.CANCELLED:
+            self._is_billed[at] = False
         self._ends[at] = min(self._ends[at], now_ms)
 
     def _finish(self, at: int, now_ms: int) -> None:
