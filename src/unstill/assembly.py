@@ -40,10 +40,12 @@ from unstill.settings.server import ServerSettings
 from unstill.settings.tables import did_you_mean
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import usable_cores
+from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.port import Remote
 from unstill.upstreams.rate_limits import Accounts
 from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.vocabulary import with_own
+from unstill.webhooks.deliverer import MOST_AT_ONCE
 from unstill.webhooks.receivers import Receivers
 
 OwnSettings = TypeVar("OwnSettings", bound=RemoteSettings)
@@ -203,6 +205,18 @@ def proxy_of(engine: RemoteSettings, server: ServerSettings) -> Proxy | None:
     return Proxy(engine.proxy) if engine.proxy else server_proxy(server)
 
 
+def fetchers_of(server: ServerSettings) -> tuple[Fetcher, Fetcher]:
+    """Who fetches pictures and videos, and who posts to receivers.
+
+    Apart: names of receivers that never resolve must not hold up the callers' pictures, nor one
+    owner's names those of another.
+    """
+    proxy = server_proxy(server)
+    fetcher = Fetcher(server.networks, resolver_threads=server.pictures).through(proxy)
+    post = Fetcher(server.networks, tls=fetcher.tls, resolver_threads=MOST_AT_ONCE)
+    return fetcher, post.through(proxy)
+
+
 def receivers_of(settings: Settings) -> Receivers:
     """Who is told of the ends of jobs. Raises BadSetting."""
     has_secret = bool(settings.webhook_secrets)
@@ -211,6 +225,19 @@ def receivers_of(settings: Settings) -> Receivers:
         raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
     networks = settings.server.networks
     return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)
+
+
+def traces_of(server: ServerSettings) -> Traces:
+    """Raises BadSetting."""
+    if server.traces == "off":
+        return NO_TRACES
+    try:
+        # An extra, and a start without it would take a fifth of a second longer.
+        from unstill.system.otlp_traces import otlp_traces  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        mend = 'pip install "unstill[otel]"'
+        raise BadSetting("server.traces", f'"otlp" needs OpenTelemetry: {mend}') from error
+    return otlp_traces()
 
 
 def check_receivers(settings: Settings, owners: Collection[Owner]) -> None:

@@ -13,11 +13,12 @@ from unstill.assembly import (
     LocalKind,
     RemoteKind,
     check_receivers,
+    fetchers_of,
     locals_of,
     names_of,
     receivers_of,
     remotes_of,
-    server_proxy,
+    traces_of,
 )
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
@@ -37,7 +38,6 @@ from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
 from unstill.models.costs import Costs
-from unstill.net.fetcher import Fetcher
 from unstill.progress.followers import Followers
 from unstill.server.admin.operated import Operated
 from unstill.server.api_keys import Keys
@@ -78,7 +78,7 @@ from unstill.system.machine import (
     check_open_files,
     open_files_limit,
 )
-from unstill.webhooks.deliverer import MOST_AT_ONCE, Deliverer
+from unstill.webhooks.deliverer import Deliverer
 from unstill.webhooks.receivers import Receivers
 
 DialectMaker = Callable[[ServerSettings, Sequence[Card]], Dialect]
@@ -129,12 +129,8 @@ class Product:
         self.server_limits = limits = ServerLimits.of(server)
         self._readers = Readers(data_dir, limits.large_bodies)
         self._trial = Trial(data_dir)
-        proxy = server_proxy(server)
-        self._fetcher = Fetcher(server.networks, resolver_threads=server.pictures).through(proxy)
-        # Apart: names of receivers that never resolve must not hold up the callers' pictures, nor
-        # one owner's names those of another.
-        post = Fetcher(server.networks, tls=self._fetcher.tls, resolver_threads=MOST_AT_ONCE)
-        self._post = post.through(proxy)
+        self._traces = traces_of(server)
+        self._fetcher, self._post = fetchers_of(server)
         self._locals = locals_of(settings, local_kinds)
         self._calls = CallCounts()
         self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds, self._calls)
@@ -193,7 +189,13 @@ class Product:
                 keep_ms=dict(self._terms.each()),
             ),
             metrics_networks=server.scraping_networks,
-            origins=_origins(settings),
+            traces=self._traces,
+            origins=Origins(
+                server.cors_origins,
+                has_keys=bool(settings.api_keys),
+                host=server.host,
+                public_url=server.public_url,
+            ),
             dialects=[make(server, cards) for make in dialects],
             limits=limits,
             readers=self._readers,
@@ -219,6 +221,7 @@ class Product:
             weight_of=self._limits.weight_of,
             bills=bills,
             picture_fetches=self._settings.server.picture_fetches,
+            traces=self._traces,
         )
 
     def _deliverer_to(
@@ -231,6 +234,7 @@ class Product:
             secrets=secrets,
             clock_ms=self._clock.now_ms,
             wall_ms=wall_ms,
+            traces=self._traces,
         )
 
     def _sources(self) -> Sources:
@@ -378,13 +382,5 @@ class Product:
         await self._post.close()
         await self._uptime.shutdown()
         await self._watch.shutdown()
+        await self._traces.close()
         await self._store.close()
-
-
-def _origins(settings: Settings) -> Origins:
-    return Origins(
-        settings.server.cors_origins,
-        has_keys=bool(settings.api_keys),
-        host=settings.server.host,
-        public_url=settings.server.public_url,
-    )

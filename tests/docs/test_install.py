@@ -20,6 +20,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 ASKED = (
     *PROJECT["dependencies"],
     *EXTRAS["heic"],
+    *EXTRAS["otel"],
     *(each for each in EXTRAS["diffusers"] if each != "torch"),
 )
 

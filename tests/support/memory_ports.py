@@ -252,6 +252,7 @@ class MemoryBacklog(Noun):
                 job.wants_cancel,
                 job.owner,
                 job.request_id,
+                job.trace,
             )
             for job in self._memory.of_state(State.RUNNING)
             if job.ticket is not None

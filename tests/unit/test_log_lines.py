@@ -158,6 +158,7 @@ def test_all_that_the_page_of_settings_says_of_the_log_is_in_it() -> None:
         "job_id",
         "owner",
         "request_id",
+        "trace_id",
         "snake_case",
         "public_url",
         "trusted_proxies",

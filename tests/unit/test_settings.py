@@ -77,6 +77,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
     "untaken_within_s": ("90", "90.0", 90.0),
     "kept_alive_s": ("120", "120.0", 120.0),
     "log_format": ("json", '"json"', "json"),
+    "traces": ("otlp", '"otlp"', "otlp"),
 }
 
 

@@ -46,6 +46,7 @@ class Delivery(msgspec.Struct, frozen=True):
     last_error: str | None = None
     ended_ms: int | None = None
     request_id: str = ""  # the job's create call had it; for the log
+    trace: str = ""  # likewise
 
 
 class WebhookEventData(msgspec.Struct, frozen=True):
@@ -79,6 +80,7 @@ def owed_for(job: Job) -> Delivery | None:
         due_ms=job.ended_ms,
         until_ms=job.ended_ms + DAY_MS,
         request_id=job.request_id,
+        trace=job.trace,
     )
 
 

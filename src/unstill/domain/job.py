@@ -140,6 +140,7 @@ class Job(msgspec.Struct, frozen=True):
     )
     request_id: str = ""  # its create call had it; for the log
     key_id: str = ""  # of the key that made it; empty for one of the environment, and without one
+    trace: str = ""  # its create call's span, as a W3C `traceparent`; empty: it is not traced
 
     @property
     def seconds(self) -> int:

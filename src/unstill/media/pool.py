@@ -33,6 +33,7 @@ from unstill.media.events import (
 )
 from unstill.system.machine import Confinement
 from unstill.system.storage_errors import storage_trouble
+from unstill.system.tracing import open_span
 
 log = structlog.get_logger()
 
@@ -89,6 +90,7 @@ class Pool:
         self.started = 0
         self.died = 0  # without a last word, or ended for their silence or nonsense
         self._in_log = {"program": program} | ({"engine": engine} if engine else {})
+        self._facts = {f"unstill.{name}": told for name, told in self._in_log.items()}
         self._recycle_after = recycle_after
         self._start_within_s = start_within_s
         self._environment = environment or _no_more
@@ -139,10 +141,11 @@ class Pool:
         line = msgspec.json.encode(Task(task=task, args=raw_args, number=number))
         async with self._slots.taken(owner):
             child = await self._take()
-            async with self._watched(child, task, timeout_s, DiedAtWork, number=number):
-                child.give(line)
-                last_word = await self._last_word(child, report or _unheard, silence_s)
-                answer = _answer(last_word, result)
+            with open_span().part(f"child {task}", self._facts):
+                async with self._watched(child, task, timeout_s, DiedAtWork, number=number):
+                    child.give(line)
+                    last_word = await self._last_word(child, report or _unheard, silence_s)
+                    answer = _answer(last_word, result)
             self._keep(child)
         if isinstance(answer, TaskRefused):
             raise error_of(answer)

@@ -68,6 +68,7 @@ from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
+from unstill.system.tracing import NO_TRACES, Traces
 
 log = structlog.get_logger()
 
@@ -97,6 +98,7 @@ class App:
         operated: Operated,
         metrics_networks: Sequence[Network] = (),
         limits: ServerLimits = USUAL,
+        traces: Traces = NO_TRACES,
         public_url: str = "",
     ) -> None:
         """`readers`: of large bodies.
@@ -164,6 +166,7 @@ class App:
                 usage=UsageVerbs(operated.store.charges),
                 admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
             ),
+            traces,
         )
 
     def stop_taking(self) -> None:

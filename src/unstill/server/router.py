@@ -19,6 +19,8 @@ from unstill.domain.errors import NoSuchRoute, WrongMethod
 from unstill.domain.redaction import visible
 from unstill.server.exchange import Handler
 from unstill.server.other_apis import WORDS, place_elsewhere, without_ahead
+from unstill.server.traced_calls import traced
+from unstill.system.tracing import NO_TRACES, Traces
 
 # What clients have at the end of their base address, and leave out, give twice or mix up.
 _BASES = ("/v1", "/api/v1", "/openai/v1")
@@ -64,7 +66,10 @@ class RouteTable:
     """The places of all dialects by path; the last dialect's is whatever is near none."""
 
     def __init__(
-        self, dialects: Sequence[Described], handler_of: Callable[[Verb[Any]], Handler]
+        self,
+        dialects: Sequence[Described],
+        handler_of: Callable[[Verb[Any]], Handler],
+        traces: Traces = NO_TRACES,
     ) -> None:
         """Raises TypeError where a dialect lacks what one of its routes needs."""
         self._last = dialects[-1]
@@ -75,7 +80,8 @@ class RouteTable:
             for route in dialect.routes:
                 path_routes = by_path.setdefault(route.path, PathRoutes(dialect, {}))
                 asks_key = not (route.is_open or route.asks_itself)
-                handler, is_counted = handler_of(route.verb), asks_key and not route.verb.is_of_job
+                handler = traced(traces, dialect, route, handler_of(route.verb))
+                is_counted = asks_key and not route.verb.is_of_job
                 served = Served(dialect, route, handler, asks_key, is_counted)
                 path_routes.by_method[route.method] = served
                 if route.method == "GET":

@@ -142,6 +142,7 @@ class Service:
         retry: RetryHeaders | None = None,
         request_id: str = "",
         key_id: str = "",
+        trace: str = "",
         models: frozenset[str] | None = None,
     ) -> Submission:
         """Check, keep the pictures, store the job; durable when it returns.
@@ -178,6 +179,7 @@ class Service:
                 webhook_url=webhook_url,
                 request_id=request_id,
                 key_id=key_id,
+                trace=trace,
             )
             admitted = await self._new_jobs.admit(job, checked.taken, self.engines_of(job.model))
         except (BadField, BadSetting, StorageFull, OverLimit, OverBytes, OverBudget):

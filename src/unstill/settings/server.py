@@ -78,6 +78,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     untaken_within_s: Seconds = 60.0
     kept_alive_s: Seconds = 75.0
     log_format: Literal["console", "json"] = "console"
+    traces: Literal["off", "otlp"] = "off"  # where they go: OTEL_EXPORTER_OTLP_ENDPOINT
 
     @property
     def picture_fetches(self) -> tuple[int, int]:

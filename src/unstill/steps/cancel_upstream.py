@@ -9,9 +9,10 @@ import structlog
 
 from unstill.domain.errors import UnstillError
 from unstill.domain.job import cancelled
-from unstill.domain.log_fields import row_fields
+from unstill.domain.log_fields import row_facts, row_fields
 from unstill.store.ports.backlog import TicketRow
 from unstill.store.ports.jobs import Jobs
+from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.port import Cancellation, Cancelled, Remote, Ticket, TooLate, Unsupported
 
 log = structlog.get_logger()
@@ -27,12 +28,14 @@ class CancelSender:
         *,
         jobs: Jobs,
         clock_ms: Callable[[], int],
+        traces: Traces = NO_TRACES,
     ) -> None:
         """`goes_on` is told of a ticket whose upstream will not stop."""
         self._engines = engines
         self._goes_on = goes_on
         self._jobs = jobs
         self._clock_ms = clock_ms
+        self._traces = traces
         self._under_way: dict[str, asyncio.Task[None]] = {}  # by job
 
     async def cancel(self, row: TicketRow) -> Cancellation:
@@ -67,7 +70,8 @@ class CancelSender:
 
     async def _heed(self, row: TicketRow) -> None:
         try:
-            await self.cancel(row)
+            with self._traces.step("cancel", row_facts(row), context=row.trace):
+                await self.cancel(row)
         except UnstillError as error:
             log.warning("cancel_failed", **row_fields(row), why=error.message)
             return

@@ -21,6 +21,7 @@ from unstill.media.frame_limits import frame_check
 from unstill.media.picture_limits import MAX_FILE_BYTES
 from unstill.media.tasks import FrameCheck, FrameFacts
 from unstill.models.card import Card
+from unstill.system.tracing import outgoing
 
 FETCH_TIMEOUT_S = 15.0  # a caller's picture must have arrived by then, whatever happened on the way
 
@@ -88,7 +89,7 @@ class Frames:
         left_s = FETCH_TIMEOUT_S
         for tries, pause_ms in enumerate((*FETCH_FRAME.pauses_ms, None), start=1):
             try:
-                with storage_errors():
+                with storage_errors(), outgoing("GET"):
                     await self._fetcher.fetch(url, out, max_bytes=MAX_FILE_BYTES, timeout_s=left_s)
             except FetchFailed as error:
                 wait_s = max((pause_ms or 0) / 1000, error.retry_after_s or 0)

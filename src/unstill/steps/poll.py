@@ -30,6 +30,7 @@ from unstill.steps.cancel_upstream import CancelSender, ticket_of
 from unstill.steps.poll_schedule import PolledTicket, row_of
 from unstill.store.ports.backlog import TicketRow
 from unstill.store.ports.jobs import Jobs
+from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.client import Unreachable
 from unstill.upstreams.port import (
     Account,
@@ -75,6 +76,7 @@ class Poller:
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
         bills: Bills = WITHOUT_COSTS,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self.account = account
         self._engines = engines
@@ -90,7 +92,9 @@ class Poller:
         self._woken = asyncio.Event()
         self._most = MOST_ROUND  # tickets in the next round
         self._failures = 0  # rounds in a row that learnt nothing
-        self._cancels = CancelSender(engines, self._goes_on, jobs=jobs, clock_ms=clock_ms)
+        self._cancels = CancelSender(
+            engines, self._goes_on, jobs=jobs, clock_ms=clock_ms, traces=traces
+        )
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -102,11 +106,13 @@ class Poller:
         self._board.expect(row.job_id)
         self._cancels.heed(row)
 
-    def changed(self, job: Job) -> None:
-        """Follow a job of this account: told of every change after its commit."""
+    def changed(self, job: Job) -> PolledTicket | None:
+        """Follow a job of this account: told of every change after its commit.
+
+        The ticket that is watched no more, if there was one.
+        """
         if job.state is not State.RUNNING or job.ticket is None:
-            self._watched.pop(job.id, None)
-            return
+            return self._watched.pop(job.id, None)
         row = row_of(job)
         watched = self._watched.get(job.id)
         if watched is None:
@@ -114,6 +120,7 @@ class Poller:
         else:
             watched.row = row
         self._cancels.heed(row)
+        return None
 
     def hint(self, job_id: str) -> None:
         """Somebody says that there is news: look now."""

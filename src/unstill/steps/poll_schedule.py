@@ -25,9 +25,11 @@ class PolledTicket(msgspec.Struct, gc=False):
     unclear: int = 0  # answers in a row that said nothing
     gone: int = 0  # answers in a row that knew no such task
     late_looks: int = 0  # this life had so many after the deadline
+    looks: int = 0  # this life had so many answers
 
     def believed(self, verdict: Verdict) -> Verdict:
         """What the next answer comes to beside those before it."""
+        self.looks += 1
         if not isinstance(verdict, Gone):
             self.gone = self.gone if isinstance(verdict, Unclear) else 0
             return verdict
@@ -50,4 +52,5 @@ def row_of(job: Job) -> TicketRow:
         wants_cancel=job.wants_cancel,
         owner=job.owner,
         request_id=job.request_id,
+        trace=job.trace,
     )

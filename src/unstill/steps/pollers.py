@@ -9,13 +9,15 @@ from typing import Any
 import structlog
 
 from unstill.domain.job import Job
+from unstill.domain.log_fields import job_facts
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.poll import Poller
-from unstill.steps.poll_schedule import row_of
+from unstill.steps.poll_schedule import PolledTicket, row_of
 from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.jobs import Jobs
+from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.port import Account, Cancellation, Cancelled, Remote
 
 log = structlog.get_logger()
@@ -39,8 +41,11 @@ class Pollers:
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
         bills: Bills = WITHOUT_COSTS,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._backlog = backlog
+        self._clock_ms = clock_ms
+        self._traces = traces
         given: dict[str, Any] = {
             "jobs": jobs,
             "board": board,
@@ -48,6 +53,7 @@ class Pollers:
             "clock_ms": clock_ms,
             "uptime_ms": uptime_ms,
             "bills": bills,
+            "traces": traces,
         }
         by_account: dict[str, dict[str, Remote]] = {}
         for remote in remotes.values():
@@ -78,7 +84,20 @@ class Pollers:
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
         if self._is_up:  # what a start has changed before, it then reads
-            self._of(job.engine).changed(job)
+            ended = self._of(job.engine).changed(job)
+            if ended is not None:
+                self._trace(ended, job)
+
+    def _trace(self, ended: PolledTicket, job: Job) -> None:
+        """All looks at a ticket are one span: there may be thousands."""
+        self._traces.add(
+            "poll",
+            job_facts(job) | {"unstill.looks": ended.looks},
+            context=job.trace,
+            begun_ms=ended.row.started_ms,
+            ended_ms=self._clock_ms(),
+            code="" if job.failure is None else job.failure.code,
+        )
 
     def hint(self, job: Job) -> None:
         """Somebody says that there is news of the job."""

@@ -16,6 +16,7 @@ from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.job_files import scene_of, video_part
 from unstill.system.storage_pause import Shortage
+from unstill.system.tracing import open_span
 
 log = structlog.get_logger()
 
@@ -48,11 +49,13 @@ class Renderer:
                 await self._files.sync(job.id, video_part(job.attempt))
         except (StorageFull, StorageFailed) as error:
             self._stalls.engine(job.engine, "submits", error.code, error.message)
+            open_span().fail(error.code)
             pause_ms = self._shortage.note(error.message, about=job_fields(job))
             return put_back(self._clock_ms() + pause_ms)
         except EngineDied as death:
             if job.deaths >= MOST_DEATHS:
                 raise
+            open_span().fail(death.code)
             log.warning(
                 "engine_died",
                 **job_fields(job),

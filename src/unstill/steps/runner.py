@@ -31,7 +31,7 @@ from unstill.domain.errors import (
 )
 from unstill.domain.job import Change, Failure, Job, State, failed, made_ready, put_back, started
 from unstill.domain.lease import Lease
-from unstill.domain.log_fields import job_fields
+from unstill.domain.log_fields import job_facts, job_fields
 from unstill.domain.request import Size
 from unstill.files.port import Files
 from unstill.models.card import Card
@@ -51,6 +51,7 @@ from unstill.store.ports.queue import Lane, PutOff, Queue, Step
 from unstill.system.log_context import lines_about
 from unstill.system.storage_errors import storage_trouble
 from unstill.system.storage_pause import Shortage
+from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.port import Remote
 
 log = structlog.get_logger()
@@ -88,6 +89,7 @@ class Runner:
         lease: Callable[[], Lease],
         bills: Bills = WITHOUT_COSTS,
         picture_fetches: tuple[int, int] = (FRAMES_SLOTS, 0),
+        traces: Traces = NO_TRACES,
     ) -> None:
         """`picture_fetches`: so many at once, and of one owner; 0: of one owner what is free."""
         self._pictures, self._pictures_per_owner = picture_fetches
@@ -109,6 +111,7 @@ class Runner:
         self._uptime_ms = uptime_ms
         self._lease = lease
         self._bills = bills
+        self._traces = traces
         self._shortage = Shortage("step_not_stored", clock_ms)
 
     # --- life ----------------------------------------------------------------------------------
@@ -142,13 +145,14 @@ class Runner:
     # --- lanes ---------------------------------------------------------------------------------
 
     def lanes(self) -> Sequence[Lane]:
-        render = self._guarded(self._render)
+        render = self._guarded(self._traced("render", self._render))
+        take_frames = self._guarded(self._traced("frames", self._take_frames))
         return (
             # Its steps wait for hosts that callers choose, and one may drip until it is given up.
             self._lane(
                 "frames",
                 self._pictures,
-                self._guarded(self._take_frames),
+                take_frames,
                 keeps_room=True,
                 most_of_one=self._pictures_per_owner,
             ),
@@ -168,7 +172,7 @@ class Runner:
         )
 
     def _save_lanes(self, engines: Iterable[str], slots: int, again_slots: int) -> Iterator[Lane]:
-        save = self._guarded(self._save)
+        save = self._guarded(self._traced("save", self._save))
         for engine in engines:
             yield self._lane(f"save:{engine}", slots, save)
             yield self._lane(f"again:{engine}", again_slots, save, is_in_turn=True)
@@ -239,6 +243,17 @@ class Runner:
                 self._stalls.stored(job.id)
                 return put_off
             return None
+
+        return step
+
+    def _traced(self, name: str, work: Step) -> Step:
+        """The same with a span around it, in the trace of its job."""
+        if self._traces is NO_TRACES:
+            return work
+
+        async def step(job: Job) -> PutOff | None:
+            with self._traces.step(name, job_facts(job), context=job.trace):
+                return await work(job)
 
         return step
 

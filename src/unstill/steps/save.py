@@ -33,6 +33,7 @@ from unstill.progress.stalls import Stalls
 from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.job_files import video_part, video_stem
 from unstill.steps.save_retries import FailedTries
+from unstill.system.tracing import open_span
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Done, Remote, Ticket
 
@@ -106,6 +107,7 @@ class Saver:
                 raise UpstreamError(f"{NOT_IN_TIME}: {error.message}") from error
             raise error
         self._stalls.job(job.id, State.SAVING, error.code, error.message)
+        open_span().fail(error.code)
         if tries.is_worth_telling:
             log.warning(
                 "video_not_saved",

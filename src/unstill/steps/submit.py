@@ -42,9 +42,10 @@ from unstill.domain.job import (
     unsent,
 )
 from unstill.domain.lease import Lease
-from unstill.domain.log_fields import job_fields
+from unstill.domain.log_fields import job_facts, job_fields
 from unstill.domain.owner_turns import WeightOf, equal_weight
 from unstill.progress.stalls import Stalls
+from unstill.steps.cooldown import ModelCooldown
 from unstill.steps.engine_choice import EngineChoice
 from unstill.steps.failover import NextCall
 from unstill.steps.submit_outcome import (
@@ -61,6 +62,7 @@ from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.queue import PutOff
 from unstill.system.storage_pause import until_stored
+from unstill.system.tracing import NO_TRACES, Traces, open_span
 from unstill.upstreams.port import (
     Accepted,
     Busy,
@@ -110,6 +112,7 @@ class Submitter:
         store_again: Backoff = TICKET,
         counts: CallCounts | None = None,
         weight_of: WeightOf = equal_weight,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """`routes`: by model name, the engines in the order in which they are tried."""
         self._submit_within_ms = submit_within_ms
@@ -132,6 +135,7 @@ class Submitter:
         self._lease = lease
         self._store_again = store_again
         self._counts = counts or CallCounts()
+        self._traces = traces
         # The calls under way, each with all that belongs to it: they outlive their steps.
         self._sending: set[asyncio.Task[PutOff | None]] = set()
         self._is_stopping = False
@@ -201,8 +205,9 @@ class Submitter:
     async def _prepare_and_send(self, remote: Remote, job: Job, choice: NextCall) -> PutOff | None:
         begun_ms = self._clock_ms()
         try:
-            async with self._prepare_frames(remote, job) as upstream_request:
-                prepared = await remote.prepare(upstream_request)
+            with self._traces.step("prepare", job_facts(job), context=job.trace):
+                async with self._prepare_frames(remote, job) as upstream_request:
+                    prepared = await remote.prepare(upstream_request)
         except UpstreamError as error:
             await self._note_unprepared(remote, job, error, begun_ms)
             return None
@@ -222,15 +227,21 @@ class Submitter:
             # Others may have been told so while this one was prepared and waited for its slot.
             if cooldown.is_busy(self._clock_ms(), is_probe=choice.is_probe):
                 return await self._turn_away(job)
-            this_round = cooldown.begin()
-            attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
-            if await self._write(job, intended(attempt, self._lease())) is None:
-                return None
-            await self._attempts.note_ahead(attempt, job.size)
-            submission = await self._answer(remote, prepared, job, attempt)
-            cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
-            await self._settle(job, attempt, submission)
+            with self._traces.step("submit", job_facts(job), context=job.trace):
+                await self._send_now(remote, prepared, job, cooldown)
             return None
+
+    async def _send_now(
+        self, remote: Remote, prepared: Prepared, job: Job, cooldown: ModelCooldown
+    ) -> None:
+        this_round = cooldown.begin()
+        attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
+        if await self._write(job, intended(attempt, self._lease())) is None:
+            return
+        await self._attempts.note_ahead(attempt, job.size)
+        submission = await self._answer(remote, prepared, job, attempt)
+        cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
+        await self._settle(job, attempt, submission)
 
     async def _turn_away(self, job: Job) -> PutOff | None:
         """Its engine has become busy: another one that is free at once, or a place in line."""
@@ -291,6 +302,9 @@ class Submitter:
         settlement = settlement_of(attempt.n, submission, self._clock_ms())
         self._counts.submitted(attempt.engine, settlement.outcome)
         self._note(attempt.engine, submission)
+        open_span().note({"unstill.attempt": attempt.n, "unstill.outcome": settlement.outcome})
+        if settlement.outcome is not Outcome.ACCEPTED:
+            open_span().fail(settlement.outcome)
         log.info(
             "submitted",
             **job_fields(job),

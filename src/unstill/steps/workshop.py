@@ -23,6 +23,7 @@ from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
 from unstill.steps.uptime import Uptime
 from unstill.store.ports.store import Store
+from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.port import Remote
 
 
@@ -42,6 +43,7 @@ class Workshop(msgspec.Struct, frozen=True):
     weight_of: WeightOf
     bills: Bills
     picture_fetches: tuple[int, int]  # at once, and of one owner; 0: as many as are free
+    traces: Traces = NO_TRACES
 
     def pollers(self) -> Pollers:
         return Pollers(
@@ -53,6 +55,7 @@ class Workshop(msgspec.Struct, frozen=True):
             clock_ms=self.clock_ms,
             uptime_ms=self.uptime.now_ms,
             bills=self.bills,
+            traces=self.traces,
         )
 
     def runner(
@@ -82,6 +85,7 @@ class Workshop(msgspec.Struct, frozen=True):
             lease=self.uptime.lease,
             bills=self.bills,
             picture_fetches=self.picture_fetches,
+            traces=self.traces,
         )
 
     def _renderer(self) -> Renderer:
@@ -110,6 +114,7 @@ class Workshop(msgspec.Struct, frozen=True):
             lease=self.uptime.lease,
             counts=self.counts,
             weight_of=self.weight_of,
+            traces=self.traces,
         )
 
     def _saver(self) -> Saver:

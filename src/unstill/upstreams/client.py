@@ -30,6 +30,7 @@ from unstill.net.decompression import PackedOddly
 from unstill.net.dial import OF_FAKE_IP, NotFound, NotPublic
 from unstill.net.fetcher import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
 from unstill.net.least_pace import LeastPace
+from unstill.system.tracing import note_status, outgoing
 from unstill.upstreams.calls import NotSent, ReplyLost, called
 from unstill.upstreams.port import (
     Accepted,
@@ -121,15 +122,17 @@ class Upstream:
     async def submit(self, prepared: Prepared, judge: Callable[[Reply], Submission]) -> Submission:
         """The one call that may cost."""
         try:
-            reply = await called(
-                self._fresh,
-                "POST",
-                prepared.path,
-                timeout_s=SUBMIT_TIMEOUT_S,
-                headers=prepared.headers,
-                content=prepared.body,
-                through_proxy=self._proxy is not None,
-            )
+            with outgoing("POST", self._kept.base_url.host) as span:
+                reply = await called(
+                    self._fresh,
+                    "POST",
+                    prepared.path,
+                    timeout_s=SUBMIT_TIMEOUT_S,
+                    headers=prepared.headers,
+                    content=prepared.body,
+                    through_proxy=self._proxy is not None,
+                )
+                note_status(span, reply.status)
         except NotSent as error:
             self._counts.unanswered(self._engine, is_sent=False)
             return _unreached(error)
@@ -147,14 +150,16 @@ class Upstream:
         """A call that costs nothing, when the account's pace allows it; raises Trouble."""
         await self._pace.turn()
         try:
-            reply = await called(
-                self._kept,
-                method,
-                path,
-                timeout_s=ASK_TIMEOUT_S,
-                params=params,
-                through_proxy=self._proxy is not None,
-            )
+            with outgoing(method, self._kept.base_url.host) as span:
+                reply = await called(
+                    self._kept,
+                    method,
+                    path,
+                    timeout_s=ASK_TIMEOUT_S,
+                    params=params,
+                    through_proxy=self._proxy is not None,
+                )
+                note_status(span, reply.status)
         except NotSent as error:
             self._counts.unanswered(self._engine, is_sent=False)
             raise Unreachable(error) from error
@@ -172,9 +177,12 @@ class Upstream:
         """POST to an address that the upstream named, without the key; returns the status."""
         host_only = Own(self._own.origin)
         try:
-            return await self._fetcher.post(
-                url, content, headers=headers, timeout_s=UPLOAD_TIMEOUT_S, own=host_only
-            )
+            with outgoing("POST") as span:
+                status = await self._fetcher.post(
+                    url, content, headers=headers, timeout_s=UPLOAD_TIMEOUT_S, own=host_only
+                )
+                note_status(span, status)
+                return status
         except FetchFailed as error:
             log.warning("upload_failed", engine=self._engine, why=error.reason)
             raise Trouble("a frame could not be uploaded to the upstream") from error
@@ -229,7 +237,8 @@ class Upstream:
             if not to_try:
                 break
             try:
-                await self._fetch_once(to_try.popleft(), out)
+                with outgoing("GET"):
+                    await self._fetch_once(to_try.popleft(), out)
                 named = await asyncio.to_thread(link_at, out)
             except DeadLink as error:
                 dead = error

@@ -33,12 +33,13 @@ from unstill.domain.delivery import (
 )
 from unstill.domain.errors import FetchFailed, StorageFailed, StorageFull
 from unstill.domain.job import Job
-from unstill.domain.log_fields import row_fields
+from unstill.domain.log_fields import row_facts, row_fields
 from unstill.domain.owner import Owner
 from unstill.net.fetcher import Own
 from unstill.store.ports.outbox import Outbox
 from unstill.system.log_context import lines_about
 from unstill.system.storage_pause import Shortage
+from unstill.system.tracing import NO_TRACES, Traces, note_status, outgoing
 from unstill.webhooks.receivers import Receivers
 from unstill.webhooks.retry import after_failure
 
@@ -81,6 +82,7 @@ class Deliverer:
         clock_ms: Callable[[], int],
         wall_ms: Callable[[], int] | None = None,
         chance: Callable[[], float] = random.random,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """`secrets`: `whsec_...`; each signs, so that receivers may know any of them.
 
@@ -93,6 +95,7 @@ class Deliverer:
         self._clock_ms = clock_ms
         self._wall_ms = wall_ms or clock_ms
         self._chance = chance
+        self._traces = traces
         self._shortage = Shortage("webhook_not_stored", clock_ms, pauses=DELIVERY)
         self.ended_tries: Counter[DeliveryState] = Counter()  # by what they left; owed: failed
         self._tries: dict[str, asyncio.Task[None]] = {}  # under way, by job
@@ -179,8 +182,14 @@ class Deliverer:
 
     async def _try(self, delivery: Delivery) -> None:
         try:
-            with lines_about(row_fields(delivery)):
+            facts = row_facts(delivery) | {"unstill.try": delivery.tries + 1}
+            with (
+                lines_about(row_fields(delivery)),
+                self._traces.step("webhook", facts, context=delivery.trace) as span,
+            ):
                 why = await self._why_not(delivery)
+                if why is not None:
+                    span.fail("not_delivered")
             now_ms = self._clock_ms()
             if why is None:
                 tried = delivered(delivery, now_ms)
@@ -204,13 +213,15 @@ class Deliverer:
             return f"[webhooks] has no address for {delivery.owner} any more"
         body = event_body(delivery)
         try:
-            status = await self._fetcher.post(
-                address.url,
-                body,
-                headers=self._headers(delivery, body),
-                timeout_s=TIMEOUT_S,
-                own=address.own,
-            )
+            with outgoing("POST") as span:
+                status = await self._fetcher.post(
+                    address.url,
+                    body,
+                    headers=self._headers(delivery, body),
+                    timeout_s=TIMEOUT_S,
+                    own=address.own,
+                )
+                note_status(span, status)
         except FetchFailed as error:
             return error.reason
         except Exception as error:  # a fault of ours ends one try, and its delivery stays owed

@@ -25,7 +25,7 @@ from unstill.dialects.port import (
 from unstill.domain.access_errors import OverLimit
 from unstill.domain.errors import NoSuchJob
 from unstill.domain.job import Job
-from unstill.domain.log_fields import job_fields
+from unstill.domain.log_fields import job_facts, job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.redaction import plain
 from unstill.domain.stall import Stall
@@ -40,6 +40,7 @@ from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
+from unstill.system.tracing import open_span
 
 log = structlog.get_logger()
 
@@ -94,7 +95,9 @@ class JobVerbs:
             retry=sending_of(exchange.call.headers),
             request_id=exchange.call.request_id,
             key_id=exchange.caller.key_id,
+            trace=open_span().context,
         )
+        open_span().note(job_facts(submitted.job))
         view = self._view(submitted.job, exchange)
         headers = self._job_headers(submitted.job, exchange, view.stall)
         if submitted.ignored:

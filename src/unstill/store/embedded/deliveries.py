@@ -18,7 +18,7 @@ from unstill.domain.job import Change, Job
 from unstill.domain.owner import Owner
 from unstill.store.embedded.beside import opened_beside
 
-OF_JOB = ("request_id",)
+OF_JOB = ("request_id", "trace")
 COLUMNS = tuple(each for each in Delivery.__struct_fields__ if each not in OF_JOB)
 _NAMES = ", ".join(COLUMNS)
 _fields_of = attrgetter(*COLUMNS)

@@ -94,7 +94,7 @@ def job_of(row: Row) -> Job:
         id_, owner, dialect, words, model, request, engine, created_ms, state,
         attempt, deaths, due_ms, size, started_ms, ended_ms, video, usage, failure,
         is_hidden, ticket, upstream_model, result, deadline_ms, wants_cancel, webhook_url,
-        request_id, key_id,
+        request_id, key_id, trace,
     ) = row  # fmt: skip
     return Job(
         id_,
@@ -124,6 +124,7 @@ def job_of(row: Row) -> Job:
         webhook_url,
         request_id,
         key_id,
+        trace,
     )
 
 
@@ -167,7 +168,7 @@ def mark_row_of(job: Job, mark: IdempotencyMark) -> tuple[Value, ...]:
 def ticket_of(row: Row) -> TicketRow:
     (
         job_id, attempt, engine, ticket, upstream_model, started_ms, deadline_ms, wants_cancel,
-        owner, request_id,
+        owner, request_id, trace,
     ) = row  # fmt: skip
     return TicketRow(
         job_id=job_id,
@@ -180,6 +181,7 @@ def ticket_of(row: Row) -> TicketRow:
         wants_cancel=wants_cancel == 1,
         owner=Owner(intern(owner)),
         request_id=request_id,
+        trace=trace,
     )
 
 
@@ -284,7 +286,7 @@ RECENT_ATTEMPTS = (
 # The condition is word for word that of the index `jobs_at_upstreams`.
 TICKETS = (
     "SELECT id, attempt, engine, ticket, coalesce(upstream_model, ''), coalesce(started_ms, 0), "
-    "deadline_ms, wants_cancel, owner, request_id FROM jobs "
+    "deadline_ms, wants_cancel, owner, request_id, trace FROM jobs "
     "WHERE state = 'running' AND ticket IS NOT NULL AND id > ? ORDER BY id LIMIT ?"
 )
 

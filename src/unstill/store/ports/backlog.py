@@ -23,7 +23,8 @@ class TicketRow(msgspec.Struct, frozen=True, gc=False):
     deadline_ms: int
     wants_cancel: bool
     owner: Owner = NOBODY
-    request_id: str = ""  # with the owner, for the log
+    request_id: str = ""  # with the owner and the trace, for the log
+    trace: str = ""
 
 
 class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
