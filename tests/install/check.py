@@ -63,10 +63,11 @@ from importlib.metadata import requires, version
 names = [re.match(r"[\\w-]+", line)[0] for line in requires("unstill") if "extra" not in line]
 print(" ".join(f"{name} {version(name)}" for name in names))
 """
-# Gigabytes, which the extra that renders with them brings and nothing else.
+# What extras bring and nothing else: gigabytes, some of it.
 HEAVY = """
 from importlib.util import find_spec
-print(" ".join(name for name in ("diffusers", "torch", "transformers") if find_spec(name)))
+names = ("diffusers", "opentelemetry", "torch", "transformers")
+print(" ".join(name for name in names if find_spec(name)))
 """
 
 
