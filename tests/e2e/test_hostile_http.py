@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 import subprocess
@@ -69,8 +70,8 @@ def test_each_route_refuses_methods_that_it_does_not_have(server: Serving, metho
         has = {operation.upper() for operation in operations}
         if method in has or (method == "HEAD" and "GET" in has):
             continue
-        names = dict.fromkeys(("video_id", "character_id", "task_id", "job_id"), "x")
-        asked = path.format(**names, model="sora-2", variant="video")
+        names = dict.fromkeys(re.findall(r"\{(\w+)\}", path), "x")
+        asked = path.format(**names | {"model": "sora-2", "variant": "video"})
         answer = server.http.request(method, asked)
 
         assert answer.status_code == 405, (method, path)
