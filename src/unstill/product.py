@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from unstill.assembly import (
@@ -37,7 +36,6 @@ from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
-from unstill.models.costs import Costs
 from unstill.progress.followers import Followers
 from unstill.server.admin.operated import Operated
 from unstill.server.api_keys import Keys
@@ -57,7 +55,7 @@ from unstill.service.jobs import Service
 from unstill.service.owner_limits import OwnerLimits
 from unstill.service.paces import Requests
 from unstill.service.uploads import Uploading
-from unstill.settings.model_engines import check_routes, routes_of
+from unstill.settings.model_engines import Routes, check_routes, routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.settings.tariff import check_costs
@@ -72,12 +70,7 @@ from unstill.store.ports.queue import Listener
 from unstill.store.ports.store import Store
 from unstill.system.clock import Clock
 from unstill.system.clock import clock_ms as system_clock_ms
-from unstill.system.machine import (
-    address_space_limit,
-    check_address_space,
-    check_open_files,
-    open_files_limit,
-)
+from unstill.system.machine import check_limits
 from unstill.webhooks.deliverer import Deliverer
 from unstill.webhooks.receivers import Receivers
 
@@ -119,9 +112,7 @@ class Product:
         self.proxies = Proxies(server.proxy_networks)
         data_dir = made_folder(Path(server.data_dir))
         self._store = store_in(data_dir, clock_ms)
-        self._uptime = Uptime(
-            notes=self._store.uptime_notes, server=token_hex(8), clock_ms=clock_ms
-        )
+        self._uptime = Uptime(self._store.uptime_notes, clock_ms=clock_ms)
         self._files, uploads = storage = files_in(data_dir)
         self._limits = OwnerLimits()
         self._allowances = allowances_in(self._store, storage, self._limits)
@@ -145,7 +136,7 @@ class Product:
         check_routes(settings, catalogue, self._engines)
         self._tariff = settings.tariff(cards)
         check_costs(self._tariff, self._engines, self._remotes, cards)
-        workshop = self._workshop(Bills(Costs(self._tariff, catalogue.by_id)))
+        workshop = self._workshop(Bills.by(self._tariff, catalogue.by_id))
         self._pollers = workshop.pollers()
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
@@ -175,9 +166,7 @@ class Product:
             service=self._service(catalogue, routes, receivers),
             uploading=self._uploading(uploads, catalogue, link_secrets),
             downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
-            board=self._followers.board,
-            stalls=self._followers.stalls,
-            estimates=self._followers.estimates,
+            followers=self._followers,
             keys=self._keys,
             requests=Requests(self._limits.of),
             metrics=self._metrics,
@@ -255,12 +244,7 @@ class Product:
             clock_ms=self._clock.now_ms,
         )
 
-    def _service(
-        self,
-        catalogue: Catalogue,
-        routes: Mapping[str, Sequence[str]],
-        receivers: Receivers,
-    ) -> Service:
+    def _service(self, catalogue: Catalogue, routes: Routes, receivers: Receivers) -> Service:
         return Service(
             jobs=self._store.jobs,
             job_lists=self._store.job_lists,
@@ -332,8 +316,7 @@ class Product:
 
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
-        check_address_space(address_space_limit())
-        check_open_files(open_files_limit())
+        check_limits()
         await self._store.open(self.listeners)
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
         await self._watch.startup()

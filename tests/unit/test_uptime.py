@@ -44,8 +44,7 @@ async def life(
     store = SlowStore(data_dir)
     await store.open()
     uptime = Uptime(
-        server="server",
-        notes=store.uptime_notes,
+        store.uptime_notes,
         clock_ms=lambda: clocks.wall_ms,
         monotonic_s=lambda: clocks.up_s,
         beat_s=beat_s,

@@ -28,13 +28,7 @@ from unstill.store.embedded.held_jobs import held_in
 from unstill.store.embedded.keys_beside import has_keys_in, keys_in
 from unstill.system.clock import clock_ms
 from unstill.system.job_folders import JOBS
-from unstill.system.machine import (
-    Confinement,
-    address_space_limit,
-    check_address_space,
-    check_open_files,
-    open_files_limit,
-)
+from unstill.system.machine import Confinement, check_limits
 
 LEAST_FREE_BYTES = 1024**3  # some hundred videos
 
@@ -158,8 +152,7 @@ def key_finding(settings: Settings, now_ms: int) -> Finding:
 def _engine() -> Iterator[Finding]:
     """Render a second and do all that is ever done with one; how its children are confined."""
     try:
-        check_address_space(address_space_limit())
-        check_open_files(open_files_limit())
+        check_limits()
     except OperatorError as error:
         yield Finding("child programs", False, error.message)
         return

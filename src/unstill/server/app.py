@@ -33,9 +33,7 @@ from unstill.domain.errors import (
 )
 from unstill.domain.owner import EVERYONE, NOBODY, Owner
 from unstill.media.picture_limits import MAX_FILE_BYTES
-from unstill.progress.board import Board
-from unstill.progress.estimate import Estimates
-from unstill.progress.stalls import Stalls
+from unstill.progress.followers import Followers
 from unstill.server.admin.operated import Operated
 from unstill.server.admin.routes import AdminRoutes
 from unstill.server.api_keys import Keys
@@ -86,9 +84,7 @@ class App:
         service: Service,
         uploading: Uploading,
         downloads: Downloads,
-        estimates: Estimates,
-        board: Board,
-        stalls: Stalls,
+        followers: Followers,
         keys: Keys,
         requests: Requests,
         dialects: Sequence[Dialect],
@@ -124,10 +120,11 @@ class App:
         everyone: tuple[Described, ...] = (*dialects, AdminRoutes(), OwnRoutes())
         self._service = service
         self._downloads = downloads
-        self._board = board
+        self._board = board = followers.board
+        estimates = followers.estimates
         self._own_verbs = OwnVerbs(
             service=service,
-            stalls=stalls,
+            stalls=followers.stalls,
             dialects=dialects,
             description=described(everyone, service.catalogue),
             keys=keys,

@@ -12,8 +12,10 @@ from unstill.models.sample_requests import sample_requests
 from unstill.settings.engines import NO_ENGINE, RemoteSettings
 from unstill.settings.reader import Settings
 
+Routes = Mapping[str, Sequence[str]]  # engines by every name of a model, in the order of their turn
 
-def routes_of(settings: Settings, catalogue: Catalogue) -> Mapping[str, Sequence[str]]:
+
+def routes_of(settings: Settings, catalogue: Catalogue) -> Routes:
     """Engines by every name, aliases included: what is set for the name, else for its card."""
     default = settings.server.default_engine
     fallback: tuple[str, ...] = () if default == NO_ENGINE else (default,)

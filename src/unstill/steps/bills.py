@@ -7,10 +7,12 @@ there is no video any more, or it has no rate, it is as long as it was asked for
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 from unstill.domain.job import Job, Video
 from unstill.domain.money import SECOND_NS, Bill, billed_ns
 from unstill.domain.tariff import Tariff
+from unstill.models.card import Card
 from unstill.models.costs import Costs
 from unstill.upstreams.usage import MOST_BILLED_S, billed_seconds, is_billed
 
@@ -22,6 +24,11 @@ class Bills:
 
     def __init__(self, costs: Costs) -> None:
         self._costs = costs
+
+    @classmethod
+    def by(cls, tariff: Tariff, cards: Mapping[str, Card]) -> Self:
+        """`cards`: by the models' own ids."""
+        return cls(Costs(tariff, cards))
 
     def made(self, job: Job, video: Video) -> Bill:
         """Of a video that is there."""

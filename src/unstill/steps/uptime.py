@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from secrets import token_hex
 
 import structlog
 
@@ -26,16 +27,14 @@ log = structlog.get_logger()
 class Uptime:
     def __init__(
         self,
-        *,
         notes: UptimeNotes,
-        server: str,
+        *,
         clock_ms: Callable[[], int],
         monotonic_s: Callable[[], float] = time.monotonic,
         beat_s: float = BEAT_S,
     ) -> None:
-        """`server`: this server's own id, another one after each start."""
         self._notes = notes
-        self._server = server
+        self._server = token_hex(8)  # its own id, another one after each start
         self._beat_s = beat_s
         self._monotonic_s = monotonic_s
         self._begun_ms = clock_ms()

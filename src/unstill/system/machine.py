@@ -181,6 +181,12 @@ def check_open_files(limit: int | None) -> None:
         )
 
 
+def check_limits() -> None:
+    """Raises OperatorError where this process may have too little for a server's work."""
+    check_address_space(address_space_limit())
+    check_open_files(open_files_limit())
+
+
 # macOS hands what was written to the drive only when asked so (fsync(2) there); SQLite does too.
 _FULL_FLUSH: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 
