@@ -18,7 +18,7 @@ settings.load_profile("suite")
 # With real children, emulators or whole products: half of the time of all tests of one part. They
 # are left out of `make test-quick`, and of nothing else.
 LONG = (
-    "contract/engines/test_engines.py",
+    "contract/engines/test_engine",
     "contract/test_dashscope.py",
     "contract/test_emulator",
     "contract/test_killed_0_1_0.py",

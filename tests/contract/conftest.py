@@ -1,13 +1,20 @@
-"""The job stores, each of which every test of a port's suite runs on."""
+"""Every store, on which each test of a port's suite runs; and the description of the API."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from support.admin_team import ProductMaker
+from support.in_process import settings_of
+from support.memory_ports import Memory
+from support.memory_store import MemoryStore
 from support.open_stores import Make, embedded_stores, memory_stores
+from support.servers import Serving
+from unstill.product import Product
 from unstill.store.ports.store import Store
 
 
@@ -16,6 +23,19 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """A store over the same data, each time it is called."""
     stores: Make = request.param(tmp_path)
     return stores
+
+
+@pytest.fixture(params=["embedded", "memory"])
+def make_product(request: pytest.FixtureRequest, tmp_path: Path) -> ProductMaker:
+    """A product over the same data, each time it is called."""
+    memory = Memory()
+
+    def make() -> Product:
+        if request.param == "embedded":
+            return Product(settings_of(tmp_path))
+        return Product(settings_of(tmp_path), store_in=lambda _, clock: MemoryStore(memory, clock))
+
+    return make
 
 
 @pytest.fixture
@@ -30,3 +50,8 @@ async def store(make: Make, heard: list[str]) -> AsyncIterator[Store]:
     await store.open((lambda job: heard.append(job.id),))
     yield store
     await store.close()
+
+
+@pytest.fixture(scope="module")
+def api(server: Serving) -> dict[str, Any]:
+    return dict(server.http.get("/openapi.json").json())

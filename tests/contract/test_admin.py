@@ -1,119 +1,17 @@
-"""What operators ask and change over HTTP: who may, what holds at once, what is refused."""
+"""What operators ask and change over HTTP: who may, owners' limits, and the server itself."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
-import pytest
-from msgspec.structs import replace as replaced
-from structlog.testing import capture_logs
-
-from support.api_keys import adding
-from support.in_process import create_body, served, settings_of
-from support.memory_ports import Memory
-from support.memory_store import MemoryStore
-from support.waits import PATIENCE_S
-from unstill.domain.api_key import ApiKey, digest_of
-from unstill.domain.caller import Scope
-from unstill.domain.limits import MOST, OF_KEYS, SETTABLE
-from unstill.domain.owner import Owner
+from support.admin_team import LONG, UNKNOWN, ProductMaker, by, ended_by, settings_of_file, team_of
+from support.in_process import served, settings_of
+from unstill.domain.limits import MOST, SETTABLE
 from unstill.domain.owner_turns import MOST_WEIGHT
 from unstill.product import Product
-from unstill.server.admin.jobs import MOST_RELEASED
 from unstill.server.admin.limits import name_of
 from unstill.server.admin.routes import AdminRoutes
-from unstill.settings.reader import Settings, read_settings
-from unstill.store.embedded.keys_beside import change_key_in
-from unstill.store.embedded.owners_beside import change_owner_in
-
-Make = Callable[[], Product]
-UNKNOWN = "01a1f87e-d82e-7c04-b50f-3fd6008dc4ba"
-LONG: dict[str, Any] = {"size": "1280*720", "duration": 15}
-
-
-@pytest.fixture(params=["embedded", "memory"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
-    """A product over the same data, each time it is called."""
-    memory = Memory()
-
-    def make() -> Product:
-        if request.param == "embedded":
-            return Product(settings_of(tmp_path))
-        return Product(settings_of(tmp_path), store_in=lambda _, clock: MemoryStore(memory, clock))
-
-    return make
-
-
-def settings_of_file(file: Path) -> Settings:
-    return read_settings(file=file, environment={}, command_line={})
-
-
-def by(key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"}
-
-
-class Team:
-    """A server with an operator's key and two owners' keys, which its clients send."""
-
-    def __init__(self, http: httpx2.AsyncClient) -> None:
-        self.http = http
-        self.keys: dict[str, str] = {}
-
-    async def make_keys(self) -> None:
-        made = await self.http.post("/admin/keys", json={"owner": "ops", "scope": "admin"})
-        assert made.status_code == 200, made.text
-        self.keys["ops"] = made.json()["key"]
-        for owner in ("ann", "bob"):
-            self.keys[owner] = (await self.told("POST", "/admin/keys", {"owner": owner}))["key"]
-
-    async def ask(self, method: str, path: str, body: object = None) -> httpx2.Response:
-        headers = by(self.keys["ops"])
-        if body is None:
-            return await self.http.request(method, path, headers=headers)
-        return await self.http.request(method, path, headers=headers, json=body)
-
-    async def told(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = await self.ask(method, path, body)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    async def refused(self, method: str, path: str, body: object = None) -> tuple[int, str, str]:
-        """Status, code and message."""
-        answer = await self.ask(method, path, body)
-        error = answer.json()["error"]
-        assert set(error) == {"message", "type", "param", "code"}
-        return answer.status_code, error["code"], error["message"]
-
-    async def submit(self, owner: str, **parameters: Any) -> httpx2.Response:
-        body = create_body(**parameters)
-        return await self.http.post("/v1/tasks/submit", json=body, headers=by(self.keys[owner]))
-
-    async def submitted(self, owner: str, **parameters: Any) -> str:
-        answer = await self.submit(owner, **parameters)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["output"]["task_id"])
-
-    async def until(self, is_so: Callable[[dict[str, Any]], bool], path: str) -> dict[str, Any]:
-        """What is told there once it is so."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not is_so(told := await self.told("GET", path)):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        return told
-
-
-@asynccontextmanager
-async def team_of(product: Product) -> AsyncIterator[Team]:
-    async with served(product) as http:
-        team = Team(http)
-        await team.make_keys()
-        yield team
-
 
 # --- who may -------------------------------------------------------------------------------------
 
@@ -216,8 +114,10 @@ async def test_a_page_that_may_call_is_no_operator_without_a_key_and_with_one_is
 # --- owners --------------------------------------------------------------------------------------
 
 
-async def test_a_limit_that_is_set_holds_at_once_and_until_it_is_taken_away(make: Make) -> None:
-    async with team_of(make()) as team:
+async def test_a_limit_that_is_set_holds_at_once_and_until_it_is_taken_away(
+    make_product: ProductMaker,
+) -> None:
+    async with team_of(make_product()) as team:
         before = await team.told("GET", "/admin/owners")
         first = await team.told("PATCH", "/admin/owners/ann", {"queue": 0, "weight": 3})
         refused = await team.submit("ann")
@@ -279,100 +179,6 @@ async def test_a_form_is_no_change(tmp_path: Path) -> None:
     assert answer.json()["error"]["code"] == "unsupported_content_type"
 
 
-# --- keys ----------------------------------------------------------------------------------------
-
-
-async def test_a_key_is_good_from_its_answer_on_and_told_in_no_other(make: Make) -> None:
-    async with team_of(make()) as team:
-        answer = await team.ask(
-            "POST",
-            "/admin/keys",
-            {
-                "owner": "cid",
-                "name": "laptop",
-                "models": ["sora-2"],
-                "networks": ["127.0.0.0/8"],
-                "expires": "90d",
-            },
-        )
-        made = answer.json()
-        status = (await team.http.get("/v1/models", headers=by(made["key"]))).json()
-        listed = await team.ask("GET", "/admin/keys")
-
-    assert answer.headers["cache-control"] == "no-store"
-    assert re.fullmatch(r"unstill_[A-Za-z0-9_-]{43}", made["key"])
-    assert made["expires_ms"] - made["created_ms"] == 90 * 86_400_000
-    assert [each["id"] for each in status["data"]] == ["openai/sora-2/image-to-video-pro"]
-    rows = {each["name"]: each for each in listed.json()["data"]}
-    assert set(rows) == {"ops", "ann", "bob", "laptop"}
-    assert rows["laptop"] == {name: value for name, value in made.items() if name != "key"}
-    assert (rows["laptop"]["networks"], rows["ops"]["scope"]) == (["127.0.0.0/8"], "admin")
-    for text in (made["key"], *team.keys.values()):
-        assert text not in listed.text
-        assert digest_of(text.encode()).hex() not in listed.text
-
-
-async def test_a_replaced_key_and_a_revoked_one_stop_at_once(make: Make) -> None:
-    async with team_of(make()) as team:
-
-        async def status(key: str) -> int:
-            return (await team.http.get("/v1/videos", headers=by(key))).status_code
-
-        new = await team.told("POST", "/admin/keys/ann/rotate")
-        after_rotate = [await status(each) for each in (team.keys["ann"], new["key"])]
-        revoked = await team.told("DELETE", f"/admin/keys/{new['id']}")
-        after_revoke = await status(new["key"])
-        again = await team.told("DELETE", f"/admin/keys/{new['id']}")
-        ended = await team.refused("POST", "/admin/keys/ann/rotate")
-        unknown = [
-            await team.refused("POST", "/admin/keys/nobody/rotate"),
-            await team.refused("DELETE", "/admin/keys/nobody"),
-        ]
-        free = await team.told("POST", "/admin/keys", {"owner": "bob", "name": "ann"})
-
-    assert (after_rotate, after_revoke) == ([401, 200], 401)
-    assert (revoked["state"], revoked["id"]) == ("revoked", new["id"])
-    assert again == revoked
-    assert ended[:2] == (400, "key_ended")
-    assert [each[:2] for each in unknown] == [(404, "key_not_found")] * 2
-    assert free["owner"] == "bob"
-
-
-async def test_a_keys_own_limits_hold_from_its_making_and_from_each_change_on(make: Make) -> None:
-    async with team_of(make()) as team:
-        made = await team.told(
-            "POST", "/admin/keys", {"owner": "ann", "name": "few", "limits": {"queue": 0}}
-        )
-        team.keys["few"] = made["key"]
-        first = [(await team.submit(each)).status_code for each in ("few", "ann")]
-        changed = await team.told("PATCH", "/admin/keys/few", {"queue": None, "in_flight": 1})
-        second = (await team.submit("few")).status_code
-        refused = [
-            await team.refused("PATCH", "/admin/keys/few", body) for body in ({}, {"weight": 2})
-        ]
-        unknown = await team.refused("PATCH", "/admin/keys/nobody", {"queue": 1})
-
-    none = dict.fromkeys(name_of(each) for each in OF_KEYS)
-    assert made["limits"] == none | {"queue": 0}
-    assert (first, second) == ([429, 200], 200)
-    assert changed["limits"] == none | {"in_flight": 1}
-    assert [each[:2] for each in refused] == [
-        (400, "missing_parameter"),
-        (400, "invalid_parameter"),
-    ]
-    assert unknown[:2] == (404, "key_not_found")
-
-
-async def test_the_first_key_closes_the_server_to_whoever_made_it_without_one(make: Make) -> None:
-    async with served(make()) as http:
-        before = await http.get("/admin/keys")
-        made = await http.post("/admin/keys", json={"owner": "ops", "scope": "admin"})
-        after = await http.get("/admin/keys")
-        with_key = await http.get("/admin/keys", headers=by(made.json()["key"]))
-
-    assert [each.status_code for each in (before, made, after, with_key)] == [200, 200, 401, 200]
-
-
 async def test_a_budget_is_set_and_told_in_decimals(tmp_path: Path) -> None:
     async with team_of(Product(settings_of(tmp_path))) as team:
         told = []
@@ -391,242 +197,6 @@ async def test_a_budget_is_set_and_told_in_decimals(tmp_path: Path) -> None:
     assert [each["budget_day"] for each in told] == ["12.5", "3", "0.09", None]
     assert {each["budget_month"] for each in told} == {"200"}
     assert (status, message.partition(":")[0]) == (400, "budget_day must be absent")
-
-
-NO_KEYS: list[tuple[object, str]] = [
-    ({}, "owner is required"),
-    ({"owner": "an owner"}, "owner must be 1 to 64 letters"),
-    ({"owner": 5}, "owner must be"),
-    ({"owner": "a", "name": "ann"}, "name must be another name than a good key has"),
-    ({"owner": "a", "name": "key_0123456789ab"}, "name must be 1 to 64 printable"),
-    ({"owner": "a", "name": 5}, "name must be text"),
-    ({"owner": "a", "scope": "root"}, "scope must be user or admin, got 'root'"),
-    ({"owner": "a", "models": ["sora-9"]}, "models must be one of"),
-    ({"owner": "a", "models": []}, "models must be at least one"),
-    ({"owner": "a", "models": "sora-2"}, "models must be a list of texts"),
-    ({"owner": "a", "networks": ["10.0.0.1/8"]}, "networks must be CIDRs"),
-    ({"owner": "a", "networks": [5]}, "networks must be a list of texts"),
-    ({"owner": "a", "expires": "0s"}, "expires must be to come"),
-    ({"owner": "a", "expires": "soon"}, "expires must be an ISO 8601 time"),
-    ({"owner": "a", "expire": "90d"}, "expire must be absent"),
-    ({"owner": "a", "limits": {"queue": -1}}, "queue must be a whole number from 0 or null"),
-    ({"owner": "a", "limits": {"weight": 2}}, "weight must be absent: there are in_flight"),
-    ({"owner": "a", "limits": 5}, "limits must be an object"),
-]
-
-
-async def test_what_no_key_may_be_is_refused_by_its_field_and_makes_none(tmp_path: Path) -> None:
-    async with team_of(Product(settings_of(tmp_path))) as team:
-        for body, told in NO_KEYS:
-            status, _, message = await team.refused("POST", "/admin/keys", body)
-            assert status == 400
-            assert message.startswith(told)
-        keys = await team.told("GET", "/admin/keys")
-
-    assert len(keys["data"]) == 3
-
-
-async def test_who_changed_what_is_in_the_log_and_no_key(tmp_path: Path) -> None:
-    with capture_logs() as logs:
-        async with team_of(Product(settings_of(tmp_path))) as team:
-            await team.told("PATCH", "/admin/owners/ann", {"queue": 1})
-            await team.told("POST", "/admin/keys/ann/rotate")
-            rows = (await team.told("GET", "/admin/keys"))["data"]
-    told = [(log["what"], log["by"]) for log in logs if log["event"] == "operator_did"]
-    [ops] = [row["id"] for row in rows if row["name"] == "ops"]
-
-    assert told == [
-        ("key_made", "nobody"),
-        ("key_made", ops),
-        ("key_made", ops),
-        ("owner_set", ops),
-        ("key_rotated", ops),
-    ]
-    assert "unstill_" not in str(logs)
-
-
-async def test_what_another_process_changes_is_told_and_holds_too(tmp_path: Path) -> None:
-    folder, text = tmp_path / "data", "unstill_by_a_command"
-    key = ApiKey(
-        id="key_0123456789ab",
-        name="beside",
-        owner=Owner("cid"),
-        digest=digest_of(text.encode()).hex(),
-        scope=Scope.ADMIN,
-        created_ms=5,
-    )
-    async with team_of(Product(settings_of(tmp_path))) as team:
-        await asyncio.to_thread(change_key_in, folder, adding(key))
-        await asyncio.to_thread(
-            change_owner_in, folder, Owner("bob"), lambda before: replaced(before, queue=0)
-        )
-        names = [each["name"] for each in (await team.told("GET", "/admin/keys"))["data"]]
-        owners = {each["owner"]: each for each in (await team.told("GET", "/admin/owners"))["data"]}
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                seen = await team.http.get("/admin/keys", headers=by(text))
-                refused = await team.submit("bob")
-                if (seen.status_code, refused.status_code) == (200, 429):
-                    break
-                await asyncio.sleep(0.05)
-
-    assert "beside" in names
-    assert owners["bob"]["limits"]["queue"] == 0
-
-
-# --- jobs ----------------------------------------------------------------------------------------
-
-
-async def test_jobs_of_all_owners_are_listed_by_pages_and_filters_without_their_prompts(
-    make: Make,
-) -> None:
-    async with team_of(make()) as team:
-        ids = [await team.submitted(owner) for owner in ("ann", "bob", "ann")]
-        await team.until(
-            lambda told: all(each["state"] == "succeeded" for each in told["data"]), "/admin/jobs"
-        )
-        whole = await team.ask("GET", "/admin/jobs")
-        first = await team.told("GET", "/admin/jobs?limit=2")
-        second = await team.told("GET", f"/admin/jobs?limit=2&after={first['next']}")
-
-        async def found(query: str) -> list[str]:
-            data = (await team.told("GET", f"/admin/jobs?{query}"))["data"]
-            return [each["id"] for each in data]
-
-        anns, failed = await found("owner=ann"), await found("state=failed,cancelled")
-        done = await found("state=succeeded&engine=camera&model=wan2.7-i2v&owner=bob")
-        others = [await found(each) for each in ("model=sora-2", "engine=far", "owner=cid")]
-
-    newest_first = ids[::-1]
-    assert [each["id"] for each in whole.json()["data"]] == newest_first
-    assert {each["owner"] for each in whole.json()["data"]} == {"ann", "bob"}
-    assert all(re.fullmatch("key_[0-9a-f]{12}", each["key_id"]) for each in whole.json()["data"])
-    assert "push in" not in whole.text
-    assert [each["id"] for each in first["data"] + second["data"]] == newest_first
-    assert (first["next"], second["next"]) == (newest_first[1], None)
-    assert (anns, failed, done) == ([ids[2], ids[0]], [], [ids[1]])
-    assert others == [[], [], []]
-
-
-NO_FILTERS = [
-    ("limit=0", "limit must be a whole number from 1 to 100"),
-    ("limit=101", "limit must be"),
-    ("limit=x", "limit must be"),
-    ("state=ended", "state must be some of queued, ready"),
-    ("owner=a%20b", "owner must be"),
-    ("after=;drop", "after must be the `next` of a page"),
-    (f"after={'a' * 37}", "after must be"),
-    (f"model={'m' * 201}", "model must be 1 to 200 characters"),
-    ("engine=", "engine must be 1 to 200 characters"),
-]
-
-
-async def test_a_filter_that_means_nothing_is_refused_by_its_name(tmp_path: Path) -> None:
-    async with team_of(Product(settings_of(tmp_path))) as team:
-        for query, told in NO_FILTERS:
-            status, _, message = await team.refused("GET", f"/admin/jobs?{query}")
-            assert status == 400
-            assert message.startswith(told)
-        good = [f"limit={limit}" for limit in (1, 100)]
-        good += [f"model={'m' * 200}", f"after={'a' * 36}", "after="]
-        edges = [await team.ask("GET", f"/admin/jobs?{query}") for query in good]
-
-    assert {each.status_code for each in edges} == {200}
-
-
-async def test_the_whole_life_of_a_job_is_told_also_after_its_owner_has_deleted_it(
-    tmp_path: Path,
-) -> None:
-    async with team_of(Product(settings_of(tmp_path))) as team:
-        job = await team.submitted("ann")
-        path = f"/admin/jobs/{job}"
-        told = await team.until(lambda told: told["state"] == "succeeded", path)
-        await team.http.delete(f"/v1/videos/{job}", headers=by(team.keys["ann"]))
-        after = await team.told("GET", path)
-        listed = await team.told("GET", "/admin/jobs")
-        unknown = [await team.refused("GET", f"/admin/jobs/{each}") for each in (UNKNOWN, "x")]
-
-    assert told["created_ms"] <= told["started_ms"] <= told["ended_ms"]
-    assert told["request"]["prompt"] == "push in"
-    assert len(told["request"]["first_frame"]["sha256"]) == 64
-    assert told["size"] == {"width": 320, "height": 256}
-    assert told["video"]["frame_count"] == 60
-    assert told["usage"]["duration_s"] == 2
-    assert (told["attempts"], told["delivery"], told["failure"]) == ([], None, None)
-    assert told["money"] is None
-    assert (told["made_by"], told["attempt"], told["is_held"]) == ("camera", 1, False)
-    assert (told["is_deleted"], after["is_deleted"]) == (False, True)
-    assert listed["data"] == []
-    assert [each[:2] for each in unknown] == [(404, "task_not_found")] * 2
-
-
-async def test_what_a_job_is_charged_with_and_has_cost_is_told_in_its_view(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path)
-    file = tmp_path / "unstill.toml"
-    money = (
-        '[money]\ncurrency = "EUR"\n'
-        '[engines.camera]\nkind = "camera"\n'
-        '[engines.camera.costs."wan2.7-i2v"]\nper_video = "0.05"\n'
-        '[models."wan2.7-i2v".prices]\n"720P" = { per_second = "0.09" }\n'
-        '"1080P" = { per_second = "0.09" }\n'
-    )
-    file.write_text(f'[server]\ndata_dir = "{settings.server.data_dir}"\n{money}')
-    async with team_of(Product(settings_of_file(file))) as team:
-        job = await team.submitted("ann", **LONG)
-        before = await team.told("GET", f"/admin/jobs/{job}")
-        await team.told("DELETE", f"/admin/jobs/{job}")
-        gone = await team.told("GET", f"/admin/jobs/{job}")
-        done = await team.submitted("ann")
-        await ended_by(team, done)
-        after = await team.told("GET", f"/admin/jobs/{done}")
-
-    told = {"basis": "price", "currency": "EUR"}
-    assert before["money"] == told | {"reserved": "1.35", "price": None, "cost": "0"}
-    assert gone["money"] == told | {"reserved": "0", "price": "0", "cost": "0"}
-    assert after["money"] == told | {"reserved": "0", "price": "0.18", "cost": "0.05"}
-
-
-async def test_an_operator_cancels_and_deletes_whoever_made_the_job(make: Make) -> None:
-    async with team_of(make()) as team:
-        ids = [await team.submitted("ann", **LONG) for _ in range(2)]
-        cancelled = await team.told("POST", f"/admin/jobs/{ids[0]}/cancel")
-        too_late = await team.refused("POST", f"/admin/jobs/{ids[0]}/cancel")
-        deleted = await team.told("DELETE", f"/admin/jobs/{ids[1]}")
-        seen = [
-            (await team.http.get(f"/v1/videos/{each}", headers=by(team.keys["ann"]))).status_code
-            for each in ids
-        ]
-        again = await team.refused("DELETE", f"/admin/jobs/{ids[1]}")
-        unknown = await team.refused("POST", f"/admin/jobs/{UNKNOWN}/cancel")
-
-    assert cancelled == {"id": ids[0], "state": "cancelled", "is_deleted": False}
-    assert deleted == {"id": ids[1], "state": "cancelled", "is_deleted": True}
-    assert too_late[:2] == (400, "too_late_to_cancel")
-    assert seen == [200, 404]
-    assert again[:2] == unknown[:2] == (404, "task_not_found")
-
-
-NO_LISTS: list[tuple[object, str]] = [
-    ({"job_ids": []}, "job_ids must be a list of ids, or left out for all"),
-    ({"job_ids": "all"}, "job_ids must be a list"),
-    ({"job_ids": [5]}, "job_ids must be a list"),
-    ({"job_ids": ["x"] * (MOST_RELEASED + 1)}, f"job_ids must be at most {MOST_RELEASED} ids"),
-    ({"jobs": ["x"]}, "jobs must be absent: there are job_ids"),
-]
-
-
-async def test_what_is_no_list_of_jobs_releases_nothing(make: Make) -> None:
-    async with team_of(make()) as team:
-        for body, told in NO_LISTS:
-            status, _, message = await team.refused("POST", "/admin/held-jobs/release", body)
-            assert status == 400
-            assert message.startswith(told)
-        many = {"job_ids": ["x"] * MOST_RELEASED}
-        most = await team.told("POST", "/admin/held-jobs/release", many)
-        held = await team.told("GET", "/admin/held-jobs")
-
-    assert most == {"released": [], "sent": {}, "not_held": ["x"]}
-    assert held == {"data": []}
 
 
 # --- the server ----------------------------------------------------------------------------------
@@ -650,8 +220,8 @@ async def test_engines_are_told_with_their_health_their_slots_and_their_children
     assert children[0]["started"] >= 1
 
 
-async def test_queues_tell_who_waits_where_and_since_when(make: Make) -> None:
-    async with team_of(make()) as team:
+async def test_queues_tell_who_waits_where_and_since_when(make_product: ProductMaker) -> None:
+    async with team_of(make_product()) as team:
         slots = (await team.told("GET", "/admin/engines"))["data"][0]["slots"]
         for owner in ["ann"] * (slots + 2) + ["bob"]:
             await team.submitted(owner, **LONG)
@@ -706,7 +276,3 @@ async def test_what_is_kept_for_how_long_and_what_room_there_is_are_told(tmp_pat
 
 def lane_of(told: dict[str, Any], name: str) -> dict[str, Any]:
     return next(dict(lane) for lane in told["lanes"] if lane["lane"] == name)
-
-
-async def ended_by(team: Team, job: str) -> None:
-    await team.until(lambda told: told["state"] == "succeeded", f"/admin/jobs/{job}")

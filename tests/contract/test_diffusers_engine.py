@@ -8,110 +8,22 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from contract.toy_diffusers_child import Told
+from support.diffusers_bench import A14B, LTX, SMALL, TWO_CARDS, bench
 from support.requests import WAN22, WAN27, a_request
 from support.waits import until
 from support.weight_folders import write_folder
-from unstill.domain.engine import Local, Made, Scene
-from unstill.domain.errors import BadSetting, EngineDied, OperatorError
-from unstill.domain.request import Size
+from unstill.domain.errors import BadSetting, OperatorError
 from unstill.engines.diffusers import Diffusers
-from unstill.engines.diffusers.machine import Device, Machine
+from unstill.engines.diffusers.machine import Machine
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profiles import PROFILES
-from unstill.media.errors import TaskFailed
-
-HERE = Path(__file__).parent
-CHILDS_PATH = os.pathsep.join((str(HERE), str(HERE.parent), str(HERE.parents[1] / "src")))
-A14B, SMALL, LTX = (
-    next(each for each in PROFILES if each.name == name)
-    for name in ("wan2.2-a14b", "wan2.2-5b", "ltx-video")
-)
-TWO_CARDS = Machine(
-    versions={"torch": "2.13.0", "diffusers": "0.42.1"},
-    devices=tuple(
-        Device(name=name, title="", total_bytes=1, free_bytes=1)
-        for name in ("cuda:0", "cuda:1", "cpu")
-    ),
-)
-
-
-class ToyDiffusers(Diffusers):
-    """The engine with the children of this folder."""
-
-    def _environment(self, slot: int) -> Mapping[str, str]:
-        return {**super()._environment(slot), "PYTHONPATH": CHILDS_PATH}
-
-
-class Bench:
-    """An engine under test, with its folder of weights."""
-
-    def __init__(self, engine: Diffusers, weights: Path, folder: Path) -> None:
-        self.engine: Local = engine
-        self.weights = weights
-        self._folder = folder
-
-    async def render(self, prompt: str = "", *, job: str = "a", deaths: int = 0) -> Made:
-        request = a_request(model=WAN22, prompt=prompt)
-        scene = Scene(
-            job_id=job,
-            request=request,
-            size=Size(832, 480),
-            frames={"first": self._folder / "first"},
-            out=self._folder / f"{job}.part",
-            deaths=deaths,
-        )
-        return await self.engine.render(scene, lambda _: None)
-
-    async def died(self, prompt: str, *, job: str = "a", deaths: int = 0) -> str:
-        """What is said of the death of a child."""
-        with pytest.raises(EngineDied) as death:
-            await self.render(prompt, job=job, deaths=deaths)
-        assert death.value.code == EngineDied.code
-        return death.value.message
-
-    def told(self, task: str = "") -> list[Told]:
-        """The tasks that children were told, or those of one name."""
-        journal = self.weights / "journal"
-        lines = journal.read_bytes().splitlines() if journal.exists() else []
-        told = [msgspec.json.decode(line, type=Told) for line in lines]
-        return [each for each in told if task in ("", each.task)]
-
-
-@asynccontextmanager
-async def bench(
-    tmp_path: Path,
-    *,
-    devices: tuple[str, ...] = ("cuda:0",),
-    profile: Any = A14B,
-    options: Mapping[str, Any] | None = None,
-    **own: Any,
-) -> AsyncIterator[Bench]:
-    weights = write_folder(tmp_path / "weights", profile)
-    (tmp_path / "first").touch()
-    engine = ToyDiffusers(
-        "gpu",
-        PipelineOptions(path=str(weights), **(options or {})),
-        cores=4,
-        devices=devices,
-        look=lambda: TWO_CARDS,
-        program="toy_diffusers_child",
-        **own,
-    )
-    try:
-        yield Bench(engine, weights, tmp_path)
-    finally:
-        await engine.close()
 
 
 async def test_a_video_says_what_made_it_and_the_engine_says_so_once_it_is_known(
@@ -255,130 +167,6 @@ async def test_one_with_its_weights_on_a_card_has_less_time_between_two_words(
         told = await gpu.died("hang")
 
     assert f"it said nothing for {0.2 if is_quick else 1.5} s" in told
-
-
-# --- before the first job ------------------------------------------------------------------------
-
-
-async def test_the_weights_are_loaded_on_every_device_at_the_start(tmp_path: Path) -> None:
-    async with bench(tmp_path, devices=("cuda:0", "cuda:1")) as gpu:
-        await gpu.engine.startup()
-        await until(lambda: len(gpu.told("load")) == 2)
-        await gpu.render()
-
-    assert {each.visible for each in gpu.told("load")} == {"0", "1"}
-    assert gpu.told("render")[0].process in {each.process for each in gpu.told("load")}
-
-
-async def test_weights_that_do_not_load_are_logged_and_jobs_say_it_until_they_do(
-    tmp_path: Path,
-) -> None:
-    async with bench(tmp_path) as gpu:
-        (gpu.weights / "broken").write_text("vae/config.json: is missing")
-        with capture_logs() as logs:
-            await gpu.engine.startup()
-            await until(lambda: bool(logs))
-        with pytest.raises(TaskFailed, match=r"vae/config\.json: is missing"):
-            await gpu.render()
-        (gpu.weights / "broken").unlink()
-        await gpu.render()
-
-    assert [(each["event"], each["why"]) for each in logs] == [
-        ("weights_not_loaded", "vae/config.json: is missing")
-    ]
-
-
-async def test_weights_that_want_memory_as_they_are_loaded_are_loaded_further_down(
-    tmp_path: Path,
-) -> None:
-    async with bench(tmp_path) as gpu:
-        (gpu.weights / "too-small").write_text("2")
-        await gpu.engine.startup()
-        await until(lambda: "memory=" in gpu.engine.label)
-        await gpu.render()
-
-    assert [each.rungs_down for each in gpu.told("load")] == [0, 1, 2]
-    assert [each.rungs_down for each in gpu.told("render")] == [2]
-
-
-async def test_a_ladder_without_an_end_that_fits_is_given_up_with_what_was_said(
-    tmp_path: Path,
-) -> None:
-    async with bench(tmp_path) as gpu:
-        (gpu.weights / "too-small").write_text("99")
-        with capture_logs() as logs:
-            await gpu.engine.startup()
-            await until(lambda: any(each["event"] == "weights_not_loaded" for each in logs))
-
-    assert [each.rungs_down for each in gpu.told("load")] == [0, 1, 2, 3]
-    assert "out of memory: 3 GiB were asked for" in logs[-1]["why"]
-
-
-async def test_a_server_that_ends_while_weights_are_loaded_ends_at_once(tmp_path: Path) -> None:
-    async with bench(tmp_path) as gpu:
-        (gpu.weights / "hold").touch()
-        with capture_logs() as logs:
-            await gpu.engine.startup()
-            await until(lambda: bool(gpu.told("load")))
-            await asyncio.wait_for(gpu.engine.close(), timeout=10)
-
-    assert [each for each in logs if each["event"] == "weights_not_loaded"] == []
-
-
-async def test_a_device_that_is_freed_when_idle_is_loaded_by_jobs_alone(tmp_path: Path) -> None:
-    async with bench(tmp_path, idle_unload_s=0.1) as gpu:
-        await gpu.engine.startup()
-        await gpu.render()
-        (first,) = gpu.told()
-        await until(lambda: not Path(f"/proc/{first.process}").exists())
-        await gpu.render(job="b")
-
-    assert [each.task for each in gpu.told()] == ["render", "render"]
-    assert len({each.process for each in gpu.told()}) == 2
-
-
-async def test_each_legal_shape_is_compiled_for_on_each_device_while_there_is_no_job(
-    tmp_path: Path,
-) -> None:
-    options = {"compile": True}
-    async with bench(tmp_path, devices=("cuda:0", "cuda:1"), options=options) as gpu:
-        await gpu.engine.startup()
-        await until(lambda: len(gpu.told("warm")) == 16)
-
-    shapes = Counter(each.shape for each in gpu.told("warm"))
-    assert set(shapes.values()) == {2}
-    assert set(shapes) == {
-        f"{size}x{seconds}"
-        for seconds in (5, 8)
-        for size in ("832x480", "480x832", "1280x720", "720x1280")
-    }
-
-
-async def test_no_shape_is_begun_while_a_job_is_there(tmp_path: Path) -> None:
-    go = tmp_path / "go"
-    async with bench(tmp_path, options={"compile": True}) as gpu:
-        (gpu.weights / "hold").touch()
-        await gpu.engine.startup()
-        await until(lambda: bool(gpu.told("load")))
-        job = asyncio.create_task(gpu.render(f"hold {go}"))
-        await asyncio.sleep(0)
-        (gpu.weights / "hold").unlink()
-        await until(lambda: bool(gpu.told("render")))
-        warmed = len(gpu.told("warm"))
-        go.touch()
-        await job
-        await until(lambda: len(gpu.told("warm")) == 8)
-
-    assert warmed == 0
-
-
-async def test_nothing_is_compiled_unless_it_is_asked_for(tmp_path: Path) -> None:
-    async with bench(tmp_path) as gpu:
-        await gpu.engine.startup()
-        await until(lambda: bool(gpu.told("load")))
-        await gpu.render()
-
-    assert gpu.told("warm") == []
 
 
 # --- what cannot be ------------------------------------------------------------------------------

@@ -18,11 +18,11 @@ from support.memory_ports import (
     MemoryKeys,
     MemoryOutbox,
     MemoryOwners,
-    MemoryRetention,
     MemoryUptimeNotes,
     NoHeldJobs,
     Noun,
 )
+from support.memory_retention import MemoryRetention
 from unstill.domain.attempts import Outcome, Settlement
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.delivery import owed_for

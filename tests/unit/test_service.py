@@ -1,8 +1,7 @@
-"""The service: what is stored before the answer, who finds what, and deletion in each state."""
+"""The service: what is stored before the answer, who finds what, and what is refused."""
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +10,11 @@ import pytest
 from support.jobs import OWNER, a_job
 from support.read_files import bytes_of
 from support.requests import URL
-from support.scripted_engine import Engine, render_for_ever
+from support.scripted_engine import Engine
 from support.scripted_fetches import PNG
 from support.scripted_house import House, opened
 from support.scripted_media import VIDEO
 from support.unfinished_jobs import left
-from support.waits import until
 from unstill.domain.access_errors import ModelNotAllowed
 from unstill.domain.errors import (
     BadField,
@@ -31,9 +29,9 @@ from unstill.domain.errors import (
     StorageFull,
     UnknownModel,
 )
-from unstill.domain.job import Job, State, rendered
+from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
-from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
+from unstill.domain.request import CreateCall, GivenFrame, GivenValue
 from unstill.service.checked_calls import LARGE_INLINE_CHARS
 from unstill.service.jobs import Service
 from unstill.store.embedded.store import EmbeddedStore
@@ -289,85 +287,7 @@ async def test_a_deleted_jobs_link_leads_nowhere(tmp_path: Path) -> None:
             await house.downloads.linked(job.id, "video", expires, signature)
 
 
-# --- delete -----------------------------------------------------------------------------------
-
-
-async def deleted(house: House, job_id: str) -> Job:
-    answered = await house.service.delete(job_id, OWNER)
-    with pytest.raises(NoSuchJob):
-        await house.service.find(job_id, OWNER)
-    with pytest.raises(NoSuchJob):
-        await house.service.delete(job_id, OWNER)
-    return answered
-
-
-@pytest.mark.parametrize("state", [State.QUEUED, State.READY, State.RUNNING])
-async def test_deleting_what_is_not_rendered_yet_cancels_and_hides_it(
-    tmp_path: Path, state: State
-) -> None:
-    job = a_job(state=state, size=Size(640, 480))
-    async with opened(tmp_path, serves=False) as house:
-        await house.store.jobs.add(job)
-        await house.files.keep(job.id, "first-frame", PNG)
-        answered = await deleted(house, job.id)
-
-        assert (answered.state, answered.is_hidden) == (State.CANCELLED, True)
-        assert answered.ended_ms is not None
-        assert not house.folder(job.id).exists()
-
-
-async def test_a_video_that_is_being_saved_is_hidden_and_goes_on(tmp_path: Path) -> None:
-    job = a_job(state=State.SAVING)
-    async with opened(tmp_path, serves=False) as house:
-        await house.store.jobs.add(job)
-        await house.files.keep(job.id, "video-1.part", VIDEO)
-        answered = await deleted(house, job.id)
-
-        assert (answered.state, answered.is_hidden) == (State.SAVING, True)
-        assert house.names(job.id) == {"video-1.part"}
-
-
-@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED])
-async def test_deleting_what_has_ended_hides_it_and_takes_its_files(
-    tmp_path: Path, state: State
-) -> None:
-    job = a_job(state=state)
-    async with opened(tmp_path, serves=False) as house:
-        await house.store.jobs.add(job)
-        await house.files.keep(job.id, "first-frame", PNG)
-        answered = await deleted(house, job.id)
-
-        assert (answered.state, answered.is_hidden) == (state, True)
-        assert not house.folder(job.id).exists()
-
-
-async def test_a_job_that_moves_under_its_deletion_is_deleted_where_it_is_then(
-    tmp_path: Path,
-) -> None:
-    job = a_job(state=State.RUNNING)
-    async with opened(tmp_path, serves=False) as house:
-        await house.store.jobs.add(job)
-        house.store.overtaken = {State.CANCELLED: rendered()}
-        answered = await deleted(house, job.id)
-
-        assert (answered.state, answered.is_hidden) == (State.SAVING, True)
-
-
-async def test_two_deletions_at_once_are_one(tmp_path: Path) -> None:
-    async with opened(tmp_path) as house:
-        house.engine.acts = [render_for_ever]
-        job_id = await house.submit()
-        await until(lambda: house.engine.under_way == 1)
-        both = await asyncio.gather(
-            house.service.delete(job_id, OWNER),
-            house.service.delete(job_id, OWNER),
-            return_exceptions=True,
-        )
-        await until(lambda: not house.folder(job_id).exists())
-
-        assert (await house.job(job_id)).state is State.CANCELLED
-        assert all(isinstance(each, Job | NoSuchJob) for each in both)
-        assert any(isinstance(each, Job) for each in both)
+# --- what cannot be ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from support.emulator_process import KEY
 from support.engine_benches import (
     DAY_MS,
     HAS_LINKS,
@@ -22,9 +20,8 @@ from support.engine_benches import (
     of_any_remote,
     only,
 )
-from support.requests import WAN27
 from support.upstream_requests import request, upstream_request
-from unstill.domain.errors import BadSetting, UpstreamError
+from unstill.domain.errors import UpstreamError
 from unstill.domain.request import Size
 from unstill.emulators import KINDS, KINDS_IN_MEMORY
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
@@ -46,7 +43,6 @@ from unstill.upstreams.port import (
     Unsupported,
     Waiting,
 )
-from unstill.upstreams.rate_limits import Accounts
 
 
 @of_any_remote
@@ -315,44 +311,6 @@ async def test_a_request_that_no_upstream_model_serves_is_a_misfit(bench: Bench)
     else:
         assert found is not None
         assert found.param == "model"
-
-
-@every
-async def test_engines_with_equal_host_and_key_are_one_account(
-    bench: Bench, fetcher: Fetcher
-) -> None:
-    accounts = Accounts()
-    one = engine(bench.kind, bench.emulator.url, fetcher, accounts=accounts)
-    other = engine(bench.kind, bench.emulator.url, fetcher, accounts=accounts, name="other")
-    foreign = engine(bench.kind, bench.emulator.url, fetcher, accounts=accounts, api_key="sk-b")
-    for remote in (one, other, foreign):
-        await remote.close()
-
-    assert one.account == other.account
-    assert one.account.id != foreign.account.id
-    assert KEY not in one.account.id
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [("base_url", "gpu1:30000/v1"), ("base_url", "http://u:p@h/v1"), ("api_key", "sk-a\nb")],
-)
-def test_a_setting_that_cannot_work_is_refused_by_its_name(
-    kind: str, field: str, value: str, fetcher: Fetcher
-) -> None:
-    with pytest.raises(BadSetting, match=re.escape(f"engines.ours.{field}")) as caught:
-        engine(kind, "http://h", fetcher, **{field: value})
-
-    assert "sk-a" not in caught.value.message
-
-
-@pytest.mark.parametrize("kind", ["dashscope", "modelverse"])
-def test_an_upstream_model_that_does_not_exist_is_refused_by_its_setting(
-    kind: str, fetcher: Fetcher
-) -> None:
-    with pytest.raises(BadSetting, match=re.escape(f'engines.ours.models."{WAN27}"')):
-        engine(kind, "http://h", fetcher, models={WAN27: "wan99"})
 
 
 @every
