@@ -29,7 +29,7 @@ from unstill.domain.tariff import ANY_TIER, Tariff
 from unstill.models.catalogue import Catalogue
 from unstill.models.costs import Costs
 from unstill.steps.bills import WITHOUT_COSTS, Bills
-from unstill.upstreams.port import Failed
+from unstill.upstreams.port import Failed, Gone
 from unstill.upstreams.usage import MOST_BILLED_S, billed_seconds, is_billed
 
 DEAR = CostRate(UnitRate(BilledUnit.SECOND, 900_000), "CNY", worth=125_000)
@@ -142,6 +142,35 @@ def test_nothing_fits_into_the_book_that_is_longer_than_any_video() -> None:
     endless = msgspec.structs.replace(VIDEO, frame_count=10**9)
 
     assert BILLS.made(a_job(), endless).billed_ns == int(MOST_BILLED_S) * SECOND_NS
+
+
+def test_of_what_its_upstream_has_said_nothing_nobody_knows_whether_it_is_billed() -> None:
+    assert BILLS.failed(upstream_job(), None) == Bill(
+        5 * SECOND_NS, "bailian", "wan2.7-i2v", YUAN, is_known=False
+    )
+    assert BILLS.failed(upstream_job(), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("bills", "kinds"), [(BILLS, ["reserve"]), (WITHOUT_COSTS, ["reserve", "release"])]
+)
+async def test_a_job_that_its_upstream_has_lost_stays_reserved_where_that_costs(
+    tmp_path: Path, bills: Bills, kinds: list[str]
+) -> None:
+    engine = ScriptedRemote()
+    engine.verdicts["job"] = [Gone("it was restarted")]
+    post = Post(tmp_path, engine, bills=bills)
+    job = away("job", upstream_model="wan2.7-i2v")
+    await post.open()
+    await post.store.jobs.add(job, reserve=a_reserve(job))
+    await post.watches.startup()
+    await post.until(State.FAILED)
+    entries = await post.store.charges.of("job")
+    used = await post.store.charges.used(job.owner, day_of(job.created_ms))
+    await post.close()
+
+    assert [each.kind for each in entries] == kinds
+    assert used.day == (entries[0].amount if kinds == ["reserve"] else 0)
 
 
 @pytest.mark.parametrize(

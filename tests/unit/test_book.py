@@ -13,15 +13,17 @@ from unstill.domain.book import (
     JobMoney,
     end_entries,
     is_in_doubt,
+    may_be_billed,
     money_of,
     month_of,
     open_reserve,
     resolution_entries,
 )
-from unstill.domain.job import IN_DOUBT, Failure, Job, State
+from unstill.domain.job import IN_DOUBT, UNTOLD, Failure, Job, State
 from unstill.domain.money import SECOND_NS, Bill, ChargeKind, PriceBasis, release_entry
 
 BILL = Bill(5 * SECOND_NS, "ali", "turbo", YUAN)
+DOUBT = msgspec.structs.replace(BILL, is_known=False)
 
 
 def day(text: str) -> int:
@@ -59,6 +61,34 @@ def test_a_doubt_writes_nothing_whatever_is_said_of_its_bill() -> None:
 
     assert end_entries(an_entry(job), job, BILL) == []
     assert end_entries(an_entry(job), job, None) == []
+
+
+@pytest.mark.parametrize("code", sorted(UNTOLD))
+def test_what_an_upstream_had_taken_and_said_no_more_of_may_be_billed(code: str) -> None:
+    job = msgspec.structs.replace(failed_with(code), ticket="task-1")
+
+    assert may_be_billed(job)
+    assert not may_be_billed(msgspec.structs.replace(job, ticket=None))
+    assert not may_be_billed(msgspec.structs.replace(job, state=State.CANCELLED))
+    assert not may_be_billed(msgspec.structs.replace(failed_with("unsafe"), ticket="task-1"))
+
+
+def test_it_stays_reserved_where_that_upstream_costs_and_nowhere_else() -> None:
+    job = msgspec.structs.replace(failed_with("upstream_lost"), ticket="task-1")
+    entry = an_entry(job)
+    for_free = msgspec.structs.replace(DOUBT, cost=None)
+
+    assert end_entries(entry, job, DOUBT) == []
+    assert end_entries(entry, job, for_free) == [release_entry(entry, 7)]
+    assert end_entries(entry, job, None) == [release_entry(entry, 7)]
+    assert [each.kind for each in end_entries(entry, job, BILL)] == ["release", "cost"]
+
+
+def test_a_doubt_of_what_no_upstream_had_taken_is_released() -> None:
+    job = failed_with("deadline_exceeded")
+    entry = an_entry(job)
+
+    assert end_entries(entry, job, DOUBT) == [release_entry(entry, 7)]
 
 
 def test_a_word_on_a_doubt_releases_the_price_and_charged_settles_the_cost_of_its_call() -> None:

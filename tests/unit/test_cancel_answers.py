@@ -50,6 +50,7 @@ async def cancelled(kind: str, status: int, body: object, data_dir: Path) -> Can
         ("dashscope", 200, {}),
         ("vllm-omni", 200, {"id": "t-1", "deleted": True}),
         ("vllm-omni", 202, {}),
+        ("vllm-omni", 200, {"id": "t-1", "status": "in_progress", "deleted": True}),
     ],
 )
 async def test_a_consent_is_one(tmp_path: Path, kind: str, status: int, body: object) -> None:
@@ -63,6 +64,8 @@ async def test_a_consent_is_one(tmp_path: Path, kind: str, status: int, body: ob
         ("dashscope", 200, {"code": "UnsupportedOperation", "message": "no"}),
         ("vllm-omni", 404, {"detail": "no"}),
         ("vllm-omni", 200, {"id": "t-1", "deleted": False}),
+        # It would delete what is finished and paid for, and say that it has.
+        ("vllm-omni", 200, {"id": "t-1", "status": "completed", "deleted": True}),
     ],
 )
 async def test_what_can_no_longer_be_stopped_goes_on(

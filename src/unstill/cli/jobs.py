@@ -80,7 +80,7 @@ def doubts(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
 
 @app.command()
 def resolve(
-    job_id: Annotated[str, typer.Argument(help="A job that failed as submit_unknown.")],
+    job_id: Annotated[str, typer.Argument(help="A job that `unstill jobs doubts` lists.")],
     *,
     is_charged: Annotated[
         bool | None,

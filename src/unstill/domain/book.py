@@ -2,7 +2,8 @@
 
 A reserve is written with its job's row, if the owner's budgets have room for it, and what ends it
 with the move that ends the job. A job that failed in doubt keeps its reserve until an operator
-says what became of the call.
+says what became of the call: where nobody knows whether an upstream has taken it, and where one
+that had taken it, and costs, has not said how it ended.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from unstill.domain.access_errors import OverBudget
-from unstill.domain.job import IN_DOUBT, Job, State
+from unstill.domain.job import IN_DOUBT, UNTOLD, Job, State
 from unstill.domain.money import (
     DAY_MS,
     Bill,
@@ -118,14 +119,28 @@ def is_in_doubt(job: Job) -> bool:
     return job.state is State.FAILED and job.failure is not None and job.failure.code == IN_DOUBT
 
 
+def may_be_billed(job: Job) -> bool:
+    """Whether it failed without a word of the upstream that had taken it.
+
+    It is in doubt where that upstream costs: its reserve is open then.
+    """
+    return (
+        job.state is State.FAILED
+        and job.ticket is not None
+        and job.failure is not None
+        and job.failure.code in UNTOLD
+    )
+
+
 def end_entries(reserve: Charge, job: Job, bill: Bill | None) -> list[Charge]:
     """What the end of a job writes, by its open reserve: nothing while it is in doubt.
 
-    bill: None where nobody is known to have made a video; of one that was made, None bills its
-    frames to the engine that has the job, and no cost.
+    bill: a doubt where an upstream that costs has not said how it ended; None where nobody is known
+    to have made a video; of one that was made, None bills its frames to the engine that has the
+    job, and no cost.
     """
     at_ms = job.ended_ms or 0
-    if is_in_doubt(job):
+    if is_in_doubt(job) or (may_be_billed(job) and bill is not None and bill.is_doubt):
         return []
     if job.state is State.SUCCEEDED:
         made = bill or _plain_bill(job)

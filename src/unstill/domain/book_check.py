@@ -42,6 +42,7 @@ class BookedJob(msgspec.Struct, frozen=True):
     state: State
     attempt: int
     is_in_doubt: bool
+    may_be_billed: bool  # in doubt or not, as its reserve says
     calls: Mapping[int, tuple[str, str]]
 
 
@@ -193,7 +194,8 @@ def _wrongs_of_cost(entry: Charge, job: BookedJob | None) -> Iterator[str]:
 def _wrongs_of_state(
     ends: Sequence[ChargeKind], job: BookedJob, word: OperatorWord | None
 ) -> Iterator[str]:
-    is_open = not job.state.is_final or (job.is_in_doubt and word is None)
+    is_unsaid = job.may_be_billed and not ends
+    is_open = not job.state.is_final or ((job.is_in_doubt or is_unsaid) and word is None)
     expected = ChargeKind.SETTLE if job.state is State.SUCCEEDED else ChargeKind.RELEASE
     if is_open and ends:
         what = "in doubt, and nobody has said what it was" if job.is_in_doubt else "unfinished"
@@ -201,5 +203,5 @@ def _wrongs_of_state(
     if not is_open and list(ends) != [expected]:
         has = f"a {ends[0]}" if ends else "no end"
         yield f"it has {job.state}, and its reserve has {has} in place of a {expected}"
-    if word is not None and not job.is_in_doubt:
+    if word is not None and not (job.is_in_doubt or job.may_be_billed):
         yield "it was resolved, and was never in doubt"

@@ -58,6 +58,8 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 
+# Codes of a failure that came without its upstream's word, which had taken the job.
+UNTOLD = frozenset({"upstream_lost", "deadline_exceeded", "engine_removed"})
 IN_DOUBT = "submit_unknown"  # the code of a failure of which nobody knows whether it is billed
 
 

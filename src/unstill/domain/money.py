@@ -135,15 +135,19 @@ class BudgetUse(msgspec.Struct, frozen=True):
 class Bill(msgspec.Struct, frozen=True):
     """What is known of a job's video when the job ends: how much of it is billed, and by whom.
 
-    upstream_bills: whether an upstream, or the operator's own machine, is known to charge for it;
-        the cost is then settled also where the job fails.
+    is_known: whether it is known to be charged for; the cost is then settled also where the job
+        fails. Where nobody knows, and there is a cost, the reserve stands until an operator says.
     """
 
     billed_ns: int
     engine: str
     upstream_model: str
     cost: CostRate | None
-    upstream_bills: bool = True
+    is_known: bool = True
+
+    @property
+    def is_doubt(self) -> bool:
+        return self.cost is not None and not self.is_known
 
 
 def whole(exact: Fraction) -> int:
@@ -196,7 +200,7 @@ def day_of(at_ms: int) -> int:
 
 def cost_entry(job: Charge, n: int, bill: Bill, at_ms: int) -> Charge | None:
     """What the bill costs the operator; None where nobody charges. `job`: its reserve."""
-    if bill.cost is None or not bill.upstream_bills:
+    if bill.cost is None or not bill.is_known:
         return None
     exact = bill.cost.rate.exactly(bill.billed_ns)
     return msgspec.structs.replace(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Self
 
+import msgspec
+
 from unstill.domain.job import Job, Video
 from unstill.domain.money import SECOND_NS, Bill, billed_ns
 from unstill.domain.tariff import Tariff
@@ -41,8 +43,13 @@ class Bills:
         """Of a video that its engine has finished, and that has come to nothing here."""
         return self._told(job, {} if job.result is None else job.result.usage)
 
-    def failed(self, job: Job, usage: Mapping[str, int | float]) -> Bill | None:
-        """Of a job that its upstream has failed; None where it has used nothing for it."""
+    def failed(self, job: Job, usage: Mapping[str, int | float] | None) -> Bill | None:
+        """Of a job that its upstream has failed; None where it has used nothing for it.
+
+        usage: None where the upstream has not said how it ended, so that nobody knows.
+        """
+        if usage is None:
+            return msgspec.structs.replace(self._told(job, {}), is_known=False)
         return self._told(job, usage) if is_billed(usage) else None
 
     def _told(self, job: Job, usage: Mapping[str, int | float]) -> Bill:

@@ -336,8 +336,7 @@ class Poller:
 
     def _lateness(self, row: TicketRow) -> Failure:
         if row.engine in self._engines:
-            message = "the upstream did not finish before the deadline"
-            return Failure("deadline_exceeded", message)
+            return Failure("deadline_exceeded", "the upstream did not finish before the deadline")
         return Failure(*REMOVED)
 
     async def _write(
@@ -345,7 +344,7 @@ class Poller:
     ) -> OwnError | None:
         """The trouble with it, if any; then the ticket is asked for again."""
         try:
-            if isinstance(verdict, Failed) and verdict.usage:
+            if change.to is State.FAILED:
                 change = msgspec.structs.replace(change, bill=await self._bill(row, verdict))
             now = await self._jobs.change(row.job_id, change, attempt=row.attempt)
         except OwnError as error:
@@ -355,9 +354,10 @@ class Poller:
             del self._watched[row.job_id]  # somebody else moved it, and this poller did not hear
         return None
 
-    async def _bill(self, row: TicketRow, verdict: Failed) -> Bill | None:
+    async def _bill(self, row: TicketRow, verdict: Verdict | None) -> Bill | None:
         job = await self._jobs.find(row.job_id)
-        return None if job is None else self._bills.failed(job, verdict.usage)
+        told = verdict.usage if isinstance(verdict, Failed) else None
+        return None if job is None else self._bills.failed(job, told)
 
     async def _stored(self, writes: Sequence[asyncio.Task[OwnError | None]]) -> None:
         troubles = [error for error in await asyncio.gather(*writes) if error is not None]

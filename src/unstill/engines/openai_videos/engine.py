@@ -47,7 +47,7 @@ from unstill.upstreams.port import (
     UpstreamRequest,
     Verdict,
 )
-from unstill.upstreams.replies import at
+from unstill.upstreams.replies import Reply, at
 from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.submit_answers import is_error, judged
 
@@ -125,6 +125,9 @@ class OpenAiVideosEngine:
         """Raises Trouble if the upstream did not say."""
         if not self._server.cancels:
             return Unsupported()
+        asked = await self._upstream.ask("GET", _video(ticket))
+        if isinstance(self._verdict(asked, ticket), Done):
+            return TooLate()  # it is paid for, and would be deleted
         reply = await self._upstream.ask("DELETE", _video(ticket))
         is_refused = at(reply.fields(), "deleted") is False
         if not is_refused and not is_error(reply):
@@ -157,11 +160,15 @@ class OpenAiVideosEngine:
 
     async def _look(self, ticket: Ticket) -> Verdict:
         reply = await self._upstream.ask("GET", _video(ticket))
-        fields = reply.fields()
-        verdict = verdict_of(self._server, reply.status, fields, self._words, ticket=ticket.id)
+        verdict = self._verdict(reply, ticket)
         if verdict is None:
             raise unanswered(reply)
         return verdict
+
+    def _verdict(self, reply: Reply, ticket: Ticket) -> Verdict | None:
+        """Raises Odd."""
+        status, fields = reply.status, reply.fields()
+        return verdict_of(self._server, status, fields, self._words, ticket=ticket.id)
 
     async def _refreshed(self, ticket: Ticket) -> Links:
         verdict = await self._look(ticket)

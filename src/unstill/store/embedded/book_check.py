@@ -16,7 +16,7 @@ from unstill.domain.book_check import (
     SpentSums,
     wrongs_of_job,
 )
-from unstill.domain.job import IN_DOUBT, State
+from unstill.domain.job import IN_DOUBT, UNTOLD, State
 from unstill.domain.owner import Owner
 from unstill.store.embedded.charges import NAMES, charge_of
 from unstill.store.embedded.rows import Row
@@ -25,7 +25,7 @@ from unstill.store.embedded.seals import seal_of
 # By the index `charges_once`; the few rows of a job are sorted here.
 _ENTRIES = f"SELECT job_id, id, seal, {NAMES} FROM charges ORDER BY job_id"  # noqa: S608  - field names
 _JOB = (
-    "SELECT owner, created_ms, state, attempt, coalesce(failure ->> '$.code', '') "
+    "SELECT owner, created_ms, state, attempt, coalesce(failure ->> '$.code', ''), ticket "
     "FROM jobs WHERE id = ?"
 )
 _CALLS = "SELECT n, engine, upstream_model FROM attempts WHERE job_id = ?"
@@ -107,10 +107,18 @@ class _Check:
         found = self._select(_JOB, job_id)
         if not found:
             return None
-        [(owner, created_ms, state, attempt, code)] = found
+        [(owner, created_ms, state, attempt, code, ticket)] = found
         calls = {n: (engine, model) for n, engine, model in self._select(_CALLS, job_id)}
-        is_in_doubt = state == State.FAILED and code == IN_DOUBT
-        return BookedJob(Owner(owner), created_ms, State(state), attempt, is_in_doubt, calls)
+        has_failed = state == State.FAILED
+        return BookedJob(
+            Owner(owner),
+            created_ms,
+            State(state),
+            attempt,
+            is_in_doubt=has_failed and code == IN_DOUBT,
+            may_be_billed=has_failed and code in UNTOLD and ticket is not None,
+            calls=calls,
+        )
 
     def _select(self, sql: str, *bounds: str) -> list[Row]:
         return self._connection.execute(sql, bounds).fetchall()

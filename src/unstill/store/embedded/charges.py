@@ -40,6 +40,12 @@ _fields_of = attrgetter(*COLUMNS)
 _INSERT = f"INSERT INTO charges ({NAMES}, seal) VALUES ({', '.join('?' * len(COLUMNS))}, ?)"  # noqa: S608  - field names
 # By the index `charges_once`.
 OF_JOB = f"SELECT {NAMES} FROM charges WHERE job_id = ? ORDER BY id"  # noqa: S608  - field names
+# Of the job whose row is at hand, as part of a WHERE.
+IS_RESERVED = (
+    f"(EXISTS (SELECT 1 FROM charges WHERE job_id = jobs.id AND kind = '{ChargeKind.RESERVE}') "  # noqa: S608  - our words
+    "AND NOT EXISTS (SELECT 1 FROM charges WHERE job_id = jobs.id "
+    f"AND kind IN ('{ChargeKind.SETTLE}', '{ChargeKind.RELEASE}')))"
+)
 _SPEND = (
     "INSERT INTO spent (owner, day, reserved, settled) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (owner, day) DO UPDATE SET reserved = reserved + excluded.reserved, "

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from unstill.domain.attempts import Attempt
-from unstill.domain.book import is_in_doubt, open_reserve, resolution_entries
+from unstill.domain.book import is_in_doubt, may_be_billed, open_reserve, resolution_entries
 from unstill.domain.errors import OperatorError, StorageFailed
 from unstill.domain.job import IN_DOUBT, Job, State
 from unstill.domain.money import SECOND_NS, Bill, Charge, ChargeKind, CostRate
@@ -25,7 +25,8 @@ TABLE = "resolutions"
 _INSERT = "INSERT INTO resolutions (job_id, n, is_charged, at_ms, seal) VALUES (?, ?, ?, ?, ?)"
 _FIND = "SELECT job_id, n, is_charged, at_ms FROM resolutions WHERE job_id = ?"
 _DOUBTS = (
-    f"SELECT id FROM jobs WHERE state = '{State.FAILED}' AND failure ->> '$.code' = '{IN_DOUBT}' "  # noqa: S608  - our words
+    f"SELECT id FROM jobs WHERE state = '{State.FAILED}' "  # noqa: S608  - our words
+    f"AND (failure ->> '$.code' = '{IN_DOUBT}' OR {charges.IS_RESERVED}) "
     "AND NOT EXISTS (SELECT 1 FROM resolutions WHERE job_id = id) ORDER BY id"
 )
 
@@ -77,14 +78,14 @@ def _resolve(
     said = found_in(connection, job_id)
     if said is not None:
         return Resolved(said, is_new=False)
-    job = _job_in_doubt(connection, job_id)
+    reserve = open_reserve(charges.of_job(connection, job_id))
+    job = _job_in_doubt(connection, job_id, is_reserved=reserve is not None)
     call = call_in_doubt(_ledger_of(connection, job_id))
     if call is None:
         raise StorageFailed(f"{job_id} failed in doubt, and its ledger has no call")
     said = Resolution(job_id, call.n, cost_of is not None, now_ms)
     values = (said.job_id, said.n, int(said.is_charged), said.at_ms)
     connection.execute(_INSERT, (*values, seal_of(values)))
-    reserve = open_reserve(charges.of_job(connection, job_id))
     if reserve is None:  # made without money
         return Resolved(said, is_new=True)
     bill = None
@@ -101,13 +102,13 @@ def _ledger_of(connection: apsw.Connection, job_id: str) -> list[Attempt]:
     return [rows.attempt_of(row) for row in connection.execute(rows.ATTEMPTS, (job_id,)).fetchall()]
 
 
-def _job_in_doubt(connection: apsw.Connection, job_id: str) -> Job:
+def _job_in_doubt(connection: apsw.Connection, job_id: str, *, is_reserved: bool) -> Job:
     """Raises OperatorError."""
     found = connection.execute(rows.FIND, (job_id,)).fetchall()
     if not found:
         raise OperatorError(f"no job {job_id}")
     job = rows.job_of(found[0])
-    if not is_in_doubt(job):
+    if not is_in_doubt(job) and not (may_be_billed(job) and is_reserved):
         raise OperatorError(f"{job_id} is not in doubt: it is {job.state}")
     return job
 

@@ -9,6 +9,7 @@ import apsw
 from unstill.domain.job import Job
 from unstill.domain.job_ids import first_id
 from unstill.store.embedded import deliveries, rows
+from unstill.store.embedded.charges import IS_RESERVED
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.rows import NAMES, Value
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
@@ -22,14 +23,10 @@ _OWES = "EXISTS (SELECT 1 FROM deliveries WHERE job_id = id AND deliveries.state
 # An operator's word ends that.
 _IS_RESOLVED = "EXISTS (SELECT 1 FROM resolutions WHERE job_id = jobs.id)"
 _FAILED_IN_DOUBT = "coalesce(failure ->> '$.code', '') = 'submit_unknown'"
-_IS_IN_DOUBT = (
-    f"NOT {_IS_RESOLVED} AND ({_FAILED_IN_DOUBT} OR EXISTS "  # noqa: S608  - no value
-    "(SELECT 1 FROM attempts WHERE job_id = id AND outcome IN ('open', 'unknown')))"
-)
 # One with money, which is reserved until then, cannot be resolved without its row.
-_IS_RESERVED = (
-    f"{_FAILED_IN_DOUBT} AND NOT {_IS_RESOLVED} AND EXISTS "  # noqa: S608  - no value
-    "(SELECT 1 FROM charges WHERE charges.job_id = jobs.id)"
+_IS_IN_DOUBT = (
+    f"NOT {_IS_RESOLVED} AND ({_FAILED_IN_DOUBT} OR {IS_RESERVED} OR EXISTS "  # noqa: S608  - no value
+    "(SELECT 1 FROM attempts WHERE job_id = id AND outcome IN ('open', 'unknown')))"
 )
 _MAY_BE_SENT_AGAIN = (
     "EXISTS (SELECT 1 FROM marks WHERE job_id = id AND "
@@ -55,7 +52,7 @@ _PICTURES_REMOVED = f"UPDATE jobs SET removed = removed | {_PICTURES} WHERE {_GU
 # Guarded: a job that is not hidden, or not final, keeps its row.
 _FORGET = (
     "DELETE FROM jobs WHERE id = ? AND is_hidden = 1 "  # noqa: S608  - state names
-    f"AND state IN ({rows.FINAL_STATES}) AND NOT ({_IS_RESERVED})"
+    f"AND state IN ({rows.FINAL_STATES}) AND NOT {IS_RESERVED}"
 )
 _DROP_ROW = f"DELETE FROM jobs WHERE {_GUARD}"  # noqa: S608  - a number
 
