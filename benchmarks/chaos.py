@@ -4,7 +4,8 @@
 
 Callers submit, look and delete; the server is killed with SIGKILL at random moments, also while it
 starts, and started again. At the end everything that was acknowledged must have ended, and the
-upstreams' books must agree with the ledger (`chaos_audit`). Ends with 1 if anything is wrong.
+upstreams' books must agree with the ledger (`chaos_audit`) and with the book of money
+(`chaos_money`). Ends with 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from typing import NamedTuple
 import httpx2
 import numpy as np
 from benchmarks.chaos_audit import Books, Findings, audit, read_attempts, read_rows
+from benchmarks.chaos_money import Money, set_budgets, settle
+from benchmarks.chaos_prices import COSTS, key_of, keys, owner_of
 from benchmarks.chaos_upstreams import (
     HARD,
     MODELS,
@@ -42,6 +45,7 @@ from benchmarks.chaos_upstreams import (
 from benchmarks.moved_clock import MovedClock
 from PIL import Image
 
+from unstill.domain.money import shown_amount
 from unstill.emulators.faults import FaultSite
 
 REPORT = Path(__file__).with_name("CHAOS.md")
@@ -55,6 +59,7 @@ OFF_MS = 3 * 24 * 3600 * 1000  # that the server is off once
 JUMP_MS = 25 * 3600 * 1000  # that the wall clock jumps once, in mid-flight
 AFTER_JUMP_S = 3.0  # each ticket is asked for by then
 LOOK_EVERY_S = 0.5
+OVER_BUDGET = 402
 
 
 class Told(NamedTuple):
@@ -63,6 +68,7 @@ class Told(NamedTuple):
     acknowledged: dict[str, str]  # id -> prompt
     deleted: set[str]  # prompts
     refused: list[str]  # answers other than 200
+    over_budget: list[str]  # prompts of calls that an owner's budget had no room for
 
 
 class Server:
@@ -81,7 +87,11 @@ class Server:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=self._log, text=True
+            self._command,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env={**os.environ, "UNSTILL_API_KEYS": keys()},
         )
 
     async def address(self) -> str:
@@ -117,7 +127,7 @@ class Campaign:
         self.jobs = jobs
         self.kills = kills
         self.kills_ms: list[int] = []
-        self.told = Told({}, set(), [])
+        self.told = Told({}, set(), [], [])
         self.data_dir = data_dir
         self._chance = random.Random(seed)
         self._numbers = iter(range(1, jobs + 1))
@@ -185,7 +195,11 @@ class Campaign:
         # No server of OpenAI's protocol draws the watermark that HappyHorse has by default.
         parameters = {"duration": MODELS[name].duration_s, "watermark": False}
         body = {"model": name, "input": given, "parameters": parameters}
-        answer = await http.post("/v1/tasks/submit", json=body)
+        headers = headers_of(prompt)
+        answer = await http.post("/v1/tasks/submit", json=body, headers=headers)
+        if answer.status_code == OVER_BUDGET:
+            self.told.over_budget.append(prompt)
+            return
         if answer.status_code != 200:
             self.told.refused.append(answer.text)
             return
@@ -194,7 +208,7 @@ class Campaign:
         if number % DELETED_EVERY == 0:
             await asyncio.sleep(self._chance.uniform(0.0, 1.5))  # at any state
             self.told.deleted.add(prompt)  # before: a killed server may have done it
-            await http.delete(f"/v1/videos/{job_id}")
+            await http.delete(f"/v1/videos/{job_id}", headers=headers)
 
     async def _all_ended(self, until_s: float) -> None:
         while time.monotonic() < until_s:
@@ -210,16 +224,23 @@ class Campaign:
         for job_id, prompt in self.told.acknowledged.items():
             if prompt in self.told.deleted:
                 continue
-            answer = await http.get("/v1/tasks/status", params={"task_id": job_id})
+            headers, params = headers_of(prompt), {"task_id": job_id}
+            answer = await http.get("/v1/tasks/status", params=params, headers=headers)
             if answer.status_code != 200:
                 self.told.refused.append(f"{job_id}: {answer.text}")
                 continue
             if any(address in answer.text for address in addresses):
                 self.told.refused.append(f"an upstream's address: {answer.text}")
             if answer.json()["output"]["task_status"] == "Success":
-                video = await http.get(f"/v1/videos/{job_id}/content")
+                video = await http.get(f"/v1/videos/{job_id}/content", headers=headers)
                 if video.content[4:8] != b"ftyp":
                     self.told.refused.append(f"{job_id} has no video: {video.status_code}")
+
+
+def headers_of(prompt: str) -> dict[str, str]:
+    """With the key of the owner of the job that has this prompt."""
+    owner = owner_of(int(prompt.rpartition(" ")[2]))
+    return {"Authorization": f"Bearer {key_of(owner)}"}
 
 
 class Pictures:
@@ -240,12 +261,19 @@ def _encoded(picture: Image.Image, kind: str) -> str:
     return b64encode(file.getvalue()).decode()
 
 
-def report(campaign: Campaign, findings: Findings, faults: Mapping[str, int], took_s: float) -> str:
+def report(
+    campaign: Campaign,
+    findings: Findings,
+    money: Money,
+    faults: Mapping[str, int],
+    took_s: float,
+) -> str:
     """The campaign in Markdown."""
-    wrongs = [*findings.wrongs, *campaign.told.refused]
+    wrongs = [*findings.wrongs, *money.wrongs, *campaign.told.refused]
     rows = {
         "jobs sent": campaign.jobs - campaign.left,
         "acknowledged": len(campaign.told.acknowledged),
+        "refused by a budget": len(campaign.told.over_budget),
         "deleted by their callers": len(campaign.told.deleted),
         "SIGKILLs of the server": len(campaign.kills_ms),
         "faults drawn": sum(faults.values()),
@@ -258,6 +286,8 @@ def report(campaign: Campaign, findings: Findings, faults: Mapping[str, int], to
         "videos that the upstreams had finished": findings.finished,
         "of these, thrown away": findings.thrown_away,
         "submits in doubt by a fault": findings.unknown_by_fault,
+        "calls in doubt that upstreams had billed": money.resolved.get("charged", 0),
+        "calls in doubt that they had not": money.resolved.get("free", 0),
         "wrong": len(wrongs),
     }
     lines = ["# Fault campaign", ""]
@@ -266,6 +296,7 @@ def report(campaign: Campaign, findings: Findings, faults: Mapping[str, int], to
     lines += _table("what", rows)
     lines += _table("state at the end", findings.states)
     lines += _table("why jobs failed", findings.failures)
+    lines += _money_table(money)
     lines += _table("fault", faults)
     lines += [f"Never drawn: {', '.join(never_drawn(faults)) or 'none'}.", ""]
     lines += [*(f"- {wrong}" for wrong in wrongs[:50]), "" if wrongs else "Nothing is wrong."]
@@ -275,6 +306,16 @@ def report(campaign: Campaign, findings: Findings, faults: Mapping[str, int], to
 def _table(title: str, rows: Mapping[str, int]) -> list[str]:
     body = [f"| {name} | {count:,} |" for name, count in rows.items()]
     return [f"| {title} | |", "|---|---:|", *body, ""]
+
+
+def _money_table(money: Money) -> list[str]:
+    head = "| engine and upstream model | by the upstream's book | by unstill's | |"
+    body = [
+        f"| {engine}: {model} | {shown_amount(theirs)} | {shown_amount(ours)} |"
+        f" {COSTS[engine].currency} |"
+        for (engine, model), (theirs, ours) in money.sums.items()
+    ]
+    return [head, "|---|---:|---:|---|", *body, ""]
 
 
 def _arguments() -> argparse.Namespace:
@@ -294,6 +335,7 @@ def main() -> int:
         data_dir = Path(folder)
         (data_dir / "unstill.toml").write_text(config(found))
         campaign = Campaign(jobs=asked.jobs, kills=asked.kills, seed=asked.seed, data_dir=data_dir)
+        set_budgets(data_dir, asked.jobs)
         asyncio.run(campaign.run(found, until_s=begun_s + asked.within_s))
         for upstream in found:
             upstream.read_log()
@@ -307,12 +349,13 @@ def main() -> int:
             deleted=frozenset(campaign.told.deleted),
         )
         findings = audit(books, campaign.told.acknowledged)
+        money = settle(data_dir, found, campaign.told.acknowledged, jobs=asked.jobs)
         faults = faults_seen(found)
-    text = report(campaign, findings, faults, time.monotonic() - begun_s)
+    text = report(campaign, findings, money, faults, time.monotonic() - begun_s)
     print(text)
     if asked.write:
         REPORT.write_text(text)
-    return 1 if findings.wrongs or campaign.told.refused else 0
+    return 1 if findings.wrongs or money.wrongs or campaign.told.refused else 0
 
 
 if __name__ == "__main__":

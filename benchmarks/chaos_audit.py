@@ -72,14 +72,14 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 def read_rows(data_dir: Path, name: str = DATABASE) -> dict[str, Row]:
-    return {row.id: row for row in _read(data_dir / name, _JOBS, Row)}
+    return {row.id: row for row in read_all(data_dir / name, _JOBS, Row)}
 
 
 def read_attempts(data_dir: Path) -> dict[str, list[Attempt]]:
     query = "SELECT {} FROM attempts ORDER BY job_id, n"
     by_job: dict[str, list[Attempt]] = defaultdict(list)
     columns = ", ".join(Attempt.__struct_fields__)
-    for attempt in _read(data_dir / DATABASE, query.format(columns), Attempt):
+    for attempt in read_all(data_dir / DATABASE, query.format(columns), Attempt):
         by_job[attempt.job_id].append(attempt)
     return by_job
 
@@ -296,7 +296,7 @@ def _repeats(books: Books) -> int:
     return sum(free.values()) - len(free)
 
 
-def _read(file: Path, query: str, kind: type[T]) -> list[T]:
+def read_all(file: Path, query: str, kind: type[T]) -> list[T]:
     connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         names = kind.__struct_fields__

@@ -9,7 +9,7 @@ with all that was sent since, as its folder shows, and hold the rest, which is r
 look: nothing may be paid for twice, and no paid video thrown away. With `--without-notes` the
 folder's notes are lost too: an operator looks into the upstreams' books, releases what they do not
 know, and deletes the rest. Ends with 1 if anything was paid for twice, or anything acknowledged
-and known is lost, or if the campaign shows nothing.
+and known is lost, if `unstill usage check` finds anything, or if the campaign shows nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from tempfile import TemporaryDirectory
 
 import apsw
 import httpx2
-from benchmarks.chaos import Campaign
+from benchmarks.chaos import Campaign, headers_of
 from benchmarks.chaos_audit import DATABASE, Books, audit, read_attempts, read_rows
+from benchmarks.chaos_money import command
 from benchmarks.chaos_upstreams import FREE, Call, Upstream, config, upstreams
 
 NOTES = ("unstill.ahead", "unstill.ahead.older")
@@ -39,7 +40,6 @@ PAID_WITHIN_S = 90.0  # on a busy machine, by upstreams that refuse
 WORKS_ON_S = 1.0  # after that
 QUIET_S = 3.0  # of an upstream's log: the calls that were under way at a kill have arrived
 IDLE_S = 3.0  # of the recovered server, before anything is released
-REFUSED_WITHIN_S = 60
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -138,14 +138,10 @@ class PutBack(Campaign):
             self._unstill("jobs", "release", *free)
         for job_id in known:
             self.told.deleted.add(rows[job_id].prompt)
-            await http.delete(f"/v1/videos/{job_id}")
+            await http.delete(f"/v1/videos/{job_id}", headers=headers_of(rows[job_id].prompt))
 
     def _unstill(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(self.data_dir)]
-        command += ["--config", str(self.data_dir / "unstill.toml")]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=REFUSED_WITHIN_S, check=False
-        )
+        return command(self.data_dir, *words)
 
 
 @contextmanager
@@ -196,6 +192,9 @@ def _paid(found: Sequence[Upstream]) -> list[Call]:
 def wrongs_of(campaign: PutBack, found: Sequence[Upstream]) -> Iterator[str]:
     yield from campaign.wrongs
     yield from campaign.told.refused
+    proved = command(campaign.data_dir, "usage", "check")
+    if proved.returncode:
+        yield f"usage check: {proved.stdout}{proved.stderr}"
     rows = read_rows(campaign.data_dir)
     if campaign.has_notes:
         # The ledger is whole again: all that holds without a copy holds with it. But what callers

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import httpx2
+from benchmarks.chaos_prices import cost_lines, house_lines, price_lines
 from benchmarks.process import running
 from benchmarks.upstream import arguments
 
@@ -107,6 +108,15 @@ class Call(NamedTuple):
     task: str | None  # its id, where one was taken; it may be forgotten by now
 
 
+class Billed(NamedTuple):
+    """A task of an upstream's own book."""
+
+    prompt: str
+    model: str
+    duration_s: int  # 0 where it is not billed
+    videos: int  # likewise
+
+
 class Upstream:
     """One emulator."""
 
@@ -145,6 +155,19 @@ class Upstream:
             found |= {each["id"] for each in page["jobs"] if each["state"] == EmulatedState.DONE}
             offset, has_more = offset + PAGE, page["has_more"]
         return frozenset(found)
+
+    def billed(self) -> list[Billed]:
+        """Its whole book, what has been deleted or lost since included."""
+        found: list[Billed] = []
+        has_more = True
+        while has_more:
+            bounds = {"offset": len(found), "limit": PAGE}
+            page = self._http.get("/_emulator/charges/jobs", params=bounds).json()
+            for each in page["jobs"]:
+                duration_s, videos = each["usage"]["duration"], each["usage"]["video_count"]
+                found.append(Billed(str(each["prompt"]), each["model"], duration_s, videos))
+            has_more = page["has_more"]
+        return found
 
     def charges(self) -> dict[str, Any]:
         return dict(self._http.get("/_emulator/charges").json())
@@ -186,6 +209,7 @@ def upstreams(seed: int) -> Iterator[list[Upstream]]:
 def config(found: list[Upstream]) -> str:
     """The unstill.toml that has all of them."""
     lines = ["[server]", 'default_engine = "none"', 'allow_networks = ["127.0.0.0/8"]']
+    lines += house_lines()
     for upstream in found:
         kind = ENGINES[upstream.engine]
         is_video_server = kind not in {"dashscope", "modelverse"}
@@ -198,9 +222,11 @@ def config(found: list[Upstream]) -> str:
             f"free_to_repeat = {'true' if upstream.engine == FREE else 'false'}",
         ]
         lines += [f'server = "{kind}"'] if is_video_server else []
+        lines += cost_lines(upstream.engine)
     for name, behind in MODELS.items():
         engines = ", ".join(f'"{engine}"' for engine in behind.engines)
         lines += [f'[models."{name}"]', f"engines = [{engines}]", f'like = "{behind.like}"']
+        lines += price_lines(name)
     return "\n".join(lines)
 
 

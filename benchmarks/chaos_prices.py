@@ -1,0 +1,119 @@
+"""What the fault campaign's upstreams charge, what callers are charged, and what they may spend.
+
+Figures in three currencies that do not divide evenly. `gpu` and the model that it alone makes are
+free; the gateway `ope` tells no length in its answers, so it charges by the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+HOUSE = "EUR"
+WORTH: Mapping[str, str] = {HOUSE: "1", "CNY": "0.125", "USD": "0.923077"}
+
+
+class Cost(NamedTuple):
+    unit: Literal["per_second", "per_video"]
+    amount: str
+
+
+class Charges(NamedTuple):
+    currency: str
+    by_model: Mapping[str, Cost]  # as the engine names them
+
+
+COSTS: Mapping[str, Charges] = {
+    "bailian": Charges(
+        "CNY",
+        {
+            "wan2.7-i2v": Cost("per_second", "0.333333"),
+            "wan2.2-i2v-flash": Cost("per_second", "0.1"),
+        },
+    ),
+    "modelverse": Charges(
+        "CNY",
+        {
+            "Wan-AI/Wan2.2-I2V": Cost("per_second", "0.070001"),
+            "openai/sora-2/image-to-video-pro": Cost("per_second", "2.15"),
+        },
+    ),
+    "sora": Charges("USD", {"sora-2-pro": Cost("per_second", "0.3")}),
+    "ope": Charges("USD", {"wan2.7-i2v": Cost("per_video", "0.123457")}),
+    "omni": Charges(
+        HOUSE,
+        {
+            "wan2.7-i2v": Cost("per_second", "0.010101"),
+            "happyhorse-1.0-i2v": Cost("per_second", "0.010101"),
+        },
+    ),
+}
+# It makes whatever it is asked for, and calls all of it by the name of its own weights.
+NAMELESS = "omni"
+# By the name that callers use; the others cost callers what the engine costs.
+PRICES: Mapping[str, str] = {
+    "wan-alone": '"720P" = { per_second = "0.06" }, "1080P" = { per_second = 0.09 }',
+    "sora": '"720P" = { per_video = "1.5" }, "1080P" = { per_video = 2 }',
+    "wan-old": '"720P" = { per_second = "0.05" }',
+}
+
+
+class Budget(NamedTuple):
+    option: Literal["--budget-day", "--budget-month"]
+    per_job: int  # of the campaign, in millionths
+
+
+# None: an owner without a budget, whose jobs most of them are.
+OWNERS: Mapping[str, Budget | None] = {
+    "ann": None,
+    "bo": Budget("--budget-day", 4_000),
+    "cy": Budget("--budget-month", 6_000),
+}
+
+
+def owner_of(number: int) -> str:
+    """Whose the campaign's job of that number is."""
+    return {3: "bo", 5: "cy"}.get(number % 7, "ann")
+
+
+def key_of(owner: str) -> str:
+    return f"sk-of-{owner}"
+
+
+def keys() -> str:
+    """For the environment of a server."""
+    return ",".join(f"{owner}:{key_of(owner)}" for owner in OWNERS)
+
+
+def budget_of(owner: str, jobs: int) -> int | None:
+    """In millionths, in a campaign of so many jobs."""
+    budget = OWNERS[owner]
+    return None if budget is None else budget.per_job * jobs
+
+
+def house_lines() -> Iterator[str]:
+    """Of unstill.toml."""
+    yield "[money]"
+    yield f'currency = "{HOUSE}"'
+    yield "[money.rates]"
+    for currency, worth in WORTH.items():
+        if currency != HOUSE:
+            yield f'{currency} = "{worth}"'
+
+
+def cost_lines(engine: str) -> Iterator[str]:
+    """Of unstill.toml, inside the engine's table; further tables follow."""
+    if engine not in COSTS:
+        return
+    charges = COSTS[engine]
+    if charges.currency != HOUSE:
+        yield f'currency = "{charges.currency}"'
+    for model, cost in charges.by_model.items():
+        yield f'[engines.{engine}.costs."{model}"]'
+        yield f'{cost.unit} = "{cost.amount}"'
+
+
+def price_lines(name: str) -> Iterator[str]:
+    """Of unstill.toml, inside the table of a model's name."""
+    if name in PRICES:
+        yield f"prices = {{ {PRICES[name]} }}"
