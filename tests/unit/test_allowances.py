@@ -19,6 +19,7 @@ from unstill.domain.job import Failure, Job, State, cancelled, failed, made_read
 from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue, Size
+from unstill.files.uploads import Uploads
 from unstill.service.allowances import Allowances
 from unstill.service.idempotency import RetryHeaders
 from unstill.service.job_tallies import RETRY_AFTER_S, WAITING
@@ -31,7 +32,8 @@ SIZE = Size(832, 480)
 class Desk:
     """A house whose owner has limits, by a clock that is set."""
 
-    def __init__(self, data_dir: Path, *, slots: int = 1) -> None:
+    def __init__(self, data_dir: Path, *, slots: int = 1, uploads: Uploads | None = None) -> None:
+        """`uploads`: what is asked how large they are; None: the house's own."""
         self.house = House(data_dir, slots=slots)
         self.limits = {Party(OWNER): UNLIMITED}
         self.now_s = 1_000.0
@@ -41,7 +43,7 @@ class Desk:
             stored=StoredBytes(
                 owners=self.house.store.owners,
                 files=self.house.files,
-                uploads=self.house.uploads,
+                uploads=uploads or self.house.uploads,
                 monotonic_s=lambda: self.now_s,
             ),
             monotonic_s=lambda: self.now_s,
@@ -95,8 +97,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk_at(data_dir: Path) -> AsyncIterator[Desk]:
-    desk = Desk(data_dir)
+async def desk_at(data_dir: Path, uploads: Uploads | None = None) -> AsyncIterator[Desk]:
+    desk = Desk(data_dir, uploads=uploads)
     await desk.house.store.open((*desk.house.listeners, desk.allowances.changed))
     try:
         yield desk

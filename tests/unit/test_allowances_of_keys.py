@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.jobs import OWNER
+from support.jobs import OWNER, a_job
 from support.scripted_fetches import PNG
 from support.waits import until
 from unit.test_allowances import Desk, desk, desk_at
@@ -199,6 +199,37 @@ def test_of_who_has_no_limit_nothing_is_kept_in_memory() -> None:
     calls.made(100)
 
     assert not calls.requests._paces._moments
+
+
+def test_of_keys_that_have_come_and_gone_nothing_is_kept_and_of_those_at_work_all() -> None:
+    calls = Calls(**{f"key_{n}": 1 for n in range(2_000)})
+    for n in range(1_000):
+        calls.now_s += 1
+        assert calls.made(2, f"key_{n}") == 1
+    kept = len(calls.requests._paces._moments)
+    at_once = [calls.made(2, f"key_{n}") for n in range(1_000, 2_000)]
+
+    assert kept < 300
+    assert at_once == [1] * 1_000
+    assert not any(calls.made(1, f"key_{n}") for n in range(1_000, 2_000))
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_job_that_is_there_though_its_call_broke_off_is_held_by_its_keys_limit(
+    desk: Desk, *, is_there: bool
+) -> None:
+    desk.set(Limits(in_flight=1), ONE)
+    begun = await desk.submit(key_id=ONE)
+    waiting = a_job(key_id=ONE)
+    reservation = await desk.allowances.take(Party(OWNER, ONE), waiting.id, size_bytes=0)
+    assert reservation is not None
+    if is_there:
+        desk.allowances.changed(waiting)
+    desk.allowances.settle(reservation, is_stored=False)
+    await desk.move(begun, State.READY, State.RUNNING)
+
+    held_by = Party(OWNER, ONE) if is_there else None
+    assert desk.allowances.holder_of(waiting.id) == held_by
 
 
 async def test_a_keys_limit_that_cannot_be_read_yet_begins_nothing(desk: Desk) -> None:

@@ -206,10 +206,10 @@ class Allowances:
             del self._pending[owner]
         for party in reservation.parties:
             self._stored.settle(party, job_id, is_stored=is_stored)
-            if not is_stored and (jobs := self._jobs.get(party)) is not None:
-                jobs.give_back(job_id)
+            jobs = None if is_stored else self._jobs.get(party)
+            if jobs is not None and jobs.give_back(job_id) and party.key_id:
+                self._makers.pop(job_id, None)
         if not is_stored:
-            self._makers.pop(job_id, None)
             for party in reservation.paced:
                 self._submits.take_back(party, reservation.moment_s)
         reservation.settled.set()

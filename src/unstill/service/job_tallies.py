@@ -71,11 +71,13 @@ class JobTally:
         self._reserved.add(job_id)
         self._put(job_id, has_begun=False)
 
-    def give_back(self, job_id: str) -> None:
-        """Unless its row is there after all."""
-        if job_id in self._reserved:
+    def give_back(self, job_id: str) -> bool:
+        """Unless its row is there after all; whether it was given back."""
+        is_reserved = job_id in self._reserved
+        if is_reserved:
             self._reserved.discard(job_id)
             self._drop(job_id)
+        return is_reserved
 
     def changed(self, job: Job) -> None:
         self._reserved.discard(job.id)

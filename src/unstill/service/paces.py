@@ -10,6 +10,7 @@ from unstill.domain.access_errors import OverLimit
 from unstill.domain.limits import Limits, Party
 
 MINUTE_S = 60.0
+_FORGOTTEN = 64  # parties kept before those that say nothing any more are dropped
 
 
 class Paces:
@@ -20,6 +21,7 @@ class Paces:
         self._limit = limit
         self._what = what
         self._moments: dict[Party, deque[float]] = {}
+        self._most_parties = _FORGOTTEN
 
     def check(self, party: Party, most: int, now_s: float) -> None:
         """Raises OverLimit if there were as many."""
@@ -39,6 +41,8 @@ class Paces:
             )
 
     def add(self, party: Party, now_s: float) -> None:
+        if len(self._moments) >= self._most_parties:
+            self._forget(now_s - MINUTE_S)
         self._moments.setdefault(party, deque()).append(now_s)
 
     def take_back(self, party: Party, moment_s: float) -> None:
@@ -46,6 +50,12 @@ class Paces:
         moments = self._moments.get(party, deque())
         if moment_s in moments:
             moments.remove(moment_s)
+
+    def _forget(self, before_s: float) -> None:
+        """Keys come and go, and limits too."""
+        kept = {party: m for party, m in self._moments.items() if m and m[-1] > before_s}
+        self._moments = kept
+        self._most_parties = _FORGOTTEN + 2 * len(kept)
 
 
 class Requests:

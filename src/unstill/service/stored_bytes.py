@@ -1,10 +1,10 @@
 """How many bytes an owner's jobs and uploads take up: measured, and followed from then on.
 
 Counted are the files of its jobs that are not deleted, and its uploads; of a key, the files of the
-jobs that it made. The pictures of a job that
-is being stored count from the moment in which it was allowed, what is fetched and made for a job
-once it is there: a job that was taken brings its video home, however large. Where there is too
-little left, it is measured anew before anybody is refused: files also go by the sweep.
+jobs that it made. The pictures of a job that is being stored count from the moment in which it was
+allowed, what is fetched and made for a job once it is there: a job that was taken brings its video
+home, however large. Where there is too little left, it is measured anew before anybody is refused:
+files also go by the sweep.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ class _OfParty:
         self.uploads = 0
         self.coming = 0  # of uploads that are being stored
         self.pending: set[str] = set()  # jobs that are being stored
-        self.fresh: set[str] = set()  # jobs heard of since a measurement began
-        self.measured_s = 0.0
+        self.measured_s: float | None = None  # None: never yet
         self.measuring: asyncio.Task[None] | None = None
+        # Since it began: what it sees of these may be older than what is known.
+        self.fresh: set[str] = set()  # jobs that were heard of
+        self.fresh_uploads = 0  # bytes of uploads that were stored
 
     @property
     def total(self) -> int:
@@ -47,7 +49,8 @@ class _OfParty:
 
     def put(self, job_id: str, size_bytes: int) -> None:
         self.of_jobs += size_bytes - self.jobs.pop(job_id, 0)
-        self.fresh.add(job_id)
+        if self.measuring is not None:
+            self.fresh.add(job_id)
         if size_bytes:
             self.jobs[job_id] = size_bytes
 
@@ -73,24 +76,17 @@ class StoredBytes:
 
     async def count(self, party: Party, most: int, wanted: int) -> None:
         """Know what is stored, and know it anew if there is too little left."""
-        stored = self._of.get(party)
-        if stored is None:
-            stored = self._of[party] = _OfParty()
-            stored.measuring = asyncio.create_task(self._measure(party, stored))
-        elif (
-            stored.measuring is None
-            and stored.total + wanted > most
-            and self._monotonic_s() - stored.measured_s >= MEASURED_AGAIN_S
-        ):
+        stored = self._of.setdefault(party, _OfParty())
+        if stored.measuring is None and self._is_due(stored, most, wanted):
             stored.measuring = asyncio.create_task(self._measure(party, stored))
         if stored.measuring is not None:
-            try:
-                await asyncio.shield(stored.measuring)
-            except Exception:
-                if self._of.get(party) is stored:
-                    del self._of[party]  # the next call measures anew
-                raise
-            stored.measuring = None
+            await asyncio.shield(stored.measuring)
+
+    def _is_due(self, stored: _OfParty, most: int, wanted: int) -> bool:
+        if stored.measured_s is None:
+            return True
+        is_old = self._monotonic_s() - stored.measured_s >= MEASURED_AGAIN_S
+        return is_old and stored.total + wanted > most
 
     def check(self, party: Party, wanted: int, *, most: int) -> None:
         """Raises OverBytes if so many more would be too many; `count` came before."""
@@ -122,6 +118,7 @@ class StoredBytes:
         stored.coming -= wanted
         if is_stored:
             stored.uploads += wanted
+            stored.fresh_uploads += wanted
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
@@ -140,18 +137,27 @@ class StoredBytes:
                 self._measuring = asyncio.create_task(self._measure_changed())
 
     async def _measure(self, party: Party, stored: _OfParty) -> None:
-        stored.fresh = set(stored.pending)
-        uploads = 0 if party.key_id else await self._uploads.size_bytes(party.owner)
-        job_ids = await self._owners.with_files(party)
+        """Where it fails, all is as it was, and the next call measures anew."""
+        stored.fresh, stored.fresh_uploads = set(stored.pending), 0
+        try:
+            uploads = 0 if party.key_id else await self._uploads.size_bytes(party.owner)
+            measured = await self._sizes(await self._owners.with_files(party))
+            measured |= {each: stored.jobs.get(each, 0) for each in stored.fresh}
+            stored.jobs = {each: size for each, size in measured.items() if size}
+            stored.of_jobs = sum(stored.jobs.values())
+            # One that ended as they were looked at counts twice, until they are the next time.
+            stored.uploads = uploads + stored.fresh_uploads
+            stored.measured_s = self._monotonic_s()
+        finally:
+            stored.measuring = None
+            stored.fresh = set()
+
+    async def _sizes(self, job_ids: Sequence[str]) -> dict[str, int]:
         measured: dict[str, int] = {}
         for first in range(0, len(job_ids), AT_ONCE):
             some = job_ids[first : first + AT_ONCE]
             measured |= zip(some, await self._files.sizes(some), strict=True)
-        measured |= {each: stored.jobs.get(each, 0) for each in stored.fresh}
-        stored.jobs = {each: size for each, size in measured.items() if size}
-        stored.of_jobs = sum(stored.jobs.values())
-        stored.uploads = uploads
-        stored.measured_s = self._monotonic_s()
+        return measured
 
     async def _measure_changed(self) -> None:
         """Until all that changed meanwhile is known too."""
