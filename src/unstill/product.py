@@ -49,7 +49,7 @@ from unstill.server.proxies import Proxies
 from unstill.server.server_limits import ServerLimits
 from unstill.service.admission import Admission
 from unstill.service.allowances import allowances_in
-from unstill.service.charging import Charging
+from unstill.service.charging import Charging, check_currency
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.owner_limits import OwnerLimits
@@ -321,6 +321,7 @@ class Product:
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
         await self._watch.startup()
         check_receivers(self._settings, self._keys.owners)
+        await check_currency(self._tariff, self._store.charges, self._clock.now_ms())
         await self._readers.startup()
         await self._trial.before_any_job()
         await self._folder.startup()

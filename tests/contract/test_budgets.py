@@ -13,6 +13,7 @@ import pytest
 
 from support.in_process import PHOTO, create_body, served, settings_of
 from support.openai_clients import async_sdk, openai
+from unstill.domain.errors import BadSetting
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
 from unstill.product import Product
@@ -170,3 +171,18 @@ async def test_a_server_without_money_in_its_settings_tells_none(tmp_path: Path)
     charges = [each["charge"] for model in models for each in model["capabilities"]["tiers"]]
     assert charges
     assert set(charges) == {None}
+
+
+async def test_a_book_keeps_its_currency_for_as_long_as_jobs_of_it_count(tmp_path: Path) -> None:
+    async def start(toml: str) -> int:
+        async with served(Product(settings_of(tmp_path, toml))) as http:
+            answer = await http.post("/v1/tasks/submit", json=create_body())
+            return answer.status_code
+
+    first = await start(MONEY)
+    product = Product(settings_of(tmp_path, MONEY.replace('"USD"', '"EUR"')))
+    with pytest.raises(BadSetting, match=r"money\.currency: must stay USD for now, got EUR: jobs"):
+        await product.startup()
+    await product.shutdown()
+
+    assert [first, await start(MONEY), await start("")] == [200, 200, 200]

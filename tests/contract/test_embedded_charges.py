@@ -18,6 +18,7 @@ from unstill.domain.money import SECOND_NS, Bill, Budgets, day_of
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.embedded import charges, migrations
+from unstill.store.embedded.book_currency import IS_IN_FORCE
 from unstill.store.embedded.folder_match import FILE
 
 BILL = Bill(6 * SECOND_NS, "ali", "turbo", YUAN)
@@ -28,9 +29,11 @@ def test_the_book_is_asked_by_its_indexes(tmp_path: Path) -> None:
     with closing(apsw.Connection(str(file))) as connection:
         migrations.bring_up_to_date(connection, file, migrations.FOLDER)
         of_job = connection.execute(f"EXPLAIN QUERY PLAN {charges.OF_JOB}", ("job",)).fetchall()
+        change = connection.execute(f"EXPLAIN QUERY PLAN {IS_IN_FORCE}", ("EUR", 1, 2)).fetchall()
         used = connection.execute(f"EXPLAIN QUERY PLAN {charges.USED}", ("a", 1, 1, 2)).fetchall()
 
     assert "charges_once (job_id=?)" in f"{of_job[0][3]}"
+    assert any("charges_once (job_id=?" in f"{step[3]}" for step in change)
     assert "PRIMARY KEY (owner=? AND day>? AND day<?)" in f"{used[0][3]}"
 
 

@@ -17,7 +17,7 @@ from unstill.domain.money import BudgetUse, ChargeKind, CostRate, day_of, is_pro
 from unstill.domain.request import VideoRequest
 from unstill.domain.resolution import Resolution, Resolved
 from unstill.store.embedded.migrations import FOLDER, read_versions
-from unstill.store.embedded.resolutions import doubts_in, resolve_in
+from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.usage_beside import proof_of
 from unstill.store.ports.retention import Kept
@@ -26,13 +26,19 @@ NOW_MS = BORN_MS + 1000
 
 
 def say(
-    folder: Path, job_id: str = "lost", *, is_charged: bool = True, cost: CostRate | None = YUAN
+    folder: Path,
+    job_id: str = "lost",
+    *,
+    is_charged: bool = True,
+    cost: CostRate | None = YUAN,
+    currency: str = "EUR",
 ) -> Resolved:
     def cost_of(engine: str, upstream_model: str, request: VideoRequest) -> CostRate | None:
         assert (engine, upstream_model, request.duration_s) == ("ali", "turbo", 5)
         return cost
 
-    return resolve_in(folder, job_id, is_charged=is_charged, cost_of=cost_of, now_ms=NOW_MS)
+    costs = CallCosts(cost_of, currency)
+    return resolve_in(folder, job_id, is_charged=is_charged, costs=costs, now_ms=NOW_MS)
 
 
 async def make(folder: Path, *, has_money: bool = True, is_hidden: bool = False) -> Job:
@@ -82,6 +88,17 @@ async def test_a_billed_call_that_the_settings_know_no_cost_of_settles_none(tmp_
 
     assert (resolved.released, resolved.cost) == (450_000, None)
     assert await entries_in(tmp_path) == [("reserve", 0, 450_000), ("release", 0, 0)]
+
+
+async def test_a_cost_in_another_currency_than_the_books_is_none_of_its_entries(
+    tmp_path: Path,
+) -> None:
+    await make(tmp_path)
+    with pytest.raises(OperatorError, match=r"in EUR, and money\.currency is USD: resolve it with"):
+        say(tmp_path, currency="USD")
+
+    assert await entries_in(tmp_path) == [("reserve", 0, 450_000)]
+    assert say(tmp_path, currency="USD", is_charged=False).released == 450_000
 
 
 @pytest.mark.parametrize("again", [True, False])

@@ -279,3 +279,29 @@ async def test_the_book_is_there_after_a_restart(make: Make) -> None:
     async with opened(make) as store:
         assert [kind for kind, _, _ in await kinds(store, job)] == ["reserve", "settle", "cost"]
         assert await used(store) == BudgetUse(540_000, 540_000)
+
+
+async def test_a_currency_is_left_when_no_job_in_it_is_open_or_counts_for_the_month(
+    store: Store, job: Job
+) -> None:
+    async def others(day: int) -> list[str | None]:
+        return [await store.charges.other_currency(each, day) for each in ("EUR", "USD")]
+
+    still_open = await others(DAY + 40)
+    await in_saving(store, job)
+    await store.jobs.change(job.id, succeeded(VIDEO, Usage(5), 9, bill=SIX_SECONDS))
+    settled = [await others(DAY), await others(DAY + 40)]
+    later = a_row("later", owner=ANN, created_ms=job.created_ms + 40 * DAY_MS)
+    await store.jobs.add(later, reserve=a_reserve(later, currency="USD"))
+
+    assert still_open == [None, "EUR"]
+    assert settled == [[None, "EUR"], [None, None]]
+    assert await others(DAY + 40) == ["USD", None]
+
+
+async def test_a_currency_in_which_nothing_came_to_be_charged_is_left_at_once(
+    store: Store, job: Job
+) -> None:
+    await store.jobs.change(job.id, cancelled(9, is_hidden=False))
+
+    assert await store.charges.other_currency("USD", DAY) is None

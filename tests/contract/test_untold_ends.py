@@ -17,7 +17,7 @@ from unstill.domain.job import Failure, State, accepted, failed, hidden, intende
 from unstill.domain.money import Bill, BudgetUse, ChargeKind, CostRate, day_of
 from unstill.domain.request import Size, VideoRequest
 from unstill.domain.resolution import Resolution, Resolved
-from unstill.store.embedded.resolutions import doubts_in, resolve_in
+from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.usage_beside import proof_of
 from unstill.store.ports.retention import Kept
@@ -51,7 +51,9 @@ def say(folder: Path, *, is_charged: bool) -> Resolved:
         assert (engine, upstream_model, request.duration_s) == ("ali", "turbo", 5)
         return YUAN
 
-    return resolve_in(folder, "lost", is_charged=is_charged, cost_of=cost_of, now_ms=NOW_MS)
+    return resolve_in(
+        folder, "lost", is_charged=is_charged, costs=CallCosts(cost_of, "EUR"), now_ms=NOW_MS
+    )
 
 
 def wrongs(folder: Path) -> list[str]:

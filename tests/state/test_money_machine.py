@@ -48,7 +48,7 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.store.embedded import charges
 from unstill.store.embedded.beside import opened_beside
-from unstill.store.embedded.resolutions import doubts_in, resolve_in
+from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
 from unstill.store.embedded.usage_beside import proof_of
 
 pytestmark = pytest.mark.slow
@@ -67,6 +67,7 @@ _ALL = f"SELECT {charges.NAMES} FROM charges ORDER BY id"  # noqa: S608  - field
 LEASE = Lease("server", 2**50)
 VIDEO = Video("video-1.mp4", 832, 480, 5.0, 24.0, 120, 1_000_000, has_audio=False)
 DEAD = Failure("engine_died", "it died")
+COSTS = CallCosts(lambda *_: YUAN, "EUR")
 ENDS = ("made here", "made there", "failed", "failed and billed", "in doubt", "called off")
 
 ends = st.sampled_from(ENDS)
@@ -142,9 +143,7 @@ class MoneyMachine(RuleBasedStateMachine):
             return
         job = self.store.ask("find", job_id=job_id)
         try:
-            said = resolve_in(
-                self.path, job_id, is_charged=is_charged, cost_of=lambda *_: YUAN, now_ms=1
-            )
+            said = resolve_in(self.path, job_id, is_charged=is_charged, costs=COSTS, now_ms=1)
         except OperatorError:
             assert job is None or not is_in_doubt(job)
             return

@@ -28,7 +28,7 @@ from unstill.domain.lease import Lease
 from unstill.domain.money import DAY_MS, SECOND_NS, Bill, PriceBasis
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
-from unstill.store.embedded.resolutions import resolve_in
+from unstill.store.embedded.resolutions import CallCosts, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.ports.store import Store
 
@@ -128,7 +128,7 @@ def resolved_in(
         folder,
         job_id,
         is_charged=is_charged,
-        cost_of=lambda *_: YUAN,
+        costs=CallCosts(lambda *_: YUAN, "EUR"),
         now_ms=at_ms,
     )
     assert word.is_new

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from support.memory_ports import Memory, Noun
-from unstill.domain.book import check_budgets, end_entries, month_of, open_reserve
+from unstill.domain.book import check_budgets, end_entries, money_of, month_of, open_reserve
 from unstill.domain.job import Job
 from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
 from unstill.domain.owner import Owner
@@ -18,6 +18,18 @@ class MemoryCharges(Noun):
 
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         return _used(self._memory, owner, day)
+
+    async def other_currency(self, currency: str, day: int) -> str | None:
+        month = month_of(day)
+        reserves = [each for each in self._memory.charges if each.kind is ChargeKind.RESERVE]
+        if not reserves or reserves[-1].currency == currency:
+            return None
+        for each in reserves:
+            money = money_of(_of(self._memory, each.job_id))
+            is_of_month = month.first <= each.day <= month.last
+            if money is not None and (money.price is None or (money.price and is_of_month)):
+                return each.currency
+        return None
 
     async def figures(self, day: int) -> BookFigures:
         entries = self._memory.charges

@@ -20,7 +20,7 @@ from unstill.domain.resolution import Resolution
 from unstill.models.costs import Costs
 from unstill.service.jobs import DEADLINE_MS
 from unstill.store.embedded.held_jobs import held_in, release_in
-from unstill.store.embedded.resolutions import doubts_in, resolve_in
+from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="Jobs that wait for your word.", no_args_is_help=True)
@@ -94,10 +94,9 @@ def resolve(
         raise OperatorError(f"say what the call of {job_id} came to: --charged or --free")
     with settings_of(config, data_dir=data_dir) as settings:
         folder = Path(settings.server.data_dir)
-        costs = Costs(settings.tariff(), settings.catalogue().by_id)
-    resolved = resolve_in(
-        folder, job_id, is_charged=is_charged, cost_of=costs.of, now_ms=clock_ms()
-    )
+        tariff = settings.tariff()
+        costs = CallCosts(Costs(tariff, settings.catalogue().by_id).of, tariff.currency)
+    resolved = resolve_in(folder, job_id, is_charged=is_charged, costs=costs, now_ms=clock_ms())
     said = resolved.resolution
     if said.is_charged != is_charged:
         raise OperatorError(f"{_told(said)}, at {_time(said.at_ms)}: that stands")

@@ -8,6 +8,7 @@ import msgspec
 
 from unstill.domain.book import check_budgets
 from unstill.domain.engine import Engine
+from unstill.domain.errors import BadSetting
 from unstill.domain.job import Job
 from unstill.domain.money import (
     MILLION,
@@ -30,8 +31,22 @@ from unstill.models.card import Card
 from unstill.models.costs import Costs
 from unstill.models.sample_requests import sample_requests
 from unstill.models.sizes import charged_tier
+from unstill.store.ports.charges import Charges
 
 UNBOUNDED = Budgets()
+
+
+async def check_currency(tariff: Tariff, charges: Charges, now_ms: int) -> None:
+    """Raises BadSetting for another house currency than that of jobs that still count."""
+    if tariff.is_empty:
+        return
+    other = await charges.other_currency(tariff.currency, day_of(now_ms))
+    if other is not None:
+        reason = (
+            f"must stay {other} for now, got {tariff.currency}: jobs of this month, or that have "
+            f"not ended or are in doubt, are charged in {other} (see docs/money.md)"
+        )
+        raise BadSetting("money.currency", reason)
 
 
 class EngineRate(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ def opened_beside(
 ) -> Iterator[apsw.Connection | None]:
     """None where there is no store, or one of a release without the table `having`.
 
-    With `writes`, what is committed is durable. Raises OwnError.
+    With `writes`, what is committed is durable: by `transaction`. Raises OwnError.
     """
     file = data_dir / FILE
     if not file.exists():
@@ -75,7 +75,21 @@ def opened_beside(
             connection.set_busy_timeout(BUSY_WAIT_MS)
             if writes:
                 connection.pragma("synchronous", "full")
-                connection.transaction_mode = "IMMEDIATE"
             yield connection if connection.table_exists(None, having) else None
     except apsw.Error as error:
         raise as_own(error) from error
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """All that is written in it, or nothing of it."""
+    # Not `with connection`: that waits for the lock without letting another thread go on, which
+    # may be the one that has it.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

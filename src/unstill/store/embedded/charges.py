@@ -26,6 +26,7 @@ from unstill.domain.money import (
 )
 from unstill.domain.owner import Owner
 from unstill.domain.usage import BookFigures, UsageAsked, UsageSum
+from unstill.store.embedded.book_currency import other_currency_in
 from unstill.store.embedded.book_figures import RunningTotals
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.rows import Row, Value
@@ -72,6 +73,10 @@ class EmbeddedCharges:
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         ledger = self._handle.opened.ledger
         return await ledger.read(lambda connection: used_in(connection, owner, day))
+
+    async def other_currency(self, currency: str, day: int) -> str | None:
+        ledger = self._handle.opened.ledger
+        return await ledger.read(lambda connection: other_currency_in(connection, currency, day))
 
     async def figures(self, day: int) -> BookFigures:
         ledger = self._handle.opened.ledger

@@ -16,7 +16,7 @@ import apsw
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, owed_for
 from unstill.domain.job import Change, Job
 from unstill.domain.owner import Owner
-from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.beside import opened_beside, transaction
 
 OF_JOB = ("request_id", "trace")
 COLUMNS = tuple(each for each in Delivery.__struct_fields__ if each not in OF_JOB)
@@ -138,7 +138,7 @@ def replay_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int) -> list[st
     with opened_beside(data_dir, having="deliveries", writes=True) as connection:
         if connection is None:
             return []
-        with connection:
+        with transaction(connection):
             if not job_ids:
                 found = connection.execute(_REPLAY_ALL, day).fetchall()
             else:

@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.beside import opened_beside, transaction
 from unstill.store.embedded.call_journal import noted_in
 from unstill.store.embedded.downtime import last_up_ms
 from unstill.store.embedded.handle import Handle
@@ -97,7 +97,7 @@ def release_in(data_dir: Path, job_ids: Sequence[str], *, now_ms: int, within_ms
     with opened_beside(data_dir, having="held", writes=True) as connection:
         if connection is None:
             return Released([], {})
-        with connection:
+        with transaction(connection):
             if job_ids:
                 one = _RELEASE.format(which="AND job_id = ?")
                 cursors = (connection.execute(one, (each,)) for each in job_ids)

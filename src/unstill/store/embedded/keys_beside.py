@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unstill.domain.api_key import ApiKey
 from unstill.domain.errors import OwnError, StorageFailed
-from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.beside import opened_beside, transaction
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.keys import TABLE, all_keys, change
 from unstill.store.embedded.keys_mark import is_marked, mark
@@ -41,7 +41,7 @@ def change_key_in(data_dir: Path, decide: Decide) -> ApiKey:
     with opened_beside(data_dir, having=TABLE, writes=True) as connection:
         if connection is None:
             raise StorageFailed(f"the job store of {data_dir} has gone")
-        with connection:
+        with transaction(connection):
             key = change(connection, decide)
     mark(data_dir)
     return key

@@ -8,7 +8,7 @@ from pathlib import Path
 from unstill.domain.errors import StorageFailed
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
-from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.beside import opened_beside, transaction
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.owners import TABLE, changed, limits_in
 from unstill.store.embedded.store_made import make_store
@@ -31,7 +31,7 @@ def change_owner_in(data_dir: Path, owner: Owner, change: Callable[[Limits], Lim
     with opened_beside(data_dir, having=TABLE, writes=True) as connection:
         if connection is None:
             raise StorageFailed(f"the job store of {data_dir} has gone")
-        with connection:
+        with transaction(connection):
             limits = changed(connection, owner, change)
     return limits
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -16,7 +16,7 @@ from unstill.domain.money import SECOND_NS, Bill, Charge, ChargeKind, CostRate
 from unstill.domain.request import VideoRequest
 from unstill.domain.resolution import Resolution, Resolved, call_in_doubt
 from unstill.store.embedded import charges, rows
-from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.beside import opened_beside, transaction
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.seals import seal_of
 from unstill.store.embedded.store_made import make_store
@@ -30,26 +30,33 @@ _DOUBTS = (
     "AND NOT EXISTS (SELECT 1 FROM resolutions WHERE job_id = id) ORDER BY id"
 )
 
-# What an engine charges for a job by that name of its upstream's model; None: nothing.
-CostOf = Callable[[str, str, VideoRequest], CostRate | None]
+
+class CallCosts(NamedTuple):
+    """What calls cost by the settings of now, in their house currency.
+
+    of: what an engine charges for a job by that name of its upstream's model; None: nothing.
+    """
+
+    of: Callable[[str, str, VideoRequest], CostRate | None]
+    currency: str
 
 
 def resolve_in(
-    data_dir: Path, job_id: str, *, is_charged: bool, cost_of: CostOf, now_ms: int
+    data_dir: Path, job_id: str, *, is_charged: bool, costs: CallCosts, now_ms: int
 ) -> Resolved:
     """Say whether a job's call in doubt was billed; what was said before stands.
 
-    Releases what is reserved for it; `is_charged`, with what the call costs by `cost_of`. Durable
-    when it returns. Brings a store of an earlier release up to date, as a start does. Raises
-    OperatorError where there is no such job, or none in doubt; OwnError.
+    Releases what is reserved for it; `is_charged`, with what the call costs. Durable when it
+    returns. Brings a store of an earlier release up to date, as a start does. Raises OperatorError
+    where there is no such job, or none in doubt, or its book has another currency; OwnError.
     """
     if (data_dir / FILE).exists() and not _has_table(data_dir):
         make_store(data_dir)
     with opened_beside(data_dir, having=TABLE, writes=True) as connection:
         if connection is None:
             raise OperatorError(f"no job {job_id} in {data_dir}: there is no job store yet")
-        with connection:
-            resolved = _resolve(connection, job_id, now_ms, cost_of if is_charged else None)
+        with transaction(connection):
+            resolved = _resolve(connection, job_id, now_ms, costs if is_charged else None)
     return resolved
 
 
@@ -72,9 +79,9 @@ def found_in(connection: apsw.Connection, job_id: str) -> Resolution | None:
 
 
 def _resolve(
-    connection: apsw.Connection, job_id: str, now_ms: int, cost_of: CostOf | None
+    connection: apsw.Connection, job_id: str, now_ms: int, costs: CallCosts | None
 ) -> Resolved:
-    """`cost_of` None: the call was free."""
+    """`costs` None: the call was free."""
     said = found_in(connection, job_id)
     if said is not None:
         return Resolved(said, is_new=False)
@@ -83,19 +90,26 @@ def _resolve(
     call = call_in_doubt(_ledger_of(connection, job_id))
     if call is None:
         raise StorageFailed(f"{job_id} failed in doubt, and its ledger has no call")
-    said = Resolution(job_id, call.n, cost_of is not None, now_ms)
+    said = Resolution(job_id, call.n, costs is not None, now_ms)
     values = (said.job_id, said.n, int(said.is_charged), said.at_ms)
     connection.execute(_INSERT, (*values, seal_of(values)))
     if reserve is None:  # made without money
         return Resolved(said, is_new=True)
-    bill = None
-    if cost_of is not None:
-        cost = cost_of(call.engine, call.upstream_model, job.request)
-        billed_ns = job.request.duration_s * SECOND_NS
-        bill = Bill(billed_ns, call.engine, call.upstream_model, cost)
+    bill = None if costs is None else _bill(job, call, costs, reserve.currency)
     entries = resolution_entries(reserve, n=call.n, charged=bill, at_ms=now_ms)
     charges.write(connection, entries, reserve)
     return Resolved(said, True, reserve.amount, _cost_in(entries), reserve.currency)
+
+
+def _bill(job: Job, call: Attempt, costs: CallCosts, currency: str) -> Bill:
+    """By the length that was asked for. Raises OperatorError for a cost in another currency."""
+    cost = costs.of(call.engine, call.upstream_model, job.request)
+    if cost is not None and costs.currency != currency:
+        raise OperatorError(
+            f"{job.id} is charged in {currency}, and money.currency is {costs.currency}: "
+            f"resolve it with {currency}"
+        )
+    return Bill(job.request.duration_s * SECOND_NS, call.engine, call.upstream_model, cost)
 
 
 def _ledger_of(connection: apsw.Connection, job_id: str) -> list[Attempt]:

@@ -24,7 +24,7 @@ _COLUMNS = {
     UsagePart.DAY: "entry.day",
 }
 # Word for word that of the index `charges_once`, or it is not used.
-_PLACE = "CASE {0}.kind WHEN 'release' THEN 'settle' ELSE {0}.kind END"
+PLACE = "CASE {0}.kind WHEN 'release' THEN 'settle' ELSE {0}.kind END"
 _SUMS = f"""
 SELECT {{parts}}coalesce(reserve.currency, entry.currency) AS house,
   sum(CASE entry.kind WHEN 'settle' THEN entry.amount ELSE 0 END),
@@ -35,10 +35,10 @@ SELECT {{parts}}coalesce(reserve.currency, entry.currency) AS house,
   sum(CASE entry.kind WHEN 'settle' THEN entry.billed_ns ELSE 0 END)
 FROM charges AS entry
 LEFT JOIN charges AS reserve ON reserve.job_id = entry.job_id
-  AND {_PLACE.format("reserve")} = 'reserve' AND reserve.n = 0
+  AND {PLACE.format("reserve")} = 'reserve' AND reserve.n = 0
 WHERE (entry.kind != 'reserve' OR NOT EXISTS (
     SELECT 1 FROM charges AS ended WHERE ended.job_id = entry.job_id
-    AND {_PLACE.format("ended")} = 'settle' AND ended.n = 0))
+    AND {PLACE.format("ended")} = 'settle' AND ended.n = 0))
   AND {{where}}
 GROUP BY {{parts}}house ORDER BY {{parts}}house
 """  # noqa: S608  - no value is in it

@@ -17,6 +17,12 @@ class Charges(Protocol):
     async def used(self, owner: Owner, day: int) -> BudgetUse:
         """What of the owner's is settled and reserved on that day and in its month."""
 
+    async def other_currency(self, currency: str, day: int) -> str | None:
+        """The book's house currency, where that is another and cannot be left yet.
+
+        For as long as a reserve in it is open, or a price of that day's month was settled in it.
+        """
+
     async def figures(self, day: int) -> BookFigures:
         """What the whole book comes to, and what each owner has used of that day and its month."""
 
