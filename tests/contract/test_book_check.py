@@ -14,6 +14,7 @@ from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.usage_beside import proof_of
 
 Value = str | int | float | bytes | None
+GONE = " that were written: one is gone, or has another number"
 
 
 @pytest.fixture
@@ -129,7 +130,15 @@ def in_memory(folder: Path) -> apsw.Connection:
         ),
         (
             "DELETE FROM charges WHERE id = 3",
-            "charges has 14 rows, numbered 1 to 15: one is gone, or has another number",
+            f"charges has 14 rows, numbered 1 to 15, of 15{GONE}",
+        ),
+        (
+            "DELETE FROM charges WHERE id = 15",
+            f"charges has 14 rows, numbered 1 to 14, of 15{GONE}",
+        ),
+        (
+            "DELETE FROM charges; DELETE FROM spent",
+            f"charges has 0 rows, numbered 1 to 0, of 15{GONE}",
         ),
         (
             "UPDATE jobs SET state = 'succeeded' WHERE id = 'unfinished'",

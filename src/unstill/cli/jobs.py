@@ -83,15 +83,17 @@ def resolve(
     job_id: Annotated[str, typer.Argument(help="A job that `unstill jobs doubts` lists.")],
     *,
     is_charged: Annotated[
-        bool | None,
-        typer.Option("--charged/--free", help="Whether the provider has billed the call."),
-    ] = None,
+        bool, typer.Option("--charged", help="The provider has billed the call.")
+    ] = False,
+    is_free: Annotated[bool, typer.Option("--free", help="It has not.")] = False,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Say what a call in doubt came to. Its price is released; --charged settles what it cost."""
-    if is_charged is None:
-        raise OperatorError(f"say what the call of {job_id} came to: --charged or --free")
+    if is_charged == is_free:
+        raise OperatorError(
+            f"say what the call of {job_id} came to: --charged or --free, one of them"
+        )
     with settings_of(config, data_dir=data_dir) as settings:
         folder = Path(settings.server.data_dir)
         tariff = settings.tariff()

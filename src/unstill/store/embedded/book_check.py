@@ -29,7 +29,11 @@ _JOB = (
     "FROM jobs WHERE id = ?"
 )
 _CALLS = "SELECT n, engine, upstream_model FROM attempts WHERE job_id = ?"
-_NUMBERS = "SELECT count(*), coalesce(min(id), 1), coalesce(max(id), 0) FROM charges"
+# The last: how many rows were ever written, as SQLite keeps it beside the table.
+_NUMBERS = (
+    "SELECT count(*), coalesce(min(id), 1), coalesce(max(id), 0), "
+    "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'charges'), 0) FROM charges"
+)
 _WORDS = "SELECT seal, job_id, n, is_charged, at_ms FROM resolutions"
 _SPENT = "SELECT owner, day, reserved, settled FROM spent"
 
@@ -69,11 +73,11 @@ class _Check:
         )
 
     def _wrongs_of_numbers(self) -> Iterator[str]:
-        [(count, first, last)] = self._select(_NUMBERS)
-        if (first, last) != (1, count):
+        [(count, first, last, written)] = self._select(_NUMBERS)
+        if (first, last, written) != (1, count, count):
             yield (
-                f"charges has {count} rows, numbered {first} to {last}: "
-                "one is gone, or has another number"
+                f"charges has {count} rows, numbered {first} to {last}, of {written} that were "
+                "written: one is gone, or has another number"
             )
 
     def _wrongs_of_words(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
 -- The book of money: rows are only ever added, each in the transaction of the move that causes it.
 -- The columns are the fields of domain/money.py's Charge. Amounts are millionths.
 CREATE TABLE charges (
-  id             INTEGER PRIMARY KEY,
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,  -- so that the last row too is missed when it has gone
   job_id         TEXT    NOT NULL,
   kind           TEXT    NOT NULL,
   n              INTEGER NOT NULL,
