@@ -94,6 +94,8 @@ def test_calls_are_refused_above_their_limit_and_those_about_a_known_job_never(
         refusal(api, caller.get(lists), 429)
     assert {caller.poll(job_id).status_code for _ in range(20)} == {200}
     refusal(api, caller.poll(gone), 429)
+    if api is TASKS:  # the others' polls are about some job by their paths
+        refusal(api, caller.get("/v1/tasks/status"), 429)
     assert caller.get(f"/v1/videos/{job_id}/content").status_code == 400  # it has none yet
     with server.http.stream("GET", f"/v1/videos/{job_id}/events", headers=caller.key) as events:
         assert events.status_code == 200

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from unstill.server.body_limits import LargeBodies
+import pytest
+
+from unstill.server.body_limits import LARGE_BYTES, Gate, LargeBodies
+from unstill.server.fair_shares import Shares
 from unstill.server.server_limits import LARGE_AT_ONCE
 
 
@@ -28,3 +31,21 @@ async def test_memory_is_given_back_once_after_any_number_of_large_bodies() -> N
     turns.release("a")
 
     assert times == [1]
+
+
+@pytest.mark.parametrize("caller", ["ann", ""])
+async def test_a_turn_is_given_back_whoever_had_it_and_only_by_a_large_body(caller: str) -> None:
+    shares, turns = Shares(8 * LARGE_BYTES), LargeBodies(lambda: None, at_once=1)
+
+    def gate() -> Gate:
+        return Gate(shares, turns, caller=caller, most_bytes=2 * LARGE_BYTES)
+
+    for _ in range(2):
+        with gate() as large, gate() as small:
+            large.take(LARGE_BYTES + 1)
+            small.take(LARGE_BYTES)
+            await large.turn()
+            await small.turn()  # it waits for none
+    await asyncio.wait_for(turns.take("bob"), 30)
+
+    assert shares.taken == 0

@@ -106,6 +106,18 @@ def test_where_there_is_no_room_spans_are_lost_and_nobody_waits() -> None:
     assert [(each["event"], each["lost"]) for each in logs][:1] == [("traces_not_sent", 5)]
 
 
+def test_a_short_queue_is_sent_when_it_is_full_and_not_before() -> None:
+    exporter = Scripted()
+    sender = SpanSender(exporter, most_waiting=10, sent_every_s=3600)
+    end_spans(sender, 9)
+    waiting = exporter.has_begun.is_set()
+    end_spans(sender, 1)
+    sent = exporter.has_begun.wait(60)
+    sender.end(60)
+
+    assert (waiting, sent, exporter.counts) == (False, True, [10])
+
+
 def test_an_exporter_that_hangs_is_given_up_at_the_end() -> None:
     exporter = Scripted()
     exporter.goes_on.clear()

@@ -24,6 +24,7 @@ from unstill.domain.errors import (
     BadField,
     BadKey,
     BadRange,
+    MissingField,
     NoSuchJob,
     Overloaded,
     OwnError,
@@ -269,7 +270,7 @@ class App:
             exchange = Exchange(served.dialect, call, caller, scope, receive, send)
             try:
                 return await served.handler(exchange)
-            except NoSuchJob:
+            except (NoSuchJob, MissingField):  # it is about none
                 if served.asks_key and not served.is_counted:
                     self._requests.count(caller.party)
                 raise

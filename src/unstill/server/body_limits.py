@@ -79,14 +79,14 @@ class Gate:
         self._shares = shares
         self._turns = turns
         self._caller = caller
-        self._turn_of = ""  # whose turn it has
+        self._turn_of: str | None = None  # whose turn it has
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._shares.give(self._caller, self.taken_bytes)
-        if self._turn_of:
+        if self._turn_of is not None:
             self._turns.release(self._turn_of)
 
     def take(self, size_bytes: int) -> None:
@@ -107,7 +107,7 @@ class Gate:
 
     async def turn(self) -> None:
         """Wait, if the body is a large one, until few others are being read and answered."""
-        if self.taken_bytes > LARGE_BYTES and not self._turn_of:
+        if self.taken_bytes > LARGE_BYTES and self._turn_of is None:
             caller = self._caller
             await self._turns.take(caller)
             self._turn_of = caller

@@ -39,6 +39,7 @@ class SpanSender(SpanProcessor):
     ) -> None:
         self._exporter = exporter
         self._most_waiting = most_waiting
+        self._most_at_once = min(MOST_AT_ONCE, most_waiting)
         self._sent_every_s = sent_every_s
         self._waiting: deque[ReadableSpan] = deque()
         self._lost = 0  # since all was well
@@ -55,7 +56,7 @@ class SpanSender(SpanProcessor):
             self._lost += 1
             return
         self._waiting.append(span)
-        if len(self._waiting) >= MOST_AT_ONCE:
+        if len(self._waiting) >= self._most_at_once:
             self._wake.set()
 
     def end(self, within_s: float) -> None:
@@ -78,7 +79,7 @@ class SpanSender(SpanProcessor):
 
     def _send(self) -> None:
         while self._waiting:
-            count = min(len(self._waiting), MOST_AT_ONCE)
+            count = min(len(self._waiting), self._most_at_once)
             if not self._is_taken([self._waiting.popleft() for _ in range(count)]):
                 self._lost += count
             self._tell()
