@@ -67,6 +67,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
             yield Watched(server, upstream)
 
 
+@pytest.mark.slow
 def test_jobs_here_and_at_an_upstream_are_counted_with_their_doubts_and_charges(
     watched: Watched,
 ) -> None:

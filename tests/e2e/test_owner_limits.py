@@ -96,6 +96,7 @@ def test_what_is_no_limit_is_refused_by_its_option(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_limit_is_told_in_each_dialects_words_and_polls_go_on(server: Serving) -> None:
     taken = submit(server, "ann").json()["output"]["task_id"]
     set_and_wait(server, "ann", "--submits-per-minute", "1", "--queue", "100")

@@ -181,6 +181,7 @@ def test_without_keys_who_comes_through_a_proxy_is_no_operator(
     assert made.status_code == 403
 
 
+@pytest.mark.slow
 def test_a_key_for_a_network_is_good_from_there_and_not_for_who_says_so(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     words = ["keys", "create", "b", "--networks", f"{CLIENT}/32", "--data-dir", str(data_dir)]

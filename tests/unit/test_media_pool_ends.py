@@ -311,6 +311,7 @@ def test_children_die_with_a_server_that_is_killed() -> None:
     asyncio.run(until(lambda: not is_running(pid)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "truth",
     [

@@ -52,6 +52,7 @@ async def test_a_note_that_nobody_wants_is_logged_all_the_same() -> None:
     assert [log["event"] for log in logs] == ["weights_loaded"]
 
 
+@pytest.mark.slow
 async def test_notes_count_as_words() -> None:
     async with children() as pool:
         await process_id(pool)  # it is warm: its start does not count
