@@ -53,7 +53,7 @@ class OwnerLimits:
         of_keys = {Party(key.owner, key.id): key.limits for key in keys if key.limits != UNLIMITED}
         if (limits, of_keys) != (self._limits, self._of_keys):
             self._limits, self._of_keys = limits, of_keys
-            log.info("limits_changed", owners=len(limits), keys=len(of_keys))
+            log.info("limits_changed", owners=len(limits), parties=len(limits) + len(of_keys))
             if self._told is not None:
                 self._told()
 
