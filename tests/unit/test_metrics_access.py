@@ -19,8 +19,20 @@ KEYED = Keys({"sk-one": Owner("team-a")})
 INSIDE: tuple[Network, ...] = (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
 
 
-def test_without_keys_every_caller_is_the_operator() -> None:
-    MetricsAccess(Keys({}), ()).check({}, "127.0.0.1")
+HERE = {"host": "127.0.0.1:8000"}
+
+
+def test_without_keys_whoever_calls_from_the_machine_itself_is_the_operator() -> None:
+    MetricsAccess(Keys({}), ()).check(HERE, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("headers", "host"),
+    [(HERE, "10.1.2.3"), (HERE | {"x-forwarded-for": "10.1.2.3"}, "127.0.0.1"), ({}, "127.0.0.1")],
+)
+def test_without_keys_nobody_else_is(headers: dict[str, str], host: str) -> None:
+    with pytest.raises(AdminOnly):
+        MetricsAccess(Keys({}), ()).check(headers, host)
 
 
 def test_where_keys_are_needed_none_is_401_and_one_of_scope_user_is_not_enough() -> None:
