@@ -29,7 +29,7 @@ from unstill.domain.tariff import ANY_TIER, Tariff
 from unstill.models.catalogue import Catalogue
 from unstill.models.costs import Costs
 from unstill.steps.bills import WITHOUT_COSTS, Bills
-from unstill.upstreams.port import Failed, Gone
+from unstill.upstreams.port import Failed, Gone, Running
 from unstill.upstreams.usage import MOST_BILLED_S, billed_seconds, is_billed
 
 DEAR = CostRate(UnitRate(BilledUnit.SECOND, 900_000), "CNY", worth=125_000)
@@ -149,6 +149,27 @@ def test_of_what_its_upstream_has_said_nothing_nobody_knows_whether_it_is_billed
         5 * SECOND_NS, "bailian", "wan2.7-i2v", YUAN, is_known=False
     )
     assert BILLS.failed(upstream_job(), {}) is None
+
+
+async def test_a_job_that_its_upstream_has_not_ended_in_time_stays_reserved(
+    tmp_path: Path,
+) -> None:
+    engine = ScriptedRemote()
+    engine.verdicts["job"] = [Running()]
+    post = Post(tmp_path, engine, bills=BILLS)
+    job = away("job", upstream_model="wan2.7-i2v", deadline_ms=1)
+    await post.open()
+    await post.store.jobs.add(job, reserve=a_reserve(job))
+    await post.watches.startup()
+    await post.until(State.FAILED)
+    ended = await post.store.jobs.find("job")
+    entries = await post.store.charges.of("job")
+    await post.close()
+
+    assert ended is not None
+    assert ended.failure is not None
+    assert ended.failure.code == "deadline_exceeded"
+    assert [each.kind for each in entries] == [ChargeKind.RESERVE]
 
 
 @pytest.mark.parametrize(
