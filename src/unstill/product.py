@@ -26,6 +26,7 @@ from unstill.dialects.port import Dialect
 from unstill.domain.call_counts import CallCounts
 from unstill.domain.engine import Engine
 from unstill.domain.errors import UnstillError
+from unstill.domain.resolution import CallCosts
 from unstill.engines.camera.self_test import Trial
 from unstill.files.data_folder import DataFolder, made_folder
 from unstill.files.signed_links import Links, load_secrets
@@ -36,6 +37,7 @@ from unstill.media import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
+from unstill.models.costs import Costs
 from unstill.progress.followers import Followers
 from unstill.server.admin.operated import Operated
 from unstill.server.api_keys import Keys
@@ -176,6 +178,7 @@ class Product:
                 watch=self._watch,
                 local_engines=self._locals,
                 keep_ms=dict(self._terms.each()),
+                costs=CallCosts(Costs(self._tariff, catalogue.by_id).of, self._tariff.currency),
             ),
             metrics_networks=server.scraping_networks,
             traces=self._traces,

@@ -15,7 +15,7 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, intended, put_back
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
-from unstill.store.embedded import deliveries, migrations, rows
+from unstill.store.embedded import deliveries, doubts, migrations, rows
 from unstill.store.embedded.job_lists import page_sql
 from unstill.store.embedded.retention import ended_sql
 from unstill.store.embedded.store import EmbeddedStore
@@ -106,6 +106,20 @@ def test_each_list_reads_its_index_and_sorts_nothing(
     beside = (" EXISTS ", "LEFT-JOIN")  # by a row's id, for each that was found
     assert len([step for step in plan if not any(each in step for each in beside)]) == 1
     assert f"USING INDEX {index}" in plan[0] or f"USING {index}" in plan[0]
+
+
+@pytest.mark.parametrize(("sql", "bounds"), [(doubts.DOUBTS, (5,)), (doubts.ENGINES, ())])
+def test_calls_in_doubt_are_found_among_themselves_alone(
+    tmp_path: Path, sql: str, bounds: tuple[int, ...]
+) -> None:
+    connection = made_with(tmp_path, "")
+    migrations.bring_up_to_date(connection, tmp_path / "unstill.sqlite3", migrations.FOLDER)
+
+    first, *each = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", bounds)]
+    connection.close()
+
+    assert first == "SCAN jobs USING INDEX jobs_in_doubt"
+    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in each)
 
 
 @pytest.mark.parametrize("kept", list(Kept))

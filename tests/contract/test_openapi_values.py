@@ -33,7 +33,7 @@ def test_the_bodies_of_operators_that_are_shown_keep_to_their_schemas(
         if path.startswith("/admin/") and "requestBody" in operation
     }
 
-    assert len(shown) == 4
+    assert len(shown) == 5
     for content in shown.values():
         assert content["examples"]
         for example in content["examples"].values():
@@ -43,7 +43,7 @@ def test_the_bodies_of_operators_that_are_shown_keep_to_their_schemas(
 
 def test_what_operators_are_told_keeps_to_its_schema(api: dict[str, Any], server: Serving) -> None:
     get = server.http.get
-    for noun in ("owners", "keys", "jobs", "held-jobs", "engines", "queues", "retention"):
+    for noun in ("owners", "keys", "jobs", "held-jobs", "doubts", "engines", "queues", "retention"):
         assert answer_flaws(api, f"/admin/{noun}", get(f"/admin/{noun}").json()) == []
     body = {"model": "wan2.7-i2v", "input_reference": "http://nobody.invalid/a.png"}
     video = server.http.post("/v1/videos", json=body).json()["id"]

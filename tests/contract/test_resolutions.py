@@ -15,9 +15,9 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, hidden
 from unstill.domain.money import BudgetUse, ChargeKind, CostRate, day_of, is_proved
 from unstill.domain.request import VideoRequest
-from unstill.domain.resolution import Resolution, Resolved
+from unstill.domain.resolution import CallCosts, Resolution, Resolved
 from unstill.store.embedded.migrations import FOLDER, read_versions
-from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
+from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.usage_beside import proof_of
 from unstill.store.ports.retention import Kept

@@ -16,8 +16,8 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.job import Failure, State, accepted, failed, hidden, intended, made_ready
 from unstill.domain.money import Bill, BudgetUse, ChargeKind, CostRate, day_of
 from unstill.domain.request import Size, VideoRequest
-from unstill.domain.resolution import Resolution, Resolved
-from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
+from unstill.domain.resolution import CallCosts, Resolution, Resolved
+from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.usage_beside import proof_of
 from unstill.store.ports.retention import Kept

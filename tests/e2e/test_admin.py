@@ -129,6 +129,9 @@ def test_the_calls_of_a_job_its_webhook_and_an_upstreams_breaker_are_told(tmp_pa
             taken = ended(operator, submitted(server, user, "up", **hook))
             upstream.next("submit", "drop_after")
             doubted = ended(operator, submitted(server, user, "up"))
+            listing = operator.told("doubts")
+            word = operator.told(f"jobs/{doubted['id']}/resolve", "POST", {"charged": True})
+            resolved = operator.told(f"jobs/{doubted['id']}")
             well = operator.engine("up")
             for _ in range(3):
                 upstream.next("submit", "401")
@@ -151,6 +154,9 @@ def test_the_calls_of_a_job_its_webhook_and_an_upstreams_breaker_are_told(tmp_pa
     )
     assert doubted["failure"]["code"] == doubted["error"] == "submit_unknown"
     assert [each["outcome"] for each in doubted["attempts"]] == ["unknown"]
+    assert [(each["id"], each["owner"]) for each in listing["data"]] == [(doubted["id"], "team-a")]
+    assert (doubted["resolution"], resolved["resolution"]) == (None, word["resolution"])
+    assert word["resolution"]["charged"]
     assert (well["health"], well["breaker"], well["tried_again_ms"]) == ("ok", "closed", None)
     assert [each["outcome"] for each in refused["attempts"]] == ["refused"]
     assert (open_["health"], open_["breaker"]) == ("refusing", "open")

@@ -46,9 +46,10 @@ from unstill.domain.lease import Lease
 from unstill.domain.money import DAY_MS, SECOND_NS, Bill, Budgets, BudgetUse, Charge, ChargeKind
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
+from unstill.domain.resolution import CallCosts
 from unstill.store.embedded import charges
 from unstill.store.embedded.beside import opened_beside
-from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
+from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.usage_beside import proof_of
 
 pytestmark = pytest.mark.slow

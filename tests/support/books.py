@@ -28,7 +28,8 @@ from unstill.domain.lease import Lease
 from unstill.domain.money import DAY_MS, SECOND_NS, Bill, PriceBasis
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
-from unstill.store.embedded.resolutions import CallCosts, resolve_in
+from unstill.domain.resolution import CallCosts
+from unstill.store.embedded.resolutions import resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.ports.store import Store
 

@@ -1,15 +1,30 @@
-"""The book of money in memory: nothing but its entries, and every sum made from them when asked."""
+"""The book of money in memory: nothing but its entries, and every sum made from them when asked.
+
+And the calls in doubt, whose end is in the book too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from support.memory_ports import Memory, Noun
+from unstill.domain.attempts import Attempt
 from unstill.domain.book import check_budgets, end_entries, money_of, month_of, open_reserve
 from unstill.domain.job import Job
 from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
 from unstill.domain.owner import Owner
+from unstill.domain.resolution import (
+    CallCosts,
+    JobRecords,
+    Resolution,
+    Resolved,
+    call_in_doubt,
+    is_open_doubt,
+    word_on,
+)
 from unstill.domain.usage import BookFigures, UsageAsked, UsagePart, UsageSum, sums_of
+from unstill.store.ports.doubts import CallInDoubt
 
 
 class MemoryCharges(Noun):
@@ -49,6 +64,40 @@ class MemoryCharges(Noun):
         return sums_of(self._memory.charges, asked)
 
 
+class MemoryDoubts(Noun):
+    async def open(self, limit: int) -> Sequence[CallInDoubt]:
+        return list(self._standing())[:limit]
+
+    async def counted(self) -> Mapping[str, int]:
+        return Counter(self._memory.jobs[each.call.job_id].engine for each in self._standing())
+
+    async def said_of(self, job_id: str) -> Resolution | None:
+        return self._memory.resolutions.get(job_id)
+
+    async def resolve(
+        self, job_id: str, *, is_charged: bool, costs: CallCosts, now_ms: int
+    ) -> Resolved:
+        memory = self._memory
+        records = JobRecords(
+            job=memory.jobs.get(job_id),
+            calls=_calls_of(memory, job_id),
+            entries=_of(memory, job_id),
+            said=memory.resolutions.get(job_id),
+        )
+        word = word_on(job_id, records, is_charged=is_charged, costs=costs, now_ms=now_ms)
+        memory.resolutions[job_id] = word.resolved.resolution
+        memory.charges += word.entries
+        return word.resolved
+
+    def _standing(self) -> Iterator[CallInDoubt]:
+        memory = self._memory
+        for job_id, job in sorted(memory.jobs.items()):
+            call = call_in_doubt(_calls_of(memory, job_id))
+            is_open = is_open_doubt(job, open_reserve(_of(memory, job_id)))
+            if is_open and job_id not in memory.resolutions and call is not None:
+                yield CallInDoubt(job.owner, job.key_id, job.model, call)
+
+
 def keep_reserve(memory: Memory, reserve: ChargeReserve) -> None:
     """Raises OverBudget."""
     check_budgets(reserve, _used(memory, reserve.entry.owner, reserve.entry.day))
@@ -59,6 +108,10 @@ def end_reserve(memory: Memory, job: Job, bill: Bill | None) -> None:
     standing = open_reserve(_of(memory, job.id))
     if standing is not None:
         memory.charges += end_entries(standing, job, bill)
+
+
+def _calls_of(memory: Memory, job_id: str) -> list[Attempt]:
+    return [call for (each, _), call in sorted(memory.attempts.items()) if each == job_id]
 
 
 def _of(memory: Memory, job_id: str) -> list[Charge]:

@@ -27,6 +27,7 @@ from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.money import Charge
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
+from unstill.domain.resolution import Resolution
 from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, UnfinishedJobs
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
@@ -53,6 +54,7 @@ class Memory:
         self.up_ms = 0
         self.limits: dict[Owner, Limits] = {}
         self.charges: list[Charge] = []
+        self.resolutions: dict[str, Resolution] = {}  # by job
         self.is_held = False
         self.without_pictures: set[str] = set()  # jobs that have lost theirs
 

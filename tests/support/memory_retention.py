@@ -8,10 +8,12 @@ import msgspec
 
 from support.memory_ports import CHUNK, Noun
 from unstill.domain.attempts import Outcome
-from unstill.domain.book import is_in_doubt, open_reserve
+from unstill.domain.book import open_reserve
 from unstill.domain.delivery import DeliveryState
 from unstill.domain.job import Job, State
 from unstill.domain.job_ids import first_id
+from unstill.domain.money import Charge
+from unstill.domain.resolution import is_open_doubt
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
 
 PIECE = 100
@@ -69,7 +71,8 @@ class MemoryRetention(Noun):
             each.outcome in {Outcome.OPEN, Outcome.UNKNOWN}
             for key, each in self._memory.attempts.items()
             if key[0] == job.id
-        ) or is_in_doubt(job)
+        ) or is_open_doubt(job, self._reserve(job.id))
+        in_doubt = in_doubt and job.id not in self._memory.resolutions
         return not (job.is_hidden or in_doubt or self._owes(job))
 
     def _owes(self, job: Job) -> bool:
@@ -90,10 +93,11 @@ class MemoryRetention(Noun):
         job = memory.jobs.get(job_id)
         if job is not None and not is_over(job):
             return
-        book = [each for each in memory.charges if each.job_id == job_id]
-        if job is not None and is_in_doubt(job) and open_reserve(book) is not None:
-            return
-        self._drop(job_id)
+        if self._reserve(job_id) is None:
+            self._drop(job_id)
+
+    def _reserve(self, job_id: str) -> Charge | None:
+        return open_reserve([each for each in self._memory.charges if each.job_id == job_id])
 
     def _drop(self, job_id: str) -> None:
         memory = self._memory

@@ -9,7 +9,7 @@ from time import perf_counter
 import msgspec
 import structlog
 
-from support.memory_charges import MemoryCharges, end_reserve, keep_reserve
+from support.memory_charges import MemoryCharges, MemoryDoubts, end_reserve, keep_reserve
 from support.memory_ports import (
     Memory,
     MemoryAttempts,
@@ -137,6 +137,7 @@ class MemoryStore:
         self.keys = MemoryKeys(self._opened)
         self.owners = MemoryOwners(self._opened)
         self.charges = MemoryCharges(self._opened)
+        self.doubts = MemoryDoubts(self._opened)
         self._told: Sequence[Listener] = ()
 
     @property

@@ -26,6 +26,7 @@ from unstill.store.embedded.driver import sqlite_version
 from unstill.store.embedded.folder_match import find_store
 from unstill.store.embedded.held_jobs import held_in
 from unstill.store.embedded.keys_beside import has_keys_in, keys_in
+from unstill.store.embedded.resolutions import doubts_in
 from unstill.system.clock import clock_ms
 from unstill.system.job_folders import JOBS
 from unstill.system.machine import Confinement, check_limits
@@ -114,6 +115,10 @@ def store_findings(data_dir: Path) -> Iterator[Finding]:
     if held := len(held_in(data_dir)):
         detail = f"they may have been sent and paid for since the store was copied: {held}"
         yield Finding("held jobs", False, detail, "unstill jobs release", is_needed=False)
+    if doubts := len(doubts_in(data_dir)):
+        detail = f"calls that may have been billed without anybody knowing: {doubts}"
+        mend = "unstill jobs doubts, then unstill jobs resolve"
+        yield Finding("calls in doubt", False, detail, mend, is_needed=False)
 
 
 def _certificates() -> Finding:

@@ -16,11 +16,11 @@ from rich.text import Text
 from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of, settings_of
 from unstill.domain.errors import OperatorError
 from unstill.domain.money import shown_amount
-from unstill.domain.resolution import Resolution
+from unstill.domain.resolution import CallCosts, Resolution
 from unstill.models.costs import Costs
 from unstill.service.jobs import DEADLINE_MS
 from unstill.store.embedded.held_jobs import held_in, release_in
-from unstill.store.embedded.resolutions import CallCosts, doubts_in, resolve_in
+from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="Jobs that wait for your word.", no_args_is_help=True)
@@ -99,9 +99,8 @@ def resolve(
         tariff = settings.tariff()
         costs = CallCosts(Costs(tariff, settings.catalogue().by_id).of, tariff.currency)
     resolved = resolve_in(folder, job_id, is_charged=is_charged, costs=costs, now_ms=clock_ms())
+    resolved.check(is_charged=is_charged)
     said = resolved.resolution
-    if said.is_charged != is_charged:
-        raise OperatorError(f"{_told(said)}, at {_time(said.at_ms)}: that stands")
     _say(_told(said) if resolved.is_new else f"{_told(said)} already, at {_time(said.at_ms)}")
     if resolved.released is not None:
         _say(f"released: {shown_amount(resolved.released)} {resolved.currency}")

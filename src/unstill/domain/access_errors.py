@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from unstill.domain.errors import CallerError, shown
@@ -38,6 +39,31 @@ class KeyEnded(CallerError):
     """A key that is revoked or has expired, and is replaced by none."""
 
     code = "key_ended"
+
+
+class NotInDoubt(CallerError):
+    """An operator says what became of a job's call, and that is known."""
+
+    code = "not_in_doubt"
+
+    def __init__(self, job_id: str, how: str) -> None:
+        super().__init__(f"{job_id} is not in doubt: it is {how}")
+        self.job_id = job_id
+
+
+class ResolvedOtherwise(CallerError):
+    """An operator has said another word of the call before."""
+
+    code = "resolved_otherwise"
+    status = 409
+
+    def __init__(self, job_id: str, *, is_charged: bool, at_ms: int) -> None:
+        word = "was billed" if is_charged else "was not billed"
+        at = f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(f"{job_id} is resolved: its call {word}, at {at}: that stands")
+        self.job_id = job_id
+        self.is_charged = is_charged
+        self.at_ms = at_ms
 
 
 class OverLimit(CallerError):

@@ -13,6 +13,8 @@ UnstillError
 │   ├── AdminOnly              an API key that is good, for what operators alone may ask
 │   ├── NoSuchKey              an operator names a key that is not there
 │   ├── KeyEnded               an operator replaces a key that is good no more
+│   ├── NotInDoubt             an operator resolves a job of which all is known
+│   ├── ResolvedOtherwise      an operator has said another word of it before
 │   ├── ModelNotAllowed        a model that the API key is not for
 │   ├── BadLink                a signed link that is forged or over
 │   ├── KeyReused              an Idempotency-Key sent before with another request
@@ -47,8 +49,9 @@ UnstillError
 
 Every error carries `code`, a short stable word, and `status`, the HTTP status that the border
 answers with; a dialect that documents another word or status for it shows that. What a caller may
-not do by key, limit or address (AdminOnly, NoSuchKey, KeyEnded, ModelNotAllowed, OverLimit,
-OverBytes, ForeignHost, ForeignOrigin) is in access_errors.py.
+not do by key, limit or address, and what an operator may not (AdminOnly, NoSuchKey, KeyEnded,
+NotInDoubt, ResolvedOtherwise, ModelNotAllowed, OverLimit, OverBytes, ForeignHost, ForeignOrigin) is
+in access_errors.py.
 """
 
 from __future__ import annotations

@@ -78,6 +78,8 @@ def handler_of(
             _row(admin_routes.DELETE_JOB, admin.delete_job),
             _row(admin_routes.HELD_JOBS, admin.held_jobs),
             _row(admin_routes.RELEASE_JOBS, admin.release_jobs),
+            _row(admin_routes.DOUBTS, admin.doubts),
+            _row(admin_routes.RESOLVE_JOB, admin.resolve_job),
             _row(admin_routes.ENGINES, admin.engines),
             _row(admin_routes.QUEUES, admin.queues),
             _row(admin_routes.USAGE, usage.all),

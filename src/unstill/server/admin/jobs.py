@@ -11,17 +11,19 @@ from unstill.dialects.call import Call
 from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.route import Parameter
 from unstill.domain.attempts import Attempt
-from unstill.domain.book import JobMoney, money_of
 from unstill.domain.delivery import Delivery, DeliveryState, EventType
 from unstill.domain.errors import BadField
 from unstill.domain.job import Failure, Job, State, Usage, Video
-from unstill.domain.money import Charge, PriceBasis, shown_amount
+from unstill.domain.money import Charge
 from unstill.domain.owner import NAME, owner_named
 from unstill.domain.request import GivenValue, Size, VideoRequest
+from unstill.domain.resolution import Resolution
 from unstill.domain.stall import Stall
 from unstill.models.card import Card
 from unstill.models.field_kinds import Whole
 from unstill.progress.estimate import Estimates
+from unstill.server.admin.doubts import AdminResolution, resolution_told
+from unstill.server.admin.money import AdminMoney, money_told
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.job_lists import Among
 
@@ -97,24 +99,12 @@ class AdminDelivery(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
-class AdminMoney(msgspec.Struct, frozen=True):
-    """What a job is charged with and has cost so far, in the house currency, as plain decimals.
-
-    reserved: for as long as it is not known what it comes to. price: null before its end.
-    """
-
-    basis: PriceBasis
-    currency: str
-    reserved: str
-    price: str | None
-    cost: str
-
-
 class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
     """The whole life of a job, also of one that its owner has deleted. Times likewise.
 
     request: what was asked for; of a picture its address or its hash, never its bytes.
     attempts: the calls that may have cost, oldest first. money: null where the settings have none.
+    resolution: what an operator has said of a call in doubt.
     """
 
     request: VideoRequest
@@ -138,6 +128,7 @@ class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
     wants_cancel: bool
     is_deleted: bool
     attempts: list[Attempt]
+    resolution: AdminResolution | None
     delivery: AdminDelivery | None
 
 
@@ -194,6 +185,7 @@ def details_told(
     is_held: bool,
     made_by: str,
     attempts: Sequence[Attempt],
+    resolution: Resolution | None,
     delivery: Delivery | None,
     charges: Sequence[Charge],
 ) -> AdminJobDetails:
@@ -212,7 +204,7 @@ def details_told(
         made_by=made_by,
         upstream_usage={} if job.result is None else job.result.usage,
         usage=job.usage,
-        money=_money_told(money_of(charges)),
+        money=money_told(charges),
         video=job.video,
         failure=job.failure,
         stall=estimates.stall(job),
@@ -221,19 +213,8 @@ def details_told(
         wants_cancel=job.wants_cancel,
         is_deleted=job.is_hidden,
         attempts=list(attempts),
+        resolution=None if resolution is None else resolution_told(resolution),
         delivery=None if delivery is None else delivery_told(delivery),
-    )
-
-
-def _money_told(money: JobMoney | None) -> AdminMoney | None:
-    if money is None:
-        return None
-    return AdminMoney(
-        basis=money.basis,
-        currency=money.currency,
-        reserved=shown_amount(money.reserved),
-        price=None if money.price is None else shown_amount(money.price),
-        cost=shown_amount(money.cost),
     )
 
 

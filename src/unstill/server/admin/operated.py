@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from unstill.domain.engine import Local
+from unstill.domain.resolution import CallCosts
 from unstill.server.metrics.reading import Sources
 from unstill.server.operator_watch import OperatorWatch
 from unstill.store.ports.retention import Kept
@@ -17,6 +18,7 @@ class Operated(msgspec.Struct, frozen=True):
     """The parts of a product that its operators ask, besides what its callers ask.
 
     sources: what the metrics are read from. keep_ms: for how long what is kept for a while only.
+    costs: what calls cost by the settings.
     """
 
     store: Store
@@ -24,3 +26,4 @@ class Operated(msgspec.Struct, frozen=True):
     watch: OperatorWatch
     local_engines: Mapping[str, Local]
     keep_ms: Mapping[Kept, int]
+    costs: CallCosts

@@ -7,7 +7,7 @@ from typing import Any
 from unstill.dialects.openai_errors import Error, enveloped
 from unstill.dialects.port import Described
 from unstill.dialects.route import Kinds, Parameter, Response, Route, Verb
-from unstill.domain.access_errors import KeyEnded, NoSuchKey
+from unstill.domain.access_errors import KeyEnded, NoSuchKey, NotInDoubt, ResolvedOtherwise
 from unstill.domain.errors import (
     BadField,
     MissingField,
@@ -24,6 +24,7 @@ from unstill.domain.job import State
 from unstill.domain.owner import NAME
 from unstill.server import usage_report
 from unstill.server.admin import (
+    doubts,
     engines,
     jobs,
     keys,
@@ -117,6 +118,18 @@ RELEASE_JOBS = Verb(
     Described,
     errors=(BadField, *_WRITES),
     shown=lambda _, shown: jobs.AdminReleased([shown.done.id], {}, []),
+)
+DOUBTS = Verb(
+    "admin_doubts",
+    Described,
+    errors=_STORE,
+    shown=lambda _, shown: shown_answers.doubts_of(shown),
+)
+RESOLVE_JOB = Verb(
+    "admin_resolve_job",
+    Described,
+    errors=(BadField, MissingField, NoSuchJob, NotInDoubt, ResolvedOtherwise, *_WRITES),
+    shown=lambda _, shown: shown_answers.resolved_of(shown),
 )
 ENGINES = Verb(
     "admin_engines",
@@ -268,6 +281,25 @@ _ROUTES: tuple[Route[Any], ...] = (
         (jobs.AdminReleased,),
         body=jobs.release_schema,
         shown_bodies={"one of them": jobs.SHOWN_RELEASE, "all of them": {}},
+        is_admin=True,
+    ),
+    Route(
+        "GET",
+        "/admin/doubts",
+        DOUBTS,
+        "List the calls that may have been billed without anybody knowing",
+        (doubts.AdminDoubts,),
+        is_admin=True,
+    ),
+    Route(
+        "POST",
+        "/admin/jobs/{job_id}/resolve",
+        RESOLVE_JOB,
+        "Say whether the call in doubt of a job was billed",
+        (doubts.AdminResolved,),
+        (jobs.JOB_ID,),
+        body=doubts.schema,
+        shown_bodies={"it was billed": doubts.SHOWN, "it was not": {"charged": False}},
         is_admin=True,
     ),
     Route(

@@ -10,9 +10,11 @@ from unstill.domain.caller import Scope
 from unstill.domain.job import State
 from unstill.domain.limits import OF_KEYS, SETTABLE, UNLIMITED, Limits
 from unstill.domain.money import PriceBasis
+from unstill.domain.owner import Owner
 from unstill.models.catalogue import USUAL
-from unstill.server.admin import engines, jobs, keys, owners, queues, retention
+from unstill.server.admin import doubts, engines, jobs, keys, owners, queues, retention
 from unstill.server.admin.limits import limits_told
+from unstill.server.admin.money import AdminMoney
 
 MADE_MS = 1_795_170_423_000
 KEY = keys.AdminKey(
@@ -72,7 +74,7 @@ def details_of(shown: ShownJob) -> jobs.AdminJobDetails:
         made_by=job.engine,
         upstream_usage={},
         usage=job.usage,
-        money=jobs.AdminMoney(PriceBasis.PRICE, "EUR", "0", "0.45", "0.3"),
+        money=AdminMoney(PriceBasis.PRICE, "EUR", "0", "0.45", "0.3"),
         video=job.video,
         failure=None,
         stall=None,
@@ -81,8 +83,31 @@ def details_of(shown: ShownJob) -> jobs.AdminJobDetails:
         wants_cancel=False,
         is_deleted=False,
         attempts=[],
+        resolution=None,
         delivery=None,
     )
+
+
+def doubts_of(shown: ShownJob) -> doubts.AdminDoubts:
+    job = shown.done
+    call = doubts.AdminDoubt(
+        id=job.id,
+        owner=Owner("team-a"),
+        key_id="key_0f1e2d3c4b5a",
+        model=job.model,
+        engine="bailian",
+        upstream_model=job.model,
+        attempt=1,
+        sent_ms=job.created_ms + 900,
+        message="the connection broke before an answer came",
+    )
+    return doubts.AdminDoubts([call], 1)
+
+
+def resolved_of(shown: ShownJob) -> doubts.AdminResolved:
+    job = shown.done
+    said = doubts.AdminResolution(charged=True, attempt=1, at_ms=job.created_ms + 3_600_000)
+    return doubts.AdminResolved(job.id, said, AdminMoney(PriceBasis.PRICE, "EUR", "0", "0", "0.3"))
 
 
 ENGINE = engines.AdminEngine(

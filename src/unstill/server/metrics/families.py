@@ -45,6 +45,11 @@ def _doubts(reading: Reading) -> Iterator[Row]:
     yield from _of_remotes(reading, reading.sources.jobs.doubts)
 
 
+def _open_doubts(reading: Reading) -> Iterator[Row]:
+    if reading.doubts is not None:
+        yield from _of_remotes(reading, Counter(reading.doubts))
+
+
 def _charges(reading: Reading) -> Iterator[Row]:
     yield from _of_remotes(reading, reading.sources.jobs.charges)
 
@@ -187,6 +192,13 @@ FAMILIES: tuple[Family, ...] = (
         "counter",
         "Jobs that ended in doubt (submit_unknown): an upstream may have taken and billed them",
         _doubts,
+        ("engine",),
+    ),
+    Family(
+        "unstill_doubts_open",
+        "gauge",
+        "Calls in doubt that nobody has said a word of: unstill jobs resolve",
+        _open_doubts,
         ("engine",),
     ),
     Family(

@@ -61,6 +61,7 @@ class Reading(msgspec.Struct, frozen=True):
     sources: Sources
     owed: int | None  # deliveries; None where the store does not say
     book: BookFigures | None  # likewise
+    doubts: Mapping[str, int] | None  # by engine, those that nobody has said a word of; likewise
     refusing: Mapping[str, bool]  # by engine, whether its account is let alone
     held: int  # jobs that wait for an operator
     disk: Disk | None

@@ -46,11 +46,12 @@ class Metrics:
         data_dir = self.sources.room.data_dir
         disk = await asyncio.to_thread(disk_of, data_dir)
         last_backup = await asyncio.to_thread(last_backup_of, data_dir)
-        owed, book, held = None, None, 0
+        owed, book, doubts, held = None, None, None, 0
         refusing: dict[str, bool] = {}
         try:
             held = service.held
             owed = await self.sources.store.outbox.owed()
+            doubts = await self.sources.store.doubts.counted()
             book = await self.sources.store.charges.figures(day_of(self.sources.clock_ms()))
             for name in self.sources.remotes:
                 refusing[name] = await service.refusing_until_s(name) is not None
@@ -60,6 +61,7 @@ class Metrics:
             sources=self.sources,
             owed=owed,
             book=book,
+            doubts=doubts,
             refusing=refusing,
             held=held,
             disk=disk,

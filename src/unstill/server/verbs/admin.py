@@ -19,10 +19,11 @@ from unstill.domain.limits import OF_KEYS, SETTABLE, Settable, with_changes
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import owner_named
 from unstill.progress.estimate import Estimates
-from unstill.server.admin import engines, jobs, keys, owners, queues, retention
+from unstill.server.admin import doubts, engines, jobs, keys, owners, queues, retention
 from unstill.server.admin.bodies import body_with
 from unstill.server.admin.engines import AdminEngine, AdminStall
 from unstill.server.admin.limits import changes_in, name_of
+from unstill.server.admin.money import money_told
 from unstill.server.admin.operated import Operated
 from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.long_poll import unless_gone
@@ -123,6 +124,7 @@ class AdminVerbs:
                 is_held=job.id in self._store.held_jobs,
                 made_by=self._service.made_by(job),
                 attempts=await self._store.attempts.of(job.id),
+                resolution=await self._store.doubts.said_of(job.id),
                 delivery=await self._store.outbox.of(job.id),
                 charges=await self._store.charges.of(job.id),
             )
@@ -150,6 +152,26 @@ class AdminVerbs:
         )
         self._note("jobs_released", exchange, count=len(found.job_ids))
         return json_answer(jobs.released_told(asked, found))
+
+    async def doubts(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
+        found = await self._store.doubts.open(doubts.MOST_TOLD)
+        return json_answer(doubts.doubts_told(found, await self._store.doubts.counted()))
+
+    async def resolve_job(self, exchange: Exchange[Described]) -> Answer:
+        job_id = exchange.call.path["job_id"]
+        is_charged = doubts.is_charged_in(body_with(exchange.call, doubts.FIELDS))
+        resolved = await self._store.doubts.resolve(
+            job_id,
+            is_charged=is_charged,
+            costs=self._operated.costs,
+            now_ms=self._sources.clock_ms(),
+        )
+        resolved.check(is_charged=is_charged)
+        if resolved.is_new:
+            self._note("job_resolved", exchange, job_id=job_id, is_charged=is_charged)
+        said = doubts.resolution_told(resolved.resolution)
+        money = money_told(await self._store.charges.of(job_id))
+        return json_answer(doubts.AdminResolved(job_id, said, money))
 
     async def _found(self, exchange: Exchange[Described]) -> Job:
         """The job of the path, whoever owns it, deleted or not. Raises NoSuchJob."""

@@ -21,6 +21,7 @@ from unstill.domain.log_fields import job_fields
 from unstill.store.embedded.attempts import EmbeddedAttempts
 from unstill.store.embedded.backlog import EmbeddedBacklog
 from unstill.store.embedded.charges import EmbeddedCharges
+from unstill.store.embedded.doubts import EmbeddedDoubts
 from unstill.store.embedded.folder_lock import FolderLock
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.held_jobs import EmbeddedHeldJobs
@@ -80,6 +81,7 @@ class EmbeddedStore:
         self.keys = EmbeddedKeys(self.handle, data_dir)
         self.owners = EmbeddedOwners(self.handle)
         self.charges = EmbeddedCharges(self.handle)
+        self.doubts = EmbeddedDoubts(self.handle)
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._take_folder()

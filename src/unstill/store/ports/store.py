@@ -12,6 +12,7 @@ from unstill.domain.commit_counts import CommitCounts
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.charges import Charges
+from unstill.store.ports.doubts import Doubts
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import JobLists
 from unstill.store.ports.jobs import Jobs
@@ -69,6 +70,9 @@ class Store(StoreState, Protocol):
 
     @property
     def charges(self) -> Charges: ...
+
+    @property
+    def doubts(self) -> Doubts: ...
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.
