@@ -17,9 +17,11 @@ from unstill.domain.job import Failure, cancelled, failed, made_ready
 from unstill.domain.money import SECOND_NS, Bill, Budgets, day_of
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
+from unstill.domain.usage import UsageAsked
 from unstill.store.embedded import charges, migrations
 from unstill.store.embedded.book_currency import IS_IN_FORCE
 from unstill.store.embedded.folder_match import FILE
+from unstill.store.embedded.usage import usage_sql
 
 BILL = Bill(6 * SECOND_NS, "ali", "turbo", YUAN)
 
@@ -30,10 +32,13 @@ def test_the_book_is_asked_by_its_indexes(tmp_path: Path) -> None:
         migrations.bring_up_to_date(connection, file, migrations.FOLDER)
         of_job = connection.execute(f"EXPLAIN QUERY PLAN {charges.OF_JOB}", ("job",)).fetchall()
         change = connection.execute(f"EXPLAIN QUERY PLAN {IS_IN_FORCE}", ("EUR", 1, 2)).fetchall()
+        own_sql, bounds = usage_sql(UsageAsked(owner=Owner("a")))
+        own = connection.execute(f"EXPLAIN QUERY PLAN {own_sql}", bounds).fetchall()
         used = connection.execute(f"EXPLAIN QUERY PLAN {charges.USED}", ("a", 1, 1, 2)).fetchall()
 
     assert "charges_once (job_id=?)" in f"{of_job[0][3]}"
     assert any("charges_once (job_id=?" in f"{step[3]}" for step in change)
+    assert "charges_of_days (day=? AND owner=?)" in f"{own[0][3]}"
     assert "PRIMARY KEY (owner=? AND day>? AND day<?)" in f"{used[0][3]}"
 
 

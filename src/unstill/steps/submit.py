@@ -28,6 +28,7 @@ from unstill.domain.errors import (
     UpstreamError,
 )
 from unstill.domain.job import (
+    IN_DOUBT,
     Change,
     Failure,
     Job,
@@ -269,10 +270,10 @@ class Submitter:
             async with asyncio.timeout(left_s):
                 return await remote.submit(prepared)
         except TimeoutError:
-            return Doubt("submit_unknown", f"no reply within {self._submit_within_ms / 1000:g} s")
+            return Doubt(IN_DOUBT, f"no reply within {self._submit_within_ms / 1000:g} s")
         except Exception as error:
             log.exception("submit_failed", **job_fields(job), engine=remote.name)
-            return Doubt("submit_unknown", f"{type(error).__name__} after the call had begun")
+            return Doubt(IN_DOUBT, f"{type(error).__name__} after the call had begun")
 
     async def _note_unprepared(
         self, remote: Remote, job: Job, error: UpstreamError, begun_ms: int

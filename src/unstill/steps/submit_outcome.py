@@ -8,7 +8,7 @@ import msgspec
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.errors import TicketTaken
-from unstill.domain.job import Change, Failure, Job, State, accepted, failed, sent_back
+from unstill.domain.job import IN_DOUBT, Change, Failure, Job, State, accepted, failed, sent_back
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
 
 
@@ -43,14 +43,14 @@ def settled(attempt: Attempt, settlement: Settlement) -> Attempt:
 def not_its_own(attempt: Attempt, error: TicketTaken) -> Attempt:
     """The call was answered with another job's ticket: whose video that is nobody knows."""
     return msgspec.structs.replace(
-        attempt, outcome=Outcome.UNKNOWN, code="submit_unknown", message=error.message
+        attempt, outcome=Outcome.UNKNOWN, code=IN_DOUBT, message=error.message
     )
 
 
 def found_open(job: Job, now_ms: int) -> Change:
     """The end of a job that a dead server was submitting."""
     settlement = Settlement(
-        job.attempt, Outcome.UNKNOWN, now_ms, code="submit_unknown", message="the server died"
+        job.attempt, Outcome.UNKNOWN, now_ms, code=IN_DOUBT, message="the server died"
     )
     return _only_if_open(
         failed(in_doubt("the server ended during the call"), now_ms, closes=settlement)
@@ -84,7 +84,7 @@ def _only_if_open(change: Change) -> Change:
 def in_doubt(reason: str) -> Failure:
     """The end of a job whose call may have been taken and billed: it is not sent again."""
     return Failure(
-        "submit_unknown",
+        IN_DOUBT,
         f"the upstream may have taken and billed this task, but gave no usable reply: {reason}",
     )
 

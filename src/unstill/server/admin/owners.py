@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -34,13 +35,12 @@ def owners_told(
     unfinished: Sequence[UnfinishedJobs],
 ) -> list[AdminOwner]:
     """Those that are named, have something set, or have jobs to be done; by name."""
-    known = {*owners, *limits, *(each.owner for each in unfinished)}
+    own = defaultdict[Owner, list[UnfinishedJobs]](list)
+    for each in unfinished:
+        own[each.owner].append(each)
+    known = {*owners, *limits, *own}
     return [
-        owner_told(
-            owner,
-            limits.get(owner, UNLIMITED),
-            [each for each in unfinished if each.owner == owner],
-        )
+        owner_told(owner, limits.get(owner, UNLIMITED), own.get(owner, ()))
         for owner in sorted(known)
     ]
 

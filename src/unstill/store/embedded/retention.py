@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from unstill.domain.job import Job
+from unstill.domain.job import IN_DOUBT, Job
 from unstill.domain.job_ids import first_id
 from unstill.store.embedded import deliveries, rows
 from unstill.store.embedded.charges import IS_RESERVED
@@ -22,7 +22,7 @@ _OWES = "EXISTS (SELECT 1 FROM deliveries WHERE job_id = id AND deliveries.state
 # A call that nobody knows the end of: it may have been paid for, and its row is all that tells so.
 # An operator's word ends that.
 _IS_RESOLVED = "EXISTS (SELECT 1 FROM resolutions WHERE job_id = jobs.id)"
-_FAILED_IN_DOUBT = "coalesce(failure ->> '$.code', '') = 'submit_unknown'"
+_FAILED_IN_DOUBT = f"coalesce(failure ->> '$.code', '') = '{IN_DOUBT}'"
 # One with money, which is reserved until then, cannot be resolved without its row.
 _IS_IN_DOUBT = (
     f"NOT {_IS_RESOLVED} AND ({_FAILED_IN_DOUBT} OR {IS_RESERVED} OR EXISTS "  # noqa: S608  - no value

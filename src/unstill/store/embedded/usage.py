@@ -50,6 +50,8 @@ def usage_sql(asked: UsageAsked) -> tuple[str, tuple[str | int, ...]]:
         "entry.day >= ?": asked.since_day,
         "entry.day <= ?": asked.until_day,
         "entry.owner = ?": asked.owner,
+        # By the index of days: an owner's own report does not read the rows of all others.
+        "entry.day IN (SELECT day FROM spent WHERE owner = ?)": asked.owner,
     }
     given = {condition: value for condition, value in bounds.items() if value is not None}
     parts = "".join(f"{_COLUMNS[part]}, " for part in asked.by)
