@@ -310,6 +310,15 @@ def test_a_length_is_read_where_there_is_no_usage() -> None:
     )
 
 
+@pytest.mark.parametrize("word", ["failed", "cancelled", "expired"])
+def test_what_an_end_without_a_video_has_used_is_read_too(word: str) -> None:
+    used, plain = verdict_in(job(word, usage={"duration": 4})), verdict_in(job(word))
+
+    assert isinstance(used, Failed)
+    assert isinstance(plain, Failed)
+    assert (used.usage, plain.usage) == ({"duration": 4}, {})
+
+
 @pytest.mark.parametrize(
     ("fields", "share"),
     [

@@ -112,9 +112,11 @@ def verdict_in(
         case "failed":
             return _failed(said_in(order, words), order)
         case "cancelled":
-            return Failed("cancelled", "the task was cancelled at the upstream")
+            message = "the task was cancelled at the upstream"
+            return Failed("cancelled", message, _told_usage(order))
         case "expired":
-            return Failed("expired", "the task waited too long at the upstream")
+            message = "the task waited too long at the upstream"
+            return Failed("expired", message, _told_usage(order))
         case None:
             reason = said_in(order, words).message
             why = f": {reason}" if reason else ""
