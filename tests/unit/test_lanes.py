@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,8 @@ from unstill.domain.job import Job, State
 from unstill.store.ports.queue import Lane, PutOff
 
 pytestmark = pytest.mark.skips_pauses
+
+whose = ContextVar("whose", default="nobody")
 
 
 async def test_a_lane_never_has_more_steps_than_slots() -> None:
@@ -310,3 +313,21 @@ async def test_a_lane_tells_how_many_of_its_slots_are_taken() -> None:
     await until(lambda: table.lanes.in_use() == [("frames", 0, 2)])
 
     assert (unserved, taken) == ([], [("frames", 2, 2)])
+
+
+async def test_a_step_knows_nothing_of_whoever_woke_its_lane() -> None:
+    table, heard = Table(), dict[str, str]()
+
+    async def step(job: Job) -> None:
+        heard[job.id] = whose.get()
+        whose.set(job.id)
+        table.move(job.id, State.RUNNING)
+
+    table.lanes.serve([Lane("frames", 1, step)])
+    told = whose.set("bob")
+    for number in range(3):
+        table.add(f"job-{number}")
+    await until(lambda: len(heard) == 3)
+    whose.reset(told)
+
+    assert set(heard.values()) == {"nobody"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import Context
 from heapq import heappop, heappush
 
 import structlog
@@ -288,7 +289,9 @@ class Lanes:
         if lane.begins_jobs and self._turnstile is not None:
             self._turnstile.begin(owner, job_id)
         step = self._steps[job_id] = _Step(job_id, lane.name, owner)
-        step.task = asyncio.create_task(self._take(queue, lane, step, owner))
+        # In a context of its own: whoever freed the slot may be at work for another owner.
+        taking = self._take(queue, lane, step, owner)
+        step.task = asyncio.create_task(taking, context=Context())
 
     def _let_go(self, name: str, queue: _Queue) -> None:
         """As many of those that are held as there is room for."""

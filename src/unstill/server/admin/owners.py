@@ -7,13 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from unstill.domain.job import State
 from unstill.domain.limits import SETTABLE, UNLIMITED, Limits
 from unstill.domain.owner import Owner
 from unstill.server.admin.limits import Told, limits_told
+from unstill.service.job_tallies import WAITING
 from unstill.store.ports.backlog import UnfinishedJobs
-
-WAITING = frozenset({State.QUEUED, State.READY})
 
 
 class AdminOwner(msgspec.Struct, frozen=True):
