@@ -48,6 +48,23 @@ async def test_nothing_is_stored_once_the_database_was_removed_and_all_is_well_o
     assert await ids_in(tmp_path) == ["1", "3"]
 
 
+async def test_a_close_waits_for_who_is_writing_beside_it_and_stops_nobody(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
+    await store.open()
+    beside = apsw.Connection(str(tmp_path / "unstill.sqlite3"))
+    beside.execute("BEGIN IMMEDIATE")
+    with capture_logs() as logs:
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0.1)  # it comes to the lock: sooner or later, all is well
+        is_waiting = not closing.done()
+        beside.execute("COMMIT")
+        beside.close()
+        await closing
+
+    assert is_waiting
+    assert logs == []
+
+
 # Takes some 20 ms, and begins with a row of a job.
 SLOW_READ = (
     "WITH RECURSIVE c (x) AS (SELECT (SELECT count(*) FROM jobs WHERE id = '0-0') "

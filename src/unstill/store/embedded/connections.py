@@ -21,6 +21,7 @@ import structlog
 
 from unstill.domain.errors import BadSetting, OperatorError
 from unstill.store.embedded import folder_match, migrations
+from unstill.store.embedded.beside import transaction
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.generation import Generation, noted_in, rise
 from unstill.store.embedded.group_commit import as_own
@@ -145,7 +146,7 @@ def close(writes: apsw.Connection, generation: Generation) -> None:
     """Close the last connection, so that a copy from before is older than the folder."""
     try:
         generation.demand()
-        with writes:
+        with transaction(writes):
             generation.before_commit(writes)
         generation.after_commit()
         writes.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -164,8 +165,7 @@ def _why(error: apsw.Error | OSError, data_dir: Path) -> str:
 
 def _generation(data_dir: Path, writes: apsw.Connection) -> Generation:
     noted = noted_in(data_dir)
-    writes.transaction_mode = "IMMEDIATE"
-    with writes:
+    with transaction(writes):
         standing = rise(writes, clock_ms, above=noted.number if noted else 0)
     [(is_busy, _, _)] = writes.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     base = standing.number if not is_busy else noted.base if noted else 0
