@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from support.jobs import OWNER
+from support.jobs import OWNER, a_job
 from support.scripted_fetches import PNG
 from support.waits import until
 from unit.test_allowances import Desk, desk_at
+from unstill.domain.access_errors import OverBytes
 from unstill.domain.errors import StorageFailed, StorageFull
+from unstill.domain.job import State
 from unstill.domain.limits import Limits, Party
 from unstill.domain.owner import Owner
+from unstill.files.local import LocalFiles
 from unstill.files.local_uploads import LocalUploads
-from unstill.service.stored_bytes import MEASURED_AGAIN_S
+from unstill.service.stored_bytes import MEASURED_AGAIN_S, StoredBytes
 
 
 class SlowUploads(LocalUploads):
@@ -37,6 +41,17 @@ class SlowUploads(LocalUploads):
         self.looked += 1
         await self.goes_on.wait()
         return size_bytes
+
+
+class TroubledFiles(LocalFiles):
+    """Files that cannot be looked at for a while."""
+
+    has_trouble = False
+
+    async def sizes(self, job_ids: Sequence[str]) -> Sequence[int]:
+        if self.has_trouble:
+            raise StorageFailed("the disk cannot be read")
+        return await super().sizes(job_ids)
 
 
 @pytest.fixture
@@ -118,3 +133,25 @@ async def test_of_jobs_that_came_and_went_nothing_is_kept_in_memory(desk: Desk) 
     await until(lambda: not kept.jobs)
 
     assert (kept.fresh, kept.pending, kept.of_jobs, kept.coming) == (set(), set(), 0, 0)
+
+
+async def test_files_that_could_not_be_looked_at_count_once_they_can(
+    desk: Desk, uploads: SlowUploads, tmp_path: Path
+) -> None:
+    files, ann = TroubledFiles(tmp_path), Party(OWNER)
+    stored = StoredBytes(owners=desk.house.store.owners, files=files, uploads=uploads)
+    await stored.count(ann, 2 * len(PNG), 0)
+    missed, next_ = (a_job(state=State.READY) for _ in range(2))
+    await files.keep(missed.id, "first.png", PNG, begins="a store")
+    files.has_trouble = True
+    with capture_logs() as logs:
+        stored.changed(missed)
+        await until(lambda: bool(logs))
+    stored.check(ann, len(PNG), most=2 * len(PNG))  # the upload alone is known
+    files.has_trouble = False
+    stored.changed(next_)
+    await until(lambda: missed.id in stored._of[ann].jobs)
+
+    assert [log["event"] for log in logs] == ["files_not_measured"]
+    with pytest.raises(OverBytes):
+        stored.check(ann, 1, most=2 * len(PNG))

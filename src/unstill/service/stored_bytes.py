@@ -161,11 +161,13 @@ class StoredBytes:
 
     async def _measure_changed(self) -> None:
         """Until all that changed meanwhile is known too."""
+        changed: dict[str, Party] = {}
         try:
             while self._changed:
                 changed, self._changed = self._changed, {}
                 await self._note(tuple(changed), changed)
         except UnstillError as error:
+            self._changed = changed | self._changed  # looked at with the next that changes
             log.warning("files_not_measured", why=error.message)
         finally:
             self._measuring = None
