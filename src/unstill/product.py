@@ -143,8 +143,8 @@ class Product:
         routes = routes_of(settings, catalogue)
         receivers = receivers_of(settings)
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
-        self._deliverer = self._deliverer_to(receivers, settings.webhook_secrets, wall_ms)
-        link_secrets = load_secrets(data_dir)
+        self._deliverer = self._deliverer_to(receivers, wall_ms)
+        self._link_secrets = load_secrets(data_dir)
         self._folder = DataFolder.in_mb(
             data_dir, least_free=server.least_free_mb, most=server.most_data_mb
         )
@@ -166,8 +166,8 @@ class Product:
         self._metrics = Metrics(self._sources())
         self.app = App(
             service=self._service(catalogue, routes, receivers),
-            uploading=self._uploading(uploads, catalogue, link_secrets),
-            downloads=self._downloads(Links(link_secrets, lifetime_s=server.link_hours * 3600)),
+            uploading=self._uploading(uploads, catalogue),
+            downloads=self._downloads(),
             followers=self._followers,
             keys=self._keys,
             requests=Requests(self._limits.of),
@@ -216,14 +216,12 @@ class Product:
             traces=self._traces,
         )
 
-    def _deliverer_to(
-        self, receivers: Receivers, secrets: Sequence[str], wall_ms: Callable[[], int]
-    ) -> Deliverer:
+    def _deliverer_to(self, receivers: Receivers, wall_ms: Callable[[], int]) -> Deliverer:
         return Deliverer(
             outbox=self._store.outbox,
             receivers=receivers,
             fetcher=self._post,
-            secrets=secrets,
+            secrets=self._settings.webhook_secrets,
             clock_ms=self._clock.now_ms,
             wall_ms=wall_ms,
             traces=self._traces,
@@ -275,24 +273,22 @@ class Product:
             ),
         )
 
-    def _uploading(
-        self, uploads: Uploads, catalogue: Catalogue, link_secrets: tuple[bytes, ...]
-    ) -> Uploading:
+    def _uploading(self, uploads: Uploads, catalogue: Catalogue) -> Uploading:
         return Uploading(
             uploads=uploads,
-            policies=Policies(link_secrets, most_bytes=MAX_FILE_BYTES),
+            policies=Policies(self._link_secrets, most_bytes=MAX_FILE_BYTES),
             catalogue=catalogue,
             check_room=self._folder.room.check,
             clock_ms=self._clock.now_ms,
             allowed=self._allowances.upload,
         )
 
-    def _downloads(self, links: Links) -> Downloads:
+    def _downloads(self) -> Downloads:
         return Downloads(
             jobs=self._store.jobs,
             files=self._files,
             media=self._media,
-            links=links,
+            links=Links(self._link_secrets, lifetime_s=self._settings.server.link_hours * 3600),
             clock_ms=self._clock.now_ms,
             kept_ms=self._terms.videos_ms,
             weight_of=self._limits.weight_of,
