@@ -30,7 +30,7 @@ from unstill.domain.resolution import CallCosts
 from unstill.engines.camera.self_test import Trial
 from unstill.files.data_folder import DataFolder, made_folder
 from unstill.files.signed_links import Links, load_secrets
-from unstill.files.storage import Storage, local_storage
+from unstill.files.storage import Storage, storage_at
 from unstill.files.upload_policies import Policies
 from unstill.files.uploads import Uploads
 from unstill.media import Media
@@ -100,12 +100,12 @@ class Product:
         remote_kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
         wall_ms: Callable[[], int] = system_clock_ms,
         store_in: Callable[[Path, Callable[[], int]], Store] = embedded_store,
-        files_in: Callable[[Path], Storage] = local_storage,
+        files_in: Callable[[Path], Storage] | None = None,
     ) -> None:
         """`wall_ms`: what the machine takes for the time; it may jump.
 
         store_in: given the data folder and the clock that jobs go by, where jobs are kept.
-        files_in: given the data folder, where files are kept.
+        files_in: given the data folder, where files are kept; None: where the settings say.
         """
         self._settings = settings
         self._clock = Clock(wall_ms)
@@ -115,7 +115,8 @@ class Product:
         data_dir = made_folder(Path(server.data_dir))
         self._store = store_in(data_dir, clock_ms)
         self._uptime = Uptime(self._store.uptime_notes, clock_ms=clock_ms)
-        self._files, uploads = storage = files_in(data_dir)
+        self._storage = storage = (files_in or storage_at(server.files))(data_dir)
+        self._files = storage.files
         self._limits = OwnerLimits()
         self._allowances = allowances_in(self._store, storage, self._limits)
         self._media = Media(weight_of=self._limits.weight_of)
@@ -146,7 +147,10 @@ class Product:
         self._deliverer = self._deliverer_to(receivers, wall_ms)
         self._link_secrets = load_secrets(data_dir)
         self._folder = DataFolder.in_mb(
-            data_dir, least_free=server.least_free_mb, most=server.most_data_mb
+            data_dir,
+            least_free=server.least_free_mb,
+            most=server.most_data_mb,
+            has_videos=not server.files,
         )
         self._terms = KeepTimes.in_days(
             videos=server.keep_videos_days,
@@ -166,7 +170,7 @@ class Product:
         self._metrics = Metrics(self._sources())
         self.app = App(
             service=self._service(catalogue, routes, receivers),
-            uploading=self._uploading(uploads, catalogue),
+            uploading=self._uploading(storage.uploads, catalogue),
             downloads=self._downloads(),
             followers=self._followers,
             keys=self._keys,
@@ -260,6 +264,7 @@ class Product:
             accounts={name: remote.account.id for name, remote in self._remotes.items()},
             receiver_of=receivers.receiver_of,
             check_room=self._folder.room.check,
+            check_files=self._storage.check,
             clock_ms=self._clock.now_ms,
             uptime_ms=self._uptime.now_ms,
             admission=Admission(readable_formats(), self._settings.server.networks),

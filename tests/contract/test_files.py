@@ -10,20 +10,27 @@ import pytest
 
 from support.bucket_files import Bucket, BucketFiles
 from support.read_files import bytes_in, held
+from support.s3_servers import S3Server
 from unstill.domain.errors import StorageFailed
 from unstill.files.local import LocalFiles
 from unstill.files.port import Files, Stretch
+from unstill.files.storage import s3_storage
 
 JOB = "job_20261120_Zk"
 IMPLEMENTATIONS: dict[str, Callable[[Path], Files]] = {
     "local": LocalFiles,
     "bucket": lambda folder: BucketFiles(Bucket(), folder),
 }
+# Storages that speak S3, as servers: they take seconds to start.
+SERVERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("seaweed_server", "moto_server")]
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
+@pytest.fixture(params=[*IMPLEMENTATIONS, *SERVERS])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
-    return IMPLEMENTATIONS[request.param](tmp_path)
+    if request.param in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[request.param](tmp_path)
+    server: S3Server = request.getfixturevalue(request.param)
+    return s3_storage(server.new_place(), tmp_path, server.variables).files
 
 
 def read_from(piece: Stretch | bytes) -> bytes:

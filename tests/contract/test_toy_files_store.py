@@ -1,9 +1,8 @@
 """A new keeper of files costs its own file, and what says that it is to be used.
 
 `support/bucket_files.py` keeps jobs' files and uploads in a bucket, where nothing has a path. What
-it touches elsewhere: nothing. A product gets it by `files_in`, whose default is
-`files/storage.py:local_storage`; a setting that chooses between the two would be a key in
-`settings/server.py` and a line in `product.py`. It joins the suites by one line in each of
+it touches elsewhere: nothing. A product gets it by `files_in`, without which the setting `files`
+says which of the keepers in `files/storage.py` it is. It joins the suites by one line in each of
 `test_files.py` and `test_uploads.py`.
 """
 

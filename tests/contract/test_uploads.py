@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from support.bucket_files import Bucket, BucketUploads
+from support.s3_servers import S3Server
 from unstill.domain.errors import StorageFailed
 from unstill.domain.owner import Owner
 from unstill.files.local_uploads import LocalUploads
+from unstill.files.storage import s3_storage
 from unstill.files.uploads import KEPT_S, Uploads, digest_of
 
 OWNER = Owner("team-a")
@@ -20,11 +22,16 @@ IMPLEMENTATIONS: dict[str, Callable[[Path], Uploads]] = {
     "local": LocalUploads,
     "bucket": lambda _: BucketUploads(Bucket()),
 }
+# Storages that speak S3, as servers: they take seconds to start.
+SERVERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("seaweed_server", "moto_server")]
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
+@pytest.fixture(params=[*IMPLEMENTATIONS, *SERVERS])
 def uploads(request: pytest.FixtureRequest, tmp_path: Path) -> Uploads:
-    return IMPLEMENTATIONS[request.param](tmp_path)
+    if request.param in IMPLEMENTATIONS:
+        return IMPLEMENTATIONS[request.param](tmp_path)
+    server: S3Server = request.getfixturevalue(request.param)
+    return s3_storage(server.new_place(), tmp_path, server.variables).uploads
 
 
 async def test_a_file_is_read_by_its_owner_alone_under_its_key_alone(uploads: Uploads) -> None:

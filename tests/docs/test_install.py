@@ -21,6 +21,7 @@ ASKED = (
     *PROJECT["dependencies"],
     *EXTRAS["heic"],
     *EXTRAS["otel"],
+    *EXTRAS["s3"],
     *(each for each in EXTRAS["diffusers"] if each != "torch"),
 )
 

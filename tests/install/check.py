@@ -66,7 +66,7 @@ print(" ".join(f"{name} {version(name)}" for name in names))
 # What extras bring and nothing else: gigabytes, some of it.
 HEAVY = """
 from importlib.util import find_spec
-names = ("diffusers", "opentelemetry", "torch", "transformers")
+names = ("diffusers", "obstore", "opentelemetry", "torch", "transformers")
 print(" ".join(name for name in names if find_spec(name)))
 """
 

@@ -55,6 +55,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
     "keep_videos_days": ("30", "30", 30.0),
     "keep_pictures_days": ("0.5", "0.5", 0.5),
     "keep_rows_days": ("365", "365.0", 365.0),
+    "files": ("s3://videos/unstill", '"s3://videos/unstill"', "s3://videos/unstill"),
     "connections": ("2000", "2000", 2000),
     "connections_per_address": ("50", "50", 50),
     "connections_per_owner": ("300", "300", 300),
@@ -148,6 +149,26 @@ def test_an_origin_that_no_browser_sends_stops_the_start(
     refusal = refused_in(tmp_path, environment={"UNSTILL_CORS_ORIGINS": origin})
 
     assert refusal.startswith(f"server.cors_origins: {said}")
+
+
+@pytest.mark.parametrize("place", ["s3://abc", "s3://a.b-c/", "s3://b" + "x" * 62])
+def test_files_may_be_in_a_bucket(tmp_path: Path, place: str) -> None:
+    assert read_in(tmp_path, f'[server]\nfiles = "{place}"\n').server.files == place
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("videos", "/srv", "s3://", "s3://ab", "s3://Videos", "s3://b" + "x" * 63),
+        *("s3://abc/../x", "s3://abc//x", "s3://abc/.", "s3://abc/a b"),
+        *("https://abc.s3.amazonaws.com", "s3://key:secret@abc"),
+    ],
+)
+def test_what_is_no_bucket_is_told_by_its_name(tmp_path: Path, place: str) -> None:
+    said = refused_in(tmp_path, f'[server]\nfiles = "{place}"\n')
+
+    assert said.startswith("server.files: must be s3://bucket or s3://bucket/prefix")
+    assert "secret" not in said
 
 
 def test_other_programs_variables_are_nobodys_business(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def make(
     if made.store.held:
         _say(f"{made.store.held} jobs are not sent yet: a server that starts from it sends them")
         _say("  after unstill jobs release")
-    if made.without_video:
+    if settings.server.files:
+        _say(f"the files of its jobs are in {settings.server.files}, and not in the backup")
+    elif made.without_video:
         _say(f"{len(made.without_video)} videos were not in {source} any more")
 
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from unstill.cli.doctor_bucket import files_finding
 from unstill.cli.doctor_devices import device_findings
 from unstill.cli.doctor_finding import Finding, Place, nowhere
 from unstill.cli.doctor_network import network_findings, running_findings
@@ -45,6 +46,8 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
     yield Finding("sqlite", True, f"{sqlite_version()}, unstill's own")
     yield _folder(Path(settings.server.data_dir))
     yield disk_finding(settings.server)
+    if settings.server.files:
+        yield files_finding(settings.server.files)
     yield from store_findings(Path(settings.server.data_dir))
     yield _certificates()
     yield from _engine()

@@ -22,10 +22,13 @@ def made_folder(path: Path) -> Path:
 
 
 class DataFolder:
-    def __init__(self, path: Path, *, least_bytes: int, most_bytes: int) -> None:
+    def __init__(
+        self, path: Path, *, least_bytes: int, most_bytes: int, has_videos: bool = True
+    ) -> None:
         """least_bytes: of the disk, that stay free. most_bytes: that it takes new work below; 0:
-        any number, and nobody counts.
+        any number, and nobody counts. has_videos: whether finished ones come to lie in it.
         """
+        self._has_videos = has_videos
         self._size = FolderSize(path) if most_bytes else None
         self.room = Room(
             path,
@@ -35,13 +38,14 @@ class DataFolder:
         )
 
     @classmethod
-    def in_mb(cls, path: Path, *, least_free: int, most: int) -> Self:
-        return cls(path, least_bytes=least_free * 10**6, most_bytes=most * 10**6)
+    def in_mb(cls, path: Path, *, least_free: int, most: int, has_videos: bool = True) -> Self:
+        least_bytes, most_bytes = least_free * 10**6, most * 10**6
+        return cls(path, least_bytes=least_bytes, most_bytes=most_bytes, has_videos=has_videos)
 
     @property
     def listeners(self) -> Sequence[Callable[[Job], None]]:
         """Who is told of each commit."""
-        return () if self._size is None else (self._size.changed,)
+        return (self._size.changed,) if self._size is not None and self._has_videos else ()
 
     async def startup(self) -> None:
         if self._size is not None:

@@ -46,13 +46,14 @@ class EngineStall(msgspec.Struct, frozen=True):
     since: int  # Unix seconds
 
 
-Unready = Literal["disk", "store", "stopping"]
+Unready = Literal["disk", "files", "store", "stopping"]
 
 
 class Ready(msgspec.Struct, frozen=True):
     """Whether the server takes new jobs, and what holds up those that it has.
 
-    reasons: why it takes none: its disk is full, its job store is away, it is about to end.
+    reasons: why it takes none: its disk is full, its job store or the bucket of its files is away,
+    it is about to end.
     """
 
     status: Literal["ready", "held_up", "not_ready", "stopping"]

@@ -36,6 +36,7 @@ from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenValue, TierName
 from unstill.files.port import Files
+from unstill.files.storage import always_there
 from unstill.models.catalogue import Catalogue
 from unstill.service.admission import Admission
 from unstill.service.allowances import Allowances
@@ -87,6 +88,7 @@ class Service:
         accounts: Mapping[str, str],
         receiver_of: Callable[[GivenValue | None, Owner], str | None],
         check_room: Callable[[], None] = lambda: None,
+        check_files: Callable[[], Awaitable[None]] = always_there,
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
         admission: Admission = EVERYTHING,
@@ -99,6 +101,7 @@ class Service:
         accounts: by engine, the upstream account that it asks, if it asks any.
         receiver_of: where to tell of a job's end, "" for the owner's own place; raises BadField.
         check_room: raises StorageFull if no new job is taken for want of room.
+        check_files: raises StorageFailed while what keeps the files does not answer.
         allowances: of owners that have limits; None: nobody has any.
         charging: what jobs are charged with; None: with nothing, and no book is kept.
         """
@@ -124,6 +127,7 @@ class Service:
         self._admission = admission
         self._charging = charging
         self._check_room = check_room
+        self.check_files = check_files
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._is_closing = False

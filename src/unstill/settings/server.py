@@ -23,7 +23,8 @@ _ORIGIN = re.compile(
 _DEFAULT_PORTS = {"http://": ":80", "https://": ":443"}
 # What clients have at the end of their base address, and links do not.
 _API_PATH = re.compile(r"/(?:(?:api|openai)/)?v1(?:/.*)?$|/(?:docs|health|files)/?$")
-
+# Amazon S3, "Bucket naming rules" and the safe characters of "Object key naming guidelines".
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
 
 Count = Annotated[int, Meta(ge=0, le=100_000)]
 Mebibytes = Annotated[int, Meta(ge=1, le=65_536)]
@@ -38,6 +39,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
+    files: str = ""  # of jobs and uploads: s3://bucket/prefix; empty: in the data folder
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
     # That upstreams, receivers and pictures are reached through; empty: none.
     proxy: Annotated[str, secret(FORM, r"^$|^http://")] = ""
@@ -103,6 +105,8 @@ def checked_server(server: ServerSettings) -> ServerSettings:
     _check_host(server.host)
     if server.public_url:
         _check_public_url(server.public_url)
+    if server.files:
+        _check_files(server.files)
     for origin in server.cors_origins:
         _check_origin(origin, server.cors_origins)
     for network in server.allow_networks:
@@ -143,6 +147,13 @@ def _check_public_url(text: str) -> None:
     match = _API_PATH.search(text)
     if match is not None:
         raise BadSetting(where, f"must end before {match[0]}: {text[: match.start()]}")
+
+
+def _check_files(text: str) -> None:
+    if not _BUCKET.fullmatch(text) or not {".", ".."}.isdisjoint(text.split("/")):
+        reason = "must be s3://bucket or s3://bucket/prefix, or empty for the data folder"
+        got = "" if "@" in text else f", got {shown(text)}"  # it may be a key
+        raise BadSetting("server.files", f"{reason}{got}")
 
 
 def _check_origin(origin: str, among: tuple[str, ...]) -> None:

@@ -89,6 +89,10 @@ class OwnVerbs:
 
     async def ready(self, exchange: Exchange[Described]) -> Answer:
         reasons = list(self._unready())
+        try:
+            await self._service.check_files()
+        except StorageFailed:
+            reasons.append("files")
         stalled = list(self._stalls.engines())
         jobs = self._stalls.jobs
         shown = [
