@@ -303,8 +303,8 @@ def test_an_end_beside_an_error_and_without_a_video_is_a_failure() -> None:
 # --- figures -----------------------------------------------------------------------------------
 
 
-def test_a_length_is_read_where_there_is_no_usage() -> None:
-    assert verdict_in(job("completed", seconds="5")) == Done(None, {"duration": 5})
+def test_a_length_counts_in_a_usage_alone_since_beside_it_servers_repeat_what_was_asked() -> None:
+    assert verdict_in(job("completed", seconds="5", duration=5)) == Done()
     assert verdict_in(job("completed", usage={"duration": 8}, seconds="5")) == Done(
         None, {"duration": 8}
     )

@@ -113,10 +113,10 @@ def verdict_in(
             return _failed(said_in(order, words), order)
         case "cancelled":
             message = "the task was cancelled at the upstream"
-            return Failed("cancelled", message, _told_usage(order))
+            return Failed("cancelled", message, _usage(order))
         case "expired":
             message = "the task waited too long at the upstream"
-            return Failed("expired", message, _told_usage(order))
+            return Failed("expired", message, _usage(order))
         case None:
             reason = said_in(order, words).message
             why = f": {reason}" if reason else ""
@@ -199,7 +199,7 @@ def _has_error(layer: Layer) -> bool:
 
 def _failed(words: Said, order: list[Layer]) -> Failed:
     message = words.message or "the upstream gave no reason"
-    return Failed(words.code or "failed", message, _told_usage(order))
+    return Failed(words.code or "failed", message, _usage(order))
 
 
 def _progress(order: list[Layer]) -> float | None:
@@ -217,16 +217,8 @@ def _progress(order: list[Layer]) -> float | None:
 
 
 def _usage(order: list[Layer]) -> dict[str, int | float]:
-    """The upstream's own numbers; else the length it tells, which OpenAI writes as text."""
-    if usage := _told_usage(order):
-        return usage
-    for layer in order:
-        for name in ("seconds", "duration"):
-            if length := numbers({"duration": at(layer, name)}):
-                return length
-    return {}
-
-
-def _told_usage(order: list[Layer]) -> dict[str, int | float]:
+    """The upstream's own numbers. A length beside them, as OpenAI's `seconds`, is none of them:
+    servers say back there what was asked for, whatever they made.
+    """
     found = (numbers(at(layer, "usage")) for layer in order)
     return next((usage for usage in found if usage), {})

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 MOST_BILLED_S = 7_200.0
 
 _SECONDS = (
-    # DashScope (wan2.2 and later: of what went in and came out), Modelverse, Vidu; and OpenAI's
-    # `seconds` beside the usage, as task_answers.py reads it.
+    # DashScope (wan2.2 and later: of what went in and came out), Modelverse, Vidu.
     "duration",
     "video_duration",  # DashScope, wanx2.1
     "total_seconds",  # MiniMax, v2
