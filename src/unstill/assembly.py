@@ -1,4 +1,4 @@
-"""What the settings name, made: the engines, and the receivers of webhooks.
+"""What the settings name, made: the engines, the receivers of webhooks, the room and the terms.
 
 `unstill doctor` makes them too, without a product around them.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from unstill.engines.diffusers import Diffusers
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
+from unstill.files.data_folder import DataFolder
 from unstill.net.addresses import LOOPBACK
 from unstill.net.fetcher import Fetcher
 from unstill.net.proxy import Proxy
@@ -38,6 +40,7 @@ from unstill.settings.keys import SIGNING_VARIABLE
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.settings.tables import did_you_mean
+from unstill.steps.expiry import KeepTimes
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import usable_cores
 from unstill.system.tracing import NO_TRACES, Traces
@@ -225,6 +228,24 @@ def receivers_of(settings: Settings) -> Receivers:
         raise BadSetting(SIGNING_VARIABLE, f"is needed by [webhooks]: {mend}")
     networks = settings.server.networks
     return Receivers(settings.webhooks, has_secret=has_secret, allow_networks=networks)
+
+
+def folder_of(server: ServerSettings, data_dir: Path) -> DataFolder:
+    return DataFolder.in_mb(
+        data_dir,
+        least_free=server.least_free_mb,
+        most=server.most_data_mb,
+        has_videos=not server.files,
+    )
+
+
+def terms_of(server: ServerSettings) -> KeepTimes:
+    """For how long what is kept for a while only."""
+    return KeepTimes.in_days(
+        videos=server.keep_videos_days,
+        pictures=server.keep_pictures_days,
+        rows=server.keep_rows_days,
+    )
 
 
 def traces_of(server: ServerSettings) -> Traces:

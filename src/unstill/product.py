@@ -13,10 +13,12 @@ from unstill.assembly import (
     RemoteKind,
     check_receivers,
     fetchers_of,
+    folder_of,
     locals_of,
     names_of,
     receivers_of,
     remotes_of,
+    terms_of,
     traces_of,
 )
 from unstill.dialects.apis.dashscope.dialect import DashScope
@@ -28,7 +30,7 @@ from unstill.domain.engine import Engine
 from unstill.domain.errors import UnstillError
 from unstill.domain.resolution import CallCosts
 from unstill.engines.camera.self_test import Trial
-from unstill.files.data_folder import DataFolder, made_folder
+from unstill.files.data_folder import made_folder
 from unstill.files.signed_links import Links, load_secrets
 from unstill.files.storage import Storage, storage_at
 from unstill.files.upload_policies import Policies
@@ -62,7 +64,6 @@ from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.settings.tariff import check_costs
 from unstill.steps.bills import Bills
-from unstill.steps.expiry import KeepTimes
 from unstill.steps.job_log import JobLog
 from unstill.steps.rounds import Rounds
 from unstill.steps.uptime import Uptime
@@ -146,17 +147,8 @@ class Product:
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
         self._deliverer = self._deliverer_to(receivers, wall_ms)
         self._link_secrets = load_secrets(data_dir)
-        self._folder = DataFolder.in_mb(
-            data_dir,
-            least_free=server.least_free_mb,
-            most=server.most_data_mb,
-            has_videos=not server.files,
-        )
-        self._terms = KeepTimes.in_days(
-            videos=server.keep_videos_days,
-            pictures=server.keep_pictures_days,
-            rows=server.keep_rows_days,
-        )
+        self._folder = folder_of(server, data_dir)
+        self._terms = terms_of(server)
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
         self._watch = OperatorWatch(
