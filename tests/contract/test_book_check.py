@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from support.books import a_book_in, changed_in, resolved_in
+from unstill.domain.errors import StoreRefused
 from unstill.store.embedded.book_check import prove
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.usage_beside import proof_of
@@ -41,6 +42,13 @@ def test_a_book_as_a_server_left_it_is_right(book: Path) -> None:
 
 def test_where_there_is_no_book_nothing_is_proved(tmp_path: Path) -> None:
     assert proof_of(tmp_path / "nowhere") is None
+
+
+def test_of_a_folder_whose_store_is_gone_nothing_is_said_to_be_right(book: Path) -> None:
+    (book / FILE).unlink()
+
+    with pytest.raises(StoreRefused, match=r"is missing, but .* had a store before"):
+        proof_of(book)
 
 
 @pytest.mark.parametrize("is_charged", [True, False])

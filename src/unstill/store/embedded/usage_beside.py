@@ -9,6 +9,7 @@ from unstill.domain.usage import UsageAsked, UsageSum
 from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.book_check import Proof, prove
 from unstill.store.embedded.charges import TABLE
+from unstill.store.embedded.folder_match import FILE, check_file
 from unstill.store.embedded.usage import usage_in
 
 
@@ -19,6 +20,11 @@ def usage_of(data_dir: Path, asked: UsageAsked) -> Sequence[UsageSum]:
 
 
 def proof_of(data_dir: Path) -> Proof | None:
-    """Prove the whole book; None where there is none yet. Raises OwnError."""
+    """Prove the whole book; None where there is none yet.
+
+    Raises OwnError, also where the folder had a store that is gone: its book is not proved.
+    """
+    if not (data_dir / FILE).exists():
+        check_file(data_dir, data_dir / FILE)
     with opened_beside(data_dir, having=TABLE) as connection:
         return None if connection is None else prove(connection)
