@@ -160,7 +160,7 @@ def test_files_may_be_in_a_bucket(tmp_path: Path, place: str) -> None:
     "place",
     [
         *("videos", "/srv", "s3://", "s3://ab", "s3://Videos", "s3://b" + "x" * 63),
-        *("s3://abc/../x", "s3://abc//x", "s3://abc/.", "s3://abc/a b"),
+        *("s3://abc/../x", "s3://abc//x", "s3://abc/.", "s3://abc/a b", "s3://abc/a*"),
         *("https://abc.s3.amazonaws.com", "s3://key:secret@abc"),
     ],
 )

@@ -23,8 +23,8 @@ _ORIGIN = re.compile(
 _DEFAULT_PORTS = {"http://": ":80", "https://": ":443"}
 # What clients have at the end of their base address, and links do not.
 _API_PATH = re.compile(r"/(?:(?:api|openai)/)?v1(?:/.*)?$|/(?:docs|health|files)/?$")
-# Amazon S3, "Bucket naming rules" and the safe characters of "Object key naming guidelines".
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?")
+# Amazon S3, "Bucket naming rules"; of a prefix what no program between here and there rewrites.
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.-]+)*/?")
 
 Count = Annotated[int, Meta(ge=0, le=100_000)]
 Mebibytes = Annotated[int, Meta(ge=1, le=65_536)]
