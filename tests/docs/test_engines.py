@@ -14,6 +14,7 @@ from typer.main import get_command
 from docs import pages
 from docs.pages import DOCUMENTS, ROOT
 from unstill.cli.commands import app
+from unstill.domain.job import IN_DOUBT, UNTOLD
 from unstill.emulators import KINDS, Options
 from unstill.emulators.control import Control
 from unstill.emulators.desk import Desk
@@ -174,8 +175,9 @@ def test_every_pipeline_of_open_weights_is_documented_as_its_profile_has_it() ->
 def test_every_code_of_ours_that_a_job_may_end_with_at_an_upstream_is_documented() -> None:
     sources = (ROOT / "src" / "unstill").glob("**/*.py")
     codes = {code for path in sources for code in ENDS.findall(path.read_text("utf-8"))}
+    codes |= {IN_DOUBT, *UNTOLD}
 
-    assert "submit_unknown" in codes
+    assert {"cancelled", "expired", "upstream_lost"} <= codes
     assert codes <= pages.code_words(API)
 
 

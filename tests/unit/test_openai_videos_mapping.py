@@ -167,8 +167,14 @@ def test_progress_is_believed_between_its_ends() -> None:
 def test_a_video_may_be_kept_elsewhere() -> None:
     done = job("completed", url="https://bucket/v.mp4", seconds="5")
 
-    assert verdict_of(SGLANG, 200, done) == Done("https://bucket/v.mp4", {"duration": 5})
-    assert verdict_of(OPENAI, 200, done) == Done("https://bucket/v.mp4", {"duration": 5})
+    assert verdict_of(SGLANG, 200, done) == Done("https://bucket/v.mp4")
+    assert verdict_of(OPENAI, 200, done) == Done("https://bucket/v.mp4")
+
+
+def test_a_length_is_billed_as_a_usage_tells_it_and_not_as_the_request_is_said_back() -> None:
+    told = job("completed", url="https://bucket/v.mp4", seconds="5", usage={"duration": 4})
+
+    assert verdict_of(OPENAI, 200, told) == Done("https://bucket/v.mp4", {"duration": 4})
 
 
 def test_an_unknown_state_word_is_an_error() -> None:
