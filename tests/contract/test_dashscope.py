@@ -334,6 +334,7 @@ def test_a_list_tells_each_task_in_both_shapes(shared: Serving) -> None:
     assert TIME.fullmatch(task["submit_time"])
 
 
+@pytest.mark.slow
 def test_a_list_is_paged_filtered_and_the_owners_own(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

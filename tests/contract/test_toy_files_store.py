@@ -102,6 +102,7 @@ async def test_an_upload_in_the_bucket_is_a_frame_of_its_owner(
     assert read == PHOTO.read_bytes()
 
 
+@pytest.mark.slow
 async def test_another_server_goes_on_with_what_lies_in_the_bucket(
     bucket: Bucket, tmp_path: Path
 ) -> None:

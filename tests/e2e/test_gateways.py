@@ -168,6 +168,7 @@ def test_a_202_with_nothing_but_a_location_names_the_task(desk: Desk) -> None:
     assert desk.ended(desk.submit("location"))["task_status"] == "Success"
 
 
+@pytest.mark.slow
 def test_a_task_that_vanishes_for_a_while_comes_back(desk: Desk) -> None:
     looks = iter(range(100))
     unknown = {"error": {"code": "not_found", "message": "no such video"}}

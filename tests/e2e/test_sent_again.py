@@ -66,6 +66,7 @@ def create(client: openai.OpenAI, prompt: str, **extra: Any) -> str:
 # --- the SDK's own retries ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_storm_of_the_sdks_retries_makes_one_job(server: Serving, proxy: CuttingProxy) -> None:
     before = ids_in(server)
     proxy.cuts = 3

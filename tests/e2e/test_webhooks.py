@@ -280,6 +280,7 @@ def test_a_call_that_comes_again_finds_its_job_when_webhooks_are_off_by_then(
     assert "webhooks_not_sent" in server.log
 
 
+@pytest.mark.slow
 def test_the_log_tells_of_deliveries_and_no_secret(hooked: Serving) -> None:
     with receiving(answers(404)) as receiver:
         job_id = hooked.submit(failing(f"{receiver.url}?token=t0ken"))

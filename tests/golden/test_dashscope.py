@@ -46,6 +46,7 @@ def test_each_documented_create_is_followed_to_its_end_as_documented(
     hold_until_its_end(documents, task_id, CREATES[name])
 
 
+@pytest.mark.slow
 def test_a_finished_task_is_listed_and_cannot_be_cancelled_as_documented(
     documents: Documents,
 ) -> None:

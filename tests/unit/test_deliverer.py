@@ -212,6 +212,7 @@ async def test_what_fails_for_a_day_is_given_up_with_one_line(tmp_path: Path) ->
     assert lines[-1]["host"] == "refuse"
 
 
+@pytest.mark.slow
 async def test_a_replay_by_another_process_is_seen(tmp_path: Path) -> None:
     async with posting(tmp_path) as post:
         job_id = await post.end("http://refuse/")

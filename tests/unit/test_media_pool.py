@@ -111,6 +111,7 @@ async def test_a_replaced_child_has_its_slots_environment(end: str) -> None:
     assert second != first
 
 
+@pytest.mark.slow
 async def test_a_slots_next_child_starts_when_the_last_one_is_gone(tmp_path: Path) -> None:
     """What it held of a device is free again by then, however long it took to end."""
     lock = Words(text=str(tmp_path / "device"))
@@ -249,6 +250,7 @@ async def test_a_child_that_says_nothing_for_too_long_is_ended_and_replaced() ->
         assert await process_id(pool) > 0
 
 
+@pytest.mark.slow
 async def test_a_child_that_goes_on_talking_may_take_as_long_as_it_likes() -> None:
     async with children() as pool:
         await process_id(pool)  # it is warm: its start does not count

@@ -153,6 +153,7 @@ async def test_what_an_answer_says_to_nobody_is_told_to_who_waits(post: Post) ->
     assert well is None
 
 
+@pytest.mark.slow
 async def test_an_upstream_that_is_down_holds_up_its_jobs_until_it_answers(post: Post) -> None:
     post.engine.poll_troubles += [Unreachable(NotSent(DOWN.message))] * 2
     with capture_logs() as logs:
@@ -269,6 +270,7 @@ async def test_what_is_late_is_asked_for_often_enough_where_its_upstream_does_no
         assert (await post.job()).state is state
 
 
+@pytest.mark.slow
 async def test_what_had_finished_comes_home_though_its_upstream_was_away_at_the_late_start(
     tmp_path: Path,
 ) -> None:
