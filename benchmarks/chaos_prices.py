@@ -1,7 +1,8 @@
 """What the fault campaign's upstreams charge, what callers are charged, and what they may spend.
 
 Figures in three currencies that do not divide evenly. `gpu` and the model that it alone makes are
-free; the gateway `ope` tells no length in its answers, so it charges by the video.
+free. Upstreams that tell no usage charge by the video: what they deliver, and unstill measures, is
+by one of the faults longer than what their books say.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ COSTS: Mapping[str, Charges] = {
             "openai/sora-2/image-to-video-pro": Cost("per_second", "2.15"),
         },
     ),
-    "sora": Charges("USD", {"sora-2-pro": Cost("per_second", "0.3")}),
+    "sora": Charges("USD", {"sora-2-pro": Cost("per_video", "1.300001")}),
     "ope": Charges("USD", {"wan2.7-i2v": Cost("per_video", "0.123457")}),
     "omni": Charges(
         HOUSE,
         {
-            "wan2.7-i2v": Cost("per_second", "0.010101"),
-            "happyhorse-1.0-i2v": Cost("per_second", "0.010101"),
+            "wan2.7-i2v": Cost("per_video", "0.010101"),
+            "happyhorse-1.0-i2v": Cost("per_video", "0.010101"),
         },
     ),
 }
