@@ -20,13 +20,18 @@ settings.load_profile("suite")
 # are left out of `make test-quick`, and of nothing else.
 LONG = (
     "contract/engines/test_engine",
+    "contract/test_admin",
+    "contract/test_budgets.py",
     "contract/test_dashscope.py",
     "contract/test_emulator",
     "contract/test_killed_0_1_0.py",
+    "contract/test_openapi",
     "contract/test_toy_",
+    "contract/test_untold_ends.py",
     "golden/test_documents.py",
     "unit/test_camera_path.py",
     "unit/test_camera_render.py",
+    "unit/test_fuzz.py",
     "unit/test_least_pace.py",
     "unit/test_media_facade.py",
     "unit/test_media_large.py",
