@@ -160,34 +160,8 @@ class Product:
             wall_ms=wall_ms,
         )
         self._metrics = Metrics(self._sources())
-        self.app = App(
-            service=self._service(catalogue, routes, receivers),
-            uploading=self._uploading(storage.uploads, catalogue),
-            downloads=self._downloads(),
-            followers=self._followers,
-            keys=self._keys,
-            requests=Requests(self._limits.of),
-            metrics=self._metrics,
-            operated=Operated(
-                store=self._store,
-                sources=self._metrics.sources,
-                watch=self._watch,
-                local_engines=self._locals,
-                keep_ms=dict(self._terms.each()),
-                costs=CallCosts(Costs(self._tariff, catalogue.by_id).of, self._tariff.currency),
-            ),
-            metrics_networks=server.scraping_networks,
-            traces=self._traces,
-            origins=Origins(
-                server.cors_origins,
-                has_keys=bool(settings.api_keys),
-                host=server.host,
-                public_url=server.public_url,
-            ),
-            dialects=[make(server, cards) for make in dialects],
-            limits=limits,
-            readers=self._readers,
-            public_url=server.public_url,
+        self.app = self._app(
+            catalogue, routes, receivers, [make(server, cards) for make in dialects]
         )
 
     @property
@@ -239,6 +213,44 @@ class Product:
             removals=self._rounds.removals,
             budgets=lambda: self._limits.budgets,
             clock_ms=self._clock.now_ms,
+        )
+
+    def _app(
+        self,
+        catalogue: Catalogue,
+        routes: Routes,
+        receivers: Receivers,
+        dialects: Sequence[Dialect],
+    ) -> App:
+        server = self._settings.server
+        return App(
+            service=self._service(catalogue, routes, receivers),
+            uploading=self._uploading(self._storage.uploads, catalogue),
+            downloads=self._downloads(),
+            followers=self._followers,
+            keys=self._keys,
+            requests=Requests(self._limits.of),
+            metrics=self._metrics,
+            operated=Operated(
+                store=self._store,
+                sources=self._metrics.sources,
+                watch=self._watch,
+                local_engines=self._locals,
+                keep_ms=dict(self._terms.each()),
+                costs=CallCosts(Costs(self._tariff, catalogue.by_id).of, self._tariff.currency),
+            ),
+            metrics_networks=server.scraping_networks,
+            traces=self._traces,
+            origins=Origins(
+                server.cors_origins,
+                has_keys=bool(self._settings.api_keys),
+                host=server.host,
+                public_url=server.public_url,
+            ),
+            dialects=dialects,
+            limits=self.server_limits,
+            readers=self._readers,
+            public_url=server.public_url,
         )
 
     def _service(self, catalogue: Catalogue, routes: Routes, receivers: Receivers) -> Service:

@@ -86,7 +86,34 @@ class House:
         )
         self.answers: list[Cancellation] = []  # upstreams give them that are asked to stop
         catalogue = Catalogue()
-        self.runner = Runner(
+        self.runner = self._runner(remotes, catalogue, bills)
+        self.catalogue = catalogue
+        self.service = self.service_with(None)
+        self.downloads = Downloads(
+            jobs=self.store.jobs,
+            files=self.files,
+            media=self.media,
+            links=self.links,
+            clock_ms=self.clock_ms,
+        )
+        self.forecast = Forecast({"camera": slots})
+        self.outlook = Estimates(
+            stalls=self.stalls,
+            board=self.board,
+            forecast=self.forecast,
+            upstream_engines=(),
+            clock_ms=self.clock_ms,
+        )
+        self.sweep = Sweep(
+            retention=self.store.retention,
+            store_state=self.store,
+            files=self.files,
+            uploads=self.uploads,
+            clock_ms=self.clock_ms,
+        )
+
+    def _runner(self, remotes: Mapping[str, Remote], catalogue: Catalogue, bills: Bills) -> Runner:
+        return Runner(
             jobs=self.store.jobs,
             attempts=self.store.attempts,
             backlog=self.store.backlog,
@@ -133,30 +160,6 @@ class House:
             uptime_ms=self.clock_ms,
             lease=self.lease,
             bills=bills,
-        )
-        self.catalogue = catalogue
-        self.service = self.service_with(None)
-        self.downloads = Downloads(
-            jobs=self.store.jobs,
-            files=self.files,
-            media=self.media,
-            links=self.links,
-            clock_ms=self.clock_ms,
-        )
-        self.forecast = Forecast({"camera": slots})
-        self.outlook = Estimates(
-            stalls=self.stalls,
-            board=self.board,
-            forecast=self.forecast,
-            upstream_engines=(),
-            clock_ms=self.clock_ms,
-        )
-        self.sweep = Sweep(
-            retention=self.store.retention,
-            store_state=self.store,
-            files=self.files,
-            uploads=self.uploads,
-            clock_ms=self.clock_ms,
         )
 
     def service_with(

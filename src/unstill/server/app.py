@@ -8,8 +8,9 @@ place, `_refuse`, in the dialect's envelope.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from unstill.dialects.call import Call
 from unstill.dialects.port import Described, Dialect, TakesUploads, able
+from unstill.dialects.route import Verb
 from unstill.domain.access_errors import OverLimit
 from unstill.domain.caller import STRANGER, Network
 from unstill.domain.errors import (
@@ -42,7 +44,7 @@ from unstill.server.body import Bodies, ClientGone
 from unstill.server.body_readers import Readers
 from unstill.server.connection_guard import SHOW_OWNER
 from unstill.server.cors import Origins
-from unstill.server.exchange import Answer, Exchange, json_answer
+from unstill.server.exchange import Answer, Exchange, Handler, json_answer
 from unstill.server.fair_shares import caller_at
 from unstill.server.handlers import handler_of
 from unstill.server.headers import Headers
@@ -121,8 +123,7 @@ class App:
         everyone: tuple[Described, ...] = (*dialects, AdminRoutes(), OwnRoutes())
         self._service = service
         self._downloads = downloads
-        self._board = board = followers.board
-        estimates = followers.estimates
+        self._board = followers.board
         self._own_verbs = OwnVerbs(
             service=service,
             stalls=followers.stalls,
@@ -133,38 +134,50 @@ class App:
             metrics_access=MetricsAccess(keys, metrics_networks),
         )
         base = public_url.rstrip("/")
-        jobs = JobVerbs(
-            service=service,
-            uploading=uploading,
-            downloads=downloads,
-            estimates=estimates,
-            board=board,
-            keys=keys,
-            requests=requests,
-            dialects=dialects,
-            limits=limits,
-            public_url=base,
-        )
         uploads = UploadVerbs(uploading=uploading, public_url=base)
         # Whoever sends a file to an open route has shown no key, but the leave of its dialect.
         self._admits = {
             dialect: uploads.owner_by(uploader)
             for dialect, uploader in able(dialects, TakesUploads).items()
         }
-        self._routes = RouteTable(
-            everyone,
-            handler_of(
-                jobs=jobs,
-                events=EventVerbs(
-                    service=service, estimates=estimates, board=board, keys=keys, limits=limits
-                ),
-                videos=VideoVerbs(service=service, downloads=downloads, limits=limits),
-                uploads=uploads,
-                own=self._own_verbs,
-                usage=UsageVerbs(operated.store.charges),
-                admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
+        jobs = JobVerbs(
+            service=service,
+            uploading=uploading,
+            downloads=downloads,
+            estimates=followers.estimates,
+            board=followers.board,
+            keys=keys,
+            requests=requests,
+            dialects=dialects,
+            limits=limits,
+            public_url=base,
+        )
+        handler = self._handler_of(jobs, uploads, followers, operated, limits)
+        self._routes = RouteTable(everyone, handler, traces)
+
+    def _handler_of(
+        self,
+        jobs: JobVerbs,
+        uploads: UploadVerbs,
+        followers: Followers,
+        operated: Operated,
+        limits: ServerLimits,
+    ) -> Callable[[Verb[Any]], Handler]:
+        service, estimates = self._service, followers.estimates
+        return handler_of(
+            jobs=jobs,
+            events=EventVerbs(
+                service=service,
+                estimates=estimates,
+                board=self._board,
+                keys=self._keys,
+                limits=limits,
             ),
-            traces,
+            videos=VideoVerbs(service=service, downloads=self._downloads, limits=limits),
+            uploads=uploads,
+            own=self._own_verbs,
+            usage=UsageVerbs(operated.store.charges),
+            admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
         )
 
     def stop_taking(self) -> None:
