@@ -81,11 +81,18 @@ async def test_beside_an_open_store_usage_is_what_it_has_just_written(tmp_path: 
     assert check[0] == 0
 
 
-@pytest.mark.parametrize("words", [(), ("check",)])
-async def test_where_nothing_was_charged_so_far_that_is_said(
-    tmp_path: Path, words: tuple[str, ...]
-) -> None:
+async def test_where_nothing_was_charged_so_far_that_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "data"
 
-    assert usage(folder, *words) == (0, f"nothing was charged so far in {folder}\n", "")
-    assert not folder.exists()
+    assert usage(folder) == (0, f"nothing was charged so far in {folder}\n", "")
+    async with opened(lambda: EmbeddedStore(folder)):
+        pass
+    assert usage(folder, "check")[0] == 0
+
+
+def test_a_folder_without_a_store_is_not_proved(tmp_path: Path) -> None:
+    code, told, said = usage(tmp_path / "mistyped", "check")
+
+    assert (code, told) == (1, "")
+    assert f"there is no job store in {tmp_path / 'mistyped'}: nothing is proved" in said
+    assert not (tmp_path / "mistyped").exists()

@@ -29,6 +29,7 @@ def test_several_parts_keep_their_order_and_count_once() -> None:
     asked = usage_asked("day,owner,day", None, None)
 
     assert asked.by == (UsagePart.DAY, UsagePart.OWNER)
+    assert usage_asked("day, owner", None, None).by == asked.by
 
 
 def test_a_day_is_one_of_the_calendar_and_both_ends_may_be_the_same() -> None:
@@ -45,7 +46,7 @@ def test_a_day_is_one_of_the_calendar_and_both_ends_may_be_the_same() -> None:
         (("tenant", None, None), "--by must be owner, key, model, engine, day, or several"),
         (("", None, None), "--by must be owner"),
         (("owner,", None, None), "--by must be owner"),
-        (("owner, day", None, None), "--by must be owner"),
+        (("owner day", None, None), "--by must be owner"),
         ((None, "2026-02-30", None), "--since must be a day such as 2026-11-29"),
         ((None, None, "yesterday"), "--until must be a day such as 2026-11-29"),
         ((None, "20261129", None), "--since must be a day such as 2026-11-29"),

@@ -86,7 +86,7 @@ def usage_asked(
 
 def _parts_named(name: str, text: str) -> tuple[UsagePart, ...]:
     try:
-        return tuple(dict.fromkeys(map(UsagePart, text.split(","))))
+        return tuple(dict.fromkeys(UsagePart(part.strip()) for part in text.split(",")))
     except ValueError:
         allowed = f"{', '.join(UsagePart)}, or several of them with commas"
         raise BadField(name, allowed, text) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from unstill.domain.errors import OperatorError
 from unstill.domain.usage import UsageAsked, UsageSum
 from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.book_check import Proof, prove
@@ -20,11 +21,13 @@ def usage_of(data_dir: Path, asked: UsageAsked) -> Sequence[UsageSum]:
 
 
 def proof_of(data_dir: Path) -> Proof | None:
-    """Prove the whole book; None where there is none yet.
+    """Prove the whole book; None where the store has none yet.
 
-    Raises OwnError, also where the folder had a store that is gone: its book is not proved.
+    Raises OwnError, and OperatorError where there is no store, or one that is gone: a folder that
+    was mistyped is not proved.
     """
     if not (data_dir / FILE).exists():
         check_file(data_dir, data_dir / FILE)
+        raise OperatorError(f"there is no job store in {data_dir}: nothing is proved")
     with opened_beside(data_dir, having=TABLE) as connection:
         return None if connection is None else prove(connection)
