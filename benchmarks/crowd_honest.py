@@ -15,7 +15,7 @@ import time
 from collections import Counter, defaultdict
 
 import uvloop
-from benchmarks.siege_honest import GOOD, WITHIN_S, call, picture, request, submit_body
+from benchmarks.siege_honest import outcome_of, picture, request, submit_body
 
 POLLS_PER_S, SUBMITS_PER_S = 10, 1
 FILM_EVERY_S = 10.0
@@ -91,20 +91,11 @@ class Owner:
     ) -> bytes:
         """The answer; empty where it was no good one."""
         sent = request(method, path, self._key, body, host=self._host)
-        begun_s, answer = time.perf_counter(), b""
-        try:
-            answer = await call(*self._at, sent)
-        except TimeoutError:
-            fault = "late"
-        except OSError as error:
-            fault = type(error).__name__
-        else:
-            fault = "" if answer.startswith(GOOD) else answer[9:12].decode("latin-1") or "nothing"
-        took_s = WITHIN_S if fault else time.perf_counter() - begun_s
-        self.took_ms[kind].append(took_s * 1000)
+        answer, fault, took_ms = await outcome_of(*self._at, sent)
+        self.took_ms[kind].append(took_ms)
         if fault:
             self.failed[f"{kind} {fault}"] += 1
-        return b"" if fault else answer
+        return answer
 
 
 async def run(owners: list[Owner], seconds: float) -> None:

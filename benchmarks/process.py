@@ -56,6 +56,25 @@ def line_of(process: subprocess.Popen[str], within_s: float) -> str:
 
 
 @contextmanager
+def begun(
+    module: str, command: Sequence[str], *, within_s: float
+) -> Iterator[subprocess.Popen[str]]:
+    """A module of this folder as a program, once it says that it has begun; killed at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    ) as process:
+        try:
+            if line_of(process, within_s) != "begun\n":
+                raise RuntimeError(f"{module} could not make what it sends")
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
 def running(
     arguments: Sequence[str], *, core: int | None = None, environment: Mapping[str, str] = {}
 ) -> Iterator[Running]:

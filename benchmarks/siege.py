@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import httpx2
-from benchmarks.process import Running, line_of, running
+from benchmarks.process import Running, begun, running
 from benchmarks.siege_honest import WITHIN_S, picture
 from benchmarks.siege_loads import LOADS
 from benchmarks.siege_seen import Row, Seen, page_of, table_of
@@ -145,19 +145,9 @@ def hostile(site: Site, load: str, server: Running, job_id: str, seconds: float)
         yield
         return
     command = [load, server.url, KEYS["hostile"], job_id, site.video_id, str(seconds)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.siege_loads", *command],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    ) as process:
-        try:
-            if line_of(process, MADE_WITHIN_S) != "begun\n":
-                raise RuntimeError("what it sends could not be made")
-            time.sleep(BEGINS_S)
-            yield
-        finally:
-            process.kill()
+    with begun("benchmarks.siege_loads", command, within_s=MADE_WITHIN_S):
+        time.sleep(BEGINS_S)
+        yield
 
 
 def stored(folder: Path, source: Path) -> str:

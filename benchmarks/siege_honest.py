@@ -14,6 +14,7 @@ import time
 from base64 import b64encode
 from collections import Counter
 from io import BytesIO
+from typing import NamedTuple
 
 import uvloop
 from PIL import Image
@@ -57,6 +58,26 @@ async def call(host: str, port: int, sent: bytes) -> bytes:
             writer.close()
 
 
+class CallOutcome(NamedTuple):
+    answer: bytes  # empty where it was no good one
+    fault: str  # what came instead; empty where it was good
+    took_ms: float
+
+
+async def outcome_of(host: str, port: int, sent: bytes) -> CallOutcome:
+    begun_s, answer = time.perf_counter(), b""
+    try:
+        answer = await call(host, port, sent)
+    except TimeoutError:
+        fault = "late"
+    except OSError as error:
+        fault = type(error).__name__
+    else:
+        fault = "" if answer.startswith(GOOD) else answer[9:12].decode("latin-1") or "nothing"
+    took_s = WITHIN_S if fault else time.perf_counter() - begun_s
+    return CallOutcome(b"" if fault else answer, fault, took_s * 1000)
+
+
 class Honest:
     """What it asked, and how long each answer took."""
 
@@ -79,17 +100,8 @@ class Honest:
                     calls.create_task(self._one("submit", self._submit))
 
     async def _one(self, kind: str, sent: bytes) -> None:
-        begun_s = time.perf_counter()
-        try:
-            answer = await call(*self._at, sent)
-        except TimeoutError:
-            fault = "late"
-        except OSError as error:
-            fault = type(error).__name__
-        else:
-            fault = "" if answer.startswith(GOOD) else answer[9:12].decode("latin-1") or "nothing"
-        took_s = WITHIN_S if fault else time.perf_counter() - begun_s
-        self.took_ms[kind].append(took_s * 1000)
+        _, fault, took_ms = await outcome_of(*self._at, sent)
+        self.took_ms[kind].append(took_ms)
         if fault:
             self.failed[fault] += 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.crowd import Phase, summary_of, table_of
+from benchmarks.crowd import MOST_GROWTH, MOST_TIMES, Phase, summary_of, table_of, wrongs_in
 from benchmarks.crowd_hostile import KINDS, MALFORMED
 
 
@@ -28,6 +28,23 @@ def test_what_was_lost_or_failed_is_told_and_else_that_nothing_was() -> None:
     ]
     assert "lost or failed: 1" in ill[1]
     assert "{'poll 503': 2}" in ill[2]
+
+
+def test_a_crowd_is_wrong_beyond_twice_the_quiet_p99() -> None:
+    assert wrongs_in(phase(2), phase(2 * MOST_TIMES), []) == []
+    assert len(wrongs_in(phase(2), phase(2 * MOST_TIMES + 0.01), [])) == 5
+    assert len(wrongs_in(phase(2), phase(float("nan")), [])) == 5
+
+
+def test_a_crowd_is_wrong_where_memory_grows_a_job_is_lost_or_a_call_fails() -> None:
+    flat = phase(2)._replace(rss_mib=[80.0] * 9 + [80.0 * MOST_GROWTH] * 2)
+    grown = flat._replace(rss_mib=[*flat.rss_mib[:-2], 101.0, 101.0])
+
+    assert wrongs_in(phase(2), flat, []) == []
+    assert wrongs_in(phase(2), grown, []) == ["memory: 80 to 101 MiB, at most 1.25 times"]
+    assert wrongs_in(phase(2), phase(2), ["a"]) == ["lost: a"]
+    ill = phase(2, failed={"poll 503": 2})
+    assert wrongs_in(phase(2), ill, []) == ["not answered well: poll 503"]
 
 
 def test_the_hostile_are_of_many_kinds() -> None:
