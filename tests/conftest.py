@@ -22,12 +22,17 @@ LONG = (
     "contract/engines/test_engine",
     "contract/test_admin",
     "contract/test_budgets.py",
+    "contract/test_cors.py",
     "contract/test_dashscope.py",
+    "contract/test_dialects.py",
+    "contract/test_diffusers",
     "contract/test_emulator",
     "contract/test_killed_0_1_0.py",
+    "contract/test_metrics.py",
     "contract/test_openapi",
     "contract/test_toy_",
     "contract/test_untold_ends.py",
+    "contract/test_usage_routes.py",
     "golden/test_documents.py",
     "unit/test_camera_path.py",
     "unit/test_camera_render.py",
@@ -38,6 +43,7 @@ LONG = (
     "unit/test_media_pool",
     "unit/test_media_repair.py",
     "unit/test_media_video_check.py",
+    "unit/test_weights_command.py",
 )
 TESTS = Path(__file__).parent
 
