@@ -101,6 +101,8 @@ INPUTS = st.dictionaries(
 @example({"images": [{"image_url": {"url": "data:image/png;base64," + "iVBORw0KGgo=" * 300}}]})
 @example({"mask": WRITINGS["base64"](JPEG * 9000)})
 @example({"first_frame_url": WRITINGS["base64"](JPEG * 9000)[1:]})
+@example({"first_frame_url": [WRITINGS["as JSON"](JPEG * 9000)]})
+@example({"last_frame_url": [WRITINGS["as JSON"](b"%PDF-1.7 " * 9000)]})
 def test_pictures_are_the_same_whether_they_were_taken_out_or_not(given_input: Any) -> None:
     plain = outcome(lambda: {"input": given_input})
     large = outcome(lambda: as_a_large_body({"input": given_input}))

@@ -249,6 +249,17 @@ def _from_address(value: Mapping[str, Any], param: str, role: Role) -> _Found:
                 raise BadField(f"{param}.{key}", _SHAPES, other)
 
 
+def _in_full(item: object, param: str) -> object:
+    """A picture alone, or the JSON of an object, as the object that it stands for."""
+    match item:
+        case str() if item.lstrip().startswith("{"):
+            return _from_text(item, param)
+        case str() | bytes():
+            return {"image_url": item}
+        case _:
+            return item
+
+
 def _from_content(items: list[Any], param: str, role: Role) -> _Found:
     """`[{"type": "image_url", "role": ..., "image_url": {"url": ...}}]`.
 
@@ -261,8 +272,7 @@ def _from_content(items: list[Any], param: str, role: Role) -> _Found:
         if _is_unfilled(item):
             yield _Unfilled(where)
             continue
-        if isinstance(item, str | bytes):
-            item = {"image_url": item}  # noqa: PLW2901  - the same item in its longer shape
+        item = _in_full(item, where)  # noqa: PLW2901  - the same item in its longer shape
         if not isinstance(item, dict):
             raise BadField(where, _SHAPES, item)
         kind = item.get("type", "image_url")
