@@ -63,6 +63,7 @@ engines = ["bailian"]
 GONE = ("Failure", "failed")
 KINDS_TIMED = ("poll", "submit", "wait", "load", "film")
 MOST_TIMES = 2.0  # of the quiet p99, in the crowd
+LEAST_CALLS = 100  # fewer have no hundredth
 MOST_GROWTH = 1.25  # of the server's memory, from the crowd's first fifth to its last
 
 
@@ -154,13 +155,15 @@ def fifths_of(rss_mib: Sequence[float]) -> tuple[float, float]:
 def wrongs_in(quiet: Phase, crowd: Phase, gone: Sequence[str]) -> list[str]:
     """What must not be: a job lost, an honest call not answered well, slow, or memory that grows.
 
-    What cannot be told, as no such call was answered, is wrong too.
+    What cannot be told, as too few such calls were made, is wrong too: a minute is too short.
     """
     wrongs = [f"lost: {job}" for job in gone]
     wrongs += [f"not answered well: {each}" for each in (*quiet.failed, *crowd.failed)]
     for kind in KINDS_TIMED:
         times = times_of(kind, quiet, crowd)
-        if not times <= MOST_TIMES:
+        if len(crowd.took_ms.get(kind, ())) < LEAST_CALLS:
+            wrongs.append(f"{kind}: {len(crowd.took_ms.get(kind, ()))} calls tell no p99")
+        elif not times <= MOST_TIMES:
             wrongs.append(f"p99 of {kind}: {times:.2f} times the quiet one, at most {MOST_TIMES:g}")
     first, last = fifths_of(crowd.rss_mib)
     if not last <= first * MOST_GROWTH:

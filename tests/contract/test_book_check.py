@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from support.books import a_book_in, changed_in, resolved_in
-from unstill.domain.errors import StoreRefused
+from unstill.domain.errors import OperatorError, StoreRefused
 from unstill.store.embedded.book_check import prove
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.usage_beside import proof_of
@@ -40,8 +40,9 @@ def test_a_book_as_a_server_left_it_is_right(book: Path) -> None:
     assert proof.sums.cost == 1_350_000
 
 
-def test_where_there_is_no_book_nothing_is_proved(tmp_path: Path) -> None:
-    assert proof_of(tmp_path / "nowhere") is None
+def test_where_there_is_no_store_nothing_is_proved(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=r"there is no job store in .*: nothing is proved"):
+        proof_of(tmp_path / "nowhere")
 
 
 def test_of_a_folder_whose_store_is_gone_nothing_is_said_to_be_right(book: Path) -> None:
