@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import apsw
@@ -94,17 +95,20 @@ async def test_the_wal_stays_small_beside_reads_that_follow_each_other(tmp_path:
     begin.wait()
     large = a_row("0")
     large = replace(large, request=replace(large.request, prompt="a cat " * 2_000))
-    most = 0
+    sizes: list[int] = []
     for round_ in range(120):
         jobs = (replace(large, id=f"{round_}-{each}") for each in range(50))
         await asyncio.gather(*(store.jobs.add(job) for job in jobs))
-        most = max(most, wal.stat().st_size)
+        sizes.append(wal.stat().st_size)
     is_over.set()
     for reader in readers:
         reader.join()
     await store.close()
 
-    assert most < 2 * wal_module.LARGE_PAGES * 4096  # 72 MB were written
+    # 72 MB were written. A read may outlast the writer's wait on a machine that does much beside:
+    # then it is made shorter by one of the commits that follow.
+    assert max(sizes) < 3 * wal_module.LARGE_PAGES * 4096
+    assert any(after < before for before, after in pairwise(sizes))
 
 
 class Disk(apsw.VFS):

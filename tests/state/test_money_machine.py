@@ -49,6 +49,7 @@ from unstill.domain.request import Size
 from unstill.domain.resolution import CallCosts
 from unstill.store.embedded import charges
 from unstill.store.embedded.beside import opened_beside
+from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.usage_beside import proof_of
 
@@ -230,6 +231,8 @@ class MoneyMachine(RuleBasedStateMachine):
         return min(rooms, default=10**6)
 
     def check(self) -> None:
+        if not (self.path / FILE).exists():  # killed before the first start had made it
+            return
         proof = proof_of(self.path)
         if proof is None:  # killed before the first start was done
             return
