@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 
 from unstill.domain.job import Job
 from unstill.domain.log_fields import job_facts
+from unstill.domain.server_role import ALL_WORK, ServerRole, WorkKind
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.bills import WITHOUT_COSTS, Bills
@@ -42,7 +44,9 @@ class Pollers:
         uptime_ms: Callable[[], int],
         bills: Bills = WITHOUT_COSTS,
         traces: Traces = NO_TRACES,
+        role: ServerRole = ALL_WORK,
     ) -> None:
+        """`role`: by which an account is asked here, if any of its engines is polled for."""
         self._backlog = backlog
         self._clock_ms = clock_ms
         self._traces = traces
@@ -64,6 +68,7 @@ class Pollers:
             poller = Poller(account, sharing, **given)
             self._by_engine |= dict.fromkeys(sharing, poller)
         self._orphans = Poller(NOBODY, {}, **given)
+        self._polled = self._those_of(role)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_up = False
 
@@ -74,17 +79,21 @@ class Pollers:
         async for rows in self._backlog.tickets():
             for row in rows:
                 poller = self._of(row.engine)
+                if poller not in self._polled:
+                    continue
                 poller.take_up(row)
                 if poller is self._orphans:
                     removed[row.engine] = removed.get(row.engine, 0) + 1
         for engine, count in removed.items():
             log.warning("engine_removed", engine=engine, tickets=count)
-        self._tasks = [asyncio.create_task(poller.run()) for poller in self._all]
+        self._tasks = [asyncio.create_task(poller.run()) for poller in self._polled]
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
-        if self._is_up:  # what a start has changed before, it then reads
-            ended = self._of(job.engine).changed(job)
+        poller = self._of(job.engine)
+        # What a start has changed before it is up, it then reads.
+        if self._is_up and poller in self._polled:
+            ended = poller.changed(job)
             if ended is not None:
                 self._trace(ended, job)
 
@@ -121,6 +130,12 @@ class Pollers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for poller in self._all:
             await poller.stop()
+
+    def _those_of(self, role: ServerRole) -> frozenset[Poller]:
+        """Those that it has; of engines that are gone, where it has all engines."""
+        by_engine = {**self._by_engine, NOBODY.id: self._orphans}
+        polled = filter(partial(role.does_of, work=WorkKind.POLLS), by_engine)
+        return frozenset(by_engine[name] for name in polled)
 
     @property
     def _all(self) -> list[Poller]:

@@ -33,6 +33,7 @@ from unstill.domain.job import Change, Failure, Job, State, failed, made_ready, 
 from unstill.domain.lease import Lease
 from unstill.domain.log_fields import job_facts, job_fields
 from unstill.domain.request import Size
+from unstill.domain.server_role import ALL_WORK, ServerRole, WorkKind
 from unstill.files.port import Files
 from unstill.models.card import Card
 from unstill.models.sizes import output_size
@@ -90,8 +91,12 @@ class Runner:
         bills: Bills = WITHOUT_COSTS,
         picture_fetches: tuple[int, int] = (FRAMES_SLOTS, 0),
         traces: Traces = NO_TRACES,
+        role: ServerRole = ALL_WORK,
     ) -> None:
-        """`picture_fetches`: so many at once, and of one owner; 0: of one owner what is free."""
+        """`picture_fetches`: so many at once, and of one owner; 0: of one owner what is free.
+
+        role: whose lanes are opened.
+        """
         self._pictures, self._pictures_per_owner = picture_fetches
         self._jobs = jobs
         self._attempts = attempts
@@ -112,6 +117,7 @@ class Runner:
         self._lease = lease
         self._bills = bills
         self._traces = traces
+        self._role = role
         self._shortage = Shortage("step_not_stored", clock_ms)
 
     # --- life ----------------------------------------------------------------------------------
@@ -145,43 +151,51 @@ class Runner:
     # --- lanes ---------------------------------------------------------------------------------
 
     def lanes(self) -> Sequence[Lane]:
-        render = self._guarded(self._traced("render", self._render))
-        take_frames = self._guarded(self._traced("frames", self._take_frames))
+        """Those of this server's role."""
         return (
-            # Its steps wait for hosts that callers choose, and one may drip until it is given up.
-            self._lane(
-                "frames",
-                self._pictures,
-                take_frames,
-                keeps_room=True,
-                most_of_one=self._pictures_per_owner,
-            ),
-            *(
-                self._lane(f"engine:{name}", engine.slots, render)
-                for name, engine in self._engines.items()
-            ),
-            *map(self._remote_lane, self._remotes),
+            *self._frames_lane(),
+            *self._render_lanes(),
+            *self._remote_lanes(self._remotes),
             *self._save_lanes([*self._engines, *self._remotes], SAVE_SLOTS, SAVE_AGAIN_SLOTS),
         )
 
     def _removed_lanes(self, engines: Sequence[str]) -> Sequence[Lane]:
         """The lanes of engines that are no longer configured: their jobs wait, or end."""
         return (
-            *map(self._remote_lane, engines),
+            *self._remote_lanes(engines),
             *self._save_lanes(engines, REMOVED_SLOTS, REMOVED_SLOTS),
         )
 
+    def _frames_lane(self) -> Iterator[Lane]:
+        """Its steps wait for hosts that callers choose, and one may drip until it is given up."""
+        if self._role.does(WorkKind.FRAMES):
+            take_frames = self._guarded(self._traced("frames", self._take_frames))
+            yield self._lane(
+                "frames",
+                self._pictures,
+                take_frames,
+                keeps_room=True,
+                most_of_one=self._pictures_per_owner,
+            )
+
+    def _render_lanes(self) -> Iterator[Lane]:
+        render = self._guarded(self._traced("render", self._render))
+        for name, engine in self._engines.items():
+            if self._role.does_of(name, WorkKind.RENDER):
+                yield self._lane(f"engine:{name}", engine.slots, render)
+
     def _save_lanes(self, engines: Iterable[str], slots: int, again_slots: int) -> Iterator[Lane]:
         save = self._guarded(self._traced("save", self._save))
-        for engine in engines:
+        for engine in filter(partial(self._role.does_of, work=WorkKind.SAVE), engines):
             yield self._lane(f"save:{engine}", slots, save)
             yield self._lane(f"again:{engine}", again_slots, save, is_in_turn=True)
 
-    def _remote_lane(self, name: str) -> Lane:
-        """Jobs of an upstream's engine, or of one removed: they find another, or their deadline."""
-        remote = self._remotes.get(name)
-        slots = REMOVED_SLOTS if remote is None else remote.account.slots
-        return self._lane(f"engine:{name}", slots, self._guarded(self._submitter.submit))
+    def _remote_lanes(self, engines: Iterable[str]) -> Iterator[Lane]:
+        """Jobs of upstreams' engines, or of some removed: they find another, or their deadline."""
+        for name in filter(partial(self._role.does_of, work=WorkKind.CALLS), engines):
+            remote = self._remotes.get(name)
+            slots = REMOVED_SLOTS if remote is None else remote.account.slots
+            yield self._lane(f"engine:{name}", slots, self._guarded(self._submitter.submit))
 
     def _lane(
         self,

@@ -9,6 +9,7 @@ import msgspec
 from unstill.domain.call_counts import CallCounts
 from unstill.domain.engine import Local
 from unstill.domain.owner_turns import WeightOf
+from unstill.domain.server_role import ALL_WORK, ServerRole
 from unstill.files.port import Files
 from unstill.media import Media
 from unstill.models.card import Card
@@ -44,6 +45,7 @@ class Workshop(msgspec.Struct, frozen=True):
     bills: Bills
     picture_fetches: tuple[int, int]  # at once, and of one owner; 0: as many as are free
     traces: Traces = NO_TRACES
+    role: ServerRole = ALL_WORK
 
     def pollers(self) -> Pollers:
         return Pollers(
@@ -56,6 +58,7 @@ class Workshop(msgspec.Struct, frozen=True):
             uptime_ms=self.uptime.now_ms,
             bills=self.bills,
             traces=self.traces,
+            role=self.role,
         )
 
     def runner(
@@ -86,6 +89,7 @@ class Workshop(msgspec.Struct, frozen=True):
             bills=self.bills,
             picture_fetches=self.picture_fetches,
             traces=self.traces,
+            role=self.role,
         )
 
     def _renderer(self) -> Renderer:
