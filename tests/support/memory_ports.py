@@ -238,7 +238,9 @@ class MemoryBacklog(Noun):
             places.setdefault((job.state, job.engine, job.lane, job.owner), []).append(job.id)
         return [UnfinishedJobs(*place, len(ids), ids[0]) for place, ids in places.items()]
 
-    async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
+    async def tickets(
+        self, engines: Collection[str] | None = None
+    ) -> AsyncIterator[Sequence[TicketRow]]:
         rows = [
             TicketRow(
                 job.id,
@@ -254,7 +256,7 @@ class MemoryBacklog(Noun):
                 job.trace,
             )
             for job in self._memory.of_state(State.RUNNING)
-            if job.ticket is not None
+            if job.ticket is not None and (engines is None or job.engine in engines)
         ]
         for first in range(0, len(rows), CHUNK):
             yield rows[first : first + CHUNK]

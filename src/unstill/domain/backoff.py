@@ -47,6 +47,7 @@ ACCOUNT = doubling(5_000, 60_000)  # whose breaker is open: likewise
 POLL = doubling(1_000, 15_000)  # of an account that has answered nothing
 SAVE = doubling(2_000, 300_000)  # of a finished video: it has been paid for
 WEBHOOK = _seconds(2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+DUTY = doubling(500, 30_000)  # of a server, that has ended by itself
 STORAGE = doubling(1_000, 30_000)  # by how long it has taken nothing: see system/storage_pause.py
 TICKET = _seconds(1)  # that the storage does not take: it is paid for
 DELIVERY = _seconds(1)  # likewise: what was sent is sent again until it is stored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from unstill.domain.job import Job, State, lane_of
 from unstill.domain.owner import Owner
@@ -47,11 +47,13 @@ class EmbeddedBacklog:
         found = await self._handle.opened.lists.select(_COUNTED)
         return [_jobs_of(row) for row in found]
 
-    async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
+    async def tickets(
+        self, engines: Collection[str] | None = None
+    ) -> AsyncIterator[Sequence[TicketRow]]:
         after = ""
         while found := await self._handle.opened.ledger.select(rows.TICKETS, (after, CHUNK)):
             tickets = [rows.ticket_of(row) for row in found]
-            yield tickets
+            yield [each for each in tickets if engines is None or each.engine in engines]
             after = tickets[-1].job_id
 
     async def times(self, limit: int) -> Sequence[RenderTime]:

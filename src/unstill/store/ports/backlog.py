@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -76,8 +76,11 @@ class Backlog(Protocol):
     async def counted(self) -> Sequence[UnfinishedJobs]:
         """All jobs that are not final, by where they are and whose."""
 
-    def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
-        """What is running at an upstream, by the thousand: small, however many there are."""
+    def tickets(self, engines: Collection[str] | None = None) -> AsyncIterator[Sequence[TicketRow]]:
+        """What is running at an upstream, by the thousand: small, however many there are.
+
+        engines: of these alone; None: of all, also of those that no server has.
+        """
 
     async def times(self, limit: int) -> Sequence[RenderTime]:
         """How long the newest jobs that succeeded took, newest first."""

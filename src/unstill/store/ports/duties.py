@@ -21,6 +21,13 @@ Duty = Callable[[Term], Awaitable[None]]
 
 
 class Duties(Protocol):
+    @property
+    def is_alone(self) -> bool:
+        """No other server can have the data beside this one: a duty is its own once performed.
+
+        Known before the store is open. Then nobody else hears its signals, or can have ended.
+        """
+
     def perform(self, name: str, duty: Duty) -> None:
         """Do it for as long as it is this server's, again and again, while the store is open.
 
