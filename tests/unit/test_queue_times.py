@@ -163,6 +163,15 @@ def test_two_slots_halve_the_wait() -> None:
     assert left_ms(forecast, waiting("e", "pair")) == (2 * 10_000 + 2 * 10_000) / 2 + 10_000
 
 
+def test_as_many_slots_are_counted_as_other_servers_have_too() -> None:
+    """The one slot that is this server's own is no measure of three that render."""
+    three = [running(f"job-{n}") for n in range(3)]
+    job = waiting("last")
+    forecast = told(ended(9_000), *three, waiting("before"), job)
+
+    assert left_ms(forecast, job) == (3 * 9_000 + 9_000) // 3 + 9_000
+
+
 def test_nobody_waits_while_a_slot_is_free() -> None:
     forecast = told(ended(10_000, "pair"), running("a", "pair"), waiting("b", "pair"))
 

@@ -166,7 +166,8 @@ class _Engine:
 
     def wait_ms(self, ahead: int, now_ms: int) -> float:
         """Until one of its slots takes the job that so many are ahead of."""
-        slots = self.slots or 1
+        # More than its own are running where other servers render too.
+        slots = max(self.slots or 1, len(self.running))
         if len(self.running) + ahead < slots:
             return 0
         left_ms = ahead * self._mean_ms()

@@ -3,8 +3,7 @@
 Only parties with a limit are counted: owners, and their keys. What they have is read from the store
 when it is first asked for, and followed by what the store tells of each commit; a job that is being
 stored counts from the moment in which it was allowed. All of it runs on the event loop, so that
-calls at once never pass a limit together. How often somebody has submitted is known to this process
-alone.
+calls at once never pass a limit together at one server. Of what other servers take, it is told.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from unstill.domain.job import Job
 from unstill.domain.limits import Limits, Party
 from unstill.domain.owner import Owner
 from unstill.files.storage import Storage
+from unstill.service.fleet_counts import FleetCounts
 from unstill.service.job_tallies import JobTally
 from unstill.service.owner_limits import OwnerLimits
 from unstill.service.paces import Paces
@@ -59,14 +59,16 @@ class Allowances:
         backlog: Backlog,
         stored: StoredBytes,
         monotonic_s: Callable[[], float] = time.monotonic,
+        fleet: FleetCounts | None = None,
     ) -> None:
+        """`fleet`: of the other servers; None: there are none."""
         self._limits_of = limits_of
         self._backlog = backlog
         self._stored = stored
         self._monotonic_s = monotonic_s
         self._jobs: dict[Party, JobTally] = {}
         self._makers: dict[str, Party] = {}  # unfinished jobs of keys that are counted
-        self._submits = Paces("submits-per-minute", "submits")
+        self._submits = Paces("submits-per-minute", "submits", monotonic_s=monotonic_s, fleet=fleet)
         self._pending: dict[Owner, set[Reservation]] = {}
         self._freed: Callable[[], None] = _nobody
         self._readings: dict[Party, asyncio.Task[None]] = {}
@@ -209,8 +211,10 @@ class Allowances:
             jobs = None if is_stored else self._jobs.get(party)
             if jobs is not None and jobs.give_back(job_id) and party.key_id:
                 self._makers.pop(job_id, None)
-        if not is_stored:
-            for party in reservation.paced:
+        for party in reservation.paced:
+            if is_stored:
+                self._submits.stands(party)
+            else:
                 self._submits.take_back(party, reservation.moment_s)
         reservation.settled.set()
 
@@ -283,10 +287,17 @@ def _nobody() -> None:
     """Nobody waits."""
 
 
-def allowances_in(store: Store, storage: Storage, limits: OwnerLimits) -> Allowances:
-    """What the limits allow; the store's queue goes by both, and looks again when they change."""
-    stored = StoredBytes(owners=store.owners, files=storage.files, uploads=storage.uploads)
-    allowances = Allowances(limits.of, backlog=store.backlog, stored=stored)
+def allowances_in(
+    store: Store, storage: Storage, limits: OwnerLimits, fleet: FleetCounts | None = None
+) -> Allowances:
+    """What the limits allow; the store's queue goes by both, and looks again when they change.
+
+    fleet: of the other servers; None: there are none.
+    """
+    stored = StoredBytes(
+        owners=store.owners, files=storage.files, uploads=storage.uploads, fleet=fleet
+    )
+    allowances = Allowances(limits.of, backlog=store.backlog, stored=stored, fleet=fleet)
     store.queue.weigh(limits.weight_of)
     store.queue.hold_by(allowances)
     allowances.tell(store.queue.look_again)

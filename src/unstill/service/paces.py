@@ -1,4 +1,7 @@
-"""How often something was done in the last minute, by whom: in this process's memory alone."""
+"""How often something was done in the last minute, by whom: in memory.
+
+Where several servers are on one store each is told by the others what was done there.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,32 @@ from collections.abc import Callable
 
 from unstill.domain.access_errors import OverLimit
 from unstill.domain.limits import Limits, Party
+from unstill.service.fleet_counts import FleetCounts
 
 MINUTE_S = 60.0
+MOST_HEARD = 10_000  # in one message; no limit by the minute that anybody sets is as high
 _FORGOTTEN = 64  # parties kept before those that say nothing any more are dropped
 
 
 class Paces:
     """The moments of the last minute, by party; only of parties with a limit."""
 
-    def __init__(self, limit: str, what: str) -> None:
-        """`limit`: as operators name it; `what` says what is counted."""
+    def __init__(
+        self,
+        limit: str,
+        what: str,
+        *,
+        monotonic_s: Callable[[], float],
+        fleet: FleetCounts | None = None,
+    ) -> None:
+        """`limit`: as operators name it; `what` says what is counted.
+
+        fleet: of the other servers; None: there are none.
+        """
         self._limit = limit
         self._what = what
+        self._monotonic_s = monotonic_s
+        self._tell = None if fleet is None else fleet.share(what, self._heard)
         self._moments: dict[Party, deque[float]] = {}
         self._most_parties = _FORGOTTEN
 
@@ -45,6 +62,17 @@ class Paces:
             self._forget(now_s - MINUTE_S)
         self._moments.setdefault(party, deque()).append(now_s)
 
+    def stands(self, party: Party) -> None:
+        """What was added is done: other servers count it too."""
+        if self._tell is not None:
+            self._tell(party, 1)
+
+    def _heard(self, party: Party, count: int) -> None:
+        """So much was done elsewhere, just now."""
+        now_s = self._monotonic_s()
+        for _ in range(min(count, MOST_HEARD)):
+            self.add(party, now_s)
+
     def take_back(self, party: Party, moment_s: float) -> None:
         """What was added then was not done after all."""
         moments = self._moments.get(party, deque())
@@ -66,10 +94,11 @@ class Requests:
         limits_of: Callable[[Party], Limits],
         *,
         monotonic_s: Callable[[], float] = time.monotonic,
+        fleet: FleetCounts | None = None,
     ) -> None:
         self._limits_of = limits_of
         self._monotonic_s = monotonic_s
-        self._paces = Paces("requests-per-minute", "requests")
+        self._paces = Paces("requests-per-minute", "requests", monotonic_s=monotonic_s, fleet=fleet)
 
     def count(self, caller: Party) -> None:
         """One more call; one that is refused counts for nothing. Raises OverLimit."""
@@ -85,3 +114,4 @@ class Requests:
         if now_s is not None:
             for party in counted:
                 self._paces.add(party, now_s)
+                self._paces.stands(party)

@@ -21,6 +21,7 @@ from unstill.domain.job import Job, State
 from unstill.domain.limits import Party
 from unstill.files.port import Files
 from unstill.files.uploads import Uploads
+from unstill.service.fleet_counts import FleetCounts
 from unstill.store.ports.owners import Owners
 
 MEASURED_AGAIN_S = 10.0  # a caller that is refused time and again costs no more than that
@@ -65,7 +66,9 @@ class StoredBytes:
         files: Files,
         uploads: Uploads,
         monotonic_s: Callable[[], float] = time.monotonic,
+        fleet: FleetCounts | None = None,
     ) -> None:
+        """`fleet`: of the other servers; None: there are none."""
         self._owners = owners
         self._files = files
         self._uploads = uploads
@@ -73,6 +76,7 @@ class StoredBytes:
         self._of: dict[Party, _OfParty] = {}
         self._changed: dict[str, Party] = {}  # jobs whose files are to be measured
         self._measuring: asyncio.Task[None] | None = None
+        self._tell = None if fleet is None else fleet.share("uploads", self._heard)
 
     async def count(self, party: Party, most: int, wanted: int) -> None:
         """Know what is stored, and know it anew if there is too little left."""
@@ -117,8 +121,16 @@ class StoredBytes:
         stored = self._of[party]
         stored.coming -= wanted
         if is_stored:
-            stored.uploads += wanted
-            stored.fresh_uploads += wanted
+            self._heard(party, wanted)
+            if self._tell is not None:
+                self._tell(party, wanted)
+
+    def _heard(self, party: Party, size_bytes: int) -> None:
+        """An upload was stored, here or at another server."""
+        stored = self._of.get(party)
+        if stored is not None:
+            stored.uploads += size_bytes
+            stored.fresh_uploads += size_bytes
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
