@@ -115,7 +115,9 @@ class Product:
         self.proxies = Proxies(server.proxy_networks)
         data_dir = made_folder(Path(server.data_dir))
         self._store = store_in(data_dir, clock_ms)
-        self._uptime = Uptime(self._store.uptime_notes, clock_ms=clock_ms)
+        self._uptime = Uptime(
+            self._store.uptime_notes, server=self._store.server_id, clock_ms=clock_ms
+        )
         self._storage = storage = (files_in or storage_at(server.files))(data_dir)
         self._files = storage.files
         self._limits = OwnerLimits()

@@ -16,7 +16,7 @@ from support.waits import until
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.job import Change, Job, State, intended
 from unstill.steps.submit_outcome import settled
-from unstill.store.embedded.call_journal import FILE, OLDER, Ahead, NotedCall, noted_in
+from unstill.store.call_journal import FILE, OLDER, Ahead, NotedCall, noted_in
 from unstill.store.embedded.held_jobs import held_in
 from unstill.store.embedded.recovery import recover
 

@@ -19,7 +19,7 @@ from support.waits import until
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import Job, State, lost, made_ready
 from unstill.domain.request import Size
-from unstill.store.embedded.call_journal import FILE
+from unstill.store.call_journal import FILE
 from unstill.store.embedded.folder_match import FILE as DATABASE
 from unstill.store.embedded.held_jobs import held_in, release_in
 from unstill.store.embedded.recovery import Recovered, recover

@@ -196,11 +196,12 @@ async def test_of_two_racing_changes_exactly_one_wins(store: Store) -> None:
 async def test_listeners_hear_each_change_in_order_and_before_its_caller(make: Make) -> None:
     heard: list[tuple[str, State]] = []
     async with opened(make, lambda job: heard.append((job.id, job.state))) as store:
+        for number in range(5):
+            await store.jobs.add(a_row(f"job-{number}"))
+            assert heard[-1] == (f"job-{number}", State.QUEUED)
         await asyncio.gather(
-            *(store.jobs.add(a_row(f"job-{number}")) for number in range(5)),
-            store.jobs.change("job-0", jobs.made_ready(Size(640, 480))),
+            *(store.jobs.change("job-0", jobs.made_ready(Size(640, 480))) for _ in range(2))
         )
-        await store.jobs.change("job-0", jobs.made_ready(Size(640, 480)))
         await store.jobs.change("job-1", jobs.cancelled(1, is_hidden=False))
 
     added = [(f"job-{number}", State.QUEUED) for number in range(5)]

@@ -20,7 +20,7 @@ from unstill.steps.fetch_frames import FETCH_TIMEOUT_S as FRAME_TIMEOUT_S
 from unstill.steps.poll import FIRST_LOOK_S
 from unstill.steps.runner import SUBMITS_WITHIN_S
 from unstill.steps.submit import SUBMIT_WITHIN_MS
-from unstill.store.embedded.call_journal import MOST_BYTES
+from unstill.store.call_journal import MOST_BYTES
 from unstill.store.embedded.store import LOCK_WAIT_S
 from unstill.upstreams.client import MOST_VIDEO_BYTES, SUBMIT_TIMEOUT_S
 from unstill.webhooks.deliverer import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from secrets import token_hex
 from time import perf_counter
 
 import msgspec
@@ -126,6 +127,7 @@ class MemoryStore:
         self.is_open = False
         self.jobs = MemoryJobs(self._opened, self._write)
         self.job_lists = MemoryJobLists(self._opened)
+        self.server_id = token_hex(8)
         self.attempts = MemoryAttempts(self._opened)
         self.outbox = MemoryOutbox(self._opened)
         self.commits = CommitCounts()

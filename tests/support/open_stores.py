@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from support.jobs import a_job
 from support.memory_ports import Memory
 from support.memory_store import MemoryStore
+from support.postgres_servers import shared
 from unstill.domain.job import Job
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.ports.queue import Listener
 from unstill.store.ports.store import Store
+from unstill.store.postgres.store import PostgresStore
 
 Make = Callable[[], Store]  # a store over the same data, each time it is called
 
@@ -25,6 +27,11 @@ def embedded_stores(folder: Path) -> Make:
 def memory_stores(_: Path) -> Make:
     memory = Memory()
     return lambda: MemoryStore(memory)
+
+
+def postgres_stores(folder: Path) -> Make:
+    url = shared().new_store()
+    return lambda: cast("Store", PostgresStore(url, folder / "data"))
 
 
 @asynccontextmanager

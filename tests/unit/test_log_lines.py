@@ -29,7 +29,7 @@ SECOND_WORDS = {
 }  # see `why`
 PRIVATE = re.compile(r"key|prompt|url|link|address|picture|image|bytes|body|secret|token|header")
 # Of folders without a row; and what is written in a step, which says the rest of its job.
-IDS_ALONE = {"steps/cleanup.py", "store/embedded/call_journal.py"}
+IDS_ALONE = {"steps/cleanup.py", "store/call_journal.py"}
 # `setting`: its name. `path`: of a call's route, without the query.
 
 

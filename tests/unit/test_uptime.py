@@ -45,6 +45,7 @@ async def life(
     await store.open()
     uptime = Uptime(
         store.uptime_notes,
+        server=store.server_id,
         clock_ms=lambda: clocks.wall_ms,
         monotonic_s=lambda: clocks.up_s,
         beat_s=beat_s,

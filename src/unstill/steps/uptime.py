@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from secrets import token_hex
 
 import structlog
 
@@ -29,12 +28,14 @@ class Uptime:
         self,
         notes: UptimeNotes,
         *,
+        server: str,
         clock_ms: Callable[[], int],
         monotonic_s: Callable[[], float] = time.monotonic,
         beat_s: float = BEAT_S,
     ) -> None:
+        """server: its own id, another one after each start."""
         self._notes = notes
-        self._server = token_hex(8)  # its own id, another one after each start
+        self._server = server
         self._beat_s = beat_s
         self._monotonic_s = monotonic_s
         self._begun_ms = clock_ms()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from unstill.domain.attempts import Attempt
 from unstill.domain.request import Size
+from unstill.store.call_journal import NotedCall
 from unstill.store.embedded import rows
-from unstill.store.embedded.call_journal import NotedCall
 from unstill.store.embedded.handle import Handle
 
 

@@ -19,9 +19,9 @@ import apsw
 from unstill.domain.attempts import Outcome
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import State
+from unstill.store.call_journal import NotedCall, noted_in, write_noted
 from unstill.store.embedded import migrations, rows
 from unstill.store.embedded.beside import opened_beside
-from unstill.store.embedded.call_journal import NotedCall, noted_in, write_noted
 from unstill.store.embedded.folder_lock import is_held
 from unstill.store.embedded.folder_match import FILE, find_store
 from unstill.store.embedded.generation import Noted, note, rise

@@ -12,8 +12,8 @@ from typing import Any
 
 import apsw
 
+from unstill.store.call_journal import noted_in
 from unstill.store.embedded.beside import opened_beside, transaction
-from unstill.store.embedded.call_journal import noted_in
 from unstill.store.embedded.downtime import last_up_ms
 from unstill.store.embedded.handle import Handle
 from unstill.store.ports.held_jobs import Released

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import apsw
 
 from unstill.domain.commit_counts import CommitCounts
+from unstill.store.call_journal import Ahead
 from unstill.store.embedded import connections
-from unstill.store.embedded.call_journal import Ahead
 from unstill.store.embedded.connections import Reader
 from unstill.store.embedded.disk_reserve import Reserve
 from unstill.store.embedded.file_presence import Presence

@@ -17,8 +17,8 @@ import msgspec
 
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.job import Result, State
+from unstill.store.call_journal import NotedCall, noted_in
 from unstill.store.embedded import rows
-from unstill.store.embedded.call_journal import NotedCall, noted_in
 from unstill.system.job_folders import JOBS, finished, folder_of
 
 _OF_A_VIDEO_HERE = rows.value_of("result", Result())

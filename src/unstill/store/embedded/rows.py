@@ -369,9 +369,7 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
     dies: bool,  # noqa: FBT001
     guard: str,
 ) -> str:
-    _check_move(of, to)
-    if unknown := set(columns) - ChangedFields.__optional_keys__:
-        raise ValueError(f"a change may not set {', '.join(sorted(unknown))}")
+    checked_sets(of, to, columns)
     sets = ["state = state" if to is None else f"state = '{to}'"]
     sets += [f"{column} = ?" for column in columns]
     sets += ["leased_by = ?", "attempt = attempt + 1"] * starts + ["deaths = deaths + 1"] * dies
@@ -382,7 +380,10 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
     )
 
 
-def _check_move(of: frozenset[State], to: State | None) -> None:
+def checked_sets(of: frozenset[State], to: State | None, columns: tuple[str, ...]) -> None:
+    """Raises ValueError for a change that no job may make, whatever its state."""
+    if unknown := set(columns) - ChangedFields.__optional_keys__:
+        raise ValueError(f"a change may not set {', '.join(sorted(unknown))}")
     for state in sorted(of):
         if to is not None and to not in MOVES[state]:
             raise ValueError(f"no job moves from {state} to {to}")

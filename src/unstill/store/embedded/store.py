@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from secrets import token_hex
 
 import structlog
 
@@ -62,6 +63,7 @@ class EmbeddedStore:
         vfs: str | None = None,
         clock_ms: Callable[[], int] = system_clock_ms,
     ) -> None:
+        self.server_id = token_hex(8)
         self._data_dir = data_dir
         self._lock = FolderLock(data_dir)
         self._lock_wait_s = lock_wait_s

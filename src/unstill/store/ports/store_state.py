@@ -10,5 +10,9 @@ class StoreState(Protocol):
     def store_id(self) -> str:
         """The open store's own name; it has another one after a copy was recovered."""
 
+    @property
+    def server_id(self) -> str:
+        """This server's own: another one after each start. It is there before the store is open."""
+
     def check(self) -> None:
         """Raises StorageFailed if what is written would be lost, as the data has been removed."""

@@ -1,0 +1,71 @@
+"""The job store on PostgreSQL: the rows of a fleet of servers, each of which hears of all changes.
+
+A job is read by its id from the database, so that any server answers for any job and what was
+written is read by everybody at once. What a server keeps in memory follows the feed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from secrets import token_hex
+
+from unstill.domain.commit_counts import CommitCounts
+from unstill.domain.errors import ShuttingDown
+from unstill.store.ports.queue import Listener
+from unstill.store.postgres import migrations
+from unstill.store.postgres.attempts import PostgresAttempts
+from unstill.store.postgres.backlog import PostgresBacklog
+from unstill.store.postgres.database import Database
+from unstill.store.postgres.feed import Feed
+from unstill.store.postgres.hints import Hints
+from unstill.store.postgres.jobs import PostgresJobs
+from unstill.store.postgres.own_folder import OwnFolder
+from unstill.store.postgres.uptime_notes import PostgresUptimeNotes
+
+_STORE_ID = "SELECT id FROM store"
+
+
+class PostgresStore:
+    """A `Store` in the database at `url`; `data_dir` is this server's own folder."""
+
+    def __init__(self, url: str, data_dir: Path) -> None:
+        self.server_id = token_hex(8)
+        self.commits = CommitCounts()
+        self.database = Database(url, self.commits)
+        self._folder = OwnFolder(data_dir, self.server_id)
+        self._hints = Hints(self.database, self.server_id)
+        self._feed = Feed(self.database, self._hints)
+        self._store_id = ""
+        self.jobs = PostgresJobs(self.database, self._feed, self._folder)
+        self.attempts = PostgresAttempts(self.database, self._folder)
+        self.backlog = PostgresBacklog(self.database, self._folder)
+        self.uptime_notes = PostgresUptimeNotes(self.database)
+
+    async def open(self, listeners: Sequence[Listener] = ()) -> None:
+        await self._folder.startup()
+        try:
+            await self.database.open()
+            await self.database.read(migrations.check)
+            found = await self.database.row(_STORE_ID)
+            self._store_id = "" if found is None else str(found[0])
+            await self._hints.startup()
+            await self._feed.startup(listeners)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._feed.shutdown()
+        await self._hints.shutdown()
+        await self.database.close()
+        self._folder.shutdown()
+
+    @property
+    def store_id(self) -> str:
+        if not self._store_id:
+            raise ShuttingDown("the job store is not open")
+        return self._store_id
+
+    def check(self) -> None:
+        """A database that is away says so itself, to each call."""
