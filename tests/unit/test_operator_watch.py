@@ -16,7 +16,7 @@ from unstill.domain.errors import BadKey, StorageFailed
 from unstill.domain.limits import Limits, Party
 from unstill.domain.owner import EVERYONE, Owner
 from unstill.server.api_keys import Keys
-from unstill.server.operator_watch import USED_EVERY_MS, OperatorWatch
+from unstill.server.operator_watch import CUT_OFF_AFTER_S, USED_EVERY_MS, OperatorWatch
 from unstill.service.key_rules import revoked, rotated
 from unstill.service.owner_limits import OwnerLimits
 
@@ -50,6 +50,7 @@ class House:
             limits=self.limits,
             lost=self.lost.append,
             wall_ms=lambda: self.now_ms,
+            clock_s=asyncio.get_running_loop().time,
         )
         await watch.startup()
         yield watch
@@ -76,6 +77,7 @@ class Troubled(MemoryKeys):
     """Rows that cannot be read while `trouble` is set; it counts the writes of last uses."""
 
     trouble: Exception | None = None
+    silence: asyncio.Event | None = None  # then nothing is answered before it is set
     lost = False  # there were others before
     written = 0
 
@@ -83,6 +85,8 @@ class Troubled(MemoryKeys):
         return self.lost or await super().had_any()
 
     async def changes(self) -> int:
+        if self.silence is not None:
+            await self.silence.wait()
         if self.trouble is not None:
             raise self.trouble
         return await super().changes()
@@ -275,3 +279,26 @@ async def test_limits_that_cannot_be_read_stay_as_they_were_and_keep_no_key_good
 
     assert meanwhile == Limits(queue=1)
     assert house.limits.of(Party(Owner("ann"))) == Limits(queue=2)
+
+
+async def test_a_store_that_has_not_answered_for_some_seconds_is_away_until_it_does() -> None:
+    house = House()
+    async with house.watched() as watch:
+        house.rows.trouble = StorageFailed("the database is away")
+        await asyncio.sleep(CUT_OFF_AFTER_S - 1)
+        watch.check()
+        await asyncio.sleep(WITHIN_S)
+        with pytest.raises(StorageFailed):
+            watch.check()
+        house.rows.trouble = None
+        await asyncio.sleep(WITHIN_S)
+        watch.check()
+
+
+async def test_a_store_that_leaves_a_question_open_is_away_too() -> None:
+    house = House()
+    async with house.watched() as watch:
+        house.rows.silence = asyncio.Event()
+        await asyncio.sleep(CUT_OFF_AFTER_S + WITHIN_S)
+        with pytest.raises(StorageFailed):
+            watch.check()

@@ -132,6 +132,7 @@ class App:
             keys=keys,
             metrics=metrics,
             metrics_access=MetricsAccess(keys, metrics_networks),
+            check_store=operated.watch.check,
         )
         base = public_url.rstrip("/")
         uploads = UploadVerbs(uploading=uploading, public_url=base)
@@ -343,8 +344,10 @@ def _refuse(path_routes: PathRoutes, method: str, error: UnstillError, request_i
             headers.append((b"retry-after", b"%d" % wait_s))
         case OwnError() if served and served.route.is_sent_again and not _is_untaken(error):
             headers.append((b"x-should-retry", b"false"))
-        case _ if error.status == 503:
-            headers.append((b"retry-after", _RETRY_AFTER_S))
+        case _:
+            pass
+    if error.status == 503:
+        headers.append((b"retry-after", _RETRY_AFTER_S))
     status = path_routes.dialect.error_status(type(error))
     return json_answer(path_routes.dialect.error(error, request_id), tuple(headers), status=status)
 

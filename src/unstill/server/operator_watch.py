@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 
 import structlog
 
 from unstill.domain.api_key import ApiKey, KeyState
-from unstill.domain.errors import OwnError
+from unstill.domain.errors import OwnError, StorageFailed
 from unstill.server.api_keys import Keys
 from unstill.service.owner_limits import OwnerLimits
 from unstill.store.ports.keys import ApiKeys
 from unstill.store.ports.owners import Owners
 
 LOOK_EVERY_S = 1.0
+CUT_OFF_AFTER_S = 5.0  # without an answer a server is not ready; one that is asked each second
 USED_EVERY_MS = 60_000  # the last use of a key is stored at most as often
 
 _NOT_READ, _NOT_STORED = "not_read", "uses_not_stored"
@@ -41,7 +43,10 @@ class OperatorWatch:
         limits: OwnerLimits,
         lost: Callable[[frozenset[str]], None],
         wall_ms: Callable[[], int],
+        clock_s: Callable[[], float] = monotonic,
     ) -> None:
+        self._clock_s = clock_s
+        self._read_s = clock_s()  # when the store was last asked, and answered
         self._rows = rows
         self._owners = owners
         self.keys = keys
@@ -83,8 +88,14 @@ class OperatorWatch:
         async with self._reading:
             await self._look()
 
+    def check(self) -> None:
+        """Raises StorageFailed while the store does not answer."""
+        if self._clock_s() - self._read_s > CUT_OFF_AFTER_S:
+            raise StorageFailed("the job store does not answer")
+
     async def _look(self) -> None:
         number, now_ms = await self._rows.changes(), self.wall_ms()
+        self._read_s = self._clock_s()
         if number != self._number:
             self._read = await self._rows.all()
             self._take(now_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from unstill import __version__
@@ -35,7 +35,9 @@ class OwnVerbs:
         keys: Keys,
         metrics: Metrics,
         metrics_access: MetricsAccess,
+        check_store: Callable[[], None],
     ) -> None:
+        """`check_store`: raises StorageFailed while the job store does not answer."""
         self._service = service
         self._stalls = stalls
         self._dialects = dialects
@@ -43,6 +45,7 @@ class OwnVerbs:
         self._keys = keys
         self._metrics = metrics
         self._metrics_access = metrics_access
+        self._check_store = check_store
         self._is_stopping = False
 
     def stop_taking(self) -> None:
@@ -112,6 +115,7 @@ class OwnVerbs:
             yield "stopping"
         try:
             self._service.check()
+            self._check_store()
         except StorageFailed:
             yield "store"
         except ShuttingDown:  # it is closed already
