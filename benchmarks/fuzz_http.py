@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from ipaddress import ip_network
@@ -197,6 +197,9 @@ class _File:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[OpenFile]:
         yield self
+
+    def address(self, method: str, says: Mapping[str, str]) -> None:
+        """It is sent from here."""
 
     async def read(self, start: int, size_bytes: int) -> bytes:
         assert 0 <= start <= self.size_bytes

@@ -1,4 +1,4 @@
-"""What the settings name, made: the engines, the receivers of webhooks, the room and the terms.
+"""What the settings name, made: engines, receivers of webhooks, where files are, room and terms.
 
 `unstill doctor` makes them too, without a product around them.
 """
@@ -23,6 +23,7 @@ from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
 from unstill.files.data_folder import DataFolder
+from unstill.files.storage import Redirects, Storage, storage_at
 from unstill.net.addresses import LOOPBACK
 from unstill.net.fetcher import Fetcher
 from unstill.net.proxy import Proxy
@@ -237,6 +238,12 @@ def folder_of(server: ServerSettings, data_dir: Path) -> DataFolder:
         most=server.most_data_mb,
         has_videos=not server.files,
     )
+
+
+def storage_of(server: ServerSettings) -> Callable[[Path], Storage]:
+    """Given the data folder, where files are kept. It raises BadSetting."""
+    redirects = Redirects(server.files_public_url) if server.file_delivery == "redirect" else None
+    return storage_at(server.files, redirects)
 
 
 def terms_of(server: ServerSettings) -> KeepTimes:

@@ -18,6 +18,7 @@ from unstill.assembly import (
     names_of,
     receivers_of,
     remotes_of,
+    storage_of,
     terms_of,
     traces_of,
 )
@@ -32,7 +33,7 @@ from unstill.domain.resolution import CallCosts
 from unstill.engines.camera.self_test import Trial
 from unstill.files.data_folder import made_folder
 from unstill.files.signed_links import Links, load_secrets
-from unstill.files.storage import Storage, storage_at
+from unstill.files.storage import Storage
 from unstill.files.upload_policies import Policies
 from unstill.files.uploads import Uploads
 from unstill.media import Media
@@ -118,7 +119,7 @@ class Product:
         self._uptime = Uptime(
             self._store.uptime_notes, server=self._store.server_id, clock_ms=clock_ms
         )
-        self._storage = storage = (files_in or storage_at(server.files))(data_dir)
+        self._storage = storage = (files_in or storage_of(server))(data_dir)
         self._files = storage.files
         self._limits = OwnerLimits()
         self._allowances = allowances_in(self._store, storage, self._limits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -58,6 +58,9 @@ class StoredObject:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[StoredObject]:
         yield self
+
+    def address(self, method: str, says: Mapping[str, str]) -> None:
+        """It is sent from here."""
 
     async def read(self, start: int, size_bytes: int) -> bytes:
         return self._data[start : start + min(size_bytes, PIECE_BYTES)]

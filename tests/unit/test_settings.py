@@ -27,6 +27,9 @@ from unstill.upstreams.vocabulary import OwnWords
 VALUES = {  # setting: as text in the environment, in the file, and as it is read
     "host": ("::1", '"::1"', "::1"),
     "port": ("9001", "9001", 9001),
+    # What else these two may be needs a bucket: it is tried below.
+    "file_delivery": ("proxy", '"proxy"', "proxy"),
+    "files_public_url": ("", '""', ""),
     "public_url": ("https://v.example.com", '"https://v.example.com"', "https://v.example.com"),
     "data_dir": ("/srv/videos", '"/srv/videos"', "/srv/videos"),
     "allow_networks": (
@@ -169,6 +172,46 @@ def test_what_is_no_bucket_is_told_by_its_name(tmp_path: Path, place: str) -> No
 
     assert said.startswith("server.files: must be s3://bucket or s3://bucket/prefix")
     assert "secret" not in said
+
+
+def test_callers_are_sent_to_a_bucket_where_that_is_set(tmp_path: Path) -> None:
+    toml = '[server]\nfiles = "s3://abc"\nfile_delivery = "redirect"\n'
+    public = toml + 'files_public_url = "https://s3.example.com/"\n'
+
+    assert read_in(tmp_path).server.file_delivery == "proxy"
+    assert read_in(tmp_path, toml).server.file_delivery == "redirect"
+    assert read_in(tmp_path, public).server.files_public_url == "https://s3.example.com/"
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('file_delivery = "redirect"', 'server.file_delivery: is "redirect" without a bucket'),
+        ('file_delivery = "presigned"', "server.file_delivery: must be proxy or redirect"),
+        (
+            'files = "s3://abc"\nfiles_public_url = "https://s3.example.com"',
+            'server.files_public_url: is for file_delivery = "redirect"',
+        ),
+        *(
+            (
+                f'files = "s3://abc"\nfile_delivery = "redirect"\nfiles_public_url = "{url}"',
+                f"server.files_public_url: {said}",
+            )
+            for url, said in (
+                ("s3.example.com", "must begin with http"),
+                ("https://s3.example.com?x=1", "must be an address alone"),
+                ("https://key:secret@s3.example.com", "must be an address alone"),
+                ("https://s3.example.com/videos", "must be without a path"),
+                ("http://0.0.0.0:9000", "must be an address that callers can reach"),
+            )
+        ),
+    ],
+)
+def test_a_delivery_that_cannot_be_stops_the_start(tmp_path: Path, toml: str, said: str) -> None:
+    refusal = refused_in(tmp_path, f"[server]\n{toml}\n")
+
+    assert refusal.startswith(said)
+    assert "secret" not in refusal
 
 
 def test_other_programs_variables_are_nobodys_business(tmp_path: Path) -> None:

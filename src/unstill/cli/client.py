@@ -92,7 +92,8 @@ class Client:
     def download(self, path: str, out: Path) -> int:
         """Write a finished video to `out`; the bytes written. Raises ServerRefused, BadSetting."""
         try:
-            with self._http.stream("GET", path) as answer:
+            # It may be in a bucket of the server's (docs/files.md), which is told no key.
+            with self._http.stream("GET", path, follow_redirects=True) as answer:
                 if answer.status_code != httpx2.codes.OK:
                     answer.read()
                     raise ServerRefused(_reason(answer))

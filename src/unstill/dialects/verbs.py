@@ -58,13 +58,16 @@ _OF_JOB = Response(is_of_job=True)
 
 
 def in_parts(*media_types: str) -> tuple[Response, ...]:
-    """The answers about a file: whole, a part, or nothing where the caller has it."""
+    """The answers about a file: whole, a part, nothing where the caller has it, or where it is."""
     known = ("etag", "last-modified", "cache-control")
     whole = (*known, "accept-ranges", "content-disposition")
     return (
         Response(200, "", media_types, whole),
         Response(206, "The part of the file asked for", media_types, (*whole, "content-range")),
         Response(304, "The caller has the file already", (), known),
+        Response(
+            307, "Where the file is, for some minutes", (), ("location", "cache-control")
+        ),  # with `file_delivery = "redirect"`
     )
 
 

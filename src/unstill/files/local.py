@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
@@ -78,6 +78,9 @@ class StoredLocalFile:
 
     def opened(self) -> OpenLocalFile:
         return OpenLocalFile(self._path)
+
+    def address(self, method: str, says: Mapping[str, str]) -> None:
+        """Nobody else has the disk."""
 
 
 class LocalFiles:

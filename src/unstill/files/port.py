@@ -10,7 +10,7 @@ it where `scratch` says, each for as long as the context lasts; callers get it a
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +56,13 @@ class StoredFile(Protocol):
 
     def opened(self) -> AbstractAsyncContextManager[OpenFile]:
         """Open it, to be sent."""
+
+    def address(self, method: str, says: Mapping[str, str]) -> str | None:
+        """Where its reader is to ask for it by GET or HEAD, within minutes and without a key.
+
+        None: it is sent from here. says: headers of the answer there, by name: content-type,
+        content-disposition, cache-control.
+        """
 
 
 class Files(Protocol):

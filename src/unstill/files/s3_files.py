@@ -24,6 +24,7 @@ from unstill.files.port import (
     checked_name,
     is_day,
 )
+from unstill.files.s3_addresses import Signer
 from unstill.files.s3_bucket import FoundObject, S3Bucket, TakenKey
 from unstill.files.scratch_folder import ScratchFolder
 from unstill.system.job_folders import BEGUN, JOBS, JobFolder, is_job_id
@@ -47,12 +48,13 @@ class StoredS3File:
 
     piece_bytes = PIECE_BYTES
 
-    def __init__(self, bucket: S3Bucket, found: FoundObject) -> None:
+    def __init__(self, bucket: S3Bucket, found: FoundObject, signer: Signer | None = None) -> None:
         self.name = found.key.rpartition("/")[2]
         self.size_bytes = found.size_bytes
         self.changed_s = found.changed_s
         self._bucket = bucket
         self._found = found
+        self._signer = signer
         self._whole: bytes | None = None
 
     @asynccontextmanager
@@ -63,6 +65,9 @@ class StoredS3File:
             yield self
         finally:
             self._whole = None
+
+    def address(self, method: str, says: Mapping[str, str]) -> str | None:
+        return None if self._signer is None else self._signer.address(method, self._found.key, says)
 
     async def read(self, start: int, size_bytes: int) -> bytes:
         size_bytes = min(size_bytes, PIECE_BYTES, self.size_bytes - start)
@@ -76,9 +81,13 @@ class StoredS3File:
 class S3Files:
     """The port over a bucket, with a scratch folder that nothing is left in."""
 
-    def __init__(self, bucket: S3Bucket, scratch: ScratchFolder) -> None:
+    def __init__(
+        self, bucket: S3Bucket, scratch: ScratchFolder, *, signer: Signer | None = None
+    ) -> None:
+        """signer: of the addresses that callers are sent to; None: what they ask for is sent."""
         self._bucket = bucket
         self._scratch = scratch
+        self._signer = signer
         self._places: dict[str, Place] = {}  # by key
 
     @asynccontextmanager
@@ -103,7 +112,7 @@ class S3Files:
 
     async def find(self, job_id: str, name: str) -> StoredS3File | None:
         found = await self._bucket.find(_key(job_id, name))
-        return None if found is None else StoredS3File(self._bucket, found)
+        return None if found is None else StoredS3File(self._bucket, found, self._signer)
 
     async def keep(self, job_id: str, name: str, data: bytes, *, begins: str = "") -> None:
         key = _key(job_id, name)

@@ -12,6 +12,7 @@ from unstill.files.last_answer import LastAnswer
 from unstill.files.local import LocalFiles
 from unstill.files.local_uploads import LocalUploads
 from unstill.files.port import Files
+from unstill.files.s3_addresses import signer_of
 from unstill.files.scratch_folder import SCRATCH, ScratchFolder
 from unstill.files.uploads import Uploads
 
@@ -41,21 +42,43 @@ def local_storage(data_dir: Path) -> Storage:
     return Storage(LocalFiles(data_dir), LocalUploads(data_dir))
 
 
-def storage_at(place: str) -> Callable[[Path], Storage]:
+class Redirects(NamedTuple):
+    """Callers ask the bucket itself for files, by addresses that are signed for some minutes.
+
+    public_url: where they reach it; empty: where this server does.
+    """
+
+    public_url: str = ""
+
+
+def storage_at(place: str, redirects: Redirects | None = None) -> Callable[[Path], Storage]:
     """Given the data folder, where files are kept by the setting `files`; "": in that folder."""
     if not place:
         return local_storage
-    return lambda data_dir: s3_storage(place, data_dir)
+    return lambda data_dir: s3_storage(place, data_dir, redirects=redirects)
 
 
-def s3_storage(place: str, data_dir: Path, environment: Mapping[str, str] | None = None) -> Storage:
-    """In a bucket, `s3://bucket/prefix`; programs work in the data folder. Raises BadSetting."""
+def s3_storage(
+    place: str,
+    data_dir: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    redirects: Redirects | None = None,
+) -> Storage:
+    """In a bucket, `s3://bucket/prefix`; programs work in the data folder.
+
+    redirects: None: what callers ask for is sent by this server. Raises BadSetting.
+    """
+    environment = os.environ if environment is None else environment
     bucket = s3_bucket(place, environment)
+    signer = None
+    if redirects is not None:
+        signer = signer_of(*_parts(place), environment, public_url=redirects.public_url)
     # Extras, as in there.
     from unstill.files.s3_files import S3Files  # noqa: PLC0415
     from unstill.files.s3_uploads import S3Uploads  # noqa: PLC0415
 
-    files = S3Files(bucket, ScratchFolder(data_dir / SCRATCH))
+    files = S3Files(bucket, ScratchFolder(data_dir / SCRATCH), signer=signer)
     return Storage(files, S3Uploads(bucket), LastAnswer(bucket.check).check)
 
 
@@ -67,5 +90,10 @@ def s3_bucket(place: str, environment: Mapping[str, str] | None = None) -> S3Buc
     except ModuleNotFoundError as error:
         mend = "pip install 'unstill[s3]'"
         raise BadSetting("server.files", f"a bucket needs obstore: {mend}") from error
+    return S3Bucket(*_parts(place), os.environ if environment is None else environment)
+
+
+def _parts(place: str) -> tuple[str, str]:
+    """The bucket and the prefix."""
     bucket, _, prefix = place.removeprefix(SCHEME).strip("/").partition("/")
-    return S3Bucket(bucket, prefix, os.environ if environment is None else environment)
+    return bucket, prefix

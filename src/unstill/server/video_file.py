@@ -87,6 +87,10 @@ class Openings:
             yield
 
 
+# What an answer says of a file, from wherever it is sent.
+_SAID = ("content-type", "content-disposition", "cache-control")
+
+
 async def send_video(
     stored: StoredFile,
     *,
@@ -97,7 +101,7 @@ async def send_video(
     openings: Openings,
     asgi: tuple[Scope, Receive, Send],
 ) -> None:
-    """Answer GET or HEAD for a finished video, or for a picture of one.
+    """Answer GET or HEAD for a finished video, or for a picture of one: with it, or where it is.
 
     Raises BadRange if the range asked for lies outside of it, Overloaded if as many are sent
     already.
@@ -111,6 +115,10 @@ async def send_video(
         content_disposition_type="inline" if inline else "attachment",
         headers={"cache-control": "private, max-age=86400", "x-request-id": request_id},
     )
+    elsewhere = stored.address(scope["method"], {name: response.headers[name] for name in _SAID})
+    if elsewhere is not None:
+        await _lead_to(elsewhere, request_id, send)
+        return
     known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
     if _knows(known, response.headers["etag"]):
         await _send_not_modified(response, send)
@@ -146,6 +154,17 @@ def _refuse(status: int, size_bytes: int) -> None:
         raise BadRange(size_bytes)
     if status == 400:
         raise BadBody("the Range header must be of the form bytes=first-last")
+
+
+async def _lead_to(address: str, request_id: str, send: Send) -> None:
+    headers = [
+        (b"location", address.encode()),
+        (b"cache-control", b"no-store"),  # the address is over sooner than the file
+        (b"content-length", b"0"),
+        (b"x-request-id", request_id.encode()),
+    ]
+    await send({"type": "http.response.start", "status": 307, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _send_not_modified(response: FileResponse, send: Send) -> None:

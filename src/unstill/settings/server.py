@@ -40,6 +40,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
     files: str = ""  # of jobs and uploads: s3://bucket/prefix; empty: in the data folder
+    file_delivery: Literal["proxy", "redirect"] = "proxy"  # who sends callers what is in a bucket
+    files_public_url: str = ""  # that callers are redirected to; empty: where the bucket is to us
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet
     # That upstreams, receivers and pictures are reached through; empty: none.
     proxy: Annotated[str, secret(FORM, r"^$|^http://")] = ""
@@ -107,6 +109,7 @@ def checked_server(server: ServerSettings) -> ServerSettings:
         _check_public_url(server.public_url)
     if server.files:
         _check_files(server.files)
+    _check_delivery(server)
     for origin in server.cors_origins:
         _check_origin(origin, server.cors_origins)
     for network in server.allow_networks:
@@ -134,6 +137,13 @@ def _check_host(host: str) -> None:
 
 def _check_public_url(text: str) -> None:
     where = "server.public_url"
+    _check_address(text, where)
+    match = _API_PATH.search(text)
+    if match is not None:
+        raise BadSetting(where, f"must end before {match[0]}: {text[: match.start()]}")
+
+
+def _check_address(text: str, where: str) -> None:
     if not re.match(r"https?://[^/]+", text, re.IGNORECASE):
         raise BadSetting(where, f"must begin with http:// or https://, got {shown(text)}")
     try:
@@ -144,9 +154,21 @@ def _check_public_url(text: str) -> None:
         raise BadSetting(where, "must be an address alone, without user, query and fragment")
     if url.host in {"0.0.0.0", "::"}:  # noqa: S104  - refused here
         raise BadSetting(where, "must be an address that callers can reach, not 0.0.0.0")
-    match = _API_PATH.search(text)
-    if match is not None:
-        raise BadSetting(where, f"must end before {match[0]}: {text[: match.start()]}")
+
+
+def _check_delivery(server: ServerSettings) -> None:
+    if server.file_delivery == "redirect" and not server.files:
+        mend = 'it sends callers to a bucket: set files = "s3://bucket/prefix" too'
+        raise BadSetting("server.file_delivery", f'is "redirect" without a bucket; {mend}')
+    if not server.files_public_url:
+        return
+    where = "server.files_public_url"
+    if server.file_delivery != "redirect":
+        raise BadSetting(where, 'is for file_delivery = "redirect", which is not set')
+    _check_address(server.files_public_url, where)
+    if httpx2.URL(server.files_public_url).path.strip("/"):
+        reason = "must be without a path: the bucket's name follows it"
+        raise BadSetting(where, f"{reason}, got {shown(server.files_public_url)}")
 
 
 def _check_files(text: str) -> None:
