@@ -30,6 +30,7 @@ from unstill.domain.call_counts import CallCounts
 from unstill.domain.engine import Engine
 from unstill.domain.errors import UnstillError
 from unstill.domain.resolution import CallCosts
+from unstill.domain.server_role import ALL_WORK, ServerRole, WorkKind
 from unstill.engines.camera.self_test import Trial
 from unstill.files.data_folder import made_folder
 from unstill.files.signed_links import Links, load_secrets
@@ -96,6 +97,7 @@ class Product:
         self,
         settings: Settings,
         *,
+        role: ServerRole = ALL_WORK,
         cards: Sequence[Card] = CARDS,
         dialects: Sequence[DialectMaker] = DIALECTS,
         local_kinds: Sequence[LocalKind[Any]] = LOCAL_KINDS,
@@ -104,12 +106,15 @@ class Product:
         store_in: Callable[[Path, Callable[[], int]], Store] = embedded_store,
         files_in: Callable[[Path], Storage] | None = None,
     ) -> None:
-        """`wall_ms`: what the machine takes for the time; it may jump.
+        """`role`: which work it does, besides answering and what answers need.
+
+        wall_ms: what the machine takes for the time; it may jump.
 
         store_in: given the data folder and the clock that jobs go by, where jobs are kept.
         files_in: given the data folder, where files are kept; None: where the settings say.
         """
         self._settings = settings
+        self._role = role
         self._clock = Clock(wall_ms)
         clock_ms = self._clock.now_ms
         server = settings.server
@@ -187,6 +192,7 @@ class Product:
             bills=bills,
             picture_fetches=self._settings.server.picture_fetches,
             traces=self._traces,
+            role=self._role,
         )
 
     def _deliverer_to(self, receivers: Receivers, wall_ms: Callable[[], int]) -> Deliverer:
@@ -334,18 +340,28 @@ class Product:
         check_receivers(self._settings, self._keys.owners)
         await check_currency(self._tariff, self._store.charges, self._clock.now_ms())
         await self._readers.startup()
-        await self._trial.before_any_job()
+        if self._role.makes_videos:
+            await self._trial.before_any_job()
         await self._folder.startup()
         await self._uptime.startup()
         # First: they read what waits, before the runner judges and begins anything.
         await self._followers.startup(self._store.backlog)
         await self._runner.startup()
-        for engine in self._locals.values():
-            await engine.startup()
-        await self._deliverer.startup()
-        self._rounds.startup()
+        await self._begin_work()
         self._metrics.startup()
-        self._trial.begin(self.stop_taking)
+
+    async def _begin_work(self) -> None:
+        """What the role has, besides steps."""
+        role = self._role
+        for name, engine in self._locals.items():
+            if role.does_of(name, WorkKind.RENDER):
+                await engine.startup()
+        if role.does(WorkKind.WEBHOOKS):
+            await self._deliverer.startup()
+        if role.does(WorkKind.UPKEEP):
+            self._rounds.startup()
+        if role.makes_videos:
+            self._trial.begin(self.stop_taking)
 
     @property
     def failure(self) -> UnstillError | None:
