@@ -38,6 +38,7 @@ from unstill.domain.job import MOVES, Change, ChangedFields, IdempotencyMark, Jo
 from unstill.domain.money import ChargeReserve
 from unstill.domain.owner import Owner
 from unstill.store.lanes import Lanes
+from unstill.store.local_duties import LocalDuties, LocalSignals
 from unstill.store.ports.queue import Listener
 from unstill.system.clock import clock_ms as system_clock_ms
 
@@ -140,6 +141,8 @@ class MemoryStore:
         self.owners = MemoryOwners(self._opened)
         self.charges = MemoryCharges(self._opened)
         self.doubts = MemoryDoubts(self._opened)
+        self.duties = LocalDuties()
+        self.signals = LocalSignals()
         self._told: Sequence[Listener] = ()
 
     @property
@@ -159,6 +162,7 @@ class MemoryStore:
             self.queue.offer(job)
 
     async def close(self) -> None:
+        await self.duties.rest()
         await self.queue.rest(0)
         if self.is_open:
             self.is_open = self.memory.is_held = False

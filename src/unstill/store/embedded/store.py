@@ -35,6 +35,7 @@ from unstill.store.embedded.owners import EmbeddedOwners
 from unstill.store.embedded.retention import EmbeddedRetention
 from unstill.store.embedded.uptime_notes import EmbeddedUptimeNotes
 from unstill.store.lanes import Lanes
+from unstill.store.local_duties import LocalDuties, LocalSignals
 from unstill.store.ports.queue import Listener
 from unstill.store.ports.store import Store
 from unstill.system.clock import clock_ms as system_clock_ms
@@ -84,6 +85,8 @@ class EmbeddedStore:
         self.owners = EmbeddedOwners(self.handle)
         self.charges = EmbeddedCharges(self.handle)
         self.doubts = EmbeddedDoubts(self.handle)
+        self.duties = LocalDuties()
+        self.signals = LocalSignals()
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._take_folder()
@@ -104,6 +107,7 @@ class EmbeddedStore:
             raise
 
     async def close(self) -> None:
+        await self.duties.rest()
         await self.queue.rest(0)
         opened, self.handle.parts = self.handle.parts, None
         if opened is not None:

@@ -13,6 +13,7 @@ from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.charges import Charges
 from unstill.store.ports.doubts import Doubts
+from unstill.store.ports.duties import Duties
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import JobLists
 from unstill.store.ports.jobs import Jobs
@@ -21,6 +22,7 @@ from unstill.store.ports.outbox import Outbox
 from unstill.store.ports.owners import Owners
 from unstill.store.ports.queue import Listener, Queue
 from unstill.store.ports.retention import Retention
+from unstill.store.ports.signals import Signals
 from unstill.store.ports.store_state import StoreState
 from unstill.store.ports.uptime_notes import UptimeNotes
 
@@ -74,6 +76,12 @@ class Store(StoreState, Protocol):
     @property
     def doubts(self) -> Doubts: ...
 
+    @property
+    def duties(self) -> Duties: ...
+
+    @property
+    def signals(self) -> Signals: ...
+
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.
 
@@ -85,4 +93,4 @@ class Store(StoreState, Protocol):
         """
 
     async def close(self) -> None:
-        """Write what is queued, close the data, give up the lock."""
+        """End what is under way, write what is queued, close the data, give up the lock."""
