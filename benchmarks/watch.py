@@ -151,12 +151,14 @@ def rss_mib() -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-async def started(folder: Path, engine: Lists) -> tuple[EmbeddedStore, Pollers]:
+async def started(folder: Path, engine: Lists) -> EmbeddedStore:
     store = EmbeddedStore(folder)
     watches = Pollers(
         {engine.name: engine},
         jobs=store.jobs,
         backlog=store.backlog,
+        duties=store.duties,
+        signals=store.signals,
         board=Board(),
         stalls=Stalls(clock_ms),
         clock_ms=clock_ms,
@@ -168,14 +170,14 @@ async def started(folder: Path, engine: Lists) -> tuple[EmbeddedStore, Pollers]:
     begun_s = perf_counter()
     await watches.startup()
     print(f"all taken up          {perf_counter() - begun_s:8.2f} s after that")
-    return store, watches
+    return store
 
 
 async def main(folder: Path, count: int, lists_per_s: float) -> None:
     fill(folder, count)
     before_mib = rss_mib()
     engine = Lists(lists_per_s)
-    store, watches = await started(folder, engine)
+    store = await started(folder, engine)
     print(f"memory                {rss_mib() - before_mib:8.0f} MiB more than before the start")
     await asyncio.sleep(2)
     begun_s, begun_cpu_s, lists = perf_counter(), process_time(), engine.lists
@@ -183,7 +185,6 @@ async def main(folder: Path, count: int, lists_per_s: float) -> None:
     seen_s = perf_counter() - begun_s
     print(f"CPU                   {(process_time() - begun_cpu_s) / seen_s:8.1%} of a core")
     print(f"lists asked for       {(engine.lists - lists) / seen_s:8.1f} a second")
-    await watches.shutdown()
     await store.close()
 
     interval_s = max(INTERVAL_S, count / (lists_per_s * LIST_ROWS))

@@ -198,6 +198,7 @@ class Product:
     def _deliverer_to(self, receivers: Receivers, wall_ms: Callable[[], int]) -> Deliverer:
         return Deliverer(
             outbox=self._store.outbox,
+            duties=self._store.duties,
             receivers=receivers,
             fetcher=self._post,
             secrets=self._settings.webhook_secrets,
@@ -378,12 +379,11 @@ class Product:
         self.app.stop_taking()
 
     async def shutdown(self) -> None:
-        """End the deliveries and the steps, then the children, then the store."""
+        """End the duties and the steps, then the children, then the store."""
+        await self._store.duties.rest()
         await self._trial.shutdown()
-        await self._rounds.shutdown()
         await self._folder.shutdown()
         await self._metrics.shutdown()
-        await self._deliverer.shutdown()
         await self._runner.stop()
         for engine in self._engines.values():
             await engine.close()

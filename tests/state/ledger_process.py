@@ -231,6 +231,8 @@ class Server:
             remotes,
             jobs=self.store.jobs,
             backlog=self.store.backlog,
+            duties=self.store.duties,
+            signals=self.store.signals,
             board=Board(),
             stalls=stalls,
             clock_ms=lambda: self.now_ms,
@@ -248,7 +250,6 @@ class Server:
         await self.add_new()
         while unfinished := await self.unfinished():
             await self.step(unfinished)
-        await self.watches.shutdown()
         await self.store.close()
 
     async def add_new(self) -> None:

@@ -79,6 +79,8 @@ class House:
             remotes,
             jobs=self.store.jobs,
             backlog=self.store.backlog,
+            duties=self.store.duties,
+            signals=self.store.signals,
             board=self.board,
             stalls=self.stalls,
             clock_ms=self.clock_ms,
@@ -117,6 +119,7 @@ class House:
             jobs=self.store.jobs,
             attempts=self.store.attempts,
             backlog=self.store.backlog,
+            duties=self.store.duties,
             queue=self.store.queue,
             files=self.files,
             frames=Frames(

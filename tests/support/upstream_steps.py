@@ -116,6 +116,8 @@ class Post:
             {engine.name: engine for engine in engines},
             jobs=self.store.jobs,
             backlog=self.store.backlog,
+            duties=self.store.duties,
+            signals=self.store.signals,
             board=self.board,
             stalls=self.stalls,
             clock_ms=lambda: self.now_ms,
@@ -127,7 +129,6 @@ class Post:
         await self.store.open((self.stalls.changed, self.board.changed, self.watches.changed))
 
     async def close(self) -> None:
-        await self.watches.shutdown()
         await self.store.close()
 
     async def add(self, *job_ids: str, **fields: Any) -> None:

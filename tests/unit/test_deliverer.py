@@ -83,6 +83,7 @@ class Post:
         self.outbox = self.store.outbox = FullOutbox(self.store.handle)
         self.deliverer = Deliverer(
             outbox=self.outbox,
+            duties=self.store.duties,
             receivers=Receivers({}, has_secret=True),
             fetcher=self.net,
             secrets=[SECRET],
@@ -121,7 +122,7 @@ async def posting(folder: Path) -> AsyncIterator[Post]:
     try:
         yield post
     finally:
-        await post.deliverer.shutdown()
+        await post.store.duties.rest()
         await post.store.close()
 
 
@@ -146,7 +147,7 @@ async def test_a_backlog_of_one_receiver_has_a_few_tries_at_once(tmp_path: Path)
     await post.deliverer.startup()
     await until(lambda: "http://well/" in post.net.urls)
     await post.another_look()
-    await post.deliverer.shutdown()
+    await post.store.duties.rest()
     await post.store.close()
 
     assert post.net.urls.count("http://hang/") == MOST_PER_RECEIVER
@@ -275,7 +276,7 @@ async def test_a_start_tries_what_is_owed_at_once_and_for_an_hour_whatever_its_a
     await later.deliverer.startup()
     await until(lambda: len(later.net.urls) == 1)
     owed = later.of(job_id)
-    await later.deliverer.shutdown()
+    await later.store.duties.rest()
     await later.store.close()
 
     assert owed.state is DeliveryState.OWED
@@ -288,6 +289,7 @@ async def test_without_a_secret_nothing_is_sent_and_a_start_says_what_that_leave
     post = Post(tmp_path)
     silent = Deliverer(
         outbox=post.store.outbox,
+        duties=post.store.duties,
         receivers=Receivers({}, has_secret=False),
         fetcher=post.net,
         secrets=[],
@@ -300,7 +302,6 @@ async def test_without_a_secret_nothing_is_sent_and_a_start_says_what_that_leave
     await asyncio.sleep(0.1)
     with capture_logs() as once_owed:
         await silent.startup()
-    await silent.shutdown()
     await post.store.close()
 
     assert post.net.urls == []

@@ -19,7 +19,8 @@ from unstill.domain.errors import UpstreamError
 from unstill.domain.job import State, cancel_requested, cancelled, hidden
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
-from unstill.steps.poll import MOST_ROUND, Poller
+from unstill.steps.due_tickets import MOST_ROUND
+from unstill.steps.poll import Poller
 from unstill.steps.poll_schedule import row_of
 from unstill.system.clock import clock_ms
 from unstill.upstreams.port import (

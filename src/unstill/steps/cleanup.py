@@ -15,6 +15,8 @@ import structlog
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.files.port import Files
 from unstill.files.uploads import Uploads
+from unstill.store.local_duties import ALWAYS
+from unstill.store.ports.duties import Term
 from unstill.store.ports.retention import Retention
 from unstill.store.ports.store_state import StoreState
 from unstill.system.job_folders import JobFolder
@@ -52,10 +54,12 @@ class Sweep:
         self._clock_ms = clock_ms
         self._unknown = 0  # folders without a row that stay, in the last round
 
-    async def run(self) -> None:
-        """Sweep at once and then every ten minutes, until cancelled."""
+    async def run(self, term: Term = ALWAYS) -> None:
+        """Sweep at once and then every ten minutes, for as long as the term goes on."""
         while True:
             try:
+                if not await term.goes_on():
+                    return
                 await self.sweep()
             except Exception as error:  # a round that failed does not end the rounds
                 log.exception("sweep_failed", why=type(error).__name__)

@@ -20,6 +20,8 @@ from unstill.domain.job import Job
 from unstill.domain.log_fields import job_fields
 from unstill.domain.removals import Removals
 from unstill.files.port import Files
+from unstill.store.local_duties import ALWAYS
+from unstill.store.ports.duties import Term
 from unstill.store.ports.retention import Kept, Retention
 
 log = structlog.get_logger()
@@ -71,10 +73,12 @@ class Expiry:
         self._clock_ms = clock_ms
         self.removals = Removals(kept.value for kept, _ in terms.each())
 
-    async def run(self) -> None:
-        """Look at once and then again and again, until cancelled."""
+    async def run(self, term: Term = ALWAYS) -> None:
+        """Look at once and then again and again, for as long as the term goes on."""
         while True:
             try:
+                if not await term.goes_on():
+                    return
                 await self.look()
             except (StorageFull, StorageFailed, ShuttingDown) as error:
                 log.warning("expiry_failed", why=error.message)

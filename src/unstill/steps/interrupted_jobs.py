@@ -1,4 +1,7 @@
-"""What an ended server had under way, judged by what is known of it. Before anything is begun.
+"""What an ended server had under way, judged by what is known of it.
+
+A start does so before anything is begun; where servers may end while others go on, one of these
+does so all the time.
 
 What a server that is up has under way is its own to settle, a paid call above all. Of those that
 are gone a render of their machine is done again. Of a call that may cost, what the server had heard
@@ -7,15 +10,68 @@ is taken as if it came now; where it had heard nothing, the job is in doubt and 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
 from unstill.domain.attempts import Attempt
-from unstill.domain.errors import TicketTaken
+from unstill.domain.errors import StorageFailed, StorageFull, TicketTaken
 from unstill.domain.job import Job, State, put_back
+from unstill.domain.lease import Lease
 from unstill.steps.submit_outcome import found_answered, found_open, not_its_own
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.duties import Term
 from unstill.store.ports.jobs import Jobs
 
 AT_ONCE = 0  # due before all that came later: what an end of the server has interrupted
+INTERVAL_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Judge:
+    """Judges for one server what others had under way."""
+
+    def __init__(
+        self,
+        *,
+        jobs: Jobs,
+        attempts: Attempts,
+        backlog: Backlog,
+        lease: Callable[[], Lease],
+        clock_ms: Callable[[], int],
+        uptime_ms: Callable[[], int],
+    ) -> None:
+        self._jobs = jobs
+        self._attempts = attempts
+        self._backlog = backlog
+        self._lease = lease
+        self._clock_ms = clock_ms
+        self._uptime_ms = uptime_ms
+
+    async def judge(self) -> None:
+        """Judge what is interrupted now. Raises StorageFull or StorageFailed."""
+        await judge_interrupted(
+            jobs=self._jobs,
+            attempts=self._attempts,
+            backlog=self._backlog,
+            server=self._lease().server,
+            uptime_ms=self._uptime_ms(),
+            now_ms=self._clock_ms(),
+        )
+
+    async def run(self, term: Term) -> None:
+        """Judge again and again, for as long as the term goes on."""
+        while True:
+            try:
+                if not await term.goes_on():
+                    return
+                await self.judge()
+            except (StorageFull, StorageFailed) as error:
+                log.warning("interrupted_not_judged", why=error.message)
+            await asyncio.sleep(INTERVAL_S)
 
 
 async def judge_interrupted(

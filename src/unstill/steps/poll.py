@@ -9,17 +9,14 @@ fails no job before its deadline.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import aclosing
-from heapq import heappop, heappush
-from math import inf
 
 import msgspec
 import structlog
 
 from unstill.domain.backoff import POLL
-from unstill.domain.errors import OwnError, UnstillError
+from unstill.domain.errors import OwnError, StorageFailed, UnstillError
 from unstill.domain.job import Change, Failure, Job, Result, State, arrived, failed, lost
 from unstill.domain.log_fields import row_fields
 from unstill.domain.money import Bill
@@ -27,8 +24,11 @@ from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.cancel_upstream import CancelSender, ticket_of
+from unstill.steps.due_tickets import DueTickets, now_s
 from unstill.steps.poll_schedule import PolledTicket, row_of
+from unstill.store.local_duties import ALWAYS
 from unstill.store.ports.backlog import TicketRow
+from unstill.store.ports.duties import Term
 from unstill.store.ports.jobs import Jobs
 from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.client import Unreachable
@@ -48,14 +48,7 @@ from unstill.upstreams.port import (
 log = structlog.get_logger()
 
 FIRST_LOOK_S = 2.0  # after an accepted submit, and at most so long after a start
-# Tickets asked for together: many, since a list shows the account's other tasks beside them.
-LEAST_ROUND, MOST_ROUND = 100, 10_000
-LONG_ROUND_S = 10.0  # then fewer are, so that a hint need not wait for long
 LEAST_LATE_LOOKS = 20  # at what is past its deadline, in each life: over some minutes of silence
-JITTER = 0.2  # an interval is at most so much longer
-SLACK = 0.1  # a ticket goes with a round that is so much of an interval early
-
-
 REMOVED = ("engine_removed", "the engine that had taken the task is not configured any more")
 
 
@@ -86,23 +79,33 @@ class Poller:
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._bills = bills
-        self._watched: dict[str, PolledTicket] = {}
-        # (due, job id); an entry whose time is not the ticket's own any more is skipped when met.
-        self._heap: list[tuple[float, str]] = []
-        self._woken = asyncio.Event()
-        self._most = MOST_ROUND  # tickets in the next round
+        self._tickets = DueTickets(account)
+        self._is_ours = False  # the account's tickets are this server's to ask for
+        # Jobs that changes told of while tickets are taken up: what is read of them may be older.
+        self._told: set[str] | None = None
         self._failures = 0  # rounds in a row that learnt nothing
         self._cancels = CancelSender(
             engines, self._goes_on, jobs=jobs, clock_ms=clock_ms, traces=traces
         )
 
     def __len__(self) -> int:
-        return len(self._watched)
+        return len(self._tickets)
+
+    def begin(self) -> None:
+        """Heed each change from now on: rows that are read after this one are taken up."""
+        self._is_ours, self._told = True, set()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the account's tickets are this server's to ask for."""
+        return self._is_ours
 
     def take_up(self, row: TicketRow) -> None:
-        """Watch a ticket that a start has found."""
+        """Watch a ticket that was read from its row."""
+        if self._told is not None and row.job_id in self._told:
+            return
         # In the order of the submits: a list shows neighbours, and the account's pace spreads them.
-        self._add(row, 0.0)
+        self._tickets.add(row, 0.0)
         self._board.expect(row.job_id)
         self._cancels.heed(row)
 
@@ -111,12 +114,16 @@ class Poller:
 
         The ticket that is watched no more, if there was one.
         """
+        if not self._is_ours:
+            return None
+        if self._told is not None:
+            self._told.add(job.id)
         if job.state is not State.RUNNING or job.ticket is None:
-            return self._watched.pop(job.id, None)
+            return self._tickets.drop(job.id)
         row = row_of(job)
-        watched = self._watched.get(job.id)
+        watched = self._tickets.of(job.id)
         if watched is None:
-            self._add(row, self._first_look_s)
+            self._tickets.add(row, self._first_look_s)
         else:
             watched.row = row
         self._cancels.heed(row)
@@ -124,19 +131,25 @@ class Poller:
 
     def hint(self, job_id: str) -> None:
         """Somebody says that there is news: look now."""
-        watched = self._watched.get(job_id)
-        if watched is not None:
-            self._plan(watched, _now_s())
+        self._tickets.hasten(job_id)
 
-    async def run(self) -> None:
-        """Ask, for ever."""
+    async def run(self, term: Term = ALWAYS) -> None:
+        """Ask for as long as the term goes on."""
+        self._told = None  # all are taken up
         while True:
-            due = await self._due()
-            begun_s = _now_s()
-            answered = await self._round(due)
-            self._measure(len(due), _now_s() - begun_s)
+            due = await self._tickets.due()
+            begun_s = now_s()
+            try:
+                if not await term.goes_on():
+                    return
+            except StorageFailed as error:  # whose the account is, nobody knows: it is not asked
+                log.warning("duty_not_known", account=self.account.id, why=error.message)
+                answered = False
+            else:
+                answered = await self._round(due)
+                self._tickets.measure(len(due), now_s() - begun_s)
             self._failures = 0 if answered else self._failures + 1
-            self._plan_again(due)
+            self._tickets.plan_again(due, self._pause_s)
             if self._failures:
                 await asyncio.sleep(self._pause_s)
 
@@ -147,11 +160,11 @@ class Poller:
         """
         return await self._cancels.cancel(row)
 
-    async def stop(self) -> None:
-        """End the cancels under way; their wishes stand in the rows."""
+    async def let_go(self) -> None:
+        """Watch nothing any more, and end the cancels under way: all stands in the rows."""
+        self._is_ours, self._told, self._failures = False, None, 0
+        self._tickets.clear()
         await self._cancels.stop()
-
-    # --- when ----------------------------------------------------------------------------------
 
     @property
     def _first_look_s(self) -> float:
@@ -159,71 +172,10 @@ class Poller:
 
     @property
     def _pause_s(self) -> float:
-        """How long the whole account pauses, which has answered nothing."""
-        return POLL.after_ms(self._failures) / 1000
+        """How long the whole account pauses, which has answered nothing; 0 if it has answered."""
+        return POLL.after_ms(self._failures) / 1000 if self._failures else 0.0
 
-    def _add(self, row: TicketRow, wait_s: float) -> None:
-        watched = self._watched[row.job_id] = PolledTicket(row)
-        self._plan(watched, _now_s() + wait_s)
-
-    def _plan(self, watched: PolledTicket, due_s: float) -> None:
-        watched.due_s = due_s
-        is_first = not self._heap or due_s < self._heap[0][0]
-        heappush(self._heap, (due_s, watched.row.job_id))
-        if is_first:
-            self._woken.set()
-
-    def _plan_again(self, asked: Sequence[TicketRow]) -> None:
-        """The next look at the tickets of a round that go on.
-
-        All at one moment: neighbours that an upstream lists together stay together. One that is
-        answered nothing is asked for less and less often, and no other waits for it.
-        """
-        wait_s = self.account.interval_s * random.uniform(1, 1 + JITTER)
-        if self._failures:
-            wait_s = min(wait_s, self._pause_s)
-        longest_s = max(wait_s, POLL.longest_ms / 1000)
-        now_s = _now_s()
-        for row in asked:
-            watched = self._watched.get(row.job_id)
-            if watched is not None and watched.due_s == inf:  # it got no hint meanwhile
-                rarer_s = wait_s * 2.0 ** min(watched.unclear, 10)
-                self._plan(watched, now_s + min(rarer_s, longest_s))
-
-    async def _due(self) -> list[TicketRow]:
-        """The tickets whose time has come; waits until there is one."""
-        while not (due := self._take_due()):
-            wait_s = self._heap[0][0] - _now_s() if self._heap else None
-            self._woken.clear()
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
-        return due
-
-    def _take_due(self) -> list[TicketRow]:
-        due: list[TicketRow] = []
-        if not self._heap or self._heap[0][0] > _now_s():
-            return due
-        # Together with those that are due soon: an upstream's list answers for all of them.
-        until_s = _now_s() + SLACK * self.account.interval_s
-        while self._heap and self._heap[0][0] <= until_s and len(due) < self._most:
-            due_s, job_id = heappop(self._heap)
-            watched = self._watched.get(job_id)
-            if watched is not None and watched.due_s == due_s:
-                watched.due_s = inf
-                due.append(watched.row)
-        return due
-
-    def _measure(self, count: int, took_s: float) -> None:
-        """Keep a round short enough for hints and long enough for an upstream's lists."""
-        if took_s > LONG_ROUND_S:
-            self._most = max(min(self._most, count) // 2, LEAST_ROUND)
-        elif count == self._most and took_s < LONG_ROUND_S / 4:
-            self._most = min(2 * self._most, MOST_ROUND)
-
-    # --- what ----------------------------------------------------------------------------------
+    # --- a round -------------------------------------------------------------------------------
 
     async def _round(self, due: Sequence[TicketRow]) -> bool:
         """Ask for these; whether anything was learnt, or nothing asked."""
@@ -251,7 +203,7 @@ class Poller:
             async with aclosing(engine.poll([ticket_of(row) for row in rows])) as verdicts:
                 async for ticket, answer in verdicts:
                     row = by_job[ticket.job_id]
-                    watched = self._watched.get(row.job_id)
+                    watched = self._tickets.of(row.job_id)
                     verdict = answer if watched is None else watched.believed(answer)
                     answers += not isinstance(verdict, Unclear)
                     self._note(row, verdict)
@@ -271,12 +223,12 @@ class Poller:
             self._stalls.engine_moves(engine.name, "polls")
         for row in rows:
             # An upstream that did not say is asked again with the next look at the ticket.
-            if watched := self._watched.get(row.job_id):
+            if watched := self._tickets.of(row.job_id):
                 self._cancels.heed(watched.row)
         return answers > 0 or trouble is None
 
     def _note(self, row: TicketRow, verdict: Verdict) -> None:
-        watched = self._watched.get(row.job_id)
+        watched = self._tickets.of(row.job_id)
         if watched is None:
             return
         if not isinstance(verdict, Unclear):
@@ -327,7 +279,7 @@ class Poller:
 
     def _is_given_up(self, row: TicketRow, go_on: Container[str]) -> bool:
         """Whether a late one is given up: its upstream goes on, or did not say for many looks."""
-        watched = self._watched.get(row.job_id)
+        watched = self._tickets.of(row.job_id)
         if watched is None:
             return False
         watched.late_looks += 1
@@ -349,9 +301,9 @@ class Poller:
             now = await self._jobs.change(row.job_id, change, attempt=row.attempt)
         except OwnError as error:
             return error
-        watched = self._watched.get(row.job_id)
+        watched = self._tickets.of(row.job_id)
         if now is None and watched is not None and watched.row.attempt == row.attempt:
-            del self._watched[row.job_id]  # somebody else moved it, and this poller did not hear
+            self._tickets.drop(row.job_id)  # somebody else moved it, and this poller did not hear
         return None
 
     async def _bill(self, row: TicketRow, verdict: Verdict | None) -> Bill | None:
@@ -381,7 +333,7 @@ class Poller:
 
     def _goes_on(self, row: TicketRow) -> None:
         """It has said that it goes on: to ask it to stop each time would change nothing."""
-        watched = self._watched.get(row.job_id)
+        watched = self._tickets.of(row.job_id)
         if watched is not None and watched.row.attempt == row.attempt:
             watched.row = msgspec.structs.replace(watched.row, wants_cancel=False)
 
@@ -394,7 +346,3 @@ def _code(trouble: Exception) -> str:
             return "no_answer"
         case _:
             return "internal_error"
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,9 +1,12 @@
-"""The pollers of all upstream accounts, as one: taken up at a start, told of every change."""
+"""The pollers of all upstream accounts, as one: told of every change, and each a duty of its own.
+
+One server of all asks for the tickets of an account. It takes them up from their rows as its term
+begins, and lets go of them as that ends: what is known of a ticket is in its row.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,7 +21,9 @@ from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.poll import Poller
 from unstill.steps.poll_schedule import PolledTicket, row_of
 from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.duties import Duties, Duty, Term
 from unstill.store.ports.jobs import Jobs
+from unstill.store.ports.signals import Signals
 from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.port import Account, Cancellation, Cancelled, Remote
 
@@ -27,6 +32,8 @@ log = structlog.get_logger()
 NOBODY = Account(
     id="", slots=0, requests_per_s=0.0, interval_s=60.0
 )  # engines have it that are gone
+
+HINTS = "hints"  # their topic: the id and the engine of a job that there is news of
 
 
 class Pollers:
@@ -38,6 +45,8 @@ class Pollers:
         *,
         jobs: Jobs,
         backlog: Backlog,
+        duties: Duties,
+        signals: Signals,
         board: Board,
         stalls: Stalls,
         clock_ms: Callable[[], int],
@@ -48,6 +57,8 @@ class Pollers:
     ) -> None:
         """`role`: by which an account is asked here, if any of its engines is polled for."""
         self._backlog = backlog
+        self._duties = duties
+        self._signals = signals
         self._clock_ms = clock_ms
         self._traces = traces
         given: dict[str, Any] = {
@@ -69,33 +80,53 @@ class Pollers:
             self._by_engine |= dict.fromkeys(sharing, poller)
         self._orphans = Poller(NOBODY, {}, **given)
         self._polled = self._those_of(role)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._is_up = False
+        signals.hear(HINTS, self._hinted)
 
     async def startup(self) -> None:
-        """Take up every ticket, then begin to ask."""
-        self._is_up = True
+        """Ask for the tickets of each account for as long as that is this server's duty.
+
+        Where it can be no other's, every ticket is taken up at once: all rows are read once.
+        """
+        if self._duties.is_alone:
+            await self._take_up(self._polled, None)
+        for poller in (each for each in self._all if each in self._polled):
+            self._duties.perform(f"watch:{poller.account.id}", self._duty(poller))
+
+    def _duty(self, poller: Poller) -> Duty:
+        # Who has no account has the tickets of all engines that nobody has.
+        engines = [name for name, each in self._by_engine.items() if each is poller] or None
+
+        async def watch(term: Term) -> None:
+            try:
+                if not poller.is_ours:  # else the start has taken its tickets up
+                    await self._take_up([poller], engines)
+                await poller.run(term)
+            finally:
+                await poller.let_go()
+
+        return watch
+
+    async def _take_up(self, pollers: Collection[Poller], engines: Collection[str] | None) -> None:
+        """Let these watch the tickets of these engines; None: of all. Raises StorageFailed."""
         removed: dict[str, int] = {}
-        async for rows in self._backlog.tickets():
+        for poller in pollers:
+            poller.begin()
+        async for rows in self._backlog.tickets(engines):
             for row in rows:
                 poller = self._of(row.engine)
-                if poller not in self._polled:
+                if poller not in pollers:
                     continue
                 poller.take_up(row)
                 if poller is self._orphans:
                     removed[row.engine] = removed.get(row.engine, 0) + 1
         for engine, count in removed.items():
             log.warning("engine_removed", engine=engine, tickets=count)
-        self._tasks = [asyncio.create_task(poller.run()) for poller in self._polled]
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
-        poller = self._of(job.engine)
-        # What a start has changed before it is up, it then reads.
-        if self._is_up and poller in self._polled:
-            ended = poller.changed(job)
-            if ended is not None:
-                self._trace(ended, job)
+        ended = self._of(job.engine).changed(job)
+        if ended is not None:
+            self._trace(ended, job)
 
     def _trace(self, ended: PolledTicket, job: Job) -> None:
         """All looks at a ticket are one span: there may be thousands."""
@@ -109,8 +140,12 @@ class Pollers:
         )
 
     def hint(self, job: Job) -> None:
-        """Somebody says that there is news of the job."""
-        self._of(job.engine).hint(job.id)
+        """Somebody says that there is news of the job: who asks for it does so now."""
+        self._signals.tell(HINTS, f"{job.id} {job.engine}")
+
+    def _hinted(self, message: str) -> None:
+        job_id, _, engine = message.partition(" ")
+        self._of(engine).hint(job_id)
 
     async def cancel(self, job: Job) -> Cancellation:
         """Ask the upstream to stop a running job, and end it if that is done.
@@ -122,14 +157,6 @@ class Pollers:
     async def stop_job(self, job: Job) -> bool:
         """As `cancel` does; whether the job was stopped."""
         return isinstance(await self.cancel(job), Cancelled)
-
-    async def shutdown(self) -> None:
-        """Ask no more; all that is known of the tickets is in their rows."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for poller in self._all:
-            await poller.stop()
 
     def _those_of(self, role: ServerRole) -> frozenset[Poller]:
         """Those that it has; of engines that are gone, where it has all engines."""

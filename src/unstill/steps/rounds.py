@@ -1,14 +1,18 @@
-"""The rounds beside the steps: of what nobody needs any more, and of what is kept for a while."""
+"""The rounds beside the steps: of what nobody needs any more, and of what is kept for a while.
+
+Of several servers one makes them, as its duty.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from unstill.domain.removals import Removals
 from unstill.files.storage import Storage
 from unstill.steps.cleanup import Sweep
 from unstill.steps.expiry import Expiry, KeepTimes
+from unstill.store.ports.duties import Term
 from unstill.store.ports.store import Store
 from unstill.system.clock import clock_ms as system_clock_ms
 
@@ -27,17 +31,24 @@ class Rounds:
         self._expiry = Expiry(
             terms=terms, retention=store.retention, files=storage.files, clock_ms=clock_ms
         )
-        self._rounds: Sequence[asyncio.Task[None]] = ()
+        self._duties = store.duties
 
     @property
     def removals(self) -> Removals:
         return self._expiry.removals
 
     def startup(self) -> None:
-        """Begin the rounds."""
-        self._rounds = [asyncio.create_task(each.run()) for each in (self._sweep, self._expiry)]
+        """Make the rounds for as long as that is this server's duty."""
+        self._duties.perform("rounds", self._make)
 
-    async def shutdown(self) -> None:
-        for each in self._rounds:
-            each.cancel()
-        await asyncio.gather(*self._rounds, return_exceptions=True)
+    async def _make(self, term: Term) -> None:
+        """Both, until the term is over, and no longer than each other."""
+        rounds = [asyncio.create_task(each.run(term)) for each in (self._sweep, self._expiry)]
+        try:
+            ended, _ = await asyncio.wait(rounds, return_when=asyncio.FIRST_COMPLETED)
+            for each in ended:
+                await each  # raises what it ended with
+        finally:
+            for each in rounds:
+                each.cancel()
+            await asyncio.gather(*rounds, return_exceptions=True)

@@ -40,13 +40,14 @@ from unstill.models.sizes import output_size
 from unstill.progress.stalls import Stalls
 from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.fetch_frames import Frames
-from unstill.steps.interrupted_jobs import AT_ONCE, judge_interrupted
+from unstill.steps.interrupted_jobs import AT_ONCE, Judge
 from unstill.steps.pollers import Pollers
 from unstill.steps.render import Renderer
 from unstill.steps.save import Saver
 from unstill.steps.submit import Submitter
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.duties import Duties
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.queue import Lane, PutOff, Queue, Step
 from unstill.system.log_context import lines_about
@@ -75,6 +76,7 @@ class Runner:
         jobs: Jobs,
         attempts: Attempts,
         backlog: Backlog,
+        duties: Duties,
         queue: Queue,
         files: Files,
         frames: Frames,
@@ -99,8 +101,8 @@ class Runner:
         """
         self._pictures, self._pictures_per_owner = picture_fetches
         self._jobs = jobs
-        self._attempts = attempts
         self._backlog = backlog
+        self._duties = duties
         self._queue = queue
         self._files = files
         self._frames = frames
@@ -113,8 +115,15 @@ class Runner:
         self._stalls = stalls
         self._saver = saver
         self._clock_ms = clock_ms
-        self._uptime_ms = uptime_ms
         self._lease = lease
+        self._judge = Judge(
+            jobs=jobs,
+            attempts=attempts,
+            backlog=backlog,
+            lease=lease,
+            clock_ms=clock_ms,
+            uptime_ms=uptime_ms,
+        )
         self._bills = bills
         self._traces = traces
         self._role = role
@@ -124,14 +133,9 @@ class Runner:
 
     async def startup(self) -> None:
         """Judge what the last server had under way, take up the tickets, then open the lanes."""
-        await judge_interrupted(
-            jobs=self._jobs,
-            attempts=self._attempts,
-            backlog=self._backlog,
-            server=self._lease().server,
-            uptime_ms=self._uptime_ms(),
-            now_ms=self._clock_ms(),
-        )
+        await self._judge.judge()
+        if self._role.does(WorkKind.UPKEEP) and not self._duties.is_alone:
+            self._duties.perform("judge", self._judge.run)
         known = {*self._engines, *self._remotes}
         removed = sorted(set(await self._backlog.waited_for()) - known)
         for engine in removed:
@@ -146,7 +150,6 @@ class Runner:
         """
         await self._queue.rest(0)
         await self._submitter.stop(SUBMITS_WITHIN_S)
-        await self._pollers.shutdown()
 
     # --- lanes ---------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Webhooks: each delivery that is owed is tried when it is due, until its receiver takes it.
 
-What is owed is in the job store, so nothing here has to survive. A receiver that hangs holds up no
+What is owed is in the job store, so nothing here has to survive, and of several servers one sends
+it, as its duty. A receiver that hangs holds up no
 other, and an owner with many of them no other owner: each has a part of the tries that are under
 way at once. No redirect is followed. A receiver may get an event twice, when its answer is lost or
 the server dies before it is noted, and events may come in any order.
@@ -36,6 +37,7 @@ from unstill.domain.job import Job
 from unstill.domain.log_fields import row_facts, row_fields
 from unstill.domain.owner import Owner
 from unstill.net.fetcher import Own
+from unstill.store.ports.duties import Duties, Term
 from unstill.store.ports.outbox import Outbox
 from unstill.system.log_context import lines_about
 from unstill.system.storage_pause import Shortage
@@ -70,12 +72,13 @@ class Posts(Protocol):
 
 
 class Deliverer:
-    """Sends what is owed, between `startup` and `shutdown`."""
+    """Sends what is owed, from `startup` on."""
 
     def __init__(
         self,
         *,
         outbox: Outbox,
+        duties: Duties,
         receivers: Receivers,
         fetcher: Posts,
         secrets: Sequence[str],
@@ -89,6 +92,7 @@ class Deliverer:
         wall_ms: what receivers check a time stamp against; None: `clock_ms`.
         """
         self._outbox = outbox
+        self._duties = duties
         self._receivers = receivers
         self._fetcher = fetcher
         self._signers = tuple(Webhook(secret) for secret in secrets)
@@ -102,44 +106,54 @@ class Deliverer:
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
         self._busy_owners: Counter[Owner] = Counter()
         self._wake = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
-        """Try at once what the last server left owed; from then on, what is due."""
-        now_ms = self._clock_ms()
-        try:
-            if not self._signers:  # nothing is sent unsigned: what is owed stays so
-                await self._tell_of_owed()
-                return
-            await self._outbox.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
-        except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
-            log.warning("webhooks_not_hastened", why=error.message)
-        self._looking = asyncio.create_task(self._look())
+        """Send for as long as that is this server's duty."""
+        if self._signers:
+            self._duties.perform("webhooks", self._send)
+        else:  # nothing is sent unsigned: what is owed stays so
+            await self._tell_of_owed()
 
     async def _tell_of_owed(self) -> None:
-        if await self._outbox.due(FOREVER_MS, limit=1):
+        try:
+            owed = await self._outbox.due(FOREVER_MS, limit=1)
+        except (StorageFailed, StorageFull) as error:
+            log.warning("webhooks_not_read", why=error.message)
+            return
+        if owed:
             why = "events are owed, and UNSTILL_WEBHOOK_SECRET is not set"
             log.warning("webhooks_not_sent", why=why)
 
-    async def shutdown(self) -> None:
+    async def _send(self, term: Term) -> None:
+        """Try at once what the last server left owed; from then on, what is due."""
+        now_ms = self._clock_ms()
+        try:
+            await self._outbox.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
+        except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
+            log.warning("webhooks_not_hastened", why=error.message)
+        try:
+            await self._look(term)
+        finally:
+            await self._break_off()
+
+    async def _break_off(self) -> None:
         """End the tries that are under way; they stay owed."""
-        if self._looking is None:
-            return
-        # The look first: it would begin others in their place.
-        for ended in ([self._looking], list(self._tries.values())):
-            for task in ended:
-                task.cancel()
-            await asyncio.gather(*ended, return_exceptions=True)
+        tries = list(self._tries.values())
+        for each in tries:
+            each.cancel()
+        await asyncio.gather(*tries, return_exceptions=True)
 
     def changed(self, job: Job) -> None:
         """Look at once where an end may be owed to somebody; told after the commit."""
         if job.webhook_url is not None and job.state.is_final:
             self._wake.set()
 
-    async def _look(self) -> None:
+    async def _look(self, term: Term) -> None:
         while True:
             self._wake.clear()
             try:
+                if not await term.goes_on():
+                    return
                 wait_ms = await self._begin_due()
             except (StorageFailed, StorageFull) as error:
                 log.warning("webhooks_not_read", why=error.message)
