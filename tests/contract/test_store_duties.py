@@ -1,4 +1,4 @@
-"""What every job store's duties and signals do for a server, and what a duty takes up."""
+"""What every job store's duties and signals do for a server."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from support.open_stores import Make, a_row, opened
+from support.open_stores import Make, opened
 from support.waits import until
-from unstill.domain.job import State
 from unstill.store.ports.duties import Term
 from unstill.store.ports.store import Store
 
@@ -102,19 +101,3 @@ async def test_signals_are_heard_in_order_by_all_who_listen_to_their_topic(store
 
     assert first == second == said
     assert other == []
-
-
-async def test_tickets_are_read_of_some_engines_alone(store: Store) -> None:
-    for job_id, engine in (("a", "one"), ("b", "two"), ("c", "three"), ("d", "one")):
-        running = {"state": State.RUNNING, "ticket": f"t-{job_id}", "attempt": 1}
-        await store.jobs.add(a_row(job_id, engine=engine, **running))
-
-    async def of(*engines: str) -> list[str]:
-        return [row.job_id async for rows in store.backlog.tickets(engines) for row in rows]
-
-    every = [row.job_id async for rows in store.backlog.tickets() for row in rows]
-
-    assert every == ["a", "b", "c", "d"]
-    assert await of("one") == ["a", "d"]
-    assert await of("two", "three") == ["b", "c"]
-    assert await of("four") == await of() == []

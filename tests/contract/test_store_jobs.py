@@ -251,3 +251,19 @@ async def test_a_caller_that_is_cancelled_leaves_its_write_standing(make: Make) 
         assert adding.cancelled()
         assert heard == ["first", "second"]
         assert await store.jobs.find("first") == a_row("first")
+
+
+async def test_tickets_are_read_of_some_engines_alone(store: Store) -> None:
+    for job_id, engine in (("a", "one"), ("b", "two"), ("c", "three"), ("d", "one")):
+        running = {"state": State.RUNNING, "ticket": f"t-{job_id}", "attempt": 1}
+        await store.jobs.add(a_row(job_id, engine=engine, **running))
+
+    async def of(*engines: str) -> list[str]:
+        return [row.job_id async for rows in store.backlog.tickets(engines) for row in rows]
+
+    every = [row.job_id async for rows in store.backlog.tickets() for row in rows]
+
+    assert every == ["a", "b", "c", "d"]
+    assert await of("one") == ["a", "d"]
+    assert await of("two", "three") == ["b", "c"]
+    assert await of("four") == await of() == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from unstill.domain.job import Job, State, lane_of
 from unstill.domain.owner import Owner
@@ -42,9 +42,11 @@ class PostgresBacklog:
     async def counted(self) -> Sequence[UnfinishedJobs]:
         return [_jobs_of(tuple(row)) for row in await self._database.rows(rows.COUNTED)]
 
-    async def tickets(self) -> AsyncIterator[Sequence[TicketRow]]:
-        after = ""
-        while found := await self._database.rows(rows.TICKETS, after, CHUNK):
+    async def tickets(
+        self, engines: Collection[str] | None = None
+    ) -> AsyncIterator[Sequence[TicketRow]]:
+        after, of = "", None if engines is None else list(engines)
+        while found := await self._database.rows(rows.TICKETS, after, CHUNK, of):
             tickets = [rows.ticket_of(tuple(row)) for row in found]
             yield tickets
             after = tickets[-1].job_id

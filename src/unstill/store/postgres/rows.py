@@ -85,7 +85,8 @@ RECENT_ATTEMPTS = (
 TICKETS = (
     "SELECT id, attempt, engine, ticket, coalesce(upstream_model, ''), coalesce(started_ms, 0), "
     "deadline_ms, wants_cancel, owner, request_id, trace FROM jobs "
-    "WHERE state = 'running' AND ticket IS NOT NULL AND id > $1 ORDER BY id LIMIT $2"
+    "WHERE state = 'running' AND ticket IS NOT NULL AND id > $1 "
+    "AND ($3::text[] IS NULL OR engine = ANY($3)) ORDER BY id LIMIT $2"
 )
 # Parameters: who asks, and the servers that are known to be gone whatever they have said.
 INTERRUPTED = (
