@@ -33,7 +33,7 @@ from unstill.domain.job import Job, State
 from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
-from unstill.files.signed_links import load_secrets
+from unstill.store.embedded.link_secrets import load_secrets
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 from unstill.system.installed import note

@@ -31,9 +31,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from unstill.domain.job_ids import new_id
-from unstill.files.signed_links import load_secrets
 from unstill.server.lifecycle import TURN_S, Server, listen
 from unstill.settings.reader import read_settings
+from unstill.store.embedded.link_secrets import load_secrets
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 

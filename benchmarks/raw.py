@@ -32,8 +32,9 @@ from unstill.domain.job import Job
 from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
-from unstill.files.signed_links import LIFETIME_S, STEP_S, load_secrets
+from unstill.files.signed_links import LIFETIME_S, STEP_S
 from unstill.store.embedded import rows
+from unstill.store.embedded.link_secrets import load_secrets
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
 

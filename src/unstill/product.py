@@ -33,7 +33,7 @@ from unstill.domain.resolution import CallCosts
 from unstill.domain.server_role import ALL_WORK, ServerRole, WorkKind
 from unstill.engines.camera.self_test import Trial
 from unstill.files.data_folder import made_folder
-from unstill.files.signed_links import Links, load_secrets
+from unstill.files.signed_links import Links
 from unstill.files.storage import Storage
 from unstill.files.upload_policies import Policies
 from unstill.files.uploads import Uploads
@@ -154,7 +154,8 @@ class Product:
         receivers = receivers_of(settings)
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
         self._deliverer = self._deliverer_to(receivers, wall_ms)
-        self._link_secrets = load_secrets(data_dir)
+        self._links = Links(lifetime_s=server.link_hours * 3600)
+        self._policies = Policies(most_bytes=MAX_FILE_BYTES)
         self._folder = folder_of(server, data_dir)
         self._terms = terms_of(server)
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
@@ -295,7 +296,7 @@ class Product:
     def _uploading(self, uploads: Uploads, catalogue: Catalogue) -> Uploading:
         return Uploading(
             uploads=uploads,
-            policies=Policies(self._link_secrets, most_bytes=MAX_FILE_BYTES),
+            policies=self._policies,
             catalogue=catalogue,
             check_room=self._folder.room.check,
             clock_ms=self._clock.now_ms,
@@ -307,7 +308,7 @@ class Product:
             jobs=self._store.jobs,
             files=self._files,
             media=self._media,
-            links=Links(self._link_secrets, lifetime_s=self._settings.server.link_hours * 3600),
+            links=self._links,
             clock_ms=self._clock.now_ms,
             kept_ms=self._terms.videos_ms,
             weight_of=self._limits.weight_of,
@@ -337,6 +338,9 @@ class Product:
         check_limits()
         await self._store.open(self.listeners)
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
+        secrets = await self._store.link_secrets.all()
+        self._links.take(secrets)
+        self._policies.take(secrets)
         await self._watch.startup()
         check_receivers(self._settings, self._keys.owners)
         await check_currency(self._tariff, self._store.charges, self._clock.now_ms())

@@ -18,12 +18,12 @@ from support.upstream_steps import Desk
 from unstill.cli.backup_folder import BackedUp, back_up
 from unstill.domain.errors import OperatorError, StoreRefused
 from unstill.domain.job import State
-from unstill.files.signed_links import load_secrets
 from unstill.store.embedded.backup import copy_calls, copy_store, make_own
 from unstill.store.embedded.beside import jobs_in
 from unstill.store.embedded.folder_match import FILE, find_store
 from unstill.store.embedded.generation import noted_in
 from unstill.store.embedded.held_jobs import held_in
+from unstill.store.embedded.link_secrets import load_secrets
 from unstill.system.job_folders import begin
 from unstill.upstreams.port import Accepted, Busy
 

@@ -14,7 +14,8 @@ import pytest
 
 from support.hostile import APIS, SMALL, TASKS, VIDEOS, refusal
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
-from unstill.files.signed_links import Links, load_secrets
+from unstill.files.signed_links import Links
+from unstill.store.embedded.link_secrets import load_secrets
 
 HOUSE = VIDEOS  # links are refused in OpenAI's envelope
 

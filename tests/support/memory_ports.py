@@ -12,6 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from itertools import islice
+from secrets import token_bytes
 from uuid import uuid4
 
 import msgspec
@@ -55,6 +56,7 @@ class Memory:
         self.limits: dict[Owner, Limits] = {}
         self.charges: list[Charge] = []
         self.resolutions: dict[str, Resolution] = {}  # by job
+        self.link_secrets: list[bytes] = []
         self.is_held = False
         self.without_pictures: set[str] = set()  # jobs that have lost theirs
 
@@ -292,6 +294,14 @@ class MemoryKeys(Noun):
             key = keys[key_id]
             last_ms = max(key.used_ms or 0, moment_ms)
             keys[key_id] = msgspec.structs.replace(key, used_ms=last_ms)
+
+
+class MemoryLinkSecrets(Noun):
+    async def all(self) -> Sequence[bytes]:
+        secrets = self._memory.link_secrets
+        if not secrets:
+            secrets.append(token_bytes(32))
+        return list(secrets)
 
 
 class MemoryUptimeNotes(Noun):

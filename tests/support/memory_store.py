@@ -17,6 +17,7 @@ from support.memory_ports import (
     MemoryBacklog,
     MemoryJobLists,
     MemoryKeys,
+    MemoryLinkSecrets,
     MemoryOutbox,
     MemoryOwners,
     MemoryUptimeNotes,
@@ -143,6 +144,7 @@ class MemoryStore:
         self.doubts = MemoryDoubts(self._opened)
         self.duties = LocalDuties()
         self.signals = LocalSignals()
+        self.link_secrets = MemoryLinkSecrets(self._opened)
         self._told: Sequence[Listener] = ()
 
     @property

@@ -21,7 +21,6 @@ from unstill.domain.errors import OperatorError, StorageFailed, StorageFull
 from unstill.domain.job import State
 from unstill.files.local_uploads import UPLOADS
 from unstill.files.port import PART
-from unstill.files.signed_links import SECRETS_FILE
 from unstill.store.embedded.backup import (
     NeededJob,
     OwnStore,
@@ -32,6 +31,7 @@ from unstill.store.embedded.backup import (
     needed_jobs,
 )
 from unstill.store.embedded.keys_mark import FILE as KEYS_MARK
+from unstill.store.embedded.link_secrets import SECRETS_FILE
 from unstill.system.clock import clock_ms
 from unstill.system.durable_copies import copy_durably, copy_folder
 from unstill.system.durable_writes import sync_folder

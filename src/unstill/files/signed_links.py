@@ -7,32 +7,33 @@ each use, so a deleted job's link leads nowhere.
 from __future__ import annotations
 
 import hmac
-import re
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from secrets import token_hex
 
-from unstill.domain.errors import BadLink, BadSetting
+from unstill.domain.errors import BadLink
 from unstill.domain.job import Variant
-from unstill.system.durable_writes import write_durably
 
 LIFETIME_S = 24 * 3600  # as long as the providers' own links live
 STEP_S = 3600  # a link changes this often, so that pollers see one and the same
-SECRETS_FILE = "link-secrets"
-
-_SECRET = re.compile(r"([0-9a-f]{2}){32,}", re.IGNORECASE)
 
 
 class Links:
     """Signs with the first secret, believes all of them."""
 
-    def __init__(self, secrets: tuple[bytes, ...], lifetime_s: int = LIFETIME_S) -> None:
+    def __init__(self, secrets: Sequence[bytes] = (), lifetime_s: int = LIFETIME_S) -> None:
+        """secrets: none where they are still to be read, and then `take` brings them."""
+        self._keyed: Sequence[hmac.HMAC] = ()
+        self._lifetime_s = lifetime_s
+        if secrets:
+            self.take(secrets)
+
+    def take(self, secrets: Sequence[bytes]) -> None:
+        """Go by these from now on."""
         if not secrets:
             raise ValueError("links need a secret")
         # Keyed once: measured, keying is two fifths of a signature.
         self._keyed = [hmac.new(secret, digestmod="sha256") for secret in secrets]
-        self._lifetime_s = lifetime_s
 
     def sign(self, job_id: str, variant: Variant, now_s: float) -> str:
         """Path and query of a link that lives at least the lifetime, at most an hour more."""
@@ -53,36 +54,6 @@ class Links:
         if now_s >= int(expires):
             over = datetime.fromtimestamp(int(expires), UTC)
             raise BadLink(f"the link is over since {over:%Y-%m-%dT%H:%M:%SZ}")
-
-
-def load_secrets(data_dir: Path) -> tuple[bytes, ...]:
-    """Read the secrets in an existing data folder, made at the first start.
-
-    One a line, in hex; a new first line signs from the next start on, the old ones still open the
-    links that they signed. Raises BadSetting.
-    """
-    path = data_dir / SECRETS_FILE
-    try:
-        if not path.exists():
-            # Two first starts at once both sign with what is in the file.
-            write_durably(path, f"{token_hex(32)}\n".encode(), once=True)
-        lines = path.read_text(encoding="ascii").splitlines()
-    except OSError as error:
-        raise BadSetting(
-            str(path), f"{error.strerror}: the server must be able to use it"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise BadSetting(str(path), _MALFORMED) from error
-    secrets = [line.strip() for line in lines if line.strip()]
-    if not secrets or not all(_SECRET.fullmatch(secret) for secret in secrets):
-        raise BadSetting(str(path), _MALFORMED)
-    return tuple(bytes.fromhex(secret) for secret in secrets)
-
-
-_MALFORMED = (
-    "each line must be a secret of at least 64 hex digits; delete the file and a new one is made "
-    "(links given out before end then)"
-)
 
 
 def _signature(keyed: hmac.HMAC, job_id: str, variant: str, expires: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 
 import msgspec
 
@@ -42,8 +43,13 @@ class Signed(msgspec.Struct, frozen=True):
 class Policies:
     """Signs with the first secret, believes all of them."""
 
-    def __init__(self, link_secrets: tuple[bytes, ...], *, most_bytes: int) -> None:
+    def __init__(self, link_secrets: Sequence[bytes] = (), *, most_bytes: int) -> None:
+        """link_secrets: none where they are still to be read, and then `take` brings them."""
         self._most_bytes = most_bytes
+        self._secrets = link_secrets
+
+    def take(self, link_secrets: Sequence[bytes]) -> None:
+        """Go by these from now on."""
         self._secrets = link_secrets
 
     def sign(self, owner: Owner, model: str, now_s: float) -> Signed:

@@ -29,6 +29,7 @@ from unstill.store.embedded.held_jobs import EmbeddedHeldJobs
 from unstill.store.embedded.job_lists import EmbeddedJobLists
 from unstill.store.embedded.jobs import EmbeddedJobs
 from unstill.store.embedded.keys import EmbeddedKeys
+from unstill.store.embedded.link_secrets import EmbeddedLinkSecrets
 from unstill.store.embedded.open_store import open_store
 from unstill.store.embedded.outbox import EmbeddedOutbox
 from unstill.store.embedded.owners import EmbeddedOwners
@@ -87,6 +88,7 @@ class EmbeddedStore:
         self.doubts = EmbeddedDoubts(self.handle)
         self.duties = LocalDuties()
         self.signals = LocalSignals()
+        self.link_secrets = EmbeddedLinkSecrets(self.handle, data_dir)
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._take_folder()

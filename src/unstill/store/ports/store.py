@@ -18,6 +18,7 @@ from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import JobLists
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.keys import ApiKeys
+from unstill.store.ports.link_secrets import LinkSecrets
 from unstill.store.ports.outbox import Outbox
 from unstill.store.ports.owners import Owners
 from unstill.store.ports.queue import Listener, Queue
@@ -81,6 +82,9 @@ class Store(StoreState, Protocol):
 
     @property
     def signals(self) -> Signals: ...
+
+    @property
+    def link_secrets(self) -> LinkSecrets: ...
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.

@@ -20,6 +20,7 @@ from unstill.store.postgres.database import Database
 from unstill.store.postgres.feed import Feed
 from unstill.store.postgres.hints import Hints
 from unstill.store.postgres.jobs import PostgresJobs
+from unstill.store.postgres.link_secrets import PostgresLinkSecrets
 from unstill.store.postgres.own_folder import OwnFolder
 from unstill.store.postgres.uptime_notes import PostgresUptimeNotes
 
@@ -41,6 +42,7 @@ class PostgresStore:
         self.attempts = PostgresAttempts(self.database, self._folder)
         self.backlog = PostgresBacklog(self.database, self._folder)
         self.uptime_notes = PostgresUptimeNotes(self.database)
+        self.link_secrets = PostgresLinkSecrets(self.database)
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._folder.startup()
