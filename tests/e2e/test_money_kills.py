@@ -19,11 +19,11 @@ from support.ledger_of_server import rows
 from support.servers import PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
 from support.waits import hold_until
+from unstill.domain.book_check import Proof
 from unstill.domain.job import State
 from unstill.domain.money import MILLION
 from unstill.domain.owner import EVERYONE
 from unstill.domain.usage import UsageSum, usage_asked
-from unstill.store.embedded.book_check import Proof
 from unstill.store.embedded.owners_beside import change_owner_in
 from unstill.store.embedded.usage_beside import proof_of, usage_of
 

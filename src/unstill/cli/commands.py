@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from contextlib import nullcontext, suppress
-from pathlib import Path
 from typing import Annotated, TextIO, cast
 
 import structlog
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from unstill import __version__
 from unstill.cli import backup, generate, jobs, keys, owners, recover, usage, webhooks, weights
+from unstill.cli.command_stores import store_of
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
 from unstill.cli.temporary_server import FOLLOWS, following_stdin
 from unstill.domain.errors import UnstillError
@@ -27,7 +27,6 @@ from unstill.settings.engines import NO_ENGINE
 from unstill.settings.model_engines import routes_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ANY_ORIGIN
-from unstill.store.embedded.keys_beside import has_keys_in
 from unstill.system.log_context import add_job
 
 log = structlog.get_logger()
@@ -93,7 +92,7 @@ def _serve(settings: Settings) -> None:
     from unstill.server.lifecycle import Server, listen  # noqa: PLC0415
 
     _log_to_stderr(settings)
-    has_keys = bool(settings.api_keys) or has_keys_in(Path(settings.server.data_dir))
+    has_keys = bool(settings.api_keys) or store_of(settings.server).has_keys()
     if ANY_ORIGIN in settings.server.cors_origins and not has_keys:
         # It was asked for, so it is done; but a page that is open somewhere may spend money now.
         log.warning("any_page_may_call", setting="server.cors_origins", mend="unstill keys create")

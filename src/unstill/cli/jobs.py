@@ -6,21 +6,19 @@ Those held after a store was recovered, and those that failed in doubt.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of, settings_of
+from unstill.cli.command_stores import store_at, store_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
 from unstill.domain.errors import OperatorError
 from unstill.domain.money import shown_amount
 from unstill.domain.resolution import CallCosts, Resolution
 from unstill.models.costs import Costs
 from unstill.service.jobs import DEADLINE_MS
-from unstill.store.embedded.held_jobs import held_in, release_in
-from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="Jobs that wait for your word.", no_args_is_help=True)
@@ -30,12 +28,12 @@ out = Console(highlight=False)
 @app.command()
 def held(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """List the jobs of a recovered store that may have been paid for already, oldest first."""
-    folder = folder_of(data_dir, config)
-    found = held_in(folder)
+    store = store_at(data_dir, config)
+    found = store.held()
     for job_id in found:
         _say(job_id)
     if not found:
-        _say(f"no job is held in {folder}")
+        _say(f"no job is held in {store.place}")
 
 
 @app.command()
@@ -49,19 +47,19 @@ def release(
 ) -> None:
     """Let held jobs be sent: at once if a server runs on the folder, else when one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
-    folder = folder_of(data_dir, config)
-    found = release_in(folder, asked, now_ms=clock_ms(), within_ms=DEADLINE_MS)
+    store = store_at(data_dir, config)
+    found = store.release(asked, now_ms=clock_ms(), within_ms=DEADLINE_MS)
     for job_id in found.job_ids:
         _say(f"{job_id} is released")
     if not asked and not found.job_ids:
-        _say(f"no job is held in {folder}")
+        _say(f"no job is held in {store.place}")
     wrongs = [
         f"{job_id} was sent to {engine}: it goes on there, and is not sent again"
         for job_id, engine in found.sent.items()
     ]
     missing = [job_id for job_id in asked if job_id not in {*found.job_ids, *found.sent}]
     if missing:
-        wrongs.append(f"not held in {folder}: {', '.join(missing)}")
+        wrongs.append(f"not held in {store.place}: {', '.join(missing)}")
     if wrongs:
         raise OperatorError("; ".join(wrongs))
 
@@ -69,13 +67,13 @@ def release(
 @app.command()
 def doubts(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """List the calls that may have been billed without anybody knowing, oldest first."""
-    folder = folder_of(data_dir, config)
-    found = doubts_in(folder)
+    store = store_at(data_dir, config)
+    found = store.doubts()
     for call in found:
         made = datetime.fromtimestamp(call.intent_ms / 1000, UTC)
         _say(f"{call.job_id} {call.engine} {call.upstream_model} {made:%Y-%m-%d %H:%M:%S} UTC")
     if not found:
-        _say(f"no call is in doubt in {folder}")
+        _say(f"no call is in doubt in {store.place}")
 
 
 @app.command()
@@ -95,10 +93,10 @@ def resolve(
             f"say what the call of {job_id} came to: --charged or --free, one of them"
         )
     with settings_of(config, data_dir=data_dir) as settings:
-        folder = Path(settings.server.data_dir)
+        store = store_of(settings.server)
         tariff = settings.tariff()
         costs = CallCosts(Costs(tariff, settings.catalogue().by_id).of, tariff.currency)
-    resolved = resolve_in(folder, job_id, is_charged=is_charged, costs=costs, now_ms=clock_ms())
+    resolved = store.resolve(job_id, is_charged=is_charged, costs=costs, now_ms=clock_ms())
     resolved.check(is_charged=is_charged)
     said = resolved.resolution
     _say(_told(said) if resolved.is_new else f"{_told(said)} already, at {_time(said.at_ms)}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -16,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from unstill.cli.command_stores import store_at, store_of
 from unstill.cli.limit_options import (
     NO_LIMIT,
     BytesOption,
@@ -26,7 +26,7 @@ from unstill.cli.limit_options import (
     changes_of,
     told,
 )
-from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of, settings_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
 from unstill.domain.access_errors import NoSuchKey
 from unstill.domain.api_key import ApiKey, KeyState, digest_of, new_key, new_key_id
 from unstill.domain.caller import Scope
@@ -34,7 +34,7 @@ from unstill.domain.errors import BadSetting
 from unstill.domain.limits import UNLIMITED, with_changes
 from unstill.domain.owner import owner_named
 from unstill.service import key_rules
-from unstill.store.embedded.keys_beside import change_key_in, keys_in
+from unstill.store.ports.command_store import CommandStore
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="API keys: who is let in, as whom, until when.", no_args_is_help=True)
@@ -75,7 +75,7 @@ def create(
         bytes=size,
     )
     with settings_of(config, data_dir=data_dir) as settings:
-        folder, catalogue = Path(settings.server.data_dir), settings.catalogue()
+        store, catalogue = store_of(settings.server), settings.catalogue()
     wanted = ApiKey(
         id=new_key_id(),
         name="" if name is None else key_rules.checked_name("--name", name),
@@ -93,8 +93,8 @@ def create(
         limits=with_changes(UNLIMITED, changes),
     )
     _prepare()
-    row = change_key_in(folder, key_rules.created(wanted, param="--name"))
-    _tell_key(key, f"{row.name} ({row.id}) of {owner}: shown this once", folder)
+    row = store.change_key(key_rules.created(wanted, param="--name"))
+    _tell_key(key, f"{row.name} ({row.id}) of {owner}: shown this once", store.place)
 
 
 @app.command("set")
@@ -119,9 +119,9 @@ def change(
     )
     if not changes:
         raise BadSetting("keys set", "nothing to set: name at least one option")
-    folder, now_ms = folder_of(data_dir, config), clock_ms()
-    _check_there(folder, which)
-    key = change_key_in(folder, key_rules.limited(which, changes, now_ms))
+    store, now_ms = store_at(data_dir, config), clock_ms()
+    _check_there(store, which)
+    key = store.change_key(key_rules.limited(which, changes, now_ms))
     limits = ", ".join(told(key.limits)) or "no limit of its own"
     out.print(Text(f"{key.name} ({key.id}) of {key.owner}: {limits}"), soft_wrap=True)
 
@@ -129,10 +129,10 @@ def change(
 @app.command("list")
 def show(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """List all keys, oldest first, those that are revoked or have expired too."""
-    folder, now_ms = folder_of(data_dir, config), clock_ms()
-    rows = [row_of(key, now_ms) for key in keys_in(folder)]
+    store, now_ms = store_at(data_dir, config), clock_ms()
+    rows = [row_of(key, now_ms) for key in store.all_keys()]
     if not rows:
-        out.print(Text(f"no keys so far in {folder}"), soft_wrap=True)
+        out.print(Text(f"no keys so far in {store.place}"), soft_wrap=True)
         return
     table = [_HEADS, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -146,9 +146,9 @@ def revoke(
     which: WhichArgument, *, data_dir: DataDirOption = None, config: ConfigOption = None
 ) -> None:
     """Let nobody in by this key any more; what is open by it ends."""
-    folder, now_ms = folder_of(data_dir, config), clock_ms()
-    _check_there(folder, which)
-    key = change_key_in(folder, key_rules.revoked(which, now_ms))
+    store, now_ms = store_at(data_dir, config), clock_ms()
+    _check_there(store, which)
+    key = store.change_key(key_rules.revoked(which, now_ms))
     since = "" if key.revoked_ms == now_ms else f" since {_told(key.revoked_ms)}"
     out.print(Text(f"{key.name} ({key.id}) of {key.owner} is revoked{since}"), soft_wrap=True)
 
@@ -158,12 +158,14 @@ def rotate(
     which: WhichArgument, *, data_dir: DataDirOption = None, config: ConfigOption = None
 ) -> None:
     """Make another key in place of this one, and print it, this once; the old one stops."""
-    folder, now_ms, new = folder_of(data_dir, config), clock_ms(), new_key()
-    _check_there(folder, which)
+    store, now_ms, new = store_at(data_dir, config), clock_ms(), new_key()
+    _check_there(store, which)
     digest = digest_of(new.encode()).hex()
-    key = change_key_in(folder, key_rules.rotated(which, digest, now_ms))
+    key = store.change_key(key_rules.rotated(which, digest, now_ms))
     _tell_key(
-        new, f"{key.name} ({key.id}) of {key.owner}: shown this once, the old one stops", folder
+        new,
+        f"{key.name} ({key.id}) of {key.owner}: shown this once, the old one stops",
+        store.place,
     )
 
 
@@ -191,11 +193,11 @@ def _told(moment_ms: int | None) -> str:
     return datetime.fromtimestamp(moment_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _tell_key(key: str, about: str, folder: Path) -> None:
+def _tell_key(key: str, about: str, place: str) -> None:
     # Plain and alone, so that `$(unstill keys create ...)` is the key.
     sys.stdout.write(f"{key}\n")
     sys.stdout.flush()
-    err.print(Text(f"{about}; in {folder}"), soft_wrap=True)
+    err.print(Text(f"{about}; in {place}"), soft_wrap=True)
 
 
 def _prepare() -> None:
@@ -204,9 +206,9 @@ def _prepare() -> None:
     os.umask(0o077)
 
 
-def _check_there(folder: Path, which: str) -> None:
+def _check_there(store: CommandStore, which: str) -> None:
     """Without a key nothing is made, no store either. Raises NoSuchKey."""
-    if not keys_in(folder):
+    if not store.all_keys():
         raise NoSuchKey(which)
 
 

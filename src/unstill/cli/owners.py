@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from unstill.cli.command_stores import store_at
 from unstill.cli.limit_options import (
     NO_LIMIT,
     BudgetDayOption,
@@ -25,11 +26,10 @@ from unstill.cli.limit_options import (
     changes_of,
     told,
 )
-from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption
 from unstill.domain.errors import BadSetting
 from unstill.domain.limits import SETTABLE, UNLIMITED, with_changes
 from unstill.domain.owner import owner_named
-from unstill.store.embedded.owners_beside import change_owner_in, owners_in
 
 app = typer.Typer(help="What each owner may have at once.", no_args_is_help=True)
 out = Console(highlight=False)
@@ -64,8 +64,8 @@ def change(
     )
     if not changes:
         raise BadSetting("owners set", "nothing to set: name at least one option")
-    folder = folder_of(data_dir, config)
-    limits = change_owner_in(folder, whose, lambda before: with_changes(before, changes))
+    store = store_at(data_dir, config)
+    limits = store.change_owner(whose, lambda before: with_changes(before, changes))
     _say(
         f"{owner}: {', '.join([*(list(told(limits)) or ['no limit']), f'weight {limits.weight}'])}"
     )
@@ -74,10 +74,10 @@ def change(
 @app.command("list")
 def show(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """List the owners that something is set for; all others have no limit and the weight 1."""
-    folder = folder_of(data_dir, config)
-    found = {owner: limits for owner, limits in owners_in(folder).items() if limits != UNLIMITED}
+    store = store_at(data_dir, config)
+    found = {owner: limits for owner, limits in store.owners().items() if limits != UNLIMITED}
     if not found:
-        _say(f"no owner has a limit in {folder}")
+        _say(f"no owner has a limit in {store.place}")
         return
     table = Table("owner", *(each.heading for each in SETTABLE), box=None)
     for owner, limits in found.items():

@@ -34,9 +34,3 @@ def settings_of(config: Path | None, **command_line: object) -> Iterator[Setting
 def told_place(setting: str, config: Path | None, **command_line: object) -> str:
     place = place_of(setting, file=config, environment=os.environ, command_line=command_line)
     return f" ({place})" if place else ""
-
-
-def folder_of(data_dir: str | None, config: Path | None) -> Path:
-    """The data folder."""
-    with settings_of(config, data_dir=data_dir) as settings:
-        return Path(settings.server.data_dir)

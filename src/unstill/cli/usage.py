@@ -8,18 +8,17 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
+from unstill.cli.command_stores import store_at
+from unstill.cli.settings_options import ConfigOption, DataDirOption
 from unstill.domain.book_check import SpentSums
 from unstill.domain.money import shown_amount
 from unstill.domain.usage import FIGURES, UsageSum, figures_of, total_of, usage_asked
-from unstill.store.embedded.usage_beside import proof_of, usage_of
 
 app = typer.Typer(invoke_without_command=True, help="What was charged, and to whom.")
 out = Console(highlight=False)
@@ -45,17 +44,17 @@ def show(
     if context.invoked_subcommand is not None:
         return
     asked = usage_asked(by, since, until, dashes="--")
-    folder = folder_of(data_dir, config)
-    found = usage_of(folder, asked)
+    store = store_at(data_dir, config)
+    found = store.usage(asked)
     if is_csv:
         _write_csv([part.value for part in asked.by], found)
     elif found:
         for line in lines_of([part.value for part in asked.by], found):
             _say(line)
     elif since is None and until is None:
-        _say(f"nothing was charged so far in {folder}")
+        _say(f"nothing was charged so far in {store.place}")
     else:
-        _say(f"nothing was charged on these days in {folder}")
+        _say(f"nothing was charged on these days in {store.place}")
 
 
 @app.command()
@@ -64,24 +63,24 @@ def check(
 ) -> None:
     """Prove every row and sum of the book; a line for each that is wrong, and 1 as the end."""
     above = {} if context.parent is None else context.parent.params
-    folder = folder_of(data_dir or above.get("data_dir"), config or above.get("config"))
-    proof = proof_of(folder)
+    store = store_at(data_dir or above.get("data_dir"), config or above.get("config"))
+    proof = store.proof()
     if proof is None:
-        _say(f"nothing was charged so far in {folder}")
+        _say(f"nothing was charged so far in {store.place}")
         return
     for wrong in proof.wrongs:
         _say(wrong)
     if proof.wrongs:
         raise typer.Exit(1)
-    _say(_told(proof.sums, folder))
+    _say(_told(proof.sums, store.place))
 
 
-def _told(sums: SpentSums, folder: Path) -> str:
+def _told(sums: SpentSums, place: str) -> str:
     return (
         f"proved: {sums.entries} rows of {sums.jobs} jobs, "
         f"{shown_amount(sums.settled.total())} settled, "
         f"{shown_amount(sums.reserved.total())} reserved, {shown_amount(sums.cost)} cost; "
-        f"in {folder}"
+        f"in {place}"
     )
 
 

@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from unstill.cli.settings_options import ConfigOption, DataDirOption, folder_of
+from unstill.cli.command_stores import store_at
+from unstill.cli.settings_options import ConfigOption, DataDirOption
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.errors import OperatorError
-from unstill.store.embedded.deliveries import newest_in, replay_in
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="What receivers of webhooks are owed.", no_args_is_help=True)
@@ -33,14 +33,14 @@ def show(
 ) -> None:
     """List what is owed, delivered and given up, newest first."""
     now_ms = clock_ms()
-    folder = folder_of(data_dir, config)
-    found = newest_in(folder, limit)
+    store = store_at(data_dir, config)
+    found = store.newest_deliveries(limit)
     for delivery in found:
         state = (f"{delivery.state.value:10}", _COLOURS[delivery.state])
         line = Text.assemble(state, f" {delivery.job_id} {_told(delivery, now_ms)}")
         out.print(line, soft_wrap=True)
     if not found:
-        out.print(Text(f"no webhooks so far in {folder}"), soft_wrap=True)
+        out.print(Text(f"no webhooks so far in {store.place}"), soft_wrap=True)
 
 
 @app.command()
@@ -54,16 +54,16 @@ def replay(
 ) -> None:
     """Send events again: at once if a server runs on the folder, else when the next one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
-    folder = folder_of(data_dir, config)
-    found = replay_in(folder, asked, now_ms=clock_ms())
+    store = store_at(data_dir, config)
+    found = store.replay(asked, now_ms=clock_ms())
     for job_id in found:
         out.print(Text(f"{job_id} is due now"), soft_wrap=True)
     if not asked and not found:
-        out.print(Text(f"nothing is owed or given up in {folder}"), soft_wrap=True)
+        out.print(Text(f"nothing is owed or given up in {store.place}"), soft_wrap=True)
     missing = [job_id for job_id in asked if job_id not in found]
     if missing:
-        # It was never asked for one, goes on, is deleted, or is not in this folder.
-        raise OperatorError(f"no webhook to replay for {', '.join(missing)} in {folder}")
+        # It was never asked for one, goes on, is deleted, or is not in this store.
+        raise OperatorError(f"no webhook to replay for {', '.join(missing)} in {store.place}")
 
 
 def _told(delivery: Delivery, now_ms: int) -> str:

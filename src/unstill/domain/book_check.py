@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -95,6 +96,13 @@ class SpentSums(msgspec.Struct):
                             f"{about}: {word} is {shown_amount(of_entries)} by charges, "
                             f"{shown_amount(of_row)} in spent"
                         )
+
+
+class Proof(NamedTuple):
+    """What a check came to. `wrongs`: a line for each wrong thing; none where all is right."""
+
+    wrongs: list[str]
+    sums: SpentSums
 
 
 def wrongs_of_job(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
 import apsw
 
@@ -13,6 +12,7 @@ from unstill.domain.book_check import (
     BookedJob,
     NumberedEntry,
     OperatorWord,
+    Proof,
     SpentSums,
     wrongs_of_job,
 )
@@ -36,13 +36,6 @@ _NUMBERS = (
 )
 _WORDS = "SELECT seal, job_id, n, is_charged, at_ms FROM resolutions"
 _SPENT = "SELECT owner, day, reserved, settled FROM spent"
-
-
-class Proof(NamedTuple):
-    """What a check came to. `wrongs`: a line for each wrong thing; none where all is right."""
-
-    wrongs: list[str]
-    sums: SpentSums
 
 
 def prove(connection: apsw.Connection) -> Proof:

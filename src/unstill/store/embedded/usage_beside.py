@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from unstill.domain.book_check import Proof
 from unstill.domain.errors import OperatorError
 from unstill.domain.usage import UsageAsked, UsageSum
 from unstill.store.embedded.beside import opened_beside
-from unstill.store.embedded.book_check import Proof, prove
+from unstill.store.embedded.book_check import prove
 from unstill.store.embedded.charges import TABLE
 from unstill.store.embedded.folder_match import FILE, check_file
 from unstill.store.embedded.usage import usage_in
