@@ -6,22 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from unstill.assembly import (
-    LOCAL_KINDS,
-    REMOTE_KINDS,
-    LocalKind,
-    RemoteKind,
-    check_receivers,
-    fetchers_of,
-    folder_of,
-    locals_of,
-    names_of,
-    receivers_of,
-    remotes_of,
-    storage_of,
-    terms_of,
-    traces_of,
-)
+from unstill import assembly
+from unstill.assembly import LOCAL_KINDS, REMOTE_KINDS, LocalKind, RemoteKind
 from unstill.dialects.apis.dashscope.dialect import DashScope
 from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
@@ -57,6 +43,7 @@ from unstill.service.admission import Admission
 from unstill.service.allowances import allowances_in
 from unstill.service.charging import Charging, check_currency
 from unstill.service.downloads import Downloads
+from unstill.service.fleet_counts import fleet_counts_of
 from unstill.service.jobs import Service
 from unstill.service.owner_limits import OwnerLimits
 from unstill.service.paces import Requests
@@ -124,19 +111,22 @@ class Product:
         self._uptime = Uptime(
             self._store.uptime_notes, server=self._store.server_id, clock_ms=clock_ms
         )
-        self._storage = storage = (files_in or storage_of(server))(data_dir)
+        self._storage = storage = (files_in or assembly.storage_of(server))(data_dir)
         self._files = storage.files
         self._limits = OwnerLimits()
-        self._allowances = allowances_in(self._store, storage, self._limits)
+        self._fleet = fleet_counts_of(self._store)
+        self._allowances = allowances_in(self._store, storage, self._limits, self._fleet)
         self._media = Media(weight_of=self._limits.weight_of)
         self.server_limits = limits = ServerLimits.of(server)
         self._readers = Readers(data_dir, limits.large_bodies)
         self._trial = Trial(data_dir)
-        self._traces = traces_of(server)
-        self._fetcher, self._post = fetchers_of(server)
-        self._locals = locals_of(settings, local_kinds)
+        self._traces = assembly.traces_of(server)
+        self._fetcher, self._post = assembly.fetchers_of(server)
+        self._locals = assembly.locals_of(settings, local_kinds)
         self._calls = CallCounts()
-        self._remotes = remotes_of(settings, self._fetcher, clock_ms, remote_kinds, self._calls)
+        self._remotes = assembly.remotes_of(
+            settings, self._fetcher, clock_ms, remote_kinds, self._calls
+        )
         self._job_log = JobLog(clock_ms)
         self._followers = Followers(
             local_engines=self._locals,
@@ -151,13 +141,13 @@ class Product:
         workshop = self._workshop(Bills.by(self._tariff, catalogue.by_id))
         self._pollers = workshop.pollers()
         routes = routes_of(settings, catalogue)
-        receivers = receivers_of(settings)
+        receivers = assembly.receivers_of(settings)
         self._runner = workshop.runner(routes=routes, cards=catalogue.by_id, pollers=self._pollers)
         self._deliverer = self._deliverer_to(receivers, wall_ms)
         self._links = Links(lifetime_s=server.link_hours * 3600)
         self._policies = Policies(most_bytes=MAX_FILE_BYTES)
-        self._folder = folder_of(server, data_dir)
-        self._terms = terms_of(server)
+        self._folder = assembly.folder_of(server, data_dir)
+        self._terms = assembly.terms_of(server)
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
         self._watch = OperatorWatch(
@@ -240,7 +230,7 @@ class Product:
             downloads=self._downloads(),
             followers=self._followers,
             keys=self._keys,
-            requests=Requests(self._limits.of),
+            requests=Requests(self._limits.of, fleet=self._fleet),
             metrics=self._metrics,
             operated=Operated(
                 store=self._store,
@@ -287,7 +277,7 @@ class Product:
             charging=Charging(
                 self._tariff,
                 cards=catalogue.by_id,
-                upstream_model=names_of(self._remotes),
+                upstream_model=assembly.names_of(self._remotes),
                 budgets_of=self._limits.budgets_of,
                 used=self._store.charges.used,
             ),
@@ -342,7 +332,7 @@ class Product:
         self._links.take(secrets)
         self._policies.take(secrets)
         await self._watch.startup()
-        check_receivers(self._settings, self._keys.owners)
+        assembly.check_receivers(self._settings, self._keys.owners)
         await check_currency(self._tariff, self._store.charges, self._clock.now_ms())
         await self._readers.startup()
         if self._role.makes_videos:

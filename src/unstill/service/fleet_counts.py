@@ -16,6 +16,7 @@ import structlog
 from unstill.domain.limits import Party
 from unstill.domain.owner import Owner
 from unstill.store.ports.signals import Signals
+from unstill.store.ports.store import Store
 
 TOLD_WITHIN_S = 0.05  # what comes by then is one message: many a second would be for nothing
 
@@ -73,3 +74,10 @@ class FleetCounts:
         for (topic, party), amount in untold.items():
             taken = _Taken(self._server, party.owner, party.key_id, amount)
             self._signals.tell(topic, msgspec.json.encode(taken).decode())
+
+
+def fleet_counts_of(store: Store) -> FleetCounts | None:
+    """None where no other server can have the store's data."""
+    if store.duties.is_alone:
+        return None
+    return FleetCounts(store.signals, server=store.server_id)
