@@ -57,9 +57,9 @@ from unstill.steps.job_log import JobLog
 from unstill.steps.rounds import Rounds
 from unstill.steps.uptime import Uptime
 from unstill.steps.workshop import Workshop
-from unstill.store.embedded.store import embedded_store
 from unstill.store.ports.queue import Listener
 from unstill.store.ports.store import Store
+from unstill.store.stores import store_at
 from unstill.system.clock import Clock
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.system.machine import check_limits
@@ -90,14 +90,15 @@ class Product:
         local_kinds: Sequence[LocalKind[Any]] = LOCAL_KINDS,
         remote_kinds: Sequence[RemoteKind[Any]] = REMOTE_KINDS,
         wall_ms: Callable[[], int] = system_clock_ms,
-        store_in: Callable[[Path, Callable[[], int]], Store] = embedded_store,
+        store_in: Callable[[Path, Callable[[], int]], Store] | None = None,
         files_in: Callable[[Path], Storage] | None = None,
     ) -> None:
         """`role`: which work it does, besides answering and what answers need.
 
         wall_ms: what the machine takes for the time; it may jump.
 
-        store_in: given the data folder and the clock that jobs go by, where jobs are kept.
+        store_in: given the data folder and the clock that jobs go by, where jobs are kept;
+            None: where the settings say.
         files_in: given the data folder, where files are kept; None: where the settings say.
         """
         self._settings = settings
@@ -107,7 +108,7 @@ class Product:
         server = settings.server
         self.proxies = Proxies(server.proxy_networks)
         data_dir = made_folder(Path(server.data_dir))
-        self._store = store_in(data_dir, clock_ms)
+        self._store = (store_in or store_at(server.database))(data_dir, clock_ms)
         self._uptime = Uptime(
             self._store.uptime_notes, server=self._store.server_id, clock_ms=clock_ms
         )

@@ -16,7 +16,18 @@ from rich.table import Table
 from rich.text import Text
 
 from unstill import __version__
-from unstill.cli import backup, generate, jobs, keys, owners, recover, usage, webhooks, weights
+from unstill.cli import (
+    backup,
+    generate,
+    jobs,
+    keys,
+    migrate,
+    owners,
+    recover,
+    usage,
+    webhooks,
+    weights,
+)
 from unstill.cli.command_stores import store_of
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
 from unstill.cli.temporary_server import FOLLOWS, following_stdin
@@ -44,6 +55,7 @@ app.add_typer(usage.app, name="usage")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(weights.app, name="weights")
 app.add_typer(recover.app)
+app.add_typer(migrate.app)
 app.add_typer(backup.app)
 app.add_typer(generate.app)
 out = Console(highlight=False)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from unstill.domain.errors import BadSetting, shown
+from unstill.settings.databases import DATABASE_FORM, check_database
 from unstill.settings.paths import path_of
 from unstill.settings.proxies import FORM, check_proxy
 from unstill.settings.tables import secret
@@ -39,6 +40,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
     public_url: str = ""  # empty: the caller's own scheme and host
     data_dir: str = "unstill-data"
+    # That the jobs are kept in; empty: a file in the data folder.
+    database: Annotated[str, secret(DATABASE_FORM, r"^$|^postgres(ql)?://")] = ""
     files: str = ""  # of jobs and uploads: s3://bucket/prefix; empty: in the data folder
     file_delivery: Literal["proxy", "redirect"] = "proxy"  # who sends callers what is in a bucket
     files_public_url: str = ""  # that callers are redirected to; empty: where the bucket is to us
@@ -107,6 +110,8 @@ def checked_server(server: ServerSettings) -> ServerSettings:
     _check_host(server.host)
     if server.public_url:
         _check_public_url(server.public_url)
+    if server.database:
+        check_database(server.database, "server.database")
     if server.files:
         _check_files(server.files)
     _check_delivery(server)

@@ -6,7 +6,7 @@ written is read by everybody at once. What a server keeps in memory follows the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -23,6 +23,7 @@ from unstill.store.postgres.jobs import PostgresJobs
 from unstill.store.postgres.link_secrets import PostgresLinkSecrets
 from unstill.store.postgres.own_folder import OwnFolder
 from unstill.store.postgres.uptime_notes import PostgresUptimeNotes
+from unstill.system.clock import clock_ms as system_clock_ms
 
 _STORE_ID = "SELECT id FROM store"
 
@@ -30,7 +31,14 @@ _STORE_ID = "SELECT id FROM store"
 class PostgresStore:
     """A `Store` in the database at `url`; `data_dir` is this server's own folder."""
 
-    def __init__(self, url: str, data_dir: Path) -> None:
+    def __init__(
+        self,
+        url: str,
+        data_dir: Path,
+        *,
+        clock_ms: Callable[[], int] = system_clock_ms,
+    ) -> None:
+        self.clock_ms = clock_ms
         self.server_id = token_hex(8)
         self.commits = CommitCounts()
         self.database = Database(url, self.commits)
