@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from support.settings_files import read_in, refused_in
 from unstill.domain.errors import BadSetting
+from unstill.settings.databases import shown_database
 from unstill.settings.engines import (
     CameraSettings,
     DashScopeSettings,
@@ -59,6 +60,7 @@ VALUES = {  # setting: as text in the environment, in the file, and as it is rea
     "keep_pictures_days": ("0.5", "0.5", 0.5),
     "keep_rows_days": ("365", "365.0", 365.0),
     "files": ("s3://videos/unstill", '"s3://videos/unstill"', "s3://videos/unstill"),
+    "database": ("postgres://u:p@db/jobs", '"postgres://u:p@db/jobs"', "postgres://u:p@db/jobs"),
     "connections": ("2000", "2000", 2000),
     "connections_per_address": ("50", "50", 50),
     "connections_per_owner": ("300", "300", 300),
@@ -404,3 +406,34 @@ def test_whatever_stands_in_a_file_is_taken_or_refused_by_its_name(
     refusal = told(document)
 
     assert refusal is None or refusal.setting.startswith(tuple(document))
+
+
+@pytest.mark.parametrize(
+    "database",
+    ["postgresql://team:pa%40ss@db.example.com:5433/jobs?sslmode=require", "postgres://db/j"],
+)
+def test_a_database_may_be_named_in_full(tmp_path: Path, database: str) -> None:
+    assert read_in(tmp_path, environment={"UNSTILL_DATABASE": database}).server.database == database
+
+
+@pytest.mark.parametrize(
+    "database",
+    ["mysql://u:s3cret@db/jobs", "postgresql://u:s3cret@db", "postgresql://u:s3cret@db:x/jobs",
+     "postgresql://u:s3cret@db:0/jobs", "postgresql://u:s3cret @db/jobs"],
+)  # fmt: skip
+def test_what_is_no_database_stops_the_start_without_showing_it(
+    tmp_path: Path, database: str
+) -> None:
+    for said in (
+        refused_in(tmp_path, f'[server]\ndatabase = "{database}"\n'),
+        refused_in(tmp_path, environment={"UNSTILL_DATABASE": database}),
+    ):
+        assert "server.database" in said or "UNSTILL_DATABASE" in said
+        assert "postgresql://user:password@host:port/database" in said
+        assert "s3cret" not in said
+
+
+def test_a_database_is_shown_without_its_password() -> None:
+    shown = shown_database("postgresql://team:s3cret@db.example.com:5433/jobs?password=s3cret")
+
+    assert shown == "postgresql://db.example.com:5433/jobs"

@@ -38,6 +38,9 @@ _SESSION: dict[str, Any] = {
     },
 }
 
+# What asyncpg raises, and the network below it; TimeoutError is an OSError.
+TROUBLES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
 Result = TypeVar("Result")
 Connection = Any  # a pool's proxy of asyncpg.Connection
 Values = Any  # asyncpg.Record: a sequence, and by names
@@ -135,7 +138,7 @@ class Database:
             try:
                 async with self._connection() as connection:
                     return await work(connection)
-            except Exception as error:
+            except TROUBLES as error:
                 if not is_away(error) or pauses.are_over:
                     raise as_own(error) from error
             await pauses.next()
