@@ -19,14 +19,9 @@ from unstill.store.ports.store import Store
 
 # What the store on PostgreSQL has yet to get; each noun that lands takes its suite from here.
 NOT_YET_ON_POSTGRES = {
-    "test_store_charges", "test_store_doubts", "test_store_lanes", "test_store_lists",
-    "test_store_duties",
-    "test_store_of_all", "test_store_owners", "test_store_retention", "test_store_usage",
-    "test_deliveries", "test_keys", "test_untold_ends", "test_admin_doubts", "test_resolutions",
-    "test_a_write_that_fails_harms_none_beside_it",
-    "test_the_ledger_goes_with_the_row_and_not_before",
-    "test_a_key_is_kept_as_long_as_the_row_of_its_job",
-    "test_a_job_that_keeps_its_row_keeps_its_key",
+    "test_store_charges", "test_store_doubts", "test_store_duties", "test_store_lanes",
+    "test_store_usage", "test_untold_ends", "test_admin_doubts", "test_resolutions",
+    "test_steps_under_way_are_told_with_their_owner_and_whether_the_job_is_there_yet",
 }  # fmt: skip
 # Its leases go by the database's clock, and have a suite of their own.
 NEVER_ON_POSTGRES = {"test_leases", "test_a_call_that_a_dead_server_made_ends_its_job_as_unknown"}

@@ -12,8 +12,9 @@ from support.open_stores import Make, a_row, opened
 from unstill.domain.errors import Overloaded
 from unstill.domain.job import Failure, Job, State, failed
 from unstill.domain.owner import Owner
-from unstill.store.embedded.job_lists import MOST_AT_ONCE, EmbeddedJobLists
+from unstill.store.embedded.job_lists import EmbeddedJobLists
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.list_turns import MOST_AT_ONCE
 from unstill.store.ports.backlog import UnfinishedJobs
 from unstill.store.ports.job_lists import Among
 from unstill.store.ports.queue import Lane, LaneStep

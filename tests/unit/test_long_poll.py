@@ -197,11 +197,11 @@ async def test_a_list_whose_caller_hangs_up_while_it_waits_is_dropped(
             before = others()
             asked = [Asked(product, path) for _ in range(3)]
             stays = Asked(product, path)
-            await until(lambda: lists._at_once[EVERYONE] == 4)
+            await until(lambda: lists.turns.at_once[EVERYONE] == 4)
             for each in asked:
                 each.gone.set()
                 await each.ended()
-            kept = lists._at_once[EVERYONE]
+            kept = lists.turns.at_once[EVERYONE]
         await stays.ended()
         await until(lambda: others() <= before)
 

@@ -9,13 +9,13 @@ elsewhere since.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 
 from unstill.domain.errors import StorageFailed, StorageFull
 from unstill.domain.job import FINAL, Job, State
-from unstill.store.embedded.connections import Reader
 
 LOOK_EVERY_S = 2.0
 WAITING = frozenset({State.QUEUED, State.READY})  # for the operator's word
@@ -31,9 +31,13 @@ log = structlog.get_logger()
 class Holds:
     """Knows which jobs of an open store are held."""
 
-    def __init__(self, ledger: Reader, released: Callable[[str], None]) -> None:
-        """`released` is told of each job that waits no more."""
-        self._ledger = ledger
+    def __init__(
+        self,
+        select: Callable[[str], Awaitable[Sequence[Any]]],
+        released: Callable[[str], None],
+    ) -> None:
+        """`select` reads rows of the store; `released` is told of each job that waits no more."""
+        self._select = select
         self._released = released
         self._ids: set[str] = set()
         self._waiting: set[str] = set()
@@ -78,7 +82,7 @@ class Holds:
 
     async def look(self) -> None:
         """See which of them an operator has released. Raises StorageFailed, StorageFull."""
-        [(count,)] = await self._ledger.select(_COUNT)
+        [(count,)] = await self._select(_COUNT)
         left = self._ids if count == len(self._ids) else set(await self._read())
         released = self._waiting - left
         self._ids &= left
@@ -97,4 +101,4 @@ class Holds:
                 log.warning("held_jobs_not_read", why=error.message)
 
     async def _read(self) -> Mapping[str, State]:
-        return {job_id: State(state) for job_id, state in await self._ledger.select(_ALL)}
+        return {job_id: State(state) for job_id, state in await self._select(_ALL)}

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from functools import cache
 
 import apsw
 
-from unstill.domain.errors import Overloaded
 from unstill.domain.job import FINAL, Job
 from unstill.domain.job_ids import first_id
 from unstill.domain.owner import NOBODY, Owner
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle
+from unstill.store.list_turns import ListTurns
 from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
 
-MOST_AT_ONCE = 16  # lists of one owner, the one that is read included
 MOST_LOOKED_AT = 10_000  # rows for a page of all owners' jobs: no index has what it may ask for
 
 
@@ -28,17 +24,14 @@ class EmbeddedJobLists:
     def __init__(self, handle: Handle, *, most_looked_at: int = MOST_LOOKED_AT) -> None:
         self._handle = handle
         self._most_looked_at = most_looked_at
-        self._at_once: Counter[Owner] = Counter()  # by owner
-        # An owner's lists wait for each other, so that the reader has one of each owner at most:
-        # it takes them as they come, which is by turns.
-        self._turns: dict[str, asyncio.Lock] = {}
+        self.turns = ListTurns()
 
     async def page(
         self, owner: Owner, *, limit: int, after: str | None = None, newest_first: bool = True
     ) -> CursorPage:
         sql = page_sql(has_after=after is not None, newest_first=newest_first)
         bounds = (owner, limit + 1) if after is None else (owner, after, limit + 1)
-        async with self._turn(owner):
+        async with self.turns.of(owner):
             found = await self._handle.opened.lists.select(sql, bounds)
         return CursorPage(tuple(_jobs(found[:limit])), has_more=len(found) > limit)
 
@@ -47,7 +40,7 @@ class EmbeddedJobLists:
     ) -> OffsetPage:
         reader = self._handle.opened.lists
         jobs_sql, count_sql, (since, until, *filters) = by_offset_sql(where)
-        async with self._turn(owner):
+        async with self.turns.of(owner):
             found = await reader.select(jobs_sql, (owner, since, until, *filters, limit, offset))
             jobs = _jobs(found)
             # What was walked for the page is not walked again: only those beyond are counted.
@@ -83,23 +76,8 @@ class EmbeddedJobLists:
             ).fetchall()
             return FoundPage(tuple(_jobs(found)), f"{last}" if count == most else None)
 
-        async with self._turn(NOBODY):
+        async with self.turns.of(NOBODY):
             return await self._handle.opened.lists.read(find)
-
-    @asynccontextmanager
-    async def _turn(self, owner: Owner) -> AsyncIterator[None]:
-        """The owner's lists one after the other. Raises Overloaded."""
-        if self._at_once[owner] >= MOST_AT_ONCE:
-            raise Overloaded(f"{MOST_AT_ONCE} of your lists are being read, ask for this one again")
-        self._at_once[owner] += 1
-        turn = self._turns.setdefault(owner, asyncio.Lock())
-        try:
-            async with turn:
-                yield
-        finally:
-            self._at_once[owner] -= 1
-            if not self._at_once[owner]:
-                del self._at_once[owner], self._turns[owner]
 
 
 @cache

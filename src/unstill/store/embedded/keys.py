@@ -24,16 +24,16 @@ from unstill.store.ports.keys import Decide
 
 TABLE = "api_keys"
 _LIMITS = tuple(each.field for each in OF_KEYS)
-_COLUMNS = (*(name for name in ApiKey.__struct_fields__ if name != "limits"), *_LIMITS)
-_NAMES = ", ".join(_COLUMNS)
-_ALL = f"SELECT {_NAMES} FROM api_keys ORDER BY created_ms, id"  # noqa: S608  - field names
+COLUMNS = (*(name for name in ApiKey.__struct_fields__ if name != "limits"), *_LIMITS)
+NAMES = ", ".join(COLUMNS)
+ALL = f"SELECT {NAMES} FROM api_keys ORDER BY created_ms, id"  # noqa: S608  - field names
 # Not INSERT OR REPLACE, by which a digest that is given twice would take away the other key.
 _PUT = (
-    f"INSERT INTO api_keys ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  - field names
-    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
+    f"INSERT INTO api_keys ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608  - field names
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS)}"
 )
 _USED = "UPDATE api_keys SET used_ms = max(coalesce(used_ms, 0), ?2) WHERE id = ?1"
-_CHANGES = "SELECT number FROM api_key_changes"
+CHANGES = "SELECT number FROM api_key_changes"
 # What is set for owners counts too: a server that follows both asks for one number.
 CHANGED = "UPDATE api_key_changes SET number = number + 1"
 
@@ -49,7 +49,7 @@ class EmbeddedKeys:
         self._data_dir = data_dir
 
     async def changes(self) -> int:
-        [(number,)] = await self._handle.opened.ledger.select(_CHANGES)
+        [(number,)] = await self._handle.opened.ledger.select(CHANGES)
         return int(number)
 
     async def all(self) -> Sequence[ApiKey]:
@@ -79,7 +79,7 @@ class EmbeddedKeys:
 
 
 def all_keys(connection: apsw.Connection) -> list[ApiKey]:
-    return [key_of(row) for row in connection.execute(_ALL).fetchall()]
+    return [key_of(row) for row in connection.execute(ALL).fetchall()]
 
 
 def change(connection: apsw.Connection, decide: Decide) -> ApiKey:
@@ -93,7 +93,7 @@ def change(connection: apsw.Connection, decide: Decide) -> ApiKey:
 
 
 def key_of(row: Sequence[Any]) -> ApiKey:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(COLUMNS, row, strict=True))
     models = values["models"]
     values["models"] = None if models is None else _texts_of(models)
     values["networks"] = _texts_of(values["networks"])
@@ -108,4 +108,4 @@ def row_of(key: ApiKey) -> tuple[Any, ...]:
     values["models"] = None if key.models is None else _encode(key.models).decode()
     values["networks"] = _encode(key.networks).decode()
     values["scope"] = key.scope.value
-    return tuple(values[name] for name in _COLUMNS)
+    return tuple(values[name] for name in COLUMNS)

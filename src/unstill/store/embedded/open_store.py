@@ -74,7 +74,7 @@ async def open_store(
         ledger=ledger,
         lists=Reader("lists", found.lists, ReadPace()),
         generation=generation,
-        holds=Holds(ledger, released),
+        holds=Holds(ledger.select, released),
         presence=presence,
         reserve=reserve,
         upkeep=Upkeep(presence, reserve),

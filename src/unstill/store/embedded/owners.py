@@ -5,7 +5,8 @@ The columns of the table are an owner and the fields of `Limits`, by the same na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import apsw
 import msgspec
@@ -16,10 +17,10 @@ from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.keys import CHANGED
 
 TABLE = "owners"
-_COLUMNS = ("owner", *Limits.__struct_fields__)
-_NAMES = ", ".join(_COLUMNS)
-_ALL = f"SELECT {_NAMES} FROM owners ORDER BY owner"  # noqa: S608  - field names
-_SET = f"INSERT OR REPLACE INTO owners ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  - field names
+COLUMNS = ("owner", *Limits.__struct_fields__)
+NAMES = ", ".join(COLUMNS)
+ALL = f"SELECT {NAMES} FROM owners ORDER BY owner"  # noqa: S608  - field names
+_SET = f"INSERT OR REPLACE INTO owners ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
 # The conditions are word for word those of the indexes, or they are not used.
 _WITH_FILES = (
     "SELECT id FROM jobs WHERE owner = ?1 AND is_hidden = 0 UNION "
@@ -58,9 +59,13 @@ class EmbeddedOwners:
 
 
 def limits_in(connection: apsw.Connection) -> dict[Owner, Limits]:
-    found = connection.execute(_ALL).fetchall()
+    return limits_of(connection.execute(ALL).fetchall())
+
+
+def limits_of(found: Iterable[Sequence[Any]]) -> dict[Owner, Limits]:
+    """What rows in the order of `COLUMNS` say, by owner."""
     return {
-        Owner(f"{owner}"): msgspec.convert(dict(zip(_COLUMNS[1:], values, strict=True)), Limits)
+        Owner(f"{owner}"): msgspec.convert(dict(zip(COLUMNS[1:], values, strict=True)), Limits)
         for owner, *values in found
     }
 

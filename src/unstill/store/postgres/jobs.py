@@ -7,17 +7,19 @@ from unstill.domain.errors import KeyReused, TicketTaken
 from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
 from unstill.domain.owner import Owner
-from unstill.store.postgres import rows
+from unstill.store.embedded.holds import OVER, Holds
+from unstill.store.postgres import deliveries, held_jobs, rows
 from unstill.store.postgres.database import Database, Values, WriteUnit
 from unstill.store.postgres.feed import Feed
 from unstill.store.postgres.own_folder import OwnFolder
 
 
 class PostgresJobs:
-    def __init__(self, database: Database, feed: Feed, folder: OwnFolder) -> None:
+    def __init__(self, database: Database, feed: Feed, folder: OwnFolder, holds: Holds) -> None:
         self._database = database
         self._feed = feed
         self._folder = folder
+        self._holds = holds
 
     async def find(self, job_id: str) -> Job | None:
         found = await self._database.row(rows.FIND, job_id)
@@ -67,17 +69,21 @@ class PostgresJobs:
             if change.closes is not None:
                 await _check_ticket(unit, job_id, change.closes)
                 await unit.run(rows.SETTLE, *rows.settlement_row_of(job_id, change.closes))
-            return None if found is None else await self._changed(unit, found)
+            return None if found is None else await self._changed(unit, found, change)
 
         job = await self._database.write(update)
         if change.closes is not None:
             self._folder.ahead.committed(job_id, change.closes.n)
         return job
 
-    async def _changed(self, unit: WriteUnit, found: Values) -> Job:
-        """Tell of a change after its commit."""
+    async def _changed(self, unit: WriteUnit, found: Values, change: Change) -> Job:
+        """Write what a change means elsewhere, and tell of it after its commit."""
         *row, revision, unit.xact = found
         job = rows.job_of(tuple(row))
+        if job.state in OVER and job.id in self._holds:
+            await unit.run(held_jobs.DROP, job.id)
+        if job.webhook_url is not None:
+            await deliveries.follow(unit, job, change)
         unit.after.append(lambda: self._feed.committed(job, revision))
         return job
 

@@ -12,16 +12,23 @@ from secrets import token_hex
 
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.errors import ShuttingDown
+from unstill.store.embedded.holds import Holds
 from unstill.store.ports.queue import Listener
 from unstill.store.postgres import migrations
 from unstill.store.postgres.attempts import PostgresAttempts
 from unstill.store.postgres.backlog import PostgresBacklog
 from unstill.store.postgres.database import Database
 from unstill.store.postgres.feed import Feed
+from unstill.store.postgres.held_jobs import PostgresHeldJobs
 from unstill.store.postgres.hints import Hints
+from unstill.store.postgres.job_lists import PostgresJobLists
 from unstill.store.postgres.jobs import PostgresJobs
+from unstill.store.postgres.keys import PostgresKeys
 from unstill.store.postgres.link_secrets import PostgresLinkSecrets
+from unstill.store.postgres.outbox import PostgresOutbox
 from unstill.store.postgres.own_folder import OwnFolder
+from unstill.store.postgres.owners import PostgresOwners
+from unstill.store.postgres.retention import PostgresRetention
 from unstill.store.postgres.uptime_notes import PostgresUptimeNotes
 from unstill.system.clock import clock_ms as system_clock_ms
 
@@ -46,11 +53,18 @@ class PostgresStore:
         self._hints = Hints(self.database, self.server_id)
         self._feed = Feed(self.database, self._hints)
         self._store_id = ""
-        self.jobs = PostgresJobs(self.database, self._feed, self._folder)
+        self._holds = Holds(self.database.rows, self._released)
+        self.jobs = PostgresJobs(self.database, self._feed, self._folder, self._holds)
+        self.job_lists = PostgresJobLists(self.database)
         self.attempts = PostgresAttempts(self.database, self._folder)
         self.backlog = PostgresBacklog(self.database, self._folder)
+        self.outbox = PostgresOutbox(self.database)
+        self.held_jobs = PostgresHeldJobs(self.database, self._holds, data_dir)
         self.uptime_notes = PostgresUptimeNotes(self.database)
         self.link_secrets = PostgresLinkSecrets(self.database)
+        self.retention = PostgresRetention(self.database)
+        self.keys = PostgresKeys(self.database, data_dir)
+        self.owners = PostgresOwners(self.database)
 
     async def open(self, listeners: Sequence[Listener] = ()) -> None:
         await self._folder.startup()
@@ -60,16 +74,21 @@ class PostgresStore:
             found = await self.database.row(_STORE_ID)
             self._store_id = "" if found is None else str(found[0])
             await self._hints.startup()
-            await self._feed.startup(listeners)
+            await self._feed.startup((self._holds.changed, *listeners))
+            await self._holds.startup()
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
+        await self._holds.shutdown()
         await self._feed.shutdown()
         await self._hints.shutdown()
         await self.database.close()
         self._folder.shutdown()
+
+    def _released(self, job_id: str) -> None:
+        """The feed tells of it, as its row says when it has to be there."""
 
     @property
     def store_id(self) -> str:
