@@ -1,13 +1,9 @@
-"""The command line: serve, models, emulate, doctor; each other command is in a cli_*.py."""
+"""The command line: models, emulate, doctor; each other command is in a module of its own."""
 
 from __future__ import annotations
 
-import io
-import logging
-import os
 import sys
-from contextlib import nullcontext, suppress
-from typing import Annotated, TextIO, cast
+from typing import Annotated
 
 import structlog
 import typer
@@ -24,21 +20,19 @@ from unstill.cli import (
     migrate,
     owners,
     recover,
+    serve,
     usage,
     webhooks,
     weights,
 )
-from unstill.cli.command_stores import store_of
+from unstill.cli.log_output import say
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
-from unstill.cli.temporary_server import FOLLOWS, following_stdin
 from unstill.domain.errors import UnstillError
 from unstill.emulators import KINDS, Options
 from unstill.emulators import serve as serve_emulator
 from unstill.settings.engines import NO_ENGINE
 from unstill.settings.model_engines import routes_of
 from unstill.settings.reader import Settings
-from unstill.settings.server import ANY_ORIGIN
-from unstill.system.log_context import add_job
 
 log = structlog.get_logger()
 app = typer.Typer(
@@ -48,6 +42,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(serve.app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(owners.app, name="owners")
@@ -82,49 +77,6 @@ def root(
 
 
 @app.command()
-def serve(
-    *,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
-    data_dir: DataDirOption = None,
-    config: ConfigOption = None,
-    follows_stdin: Annotated[bool, typer.Option(FOLLOWS, hidden=True)] = False,
-) -> None:
-    """Serve the documented image-to-video APIs."""
-    with (
-        settings_of(config, host=host, port=port, data_dir=data_dir) as settings,
-        following_stdin(settings.server.data_dir) if follows_stdin else nullcontext(),
-    ):
-        _serve(settings)
-
-
-def _serve(settings: Settings) -> None:
-    # The heavy parts load here, so that the other commands start at once.
-    from unstill.product import Product  # noqa: PLC0415
-    from unstill.server.lifecycle import Server, listen  # noqa: PLC0415
-
-    _log_to_stderr(settings)
-    has_keys = bool(settings.api_keys) or store_of(settings.server).has_keys()
-    if ANY_ORIGIN in settings.server.cors_origins and not has_keys:
-        # It was asked for, so it is done; but a page that is open somewhere may spend money now.
-        log.warning("any_page_may_call", setting="server.cors_origins", mend="unstill keys create")
-    os.umask(0o077)  # whatever its children and libraries make in the data folder is private
-    listener = listen(settings.server.host, settings.server.port, has_keys=has_keys)
-    product = Product(settings)
-    Server(product.app, product, listener, _say_ready).serve_forever()
-
-
-def _say_ready(address: str) -> None:
-    _say(f"unstill {__version__} is ready at {address} (docs: {address}/docs)")
-
-
-def _say(line: str) -> None:
-    # The first line of stdout, alone and plain: programs that start a server read it.
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-@app.command()
 def emulate(
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")],
     *,
@@ -144,7 +96,7 @@ def emulate(
         seed=seed,
         state=state,
     )
-    serve_emulator(kind, options, lambda address: _say(f"{kind} is emulated at {address}"))
+    serve_emulator(kind, options, lambda address: say(f"{kind} is emulated at {address}"))
 
 
 @app.command()
@@ -190,38 +142,3 @@ def doctor(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
             out.print(Text(f"         {finding.mend}"), soft_wrap=True)
     if not is_well:
         raise typer.Exit(1)
-
-
-def _log_to_stderr(settings: Settings) -> None:
-    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    if settings.server.log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            add_job,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        # A line is one write: whatever thread it comes from, another's does not begin within it.
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Forgiving(sys.stderr))),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        cache_logger_on_first_use=True,
-    )
-
-
-class Forgiving(io.TextIOBase):
-    """A stream for the log: a line that finds no room or no reader is lost, and no job with it."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()

@@ -108,10 +108,7 @@ class Server(uvicorn.Server):
         sys.setswitchinterval(TURN_S)
         await self._work.startup()
         await super().startup(sockets)
-        # What stands now stays to the end: no later collection has to walk through it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(LOOKED_FOR_CYCLES_AFTER)
+        keep_what_stands()
         self._ready(address_of(self._listener))
 
     async def on_tick(self, counter: int) -> bool:
@@ -134,6 +131,13 @@ class Server(uvicorn.Server):
         self.run(sockets=[self._listener])
         if self._work.failure is not None:
             raise self._work.failure
+
+
+def keep_what_stands() -> None:
+    """What stands now stays to the end: no later collection has to walk through it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(LOOKED_FOR_CYCLES_AFTER)
 
 
 def listen(host: str, port: int, *, has_keys: bool) -> socket.socket:
