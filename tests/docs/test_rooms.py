@@ -123,6 +123,7 @@ def test_a_database_is_opened_by_tests_of_its_own_files_alone() -> None:
         "contract/test_held_jobs.py",
         "contract/test_killed_0_1_0.py",
         "contract/test_owners_lists.py",
+        "contract/test_postgres_schema.py",
         "support/stored_files.py",
         "support/tenants.py",
         "unit/test_group_commit.py",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.in_process import settings_of
-from unstill.domain.errors import BadSetting
+from unstill.domain.errors import OperatorError
 from unstill.domain.server_role import ALL_WORK, NO_WORK, ServerRole, WorkKind
 from unstill.product import Product
 
@@ -30,7 +30,7 @@ def role_of(lanes: str = "", engines: str = "") -> ServerRole:
 
 
 def refused(lanes: str = "", engines: str = "") -> str:
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(OperatorError) as caught:
         role_of(lanes, engines)
     return str(caught.value)
 

@@ -42,7 +42,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(serve.app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(owners.app, name="owners")
@@ -74,6 +73,10 @@ def root(
     if version:
         out.print(f"unstill {__version__}")
         raise typer.Exit
+
+
+app.command()(serve.serve)
+app.command()(serve.worker)
 
 
 @app.command()

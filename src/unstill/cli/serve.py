@@ -21,10 +21,8 @@ from unstill.settings.reader import Settings
 from unstill.settings.server import ANY_ORIGIN
 
 log = structlog.get_logger()
-app = typer.Typer()
 
 
-@app.command()
 def serve(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -67,7 +65,6 @@ def _say_ready(address: str) -> None:
     say(f"unstill {__version__} is ready at {address} (docs: {address}/docs)")
 
 
-@app.command()
 def worker(
     *,
     lanes: Annotated[

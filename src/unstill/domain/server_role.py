@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from unstill.domain.errors import BadSetting, shown
+from unstill.domain.errors import OperatorError, shown
 
 
 class WorkKind(StrEnum):
@@ -42,23 +42,23 @@ class ServerRole(msgspec.Struct, frozen=True):
     def of_words(
         cls, words: Sequence[str], engines: Sequence[str], *, known: Collection[str]
     ) -> Self:
-        """As an operator says it. Raises BadSetting for a word or an engine that there is not.
+        """As an operator says it. Raises OperatorError for a word or an engine that there is not.
 
         words: kinds of work; none: all, or what the `engines` themselves do, where some are given.
         known: the engines of the settings.
         """
         for word in words:
             if word not in tuple(WorkKind):
-                raise BadSetting("--lanes", f"must be of {', '.join(WorkKind)}, got {shown(word)}")
+                raise OperatorError(f"--lanes: must be of {', '.join(WorkKind)}, got {shown(word)}")
         for name in engines:
             if name not in known:
                 there_are = ", ".join(sorted(known))
-                raise BadSetting("--engines", f"must be of {there_are}, got {shown(name)}")
+                raise OperatorError(f"--engines: must be of {there_are}, got {shown(name)}")
         of_all = BY_AN_ENGINE if engines else frozenset(WorkKind)
         work = frozenset(map(WorkKind, words)) or of_all
         if engines and not work & OF_AN_ENGINE:
-            reason = f"say nothing of {', '.join(sorted(work))}: leave them out"
-            raise BadSetting("--engines", reason)
+            none_s = ", ".join(sorted(work))
+            raise OperatorError(f"--engines: say nothing of {none_s}: leave them out")
         return cls(work, frozenset(engines) if engines else None)
 
     def does(self, work: WorkKind) -> bool:
