@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 from support.jobs import a_job
 from support.scripted_media import VIDEO, Checks
 from support.scripted_upstream import ScriptedRemote
+from support.waits import until
 from unstill.domain.backoff import SAVE
 from unstill.domain.errors import EngineDied, StorageFull, UpstreamError
 from unstill.domain.job import Job, Result, State, Usage, apply
@@ -295,6 +297,23 @@ async def test_a_video_at_home_that_was_spoilt_is_fetched_anew(home: Home) -> No
     after = await home.brought(await home.brought(job))
 
     assert after.state is State.SUCCEEDED
+
+
+async def test_a_failed_try_drops_nothing_that_another_server_has_brought_home_meanwhile(
+    home: Home,
+) -> None:
+    job = elsewhere()
+    home.remote.fetches = [b"no video"]
+    home.media.gate.clear()
+    trying = asyncio.create_task(home.brought(job))
+    await until(lambda: len(home.media.checks) > 0)
+    home.files.path(job.id, "video-2.mp4").write_bytes(VIDEO)
+    home.media.gate.set()
+    again = await trying
+
+    assert again.state is State.SAVING
+    assert home.names(job) == {"video-2.mp4"}
+    assert (await home.brought(again)).state is State.SUCCEEDED
 
 
 async def test_a_render_of_this_machine_that_is_no_video_ends_its_job_at_once(home: Home) -> None:

@@ -157,6 +157,8 @@ class Downloads:
                 await self._found(job, video)  # no place is made for a job that is deleted
                 await self._drawn(job, video, still)
         except UnstillError as error:
+            if await self._files.find(job.id, still.file_name) is not None:
+                return  # another server was asked for it too, and has drawn it first
             if await self._files.find(job.id, video) is not None:
                 raise
             # Deleted meanwhile, with all that is in its folder.

@@ -41,6 +41,7 @@ from unstill.progress.stalls import Stalls
 from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.fetch_frames import Frames
 from unstill.steps.interrupted_jobs import AT_ONCE, Judge
+from unstill.steps.job_files import video_part
 from unstill.steps.pollers import Pollers
 from unstill.steps.render import Renderer
 from unstill.steps.save import Saver
@@ -284,11 +285,24 @@ class Runner:
         try:
             now = await self._write(job, started(self._clock_ms(), self._lease()))
             if now is not None:
-                await self._settle(now, await self._renderer.render(now))
+                # What goes wrong from here on is of the attempt that has begun, and of no later
+                # one, which another server may have under way by then.
+                await self._guarded(self._bring_out)(now)
         except asyncio.CancelledError:
-            # Guarded by the state alone: a start may have been written and not been heard of.
-            await self._jobs.change(job.id, put_back(AT_ONCE))
+            # Guarded by the attempt: a start may have been written and not been heard of.
+            await self._jobs.change(job.id, put_back(AT_ONCE), attempt=job.attempt + 1)
             raise
+
+    async def _bring_out(self, job: Job) -> None:
+        """What a started render comes to."""
+        if await self._settle(job, await self._renderer.render(job)) is None:
+            await self._drop_late(job)
+
+    async def _drop_late(self, job: Job) -> None:
+        """Drop what was rendered where another attempt has taken its place: nobody looks for it."""
+        now = await self._jobs.find(job.id)
+        if now is not None and now.attempt > job.attempt:
+            await self._files.discard(job.id, video_part(job.attempt))
 
     async def _save(self, job: Job) -> None:
         await self._write(job, await self._saver.save(job))
@@ -300,10 +314,10 @@ class Runner:
         bill = self._bills.finished(job) if job.state is State.SAVING else None
         await self._settle(job, failed(failure, self._clock_ms(), bill=bill))
 
-    async def _settle(self, job: Job, change: Change) -> None:
+    async def _settle(self, job: Job, change: Change) -> Job | None:
         """Write how a step ended. No lane looks after a job that was running."""
-        write = partial(self._jobs.change, job.id, change)
-        await self._shortage.until_stored(write, about=job_fields(job))
+        write = partial(self._jobs.change, job.id, change, attempt=job.attempt)
+        return await self._shortage.until_stored(write, about=job_fields(job))
 
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._jobs.change(job.id, change, attempt=job.attempt)

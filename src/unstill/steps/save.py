@@ -99,7 +99,7 @@ class Saver:
 
     async def _tried(self, job: Job, error: UnstillError) -> Change:
         """Another try after a pause; raises `error` where it was the last."""
-        await self._drop(job, error)
+        await self._drop(job)
         tries = self._tries.setdefault(job.id, FailedTries())
         if tries.are_over(error, is_late=0 < job.deadline_ms <= self._uptime_ms()):
             del self._tries[job.id]
@@ -119,21 +119,17 @@ class Saver:
             )
         return unsaved(self._clock_ms() + tries.pause_ms)
 
-    async def _drop(self, job: Job, error: UnstillError) -> None:
+    async def _drop(self, job: Job) -> None:
         """What is left of a failed try: half a gigabyte, it may be."""
-        # What was home already and is no video has been spoilt since: it is fetched anew.
-        suffixes = (PART, ".mp4") if isinstance(error, BadVideo) else (PART,)
         for stem in (_video(job), _silent(job)):
-            for suffix in suffixes:
-                await self._files.discard(job.id, f"{stem}{suffix}")
+            await self._files.discard(job.id, stem + PART)
 
     async def _brought(self, job: Job) -> Change:
         name = await self._home(job)
         if name is None:
             name, facts = await self._made_home(job)
         else:
-            async with self._files.local(job.id, name) as path:
-                facts = await self._checked(job, path)
+            facts = await self._checked_home(job, name)
         await self._clear(job, name)
         video = _video_of(name, facts)
         others = differences(job, video)
@@ -148,6 +144,17 @@ class Saver:
             if await self._files.find(job.id, f"{stem}.mp4") is not None:
                 return f"{stem}.mp4"
         return None
+
+    async def _checked_home(self, job: Job, name: str) -> VideoFacts:
+        try:
+            async with self._files.local(job.id, name) as path:
+                return await self._checked(job, path)
+        except BadVideo:
+            # It has been spoilt since, and is fetched anew. Nothing else that has its name is
+            # dropped by a failed try: another server may have brought it home meanwhile.
+            if not job.is_rendered_here:
+                await self._files.discard(job.id, name)
+            raise
 
     async def _made_home(self, job: Job) -> tuple[str, VideoFacts]:
         """Fetch if need be, check and publish: the video's name, and its facts."""
