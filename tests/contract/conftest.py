@@ -19,6 +19,7 @@ from unstill.store.ports.store import Store
 
 # What the store on PostgreSQL has yet to get; each noun that lands takes its suite from here.
 NOT_YET_ON_POSTGRES = {
+    "test_store_continuations",
     "test_store_charges", "test_store_doubts", "test_store_duties", "test_store_lanes",
     "test_store_usage", "test_untold_ends", "test_admin_doubts", "test_resolutions",
     "test_steps_under_way_are_told_with_their_owner_and_whether_the_job_is_there_yet",

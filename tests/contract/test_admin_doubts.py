@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from support.books import ANN, BOB, a_booked_job, lost_in
+from support.books import ANN, BOB, NEXT, a_booked_job, lost_in
 from support.in_process import served, settings_of
 from support.memory_ports import Memory
 from support.memory_store import MemoryStore
@@ -21,7 +21,7 @@ from support.open_stores import opened
 from support.reserves import YUAN, a_reserve
 from unstill.cli.doctor import store_findings
 from unstill.domain.job import cancelled
-from unstill.domain.resolution import CallCosts
+from unstill.domain.resolution import CallCosts, DoubtWord
 from unstill.product import Product
 from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
@@ -111,6 +111,7 @@ async def test_calls_in_doubt_are_listed_and_counted_until_each_has_its_word(mak
         "attempt": 1,
         "sent_ms": 1,
         "message": "",
+        "ticket": None,
     }
     assert after == {"data": [], "count": 0}
     assert counts == [2, 1, 0, 0]
@@ -129,7 +130,8 @@ async def test_a_word_is_told_in_its_answer_and_in_the_life_of_its_job(make: Mak
     money = {"basis": "price", "currency": "EUR", "reserved": "0", "price": "0", "cost": "0"}
     assert before["resolution"] is None
     assert before["money"] == money | {"reserved": "0.45", "price": None}
-    assert first == second == (200, {"id": PAID, "resolution": word, "money": money})
+    answer = {"id": PAID, "resolution": word, "continued_by": None, "money": money}
+    assert first == second == (200, answer)
     assert (after["resolution"], after["money"], after["state"]) == (word, money, "failed")
     assert word["at_ms"] > after["ended_ms"]
     assert without[1]["money"] is None
@@ -168,7 +170,11 @@ NO_WORDS: list[tuple[object, str]] = [
     ({"charged": None}, "charged must be true, if the provider has billed the call, or false"),
     ({"charged": "true"}, "charged must be true"),
     ({"charged": 1}, "charged must be true"),
-    ({"charged": True, "cost": 1}, "cost must be absent: there are charged"),
+    ({"charged": True, "cost": 1}, "cost must be absent: there are charged, ticket"),
+    ({"charged": True, "ticket": 1}, "ticket must be 1 to 200 characters of visible ASCII"),
+    ({"charged": True, "ticket": ""}, "ticket must be 1 to 200 characters"),
+    ({"charged": True, "ticket": "a b"}, "ticket must be 1 to 200 characters"),
+    ({"charged": True, "ticket": "x" * 201}, "ticket must be 1 to 200 characters"),
     ([], "the request body must be a JSON object"),
 ]
 
@@ -198,8 +204,9 @@ async def test_a_word_by_a_command_and_one_by_http_are_the_same_word(tmp_path: P
         word = resolve_in(
             folder,
             job_id,
-            is_charged=is_charged,
+            DoubtWord(is_charged),
             costs=CallCosts(lambda *_: YUAN, "EUR"),
+            next_job=NEXT,
             now_ms=2**41,
         )
         return word.is_new

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from support.books import ANN, BORN_MS, a_booked_job, lost_in
+from support.books import ANN, BORN_MS, NEXT, a_booked_job, lost_in
 from support.open_stores import opened
 from support.reserves import YUAN, a_reserve, an_entry
 from support.stored_files import made_with
+from unstill.domain.continuation import NextJob
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, hidden
 from unstill.domain.money import BudgetUse, ChargeKind, CostRate, day_of, is_proved
 from unstill.domain.request import VideoRequest
-from unstill.domain.resolution import CallCosts, Resolution, Resolved
+from unstill.domain.resolution import CallCosts, DoubtWord, Resolution, Resolved
 from unstill.store.embedded.migrations import FOLDER, read_versions
 from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
@@ -32,13 +33,22 @@ def say(
     is_charged: bool = True,
     cost: CostRate | None = YUAN,
     currency: str = "EUR",
+    ticket: str | None = None,
+    next_id: str = NEXT.id,
 ) -> Resolved:
     def cost_of(engine: str, upstream_model: str, request: VideoRequest) -> CostRate | None:
         assert (engine, upstream_model, request.duration_s) == ("ali", "turbo", 5)
         return cost
 
     costs = CallCosts(cost_of, currency)
-    return resolve_in(folder, job_id, is_charged=is_charged, costs=costs, now_ms=NOW_MS)
+    return resolve_in(
+        folder,
+        job_id,
+        DoubtWord(is_charged, ticket),
+        costs=costs,
+        next_job=NextJob(next_id, NEXT.within_ms),
+        now_ms=NOW_MS,
+    )
 
 
 async def make(folder: Path, *, has_money: bool = True, is_hidden: bool = False) -> Job:

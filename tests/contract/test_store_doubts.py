@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
-from support.books import ANN, BOB, LEASE, a_booked_job, lost_in
+from support.books import ANN, BOB, LEASE, NEXT, a_booked_job, lost_in
 from support.open_stores import Make, opened
 from support.reserves import YUAN, a_reserve
 from unstill.domain.access_errors import NotInDoubt, ResolvedOtherwise
 from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.continuation import NextJob
 from unstill.domain.errors import NoSuchJob
 from unstill.domain.job import (
     Failure,
@@ -25,7 +26,7 @@ from unstill.domain.job import (
 )
 from unstill.domain.money import SECOND_NS, Bill, BudgetUse, CostRate, day_of
 from unstill.domain.request import Size, VideoRequest
-from unstill.domain.resolution import CallCosts, Resolution, Resolved
+from unstill.domain.resolution import CallCosts, DoubtWord, Resolution, Resolved
 from unstill.store.ports.doubts import CallInDoubt
 from unstill.store.ports.retention import Kept
 from unstill.store.ports.store import Store
@@ -36,9 +37,21 @@ def cost_of(engine: str, upstream_model: str, request: VideoRequest) -> CostRate
     return YUAN
 
 
-async def say(store: Store, job_id: str, *, is_charged: bool = True, at_ms: int = 77) -> Resolved:
+async def say(
+    store: Store,
+    job_id: str,
+    *,
+    is_charged: bool = True,
+    ticket: str | None = None,
+    at_ms: int = 77,
+    next_id: str = NEXT.id,
+) -> Resolved:
     return await store.doubts.resolve(
-        job_id, is_charged=is_charged, costs=CallCosts(cost_of, "EUR"), now_ms=at_ms
+        job_id,
+        DoubtWord(is_charged, ticket),
+        costs=CallCosts(cost_of, "EUR"),
+        next_job=NextJob(next_id, NEXT.within_ms),
+        now_ms=at_ms,
     )
 
 

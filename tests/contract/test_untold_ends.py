@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from support.books import ANN, BORN_MS, LEASE, SIX_SECONDS, a_booked_job
+from support.books import ANN, BORN_MS, LEASE, NEXT, SIX_SECONDS, a_booked_job
 from support.open_stores import opened
 from support.reserves import YUAN, a_reserve
 from unstill.domain.attempts import Attempt, Outcome, Settlement
@@ -16,7 +16,7 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.job import Failure, State, accepted, failed, hidden, intended, made_ready
 from unstill.domain.money import Bill, BudgetUse, ChargeKind, CostRate, day_of
 from unstill.domain.request import Size, VideoRequest
-from unstill.domain.resolution import CallCosts, Resolution, Resolved
+from unstill.domain.resolution import CallCosts, DoubtWord, Resolution, Resolved
 from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.usage_beside import proof_of
@@ -52,7 +52,12 @@ def say(folder: Path, *, is_charged: bool) -> Resolved:
         return YUAN
 
     return resolve_in(
-        folder, "lost", is_charged=is_charged, costs=CallCosts(cost_of, "EUR"), now_ms=NOW_MS
+        folder,
+        "lost",
+        DoubtWord(is_charged),
+        costs=CallCosts(cost_of, "EUR"),
+        next_job=NEXT,
+        now_ms=NOW_MS,
     )
 
 

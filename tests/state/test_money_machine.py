@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -23,16 +24,20 @@ from state.store_at_a_pipe import Store
 from support.jobs import a_job
 from support.reserves import YUAN, a_reserve
 from unstill.domain.attempts import Attempt, Outcome, Settlement
-from unstill.domain.book import is_in_doubt, month_of
+from unstill.domain.book import is_in_doubt, may_be_billed, month_of
+from unstill.domain.continuation import NextJob
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import (
     IN_DOUBT,
     Change,
     Failure,
     Job,
+    Result,
     State,
     Usage,
     Video,
+    accepted,
+    arrived,
     cancelled,
     failed,
     hidden,
@@ -46,7 +51,7 @@ from unstill.domain.lease import Lease
 from unstill.domain.money import DAY_MS, SECOND_NS, Bill, Budgets, BudgetUse, Charge, ChargeKind
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
-from unstill.domain.resolution import CallCosts
+from unstill.domain.resolution import CallCosts, DoubtWord
 from unstill.store.embedded import charges
 from unstill.store.embedded.beside import opened_beside
 from unstill.store.embedded.folder_match import FILE
@@ -73,6 +78,7 @@ COSTS = CallCosts(lambda *_: YUAN, "EUR")
 ENDS = ("made here", "made there", "failed", "failed and billed", "in doubt", "called off")
 
 ends = st.sampled_from(ENDS)
+ticket_ways = st.sampled_from(["none", "came late", "by hand"])
 picks = st.integers(0, 99)  # of jobs: which there are after a kill, nobody can say beforehand
 seconds = st.sampled_from([0, 1, SECOND_NS, 3_333_333_333, 5 * SECOND_NS])
 
@@ -88,6 +94,8 @@ def ways(job: Job, end: str, billed_ns: int) -> list[Change]:
     call = Attempt(job.id, 1, "ali", "account", "turbo", intent_ms=1, submit_by_ms=2)
     lost = Settlement(1, Outcome.UNKNOWN, now_ms, code=IN_DOUBT)
     here = [made_ready(Size(832, 480)), started(now_ms, LEASE)]
+    if job.ticket is not None:
+        return ways_there(end, now_ms, bill)
     match end:
         case "made here":
             plain = Bill(billed_ns, "camera", "wan2.7-i2v", cost=None)
@@ -105,6 +113,23 @@ def ways(job: Job, end: str, billed_ns: int) -> list[Change]:
             return [cancelled(now_ms, is_hidden=True)]
 
 
+def ways_there(end: str, now_ms: int, bill: Bill) -> list[Change]:
+    """The same of a job that goes on at its upstream."""
+    match end:
+        case "made here" | "made there":
+            there = arrived(Result("https://there.example/video"))
+            return [there, succeeded(VIDEO, Usage(5), now_ms, bill=bill)]
+        case "failed":
+            return [failed(DEAD, now_ms)]
+        case "failed and billed":
+            return [failed(DEAD, now_ms, bill=bill)]
+        case "in doubt":
+            untold = msgspec.structs.replace(bill, is_known=False)
+            return [failed(Failure("upstream_lost", "gone"), now_ms, bill=untold)]
+        case _:
+            return [cancelled(now_ms, is_hidden=True)]
+
+
 class MoneyMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -113,6 +138,7 @@ class MoneyMachine(RuleBasedStateMachine):
         self.numbers = count()
         self.jobs: dict[str, Job] = {}  # as they were sent; perhaps not stored
         self.open_ends: set[str] = set()  # jobs whose end was not sent yet
+        self.before: dict[str, str] = {}  # by a job that goes on, the one from whose call
         self.restarts = 0
 
     @property
@@ -137,20 +163,59 @@ class MoneyMachine(RuleBasedStateMachine):
             return
         self.hear(self.send_end(job_id, end, billed_ns) + self.send_end(job_id, other, billed_ns))
 
-    @rule(pick=picks, is_charged=st.booleans())
-    def resolve(self, pick: int, *, is_charged: bool) -> None:
+    @rule(pick=picks, is_charged=st.booleans(), way=ticket_ways, again=st.booleans())
+    def resolve(self, pick: int, *, is_charged: bool, way: str, again: bool) -> None:
         """Beside the server; also of what is not in doubt."""
         job_id = picked(self.jobs, pick)
-        if job_id is None:
-            return
-        job = self.store.ask("find", job_id=job_id)
+        if job_id is not None:
+            self.resolve_job(job_id, way, is_charged=is_charged, again=again)
+
+    @rule(pick=picks, way=ticket_ways, again=st.booleans())
+    def lose(self, pick: int, *, way: str, again: bool) -> None:
+        """A call that was billed; its job goes on as another one, where there is a ticket."""
+        job_id = picked(self.open_ends, pick)
+        if job_id is not None:
+            self.hear(self.send_end(job_id, "in doubt", 0))
+            self.resolve_job(job_id, way, is_charged=True, again=again)
+
+    def resolve_job(self, job_id: str, way: str, *, is_charged: bool, again: bool) -> None:
+        job, ticket = self.store.ask("find", job_id=job_id), f"of-{job_id}"
+        if way == "came late" and job is not None and is_in_doubt(job):
+            late = Settlement(1, Outcome.ACCEPTED, job.created_ms + 2000, ticket=ticket)
+            change = accepted(ticket, "turbo", late)
+            assert self.store.ask("change", job_id=job_id, change=change) is None
+        for _ in range(1 + again):
+            self.say(job_id, job, DoubtWord(is_charged, ticket if way == "by hand" else None))
+
+    def say(self, job_id: str, job: Job | None, word: DoubtWord) -> None:
+        """The job that goes on from it is one of the others from then on."""
+        next_id = f"job-{next(self.numbers):04}"
+        now_ms = self.jobs[job_id].created_ms + 3000  # on the same day: no budget is asked
         try:
-            said = resolve_in(self.path, job_id, is_charged=is_charged, costs=COSTS, now_ms=1)
+            said = resolve_in(
+                self.path,
+                job_id,
+                word,
+                costs=COSTS,
+                next_job=NextJob(next_id, DAY_MS),
+                now_ms=now_ms,
+            )
         except OperatorError:
-            assert job is None or not is_in_doubt(job)
+            said = None
+        if said is None:
+            is_doubt = job is not None and is_in_doubt(job) and not job.is_hidden
+            assert not (is_doubt and word.is_charged)
             return
-        assert is_in_doubt(job)
-        assert said.resolution.is_charged == is_charged or not said.is_new
+        assert job is None or is_in_doubt(job) or may_be_billed(job)
+        assert said.resolution.is_charged == word.is_charged or not said.is_new
+        following = self.store.ask("find", job_id=next_id)
+        assert (following is not None) == (
+            said.continuation is not None and said.continuation.continued_by == next_id
+        )
+        if following is not None:
+            self.jobs[next_id] = following
+            self.before[next_id] = job_id
+            self.open_ends.add(next_id)
 
     @rule(pick=picks)
     def forget(self, pick: int) -> None:
@@ -248,8 +313,21 @@ class MoneyMachine(RuleBasedStateMachine):
             )
             assert amount <= (amount if budgets.day is None else budgets.day)
             assert in_month <= (in_month if budgets.month is None else budgets.month)
+        self.check_continued(entries)
         doubts = {call.job_id for call in doubts_in(self.path)}
         assert doubts <= {entry.job_id for entry in entries}
+
+    def check_continued(self, entries: list[Charge]) -> None:
+        """Of a job and the one that goes on from its call: one price, and one cost of the call."""
+        by_job: dict[str, list[ChargeKind]] = {}
+        for entry in entries:
+            by_job.setdefault(entry.job_id, []).append(entry.kind)
+        for later, earlier in self.before.items():
+            kinds = Counter(by_job.get(earlier, []) + by_job.get(later, []))
+            assert kinds[ChargeKind.SETTLE] <= 1
+            assert kinds[ChargeKind.COST] <= 1
+            still = kinds[ChargeKind.RESERVE] - kinds[ChargeKind.SETTLE] - kinds[ChargeKind.RELEASE]
+            assert still in {0, 1}
 
     def entries(self) -> list[Charge]:
         with opened_beside(self.path, having=charges.TABLE) as connection:

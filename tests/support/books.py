@@ -10,12 +10,14 @@ from support.open_stores import a_row, opened
 from support.reserves import YUAN, a_reserve
 from support.stored_files import made_with
 from unstill.domain.attempts import Attempt, Outcome, Settlement
+from unstill.domain.continuation import NextJob
 from unstill.domain.job import (
     IN_DOUBT,
     Failure,
     Job,
     Usage,
     Video,
+    accepted,
     cancelled,
     failed,
     intended,
@@ -28,7 +30,7 @@ from unstill.domain.lease import Lease
 from unstill.domain.money import DAY_MS, SECOND_NS, Bill, PriceBasis
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
-from unstill.domain.resolution import CallCosts
+from unstill.domain.resolution import CallCosts, DoubtWord
 from unstill.store.embedded.resolutions import resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.ports.store import Store
@@ -38,14 +40,18 @@ SIX_SECONDS = Bill(6 * SECOND_NS, "ali", "turbo", YUAN)  # 3.6 CNY, 0.45 EUR
 DEAD = Failure("engine_died", "words")
 DOUBT = Failure(IN_DOUBT, "no reply")
 VIDEO = Video("video-1.mp4", 1280, 720, 5, 24.0, 120, 1, has_audio=False)
+NEXT = NextJob("next", within_ms=60_000)
+TICKET = "task-late"
 LEASE = Lease("server", 2**50)
 BORN_MS = a_row().created_ms
 
 
-def a_booked_job(job_id: str, owner: Owner, *, day: int = 0, key_id: str = "") -> Job:
+def a_booked_job(
+    job_id: str, owner: Owner, *, day: int = 0, key_id: str = "", webhook_url: str | None = None
+) -> Job:
     """`day`: how many after the first one."""
     created_ms = BORN_MS + day * DAY_MS
-    return a_row(job_id, owner=owner, created_ms=created_ms, key_id=key_id)
+    return a_row(job_id, owner=owner, created_ms=created_ms, key_id=key_id, webhook_url=webhook_url)
 
 
 async def ended_in(store: Store, job: Job, *, bill: Bill | None = SIX_SECONDS) -> None:
@@ -64,6 +70,12 @@ async def lost_in(store: Store, job: Job) -> None:
     closes = Settlement(1, Outcome.UNKNOWN, 9, code=IN_DOUBT)
     end = failed(DOUBT, job.created_ms + 9, closes=closes)
     assert await store.jobs.change(job.id, end) is not None
+
+
+async def answered_late(store: Store, job_id: str, ticket: str = TICKET) -> None:
+    """Let the reply to the job's call come after its end."""
+    taken = Settlement(1, Outcome.ACCEPTED, BORN_MS + 20, ticket=ticket)
+    assert await store.jobs.change(job_id, accepted(ticket, "turbo", taken), attempt=1) is None
 
 
 async def fill(store: Store) -> None:
@@ -128,8 +140,9 @@ def resolved_in(
     word = resolve_in(
         folder,
         job_id,
-        is_charged=is_charged,
+        DoubtWord(is_charged),
         costs=CallCosts(lambda *_: YUAN, "EUR"),
+        next_job=NEXT,
         now_ms=at_ms,
     )
     assert word.is_new

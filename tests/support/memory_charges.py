@@ -6,21 +6,25 @@ And the calls in doubt, whose end is in the book too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from support.memory_ports import Memory, Noun
+from support.memory_ports import Memory, Noun, Write
 from unstill.domain.attempts import Attempt
 from unstill.domain.book import check_budgets, end_entries, money_of, month_of, open_reserve
+from unstill.domain.continuation import JobLinks, NextJob
 from unstill.domain.job import Job
 from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
 from unstill.domain.owner import Owner
 from unstill.domain.resolution import (
     CallCosts,
+    DoubtWord,
     JobRecords,
     Resolution,
     Resolved,
+    TicketAt,
     call_in_doubt,
     is_open_doubt,
+    ticket_to_find,
     word_on,
 )
 from unstill.domain.usage import BookFigures, UsageAsked, UsagePart, UsageSum, sums_of
@@ -65,6 +69,12 @@ class MemoryCharges(Noun):
 
 
 class MemoryDoubts(Noun):
+    """Its words are said in their turn, as jobs are written."""
+
+    def __init__(self, opened: Callable[[], Memory], write: Write) -> None:
+        super().__init__(opened)
+        self._write = write
+
     async def open(self, limit: int) -> Sequence[CallInDoubt]:
         return list(self._standing())[:limit]
 
@@ -74,20 +84,52 @@ class MemoryDoubts(Noun):
     async def said_of(self, job_id: str) -> Resolution | None:
         return self._memory.resolutions.get(job_id)
 
+    async def links_of(self, job_id: str) -> JobLinks:
+        standing = self._memory.continuations
+        before = [each.job_id for each in standing.values() if each.continued_by == job_id]
+        after = standing.get(job_id)
+        return JobLinks(
+            before[0] if before else None, None if after is None else after.continued_by
+        )
+
     async def resolve(
-        self, job_id: str, *, is_charged: bool, costs: CallCosts, now_ms: int
+        self,
+        job_id: str,
+        word: DoubtWord,
+        *,
+        costs: CallCosts,
+        next_job: NextJob,
+        now_ms: int,
     ) -> Resolved:
         memory = self._memory
-        records = JobRecords(
-            job=memory.jobs.get(job_id),
-            calls=_calls_of(memory, job_id),
-            entries=_of(memory, job_id),
-            said=memory.resolutions.get(job_id),
-        )
-        word = word_on(job_id, records, is_charged=is_charged, costs=costs, now_ms=now_ms)
-        memory.resolutions[job_id] = word.resolved.resolution
-        memory.charges += word.entries
-        return word.resolved
+        found: list[Resolved] = []
+
+        def resolve() -> Job | None:
+            calls = _calls_of(memory, job_id)
+            records = JobRecords(
+                job=memory.jobs.get(job_id),
+                calls=calls,
+                entries=_of(memory, job_id),
+                said=memory.resolutions.get(job_id),
+                continuation=memory.continuations.get(job_id),
+                elsewhere=_elsewhere(memory, job_id, ticket_to_find(calls, word)),
+                up_ms=memory.up_ms,
+            )
+            effect = word_on(job_id, records, word, costs=costs, next_job=next_job, now_ms=now_ms)
+            found.append(effect.resolved)
+            memory.resolutions[job_id] = effect.resolved.resolution
+            memory.charges += effect.entries
+            following = effect.going_on
+            if following is None:
+                return None
+            memory.continuations[job_id] = following.continuation
+            memory.jobs[following.job.id] = following.job
+            memory.attempts[following.job.id, 1] = following.call
+            memory.charges += [following.reserve] if following.reserve is not None else []
+            return following.job
+
+        await self._write(resolve)
+        return found[-1]
 
     def _standing(self) -> Iterator[CallInDoubt]:
         memory = self._memory
@@ -112,6 +154,13 @@ def end_reserve(memory: Memory, job: Job, bill: Bill | None) -> None:
 
 def _calls_of(memory: Memory, job_id: str) -> list[Attempt]:
     return [call for (each, _), call in sorted(memory.attempts.items()) if each == job_id]
+
+
+def _elsewhere(memory: Memory, job_id: str, at: TicketAt | None) -> str | None:
+    for (other, _), call in memory.attempts.items():
+        if at is not None and other != job_id and at == (call.account, call.ticket):
+            return other
+    return None
 
 
 def _of(memory: Memory, job_id: str) -> list[Charge]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import (
     AsyncIterator,
+    Awaitable,
     Callable,
     Collection,
     Iterable,
@@ -19,6 +20,7 @@ import msgspec
 
 from unstill.domain.api_key import ApiKey
 from unstill.domain.attempts import Attempt, Outcome
+from unstill.domain.continuation import Continuation
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import IdempotencyMark, Job, State
@@ -33,6 +35,8 @@ from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, Un
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
 from unstill.store.ports.keys import Decide
+
+Write = Callable[[Callable[[], Job | None]], Awaitable[Job | None]]
 
 CHUNK = 1_000
 LEAST_AWAY_MS = 60_000
@@ -56,6 +60,7 @@ class Memory:
         self.limits: dict[Owner, Limits] = {}
         self.charges: list[Charge] = []
         self.resolutions: dict[str, Resolution] = {}  # by job
+        self.continuations: dict[str, Continuation] = {}  # by the job whose call it was
         self.link_secrets: list[bytes] = []
         self.is_held = False
         self.without_pictures: set[str] = set()  # jobs that have lost theirs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from secrets import token_hex
 from time import perf_counter
 
@@ -23,6 +23,7 @@ from support.memory_ports import (
     MemoryUptimeNotes,
     NoHeldJobs,
     Noun,
+    Write,
 )
 from support.memory_retention import MemoryRetention
 from unstill.domain.attempts import Outcome, Settlement
@@ -42,8 +43,6 @@ from unstill.store.lanes import Lanes
 from unstill.store.local_duties import LocalDuties, LocalSignals
 from unstill.store.ports.queue import Listener
 from unstill.system.clock import clock_ms as system_clock_ms
-
-Write = Callable[[Callable[[], Job | None]], Awaitable[Job | None]]
 
 log = structlog.get_logger()
 
@@ -141,7 +140,7 @@ class MemoryStore:
         self.keys = MemoryKeys(self._opened)
         self.owners = MemoryOwners(self._opened)
         self.charges = MemoryCharges(self._opened)
-        self.doubts = MemoryDoubts(self._opened)
+        self.doubts = MemoryDoubts(self._opened, self._write)
         self.duties = LocalDuties()
         self.signals = LocalSignals()
         self.link_secrets = MemoryLinkSecrets(self._opened)
@@ -245,7 +244,9 @@ def _settle(memory: Memory, job_id: str, settlement: Settlement) -> None:
     if settlement.outcome is Outcome.ACCEPTED:
         for other in memory.attempts.values():
             is_same = (other.account, other.ticket) == (own.account, settlement.ticket)
-            if is_same and other.job_id != job_id:
+            following = memory.continuations.get(job_id)
+            by_right = following is not None and following.continued_by == other.job_id
+            if is_same and other.job_id != job_id and not by_right:
                 raise TicketTaken(f"{settlement.ticket}")
     if own.outcome in {Outcome.OPEN, Outcome.UNKNOWN}:
         memory.attempts[job_id, settlement.n] = msgspec.structs.replace(

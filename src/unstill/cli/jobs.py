@@ -14,9 +14,16 @@ from rich.text import Text
 
 from unstill.cli.command_stores import store_at, store_of
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.domain.continuation import (
+    MOST_TICKET_CHARS,
+    NextJob,
+    known_ticket,
+    may_be_ticket,
+)
 from unstill.domain.errors import OperatorError
+from unstill.domain.job_ids import new_id
 from unstill.domain.money import shown_amount
-from unstill.domain.resolution import CallCosts, Resolution
+from unstill.domain.resolution import CallCosts, DoubtWord, Resolution
 from unstill.models.costs import Costs
 from unstill.service.jobs import DEADLINE_MS
 from unstill.system.clock import clock_ms
@@ -71,7 +78,9 @@ def doubts(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> No
     found = store.doubts()
     for call in found:
         made = datetime.fromtimestamp(call.intent_ms / 1000, UTC)
-        _say(f"{call.job_id} {call.engine} {call.upstream_model} {made:%Y-%m-%d %H:%M:%S} UTC")
+        line = f"{call.job_id} {call.engine} {call.upstream_model} {made:%Y-%m-%d %H:%M:%S} UTC"
+        ticket = known_ticket(call)
+        _say(line if ticket is None else f"{line}, taken as {ticket}")
     if not found:
         _say(f"no call is in doubt in {store.place}")
 
@@ -84,19 +93,36 @@ def resolve(
         bool, typer.Option("--charged", help="The provider has billed the call.")
     ] = False,
     is_free: Annotated[bool, typer.Option("--free", help="It has not.")] = False,
+    ticket: Annotated[
+        str | None,
+        typer.Option(help="What the provider knows the call by: a new job goes on from it."),
+    ] = None,
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Say what a call in doubt came to. Its price is released; --charged settles what it cost."""
+    """Say what a call in doubt came to. Its price is released.
+
+    --charged settles what it cost, or, where its ticket is known, makes a job of the same owner
+    that goes on from it with that price: the video comes home.
+    """
     if is_charged == is_free:
         raise OperatorError(
             f"say what the call of {job_id} came to: --charged or --free, one of them"
         )
+    if ticket is not None and not may_be_ticket(ticket):
+        raise OperatorError(f"--ticket: 1 to {MOST_TICKET_CHARS} characters of visible ASCII")
     with settings_of(config, data_dir=data_dir) as settings:
         store = store_of(settings.server)
         tariff = settings.tariff()
         costs = CallCosts(Costs(tariff, settings.catalogue().by_id).of, tariff.currency)
-    resolved = store.resolve(job_id, is_charged=is_charged, costs=costs, now_ms=clock_ms())
+    now_ms = clock_ms()
+    resolved = store.resolve(
+        job_id,
+        DoubtWord(is_charged, ticket),
+        costs=costs,
+        next_job=NextJob(new_id(now_ms), DEADLINE_MS),
+        now_ms=now_ms,
+    )
     resolved.check(is_charged=is_charged)
     said = resolved.resolution
     _say(_told(said) if resolved.is_new else f"{_told(said)} already, at {_time(said.at_ms)}")
@@ -104,6 +130,9 @@ def resolve(
         _say(f"released: {shown_amount(resolved.released)} {resolved.currency}")
     if resolved.cost is not None:
         _say(f"cost: {shown_amount(resolved.cost)} {resolved.currency}")
+    if resolved.continuation is not None:
+        following = resolved.continuation
+        _say(f"the job {following.continued_by} goes on from it, as {following.ticket}")
 
 
 def _told(said: Resolution) -> str:

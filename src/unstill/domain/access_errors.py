@@ -66,6 +66,65 @@ class ResolvedOtherwise(CallerError):
         self.at_ms = at_ms
 
 
+class NotItsTicket(CallerError):
+    """An operator names a ticket that the job's call does not have; None: none is known of it."""
+
+    code = "not_its_ticket"
+    status = 409
+
+    def __init__(self, job_id: str, known: str | None) -> None:
+        if known is None:
+            super().__init__(
+                f"no ticket of {job_id} is known: name none where its call was not billed"
+            )
+        else:
+            super().__init__(f"the upstream knows the call of {job_id} as {shown(known)}")
+        self.job_id = job_id
+        self.known = known
+
+
+class TicketKnown(CallerError):
+    """An operator says of a call that its upstream has taken that it was not billed."""
+
+    code = "ticket_known"
+    status = 409
+
+    def __init__(self, job_id: str, ticket: str) -> None:
+        super().__init__(
+            f"the upstream has taken the call of {job_id}, as {shown(ticket)}: say that it was "
+            "billed, and its video is brought home; if it was not billed all the same, name that "
+            "ticket too"
+        )
+        self.job_id = job_id
+        self.ticket = ticket
+
+
+class TicketElsewhere(CallerError):
+    """An operator names a ticket that another job of the account has."""
+
+    code = "ticket_taken"
+    status = 409
+
+    def __init__(self, ticket: str, job_id: str) -> None:
+        super().__init__(f"the ticket {shown(ticket)} is that of the job {job_id}")
+        self.ticket = ticket
+        self.job_id = job_id
+
+
+class TicketOfDeleted(CallerError):
+    """An operator names the ticket of a job that its owner has deleted."""
+
+    code = "job_deleted"
+    status = 409
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"{job_id} is deleted, and nobody waits for its video: say what its call came to "
+            "without a ticket"
+        )
+        self.job_id = job_id
+
+
 class OverLimit(CallerError):
     """A limit that the operator has set for an owner or a key is reached; nothing was stored.
 

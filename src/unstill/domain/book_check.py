@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from unstill.domain.continuation import Continuation
 from unstill.domain.job import State
 from unstill.domain.money import (
     MILLION,
@@ -133,6 +134,37 @@ def wrongs_of_job(
     costs = {entry.n for _, entry in entries if entry.kind is ChargeKind.COST}
     if word is not None and not word.is_charged and word.n in costs:
         yield f"{about}: call {word.n} was resolved as free, and has a cost"
+
+
+def wrongs_of_continuation(
+    said: Continuation,
+    before: Sequence[Charge],
+    after: Sequence[Charge],
+    word: OperatorWord | None,
+) -> Iterator[str]:
+    """What is wrong between a job, by its entries, and the one that goes on from its call.
+
+    Of both the price is charged once and the call once: the earlier one gave up its reserve to the
+    later one, or that one has no money.
+    """
+    about = f"job {said.continued_by}, which goes on from {said.job_id}"
+    if word is None or not word.is_charged:
+        yield f"{about}: nobody has said that its call was billed"
+        return
+    reserve = next((each for each in after if each.kind is ChargeKind.RESERVE), None)
+    if reserve is None:
+        return
+    moved = [
+        msgspec.structs.replace(
+            each, job_id=reserve.job_id, at_ms=reserve.at_ms, day=day_of(reserve.at_ms)
+        )
+        for each in before
+        if each.kind is ChargeKind.RESERVE
+    ]
+    if reserve not in moved:
+        yield f"{about}: its reserve is not what the earlier job gave up"
+    if any(each.kind is ChargeKind.COST and each.n == word.n for each in before):
+        yield f"{about}: both have a cost of the one call"
 
 
 def _ends(entry: Charge) -> bool:

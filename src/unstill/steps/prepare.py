@@ -9,10 +9,10 @@ from typing import Protocol
 
 import msgspec
 
-from unstill.domain.errors import OwnError
+from unstill.domain.errors import OwnError, UnstillError
 from unstill.domain.job import Job
 from unstill.domain.owner import Owner
-from unstill.domain.request import Role
+from unstill.domain.request import Role, Size
 from unstill.files.port import Files
 from unstill.media.tasks import FrameFit
 from unstill.models.card import Card
@@ -39,14 +39,34 @@ class FramePreparer:
         """The job's request to one engine; pictures of another form are made anew beside them."""
         if job.size is None:
             raise OwnError("a job without a size was given to an engine")
-        async with frames_of(self._files, job) as frames, AsyncExitStack() as held:
-            given = UpstreamRequest(job.id, job.request, job.size, frames)
+        async with AsyncExitStack() as held:
+            yield await self._prepared(remote, job, job.size, held)
+
+    async def _prepared(
+        self, remote: Remote, job: Job, size: Size, held: AsyncExitStack
+    ) -> UpstreamRequest:
+        try:
+            frames = await held.enter_async_context(frames_of(self._files, job))
+            given = UpstreamRequest(job.id, job.request, size, frames)
             form = remote.frame_form(given)
             fitted = {
                 role: await self._fitted(job, role, path, form, held)
                 for role, path in frames.items()
             }
-            yield msgspec.structs.replace(given, frames=fitted)
+        except (UnstillError, OSError) as error:
+            await self._check_kept(job, error)
+            raise
+        return msgspec.structs.replace(given, frames=fitted)
+
+    async def _check_kept(self, job: Job, trouble: Exception) -> None:
+        """Raises OwnError where the job has lost a picture: to try again would change nothing.
+
+        One that goes on from another job's call never had them (domain/continuation.py), and its
+        upstream may lose it.
+        """
+        for frame in job.request.frames:
+            if await self._files.find(job.id, frame.file_name) is None:
+                raise OwnError("its pictures are not kept: it cannot be sent again") from trouble
 
     async def _fitted(
         self, job: Job, role: Role, path: Path, form: FrameForm, held: AsyncExitStack

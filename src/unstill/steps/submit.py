@@ -19,6 +19,7 @@ import structlog
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.backoff import TICKET, Backoff
+from unstill.domain.book import is_in_doubt
 from unstill.domain.call_counts import CallCounts
 from unstill.domain.errors import (
     ShuttingDown,
@@ -352,8 +353,22 @@ class Submitter:
     async def _write_end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
         change = await self._consequence(job, attempt, settlement)
         now = await self._jobs.change(job.id, change, attempt=attempt.n)
+        if now is None and settlement.outcome is Outcome.ACCEPTED:
+            await self._tell_late(job, attempt, settlement)
         if now is not None and now.state is State.READY and now.wants_cancel:
             await self._write(now, cancelled(settlement.settled_ms, is_hidden=now.is_hidden))
+
+    async def _tell_late(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
+        """Its job was failed as in doubt meanwhile, by somebody who took this server for gone."""
+        now = await self._jobs.find(job.id)
+        if now is not None and is_in_doubt(now):
+            log.warning(
+                "reply_after_the_end",
+                **job_fields(job),
+                engine=attempt.engine,
+                ticket=settlement.ticket,
+                mend=f"unstill jobs resolve {job.id} --charged",
+            )
 
     async def _consequence(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
         now_ms = settlement.settled_ms

@@ -7,23 +7,35 @@ from typing import Any
 
 import msgspec
 
+from unstill.domain.continuation import (
+    MOST_TICKET_CHARS,
+    Continuation,
+    known_ticket,
+    may_be_ticket,
+)
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.owner import Owner
-from unstill.domain.resolution import Resolution
+from unstill.domain.resolution import DoubtWord, Resolution
 from unstill.models.card import Card
 from unstill.server.admin.money import AdminMoney
 from unstill.store.ports.doubts import CallInDoubt
 
 MOST_TOLD = 1_000  # calls in one answer
-FIELDS = ("charged",)
+FIELDS = ("charged", "ticket")
 SHOWN: dict[str, Any] = {"charged": True}
+SHOWN_TICKET: dict[str, Any] = {
+    "charged": True,
+    "ticket": "0385dc79-5ff8-4d82-bcb6-7f0f1c4b9d3a",
+}
 _ALLOWED = "true, if the provider has billed the call, or false"
+_TICKET = f"1 to {MOST_TICKET_CHARS} characters of visible ASCII, or absent"
 
 
 class AdminDoubt(msgspec.Struct, frozen=True, kw_only=True):
     """A call that may have been billed. Times are Unix milliseconds.
 
-    id: of its job. model: as it was asked for. message: what is known of the call's end.
+    id: of its job. model: as it was asked for. message: what is known of the call's end. ticket:
+    what the upstream, which has the call, knows it by; null where it is not known.
     """
 
     id: str
@@ -35,6 +47,7 @@ class AdminDoubt(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     sent_ms: int
     message: str
+    ticket: str | None
 
 
 class AdminDoubts(msgspec.Struct, frozen=True):
@@ -53,10 +66,14 @@ class AdminResolution(msgspec.Struct, frozen=True):
 
 
 class AdminResolved(msgspec.Struct, frozen=True):
-    """What stands of a job, and what its money comes to; null where the settings had none."""
+    """What stands of a job, and what its money comes to; null where the settings had none.
+
+    continued_by: the job that goes on from the call, whose video is brought home; null: none does.
+    """
 
     id: str
     resolution: AdminResolution
+    continued_by: str | None
     money: AdminMoney | None
 
 
@@ -72,6 +89,7 @@ def doubts_told(found: Sequence[CallInDoubt], counted: Mapping[str, int]) -> Adm
             attempt=each.call.n,
             sent_ms=each.call.intent_ms,
             message=each.call.message,
+            ticket=known_ticket(each.call),
         )
         for each in found
     ]
@@ -82,25 +100,44 @@ def resolution_told(said: Resolution) -> AdminResolution:
     return AdminResolution(said.is_charged, said.n, said.at_ms)
 
 
-def is_charged_in(body: Mapping[str, Any]) -> bool:
+def following_in(continuation: Continuation | None) -> str | None:
+    return None if continuation is None else continuation.continued_by
+
+
+def word_in(body: Mapping[str, Any]) -> DoubtWord:
     """The word that a body says. Raises BadField."""
     if "charged" not in body:
         raise MissingField("charged", _ALLOWED)
-    word = body["charged"]
+    word, ticket = body["charged"], body.get("ticket")
     if not isinstance(word, bool):
         raise BadField("charged", _ALLOWED, word)
-    return word
+    if ticket is not None and not (isinstance(ticket, str) and may_be_ticket(ticket)):
+        raise BadField("ticket", _TICKET, ticket)
+    return DoubtWord(word, ticket)
 
 
 def schema(cards: Sequence[Card]) -> dict[str, Any]:
     del cards
     charged = {
-        "description": "Whether the provider has billed the call; its price is released anyway.",
+        "description": (
+            "Whether the provider has billed the call. Its price is released; where a job "
+            "goes on from the call, that has it."
+        ),
         "type": "boolean",
+    }
+    ticket = {
+        "description": (
+            "What the upstream knows the call by, where the provider's console says so: a new job "
+            "goes on from it. With `charged` false: the ticket that is known of the call."
+        ),
+        "type": ["string", "null"],
+        "minLength": 1,
+        "maxLength": MOST_TICKET_CHARS,
+        "pattern": "^[!-~]+$",
     }
     return {
         "type": "object",
-        "properties": {"charged": charged},
+        "properties": {"charged": charged, "ticket": ticket},
         "required": ["charged"],
         "additionalProperties": False,
     }

@@ -11,6 +11,7 @@ from unstill.dialects.call import Call
 from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.route import Parameter
 from unstill.domain.attempts import Attempt
+from unstill.domain.continuation import JobLinks
 from unstill.domain.delivery import Delivery, DeliveryState, EventType
 from unstill.domain.errors import BadField
 from unstill.domain.job import Failure, Job, State, Usage, Video
@@ -104,7 +105,8 @@ class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
 
     request: what was asked for; of a picture its address or its hash, never its bytes.
     attempts: the calls that may have cost, oldest first. money: null where the settings have none.
-    resolution: what an operator has said of a call in doubt.
+    resolution: what an operator has said of a call in doubt. continued_by: the job that goes on
+    from that call. continues: the job from whose call this one does.
     """
 
     request: VideoRequest
@@ -129,6 +131,8 @@ class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
     is_deleted: bool
     attempts: list[Attempt]
     resolution: AdminResolution | None
+    continues: str | None
+    continued_by: str | None
     delivery: AdminDelivery | None
 
 
@@ -186,6 +190,7 @@ def details_told(
     made_by: str,
     attempts: Sequence[Attempt],
     resolution: Resolution | None,
+    links: JobLinks,
     delivery: Delivery | None,
     charges: Sequence[Charge],
 ) -> AdminJobDetails:
@@ -214,6 +219,8 @@ def details_told(
         is_deleted=job.is_hidden,
         attempts=list(attempts),
         resolution=None if resolution is None else resolution_told(resolution),
+        continues=links.continues,
+        continued_by=links.continued_by,
         delivery=None if delivery is None else delivery_told(delivery),
     )
 

@@ -299,7 +299,11 @@ _ROUTES: tuple[Route[Any], ...] = (
         (doubts.AdminResolved,),
         (jobs.JOB_ID,),
         body=doubts.schema,
-        shown_bodies={"it was billed": doubts.SHOWN, "it was not": {"charged": False}},
+        shown_bodies={
+            "it was billed": doubts.SHOWN,
+            "it was billed, and the console has it": doubts.SHOWN_TICKET,
+            "it was not": {"charged": False},
+        },
         is_admin=True,
     ),
     Route(

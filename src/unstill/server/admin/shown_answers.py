@@ -84,6 +84,8 @@ def details_of(shown: ShownJob) -> jobs.AdminJobDetails:
         is_deleted=False,
         attempts=[],
         resolution=None,
+        continues=None,
+        continued_by=None,
         delivery=None,
     )
 
@@ -100,6 +102,7 @@ def doubts_of(shown: ShownJob) -> doubts.AdminDoubts:
         attempt=1,
         sent_ms=job.created_ms + 900,
         message="the connection broke before an answer came",
+        ticket=None,
     )
     return doubts.AdminDoubts([call], 1)
 
@@ -107,7 +110,8 @@ def doubts_of(shown: ShownJob) -> doubts.AdminDoubts:
 def resolved_of(shown: ShownJob) -> doubts.AdminResolved:
     job = shown.done
     said = doubts.AdminResolution(charged=True, attempt=1, at_ms=job.created_ms + 3_600_000)
-    return doubts.AdminResolved(job.id, said, AdminMoney(PriceBasis.PRICE, "EUR", "0", "0", "0.3"))
+    money = AdminMoney(PriceBasis.PRICE, "EUR", "0", "0", "0.3")
+    return doubts.AdminResolved(job.id, said, None, money)
 
 
 ENGINE = engines.AdminEngine(

@@ -13,8 +13,10 @@ import structlog
 
 from unstill.dialects.port import Described
 from unstill.domain.api_key import digest_of, new_key
+from unstill.domain.continuation import NextJob
 from unstill.domain.errors import MissingField, NoSuchJob, StorageFull
 from unstill.domain.job import Job
+from unstill.domain.job_ids import new_id
 from unstill.domain.limits import OF_KEYS, SETTABLE, Settable, with_changes
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import owner_named
@@ -125,6 +127,7 @@ class AdminVerbs:
                 made_by=self._service.made_by(job),
                 attempts=await self._store.attempts.of(job.id),
                 resolution=await self._store.doubts.said_of(job.id),
+                links=await self._store.doubts.links_of(job.id),
                 delivery=await self._store.outbox.of(job.id),
                 charges=await self._store.charges.of(job.id),
             )
@@ -159,19 +162,25 @@ class AdminVerbs:
 
     async def resolve_job(self, exchange: Exchange[Described]) -> Answer:
         job_id = exchange.call.path["job_id"]
-        is_charged = doubts.is_charged_in(body_with(exchange.call, doubts.FIELDS))
+        word = doubts.word_in(body_with(exchange.call, doubts.FIELDS))
+        now_ms = self._sources.clock_ms()
+        next_job = NextJob(new_id(now_ms), DEADLINE_MS)
         resolved = await self._store.doubts.resolve(
-            job_id,
-            is_charged=is_charged,
-            costs=self._operated.costs,
-            now_ms=self._sources.clock_ms(),
+            job_id, word, costs=self._operated.costs, next_job=next_job, now_ms=now_ms
         )
-        resolved.check(is_charged=is_charged)
-        if resolved.is_new:
-            self._note("job_resolved", exchange, job_id=job_id, is_charged=is_charged)
+        resolved.check(is_charged=word.is_charged)
+        following = doubts.following_in(resolved.continuation)
+        if resolved.is_new or following == next_job.id:
+            self._note(
+                "job_resolved",
+                exchange,
+                job_id=job_id,
+                is_charged=word.is_charged,
+                continued_by=following,
+            )
         said = doubts.resolution_told(resolved.resolution)
         money = money_told(await self._store.charges.of(job_id))
-        return json_answer(doubts.AdminResolved(job_id, said, money))
+        return json_answer(doubts.AdminResolved(job_id, said, following, money))
 
     async def _found(self, exchange: Exchange[Described]) -> Job:
         """The job of the path, whoever owns it, deleted or not. Raises NoSuchJob."""

@@ -14,11 +14,13 @@ from unstill.domain.book_check import (
     OperatorWord,
     Proof,
     SpentSums,
+    wrongs_of_continuation,
     wrongs_of_job,
 )
+from unstill.domain.continuation import Continuation
 from unstill.domain.job import IN_DOUBT, UNTOLD, State
 from unstill.domain.owner import Owner
-from unstill.store.embedded.charges import NAMES, charge_of
+from unstill.store.embedded.charges import NAMES, charge_of, of_job
 from unstill.store.embedded.rows import Row
 from unstill.store.embedded.seals import seal_of
 
@@ -35,6 +37,13 @@ _NUMBERS = (
     "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'charges'), 0) FROM charges"
 )
 _WORDS = "SELECT seal, job_id, n, is_charged, at_ms FROM resolutions"
+_CONTINUATIONS = (
+    "SELECT seal, job_id, continued_by, ticket, at_ms FROM continuations ORDER BY number"
+)
+_CONTINUED = (
+    "SELECT count(*), coalesce(max(number), 0), "
+    "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'continuations'), 0) FROM continuations"
+)
 _SPENT = "SELECT owner, day, reserved, settled FROM spent"
 
 
@@ -61,6 +70,7 @@ class _Check:
         yield from self._wrongs_of_words()
         for job_id, found in groupby(self._connection.execute(_ENTRIES), key=itemgetter(0)):
             yield from self._wrongs_of_job(f"{job_id}", sorted(found, key=itemgetter(1)))
+        yield from self._wrongs_of_continuations()
         yield from self.sums.wrongs(
             {(Owner(owner), day): (*sums,) for owner, day, *sums in self._select(_SPENT)}
         )
@@ -79,6 +89,21 @@ class _Check:
             self._words[job_id] = OperatorWord(n, is_charged == 1)
             if seal != seal_of(values):
                 yield f"resolution of job {job_id}: it has been changed"
+
+    def _wrongs_of_continuations(self) -> Iterator[str]:
+        if not self._connection.table_exists(None, "continuations"):
+            return  # read beside a server of an earlier release
+        [(count, last, written)] = self._select(_CONTINUED)
+        if (last, written) != (count, count):
+            yield f"continuations has {count} rows, numbered to {last}, of {written}: one is gone"
+        for seal, *values in self._select(_CONTINUATIONS):
+            said = Continuation(*values)
+            if seal != seal_of(values):
+                yield f"continuation of job {said.job_id}: it has been changed"
+            before, after = (
+                of_job(self._connection, each) for each in (said.job_id, said.continued_by)
+            )
+            yield from wrongs_of_continuation(said, before, after, self._words.get(said.job_id))
 
     def _wrongs_of_job(self, job_id: str, found: list[Row]) -> Iterator[str]:
         entries: list[NumberedEntry] = []

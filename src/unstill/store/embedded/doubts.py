@@ -9,18 +9,23 @@ from typing import Any
 import apsw
 
 from unstill.domain.attempts import Attempt
+from unstill.domain.continuation import JobLinks, NextJob
 from unstill.domain.job import IN_DOUBT, UNTOLD, Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.resolution import (
-    MAY_BE_BILLED,
     CallCosts,
+    DoubtWord,
     JobRecords,
     Resolution,
     Resolved,
+    TicketAt,
+    WordEffect,
     call_in_doubt,
+    ticket_to_find,
     word_on,
 )
-from unstill.store.embedded import charges, rows
+from unstill.store.embedded import charges, continuations, rows
+from unstill.store.embedded.downtime import last_up_ms
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.seals import seal_of
 from unstill.store.ports.doubts import CallInDoubt
@@ -30,16 +35,15 @@ _INSERT = "INSERT INTO resolutions (job_id, n, is_charged, at_ms, seal) VALUES (
 _FIND = "SELECT job_id, n, is_charged, at_ms FROM resolutions WHERE job_id = ?"
 # The first two conditions are word for word those of the index `jobs_in_doubt`.
 _CODES = ", ".join(f"'{code}'" for code in (IN_DOUBT, *sorted(UNTOLD)))
-_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in sorted(MAY_BE_BILLED))
 _OPEN = (
     f"state = '{State.FAILED}' AND failure ->> '$.code' IN ({_CODES}) "  # noqa: S608  - our words
     f"AND (failure ->> '$.code' = '{IN_DOUBT}' OR {charges.IS_RESERVED}) "
     "AND NOT EXISTS (SELECT 1 FROM resolutions WHERE job_id = jobs.id) "
-    "AND EXISTS (SELECT 1 FROM attempts "
-    f"WHERE job_id = jobs.id AND outcome IN ({_OUTCOMES}))"
+    "AND EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id)"
 )
 DOUBTS = f"SELECT id, owner, key_id, model FROM jobs WHERE {_OPEN} ORDER BY id LIMIT ?"  # noqa: S608
 ENGINES = f"SELECT engine FROM jobs WHERE {_OPEN}"  # noqa: S608
+_ELSEWHERE = "SELECT job_id FROM attempts WHERE account = ? AND ticket = ? AND job_id != ? LIMIT 1"
 ALL = -1  # as SQLite's LIMIT has it
 
 
@@ -61,17 +65,33 @@ class EmbeddedDoubts:
         ledger = self._handle.opened.ledger
         return await ledger.read(lambda connection: found_in(connection, job_id))
 
+    async def links_of(self, job_id: str) -> JobLinks:
+        ledger = self._handle.opened.ledger
+        return await ledger.read(lambda connection: continuations.links_in(connection, job_id))
+
     async def resolve(
-        self, job_id: str, *, is_charged: bool, costs: CallCosts, now_ms: int
+        self,
+        job_id: str,
+        word: DoubtWord,
+        *,
+        costs: CallCosts,
+        next_job: NextJob,
+        now_ms: int,
     ) -> Resolved:
         found: list[Resolved] = []
+        opened = self._handle.opened
 
-        def write(connection: apsw.Connection) -> None:
-            found.append(
-                resolve(connection, job_id, is_charged=is_charged, costs=costs, now_ms=now_ms)
+        def write(connection: apsw.Connection) -> Job | None:
+            effect = resolve(
+                connection, job_id, word, costs=costs, next_job=next_job, now_ms=now_ms
             )
+            found.append(effect.resolved)
+            if effect.going_on is None:
+                return None
+            opened.added_jobs.add_own(next_job.id)
+            return effect.going_on.job
 
-        await self._handle.opened.writer.write(write)
+        await opened.writer.write(write)
         return found[-1]
 
 
@@ -96,23 +116,43 @@ def doubts(connection: apsw.Connection, limit: int) -> Iterator[CallInDoubt]:
 
 
 def resolve(
-    connection: apsw.Connection, job_id: str, *, is_charged: bool, costs: CallCosts, now_ms: int
-) -> Resolved:
+    connection: apsw.Connection,
+    job_id: str,
+    word: DoubtWord,
+    *,
+    costs: CallCosts,
+    next_job: NextJob,
+    now_ms: int,
+) -> WordEffect:
     """As the port has it."""
+    calls = _ledger_of(connection, job_id)
     records = JobRecords(
         job=_job_of(connection, job_id),
-        calls=_ledger_of(connection, job_id),
+        calls=calls,
         entries=charges.of_job(connection, job_id),
         said=found_in(connection, job_id),
+        continuation=continuations.found_in(connection, job_id),
+        elsewhere=_job_with(connection, ticket_to_find(calls, word), job_id),
+        up_ms=last_up_ms(connection),
     )
-    word = word_on(job_id, records, is_charged=is_charged, costs=costs, now_ms=now_ms)
-    said = word.resolved.resolution
-    if word.resolved.is_new:
+    effect = word_on(job_id, records, word, costs=costs, next_job=next_job, now_ms=now_ms)
+    said = effect.resolved.resolution
+    if effect.resolved.is_new:
         values = (said.job_id, said.n, int(said.is_charged), said.at_ms)
         connection.execute(_INSERT, (*values, seal_of(values)))
-    if word.reserve is not None:
-        charges.write(connection, word.entries, word.reserve)
-    return word.resolved
+    if effect.reserve is not None:
+        charges.write(connection, effect.entries, effect.reserve)
+    if effect.going_on is not None:
+        continuations.write(connection, effect.going_on)
+    return effect
+
+
+def _job_with(connection: apsw.Connection, at: TicketAt | None, other: str) -> str | None:
+    """A job that has the ticket, but for the `other` one."""
+    if at is None:
+        return None
+    found: list[tuple[Any, ...]] = connection.execute(_ELSEWHERE, (*at, other)).fetchall()
+    return f"{found[0][0]}" if found else None
 
 
 def _job_of(connection: apsw.Connection, job_id: str) -> Job | None:

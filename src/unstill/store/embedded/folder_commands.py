@@ -8,10 +8,11 @@ from pathlib import Path
 from unstill.domain.api_key import ApiKey
 from unstill.domain.attempts import Attempt
 from unstill.domain.book_check import Proof
+from unstill.domain.continuation import NextJob
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
-from unstill.domain.resolution import CallCosts, Resolved
+from unstill.domain.resolution import CallCosts, DoubtWord, Resolved
 from unstill.domain.usage import UsageAsked, UsageSum
 from unstill.store.embedded.beside import attempts_in
 from unstill.store.embedded.deliveries import count_in, newest_in, replay_in
@@ -58,8 +59,18 @@ class FolderCommands:
     def doubts(self) -> Sequence[Attempt]:
         return doubts_in(self._data_dir)
 
-    def resolve(self, job_id: str, *, is_charged: bool, costs: CallCosts, now_ms: int) -> Resolved:
-        return resolve_in(self._data_dir, job_id, is_charged=is_charged, costs=costs, now_ms=now_ms)
+    def resolve(
+        self,
+        job_id: str,
+        word: DoubtWord,
+        *,
+        costs: CallCosts,
+        next_job: NextJob,
+        now_ms: int,
+    ) -> Resolved:
+        return resolve_in(
+            self._data_dir, job_id, word, costs=costs, next_job=next_job, now_ms=now_ms
+        )
 
     def usage(self, asked: UsageAsked) -> Sequence[UsageSum]:
         return usage_of(self._data_dir, asked)

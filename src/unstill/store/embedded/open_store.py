@@ -12,6 +12,7 @@ import apsw
 from unstill.domain.commit_counts import CommitCounts
 from unstill.store.call_journal import Ahead
 from unstill.store.embedded import connections
+from unstill.store.embedded.added_jobs import AddedJobs
 from unstill.store.embedded.connections import Reader
 from unstill.store.embedded.disk_reserve import Reserve
 from unstill.store.embedded.file_presence import Presence
@@ -32,6 +33,7 @@ class Opened(NamedTuple):
     lists: Reader  # what callers ask
     generation: Generation
     holds: Holds
+    added_jobs: AddedJobs
     presence: Presence
     reserve: Reserve
     upkeep: Upkeep
@@ -40,10 +42,12 @@ class Opened(NamedTuple):
 
     async def startup(self) -> None:
         await self.holds.startup()
+        await self.added_jobs.startup()
         await self.upkeep.startup()
 
     async def close(self) -> None:
         await self.holds.shutdown()
+        await self.added_jobs.shutdown()
         await self.upkeep.shutdown()
         writes = await self.writer.stop()
         self.finds.close()
@@ -59,9 +63,13 @@ async def open_store(
     *,
     tell: Tell,
     released: Callable[[str], None],
+    added: Callable[[str], None],
     commits: CommitCounts,
 ) -> Opened:
-    """Open the folder's store; `startup` comes next. Raises OperatorError."""
+    """Open the folder's store; `startup` comes next. Raises OperatorError.
+
+    `released` and `added` are told of jobs that another process has released, or added.
+    """
     reserve = Reserve(data_dir)
     await asyncio.to_thread(reserve.give_up_for_start)
     found, generation = await asyncio.to_thread(connections.connect, data_dir, vfs)
@@ -75,6 +83,7 @@ async def open_store(
         lists=Reader("lists", found.lists, ReadPace()),
         generation=generation,
         holds=Holds(ledger.select, released),
+        added_jobs=AddedJobs(ledger, added),
         presence=presence,
         reserve=reserve,
         upkeep=Upkeep(presence, reserve),

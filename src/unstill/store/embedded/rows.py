@@ -269,11 +269,13 @@ SETTLE = (
     f"WHERE job_id = ? AND n = ? AND outcome IN ('{Outcome.OPEN}', '{Outcome.UNKNOWN}')"
 )
 
-# Parameters: the job, its attempt, the ticket that it was given.
+# Parameters: the job, its attempt, the ticket that it was given. The job that goes on from this one
+# has it by right.
 TICKET_TAKEN = (
     "SELECT 1 FROM attempts AS own JOIN attempts AS other "
     "ON other.account = own.account AND other.ticket = ?3 AND other.job_id != own.job_id "
-    "WHERE own.job_id = ?1 AND own.n = ?2 LIMIT 1"
+    "WHERE own.job_id = ?1 AND own.n = ?2 AND NOT EXISTS (SELECT 1 FROM continuations "
+    "WHERE job_id = own.job_id AND continued_by = other.job_id) LIMIT 1"
 )
 
 ATTEMPTS = f"SELECT {ATTEMPT_NAMES} FROM attempts WHERE job_id = ? ORDER BY n"  # noqa: S608  - field names

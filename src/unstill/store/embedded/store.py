@@ -98,6 +98,7 @@ class EmbeddedStore:
                 self._vfs,
                 tell=self._tell,
                 released=self._wake,
+                added=self._take_up,
                 commits=self.commits,
             )
             self._told = (opened.holds.changed, self.queue.offer, *listeners)
@@ -128,6 +129,12 @@ class EmbeddedStore:
         job = self.jobs.look(job_id)
         if job is not None:
             self.queue.offer(job)
+
+    def _take_up(self, job_id: str) -> None:
+        """Another process has added a job: who is told of commits is told of it."""
+        job = self.jobs.look(job_id)
+        if job is not None and not job.state.is_final:
+            self._tell(job)
 
     async def _place_unfinished(self) -> None:
         async for places in self.backlog.unfinished():

@@ -12,10 +12,11 @@ from typing import Protocol
 from unstill.domain.api_key import ApiKey
 from unstill.domain.attempts import Attempt
 from unstill.domain.book_check import Proof
+from unstill.domain.continuation import NextJob
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
-from unstill.domain.resolution import CallCosts, Resolved
+from unstill.domain.resolution import CallCosts, DoubtWord, Resolved
 from unstill.domain.usage import UsageAsked, UsageSum
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.keys import Decide
@@ -57,11 +58,20 @@ class CommandStore(Protocol):
     def doubts(self) -> Sequence[Attempt]:
         """The calls of jobs in doubt that no word was said of, oldest first."""
 
-    def resolve(self, job_id: str, *, is_charged: bool, costs: CallCosts, now_ms: int) -> Resolved:
+    def resolve(
+        self,
+        job_id: str,
+        word: DoubtWord,
+        *,
+        costs: CallCosts,
+        next_job: NextJob,
+        now_ms: int,
+    ) -> Resolved:
         """Say whether a job's call in doubt was billed, as the port of doubts has it.
 
-        Raises OperatorError where there is no such job, or none in doubt, or its book has another
-        currency.
+        A running server takes up what goes on from it within two seconds. Raises OperatorError
+        where there is no such job, or none in doubt, or a ticket that is not its own, or where its
+        book has another currency.
         """
 
     # --- money ---------------------------------------------------------------------------------

@@ -186,6 +186,14 @@ CREATE TABLE resolutions (
   seal       text     NOT NULL
 );
 
+CREATE TABLE continuations (
+  job_id       text COLLATE "C" NOT NULL PRIMARY KEY,
+  continued_by text COLLATE "C" NOT NULL UNIQUE,
+  ticket       text   NOT NULL,
+  at_ms        bigint NOT NULL,
+  seal         text   NOT NULL
+);
+
 -- This store's alone: what a call is known by, in one question. Equal calls wait for each other, and
 -- see what the one before has written, as each statement in here looks anew.
 CREATE FUNCTION marked(
@@ -212,7 +220,7 @@ BEGIN
 END $$;
 
 -- This store's alone: whether another job of the account was accepted under a ticket. Two that are
--- told the same one at a time wait for each other.
+-- told the same one at a time wait for each other. A job that goes on from this one has it by right.
 CREATE FUNCTION ticket_taken(of_job text, of_n bigint, of_ticket text)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -220,5 +228,7 @@ BEGIN
   RETURN EXISTS (
     SELECT 1 FROM attempts AS own JOIN attempts AS other
     ON other.account = own.account AND other.ticket = of_ticket AND other.job_id != own.job_id
-    WHERE own.job_id = of_job AND own.n = of_n);
+    WHERE own.job_id = of_job AND own.n = of_n AND NOT EXISTS (
+      SELECT 1 FROM continuations
+      WHERE continuations.job_id = own.job_id AND continued_by = other.job_id));
 END $$;
