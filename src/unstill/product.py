@@ -134,6 +134,7 @@ class Product:
             upstream_engines=self._remotes,
             weight_of=self._limits.weight_of,
             clock_ms=clock_ms,
+            signals=None if self._store.duties.is_alone else self._store.signals,
         )
         catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)

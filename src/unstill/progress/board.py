@@ -1,11 +1,14 @@
-"""The board: how far each unfinished job has come, and who waits for it; in memory only."""
+"""The board: how far each unfinished job has come, and who waits for it; in memory only.
+
+Of what an engine reports to one server, the others hear (between_servers.py).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Self
 
@@ -149,7 +152,9 @@ class Board:
         # Jobs have one that have been running, and may again.
         self._fractions: dict[str, float] = {}
         self._waiting: set[str] = set()  # those of them that were put back
-        self._reached: dict[str, float] = {}  # jobs have one that ran, and ended without a video
+        # Jobs have one that ran, and ended without a video, or that are known by hearsay alone.
+        self._reached: dict[str, float] = {}
+        self._share: Callable[[str, float], None] | None = None  # with the other servers
         self._waiters: dict[str, set[Waiter]] = {}  # by job
         self._alarms = Alarms()
         self._counts = WaitCounts()
@@ -157,7 +162,8 @@ class Board:
 
     def expect(self, job_id: str) -> None:
         """Take reports of a job that is running."""
-        self._fractions.setdefault(job_id, 0.0)
+        if job_id not in self._fractions:
+            self._fractions[job_id] = self._reached.pop(job_id, 0.0)
         self._waiting.discard(job_id)
 
     def report(self, job_id: str, fraction: float) -> None:
@@ -166,8 +172,26 @@ class Board:
         # Else it was put back or cancelled, and its child speaks late.
         if earlier is not None and job_id not in self._waiting:
             now = self._fractions[job_id] = max(earlier, min(fraction, 1.0))
-            if job_id in self._waiters and _percent(now) > _percent(earlier):
+            is_followed = self._share is not None or job_id in self._waiters
+            if is_followed and _percent(now) > _percent(earlier):
                 self._wake(job_id)
+                if self._share is not None:
+                    self._share(job_id, now)
+
+    def share_by(self, share: Callable[[str, float], None]) -> None:
+        """Let it have each whole percent that is reported from now on."""
+        self._share = share
+
+    def hear(self, job_id: str, fraction: float) -> None:
+        """The same that was reported to another server, which this one may not know to run."""
+        if job_id in self._waiting:
+            return
+        known = self._fractions if job_id in self._fractions else self._reached
+        earlier = known.get(job_id, 0.0)
+        now = known[job_id] = max(earlier, min(fraction, 1.0))
+        if _percent(now) > _percent(earlier):
+            self._wake(job_id)
+        self._forget_the_oldest()
 
     def changed(self, job: Job) -> None:
         """Take reports of a job that is rendered; of one that is not now, keep what was shown."""
@@ -253,8 +277,11 @@ class Board:
         fraction = self._fractions.pop(job.id, 0.0)
         if fraction and job.state is not State.SUCCEEDED:
             self._reached[job.id] = fraction
-            if len(self._reached) > REMEMBERED:
-                del self._reached[next(iter(self._reached))]
+            self._forget_the_oldest()
+
+    def _forget_the_oldest(self) -> None:
+        if len(self._reached) > REMEMBERED:
+            del self._reached[next(iter(self._reached))]
 
     def _wake(self, job_id: str) -> None:
         for waiter in self._waiters.get(job_id, ()):

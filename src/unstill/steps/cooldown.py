@@ -5,14 +5,19 @@ once the pause is over one call finds out, and each that is told "busy" too make
 longer. Other models of the account go on: providers' limits are per model. An account that the
 ledger says is blocked is asked by one call at a time, whatever its model.
 
-In memory only, the places in line too. What a restart forgets is one pause, at the cost of as many
-calls as an account has slots; a job that was told "busy" itself keeps its own pause in its row.
+In memory only, the places in line too. That a model is busy, and that it takes calls again, each
+server tells the others (`CooldownNews`), so that after a pause each of them finds out by one call
+at most. What a restart forgets is one pause, at the cost of as many calls as an account has slots;
+a job that was told "busy" itself keeps its own pause in its row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+
+import msgspec
 
 from unstill.domain.backoff import MODEL
 from unstill.domain.owner import Owner
@@ -25,10 +30,22 @@ PROBE_WAIT_MS = 1_000  # while another job's call finds out
 WAITER_GAP_MS = 10
 
 
+class CooldownNews(msgspec.Struct, frozen=True, array_like=True):
+    """What one server tells the others of a model of an account."""
+
+    server: str  # who tells it
+    account: str
+    upstream_model: str
+    pauses: int  # in a row, so far
+    pause_ms: int  # from now; 0: it takes calls again
+
+
 class ModelCooldown:
     """When one model of one account may be asked again, and who of those that wait is first."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: Callable[[int, int], None] | None = None) -> None:
+        """share: tells the other servers of pauses in a row, and of the one that begins."""
+        self._share = share
         self._busy_until_ms = 0  # 0: not busy, as far as is known
         self._round = 0  # a call of an earlier one says nothing new
         self._pauses = 0  # in a row
@@ -77,29 +94,60 @@ class ModelCooldown:
         match submission:
             case Busy(retry_after_s=advice_s):
                 # Where the model is no longer blocked since, that it is busy is news from any call.
-                if is_news or not self._busy_until_ms:
+                is_news = is_news or not self._busy_until_ms
+                if is_news:
                     self._pauses += 1
                     self._round += 1
                 pause_ms = MODEL.after_ms(self._pauses)
                 advice_ms = min(int((advice_s or 0) * 1000), LONGEST_ADVICE_MS)
                 until_ms = now_ms + max(pause_ms, advice_ms)
                 self._busy_until_ms = max(self._busy_until_ms, until_ms)
+                if is_news:
+                    self._tell(self._pauses, until_ms - now_ms)
             case Accepted() if is_news:
+                if self._busy_until_ms:
+                    self._tell(self._pauses, 0)
                 self._busy_until_ms = self._pauses = 0
             case _:
                 pass
+
+    def hear(self, pauses: int, pause_ms: int, now_ms: int) -> None:
+        """Learn what another server's call came to, as `CooldownNews` has it."""
+        if not pause_ms:
+            if self._pauses <= pauses:  # else it has become busy again since
+                self._busy_until_ms = self._pauses = 0
+            return
+        if pauses > self._pauses or not self._busy_until_ms:
+            self._pauses = max(self._pauses, pauses)
+            self._round += 1
+        self._busy_until_ms = max(self._busy_until_ms, now_ms + pause_ms)
+
+    def _tell(self, pauses: int, pause_ms: int) -> None:
+        if self._share is not None:
+            self._share(pauses, pause_ms)
 
 
 class AccountGate:
     """Who may call one account: its slots, and the cooldown of each of its models."""
 
-    def __init__(self, account: Account, weight_of: WeightOf = equal_weight) -> None:
+    def __init__(
+        self,
+        account: Account,
+        weight_of: WeightOf = equal_weight,
+        share: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        """share: as a cooldown's, with its model before."""
+        self._share = share
         self.slots = Slots(account.slots, weight_of=weight_of)
         self._cooldowns: dict[str, ModelCooldown] = {}
         self._probes = 0  # all models have so many
 
     def cooldown(self, upstream_model: str) -> ModelCooldown:
-        return self._cooldowns.setdefault(upstream_model, ModelCooldown())
+        cooldown = self._cooldowns.get(upstream_model)
+        if cooldown is None:
+            share = None if self._share is None else partial(self._share, upstream_model)
+            cooldown = self._cooldowns[upstream_model] = ModelCooldown(share)
+        return cooldown
 
     def blocked_until_ms(self, upstream_model: str, blocked_ms: int, now_ms: int) -> int:
         """The model's answer; of a blocked account no two lines find out at once."""

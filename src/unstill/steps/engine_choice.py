@@ -1,21 +1,28 @@
 """Whom a ready job is sent to, and when: by its route, its attempts, and whose turn it is.
 
-What is remembered of upstreams is in memory (cooldown.py), the rest is read from the ledger each
-time (failover.py).
+What is remembered of upstreams is in memory (cooldown.py), and told between servers; the rest is
+read from the ledger each time (failover.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from secrets import token_hex
+
+import msgspec
 
 from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.job import Job
 from unstill.domain.owner_turns import WeightOf, equal_weight
-from unstill.steps.cooldown import AccountGate, ModelCooldown
+from unstill.steps.cooldown import AccountGate, CooldownNews, ModelCooldown
 from unstill.steps.failover import Candidate, NextCall, next_engine
 from unstill.store.ports.attempts import Attempts
+from unstill.store.ports.signals import Signals
 from unstill.upstreams.port import Remote
+
+COOLDOWNS = "cooldowns"  # their topic
 
 
 class EngineChoice:
@@ -30,22 +37,48 @@ class EngineChoice:
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
         weight_of: WeightOf = equal_weight,
+        signals: Signals | None = None,
     ) -> None:
-        """`routes`: by model name, the engines in the order in which they are tried."""
+        """`routes`: by model name, the engines in the order in which they are tried.
+
+        signals: between this server and others; None: there can be none.
+        """
         self._attempts = attempts
         self._remotes = remotes
         self._routes = routes
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
+        self._signals = signals
+        self._server = token_hex(4)  # all hear it too, and this one knows it already
+        self._decoder = msgspec.json.Decoder(CooldownNews)
         self._gates = {
-            remote.account.id: AccountGate(remote.account, weight_of) for remote in remotes.values()
+            remote.account.id: AccountGate(
+                remote.account,
+                weight_of,
+                None if signals is None else partial(self._tell, remote.account.id),
+            )
+            for remote in remotes.values()
         }
+        if signals is not None:
+            signals.hear(COOLDOWNS, self._hear)
 
     def gate(self, remote: Remote) -> AccountGate:
         return self._gates[remote.account.id]
 
     def cooldown(self, remote: Remote, job: Job) -> ModelCooldown:
         return self.gate(remote).cooldown(remote.upstream_model(job.request))
+
+    def _tell(self, account: str, upstream_model: str, pauses: int, pause_ms: int) -> None:
+        news = CooldownNews(self._server, account, upstream_model, pauses, pause_ms)
+        if self._signals is not None:
+            self._signals.tell(COOLDOWNS, msgspec.json.encode(news).decode())
+
+    def _hear(self, message: str) -> None:
+        news = self._decoder.decode(message)
+        gate = self._gates.get(news.account)
+        if gate is not None and news.server != self._server:
+            cooldown = gate.cooldown(news.upstream_model)
+            cooldown.hear(news.pauses, news.pause_ms, self._clock_ms())
 
     def route(self, job: Job) -> list[Remote]:
         """The remote engines that can do the request; the job's own first if it is none of them."""

@@ -232,7 +232,8 @@ class Poller:
         if watched is None:
             return
         if not isinstance(verdict, Unclear):
-            if watched.unclear:
+            # With the first look, what was said of it by who asked before is over.
+            if watched.unclear or watched.looks <= 1:
                 self._stalls.job_moves(row.job_id)
             watched.unclear = 0
             return

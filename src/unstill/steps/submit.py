@@ -63,6 +63,7 @@ from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.queue import PutOff
+from unstill.store.ports.signals import Signals
 from unstill.system.storage_pause import until_stored
 from unstill.system.tracing import NO_TRACES, Traces, open_span
 from unstill.upstreams.port import (
@@ -115,8 +116,12 @@ class Submitter:
         counts: CallCounts | None = None,
         weight_of: WeightOf = equal_weight,
         traces: Traces = NO_TRACES,
+        signals: Signals | None = None,
     ) -> None:
-        """`routes`: by model name, the engines in the order in which they are tried."""
+        """`routes`: by model name, the engines in the order in which they are tried.
+
+        signals: between this server and others; None: there can be none.
+        """
         self._submit_within_ms = submit_within_ms
         self._jobs = jobs
         self._attempts = attempts
@@ -129,6 +134,7 @@ class Submitter:
             clock_ms=clock_ms,
             uptime_ms=uptime_ms,
             weight_of=weight_of,
+            signals=signals,
         )
         self._prepare_frames = prepare_frames
         self._stalls = stalls

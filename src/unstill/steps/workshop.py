@@ -122,6 +122,7 @@ class Workshop(msgspec.Struct, frozen=True):
             counts=self.counts,
             weight_of=self.weight_of,
             traces=self.traces,
+            signals=None if self.store.duties.is_alone else self.store.signals,
         )
 
     def _saver(self) -> Saver:
