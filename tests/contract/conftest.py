@@ -20,8 +20,8 @@ from unstill.store.ports.store import Store
 # What the store on PostgreSQL has yet to get; each noun that lands takes its suite from here.
 NOT_YET_ON_POSTGRES = {
     "test_store_continuations",
-    "test_store_charges", "test_store_doubts", "test_store_duties", "test_store_lanes",
-    "test_store_usage", "test_untold_ends", "test_admin_doubts", "test_resolutions",
+    "test_store_doubts", "test_store_duties", "test_store_lanes",
+    "test_admin_doubts",
     "test_steps_under_way_are_told_with_their_owner_and_whether_the_job_is_there_yet",
 }  # fmt: skip
 # Its leases go by the database's clock, and have a suite of their own.

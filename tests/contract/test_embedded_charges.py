@@ -21,7 +21,7 @@ from unstill.domain.usage import UsageAsked
 from unstill.store.embedded import charges, migrations
 from unstill.store.embedded.book_currency import IS_IN_FORCE
 from unstill.store.embedded.folder_match import FILE
-from unstill.store.embedded.usage import usage_sql
+from unstill.store.usage_reports import usage_sql
 
 BILL = Bill(6 * SECOND_NS, "ali", "turbo", YUAN)
 

@@ -12,8 +12,8 @@ from support.reserves import a_reserve
 from unstill.domain.errors import Overloaded
 from unstill.domain.money import BudgetUse, day_of
 from unstill.domain.usage import BookFigures, UsageAsked, UsagePart, figures_of
-from unstill.store.embedded.usage import MOST_AT_ONCE
 from unstill.store.ports.store import Store
+from unstill.store.usage_reports import MOST_AT_ONCE
 
 DAY = day_of(BORN_MS)
 FIRST, SECOND = "2025-11-20", "2025-11-21"

@@ -1,52 +1,34 @@
 """The book of money as rows: what a job's own units write, and what is read of an open store.
 
-The columns of the table are the fields of `Charge`, by the same names, behind a number that keeps
-their order, and before a seal of them. Beside it stand the sums of each owner and day, changed with
-each row.
+Beside them stand the sums of each owner and day, changed with each row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Any
 
 import apsw
 
 from unstill.domain.book import check_budgets, end_entries, month_of, open_reserve, spent_by
 from unstill.domain.job import Change, Job
-from unstill.domain.money import (
-    Bill,
-    BilledUnit,
-    BudgetUse,
-    Charge,
-    ChargeKind,
-    ChargeReserve,
-    PriceBasis,
-)
+from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
 from unstill.domain.owner import Owner
 from unstill.domain.usage import BookFigures, UsageAsked, UsageSum
+from unstill.store.book_rows import COLUMNS, IS_RESERVED, NAMES, charge_of, values_of
 from unstill.store.embedded.book_currency import other_currency_in
 from unstill.store.embedded.book_figures import RunningTotals
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.rows import Row, Value
 from unstill.store.embedded.seals import seal_of
 from unstill.store.embedded.usage import UsageReports
 
+__all__ = ["IS_RESERVED", "NAMES", "charge_of"]
+
 TABLE = "charges"
-COLUMNS = Charge.__struct_fields__
-NAMES = ", ".join(COLUMNS)
-_fields_of = attrgetter(*COLUMNS)
 
 _INSERT = f"INSERT INTO charges ({NAMES}, seal) VALUES ({', '.join('?' * len(COLUMNS))}, ?)"  # noqa: S608  - field names
 # By the index `charges_once`.
 OF_JOB = f"SELECT {NAMES} FROM charges WHERE job_id = ? ORDER BY id"  # noqa: S608  - field names
-# Of the job whose row is at hand, as part of a WHERE.
-IS_RESERVED = (
-    f"(EXISTS (SELECT 1 FROM charges WHERE job_id = jobs.id AND kind = '{ChargeKind.RESERVE}') "  # noqa: S608  - our words
-    "AND NOT EXISTS (SELECT 1 FROM charges WHERE job_id = jobs.id "
-    f"AND kind IN ('{ChargeKind.SETTLE}', '{ChargeKind.RELEASE}')))"
-)
 _SPEND = (
     "INSERT INTO spent (owner, day, reserved, settled) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (owner, day) DO UPDATE SET reserved = reserved + excluded.reserved, "
@@ -113,7 +95,7 @@ def end(connection: apsw.Connection, job: Job, bill: Bill | None) -> None:
 def write(connection: apsw.Connection, entries: Iterable[Charge], standing: Charge) -> None:
     """Write entries of a job and what they mean for the sums. `standing`: its reserve."""
     for entry in entries:
-        values: tuple[Value, ...] = _fields_of(entry)
+        values = values_of(entry)
         connection.execute(_INSERT, (*values, seal_of(values)))
         by = spent_by(entry, standing)
         if entry.kind is not ChargeKind.COST:
@@ -131,13 +113,3 @@ def used_in(connection: apsw.Connection, owner: Owner, day: int) -> BudgetUse:
     found: list[tuple[Any, ...]] = connection.execute(USED, bounds).fetchall()
     [(of_day, of_month)] = found
     return BudgetUse(of_day, of_month)
-
-
-def charge_of(row: Row) -> Charge:
-    """The entry of a row in the order of `COLUMNS`."""
-    values: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
-    values["kind"] = ChargeKind(values["kind"])
-    values["basis"] = PriceBasis(values["basis"])
-    values["unit"] = BilledUnit(values["unit"])
-    values["owner"] = Owner(values["owner"])
-    return Charge(**values)

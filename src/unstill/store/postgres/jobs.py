@@ -8,7 +8,7 @@ from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
 from unstill.domain.owner import Owner
 from unstill.store.embedded.holds import OVER, Holds
-from unstill.store.postgres import deliveries, held_jobs, rows
+from unstill.store.postgres import charges, deliveries, held_jobs, rows
 from unstill.store.postgres.database import Database, Values, WriteUnit
 from unstill.store.postgres.feed import Feed
 from unstill.store.postgres.own_folder import OwnFolder
@@ -42,7 +42,7 @@ class PostgresJobs:
         job: Job,
         *,
         mark: IdempotencyMark | None = None,
-        reserve: ChargeReserve | None = None,  # noqa: ARG002  - comes with charges
+        reserve: ChargeReserve | None = None,
     ) -> Job:
         values = rows.row_of(job)
 
@@ -52,6 +52,8 @@ class PostgresJobs:
                 if earlier is not None:
                     return earlier
             [(revision, unit.xact)] = await unit.rows(rows.INSERT, *values)
+            if reserve is not None:
+                await charges.reserve(unit, reserve)
             unit.after.append(lambda: self._feed.committed(job, revision))
             return job
 
@@ -82,6 +84,7 @@ class PostgresJobs:
         job = rows.job_of(tuple(row))
         if job.state in OVER and job.id in self._holds:
             await unit.run(held_jobs.DROP, job.id)
+        await charges.follow(unit, job, change)
         if job.webhook_url is not None:
             await deliveries.follow(unit, job, change)
         unit.after.append(lambda: self._feed.committed(job, revision))

@@ -17,6 +17,7 @@ from unstill.store.ports.queue import Listener
 from unstill.store.postgres import migrations
 from unstill.store.postgres.attempts import PostgresAttempts
 from unstill.store.postgres.backlog import PostgresBacklog
+from unstill.store.postgres.charges import PostgresCharges
 from unstill.store.postgres.database import Database
 from unstill.store.postgres.feed import Feed
 from unstill.store.postgres.held_jobs import PostgresHeldJobs
@@ -60,6 +61,7 @@ class PostgresStore:
         self.backlog = PostgresBacklog(self.database, self._folder)
         self.outbox = PostgresOutbox(self.database)
         self.held_jobs = PostgresHeldJobs(self.database, self._holds, data_dir)
+        self.charges = PostgresCharges(self.database)
         self.uptime_notes = PostgresUptimeNotes(self.database)
         self.link_secrets = PostgresLinkSecrets(self.database)
         self.retention = PostgresRetention(self.database)

@@ -170,13 +170,19 @@ CREATE UNIQUE INDEX charges_once
   ON charges (job_id, (CASE kind WHEN 'release' THEN 'settle' ELSE kind END), n);
 CREATE INDEX charges_of_days ON charges (day, owner);
 
+-- Of each owner and day several rows, each for some of the jobs: one is locked until its writer has
+-- committed, and one owner's calls need not wait for each other. `entries`: how many rows of
+-- `charges` are in it, so that one that has gone is missed.
 CREATE TABLE spent (
   owner    text COLLATE "C" NOT NULL,
   day      bigint NOT NULL,
+  part     bigint NOT NULL,
   reserved bigint NOT NULL,
   settled  bigint NOT NULL,
-  PRIMARY KEY (owner, day)
-);
+  entries  bigint NOT NULL,
+  PRIMARY KEY (owner, day, part)
+) WITH (fillfactor = 50);
+CREATE INDEX spent_of_days ON spent (day);
 
 CREATE TABLE resolutions (
   job_id     text COLLATE "C" NOT NULL PRIMARY KEY,
@@ -231,4 +237,16 @@ BEGIN
     WHERE own.job_id = of_job AND own.n = of_n AND NOT EXISTS (
       SELECT 1 FROM continuations
       WHERE continuations.job_id = own.job_id AND continued_by = other.job_id));
+END $$;
+
+-- This store's alone: what of an owner's is settled and reserved on a day and in its month. Calls
+-- that a budget is asked for wait for each other, and see what the one before has reserved.
+CREATE FUNCTION used_alone(of_owner text, of_day bigint, first bigint, last bigint)
+RETURNS TABLE (in_day bigint, in_month bigint) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended(of_owner, 1));
+  RETURN QUERY SELECT
+    coalesce(sum(reserved + settled) FILTER (WHERE day = of_day), 0)::bigint,
+    coalesce(sum(reserved + settled), 0)::bigint
+    FROM spent WHERE owner = of_owner AND day BETWEEN first AND last;
 END $$;
