@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from unstill.cli.settings_options import settings_of
+from unstill.settings.databases import shown_database
 from unstill.settings.server import ServerSettings
-from unstill.store.embedded.folder_commands import FolderCommands
 from unstill.store.ports.command_store import CommandStore
+from unstill.store.stores import commands_at
 
 
 def store_of(server: ServerSettings) -> CommandStore:
-    return FolderCommands(Path(server.data_dir))
+    place = shown_database(server.database)
+    return commands_at(server.database, Path(server.data_dir), place=place)
 
 
 def store_at(data_dir: str | None, config: Path | None) -> CommandStore:

@@ -1,4 +1,4 @@
-"""The command line's way out of a store that does not belong to its folder."""
+"""The command line's way on with a store that was put back from a copy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.settings.databases import shown_database
 from unstill.settings.engines import local_names
+from unstill.settings.reader import Settings
 from unstill.store.embedded.keys_beside import has_keys_in, keys_in
 from unstill.store.embedded.recovery import recover
+from unstill.store.stores import go_on_with
 
 app = typer.Typer()
 out = Console(highlight=False)
@@ -22,6 +25,9 @@ out = Console(highlight=False)
 def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """Go on with a job store that is older than its folder, or with a new one where it is lost."""
     with settings_of(config, data_dir=data_dir) as settings:
+        if settings.server.database:
+            _go_on_with_database(settings)
+            return
         folder = Path(settings.server.data_dir)
         recovered = asyncio.run(recover(folder, local_engines=local_names(settings.engines)))
     _say(f"{folder} goes on with a store of {recovered.jobs} jobs")
@@ -42,6 +48,21 @@ def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> Non
     elif not settings.api_keys:
         _say("it has no API keys, and the next start lets in every caller: where there were any,")
         _say("  make one first, unstill keys create OWNER")
+
+
+def _go_on_with_database(settings: Settings) -> None:
+    server = settings.server
+    place = shown_database(server.database)
+    restored = go_on_with(
+        server.database,
+        Path(server.data_dir),
+        place=place,
+        local_engines=local_names(settings.engines),
+    )
+    _say(f"{place} goes on with {restored.jobs} jobs")
+    if restored.held:
+        _say(f"{restored.held} jobs may have been sent and paid for since: they wait for")
+        _say("  unstill jobs release")
 
 
 def _say(line: str) -> None:
