@@ -20,9 +20,7 @@ from unstill.store.ports.store import Store
 # What the store on PostgreSQL has yet to get; each noun that lands takes its suite from here.
 NOT_YET_ON_POSTGRES = {
     "test_store_continuations",
-    "test_store_doubts", "test_store_duties", "test_store_lanes",
-    "test_admin_doubts",
-    "test_steps_under_way_are_told_with_their_owner_and_whether_the_job_is_there_yet",
+    "test_store_doubts", "test_admin_doubts",
 }  # fmt: skip
 # Its leases go by the database's clock, and have a suite of their own.
 NEVER_ON_POSTGRES = {"test_leases", "test_a_call_that_a_dead_server_made_ends_its_job_as_unknown"}

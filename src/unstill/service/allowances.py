@@ -29,6 +29,7 @@ from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.store import Store
 
 READ_AGAIN_S = 1.0
+ANY = 2**31  # jobs: more than there are
 
 log = structlog.get_logger()
 
@@ -110,8 +111,10 @@ class Allowances:
 
     def room_of(self, holder: Party) -> int:
         """How many more jobs of that key may be begun."""
-        jobs = self._jobs.get(holder)
-        return 1 if jobs is None else jobs.room(self._limits_of(holder))
+        limits, jobs = self._limits_of(holder), self._jobs.get(holder)
+        if limits.in_flight is None:
+            return ANY
+        return 1 if jobs is None else jobs.room(limits)
 
     def begin(self, owner: Owner, job_id: str) -> None:
         """A step that may begin the job is under way."""

@@ -142,7 +142,8 @@ class Runner:
         for engine in removed:
             log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
         await self._pollers.startup()
-        self._queue.serve([*self.lanes(), *self._removed_lanes(removed)])
+        self._queue.know([*self.lanes(ALL_WORK), *self._removed_lanes(removed, ALL_WORK)])
+        self._queue.serve([*self.lanes(), *self._removed_lanes(removed, self._role)])
 
     async def stop(self) -> None:
         """End the steps; their jobs are where they were and go on at the next start.
@@ -154,25 +155,27 @@ class Runner:
 
     # --- lanes ---------------------------------------------------------------------------------
 
-    def lanes(self) -> Sequence[Lane]:
-        """Those of this server's role."""
+    def lanes(self, role: ServerRole | None = None) -> Sequence[Lane]:
+        """Those of a server of that role; of this one's, where none is said."""
+        role = self._role if role is None else role
+        engines = [*self._engines, *self._remotes]
         return (
-            *self._frames_lane(),
-            *self._render_lanes(),
-            *self._remote_lanes(self._remotes),
-            *self._save_lanes([*self._engines, *self._remotes], SAVE_SLOTS, SAVE_AGAIN_SLOTS),
+            *self._frames_lane(role),
+            *self._render_lanes(role),
+            *self._remote_lanes(self._remotes, role),
+            *self._save_lanes(engines, role, SAVE_SLOTS, SAVE_AGAIN_SLOTS),
         )
 
-    def _removed_lanes(self, engines: Sequence[str]) -> Sequence[Lane]:
+    def _removed_lanes(self, engines: Sequence[str], role: ServerRole) -> Sequence[Lane]:
         """The lanes of engines that are no longer configured: their jobs wait, or end."""
         return (
-            *self._remote_lanes(engines),
-            *self._save_lanes(engines, REMOVED_SLOTS, REMOVED_SLOTS),
+            *self._remote_lanes(engines, role),
+            *self._save_lanes(engines, role, REMOVED_SLOTS, REMOVED_SLOTS),
         )
 
-    def _frames_lane(self) -> Iterator[Lane]:
+    def _frames_lane(self, role: ServerRole) -> Iterator[Lane]:
         """Its steps wait for hosts that callers choose, and one may drip until it is given up."""
-        if self._role.does(WorkKind.FRAMES):
+        if role.does(WorkKind.FRAMES):
             take_frames = self._guarded(self._traced("frames", self._take_frames))
             yield self._lane(
                 "frames",
@@ -182,24 +185,28 @@ class Runner:
                 most_of_one=self._pictures_per_owner,
             )
 
-    def _render_lanes(self) -> Iterator[Lane]:
+    def _render_lanes(self, role: ServerRole) -> Iterator[Lane]:
         render = self._guarded(self._traced("render", self._render))
         for name, engine in self._engines.items():
-            if self._role.does_of(name, WorkKind.RENDER):
+            if role.does_of(name, WorkKind.RENDER):
                 yield self._lane(f"engine:{name}", engine.slots, render)
 
-    def _save_lanes(self, engines: Iterable[str], slots: int, again_slots: int) -> Iterator[Lane]:
+    def _save_lanes(
+        self, engines: Iterable[str], role: ServerRole, slots: int, again_slots: int
+    ) -> Iterator[Lane]:
         save = self._guarded(self._traced("save", self._save))
-        for engine in filter(partial(self._role.does_of, work=WorkKind.SAVE), engines):
+        for engine in filter(partial(role.does_of, work=WorkKind.SAVE), engines):
             yield self._lane(f"save:{engine}", slots, save)
             yield self._lane(f"again:{engine}", again_slots, save, is_in_turn=True)
 
-    def _remote_lanes(self, engines: Iterable[str]) -> Iterator[Lane]:
+    def _remote_lanes(self, engines: Iterable[str], role: ServerRole) -> Iterator[Lane]:
         """Jobs of upstreams' engines, or of some removed: they find another, or their deadline."""
-        for name in filter(partial(self._role.does_of, work=WorkKind.CALLS), engines):
+        for name in filter(partial(role.does_of, work=WorkKind.CALLS), engines):
             remote = self._remotes.get(name)
             slots = REMOVED_SLOTS if remote is None else remote.account.slots
-            yield self._lane(f"engine:{name}", slots, self._guarded(self._submitter.submit))
+            shared_by = "" if remote is None else remote.account.id
+            submit = self._guarded(self._submitter.submit)
+            yield self._lane(f"engine:{name}", slots, submit, shared_by=shared_by)
 
     def _lane(
         self,
@@ -210,6 +217,7 @@ class Runner:
         keeps_room: bool = False,
         is_in_turn: bool = False,
         most_of_one: int = 0,
+        shared_by: str = "",
     ) -> Lane:
         return Lane(
             name,
@@ -220,6 +228,7 @@ class Runner:
             begins_jobs=name.startswith("engine:"),
             ended=self._clear_if_hidden,
             most_of_one=most_of_one,
+            shared_by=shared_by,
         )
 
     async def _clear_if_hidden(self, job: Job) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from heapq import heappop, heappush
 
@@ -20,12 +20,12 @@ import structlog
 
 from unstill.domain.backoff import STEP, Backoff
 from unstill.domain.errors import StorageFailed, StorageFull
-from unstill.domain.job import Job, State
+from unstill.domain.job import Job
 from unstill.domain.limits import Party
-from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
-from unstill.store.ports.queue import Lane, LaneStep, LaneUse, PutOff, Turnstile
+from unstill.store.ports.queue import Lane, LaneStep, LaneUse, Turnstile
+from unstill.store.steps_under_way import StepUnderWay
 from unstill.system.storage_pause import Shortage
 
 Look = Callable[[str], Job | None]  # the row as it is now
@@ -113,47 +113,6 @@ class _Queue:
             self.timer = None
 
 
-class _Step:
-    """One step under way: its task, and its job as the store has last told of it."""
-
-    def __init__(self, job_id: str, lane: str, owner: Owner) -> None:
-        self.job_id = job_id
-        self.lane = lane
-        self.owner = owner
-        self.job: Job | None = None  # until its row is read
-        self.task: asyncio.Task[None] | None = None
-        self._is_doing = False
-
-    def told(self, job: Job) -> None:
-        """Follow the job. A cancel ends what is done for it, at most once."""
-        was_called_off, self.job = self._is_called_off, job
-        if self._is_doing and self._is_called_off and not was_called_off and self.task is not None:
-            self.task.cancel()
-
-    async def do(self, work: Awaitable[PutOff | None]) -> PutOff | None:
-        """Wait for it until it ends or its job is cancelled; any other cancel is raised."""
-        self._is_doing = True
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if not self._is_called_off or self.task is None:
-                raise
-            self.task.uncancel()
-            return None
-        finally:
-            self._is_doing = False
-
-    def about(self, owner: Owner) -> dict[str, str]:
-        """Whose job it is, for the log, also where its row could not be read."""
-        if self.job is None:
-            return {"job_id": self.job_id, "owner": owner}
-        return job_fields(self.job)
-
-    @property
-    def _is_called_off(self) -> bool:
-        return self.job is not None and self.job.state is State.CANCELLED
-
-
 class Lanes:
     def __init__(
         self,
@@ -169,7 +128,7 @@ class Lanes:
         self._turnstile: Turnstile | None = None
         self._queues: dict[str, _Queue] = {}
         self._places: dict[str, _Place] = {}  # each waiting job has one
-        self._steps: dict[str, _Step] = {}  # under way, by job: the only list of them
+        self._steps: dict[str, StepUnderWay] = {}  # under way, by job: the only list of them
         self._unmoved: dict[str, int] = {}  # jobs have one: so many steps in a row moved nothing
         self._shortage = Shortage("steps_cannot_store", clock_ms)
         self._is_resting = False
@@ -212,6 +171,9 @@ class Lanes:
                 self._let_go(name, queue)
             if queue.due and queue.lane is not None and queue.lane.begins_jobs:
                 self._fill(name)
+
+    def know(self, lanes: Iterable[Lane]) -> None:
+        """A store of one process learns of them when they are served."""
 
     def serve(self, lanes: Iterable[Lane]) -> None:
         """Begin to take from these lanes what is due."""
@@ -288,7 +250,7 @@ class Lanes:
         queue.begin(owner)
         if lane.begins_jobs and self._turnstile is not None:
             self._turnstile.begin(owner, job_id)
-        step = self._steps[job_id] = _Step(job_id, lane.name, owner)
+        step = self._steps[job_id] = StepUnderWay(job_id, lane.name, owner)
         # In a context of its own: whoever freed the slot may be at work for another owner.
         taking = self._take(queue, lane, step, owner)
         step.task = asyncio.create_task(taking, context=Context())
@@ -316,7 +278,7 @@ class Lanes:
             if not is_stale:
                 queue.put(job_id, owner, due_ms)
 
-    async def _take(self, queue: _Queue, lane: Lane, step: _Step, owner: Owner) -> None:
+    async def _take(self, queue: _Queue, lane: Lane, step: StepUnderWay, owner: Owner) -> None:
         """One step of one job, then its next place."""
         job_id = step.job_id
         try:
@@ -347,7 +309,7 @@ class Lanes:
             self.wait(job_id, owner, *place)
         self._fill(lane.name)
 
-    async def _place_after(self, lane: Lane, step: _Step) -> _Place | None:
+    async def _place_after(self, lane: Lane, step: StepUnderWay) -> _Place | None:
         """Do the step if the row still asks for it; where the job waits after it, if anywhere."""
         before = step.job = self._look(step.job_id)
         if before is None or before.lane != lane.name:

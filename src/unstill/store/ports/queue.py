@@ -69,6 +69,9 @@ class Lane(msgspec.Struct, frozen=True):
     ended: Callable[[Job], Awaitable[None]] | None = None
     # An owner has no more steps under way in a lane that keeps room than so many; 0: as it is.
     most_of_one: int = 0
+    # What its slots are for, where they are one limit for all servers: lanes that name the same
+    # share them. Empty: they are this machine's own.
+    shared_by: str = ""
 
 
 class LaneUse(NamedTuple):
@@ -102,6 +105,9 @@ class Queue(Protocol):
 
     def look_again(self) -> None:
         """Somebody may have more jobs begun than before."""
+
+    def know(self, lanes: Sequence[Lane]) -> None:
+        """These lanes are served, here or elsewhere: jobs may be put on them."""
 
     def serve(self, lanes: Sequence[Lane]) -> None:
         """Begin to give due jobs to their lanes, what was left unfinished included."""

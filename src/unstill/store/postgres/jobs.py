@@ -11,15 +11,19 @@ from unstill.store.embedded.holds import OVER, Holds
 from unstill.store.postgres import charges, deliveries, held_jobs, rows
 from unstill.store.postgres.database import Database, Values, WriteUnit
 from unstill.store.postgres.feed import Feed
+from unstill.store.postgres.lines import Lines
 from unstill.store.postgres.own_folder import OwnFolder
 
 
 class PostgresJobs:
-    def __init__(self, database: Database, feed: Feed, folder: OwnFolder, holds: Holds) -> None:
+    def __init__(
+        self, database: Database, feed: Feed, folder: OwnFolder, *, holds: Holds, lines: Lines
+    ) -> None:
         self._database = database
         self._feed = feed
         self._folder = folder
         self._holds = holds
+        self._lines = lines
 
     async def find(self, job_id: str) -> Job | None:
         found = await self._database.row(rows.FIND, job_id)
@@ -45,6 +49,7 @@ class PostgresJobs:
         reserve: ChargeReserve | None = None,
     ) -> Job:
         values = rows.row_of(job)
+        tag = self._lines.foresee(job)
 
         async def insert(unit: WriteUnit) -> Job:
             if mark is not None:
@@ -52,12 +57,19 @@ class PostgresJobs:
                 if earlier is not None:
                     return earlier
             [(revision, unit.xact)] = await unit.rows(rows.INSERT, *values)
+            await self._lines.follow(unit, job, tag)
             if reserve is not None:
                 await charges.reserve(unit, reserve)
             unit.after.append(lambda: self._feed.committed(job, revision))
             return job
 
-        return await self._database.write(insert)
+        added: Job | None = None
+        try:
+            added = await self._database.write(insert)
+        finally:
+            if added is not job:
+                self._lines.came_to_nothing(job, tag)
+        return added
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None
@@ -87,6 +99,7 @@ class PostgresJobs:
         await charges.follow(unit, job, change)
         if job.webhook_url is not None:
             await deliveries.follow(unit, job, change)
+        await self._lines.follow(unit, job)
         unit.after.append(lambda: self._feed.committed(job, revision))
         return job
 

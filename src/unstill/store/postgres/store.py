@@ -19,6 +19,8 @@ from unstill.store.postgres.attempts import PostgresAttempts
 from unstill.store.postgres.backlog import PostgresBacklog
 from unstill.store.postgres.charges import PostgresCharges
 from unstill.store.postgres.database import Database
+from unstill.store.postgres.dispatch import Dispatch
+from unstill.store.postgres.entries import HEARTBEAT_S
 from unstill.store.postgres.feed import Feed
 from unstill.store.postgres.held_jobs import PostgresHeldJobs
 from unstill.store.postgres.hints import Hints
@@ -45,6 +47,7 @@ class PostgresStore:
         data_dir: Path,
         *,
         clock_ms: Callable[[], int] = system_clock_ms,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self.clock_ms = clock_ms
         self.server_id = token_hex(8)
@@ -54,9 +57,20 @@ class PostgresStore:
         self._hints = Hints(self.database, self.server_id)
         self._feed = Feed(self.database, self._hints)
         self._store_id = ""
+        self._dispatch = Dispatch(self.database, self.server_id, clock_ms, heartbeat_s=heartbeat_s)
         self._holds = Holds(self.database.rows, self._released)
-        self.jobs = PostgresJobs(self.database, self._feed, self._folder, self._holds)
+        self.jobs = PostgresJobs(
+            self.database,
+            self._feed,
+            self._folder,
+            holds=self._holds,
+            lines=self._dispatch.lines,
+        )
         self.job_lists = PostgresJobLists(self.database)
+        self.queue = self._dispatch.lanes_of(self.jobs)
+        self.duties = self._dispatch.duties
+        self.signals = self._dispatch.signals
+        self.servers = self._dispatch.servers
         self.attempts = PostgresAttempts(self.database, self._folder)
         self.backlog = PostgresBacklog(self.database, self._folder)
         self.outbox = PostgresOutbox(self.database)
@@ -76,13 +90,15 @@ class PostgresStore:
             found = await self.database.row(_STORE_ID)
             self._store_id = "" if found is None else str(found[0])
             await self._hints.startup()
-            await self._feed.startup((self._holds.changed, *listeners))
+            await self._feed.startup((self._holds.changed, self.queue.offer, *listeners))
             await self._holds.startup()
+            await self._dispatch.startup()
         except BaseException:
             await self.close()
             raise
 
     async def close(self) -> None:
+        await self._dispatch.rest()
         await self._holds.shutdown()
         await self._feed.shutdown()
         await self._hints.shutdown()
@@ -90,7 +106,8 @@ class PostgresStore:
         self._folder.shutdown()
 
     def _released(self, job_id: str) -> None:
-        """The feed tells of it, as its row says when it has to be there."""
+        """It was put off until somebody would: its lane looks at it now."""
+        self.queue.hasten(job_id)
 
     @property
     def store_id(self) -> str:
