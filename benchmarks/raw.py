@@ -110,21 +110,31 @@ class Poll:
     """Both status polls over a store of finished and waiting jobs."""
 
     def __init__(self, folder: Path, url: str) -> None:
-        self._url = url
-        self._secret = load_secrets(folder)[0]
+        self._answers = StatusAnswers(load_secrets(folder)[0], url)
         connection = apsw.Connection(str(folder / "unstill.sqlite3"))
         connection.pragma("query_only", value=True)
         self._find = connection.cursor().execute
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         if scope["path"] == "/v1/tasks/status":
-            await answer(send, self._status(scope))
+            job_id = scope["query_string"][8:].decode()
+            row = self._find(rows.FIND, (job_id,)).fetchall()[0]
+            await answer(send, self._answers.status(scope, job_id, row))
         else:
-            await answer(send, self._video(scope))
+            job_id = scope["path"][11:]
+            row = self._find(rows.FIND, (job_id,)).fetchall()[0]
+            await answer(send, self._answers.video(scope, job_id, row))
 
-    def _status(self, scope: Scope) -> bytes:
-        job_id = scope["query_string"][8:].decode()
-        row = self._find(rows.FIND, (job_id,)).fetchall()[0]
+
+class StatusAnswers:
+    """What both polls answer of a row, whatever it was read from."""
+
+    def __init__(self, secret: bytes, url: str) -> None:
+        """`secret`: of links."""
+        self._url = url
+        self._secret = secret
+
+    def status(self, scope: Scope, job_id: str, row: rows.Row) -> bytes:
         owner, state, created_ms, ended_ms, _, _, _, usage = _of_row(row)
         if owner != owner_of(scope):
             raise KeyError
@@ -143,9 +153,7 @@ class Poll:
         path = f"/files/{job_id}/video.mp4"
         return f"{self._url}{path}?expires={expires_s}&signature={signature}"
 
-    def _video(self, scope: Scope) -> bytes:
-        job_id = scope["path"][11:]
-        row = self._find(rows.FIND, (job_id,)).fetchall()[0]
+    def video(self, scope: Scope, job_id: str, row: rows.Row) -> bytes:
         owner, state, created_ms, ended_ms, model, request, size, _ = _of_row(row)
         if owner != owner_of(scope):
             raise KeyError
