@@ -30,9 +30,10 @@ from typing import NamedTuple
 
 import httpx2
 import numpy as np
-from benchmarks.chaos_audit import Books, Findings, audit, read_attempts, read_rows
+from benchmarks.chaos_audit import Books, Findings, audit
 from benchmarks.chaos_money import Money, set_budgets, settle
 from benchmarks.chaos_prices import COSTS, key_of, keys, owner_of
+from benchmarks.chaos_records import FolderRecords
 from benchmarks.chaos_upstreams import (
     HARD,
     MODELS,
@@ -212,7 +213,7 @@ class Campaign:
 
     async def _all_ended(self, until_s: float) -> None:
         while time.monotonic() < until_s:
-            rows = await asyncio.to_thread(read_rows, self.data_dir)
+            rows = await asyncio.to_thread(FolderRecords(self.data_dir).rows)
             states = {row.state for row in rows.values()}
             if states <= {"succeeded", "failed", "cancelled"}:
                 return
@@ -293,17 +294,18 @@ def report(
     lines = ["# Fault campaign", ""]
     lines += [f"{datetime.now(UTC):%Y-%m-%d}, {took_s:.0f} s, {os.cpu_count()} cores:", ""]
     lines += [f"    python -m benchmarks.chaos {shlex.join(sys.argv[1:])}".rstrip(), ""]
-    lines += _table("what", rows)
-    lines += _table("state at the end", findings.states)
-    lines += _table("why jobs failed", findings.failures)
+    lines += table("what", rows)
+    lines += table("state at the end", findings.states)
+    lines += table("why jobs failed", findings.failures)
     lines += _money_table(money)
-    lines += _table("fault", faults)
+    lines += table("fault", faults)
     lines += [f"Never drawn: {', '.join(never_drawn(faults)) or 'none'}.", ""]
     lines += [*(f"- {wrong}" for wrong in wrongs[:50]), "" if wrongs else "Nothing is wrong."]
     return "\n".join(lines) + "\n"
 
 
-def _table(title: str, rows: Mapping[str, int]) -> list[str]:
+def table(title: str, rows: Mapping[str, int]) -> list[str]:
+    """Of Markdown, with two columns."""
     body = [f"| {name} | {count:,} |" for name, count in rows.items()]
     return [f"| {title} | |", "|---|---:|", *body, ""]
 
@@ -335,13 +337,14 @@ def main() -> int:
         data_dir = Path(folder)
         (data_dir / "unstill.toml").write_text(config(found))
         campaign = Campaign(jobs=asked.jobs, kills=asked.kills, seed=asked.seed, data_dir=data_dir)
-        set_budgets(data_dir, asked.jobs)
+        records = FolderRecords(data_dir)
+        set_budgets(records, asked.jobs)
         asyncio.run(campaign.run(found, until_s=begun_s + asked.within_s))
         for upstream in found:
             upstream.read_log()
         books = Books(
-            rows=read_rows(data_dir),
-            attempts=read_attempts(data_dir),
+            rows=records.rows(),
+            attempts=records.attempts(),
             calls=[call for upstream in found for call in upstream.calls.values()],
             charges={upstream.engine: upstream.charges() for upstream in found},
             finished={upstream.engine: upstream.finished() for upstream in found},
@@ -349,7 +352,7 @@ def main() -> int:
             deleted=frozenset(campaign.told.deleted),
         )
         findings = audit(books, campaign.told.acknowledged)
-        money = settle(data_dir, found, campaign.told.acknowledged, jobs=asked.jobs)
+        money = settle(records, found, campaign.told.acknowledged, jobs=asked.jobs)
         faults = faults_seen(found)
     text = report(campaign, findings, money, faults, time.monotonic() - begun_s)
     print(text)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import apsw
 import msgspec
+from benchmarks.chaos_records import Row
 from benchmarks.chaos_upstreams import DOUBTFUL, FREE, TOO_LARGE, Call
 
 from unstill.domain.attempts import Attempt, Outcome
@@ -16,27 +15,8 @@ from unstill.emulators.faults import Fault, FaultSite
 from unstill.steps.save_retries import MOST_TOO_LARGE
 from unstill.upstreams.port import TooLarge
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-DATABASE = "unstill.sqlite3"
 MOST_UNKNOWN = 10  # per kill and account: as many calls as an account has slots
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
-_JOBS = (
-    "SELECT id, state, is_hidden, json_extract(request, '$.prompt') AS prompt,"
-    " coalesce(json_extract(failure, '$.code'), '') AS code,"
-    " coalesce(json_extract(failure, '$.message'), '') AS message FROM jobs"
-)
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A job as the store has it at the end."""
-
-    id: str
-    state: str
-    is_hidden: bool
-    prompt: str
-    code: str  # of its failure
-    message: str
 
 
 class Books(msgspec.Struct, frozen=True):
@@ -69,19 +49,6 @@ class Findings(msgspec.Struct, frozen=True):
     finished: int  # tasks of the ledger whose videos the upstreams have
     thrown_away: int  # of these, without a video here
     wrongs: Sequence[str]
-
-
-def read_rows(data_dir: Path, name: str = DATABASE) -> dict[str, Row]:
-    return {row.id: row for row in read_all(data_dir / name, _JOBS, Row)}
-
-
-def read_attempts(data_dir: Path) -> dict[str, list[Attempt]]:
-    query = "SELECT {} FROM attempts ORDER BY job_id, n"
-    by_job: dict[str, list[Attempt]] = defaultdict(list)
-    columns = ", ".join(Attempt.__struct_fields__)
-    for attempt in read_all(data_dir / DATABASE, query.format(columns), Attempt):
-        by_job[attempt.job_id].append(attempt)
-    return by_job
 
 
 def audit(books: Books, acknowledged: Mapping[str, str]) -> Findings:
@@ -294,15 +261,3 @@ def _too_many_unknown(by_kill: Mapping[tuple[int, str], Sequence[Attempt]]) -> I
 def _repeats(books: Books) -> int:
     free = Counter(call.prompt for call in books.taken if call.engine == FREE)
     return sum(free.values()) - len(free)
-
-
-def read_all(file: Path, query: str, kind: type[T]) -> list[T]:
-    connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        names = kind.__struct_fields__
-        found = connection.execute(query)
-        return [
-            msgspec.convert(dict(zip(names, row, strict=True)), kind, strict=False) for row in found
-        ]
-    finally:
-        connection.close()

@@ -8,26 +8,21 @@ for each engine and model, both books must come to the same, to the millionth.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from benchmarks.chaos_audit import DATABASE, read_all, read_rows
 from benchmarks.chaos_prices import COSTS, NAMELESS, OWNERS, WORTH, budget_of
+from benchmarks.chaos_records import Records
 from benchmarks.chaos_upstreams import Billed, Upstream
 
 from unstill.domain.book import month_of
 from unstill.domain.money import Charge, ChargeKind, shown_amount
-from unstill.store.embedded.charges import NAMES
 
 MILLION = 1_000_000
-WITHIN_S = 60
-_CHARGES = f"SELECT {NAMES} FROM charges ORDER BY id"  # noqa: S608  - field names
 _NOTHING = ("no", "call")
 
 
@@ -53,31 +48,24 @@ class Cost(NamedTuple):
     house: int
 
 
-def command(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """One of unstill's own, over the campaign's folder."""
-    line = [sys.executable, "-m", "unstill", *words, "--data-dir", str(data_dir)]
-    line += ["--config", str(data_dir / "unstill.toml")]
-    return subprocess.run(line, capture_output=True, text=True, timeout=WITHIN_S, check=False)
-
-
-def set_budgets(data_dir: Path, jobs: int) -> None:
+def set_budgets(records: Records, jobs: int) -> None:
     for owner, budget in OWNERS.items():
         if budget is not None:
             amount = shown_amount(budget.per_job * jobs)
-            command(data_dir, "owners", "set", owner, budget.option, amount).check_returncode()
+            records.command("owners", "set", owner, budget.option, amount).check_returncode()
 
 
 def settle(
-    data_dir: Path, found: Sequence[Upstream], prompts: Mapping[str, str], *, jobs: int
+    records: Records, found: Sequence[Upstream], prompts: Mapping[str, str], *, jobs: int
 ) -> Money:
     """Resolve what is in doubt, then prove and compare. `prompts`: by job, rows gone included."""
     billed = {upstream.engine: upstream.billed() for upstream in found}
-    prompts = {**prompts, **{row.id: row.prompt for row in read_rows(data_dir).values()}}
-    resolved, wrongs = _resolve(data_dir, billed, prompts)
-    proved = command(data_dir, "usage", "check")
+    prompts = {**prompts, **{row.id: row.prompt for row in records.rows().values()}}
+    resolved, wrongs = _resolve(records, billed, prompts)
+    proved = records.command("usage", "check")
     if proved.returncode:
         wrongs += [f"usage check: {line}" for line in (proved.stdout + proved.stderr).splitlines()]
-    charges = read_all(data_dir / DATABASE, _CHARGES, Charge)
+    charges = records.charges()
     sums = _sums(charges, billed)
     wrongs += [*differences(charges, billed, prompts), *over_budget(charges, jobs)]
     wrongs += [
@@ -89,12 +77,12 @@ def settle(
 
 
 def _resolve(
-    data_dir: Path, billed: Mapping[str, Sequence[Billed]], prompts: Mapping[str, str]
+    records: Records, billed: Mapping[str, Sequence[Billed]], prompts: Mapping[str, str]
 ) -> tuple[Counter[str], list[str]]:
     paid = {
         (engine, task.prompt) for engine, book in billed.items() for task in book if task.videos
     }
-    doubts = [line.split() for line in command(data_dir, "jobs", "doubts").stdout.splitlines()]
+    doubts = [line.split() for line in records.command("jobs", "doubts").stdout.splitlines()]
     words = {
         job_id: "charged" if (engine, prompts[job_id]) in paid else "free"
         for job_id, engine, *_ in doubts
@@ -102,12 +90,12 @@ def _resolve(
     }
 
     def said(job_id: str) -> subprocess.CompletedProcess[str]:
-        return command(data_dir, "jobs", "resolve", job_id, f"--{words[job_id]}")
+        return records.command("jobs", "resolve", job_id, f"--{words[job_id]}")
 
     with ThreadPoolExecutor(max_workers=2) as threads:
         ends = dict(zip(words, threads.map(said, words), strict=True))
     wrongs = [f"not resolved: {job_id}: {end.stderr}" for job_id, end in ends.items() if end.stderr]
-    left = command(data_dir, "jobs", "doubts").stdout
+    left = records.command("jobs", "doubts").stdout
     if tuple(left.split()[:2]) != _NOTHING:
         wrongs.append(f"still in doubt: {left}")
     return Counter(words.values()), wrongs

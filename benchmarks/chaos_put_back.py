@@ -29,8 +29,8 @@ from tempfile import TemporaryDirectory
 import apsw
 import httpx2
 from benchmarks.chaos import Campaign, headers_of
-from benchmarks.chaos_audit import DATABASE, Books, audit, read_attempts, read_rows
-from benchmarks.chaos_money import command
+from benchmarks.chaos_audit import Books, audit
+from benchmarks.chaos_records import DATABASE, FolderRecords, read_rows
 from benchmarks.chaos_upstreams import FREE, Call, Upstream, config, upstreams
 
 NOTES = ("unstill.ahead", "unstill.ahead.older")
@@ -88,7 +88,7 @@ class PutBack(Campaign):
                 await self._call(http, self.left // 2)
                 await asyncio.sleep(self._chance.uniform(0, COPIED_WITHIN_S))
                 await asyncio.to_thread(back_up, self.data_dir / DATABASE, copy)
-                known = set(read_rows(self.data_dir, copy.name))
+                known = set(read_rows(copy))
             unpaid = {self.told.acknowledged[job_id] for job_id in known - before}
             await asyncio.gather(self._call(http, self.left // 2), self._paid_since(unpaid, found))
             await asyncio.sleep(self._chance.uniform(0, WORKS_ON_S))
@@ -122,7 +122,7 @@ class PutBack(Campaign):
         held = self._unstill("jobs", "held").stdout.split()
         held = [] if held[:2] == ["no", "job"] else held
         health = (await http.get("/health")).json()
-        rows = read_rows(self.data_dir)
+        rows = FolderRecords(self.data_dir).rows()
         self.held = len(held)
         if health.get("held", 0) != len(held):
             self.wrongs.append(f"/health counts {health.get('held')} of {len(held)} held jobs")
@@ -141,7 +141,7 @@ class PutBack(Campaign):
             await http.delete(f"/v1/videos/{job_id}", headers=headers_of(rows[job_id].prompt))
 
     def _unstill(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return command(self.data_dir, *words)
+        return FolderRecords(self.data_dir).command(*words)
 
 
 @contextmanager
@@ -192,15 +192,16 @@ def _paid(found: Sequence[Upstream]) -> list[Call]:
 def wrongs_of(campaign: PutBack, found: Sequence[Upstream]) -> Iterator[str]:
     yield from campaign.wrongs
     yield from campaign.told.refused
-    proved = command(campaign.data_dir, "usage", "check")
+    records = FolderRecords(campaign.data_dir)
+    proved = records.command("usage", "check")
     if proved.returncode:
         yield f"usage check: {proved.stdout}{proved.stderr}"
-    rows = read_rows(campaign.data_dir)
+    rows = records.rows()
     if campaign.has_notes:
         # The ledger is whole again: all that holds without a copy holds with it. But what callers
         # had deleted is there once more, and cancelled at its upstream.
         rows = {each.id: each for each in rows.values() if each.prompt not in campaign.told.deleted}
-        attempts = read_attempts(campaign.data_dir)
+        attempts = records.attempts()
         books = Books(
             rows=rows,
             attempts={job_id: attempts[job_id] for job_id in rows if job_id in attempts},

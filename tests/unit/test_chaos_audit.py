@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from benchmarks.chaos_audit import Books, Row, audit
+from benchmarks.chaos_audit import Books, audit
+from benchmarks.chaos_records import Row
 from benchmarks.chaos_upstreams import FREE, Call
 
 from unstill.domain.attempts import Attempt, Outcome
