@@ -9,11 +9,15 @@ GPU := .venv-gpu
 # build for CPUs where the machine has one, and pip then leaves it; other builds bring gigabytes.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo serve test test-quick test-slow test-diffusers check install-check
-.PHONY: bench bench-gpu chaos flight siege clean
+.PHONY: demo demo-cluster serve test test-quick test-slow test-diffusers check install-check
+.PHONY: bench bench-gpu chaos chaos-cluster flight siege clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
+
+# A video through a small fleet on this machine: PostgreSQL, S3, two gateways, a worker.
+demo-cluster: $(STAMP)-development
+	PYTHONPATH=. $(BIN)/python examples/demo_cluster.py
 
 serve: $(STAMP)-use
 	$(BIN)/unstill serve
@@ -55,6 +59,10 @@ chaos: $(STAMP)-development
 	$(BIN)/python -m benchmarks.chaos
 	$(BIN)/python -m benchmarks.chaos_put_back
 	$(BIN)/python -m benchmarks.chaos_put_back --without-notes
+
+# The same of a fleet: processes, their network, the database and the bucket fail in turn.
+chaos-cluster: $(STAMP)-development
+	$(BIN)/python -m benchmarks.chaos_cluster
 
 # 100,000 jobs in flight on one emulated upstream.
 flight: $(STAMP)-development
