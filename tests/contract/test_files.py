@@ -269,6 +269,25 @@ async def test_a_folder_says_when_it_changed(files: Files) -> None:
     assert abs(time.time() - found[0].changed_at_s) < 60
 
 
+async def test_a_walk_over_the_folders_goes_on_where_an_earlier_one_has_ended(files: Files) -> None:
+    jobs = {f"job_{n}_{end}" for n in range(3) for end in ("Aa", "Mm", "Zz")} | {"job_0"}
+    for job in jobs:
+        await files.keep(job, "first-frame", b"picture")
+    given, after = list[str](), ""
+    while some := await first_of(files, after):
+        given, after = [*given, *some], some[-1]
+
+    assert sorted(given) == sorted(jobs)
+
+
+async def first_of(files: Files, after: str) -> list[str]:
+    """The first that a walk gives behind that job."""
+    async for some in files.folders(after=after):
+        if some:
+            return [each.job_id for each in some]
+    return []
+
+
 @pytest.mark.parametrize("job_id", ["", "..", "../x", "a/b", "a.b", "a\n", "é", "x" * 65, "a\0"])
 async def test_a_job_id_that_is_not_ours_is_refused(files: Files, job_id: str) -> None:
     with pytest.raises(ValueError, match="not a job id"):

@@ -194,7 +194,11 @@ async def test_folders_come_once_each_over_many_pages(
 
     found = [each.job_id async for some in storage.files.folders() for each in some]
 
+    behind = storage.files.folders(after="job_0348")
+    last = [each.job_id async for some in behind for each in some]
+
     assert found == jobs  # 1,050 objects, of which a page has 1,000
+    assert last == ["job_0349"]
 
 
 async def test_what_was_set_aside_goes_after_its_day(

@@ -160,12 +160,12 @@ class BucketFiles:
             if key < before:
                 del self._bucket[key]
 
-    async def folders(self) -> AsyncIterator[Sequence[JobFolder]]:
+    async def folders(self, *, after: str = "") -> AsyncIterator[Sequence[JobFolder]]:
         changed: dict[str, float] = {}
         for key in self._bucket.under("jobs/"):
             job_id = key.split("/")[1]
             changed[job_id] = max(changed.get(job_id, 0), self._bucket[key].changed_s)
-        yield [JobFolder(*each) for each in changed.items()]
+        yield [JobFolder(*each) for each in sorted(changed.items()) if each[0] > after]
 
     def _place(self, name: str) -> Path:
         folder = self._scratch_dir / secrets.token_hex(8)

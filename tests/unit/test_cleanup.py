@@ -106,6 +106,30 @@ async def test_a_folder_that_this_store_began_and_never_had_a_row_of_is_moved_as
         assert [(log["event"], log["job_id"]) for log in logs] == [("folder_lost", "old")]
 
 
+async def test_rounds_that_look_at_a_few_folders_each_come_to_all(tmp_path: Path) -> None:
+    async with opened(tmp_path, serves=False) as house:
+        sweep = Sweep(
+            retention=house.store.retention,
+            store_state=house.store,
+            files=house.files,
+            uploads=house.uploads,
+            clock_ms=clock_ms,
+            looked_at_in_a_round=2,
+        )
+        deleted = [await keep(house, is_hidden=True, state=State.FAILED) for _ in range(5)]
+        for name in ("ghost-aa", "ghost-mm", "ghost-zz"):
+            await lose(house, name, begins="another store", age_s=100 * 24 * 3600)
+        with capture_logs() as logs:
+            await sweep.sweep()
+            after_one = [house.folder(each).exists() for each in deleted]
+            for _ in range(7):
+                await sweep.sweep()
+
+        assert any(after_one)
+        assert not any(house.folder(each).exists() for each in deleted)
+        assert [(log["event"], log["count"]) for log in logs] == [("folders_without_job", 3)]
+
+
 @pytest.mark.parametrize("begins", ["", "another store"])
 async def test_a_folder_without_proof_stays_and_is_told_once(tmp_path: Path, begins: str) -> None:
     async with opened(tmp_path, serves=False) as house:

@@ -154,9 +154,11 @@ class LocalFiles:
     async def drop_lost(self, before_day: str) -> None:
         await _in_thread(_drop_lost, self._lost, checked_day(before_day))
 
-    async def folders(self) -> AsyncIterator[Sequence[JobFolder]]:
-        for shard in await _in_thread(shards, self._jobs):
-            yield await _in_thread(folders_in, shard)
+    async def folders(self, *, after: str = "") -> AsyncIterator[Sequence[JobFolder]]:
+        last = self._folder(after).parent if after else self._jobs
+        for shard in sorted(await _in_thread(shards, self._jobs)):
+            if shard > last:
+                yield await _in_thread(folders_in, shard)
 
     def _folder(self, job_id: str) -> Path:
         return folder_of(self._jobs, checked_job_id(job_id))

@@ -131,8 +131,11 @@ class Files(Protocol):
     async def drop_lost(self, before_day: str) -> None:
         """Remove for good what was set aside on earlier days."""
 
-    def folders(self) -> AsyncIterator[Sequence[JobFolder]]:
-        """Every job's folder, by some hundreds, in no order; some may come or go meanwhile."""
+    def folders(self, *, after: str = "") -> AsyncIterator[Sequence[JobFolder]]:
+        """Every job's folder, by some hundreds; some may come or go meanwhile.
+
+        after: the last job of those that an earlier walk was given last; this one goes on there.
+        """
 
 
 def checked_job_id(job_id: str) -> str:

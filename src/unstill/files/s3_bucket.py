@@ -200,10 +200,14 @@ class S3Bucket:
         async with _answered():
             return await self._listed(folder)
 
-    async def all_under(self, folder: str) -> AsyncIterator[Sequence[FoundObject]]:
-        """The same of a large one, by some hundreds, in the order of their keys."""
+    async def all_under(
+        self, folder: str, *, after: str = ""
+    ) -> AsyncIterator[Sequence[FoundObject]]:
+        """The same of a large one, by a request for some hundreds, in the order of their keys."""
         with _troubles():
-            async for some in self._store.list_async(folder, chunk_size=LISTED_AT_ONCE):
+            async for some in self._store.list_async(
+                folder, offset=after or None, chunk_size=LISTED_AT_ONCE
+            ):
                 yield [_found(each) for each in some]
 
     async def folders_in(self, folder: str) -> list[str]:

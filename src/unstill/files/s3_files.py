@@ -187,9 +187,11 @@ class S3Files:
             if is_day(day) and day < before_day:
                 await self._remove(f"{LOST}/{day}")
 
-    async def folders(self) -> AsyncIterator[Sequence[JobFolder]]:
+    async def folders(self, *, after: str = "") -> AsyncIterator[Sequence[JobFolder]]:
         last: JobFolder | None = None  # more of it may come
-        async for some in self._bucket.all_under(JOBS):
+        # "0" comes next to "/": behind all that the job has.
+        start = f"{_folder(after)}0" if after else ""
+        async for some in self._bucket.all_under(JOBS, after=start):
             whole: list[JobFolder] = []
             for each in some:
                 job_id = each.key.removeprefix(f"{JOBS}/").partition("/")[0]

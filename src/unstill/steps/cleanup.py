@@ -27,6 +27,9 @@ INTERVAL_S = 600.0
 # Pictures are kept before their row is committed: a folder may be young and without one.
 LOST_AFTER_S = 3600.0
 LOST_KEPT_S = 7 * 24 * 3600  # set aside, for whoever misses them
+# A round looks at so many folders, and the next one goes on behind them: in a bucket a request for
+# each few hundred of them is paid for.
+LOOKED_AT_IN_A_ROUND = 100_000
 # So many of all folders go in one round: more at once are more likely a mistake.
 LOST_SHARE = 0.01
 LOST_AT_LEAST = 20
@@ -46,13 +49,17 @@ class Sweep:
         files: Files,
         uploads: Uploads,
         clock_ms: Callable[[], int],
+        looked_at_in_a_round: int = LOOKED_AT_IN_A_ROUND,
     ) -> None:
+        self._most = looked_at_in_a_round
         self._retention = retention
         self._store_state = store_state
         self._files = files
         self._uploads = uploads
         self._clock_ms = clock_ms
-        self._unknown = 0  # folders without a row that stay, in the last round
+        self._after = ""  # the job that the last round came to; empty: to the end
+        self._unknown_so_far = 0  # folders without a row that stay, in the rounds of this walk
+        self._unknown = 0  # in those of the last one
 
     async def run(self, term: Term = ALWAYS) -> None:
         """Sweep at once and then every ten minutes, for as long as the term goes on."""
@@ -83,7 +90,7 @@ class Sweep:
 
     async def _sweep_folders(self) -> None:
         count, unknown, begun = 0, 0, list[str]()
-        async for folders in self._files.folders():
+        async for folders in self._files.folders(after=self._after):
             count += len(folders)
             standing = await self._retention.standing([folder.job_id for folder in folders])
             for folder in folders:
@@ -96,7 +103,18 @@ class Sweep:
                     )
                     (begun.append(folder.job_id) if is_ours else None)
                     unknown += not is_ours
+            if folders and count >= self._most:
+                self._after = folders[-1].job_id
+                self._unknown_so_far += unknown
+                break
+        else:
+            self._end_walk(unknown)
         await self._set_aside(begun, most=max(LOST_AT_LEAST, round(LOST_SHARE * count)))
+
+    def _end_walk(self, unknown: int) -> None:
+        """All folders have been looked at, and the next round begins anew."""
+        unknown += self._unknown_so_far
+        self._after, self._unknown_so_far = "", 0
         if unknown != self._unknown:
             self._unknown = unknown
             log.warning("folders_without_job", count=unknown, mend="unstill doctor")
