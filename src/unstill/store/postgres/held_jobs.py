@@ -18,15 +18,20 @@ from unstill.store.postgres.database import Database, WriteUnit
 DROP = "DELETE FROM held WHERE job_id = $1"
 _WAITING = "state IN ('queued', 'ready')"
 _ALL_WAITING = f"SELECT job_id FROM held JOIN jobs ON id = job_id WHERE {_WAITING} ORDER BY job_id"  # noqa: S608
-# What was held could not be tried meanwhile. The row comes first, as it does where a job ends.
-_RELEASE = (
-    "UPDATE jobs SET deadline_ms = greatest(deadline_ms, $1), revision = revision + 1, "  # noqa: S608
-    "xact = pg_current_xact_id() "
-    f"WHERE {_WAITING} AND id IN (SELECT job_id FROM held) {{which}} RETURNING id"
+# In the order of a change that ends a job: its row first. Of two that release it at once, the
+# second waits for that, and then finds it held no more.
+_TAKE = (
+    f"SELECT id FROM jobs WHERE {_WAITING} AND id IN (SELECT job_id FROM held) {{which}} "  # noqa: S608
+    "ORDER BY id FOR UPDATE"
 )
-_RELEASE_ALL = _RELEASE.format(which="")
-_RELEASE_THESE = _RELEASE.format(which="AND id = ANY($2::text[])")
-_DROP_THESE = "DELETE FROM held WHERE job_id = ANY($1::text[])"
+_TAKE_ALL = _TAKE.format(which="")
+_TAKE_THESE = _TAKE.format(which="AND id = ANY($1::text[])")
+_DROP_THESE = "DELETE FROM held WHERE job_id = ANY($1::text[]) RETURNING job_id"
+# What was held could not be tried meanwhile.
+_PUT_OFF_DEADLINE = (
+    "UPDATE jobs SET deadline_ms = greatest(deadline_ms, $2), revision = revision + 1, "
+    "xact = pg_current_xact_id() WHERE id = ANY($1::text[])"
+)
 _LAST_UP = "SELECT seen_ms FROM up"
 _LAST_CALLS = (
     "SELECT DISTINCT ON (job_id) job_id, n, engine, ticket FROM attempts "
@@ -90,12 +95,10 @@ async def release(
     async def write(unit: WriteUnit) -> list[str]:
         [(up_ms,)] = await unit.rows(_LAST_UP)
         deadline_ms = (up_ms or now_ms) + within_ms
-        if job_ids:
-            found = await unit.rows(_RELEASE_THESE, deadline_ms, list(job_ids))
-        else:
-            found = await unit.rows(_RELEASE_ALL, deadline_ms)
-        released = sorted(f"{job_id}" for (job_id,) in found)
-        await unit.run(_DROP_THESE, released)
+        taken = await (unit.rows(_TAKE_THESE, job_ids) if job_ids else unit.rows(_TAKE_ALL))
+        dropped = await unit.rows(_DROP_THESE, [job_id for (job_id,) in taken])
+        released = sorted(f"{job_id}" for (job_id,) in dropped)
+        await unit.run(_PUT_OFF_DEADLINE, released, deadline_ms)
         return released
 
     released = await database.write(write)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from unstill.domain.job import IN_DOUBT, Job
 from unstill.domain.job_ids import first_id
-from unstill.store.embedded.charges import IS_RESERVED
+from unstill.store.book_rows import IS_RESERVED
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
 from unstill.store.postgres import deliveries, rows
 from unstill.store.postgres.database import Database, WriteUnit
@@ -16,7 +16,8 @@ CHUNK = 1_000  # ids in one read
 PIECE = 100  # jobs in one read
 
 _PICTURES, _VIDEO = 1, 2  # in the column `removed`
-_OWES = "EXISTS (SELECT 1 FROM deliveries WHERE job_id = jobs.id AND deliveries.state = 'owed')"
+# Not EXISTS, which would be joined to all rows that have ended: a piece of them is asked for.
+_OWES = "coalesce((SELECT state = 'owed' FROM deliveries WHERE job_id = jobs.id), FALSE)"
 # A call that nobody knows the end of: it may have been paid for, and its row is all that tells so.
 # An operator's word ends that.
 _IS_RESOLVED = "EXISTS (SELECT 1 FROM resolutions WHERE job_id = jobs.id)"
@@ -27,8 +28,8 @@ _IS_IN_DOUBT = (
     "(SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IN ('open', 'unknown')))"
 )
 _MAY_BE_SENT_AGAIN = (
-    "EXISTS (SELECT 1 FROM marks WHERE job_id = jobs.id AND "
-    "marks.created_ms > CASE WHEN marks.key IS NULL THEN $5::bigint ELSE $6::bigint END)"
+    "coalesce((SELECT marks.created_ms > CASE WHEN key IS NULL THEN $5::bigint ELSE $6::bigint END "
+    "FROM marks WHERE job_id = jobs.id), FALSE)"
 )
 _HAS = {
     Kept.VIDEO: f"state = 'succeeded' AND removed & {_VIDEO} = 0",
