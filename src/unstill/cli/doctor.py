@@ -12,7 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from unstill.cli.command_stores import store_of
 from unstill.cli.doctor_bucket import files_finding
+from unstill.cli.doctor_database import database_finding, own_files_finding
 from unstill.cli.doctor_devices import device_findings
 from unstill.cli.doctor_finding import Finding, Place, nowhere
 from unstill.cli.doctor_network import network_findings, running_findings
@@ -24,10 +26,10 @@ from unstill.files.folder_size import size_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.store.embedded.driver import sqlite_version
+from unstill.store.embedded.folder_commands import FolderCommands
 from unstill.store.embedded.folder_match import find_store
-from unstill.store.embedded.held_jobs import held_in
-from unstill.store.embedded.keys_beside import has_keys_in, keys_in
-from unstill.store.embedded.resolutions import doubts_in
+from unstill.store.embedded.keys_beside import has_keys_in
+from unstill.store.ports.command_store import CommandStore
 from unstill.system.clock import clock_ms
 from unstill.system.job_folders import JOBS
 from unstill.system.machine import Confinement, check_limits
@@ -43,12 +45,11 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
         sys.version.split()[0],
         "install Python 3.11 or newer",
     )
-    yield Finding("sqlite", True, f"{sqlite_version()}, unstill's own")
     yield _folder(Path(settings.server.data_dir))
     yield disk_finding(settings.server)
     if settings.server.files:
         yield files_finding(settings.server.files)
-    yield from store_findings(Path(settings.server.data_dir))
+    yield from jobs_findings(settings.server)
     yield _certificates()
     yield from _engine()
     yield Finding(
@@ -97,6 +98,20 @@ def _folder(path: Path) -> Finding:
     return Finding("data folder", free_bytes >= LEAST_FREE_BYTES, detail, mend)
 
 
+def jobs_findings(server: ServerSettings) -> Iterator[Finding]:
+    """Where the jobs are: would a start take what keeps them, and do some wait for a word?"""
+    if not server.database:
+        yield Finding("sqlite", True, f"{sqlite_version()}, unstill's own")
+        yield from store_findings(Path(server.data_dir))
+        return
+    found = database_finding(server.database)
+    yield found
+    if not server.files:
+        yield own_files_finding()
+    if found.is_well:
+        yield from waiting_findings(store_of(server))
+
+
 def store_findings(data_dir: Path) -> Iterator[Finding]:
     """Would a start take the folder's job store, does it know the folder's jobs, are some held?"""
     what = "job store"
@@ -115,10 +130,15 @@ def store_findings(data_dir: Path) -> Iterator[Finding]:
         yield Finding(what, False, f"jobs: {found.jobs}; {unknown}", mend, is_needed=False)
     else:
         yield Finding(what, True, f"jobs: {found.jobs}")
-    if held := len(held_in(data_dir)):
+    yield from waiting_findings(FolderCommands(data_dir))
+
+
+def waiting_findings(store: CommandStore) -> Iterator[Finding]:
+    """The jobs that wait for an operator's word."""
+    if held := len(store.held()):
         detail = f"they may have been sent and paid for since the store was copied: {held}"
         yield Finding("held jobs", False, detail, "unstill jobs release", is_needed=False)
-    if doubts := len(doubts_in(data_dir)):
+    if doubts := len(store.doubts()):
         detail = f"calls that may have been billed without anybody knowing: {doubts}"
         mend = "unstill jobs doubts, then unstill jobs resolve"
         yield Finding("calls in doubt", False, detail, mend, is_needed=False)
@@ -136,21 +156,19 @@ def _certificates() -> Finding:
 
 
 def key_finding(settings: Settings, now_ms: int) -> Finding:
-    """How many owners have a key that is good, of the settings and of the folder's."""
-    mend, folder = (
-        "unstill keys create OWNER, needed beyond loopback",
-        Path(settings.server.data_dir),
-    )
+    """How many owners have a key that is good, of the settings and of the store's."""
+    mend = "unstill keys create OWNER, needed beyond loopback"
     try:
-        stored = keys_in(folder)
-    except OwnError:  # the store has a finding of its own
-        stored = []
+        store = store_of(settings.server)
+        stored, had_any = store.all_keys(), store.has_keys()
+    except (OwnError, OperatorError):  # the store has a finding of its own
+        stored, had_any = (), has_keys_in(Path(settings.server.data_dir))
     good = [key for key in stored if key.state(now_ms) is KeyState.GOOD]
     owners = {*settings.api_keys.values(), *(key.owner for key in good)}
     if not owners and stored:
         detail = f"all are revoked or have expired, nobody is let in: {len(stored)}"
         return Finding("api keys", False, detail, "unstill keys create OWNER", is_needed=False)
-    if not owners and has_keys_in(folder):
+    if not owners and had_any:
         detail = "none, and the folder had some: nobody is let in"
         return Finding("api keys", False, detail, "unstill keys create OWNER", is_needed=False)
     detail = f"{len(owners)} owners" if owners else "none: any caller on this machine is let in"

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
-from pathlib import Path
 
 import httpx2
 
@@ -18,12 +17,13 @@ from unstill.assembly import (
     remotes_of,
     server_proxy,
 )
+from unstill.cli.command_stores import store_of
 from unstill.cli.doctor_finding import Finding, Place, nowhere
 from unstill.cli.doctor_proxy import no_connection, no_tunnel, place_of
 from unstill.domain.attempts import Attempt
 from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.delivery import DeliveryState
-from unstill.domain.errors import BadSetting, OwnError, UpstreamError
+from unstill.domain.errors import BadSetting, OperatorError, OwnError, UpstreamError
 from unstill.domain.owner import Owner
 from unstill.net.fetcher import Fetcher
 from unstill.net.proxy import Proxy
@@ -34,9 +34,6 @@ from unstill.settings.model_engines import check_routes, unserved
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.settings.tariff import check_costs
-from unstill.store.embedded.beside import attempts_in
-from unstill.store.embedded.deliveries import count_in
-from unstill.store.embedded.keys_beside import keys_in
 from unstill.system.clock import clock_ms
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Remote, Standing
@@ -92,7 +89,6 @@ def _upstream(
     remote: Remote,
     place: Place,
 ) -> Finding:
-    data_dir = Path(settings.server.data_dir)
     what, (url, asked) = f"engine {name}", _way_of(name, engine, settings.server)
     where, address = place_of(url), asked + place(asked)
     key = f"engines.{name}.api_key{place(f'engines.{name}.api_key')}"
@@ -112,7 +108,7 @@ def _upstream(
     if standing.is_let_in is False:
         detail = f"{where}: key refused ({standing.words})"
         return Finding(what, False, detail, f"check {key} and the account's bill")
-    recent = _recent(data_dir, remote.account.id)
+    recent = _recent(settings, remote.account.id)
     if standing.is_let_in is None and blocked_until_ms(recent) > clock_ms():
         detail = f"{where} refuses calls: {recent[0].code}, {recent[0].message}"
         return Finding(
@@ -142,10 +138,10 @@ async def _asked(remote: Remote) -> Standing:
         await remote.close()
 
 
-def _recent(data_dir: Path, account: str) -> Sequence[Attempt]:
+def _recent(settings: Settings, account: str) -> Sequence[Attempt]:
     try:
-        return attempts_in(data_dir, account, RECENT_ATTEMPTS)
-    except OwnError:  # the store has a finding of its own
+        return store_of(settings.server).recent_calls(account, RECENT_ATTEMPTS)
+    except (OwnError, OperatorError):  # the store has a finding of its own
         return []
 
 
@@ -168,28 +164,27 @@ def webhook_findings(settings: Settings, place: Place = nowhere) -> Iterator[Fin
     except BadSetting as error:
         yield Finding(what, False, error.message + place(error.setting), _STOPS_THE_START)
         return
-    data_dir = Path(settings.server.data_dir)
     count = len(settings.webhook_secrets)
     if not count:
         mend = f'export {SIGNING_VARIABLE}="whsec_$(openssl rand -base64 32)"'
         detail = "off: a request with a webhook_url is refused"
-        if owed := _count(data_dir, DeliveryState.OWED):
+        if owed := _count(settings, DeliveryState.OWED):
             detail += f", and what is owed is not sent: {owed}"
         yield Finding(what, False, detail, mend, is_needed=False)
         return
     yield Finding(what, True, f"signed with {count} secret{'s' * (count > 1)}")
     for owner, address in settings.webhooks.items():
         yield _receiver(owner, httpx2.URL(address), server_proxy(settings.server), place)
-    if given_up := _count(data_dir, DeliveryState.GIVEN_UP):
+    if given_up := _count(settings, DeliveryState.GIVEN_UP):
         mend = "unstill webhooks list says why, unstill webhooks replay sends them again"
         yield Finding(what, False, f"given up: {given_up}", mend, is_needed=False)
 
 
 def _owners(settings: Settings) -> frozenset[Owner]:
-    """As a start knows them, where the folder's store can be read."""
+    """As a start knows them, where the store can be read."""
     keys = Keys(settings.api_keys)
-    with suppress(OwnError):  # the store has a finding of its own
-        keys.take(keys_in(Path(settings.server.data_dir)), clock_ms())
+    with suppress(OwnError, OperatorError):  # the store has a finding of its own
+        keys.take(store_of(settings.server).all_keys(), clock_ms())
     return keys.owners
 
 
@@ -209,8 +204,8 @@ def _receiver(owner: str, url: httpx2.URL, proxy: Proxy | None, place: Place) ->
     return Finding(what, False, f"{where} cannot be reached{way}: {reason}", mend)
 
 
-def _count(data_dir: Path, state: DeliveryState) -> int:
+def _count(settings: Settings, state: DeliveryState) -> int:
     try:
-        return count_in(data_dir, state)
-    except OwnError:  # the store has a finding of its own
+        return store_of(settings.server).count_deliveries(state)
+    except (OwnError, OperatorError):  # the store has a finding of its own
         return 0

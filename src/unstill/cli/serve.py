@@ -18,7 +18,7 @@ from unstill.cli.temporary_server import FOLLOWS, following_stdin
 from unstill.domain.errors import BadSetting
 from unstill.domain.server_role import ALL_WORK, NO_WORK, ServerRole, WorkKind
 from unstill.settings.reader import Settings
-from unstill.settings.server import ANY_ORIGIN
+from unstill.settings.server import ANY_ORIGIN, ServerSettings
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ def _serve(settings: Settings, role: ServerRole) -> None:
 
     log_to_stderr(settings)
     server = settings.server
-    has_keys = bool(settings.api_keys) or store_of(server).has_keys()
+    has_keys = bool(settings.api_keys) or _has_keys(server)
     if ANY_ORIGIN in server.cors_origins and not has_keys:
         # It was asked for, so it is done; but a page that is open somewhere may spend money now.
         log.warning("any_page_may_call", setting="server.cors_origins", mend="unstill keys create")
@@ -59,6 +59,12 @@ def _serve(settings: Settings, role: ServerRole) -> None:
     listener = listen(server.host, server.port, has_keys=has_keys)
     product = Product(settings, role=role)
     Server(product.app, product, listener, _say_ready).serve_forever()
+
+
+def _has_keys(server: ServerSettings) -> bool:
+    """Raises StorageFailed of a database that is away: nobody knows then that there are none."""
+    store = store_of(server)
+    return store.has_keys() or (bool(server.database) and bool(store.all_keys()))
 
 
 def _say_ready(address: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from unstill.domain.errors import BadSetting
+from unstill.store.database_standing import DatabaseStanding
 from unstill.store.embedded.folder_commands import FolderCommands
 from unstill.store.embedded.store import embedded_store
 from unstill.store.ports.command_store import CommandStore
@@ -34,6 +35,15 @@ def store_at(database: str) -> Callable[[Path, Callable[[], int]], Store]:
     return lambda data_dir, clock_ms: cast(
         "Store", PostgresStore(database, data_dir, clock_ms=clock_ms)
     )
+
+
+async def database_standing(database: str) -> DatabaseStanding:
+    """How it stands; nothing is changed. Raises BadSetting, StorageFailed."""
+    try:
+        from unstill.store.postgres.standing import standing_of  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise BadSetting("server.database", f"a database needs {error.name}: {MEND}") from error
+    return await standing_of(database)
 
 
 async def migrate_database(database: str) -> Sequence[int]:
