@@ -87,7 +87,7 @@ class Pollers:
 
         Where it can be no other's, every ticket is taken up at once: all rows are read once.
         """
-        if self._duties.is_alone:
+        if self._duties.is_alone and self._polled:
             await self._take_up(self._polled, None)
         for poller in (each for each in self._all if each in self._polled):
             self._duties.perform(f"watch:{poller.account.id}", self._duty(poller))

@@ -12,6 +12,7 @@ from contextvars import Context
 import structlog
 
 from unstill.domain.backoff import DUTY, Backoff
+from unstill.domain.errors import OwnError
 from unstill.store.ports.duties import Duty
 
 log = structlog.get_logger()
@@ -55,6 +56,8 @@ class LocalDuties:
             begun_s = clock_s()
             try:
                 await duty(ALWAYS)
+            except OwnError as error:
+                log.warning("duty_paused", duty=name, why=error.message)
             except Exception:  # a fault of ours ends one try of it
                 log.exception("duty_failed", duty=name)
             else:
