@@ -11,7 +11,7 @@ from support.memory_ports import Memory
 from support.memory_store import MemoryStore
 from support.scripted_upstream import ACCOUNT, ScriptedRemote
 from unstill.domain.backoff import MODEL
-from unstill.steps.cooldown import ModelCooldown
+from unstill.steps.cooldown import PROBE_WAIT_MS, ModelCooldown
 from unstill.steps.engine_choice import EngineChoice
 from unstill.store.ports.signals import Signals
 from unstill.upstreams.port import Accepted, Busy, Submission
@@ -66,7 +66,7 @@ async def test_a_model_that_told_one_server_busy_is_left_alone_by_all() -> None:
     choices.call(0)
     await heard()
 
-    assert choices.until_ms() == [FIRST_MS] * 3
+    assert choices.until_ms() == [FIRST_MS, *[FIRST_MS + PROBE_WAIT_MS] * 2]
     assert choices.at(1).is_busy(NOW_MS, is_probe=False)
     assert not choices.at(1, "another").is_busy(NOW_MS, is_probe=False)
 
@@ -76,7 +76,7 @@ async def test_a_pause_that_an_upstream_asks_for_is_kept_by_all() -> None:
     choices.call(1, Busy("429", "later", 42.0))
     await heard()
 
-    assert choices.until_ms() == [42_000] * 2
+    assert choices.until_ms() == [42_000 + PROBE_WAIT_MS, 42_000]
 
 
 async def test_calls_of_several_servers_that_are_told_busy_together_make_one_pause() -> None:
@@ -85,7 +85,7 @@ async def test_calls_of_several_servers_that_are_told_busy_together_make_one_pau
     choices.call(0, of_round=begun[0])
     choices.call(1, of_round=begun[1])
     await heard()
-    choices.call(1, of_round=begun[1])
+    choices.call(1, of_round=begun[1])  # slower ones of the same round
     choices.call(0, of_round=begun[0])
     await heard()
 
@@ -104,6 +104,19 @@ async def test_calls_that_find_out_together_make_the_next_pause_longer_once() ->
     assert choices.until_ms() == [FIRST_MS + SECOND_MS] * 2
 
 
+async def test_the_server_that_was_told_busy_finds_out_first_and_the_others_by_themselves() -> None:
+    choices = Choices()
+    choices.call(0)
+    await heard()
+    choices.now_ms += FIRST_MS
+    may_ask = [not choices.at(each).is_busy(choices.now_ms, is_probe=True) for each in range(2)]
+    choices.now_ms += PROBE_WAIT_MS
+    later = [not choices.at(each).is_busy(choices.now_ms, is_probe=True) for each in range(2)]
+
+    assert may_ask == [True, False]
+    assert later == [True, True]
+
+
 async def test_once_one_server_finds_that_a_model_takes_calls_again_all_may_call_it() -> None:
     choices = Choices(3)
     choices.call(0)
@@ -116,7 +129,7 @@ async def test_once_one_server_finds_that_a_model_takes_calls_again_all_may_call
     await heard()
 
     assert free == [0] * 3
-    assert choices.until_ms() == [2 * FIRST_MS] * 3  # the first pause again
+    assert choices.until_ms()[1] == 2 * FIRST_MS  # the first pause again
 
 
 async def test_late_news_that_a_model_takes_calls_opens_no_line_that_was_closed_since() -> None:

@@ -6,9 +6,10 @@ longer. Other models of the account go on: providers' limits are per model. An a
 ledger says is blocked is asked by one call at a time, whatever its model.
 
 In memory only, the places in line too. That a model is busy, and that it takes calls again, each
-server tells the others (`CooldownNews`), so that after a pause each of them finds out by one call
-at most. What a restart forgets is one pause, at the cost of as many calls as an account has slots;
-a job that was told "busy" itself keeps its own pause in its row.
+server tells the others (`CooldownNews`). After the pause that one finds out which was told so, and
+the others where they have not heard of it a second later. What a restart forgets is one pause, at
+the cost of as many calls as an account has slots; a job that was told "busy" itself keeps its own
+pause in its row.
 """
 
 from __future__ import annotations
@@ -120,6 +121,7 @@ class ModelCooldown:
         if pauses > self._pauses or not self._busy_until_ms:
             self._pauses = max(self._pauses, pauses)
             self._round += 1
+            pause_ms += PROBE_WAIT_MS  # who was told so itself finds out first
         self._busy_until_ms = max(self._busy_until_ms, now_ms + pause_ms)
 
     def _tell(self, pauses: int, pause_ms: int) -> None:
