@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from support.books import ANN, BOB, NEXT, a_booked_job, lost_in
+from support.books import ANN, BOB, NEXT, TICKET, a_booked_job, answered_late, lost_in
 from support.in_process import served, settings_of
 from support.memory_ports import Memory
 from support.memory_store import MemoryStore
@@ -33,16 +33,34 @@ COSTS = CallCosts(lambda *_: YUAN, "EUR")
 Make = Callable[[], Product]
 
 
+class House:
+    """Makes products over one store, and that store without a product."""
+
+    def __init__(self, folder: Path, *, is_embedded: bool) -> None:
+        self._settings = settings_of(folder)
+        self._memory = None if is_embedded else Memory()
+
+    def store(self) -> Store:
+        if self._memory is None:
+            return EmbeddedStore(Path(self._settings.server.data_dir))
+        return MemoryStore(self._memory)
+
+    def product(self) -> Product:
+        memory = self._memory
+        if memory is None:
+            return Product(self._settings)
+        return Product(self._settings, store_in=lambda _, clock: MemoryStore(memory, clock))
+
+
 @pytest.fixture(params=["embedded", "memory"])
-async def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
+    return House(tmp_path, is_embedded=request.param == "embedded")
+
+
+@pytest.fixture
+async def make(house: House) -> Make:
     """A product over two jobs in doubt, one of them with money, and one that is called off."""
-    settings, memory = settings_of(tmp_path), Memory()
-    folder = Path(settings.server.data_dir)
-
-    def store() -> Store:
-        return EmbeddedStore(folder) if request.param == "embedded" else MemoryStore(memory)
-
-    async with opened(store) as filled:
+    async with opened(house.store) as filled:
         paid = a_booked_job(PAID, ANN, key_id="k1")
         await filled.jobs.add(paid, reserve=a_reserve(paid))
         plain, known = a_booked_job(PLAIN, BOB), a_booked_job(KNOWN, BOB)
@@ -51,9 +69,7 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         for job in (paid, plain):
             await lost_in(filled, job)
         await filled.jobs.change(KNOWN, cancelled(9, is_hidden=False))
-    if request.param == "embedded":
-        return lambda: Product(settings)
-    return lambda: Product(settings, store_in=lambda _, clock: MemoryStore(memory, clock))
+    return house.product
 
 
 class Operator:
@@ -141,6 +157,39 @@ async def test_a_word_is_told_in_its_answer_and_in_the_life_of_its_job(make: Mak
         ("job_resolved", PAID, False),
         ("job_resolved", PLAIN, True),
     ]
+
+
+async def test_a_job_goes_on_from_a_reply_that_came_too_late_and_both_tell_of_the_other(
+    house: House, make: Make
+) -> None:
+    async with opened(house.store) as store:
+        await answered_late(store, PAID)
+    async with operator_of(make()) as operator:
+        before = await operator.told("doubts")
+        refused = await operator.refused(PAID, {"charged": False})
+        first = await operator.say(PAID, {"charged": True})
+        second = await operator.say(PAID, {"charged": True, "ticket": TICKET})
+        other = await operator.refused(PAID, {"charged": True, "ticket": "another"})
+        following = first[1]["continued_by"]
+        left, right = [await operator.told(f"jobs/{each}") for each in (PAID, following)]
+        listed = await operator.told("jobs?state=running")
+    async with operator_of(make()) as operator:
+        again = await operator.told(f"jobs/{following}")
+
+    assert [each["ticket"] for each in before["data"]] == [TICKET, None]
+    assert refused[:2] == (409, "ticket_known")
+    assert TICKET in refused[2]
+    assert first == second
+    assert first[0] == 200
+    assert other[:2] == (409, "not_its_ticket")
+    assert (left["state"], left["continues"], left["continued_by"]) == ("failed", None, following)
+    assert (right["state"], right["continues"], right["continued_by"]) == ("running", PAID, None)
+    assert (right["owner"], right["key_id"], right["ticket"]) == ("ann", "k1", TICKET)
+    assert (right["request"], right["model"]) == (left["request"], left["model"])
+    assert (left["money"]["reserved"], left["money"]["cost"]) == ("0", "0")
+    assert right["money"]["reserved"] == "0.45"
+    assert [each["id"] for each in listed["data"]] == [following]
+    assert (again["state"], again["continues"]) == ("running", PAID)
 
 
 async def test_another_word_is_refused_and_says_what_stands(make: Make) -> None:

@@ -59,9 +59,49 @@ def test_a_job_whose_doubt_an_operator_has_resolved_is_right(book: Path, is_char
     assert wrongs(book) == []
 
 
-@pytest.mark.parametrize("table", ["charges", "spent", "resolutions"])
+def test_a_job_that_goes_on_with_the_reserve_of_an_earlier_one_is_right(book: Path) -> None:
+    resolved_in(book, "lost", is_charged=True, ticket="task-1")
+    proof = proof_of(book)
+
+    assert proof is not None
+    assert proof.wrongs == []
+    assert (proof.sums.entries, proof.sums.jobs) == (17, 8)
+    assert proof.sums.reserved.total() == 900_000
+    assert proof.sums.cost == 1_350_000
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        (
+            "UPDATE charges SET rate = 45000 WHERE job_id = 'next'",
+            "its reserve is not what the earlier job gave up",
+        ),
+        (
+            "UPDATE charges SET job_id = 'lost' WHERE job_id = 'billed' AND kind = 'cost'",
+            "both have a cost of the one call",
+        ),
+        ("DELETE FROM resolutions", "nobody has said that its call was billed"),
+        ("UPDATE resolutions SET is_charged = 0", "nobody has said that its call was billed"),
+    ],
+)
+def test_what_would_charge_both_jobs_of_one_call_is_told(book: Path, sql: str, told: str) -> None:
+    resolved_in(book, "lost", is_charged=True, ticket="task-1")
+    changed_in(book, sql)
+
+    assert f"job next, which goes on from lost: {told}" in wrongs(book)
+
+
+def test_a_continuation_that_is_gone_is_missed(book: Path) -> None:
+    resolved_in(book, "lost", is_charged=True, ticket="task-1")
+    changed_in(book, "DELETE FROM continuations")
+
+    assert wrongs(book) == ["continuations has 0 rows, numbered to 0, of 1: one is gone"]
+
+
+@pytest.mark.parametrize("table", ["charges", "spent", "resolutions", "continuations"])
 def test_any_one_value_that_is_changed_by_hand_in_any_row_is_found(book: Path, table: str) -> None:
-    resolved_in(book, "lost", is_charged=True)
+    resolved_in(book, "lost", is_charged=True, ticket="task-1")
     unseen, tried = [], 0
     with closing(in_memory(book)) as connection:
         names = [f"{row[1]}" for row in connection.execute(f"PRAGMA table_info({table})")]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,10 @@ from support.books import ANN, BORN_MS, NEXT, a_booked_job, lost_in
 from support.open_stores import opened
 from support.reserves import YUAN, a_reserve, an_entry
 from support.stored_files import made_with
+from support.waits import until
 from unstill.domain.continuation import NextJob
 from unstill.domain.errors import OperatorError
-from unstill.domain.job import Job, State, hidden
+from unstill.domain.job import Job, Result, State, arrived, hidden
 from unstill.domain.money import BudgetUse, ChargeKind, CostRate, day_of, is_proved
 from unstill.domain.request import VideoRequest
 from unstill.domain.resolution import CallCosts, DoubtWord, Resolution, Resolved
@@ -208,3 +212,91 @@ def test_a_folder_of_a_release_without_a_book_is_brought_up_to_date(tmp_path: Pa
     assert doubts_in(tmp_path) == []
     with pytest.raises(OperatorError, match="no job lost"):
         say(tmp_path)
+
+
+async def test_a_running_server_hears_once_of_each_job_that_goes_on(tmp_path: Path) -> None:
+    heard: list[Job] = []
+    by_command, by_server = a_booked_job("by-command", ANN), a_booked_job("by-server", ANN)
+    async with opened(lambda: EmbeddedStore(tmp_path), heard.append) as store:
+        for job in (by_command, by_server):
+            await store.jobs.add(job)
+            await lost_in(store, job)
+        heard.clear()
+        await store.doubts.resolve(
+            "by-server",
+            DoubtWord(is_charged=True, ticket="task-1"),
+            costs=CallCosts(lambda *_: None, "EUR"),
+            next_job=NextJob("next-1", NEXT.within_ms),
+            now_ms=NOW_MS,
+        )
+        await asyncio.to_thread(say, tmp_path, "by-command", ticket="task-2", next_id="next-2")
+        await until(lambda: len(heard) == 2)
+        await asyncio.to_thread(say, tmp_path, "by-command", ticket="task-2", next_id="next-3")
+        for job_id in ("next-1", "next-2"):
+            await store.jobs.change(job_id, arrived(Result("https://there.example/video")))
+        tickets = [row async for some in store.backlog.tickets() for row in some]
+
+    told = [(each.id, each.state, each.ticket) for each in heard]
+    assert told[:2] == [
+        ("next-1", State.RUNNING, "task-1"),
+        ("next-2", State.RUNNING, "task-2"),
+    ]
+    assert [each for each, *_ in told[2:]] == ["next-1", "next-2"]
+    assert tickets == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from support.books import BORN_MS, NEXT
+from support.reserves import YUAN
+from unstill.domain.resolution import CallCosts, DoubtWord
+from unstill.store.embedded.beside import opened_beside, transaction
+from unstill.store.embedded.doubts import resolve
+
+with opened_beside(Path(sys.argv[1]), having="continuations", writes=True) as connection:
+    with transaction(connection):
+        resolve(
+            connection,
+            "lost",
+            DoubtWord(True, "task-1"),
+            costs=CallCosts(lambda *_: YUAN, "EUR"),
+            next_job=NEXT,
+            now_ms=BORN_MS + 1000,
+        )
+        if sys.argv[2] == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_word_that_is_killed_stands_whole_or_not_at_all(tmp_path: Path, when: str) -> None:
+    await make(tmp_path)
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, f"{tmp_path}", when, env=dict(os.environ)
+    )
+    status = await killed.wait()
+    async with opened(lambda: EmbeddedStore(tmp_path)) as store:
+        stands = await store.jobs.find("next") is not None
+        links = await store.doubts.links_of("lost")
+    again = say(tmp_path, ticket="task-1", next_id="later")
+    proof = proof_of(tmp_path)
+
+    assert status == -signal.SIGKILL
+    assert stands is (when == "after")
+    assert (links.continued_by is not None) is stands
+    assert again.is_new is not stands
+    assert again.continuation is not None
+    assert again.continuation.continued_by == ("next" if stands else "later")
+    assert proof is not None
+    assert not proof.wrongs
+
+
+async def test_a_ticket_that_is_not_its_own_is_told_to_the_operator(tmp_path: Path) -> None:
+    await make(tmp_path)
+    first = say(tmp_path, ticket="task-1")
+
+    assert first.continuation is not None
+    with pytest.raises(OperatorError, match="the upstream knows the call of lost as 'task-1'"):
+        say(tmp_path, ticket="task-2")

@@ -134,13 +134,18 @@ def changed_in(folder: Path, sql: str) -> None:
 
 
 def resolved_in(
-    folder: Path, job_id: str, *, is_charged: bool, at_ms: int = BORN_MS + 2 * DAY_MS
+    folder: Path,
+    job_id: str,
+    *,
+    is_charged: bool,
+    ticket: str | None = None,
+    at_ms: int = BORN_MS + 2 * DAY_MS,
 ) -> None:
     """Say what became of a job's first call."""
     word = resolve_in(
         folder,
         job_id,
-        DoubtWord(is_charged),
+        DoubtWord(is_charged, ticket),
         costs=CallCosts(lambda *_: YUAN, "EUR"),
         next_job=NEXT,
         now_ms=at_ms,

@@ -74,6 +74,18 @@ async def test_a_picture_that_is_too_large_for_the_model_is_scaled_down(
             assert (image.format, image.size) == ("JPEG", (4050, 600))
 
 
+async def test_a_job_that_has_lost_its_picture_is_sent_nowhere(
+    tmp_path: Path, media: Media
+) -> None:
+    files = LocalFiles(tmp_path)
+    job = await stored(files)
+    await files.remove(job.id)
+
+    with pytest.raises(OwnError, match="its pictures are not kept: it cannot be sent again"):
+        async with preparer(files, media).prepare_frames(ScriptedRemote(), job):
+            pass
+
+
 async def test_a_job_without_a_size_is_our_own_fault(tmp_path: Path, media: Media) -> None:
     files = LocalFiles(tmp_path)
 

@@ -19,8 +19,9 @@ from unstill.domain.book_check import (
 )
 from unstill.domain.continuation import Continuation
 from unstill.domain.job import IN_DOUBT, UNTOLD, State
+from unstill.domain.money import Charge
 from unstill.domain.owner import Owner
-from unstill.store.embedded.charges import NAMES, charge_of, of_job
+from unstill.store.embedded.charges import NAMES, charge_of
 from unstill.store.embedded.rows import Row
 from unstill.store.embedded.seals import seal_of
 
@@ -63,14 +64,17 @@ class _Check:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._words: dict[str, OperatorWord] = {}
+        self._continuations: list[Continuation] = []
+        self._entries: dict[str, list[Charge]] = {}  # of the jobs in these
         self.sums = SpentSums()
 
     def wrongs(self) -> Iterator[str]:
         yield from self._wrongs_of_numbers()
         yield from self._wrongs_of_words()
+        yield from self._wrongs_of_continuations()
         for job_id, found in groupby(self._connection.execute(_ENTRIES), key=itemgetter(0)):
             yield from self._wrongs_of_job(f"{job_id}", sorted(found, key=itemgetter(1)))
-        yield from self._wrongs_of_continuations()
+        yield from self._wrongs_between_jobs()
         yield from self.sums.wrongs(
             {(Owner(owner), day): (*sums,) for owner, day, *sums in self._select(_SPENT)}
         )
@@ -91,18 +95,22 @@ class _Check:
                 yield f"resolution of job {job_id}: it has been changed"
 
     def _wrongs_of_continuations(self) -> Iterator[str]:
+        """Read before the entries, of which some are needed afterwards."""
         if not self._connection.table_exists(None, "continuations"):
-            return  # read beside a server of an earlier release
+            return  # a store of an earlier release
         [(count, last, written)] = self._select(_CONTINUED)
         if (last, written) != (count, count):
             yield f"continuations has {count} rows, numbered to {last}, of {written}: one is gone"
         for seal, *values in self._select(_CONTINUATIONS):
             said = Continuation(*values)
+            self._continuations.append(said)
+            self._entries |= {said.job_id: [], said.continued_by: []}
             if seal != seal_of(values):
                 yield f"continuation of job {said.job_id}: it has been changed"
-            before, after = (
-                of_job(self._connection, each) for each in (said.job_id, said.continued_by)
-            )
+
+    def _wrongs_between_jobs(self) -> Iterator[str]:
+        for said in self._continuations:
+            before, after = self._entries[said.job_id], self._entries[said.continued_by]
             yield from wrongs_of_continuation(said, before, after, self._words.get(said.job_id))
 
     def _wrongs_of_job(self, job_id: str, found: list[Row]) -> Iterator[str]:
@@ -116,6 +124,8 @@ class _Check:
             except ValueError as error:
                 changed[number] = f"row {number} (of job {job_id}): {error}"
         wrongs = []
+        if job_id in self._entries:
+            self._entries[job_id] = [entry for _, entry in entries]
         if entries:
             self.sums.add(entries)
             wrongs = [*wrongs_of_job(entries, self._job(job_id), self._words.get(job_id))]
