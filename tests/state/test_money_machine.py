@@ -108,6 +108,8 @@ def ways(job: Job, end: str, billed_ns: int) -> list[Change]:
             return [*here, rendered(), failed(DEAD, now_ms, bill=bill)]
         case "in doubt":
             doubt = failed(Failure(IN_DOUBT, "no reply"), now_ms, closes=lost)
+            # As the steps have it: there was a call, whatever else has come to the job.
+            doubt = msgspec.structs.replace(doubt, of=frozenset({State.SUBMITTING}))
             return [made_ready(Size(832, 480)), intended(call, LEASE), doubt]
         case _:
             return [cancelled(now_ms, is_hidden=True)]
