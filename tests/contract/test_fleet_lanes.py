@@ -70,7 +70,7 @@ async def test_owners_take_turns_whatever_server_they_asked(tmp_path: Path) -> N
     work = Work()
     async with fleet(tmp_path, 3) as (one, other, third):
         for store in (one, other, third):
-            store.queue.know([work.lane(store)])
+            await store.queue.know([work.lane(store)])
         for number in range(10):
             row = a_row(f"a-{number}", owner="ann", state=State.READY)
             await (one, third)[number % 2].jobs.add(row)
@@ -91,7 +91,7 @@ async def test_a_heavy_owner_has_more_turns(tmp_path: Path) -> None:
     work = Work()
     async with fleet(tmp_path, 1) as (store,):
         store.queue.weigh(lambda owner: 3 if owner == "ann" else 1)
-        store.queue.know([work.lane(store)])
+        await store.queue.know([work.lane(store)])
         for number in range(12):
             await store.jobs.add(a_row(f"a-{number:02}", owner="ann", state=State.READY))
             await store.jobs.add(a_row(f"b-{number:02}", owner="bob", state=State.READY))
@@ -106,7 +106,7 @@ async def test_an_owner_who_comes_late_begins_where_the_line_is_by_now(tmp_path:
     work = Work()
     async with fleet(tmp_path) as (one, other):
         for store in (one, other):
-            store.queue.know([work.lane(store)])
+            await store.queue.know([work.lane(store)])
         for number in range(60):
             await one.jobs.add(a_row(f"a-{number:02}", owner="ann", state=State.READY))
         permits = asyncio.Semaphore(30)
@@ -200,7 +200,7 @@ async def test_a_render_whose_server_is_gone_is_done_again(tmp_path: Path) -> No
     work = Work()
     work.gate.set()
     async with fleet(tmp_path) as (one, other):
-        one.queue.know([work.lane(one, begins_jobs=True)])
+        await one.queue.know([work.lane(one, begins_jobs=True)])
         await one.jobs.add(a_row("job", state=State.READY))
         lease = Lease("gone", 0)
         assert await one.jobs.change("job", jobs.started(5, lease), attempt=0) is not None
@@ -257,7 +257,7 @@ async def test_a_row_that_has_no_entry_gets_one(tmp_path: Path) -> None:
 
 async def test_a_new_job_and_its_entry_are_stored_together_or_not_at_all(tmp_path: Path) -> None:
     async with fleet(tmp_path, 1) as (store,):
-        store.queue.know([Work().lane(store)])
+        await store.queue.know([Work().lane(store)])
         await store.jobs.add(a_row("job", state=State.READY))
         before = await entries_of(store)
         with pytest.raises(StorageFailed):
@@ -271,7 +271,7 @@ async def test_tags_that_have_grown_large_are_written_smaller(tmp_path: Path) ->
     work = Work()
     async with fleet(tmp_path) as (one, other):
         for store in (one, other):
-            store.queue.know([work.lane(store)])
+            await store.queue.know([work.lane(store)])
         lines = _lines(one)
         lines.tags.reach(LANE, LOWERED_FROM + 10)
         await one.jobs.add(a_row("a-0", owner="ann", state=State.READY))

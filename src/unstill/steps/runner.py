@@ -141,8 +141,9 @@ class Runner:
         removed = sorted(set(await self._backlog.waited_for()) - known)
         for engine in removed:
             log.warning("engine_missing", engine=engine, mend=f"jobs wait for [engines.{engine}]")
+        everybodys = [*self.lanes(ALL_WORK), *self._removed_lanes(removed, ALL_WORK)]
+        await self._queue.know(everybodys)
         await self._pollers.startup()
-        self._queue.know([*self.lanes(ALL_WORK), *self._removed_lanes(removed, ALL_WORK)])
         self._queue.serve([*self.lanes(), *self._removed_lanes(removed, self._role)])
 
     async def stop(self) -> None:

@@ -172,7 +172,7 @@ class Lanes:
             if queue.due and queue.lane is not None and queue.lane.begins_jobs:
                 self._fill(name)
 
-    def know(self, lanes: Iterable[Lane]) -> None:
+    async def know(self, lanes: Iterable[Lane]) -> None:
         """A store of one process learns of them when they are served."""
 
     def serve(self, lanes: Iterable[Lane]) -> None:

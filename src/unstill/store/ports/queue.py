@@ -106,8 +106,11 @@ class Queue(Protocol):
     def look_again(self) -> None:
         """Somebody may have more jobs begun than before."""
 
-    def know(self, lanes: Sequence[Lane]) -> None:
-        """These lanes are served, here or elsewhere: jobs may be put on them."""
+    async def know(self, lanes: Sequence[Lane]) -> None:
+        """These lanes are served, here or elsewhere: jobs may be put on them.
+
+        Raises OperatorError where another server that is up has other slots for what lanes share.
+        """
 
     def serve(self, lanes: Sequence[Lane]) -> None:
         """Begin to give due jobs to their lanes, what was left unfinished included."""

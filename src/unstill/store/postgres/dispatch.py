@@ -50,6 +50,7 @@ class Dispatch:
             self.lines,
             jobs=jobs,
             duties=self.duties,
+            servers=self.servers,
             clock_ms=self._clock_ms,
         )
         return self.lanes

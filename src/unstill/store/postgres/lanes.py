@@ -10,7 +10,7 @@ server: whoever hears nothing of it takes what it had in hand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 
 import structlog
@@ -22,13 +22,13 @@ from unstill.domain.owner_turns import WeightOf
 from unstill.store.ports.duties import Duties
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.queue import Lane, LaneStep, LaneUse, Turnstile
-from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.entries import Entries, Entry
 from unstill.store.postgres.line_sweep import LineSweep
-from unstill.store.postgres.lines import LineOfLane, Lines, key_of, parts_of
+from unstill.store.postgres.lines import LineOfLane, Lines, parts_of
 from unstill.store.postgres.parking import Parking
 from unstill.store.postgres.served_lines import EntriesInHand, EntryInHand, ServedLine
+from unstill.store.postgres.servers import EqualSetting, Servers
 from unstill.system.storage_pause import Shortage
 
 LOOK_EVERY_S = 2.0  # also where nothing was heard
@@ -38,12 +38,6 @@ AFTER_TROUBLE_S = 1.0
 SWEEP = "lanes"  # the duty
 NOT_OURS_S = 2.0  # an entry of a lane that another server serves is left to it
 LAST_LOOK_S = 5.0  # what was asked of the database before a rest
-
-_ROWS = f"SELECT {rows.NAMES} FROM jobs WHERE id = ANY($1::text[])"  # noqa: S608  - field names
-_HASTEN = (
-    "UPDATE unstill_pgqueuer SET execute_after = now() "
-    "WHERE dedupe_key = $1 AND status = 'queued' AND execute_after > now()"
-)
 
 log = structlog.get_logger()
 
@@ -57,6 +51,7 @@ class PostgresLanes:
         *,
         jobs: Jobs,
         duties: Duties,
+        servers: Servers,
         clock_ms: Callable[[], int],
         pauses: Backoff = STEP,
     ) -> None:
@@ -69,6 +64,7 @@ class PostgresLanes:
         self._parking = Parking(database, entries, lines)
         self._sweep = LineSweep(database, entries, lines)
         self._duties = duties
+        self._servers = servers
         self._served: dict[str, ServedLine] = {}
         self._hands = EntriesInHand(lines.under_way)
         self._tasks: set[asyncio.Task[None]] = set()  # beside the steps
@@ -88,14 +84,22 @@ class PostgresLanes:
     def look_again(self) -> None:
         self._parking.look_again()
 
-    def know(self, lanes: Sequence[Lane]) -> None:
+    async def know(self, lanes: Sequence[Lane]) -> None:
+        shared = [lane for lane in lanes if lane.shared_by]
+        await self._servers.agree(
+            EqualSetting(f"slots:{lane.shared_by}", f"{lane.slots}", _slots_of(lane))
+            for lane in shared
+        )
+        self._learn(lanes)
+
+    def _learn(self, lanes: Sequence[Lane]) -> None:
         self._lines.know(lanes)
         if self._reading is not None:
             self._reading.cancel()
         self._reading = self._beside(self._read())
 
     def serve(self, lanes: Sequence[Lane]) -> None:
-        self.know(lanes)
+        self._learn(lanes)
         for lane in lanes:
             line = LineOfLane.of(lane)
             if line.name not in self._served:
@@ -155,12 +159,12 @@ class PostgresLanes:
 
     async def _hasten(self, job_id: str) -> None:
         try:
-            job = (await self._rows([job_id])).get(job_id)
-            if job is not None and job.lane is not None:
-                await self._database.execute(_HASTEN, key_of(job_id, job.lane))
-                self.offer(job)
+            job = await self._lines.hasten(job_id)
         except OwnError as error:
             log.warning("job_not_hastened", job_id=job_id, why=error.message)
+        else:
+            if job is not None:
+                self.offer(job)
 
     def lost(self, entries: Sequence[Entry]) -> None:
         """Other servers have these, as nothing was heard of this one for too long."""
@@ -235,7 +239,7 @@ class PostgresLanes:
         # They are known before their rows are read: a cancel between the two is heard.
         hands = [hand for entry in taken if (hand := self._hand_of(served, entry)) is not None]
         try:
-            found = await self._rows([hand.step.job_id for hand in hands])
+            found = await self._lines.rows([hand.step.job_id for hand in hands])
         except OwnError:
             for hand in hands:
                 self._hands.let_go(hand)
@@ -244,12 +248,6 @@ class PostgresLanes:
         for hand in hands:
             self._begin(hand, found.get(hand.step.job_id))
         return len(taken) == most
-
-    async def _rows(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
-        if not job_ids:
-            return {}
-        found = [rows.job_of(tuple(row)) for row in await self._database.rows(_ROWS, list(job_ids))]
-        return {job.id: job for job in found}
 
     def _hand_of(self, served: ServedLine, entry: Entry) -> EntryInHand | None:
         job_id, name = parts_of(entry)
@@ -392,3 +390,8 @@ class PostgresLanes:
     def _name_of(self, job: Job) -> str:
         line = self._lines.of(job.lane)
         return "" if line is None else line.name
+
+
+def _slots_of(lane: Lane) -> str:
+    """What the slots of a lane are, for an operator."""
+    return f"the submit slots of the account of {lane.name} are"

@@ -7,8 +7,9 @@ for the fleet, and by two numbers of it more calls would be under way than it al
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable
 
+import msgspec
 import structlog
 
 from unstill.domain.errors import OperatorError, OwnError, ShuttingDown
@@ -40,6 +41,20 @@ _SAY = (
 log = structlog.get_logger()
 
 
+class EqualSetting(msgspec.Struct, frozen=True):
+    """What all servers on one database need to have alike."""
+
+    topic: str  # by which they compare it
+    value: str
+    subject: str  # whose value it is, for an operator: "the slots of x are"
+
+    def differs_from(self, other: str) -> str:
+        return (
+            f"{self.subject} {self.value} here and {other} at a server that is up: all servers on "
+            "one database need the same, so stop that one first, or settle this one alike"
+        )
+
+
 class Servers:
     """This server among the others, between `startup` and `shutdown`."""
 
@@ -68,22 +83,22 @@ class Servers:
         except OwnError as error:
             log.info("server_not_left", why=error.message)
 
-    async def agree(self, settings: Mapping[str, str]) -> None:
-        """Note what must be alike at all servers that are up, by what it is called.
+    async def agree(self, settings: Iterable[EqualSetting]) -> None:
+        """Note what must be alike at all servers that are up.
 
         Raises OperatorError where one of them has it otherwise, StorageFailed.
         """
+        own = {each.topic: each for each in settings}
+        if not own:
+            return
 
         async def agree(unit: WriteUnit) -> None:
             await unit.run(_ALONE)  # servers that start together wait for each other
             for topic, value in await unit.rows(_OTHERS, self._server):
-                if topic in settings and settings[topic] != value:
-                    raise OperatorError(
-                        f"{topic} is {settings[topic]} here, and {value} at a server that is up: "
-                        "all servers on one database need the same"
-                    )
-            for topic, value in sorted(settings.items()):
-                await unit.run(_SAY, self._server, topic, value)
+                if topic in own and own[topic].value != value:
+                    raise OperatorError(own[topic].differs_from(str(value)))
+            for each in own.values():
+                await unit.run(_SAY, self._server, each.topic, each.value)
 
         await self._database.write(agree)
 

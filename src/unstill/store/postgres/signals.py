@@ -96,11 +96,14 @@ class PostgresSignals:
     # --- hearing -------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
+        is_told = False
         while True:
             try:
                 await self._listen_once()
             except _TROUBLE as error:
-                log.info("signals_not_heard", why=str(error))
+                if self._is_hearing or not is_told:
+                    is_told = True
+                    log.info("signals_not_heard", why=str(error))
             finally:
                 self._is_hearing = False
             await asyncio.sleep(OPEN_AGAIN_S)
