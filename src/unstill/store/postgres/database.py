@@ -18,6 +18,7 @@ import structlog
 
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.errors import OwnError, ShuttingDown, StorageFailed, StorageFull
+from unstill.store.postgres.texts import storable
 
 # A call waits so long for a database that is away, then it is told to come again.
 PATIENCE_S = 5.0
@@ -59,14 +60,14 @@ class WriteUnit:
         self.after: list[Callable[[], None]] = []  # done after the commit, before its answer
 
     async def rows(self, sql: str, *bounds: object) -> list[Values]:
-        found: list[Values] = await self.connection.fetch(sql, *bounds)
+        found: list[Values] = await self.connection.fetch(sql, *storable(bounds))
         return found
 
     async def row(self, sql: str, *bounds: object) -> Values | None:
-        return await self.connection.fetchrow(sql, *bounds)
+        return await self.connection.fetchrow(sql, *storable(bounds))
 
     async def run(self, sql: str, *bounds: object) -> None:
-        await self.connection.execute(sql, *bounds)
+        await self.connection.execute(sql, *storable(bounds))
 
 
 Work = Callable[[WriteUnit], Awaitable[Result]]
@@ -125,11 +126,13 @@ class Database:
 
     async def rows(self, sql: str, *bounds: object) -> list[Values]:
         """Read. Raises StorageFailed."""
-        found: list[Values] = await self.read(lambda connection: connection.fetch(sql, *bounds))
+        given = storable(bounds)
+        found: list[Values] = await self.read(lambda connection: connection.fetch(sql, *given))
         return found
 
     async def row(self, sql: str, *bounds: object) -> Values | None:
-        return await self.read(lambda connection: connection.fetchrow(sql, *bounds))
+        given = storable(bounds)
+        return await self.read(lambda connection: connection.fetchrow(sql, *given))
 
     async def read(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Do `work`, which only reads; again where the database is away for a moment."""
