@@ -126,9 +126,16 @@ async def test_what_waits_in_a_database_that_was_put_back_is_held_and_released(
     released = done(run("jobs", "release"))
 
     assert "goes on with 1 jobs" in recovered
+    assert "the next start lets in every caller" in recovered
     assert held.strip() == "waits"
     assert released.strip() == "waits is released"
     assert done(run("jobs", "held")).startswith("no job is held in postgresql://")
+
+
+def test_what_the_keys_of_such_a_database_are_worth_is_said(run: Run) -> None:
+    done(run("keys", "create", "ann"))
+
+    assert "its API keys are those of its day" in done(run("recover"))
 
 
 def test_a_backup_of_a_database_is_its_own_affair(run: Run, tmp_path: Path) -> None:

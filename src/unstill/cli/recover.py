@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from unstill.cli.command_stores import store_of
 from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
 from unstill.settings.databases import shown_database
 from unstill.settings.engines import local_names
 from unstill.settings.reader import Settings
-from unstill.store.embedded.keys_beside import has_keys_in, keys_in
 from unstill.store.embedded.recovery import recover
 from unstill.store.stores import go_on_with
 
@@ -40,14 +40,7 @@ def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> Non
         _say(f"{recovered.held} jobs may have been sent and paid for since: they wait for")
         _say("  unstill jobs release")
     _say("folders of jobs that it does not know stay where they are")
-    if keys_in(folder):
-        _say("its API keys are those of its day, revoked since or not: unstill keys list")
-    elif has_keys_in(folder):
-        _say("it has no API keys, and the folder had some: nobody is let in by one of those;")
-        _say("  unstill keys create OWNER makes a new one")
-    elif not settings.api_keys:
-        _say("it has no API keys, and the next start lets in every caller: where there were any,")
-        _say("  make one first, unstill keys create OWNER")
+    _say_keys(settings, "the folder")
 
 
 def _go_on_with_database(settings: Settings) -> None:
@@ -63,6 +56,20 @@ def _go_on_with_database(settings: Settings) -> None:
     if restored.held:
         _say(f"{restored.held} jobs may have been sent and paid for since: they wait for")
         _say("  unstill jobs release")
+    _say_keys(settings, f"{server.data_dir}")
+
+
+def _say_keys(settings: Settings, where: str) -> None:
+    """What the keys of a copy are worth; `where` some may be remembered that it does not know."""
+    store = store_of(settings.server)
+    if store.all_keys():
+        _say("its API keys are those of its day, revoked since or not: unstill keys list")
+    elif store.has_keys():
+        _say(f"it has no API keys, and {where} had some: nobody is let in by one of those;")
+        _say("  unstill keys create OWNER makes a new one")
+    elif not settings.api_keys:
+        _say("it has no API keys, and the next start lets in every caller: where there were any,")
+        _say("  make one first, unstill keys create OWNER")
 
 
 def _say(line: str) -> None:
