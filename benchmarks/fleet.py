@@ -9,11 +9,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx2
 from benchmarks.process import line_of
 from benchmarks.real_servers import BUCKET, PostgresServer, SeaweedServer, any_port
 
@@ -192,8 +194,25 @@ class Fleet:
         for member in self.members.values():
             member.start()
 
+    def wait_ready(self, within_s: float = STARTS_WITHIN_S) -> None:
+        """Until every gateway answers. Raises RuntimeError, with the log of one that does not."""
+        until_s = time.monotonic() + within_s
+        for member in self.gateways:
+            while not _is_ready(member):
+                if not member.is_up or time.monotonic() > until_s:
+                    said = member.log.read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"{member.name} does not answer: {said}")
+                time.sleep(0.1)
+
     def close(self) -> None:
         self._stack.close()
+
+
+def _is_ready(member: Member) -> bool:
+    try:
+        return httpx2.get(f"{member.url}/health", timeout=5).is_success
+    except httpx2.HTTPError:
+        return False
 
 
 @contextmanager

@@ -39,7 +39,6 @@ from unstill.engines.dashscope.list_walk import PAGE_SIZE
 from unstill.store.postgres import rows
 
 ROLES = {"first": ("serve",), "second": ("serve",)}
-STARTS_WITHIN_S = 60.0
 AT_ONCE = 10_000
 IN_FLIGHT = "SELECT count(*) FROM jobs WHERE state = 'running' AND ticket IS NOT NULL"
 ENDED = "SELECT ticket, ended_ms FROM jobs WHERE state = 'failed'"
@@ -102,17 +101,6 @@ async def _copied(url: str, records: Sequence[Any]) -> None:
     await connection.close()
 
 
-def ready(member: Member) -> None:
-    until_s = time.monotonic() + STARTS_WITHIN_S
-    while time.monotonic() < until_s:
-        try:
-            if httpx2.get(f"{member.url}/health", timeout=5).is_success:
-                return
-        except httpx2.HTTPError:
-            time.sleep(0.1)
-    raise RuntimeError(member.log.read_text()[-2000:])
-
-
 def seen(member: Member) -> Running:
     assert member.process is not None  # noqa: S101  - it was started
     return Running(member.process.pid, member.url)
@@ -156,9 +144,8 @@ def fly(site: Fleet, upstream: Sequence[str], state: Path, asked: argparse.Names
     with running(upstream):
         begun_s = time.monotonic()
         site.start()
-        for member in site.gateways:
-            ready(member)
-            print(f"{member.name + ' is ready after':<30}{time.monotonic() - begun_s:8.1f} s")
+        site.wait_ready()
+        print(f"{'both are ready after':<30}{time.monotonic() - begun_s:8.1f} s")
         time.sleep(10)
         show_servers(site.gateways, 30)
         time.sleep(max(kill_ms - now_ms(), 0) / 1000)
@@ -211,8 +198,7 @@ def main() -> None:
         upstream = arguments("dashscope", _options(Path(folder) / "tasks", port))
         with running(upstream):
             site.start()
-            for member in site.gateways:
-                ready(member)
+            site.wait_ready()
             submit_one(site)
             for member in site.gateways:
                 member.end()

@@ -10,15 +10,13 @@ from __future__ import annotations
 import base64
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.fleet import Fleet, Member, fleet
+from benchmarks.fleet import Fleet, fleet
 from benchmarks.real_servers import ProgramMissing, postgres, seaweed
 from rich.console import Console
 
 from unstill.cli.client import Client
-from unstill.domain.errors import UnstillError
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "photos" / "chelsea.jpg"
@@ -34,21 +32,10 @@ ROLES = {
 out = Console(highlight=False)
 
 
-def ready(member: Member) -> Client:
-    """A client of a gateway that has begun to answer."""
-    client = Client(member.url)
-    until_s = time.monotonic() + WITHIN_S
-    while time.monotonic() < until_s and member.is_up:
-        with suppress(UnstillError):
-            client.ask("GET", "/health")
-            return client
-        time.sleep(POLL_S)
-    raise SystemExit(f"{member.name} did not start: {member.log.read_text()[-2000:]}")
-
-
 def make(site: Fleet) -> Path:
     site.start()
-    first, second = map(ready, site.gateways)
+    site.wait_ready()
+    first, second = (Client(member.url) for member in site.gateways)
     picture = "data:image/jpeg;base64," + base64.b64encode(PHOTO.read_bytes()).decode()
     body = {
         "model": "wan2.7-i2v",

@@ -73,13 +73,13 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def nginx(folder: Path, upstream: str) -> Iterator[Front]:
-    """`upstream`: host and port of the server."""
+def nginx(folder: Path, *upstreams: str) -> Iterator[Front]:
+    """`upstreams`: hosts and ports of the servers, which are asked in turn."""
     command = program("nginx")
     certificate, key = _certified(folder)
     plain, port = free_port(), free_port()
     changes = {
-        "server 127.0.0.1:8000;": f"server {upstream};",
+        "server 127.0.0.1:8000;": " ".join(f"server {each};" for each in upstreams),
         "listen 80;": f"listen 127.0.0.1:{plain};",
         "listen [::]:80;": "",
         "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
