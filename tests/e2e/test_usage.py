@@ -128,7 +128,7 @@ def test_the_command_http_and_the_metrics_tell_the_same_and_a_check_proves_it(sh
     assert shop.metric("unstill_charged_costs_total", engine="up") == 0.75
     assert shop.metric("unstill_reserved_prices") == 0.45
 
-    for said in ((), ("--charged", "--free")):
+    for said in ((), ("--charged", "--free"), ("--charged", "--ticket", "a b")):
         assert shop.run("jobs", "resolve", lost, *said)[0] == 1
     assert shop.told("/v1/usage", "sk-ann") == "".join(BY_OWNER.splitlines(keepends=True)[:2])
     resolved = shop.run("jobs", "resolve", lost, "--charged")
