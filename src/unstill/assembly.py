@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -266,6 +267,17 @@ def traces_of(server: ServerSettings) -> Traces:
         mend = 'pip install "unstill[otel]"'
         raise BadSetting("server.traces", f'"otlp" needs OpenTelemetry: {mend}') from error
     return otlp_traces()
+
+
+def equal_settings(server: ServerSettings, remotes: Mapping[str, Remote]) -> Mapping[str, str]:
+    """What all servers on one store need alike, by two of which something is lost or doubled."""
+    own_folder = f"the folder {server.data_dir} of {socket.gethostname()}"
+    accounts = {remote.account.id: remote.account for remote in remotes.values()}
+    return {"server.files": server.files or own_folder} | {
+        f"what account {each.id} takes": f"{each.slots} submits at once, "
+        f"{each.requests_per_s:g} requests a second"
+        for each in accounts.values()
+    }
 
 
 def check_receivers(settings: Settings, owners: Collection[Owner]) -> None:

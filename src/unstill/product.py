@@ -329,6 +329,7 @@ class Product:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         check_limits()
         await self._store.open(self.listeners)
+        await self._store.agree(assembly.equal_settings(self._settings.server, self._remotes))
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
         secrets = await self._store.link_secrets.all()
         self._links.take(secrets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from time import perf_counter
 
@@ -149,6 +149,9 @@ class MemoryStore:
     @property
     def store_id(self) -> str:
         return self.memory.store_id
+
+    async def agree(self, settings: Mapping[str, str]) -> None:
+        """No other server can be up beside this one."""
 
     def check(self) -> None:
         """It is there for as long as its process is."""

@@ -9,7 +9,7 @@ may corrupt it (sqlite.org/wal.html#walresetbug).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -120,6 +120,9 @@ class EmbeddedStore:
     @property
     def store_id(self) -> str:
         return self.handle.opened.generation.store
+
+    async def agree(self, settings: Mapping[str, str]) -> None:
+        """No other server can be up beside this one."""
 
     def check(self) -> None:
         self.handle.opened.presence.check()

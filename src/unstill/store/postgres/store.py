@@ -6,7 +6,7 @@ written is read by everybody at once. What a server keeps in memory follows the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -114,6 +114,9 @@ class PostgresStore:
         if not self._store_id:
             raise ShuttingDown("the job store is not open")
         return self._store_id
+
+    async def agree(self, settings: Mapping[str, str]) -> None:
+        await self.servers.agree(settings)
 
     def check(self) -> None:
         """A database that is away says so itself, to each call."""
