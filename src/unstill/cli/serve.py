@@ -40,7 +40,7 @@ def serve(
         following_stdin(settings.server.data_dir) if follows_stdin else nullcontext(),
     ):
         if no_work:
-            _check_database(settings, "serve --no-work")
+            _check_shared(settings.server, "serve --no-work")
         _serve(settings, NO_WORK if no_work else ALL_WORK)
 
 
@@ -90,7 +90,7 @@ def worker(
 ) -> None:
     """Work for the servers on the same database, and open no port."""
     with settings_of(config, data_dir=data_dir) as settings:
-        _check_database(settings, "worker")
+        _check_shared(settings.server, "worker")
         known = {"camera", *settings.engines}
         role = ServerRole.of_words(_names(lanes), _names(engines), known=known)
         _work(settings, role, health_file)
@@ -118,8 +118,11 @@ def _names(text: str | None) -> list[str]:
     return [] if text is None else [each.strip() for each in text.split(",")]
 
 
-def _check_database(settings: Settings, command: str) -> None:
-    """A data folder is one process's: nobody else could work on its jobs."""
-    if not settings.server.database:
+def _check_shared(server: ServerSettings, command: str) -> None:
+    """A data folder is one process's: nobody else could work on its jobs, or see its files."""
+    if not server.database:
         reason = f"is needed by unstill {command}, whose jobs are also other servers': set it to"
         raise BadSetting("server.database", f"{reason} postgresql://... of all of them")
+    if not server.files:
+        reason = f"is needed by unstill {command}, whose jobs' files others see too: set it to"
+        raise BadSetting("server.files", f"{reason} s3://... of all of them")
