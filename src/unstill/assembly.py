@@ -270,12 +270,14 @@ def traces_of(server: ServerSettings) -> Traces:
 
 
 def equal_settings(server: ServerSettings, remotes: Mapping[str, Remote]) -> Mapping[str, str]:
-    """What all servers on one store need alike, by two of which something is lost or doubled."""
+    """What all servers on one store need alike, as by two of it something would be lost.
+
+    An account's slots are compared by who keeps to them, with the lanes.
+    """
     own_folder = f"the folder {server.data_dir} of {socket.gethostname()}"
     accounts = {remote.account.id: remote.account for remote in remotes.values()}
     return {"server.files": server.files or own_folder} | {
-        f"what account {each.id} takes": f"{each.slots} submits at once, "
-        f"{each.requests_per_s:g} requests a second"
+        f"the pace of account {each.id}": f"{each.requests_per_s:g} requests a second"
         for each in accounts.values()
     }
 

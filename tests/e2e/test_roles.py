@@ -177,7 +177,7 @@ def test_a_server_with_other_files_is_refused_while_they_are_up(small: Fleet) ->
     )
 
     assert (ran.returncode, ran.stdout) == (1, "")
-    said = f"server.files is s3://elsewhere here, and {small.environment['UNSTILL_FILES']} at a"
+    said = f"server.files is s3://elsewhere here and {small.environment['UNSTILL_FILES']} at a"
     assert said in ran.stderr
 
 

@@ -32,6 +32,7 @@ from unstill.store.postgres.outbox import PostgresOutbox
 from unstill.store.postgres.own_folder import OwnFolder
 from unstill.store.postgres.owners import PostgresOwners
 from unstill.store.postgres.retention import PostgresRetention
+from unstill.store.postgres.servers import EqualSetting
 from unstill.store.postgres.uptime_notes import PostgresUptimeNotes
 from unstill.system.clock import clock_ms as system_clock_ms
 
@@ -116,7 +117,9 @@ class PostgresStore:
         return self._store_id
 
     async def agree(self, settings: Mapping[str, str]) -> None:
-        await self.servers.agree(settings)
+        await self.servers.agree(
+            EqualSetting(name, value, f"{name} is") for name, value in settings.items()
+        )
 
     def check(self) -> None:
         """A database that is away says so itself, to each call."""
