@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -21,7 +21,7 @@ from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
 from unstill.store.ports.backlog import TicketRow
 from unstill.system.clock import clock_ms
-from unstill.upstreams.port import Account, Cancelled
+from unstill.upstreams.port import Account, Cancelled, Ticket, Verdict, Waiting
 
 WATCH = f"watch:{ACCOUNT.id}"
 OF_NOBODY = "watch:"
@@ -47,6 +47,26 @@ class CountedBacklog(MemoryBacklog):
             yield rows
 
 
+class SlowToEnd(ScriptedRemote):
+    """Its first round ends, however it ends, once `gate` is set."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account=account)
+        self.gate = asyncio.Event()
+        self.is_asked = False
+
+    async def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
+        self.rounds.append([ticket.job_id for ticket in tickets])
+        self.is_asked = True
+        try:
+            if not self.gate.is_set():
+                await asyncio.Event().wait()
+        finally:
+            await self.gate.wait()
+        for ticket in tickets:
+            yield ticket, Waiting()
+
+
 class Server:
     """The pollers of one server, and the upstreams as it asks them."""
 
@@ -54,7 +74,10 @@ class Server:
         self.engine = ScriptedRemote(account=account)
         self.backlog = CountedBacklog(store)
         self.parts = fleet.server()
-        self.pollers = Pollers(
+        self.pollers = self.polling(store)
+
+    def polling(self, store: MemoryStore) -> Pollers:
+        return Pollers(
             {self.engine.name: self.engine},
             jobs=store.jobs,
             backlog=self.backlog,
@@ -147,6 +170,26 @@ async def test_a_server_that_was_replaced_while_it_was_paused_asks_no_more() -> 
 
         assert (team.first.watched, team.second.watched) == (0, 1)
         assert len(team.first.engine.rounds) <= asked + 1  # that which was under way
+
+
+async def test_a_server_that_gets_an_account_again_has_let_go_of_it_before() -> None:
+    async with teamed() as team:
+        await team.add(away("job"))
+        engine = SlowToEnd(account=team.first.engine.account)
+        team.first.engine = engine
+        team.first.pollers = pollers = team.first.polling(team.store)
+        await pollers.startup()
+        before = team.fleet.give_unnoticed(WATCH, team.first.parts)
+        await until(lambda: engine.is_asked)
+        before.cancel()
+        team.fleet.give_unnoticed(WATCH, team.first.parts)
+        await asyncio.sleep(60)
+        rounds = len(engine.rounds)
+        engine.gate.set()
+        await until(lambda: len(engine.rounds) > rounds + 1)
+
+        assert rounds == 1
+        assert (before.done(), team.first.watched) == (True, 1)
 
 
 async def test_while_nobody_can_say_whose_an_account_is_it_is_not_asked() -> None:

@@ -6,6 +6,7 @@ begins, and lets go of them as that ends: what is known of a ticket is in its ro
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
@@ -96,13 +97,16 @@ class Pollers:
         # Who has no account has the tickets of all engines that nobody has.
         engines = [name for name, each in self._by_engine.items() if each is poller] or None
 
+        one_term = asyncio.Lock()  # a server may get a duty again that it is about to let go
+
         async def watch(term: Term) -> None:
-            try:
-                if not poller.is_ours:  # else the start has taken its tickets up
-                    await self._take_up([poller], engines)
-                await poller.run(term)
-            finally:
-                await poller.let_go()
+            async with one_term:
+                try:
+                    if not poller.is_ours:  # else the start has taken its tickets up
+                        await self._take_up([poller], engines)
+                    await poller.run(term)
+                finally:
+                    await poller.let_go()
 
         return watch
 

@@ -106,6 +106,7 @@ class Deliverer:
         self._busy: Counter[str] = Counter()  # tries under way, by receiver
         self._busy_owners: Counter[Owner] = Counter()
         self._wake = asyncio.Event()
+        self._one_term = asyncio.Lock()  # this server may get the duty again as it lets it go
 
     async def startup(self) -> None:
         """Send for as long as that is this server's duty."""
@@ -126,15 +127,16 @@ class Deliverer:
 
     async def _send(self, term: Term) -> None:
         """Try at once what the last server left owed; from then on, what is due."""
-        now_ms = self._clock_ms()
-        try:
-            await self._outbox.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
-        except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
-            log.warning("webhooks_not_hastened", why=error.message)
-        try:
-            await self._look(term)
-        finally:
-            await self._break_off()
+        async with self._one_term:
+            now_ms = self._clock_ms()
+            try:
+                await self._outbox.owe_at_once(now_ms, until_ms=now_ms + AT_START_MS)
+            except (StorageFailed, StorageFull) as error:  # then each is tried when it was due
+                log.warning("webhooks_not_hastened", why=error.message)
+            try:
+                await self._look(term)
+            finally:
+                await self._break_off()
 
     async def _break_off(self) -> None:
         """End the tries that are under way; they stay owed."""
