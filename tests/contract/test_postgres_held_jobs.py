@@ -19,7 +19,9 @@ from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, accepted, cancelled, intended, put_back
+from unstill.steps.submit import HELD_MS
 from unstill.store.ports.held_jobs import Released
+from unstill.store.ports.queue import Lane, PutOff
 from unstill.store.postgres import held_jobs, restored
 from unstill.store.postgres.database import Database
 from unstill.store.postgres.restored import Restored
@@ -154,6 +156,26 @@ async def test_a_command_releases_all_that_wait_by_the_clock_of_the_servers(
     assert await held_jobs.release(fleet.database, [], now_ms=NOW_MS, within_ms=0) == Released(
         [], {}
     )
+
+
+async def test_a_release_at_one_server_wakes_the_job_in_the_lane_of_the_other(
+    fleet: Fleet,
+) -> None:
+    looked_at: list[bool] = []  # whether it was held then
+
+    async def step(job: Job) -> PutOff | None:
+        looked_at.append(job.id in fleet.two.held_jobs)
+        if looked_at[-1]:
+            return PutOff(fleet.two.clock_ms() + HELD_MS)
+        await fleet.two.jobs.change(job.id, cancelled(NOW_MS, is_hidden=False))
+        return None
+
+    fleet.two.queue.serve([Lane("engine:bailian", 1, step)])
+    await until(lambda: looked_at != [])
+    await fleet.one.held_jobs.release(["b-ready"], now_ms=NOW_MS, within_ms=60_000)
+    await until(lambda: not looked_at[-1])
+
+    assert looked_at[0]
 
 
 async def test_two_releases_at_once_let_each_job_go_once(fleet: Fleet) -> None:
