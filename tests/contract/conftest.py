@@ -13,9 +13,11 @@ from support.in_process import settings_of
 from support.memory_ports import Memory
 from support.memory_store import MemoryStore
 from support.open_stores import Make, embedded_stores, memory_stores, postgres_stores
+from support.postgres_servers import shared
 from support.servers import Serving
 from unstill.product import Product
 from unstill.store.ports.store import Store
+from unstill.store.stores import store_at
 
 # What the store on PostgreSQL has yet to get; each noun that lands takes its suite from here.
 NOT_YET_ON_POSTGRES = {
@@ -36,14 +38,17 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     return stores
 
 
-@pytest.fixture(params=["embedded", "memory"])
+@pytest.fixture(params=["embedded", "memory", "postgres"])
 def make_product(request: pytest.FixtureRequest, tmp_path: Path) -> ProductMaker:
     """A product over the same data, each time it is called."""
     memory = Memory()
+    in_database = store_at(shared().new_store()) if request.param == "postgres" else None
 
     def make() -> Product:
         if request.param == "embedded":
             return Product(settings_of(tmp_path))
+        if in_database is not None:
+            return Product(settings_of(tmp_path), store_in=in_database)
         return Product(settings_of(tmp_path), store_in=lambda _, clock: MemoryStore(memory, clock))
 
     return make
