@@ -19,11 +19,6 @@ from unstill.product import Product
 from unstill.store.ports.store import Store
 from unstill.store.stores import store_at
 
-# What the store on PostgreSQL has yet to get; each noun that lands takes its suite from here.
-NOT_YET_ON_POSTGRES = {
-    "test_store_continuations",
-    "test_store_doubts", "test_admin_doubts",
-}  # fmt: skip
 # Its leases go by the database's clock, and have a suite of their own.
 NEVER_ON_POSTGRES = {"test_leases", "test_a_call_that_a_dead_server_made_ends_its_job_as_unknown"}
 
@@ -32,7 +27,7 @@ NEVER_ON_POSTGRES = {"test_leases", "test_a_call_that_a_dead_server_made_ends_it
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """A store over the same data, each time it is called."""
     names = {request.module.__name__.rpartition(".")[2], request.function.__name__}
-    if request.param is postgres_stores and names & (NOT_YET_ON_POSTGRES | NEVER_ON_POSTGRES):
+    if request.param is postgres_stores and names & NEVER_ON_POSTGRES:
         pytest.skip("not on PostgreSQL")
     stores: Make = request.param(tmp_path)
     return stores

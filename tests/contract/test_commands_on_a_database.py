@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from support.books import ANN, TICKET, a_booked_job, answered_late, lost_in
 from support.free_ports import free_port
 from support.open_stores import a_row, opened
 from support.postgres_servers import shared
+from support.reserves import a_reserve
 from unstill.domain.job import Failure, failed
 from unstill.domain.owner import Owner
 from unstill.settings.databases import shown_database
@@ -136,6 +138,36 @@ def test_what_the_keys_of_such_a_database_are_worth_is_said(run: Run) -> None:
     done(run("keys", "create", "ann"))
 
     assert "its API keys are those of its day" in done(run("recover"))
+
+
+async def test_a_doubt_is_resolved_and_the_book_is_proved_beside_a_server(
+    run: Run, store: Store, database: str
+) -> None:
+    job = a_booked_job("lost", ANN)
+    await store.jobs.add(job, reserve=a_reserve(job))
+    await lost_in(store, job)
+    await answered_late(store, "lost")
+
+    listed = done(run("jobs", "doubts"))
+    unknown = refused(run("jobs", "resolve", "nowhere", "--free"))
+    known = refused(run("jobs", "resolve", "lost", "--free"))
+    said = done(run("jobs", "resolve", "lost", "--charged"))
+    summed = done(run("usage", "--csv"))
+    proved = done(run("usage", "check"))
+    shared().sql("UPDATE charges SET amount = amount + 1", database.rpartition("/")[2])
+    disproved = run("usage", "check")
+
+    assert "lost" in listed
+    assert "no job nowhere in postgresql://" in unknown
+    assert "the upstream has taken the call of lost" in known
+    links = await store.doubts.links_of("lost")
+    assert links.continued_by is not None
+    assert links.continued_by in said
+    assert [each.ticket async for some in store.backlog.tickets() for each in some] == [TICKET]
+    assert summed.splitlines()[1:] == ["ann,0,0.45,0,EUR,2,0,0"]
+    assert proved.startswith("proved: 3 rows of 2 jobs, 0 settled, 0.45 reserved, 0 cost; in post")
+    assert disproved.returncode == 1
+    assert "row 1 (reserve of job lost)" in disproved.stdout
 
 
 def test_a_backup_of_a_database_is_its_own_affair(run: Run, tmp_path: Path) -> None:

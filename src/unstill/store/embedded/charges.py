@@ -19,8 +19,8 @@ from unstill.store.book_rows import COLUMNS, IS_RESERVED, NAMES, charge_of, valu
 from unstill.store.embedded.book_currency import other_currency_in
 from unstill.store.embedded.book_figures import RunningTotals
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.seals import seal_of
 from unstill.store.embedded.usage import UsageReports
+from unstill.store.seals import seal_of
 
 __all__ = ["IS_RESERVED", "NAMES", "charge_of"]
 

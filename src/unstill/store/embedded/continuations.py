@@ -8,7 +8,7 @@ import apsw
 
 from unstill.domain.continuation import Continuation, GoingOn, JobLinks
 from unstill.store.embedded import charges, rows
-from unstill.store.embedded.seals import seal_of
+from unstill.store.seals import seal_of
 
 TABLE = "continuations"
 

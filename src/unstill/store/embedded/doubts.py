@@ -27,8 +27,8 @@ from unstill.domain.resolution import (
 from unstill.store.embedded import charges, continuations, rows
 from unstill.store.embedded.downtime import last_up_ms
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.seals import seal_of
 from unstill.store.ports.doubts import CallInDoubt
+from unstill.store.seals import seal_of
 
 TABLE = "resolutions"
 _INSERT = "INSERT INTO resolutions (job_id, n, is_charged, at_ms, seal) VALUES (?, ?, ?, ?, ?)"

@@ -23,11 +23,12 @@ from unstill.store.book_rows import (
     charge_of,
     values_of,
 )
-from unstill.store.embedded.seals import seal_of
 from unstill.store.postgres import usage
 from unstill.store.postgres.book_figures import BookTotals
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.rows import places
+from unstill.store.postgres.texts import storable
+from unstill.store.seals import seal_of
 from unstill.store.usage_reports import UsageTurns
 
 PARTS = 8  # rows of the sums of an owner's day
@@ -109,7 +110,8 @@ async def write(unit: WriteUnit, entries: Sequence[Charge], standing: Charge) ->
     """
     if not entries:
         return
-    values = [each for entry in map(values_of, entries) for each in (*entry, seal_of(entry))]
+    written = [storable(values_of(entry)) for entry in entries]
+    values = [each for entry in written for each in (*entry, seal_of(entry))]
     reserved = settled = 0
     for entry in entries:
         if entry.kind is not ChargeKind.COST:

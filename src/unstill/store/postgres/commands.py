@@ -13,7 +13,7 @@ from unstill.domain.book_check import Proof
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.continuation import NextJob
 from unstill.domain.delivery import Delivery, DeliveryState
-from unstill.domain.errors import OperatorError, OwnError, StorageFailed
+from unstill.domain.errors import CallerError, NoSuchJob, OperatorError, OwnError, StorageFailed
 from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
 from unstill.domain.resolution import CallCosts, DoubtWord, Resolved
@@ -22,7 +22,9 @@ from unstill.store.embedded.keys_mark import is_marked
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.keys import Decide
 from unstill.store.postgres import (
+    book_check,
     deliveries,
+    doubts,
     held_jobs,
     keys,
     migrations,
@@ -84,7 +86,7 @@ class DatabaseCommands:
         return self._ask(lambda database: restored.go_on(database, local_engines=local_engines))
 
     def doubts(self) -> Sequence[Attempt]:
-        raise self._later("doubts")
+        return [each.call for each in self._ask(doubts.open_doubts)]
 
     def resolve(
         self,
@@ -95,14 +97,22 @@ class DatabaseCommands:
         next_job: NextJob,
         now_ms: int,
     ) -> Resolved:
-        del word, costs, next_job, now_ms
-        raise self._later(f"words on {job_id}")
+        try:
+            return self._ask(
+                lambda database: doubts.resolve(
+                    database, job_id, word, costs=costs, next_job=next_job, now_ms=now_ms
+                )
+            )
+        except NoSuchJob as error:
+            raise OperatorError(f"no job {job_id} in {self._place}") from error
+        except CallerError as error:  # the same for a caller of HTTP
+            raise OperatorError(error.message) from error
 
     def usage(self, asked: UsageAsked) -> Sequence[UsageSum]:
         return self._ask(lambda database: usage.usage_of(database, asked))
 
     def proof(self) -> Proof | None:
-        raise self._later("proofs")
+        return self._ask(book_check.proof_of)
 
     def newest_deliveries(self, limit: int) -> Sequence[Delivery]:
         return self._ask(lambda database: deliveries.newest(database, limit))
@@ -119,9 +129,6 @@ class DatabaseCommands:
             return [rows.attempt_of(tuple(row)) for row in found]
 
         return self._ask(read)
-
-    def _later(self, what: str) -> OperatorError:
-        return OperatorError(f"{what} of {self._place} are not to be had by a command yet")
 
     def _ask(self, work: Callable[[Database], Awaitable[Result]]) -> Result:
         return asyncio.run(self._asked(work))

@@ -20,6 +20,7 @@ from unstill.store.postgres.backlog import PostgresBacklog
 from unstill.store.postgres.charges import PostgresCharges
 from unstill.store.postgres.database import Database
 from unstill.store.postgres.dispatch import Dispatch
+from unstill.store.postgres.doubts import PostgresDoubts
 from unstill.store.postgres.entries import HEARTBEAT_S
 from unstill.store.postgres.feed import Feed
 from unstill.store.postgres.held_jobs import PostgresHeldJobs
@@ -77,6 +78,7 @@ class PostgresStore:
         self.outbox = PostgresOutbox(self.database)
         self.held_jobs = PostgresHeldJobs(self.database, self._holds, data_dir)
         self.charges = PostgresCharges(self.database)
+        self.doubts = PostgresDoubts(self.database, self._feed)
         self.uptime_notes = PostgresUptimeNotes(self.database)
         self.link_secrets = PostgresLinkSecrets(self.database)
         self.retention = PostgresRetention(self.database)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from unstill.store.seals import seal_of
+
 NUL, ESCAPED_NUL = "\0", "\\u0000"
 # Behind an even number of backslashes; behind an odd one it is a backslash and the letters.
 _ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -16,6 +18,11 @@ _ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 def storable(bounds: tuple[object, ...]) -> tuple[object, ...]:
     """The parameters of a statement, lists of texts among them."""
     return tuple(map(_storable, bounds))
+
+
+def sealed(values: tuple[object, ...]) -> str:
+    """The seal of a row that is written with these values, as they then stand there."""
+    return seal_of(storable(values))
 
 
 def _storable(bound: object) -> object:

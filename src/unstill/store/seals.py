@@ -11,12 +11,10 @@ from hashlib import blake2b
 
 import msgspec
 
-from unstill.store.embedded.rows import Value
-
 _BYTES = 8
 _encode = msgspec.json.Encoder().encode
 
 
-def seal_of(values: Sequence[Value]) -> str:
+def seal_of(values: Sequence[object]) -> str:
     """The seal of a row with these values, in the order of its columns."""
     return blake2b(_encode(values), digest_size=_BYTES).hexdigest()
