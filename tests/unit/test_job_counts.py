@@ -148,3 +148,16 @@ def test_so_many_owners_are_a_class_each_and_all_further_ones_are_one(
 @pytest.mark.parametrize("now_ms", [0, 1_763_600_000_123, 2**48 - 1])
 def test_an_id_says_when_its_job_was_made(now_ms: int) -> None:
     assert made_ms(new_id(now_ms)) == now_ms
+
+
+async def test_a_job_that_ends_while_a_start_reads_rows_is_counted_nowhere() -> None:
+    counts, job = JobCounts(), a_job(state=State.READY)
+
+    async def read() -> AsyncIterator[Sequence[UnfinishedJob]]:
+        counts.changed(moved(job, State.CANCELLED))  # another server has ended it meanwhile
+        async for some in rows(job):
+            yield some
+
+    await counts.startup(read())
+
+    assert jobs_in(counts) == {}

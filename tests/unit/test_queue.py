@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.memory_ports import Memory, MemoryBacklog
 from support.queue_forecasts import (
     NOW_MS,
     SIZE,
@@ -25,6 +27,7 @@ from unstill.domain.job import MOVES, Job, State
 from unstill.domain.owner import Owner
 from unstill.progress.queue import KEPT, LEFT_ALONE, NEAR, WAITING, Forecast
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.ports.backlog import UnfinishedJob
 
 # --- positions ---------------------------------------------------------------------------------
 
@@ -224,3 +227,33 @@ def test_a_queue_tells_how_many_wait_and_which_of_them_was_made_first() -> None:
     assert list(forecast.queues()) == [("camera", 3, "b"), ("pair", 0, None), ("bailian", 0, None)]
     forecast.changed(running("b", owner=two))
     assert next(iter(forecast.queues())) == ("camera", 2, "c")
+
+
+class Overtaken(MemoryBacklog):
+    """A backlog whose rows are told of while they are read."""
+
+    def __init__(self, memory: Memory, forecast: Forecast, *changes: Job) -> None:
+        super().__init__(lambda: memory)
+        self._forecast = forecast
+        self._changes = changes
+
+    async def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
+        read = [places async for places in super().unfinished()]
+        for job in self._changes:
+            self._forecast.changed(job)
+        for places in read:
+            yield places
+
+
+async def test_a_job_that_moves_while_a_start_reads_rows_waits_where_it_was_told_of() -> None:
+    memory, forecast = Memory(), Forecast(SLOTS)
+    memory.jobs = {each: waiting(each) for each in ("ended", "begun", "moved", "same")}
+    cancelled = waiting("ended", state=State.CANCELLED)
+    changes = (cancelled, running("begun"), waiting("moved", "pair"))
+    await forecast.startup(Overtaken(memory, forecast, *changes))
+
+    assert list(forecast.queues()) == [
+        ("camera", 1, "same"),
+        ("pair", 1, "moved"),
+        ("bailian", 0, None),
+    ]

@@ -61,21 +61,26 @@ class JobCounts:
         self._places: dict[tuple[str, str], dict[State, _Place]] = {}  # by engine and class
         self._timings: dict[tuple[State, str], Timings] = {}
         self._classes: dict[Owner, str] = {}
+        self._told: set[str] | None = None  # jobs, while rows are read: these may be older
         self.taken = 0  # new jobs
         self.ended: Counter[State] = Counter(dict.fromkeys(sorted(FINAL), 0))
         self.doubts: Counter[str] = Counter()  # by engine, jobs that may have been taken and billed
         self.charges: Counter[str] = Counter()  # by engine, jobs that an upstream took
 
     async def startup(self, unfinished: AsyncIterator[Sequence[UnfinishedJob]]) -> None:
-        """Take up where unfinished jobs are; told of what changes meanwhile, too."""
+        """Take up where unfinished jobs are; what is told meanwhile is newer."""
+        self._told = told = set[str]()
         async for some in unfinished:
             for each in some:
-                if each.job_id not in self._stays:
+                if each.job_id not in self._stays and each.job_id not in told:
                     place = self._place(each.state, each.engine, each.owner)
                     self._enter(each.job_id, place, None)
+        self._told = None
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job."""
+        if self._told is not None:
+            self._told.add(job.id)
         stay = self._stays.get(job.id)
         if stay is None:
             # Else it had ended when this server met it, and is deleted now, say.

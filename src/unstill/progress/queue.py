@@ -200,18 +200,23 @@ class Forecast:
         self._weight_of = weight_of
         self._engines = {name: _Engine(count, weight_of) for name, count in slots.items()}
         self._line_of: dict[str, _Line] = {}  # each job that waits is in one
+        self._told: set[str] | None = None  # jobs, while rows are read: these may be older
 
     async def startup(self, backlog: Backlog) -> None:
-        """Take up who waits and what was measured; told of what changes meanwhile, too."""
+        """Take up who waits and what was measured; what is told meanwhile is newer."""
+        self._told = told = set[str]()
         async for places in backlog.unfinished():
             for place in places:
-                if place.state in WAITING:
+                if place.state in WAITING and place.job_id not in told:
                     self._begin_wait(place.job_id, place.owner, place.engine)
+        self._told = None
         for took in reversed(await backlog.times(MEASURED)):
             self._note(took.engine, _Task(took.model, took.work), took.took_ms)
 
     def changed(self, job: Job) -> None:
         """Follow a change of any job; told after its commit."""
+        if self._told is not None:
+            self._told.add(job.id)
         if job.state in WAITING:
             self._begin_wait(job.id, job.owner, job.engine)
         else:
