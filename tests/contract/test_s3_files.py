@@ -9,11 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from support.free_ports import free_port
-from support.in_process import create_body, created, ended, served, settings_of
+from support.in_process import create_body
 from support.read_files import bytes_in, bytes_of
 from support.s3_servers import S3Server, seaweed
 from support.servers import Serving
@@ -26,7 +25,6 @@ from unstill.files.s3_bucket import ONE_PUT_BYTES
 from unstill.files.s3_files import PIECE_BYTES
 from unstill.files.s3_trial import fault_of
 from unstill.files.storage import Storage, s3_bucket, s3_storage
-from unstill.product import Product
 
 pytestmark = pytest.mark.slow
 
@@ -292,38 +290,6 @@ async def test_a_wrong_key_is_told_as_such(seaweed_server: S3Server, tmp_path: P
 # --- a server over it --------------------------------------------------------------------------
 
 
-async def test_while_the_bucket_is_away_calls_answer_503_and_jobs_go_on_when_it_is_back(
-    own_server: S3Server, tmp_path: Path
-) -> None:
-    place = own_server.new_place()
-    product = Product(
-        settings_of(tmp_path),
-        files_in=lambda data_dir: s3_storage(place, data_dir, own_server.variables),
-    )
-    async with served(product) as http:
-        first = await created(http, create_body())
-        link = (await ended(http, first))["output"]["urls"][0]
-        whole = (await http.get(link)).content
-        second = await created(http, create_body(duration=5))
-        own_server.end()
-        away = [
-            await http.post("/v1/tasks/submit", json=create_body()),
-            await http.get(link),
-            await http.get(f"/v1/videos/{first}/content?variant=thumbnail"),
-        ]
-        ready = await until_ready(http, 503)
-        own_server.start()
-        again = await ended(http, second)
-        await until_ready(http, 200)
-        back = await http.get(link, headers={"range": "bytes=100-199"})
-
-    assert [(each.status_code, "retry-after" in each.headers) for each in away] == [(503, True)] * 3
-    assert ready["reasons"] == ["files"]
-    assert again["output"]["task_status"] == "Success"
-    assert (back.status_code, back.content) == (206, whole[100:200])
-    assert not [each for each in (tmp_path / "data" / "scratch").rglob("*") if each.is_file()]
-
-
 def test_a_server_process_takes_bucket_and_key_from_its_environment(
     server: S3Server, place: str, tmp_path: Path
 ) -> None:
@@ -356,13 +322,6 @@ def test_a_server_process_takes_bucket_and_key_from_its_environment(
     # What the killed one has left is gone, and the living one has nothing in its own.
     assert scratch
     assert not any(each.exists() for each in scratch)
-
-
-async def until_ready(http: httpx2.AsyncClient, status: int) -> dict[str, object]:
-    async with asyncio.timeout(60):
-        while (answer := await http.get("/ready")).status_code != status:  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
-    return dict(answer.json())
 
 
 async def test_a_proxy_of_the_environment_is_not_asked(server: S3Server, place: str) -> None:

@@ -16,10 +16,12 @@ class S3Uploads:
         self._bucket = bucket
 
     async def keep(self, owner: Owner, key: str, data: bytes) -> bool:
+        place = _place(owner, key)
         try:
-            await self._bucket.create(_place(owner, key), data)
+            await self._bucket.create(place, data)
         except TakenKey:
-            return False
+            # It may be this very one, stored by a request whose answer was lost.
+            return await self._bucket.read(place) == data
         return True
 
     async def read(self, owner: Owner, key: str, now_s: float) -> bytes | None:

@@ -22,7 +22,8 @@ class Uploads(Protocol):
     async def keep(self, owner: Owner, key: str, data: bytes) -> bool:
         """Store the file whole; it survives a power cut once this has returned.
 
-        Answers False, and changes nothing, if there is one already.
+        Answers False, and changes nothing, if there is another one already; it may do so if there
+        is the same.
         """
 
     async def read(self, owner: Owner, key: str, now_s: float) -> bytes | None:

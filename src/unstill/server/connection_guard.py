@@ -41,6 +41,7 @@ NO_PROXIES = Proxies()
 # Extensions in the scope: what GuardedProtocol does by these names.
 SEND_FILE = "unstill.send_file"
 SHOW_OWNER = "unstill.show_owner"
+BREAK_OFF = "unstill.break_off"
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
@@ -255,7 +256,12 @@ class GuardedProtocol(RequestProtocol):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        return {WHOLE: {}, SEND_FILE: self.send_file, SHOW_OWNER: self.show_owner}
+        return {
+            WHOLE: {},
+            SEND_FILE: self.send_file,
+            SHOW_OWNER: self.show_owner,
+            BREAK_OFF: self.break_off,
+        }
 
     def show_owner(self, owner: Owner) -> bool:
         """Whether the owner whose key was shown may have this connection too; else it ends."""
@@ -317,14 +323,18 @@ class GuardedProtocol(RequestProtocol):
             await outlet.send(start, size_bytes)
             cycle.expected_content_length -= size_bytes
         except (ReaderGone, EOFError):
-            cycle.disconnected = True
-            transport.abort()
+            self.break_off()
             raise
         finally:
             if outlet is not None:
                 outlet.close()
             if not transport.is_closing():
                 transport.set_write_buffer_limits()
+
+    def break_off(self) -> None:
+        """End the connection in the midst of an answer that cannot be brought to its end."""
+        self.cycle.disconnected = True
+        self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         if not self.transport.is_closing():  # else it was refused already, in better words

@@ -8,17 +8,20 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import PurePath
 from typing import Any
 
+import structlog
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from unstill.dialects.verbs import MEDIA_TYPES
-from unstill.domain.errors import BadBody, BadRange, Overloaded
+from unstill.domain.errors import BadBody, BadRange, Overloaded, StorageFailed
 from unstill.domain.owner import EVERYONE, Owner
 from unstill.files.port import OpenFile, StoredFile, Stretch
 from unstill.server.body import ClientGone
-from unstill.server.connection_guard import SEND_FILE
+from unstill.server.connection_guard import BREAK_OFF, SEND_FILE
 from unstill.server.fair_shares import Shares, caller_at
 from unstill.server.sendfile import ReaderGone
+
+log = structlog.get_logger()
 
 
 class Pieces:
@@ -124,23 +127,47 @@ async def send_video(
         await _send_not_modified(response, send)
         return
 
-    send_file = scope["extensions"][SEND_FILE]
-
-    async def send_or_refuse(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            _refuse(message["status"], stored.size_bytes)
-        body = message.get("body")
-        if isinstance(body, Stretch):
-            await send_file(body.file, body.start, body.size_bytes)
-            message = {**message, "body": b""}
-        await send(message)
-
+    body = _Body(stored, scope, send)
     address = (scope["client"] or ("",))[0]
     with openings.one(address=address, job_id=job_id, owner=owner):
         try:
-            await response(scope, receive, send_or_refuse)
+            await response(scope, receive, body.send)
         except ReaderGone:
             raise ClientGone from None
+        except StorageFailed as error:
+            if not body.has_begun:
+                raise
+            about = {"job_id": job_id, "owner": owner, "request_id": request_id}
+            log.warning("download_broken_off", **about, why=error.message)
+            scope["extensions"][BREAK_OFF]()
+            raise ClientGone from None
+
+
+class _Body:
+    """What is sent of a file. Its head waits for the first of it, which may not be had."""
+
+    def __init__(self, stored: StoredFile, scope: Scope, send: Send) -> None:
+        self._size_bytes = stored.size_bytes
+        self._send = send
+        self._send_file = scope["extensions"][SEND_FILE]
+        self._head: Message | None = None
+        self.has_begun = False
+
+    async def send(self, message: Message) -> None:
+        """Raises BadRange, BadBody, ReaderGone."""
+        if message["type"] == "http.response.start":
+            _refuse(message["status"], self._size_bytes)
+            self._head = message
+            return
+        head, self._head = self._head, None
+        if head is not None:
+            self.has_begun = True
+            await self._send(head)
+        body = message.get("body")
+        if isinstance(body, Stretch):
+            await self._send_file(body.file, body.start, body.size_bytes)
+            message = {**message, "body": b""}
+        await self._send(message)
 
 
 def _knows(known: str, etag: str) -> bool:
