@@ -164,7 +164,7 @@ class _Copy:
         if not source.is_dir():
             return None
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return copy_folder(source, target, _wanted_of(job))
+        return copy_folder(source, target, wanted_of(job))
 
     def _note(self, job: NeededJob, size_bytes: int | None) -> None:
         if size_bytes is not None:
@@ -175,7 +175,7 @@ class _Copy:
             self.without_video.append(job.id)
 
 
-def _wanted_of(job: NeededJob) -> Callable[[str], bool]:
+def wanted_of(job: NeededJob) -> Callable[[str], bool]:
     """Which files: all that are whole, and where the video is being saved what it is made of."""
     has_parts = job.state is State.SAVING
     return lambda name: not name.startswith(".") and (has_parts or not name.endswith(PART))

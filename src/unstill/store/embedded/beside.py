@@ -14,6 +14,7 @@ from unstill.domain.job import State
 from unstill.store.embedded import rows
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.group_commit import as_own
+from unstill.store.embedded.moved_mark import refuse_moved
 
 _JOBS = "SELECT id, state, attempt, engine, ticket FROM jobs ORDER BY id"
 _LEDGER = f"SELECT {rows.ATTEMPT_NAMES} FROM attempts ORDER BY job_id, n"  # noqa: S608  - field names
@@ -63,12 +64,15 @@ def opened_beside(
 ) -> Iterator[apsw.Connection | None]:
     """None where there is no store, or one of a release without the table `having`.
 
-    With `writes`, what is committed is durable: by `transaction`. Raises OwnError.
+    With `writes`, what is committed is durable: by `transaction`. Raises StoreRefused with it where
+    the jobs were moved elsewhere, OwnError.
     """
     file = data_dir / FILE
     if not file.exists():
         yield None
         return
+    if writes:
+        refuse_moved(data_dir)
     flags = apsw.SQLITE_OPEN_READWRITE if writes else apsw.SQLITE_OPEN_READONLY
     try:
         with closing(apsw.Connection(str(file), flags=flags)) as connection:

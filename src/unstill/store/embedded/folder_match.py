@@ -22,6 +22,7 @@ from unstill.store.embedded.generation import (
     standing_of,
     standing_without_wal,
 )
+from unstill.store.embedded.moved_mark import refuse_moved
 from unstill.system.job_folders import (
     JOBS,
     begun_by,
@@ -42,6 +43,7 @@ def check_file(data_dir: Path, file: Path) -> None:
 
     Raises StoreRefused.
     """
+    refuse_moved(data_dir)
     noted = noted_in(data_dir)
     if not file.exists() or file.stat().st_size == 0:
         if noted is not None or is_filled(data_dir / JOBS):

@@ -22,6 +22,7 @@ from unstill.store.embedded.folder_lock import FolderLock
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.generation import Noted, note, noted_in, rise, standing_without_wal
 from unstill.store.embedded.held_jobs import hold
+from unstill.store.embedded.moved_mark import refuse_moved
 from unstill.store.embedded.replay import replay
 from unstill.system.clock import clock_ms
 from unstill.system.durable_writes import sync_folder
@@ -44,6 +45,7 @@ async def recover(data_dir: Path, *, local_engines: Collection[str]) -> Recovere
     lock = FolderLock(data_dir)
     try:
         await lock.take(0)
+        refuse_moved(data_dir)
         return _recover(data_dir, local_engines)
     except OSError as error:
         raise OperatorError(f"{error.filename}: {error.strerror}") from error
