@@ -45,13 +45,28 @@ LONG = (
     "unit/test_media_video_check.py",
     "unit/test_weights_command.py",
 )
+# On a PostgreSQL that they start: a suite of their own. Beside these, whatever runs on every store
+# and has that one's name in its id.
+ON_POSTGRES = (
+    "contract/test_commands_on_a_database.py",
+    "contract/test_doctor_database.py",
+    "contract/test_equal_settings.py",
+    "contract/test_fleet_",
+    "contract/test_postgres_",
+    "e2e/test_fleet",
+    "e2e/test_migrate",
+    "e2e/test_roles.py",
+)
 TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(TESTS).as_posix().startswith(LONG):
+        place = item.path.relative_to(TESTS).as_posix()
+        if place.startswith(LONG):
             item.add_marker(pytest.mark.long)
+        if place.startswith(ON_POSTGRES) or "postgres" in item.name.partition("[")[2]:
+            item.add_marker(pytest.mark.postgres)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.free_ports import free_port
-from support.postgres_servers import TestedPostgres as Server
+from support.postgres_servers import StorePostgres as Server
 from support.postgres_servers import shared
 from support.webhook_receiver import SECRET
 from unstill.cli.doctor import jobs_findings, key_finding

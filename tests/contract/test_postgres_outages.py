@@ -10,7 +10,7 @@ import pytest
 
 from support.cut_answers import CutsAnswers
 from support.open_stores import a_row
-from support.postgres_servers import TestedPostgres, postgres
+from support.postgres_servers import StorePostgres, postgres
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import Job, State, made_ready
 from unstill.domain.request import Size
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[TestedPostgres]:
+def database() -> Iterator[StorePostgres]:
     with postgres() as server:
         yield server
 
 
 async def test_calls_wait_for_a_database_that_restarts(
-    database: TestedPostgres, tmp_path: Path
+    database: StorePostgres, tmp_path: Path
 ) -> None:
     heard: list[str] = []
     store = PostgresStore(await asyncio.to_thread(database.new_store), tmp_path / "data")
@@ -52,7 +52,7 @@ async def test_calls_wait_for_a_database_that_restarts(
 
 
 async def test_while_it_is_away_calls_are_told_to_come_again_and_then_all_is_well(
-    database: TestedPostgres, tmp_path: Path
+    database: StorePostgres, tmp_path: Path
 ) -> None:
     store = PostgresStore(await asyncio.to_thread(database.new_store), tmp_path / "data")
     await store.open()
@@ -72,7 +72,7 @@ async def test_while_it_is_away_calls_are_told_to_come_again_and_then_all_is_wel
 
 
 async def test_a_commit_whose_answer_is_lost_is_asked_after(
-    database: TestedPostgres, tmp_path: Path
+    database: StorePostgres, tmp_path: Path
 ) -> None:
     url = await asyncio.to_thread(database.new_store)
     heard: list[tuple[str, State]] = []

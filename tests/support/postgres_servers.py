@@ -17,7 +17,7 @@ from support.free_ports import free_port
 from unstill.store.postgres.migrations import migrate
 
 
-class TestedPostgres(PostgresServer):
+class StorePostgres(PostgresServer):
     """One that has a store for whoever asks. Skips where its programs lack, never in CI."""
 
     def __init__(self, *options: str) -> None:
@@ -40,8 +40,8 @@ class TestedPostgres(PostgresServer):
 
 
 @contextmanager
-def postgres(*options: str) -> Iterator[TestedPostgres]:
-    server = TestedPostgres(*options)
+def postgres(*options: str) -> Iterator[StorePostgres]:
+    server = StorePostgres(*options)
     try:
         yield server
     finally:
@@ -49,8 +49,8 @@ def postgres(*options: str) -> Iterator[TestedPostgres]:
 
 
 @cache
-def shared() -> TestedPostgres:
+def shared() -> StorePostgres:
     """One of the test process, ended with it: what a crash loses is none of its tests' business."""
-    server = TestedPostgres("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+    server = StorePostgres("fsync=off", "synchronous_commit=off", "full_page_writes=off")
     atexit.register(server.close)
     return server
