@@ -243,8 +243,12 @@ def folder_of(server: ServerSettings, data_dir: Path) -> DataFolder:
 
 def storage_of(server: ServerSettings) -> Callable[[Path], Storage]:
     """Given the data folder, where files are kept. It raises BadSetting."""
-    redirects = Redirects(server.files_public_url) if server.file_delivery == "redirect" else None
-    return storage_at(server.files, redirects)
+    return storage_at(server.files, redirects_of(server))
+
+
+def redirects_of(server: ServerSettings) -> Redirects | None:
+    """Where callers are led who ask for files; None: what they ask for is sent."""
+    return Redirects(server.files_public_url) if server.file_delivery == "redirect" else None
 
 
 def terms_of(server: ServerSettings) -> KeepTimes:

@@ -9,10 +9,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from support.free_ports import free_port
 from support.in_process import create_body, created, ended, served, settings_of
 from support.openai_clients import async_sdk
 from support.s3_servers import S3Server
 from unstill.cli.client import Client
+from unstill.cli.doctor_bucket import files_finding
 from unstill.files.storage import Redirects, s3_storage
 from unstill.product import Product
 
@@ -120,6 +122,21 @@ async def test_what_was_deleted_is_reached_by_no_address_that_was_given_out(
     assert before.status_code == 200
     assert after[0].status_code in {403, 404}  # moto tells nobody what is not there
     assert after[1].status_code == 404
+
+
+def test_the_doctor_says_whether_callers_reach_what_they_are_redirected_to(
+    server: S3Server,
+) -> None:
+    place, away = server.new_place(), f"http://127.0.0.1:{free_port()}"
+    findings = [
+        files_finding(place, server.variables, redirects=redirects)
+        for redirects in (None, Redirects(), Redirects(away))
+    ]
+
+    assert [each.is_well for each in findings] == [True, True, False]
+    assert "callers who are redirected reach it" in findings[1].detail
+    assert f"{away}/" in findings[2].detail
+    assert server.store(place).list().collect() == []
 
 
 async def test_an_address_is_of_one_object_and_a_while(

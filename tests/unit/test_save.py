@@ -324,6 +324,23 @@ async def test_a_render_of_this_machine_that_is_no_video_ends_its_job_at_once(ho
         await home.brought(job)
 
 
+async def test_a_render_that_another_server_brings_home_meanwhile_is_found_there(
+    home: Home,
+) -> None:
+    job = await rendered(home)
+    part = home.files.path(job.id, "video-1.part")
+    home.media.troubles = [BadVideo("No such file or directory")]
+    home.media.gate.clear()
+    saving = asyncio.create_task(home.brought(job))
+    await until(lambda: len(home.media.checks) > 0)
+    part.rename(part.with_suffix(".mp4"))
+    home.media.gate.set()
+    after = await saving
+
+    assert (after.state, after.video is not None) == (State.SUCCEEDED, True)
+    assert home.names(job) == {"video-1.mp4"}
+
+
 async def test_a_full_disk_says_nothing_of_the_video(home: Home) -> None:
     home.remote.fetches = [VIDEO] * 9
     for _ in range(9):

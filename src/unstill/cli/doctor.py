@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from unstill.assembly import redirects_of
 from unstill.cli.command_stores import store_of
 from unstill.cli.doctor_bucket import files_finding
 from unstill.cli.doctor_database import database_finding, own_files_finding
@@ -48,7 +49,7 @@ def examine(settings: Settings, place: Place = nowhere) -> Iterator[Finding]:
     yield _folder(Path(settings.server.data_dir))
     yield disk_finding(settings.server)
     if settings.server.files:
-        yield files_finding(settings.server.files)
+        yield files_finding(settings.server.files, redirects=redirects_of(settings.server))
     yield from jobs_findings(settings.server)
     yield _certificates()
     yield from _engine()

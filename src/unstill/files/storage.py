@@ -12,7 +12,7 @@ from unstill.files.last_answer import LastAnswer
 from unstill.files.local import LocalFiles
 from unstill.files.local_uploads import LocalUploads
 from unstill.files.port import Files
-from unstill.files.s3_addresses import signer_of
+from unstill.files.s3_addresses import Signer, signer_of
 from unstill.files.scratch_folder import SCRATCH, ScratchFolder
 from unstill.files.uploads import Uploads
 
@@ -71,9 +71,7 @@ def s3_storage(
     """
     environment = os.environ if environment is None else environment
     bucket = s3_bucket(place, environment)
-    signer = None
-    if redirects is not None:
-        signer = signer_of(*_parts(place), environment, public_url=redirects.public_url)
+    signer = bucket_signer(place, environment, redirects)
     # Extras, as in there.
     from unstill.files.s3_files import S3Files  # noqa: PLC0415
     from unstill.files.s3_uploads import S3Uploads  # noqa: PLC0415
@@ -91,6 +89,15 @@ def s3_bucket(place: str, environment: Mapping[str, str] | None = None) -> S3Buc
         mend = "pip install 'unstill[s3]'"
         raise BadSetting("server.files", f"a bucket needs obstore: {mend}") from error
     return S3Bucket(*_parts(place), os.environ if environment is None else environment)
+
+
+def bucket_signer(
+    place: str, environment: Mapping[str, str], redirects: Redirects | None
+) -> Signer | None:
+    """What signs the addresses that callers are led to; None: none are. Raises BadSetting."""
+    if redirects is None:
+        return None
+    return signer_of(*_parts(place), environment, public_url=redirects.public_url)
 
 
 def _parts(place: str) -> tuple[str, str]:

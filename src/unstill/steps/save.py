@@ -160,12 +160,22 @@ class Saver:
         """Fetch if need be, check and publish: the video's name, and its facts."""
         part = _video(job) + PART
         if job.is_rendered_here:
-            async with self._files.local(job.id, part) as path:
-                return await self._published(job, path)
+            return await self._published_here(job, part)
         async with self._files.scratch(job.id, part) as path:
             await self._fetch(job, path)
             await self._unpack(job, path)
             return await self._published(job, path)
+
+    async def _published_here(self, job: Job, part: str) -> tuple[str, VideoFacts]:
+        try:
+            async with self._files.local(job.id, part) as path:
+                return await self._published(job, path)
+        except BadVideo:
+            # Another server may have brought it home meanwhile, and taken the part away by that.
+            name = await self._home(job)
+            if name is None:
+                raise
+            return name, await self._checked_home(job, name)
 
     async def _published(self, job: Job, path: Path) -> tuple[str, VideoFacts]:
         """A video that is whole gets its name, without sound that was refused."""
