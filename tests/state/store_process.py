@@ -1,4 +1,4 @@
-"""A process that holds an embedded store and obeys a pipe.
+"""A process that holds a store and obeys a pipe: an embedded one, or a server's on a database.
 
 Reads pickled `(number, verb, keywords)` from stdin, begins each at once, in order, and writes a
 pickled `(number, answer)` to stdout when it is done; an error is answered by its name.
@@ -13,21 +13,29 @@ import pickle
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from unstill.domain.errors import UnstillError
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.ports.store import Store
+from unstill.store.postgres.store import PostgresStore
 
 Command = tuple[int, str, dict[str, Any]]
 
 
-async def main(folder: Path) -> None:
-    store = EmbeddedStore(folder)
+async def main(folder: Path, database: str | None = None) -> None:
+    store = _store(folder, database)
     await store.open()
     async with asyncio.TaskGroup() as begun:
         while (command := await asyncio.to_thread(read)) is not None:
             begun.create_task(obey(store, *command))
     await store.close()
+
+
+def _store(folder: Path, database: str | None) -> Store:
+    if database is None:
+        return EmbeddedStore(folder)
+    return cast("Store", PostgresStore(database, folder))
 
 
 def read() -> Command | None:
@@ -38,7 +46,7 @@ def read() -> Command | None:
     return command
 
 
-async def asked(store: EmbeddedStore, verb: str, keywords: dict[str, Any]) -> Any:
+async def asked(store: Store, verb: str, keywords: dict[str, Any]) -> Any:
     if verb == "unfinished":
         return [place async for places in store.backlog.unfinished() for place in places]
     nouns = (store.jobs, store.job_lists, store.retention, store.charges)
@@ -46,7 +54,7 @@ async def asked(store: EmbeddedStore, verb: str, keywords: dict[str, Any]) -> An
     return await getattr(noun, verb)(**keywords)
 
 
-async def obey(store: EmbeddedStore, number: int, verb: str, keywords: dict[str, Any]) -> None:
+async def obey(store: Store, number: int, verb: str, keywords: dict[str, Any]) -> None:
     try:
         answer = await asked(store, verb, keywords)
     except UnstillError as error:
@@ -59,4 +67,4 @@ async def obey(store: EmbeddedStore, number: int, verb: str, keywords: dict[str,
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))
