@@ -15,14 +15,12 @@ from unstill.domain.job import Change, Job
 from unstill.domain.money import Bill, BudgetUse, Charge, ChargeKind, ChargeReserve
 from unstill.domain.owner import Owner
 from unstill.domain.usage import BookFigures, UsageAsked, UsageSum
-from unstill.store.book_rows import COLUMNS, IS_RESERVED, NAMES, charge_of, values_of
+from unstill.store.book_rows import COLUMNS, NAMES, charge_of, values_of
 from unstill.store.embedded.book_currency import other_currency_in
 from unstill.store.embedded.book_figures import RunningTotals
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.usage import UsageReports
 from unstill.store.seals import seal_of
-
-__all__ = ["IS_RESERVED", "NAMES", "charge_of"]
 
 TABLE = "charges"
 

@@ -24,6 +24,7 @@ from unstill.domain.resolution import (
     ticket_to_find,
     word_on,
 )
+from unstill.store.book_rows import IS_RESERVED
 from unstill.store.embedded import charges, continuations, rows
 from unstill.store.embedded.downtime import last_up_ms
 from unstill.store.embedded.handle import Handle
@@ -37,7 +38,7 @@ _FIND = "SELECT job_id, n, is_charged, at_ms FROM resolutions WHERE job_id = ?"
 _CODES = ", ".join(f"'{code}'" for code in (IN_DOUBT, *sorted(UNTOLD)))
 _OPEN = (
     f"state = '{State.FAILED}' AND failure ->> '$.code' IN ({_CODES}) "  # noqa: S608  - our words
-    f"AND (failure ->> '$.code' = '{IN_DOUBT}' OR {charges.IS_RESERVED}) "
+    f"AND (failure ->> '$.code' = '{IN_DOUBT}' OR {IS_RESERVED}) "
     "AND NOT EXISTS (SELECT 1 FROM resolutions WHERE job_id = jobs.id) "
     "AND EXISTS (SELECT 1 FROM attempts WHERE job_id = jobs.id)"
 )

@@ -8,8 +8,8 @@ import apsw
 
 from unstill.domain.job import IN_DOUBT, Job
 from unstill.domain.job_ids import first_id
+from unstill.store.book_rows import IS_RESERVED
 from unstill.store.embedded import deliveries, rows
-from unstill.store.embedded.charges import IS_RESERVED
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.rows import NAMES, Value
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
