@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support.folder_moves import WITHIN_S, Move
+from support.free_ports import free_port
 from support.full_folder import LARGE, MARK, PICTURE, UPLOAD, WHOLE, a_full_folder
 from support.jobs import OWNER
 from support.open_stores import a_row, opened
 from support.postgres_servers import shared
 from support.read_files import bytes_in
 from support.s3_servers import S3Server
+from unstill.domain.errors import StoreRefused
 from unstill.domain.job import IN_DOUBT, Job, State
 from unstill.domain.owner import EVERYONE
+from unstill.files.into_bucket import put_job
+from unstill.files.storage import s3_bucket
 from unstill.store.embedded.beside import jobs_in
+from unstill.store.embedded.folder_match import find_store
 from unstill.store.embedded.folder_tables import KEYS
 from unstill.store.embedded.link_secrets import load_secrets
 from unstill.store.embedded.moved_mark import FILE as MOVED
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
+from unstill.system.job_folders import JOBS, folder_of
 
 pytestmark = pytest.mark.slow
 
@@ -143,10 +149,37 @@ async def test_a_database_with_jobs_of_its_own_or_a_server_takes_no_folder(move:
         assert await store.jobs.find("settled")
 
 
-def test_every_table_of_a_folder_has_its_columns_in_the_database() -> None:
-    """A column that a later release adds to the one store alone would stop all moves."""
-    name = shared().new_store().rpartition("/")[2]
-    rows: Any = shared().sql(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'", name
-    )
-    assert set(KEYS) <= set(rows.splitlines())
+async def test_a_bucket_or_a_database_that_is_away_stops_a_move_that_then_goes_on(
+    move: Move,
+) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    no_database = move._replace(database=f"postgresql://unstill:hunter2@{nowhere}/unstill")
+    no_bucket = move._replace(variables={**move.variables, "AWS_ENDPOINT_URL": f"http://{nowhere}"})
+
+    no_answer = await asyncio.to_thread(no_database.refused)
+    assert "hunter2" not in no_answer
+    assert not (move.folder / MOVED).exists()
+    assert "storage of the files" in await asyncio.to_thread(no_bucket.refused)
+    assert "are being moved to" in await asyncio.to_thread(refused_to_serve, move.folder)
+    await asyncio.to_thread(move.done)
+    await check_moved(move)
+
+
+def refused_to_serve(folder: Path) -> str:
+    with pytest.raises(StoreRefused) as refused:
+        find_store(folder)
+    return refused.value.message
+
+
+async def test_files_that_were_in_the_bucket_before_stay_there(move: Move) -> None:
+    """Of a laptop's server that had the setting `files` already."""
+    for job_id in ("settled", "costly", "for-free"):
+        folder = folder_of(move.folder / JOBS, job_id)
+        await put_job(s3_bucket(move.place, move.variables), move.folder, job_id, bool)
+        shutil.rmtree(folder)
+
+    said = await asyncio.to_thread(move.done)
+
+    assert "files: 4" in said
+    assert "were not in the folder" not in said
+    await check_moved(move)
