@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from unstill.domain.job import IN_DOUBT, Job
 from unstill.domain.job_ids import first_id
-from unstill.store.book_rows import IS_RESERVED
+from unstill.domain.money import ChargeKind
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
 from unstill.store.postgres import deliveries, rows
 from unstill.store.postgres.database import Database, WriteUnit
@@ -16,16 +16,22 @@ CHUNK = 1_000  # ids in one read
 PIECE = 100  # jobs in one read
 
 _PICTURES, _VIDEO = 1, 2  # in the column `removed`
-# Not EXISTS, which would be joined to all rows that have ended: a piece of them is asked for.
+# Not EXISTS: that is answered for all rows at once, and a piece of them is asked for.
 _OWES = "coalesce((SELECT state = 'owed' FROM deliveries WHERE job_id = jobs.id), FALSE)"
 # A call that nobody knows the end of: it may have been paid for, and its row is all that tells so.
 # An operator's word ends that.
-_IS_RESOLVED = "EXISTS (SELECT 1 FROM resolutions WHERE job_id = jobs.id)"
+_IS_RESOLVED = "(SELECT TRUE FROM resolutions WHERE job_id = jobs.id) IS NOT NULL"
 _FAILED_IN_DOUBT = f"coalesce(failure::jsonb ->> 'code', '') = '{IN_DOUBT}'"
 # One with money, which is reserved until then, cannot be resolved without its row.
+_IS_RESERVED = (
+    f"coalesce((SELECT bool_or(kind = '{ChargeKind.RESERVE}') "  # noqa: S608  - our words
+    f"AND NOT bool_or(kind IN ('{ChargeKind.SETTLE}', '{ChargeKind.RELEASE}')) "
+    "FROM charges WHERE job_id = jobs.id), FALSE)"
+)
 _IS_IN_DOUBT = (
-    f"NOT {_IS_RESOLVED} AND ({_FAILED_IN_DOUBT} OR {IS_RESERVED} OR EXISTS "  # noqa: S608  - no value
-    "(SELECT 1 FROM attempts WHERE job_id = jobs.id AND outcome IN ('open', 'unknown')))"
+    f"NOT ({_IS_RESOLVED}) AND ({_FAILED_IN_DOUBT} OR {_IS_RESERVED} OR "  # noqa: S608  - no value
+    "(SELECT TRUE FROM attempts WHERE job_id = jobs.id AND outcome IN ('open', 'unknown') LIMIT 1) "
+    "IS NOT NULL)"
 )
 _MAY_BE_SENT_AGAIN = (
     "coalesce((SELECT marks.created_ms > CASE WHEN key IS NULL THEN $5::bigint ELSE $6::bigint END "
@@ -52,7 +58,7 @@ _PICTURES_REMOVED = f"UPDATE jobs SET removed = removed | {_PICTURES} WHERE {_GU
 # Guarded: a job that is not hidden, or not final, keeps its row.
 _FORGET = (
     "DELETE FROM jobs WHERE id = $1 AND is_hidden = 1 "  # noqa: S608  - state names
-    f"AND state IN ({rows.FINAL_STATES}) AND NOT {IS_RESERVED}"
+    f"AND state IN ({rows.FINAL_STATES}) AND NOT {_IS_RESERVED}"
 )
 _DROP_ROW = f"DELETE FROM jobs WHERE {_GUARD}"  # noqa: S608  - a number
 # What goes with a row; nothing where the job has kept it.
