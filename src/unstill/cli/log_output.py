@@ -21,6 +21,8 @@ def say(line: str) -> None:
 
 
 def log_to_stderr(settings: Settings) -> None:
+    # What its pools meet is told by who asks for a connection, in a line of ours.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     if settings.server.log_format == "json":
         renderer = structlog.processors.JSONRenderer()
