@@ -319,7 +319,6 @@ class Product:
             self._followers.forecast.changed,
             self._followers.board.changed,  # it wakes who waits: their answers have the two before
             self._pollers.changed,
-            self._job_log.changed,
             self._deliverer.changed,
             self._followers.job_counts.changed,
             *self._folder.listeners,
@@ -328,7 +327,7 @@ class Product:
     async def startup(self) -> None:
         """Take the data and go on with what is unfinished. Raises OperatorError."""
         check_limits()
-        await self._store.open(self.listeners)
+        await self._store.open(self.listeners, (self._job_log.changed,))
         await self._store.agree(assembly.equal_settings(self._settings.server, self._remotes))
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
         secrets = await self._store.link_secrets.all()

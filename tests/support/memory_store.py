@@ -156,12 +156,14 @@ class MemoryStore:
     def check(self) -> None:
         """It is there for as long as its process is."""
 
-    async def open(self, listeners: Sequence[Listener] = ()) -> None:
+    async def open(
+        self, listeners: Sequence[Listener] = (), own_listeners: Sequence[Listener] = ()
+    ) -> None:
         if self.memory.is_held:
             raise DataFolderBusy("another store is over it")
         self.memory.is_held = self.is_open = True
         self.memory.until_ms.clear()  # whoever was over it before has ended
-        self._told = (self.queue.offer, *listeners)
+        self._told = (self.queue.offer, *listeners, *own_listeners)
         for job in list(self.memory.unfinished()):
             self.queue.offer(job)
 

@@ -25,7 +25,6 @@ def test_all_who_are_told_of_a_commit_stand_in_one_order(tmp_path: Path) -> None
         "Forecast.changed",
         "Board.changed",  # behind what its waiters' answers are made of
         "Pollers.changed",
-        "JobLog.changed",
         "Deliverer.changed",
         "JobCounts.changed",
     ]

@@ -90,7 +90,9 @@ class EmbeddedStore:
         self.signals = LocalSignals()
         self.link_secrets = EmbeddedLinkSecrets(self.handle, data_dir)
 
-    async def open(self, listeners: Sequence[Listener] = ()) -> None:
+    async def open(
+        self, listeners: Sequence[Listener] = (), own_listeners: Sequence[Listener] = ()
+    ) -> None:
         await self._take_folder()
         try:
             opened = self.handle.parts = await open_store(
@@ -101,7 +103,7 @@ class EmbeddedStore:
                 added=self._take_up,
                 commits=self.commits,
             )
-            self._told = (opened.holds.changed, self.queue.offer, *listeners)
+            self._told = (opened.holds.changed, self.queue.offer, *listeners, *own_listeners)
             await opened.startup()
             await self._place_unfinished()
         except BaseException:

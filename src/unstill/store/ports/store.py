@@ -86,11 +86,15 @@ class Store(StoreState, Protocol):
     @property
     def link_secrets(self) -> LinkSecrets: ...
 
-    async def open(self, listeners: Sequence[Listener] = ()) -> None:
+    async def open(
+        self, listeners: Sequence[Listener] = (), own_listeners: Sequence[Listener] = ()
+    ) -> None:
         """Take the data, bring its schema up to date, read what is unfinished.
 
         From then on each of `listeners`, in their order, is told of each added or changed job, in
-        the order of the commits.
+        the order of the commits; after them each of `own_listeners` of those alone that this server
+        has committed itself. Where several servers share the data, the former hear of what others
+        have committed too, soon, and of several changes of a job of the last one at least.
 
         Raises DataFolderBusy if another server holds it, StoreRefused if the store is not the one
         that the data had before, OperatorError if its schema is newer.

@@ -48,14 +48,18 @@ class Feed:
         self._database = database
         self._hints = hints
         self._listeners: Sequence[Tell] = ()
+        self._own_listeners: Sequence[Tell] = ()
         self._revisions: dict[str, int] = {}  # of unfinished jobs, as they were told last
         self._ended: OrderedDict[str, int] = OrderedDict()  # the same of those that ended
         self._snapshot = ""
         self._looking: asyncio.Task[None] | None = None
 
-    async def startup(self, listeners: Sequence[Tell]) -> None:
-        """What is committed from here on is told. Raises StorageFailed."""
-        self._listeners = listeners
+    async def startup(self, listeners: Sequence[Tell], own_listeners: Sequence[Tell] = ()) -> None:
+        """What is committed from here on is told. Raises StorageFailed.
+
+        own_listeners: told of this server's own commits alone, each once.
+        """
+        self._listeners, self._own_listeners = listeners, own_listeners
         found = await self._database.row(_NOW)
         self._snapshot = "" if found is None else str(found["now"])
         self._looking = asyncio.create_task(self._look_again())
@@ -69,6 +73,8 @@ class Feed:
     def committed(self, job: Job, revision: int) -> None:
         """This server has committed that change: told here now, and elsewhere soon."""
         self._told(job, revision)
+        # A look may have been faster, and have told the others already.
+        _tell(self._own_listeners, job)
         self._hints.tell_of_change()
 
     async def look(self) -> None:
@@ -116,8 +122,12 @@ class Feed:
                 self._ended.popitem(last=False)
         else:
             self._revisions[job.id] = revision
-        for listener in self._listeners:
-            try:
-                listener(job)
-            except Exception:  # the other listeners, and who waits for the write, need not suffer
-                log.exception("listener_failed", **job_fields(job), state=job.state)
+        _tell(self._listeners, job)
+
+
+def _tell(listeners: Sequence[Tell], job: Job) -> None:
+    for listener in listeners:
+        try:
+            listener(job)
+        except Exception:  # the other listeners, and who waits for the write, need not suffer
+            log.exception("listener_failed", **job_fields(job), state=job.state)

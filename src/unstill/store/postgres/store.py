@@ -85,7 +85,9 @@ class PostgresStore:
         self.keys = PostgresKeys(self.database, data_dir)
         self.owners = PostgresOwners(self.database)
 
-    async def open(self, listeners: Sequence[Listener] = ()) -> None:
+    async def open(
+        self, listeners: Sequence[Listener] = (), own_listeners: Sequence[Listener] = ()
+    ) -> None:
         await self._folder.startup()
         try:
             await self.database.open()
@@ -93,7 +95,8 @@ class PostgresStore:
             found = await self.database.row(_STORE_ID)
             self._store_id = "" if found is None else str(found[0])
             await self._hints.startup()
-            await self._feed.startup((self._holds.changed, self.queue.offer, *listeners))
+            told = (self._holds.changed, self.queue.offer, *listeners)
+            await self._feed.startup(told, own_listeners)
             await self._holds.startup()
             await self._dispatch.startup()
         except BaseException:
