@@ -18,6 +18,7 @@ from support.in_process import served, settings_of
 from support.memory_ports import Memory
 from support.memory_store import MemoryStore
 from support.open_stores import opened
+from support.postgres_servers import shared
 from support.reserves import YUAN, a_reserve
 from unstill.cli.doctor import store_findings
 from unstill.domain.job import cancelled
@@ -27,34 +28,36 @@ from unstill.store.embedded.resolutions import doubts_in, resolve_in
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.embedded.usage_beside import proof_of
 from unstill.store.ports.store import Store
+from unstill.store.stores import store_at
+from unstill.system.clock import clock_ms
 
 PAID, PLAIN, KNOWN, NOWHERE = (f"01a1f87e-d82e-7c04-b50f-3fd6008dc4b{n}" for n in range(4))
 COSTS = CallCosts(lambda *_: YUAN, "EUR")
 Make = Callable[[], Product]
+StoreIn = Callable[[Path, Callable[[], int]], Store]
 
 
 class House:
     """Makes products over one store, and that store without a product."""
 
-    def __init__(self, folder: Path, *, is_embedded: bool) -> None:
+    def __init__(self, folder: Path, store_in: StoreIn) -> None:
         self._settings = settings_of(folder)
-        self._memory = None if is_embedded else Memory()
+        self._store_in = store_in
 
     def store(self) -> Store:
-        if self._memory is None:
-            return EmbeddedStore(Path(self._settings.server.data_dir))
-        return MemoryStore(self._memory)
+        return self._store_in(Path(self._settings.server.data_dir), clock_ms)
 
     def product(self) -> Product:
-        memory = self._memory
-        if memory is None:
-            return Product(self._settings)
-        return Product(self._settings, store_in=lambda _, clock: MemoryStore(memory, clock))
+        return Product(self._settings, store_in=self._store_in)
 
 
-@pytest.fixture(params=["embedded", "memory"])
+@pytest.fixture(params=["embedded", "memory", "postgres"])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> House:
-    return House(tmp_path, is_embedded=request.param == "embedded")
+    memory = Memory()
+    if request.param == "memory":
+        return House(tmp_path, lambda _, clock: MemoryStore(memory, clock))
+    database = shared().new_store() if request.param == "postgres" else ""
+    return House(tmp_path, store_at(database))
 
 
 @pytest.fixture
