@@ -232,3 +232,19 @@ def test_without_a_folder_for_temporary_files_one_line_says_so(tmp_path: Path) -
 
     said = "unstill: no folder for temporary files can be written to: set TMPDIR to one\n"
     assert (ran.returncode, ran.stderr) == (1, said)
+
+
+@pytest.mark.slow
+def test_a_server_of_ones_own_takes_no_part_in_the_fleet_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "unstill.toml").write_text(
+        "[server]\n"
+        'database = "postgresql://unstill@127.0.0.1:1/unstill"\n'
+        'files = "s3://bucket"\n'
+        'file_delivery = "redirect"\n'
+        'files_public_url = "https://files.example.com"\n'
+    )
+
+    ran = run(COFFEE, *SMALL, cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert len(list(tmp_path.glob("*.mp4"))) == 1

@@ -52,7 +52,7 @@ def release(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Let held jobs be sent: at once if a server runs on the folder, else when one starts."""
+    """Let held jobs be sent: at once if a server is up, else when one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
     store = store_at(data_dir, config)
     found = store.release(asked, now_ms=clock_ms(), within_ms=DEADLINE_MS)

@@ -24,6 +24,13 @@ from unstill.domain.errors import OperatorError
 from unstill.system.installed import note
 
 ENDS_WITHIN_S = 10.0  # it ends its renders within a second
+# Of a fleet that the settings here are of, it would take jobs, and end in their midst.
+_ALONE = {
+    "UNSTILL_DATABASE": "",
+    "UNSTILL_FILES": "",
+    "UNSTILL_FILE_DELIVERY": "proxy",
+    "UNSTILL_FILES_PUBLIC_URL": "",
+}
 FOLLOWS = "--follows-stdin"  # an option of `unstill serve` that no help shows
 
 
@@ -60,7 +67,7 @@ def started_server(data_dir: str, *, prompt_in_files: bool = False) -> Iterator[
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=environment,
+            env=environment | _ALONE,
         ) as process,
     ):
         try:

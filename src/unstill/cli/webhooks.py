@@ -52,7 +52,7 @@ def replay(
     data_dir: DataDirOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Send events again: at once if a server runs on the folder, else when the next one starts."""
+    """Send events again: at once if a server is up, else when the next one starts."""
     asked = list(dict.fromkeys(job_ids or ()))
     store = store_at(data_dir, config)
     found = store.replay(asked, now_ms=clock_ms())
