@@ -83,7 +83,10 @@ def test_the_image_installs_what_was_tested_together_and_runs_as_nobody_in_parti
     instructions = [line for line in DOCKERFILE.splitlines() if re.match(r"[A-Z]+ ", line)]
     users = [line for line in instructions if line.startswith("USER ")]
 
-    assert re.search(r"pip install .*-c constraints\.txt \.$", DOCKERFILE, re.MULTILINE)
+    installs = re.search(
+        r"pip install .*-c constraints\.txt '\.\[postgres,s3\]'$", DOCKERFILE, re.MULTILINE
+    )
+    assert installs
     assert users == ["USER 10001:10001"]
     assert instructions.index(users[0]) < instructions.index("VOLUME /data")
     assert all(":latest" not in line and ":" in line for line in instructions if "FROM" in line)
@@ -157,6 +160,7 @@ def test_only_the_network_of_the_containers_may_speak_for_others() -> None:
     [
         ("nginx/unstill.conf", r"proxy_read_timeout +(\d+)s;"),
         ("caddy/Caddyfile", r"response_header_timeout (\d+)s"),
+        ("caddy/Caddyfile.fleet", r"response_header_timeout (\d+)s"),
     ],
 )
 def test_a_proxy_waits_longer_than_a_poll_and_keeps_no_connection_as_long_as_we_do(
@@ -174,9 +178,12 @@ def test_a_proxy_lets_the_largest_body_through_and_not_much_more() -> None:
     (of_nginx,) = re.findall(
         r"client_max_body_size (\d+)m;", (DEPLOY / "nginx/unstill.conf").read_text()
     )
-    (of_caddy,) = re.findall(r"max_size (\d+)MB", (DEPLOY / "caddy/Caddyfile").read_text())
+    of_caddy = [
+        int(re.findall(r"max_size (\d+)MB", (DEPLOY / "caddy" / name).read_text())[0])
+        for name in ("Caddyfile", "Caddyfile.fleet")
+    ]
 
-    for most_bytes in (int(of_nginx) * 1024**2, int(of_caddy) * 10**6):
+    for most_bytes in (int(of_nginx) * 1024**2, *(each * 10**6 for each in of_caddy)):
         assert MOST_BODY_BYTES < most_bytes < 1.1 * MOST_BODY_BYTES
 
 
@@ -184,7 +191,9 @@ def test_a_proxy_lets_the_largest_body_through_and_not_much_more() -> None:
 
 
 def test_every_file_of_deploy_is_named_where_operators_read() -> None:
-    text = (pages.ROOT / "docs" / "operations.md").read_text("utf-8")
+    text = "".join(
+        (pages.ROOT / "docs" / page).read_text("utf-8") for page in ("operations.md", "scaling.md")
+    )
     files = {str(file.relative_to(DEPLOY)) for file in DEPLOY.rglob("*") if file.is_file()}
     of_metrics = {file for file in files if file.startswith(("prometheus/", "grafana/"))}
 

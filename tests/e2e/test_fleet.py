@@ -17,7 +17,7 @@ import pytest
 from benchmarks.fleet import Fleet, fleet
 from benchmarks.real_servers import seaweed
 
-from support.front_proxies import Front, nginx
+from support.front_proxies import Front, caddy, nginx
 from support.openai_clients import openai
 from support.postgres_servers import postgres
 from support.servers import PHOTOS
@@ -213,3 +213,26 @@ def test_a_worker_that_is_killed_loses_no_job(site: Fleet, gateways: list[httpx2
     worker.start()
 
     assert {ended(gateways[1], job_id)["task_status"] for job_id in jobs} == {"Success"}
+
+
+def test_polls_notice_nothing_of_a_gateway_that_ends_and_submits_little(
+    site: Fleet, tmp_path: Path
+) -> None:
+    places = [member.url.removeprefix("http://") for member in site.gateways]
+    with caddy(tmp_path, *places) as proxy, proxy.client({}) as http:
+        job_id = submitted(http)
+        site.gateways[1].kill()
+        states = [status(http, job_id)["task_status"] for _ in range(6)]
+        hold_until(lambda: all(is_taken(http) for _ in range(6)))
+        site.gateways[1].start()
+        site.wait_ready()
+
+    assert set(states) <= {"Pending", "Running", "Success"}
+
+
+def is_taken(http: httpx2.Client) -> bool:
+    """A submit; what a proxy answers itself, while it does not know yet who is up, is no."""
+    body = {"model": "wan2.7-i2v", "input": {"first_frame_url": PICTURE, "prompt": "pull out"}}
+    answer = http.post("/v1/tasks/submit", json=body)
+    assert answer.status_code in {200, 502}, answer.text
+    return answer.status_code == 200

@@ -96,16 +96,18 @@ def nginx(folder: Path, *upstreams: str) -> Iterator[Front]:
 
 
 @contextmanager
-def caddy(folder: Path, upstream: str) -> Iterator[Front]:
-    """`upstream`: host and port of the server."""
+def caddy(folder: Path, *upstreams: str) -> Iterator[Front]:
+    """`upstreams`: hosts and ports of the servers; of several, with the file for a fleet."""
     command = program("caddy")
     certificate, key = _certified(folder)
     port = free_port()
     file = folder / "Caddyfile"
     of_tls = {"\trequest_body {": f"\ttls {certificate} {key}\n\trequest_body {{"}
-    _write_changed(DEPLOY / "caddy" / "Caddyfile", file, of_tls)
+    name = "Caddyfile" if len(upstreams) == 1 else "Caddyfile.fleet"
+    _write_changed(DEPLOY / "caddy" / name, file, of_tls)
     file.write_text(CADDY_MAIN.format(folder=folder) + file.read_text())
-    variables = {"VIDEOS_HOST": f"https://localhost:{port}", "UNSTILL_UPSTREAM": upstream}
+    asked = " ".join(upstreams)
+    variables = {"VIDEOS_HOST": f"https://localhost:{port}", "UNSTILL_UPSTREAM": asked}
     arguments = [command, "run", "--config", str(file), "--adapter", "caddyfile"]
     with _running(arguments, folder, port, XDG_CONFIG_HOME=str(folder), **variables):
         yield Front(port, certificate)
