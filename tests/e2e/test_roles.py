@@ -15,9 +15,12 @@ from benchmarks.fleet import Fleet, Member, fleet
 from benchmarks.real_servers import SeaweedServer
 
 from e2e.test_cli import run
+from support.emulator_process import Emulator
 from support.in_process import create_body
 from support.postgres_servers import shared
 from support.server_children import children
+from support.settings_files import engine, model
+from support.waits import hold_until
 
 NOWHERE = "postgresql://u:hidden@127.0.0.1:9/x"
 
@@ -80,18 +83,25 @@ ALIVE = "alive"
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def upstream() -> Iterator[Emulator]:
+    with Emulator("dashscope", job_s=600.0) as emulator:  # no job of it ends by itself
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, upstream: Emulator) -> Iterator[Fleet]:
     """One that answers, one that renders for gpu1, one that does all else but rendering."""
+    config = "\n".join((ON_GPU, engine("paid", upstream), model("solo", "paid", like="wan2.7-i2v")))
     folder = tmp_path_factory.mktemp("s3")
     alive = folder / ALIVE
     roles = {
         "gateway": ["serve", "--no-work"],
         "gpu": ["worker", "--engines", "gpu1", "--health-file", str(alive)],
-        "rest": ["worker", "--lanes", "frames,save,webhooks,upkeep"],
+        "rest": ["worker", "--lanes", "frames,calls,polls,save,webhooks,upkeep"],
     }
     s3 = SeaweedServer(folder)
     try:
-        with fleet(shared(), s3, ON_GPU, roles=roles) as members:
+        with fleet(shared(), s3, config, roles=roles) as members:
             members.start()
             for name in roles:
                 first_line(members, name)
@@ -148,7 +158,7 @@ def test_a_fleet_of_parts_makes_a_video_and_each_does_its_own(small: Fleet) -> N
     assert video[4:8] == b"ftyp"
     assert waits["task_status"] == "Pending"  # nobody renders for the camera
     assert "is ready to work: render, calls, polls of gpu1" in first_line(small, "gpu")
-    assert "is ready to work: frames, save, webhooks, upkeep" in first_line(small, "rest")
+    assert "is ready to work: frames, calls, polls, save, webhooks" in first_line(small, "rest")
     of_camera = {m.name: bool(children(pid_of(m), "unstill.engines")) for m in (gateway, gpu, rest)}
     assert of_camera == {"gateway": False, "gpu": True, "rest": False}
     assert [listening(pid_of(each)) for each in (gateway, gpu, rest)] == [True, False, False]
@@ -162,6 +172,26 @@ def ended_by(http: httpx2.Client, task_id: str) -> dict[str, Any]:
         if told["task_status"] in {"Success", "Failure"}:
             return dict(told)
     raise TimeoutError(told)
+
+
+@pytest.mark.slow
+def test_a_server_without_work_cancels_at_an_upstream_that_another_one_polls(
+    small: Fleet, upstream: Emulator
+) -> None:
+    with httpx2.Client(base_url=small.members["gateway"].url, timeout=60) as http:
+        answer = http.post("/v1/tasks/submit", json=create_body("solo"))
+        task_id = answer.json()["output"]["task_id"]
+        hold_until(lambda: word(http, task_id) == "RUNNING")
+        cancelled = http.post(f"/api/v1/tasks/{task_id}/cancel")
+        after = word(http, task_id)
+
+    assert (cancelled.status_code, after) == (200, "CANCELED")
+    assert [each["state"] for each in upstream.jobs()] == ["cancelled"]
+
+
+def word(http: httpx2.Client, task_id: str) -> str:
+    """Its state, in DashScope's words."""
+    return str(http.get(f"/api/v1/tasks/{task_id}").json()["output"]["task_status"])
 
 
 @pytest.mark.slow

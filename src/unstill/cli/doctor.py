@@ -164,6 +164,9 @@ def key_finding(settings: Settings, now_ms: int) -> Finding:
         stored, had_any = store.all_keys(), store.has_keys()
     except (OwnError, OperatorError):  # the store has a finding of its own
         stored, had_any = (), has_keys_in(Path(settings.server.data_dir))
+        if settings.server.database:
+            detail = "what the database has is not known"
+            return Finding("api keys", False, detail, "see database", is_needed=False)
     good = [key for key in stored if key.state(now_ms) is KeyState.GOOD]
     owners = {*settings.api_keys.values(), *(key.owner for key in good)}
     if not owners and stored:
