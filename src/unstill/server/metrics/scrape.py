@@ -15,6 +15,8 @@ from unstill.server.metrics.loop_lag import LoopLag
 from unstill.server.metrics.reading import Reading, Sources, disk_of
 from unstill.service.jobs import Service
 
+STORE_WITHIN_S = 8.0  # a database that is away; Prometheus gives up after 10 (scrape_timeout)
+
 
 class Metrics:
     """What the server tells of itself in figures."""
@@ -45,17 +47,20 @@ class Metrics:
     async def _read(self, service: Service) -> Reading:
         data_dir = self.sources.room.data_dir
         disk = await asyncio.to_thread(disk_of, data_dir)
-        last_backup = await asyncio.to_thread(last_backup_of, data_dir)
+        # Of a folder that was a store of its own before, it would say nothing of the database.
+        is_whole = self.sources.store.duties.is_alone
+        last_backup = await asyncio.to_thread(last_backup_of, data_dir) if is_whole else None
         owed, book, doubts, held = None, None, None, 0
         refusing: dict[str, bool] = {}
         try:
             held = service.held
-            owed = await self.sources.store.outbox.owed()
-            doubts = await self.sources.store.doubts.counted()
-            book = await self.sources.store.charges.figures(day_of(self.sources.clock_ms()))
-            for name in self.sources.remotes:
-                refusing[name] = await service.refusing_until_s(name) is not None
-        except OwnError:  # a store in trouble leaves these out, and no more
+            async with asyncio.timeout(STORE_WITHIN_S):
+                owed = await self.sources.store.outbox.owed()
+                doubts = await self.sources.store.doubts.counted()
+                book = await self.sources.store.charges.figures(day_of(self.sources.clock_ms()))
+                for name in self.sources.remotes:
+                    refusing[name] = await service.refusing_until_s(name) is not None
+        except (OwnError, TimeoutError):  # a store in trouble leaves these out, and no more
             pass
         return Reading(
             sources=self.sources,
