@@ -278,7 +278,7 @@ async def test_tags_that_have_grown_large_are_written_smaller(tmp_path: Path) ->
         await one.jobs.add(a_row("a-1", owner="ann", state=State.READY))
         await one.jobs.add(a_row("b-0", owner="bob", state=State.READY))
         before = await _priorities(one)
-        await one.queue._sweep._lower(LANE)
+        await one.queue._sweep.lower(LANE)
         after = await _priorities(one)
         await _lines(other).read_lowered()
         _lines(other).tags.reach(LANE, LOWERED_FROM + 10)
@@ -290,6 +290,63 @@ async def test_tags_that_have_grown_large_are_written_smaller(tmp_path: Path) ->
     assert max(before) < 0 < min(after)
     assert [each - before[0] for each in before] == [each - after[0] for each in after]
     assert work.begun == ["a-0", "b-0", "c-0", "a-1"]
+
+
+async def test_what_is_over_is_dropped(tmp_path: Path) -> None:
+    work = Work()
+    async with fleet(tmp_path, 1) as (store,):
+        await store.queue.know([work.lane(store, "frames", keeps_room=True), work.lane(store)])
+        await store.jobs.add(a_row("waits"))
+        for job_id, state in (("left", State.QUEUED), ("parked", State.READY)):
+            await store.jobs.add(a_row(job_id, state=state))
+            await store.database.execute("UPDATE jobs SET is_parked = 1 WHERE id = 'parked'")
+            await store.jobs.change(job_id, jobs.cancelled(5, is_hidden=False))
+        await store.database.execute(
+            "UPDATE unstill_pgqueuer_log SET created = now() - interval '61 minutes' "
+            "WHERE entrypoint = 'frames/team-a'"
+        )
+        await store.queue._sweep.tidy()
+        left = await entries_of(store)
+        [(parked, logged)] = await store.database.rows(
+            "SELECT (SELECT count(*) FROM jobs WHERE is_parked = 1), "
+            "(SELECT count(*) FROM unstill_pgqueuer_log)"
+        )
+
+    assert "waits:frames" in left
+    assert "left:frames" not in left
+    assert (parked, logged) == (0, 1)
+
+
+async def test_where_steps_mostly_fail_each_job_gets_its_turn(tmp_path: Path) -> None:
+    begun: list[str] = []
+    async with fleet(tmp_path, 1) as (store,):
+
+        async def fail(job: Job) -> None:
+            begun.append(job.id)
+            await store.jobs.change(job.id, jobs.unsaved(store.clock_ms() + 1))
+
+        for job_id in ("a", "b", "c"):
+            await store.jobs.add(a_row(job_id, state=State.SAVING, due_ms=1))
+        store.queue.serve([Lane("again:camera", 1, fail, is_in_turn=True)])
+        await until(lambda: len(begun) >= 9)
+
+    assert sorted(begun[3:6]) == sorted(begun[6:9]) == ["a", "b", "c"]
+
+
+async def test_a_job_that_was_put_off_for_long_goes_on_when_it_is_released(tmp_path: Path) -> None:
+    begun: list[str] = []
+    async with fleet(tmp_path, 1) as (store,):
+
+        async def step(job: Job) -> PutOff:
+            begun.append(job.id)
+            return PutOff(store.clock_ms() + 600_000)
+
+        store.queue.serve([Lane(LANE, 1, step)])
+        await store.jobs.add(a_row("job", state=State.READY))
+        await until(lambda: begun == ["job"])
+        await true_at_last(lambda: _waits(store))
+        store.queue.hasten("job")
+        await until(lambda: begun == ["job", "job"])
 
 
 async def test_pgqueuers_tables_are_those_that_it_would_install(tmp_path: Path) -> None:
@@ -331,6 +388,13 @@ def _lines(store: PostgresStore) -> Lines:
 def _knows(store: PostgresStore, job_id: str) -> bool:
     """Whether it has heard that the job waits."""
     return _lines(store).tags.place_of(job_id) is not None
+
+
+async def _waits(store: PostgresStore) -> bool:
+    [(count,)] = await store.database.rows(
+        "SELECT count(*) FROM unstill_pgqueuer WHERE status = 'queued' AND entrypoint = $1", LANE
+    )
+    return bool(count)
 
 
 async def _is_empty(store: PostgresStore) -> bool:

@@ -58,6 +58,7 @@ class PostgresLanes:
         self._database = database
         self._entries = entries
         self._lines = lines
+        lines.placed = self._wake
         self._jobs = jobs
         self._clock_ms = clock_ms
         self._pauses = pauses
@@ -71,6 +72,7 @@ class PostgresLanes:
         self._reading: asyncio.Task[None] | None = None
         self._unmoved: dict[str, int] = {}  # jobs have one: so many steps in a row moved nothing
         self._shortage = Shortage("steps_cannot_store", clock_ms)
+        self._in_trouble: set[str] = set()  # lines; only the first is told
         self._is_resting = False
 
     # --- the port ------------------------------------------------------------------------------
@@ -148,10 +150,14 @@ class PostgresLanes:
         for hand in self._hands.of(job.id):
             hand.step.told(job)
         left, line = self._lines.heard(job)
-        if line in self._served:
-            self._served[line].wake((job.due_ms - self._clock_ms()) / 1000)
+        if line is not None:
+            self._wake(line, (job.due_ms - self._clock_ms()) / 1000)
         if left in self._served and self._served[left].line.limit:
             self._served[left].wake(LOOK_FOR_SLOT_S / 5)
+
+    def _wake(self, line: str, delay_s: float) -> None:
+        if line in self._served:
+            self._served[line].wake(delay_s)
 
     def hasten(self, job_id: str) -> None:
         """A job that was put off for long may go on: an operator has released it."""
@@ -183,35 +189,34 @@ class PostgresLanes:
     # --- taking --------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        """Find out how far the lines are, and put what no server has put."""
+        """Find out how far the lines are; then put beside what no server has put."""
         while not self._is_resting:
             try:
                 await self._lines.read()
-                await self._sweep.put_missing()
             except ShuttingDown:
                 return
             except OwnError as error:
                 log.warning("lanes_not_read", why=error.message)
                 await asyncio.sleep(AFTER_TROUBLE_S)
             else:
+                self._beside(self._sweep.begin())
                 return
 
     async def _take_from(self, served: ServedLine) -> None:
         """Fill the line's slots, again and again."""
-        is_in_trouble = False
         while self._reading is not None and not self._reading.done():
             await asyncio.wait([self._reading])  # it may be begun anew
         while not self._is_resting:
             served.woken.clear()
             try:
                 is_more = await self._fill(served)
-                is_in_trouble = False
+                self._in_trouble.discard(served.line.name)
             except ShuttingDown:
                 return
             except Exception as error:  # noqa: BLE001  - whatever it is, the line goes on
-                if not is_in_trouble or not isinstance(error, OwnError):
-                    is_in_trouble = True
+                if not self._in_trouble or not isinstance(error, OwnError):
                     log.warning("lane_not_read", lane=served.line.name, why=str(error))
+                self._in_trouble.add(served.line.name)
                 await asyncio.sleep(AFTER_TROUBLE_S)
                 continue
             if not is_more:
@@ -377,19 +382,13 @@ class PostgresLanes:
 
         async def again(unit: WriteUnit) -> None:
             await self._entries.end_within(unit, entry)
-            await self._lines.put(
-                unit, [job], self._lines.tags.reserve(self._name_of(job), job.owner)
-            )
+            await self._lines.put_behind(unit, job)
 
         try:
             await self._database.write(again)
         except OwnError as error:  # the entry is taken as a lost one
             log.warning("entry_not_stored", job_id=job.id, why=error.message)
         self._entries.forget(entry)
-
-    def _name_of(self, job: Job) -> str:
-        line = self._lines.of(job.lane)
-        return "" if line is None else line.name
 
 
 def _slots_of(lane: Lane) -> str:

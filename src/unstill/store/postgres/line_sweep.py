@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
+from unstill.domain.errors import OwnError
 from unstill.domain.job import Job, State
 from unstill.store.ports.duties import Term
 from unstill.store.postgres import rows
@@ -30,6 +33,12 @@ _MISSING = (
     "ELSE ':engine:' || engine END AND status IN ('queued', 'picked')) ORDER BY id LIMIT $2"
 )
 _PRUNE = "DELETE FROM unstill_pgqueuer_log WHERE created < now() - interval '1 hour'"
+# Nobody looks for them: an owner whose jobs have all left the line is not asked for there.
+_LEFT = (
+    "DELETE FROM unstill_pgqueuer AS entry WHERE entrypoint LIKE 'frames/%' "
+    "AND (status = 'queued' OR heartbeat < now() - interval '2 minutes') AND NOT EXISTS (SELECT 1 "
+    "FROM jobs WHERE id = split_part(entry.dedupe_key, ':', 1) AND state = 'queued')"
+)
 _PARKED_NO_MORE = "UPDATE jobs SET is_parked = 0 WHERE is_parked = 1 AND state != 'ready'"
 _LOWER = (
     "INSERT INTO line_tags (line, lowered) VALUES ($1, $2) "
@@ -39,6 +48,8 @@ _RAISE = (
     f"UPDATE unstill_pgqueuer SET priority = least({MOST_PRIORITY}, priority + $2::bigint) "  # noqa: S608  - a number
     "WHERE (entrypoint = $1 OR starts_with(entrypoint, $1 || '/')) AND priority < $3::bigint"
 )
+
+log = structlog.get_logger()
 
 
 class LineSweep:
@@ -51,11 +62,22 @@ class LineSweep:
         """The duty. Raises OwnError, and is begun again."""
         while await term.goes_on():
             await self.put_missing()
-            await self._database.execute(_PARKED_NO_MORE)
-            await self._database.execute(_PRUNE)
-            for line in self._lines.names:
-                await self._lower(line)
+            await self.tidy()
             await asyncio.sleep(EVERY_S)
+
+    async def begin(self) -> None:
+        """What a server does at its start; where it fails, the sweep comes back to it."""
+        try:
+            await self.put_missing()
+        except OwnError as error:
+            log.warning("lanes_not_read", why=error.message)
+
+    async def tidy(self) -> None:
+        """Drop what is over. Raises StorageFailed."""
+        for statement in (_LEFT, _PARKED_NO_MORE, _PRUNE):
+            await self._database.execute(statement)
+        for line in self._lines.names:
+            await self.lower(line)
 
     async def put_missing(self) -> None:
         """Put each row that waits without an entry, in the order of ids. Raises StorageFailed."""
@@ -78,7 +100,7 @@ class LineSweep:
         entrypoint = lane if line is None else line.entrypoint(job.owner)
         return NewEntry(entrypoint, key_of(job.id, lane), MOST_PRIORITY)
 
-    async def _lower(self, line: str) -> None:
+    async def lower(self, line: str) -> None:
         """Write tags of the line smaller, where they near what a priority can be."""
         tags = self._lines.tags
         await self._lines.read_lowered()

@@ -71,6 +71,8 @@ class Lines:
         self.tags = Tags()
         self.turnstile: Turnstile | None = None
         self.under_way: dict[str, list[str]] = {}  # of this server's steps: by job, their lanes
+        # Told of the line of each job that is put, and after how many seconds it is due.
+        self.placed: Callable[[str, float], None] = _nobody
         self._database = database
         self._entries = entries
         self._clock_ms = clock_ms
@@ -127,8 +129,14 @@ class Lines:
             entrypoint, key = line.entrypoint(job.owner), key_of(job.id, lane)
             delay_s = (job.due_ms - now_ms) / 1000
             entries.append(NewEntry(entrypoint, key, self.tags.priority(line.name, own), delay_s))
-            unit.after.append(self._placing(line, job, own))
+            unit.after.append(self._placing(line, job, own, delay_s))
         await self._entries.put(unit, entries)
+
+    async def put_behind(self, unit: WriteUnit, job: Job) -> None:
+        """Let a job wait that has had its turn, behind its owner's others."""
+        line = self.of(job.lane)
+        if line is not None:
+            await self.put(unit, [job], self.tags.reserve(line.name, job.owner))
 
     def _tag_in(self, line: LineOfLane, job: Job) -> int:
         place = self.tags.place_of(job.id)
@@ -136,8 +144,12 @@ class Lines:
             return place.tag
         return self.tags.reserve(line.name, job.owner)
 
-    def _placing(self, line: LineOfLane, job: Job, tag: int) -> Callable[[], None]:
-        return lambda: self.tags.put(job.id, line.name, job.owner, tag)
+    def _placing(self, line: LineOfLane, job: Job, tag: int, delay_s: float) -> Callable[[], None]:
+        def place() -> None:
+            self.tags.put(job.id, line.name, job.owner, tag)
+            self.placed(line.name, delay_s)
+
+        return place
 
     # --- holding -------------------------------------------------------------------------------
 
@@ -209,3 +221,7 @@ class Lines:
         """By how much tags are written smaller; another server may have lowered them."""
         for line, lowered in await self._database.rows(_LOWERED):
             self.tags.lower(str(line), int(lowered))
+
+
+def _nobody(line: str, delay_s: float) -> None:
+    """No lane is served."""
