@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any, NamedTuple, Self
@@ -30,10 +29,12 @@ from pgqueuer.ports.driver import NotifyCallback
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pgqueuer.queries import Queries
 
+from unstill.domain.errors import StorageFailed
 from unstill.store.postgres.database import ANSWER_WITHIN_S, Database, WriteUnit, as_own
 
 __all__ = ["Entries", "Entry", "NewEntry", "queries_over"]
 
+AGAIN_S = 0.5
 HEARTBEAT_S = 30.0  # from whom nothing was heard for so long, its entries are taken
 TABLE = "unstill_pgqueuer"
 # All names are said: none is taken from the environment of an operator who has a PgQueuer too.
@@ -242,11 +243,31 @@ class Entries:
         self._in_hand.pop(entry.id, None)
 
     async def put_off(self, entry: Entry, delay_s: float) -> None:
-        """Let it wait for so long; where that cannot be said now, it is taken as a lost one."""
+        """Let it wait for so long; where that cannot be said in time, it is taken as a lost one."""
         if self._in_hand.pop(entry.id, None) is None:
             return
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            await self._queries.retry_job(entry, timedelta(seconds=max(0.0, delay_s)), None)
+        until_s, delay = monotonic() + self.heartbeat_s / 3, timedelta(seconds=max(0.0, delay_s))
+        while True:
+            try:
+                await self._queries.retry_job(entry, delay, None)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                if not await self._is_still_own(entry, until_s):
+                    return
+            else:
+                return
+
+    async def _is_still_own(self, entry: Entry, until_s: float) -> bool:
+        """Whether it was not put off after all, by a statement that was not answered.
+
+        False where that is not known in time.
+        """
+        while monotonic() < until_s:
+            await asyncio.sleep(AGAIN_S)
+            try:
+                return bool(await self._database.rows(_OWN, [entry.id], self.taker))
+            except StorageFailed:
+                continue
+        return False
 
     async def rest(self) -> None:
         """Give back what is in hand, to be taken at once."""
