@@ -17,9 +17,11 @@ from unstill.domain.engine import Local
 from unstill.domain.errors import BadSetting
 from unstill.domain.owner import Owner
 from unstill.domain.request import VideoRequest
+from unstill.domain.server_role import ALL_WORK, ServerRole, WorkKind
 from unstill.engines.camera import Camera
 from unstill.engines.dashscope.engine import DashScopeEngine
-from unstill.engines.diffusers import Diffusers
+from unstill.engines.diffusers import DEFAULT_MODELS, Diffusers
+from unstill.engines.diffusers.elsewhere import DiffusersElsewhere
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
@@ -70,6 +72,8 @@ class LocalKind(msgspec.Struct, Generic[OwnLocalSettings], frozen=True):
 
     settings: type[OwnLocalSettings]
     make: Callable[[LocalSetup, OwnLocalSettings], Local]
+    # On a server that renders for none of it, where a machine needs something to; None: as it is.
+    make_elsewhere: Callable[[LocalSetup, OwnLocalSettings], Local] | None = None
 
 
 def _diffusers(setup: LocalSetup, own: DiffusersSettings) -> Diffusers:
@@ -85,6 +89,11 @@ def _diffusers(setup: LocalSetup, own: DiffusersSettings) -> Diffusers:
     )
 
 
+def _diffusers_elsewhere(setup: LocalSetup, own: DiffusersSettings) -> DiffusersElsewhere:
+    models = own.models or DEFAULT_MODELS
+    return DiffusersElsewhere(setup.name, models=models, slots=len(own.devices) or 1)
+
+
 LOCAL_KINDS = (
     LocalKind(
         CameraSettings,
@@ -92,7 +101,7 @@ LOCAL_KINDS = (
             setup.name, slots=own.slots or setup.cores, tells_prompt=setup.tells_prompt
         ),
     ),
-    LocalKind(DiffusersSettings, _diffusers),
+    LocalKind(DiffusersSettings, _diffusers, _diffusers_elsewhere),
 )
 
 
@@ -113,14 +122,25 @@ REMOTE_KINDS = (
 
 
 def locals_of(
-    settings: Settings, kinds: Sequence[LocalKind[Any]] = LOCAL_KINDS
+    settings: Settings,
+    kinds: Sequence[LocalKind[Any]] = LOCAL_KINDS,
+    role: ServerRole = ALL_WORK,
 ) -> dict[str, Local]:
-    """The engines of this machine, by the operator's names; `camera` is always there."""
+    """The engines of this machine, by the operator's names; `camera` is always there.
+
+    role: what this server has to render with; the others are known as far as the settings tell.
+    """
     cores, tells_prompt = usable_cores(), settings.server.prompt_in_files
-    makers = {kind.settings: kind.make for kind in kinds}
     engines = {"camera": CameraSettings()} | settings.engines
+    by_settings = {kind.settings: kind for kind in kinds}
+
+    def maker(name: str, engine: LocalSettings) -> Callable[[LocalSetup, Any], Local]:
+        kind = by_settings[type(engine)]
+        is_here = role.does_of(name, WorkKind.RENDER)
+        return kind.make if is_here or kind.make_elsewhere is None else kind.make_elsewhere
+
     return {
-        name: makers[type(engine)](LocalSetup(name, cores, tells_prompt), engine)
+        name: maker(name, engine)(LocalSetup(name, cores, tells_prompt), engine)
         for name, engine in engines.items()
         if isinstance(engine, LocalSettings)
     }

@@ -123,7 +123,7 @@ class Product:
         self._trial = Trial(data_dir)
         self._traces = assembly.traces_of(server)
         self._fetcher, self._post = assembly.fetchers_of(server)
-        self._locals = assembly.locals_of(settings, local_kinds)
+        self._locals = assembly.locals_of(settings, local_kinds, role)
         self._calls = CallCounts()
         self._remotes = assembly.remotes_of(
             settings, self._fetcher, clock_ms, remote_kinds, self._calls

@@ -32,7 +32,10 @@ class Renderer:
         stalls: Stalls,
         board: Board,
         clock_ms: Callable[[], int],
+        asks_again: bool = False,
     ) -> None:
+        """`asks_again`: for what an engine cannot do; else who takes jobs has asked it."""
+        self._asks_again = asks_again
         self._files = files
         self.engines = engines
         self._stalls = stalls
@@ -43,6 +46,9 @@ class Renderer:
     async def render(self, job: Job) -> Change:
         """What becomes of a job that has been started. Raises what the engine has against it."""
         engine = self.engines[job.engine]
+        misfit = engine.misfit(job.request) if self._asks_again else None
+        if misfit is not None:
+            raise misfit
         try:
             async with scene_of(self._files, job) as scene:
                 made = await engine.render(scene, lambda done: self._board.report(job.id, done))

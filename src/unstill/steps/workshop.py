@@ -102,6 +102,8 @@ class Workshop(msgspec.Struct, frozen=True):
             stalls=self.followers.stalls,
             board=self.followers.board,
             clock_ms=self.clock_ms,
+            # Another server took the job, maybe one that has no such engine.
+            asks_again=not self.store.duties.is_alone,
         )
 
     def _submitter(

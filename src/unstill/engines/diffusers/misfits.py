@@ -25,8 +25,8 @@ def misfit_of(
 ) -> BadField | None:
     """The first thing asked for that would be missing without a word; `models` are those served."""
     title = profile.title
-    if request.model not in models:
-        return BadField("model", f"one of {', '.join(models)}", request.model)
+    if (misfit := model_misfit(request, models)) is not None:
+        return misfit
     if request.last_frame is not None and profile.last_frame == "none":
         allowed = f"absent: {title} has no last frame"
         return BadField(request.last_frame.param, allowed, found="a picture")
@@ -38,3 +38,10 @@ def misfit_of(
         allowed = f"at most {longest_s(options, profile)}: {title} makes no longer video"
         return BadField("duration", allowed, request.duration_s)
     return None
+
+
+def model_misfit(request: VideoRequest, models: Sequence[str]) -> BadField | None:
+    """Another model than those `models` that are served."""
+    if request.model in models:
+        return None
+    return BadField("model", f"one of {', '.join(models)}", request.model)
