@@ -12,6 +12,7 @@ from support.open_stores import a_row
 from support.postgres_fleets import Work, entries_of, fleet, true_at_last
 from support.waits import until
 from unstill.domain import job as jobs
+from unstill.domain.attempts import Attempt
 from unstill.domain.errors import StorageFailed
 from unstill.domain.job import Failure, Job, State
 from unstill.domain.lease import Lease
@@ -194,6 +195,32 @@ async def test_a_server_that_stops_gives_its_jobs_to_the_others_at_once(tmp_path
         await true_at_last(lambda: _is_empty(other))
 
     assert sorted(work.begun) == sorted(["job-0", "job-1", "job-2"] * 2)
+
+
+async def test_a_call_that_goes_on_keeps_its_slot_until_its_server_closes(
+    tmp_path: Path,
+) -> None:
+    work, sent = Work(), asyncio.Event()
+    async with fleet(tmp_path) as (one, other):
+
+        async def submit(job: Job) -> None:
+            call = Attempt(job.id, 1, "camera", "account", "model", 1, 2)
+            await one.jobs.change(job.id, jobs.intended(call, Lease(one.server_id, 0)), attempt=0)
+            sent.set()
+            await asyncio.Event().wait()
+
+        one.queue.serve([Lane(LANE, 1, submit, shared_by="account")])
+        await one.jobs.add(a_row("call", state=State.READY))
+        await asyncio.wait_for(sent.wait(), 30)
+        await other.jobs.add(a_row("next", state=State.READY))
+        other.queue.serve([work.lane(other, shared_by="account")])
+        await one.queue.rest(0)
+        await asyncio.sleep(0.6)  # the other looks for a slot
+        begun = list(work.begun)
+        await one.close()
+        await until(lambda: work.begun == ["next"])
+
+    assert begun == []
 
 
 async def test_a_render_whose_server_is_gone_is_done_again(tmp_path: Path) -> None:

@@ -283,7 +283,9 @@ class PostgresLanes:
         except asyncio.CancelledError:
             if hand.is_lost:
                 return
-            await self._entries.put_off(hand.entry, 0)
+            # A call that goes on by itself has its slot until this server is closed.
+            if hand.step.job is None or hand.step.job.state is not State.SUBMITTING:
+                await self._entries.put_off(hand.entry, 0)
             raise
         except ShuttingDown:
             self._entries.forget(hand.entry)
