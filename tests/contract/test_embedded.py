@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.open_stores import a_row
+from support.requests import a_request
 from support.stored_files import STORES, made_with, names_in
 from support.unfinished_jobs import left
 from unstill.domain.errors import BadSetting, DataFolderBusy
@@ -63,6 +64,17 @@ async def test_what_was_answered_survives_kill_minus_nine(tmp_path: Path) -> Non
 
 
 # --- the lock ----------------------------------------------------------------------------------
+
+
+async def test_a_prompt_with_a_nul_is_kept(tmp_path: Path) -> None:
+    job = a_row(request=a_request(prompt="a\0b"))
+    store = EmbeddedStore(tmp_path)
+    await store.open()
+    await store.jobs.add(job)
+    found = await store.jobs.find(job.id)
+    await store.close()
+
+    assert found == job
 
 
 async def test_a_folder_that_another_server_holds_is_refused_by_name(tmp_path: Path) -> None:

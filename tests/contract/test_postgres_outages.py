@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,33 @@ async def test_a_commit_whose_answer_is_lost_is_asked_after(
     assert cut == 2
     assert job is not None
     assert heard == [("job", State.QUEUED), ("job", State.READY)]
+
+
+async def test_what_was_taken_while_it_crashed_is_there(
+    database: StorePostgres, tmp_path: Path
+) -> None:
+    # A transaction whose end was not on the disk yet leaves no trace, and another one gets its
+    # number: by that alone, some of a hundred would be taken for stored.
+    heard: set[str] = set()
+    store = PostgresStore(await asyncio.to_thread(database.new_store), tmp_path / "data")
+    await store.open((lambda job: heard.add(job.id),))
+    taken: list[str] = []
+
+    async def add(name: str, crash: asyncio.Task[None]) -> None:
+        for n in count():
+            if crash.done():
+                return
+            try:
+                taken.append((await store.jobs.add(a_row(f"{name}-{n}"))).id)
+            except StorageFailed:
+                await asyncio.sleep(0.02)
+
+    for round_ in range(8):
+        crash = asyncio.create_task(asyncio.to_thread(database.restart))
+        await asyncio.gather(*(add(f"job-{round_}-{caller}", crash) for caller in range(6)))
+    found = [job_id for job_id in taken if await store.jobs.find(job_id) is not None]
+    await store.close()
+
+    assert len(taken) > 20
+    assert found == taken
+    assert set(taken) <= heard

@@ -18,7 +18,7 @@ from unstill.store.ports.store import Store
 
 FULL_REQUEST = VideoRequest(
     model="Wan-AI/Wan2.2-I2V",
-    prompt="'; DROP TABLE jobs; --\n\0\t\"",
+    prompt="'; DROP TABLE jobs; --\n\x01\t\"",
     first_frame=Frame(
         "first", "first_frame_url", url="https://example.com/a.png", sha256="ab" * 32
     ),

@@ -139,6 +139,7 @@ class DatabaseCommands:
         try:
             await database.open()
             await database.read(migrations.check)
+            await database.know_life()
             return await work(database)
         except StorageFailed as error:
             raise StorageFailed(f"{self._place}: {error.message}") from error

@@ -3,13 +3,18 @@
 The database may be away, restart, or be cut off. A read is asked again for some seconds. A unit is
 one transaction: one that was surely not committed is done again, and of one whose commit was not
 answered the database itself says what became of it, once it is back.
+
+It says so by the transaction's number. After a crash that is not enough: a transaction whose end
+was not on the disk yet has left no trace, and its number is given to another one. Then the rows
+themselves have to say it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from secrets import token_hex
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
@@ -42,6 +47,10 @@ _SESSION: dict[str, Any] = {
 # What asyncpg raises, and the network below it; TimeoutError is an OSError.
 TROUBLES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
+_STATUS = "SELECT pg_xact_status($1::text::xid8)"
+_NEW_LIFE = "INSERT INTO lives (id) VALUES ($1) ON CONFLICT DO NOTHING"
+_LIFE = "SELECT id FROM lives"
+
 Result = TypeVar("Result")
 Connection = Any  # a pool's proxy of asyncpg.Connection
 Values = Any  # asyncpg.Record: a sequence, and by names
@@ -52,12 +61,14 @@ log = structlog.get_logger()
 class WriteUnit:
     """A transaction at hand, and what has to be known of it once it is committed."""
 
-    __slots__ = ("after", "connection", "xact")
+    __slots__ = ("after", "connection", "proof", "xact")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.xact: str | None = None  # its number, where a statement has told it
         self.after: list[Callable[[], None]] = []  # done after the commit, before its answer
+        # A question that has a row where it was committed, and none where it was not.
+        self.proof: tuple[str, Sequence[object]] | None = None
 
     async def rows(self, sql: str, *bounds: object) -> list[Values]:
         found: list[Values] = await self.connection.fetch(sql, *storable(bounds))
@@ -84,6 +95,7 @@ class Database:
         self._url = url
         self._commits = commits
         self._pool: asyncpg.Pool[Any] | None = None
+        self._life = ""  # not known yet: no transaction's number is believed then
         self._units: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -201,7 +213,7 @@ class Database:
         return result
 
     async def _in_transaction(self, unit: WriteUnit, work: Work[Result]) -> Result:
-        connection = unit.connection
+        connection, life = unit.connection, self._life
         await connection.execute("BEGIN")
         result = await work(unit)
         if unit.xact is None:
@@ -212,31 +224,52 @@ class Database:
             # Of what has no number, nothing was written.
             if unit.xact is None or not is_away(error):
                 raise
-            await self._judge(unit.xact, error)
+            if not await self._was_committed(unit, life):
+                raise _NotCommitted(error) from error
         return result
 
-    async def _judge(self, xact: str, trouble: Exception) -> None:
-        """Returns where the transaction was committed. Raises _NotCommitted, StorageFailed."""
+    async def _was_committed(self, unit: WriteUnit, life: str) -> bool:
+        """Whether a unit was that was not answered. Raises StorageFailed where that is not known.
+
+        life: of the database, when it was begun.
+        """
         until_s, pauses = monotonic() + VERDICT_WITHIN_S, _Pauses()
         while monotonic() < until_s:
-            status = None
-            with suppress(Exception):
-                async with self._connection() as connection:
-                    status = await connection.fetchval(
-                        "SELECT pg_xact_status($1::text::xid8)", xact
-                    )
-            if status == "committed":
-                return
-            if status == "aborted":
-                raise _NotCommitted(trouble)
+            with suppress(*TROUBLES):
+                verdict = await self._verdict(unit, life)
+                if verdict is not None:
+                    return verdict
             await pauses.next()
-        log.error("commit_not_known", xact=xact, why=str(trouble))
+        log.error("commit_not_known", xact=unit.xact)
         raise StorageFailed("the database did not say whether it has stored this")
+
+    async def _verdict(self, unit: WriteUnit, life: str) -> bool | None:
+        """None: that cannot be told, or not yet."""
+        async with self._connection() as connection:
+            self._life = await _life_of(connection)
+            status = await connection.fetchval(_STATUS, unit.xact)
+            if status == "aborted":
+                return False
+            if status == "committed" and life == self._life:
+                return True
+            if status == "in progress" or unit.proof is None:
+                return None
+            sql, bounds = unit.proof
+            return await connection.fetchrow(sql, *storable(tuple(bounds))) is not None
+
+    async def know_life(self) -> None:
+        """Note which life of the database this is. Raises StorageFailed."""
+        self._life = await self.read(_life_of)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         async with self.pool.acquire(timeout=ANSWER_WITHIN_S) as connection:
             yield connection
+
+
+async def _life_of(connection: Connection) -> str:
+    await connection.execute(_NEW_LIFE, token_hex(8))
+    return str(await connection.fetchval(_LIFE))
 
 
 class _NotCommitted(Exception):

@@ -57,6 +57,7 @@ class PostgresJobs:
                 if earlier is not None:
                     return earlier
             [(revision, unit.xact)] = await unit.rows(rows.INSERT, *values)
+            unit.proof = (rows.IS_ADDED, (job.id,))
             await self._lines.follow(unit, job, tag)
             if reserve is not None:
                 await charges.reserve(unit, reserve)
@@ -83,6 +84,8 @@ class PostgresJobs:
             if change.closes is not None:
                 await _check_ticket(unit, job_id, change.closes)
                 await unit.run(rows.SETTLE, *rows.settlement_row_of(job_id, change.closes))
+                closed = change.closes
+                unit.proof = (rows.IS_SETTLED, (job_id, closed.n, closed.outcome, closed.ticket))
             return None if found is None else await self._changed(unit, found, change)
 
         job = await self._database.write(update)
@@ -93,6 +96,7 @@ class PostgresJobs:
     async def _changed(self, unit: WriteUnit, found: Values, change: Change) -> Job:
         """Write what a change means elsewhere, and tell of it after its commit."""
         *row, revision, unit.xact = found
+        unit.proof = (rows.IS_CHANGED, (row[0], revision, unit.xact))
         job = rows.job_of(tuple(row))
         if job.state in OVER and job.id in self._holds:
             await unit.run(held_jobs.DROP, job.id)

@@ -52,6 +52,17 @@ INSERT = (
 )
 FIND = f"SELECT {NAMES} FROM jobs WHERE id = $1"  # noqa: S608  - field names
 
+# Whether a unit was committed, after a crash of the database.
+IS_ADDED = "SELECT 1 FROM jobs WHERE id = $1"
+IS_CHANGED = (
+    "SELECT 1 FROM jobs WHERE id = $1 "
+    "AND (revision > $2 OR (revision = $2 AND xact = $3::text::xid8))"
+)
+IS_SETTLED = (
+    "SELECT 1 FROM attempts WHERE job_id = $1 AND n = $2 AND outcome = $3 "
+    "AND ticket IS NOT DISTINCT FROM $4"
+)
+
 # One statement of the function `marked`: the earlier call's job and its fingerprint, or nothing,
 # and then the mark is written.
 MARK = "SELECT job_id, fingerprint FROM marked($1, $2, $3, $4, $5, $6)"

@@ -92,6 +92,7 @@ class PostgresStore:
         try:
             await self.database.open()
             await self.database.read(migrations.check)
+            await self.database.know_life()
             found = await self.database.row(_STORE_ID)
             self._store_id = "" if found is None else str(found[0])
             await self._hints.startup()
