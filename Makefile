@@ -9,7 +9,7 @@ GPU := .venv-gpu
 # build for CPUs where the machine has one, and pip then leaves it; other builds bring gigabytes.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo demo-cluster serve test test-quick test-slow test-postgres test-diffusers check install-check
+.PHONY: demo demo-cluster serve test test-quick test-slow test-fleet test-diffusers check install-check
 .PHONY: bench bench-gpu chaos chaos-cluster flight siege clean
 
 demo: $(STAMP)-use
@@ -23,15 +23,15 @@ serve: $(STAMP)-use
 	$(BIN)/unstill serve
 
 test: $(STAMP)-development
-	$(BIN)/pytest -m "not slow and not postgres"
+	$(BIN)/pytest -m "not slow and not fleet"
 
 # Campaigns of kills and faults, other people's clients, browsers, the documents' commands.
 test-slow: $(STAMP)-development $(CLIENTS)/.ready
-	$(BIN)/pytest -m "slow and not postgres"
+	$(BIN)/pytest -m "slow and not fleet"
 
-# Fleets, and every store's suites on a PostgreSQL that the tests start.
-test-postgres: $(STAMP)-development
-	$(BIN)/pytest -m postgres
+# Fleets, and the suites of stores and files on a PostgreSQL and an S3 that the tests start.
+test-fleet: $(STAMP)-development
+	$(BIN)/pytest -m fleet
 
 # Open models, as tiny folders of random weights on the CPU: tests/diffusers.
 test-diffusers: $(DIFFUSERS)/.ready
@@ -39,7 +39,7 @@ test-diffusers: $(DIFFUSERS)/.ready
 
 # What a change is most likely to break, in under two minutes on two cores.
 test-quick: $(STAMP)-development
-	$(BIN)/pytest tests/unit tests/contract tests/golden -m "not slow and not long and not postgres"
+	$(BIN)/pytest tests/unit tests/contract tests/golden -m "not slow and not long and not fleet"
 
 check: $(STAMP)-development
 	$(BIN)/ruff format --check

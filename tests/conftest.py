@@ -45,18 +45,22 @@ LONG = (
     "unit/test_media_video_check.py",
     "unit/test_weights_command.py",
 )
-# On a PostgreSQL that they start: a suite of their own. Beside these, whatever runs on every store
-# and has that one's name in its id.
-ON_POSTGRES = (
+# On a PostgreSQL or a storage of S3's that they start: a suite of their own. Beside these, whatever
+# runs on every store, or on all files, and has one of these names in its id.
+OF_FLEETS = (
     "contract/test_commands_on_a_database.py",
     "contract/test_doctor_database.py",
     "contract/test_equal_settings.py",
     "contract/test_fleet_",
+    "contract/test_move_folder.py",
     "contract/test_postgres_",
+    "contract/test_s3_",
     "e2e/test_fleet",
-    "e2e/test_migrate",
+    "e2e/test_database_away.py",
+    "e2e/test_move_folder.py",
     "e2e/test_roles.py",
 )
+FLEET_PARTS = ("postgres", "seaweed", "moto")
 TESTS = Path(__file__).parent
 
 
@@ -65,8 +69,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(TESTS).as_posix()
         if place.startswith(LONG):
             item.add_marker(pytest.mark.long)
-        if place.startswith(ON_POSTGRES) or "postgres" in item.name.partition("[")[2]:
-            item.add_marker(pytest.mark.postgres)
+        of = item.name.partition("[")[2] if place.startswith("contract/") else ""
+        if place.startswith(OF_FLEETS) or any(name in of for name in FLEET_PARTS):
+            item.add_marker(pytest.mark.fleet)
 
 
 @pytest.fixture(scope="session")

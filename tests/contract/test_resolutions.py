@@ -274,7 +274,12 @@ with opened_beside(Path(sys.argv[1]), having="continuations", writes=True) as co
 async def test_a_word_that_is_killed_stands_whole_or_not_at_all(tmp_path: Path, when: str) -> None:
     await make(tmp_path)
     killed = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", KILLED, f"{tmp_path}", when, env=dict(os.environ)
+        sys.executable,
+        "-c",
+        KILLED,
+        f"{tmp_path}",
+        when,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     status = await killed.wait()
     async with opened(lambda: EmbeddedStore(tmp_path)) as store:

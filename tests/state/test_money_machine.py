@@ -353,5 +353,5 @@ class FleetMoneyMachine(MoneyMachine):
     house_of = DatabaseHouse
 
 
-TestFleetMoney = pytest.mark.postgres(FleetMoneyMachine.TestCase)
+TestFleetMoney = pytest.mark.fleet(FleetMoneyMachine.TestCase)
 TestFleetMoney.settings = settings(TestMoney.settings, max_examples=6)

@@ -18,6 +18,7 @@ import structlog
 from unstill.domain.backoff import STEP, Backoff
 from unstill.domain.errors import OwnError, ShuttingDown, StorageFailed, StorageFull
 from unstill.domain.job import Job, State, put_back
+from unstill.domain.log_fields import job_fields
 from unstill.domain.owner_turns import WeightOf
 from unstill.store.ports.duties import Duties
 from unstill.store.ports.jobs import Jobs
@@ -167,7 +168,7 @@ class PostgresLanes:
         try:
             job = await self._lines.hasten(job_id)
         except OwnError as error:
-            log.warning("job_not_hastened", job_id=job_id, why=error.message)
+            log.warning("release_not_heeded", why=error.message)
         else:
             if job is not None:
                 self.offer(job)
@@ -389,7 +390,7 @@ class PostgresLanes:
         try:
             await self._database.write(again)
         except OwnError as error:  # the entry is taken as a lost one
-            log.warning("entry_not_stored", job_id=job.id, why=error.message)
+            log.warning("entry_not_stored", **job_fields(job), why=error.message)
         self._entries.forget(entry)
 
 
