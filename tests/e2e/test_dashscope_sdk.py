@@ -79,6 +79,7 @@ def calls(server: Serving, generation: str, picture: str, home: Path) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @only("older")
 def test_the_older_sdk_makes_waits_fetches_lists_and_cancels(used: Used) -> None:
     got = used.got
@@ -111,6 +112,7 @@ def test_a_local_file_of_the_older_sdk_arrives_through_an_upload_policy(used: Us
     assert stored == [(PHOTOS / "chelsea.jpg").read_bytes()]
 
 
+@pytest.mark.slow
 @only("older_asynchronous")
 def test_the_asynchronous_sdk_asks_with_slashes_and_junk_and_is_understood(used: Used) -> None:
     got = used.got
@@ -120,6 +122,7 @@ def test_the_asynchronous_sdk_asks_with_slashes_and_junk_and_is_understood(used:
     assert got["listed"]["output"]["total"] == 1
 
 
+@pytest.mark.slow
 @only("newer")
 def test_the_newer_sdk_makes_waits_fetches_lists_and_cancels(used: Used) -> None:
     got = used.got

@@ -6,6 +6,8 @@ import time
 from base64 import b64encode
 from pathlib import Path
 
+import pytest
+
 from support.emulator_process import Emulator
 from support.servers import PHOTOS, Serving
 from support.settings_files import engine, model
@@ -22,6 +24,7 @@ def submitted(server: Serving, name: str) -> str:
     return server.submit({"model": name, "input": given, "parameters": parameters})
 
 
+@pytest.mark.slow
 def test_videos_of_this_machine_and_of_a_well_upstream_come_home_beside_downloads_that_drip(
     tmp_path: Path,
 ) -> None:
