@@ -233,10 +233,10 @@ class MoneyMachine(RuleBasedStateMachine):
     )
     def kill(self, pick: int, many: int, heard: int, end: str, billed_ns: int) -> None:
         """With submits and an end under way."""
-        sent = len(self.send_new(Owner("ann"), LAST_DAY, many))
         job_id = picked(self.open_ends, pick)
-        if job_id is not None:
-            sent += self.send_end(job_id, end, billed_ns)
+        # The end first: what comes before it is asked while nothing else is under way.
+        sent = 0 if job_id is None else self.send_end(job_id, end, billed_ns)
+        sent += len(self.send_new(Owner("ann"), LAST_DAY, many))
         for _ in range(min(heard, sent)):
             self.store.hear()
         self.store.kill()
