@@ -43,6 +43,15 @@ from unstill.system.installed import note
 
 BUDGET = least_of_limit(0.75)
 AT_ONCE = 200
+# A server that only answers wants one; no poll and no submit of an address asks it anything.
+NO_BUCKET = {
+    "UNSTILL_FILES": "s3://unstill/none",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_REGION": "us-east-1",
+    "AWS_ALLOW_HTTP": "true",
+}
 
 
 def measure() -> list[Figure]:
@@ -82,7 +91,7 @@ def postgres_pairs(server: PostgresServer, folder: Path, core: int) -> Iterator[
     with ExitStack() as stack:
 
         def start(*arguments: str, database: str = "") -> Running:
-            environment = KEYS | ({"UNSTILL_DATABASE": database} if database else {})
+            environment = KEYS | ({"UNSTILL_DATABASE": database, **NO_BUCKET} if database else {})
             return stack.enter_context(running(arguments, core=core, environment=environment))
 
         serve = ("unstill", "serve", "--no-work", "--port", "0", "--data-dir", str(own))
