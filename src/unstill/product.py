@@ -129,13 +129,7 @@ class Product:
             settings, self._fetcher, clock_ms, remote_kinds, self._calls
         )
         self._job_log = JobLog(clock_ms)
-        self._followers = Followers(
-            local_engines=self._locals,
-            upstream_engines=self._remotes,
-            weight_of=self._limits.weight_of,
-            clock_ms=clock_ms,
-            signals=None if self._store.duties.is_alone else self._store.signals,
-        )
+        self._followers = self._followers_of_jobs()
         catalogue = settings.catalogue(cards)
         check_routes(settings, catalogue, self._engines)
         self._tariff = settings.tariff(cards)
@@ -152,14 +146,7 @@ class Product:
         self._terms = assembly.terms_of(server)
         self._rounds = Rounds(self._store, storage, terms=self._terms, clock_ms=clock_ms)
         self._keys = Keys(settings.api_keys)
-        self._watch = OperatorWatch(
-            self._store.keys,
-            self._store.owners,
-            keys=self._keys,
-            limits=self._limits,
-            lost=lambda key_ids: self.app.end_by(key_ids),  # noqa: PLW0108  - it is made later
-            wall_ms=wall_ms,
-        )
+        self._watch = self._watch_by(wall_ms)
         self._metrics = Metrics(self._sources())
         self.app = self._app(
             catalogue, routes, receivers, [make(server, cards) for make in dialects]
@@ -168,6 +155,25 @@ class Product:
     @property
     def _engines(self) -> dict[str, Engine]:
         return {**self._locals, **self._remotes}
+
+    def _followers_of_jobs(self) -> Followers:
+        return Followers(
+            local_engines=self._locals,
+            upstream_engines=self._remotes,
+            weight_of=self._limits.weight_of,
+            clock_ms=self._clock.now_ms,
+            signals=None if self._store.duties.is_alone else self._store.signals,
+        )
+
+    def _watch_by(self, wall_ms: Callable[[], int]) -> OperatorWatch:
+        return OperatorWatch(
+            self._store.keys,
+            self._store.owners,
+            keys=self._keys,
+            limits=self._limits,
+            lost=lambda key_ids: self.app.end_by(key_ids),  # noqa: PLW0108  - it is made later
+            wall_ms=wall_ms,
+        )
 
     def _workshop(self, bills: Bills) -> Workshop:
         return Workshop(

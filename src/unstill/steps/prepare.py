@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,9 @@ from unstill.media.tasks import FrameFit
 from unstill.models.card import Card
 from unstill.steps.job_files import frames_of
 from unstill.upstreams.port import FrameForm, Remote, UpstreamRequest
+
+# With the frames as the engine takes them.
+PrepareFrames = Callable[[Remote, Job], AbstractAsyncContextManager[UpstreamRequest]]
 
 
 class FitsFrames(Protocol):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 
 import structlog
 
@@ -50,6 +49,7 @@ from unstill.progress.stalls import Stalls
 from unstill.steps.cooldown import ModelCooldown
 from unstill.steps.engine_choice import EngineChoice
 from unstill.steps.failover import NextCall
+from unstill.steps.prepare import PrepareFrames
 from unstill.steps.submit_outcome import (
     in_doubt,
     no_more,
@@ -76,7 +76,6 @@ from unstill.upstreams.port import (
     Rejected,
     Remote,
     Submission,
-    UpstreamRequest,
 )
 
 log = structlog.get_logger()
@@ -89,10 +88,6 @@ NO_ENGINE_MS = 60_000  # between two looks at a job without an engine or a deadl
 LONGEST_UNSTORED_MS = 60_000
 
 HELD = ("held", "the server's operator has to release it: it may have been sent before")
-
-PrepareFrames = Callable[
-    [Remote, Job], AbstractAsyncContextManager[UpstreamRequest]
-]  # with the frames as the engine takes them
 
 
 class Submitter:

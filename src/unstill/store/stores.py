@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from unstill.domain.errors import BadSetting
 from unstill.store.database_standing import DatabaseStanding
@@ -32,9 +32,7 @@ def store_at(database: str) -> Callable[[Path, Callable[[], int]], Store]:
         from unstill.store.postgres.store import PostgresStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise BadSetting("server.database", f"a database needs {error.name}: {MEND}") from error
-    return lambda data_dir, clock_ms: cast(
-        "Store", PostgresStore(database, data_dir, clock_ms=clock_ms)
-    )
+    return lambda data_dir, clock_ms: PostgresStore(database, data_dir, clock_ms=clock_ms)
 
 
 async def database_standing(database: str) -> DatabaseStanding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import Context
 
 import structlog
@@ -141,11 +142,9 @@ class PostgresDuties:
                     is_in_trouble = True
                     log.warning("duties_not_read", why=str(error))
                 await asyncio.sleep(AFTER_TROUBLE_S)
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._woken.wait()
-            except TimeoutError:
-                pass
 
     async def _take(self) -> None:
         """Take what nobody has. Raises OwnError."""

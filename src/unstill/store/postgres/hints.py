@@ -10,10 +10,10 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-import asyncpg
 import structlog
 
-from unstill.store.postgres.database import Database
+from unstill.domain.errors import ShuttingDown
+from unstill.store.postgres.database import TROUBLES, Database
 
 CHANNEL = "unstill_changes"
 TOGETHER_S = 0.01  # changes of that time are one hint
@@ -61,7 +61,7 @@ class Hints:
             await self._to_tell.wait()
             await asyncio.sleep(TOGETHER_S)
             self._to_tell.clear()
-            with suppress(Exception):  # who does not hear looks within a second
+            with suppress(*TROUBLES, ShuttingDown):  # who does not hear looks within a second
                 async with self._database.pool.acquire() as connection:
                     await connection.execute(_TELL, CHANNEL, self._server)
 
@@ -69,7 +69,7 @@ class Hints:
         while True:
             try:
                 await self._listen_once()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except TROUBLES as error:
                 log.info("hints_not_heard", why=str(error))
             await asyncio.sleep(OPEN_AGAIN_S)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import Context
 
 import structlog
@@ -226,11 +227,9 @@ class PostgresLanes:
     async def _woken(self, served: ServedLine) -> None:
         waiting = self._lines.tags.waiting(served.line.name)
         is_full_elsewhere = served.line.limit and sum(waiting.values()) > served.busy.total()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_FOR_SLOT_S if is_full_elsewhere else LOOK_EVERY_S):
                 await served.woken.wait()
-        except TimeoutError:
-            pass
 
     async def _fill(self, served: ServedLine) -> bool:
         """Begin what is due; whether there may be more. Raises OwnError."""

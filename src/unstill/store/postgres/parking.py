@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 
 import structlog
 
@@ -67,11 +68,9 @@ class Parking:
                 log.debug("parked_jobs_not_read", why=error.message)
             except Exception:
                 log.exception("parked_jobs_failed")
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._is_changed.wait()
-            except TimeoutError:
-                pass
 
     async def let_go(self) -> None:
         """Give an entry to as many as there is room for. Raises OwnError."""
