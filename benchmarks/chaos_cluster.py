@@ -19,8 +19,7 @@ import random
 import shlex
 import sys
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -43,8 +42,10 @@ from benchmarks.chaos_money import Money, set_budgets, settle
 from benchmarks.chaos_prices import keys
 from benchmarks.chaos_records import DatabaseRecords
 from benchmarks.chaos_upstreams import MODELS, Upstream, config, faults_seen, upstreams
-from benchmarks.fleet import Fleet, Member, fleet
-from benchmarks.real_servers import postgres, seaweed
+from benchmarks.fleet import Fleet, fleet
+from benchmarks.fleet_faults import Faults
+from benchmarks.real_servers import postgres
+from benchmarks.s3_server import seaweed
 
 REPORT = Path(__file__).with_name("CHAOS_CLUSTER.md")
 ROLES: Mapping[str, Sequence[str]] = {
@@ -57,122 +58,7 @@ ROLES: Mapping[str, Sequence[str]] = {
 CALLERS = 6
 ANSWER_WITHIN_S = 30.0
 AGAIN_S = 0.3
-LONG_S = 40.0  # a server that is silent for so long is taken for gone
 ENDED = frozenset({"Success", "Failure"})
-
-
-class Faults:
-    """What goes wrong, one thing after another, some of them at once."""
-
-    def __init__(self, site: Fleet, chance: random.Random) -> None:
-        self._site = site
-        self._chance = chance
-        self.seen: Counter[str] = Counter()
-        self.at_ms: list[int] = []  # of those by which a call may be left in doubt
-        self._busy: set[str] = set()
-        kinds: Sequence[tuple[str, int, Callable[[], Awaitable[None]]]] = (
-            ("a process is killed", 6, self._kill),
-            ("a process is frozen", 3, self._freeze),
-            ("a process is frozen for longer than its lease", 1, self._freeze_long),
-            ("a process is cut off from the database", 3, self._cut),
-            ("a process is cut off for longer than its lease", 1, self._cut_long),
-            ("the database crashes", 2, self._crash),
-            ("the bucket answers nothing", 2, self._pause),
-            ("the bucket is away", 1, self._take_away),
-        )
-        self._kinds = kinds
-
-    async def run(self, until_s: float) -> None:
-        under_way: set[asyncio.Task[None]] = set()
-        while time.monotonic() < until_s:
-            await asyncio.sleep(self._chance.uniform(0.5, 4.0))
-            [(name, _, fault)] = self._chance.choices(
-                self._kinds, weights=[weight for _, weight, _ in self._kinds]
-            )
-            under_way.add(asyncio.create_task(self._done(name, fault)))
-        await asyncio.gather(*under_way)
-
-    async def heal(self) -> None:
-        for member in self._site.members.values():
-            member.mend()
-            if member.is_frozen:
-                member.thaw()
-            if not member.is_up:
-                member.start()
-
-    async def _done(self, name: str, fault: Callable[[], Awaitable[None]]) -> None:
-        place = name.rpartition(" is ")[0].rpartition(" crash")[0] or name
-        if place in self._busy and not name.startswith("a process"):
-            return
-        self._busy.add(place)
-        self.seen[name] += 1
-        self.at_ms.append(int(time.time() * 1000))
-        try:
-            await fault()
-        finally:
-            self._busy.discard(place)
-
-    def _one(self) -> Member | None:
-        """A process that nothing is wrong with."""
-        well = [
-            member
-            for member in self._site.members.values()
-            if member.is_up and not member.is_frozen and member.name not in self._busy
-        ]
-        return self._chance.choice(well) if well else None
-
-    async def _kill(self) -> None:
-        member = self._one()
-        if member is not None:
-            await asyncio.to_thread(member.kill)
-            await asyncio.sleep(self._chance.uniform(0.0, 3.0))
-            member.start()
-
-    async def _freeze(self) -> None:
-        await self._frozen(self._chance.uniform(1.0, 10.0))
-
-    async def _freeze_long(self) -> None:
-        await self._frozen(LONG_S)
-
-    async def _frozen(self, for_s: float) -> None:
-        member = self._one()
-        if member is not None:
-            self._busy.add(member.name)
-            member.freeze()
-            await asyncio.sleep(for_s)
-            member.thaw()
-            self.at_ms.append(int(time.time() * 1000))
-            self._busy.discard(member.name)
-
-    async def _cut(self) -> None:
-        await self._off(self._chance.uniform(1.0, 10.0))
-
-    async def _cut_long(self) -> None:
-        await self._off(LONG_S)
-
-    async def _off(self, for_s: float) -> None:
-        member = self._one()
-        if member is not None:
-            self._busy.add(member.name)
-            member.cut()
-            await asyncio.sleep(for_s)
-            member.mend()
-            self._busy.discard(member.name)
-
-    async def _crash(self) -> None:
-        await asyncio.to_thread(self._site.postgres.stop)
-        await asyncio.sleep(self._chance.uniform(0.0, 6.0))
-        await asyncio.to_thread(self._site.postgres.start)
-
-    async def _pause(self) -> None:
-        self._site.s3.pause()
-        await asyncio.sleep(self._chance.uniform(1.0, 12.0))
-        self._site.s3.resume()
-
-    async def _take_away(self) -> None:
-        await asyncio.to_thread(self._site.s3.end)
-        await asyncio.sleep(self._chance.uniform(0.0, 8.0))
-        await asyncio.to_thread(self._site.s3.start)
 
 
 class ClusterCallers:

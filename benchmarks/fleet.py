@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 
 import httpx2
 from benchmarks.process import line_of
-from benchmarks.real_servers import BUCKET, PostgresServer, SeaweedServer, any_port
+from benchmarks.real_servers import PostgresServer, any_port
+from benchmarks.s3_server import BUCKET, S3Server
 
 from unstill.system.installed import note
 
@@ -143,7 +144,7 @@ class Fleet:
     def __init__(
         self,
         postgres: PostgresServer,
-        s3: SeaweedServer,
+        s3: S3Server,
         config: str,
         *,
         roles: Mapping[str, Sequence[str]],
@@ -218,7 +219,7 @@ def _is_ready(member: Member) -> bool:
 @contextmanager
 def fleet(
     postgres: PostgresServer,
-    s3: SeaweedServer,
+    s3: S3Server,
     config: str,
     *,
     roles: Mapping[str, Sequence[str]],

@@ -28,7 +28,8 @@ import numpy as np
 from benchmarks.fleet import Fleet, Member, fleet
 from benchmarks.flight import CONFIG, KEY, SAMPLED, now_ms
 from benchmarks.process import Running, running
-from benchmarks.real_servers import any_port, postgres, seaweed
+from benchmarks.real_servers import any_port, postgres
+from benchmarks.s3_server import seaweed
 from benchmarks.upstream import arguments
 from PIL import Image
 

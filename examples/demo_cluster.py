@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from benchmarks.fleet import Fleet, fleet
-from benchmarks.real_servers import ProgramMissing, postgres, seaweed
+from benchmarks.real_servers import ProgramMissing, postgres
+from benchmarks.s3_server import seaweed
 from rich.console import Console
 
 from unstill.cli.client import Client

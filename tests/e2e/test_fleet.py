@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 from benchmarks.fleet import Fleet, fleet
-from benchmarks.real_servers import seaweed
+from benchmarks.s3_server import seaweed
 
 from support.front_proxies import Front, caddy, nginx
 from support.openai_clients import openai

@@ -12,12 +12,12 @@ from typing import Any
 import httpx2
 import pytest
 from benchmarks.fleet import Fleet, Member, fleet
-from benchmarks.real_servers import SeaweedServer
 
 from e2e.test_cli import run
 from support.emulator_process import Emulator
 from support.in_process import create_body
 from support.postgres_servers import shared
+from support.s3_servers import seaweed
 from support.server_children import children
 from support.settings_files import engine, model
 from support.waits import hold_until
@@ -99,7 +99,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, upstream: Emulator) -> Itera
         "gpu": ["worker", "--engines", "gpu1", "--health-file", str(alive)],
         "rest": ["worker", "--lanes", "frames,calls,polls,save,webhooks,upkeep"],
     }
-    s3 = SeaweedServer(folder)
+    s3 = seaweed(folder)
     try:
         with fleet(shared(), s3, config, roles=roles) as members:
             members.start()
