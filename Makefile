@@ -31,7 +31,7 @@ test-slow: $(STAMP)-development $(CLIENTS)/.ready
 
 # Fleets, and the suites of stores and files on a PostgreSQL and an S3 that the tests start.
 test-fleet: $(STAMP)-development
-	$(BIN)/pytest -m fleet
+	$(BIN)/pytest -m fleet -n 2
 
 # Open models, as tiny folders of random weights on the CPU: tests/diffusers.
 test-diffusers: $(DIFFUSERS)/.ready

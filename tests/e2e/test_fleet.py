@@ -31,6 +31,7 @@ ROLES = {
     "gateway-3": ("serve", "--no-work"),
     "worker": ("worker",),
 }
+RENDERED_PERCENT = 97  # progress/board.py: what is left is the check and the rename
 SMALL = {"size": "256x320"}
 PICTURE = f"data:image/jpeg;base64,{b64encode((PHOTOS / 'astronaut.jpg').read_bytes()).decode()}"
 
@@ -162,7 +163,7 @@ def test_one_key_is_one_job_at_every_gateway(gateways: list[httpx2.Client]) -> N
 
 def test_a_wait_and_events_at_one_hear_of_what_others_do(gateways: list[httpx2.Client]) -> None:
     first, second, third = gateways
-    job_id = submitted(first, duration=4)
+    job_id = submitted(first, size="1280*720", duration=15)
     told: list[dict[str, Any]] = []
     with second.stream("GET", f"/v1/videos/{job_id}/events") as answer:
         told += events(answer.iter_lines())
@@ -172,7 +173,7 @@ def test_a_wait_and_events_at_one_hear_of_what_others_do(gateways: list[httpx2.C
     assert told[-1]["status"] in {"completed", "SUCCESS"}
     progress = [each["progress"] for each in told]
     assert progress == sorted(progress)
-    assert len(set(progress)) > 3  # the worker's own reports
+    assert any(0 < each < RENDERED_PERCENT for each in progress)  # the worker's own reports
 
 
 def test_a_render_elsewhere_is_cancelled(gateways: list[httpx2.Client]) -> None:
