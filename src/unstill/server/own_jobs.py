@@ -1,0 +1,115 @@
+"""A job as its owner sees it in unstill's own words, whatever dialect made it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from unstill.domain.job import Failure, Job, State, Video
+from unstill.domain.request import Size
+from unstill.domain.stall import Stall
+from unstill.progress.estimate import Estimates
+
+
+class OwnFailure(msgspec.Struct, frozen=True):
+    """Why a job failed. param: the caller's own name of the field at fault."""
+
+    code: str
+    message: str
+    param: str | None
+
+
+class OwnVideo(msgspec.Struct, frozen=True, kw_only=True):
+    """The finished video, as measured. until_ms: null where it is kept for ever."""
+
+    width: int
+    height: int
+    duration_s: float
+    frame_rate: float
+    size_bytes: int
+    has_audio: bool
+    until_ms: int | None
+    is_removed: bool
+
+
+class OwnJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job of the caller's owner. Times are Unix milliseconds.
+
+    model: as it was asked for. made_by: the engine in its own words. progress: 0 to 1. duration_s:
+    as it was asked for. size: null until the first frame is known. wants_cancel: it is to be
+    cancelled as soon as its upstream does so. waiting: what it waits for, if for more than its
+    turn. queue_position: 1 for the next one; null once it has begun.
+    """
+
+    id: str
+    model: str
+    engine: str
+    made_by: str
+    state: State
+    prompt: str
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    progress: float
+    duration_s: int
+    seed: int
+    size: Size | None
+    wants_cancel: bool
+    error: OwnFailure | None
+    waiting: Stall | None
+    queue_position: int | None
+    expected_end_ms: int | None
+    video: OwnVideo | None
+
+
+def own_job_told(
+    job: Job, estimates: Estimates, *, made_by: str, video_until_ms: int | None
+) -> OwnJob:
+    """`made_by` as the service says it, `video_until_ms` as the downloads do."""
+    return OwnJob(**own_fields(job, estimates, made_by=made_by, video_until_ms=video_until_ms))
+
+
+def own_fields(
+    job: Job, estimates: Estimates, *, made_by: str, video_until_ms: int | None
+) -> dict[str, Any]:
+    """What any answer says of the job."""
+    estimate, request = estimates.estimate(job), job.request
+    return {
+        "id": job.id,
+        "model": job.model,
+        "engine": job.engine,
+        "made_by": made_by,
+        "state": job.state,
+        "prompt": request.prompt,
+        "created_ms": job.created_ms,
+        "started_ms": job.started_ms,
+        "ended_ms": job.ended_ms,
+        "progress": estimates.progress(job),
+        "duration_s": request.duration_s,
+        "seed": request.seed,
+        "size": job.size,
+        "wants_cancel": job.wants_cancel,
+        "error": None if job.failure is None else _failure_told(job.failure),
+        "waiting": estimates.stall(job),
+        "queue_position": estimate.queue_position,
+        "expected_end_ms": estimate.expected_end_ms,
+        "video": None if job.video is None else _video_told(job.video, video_until_ms),
+    }
+
+
+def _failure_told(failure: Failure) -> OwnFailure:
+    return OwnFailure(failure.code, failure.message, failure.param)
+
+
+def _video_told(video: Video, until_ms: int | None) -> OwnVideo:
+    return OwnVideo(
+        width=video.width,
+        height=video.height,
+        duration_s=video.duration_s,
+        frame_rate=video.frame_rate,
+        size_bytes=video.size_bytes,
+        has_audio=video.has_audio,
+        until_ms=until_ms,
+        is_removed=video.removed_ms is not None,
+    )
