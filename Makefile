@@ -9,8 +9,8 @@ GPU := .venv-gpu
 # build for CPUs where the machine has one, and pip then leaves it; other builds bring gigabytes.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo demo-cluster serve test test-quick test-slow test-fleet test-diffusers check install-check
-.PHONY: bench bench-gpu chaos chaos-cluster flight siege clean
+.PHONY: demo demo-cluster serve test test-quick test-slow test-fleet test-diffusers
+.PHONY: check check-console install-check bench bench-gpu chaos chaos-cluster flight siege clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -47,6 +47,10 @@ check: $(STAMP)-development
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The page's own JavaScript and CSS; skipped where node or npm lacks.
+check-console:
+	tests/console/check.sh
+
 # As a person installs it: without constraints, on each Python of the classifiers that is here.
 install-check:
 	$(PYTHON) tests/install/check.py
@@ -77,7 +81,7 @@ siege: $(STAMP)-development
 	$(BIN)/python -m benchmarks.siege --write
 
 clean:
-	rm -rf .venv $(CLIENTS) $(DIFFUSERS) $(GPU) build demo tests/node/node_modules
+	rm -rf .venv $(CLIENTS) $(DIFFUSERS) $(GPU) build demo tests/*/node_modules
 
 # `constraints.txt` pins what was tested together; it names versions, never addresses.
 $(STAMP)-use: pyproject.toml constraints.txt

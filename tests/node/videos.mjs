@@ -32,7 +32,8 @@ async function tried(step, act) {
   }
 }
 
-async function ended(video) {
+async function ended(made) {
+  let video = made;
   const shown = [];
   while (video.status === "queued" || video.status === "in_progress") {
     shown.push(video.progress);
@@ -159,7 +160,10 @@ await tried("key used again", async () => {
   return client.videos.create({ prompt: "another thing", ...picture }, { headers });
 });
 await tried("too large", async () =>
-  client.videos.create({ prompt: "pan", input_reference: await toFile(Buffer.alloc(65 * 2 ** 20)) }),
+  client.videos.create({
+    prompt: "pan",
+    input_reference: await toFile(Buffer.alloc(65 * 2 ** 20)),
+  }),
 );
 await tried("strange body", () =>
   client.post("/videos", { body: "a cat", headers: { "Content-Type": "text/plain" } }),
