@@ -1,0 +1,65 @@
+/** Times, sizes and amounts in the user's language. */
+
+import { language } from "../data/settings.js";
+
+const tag = () => (language.value === "zh" ? "zh-CN" : "en-GB");
+
+/** @param {number} ms */
+export const moment = (ms) =>
+  new Intl.DateTimeFormat(tag(), { dateStyle: "medium", timeStyle: "medium" }).format(ms);
+
+/** @param {number} ms */
+export const clock = (ms) => new Intl.DateTimeFormat(tag(), { timeStyle: "medium" }).format(ms);
+
+/** @param {number} ms */
+export const day = (ms) => new Intl.DateTimeFormat(tag(), { dateStyle: "medium" }).format(ms);
+
+/** @param {number} ms a length of time */
+export function span(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  const unit = (/** @type {number} */ value, /** @type {string} */ name) =>
+    new Intl.NumberFormat(tag(), { style: "unit", unit: name, unitDisplay: "short" }).format(value);
+  if (ms < 10_000) return unit(Math.max(0, Math.round(ms / 100) / 10), "second");
+  if (s < 60) return unit(s, "second");
+  if (s < 3600) return `${unit(Math.floor(s / 60), "minute")} ${unit(s % 60, "second")}`;
+  if (s < 86_400) return `${unit(Math.floor(s / 3600), "hour")} ${unit(Math.floor((s % 3600) / 60), "minute")}`;
+  return `${unit(Math.floor(s / 86_400), "day")} ${unit(Math.floor((s % 86_400) / 3600), "hour")}`;
+}
+
+/** @param {number} bytes */
+export function bytes(bytes) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+  let at = 0;
+  let value = bytes;
+  while (value >= 1000 && at < units.length - 1) {
+    value /= 1000;
+    at += 1;
+  }
+  return new Intl.NumberFormat(tag(), {
+    style: "unit",
+    unit: units[at],
+    unitDisplay: "short",
+    maximumFractionDigits: value < 10 && at > 0 ? 1 : 0,
+  }).format(value);
+}
+
+/** @param {number} value @param {number} [digits] */
+export const number = (value, digits = 0) =>
+  new Intl.NumberFormat(tag(), { maximumFractionDigits: digits }).format(value);
+
+/** @param {number} fraction 0 to 1 */
+export const percent = (fraction) =>
+  new Intl.NumberFormat(tag(), { style: "percent", maximumFractionDigits: 0 }).format(fraction);
+
+/** An amount as the server tells it, in plain decimals. @param {string} amount @param {string} currency */
+export function money(amount, currency) {
+  try {
+    return new Intl.NumberFormat(tag(), {
+      style: "currency",
+      currency,
+      maximumFractionDigits: 6,
+    }).format(Number(amount));
+  } catch {
+    return `${amount} ${currency}`;
+  }
+}
