@@ -33,18 +33,26 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     return stores
 
 
+@pytest.fixture
+def toml() -> str:
+    """Further tables of a product's settings; a module may have its own."""
+    return ""
+
+
 @pytest.fixture(params=["embedded", "memory", "postgres"])
-def make_product(request: pytest.FixtureRequest, tmp_path: Path) -> ProductMaker:
+def make_product(request: pytest.FixtureRequest, tmp_path: Path, toml: str) -> ProductMaker:
     """A product over the same data, each time it is called."""
     memory = Memory()
     in_database = store_at(shared().new_store()) if request.param == "postgres" else None
 
     def make() -> Product:
         if request.param == "embedded":
-            return Product(settings_of(tmp_path))
+            return Product(settings_of(tmp_path, toml))
         if in_database is not None:
-            return Product(settings_of(tmp_path), store_in=in_database)
-        return Product(settings_of(tmp_path), store_in=lambda _, clock: MemoryStore(memory, clock))
+            return Product(settings_of(tmp_path, toml), store_in=in_database)
+        return Product(
+            settings_of(tmp_path, toml), store_in=lambda _, clock: MemoryStore(memory, clock)
+        )
 
     return make
 

@@ -157,6 +157,7 @@ def test_real_answers_keep_to_their_schemas(
     assert answer_flaws(api, "/api/v1/uploads", policy) == []
     assert answer_flaws(api, "/v1/models", get("/v1/models").json()) == []
     assert answer_flaws(api, "/v1/models/{model}", get("/v1/models/sora-2").json()) == []
+    assert answer_flaws(api, "/v1/account", get("/v1/account").json()) == []
     assert answer_flaws(api, "/v1/usage", get("/v1/usage").json()) == []
     assert answer_flaws(api, "/health", get("/health").json()) == []
     assert answer_flaws(api, "/ready", get("/ready").json()) == []

@@ -8,9 +8,9 @@ that had taken it, and costs, has not said how it ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,7 @@ from unstill.domain.job import IN_DOUBT, UNTOLD, Job, State
 from unstill.domain.money import (
     DAY_MS,
     Bill,
+    Budgets,
     BudgetUse,
     Charge,
     ChargeKind,
@@ -39,6 +40,27 @@ class Month(NamedTuple):
 
     first: int
     last: int
+
+
+class BudgetLeft(msgspec.Struct, frozen=True):
+    """A budget and what is used of it, in millionths of the house currency.
+
+    used: settled and reserved; more than the budget where that was lowered.
+    until_day: the day on which it begins anew.
+    """
+
+    span: Literal["day", "month"]
+    budget: int
+    used: int
+    until_day: int
+
+    @property
+    def left(self) -> int:
+        return max(self.budget - self.used, 0)
+
+    @property
+    def resets_ms(self) -> int:
+        return self.until_day * DAY_MS
 
 
 class SpentChange(NamedTuple):
@@ -79,32 +101,32 @@ def month_of(day: int) -> Month:
     return Month(first.toordinal() - _EPOCH, following.toordinal() - 1 - _EPOCH)
 
 
+def budgets_left(budgets: Budgets, used: BudgetUse, day: int) -> Iterator[BudgetLeft]:
+    """Those that are set, as they stand on a day."""
+    if budgets.day is not None:
+        yield BudgetLeft("day", budgets.day, used.day, day + 1)
+    if budgets.month is not None:
+        yield BudgetLeft("month", budgets.month, used.month, month_of(day).last + 1)
+
+
 def check_budgets(reserve: ChargeReserve, used: BudgetUse) -> None:
     """Raises OverBudget where what is settled and reserved leaves no room for the reserve.
 
     What is free takes no room, also where a budget was lowered below what is used.
     """
-    entry, budgets = reserve.entry, reserve.budgets
+    entry = reserve.entry
     if not entry.amount:
         return
-    if budgets.day is not None and used.day + entry.amount > budgets.day:
-        raise OverBudget(
-            "day",
-            most=budgets.day,
-            used=used.day,
-            wanted=entry.amount,
-            currency=entry.currency,
-            free_at=_begin_of(entry.day + 1),
-        )
-    if budgets.month is not None and used.month + entry.amount > budgets.month:
-        raise OverBudget(
-            "month",
-            most=budgets.month,
-            used=used.month,
-            wanted=entry.amount,
-            currency=entry.currency,
-            free_at=_begin_of(month_of(entry.day).last + 1),
-        )
+    for each in budgets_left(reserve.budgets, used, entry.day):
+        if each.used + entry.amount > each.budget:
+            raise OverBudget(
+                each.span,
+                most=each.budget,
+                used=each.used,
+                wanted=entry.amount,
+                currency=entry.currency,
+                free_at=_begin_of(each.until_day),
+            )
 
 
 def open_reserve(entries: Sequence[Charge]) -> Charge | None:

@@ -6,7 +6,7 @@ operators' API: whoever takes it whole takes a new limit by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -139,6 +139,17 @@ OF_KEYS = tuple(each for each in SETTABLE if each.is_of_keys)
 def with_changes(limits: Limits, changes: Mapping[str, int | None]) -> Limits:
     """The limits with these set, by their fields; what is not named stays."""
     return msgspec.structs.replace(limits, **changes)
+
+
+def strictest(each: Iterable[Limits]) -> Limits:
+    """What holds for whom all of these hold for: of what keys have too, the least."""
+    found = tuple(each)
+    least = {one.field: _least(getattr(limits, one.field) for limits in found) for one in OF_KEYS}
+    return with_changes(UNLIMITED, least)
+
+
+def _least(of: Iterable[int | None]) -> int | None:
+    return min((most for most in of if most is not None), default=None)
 
 
 def amount(param: str, given: object, *, nothing: str) -> int | None:

@@ -34,6 +34,7 @@ class Keys:
         self._callers = dict(self._configured)
         self._refusals: dict[bytes, str] = {}  # why a key that was good once is not
         self._by_id: dict[str, Caller] = {}
+        self._rows: dict[str, ApiKey] = {}  # of the same keys
         # A dict compares two texts only where the whole of their hashes are equal, which each
         # process salts anew: how long that takes tells nothing about a key either.
         self._good: dict[str, Caller] = {}
@@ -84,6 +85,10 @@ class Keys:
         if is_over:
             raise BadKey(_OVER)
 
+    def row_of(self, caller: Caller) -> ApiKey | None:
+        """The caller's key; None for one from the settings, and without one."""
+        return self._rows.get(caller.key_id)
+
     def take(self, rows: Sequence[ApiKey], now_ms: int) -> frozenset[str]:
         """Let in from now on who has one of these keys, besides those of the settings.
 
@@ -91,6 +96,7 @@ class Keys:
         """
         earlier, known, was_keyless = self._by_id, self._callers, self.is_keyless
         self._callers, self._refusals, self._by_id = dict(self._configured), {}, {}
+        self._rows = {}
         self._good.clear()
         for key in rows:
             self._take(key, known, now_ms)
@@ -116,6 +122,7 @@ class Keys:
                 # The same object as before, by which who was let in is known.
                 caller = earlier if (earlier := known.get(digest)) == caller else caller
                 self._callers[digest] = self._by_id[key.id] = caller
+                self._rows[key.id] = key
 
     def _set_owners(self, rows: Sequence[ApiKey]) -> None:
         self.is_keyless = not (self._configured or rows or self.had_any)

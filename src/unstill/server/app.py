@@ -58,6 +58,7 @@ from unstill.server.proxies import FORWARDED, OUTER_HOST
 from unstill.server.refusal_log import RefusedLines
 from unstill.server.router import PathRoutes, RouteTable, Served
 from unstill.server.server_limits import USUAL, ServerLimits
+from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
@@ -177,6 +178,7 @@ class App:
             videos=VideoVerbs(service=service, downloads=self._downloads, limits=limits),
             uploads=uploads,
             own=self._own_verbs,
+            account=AccountVerbs(service=service, watch=operated.watch),
             usage=UsageVerbs(operated.store.charges),
             admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
         )

@@ -51,9 +51,15 @@ class Exchange(msgspec.Struct, Generic[Able_co], frozen=True):
         return self.caller.owner
 
     @property
+    def host(self) -> str:
+        """The address that the call comes from."""
+        client: tuple[str, int] | None = self.scope["client"]
+        return client[0] if client else ""
+
+    @property
     def address(self) -> str:
         """Where the caller is, or who stands before it and is not trusted to say so."""
-        return caller_at((self.scope["client"] or ("",))[0])
+        return caller_at(self.host)
 
     @property
     def own_url(self) -> str:

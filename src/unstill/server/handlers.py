@@ -12,6 +12,7 @@ from unstill.domain.errors import Unsupported
 from unstill.server import own_routes
 from unstill.server.admin import routes as admin_routes
 from unstill.server.exchange import Answer, Exchange, Handler
+from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
@@ -38,6 +39,7 @@ def handler_of(
     videos: VideoVerbs,
     uploads: UploadVerbs,
     own: OwnVerbs,
+    account: AccountVerbs,
     usage: UsageVerbs,
     admin: AdminVerbs,
 ) -> Callable[[Verb[Any]], Handler]:
@@ -58,6 +60,7 @@ def handler_of(
             _row(own_routes.LINK, videos.link),
             _row(own_routes.MODELS, own.models),
             _row(own_routes.MODEL, own.model),
+            _row(own_routes.ACCOUNT, account.account),
             _row(own_routes.USAGE, usage.own),
             _row(own_routes.HEALTH, own.health),
             _row(own_routes.READY, own.ready),

@@ -50,7 +50,7 @@ class OperatorWatch:
         self._rows = rows
         self._owners = owners
         self.keys = keys
-        self._limits = limits
+        self.limits = limits
         self._lost = lost
         self.wall_ms = wall_ms
         self._number: int | None = None
@@ -99,7 +99,7 @@ class OperatorWatch:
         if number != self._number:
             self._read = await self._rows.all()
             self._take(now_ms)
-            self._limits.take(await self._owners.limits(), self._read)
+            self.limits.take(await self._owners.limits(), self._read)
             self._number = number
         elif self._expires_ms is not None and now_ms >= self._expires_ms:
             self._take(now_ms)

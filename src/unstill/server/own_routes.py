@@ -21,7 +21,8 @@ from unstill.domain.errors import (
     UnknownModel,
     UnstillError,
 )
-from unstill.server import usage_report
+from unstill.server import account_info, usage_report
+from unstill.server.account_info import AccountInfo
 from unstill.server.model_info import ModelInfo, ModelList
 from unstill.server.usage_report import UsageReport
 
@@ -99,6 +100,12 @@ USAGE = Verb(
     errors=(BadField, Overloaded, StorageFailed),
     shown=lambda _, __: usage_report.SHOWN,
 )
+ACCOUNT = Verb(
+    "account",
+    Described,
+    errors=(StorageFailed,),
+    shown=lambda _, __: account_info.SHOWN,
+)
 HEALTH = Verb(
     "health",
     Described,
@@ -168,6 +175,7 @@ _ROUTES: tuple[Route[OwnRoutes], ...] = (
         (UsageReport,),
         usage_report.PARAMETERS,
     ),
+    Route("GET", "/v1/account", ACCOUNT, "Tell who calls, and what it may", (AccountInfo,)),
     Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
     Route("GET", "/ready", READY, "Say whether new jobs are taken", (Ready,), is_open=True),
     Route("GET", "/metrics", METRICS, "Tell Prometheus its figures", (), asks_itself=True),

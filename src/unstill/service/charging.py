@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 
 import msgspec
 
-from unstill.domain.book import check_budgets
+from unstill.domain.book import BudgetLeft, budgets_left, check_budgets
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadSetting
 from unstill.domain.job import Job
@@ -62,6 +62,13 @@ class Charged(msgspec.Struct, frozen=True):
     basis: PriceBasis
     currency: str
     rates: tuple[EngineRate, ...]  # with the basis FREE, none
+
+
+class OwnMoney(msgspec.Struct, frozen=True):
+    """What an owner may yet have charged: its budgets, of which there may be none."""
+
+    currency: str
+    budgets: tuple[BudgetLeft, ...]
 
 
 class Charging:
@@ -143,6 +150,19 @@ class Charging:
         )
 
     # --- what callers are told -----------------------------------------------------------------
+
+    async def money_of(self, owner: Owner, now_ms: int) -> OwnMoney | None:
+        """What is left of an owner's budgets; None where the settings charge nothing."""
+        budgets, day = self._budgets_of(owner), day_of(now_ms)
+        if self._tariff.is_empty or budgets == UNBOUNDED:
+            return self.money_by(budgets, BudgetUse(), day)
+        return self.money_by(budgets, await self._used(owner, day), day)
+
+    def money_by(self, budgets: Budgets, used: BudgetUse, day: int) -> OwnMoney | None:
+        """The same by what is known of an owner."""
+        if self._tariff.is_empty:
+            return None
+        return OwnMoney(self._tariff.currency, tuple(budgets_left(budgets, used, day)))
 
     def charged(
         self, model: str, card: Card, engines: Sequence[Engine]

@@ -40,7 +40,7 @@ from unstill.files.storage import always_there
 from unstill.models.catalogue import Catalogue
 from unstill.service.admission import Admission
 from unstill.service.allowances import Allowances
-from unstill.service.charging import Charged, Charging
+from unstill.service.charging import Charged, Charging, OwnMoney
 from unstill.service.checked_calls import checked_call
 from unstill.service.idempotency import RetryHeaders, mark_of
 from unstill.service.model_engines import ModelEngines
@@ -312,6 +312,12 @@ class Service:
             return {}
         card = self.catalogue.names[model]
         return self._charging.charged(model, card, self.engines_of(model))
+
+    async def money_of(self, owner: Owner) -> OwnMoney | None:
+        """What is left of an owner's budgets; None where nothing is charged at all."""
+        if self._charging is None:
+            return None
+        return await self._charging.money_of(owner, self._clock_ms())
 
     def made_by(self, job: Job) -> str:
         """What makes the job's video, or has made it: in its engine's words, where there are any.

@@ -128,13 +128,13 @@ class OwnVerbs:
     def _has_key(self, exchange: Exchange[Described]) -> bool:
         """Whether the caller may be told of engines: what they are called, and what they say."""
         try:
-            self._keys.caller(exchange.call.headers, _host(exchange))
+            self._keys.caller(exchange.call.headers, exchange.host)
         except UnstillError:
             return False
         return True
 
     async def tell_metrics(self, exchange: Exchange[Described]) -> Answer:
-        self._metrics_access.check(exchange.call.headers, _host(exchange))
+        self._metrics_access.check(exchange.call.headers, exchange.host)
         return Answer(
             200, await self._metrics.text(self._service), content_type=METRICS_CONTENT_TYPE
         )
@@ -148,9 +148,3 @@ class OwnVerbs:
     async def go_to_docs(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         # Relative: a proxy may serve all of it under a path of its own.
         return Answer(307, b"", ((b"location", b"docs"),), content_type=b"text/plain")
-
-
-def _host(exchange: Exchange[Described]) -> str:
-    """The address that a call comes from."""
-    client: tuple[str, int] | None = exchange.scope["client"]
-    return client[0] if client else ""
