@@ -6,10 +6,11 @@ import { address, route } from "./data/route.js";
 import { account, asksForKey, isKnown, isOperator, loadAccount, signOut } from "./data/session.js";
 import { language, speak, theme, wear } from "./data/settings.js";
 import { keepFresh } from "./data/tickets.js";
-import { effect, html, render, untracked, useEffect, useRef, useState } from "./parts/html.js";
+import { Boundary } from "./parts/boundary.js";
+import { effect, html, render, untracked, useEffect, useRef } from "./parts/html.js";
 import { Icon } from "./parts/icons.js";
 import { Notices, notify } from "./parts/notices.js";
-import { Boundary } from "./parts/boundary.js";
+import { Title } from "./parts/title.js";
 import { Compare } from "./screens/compare.js";
 import { Gallery } from "./screens/gallery.js";
 import { Job } from "./screens/job.js";
@@ -32,7 +33,11 @@ const SCREENS = /** @type {const} */ ({
 /** @typedef {"make" | "gallery" | "server"} Entry */
 
 const THEMES = /** @type {const} */ (["auto", "light", "dark"]);
-const THEME_NAMES = /** @type {const} */ ({ auto: "themeAuto", light: "themeLight", dark: "themeDark" });
+const THEME_NAMES = /** @type {const} */ ({
+  auto: "themeAuto",
+  light: "themeLight",
+  dark: "themeDark",
+});
 const THEME_ICONS = /** @type {const} */ ({ auto: "auto", light: "sun", dark: "moon" });
 
 /** @returns {{screen: import("./vendor/preact.js").ComponentType<any>, entry: Entry} | undefined} */
@@ -48,7 +53,7 @@ const Entry = ({ entry }) => html`<a href=${address(entry)}
 
 function Head() {
   const worn = theme.value;
-  const next = THEMES[(THEMES.indexOf(worn) + 1) % THEMES.length];
+  const next = THEMES[(THEMES.indexOf(worn) + 1) % THEMES.length] ?? "auto";
   const who = account.value;
   return html`<header class="head">
     <a class="brand" href=${address("make")}><img src=${new URL("./icon.svg", import.meta.url).href} alt="" width="28" height="28" />unstill</a>
@@ -63,15 +68,18 @@ function Head() {
         onClick=${() => speak(language.value === "zh" ? "en" : "zh")}>${t("otherLanguage")}</button>
       <button type="button" class="quiet" aria-label=${t(THEME_NAMES[worn])} title=${t(THEME_NAMES[worn])}
         onClick=${() => wear(next)}><${Icon} name=${THEME_ICONS[worn]} /></button>
-      ${who?.asks_for_key && html`<button type="button" class="quiet"
+      ${
+        who?.asks_for_key &&
+        html`<button type="button" class="quiet"
         aria-label=${`${t("signedIn", { owner: who.owner })}. ${t("signOut")}`} title=${t("signOut")}
-        onClick=${() => signOut()}><${Icon} name="key" /><span class="wide">${who.owner}</span></button>`}
+        onClick=${() => signOut()}><${Icon} name="key" /><span class="wide">${who.owner}</span></button>`
+      }
     </div>
   </header>`;
 }
 
 function Nothing() {
-  return html`<h1 tabindex="-1">${t("nothingHere")}</h1><p><a href=${address("make")}>${t("toStart")}</a></p>`;
+  return html`<${Title}>${t("nothingHere")}<//><p><a href=${address("make")}>${t("toStart")}</a></p>`;
 }
 
 function Screen() {
@@ -84,37 +92,26 @@ function Screen() {
 
 /** Says when the server is gone, and when it is back. */
 function Answering() {
-  const [wasAway, setAway] = useState(false);
+  const wasAway = useRef(false);
   const isAway = !isAnswering.value;
   useEffect(() => {
-    if (isAway) setAway(true);
-    else if (wasAway) {
-      setAway(false);
-      notify(t("back"));
-    }
+    if (wasAway.current && !isAway) notify(t("back"));
+    wasAway.current = isAway;
   }, [isAway]);
-  return html`<div class="banner" role="alert">${isAway && html`<p><${Icon} name="warning" />${t("away")}</p>`}</div>`;
+  return html`<div class="banner" role="alert">
+    ${isAway && html`<p><${Icon} name="warning" />${t("away")}</p>`}
+  </div>`;
 }
 
 function App() {
   const main = useRef(/** @type {HTMLElement | null} */ (null));
-  const isFirst = useRef(true);
-  const place = `${route.value.screen}/${route.value.args.join("/")}`;
-  useEffect(() => {
-    const title = main.current?.querySelector("h1");
-    document.title = title?.textContent ? `${title.textContent} · unstill` : "unstill";
-    if (isFirst.current) {
-      isFirst.current = false;
-      return;
-    }
-    scrollTo(0, 0);
-    /** @type {HTMLElement | null | undefined} */ (title)?.focus({ preventScroll: true });
-  }, [place, language.value]);
+  /** @param {Event} event */
+  const skip = (event) => {
+    event.preventDefault();
+    main.current?.focus();
+  };
   return html`
-    <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => {
-      event.preventDefault();
-      main.current?.focus();
-    }}>${t("skip")}</a>
+    <a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
     <${Head} />
     <${Answering} />
     <main id="main" ref=${main} tabindex="-1"><${Screen} /></main>
@@ -154,4 +151,3 @@ if (place) {
 }
 if (!location.hash) history.replaceState(null, "", address("make"));
 begin();
-

@@ -28,7 +28,9 @@ import { ApiError, answer, call, isAnswering, key } from "./api.js";
  * @property {{width: number, height: number, duration_s: number, frame_rate: number, size_bytes: number, has_audio: boolean, until_ms: number | null, is_removed: boolean} | null} video
  */
 
-export const FINAL = /** @type {ReadonlySet<State>} */ (new Set(["succeeded", "failed", "cancelled"]));
+export const FINAL = /** @type {ReadonlySet<State>} */ (
+  new Set(["succeeded", "failed", "cancelled"])
+);
 
 /** @param {Job} job */
 export const isFinal = (job) => FINAL.has(job.state);
@@ -72,7 +74,8 @@ export function listJobs(query, abort) {
 }
 
 /** @param {string} id @param {AbortSignal} [abort] */
-export const readJob = (id, abort) => call("GET", `v1/jobs/${encodeURIComponent(id)}`, { signal: abort });
+export const readJob = (id, abort) =>
+  call("GET", `v1/jobs/${encodeURIComponent(id)}`, { signal: abort });
 
 /** @param {string} id */
 export const cancelJob = (id) => call("POST", `api/v1/tasks/${encodeURIComponent(id)}/cancel`);
@@ -115,13 +118,14 @@ export async function follow(abort) {
 
 /** @param {ReadableStream<Uint8Array>} body */
 async function read(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   let text = "";
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
     isAnswering.value = true;
-    text += value;
+    text += decoder.decode(value, { stream: true });
     const events = text.split("\n\n");
     text = events.pop() ?? "";
     for (const each of events) take(each);
@@ -145,10 +149,14 @@ function take(event) {
 function pause(ms, abort) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    abort.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
+    abort.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }
 

@@ -6,7 +6,7 @@ import { signal } from "../vendor/signals.js";
 
 /** @returns {Route} */
 function parsed() {
-  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [screen = "", ...args] = path.split("/").map((each) => {
     try {
       return decodeURIComponent(each);

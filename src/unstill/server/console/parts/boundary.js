@@ -1,7 +1,7 @@
 /** A screen that fails takes nothing else with it. */
 
-import { Component } from "../vendor/preact.js";
 import { t } from "../texts/app.js";
+import { Component } from "../vendor/preact.js";
 import { html } from "./html.js";
 
 export class Boundary extends Component {
@@ -10,6 +10,7 @@ export class Boundary extends Component {
 
   /** @param {unknown} error */
   componentDidCatch(error) {
+    // biome-ignore lint/suspicious/noConsole: whoever looks for the fault looks there.
     console.error(error);
     this.setState({ error });
   }

@@ -6,7 +6,10 @@ import { Icon } from "./icons.js";
 import { notify } from "./notices.js";
 
 const t = texts({
-  en: { copied: "Copied", failed: "The browser did not let the page copy: select the text instead." },
+  en: {
+    copied: "Copied",
+    failed: "The browser did not let the page copy: select the text instead.",
+  },
   zh: { copied: "已复制", failed: "浏览器不允许复制，请手动选择文本。" },
 });
 

@@ -21,7 +21,10 @@ export function Dialog({ title, onClose, children }) {
     };
   }, []);
   return html`<dialog ref=${element} aria-labelledby=${id} onClose=${onClose}
-    onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); onClose(); }}>
+    onCancel=${(/** @type {Event} */ event) => {
+      event.preventDefault();
+      onClose();
+    }}>
     <h2 id=${id}>${title}</h2>
     ${children}
   </dialog>`;

@@ -22,7 +22,8 @@ export function span(ms) {
   if (ms < 10_000) return unit(Math.max(0, Math.round(ms / 100) / 10), "second");
   if (s < 60) return unit(s, "second");
   if (s < 3600) return `${unit(Math.floor(s / 60), "minute")} ${unit(s % 60, "second")}`;
-  if (s < 86_400) return `${unit(Math.floor(s / 3600), "hour")} ${unit(Math.floor((s % 3600) / 60), "minute")}`;
+  if (s < 86_400)
+    return `${unit(Math.floor(s / 3600), "hour")} ${unit(Math.floor((s % 3600) / 60), "minute")}`;
   return `${unit(Math.floor(s / 86_400), "day")} ${unit(Math.floor((s % 86_400) / 3600), "hour")}`;
 }
 

@@ -4,6 +4,7 @@ import { ApiError, key, keyTrouble } from "../data/api.js";
 import { signIn } from "../data/session.js";
 import { Field } from "../parts/field.js";
 import { html, useState } from "../parts/html.js";
+import { Title } from "../parts/title.js";
 import { t } from "../texts/app.js";
 
 export function Key() {
@@ -28,7 +29,7 @@ export function Key() {
   };
   const ended = key.value ? keyTrouble.value : "";
   return html`<form class="card narrow" onSubmit=${submit}>
-    <h1 tabindex="-1">${t("keyTitle")}</h1>
+    <${Title}>${t("keyTitle")}<//>
     ${ended && !error && html`<p class="error" role="alert">${t("keyEnded", { message: ended })}</p>`}
     <p>${t("keyWhy")}</p>
     <${Field} label=${t("keyField")} error=${error}>
