@@ -158,6 +158,7 @@ def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
 
     assert is_open == {
         "/",
+        "/console/{version}/{path}",
         "/health",
         "/ready",
         "/openapi.json",

@@ -112,14 +112,6 @@ def test_with_keys_the_page_still_has_models_and_asks_for_a_key(tmp_path: Path) 
     assert "With the API key above" in page.dom
 
 
-def test_the_bare_address_leads_a_browser_to_the_page(server: Serving, tmp_path: Path) -> None:
-    answer = server.http.get("/")
-    page = drawn(server, tmp_path, "/")
-
-    assert (answer.status_code, answer.headers["location"]) == (307, "docs")
-    assert SUBMIT in page.sections
-
-
 def program(page: Page, section: str, language: str) -> str:
     return page.programs[section, language][0].replace("YOUR_API_KEY", "any")
 

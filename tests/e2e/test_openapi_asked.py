@@ -54,12 +54,6 @@ include-path-regex = "^/(metrics|admin/.*)$"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["403"]
 
-# To the page of the API.
-[[operations]]
-include-path-regex = "^/$"
-[operations.checks.positive_data_acceptance]
-expected-statuses = ["2xx", "307"]
-
 # A forged link.
 [[operations]]
 include-path-regex = "^/files/"

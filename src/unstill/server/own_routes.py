@@ -16,12 +16,13 @@ from unstill.domain.access_errors import AdminOnly, ModelNotAllowed
 from unstill.domain.errors import (
     BadField,
     BadLink,
+    NoSuchRoute,
     Overloaded,
     StorageFailed,
     UnknownModel,
     UnstillError,
 )
-from unstill.server import account_info, usage_report
+from unstill.server import account_info, console_files, usage_report
 from unstill.server.account_info import AccountInfo
 from unstill.server.model_info import ModelInfo, ModelList
 from unstill.server.usage_report import UsageReport
@@ -92,6 +93,14 @@ _STALL = EngineStall(
 )
 _STOPPING = Response(503, "The server is about to end, or cannot store")
 
+
+def _kept(*media_types: str) -> tuple[Response, ...]:
+    """The answers about a file that a browser keeps."""
+    headers = ("etag", "cache-control")
+    known = Response(304, "The caller has it already", (), headers)
+    return Response(200, "", media_types, headers), known
+
+
 MODELS = Verb("models", Described, errors=(StorageFailed,))
 MODEL = Verb("model", Described, errors=(UnknownModel, ModelNotAllowed, StorageFailed))
 USAGE = Verb(
@@ -132,8 +141,12 @@ LINK = Verb(
 )
 OPENAPI = Verb("openapi", Described, responses=(Response(media_types=(JSON,)),))
 DOCS = Verb("docs", Described, responses=(Response(media_types=(PAGE_TYPE,)),))
-HOME = Verb(
-    "home", Described, responses=(Response(307, "What there is, as a page", (), ("location",)),)
+CONSOLE = Verb("console", Described, responses=_kept(PAGE_TYPE))
+CONSOLE_FILE = Verb(
+    "console_file",
+    Described,
+    errors=(NoSuchRoute,),
+    responses=_kept(*dict.fromkeys(console_files.MEDIA_TYPES.values())),
 )
 
 _MODEL = Parameter("path", "model", "A model's id or alias.", is_model=True)
@@ -153,6 +166,10 @@ _LINKED = (
         is_needed=True,
     ),
     Parameter("query", "signature", "Of the link.", is_needed=True),
+)
+_CONSOLE_FILE_NAMED = (
+    Parameter("path", "version", "Of all files of the page, which has it."),
+    Parameter("path", "path", "Of the file in the page's folder."),
 )
 
 
@@ -189,6 +206,15 @@ _ROUTES: tuple[Route[OwnRoutes], ...] = (
         is_open=True,
     ),
     Route("GET", "/openapi.json", OPENAPI, "Describe this API", (), is_open=True),
-    Route("GET", "/", HOME, "Lead a browser to the page of this API", (), is_open=True),
+    Route("GET", "/", CONSOLE, "Show the console, a page for browsers", (), is_open=True),
+    Route(
+        "GET",
+        "/console/{version}/{path:path}",
+        CONSOLE_FILE,
+        "Send a file of the console's page",
+        (),
+        _CONSOLE_FILE_NAMED,
+        is_open=True,
+    ),
     Route("GET", "/docs", DOCS, "Describe this API as a page", (), is_open=True),
 )

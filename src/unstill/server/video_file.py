@@ -123,7 +123,7 @@ async def send_video(
         await _lead_to(elsewhere, request_id, send)
         return
     known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
-    if _knows(known, response.headers["etag"]):
+    if knows(known, response.headers["etag"]):
         await _send_not_modified(response, send)
         return
 
@@ -170,7 +170,7 @@ class _Body:
         await self._send(message)
 
 
-def _knows(known: str, etag: str) -> bool:
+def knows(known: str, etag: str) -> bool:
     """Whether If-None-Match names the tag; compared weakly (RFC 9110, 13.1.2)."""
     tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
     return not tags.isdisjoint({etag, "*"})

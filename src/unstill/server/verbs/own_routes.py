@@ -1,4 +1,4 @@
-"""What our own routes answer: models, health, the description of the API."""
+"""What our own routes answer: models, health, the console, the description of the API."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from unstill.dialects.port import Described, Dialect
 from unstill.domain.errors import ShuttingDown, StorageFailed, StorageFull, UnstillError
 from unstill.domain.request import GivenValue
 from unstill.progress.stalls import Stalls
+from unstill.server import console_files
 from unstill.server.api_keys import Keys
+from unstill.server.console_files import ConsoleFile, ConsoleFiles
 from unstill.server.docs_html import PAGE
 from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.metrics.access import MetricsAccess
 from unstill.server.metrics.scrape import Metrics
 from unstill.server.model_info import EngineInfo, ModelInfo, ModelList, model_info
 from unstill.server.own_routes import EngineStall, Health, Ready, Unready
+from unstill.server.video_file import knows
 from unstill.service.jobs import Service
 
 METRICS_CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -46,6 +49,7 @@ class OwnVerbs:
         self._metrics = metrics
         self._metrics_access = metrics_access
         self._check_store = check_store
+        self._console = ConsoleFiles()
         self._is_stopping = False
 
     def stop_taking(self) -> None:
@@ -145,6 +149,41 @@ class OwnVerbs:
     async def show_docs(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, PAGE, content_type=b"text/html; charset=utf-8")
 
-    async def go_to_docs(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
-        # Relative: a proxy may serve all of it under a path of its own.
-        return Answer(307, b"", ((b"location", b"docs"),), content_type=b"text/plain")
+    async def show_console(self, exchange: Exchange[Described]) -> Answer | None:
+        # Asked for anew each time: it has the addresses of this version's files.
+        return await _told_of(self._console.page, b"no-cache", exchange)
+
+    async def send_console_file(self, exchange: Exchange[Described]) -> Answer | None:
+        path = exchange.call.path
+        is_same = path["version"] == self._console.version
+        # A page that was open before an upgrade goes on with what there is; its browser is not to
+        # keep that under the old address.
+        keep = b"public, max-age=31536000, immutable" if is_same else b"no-store"
+        return await _told_of(self._console.file(path["path"]), keep, exchange)
+
+
+async def _told_of(file: ConsoleFile, keep: bytes, exchange: Exchange[Described]) -> Answer | None:
+    given = exchange.call.headers
+    takes_gzip = "gzip" in _codings(given.get("accept-encoding", ""))
+    body, about = file.sent(takes_gzip=takes_gzip)
+    headers = (*about, (b"cache-control", keep), *console_files.HEADERS)
+    if not knows(given.get("if-none-match", ""), dict(about)[b"etag"].decode()):
+        return Answer(200, body, headers, content_type=file.content_type)
+    begin = [*headers, (b"x-request-id", exchange.call.request_id.encode())]
+    await exchange.send({"type": "http.response.start", "status": 304, "headers": begin})
+    await exchange.send({"type": "http.response.body", "body": b""})
+    return None
+
+
+def _codings(accepted: str) -> Iterator[str]:
+    """What of Accept-Encoding a client takes (RFC 9110, 12.5.3)."""
+    for each in accepted.lower().split(","):
+        name, _, weight = each.partition(";")
+        if weight.replace(" ", "").rstrip("0.") != "q=":
+            yield name.strip()
+
+
+def _host(exchange: Exchange[Described]) -> str:
+    """The address that a call comes from."""
+    client: tuple[str, int] | None = exchange.scope["client"]
+    return client[0] if client else ""
