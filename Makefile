@@ -9,8 +9,8 @@ GPU := .venv-gpu
 # build for CPUs where the machine has one, and pip then leaves it; other builds bring gigabytes.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo demo-cluster serve test test-quick test-slow test-fleet test-diffusers
-.PHONY: check check-console install-check bench bench-gpu chaos chaos-cluster flight siege clean
+.PHONY: demo demo-cluster serve test test-quick test-slow test-fleet test-console
+.PHONY: test-diffusers check check-console install-check bench bench-gpu chaos chaos-cluster flight siege clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -23,15 +23,19 @@ serve: $(STAMP)-use
 	$(BIN)/unstill serve
 
 test: $(STAMP)-development
-	$(BIN)/pytest -m "not slow and not fleet"
+	$(BIN)/pytest -m "not slow and not fleet and not console"
 
 # Campaigns of kills and faults, other people's clients, browsers, the documents' commands.
 test-slow: $(STAMP)-development $(CLIENTS)/.ready
-	$(BIN)/pytest -m "slow and not fleet"
+	$(BIN)/pytest -m "slow and not fleet and not console"
 
 # Fleets, and the suites of stores and files on a PostgreSQL and an S3 that the tests start.
 test-fleet: $(STAMP)-development
 	$(BIN)/pytest -m fleet -n 2
+
+# The page at `/` in a real browser, before real servers; skipped where chromium lacks.
+test-console: $(STAMP)-development
+	$(BIN)/pytest tests/console -n 2
 
 # Open models, as tiny folders of random weights on the CPU: tests/diffusers.
 test-diffusers: $(DIFFUSERS)/.ready

@@ -69,6 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(TESTS).as_posix()
         if place.startswith(LONG):
             item.add_marker(pytest.mark.long)
+        if place.startswith("console/"):
+            item.add_marker(pytest.mark.console)
         of = item.name.partition("[")[2] if place.startswith("contract/") else ""
         if place.startswith(OF_FLEETS) or any(name in of for name in FLEET_PARTS):
             item.add_marker(pytest.mark.fleet)

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from support.cutting_proxy import cutting_proxy
-from support.node_sdk import FOLDER, WITHIN_S
+from support.node_sdk import FOLDER
+from support.npm_folders import WITHIN_S
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
 KEY = "sk-node"
