@@ -51,6 +51,10 @@ ENDED = (30_000, 20_000, "", 100)
 Statement = tuple[str, Sequence[object]]
 
 
+def found(among: Among, after: str | None = None, *, by_owner: bool = False) -> Statement:
+    return job_lists.found_sql(among, after, MOST, LIMIT, by_owner=by_owner)
+
+
 @pytest.fixture(scope="module")
 def large() -> str:
     """The name of a database with a good many jobs and deliveries."""
@@ -68,9 +72,14 @@ def large() -> str:
         (job_lists.page_sql(ANN, MIDDLE, LIMIT, newest_first=True), "jobs_of_owner"),
         (job_lists.page_sql(ANN, None, LIMIT, newest_first=False), "jobs_of_owner"),
         (job_lists.by_offset_sql(ANN, SOME, 20, 20), "jobs_of_owner"),
-        (job_lists.of_all_sql(Among(engine="far"), MIDDLE, MOST, LIMIT), "jobs_pkey"),
-        (job_lists.of_all_sql(Among(owner=ANN), None, MOST, LIMIT), "jobs_of_owner"),
-        (job_lists.of_all_sql(Among(states=UNFINISHED), None, MOST, LIMIT), "jobs_unfinished"),
+        (found(Among(engine="far"), MIDDLE), "jobs_pkey"),
+        (found(Among(owner=ANN), by_owner=True), "jobs_of_owner"),
+        (found(Among(states=UNFINISHED)), "jobs_unfinished"),
+        (
+            found(Among(owner=ANN, prompt="x", since_ms=0, until_ms=2**47), by_owner=True),
+            "jobs_of_owner",
+        ),
+        (found(Among(owner=ANN, states=UNFINISHED), MIDDLE, by_owner=True), "jobs_of_owner"),
         ((owners.with_files_sql(by_key=False), (ANN,)), "jobs_of_owner"),
         ((owners.with_files_sql(by_key=True), (ANN, "key_1")), "jobs_of_owner"),
         ((deliveries.DUE, (30_000, ["a"], ["b"], 100)), "deliveries_owed"),

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from support.open_stores import Make, a_row, opened
+from support.requests import a_request
 from unstill.domain.errors import Overloaded
 from unstill.domain.job import Failure, Job, State, failed
+from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.store.embedded.job_lists import EmbeddedJobLists
 from unstill.store.embedded.store import EmbeddedStore
@@ -78,6 +80,67 @@ async def test_jobs_of_all_owners_are_listed_newest_first_by_what_their_rows_say
     assert await walked(store, Among(**fields), limit=limit) == list(ids)
 
 
+async def test_a_page_of_an_owner_has_the_owners_alone_whoever_is_named(store: Store) -> None:
+    await add(store, *ROWS)
+    lists, unfinished = store.job_lists, frozenset({State.QUEUED, State.READY, State.RUNNING})
+
+    first = await lists.of_owner(BOB, Among(owner=ANN), limit=2)
+    second = await lists.of_owner(BOB, Among(), limit=2, after=first.after)
+    open_ones = await lists.of_owner(BOB, Among(states=unfinished), limit=5)
+    nobodys = await lists.of_owner(Owner("cid"), Among(), limit=5)
+
+    assert ([job.id for job in first.jobs], first.after) == (["f", "d"], "d")
+    assert ([job.id for job in second.jobs], second.after) == (["b"], None)
+    assert [job.id for job in open_ones.jobs] == ["f", "d"]
+    assert (nobodys.jobs, nobodys.after) == ((), None)
+
+
+PROMPTS = ("A Café by the SEA", "100% of_it", "海边的咖啡馆", "a\\b 'c' \"d\"")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("café by", [0]),
+        ("caFé BY the sea", [0]),
+        ("CAFÉ", []),  # only ASCII's letters are folded
+        ("a", [0, 3]),
+        ("%", [1]),
+        ("_", [1]),
+        ("100%_of", []),
+        ("咖啡", [2]),
+        ("\\B '", [3]),
+        ('"D"', [3]),
+        ("first_frame", []),  # of the request, only the prompt
+        (" ", [0, 1, 3]),
+    ],
+)
+async def test_a_prompt_is_searched_for_what_stands_in_it_and_nothing_is_a_wildcard(
+    store: Store, prompt: str, found: list[int]
+) -> None:
+    rows = [a_row(f"{n}", request=a_request(prompt=each)) for n, each in enumerate(PROMPTS)]
+    await add(store, *rows)
+
+    page = await store.job_lists.of_owner(Owner("team-a"), Among(prompt=prompt), limit=5)
+
+    assert sorted(job.id for job in page.jobs) == [f"{n}" for n in found]
+
+
+async def test_jobs_are_listed_from_a_moment_on_and_before_another(store: Store) -> None:
+    ids = [new_id(1_763_600_000_000 + ms) for ms in range(4)]
+    await add(store, *(a_row(each, owner=ANN) for each in ids))
+    among = Among(since_ms=1_763_600_000_001, until_ms=1_763_600_000_003)
+
+    own = [await store.job_lists.of_owner(ANN, among, limit=limit) for limit in (1, 2)]
+    after = await store.job_lists.of_owner(ANN, among, limit=5, after=ids[2])
+    of_all = await store.job_lists.of_all(among, limit=5)
+
+    assert [[job.id for job in page.jobs] for page in own] == [[ids[2]], [ids[2], ids[1]]]
+    assert [page.after for page in own] == [ids[2], None]
+    assert [job.id for job in after.jobs] == [ids[1]]
+    assert [job.id for job in of_all.jobs] == [ids[2], ids[1]]
+
+
 async def test_a_page_of_a_large_store_looks_at_so_many_rows_and_goes_on_behind_them(
     tmp_path: Path,
 ) -> None:
@@ -91,11 +154,14 @@ async def test_a_page_of_a_large_store_looks_at_so_many_rows_and_goes_on_behind_
     while pages[-1].after is not None:
         pages.append(await lists.of_all(Among(states=queued), limit=5, after=pages[-1].after))
     plans = [await lists.of_all(Among(model="other"), limit=5, after="d")]
+    own = await lists.of_owner(ANN, Among(states=queued), limit=5)
     await store.close()
 
     assert (first.jobs, first.after) == ((), "a")  # its owner's own index was looked at
     assert [(len(page.jobs), page.after) for page in pages] == [(0, "d"), (1, None)]
     assert [(page.jobs, page.after) for page in plans] == [((), "b")]
+    # Of the owner's two newest none is queued; nobody else's is looked at.
+    assert ([job.id for job in own.jobs], own.after) == (["a"], "a")
 
 
 async def test_operators_have_no_more_lists_under_way_at_once_than_an_owner(tmp_path: Path) -> None:

@@ -33,7 +33,14 @@ from unstill.domain.request import Size
 from unstill.domain.resolution import Resolution
 from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, UnfinishedJobs
 from unstill.store.ports.held_jobs import Released
-from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
+from unstill.store.ports.job_lists import (
+    Among,
+    CursorPage,
+    FoundPage,
+    OffsetPage,
+    Where,
+    folded,
+)
 from unstill.store.ports.keys import Decide
 
 Write = Callable[[Callable[[], Job | None]], Awaitable[Job | None]]
@@ -119,9 +126,18 @@ class MemoryJobLists(Noun):
             and (among.states is None or job.state in among.states)
             and among.model in {None, job.model}
             and among.engine in {None, job.engine}
+            and (among.prompt is None or folded(among.prompt) in folded(job.request.prompt))
+            and (among.since_ms is None or job.id >= first_id(among.since_ms))
+            and (among.until_ms is None or job.id < first_id(among.until_ms))
         ]
         page = tuple(jobs[:limit])
         return FoundPage(page, page[-1].id if len(jobs) > limit else None)
+
+    async def of_owner(
+        self, owner: Owner, among: Among, *, limit: int, after: str | None = None
+    ) -> FoundPage:
+        among = msgspec.structs.replace(among, owner=owner)
+        return await self.of_all(among, limit=limit, after=after)
 
     def _shown(self, owner: Owner) -> Iterable[Job]:
         jobs = self._memory.jobs.values()

@@ -62,6 +62,7 @@ from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
+from unstill.server.verbs.own_jobs import OwnJobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.usage import UsageVerbs
@@ -179,6 +180,12 @@ class App:
             uploads=uploads,
             own=self._own_verbs,
             account=AccountVerbs(service=service, watch=operated.watch),
+            own_jobs=OwnJobVerbs(
+                service=service,
+                downloads=self._downloads,
+                estimates=estimates,
+                store=operated.store,
+            ),
             usage=UsageVerbs(operated.store.charges),
             admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
         )

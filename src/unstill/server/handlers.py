@@ -9,13 +9,14 @@ from unstill.dialects import verbs
 from unstill.dialects.port import Described
 from unstill.dialects.route import Verb
 from unstill.domain.errors import Unsupported
-from unstill.server import own_routes
+from unstill.server import own_job_routes, own_routes
 from unstill.server.admin import routes as admin_routes
 from unstill.server.exchange import Answer, Exchange, Handler
 from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
+from unstill.server.verbs.own_jobs import OwnJobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.usage import UsageVerbs
@@ -40,6 +41,7 @@ def handler_of(
     uploads: UploadVerbs,
     own: OwnVerbs,
     account: AccountVerbs,
+    own_jobs: OwnJobVerbs,
     usage: UsageVerbs,
     admin: AdminVerbs,
 ) -> Callable[[Verb[Any]], Handler]:
@@ -62,6 +64,7 @@ def handler_of(
             _row(own_routes.MODEL, own.model),
             _row(own_routes.ACCOUNT, account.account),
             _row(own_routes.USAGE, usage.own),
+            _row(own_job_routes.OWN_JOBS, own_jobs.jobs),
             _row(own_routes.HEALTH, own.health),
             _row(own_routes.READY, own.ready),
             _row(own_routes.METRICS, own.tell_metrics),

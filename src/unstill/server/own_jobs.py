@@ -63,6 +63,13 @@ class OwnJob(msgspec.Struct, frozen=True, kw_only=True):
     video: OwnVideo | None
 
 
+class OwnJobs(msgspec.Struct, frozen=True):
+    """A page; `next` is null at the end. A page may be short and yet have a next one."""
+
+    data: list[OwnJob]
+    next: str | None
+
+
 def own_job_told(
     job: Job, estimates: Estimates, *, made_by: str, video_until_ms: int | None
 ) -> OwnJob:
@@ -94,7 +101,7 @@ def own_fields(
         "waiting": estimates.stall(job),
         "queue_position": estimate.queue_position,
         "expected_end_ms": estimate.expected_end_ms,
-        "video": None if job.video is None else _video_told(job.video, video_until_ms),
+        "video": None if job.video is None else video_told(job.video, video_until_ms),
     }
 
 
@@ -102,7 +109,7 @@ def _failure_told(failure: Failure) -> OwnFailure:
     return OwnFailure(failure.code, failure.message, failure.param)
 
 
-def _video_told(video: Video, until_ms: int | None) -> OwnVideo:
+def video_told(video: Video, until_ms: int | None) -> OwnVideo:
     return OwnVideo(
         width=video.width,
         height=video.height,

@@ -22,7 +22,7 @@ from unstill.domain.errors import (
     UnknownModel,
     UnstillError,
 )
-from unstill.server import account_info, console_files, usage_report
+from unstill.server import account_info, console_files, own_job_routes, usage_report
 from unstill.server.account_info import AccountInfo
 from unstill.server.model_info import ModelInfo, ModelList
 from unstill.server.usage_report import UsageReport
@@ -193,6 +193,7 @@ _ROUTES: tuple[Route[OwnRoutes], ...] = (
         usage_report.PARAMETERS,
     ),
     Route("GET", "/v1/account", ACCOUNT, "Tell who calls, and what it may", (AccountInfo,)),
+    *own_job_routes.ROUTES,
     Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
     Route("GET", "/ready", READY, "Say whether new jobs are taken", (Ready,), is_open=True),
     Route("GET", "/metrics", METRICS, "Tell Prometheus its figures", (), asks_itself=True),

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from unstill.dialects.call import Call
-from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.route import Parameter
 from unstill.domain.attempts import Attempt
 from unstill.domain.continuation import JobLinks
@@ -17,24 +16,23 @@ from unstill.domain.errors import BadField
 from unstill.domain.job import Failure, Job, State, Usage, Video
 from unstill.domain.money import Charge
 from unstill.domain.owner import NAME, owner_named
-from unstill.domain.request import GivenValue, Size, VideoRequest
+from unstill.domain.request import Size, VideoRequest
 from unstill.domain.resolution import Resolution
 from unstill.domain.stall import Stall
 from unstill.models.card import Card
 from unstill.models.field_kinds import Whole
 from unstill.progress.estimate import Estimates
+from unstill.server import job_filters
 from unstill.server.admin.doubts import AdminResolution, resolution_told
 from unstill.server.admin.money import AdminMoney, money_told
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.job_lists import Among
 
-LIMIT, USUAL_LIMIT = Whole(least=1, most=100), 20
-MOST_NAME_CHARS = 200  # of a model or an engine that is asked for
+LIMIT = Whole(least=1, most=100)
 MOST_RELEASED = 1_000  # ids in one call
 RELEASE_FIELDS = ("job_ids",)
 SHOWN_RELEASE: dict[str, Any] = {"job_ids": ["01a1f87e-d82e-7c04-b50f-3fd6008dc4ba"]}
 
-JOB_ID = Parameter("path", "job_id", "The id of the job.", UUID_SCHEMA)
 FILTERS = (
     Parameter(
         "query",
@@ -42,16 +40,11 @@ FILTERS = (
         "Only this owner's.",
         {"type": "string", "pattern": f"^{NAME.pattern}$"},
     ),
-    Parameter("query", "state", f"Only in these, comma-separated: {', '.join(State)}."),
-    Parameter("query", "model", "Only by this name of a model, as it was asked for."),
-    Parameter("query", "engine", "Only of this engine."),
-    Parameter("query", "limit", "How many at most.", LIMIT.schema() | {"default": USUAL_LIMIT}),
-    Parameter(
-        "query",
-        "after",
-        "The `next` of the page before; without it the list begins with the newest job.",
-        {"type": "string", "pattern": "^[0-9a-f-]{0,36}$"},
-    ),
+    job_filters.STATE,
+    job_filters.MODEL,
+    job_filters.ENGINE,
+    job_filters.limit_up_to(LIMIT),
+    job_filters.AFTER,
 )
 
 
@@ -260,42 +253,16 @@ def wanted_in(call: Call) -> Wanted:
     """Raises BadField."""
     query = call.query
     owner = query.get("owner")
-    limit = query.get("limit")
     return Wanted(
         Among(
             owner=None if owner is None else owner_named("owner", owner),
-            states=_states(query),
-            model=_name(query, "model"),
-            engine=_name(query, "engine"),
+            states=job_filters.states_in(query),
+            model=job_filters.name_in(query, "model"),
+            engine=job_filters.name_in(query, "engine"),
         ),
-        limit=USUAL_LIMIT if limit is None else LIMIT.read(GivenValue("limit", limit)),
-        after=_after(query),
+        limit=job_filters.limit_in(query, LIMIT),
+        after=job_filters.after_in(query),
     )
-
-
-def _states(query: Mapping[str, str]) -> frozenset[State] | None:
-    text = query.get("state")
-    if text is None:
-        return None
-    named = [each.strip() for each in text.split(",")]
-    wrong = next((each for each in named if each not in set(State)), None)
-    if wrong is not None:
-        raise BadField("state", f"some of {', '.join(State)}", wrong)
-    return frozenset(map(State, named))
-
-
-def _name(query: Mapping[str, str], name: str) -> str | None:
-    value = query.get(name)
-    if value is not None and not 0 < len(value) <= MOST_NAME_CHARS:
-        raise BadField(name, f"1 to {MOST_NAME_CHARS} characters", value)
-    return value
-
-
-def _after(query: Mapping[str, str]) -> str | None:
-    value = query.get("after") or None
-    if value is not None and not (len(value) <= 36 and set(value) <= set("0123456789abcdef-")):
-        raise BadField("after", "the `next` of a page", value)
-    return value
 
 
 def ids_in(body: Mapping[str, Any]) -> list[str]:

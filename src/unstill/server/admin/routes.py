@@ -34,6 +34,7 @@ from unstill.server.admin import (
     retention,
     shown_answers,
 )
+from unstill.server.job_filters import JOB_ID
 from unstill.store.ports.retention import Kept
 
 _STORE: Kinds = (StorageFailed,)
@@ -244,7 +245,7 @@ _ROUTES: tuple[Route[Any], ...] = (
         JOB,
         "Tell the whole life of a job",
         (jobs.AdminJobDetails,),
-        (jobs.JOB_ID,),
+        (JOB_ID,),
         is_admin=True,
     ),
     Route(
@@ -253,7 +254,7 @@ _ROUTES: tuple[Route[Any], ...] = (
         CANCEL_JOB,
         "Stop a job, whoever made it",
         (jobs.AdminJobDone,),
-        (jobs.JOB_ID,),
+        (JOB_ID,),
         is_admin=True,
     ),
     Route(
@@ -262,7 +263,7 @@ _ROUTES: tuple[Route[Any], ...] = (
         DELETE_JOB,
         "Stop and delete a job, whoever made it",
         (jobs.AdminJobDone,),
-        (jobs.JOB_ID,),
+        (JOB_ID,),
         is_admin=True,
     ),
     Route(
@@ -297,7 +298,7 @@ _ROUTES: tuple[Route[Any], ...] = (
         RESOLVE_JOB,
         "Say whether the call in doubt of a job was billed",
         (doubts.AdminResolved,),
-        (jobs.JOB_ID,),
+        (JOB_ID,),
         body=doubts.schema,
         shown_bodies={
             "it was billed": doubts.SHOWN,

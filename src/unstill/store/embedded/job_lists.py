@@ -6,16 +6,24 @@ from collections.abc import Sequence
 from functools import cache
 
 import apsw
+import msgspec
 
-from unstill.domain.job import FINAL, Job
+from unstill.domain.job import Job
 from unstill.domain.job_ids import first_id
 from unstill.domain.owner import NOBODY, Owner
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle
 from unstill.store.list_turns import ListTurns
-from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
+from unstill.store.ports.job_lists import (
+    Among,
+    CursorPage,
+    FoundPage,
+    OffsetPage,
+    Where,
+    folded,
+)
 
-MOST_LOOKED_AT = 10_000  # rows for a page of all owners' jobs: no index has what it may ask for
+MOST_LOOKED_AT = 10_000  # rows for a page of what no index has
 
 
 class EmbeddedJobLists:
@@ -52,32 +60,65 @@ class EmbeddedJobLists:
         return OffsetPage(tuple(jobs), total)
 
     async def of_all(self, among: Among, *, limit: int, after: str | None = None) -> FoundPage:
-        looked_at, (wanted, filters) = (
-            looked_at_sql(among, has_after=after is not None),
-            _sql(among),
-        )
-        inner = () if after is None else (after,)
-        if among.owner is not None and not _is_of_unfinished(among):
-            inner = (among.owner, *inner)
-        most = self._most_looked_at
-
-        def find(connection: apsw.Connection) -> FoundPage:
-            found = connection.execute(
-                f"SELECT {rows.NAMES} FROM jobs WHERE id IN (SELECT id FROM ({looked_at}) "  # noqa: S608  - field names
-                f"WHERE {wanted} ORDER BY id DESC LIMIT ?) ORDER BY id DESC",
-                (*inner, most, *filters, limit + 1),
-            ).fetchall()
-            if len(found) > limit:
-                page = _jobs(found[:limit])
-                return FoundPage(tuple(page), page[-1].id)
-            [(count, last)] = connection.execute(
-                f"SELECT count(*), min(id) FROM ({looked_at})",  # noqa: S608  - field names
-                (*inner, most),
-            ).fetchall()
-            return FoundPage(tuple(_jobs(found)), f"{last}" if count == most else None)
-
+        by_owner = among.owner is not None and not among.is_of_unfinished
+        statement = FoundSql(among, after, self._most_looked_at, by_owner=by_owner)
         async with self.turns.of(NOBODY):
-            return await self._handle.opened.lists.read(find)
+            return await self._handle.opened.lists.read(lambda each: statement.page(each, limit))
+
+    async def of_owner(
+        self, owner: Owner, among: Among, *, limit: int, after: str | None = None
+    ) -> FoundPage:
+        among = msgspec.structs.replace(among, owner=owner)
+        # No other's row is looked at: the last one's id is told.
+        statement = FoundSql(among, after, self._most_looked_at, by_owner=True)
+        async with self.turns.of(owner):
+            return await self._handle.opened.lists.read(lambda each: statement.page(each, limit))
+
+
+class FoundSql:
+    """How jobs are found among the rows that a page looks at, and what it looks at.
+
+    They are looked at by the narrowest index that there is. The conditions are word for word those
+    of the indexes, or they are not used.
+    """
+
+    def __init__(self, among: Among, after: str | None, most: int, *, by_owner: bool) -> None:
+        narrow, values = ["1"], list[rows.Value]()
+        if by_owner:
+            narrow, values = ["owner = ? AND is_hidden = 0"], [among.owner]
+        elif among.is_of_unfinished:
+            narrow = ["state NOT IN ('succeeded', 'failed', 'cancelled')"]
+        for condition, value in (
+            ("id < ?", after),
+            ("id >= ?", None if among.since_ms is None else first_id(among.since_ms)),
+            ("id < ?", None if among.until_ms is None else first_id(among.until_ms)),
+        ):
+            if value is not None:
+                narrow.append(condition)
+                values.append(value)
+        self._rows = f"FROM jobs WHERE {' AND '.join(narrow)} ORDER BY id DESC LIMIT ?"
+        # A request is read of each row only where it is asked for.
+        self._columns = "id, owner, is_hidden, state, model, engine"
+        self._columns += "" if among.prompt is None else ", request"
+        self._most = most
+        self._inner = (*values, most)
+        self._wanted, self._filters = _wanted_sql(among)
+
+    def page(self, connection: apsw.Connection, limit: int) -> FoundPage:
+        looked_at = f"SELECT {self._columns} {self._rows}"
+        found = connection.execute(
+            f"SELECT {rows.NAMES} FROM jobs WHERE id IN (SELECT id FROM ({looked_at}) "  # noqa: S608  - field names
+            f"WHERE {self._wanted} ORDER BY id DESC LIMIT ?) ORDER BY id DESC",
+            (*self._inner, *self._filters, limit + 1),
+        ).fetchall()
+        if len(found) > limit:
+            page = _jobs(found[:limit])
+            return FoundPage(tuple(page), page[-1].id)
+        [(count, last)] = connection.execute(
+            f"SELECT count(*), min(id) FROM (SELECT id {self._rows})",  # noqa: S608  - no value
+            self._inner,
+        ).fetchall()
+        return FoundPage(tuple(_jobs(found)), f"{last}" if count == self._most else None)
 
 
 @cache
@@ -109,29 +150,7 @@ def by_offset_sql(where: Where) -> tuple[str, str, list[rows.Value]]:
     return jobs, f"SELECT count(*) FROM jobs WHERE {condition}", values  # noqa: S608  - field names
 
 
-@cache
-def looked_at_sql(among: Among, *, has_after: bool) -> str:
-    """The rows that a page looks at, by the narrowest index that there is for it.
-
-    Parameters: the owner if it is its index, the id before the page if any, limit. The conditions
-    are word for word those of the indexes, or they are not used.
-    """
-    if _is_of_unfinished(among):
-        narrow = "state NOT IN ('succeeded', 'failed', 'cancelled')"
-    else:
-        narrow = "1" if among.owner is None else "owner = ? AND is_hidden = 0"
-    after = "AND id < ?" if has_after else ""
-    return (
-        "SELECT id, owner, is_hidden, state, model, engine FROM jobs "  # noqa: S608  - no value
-        f"WHERE {narrow} {after} ORDER BY id DESC LIMIT ?"
-    )
-
-
-def _is_of_unfinished(among: Among) -> bool:
-    return among.states is not None and among.states.isdisjoint(FINAL)
-
-
-def _sql(among: Among) -> tuple[str, list[rows.Value]]:
+def _wanted_sql(among: Among) -> tuple[str, list[rows.Value]]:
     """What is wanted of the rows that are looked at, and its parameters."""
     conditions, values = ["is_hidden = 0"], list[rows.Value]()
     named = {"owner": among.owner, "model": among.model, "engine": among.engine}
@@ -142,6 +161,9 @@ def _sql(among: Among) -> tuple[str, list[rows.Value]]:
     if among.states is not None:
         conditions.append(f"state IN ({', '.join('?' * len(among.states))})")
         values += sorted(among.states)
+    if among.prompt is not None:
+        conditions.append("instr(lower(request ->> 'prompt'), ?)")
+        values.append(folded(among.prompt))
     return " AND ".join(conditions), values
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
 from typing import Protocol
 
 import msgspec
 
-from unstill.domain.job import Job, State
+from unstill.domain.job import FINAL, Job, State
 from unstill.domain.owner import Owner
 
 
@@ -32,12 +33,30 @@ class OffsetPage(msgspec.Struct, frozen=True):
 
 
 class Among(msgspec.Struct, frozen=True):
-    """Which jobs of all owners, by what their rows say; None: any."""
+    """Which jobs, by what their rows say; None: any.
+
+    prompt: what stands somewhere in it, letters of ASCII in either case.
+    """
 
     owner: Owner | None = None
     states: frozenset[State] | None = None
     model: str | None = None  # the name asked for
     engine: str | None = None
+    prompt: str | None = None
+    since_ms: int | None = None  # when they were made
+    until_ms: int | None = None  # exclusive
+
+    @property
+    def is_of_unfinished(self) -> bool:
+        return self.states is not None and self.states.isdisjoint(FINAL)
+
+
+def folded(text: str) -> str:
+    """The text as prompts are searched: both stores' `lower` knows the letters of ASCII alone."""
+    return text.translate(_LOWER)
+
+
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class FoundPage(msgspec.Struct, frozen=True):
@@ -65,3 +84,8 @@ class JobLists(Protocol):
 
     async def of_all(self, among: Among, *, limit: int, after: str | None = None) -> FoundPage:
         """One page of all owners' jobs that are not hidden, newest first, by id."""
+
+    async def of_owner(
+        self, owner: Owner, among: Among, *, limit: int, after: str | None = None
+    ) -> FoundPage:
+        """The same of the owner's jobs alone, whoever `among` names, in the owner's turn."""

@@ -9,16 +9,25 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from unstill.domain.job import FINAL, Job
+import msgspec
+
+from unstill.domain.job import Job
 from unstill.domain.job_ids import first_id
 from unstill.domain.owner import NOBODY, Owner
 from unstill.store.list_turns import ListTurns
-from unstill.store.ports.job_lists import Among, CursorPage, FoundPage, OffsetPage, Where
+from unstill.store.ports.job_lists import (
+    Among,
+    CursorPage,
+    FoundPage,
+    OffsetPage,
+    Where,
+    folded,
+)
 from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database, Values
 
 READ_AT_ONCE = 3  # of the connections of a server
-MOST_LOOKED_AT = 10_000  # rows for a page of all owners' jobs: no index has what it may ask for
+MOST_LOOKED_AT = 10_000  # rows for a page of what no index has
 
 Statement = tuple[str, list[object]]  # with its parameters
 
@@ -52,14 +61,27 @@ class PostgresJobLists:
         return OffsetPage(tuple(jobs), total)
 
     async def of_all(self, among: Among, *, limit: int, after: str | None = None) -> FoundPage:
+        by_owner = among.owner is not None and not among.is_of_unfinished
         most = self._most_looked_at
-        async with self.turns.of(NOBODY):
-            found = await self._read(of_all_sql(among, after, most, limit + 1))
-        looked_at = {row["id"]: row["place"] for row in found}
+        statement = found_sql(among, after, most, limit + 1, by_owner=by_owner)
+        return await self._found(statement, NOBODY, limit)
+
+    async def of_owner(
+        self, owner: Owner, among: Among, *, limit: int, after: str | None = None
+    ) -> FoundPage:
+        among = msgspec.structs.replace(among, owner=owner)
+        # No other's row is looked at: the last one's id is told.
+        statement = found_sql(among, after, self._most_looked_at, limit + 1, by_owner=True)
+        return await self._found(statement, owner, limit)
+
+    async def _found(self, statement: Statement, turn: Owner, limit: int) -> FoundPage:
+        async with self.turns.of(turn):
+            found = await self._read(statement)
         wanted = _jobs([row for row in found if row["is_wanted"]])
         if len(wanted) > limit:
             return FoundPage(tuple(wanted[:limit]), wanted[limit - 1].id)
-        last = next((job_id for job_id, place in looked_at.items() if place == most), None)
+        most = self._most_looked_at
+        last = next((row["id"] for row in found if row["place"] == most), None)
         return FoundPage(tuple(wanted), last)
 
     async def _read(self, statement: Statement) -> list[Values]:
@@ -109,7 +131,9 @@ def count_sql(owner: Owner, where: Where, before: str | None) -> Statement:
     return f"SELECT count(*) FROM jobs WHERE {condition}", bounds.values  # noqa: S608  - no value
 
 
-def of_all_sql(among: Among, after: str | None, most: int, limit: int) -> Statement:
+def found_sql(
+    among: Among, after: str | None, most: int, limit: int, *, by_owner: bool
+) -> Statement:
     """The jobs that are wanted among so many that are looked at, newest first.
 
     And the last one that is looked at, where there are so many: behind it the next page looks on.
@@ -117,14 +141,17 @@ def of_all_sql(among: Among, after: str | None, most: int, limit: int) -> Statem
     of the indexes, or they are not used.
     """
     bounds = _Bounds()
-    if among.states is not None and among.states.isdisjoint(FINAL):
-        narrow = f"state NOT IN ({rows.FINAL_STATES})"
-    elif among.owner is not None:
+    narrow = "TRUE"
+    if by_owner:
         narrow = f"owner = {bounds.place(among.owner)} AND is_hidden = 0"
-    else:
-        narrow = "TRUE"
+    elif among.is_of_unfinished:
+        narrow = f"state NOT IN ({rows.FINAL_STATES})"
     if after is not None:
         narrow += f" AND id < {bounds.place(after)}"
+    if among.since_ms is not None:
+        narrow += f" AND id >= {bounds.place(first_id(among.since_ms))}"
+    if among.until_ms is not None:
+        narrow += f" AND id < {bounds.place(first_id(among.until_ms))}"
     looked_at = (
         f"SELECT {rows.NAMES}, row_number() OVER (ORDER BY id DESC) AS place FROM jobs "  # noqa: S608  - field names
         f"WHERE {narrow} ORDER BY id DESC LIMIT {bounds.place(most)}"
@@ -161,6 +188,10 @@ def _wanted(bounds: _Bounds, among: Among) -> str:
     ]
     if among.states is not None:
         conditions.append(f"state = ANY({bounds.place(sorted(among.states))}::text[])")
+    if among.prompt is not None:
+        # In the collation "C" it is as SQLite's: of ASCII alone.
+        prompt = "lower((request::jsonb ->> 'prompt') COLLATE \"C\")"
+        conditions.append(f"strpos({prompt}, {bounds.place(folded(among.prompt))}) > 0")
     return f"({' AND '.join(conditions)})"
 
 
