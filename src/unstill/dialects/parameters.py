@@ -24,6 +24,11 @@ IDEMPOTENCY_KEY = Parameter(
     "Sent again with the same fields, it gives the same job.",
     {"type": "string", "minLength": 1, "maxLength": MOST_KEY_CHARS, "pattern": "^[ -~]+$"},
 )
+TICKET = Parameter(
+    "query",
+    "ticket",
+    "In place of a key, where none can be sent: what POST /v1/tickets answered to it.",
+)
 LAST_EVENT_ID = Parameter(
     "header",
     "Last-Event-ID",

@@ -112,6 +112,7 @@ class Route(msgspec.Struct, Generic[Port_contra], frozen=True):
     programs: tuple[SdkProgram, ...] = ()  # of a create call
     is_open: bool = False  # asks for no key
     is_admin: bool = False  # for operators alone
+    takes_ticket: bool = False  # in place of a key, as `ticket` in its query
     asks_itself: bool = False  # its verb asks who calls: an operator, or somebody at a known place
     # Its clients send it again by themselves: they are told not to where it may have been done.
     is_sent_again: bool = False

@@ -290,6 +290,7 @@ def _routes(prefix: str, *, has_default: bool) -> tuple[Route[Videos], ...]:
             "Follow a video as server-sent events, to its end",
             answers=(VideoEvent,),
             parameters=(VIDEO_ID,),
+            takes_ticket=True,
         ),
         Route(
             "DELETE",
@@ -306,5 +307,6 @@ def _routes(prefix: str, *, has_default: bool) -> tuple[Route[Videos], ...]:
             "Download the finished video, or a picture of it",
             answers=(),
             parameters=(VIDEO_ID, VARIANT),
+            takes_ticket=True,
         ),
     )
