@@ -34,3 +34,13 @@ export function address(screen, args = [], query = {}) {
 export function go(screen, args, query) {
   location.hash = address(screen, args, query);
 }
+
+/**
+ * The same in place of the entry of now: going back leads to what was before it.
+ *
+ * @param {string} screen @param {string[]} [args] @param {Record<string, string>} [query]
+ */
+export function replace(screen, args, query) {
+  history.replaceState(null, "", address(screen, args, query));
+  route.value = parsed();
+}

@@ -14,6 +14,25 @@ export const clock = (ms) => new Intl.DateTimeFormat(tag(), { timeStyle: "medium
 /** @param {number} ms */
 export const day = (ms) => new Intl.DateTimeFormat(tag(), { dateStyle: "medium" }).format(ms);
 
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const shortDays = new Map();
+
+/** The day, without its year where that is this one. @param {number} ms */
+export function shortDay(ms) {
+  const isOld = new Date(ms).getFullYear() !== new Date().getFullYear();
+  const name = `${tag()} ${isOld}`;
+  // Kept, as a list has many, and making one takes longer than using it.
+  const known =
+    shortDays.get(name) ??
+    new Intl.DateTimeFormat(tag(), {
+      day: "numeric",
+      month: "short",
+      year: isOld ? "numeric" : undefined,
+    });
+  shortDays.set(name, known);
+  return known.format(ms);
+}
+
 /** @param {number} ms a length of time */
 export function span(ms) {
   const s = Math.max(0, Math.round(ms / 1000));

@@ -21,7 +21,7 @@ export function Title({ children }) {
   useEffect(() => {
     if (focused === place) return;
     focused = place;
-    scrollTo(0, 0);
+    scrollTo(0, history.state?.y ?? 0); // a screen may have kept where one was
     heading.current?.focus({ preventScroll: true });
   }, [place]);
   return html`<h1 ref=${heading} tabindex="-1">${children}</h1>`;
