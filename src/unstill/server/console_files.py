@@ -33,6 +33,7 @@ MEDIA_TYPES: Mapping[str, str] = {
 _PACKED = frozenset({".jpg", ".woff2"})  # gzip makes these no smaller
 # Where index.html has the addresses of files; each stands there once, or begins addresses.
 _VERSION = "{version}"
+_ASKS_FOR_KEY = "{asks_for_key}"  # yes or no: without it the page would ask, and be refused
 _STYLES = "<!-- styles -->"
 _MODULES = "<!-- modules -->"
 _CONTENT_POLICY = (
@@ -90,7 +91,14 @@ class ConsoleFiles:
         self.version = whole.hexdigest()[:16]
         self._files = {path: _file(path, body) for path, body in raw.items()}
         page = _filled(template, sorted(raw), self.version)
-        self.page = _file(PAGE_FILE, page.encode())
+        self._pages = {
+            asks: _file(PAGE_FILE, page.replace(_ASKS_FOR_KEY, word).encode())
+            for asks, word in ((True, "yes"), (False, "no"))
+        }
+
+    def page(self, *, asks_for_key: bool) -> ConsoleFile:
+        """It says whether the server asks for a key."""
+        return self._pages[asks_for_key]
 
     @property
     def paths(self) -> list[str]:

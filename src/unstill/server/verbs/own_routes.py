@@ -151,7 +151,8 @@ class OwnVerbs:
 
     async def show_console(self, exchange: Exchange[Described]) -> Answer | None:
         # Asked for anew each time: it has the addresses of this version's files.
-        return await _told_of(self._console.page, b"no-cache", exchange)
+        page = self._console.page(asks_for_key=not self._keys.is_keyless)
+        return await _told_of(page, b"no-cache", exchange)
 
     async def send_console_file(self, exchange: Exchange[Described]) -> Answer | None:
         path = exchange.call.path

@@ -22,8 +22,18 @@ export const asksForKey = signal(false);
 export const isKnown = signal(false);
 export const isOperator = computed(() => account.value?.is_operator ?? false);
 
+/** Whether the server has said, in the page itself, that nobody is let in without a key. */
+const isKeyNeeded =
+  document.querySelector('meta[name="asks-for-key"]')?.getAttribute("content") === "yes";
+
 /** Ask who we are. Raises ApiError where the server cannot be reached. */
 export async function loadAccount() {
+  if (isKeyNeeded && !key.value) {
+    account.value = null;
+    asksForKey.value = true;
+    isKnown.value = true;
+    return;
+  }
   try {
     account.value = await call("GET", "v1/account");
     asksForKey.value = false;
