@@ -176,6 +176,31 @@ def test_a_wait_and_events_at_one_hear_of_what_others_do(gateways: list[httpx2.C
     assert any(0 < each < RENDERED_PERCENT for each in progress)  # the worker's own reports
 
 
+def test_a_stream_of_all_jobs_at_one_hears_of_what_others_do(
+    gateways: list[httpx2.Client],
+) -> None:
+    first, second, third = gateways
+    told: list[dict[str, Any]] = []
+    with second.stream("GET", "/v1/events") as answer:
+        of_all = events(answer.iter_lines())
+        assert next(of_all) == {}  # it is open
+        job_id = submitted(first, size="1280*720", duration=15)
+        for each in of_all:
+            told += [each] if each.get("id") == job_id else []
+            if told and told[-1].get("state") == "succeeded":
+                third.delete(f"/v1/videos/{job_id}")
+            if told and "state" not in told[-1]:
+                break
+
+    assert told[-1] == {"id": job_id}  # it is gone
+    states = list(dict.fromkeys(each["state"] for each in told[:-1]))
+    assert {"running", "succeeded"} <= set(states)
+    assert states[-1] == "succeeded"
+    progress = [each["progress"] for each in told[:-1]]
+    assert progress == sorted(progress)
+    assert any(0 < each < RENDERED_PERCENT / 100 for each in progress)
+
+
 def test_a_render_elsewhere_is_cancelled(gateways: list[httpx2.Client]) -> None:
     first, second, third = gateways
     job_id = submitted(first, size="1280*720", duration=15)

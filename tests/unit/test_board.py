@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from support.jobs import a_job
 from unstill.domain.job import MOVES, State
-from unstill.progress.board import ALARM_STEP_S, REMEMBERED, RENDERED, Board, Waiter
+from unstill.progress.board import REMEMBERED, RENDERED, Board
+from unstill.progress.waiters import ALARM_STEP_S, Waiter
 
 pytestmark = pytest.mark.skips_pauses
 

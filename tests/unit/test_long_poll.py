@@ -7,12 +7,12 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from starlette.types import Message
 
+from support.asked_app import Asked
 from support.jobs import a_job
 from support.waits import until
 from unstill.domain.errors import BadField, Overloaded
@@ -64,45 +64,6 @@ def test_any_other_wait_is_refused_by_name(text: str) -> None:
         wait_s_of({"wait": text})
 
     assert refused.value.param == "wait"
-
-
-class Asked:
-    """One call to the app, by a caller who stays until `gone` is set."""
-
-    def __init__(self, product: Product, target: str, *, method: str = "GET") -> None:
-        path, _, query = target.partition("?")
-        self._scope: dict[str, Any] = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query.encode(),
-            "http_version": "1.1",
-            "headers": [(b"host", b"localhost")],
-            "scheme": "http",
-            "server": ("127.0.0.1", 80),
-            "client": ("127.0.0.1", 50_000),
-        }
-        self.gone = asyncio.Event()
-        self.sent: list[Message] = []
-        self._begins = [{"type": "http.request", "body": b"", "more_body": False}]
-        self.answer = asyncio.create_task(product.app(self._scope, self._receive, self._send))
-
-    async def _receive(self) -> Message:
-        if self._begins:
-            return self._begins.pop()
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.sent)
-
-    async def ended(self) -> None:
-        async with asyncio.timeout(30):
-            await self.answer
 
 
 @asynccontextmanager

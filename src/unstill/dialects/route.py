@@ -50,6 +50,7 @@ class Response(msgspec.Struct, frozen=True):
     media_types: tuple[str, ...] = (JSON,)  # JSON and events are described by the route's answers
     headers: tuple[str, ...] = ()  # besides x-request-id
     is_of_job: bool = False  # its headers say how the job waits
+    events: tuple[str, ...] = ()  # the names that a stream's have; none: they have ids
 
 
 class SdkProgram(msgspec.Struct, frozen=True):

@@ -43,6 +43,7 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+UNFINISHED = frozenset(State) - FINAL
 
 # The only way a state changes. Back are `submitting -> ready` (told "busy") and
 # `running -> ready` (a local child died, or the server did).

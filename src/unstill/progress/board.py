@@ -5,144 +5,18 @@ Of what an engine reports to one server, the others hear (between_servers.py).
 
 from __future__ import annotations
 
-import asyncio
-import math
-from collections import Counter
-from collections.abc import Callable, Collection
-from itertools import islice
-from typing import Self
+from collections.abc import Callable, Collection, Iterator
+from itertools import chain, islice
 
 from unstill.domain.job import Job, State
 from unstill.domain.owner import NOBODY, Owner
+from unstill.progress.owner_news import OwnerNews, OwnerWaiter
+from unstill.progress.waiters import Alarms, WaitCounts, Waiter
 
 RENDERED = 0.97  # what is left after the render is the check and the rename
 # So many jobs that ended without a video are remembered as far as they came: whoever followed one
 # asks for its end soon.
 REMEMBERED = 10_000
-
-ALARM_STEP_S = 0.25
-
-
-class Alarms:
-    """When to wake sleepers at the latest: one timer for all that are due in the same step.
-
-    A timer of the loop for each of thousands takes most of a kilobyte more for each.
-    """
-
-    def __init__(self) -> None:
-        self._due: dict[int, set[Waiter]] = {}
-
-    def set(self, waiter: Waiter, *, within_s: float) -> int:
-        """Not before that time, and up to a step later; the step, to cancel it by."""
-        loop = asyncio.get_running_loop()
-        step = math.ceil((loop.time() + within_s) / ALARM_STEP_S)
-        if step not in self._due:
-            self._due[step] = set()
-            loop.call_at(step * ALARM_STEP_S, self._ring, step)
-        self._due[step].add(waiter)
-        return step
-
-    def cancel(self, waiter: Waiter, step: int) -> None:
-        self._due.get(step, set()).discard(waiter)
-
-    def _ring(self, step: int) -> None:
-        for waiter in self._due.pop(step):
-            waiter.wake()
-
-
-class WaitCounts:
-    """How many wait, by address and by owner."""
-
-    def __init__(self) -> None:
-        self.at: Counter[str] = Counter()
-        self.of: Counter[Owner] = Counter()
-
-    def add(self, waiter: Waiter, count: int) -> None:
-        self.at[waiter.caller] += count
-        self.of[waiter.owner] += count
-        if not self.at[waiter.caller]:
-            del self.at[waiter.caller]
-        if not self.of[waiter.owner]:
-            del self.of[waiter.owner]
-
-
-class Waiter:
-    """One who waits for a job to change.
-
-    All changes while it is awake wake it once: who is slow gets the newest state and no backlog.
-    """
-
-    # Thousands wait: a generator as context manager, and a dict in each, take a kilobyte more.
-    __slots__ = (
-        "_alarms",
-        "_counts",
-        "_is_woken",
-        "_job_id",
-        "_sleep",
-        "_waiters",
-        "caller",
-        "is_over",
-        "key_id",
-        "owner",
-    )
-
-    def __init__(
-        self,
-        job_id: str,
-        waiters: dict[str, set[Waiter]],
-        alarms: Alarms,
-        counts: WaitCounts,
-        *,
-        caller: str,
-        owner: Owner,
-        key_id: str,
-        is_over: bool,
-    ) -> None:
-        self.caller = caller
-        self.owner = owner
-        self._counts = counts
-        self.key_id = key_id
-        self.is_over = is_over  # it does not sleep any more
-        self._job_id = job_id
-        self._alarms = alarms
-        self._waiters = waiters
-        self._is_woken = False
-        self._sleep: asyncio.Future[None] | None = None
-
-    def __enter__(self) -> Self:
-        self._waiters.setdefault(self._job_id, set()).add(self)
-        self._counts.add(self, 1)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        waiters = self._waiters[self._job_id]
-        waiters.discard(self)
-        if not waiters:
-            del self._waiters[self._job_id]
-        self._counts.add(self, -1)
-
-    def wake(self) -> None:
-        """Something may be different."""
-        self._is_woken = True
-        if self._sleep is not None and not self._sleep.done():
-            self._sleep.set_result(None)
-
-    def end(self) -> None:
-        """Nothing that comes is worth waiting for."""
-        self.is_over = True
-        self.wake()
-
-    async def woken(self, *, within_s: float) -> None:
-        """Sleep until the next `wake`, or not at all if there was one since the last sleep."""
-        if not self._is_woken and not self.is_over:
-            step = self._alarms.set(self, within_s=within_s)
-            self._sleep = asyncio.get_running_loop().create_future()
-            try:
-                await self._sleep
-            finally:
-                self._sleep = None
-                self._alarms.cancel(self, step)
-        self._is_woken = False
 
 
 class Board:
@@ -156,6 +30,8 @@ class Board:
         self._reached: dict[str, float] = {}
         self._share: Callable[[str, float], None] | None = None  # with the other servers
         self._waiters: dict[str, set[Waiter]] = {}  # by job
+        self.owner_news = OwnerNews()
+        self._followers = self.owner_news.followers
         self._alarms = Alarms()
         self._counts = WaitCounts()
         self._is_closed = False
@@ -172,7 +48,9 @@ class Board:
         # Else it was put back or cancelled, and its child speaks late.
         if earlier is not None and job_id not in self._waiting:
             now = self._fractions[job_id] = max(earlier, min(fraction, 1.0))
-            is_followed = self._share is not None or job_id in self._waiters
+            is_followed = (
+                self._share is not None or job_id in self._waiters or bool(self._followers)
+            )
             if is_followed and _percent(now) > _percent(earlier):
                 self._wake(job_id)
                 if self._share is not None:
@@ -206,7 +84,10 @@ class Board:
                 self._waiting.add(job.id)
             case _:
                 pass
-        self._wake(job.id)
+        for waiter in self._waiters.get(job.id, ()):
+            waiter.wake()
+        if self._followers:
+            self.owner_news.changed(job)
 
     def progress(self, job: Job) -> float:
         """How far the job is, 0 to 1."""
@@ -251,26 +132,42 @@ class Board:
             is_over=self._is_closed,
         )
 
+    def owner_waiter(self, owner: Owner, caller: str = "", *, key_id: str = "") -> OwnerWaiter:
+        """Woken when any job of the owner is different, as a waiter for that job is.
+
+        caller, key_id: as of `waiter`.
+        """
+        return OwnerWaiter(
+            self.owner_news,
+            self._alarms,
+            self._counts,
+            caller=caller,
+            owner=owner,
+            key_id=key_id,
+            is_over=self._is_closed,
+        )
+
     def ease(self, caller: str, most: int) -> None:
         """End as many waits of that caller, those for the oldest jobs first."""
-        waiters = (each for some in self._waiters.values() for each in some)
-        theirs = (each for each in waiters if each.caller == caller and not each.is_over)
+        theirs = (each for each in self._all() if each.caller == caller and not each.is_over)
         for waiter in islice(theirs, most):
             waiter.end()
 
     def end_by(self, key_ids: Collection[str]) -> None:
         """End the waits by these keys."""
-        for waiters in self._waiters.values():
-            for waiter in waiters:
-                if waiter.key_id in key_ids:
-                    waiter.end()
+        for waiter in self._all():
+            if waiter.key_id in key_ids:
+                waiter.end()
 
     def close(self) -> None:
         """End all waits, and those that are still to begin."""
         self._is_closed = True
-        for waiters in self._waiters.values():
-            for waiter in waiters:
-                waiter.end()
+        for waiter in self._all():
+            waiter.end()
+
+    def _all(self) -> Iterator[Waiter]:
+        """Those for one job, and those for all of an owner's."""
+        return chain.from_iterable(chain(self._waiters.values(), self._followers.values()))
 
     def _end(self, job: Job) -> None:
         self._waiting.discard(job.id)
@@ -286,6 +183,8 @@ class Board:
     def _wake(self, job_id: str) -> None:
         for waiter in self._waiters.get(job_id, ()):
             waiter.wake()
+        if self._followers:
+            self.owner_news.moved(job_id)
 
 
 def _percent(fraction: float) -> int:

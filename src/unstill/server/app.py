@@ -62,6 +62,7 @@ from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
+from unstill.server.verbs.own_events import OwnEventVerbs
 from unstill.server.verbs.own_jobs import OwnJobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
 from unstill.server.verbs.uploads import UploadVerbs
@@ -173,6 +174,13 @@ class App:
                 service=service,
                 estimates=estimates,
                 board=self._board,
+                keys=self._keys,
+                limits=limits,
+            ),
+            own_events=OwnEventVerbs(
+                service=service,
+                downloads=self._downloads,
+                followers=followers,
                 keys=self._keys,
                 limits=limits,
             ),

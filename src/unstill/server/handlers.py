@@ -16,6 +16,7 @@ from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
+from unstill.server.verbs.own_events import OwnEventVerbs
 from unstill.server.verbs.own_jobs import OwnJobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
 from unstill.server.verbs.uploads import UploadVerbs
@@ -37,6 +38,7 @@ def handler_of(
     *,
     jobs: JobVerbs,
     events: EventVerbs,
+    own_events: OwnEventVerbs,
     videos: VideoVerbs,
     uploads: UploadVerbs,
     own: OwnVerbs,
@@ -65,6 +67,7 @@ def handler_of(
             _row(own_routes.ACCOUNT, account.account),
             _row(own_routes.USAGE, usage.own),
             _row(own_job_routes.OWN_JOBS, own_jobs.jobs),
+            _row(own_job_routes.OWN_EVENTS, own_events.follow),
             _row(own_routes.HEALTH, own.health),
             _row(own_routes.READY, own.ready),
             _row(own_routes.METRICS, own.tell_metrics),

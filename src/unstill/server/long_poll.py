@@ -14,7 +14,8 @@ from unstill.dialects.parameters import MOST_WAIT_S
 from unstill.domain.access_errors import OverLimit
 from unstill.domain.errors import BadField
 from unstill.domain.owner import EVERYONE, Owner
-from unstill.progress.board import Board, Waiter
+from unstill.progress.board import Board
+from unstill.progress.waiters import Waiter
 from unstill.server.body import ClientGone
 
 Result = TypeVar("Result")

@@ -8,10 +8,12 @@ import msgspec
 
 from unstill.dialects.call import Call
 from unstill.dialects.port import Described
-from unstill.dialects.route import Route, ShownJob, Verb
+from unstill.dialects.route import Response, Route, ShownJob, Verb
+from unstill.dialects.verbs import EVENTS_TYPE
 from unstill.domain.errors import BadField, Overloaded, StorageFailed
 from unstill.models.field_kinds import Whole
-from unstill.server import job_filters
+from unstill.server import job_filters, own_events
+from unstill.server.own_events import GoneJob, Nothing
 from unstill.server.own_jobs import OwnJob, OwnJobs, video_told
 from unstill.store.ports.job_lists import Among
 
@@ -86,6 +88,14 @@ OWN_JOBS = Verb(
     shown=lambda _, shown: OwnJobs([OwnJob(**_fields_of(shown))], None),
 )
 
+OWN_EVENTS = Verb(
+    "own_events",
+    Described,
+    responses=(
+        Response(200, "Events", (EVENTS_TYPE,), ("cache-control",), events=own_events.NAMES),
+    ),
+)
+
 ROUTES: tuple[Route[Any], ...] = (
     Route(
         "GET",
@@ -94,5 +104,12 @@ ROUTES: tuple[Route[Any], ...] = (
         "List your own jobs, whatever dialect made them, newest first",
         (OwnJobs,),
         FILTERS,
+    ),
+    Route(
+        "GET",
+        "/v1/events",
+        OWN_EVENTS,
+        "Follow all your own jobs",
+        (OwnJob, GoneJob, Nothing),
     ),
 )

@@ -24,6 +24,7 @@ from unstill.domain.errors import (
     TooLateToCancel,
 )
 from unstill.domain.job import (
+    UNFINISHED,
     Change,
     Job,
     State,
@@ -47,7 +48,7 @@ from unstill.service.model_engines import ModelEngines
 from unstill.service.new_jobs import NewJobs, remove_files
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.held_jobs import HeldJobs
-from unstill.store.ports.job_lists import CursorPage, JobLists, OffsetPage, Where
+from unstill.store.ports.job_lists import Among, CursorPage, JobLists, OffsetPage, Where
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.store_state import StoreState
 
@@ -205,6 +206,16 @@ class Service:
         if job is None or job.owner != owner or job.is_hidden:
             raise NoSuchJob(job_id)
         return job
+
+    async def owner_of(self, job_id: str) -> Owner | None:
+        """Whose job it is; None where there is none to tell of. Raises OwnError."""
+        job = await self._jobs.find(job_id)
+        return None if job is None or job.is_hidden else job.owner
+
+    async def unfinished(self, owner: Owner, *, limit: int) -> Sequence[Job]:
+        """The owner's newest jobs that have not ended, newest first."""
+        among = Among(states=UNFINISHED)
+        return (await self._job_lists.of_owner(owner, among, limit=limit)).jobs
 
     async def page(
         self, owner: Owner, *, limit: int, after: str | None, newest_first: bool

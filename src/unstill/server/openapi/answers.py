@@ -90,24 +90,27 @@ def answers(dialect: Described, route: Route[Any]) -> dict[str, Any]:
 
 
 def _response(dialect: Described, route: Route[Any], response: Response) -> dict[str, Any]:
-    content = {each: _content(route, each) for each in response.media_types}
+    content = {each: _content(route, each, response.events) for each in response.media_types}
     if response.status == 200 and JSON in content and (shown := examples(dialect, route)):
         content[JSON]["examples"] = shown
     headers = ("x-request-id", *_headers(dialect, response))
     return _answer(response.about or route.summary, content, headers)
 
 
-def _content(route: Route[Any], media_type: str) -> dict[str, Any]:
+def _content(route: Route[Any], media_type: str, names: Sequence[str]) -> dict[str, Any]:
     if media_type == JSON:
         return {"schema": _schema(route.answers)}
     if media_type == EVENTS_TYPE:
-        return {"schema": _event_schema(route)}
+        return {"schema": _event_schema(route, names)}
     return {"schema": _TEXT} if media_type.startswith("text/") else _BINARY
 
 
-def _event_schema(route: Route[Any]) -> dict[str, Any]:
+def _event_schema(route: Route[Any], names: Sequence[str]) -> dict[str, Any]:
     """Each event of a stream: OpenAPI 3.2 calls it itemSchema, for which 3.1 has no word."""
     data = {"contentMediaType": JSON, "contentSchema": _schema(route.answers)}
+    if names:
+        event = {"event": {"type": "string", "enum": list(names)}, "data": _TEXT | data}
+        return {"type": "object", "properties": event, "required": list(event)}
     event = {"data": _TEXT | data, "id": {"type": "string", "enum": [FINAL_ID]}}
     return {"type": "object", "properties": event, "required": ["data"]}
 

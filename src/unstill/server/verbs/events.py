@@ -8,8 +8,9 @@ from unstill.dialects.call import JobView
 from unstill.dialects.port import Streams
 from unstill.domain.errors import UnstillError
 from unstill.domain.job import Job
-from unstill.progress.board import Board, Waiter
+from unstill.progress.board import Board
 from unstill.progress.estimate import Estimate, Estimates
+from unstill.progress.waiters import Waiter
 from unstill.server.api_keys import Keys
 from unstill.server.exchange import Exchange, header_text
 from unstill.server.long_poll import WaitingCaller, WaitLimits
@@ -19,7 +20,7 @@ from unstill.service.jobs import Service
 BEAT_S = 15.0  # the HTML standard, 9.2.7: a comment about as often keeps proxies from cutting in
 FINAL_ID = "end"
 
-_BEAT = b":\n\n"
+BEAT = b":\n\n"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -72,7 +73,7 @@ class EventVerbs:
             event = self._event(job, exchange)
             is_last = job.state.is_final or waiter.is_over
             del job
-            piece, told = (_BEAT if event == told else event), event
+            piece, told = (BEAT if event == told else event), event
             await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
             if is_last:
                 return
