@@ -25,6 +25,7 @@ const PATHS = {
   upload: "M12 16V5M7 9l5-5 5 5M5 20h14",
   camera: "M4 7h3l1.500-2h7L17 7h3v12H4zM12 16.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7z",
   search: "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l5 5",
+  code: "M8 7l-5 5 5 5M16 7l5 5-5 5",
   sides: "M4 5h7v14H4zM13 5h7v14h-7z",
 };
 
