@@ -9,6 +9,7 @@ import { keepFresh } from "./data/tickets.js";
 import { Boundary } from "./parts/boundary.js";
 import { effect, html, render, untracked, useEffect, useRef } from "./parts/html.js";
 import { Icon } from "./parts/icons.js";
+import { NewKeyShown } from "./parts/new_key.js";
 import { Notices, notify } from "./parts/notices.js";
 import { Title } from "./parts/title.js";
 import { Compare } from "./screens/compare.js";
@@ -115,6 +116,7 @@ function App() {
     <${Head} />
     <${Answering} />
     <main id="main" ref=${main} tabindex="-1"><${Screen} /></main>
+    <${NewKeyShown} />
     <${Notices} />`;
 }
 

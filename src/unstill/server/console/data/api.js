@@ -34,7 +34,7 @@ export function keepKey(given) {
 /** What the server refused, or that it could not be reached (`code` "unreachable"). */
 export class ApiError extends Error {
   /**
-   * @param {{status: number, code: string, message: string, param?: string | null, retryAfterS?: number | null}} told
+   * @param {{status: number, code: string, message: string, param?: string | null, retryAfterS?: number | null, body?: any}} told
    */
   constructor(told) {
     super(told.message);
@@ -42,6 +42,8 @@ export class ApiError extends Error {
     this.code = told.code;
     this.param = told.param ?? null;
     this.retryAfterS = told.retryAfterS ?? null;
+    /** What was answered besides, such as how the server is by /health and /ready; null for nothing. */
+    this.body = told.body ?? null;
   }
 
   get isUnreachable() {
@@ -121,6 +123,7 @@ async function refusalIn(response) {
     code: String(error.code ?? response.status),
     message: String(error.message ?? `the server answered ${response.status}`),
     param: error.param ?? null,
+    body: told,
     retryAfterS: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null,
   });
 }

@@ -40,10 +40,15 @@ export function span(ms) {
     new Intl.NumberFormat(tag(), { style: "unit", unit: name, unitDisplay: "short" }).format(value);
   if (ms < 10_000) return unit(Math.max(0, Math.round(ms / 100) / 10), "second");
   if (s < 60) return unit(s, "second");
-  if (s < 3600) return `${unit(Math.floor(s / 60), "minute")} ${unit(s % 60, "second")}`;
-  if (s < 86_400)
-    return `${unit(Math.floor(s / 3600), "hour")} ${unit(Math.floor((s % 3600) / 60), "minute")}`;
-  return `${unit(Math.floor(s / 86_400), "day")} ${unit(Math.floor((s % 86_400) / 3600), "hour")}`;
+  const units = /** @type {const} */ ([
+    [86_400, "day", 3600, "hour"],
+    [3600, "hour", 60, "minute"],
+    [60, "minute", 1, "second"],
+  ]);
+  const [great, greatName, small, smallName] = units.find(([each]) => s >= each) ?? units[2];
+  const rest = Math.floor((s % great) / small);
+  const whole = unit(Math.floor(s / great), greatName);
+  return rest > 0 ? `${whole} ${unit(rest, smallName)}` : whole;
 }
 
 /** @param {number} bytes */

@@ -1,0 +1,5 @@
+import { html } from "../../parts/html.js";
+
+export function Jobs() {
+  return html`<p></p>`;
+}
