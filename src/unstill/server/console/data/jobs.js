@@ -32,8 +32,12 @@ export const FINAL = /** @type {ReadonlySet<State>} */ (
   new Set(["succeeded", "failed", "cancelled"])
 );
 
-/** @param {Job} job */
+/** @param {{state: State}} job */
 export const isFinal = (job) => FINAL.has(job.state);
+
+/** Whether there is a video to see. @param {Pick<Job, "state" | "video">} job */
+export const hasVideo = (job) =>
+  job.state === "succeeded" && job.video !== null && !job.video.is_removed;
 
 /** @typedef {(event: {job: Job} | {gone: string} | {reload: true}) => void} Listener */
 

@@ -36,7 +36,7 @@ function usePlace() {
 }
 
 /** @param {{isFiltered: boolean}} props */
-const Empty = ({ isFiltered }) => html`<div class="card empty">
+const Empty = ({ isFiltered }) => html`<div class="card gallery-empty">
   <h2>${t(isFiltered ? "nothingFound" : "nothingYet")}</h2>
   <p>${t(isFiltered ? "nothingFoundWhy" : "nothingYetWhy")}</p>
   ${
@@ -80,7 +80,7 @@ function Fresh() {
 function Shown(/** @type {{isFiltered: boolean}} */ { isFiltered }) {
   const n = order.value.length;
   if (trouble.value && n === 0) {
-    return html`<div class="card empty" role="alert"><p class="error">${trouble.value}</p>
+    return html`<div class="card gallery-empty" role="alert"><p class="error">${trouble.value}</p>
       <button type="button" onClick=${tryAgain}>${t("again")}</button></div>`;
   }
   if (n === 0 && !isLoading.value) return html`<${Empty} isFiltered=${isFiltered} />`;

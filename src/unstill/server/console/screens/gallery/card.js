@@ -1,6 +1,6 @@
 /** A job in the gallery: its thumbnail, which plays while one points at it, and what it is. */
 
-import { isFinal } from "../../data/jobs.js";
+import { hasVideo, isFinal } from "../../data/jobs.js";
 import { address } from "../../data/route.js";
 import { useAddress } from "../../parts/addresses.js";
 import { number, shortDay } from "../../parts/format.js";
@@ -90,8 +90,8 @@ const isUpright = (job) => {
 function Screen({ job, isNear }) {
   const { id } = job;
   const plays = useComputed(() => playing.value === id);
-  const isThere = job.state === "succeeded" && job.video !== null && !job.video.is_removed;
-  return html`<span class="screen" data-upright=${isUpright(job) ? "" : undefined}>
+  const isThere = hasVideo(job);
+  return html`<span class="shot" data-upright=${isUpright(job) ? "" : undefined}>
     ${isThere && isNear && html`<${Picture} key=${id} id=${id} what="thumbnail" />`}
     ${isThere && plays.value && html`<${Clip} key=${`${id} clip`} id=${id} />`}
     ${GIVEN.has(job.state) && isNear && html`<${Picture} key=${`${id} given`} id=${id} what="first" />`}
@@ -112,7 +112,7 @@ export function Card({ id, at, of, x, y, isCurrent, isNear }) {
   if (!job) return null;
   const tabindex = isCurrent ? 0 : -1;
   const prompt = job.prompt || t("noPrompt");
-  const canPlay = job.state === "succeeded" && job.video && !job.video.is_removed;
+  const canPlay = hasVideo(job);
   return html`<li class="tile" data-id=${id} data-picked=${isPicked.value ? "" : undefined} data-state=${job.state}
     aria-posinset=${at + 1} aria-setsize=${of} style=${{ transform: `translate(${x}px, ${y}px)` }}
     onPointerEnter=${(/** @type {PointerEvent} */ event) => canPlay && event.pointerType === "mouse" && point(id)}

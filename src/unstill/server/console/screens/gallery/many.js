@@ -1,7 +1,7 @@
 /** What is done with the jobs that are picked: download, delete, compare. */
 
 import { ApiError } from "../../data/api.js";
-import { deleteJob, isFinal } from "../../data/jobs.js";
+import { deleteJob, hasVideo, isFinal } from "../../data/jobs.js";
 import { go } from "../../data/route.js";
 import { Question } from "../../parts/dialog.js";
 import { bytes, number } from "../../parts/format.js";
@@ -18,9 +18,6 @@ import { save, zipped } from "./zip.js";
 /** @typedef {{what: "zip" | "delete", done: number, of: number}} Work */
 
 const AT_ONCE = 4;
-
-/** @param {Job} job */
-const hasVideo = (job) => job.state === "succeeded" && job.video !== null && !job.video.is_removed;
 
 /** @returns {Job[]} in the gallery's order */
 function chosen() {
