@@ -4,8 +4,8 @@ import { ApiError, answer, call } from "./api.js";
 import { loadModels, modelNamed, models } from "./models.js";
 
 /**
- * @typedef {import("./details.js").Details} Details
- * @typedef {import("./details.js").GivenPicture} GivenPicture
+ * @typedef {import("./answers.js").Details} Details
+ * @typedef {import("./answers.js").GivenPicture} GivenPicture
  */
 
 /** The picture is kept no more: it has to be given anew. */

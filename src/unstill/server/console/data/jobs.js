@@ -3,30 +3,8 @@
 import { signal } from "../vendor/signals.js";
 import { ApiError, answer, call, isAnswering, key } from "./api.js";
 
-/**
- * @typedef {"queued" | "ready" | "submitting" | "running" | "saving" | "succeeded" | "failed" | "cancelled"} State
- * @typedef {{width: number, height: number}} Size
- * @typedef {object} Job
- * @property {string} id
- * @property {string} model
- * @property {string} engine
- * @property {string} made_by
- * @property {State} state
- * @property {string} prompt
- * @property {number} created_ms
- * @property {number | null} started_ms
- * @property {number | null} ended_ms
- * @property {number} progress
- * @property {number} duration_s
- * @property {number | null} seed
- * @property {Size | null} size
- * @property {boolean} wants_cancel
- * @property {{code: string, message: string, param: string | null} | null} error
- * @property {{code: string, message: string, since_ms: number} | null} waiting
- * @property {number | null} queue_position
- * @property {number | null} expected_end_ms
- * @property {{width: number, height: number, duration_s: number, frame_rate: number, size_bytes: number, has_audio: boolean, until_ms: number | null, is_removed: boolean} | null} video
- */
+/** @typedef {import("./answers.js").State} State */
+/** @typedef {import("./answers.js").Job} Job */
 
 export const FINAL = /** @type {ReadonlySet<State>} */ (
   new Set(["succeeded", "failed", "cancelled"])

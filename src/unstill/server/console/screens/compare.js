@@ -9,7 +9,7 @@ import { t } from "../texts/compare.js";
 import { Differences } from "./compare/differences.js";
 import { Stage } from "./compare/stage.js";
 
-/** @typedef {import("../data/details.js").Details} Details */
+/** @typedef {import("../data/answers.js").Details} Details */
 /** @typedef {{jobs: Details[], trouble: string}} Found */
 
 const RETRY_MS = 3_000;

@@ -18,8 +18,8 @@ import { useTold } from "./job/told.js";
 import { OperatorWays, Ways } from "./job/ways.js";
 
 /**
- * @typedef {import("../data/details.js").Details} Details
- * @typedef {import("../data/details.js").AdminTold} AdminTold
+ * @typedef {import("../data/answers.js").Details} Details
+ * @typedef {import("../data/answers.js").AdminTold} AdminTold
  */
 
 /** The picture as long as there is no video. @param {{id: string}} props */

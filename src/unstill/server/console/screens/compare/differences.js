@@ -5,7 +5,7 @@ import { moment, number } from "../../parts/format.js";
 import { html } from "../../parts/html.js";
 import { t } from "../../texts/compare.js";
 
-/** @typedef {import("../../data/details.js").Details} Details */
+/** @typedef {import("../../data/answers.js").Details} Details */
 
 /** @param {Details} job @returns {[name: string, value: string][]} */
 const facts = (job) => [

@@ -7,7 +7,7 @@ import { useVideo } from "../../parts/player.js";
 import { t } from "../../texts/compare.js";
 import { Pair } from "./pair.js";
 
-/** @typedef {import("../../data/details.js").Details} Details */
+/** @typedef {import("../../data/answers.js").Details} Details */
 /** @typedef {NonNullable<Details["video"]>} Video */
 
 const WIPE_STEP = 0.5; // percent

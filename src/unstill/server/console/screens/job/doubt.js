@@ -1,13 +1,13 @@
 /** An operator says whether a call was billed whose reply was lost. */
 
 import { ApiError } from "../../data/api.js";
-import { resolve } from "../../data/details.js";
+import { resolve } from "../../data/operating.js";
 import { Field } from "../../parts/field.js";
 import { html, useState } from "../../parts/html.js";
 import { notify } from "../../parts/notices.js";
 import { t } from "../../texts/job.js";
 
-/** @param {{id: string, doubt: import("../../data/details.js").Doubtful, onSaid: () => void}} props */
+/** @param {{id: string, doubt: import("../../data/answers.js").Doubtful, onSaid: () => void}} props */
 export function Doubt({ id, doubt, onSaid }) {
   const [charged, setCharged] = useState(/** @type {boolean | null} */ (null));
   const [ticket, setTicket] = useState(doubt.ticket ?? "");

@@ -7,9 +7,9 @@ import { html, useState } from "../../parts/html.js";
 import { t } from "../../texts/job.js";
 
 /**
- * @typedef {import("../../data/details.js").Details} Details
- * @typedef {import("../../data/details.js").AdminTold} AdminTold
- * @typedef {import("../../data/details.js").Request} Request
+ * @typedef {import("../../data/answers.js").Details} Details
+ * @typedef {import("../../data/answers.js").AdminTold} AdminTold
+ * @typedef {import("../../data/answers.js").Request} Request
  */
 
 /** A fact, unless there is none. @param {string} name @param {unknown} value */

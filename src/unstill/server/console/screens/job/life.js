@@ -6,7 +6,7 @@ import { html, useEffect, useState } from "../../parts/html.js";
 import { stateWord } from "../../parts/state.js";
 import { t } from "../../texts/job.js";
 
-/** @typedef {import("../../data/details.js").Move} Move */
+/** @typedef {import("../../data/answers.js").Move} Move */
 
 const TICK_MS = 1_000;
 

@@ -1,6 +1,6 @@
 /** What operators know of a job besides: its owner, its calls, its cost, what is owed for it. */
 
-import { readDoubt } from "../../data/details.js";
+import { readDoubt } from "../../data/operating.js";
 import { moment, money, number } from "../../parts/format.js";
 import { html, useEffect, useState } from "../../parts/html.js";
 import { t } from "../../texts/job.js";
@@ -8,9 +8,9 @@ import { Doubt } from "./doubt.js";
 import { charged, fact, JobLink } from "./facts.js";
 
 /**
- * @typedef {import("../../data/details.js").AdminTold} AdminTold
- * @typedef {import("../../data/details.js").Attempt} Attempt
- * @typedef {import("../../data/details.js").Doubtful} Doubtful
+ * @typedef {import("../../data/answers.js").AdminTold} AdminTold
+ * @typedef {import("../../data/answers.js").Attempt} Attempt
+ * @typedef {import("../../data/answers.js").Doubtful} Doubtful
  */
 
 /** Codes of failures that may be in doubt: docs/money.md, what may have been billed. */

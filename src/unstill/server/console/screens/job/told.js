@@ -1,14 +1,14 @@
 /** What is known of a job, kept up to date: by its owner's events, and for an operator besides. */
 
 import { ApiError } from "../../data/api.js";
-import { readAsOperator } from "../../data/details.js";
 import { isFinal, onJobs, readJob } from "../../data/jobs.js";
+import { readAsOperator } from "../../data/operating.js";
 import { account, isOperator } from "../../data/session.js";
 import { useEffect, useRef, useState } from "../../parts/html.js";
 
 /**
- * @typedef {import("../../data/details.js").Details} Details
- * @typedef {import("../../data/details.js").AdminTold} AdminTold
+ * @typedef {import("../../data/answers.js").Details} Details
+ * @typedef {import("../../data/answers.js").AdminTold} AdminTold
  * @typedef {object} Told
  * @property {Details | null} job null: not known yet, or of another owner
  * @property {AdminTold | null} admin null: not known yet, or the user is no operator

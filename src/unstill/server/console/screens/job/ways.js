@@ -2,8 +2,8 @@
 
 import { makeAgain, PictureGone } from "../../data/again.js";
 import { ApiError } from "../../data/api.js";
-import { cancelAsOperator, deleteAsOperator } from "../../data/details.js";
 import { cancelJob, deleteJob, hasVideo, isFinal, readJob } from "../../data/jobs.js";
+import { cancelAsOperator, deleteAsOperator } from "../../data/operating.js";
 import { address, go } from "../../data/route.js";
 import { freshTicket, videoAddress } from "../../data/tickets.js";
 import { Question } from "../../parts/dialog.js";
@@ -16,8 +16,8 @@ import { fileName } from "../gallery/zip.js";
 import { adviceOn } from "./advice.js";
 
 /**
- * @typedef {import("../../data/details.js").Details} Details
- * @typedef {import("../../data/details.js").AdminTold} AdminTold
+ * @typedef {import("../../data/answers.js").Details} Details
+ * @typedef {import("../../data/answers.js").AdminTold} AdminTold
  */
 
 /** Do it once at a time, and tell what was refused. */
