@@ -16,7 +16,7 @@ import { html } from "./html.js";
  */
 export function Table({ caption, columns, rows, keyOf, none }) {
   if (rows.length === 0) return html`<p class="muted">${none}</p>`;
-  return html`<div class="cards" data-columns=${columns.length > 5 ? "many" : "few"}>
+  return html`<div class="rows" data-columns=${columns.length > 5 ? "many" : "few"}>
     <table role="table">
       <caption class="unseen">${caption}</caption>
       <thead role="rowgroup">

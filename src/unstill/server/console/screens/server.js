@@ -1,7 +1,7 @@
 /** What the server does, and who may use it: the screen of operators, in several views. */
 
 import { address } from "../data/route.js";
-import { html } from "../parts/html.js";
+import { html, useEffect, useRef } from "../parts/html.js";
 import { Title } from "../parts/title.js";
 import { t } from "../texts/server.js";
 import { Activity } from "./server/activity.js";
@@ -25,16 +25,23 @@ const VIEWS = /** @type {const} */ ({
 
 const names = /** @type {View[]} */ (Object.keys(VIEWS));
 
+/** @param {View} view */
+const place = (view) => address("server", view === "overview" ? [] : [view]);
+
 /** @param {{args: string[], query: URLSearchParams}} props */
 export function Server({ args, query }) {
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = names.find((each) => each === args[0]) ?? "overview";
+  useEffect(() => {
+    // On a phone the names scroll.
+    const current = list.current?.querySelector(`[href="${place(shown)}"]`);
+    current?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [shown]);
   return html`
     <${Title}>${shown === "overview" ? t("title") : `${t("title")}: ${t(shown)}`}<//>
-    <ul class="views" aria-label=${t("views")}>
+    <ul class="views" ref=${list} aria-label=${t("views")}>
       ${names.map(
-        (
-          each,
-        ) => html`<li key=${each}><a href=${address("server", each === "overview" ? [] : [each])}
+        (each) => html`<li key=${each}><a href=${place(each)}
           aria-current=${each === shown ? "page" : undefined}>${t(each)}</a></li>`,
       )}
     </ul>

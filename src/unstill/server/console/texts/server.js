@@ -14,7 +14,7 @@ export const t = texts({
     owners: "Owners and keys",
     loading: "Asking the server…",
     asOf: "As of {time}",
-    everyS: "asked anew every {n} s",
+    everyS: "every {n} s",
     isPaused: "paused",
     pause: "Pause",
     goOn: "Go on",

@@ -1,5 +1,145 @@
-import { html } from "../../parts/html.js";
+/** What was made, how long it took and what failed, over a day, a week or a month. */
+
+import { Chart } from "../../parts/chart.js";
+import { clock, day, moment, number, span } from "../../parts/format.js";
+import { html, useState } from "../../parts/html.js";
+import { useFigures } from "../../parts/live.js";
+import { Table } from "../../parts/table.js";
+import { t } from "../../texts/figures.js";
+import { t as tServer } from "../../texts/server.js";
+import { SpanChoice } from "./span_choice.js";
+import { Section, View } from "./view.js";
+
+const HOURS = /** @type {const} */ ({ h24: 24, h168: 168, h720: 720 });
+const DAY_MS = 86_400_000;
+const EVERY_S = 15;
+
+/**
+ * @typedef {{at_ms: number, made: number, succeeded: number, failed: number, cancelled: number,
+ *   wait_ms_p50: number | null, render_ms_p50: number | null, render_ms_p95: number | null}} ActivityStep
+ * @typedef {{code: string, engine: string, count: number}} ErrorCount
+ * @typedef {{engine: string, succeeded: number, failed: number, render_ms_p50: number | null}} EngineCount
+ * @typedef {{since_ms: number, step_ms: number, data: ActivityStep[], errors: ErrorCount[], engines: EngineCount[]}} ActivityTold
+ */
 
 export function Activity() {
-  return html`<p></p>`;
+  const [over, setOver] = useState(/** @type {keyof typeof HOURS} */ ("h24"));
+  const figures = useFigures({ activity: `admin/activity?hours=${HOURS[over]}` }, EVERY_S * 1000);
+  /** @type {ActivityTold | undefined} */
+  const told = figures.told.activity;
+  const choice = html`<${SpanChoice} among=${Object.keys(HOURS)} chosen=${over} onChosen=${setOver} />`;
+  return html`<${View} figures=${figures} names=${["activity"]} everyS=${EVERY_S}>
+    <${Section} title=${tServer("activity")} figures=${figures} names=${["activity"]} action=${choice}>
+      <div class="pair">
+        <${Throughput} told=${told} />
+        <${Latency} told=${told} />
+      </div>
+    <//>
+    <${Section} title=${t("errors")} figures=${figures} names=${["activity"]}>
+      <${Errors} errors=${told?.errors} />
+    <//>
+    <${Section} title=${t("byEngine")} figures=${figures} names=${["activity"]}>
+      <${ByEngine} engines=${told?.engines} />
+    <//>
+  <//>`;
+}
+
+/** @param {ActivityTold} told */
+const stepsOf = ({ data, step_ms }) =>
+  data.map(({ at_ms }) => ({
+    short:
+      step_ms * data.length > DAY_MS
+        ? day(at_ms).replace(/[ ,]*\d{4}年?/, "")
+        : clock(at_ms).slice(0, 5),
+    long: moment(at_ms),
+  }));
+
+/** @param {{told: ActivityTold}} props */
+function Throughput({ told }) {
+  const of = (/** @type {"made" | "succeeded" | "failed" | "cancelled"} */ name) =>
+    told.data.map((each) => each[name]);
+  const sum = (/** @type {number[]} */ counts) =>
+    number(counts.reduce((all, each) => all + each, 0));
+  const summary = t("throughputIs", {
+    made: sum(of("made")),
+    succeeded: sum(of("succeeded")),
+    failed: sum(of("failed")),
+    cancelled: sum(of("cancelled")),
+  });
+  return html`<div class="column">
+    <${Chart} title=${t("throughput")} summary=${summary} stepHead=${t("step")} steps=${stepsOf(told)} isWhole
+      shown=${(/** @type {number} */ value) => number(value)}
+      bars=${[
+        { name: t("succeeded"), values: of("succeeded"), look: "a" },
+        { name: t("failed"), values: of("failed"), look: "b" },
+        { name: t("cancelled"), values: of("cancelled"), look: "f" },
+      ]}
+      lines=${[{ name: t("made"), values: of("made"), look: "c" }]} />
+    <p class="plain small muted">${summary}</p>
+  </div>`;
+}
+
+/** @param {number} ms */
+const atAxis = (ms) =>
+  ms >= 600_000
+    ? t("axisMin", { n: number(ms / 60_000, 1) })
+    : t("axisS", { n: number(ms / 1000, 1) });
+
+/** @param {{told: ActivityTold}} props */
+function Latency({ told }) {
+  const of = (/** @type {"wait_ms_p50" | "render_ms_p50" | "render_ms_p95"} */ name) =>
+    told.data.map((each) => each[name]);
+  const last = told.data.findLast((each) => each.render_ms_p50 !== null);
+  const summary = last
+    ? t("latencyIs", { wait: span(last.wait_ms_p50 ?? 0), render: span(last.render_ms_p50 ?? 0) })
+    : t("latencyNone");
+  return html`<div class="column">
+    <${Chart} title=${t("latency")} summary=${summary} stepHead=${t("step")} steps=${stepsOf(told)} shown=${span} ruled=${atAxis}
+      lines=${[
+        { name: t("wait50"), values: of("wait_ms_p50"), look: "d" },
+        { name: t("render50"), values: of("render_ms_p50"), look: "a" },
+        { name: t("render95"), values: of("render_ms_p95"), look: "c" },
+      ]} />
+    <p class="plain small muted">${summary}</p>
+  </div>`;
+}
+
+/** @param {{errors: ErrorCount[]}} props */
+function Errors({ errors }) {
+  const columns = [
+    { head: t("code"), cell: (/** @type {ErrorCount} */ row) => html`<code>${row.code}</code>` },
+    { head: t("engine"), cell: (/** @type {ErrorCount} */ row) => row.engine || t("noEngine") },
+    {
+      head: t("count"),
+      cell: (/** @type {ErrorCount} */ row) => number(row.count),
+      isNumber: true,
+    },
+  ];
+  return html`<${Table} caption=${t("errors")} columns=${columns} rows=${errors} none=${t("errorsNone")}
+    keyOf=${(/** @type {ErrorCount} */ row) => `${row.code}/${row.engine}`} />`;
+}
+
+/** @param {{engines: EngineCount[]}} props */
+function ByEngine({ engines }) {
+  const columns = [
+    { head: t("engine"), cell: (/** @type {EngineCount} */ row) => row.engine || t("noEngine") },
+    {
+      head: t("succeeded"),
+      cell: (/** @type {EngineCount} */ row) => number(row.succeeded),
+      isNumber: true,
+    },
+    {
+      head: t("failed"),
+      cell: (/** @type {EngineCount} */ row) => number(row.failed),
+      isNumber: true,
+    },
+    {
+      head: t("render50"),
+      cell: (/** @type {EngineCount} */ row) =>
+        row.render_ms_p50 === null ? "–" : span(row.render_ms_p50),
+      isNumber: true,
+    },
+  ];
+  return html`<${Table} caption=${t("byEngine")} columns=${columns} rows=${engines} none=${t("enginesNone")}
+    keyOf=${(/** @type {EngineCount} */ row) => row.engine} />`;
 }

@@ -25,8 +25,8 @@ export function Health({ figures }) {
   const ready = latest(figures, "ready");
   const { level, words } = standing(health, ready);
   return html`<${Section} title=${t("health")} figures=${figures} names=${["owners"]}>
-    <p class="standing" data-level=${level} role="status">${words}</p>
-    <ul class="tiles">
+    <p class="server-standing" data-level=${level} role="status">${words}</p>
+    <ul class="figures">
       <${Tile} name=${t("waiting")} value=${number(sum(owners, "jobs_waiting"))}
         href=${address("server", ["jobs"], { state: "queued,ready" })} />
       <${Tile} name=${t("working")} value=${number(sum(owners, "jobs_begun"))}
@@ -65,7 +65,7 @@ function standing(health, ready) {
 }
 
 /** @param {{name: string, value: string, about?: string, href?: string}} props */
-const Tile = ({ name, value, about, href }) => html`<li class="tile">
+const Tile = ({ name, value, about, href }) => html`<li class="figure">
   ${href ? html`<a href=${href}>${name}</a>` : html`<span class="muted">${name}</span>`}
   <strong>${value}</strong>
   ${about && html`<span class="small muted">${about}</span>`}

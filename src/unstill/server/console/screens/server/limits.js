@@ -97,7 +97,7 @@ function parsed(name, given) {
  * @param {{among: readonly LimitName[], fields: Written, errors: Record<string, string>,
  *   onInput: (fields: Written) => void}} props
  */
-export const LimitFields = ({ among, fields, errors, onInput }) => html`<div class="grid">
+export const LimitFields = ({ among, fields, errors, onInput }) => html`<div class="limit-fields">
   ${among.map(
     (
       name,
