@@ -126,7 +126,7 @@ def test_it_is_so_for_keys_that_may_less_or_more_than_others(
 
 
 @pytest.mark.parametrize("query", ["", "?limit=100", "?order=asc&limit=100", "?limit=1"])
-@pytest.mark.parametrize("path", ["/v1/videos", "/openai/v1/videos"])
+@pytest.mark.parametrize("path", ["/v1/videos", "/openai/v1/videos", "/v1/jobs"])
 def test_no_list_of_ours_has_what_is_anothers(estate: Estate, path: str, query: str) -> None:
     http = estate.server.http
     listed = http.get(f"{path}{query}", headers=key_of("borea")).json()

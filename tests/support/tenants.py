@@ -217,7 +217,7 @@ class Asker:
         return dict(answer.json()["data"]) if answer.is_success else _NO_POLICY
 
 
-_KNOWN = {"model": FAR, "variant": "video", "character_id": "somebody"}
+_KNOWN = {"model": FAR, "variant": "video", "character_id": "somebody", "role": "first"}
 _NO_POLICY = {"policy": "x", "signature": "x", "upload_dir": "x"}
 
 

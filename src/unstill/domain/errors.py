@@ -32,6 +32,8 @@ UnstillError
 │   ├── NotReady               the video is asked for before it is there
 │   ├── NoVideo                the video is asked for and never will be there
 │   │   └── VideoRemoved       it was, for as long as this server keeps videos
+│   ├── NoPicture              a job's own picture that is not there
+│   │   └── PictureRemoved     it was, for as long as this server keeps pictures
 │   └── BadRange               bytes outside the file
 ├── UpstreamError              somebody else's server refused or failed
 │   ├── TicketTaken            its ticket for a job is that of another one
@@ -51,7 +53,7 @@ Every error carries `code`, a short stable word, and `status`, the HTTP status t
 answers with; a dialect that documents another word or status for it shows that. What a caller may
 not do by key, limit or address, and what an operator may not (AdminOnly, NoSuchKey, KeyEnded,
 NotInDoubt, ResolvedOtherwise, ModelNotAllowed, OverLimit, OverBytes, ForeignHost, ForeignOrigin) is
-in access_errors.py.
+in access_errors.py; NoPicture is in picture_errors.py.
 """
 
 from __future__ import annotations

@@ -37,9 +37,13 @@ class Links:
 
     def sign(self, job_id: str, variant: Variant, now_s: float) -> str:
         """Path and query of a link that lives at least the lifetime, at most an hour more."""
-        expires_s = -(-(int(now_s) + self._lifetime_s) // STEP_S) * STEP_S
+        expires_s = self.until_s(now_s)
         signature = _signature(self._keyed[0], job_id, variant, str(expires_s))
         return f"/files/{job_id}/{variant}.mp4?expires={expires_s}&signature={signature}"
+
+    def until_s(self, now_s: float) -> int:
+        """When a link is over that is signed now."""
+        return -(-(int(now_s) + self._lifetime_s) // STEP_S) * STEP_S
 
     def check(self, job_id: str, variant: str, expires: str, signature: str, now_s: float) -> None:
         """Raise BadLink unless these parts of a link are as we signed them, and in time."""

@@ -137,7 +137,7 @@ class App:
             metrics_access=MetricsAccess(keys, metrics_networks),
             check_store=operated.watch.check,
         )
-        base = public_url.rstrip("/")
+        self._base_url = base = public_url.rstrip("/")
         uploads = UploadVerbs(uploading=uploading, public_url=base)
         # Whoever sends a file to an open route has shown no key, but the leave of its dialect.
         self._admits = {
@@ -193,6 +193,7 @@ class App:
                 downloads=self._downloads,
                 estimates=estimates,
                 store=operated.store,
+                public_url=self._base_url,
             ),
             usage=UsageVerbs(operated.store.charges),
             admin=AdminVerbs(service=service, estimates=estimates, operated=operated),

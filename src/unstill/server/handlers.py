@@ -68,6 +68,8 @@ def handler_of(
             _row(own_routes.USAGE, usage.own),
             _row(own_job_routes.OWN_JOBS, own_jobs.jobs),
             _row(own_job_routes.OWN_EVENTS, own_events.follow),
+            _row(own_job_routes.OWN_JOB, own_jobs.job),
+            _row(own_job_routes.OWN_PICTURE, videos.picture),
             _row(own_routes.HEALTH, own.health),
             _row(own_routes.READY, own.ready),
             _row(own_routes.METRICS, own.tell_metrics),

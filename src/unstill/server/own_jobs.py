@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from unstill.domain.job import Failure, Job, State, Video
-from unstill.domain.request import Size
+from unstill.domain.book import money_of
+from unstill.domain.delivery import Delivery, DeliveryState
+from unstill.domain.job import Failure, Job, State, Usage, Video
+from unstill.domain.money import Charge, PriceBasis, shown_amount
+from unstill.domain.moves import JobMove, moves_of
+from unstill.domain.request import Role, Size, VideoRequest
 from unstill.domain.stall import Stall
 from unstill.progress.estimate import Estimates
+from unstill.service.downloads import SignedLink
 
 
 class OwnFailure(msgspec.Struct, frozen=True):
@@ -68,6 +74,83 @@ class OwnJobs(msgspec.Struct, frozen=True):
 
     data: list[OwnJob]
     next: str | None
+
+
+class JobCharge(msgspec.Struct, frozen=True):
+    """What its owner is charged with for the job, in the house currency, as plain decimals.
+
+    reserved: for as long as it is not known what it comes to. price: null before its end.
+    """
+
+    basis: PriceBasis
+    currency: str
+    reserved: str
+    price: str | None
+
+
+class OwnDelivery(msgspec.Struct, frozen=True):
+    """The webhook that is owed for a job's end, or was."""
+
+    state: DeliveryState
+    tries: int
+
+
+class OwnJobDetails(OwnJob, frozen=True, kw_only=True):
+    """A job's whole life, as its owner may know it. Times likewise.
+
+    request: what was asked for; of a picture its address or its hash, never its bytes. moves: each
+    state that it came into, in order. money: null where the settings have none. link: to the video,
+    for whoever has it, until `link_until_ms`. pictures: those that it was given and that are still
+    kept.
+    """
+
+    dialect: str
+    request_id: str
+    request: VideoRequest
+    moves: Sequence[JobMove]
+    attempt: int
+    usage: Usage | None
+    money: JobCharge | None
+    link: str | None
+    link_until_ms: int | None
+    pictures: Sequence[Role]
+    delivery: OwnDelivery | None
+
+
+def own_details_told(
+    fields: dict[str, Any],
+    job: Job,
+    *,
+    charges: Sequence[Charge],
+    link: SignedLink | None,
+    base_url: str,
+    pictures: Sequence[Role],
+    delivery: Delivery | None,
+) -> OwnJobDetails:
+    """`fields` are those of `own_fields`; `base_url` begins the link."""
+    return OwnJobDetails(
+        **fields,
+        dialect=job.dialect,
+        request_id=job.request_id,
+        request=job.request,
+        moves=moves_of(job),
+        attempt=job.attempt,
+        usage=job.usage,
+        money=job_charge_told(charges),
+        link=None if link is None else base_url + link.path,
+        link_until_ms=None if link is None else link.until_ms,
+        pictures=pictures,
+        delivery=None if delivery is None else OwnDelivery(delivery.state, delivery.tries),
+    )
+
+
+def job_charge_told(entries: Sequence[Charge]) -> JobCharge | None:
+    """Of a job's entries in the book, without what it has cost the operator."""
+    money = money_of(entries)
+    if money is None:
+        return None
+    price = None if money.price is None else shown_amount(money.price)
+    return JobCharge(money.basis, money.currency, shown_amount(money.reserved), price)
 
 
 def own_job_told(

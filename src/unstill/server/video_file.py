@@ -109,7 +109,7 @@ async def send_video(
     Raises BadRange if the range asked for lies outside of it, Overloaded if as many are sent
     already.
     """
-    scope, receive, send = asgi
+    scope, _, send = asgi
     suffix = PurePath(stored.name).suffix
     response = VideoFile(
         stored,
@@ -122,6 +122,29 @@ async def send_video(
     if elsewhere is not None:
         await _lead_to(elsewhere, request_id, send)
         return
+    await send_file(
+        response,
+        stored,
+        job_id=job_id,
+        owner=owner,
+        request_id=request_id,
+        openings=openings,
+        asgi=asgi,
+    )
+
+
+async def send_file(
+    response: VideoFile,
+    stored: StoredFile,
+    *,
+    job_id: str,
+    owner: Owner,
+    request_id: str,
+    openings: Openings,
+    asgi: tuple[Scope, Receive, Send],
+) -> None:
+    """Answer with a job's file from here. Raises BadRange, Overloaded, StorageFailed."""
+    scope, receive, send = asgi
     known = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
     if knows(known, response.headers["etag"]):
         await _send_not_modified(response, send)

@@ -6,7 +6,7 @@ A picture of a video is drawn when it is first asked for, and kept beside the vi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -23,6 +23,8 @@ from unstill.domain.errors import (
 from unstill.domain.job import Job, Variant
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import Slots, WeightOf, equal_weight
+from unstill.domain.picture_errors import NoPicture, PictureRemoved
+from unstill.domain.request import Role
 from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
 from unstill.media import DRAWINGS_AT_ONCE
@@ -50,6 +52,13 @@ class Still(msgspec.Struct, frozen=True):
     @property
     def file_name(self) -> str:
         return self.stem + self.suffix
+
+
+class SignedLink(msgspec.Struct, frozen=True):
+    """Path and query of a link to a video, and until when it holds."""
+
+    path: str
+    until_ms: int
 
 
 class Downloads:
@@ -120,6 +129,32 @@ class Downloads:
         if job.video is None:
             return None
         return self._links.sign(job.id, "video", self._clock_ms() // 1000)
+
+    def signed(self, job: Job) -> SignedLink | None:
+        """The same with its end, of a video that is still there."""
+        if job.video is None or job.video.removed_ms is not None:
+            return None
+        now_s = self._clock_ms() // 1000
+        path = self._links.sign(job.id, "video", now_s)
+        return SignedLink(path, self._links.until_s(now_s) * 1000)
+
+    async def pictures(self, job: Job) -> Sequence[Role]:
+        """Those that the job was given and that are still kept."""
+        frames = job.request.frames
+        found = [await self._files.find(job.id, frame.file_name) for frame in frames]
+        return [frame.role for frame, file in zip(frames, found, strict=True) if file is not None]
+
+    async def picture(self, job: Job, role: Role) -> StoredFile:
+        """A picture that the job was given. Raises NoPicture, PictureRemoved."""
+        frame = next((each for each in job.request.frames if each.role == role), None)
+        if frame is None:
+            raise NoPicture(role, "the job was made without one")
+        found = await self._files.find(job.id, frame.file_name)
+        if found is not None:
+            return found
+        if frame.sha256 is None and job.size is None:
+            raise NoPicture(role, "its address was given, and nothing was fetched from there")
+        raise PictureRemoved(role)
 
     def until_ms(self, job: Job) -> int | None:
         """Until when the video is kept; None while there is none, and where that is for ever."""

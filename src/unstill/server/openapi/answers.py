@@ -62,6 +62,16 @@ HEADERS: dict[str, dict[str, Any]] = {
     "cache-control": {"schema": _TEXT, "required": True},
     "accept-ranges": {"schema": {"type": "string", "enum": ["bytes"]}, "required": True},
     "content-disposition": {"schema": _TEXT, "required": True},
+    "x-content-type-options": {
+        "description": "The bytes are what the type says.",
+        "schema": {"type": "string", "enum": ["nosniff"]},
+        "required": True,
+    },
+    "content-security-policy": {
+        "description": "Nothing that may be in the bytes is run.",
+        "schema": _TEXT,
+        "required": True,
+    },
     "content-range": {"description": "As RFC 9110 has it.", "schema": _TEXT},
 }
 

@@ -1,10 +1,12 @@
-"""What is asked of finished videos: their bytes."""
+"""What is asked of finished videos, and of the pictures that they were made of: their bytes."""
 
 from __future__ import annotations
 
 from unstill.dialects.port import Described, ServesContent
 from unstill.server.exchange import Exchange
 from unstill.server.open_files import most_downloads
+from unstill.server.own_job_routes import role_in
+from unstill.server.picture_file import send_picture
 from unstill.server.server_limits import ServerLimits
 from unstill.server.video_file import Openings, send_video
 from unstill.service.downloads import Downloads
@@ -12,7 +14,7 @@ from unstill.service.jobs import Service
 
 
 class VideoVerbs:
-    """The verbs that are about a video's files."""
+    """The verbs that are about a job's files."""
 
     def __init__(self, *, service: Service, downloads: Downloads, limits: ServerLimits) -> None:
         self._service = service
@@ -55,6 +57,19 @@ class VideoVerbs:
             owner=owner,
             request_id=call.request_id,
             inline=True,
+            openings=self._openings,
+            asgi=(exchange.scope, exchange.receive, exchange.send),
+        )
+
+    async def picture(self, exchange: Exchange[Described]) -> None:
+        job = await self._service.find(exchange.call.path["job_id"], exchange.owner)
+        role = role_in(exchange.call)
+        await send_picture(
+            await self._downloads.picture(job, role),
+            role,
+            job_id=job.id,
+            owner=job.owner,
+            request_id=exchange.call.request_id,
             openings=self._openings,
             asgi=(exchange.scope, exchange.receive, exchange.send),
         )
