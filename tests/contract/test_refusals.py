@@ -225,7 +225,7 @@ def test_an_unknown_video_is_not_found(server: Serving, prefix: str, method: str
 def test_an_unknown_variant_of_a_video_is_refused(server: Serving, variant: str) -> None:
     answer = server.http.get("/v1/videos/any/content", params={"variant": variant})
 
-    allowed = "must be video, thumbnail or spritesheet, got "
+    allowed = "must be video, thumbnail, spritesheet or last_frame, got "
     assert_refused(answer, 400, "variant", f"{allowed}{variant!r}")
 
 

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning"
 PICTURES = {
     "thumbnail": ("image/webp", "WEBP", (640, 360), ".webp"),
     "spritesheet": ("image/jpeg", "JPEG", (1280, 720), ".jpg"),
+    "last_frame": ("image/png", "PNG", (1280, 720), ".png"),
 }
 
 
@@ -72,16 +73,13 @@ def test_the_sdk_downloads_a_picture_of_the_video(
     assert f'filename="{video}{suffix}"' in answer.response.headers["content-disposition"]
 
 
-def test_the_three_variants_are_three_files_and_video_is_the_default(
+def test_the_variants_are_files_of_their_own_and_video_is_the_default(
     server: Serving, video: str
 ) -> None:
-    files = {
-        variant: content(server, video, variant).content
-        for variant in ("video", "thumbnail", "spritesheet")
-    }
+    files = {variant: content(server, video, variant).content for variant in ("video", *PICTURES)}
     plain = server.http.get(f"/v1/videos/{video}/content").content
 
-    assert len(set(files.values())) == 3
+    assert len(set(files.values())) == 4
     assert plain == files["video"]
     assert plain[4:8] == b"ftyp"
 

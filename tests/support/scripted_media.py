@@ -20,6 +20,7 @@ from unstill.media.tasks import (
 VIDEO = b"a whole video"
 THUMBNAIL = b"a picture of it"
 SPRITESHEET = b"pictures of it"
+LAST_FRAME = b"its last picture"
 
 
 class Checks:
@@ -66,6 +67,9 @@ class Checks:
 
     async def draw_spritesheet(self, draw: StillDraw) -> None:
         await self._draw(draw, SPRITESHEET)
+
+    async def draw_last_frame(self, draw: StillDraw) -> None:
+        await self._draw(draw, LAST_FRAME)
 
     async def _draw(self, draw: StillDraw, picture: bytes) -> None:
         self.draws.append(draw)

@@ -12,7 +12,7 @@ import pytest
 from support.jobs import OWNER, a_job
 from support.read_files import bytes_of
 from support.scripted_house import House, opened
-from support.scripted_media import SPRITESHEET, THUMBNAIL
+from support.scripted_media import LAST_FRAME, SPRITESHEET, THUMBNAIL
 from support.waits import until
 from unstill.domain.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
 from unstill.domain.job import Job, State, Variant, hidden
@@ -20,8 +20,12 @@ from unstill.domain.owner import Owner
 from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.errors import BadVideo
 
-NAMES: dict[Variant, str] = {"thumbnail": "thumbnail.webp", "spritesheet": "spritesheet.jpg"}
-PICTURES = {"thumbnail": THUMBNAIL, "spritesheet": SPRITESHEET}
+NAMES: dict[Variant, str] = {
+    "thumbnail": "thumbnail.webp",
+    "spritesheet": "spritesheet.jpg",
+    "last_frame": "last-still.png",
+}
+PICTURES = {"thumbnail": THUMBNAIL, "spritesheet": SPRITESHEET, "last_frame": LAST_FRAME}
 
 
 def word(job: Job) -> str:
@@ -36,7 +40,7 @@ async def finished(house: House, *, owner: str = OWNER) -> Job:
     return await house.until(await house.submit(owner=Owner(owner)))
 
 
-@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet", "last_frame"])
 async def test_a_picture_is_drawn_at_the_first_request_and_kept(
     tmp_path: Path, variant: Variant
 ) -> None:
@@ -178,7 +182,7 @@ async def test_a_video_deleted_while_it_is_drawn_is_no_longer_there(tmp_path: Pa
         assert not house.folder(job.id).exists()
 
 
-@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet", "last_frame"])
 async def test_pictures_go_with_their_video(tmp_path: Path, variant: Variant) -> None:
     async with opened(tmp_path) as house:
         deleted, swept = [await finished(house) for _ in range(2)]
@@ -192,7 +196,7 @@ async def test_pictures_go_with_their_video(tmp_path: Path, variant: Variant) ->
         assert not house.folder(swept.id).exists()
 
 
-@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet", "last_frame"])
 @pytest.mark.parametrize("state", [s for s in State if s is not State.SUCCEEDED])
 async def test_where_there_is_no_video_nothing_is_drawn(
     tmp_path: Path, state: State, variant: Variant

@@ -13,7 +13,7 @@ from PIL import Image
 
 from unstill.media.errors import BadVideo
 from unstill.media.tasks import StillDraw
-from unstill.media.thumbnails import draw_spritesheet, draw_thumbnail
+from unstill.media.thumbnails import draw_last_frame, draw_spritesheet, draw_thumbnail
 
 FRAME_RATE = 24
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
@@ -157,7 +157,42 @@ def test_an_ugly_frame_is_passed_over_for_the_next_one(tmp_path: Path) -> None:
     assert shown(drawn(draw_thumbnail, path)) == 25
 
 
-@pytest.mark.parametrize("draw", [draw_thumbnail, draw_spritesheet])
+def last_decoded(path: Path) -> np.ndarray:
+    """The last picture that a reader of the whole video comes to."""
+    with av.open(str(path)) as container:
+        *_, last = container.decode(video=0)
+    return last.to_ndarray(format="rgb24")
+
+
+@pytest.mark.parametrize("coder", [*CODERS, {"g": "24", "bf": "3", "flags": "-cgop"}])
+@pytest.mark.parametrize("options", [{}, FRAGMENTED])
+@pytest.mark.parametrize("frames", [1, 2, 47])
+def test_the_last_frame_is_the_last_one_pixel_for_pixel(
+    tmp_path: Path, coder: dict[str, str], options: dict[str, str], frames: int
+) -> None:
+    path = made(tmp_path, frames=frames, size=(320, 180), coder=coder, options=options)
+
+    image = drawn(draw_last_frame, path)
+
+    assert (image.format, image.mode, image.size) == ("PNG", "RGB", (320, 180))
+    assert shown(image) == frames - 1
+    assert np.array_equal(np.asarray(image), last_decoded(path))
+
+
+def test_where_the_last_frames_do_not_decode_the_one_before_is_the_last(tmp_path: Path) -> None:
+    path = made(tmp_path, coder={"g": "1", "bf": "0"})
+    with av.open(str(path)) as container:
+        *_, last = (packet for packet in container.demux(video=0) if packet.size)
+        at, size_bytes = last.pos, last.size
+    assert at is not None
+    data = bytearray(path.read_bytes())
+    data[at : at + size_bytes] = b"\xff" * size_bytes
+    path.write_bytes(data)
+
+    assert shown(drawn(draw_last_frame, path)) == 46
+
+
+@pytest.mark.parametrize("draw", [draw_thumbnail, draw_spritesheet, draw_last_frame])
 @pytest.mark.parametrize("data", [b"", b"<html>", b"\0\0\0\x18ftypisom" + b"\0" * 40])
 def test_what_is_no_video_is_refused(
     tmp_path: Path, draw: Callable[[StillDraw], None], data: bytes
@@ -170,7 +205,7 @@ def test_what_is_no_video_is_refused(
     assert not (tmp_path / "still.part").exists()
 
 
-@pytest.mark.parametrize("draw", [draw_thumbnail, draw_spritesheet])
+@pytest.mark.parametrize("draw", [draw_thumbnail, draw_spritesheet, draw_last_frame])
 def test_a_folder_that_goes_meanwhile_ends_no_child(
     tmp_path: Path, draw: Callable[[StillDraw], None]
 ) -> None:

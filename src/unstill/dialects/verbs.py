@@ -49,7 +49,12 @@ from unstill.domain.errors import (
 from unstill.media.errors import BadVideo
 
 EVENTS_TYPE = "text/event-stream"
-MEDIA_TYPES = {".mp4": "video/mp4", ".webp": "image/webp", ".jpg": "image/jpeg"}  # by file name
+MEDIA_TYPES = {  # by file name
+    ".mp4": "video/mp4",
+    ".webp": "image/webp",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+}
 
 # BadBody: of a Range
 FILE_ERRORS: Kinds = (NoSuchJob, NoVideo, VideoRemoved, BadRange, BadBody, StorageFailed)

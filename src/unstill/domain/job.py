@@ -20,7 +20,8 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
 
 Vocabulary = Literal["openai", "unified"]
-Variant = Literal["video", "thumbnail", "spritesheet"]  # of a finished video, in OpenAI's names
+# Of a finished video: in OpenAI's names, and one of ours.
+Variant = Literal["video", "thumbnail", "spritesheet", "last_frame"]
 
 
 class State(StrEnum):

@@ -119,6 +119,10 @@ class Media:
         """Write pictures from all over a checked mp4 as one; raises BadVideo, EngineDied."""
         await self._done("draw_spritesheet", draw, type(None), by=self._drawing)
 
+    async def draw_last_frame(self, draw: StillDraw) -> None:
+        """Write the last picture of a checked mp4 as it is; raises BadVideo, EngineDied."""
+        await self._done("draw_last_frame", draw, type(None), by=self._drawing)
+
     async def _done(
         self,
         task: str,

@@ -17,7 +17,7 @@ from unstill.media.tasks import (
     VideoCheck,
     VideoFacts,
 )
-from unstill.media.thumbnails import draw_spritesheet, draw_thumbnail
+from unstill.media.thumbnails import draw_last_frame, draw_spritesheet, draw_thumbnail
 from unstill.media.video_check import check_video
 
 # Measured: what `limits` lets through peaks at 1.3 GB of addresses.
@@ -53,6 +53,10 @@ def spritesheet(args: StillDraw, _report: Report) -> None:
     draw_spritesheet(args)
 
 
+def last_frame(args: StillDraw, _report: Report) -> None:
+    draw_last_frame(args)
+
+
 if __name__ == "__main__":
     serve(
         {
@@ -63,6 +67,7 @@ if __name__ == "__main__":
             "as_mp4": repack,
             "draw_thumbnail": thumbnail,
             "draw_spritesheet": spritesheet,
+            "draw_last_frame": last_frame,
         },
         address_space_bytes=ADDRESS_SPACE_BYTES,
     )

@@ -1,14 +1,15 @@
-"""Pictures out of a finished video: one from its middle, or a sheet of many. Child side.
+"""Pictures out of a finished video: from its middle, a sheet of many, or its end. Child side.
 
 Covers what check_video has let pass, in square pixels and the right way up. A frame that does not
-decode is passed over for the next one that does.
+decode is passed over for the next one that does; at the end, for the one before.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import av
 from av.container import InputContainer
@@ -31,7 +32,7 @@ JPEG_QUALITY = 85
 def draw_thumbnail(draw: StillDraw) -> None:
     """Write the frame in the middle of an mp4 as a WebP; raises BadVideo."""
     (image,) = _pictures(draw.path, most=1, side_px=THUMBNAIL_SIDE_PX)
-    _save(image, draw.out, "WEBP", WEBP_QUALITY)
+    _save(image, draw.out, "WEBP", quality=WEBP_QUALITY)
 
 
 def draw_spritesheet(draw: StillDraw) -> None:
@@ -43,29 +44,50 @@ def draw_spritesheet(draw: StillDraw) -> None:
     for number, tile in enumerate(tiles):
         row, column = divmod(number, COLUMNS)
         sheet.paste(tile, (column * width, row * height))
-    _save(sheet, draw.out, "JPEG", JPEG_QUALITY)
+    _save(sheet, draw.out, "JPEG", quality=JPEG_QUALITY)
+
+
+def draw_last_frame(draw: StillDraw) -> None:
+    """Write the last frame of an mp4 as a PNG, pixel for pixel; raises BadVideo."""
+    with _opened(draw.path) as (container, stream):
+        _, keys = _times(container, stream)
+        # From the last key frame on; from an earlier one where nothing behind that decodes.
+        for key in (keys[-1], *keys[-2:-1], keys[0]) if keys else ():
+            container.seek(key, stream=stream)
+            last = deque(_decoded(container, stream), maxlen=1)
+            if last:
+                image = Image.fromarray(last[0].to_ndarray(format="rgb24"))
+                return _save(image, draw.out, "PNG")
+    raise BadVideo("a picture of the video cannot be decoded")
 
 
 def _pictures(path: str, *, most: int, side_px: int) -> list[Image.Image]:
     """The middle frame of each of `most` equal parts; of fewer frames, all. Raises BadVideo."""
+    with _opened(path) as (container, stream):
+        shown, keys = _times(container, stream)
+        if not keys:
+            raise BadVideo("the video has no pictures")
+        wanted = _middles(shown, min(most, len(shown)))
+        return [_fitted(frame, side_px) for frame in _found(container, stream, wanted, keys)]
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Raises BadVideo, also for what goes wrong while it is read."""
     try:
         with open_mp4(path) as container:
             stream = container.streams.best("video")
             if not isinstance(stream, VideoStream):
                 raise BadVideo("the video has no pictures")
             stream.codec_context.thread_count = 1  # children are counted as one core each
-            shown, keys = _times(container, stream)
-            if not keys:
-                raise BadVideo("the video has no pictures")
-            wanted = _middles(shown, min(most, len(shown)))
-            return [_fitted(frame, side_px) for frame in _found(container, stream, wanted, keys)]
+            yield container, stream
     except av.FFmpegError as error:
         raise BadVideo(f"no picture of the video can be drawn: {error.strerror}") from error
 
 
-def _save(image: Image.Image, out: str, form: str, quality: int) -> None:
+def _save(image: Image.Image, out: str, form: str, **options: int) -> None:
     try:
-        image.save(out, form, quality=quality)
+        image.save(out, form, **options)
     except FileNotFoundError as error:
         raise BadVideo("the video was deleted while its picture was drawn") from error
 
@@ -105,11 +127,13 @@ def _found(
 
 
 def _decoded(
-    container: InputContainer, stream: VideoStream, wanted: frozenset[int]
+    container: InputContainer, stream: VideoStream, wanted: frozenset[int] | None = None
 ) -> Iterator[VideoFrame]:
+    """`wanted`: those without which a picture is not drawn; None: all."""
     for packet in container.demux(stream):
         # A frame that is neither wanted nor needed by another: measured, a quarter of the time.
-        stream.codec_context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
+        is_wanted = wanted is None or packet.pts in wanted
+        stream.codec_context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
         with suppress(av.InvalidDataError):
             yield from packet.decode()
 

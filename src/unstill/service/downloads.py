@@ -41,6 +41,8 @@ class Draws(Protocol):
 
     async def draw_spritesheet(self, draw: StillDraw) -> None: ...
 
+    async def draw_last_frame(self, draw: StillDraw) -> None: ...
+
 
 class Still(msgspec.Struct, frozen=True):
     """A picture of a video: how its file is called, and who draws it."""
@@ -84,6 +86,8 @@ class Downloads:
         self._stills: dict[Variant, Still] = {
             "thumbnail": Still("thumbnail", ".webp", media.draw_thumbnail),
             "spritesheet": Still("spritesheet", ".jpg", media.draw_spritesheet),
+            # Not as the picture is called that the job was given.
+            "last_frame": Still("last-still", ".png", media.draw_last_frame),
         }
         self._drawings: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._slots = Slots(DRAWINGS_AT_ONCE, keeps_room=True, weight_of=weight_of)

@@ -158,7 +158,7 @@ class Videos:
     def variant(self, call: Call) -> Variant:
         given = call.query.get("variant", "video")
         if given not in VARIANTS:
-            raise BadField("variant", "video, thumbnail or spritesheet", given)
+            raise BadField("variant", "video, thumbnail, spritesheet or last_frame", given)
         return VARIANTS[given]
 
     def state_word(self, job: Job, call: Call) -> str:

@@ -47,6 +47,6 @@ PAGING = (
 VARIANT = Parameter(
     "query",
     "variant",
-    "The mp4, a WebP of its middle, or a JPEG with frames from all over it.",
+    "The mp4, a WebP of its middle, a JPEG of frames from all over it, or its last as a PNG.",
     {"type": "string", "enum": [*VARIANTS], "default": "video"},
 )
