@@ -165,9 +165,25 @@ def test_real_answers_keep_to_their_schemas(
     assert answer_flaws(api, VIDEO, deleted, method="delete") == []
 
 
+def test_a_quote_keeps_to_its_schemas(api: dict[str, Any], server: Serving) -> None:
+    frames = {"first": {"width": 800, "height": 600}, "last": None}
+    body = {"model": "wan2.7-i2v", "fields": {"duration": "5", "style": "noir"}, "frames": frames}
+    content = operation(api, "/v1/quotes", "post")["requestBody"]["content"]["application/json"]
+    shown = [each["value"] for each in content["examples"].values()]
+
+    for each in (body, *shown):
+        told = server.http.post("/v1/quotes", json=each)
+        assert told.status_code == 200, told.text
+        assert body_flaws(api, "/v1/quotes", each) == []
+        assert answer_flaws(api, "/v1/quotes", told.json(), method="post") == []
+    assert body_flaws(api, "/v1/quotes", body | {"another": 1})
+    assert body_flaws(api, "/v1/quotes", body | {"frames": {}})
+
+
 @pytest.mark.parametrize(
     ("path", "method"),
     [
+        ("/v1/quotes", "post"),
         ("/v1/tasks/submit", "post"),
         ("/v1/tasks/status", "get"),
         ("/v1/videos", "post"),

@@ -19,7 +19,7 @@ def operations(server: Serving) -> list[dict[str, Any]]:
 
 
 def bodies(operations: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The schema of each model in each form of each create call."""
+    """The schema of each model in each form of each create call, and in a quote."""
     for operation in operations:
         for media in operation.get("requestBody", {"content": {}})["content"].values():
             yield from media["schema"].get("oneOf", [])
@@ -37,10 +37,11 @@ def test_every_length_of_a_video_is_said_to_be_in_seconds(
 ) -> None:
     found = list(bodies(operations))
 
-    assert len(found) == 5 * 2 * len(CARDS)  # create calls, each in JSON and as a form
+    assert len(found) == (5 * 2 + 1) * len(CARDS)  # create calls, each in JSON and as a form
     for body in found:
         fields = body["properties"]
-        fields = fields | fields.get("parameters", {}).get("properties", {})
+        for section in ("parameters", "fields"):
+            fields = fields | fields.get(section, {}).get("properties", {})
         lengths = [fields[name] for name in fields if re.search("seconds|duration", name)]
 
         assert lengths

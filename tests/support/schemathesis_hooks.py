@@ -27,7 +27,7 @@ FEW_MODELS, FEW_NAMES = "API_ASKED_FEW_MODELS", "API_ASKED_FEW_NAMES"
 ENDLESS = "/v1/events"  # a stream that ends when its caller hangs up
 _KEY = KeyReused.param
 _MODELS = frozenset({"wan2.7-i2v", "openai/sora-2/image-to-video-pro"})
-_NAMES = frozenset({"input_reference", "last_frame_url", "media"})
+_NAMES = frozenset({"input_reference", "last_frame_url", "media", "frames"})
 
 schemathesis.openapi.format("picture", st.just(PICTURE))
 schemathesis.openapi.format("webhook-url", st.just("https://nobody.invalid/hook"))

@@ -255,6 +255,8 @@ def _new_job(answer: httpx2.Response) -> str | None:
 
 
 def _body_at(path: str) -> dict[str, Any]:
+    if path == "/v1/quotes":
+        return {"model": FAR, "frames": {"first": {"width": 800, "height": 600}}}
     if "/videos" in path:
         return {"model": FAR, "prompt": "still", "input_reference": FRAME}
     return {"model": FAR, "input": {"prompt": "still", "first_frame_url": FRAME}}
@@ -276,6 +278,8 @@ def _name_in(body: dict[str, Any], name: str, named: str, path: str) -> None:
     given = f"oss://{named}" if name == "upload" else named
     if name not in {"frame", "upload"}:
         body["json"][name] = given
+    elif path == "/v1/quotes":
+        body["json"]["frames"]["first"] = given
     elif "/videos" in path:
         body["json"]["input_reference"] = given
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageOps
 
 from support.requests import a_request
 from unstill.domain.errors import BadField
@@ -12,7 +13,14 @@ from unstill.domain.request import GivenValue, Ratio, Size, TierName, VideoReque
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS
 from unstill.models.field_kinds import Exact
-from unstill.models.sizes import NAMED_SIZES, charged_tier, output_size, size_in_ratio, tier_height
+from unstill.models.sizes import (
+    NAMED_SIZES,
+    charged_tier,
+    kept_part,
+    output_size,
+    size_in_ratio,
+    tier_height,
+)
 
 BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]
@@ -239,3 +247,45 @@ def test_a_tier_in_any_ratio_is_charged_as_that_tier(card: Card, ratio: Ratio) -
         size = size_in_ratio(card, tier, ratio)
 
         assert charged_tier(card, a_request(model=card.id, size=size)) == tier
+
+
+# --- what is kept of a picture -------------------------------------------------------------------
+
+SIDES = st.integers(min_value=64, max_value=2000)
+
+
+@given(st.builds(Size, SIDES, SIDES), st.builds(Size, SIDES, SIDES))
+def test_what_is_kept_of_a_picture_lies_in_its_middle_and_has_the_videos_ratio(
+    frame: Size, size: Size
+) -> None:
+    kept = kept_part(frame, size)
+
+    assert kept.width == frame.width or kept.height == frame.height
+    assert 0 <= frame.width - 2 * kept.x - kept.width <= 1
+    assert 0 <= frame.height - 2 * kept.y - kept.height <= 1
+    assert abs(kept.width * size.height - kept.height * size.width) <= max(size.width, size.height)
+
+
+@pytest.mark.parametrize(
+    ("frame", "size"),
+    [
+        (Size(800, 600), Size(640, 320)),
+        (Size(800, 600), Size(320, 640)),
+        (Size(1201, 500), Size(720, 720)),
+        (Size(499, 1001), Size(1280, 720)),
+    ],
+)
+def test_it_is_what_a_frame_is_cropped_to_for_an_upstream(frame: Size, size: Size) -> None:
+    assert darkest_of_fitted(frame, size, beyond_px=1) == 255
+    assert darkest_of_fitted(frame, size, beyond_px=-2) < 255
+
+
+def darkest_of_fitted(frame: Size, size: Size, *, beyond_px: int) -> int:
+    """Of a picture that is white where it is kept, and so far beyond, and black elsewhere."""
+    kept = kept_part(frame, size)
+    upper_left = (kept.x - beyond_px, kept.y - beyond_px)
+    sides = (kept.width + 2 * beyond_px, kept.height + 2 * beyond_px)
+    picture = Image.new("L", (frame.width, frame.height), 0)
+    picture.paste(Image.new("L", sides, 255), upper_left)
+    fitted = ImageOps.fit(picture, (size.width, size.height), Image.Resampling.BOX)
+    return min(fitted.tobytes())

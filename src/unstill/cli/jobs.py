@@ -25,7 +25,7 @@ from unstill.domain.job_ids import new_id
 from unstill.domain.money import shown_amount
 from unstill.domain.resolution import CallCosts, DoubtWord, Resolution
 from unstill.models.costs import Costs
-from unstill.service.jobs import DEADLINE_MS
+from unstill.service.new_jobs import DEADLINE_MS
 from unstill.system.clock import clock_ms
 
 app = typer.Typer(help="Jobs that wait for your word.", no_args_is_help=True)

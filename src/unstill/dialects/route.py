@@ -108,6 +108,7 @@ class Route(msgspec.Struct, Generic[Port_contra], frozen=True):
     body: Schema | None = None  # JSON has it
     shown_bodies: Mapping[str, Any] = {}  # examples, by what they show; a create call's cards have
     form: Schema | None = None  # a form has it, multipart or urlencoded; neither: no body is read
+    most_body_bytes: int | None = None  # where that is small; None: what a server takes at most
     job_id_at: str = ""  # JSON pointer to the new job's id in the answer of a submit
     errors: Kinds = ()  # besides the verb's
     programs: tuple[SdkProgram, ...] = ()  # of a create call

@@ -5,6 +5,7 @@ UnstillError
 │   ├── BadField               a known field with a wrong type or value
 │   │   ├── MissingField
 │   │   ├── UnknownModel
+│   │   │   └── NoSuchModel    it is asked for by its place
 │   │   └── BadImage           a first or last frame that cannot be used
 │   ├── BadBody                not JSON, not a form, cut short, too deep
 │   │   ├── BodyTooLarge
@@ -124,6 +125,17 @@ class UnknownModel(BadField):
 
     def __init__(self, param: str, got: object, allowed: str, meant: str | None = None) -> None:
         super().__init__(param, allowed, got, meant=meant)
+
+
+class NoSuchModel(UnknownModel):
+    """An unknown one where no call is to be made with it: there is nothing at its place."""
+
+    status = 404
+
+    def __init__(self, unknown: UnknownModel) -> None:
+        UnstillError.__init__(self, unknown.message)
+        self.param, self.allowed = unknown.param, unknown.allowed
+        self.got, self.found = unknown.got, unknown.found
 
 
 class BadImage(BadField):

@@ -66,12 +66,12 @@ def check_file_size(size_bytes: int, param: str) -> None:
         raise BadImage(param, f"the file must be at most {most:.0f} MiB, got {got:.1f} MiB")
 
 
-def check_pixels(width: int, height: int, name: Format, param: str) -> None:
-    """Raises BadImage."""
+def check_pixels(width: int, height: int, name: Format | None, param: str) -> None:
+    """`name`: None where only its sides are known. Raises BadImage."""
     most = MAX_WEBP_PIXELS if name == "WebP" else MAX_PIXELS
     if width * height > most:
-        reason = f"a {name} must have at most {most // 1_000_000} megapixels, got {width}x{height}"
-        raise BadImage(param, reason)
+        what = f"a {name or 'picture'} must have at most {most // 1_000_000} megapixels"
+        raise BadImage(param, f"{what}, got {width}x{height}")
 
 
 def check_shape(width: int, height: int, check: FrameCheck) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from math import isclose, log, sqrt
 
+import msgspec
+
 from unstill.domain.request import Ratio, Size, TierName, VideoRequest
 from unstill.models.card import Card
 from unstill.models.field_kinds import SIZE_MOST_RATIO
@@ -17,6 +19,15 @@ _STEP_PX = 16  # DashScope, same page: both sides are multiples of 16
 SAME_WITHIN = 0.03  # it may differ so from 16:9 or 9:16; 2 % gave 842x474 for a 16:9 photo at 480P
 
 
+class Crop(msgspec.Struct, frozen=True):
+    """A part of a picture, in its pixels from the upper left."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 def output_size(card: Card, request: VideoRequest, frame: Size) -> Size:
     """The exact size asked for, or the tier's area at the frame's own ratio.
 
@@ -28,6 +39,18 @@ def output_size(card: Card, request: VideoRequest, frame: Size) -> Size:
     if named is not None:
         return _turned(named, frame)
     return size_at(request.tier, frame)
+
+
+def kept_part(frame: Size, size: Size) -> Crop:
+    """What is left of a frame that is scaled and cropped around its middle to a size.
+
+    So it is done here (engines/camera/picture.py, Pillow's `ImageOps.fit` in media/convert.py);
+    upstreams that are sent the whole frame may cut it in their own way.
+    """
+    scale = max(size.width / frame.width, size.height / frame.height)
+    width = min(frame.width, max(1, round(size.width / scale)))
+    height = min(frame.height, max(1, round(size.height / scale)))
+    return Crop((frame.width - width) // 2, (frame.height - height) // 2, width, height)
 
 
 def size_at(tier: TierName, frame: Size) -> Size:

@@ -65,6 +65,7 @@ from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_events import OwnEventVerbs
 from unstill.server.verbs.own_jobs import OwnJobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
+from unstill.server.verbs.quotes import QuoteVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.usage import UsageVerbs
 from unstill.server.verbs.videos import VideoVerbs
@@ -195,6 +196,7 @@ class App:
                 store=operated.store,
                 public_url=self._base_url,
             ),
+            quotes=QuoteVerbs(service=service, estimates=estimates),
             usage=UsageVerbs(operated.store.charges),
             admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
         )
@@ -312,7 +314,8 @@ class App:
         # Without keys all are one owner, and only by their addresses are they told apart.
         owner = caller.owner
         sharer = owner if owner and owner != EVERYONE else caller_at(_host(scope))
-        with bodies.gate(sharer, admit, is_owner=sharer is owner) as gate:
+        is_owner, most_bytes = sharer is owner, route.most_body_bytes
+        with bodies.gate(sharer, admit, is_owner=is_owner, most_bytes=most_bytes) as gate:
             body, is_form = await bodies.read(call.headers, receive, gate)
             self._keys.check(caller)  # a body may take its time
             call = msgspec.structs.replace(call, body=body, is_form=is_form)

@@ -75,16 +75,25 @@ class Bodies:
     def open_bytes(self) -> int:
         return self._shares.taken
 
-    def gate(self, caller: str, admit: Admit | None = None, *, is_owner: bool = False) -> Gate:
+    def gate(
+        self,
+        caller: str,
+        admit: Admit | None = None,
+        *,
+        is_owner: bool = False,
+        most_bytes: int | None = None,
+    ) -> Gate:
         """For one body of this caller: an owner, or an address where there is no key.
 
         `admit`: asked before a file of a form is taken; only such a form may be large then.
+        most_bytes: of this one, where that is fewer.
         """
+        most_bytes = self.most_bytes if most_bytes is None else most_bytes
         return Gate(
             self._shares,
             self._turns,
             caller=caller,
-            most_bytes=self.most_bytes if admit is None else MOST_UNADMITTED_BYTES,
+            most_bytes=most_bytes if admit is None else MOST_UNADMITTED_BYTES,
             most_of_caller=self._per_owner_bytes if is_owner else self._per_address_bytes,
             most_of_owner=self._per_owner_bytes,
             admit=admit,
@@ -99,8 +108,9 @@ class Bodies:
         BadField, EngineDied, StorageFull, StorageFailed.
         """
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self.most_bytes:
-            raise BodyTooLarge(self.most_bytes)
+        most_bytes = gate.most_bytes if gate.admit is None else self.most_bytes
+        if length.isdecimal() and int(length) > most_bytes:
+            raise BodyTooLarge(most_bytes)
         if "content-encoding" in headers:
             check_packing(headers["content-encoding"])
         content_type = headers.get("content-type", "")

@@ -12,6 +12,7 @@ from unstill.domain.errors import Unsupported
 from unstill.server import own_job_routes, own_routes
 from unstill.server.admin import routes as admin_routes
 from unstill.server.exchange import Answer, Exchange, Handler
+from unstill.server.quotes import QUOTE
 from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
 from unstill.server.verbs.events import EventVerbs
@@ -19,6 +20,7 @@ from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_events import OwnEventVerbs
 from unstill.server.verbs.own_jobs import OwnJobVerbs
 from unstill.server.verbs.own_routes import OwnVerbs
+from unstill.server.verbs.quotes import QuoteVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.usage import UsageVerbs
 from unstill.server.verbs.videos import VideoVerbs
@@ -44,6 +46,7 @@ def handler_of(
     own: OwnVerbs,
     account: AccountVerbs,
     own_jobs: OwnJobVerbs,
+    quotes: QuoteVerbs,
     usage: UsageVerbs,
     admin: AdminVerbs,
 ) -> Callable[[Verb[Any]], Handler]:
@@ -65,6 +68,7 @@ def handler_of(
             _row(own_routes.MODELS, own.models),
             _row(own_routes.MODEL, own.model),
             _row(own_routes.ACCOUNT, account.account),
+            _row(QUOTE, quotes.quote),
             _row(own_routes.USAGE, usage.own),
             _row(own_job_routes.OWN_JOBS, own_jobs.jobs),
             _row(own_job_routes.OWN_EVENTS, own_events.follow),

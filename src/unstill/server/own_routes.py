@@ -16,13 +16,13 @@ from unstill.domain.access_errors import AdminOnly, ModelNotAllowed
 from unstill.domain.errors import (
     BadField,
     BadLink,
+    NoSuchModel,
     NoSuchRoute,
     Overloaded,
     StorageFailed,
-    UnknownModel,
     UnstillError,
 )
-from unstill.server import account_info, console_files, own_job_routes, usage_report
+from unstill.server import account_info, console_files, own_job_routes, quotes, usage_report
 from unstill.server.account_info import AccountInfo
 from unstill.server.model_info import ModelInfo, ModelList
 from unstill.server.usage_report import UsageReport
@@ -77,8 +77,7 @@ class OwnRoutes:
         return enveloped(error)
 
     def error_status(self, kind: type[UnstillError]) -> int:
-        # OpenAI, GET /models/{model}: what is asked for is not there.
-        return 404 if issubclass(kind, UnknownModel) else kind.status
+        return kind.status
 
     def error_code(self, kind: type[UnstillError]) -> str:
         return kind.code
@@ -102,7 +101,7 @@ def _kept(*media_types: str) -> tuple[Response, ...]:
 
 
 MODELS = Verb("models", Described, errors=(StorageFailed,))
-MODEL = Verb("model", Described, errors=(UnknownModel, ModelNotAllowed, StorageFailed))
+MODEL = Verb("model", Described, errors=(NoSuchModel, ModelNotAllowed, StorageFailed))
 USAGE = Verb(
     "usage",
     Described,
@@ -194,6 +193,7 @@ _ROUTES: tuple[Route[OwnRoutes], ...] = (
     ),
     Route("GET", "/v1/account", ACCOUNT, "Tell who calls, and what it may", (AccountInfo,)),
     *own_job_routes.ROUTES,
+    quotes.ROUTE,
     Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
     Route("GET", "/ready", READY, "Say whether new jobs are taken", (Ready,), is_open=True),
     Route("GET", "/metrics", METRICS, "Tell Prometheus its figures", (), asks_itself=True),

@@ -102,13 +102,17 @@ class Charging:
         Raises OverBudget where its owner's budgets have no room for it now: before anything of it
         is stored. Whoever stores it decides that again, of all that come at once.
         """
-        if self._tariff.is_empty:
-            return None
-        budgets = self._budgets_of(job.owner)
-        reserve = ChargeReserve(self._entry(job, self._terms(job, engines)), budgets)
-        if budgets != UNBOUNDED:
+        reserve = self.wanted(job, engines)
+        if reserve is not None and reserve.budgets != UNBOUNDED:
             check_budgets(reserve, await self._used(job.owner, reserve.entry.day))
         return reserve
+
+    def wanted(self, job: Job, engines: Sequence[Engine]) -> ChargeReserve | None:
+        """The same, whether its owner's budgets have room for it or not."""
+        if self._tariff.is_empty:
+            return None
+        entry = self._entry(job, self._terms(job, engines))
+        return ChargeReserve(entry, self._budgets_of(job.owner))
 
     def _terms(self, job: Job, engines: Sequence[Engine]) -> PriceTerms:
         request = job.request

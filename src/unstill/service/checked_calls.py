@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from unstill.domain.request import CreateCall, GivenFrame, Role, VideoRequest
+from unstill.domain.request import CreateCall, Frame, GivenFrame, Role, Size, VideoRequest
 from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue, resolve
-from unstill.service.pictures import IncomingFrame, check_header, take
+from unstill.service.pictures import IncomingFrame, check_header, check_sides, take
 
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
 
@@ -40,6 +40,27 @@ async def checked_call(
     taken = await _taken(create_call.frames)
     for each in taken.values():
         check_header(each, card.frame_rule)
+    return _resolved(name, card, create_call, taken)
+
+
+def quoted_call(
+    create_call: CreateCall,
+    sizes: Mapping[Role, Size],
+    catalogue: Catalogue,
+    *,
+    models: frozenset[str] | None,
+) -> CheckedCall:
+    """The same of a call whose pictures are known by their sizes alone; raises CallerError."""
+    name, card = catalogue.card_among(models, create_call.model)
+    taken = {role: IncomingFrame(Frame(role, f"{role}_frame"), None) for role in sizes}
+    for role, size in sizes.items():
+        check_sides(size.width, size.height, None, taken[role].frame, card.frame_rule)
+    return _resolved(name, card, create_call, taken)
+
+
+def _resolved(
+    name: str, card: Card, create_call: CreateCall, taken: Mapping[Role, IncomingFrame]
+) -> CheckedCall:
     frames = {role: each.frame for role, each in taken.items()}
     # No system call: each hands the interpreter to the writer's thread in mid-submit.
     request, ignored = resolve(card, create_call, frames, random_seed=random.getrandbits(31))

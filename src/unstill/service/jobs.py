@@ -12,7 +12,6 @@ import msgspec
 import structlog
 
 from unstill.domain.access_errors import OverBudget, OverBytes, OverLimit
-from unstill.domain.breaker import RECENT_ATTEMPTS, blocked_until_ms
 from unstill.domain.engine import Engine
 from unstill.domain.errors import (
     BadField,
@@ -33,9 +32,8 @@ from unstill.domain.job import (
     cancelled,
     hidden,
 )
-from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
-from unstill.domain.request import CreateCall, GivenValue, TierName
+from unstill.domain.request import CreateCall, GivenValue, Role, Size, TierName
 from unstill.files.port import Files
 from unstill.files.storage import always_there
 from unstill.models.catalogue import Catalogue
@@ -46,6 +44,8 @@ from unstill.service.checked_calls import checked_call
 from unstill.service.idempotency import RetryHeaders, mark_of
 from unstill.service.model_engines import ModelEngines
 from unstill.service.new_jobs import NewJobs, remove_files
+from unstill.service.quotes import Quote, Quotes
+from unstill.service.refusing_accounts import RefusingAccounts
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.job_lists import Among, CursorPage, JobLists, OffsetPage, Where
@@ -54,8 +54,6 @@ from unstill.store.ports.store_state import StoreState
 
 log = structlog.get_logger()
 
-# Trouble with an upstream fails no job before. DashScope knows a task for 24 h, and its link too.
-DEADLINE_MS = 24 * 3600 * 1000
 LAST_MS = 2**48 - 2  # later than that no id is
 RECENT_MS = 24 * 3600 * 1000  # DashScope, "manage asynchronous tasks": a list without a window
 
@@ -109,28 +107,37 @@ class Service:
         self.catalogue = catalogue
         self._jobs = jobs
         self._job_lists = job_lists
-        self._attempts = attempts
         self._held_jobs = held_jobs
         self._store_state = store_state
+        self._model_engines = ModelEngines(engines, routes=routes)
         self._new_jobs = NewJobs(
             jobs=jobs,
             files=files,
             store_state=store_state,
+            model_engines=self._model_engines,
+            receiver_of=receiver_of,
+            check_room=check_room,
+            uptime_ms=uptime_ms,
             allowances=allowances,
             charging=charging,
+        )
+        self._refusing = RefusingAccounts(accounts, attempts=attempts, clock_ms=clock_ms)
+        self._quotes = Quotes(
+            catalogue=catalogue,
+            new_jobs=self._new_jobs,
+            model_engines=self._model_engines,
+            refusing=self._refusing,
+            charging=charging,
+            clock_ms=clock_ms,
         )
         self._files = files
         self._stop_upstream = stop_upstream
         self.engines = engines
-        self._model_engines = ModelEngines(engines, routes=routes)
-        self._accounts = accounts
-        self._receiver_of = receiver_of
         self._admission = admission
         self._charging = charging
         self._check_room = check_room
         self.check_files = check_files
         self._clock_ms = clock_ms
-        self._uptime_ms = uptime_ms
         self._is_closing = False
 
     def stop_taking(self) -> None:
@@ -166,22 +173,13 @@ class Service:
         try:
             for each in checked.taken.values():
                 self._admission.check(each)
-            webhook_url = self._receiver_of(create_call.webhook_url, owner)
-            engine = self._model_engines.engine_for(
-                checked.model, checked.request, create_call=create_call
-            )
-            self._check_room()
-            job = Job(
-                id=new_id(now_ms),
+            job = self._new_jobs.made(
+                create_call,
+                checked,
+                now_ms,
                 owner=owner,
                 dialect=dialect,
                 words=words,
-                model=checked.model,
-                request=checked.request,
-                engine=engine,
-                created_ms=now_ms,
-                deadline_ms=self._uptime_ms() + DEADLINE_MS,
-                webhook_url=webhook_url,
                 request_id=request_id,
                 key_id=key_id,
                 trace=trace,
@@ -199,6 +197,22 @@ class Service:
         if stored.is_hidden:
             raise JobDeleted(stored.id)  # never a second one
         return Submission(stored, checked.ignored)
+
+    async def quote(
+        self,
+        create_call: CreateCall,
+        sizes: Mapping[Role, Size],
+        *,
+        owner: Owner,
+        models: frozenset[str] | None = None,
+    ) -> Quote:
+        """What `submit` would make of a call whose pictures have these sizes.
+
+        Raises what `submit` does for what is wrong with the request.
+        """
+        if self._is_closing:
+            raise ShuttingDown("the server is shutting down, send the request again")
+        return await self._quotes.quote(create_call, sizes, owner=owner, models=models)
 
     async def find(self, job_id: str, owner: Owner) -> Job:
         """The owner's job; raises NoSuchJob for any other."""
@@ -342,9 +356,4 @@ class Service:
 
     async def refusing_until_s(self, engine: str) -> int | None:
         """Until when an engine's account is let alone, in Unix seconds; None if it is well."""
-        account = self._accounts.get(engine)
-        if account is None:
-            return None
-        recent = await self._attempts.recent(account, RECENT_ATTEMPTS)
-        until_ms = blocked_until_ms(recent)
-        return -(-until_ms // 1000) if until_ms > self._clock_ms() else None
+        return await self._refusing.until_s(engine)

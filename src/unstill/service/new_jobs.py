@@ -1,26 +1,32 @@
-"""A new job, from what its owner may have to its row: all of it is stored, or nothing."""
+"""A new job, from a right call and what its owner may have to its row: all of it, or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from unstill.domain.engine import Engine
 from unstill.domain.errors import OwnError, UnstillError
-from unstill.domain.job import IdempotencyMark, Job
+from unstill.domain.job import IdempotencyMark, Job, Vocabulary
+from unstill.domain.job_ids import new_id
 from unstill.domain.limits import Party
 from unstill.domain.log_fields import job_fields
 from unstill.domain.money import ChargeReserve
 from unstill.domain.owner import Owner
-from unstill.domain.request import Role
+from unstill.domain.request import CreateCall, GivenValue, Role
 from unstill.files.port import Files
 from unstill.service.allowances import Allowances, Reservation
 from unstill.service.charging import Charging
+from unstill.service.checked_calls import CheckedCall
+from unstill.service.model_engines import ModelEngines
 from unstill.service.pictures import IncomingFrame
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.store_state import StoreState
+
+# Trouble with an upstream fails no job before. DashScope knows a task for 24 h, and its link too.
+DEADLINE_MS = 24 * 3600 * 1000
 
 log = structlog.get_logger()
 
@@ -41,14 +47,61 @@ class NewJobs:
         jobs: Jobs,
         files: Files,
         store_state: StoreState,
+        model_engines: ModelEngines,
+        receiver_of: Callable[[GivenValue | None, Owner], str | None],
+        check_room: Callable[[], None],
+        uptime_ms: Callable[[], int],
         allowances: Allowances | None,
         charging: Charging | None,
     ) -> None:
         self._jobs = jobs
         self._files = files
         self._store_state = store_state
+        self._model_engines = model_engines
+        self._receiver_of = receiver_of
+        self._check_room = check_room
+        self._uptime_ms = uptime_ms
         self._allowances = allowances
         self._charging = charging
+
+    def made(
+        self,
+        create_call: CreateCall,
+        checked: CheckedCall,
+        now_ms: int,
+        *,
+        owner: Owner,
+        dialect: str = "",
+        words: Vocabulary = "unified",
+        request_id: str = "",
+        key_id: str = "",
+        trace: str = "",
+    ) -> Job:
+        """The job that a right call becomes; it is nowhere yet.
+
+        Raises BadField where no engine can make it or its receiver is wrong, BadSetting,
+        StorageFull.
+        """
+        webhook_url = self._receiver_of(create_call.webhook_url, owner)
+        engine = self._model_engines.engine_for(
+            checked.model, checked.request, create_call=create_call
+        )
+        self._check_room()
+        return Job(
+            id=new_id(now_ms),
+            owner=owner,
+            dialect=dialect,
+            words=words,
+            model=checked.model,
+            request=checked.request,
+            engine=engine,
+            created_ms=now_ms,
+            deadline_ms=self._uptime_ms() + DEADLINE_MS,
+            webhook_url=webhook_url,
+            request_id=request_id,
+            key_id=key_id,
+            trace=trace,
+        )
 
     async def admit(
         self, job: Job, taken: Mapping[Role, IncomingFrame], engines: Sequence[Engine]

@@ -15,7 +15,7 @@ from unstill.domain.errors import BadField, BadImage
 from unstill.domain.request import Frame, GivenFrame, Role
 from unstill.media import picture_base64
 from unstill.media.frame_limits import frame_check
-from unstill.media.picture_formats import dimensions, format_of
+from unstill.media.picture_formats import Format, dimensions, format_of
 from unstill.media.picture_limits import (
     MAX_FILE_BYTES,
     check_file_size,
@@ -133,5 +133,12 @@ def check_header(taken: IncomingFrame, rule: FrameRule) -> None:
     name = None if taken.data is None else format_of(taken.data)
     size = None if taken.data is None else dimensions(taken.data)
     if name is not None and size is not None:
-        check_pixels(*size, name, taken.frame.param)
-        check_shape(*size, frame_check(taken.frame, rule, path=""))
+        check_sides(*size, name, taken.frame, rule)
+
+
+def check_sides(
+    width: int, height: int, name: Format | None, frame: Frame, rule: FrameRule
+) -> None:
+    """`name`: None where only the sides are known. Raises BadImage."""
+    check_pixels(width, height, name, frame.param)
+    check_shape(width, height, frame_check(frame, rule, path=""))

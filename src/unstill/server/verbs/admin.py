@@ -31,7 +31,8 @@ from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.long_poll import unless_gone
 from unstill.server.metrics.reading import disk_of
 from unstill.service import key_rules
-from unstill.service.jobs import DEADLINE_MS, Service
+from unstill.service.jobs import Service
+from unstill.service.new_jobs import DEADLINE_MS
 
 log = structlog.get_logger()
 

@@ -7,7 +7,14 @@ from typing import Literal
 
 from unstill import __version__
 from unstill.dialects.port import Described, Dialect
-from unstill.domain.errors import ShuttingDown, StorageFailed, StorageFull, UnstillError
+from unstill.domain.errors import (
+    NoSuchModel,
+    ShuttingDown,
+    StorageFailed,
+    StorageFull,
+    UnknownModel,
+    UnstillError,
+)
 from unstill.domain.request import GivenValue
 from unstill.progress.stalls import Stalls
 from unstill.server import console_files
@@ -62,7 +69,10 @@ class OwnVerbs:
 
     async def model(self, exchange: Exchange[Described]) -> Answer:
         asked, models = exchange.call.path["model"], exchange.caller.models
-        return json_answer(await self._model_info(asked, models))
+        try:
+            return json_answer(await self._model_info(asked, models))
+        except UnknownModel as error:
+            raise NoSuchModel(error) from error  # OpenAI, GET /models/{model}
 
     async def _model_info(self, asked: str, models: frozenset[str] | None = None) -> ModelInfo:
         name, card = self._service.catalogue.card_among(models, GivenValue("model", asked))
