@@ -337,8 +337,8 @@ class Product:
         await self._store.agree(assembly.equal_settings(self._settings.server, self._remotes))
         self._clock.not_before(await self._store.uptime_notes.last_up_ms())
         secrets = await self._store.link_secrets.all()
-        self._links.take(secrets)
-        self._policies.take(secrets)
+        for signer in (self._links, self._policies, self.app):
+            signer.take(secrets)
         await self._watch.startup()
         assembly.check_receivers(self._settings, self._keys.owners)
         await check_currency(self._tariff, self._store.charges, self._clock.now_ms())

@@ -83,6 +83,31 @@ async def test_a_head_is_answered_where_the_file_is(http: httpx2.AsyncClient) ->
     assert head.headers["etag"] == whole.headers["etag"]
 
 
+async def test_a_page_of_the_server_itself_is_sent_the_bytes_and_every_other_caller_led(
+    http: httpx2.AsyncClient,
+) -> None:
+    job_id, link = await finished(http)
+    content = f"/v1/videos/{job_id}/content"
+    own = {"sec-fetch-site": "same-origin"}
+    whole = await http.get(content, headers=own)
+    linked = await http.get(link, headers=own)
+    head = await http.head(content, headers=own)
+    part = await http.get(content, headers=own | {"range": "bytes=4-7"})
+    picture = await http.get(f"{content}?variant=thumbnail", headers=own)
+    others = [
+        await http.get(content, headers={"sec-fetch-site": site})
+        for site in ("cross-site", "same-site", "none", "")
+    ]
+
+    assert [each.status_code for each in (whole, linked, head, picture)] == [200] * 4
+    assert whole.content[4:8] == b"ftyp"
+    assert linked.content == whole.content
+    assert head.headers["content-length"] == str(len(whole.content))
+    assert (part.status_code, part.content) == (206, b"ftyp")
+    assert picture.content[:4] == b"RIFF"
+    assert [each.status_code for each in others] == [307] * 4
+
+
 async def test_a_picture_of_a_video_is_drawn_before_its_caller_is_sent_on(
     http: httpx2.AsyncClient,
 ) -> None:

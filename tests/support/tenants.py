@@ -19,6 +19,7 @@ from support.ledger_of_server import rows
 from support.servers import PHOTOS, Serving
 from support.settings_files import engine, engine_at, model
 from support.waits import hold_until
+from unstill.dialects.parameters import TICKET
 from unstill.dialects.route import Route
 from unstill.domain.api_key import ApiKey, digest_of, new_key_id
 from unstill.domain.caller import Scope
@@ -127,7 +128,8 @@ def twin(text: str) -> str:
 
 def places_of(route: Route[Any]) -> Iterator[Place]:
     """Where a call of the route may name something, and where a hopeful one would."""
-    parameters = (*route.parameters, *route.verb.parameters)
+    ticket = (TICKET,) if route.takes_ticket else ()
+    parameters = (*route.parameters, *route.verb.parameters, *ticket)
     for kind, hoped in (
         ("path", ()),
         ("query", ("owner", "task_id")),

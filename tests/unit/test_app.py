@@ -12,9 +12,9 @@ from unstill.dialects.apis.tasks import Tasks
 from unstill.dialects.apis.videos.dialect import Videos
 from unstill.dialects.port import Described
 from unstill.domain.errors import BadField, NoSuchRoute, WrongMethod
-from unstill.server.app import MOST_PARAMETERS, _query
 from unstill.server.headers import Headers
 from unstill.server.own_routes import OwnRoutes
+from unstill.server.query import MOST_PARAMETERS, query_of
 
 TASKS, VIDEOS, AZURE, HOUSE = Tasks(), Videos(), Videos(prefix="/openai"), OwnRoutes()
 DASHSCOPE = DashScope()
@@ -215,9 +215,9 @@ def test_headers_are_read_by_name_as_latin_1() -> None:
 def test_a_query_has_so_many_parameters_and_not_one_more() -> None:
     most = b"a=1&" * (MOST_PARAMETERS - 1) + b"limit=2"
 
-    assert _query(most)["limit"] == "2"
+    assert query_of(most)["limit"] == "2"
     with pytest.raises(BadField, match=f"query must be at most {MOST_PARAMETERS} parameters"):
-        _query(most + b"&b")
+        query_of(most + b"&b")
 
 
 @pytest.mark.parametrize(
@@ -237,6 +237,6 @@ def test_a_query_has_so_many_parameters_and_not_one_more() -> None:
     ],
 )
 def test_a_query_is_read_the_same_with_and_without_the_short_way(text: str) -> None:
-    found = _query(text.encode())
+    found = query_of(text.encode())
 
     assert found == dict(parse_qsl(text, keep_blank_values=True))

@@ -37,6 +37,11 @@ class Caller(msgspec.Struct, frozen=True):
         return self.scope is Scope.ADMIN
 
     @property
+    def as_user(self) -> Caller:
+        """The same caller, as one who asks nothing that is for operators."""
+        return msgspec.structs.replace(self, scope=Scope.USER) if self.is_admin else self
+
+    @property
     def party(self) -> Party:
         """Whose limits hold for its calls."""
         return Party(self.owner, self.key_id)

@@ -28,12 +28,13 @@ class Keys:
 
     def __init__(self, configured: Mapping[str, Owner]) -> None:
         """`configured`: key -> owner, of the settings. Without any key there is one caller."""
-        self._configured = {
+        self.configured = {
             digest_of(os.fsencode(key)): Caller(owner) for key, owner in configured.items()
         }
-        self._callers = dict(self._configured)
+        self._callers = dict(self.configured)
         self._refusals: dict[bytes, str] = {}  # why a key that was good once is not
         self._by_id: dict[str, Caller] = {}
+        self._users: dict[str, Caller] = {}  # the same by tickets, which let in no operators
         self._rows: dict[str, ApiKey] = {}  # of the same keys
         # A dict compares two texts only where the whole of their hashes are equal, which each
         # process salts anew: how long that takes tells nothing about a key either.
@@ -51,10 +52,14 @@ class Keys:
         """
         if self.is_keyless:
             return KEYLESS
-        given = headers.get("authorization") or headers.get("api-key") or ""
+        given = given_in(headers)
         caller = self._good.get(given)
         if caller is None:
             caller = self._found(given)
+        return self.let_in(caller, address)
+
+    def let_in(self, caller: Caller, address: str) -> Caller:
+        """The caller, whose key or ticket is good, if it may call from there. Raises BadKey."""
         if caller.networks and not _is_from(caller, address):
             # Without the networks: whoever found a key need not hear where it would be good.
             raise BadKey("this API key may not be used from this address")
@@ -62,13 +67,8 @@ class Keys:
         return caller
 
     def _found(self, given: str) -> Caller:
-        scheme, _, rest = given.partition(" ")
-        key = rest.strip() if scheme.lower() == "bearer" else given.strip()
-        if not key:
-            raise BadKey("no API key: send it as Authorization: Bearer <key>")
         # Looked up by hash: how long it takes tells nothing about any configured key.
-        # Headers are read as Latin-1, byte by byte; what the bytes mean is the client's choice.
-        digest = digest_of(key.encode("latin-1", "replace"))
+        digest = digest_in(given)
         caller = self._callers.get(digest)
         if caller is None:
             raise BadKey(self._refusals.get(digest, _UNKNOWN))
@@ -76,10 +76,15 @@ class Keys:
             self._good[given] = caller
         return caller
 
+    def user_of(self, key_id: str) -> Caller | None:
+        """Who has the key of that id, asking as a user; None if it is not good, or has no row."""
+        return self._users.get(key_id)
+
     def check(self, caller: Caller) -> None:
         """Raises BadKey for a caller who was let in, and would not be now."""
         if caller.key_id:
-            is_over = self._by_id.get(caller.key_id) is not caller
+            now = (self._by_id.get(caller.key_id), self._users.get(caller.key_id))
+            is_over = all(each is not caller for each in now)
         else:
             is_over = caller is KEYLESS and not self.is_keyless
         if is_over:
@@ -95,11 +100,15 @@ class Keys:
         The ids of the keys that are good no more; an empty one stands for calls without a key.
         """
         earlier, known, was_keyless = self._by_id, self._callers, self.is_keyless
-        self._callers, self._refusals, self._by_id = dict(self._configured), {}, {}
+        self._callers, self._refusals, self._by_id = dict(self.configured), {}, {}
         self._rows = {}
         self._good.clear()
         for key in rows:
             self._take(key, known, now_ms)
+        self._users = {
+            key_id: self._users[key_id] if earlier.get(key_id) is caller else caller.as_user
+            for key_id, caller in self._by_id.items()
+        }
         self._set_owners(rows)
         lost = {each for each, caller in earlier.items() if self._by_id.get(each) is not caller}
         return frozenset(lost | ({""} if was_keyless and not self.is_keyless else set()))
@@ -125,11 +134,26 @@ class Keys:
                 self._rows[key.id] = key
 
     def _set_owners(self, rows: Sequence[ApiKey]) -> None:
-        self.is_keyless = not (self._configured or rows or self.had_any)
-        owners = {caller.owner for caller in self._configured.values()}
+        self.is_keyless = not (self.configured or rows or self.had_any)
+        owners = {caller.owner for caller in self.configured.values()}
         owners |= {key.owner for key in rows}
         # With rows there was a time without keys: what was made then may yet be told of.
         self.owners = frozenset(owners | {EVERYONE} if rows or not owners else owners)
+
+
+def given_in(headers: Mapping[str, str]) -> str:
+    """What a call sends as its key, with `Bearer` before it or not; empty for none."""
+    return headers.get("authorization") or headers.get("api-key") or ""
+
+
+def digest_in(given: str) -> bytes:
+    """The hash of the key in what a call has sent as one. Raises BadKey where there is none."""
+    scheme, _, rest = given.partition(" ")
+    key = rest.strip() if scheme.lower() == "bearer" else given.strip()
+    if not key:
+        raise BadKey("no API key: send it as Authorization: Bearer <key>")
+    # Headers are read as Latin-1, byte by byte; what the bytes mean is the client's choice.
+    return digest_of(key.encode("latin-1", "replace"))
 
 
 def _caller_by(key: ApiKey) -> Caller:

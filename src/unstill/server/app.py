@@ -8,20 +8,20 @@ place, `_refuse`, in the dialect's envelope.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
 from starlette.types import Receive, Scope, Send
 
 from unstill.dialects.call import Call
+from unstill.dialects.parameters import TICKET
 from unstill.dialects.port import Described, Dialect, TakesUploads, able
 from unstill.dialects.route import Verb
 from unstill.domain.access_errors import OverLimit
-from unstill.domain.caller import STRANGER, Network
+from unstill.domain.caller import STRANGER, Caller, Network
 from unstill.domain.errors import (
     BadField,
     BadKey,
@@ -39,9 +39,10 @@ from unstill.media.picture_limits import MAX_FILE_BYTES
 from unstill.progress.followers import Followers
 from unstill.server.admin.operated import Operated
 from unstill.server.admin.routes import AdminRoutes
-from unstill.server.api_keys import Keys
+from unstill.server.api_keys import Keys, given_in
 from unstill.server.body import Bodies, ClientGone
 from unstill.server.body_readers import Readers
+from unstill.server.caller_tickets import CallerTickets
 from unstill.server.connection_guard import SHOW_OWNER
 from unstill.server.cors import Origins
 from unstill.server.exchange import Answer, Exchange, Handler, json_answer
@@ -55,6 +56,7 @@ from unstill.server.openapi.document import described
 from unstill.server.operators import check_operator
 from unstill.server.own_routes import OwnRoutes
 from unstill.server.proxies import FORWARDED, OUTER_HOST
+from unstill.server.query import query_of
 from unstill.server.refusal_log import RefusedLines
 from unstill.server.router import PathRoutes, RouteTable, Served
 from unstill.server.server_limits import USUAL, ServerLimits
@@ -76,8 +78,6 @@ from unstill.service.uploads import Uploading
 from unstill.system.tracing import NO_TRACES, Traces
 
 log = structlog.get_logger()
-
-MOST_PARAMETERS = 100  # a query has no more; the longest list's filters are a dozen
 
 _RETRY_AFTER_S = b"1"
 
@@ -115,6 +115,7 @@ class App:
         # Until it has been said once: a proxy is in front, and links would lead past it.
         self._is_wary_of_proxies = not public_url
         self._keys = keys
+        self._tickets = CallerTickets(keys, operated.watch.wall_ms)
         self._requests = requests
         self._most_shown = limits.connections_per_owner
         self._metrics = metrics
@@ -188,7 +189,7 @@ class App:
             videos=VideoVerbs(service=service, downloads=self._downloads, limits=limits),
             uploads=uploads,
             own=self._own_verbs,
-            account=AccountVerbs(service=service, watch=operated.watch),
+            account=AccountVerbs(service=service, watch=operated.watch, tickets=self._tickets),
             own_jobs=OwnJobVerbs(
                 service=service,
                 downloads=self._downloads,
@@ -200,6 +201,10 @@ class App:
             usage=UsageVerbs(operated.store.charges),
             admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
         )
+
+    def take(self, link_secrets: Sequence[bytes]) -> None:
+        """Sign and believe tickets by these from now on."""
+        self._tickets.take(link_secrets)
 
     def stop_taking(self) -> None:
         """Refuse new jobs and drawings; what is asked about old ones is answered, and who waits."""
@@ -237,7 +242,7 @@ class App:
                     await origins.answer_preflight(scope, send, request_id)
                     return
             served = path_routes.served(scope["method"], scope["path"])
-            call = Call(request_id, path, _query(scope["query_string"]), headers)
+            call = Call(request_id, path, query_of(scope["query_string"]), headers)
             answer = await self._answer(served, call, scope, receive, send)
         except ClientGone:
             return
@@ -264,8 +269,8 @@ class App:
     ) -> None:
         served = path_routes.by_method.get(scope["method"])
         try:
-            owner = self._keys.caller(Headers(scope["headers"]), _host(scope)).owner
-        except BadKey:
+            owner = self._caller(served, Headers(scope["headers"]), scope).owner
+        except (BadKey, BadField):
             owner = NOBODY
         if served is not None and served.route.makes_job:
             self._metrics.refused_submits[error.code] += 1
@@ -293,7 +298,7 @@ class App:
     ) -> Answer | None:
         """Ask who sent it, read what was sent, and do the route's verb."""
         route = served.route
-        caller = self._keys.caller(call.headers, _host(scope)) if served.asks_key else STRANGER
+        caller = self._caller(served, call.headers, scope) if served.asks_key else STRANGER
         if self._most_shown and caller.owner not in {NOBODY, EVERYONE}:
             self._show(caller.owner, scope)
         if served.is_counted:
@@ -323,6 +328,17 @@ class App:
                 Exchange(served.dialect, call, caller, scope, receive, send)
             )
 
+    def _caller(self, served: Served | None, headers: Mapping[str, str], scope: Scope) -> Caller:
+        """By its key, or by a ticket where it has none and the route takes one.
+
+        Raises BadKey, BadField.
+        """
+        if served is not None and served.route.takes_ticket and not given_in(headers):
+            ticket = query_of(scope["query_string"]).get(TICKET.name)
+            if ticket is not None:
+                return self._tickets.caller(ticket, _host(scope))
+        return self._keys.caller(headers, _host(scope))
+
     def _show(self, owner: Owner, scope: Scope) -> None:
         """The connection has shown a key of the owner. Raises OverLimit if it has too many."""
         if not scope["extensions"][SHOW_OWNER](owner):
@@ -335,19 +351,6 @@ def _host(scope: Scope) -> str:
     """The address that a call comes from."""
     client: tuple[str, int] | None = scope["client"]
     return client[0] if client else ""
-
-
-def _query(text: bytes) -> dict[str, str]:
-    if not text:
-        return {}
-    if text.count(b"&") >= MOST_PARAMETERS:
-        raise BadField("query", f"at most {MOST_PARAMETERS} parameters", found="more")
-    query = text.decode("latin-1")
-    if "&" in query or "%" in query or "+" in query:
-        return dict(parse_qsl(query, keep_blank_values=True))
-    # One plain parameter, as in each poll of a task: measured, a tenth of the poll's own time.
-    name, _, value = query.partition("=")
-    return {name: value}
 
 
 def _refuse(path_routes: PathRoutes, method: str, error: UnstillError, request_id: str) -> Answer:

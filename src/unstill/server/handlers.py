@@ -69,6 +69,7 @@ def handler_of(
             _row(own_routes.MODEL, own.model),
             _row(own_routes.ACCOUNT, account.account),
             _row(QUOTE, quotes.quote),
+            _row(own_routes.TICKET, account.issue_ticket),
             _row(own_routes.USAGE, usage.own),
             _row(own_job_routes.OWN_JOBS, own_jobs.jobs),
             _row(own_job_routes.OWN_EVENTS, own_events.follow),

@@ -22,8 +22,16 @@ from unstill.domain.errors import (
     StorageFailed,
     UnstillError,
 )
-from unstill.server import account_info, console_files, own_job_routes, quotes, usage_report
+from unstill.server import (
+    account_info,
+    caller_tickets,
+    console_files,
+    own_job_routes,
+    quotes,
+    usage_report,
+)
 from unstill.server.account_info import AccountInfo
+from unstill.server.caller_tickets import CallerTicket
 from unstill.server.model_info import ModelInfo, ModelList
 from unstill.server.usage_report import UsageReport
 
@@ -114,6 +122,12 @@ ACCOUNT = Verb(
     errors=(StorageFailed,),
     shown=lambda _, __: account_info.SHOWN,
 )
+TICKET = Verb(
+    "ticket",
+    Described,
+    responses=(Response(headers=("cache-control",)),),
+    shown=lambda _, __: caller_tickets.SHOWN,
+)
 HEALTH = Verb(
     "health",
     Described,
@@ -194,6 +208,7 @@ _ROUTES: tuple[Route[OwnRoutes], ...] = (
     Route("GET", "/v1/account", ACCOUNT, "Tell who calls, and what it may", (AccountInfo,)),
     *own_job_routes.ROUTES,
     quotes.ROUTE,
+    Route("POST", "/v1/tickets", TICKET, "Get a ticket in place of your key", (CallerTicket,)),
     Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
     Route("GET", "/ready", READY, "Say whether new jobs are taken", (Ready,), is_open=True),
     Route("GET", "/metrics", METRICS, "Tell Prometheus its figures", (), asks_itself=True),

@@ -6,6 +6,7 @@ from unstill.dialects.port import Described
 from unstill.domain.access_errors import AdminOnly
 from unstill.domain.limits import strictest
 from unstill.server.account_info import AccountInfo, key_info, limits_info, money_info
+from unstill.server.caller_tickets import CallerTickets
 from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.operator_watch import OperatorWatch
 from unstill.server.operators import check_operator
@@ -13,8 +14,9 @@ from unstill.service.jobs import Service
 
 
 class AccountVerbs:
-    def __init__(self, *, service: Service, watch: OperatorWatch) -> None:
+    def __init__(self, *, service: Service, watch: OperatorWatch, tickets: CallerTickets) -> None:
         self._service = service
+        self._tickets = tickets
         self._keys, self._limits = watch.keys, watch.limits
 
     async def account(self, exchange: Exchange[Described]) -> Answer:
@@ -30,6 +32,10 @@ class AccountVerbs:
             money=None if money is None else money_info(money),
         )
         return json_answer(info)
+
+    async def issue_ticket(self, exchange: Exchange[Described]) -> Answer:
+        ticket = self._tickets.issue(exchange.caller, exchange.call.headers)
+        return json_answer(ticket, ((b"cache-control", b"no-store"),))
 
 
 def _is_operator(exchange: Exchange[Described]) -> bool:
