@@ -190,6 +190,7 @@ ROUTES: tuple[Route[Any], ...] = (
         OWN_EVENTS,
         "Follow all your own jobs",
         (OwnJob, GoneJob, Nothing),
+        takes_ticket=True,
     ),
     Route(
         "GET",
