@@ -117,6 +117,7 @@ async def test_a_ticket_is_nothing_to_any_route_that_takes_none(
 
     of_video = "/v1/videos/{video_id}"
     taken = {f"{of_video}/content", f"{of_video}/events", "/v1/events"}
+    taken |= {"/v1/jobs/{job_id}/pictures/{role}"}
     assert {("get", path) for path in taken} <= takers
     assert {method for method, _ in takers} == {"get"}
     assert not [path for _, path in takers if path.startswith("/admin")]
