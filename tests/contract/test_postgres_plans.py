@@ -11,7 +11,7 @@ from unstill.domain.job import State
 from unstill.domain.owner import Owner
 from unstill.store.ports.job_lists import Among, Where
 from unstill.store.ports.retention import Kept
-from unstill.store.postgres import deliveries, job_lists, owners, retention
+from unstill.store.postgres import activities, deliveries, job_lists, owners, retention
 
 ROWS = 40_000
 _JOBS = f"""
@@ -86,6 +86,10 @@ def large() -> str:
         ((deliveries.OWE_AT_ONCE, (5, 5)), "deliveries_owed"),
         ((deliveries.COUNT_OWED, ()), "deliveries_owed"),
         ((deliveries.NEWEST, (10,)), "deliveries_pkey"),
+        ((deliveries.STANDING, ()), "deliveries_owed"),
+        ((deliveries.GIVEN_UP, (5,)), "deliveries_given_up"),
+        ((activities.ENDED_JOBS, (30_000, MIDDLE, 20_000, 500)), "jobs_ended"),
+        ((activities.MADE_JOBS, (MIDDLE, "9")), "jobs_pkey"),
         ((retention.LONG_DELETED, ("", "9", 1000)), "jobs_hidden"),
         ((retention.ended_sql(Kept.VIDEO), ENDED), "jobs_with_video"),
         ((retention.ended_sql(Kept.PICTURES), ENDED), "jobs_with_pictures"),

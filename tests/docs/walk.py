@@ -44,6 +44,7 @@ _VARIES = (
     (re.compile(r'(data:image/jpeg;base64,)[^"]*'), r"\1<picture>"),
     (re.compile(r"\d+\.\d MB"), "<size> MB"),
     (re.compile(r'("used_ms":\s*)(null|\d+)'), r"\g<1>0"),
+    (re.compile(r'("\w+_ms_p\d\d":\s*)\d+'), r"\g<1>0"),
     (re.compile(r'("\w*(?:size|used|free)_bytes":\s*)\d+'), r"\g<1>0"),
     (re.compile(r"^(date|content-length|etag|last-modified): .*$", re.MULTILINE), r"\1: <varies>"),
 )

@@ -42,6 +42,7 @@ from unstill.store.ports.job_lists import (
     folded,
 )
 from unstill.store.ports.keys import Decide
+from unstill.store.ports.outbox import OutboxStanding
 
 Write = Callable[[Callable[[], Job | None]], Awaitable[Job | None]]
 
@@ -212,6 +213,23 @@ class MemoryOutbox(Noun):
     async def owed(self) -> int:
         deliveries = self._memory.deliveries.values()
         return sum(each.state is DeliveryState.OWED for each in deliveries)
+
+    async def standing(self, *, given_up_since_ms: int) -> OutboxStanding:
+        deliveries = self._memory.deliveries.values()
+        owed = [each for each in deliveries if each.state is DeliveryState.OWED]
+        return OutboxStanding(
+            len(owed),
+            min((each.created_ms for each in owed), default=None),
+            failing=sum(each.tries > 0 for each in owed),
+            given_up=sum(
+                each.state is DeliveryState.GIVEN_UP and (each.ended_ms or 0) >= given_up_since_ms
+                for each in deliveries
+            ),
+        )
+
+    async def newest(self, limit: int) -> Sequence[Delivery]:
+        deliveries = self._memory.deliveries.values()
+        return sorted(deliveries, key=lambda each: each.job_id, reverse=True)[:limit]
 
     async def settle(self, delivery: Delivery) -> None:
         memory = self._memory

@@ -10,6 +10,7 @@ from time import perf_counter
 import msgspec
 import structlog
 
+from support.memory_activities import MemoryActivities
 from support.memory_charges import MemoryCharges, MemoryDoubts, end_reserve, keep_reserve
 from support.memory_ports import (
     Memory,
@@ -136,6 +137,7 @@ class MemoryStore:
         self.backlog = MemoryBacklog(self._opened)
         self.held_jobs = NoHeldJobs()
         self.uptime_notes = MemoryUptimeNotes(self._opened)
+        self.activities = MemoryActivities(self._opened)
         self.retention = MemoryRetention(self._opened)
         self.keys = MemoryKeys(self._opened)
         self.owners = MemoryOwners(self._opened)

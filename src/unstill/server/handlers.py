@@ -100,6 +100,8 @@ def handler_of(
             _row(admin_routes.ENGINES, admin.engines),
             _row(admin_routes.QUEUES, admin.queues),
             _row(admin_routes.USAGE, usage.all),
+            _row(admin_routes.ACTIVITY, admin.activity),
+            _row(admin_routes.WEBHOOKS, admin.webhooks),
             _row(admin_routes.RETENTION, admin.retention),
         )
     )

@@ -24,6 +24,7 @@ from unstill.domain.job import State
 from unstill.domain.owner import NAME
 from unstill.server import usage_report
 from unstill.server.admin import (
+    activity,
     doubts,
     engines,
     jobs,
@@ -33,6 +34,7 @@ from unstill.server.admin import (
     queues,
     retention,
     shown_answers,
+    webhooks,
 )
 from unstill.server.job_filters import JOB_ID
 from unstill.store.ports.retention import Kept
@@ -150,6 +152,13 @@ USAGE = Verb(
     errors=(BadField, Overloaded, *_STORE),
     shown=lambda _, __: usage_report.SHOWN,
 )
+ACTIVITY = Verb(
+    "admin_activity",
+    Described,
+    errors=(BadField, Overloaded, *_STORE),
+    shown=lambda _, __: activity.SHOWN,
+)
+WEBHOOKS = Verb("admin_webhooks", Described, errors=_STORE, shown=lambda _, __: webhooks.SHOWN)
 RETENTION = Verb(
     "admin_retention",
     Described,
@@ -330,6 +339,23 @@ _ROUTES: tuple[Route[Any], ...] = (
         "Sum up what was charged, and what it cost",
         (usage_report.UsageReport,),
         usage_report.PARAMETERS,
+        is_admin=True,
+    ),
+    Route(
+        "GET",
+        "/admin/activity",
+        ACTIVITY,
+        "Tell what was done in the last hours",
+        (activity.AdminActivity,),
+        activity.PARAMETERS,
+        is_admin=True,
+    ),
+    Route(
+        "GET",
+        "/admin/webhooks",
+        WEBHOOKS,
+        "Tell what is owed to receivers of webhooks",
+        (webhooks.AdminWebhooks,),
         is_admin=True,
     ),
     Route(

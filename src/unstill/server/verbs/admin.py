@@ -12,8 +12,10 @@ from typing import Any
 import structlog
 
 from unstill.dialects.port import Described
+from unstill.domain.activity import span_of
 from unstill.domain.api_key import digest_of, new_key
 from unstill.domain.continuation import NextJob
+from unstill.domain.delivery import DAY_MS
 from unstill.domain.errors import MissingField, NoSuchJob, StorageFull
 from unstill.domain.job import Job
 from unstill.domain.job_ids import new_id
@@ -21,7 +23,17 @@ from unstill.domain.limits import OF_KEYS, SETTABLE, Settable, with_changes
 from unstill.domain.log_fields import job_fields
 from unstill.domain.owner import owner_named
 from unstill.progress.estimate import Estimates
-from unstill.server.admin import doubts, engines, jobs, keys, owners, queues, retention
+from unstill.server.admin import (
+    activity,
+    doubts,
+    engines,
+    jobs,
+    keys,
+    owners,
+    queues,
+    retention,
+    webhooks,
+)
 from unstill.server.admin.bodies import body_with
 from unstill.server.admin.engines import AdminEngine, AdminStall
 from unstill.server.admin.limits import changes_in, name_of
@@ -231,6 +243,17 @@ class AdminVerbs:
         unfinished = await unless_gone(exchange.receive, self._store.backlog.counted())
         queue = self._store.queue
         return json_answer(queues.queues_told(queue.in_use(), queue.steps(), unfinished))
+
+    async def activity(self, exchange: Exchange[Described]) -> Answer:
+        hours = activity.hours_in(exchange.call.query)
+        reading = self._store.activities.within(span_of(hours, self._sources.clock_ms()))
+        return json_answer(activity.activity_told(await unless_gone(exchange.receive, reading)))
+
+    async def webhooks(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
+        outbox, day_ago_ms = self._store.outbox, self._sources.clock_ms() - DAY_MS
+        standing = await outbox.standing(given_up_since_ms=day_ago_ms)
+        newest = await outbox.newest(webhooks.MOST_TOLD)
+        return json_answer(webhooks.webhooks_told(standing, newest))
 
     async def retention(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         room = self._sources.room

@@ -52,6 +52,11 @@ OF = f"SELECT {_NAMES} FROM deliveries WHERE job_id = ?"  # noqa: S608  - field 
 # By the index of what is owed: the state has to stand in the text for that.
 COUNT_OWED = "SELECT count(*) FROM deliveries WHERE state = 'owed'"
 COUNT = "SELECT count(*) FROM deliveries WHERE state = ?"
+STANDING = (
+    "SELECT count(*), min(created_ms), coalesce(sum(tries > 0), 0) FROM deliveries "
+    "WHERE state = 'owed'"
+)
+GIVEN_UP = "SELECT count(*) FROM deliveries WHERE state = 'given_up' AND ended_ms >= ?"
 
 _REPLAY = (
     "UPDATE deliveries SET state = 'owed', tries = 0, due_ms = ?, until_ms = ?, ended_ms = NULL "

@@ -8,6 +8,7 @@ from unstill.domain.delivery import Delivery
 from unstill.domain.owner import Owner
 from unstill.store.embedded import deliveries
 from unstill.store.embedded.handle import Handle
+from unstill.store.ports.outbox import OutboxStanding
 
 
 class EmbeddedOutbox:
@@ -34,6 +35,16 @@ class EmbeddedOutbox:
     async def owed(self) -> int:
         [(count,)] = await self._handle.opened.ledger.select(deliveries.COUNT_OWED)
         return int(count)
+
+    async def standing(self, *, given_up_since_ms: int) -> OutboxStanding:
+        ledger = self._handle.opened.ledger
+        [(owed, oldest_ms, failing)] = await ledger.select(deliveries.STANDING)
+        [(given_up,)] = await ledger.select(deliveries.GIVEN_UP, (given_up_since_ms,))
+        return OutboxStanding(owed, oldest_ms, failing, given_up)
+
+    async def newest(self, limit: int) -> Sequence[Delivery]:
+        found = await self._handle.opened.ledger.select(deliveries.NEWEST, (limit,))
+        return [deliveries.delivery_of(row) for row in found]
 
     async def settle(self, delivery: Delivery) -> None:
         await self._handle.execute(deliveries.SETTLE, deliveries.settlement_of(delivery))

@@ -19,6 +19,7 @@ from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.errors import BadSetting
 from unstill.domain.job import Job, lane_of
 from unstill.domain.log_fields import job_fields
+from unstill.store.embedded.activities import EmbeddedActivities
 from unstill.store.embedded.attempts import EmbeddedAttempts
 from unstill.store.embedded.backlog import EmbeddedBacklog
 from unstill.store.embedded.charges import EmbeddedCharges
@@ -86,6 +87,7 @@ class EmbeddedStore:
         self.owners = EmbeddedOwners(self.handle)
         self.charges = EmbeddedCharges(self.handle)
         self.doubts = EmbeddedDoubts(self.handle)
+        self.activities = EmbeddedActivities(self.handle)
         self.duties = LocalDuties()
         self.signals = LocalSignals()
         self.link_secrets = EmbeddedLinkSecrets(self.handle, data_dir)

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+import msgspec
+
 from unstill.domain.delivery import Delivery
 from unstill.domain.owner import Owner
+
+
+class OutboxStanding(msgspec.Struct, frozen=True):
+    """What is owed, and what was not taken. Times are Unix milliseconds."""
+
+    owed: int
+    oldest_ms: int | None  # when the first job ended whose end is still to be told
+    failing: int  # those of the owed that have been tried in vain
+    given_up: int  # since the moment that was asked for
 
 
 class Outbox(Protocol):
@@ -25,6 +36,12 @@ class Outbox(Protocol):
 
     async def owed(self) -> int:
         """How many deliveries are owed."""
+
+    async def standing(self, *, given_up_since_ms: int) -> OutboxStanding:
+        """How the receivers fare."""
+
+    async def newest(self, limit: int) -> Sequence[Delivery]:
+        """What is or was owed for the newest jobs, newest first."""
 
     async def settle(self, delivery: Delivery) -> None:
         """Store what has become of a delivery by one more try, unless it was replayed meanwhile."""

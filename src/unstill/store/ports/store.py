@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from unstill.domain.commit_counts import CommitCounts
+from unstill.store.ports.activities import Activities
 from unstill.store.ports.attempts import Attempts
 from unstill.store.ports.backlog import Backlog
 from unstill.store.ports.charges import Charges
@@ -76,6 +77,9 @@ class Store(StoreState, Protocol):
 
     @property
     def doubts(self) -> Doubts: ...
+
+    @property
+    def activities(self) -> Activities: ...
 
     @property
     def duties(self) -> Duties: ...

@@ -41,6 +41,11 @@ OF = f"SELECT {_NAMES} FROM deliveries WHERE job_id = $1"  # noqa: S608  - field
 COUNT_OWED = "SELECT count(*) FROM deliveries WHERE state = 'owed'"
 NEWEST = f"SELECT {_NAMES} FROM deliveries ORDER BY job_id DESC LIMIT $1"  # noqa: S608  - field names
 COUNT = "SELECT count(*) FROM deliveries WHERE state = $1"
+STANDING = (
+    "SELECT count(*), min(created_ms), count(*) FILTER (WHERE tries > 0) FROM deliveries "
+    "WHERE state = 'owed'"
+)
+GIVEN_UP = "SELECT count(*) FROM deliveries WHERE state = 'given_up' AND ended_ms >= $1"
 
 # A row that a replay has made anew while its try was under way, at whatever server, is not settled
 # by that try: the replay has set `tries` back or moved `until_ms`.

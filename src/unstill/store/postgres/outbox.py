@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from unstill.domain.delivery import Delivery
 from unstill.domain.owner import Owner
+from unstill.store.ports.outbox import OutboxStanding
 from unstill.store.postgres import deliveries
 from unstill.store.postgres.database import Database
 
@@ -33,6 +34,14 @@ class PostgresOutbox:
     async def owed(self) -> int:
         [(count,)] = await self._database.rows(deliveries.COUNT_OWED)
         return int(count)
+
+    async def standing(self, *, given_up_since_ms: int) -> OutboxStanding:
+        [(owed, oldest_ms, failing)] = await self._database.rows(deliveries.STANDING)
+        [(given_up,)] = await self._database.rows(deliveries.GIVEN_UP, given_up_since_ms)
+        return OutboxStanding(int(owed), oldest_ms, int(failing), int(given_up))
+
+    async def newest(self, limit: int) -> Sequence[Delivery]:
+        return await deliveries.newest(self._database, limit)
 
     async def settle(self, delivery: Delivery) -> None:
         await self._database.execute(deliveries.SETTLE, *deliveries.settlement_of(delivery))

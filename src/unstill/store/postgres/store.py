@@ -15,6 +15,7 @@ from unstill.domain.errors import ShuttingDown
 from unstill.store.embedded.holds import Holds
 from unstill.store.ports.queue import Listener
 from unstill.store.postgres import migrations
+from unstill.store.postgres.activities import PostgresActivities
 from unstill.store.postgres.attempts import PostgresAttempts
 from unstill.store.postgres.backlog import PostgresBacklog
 from unstill.store.postgres.charges import PostgresCharges
@@ -79,6 +80,7 @@ class PostgresStore:
         self.held_jobs = PostgresHeldJobs(self.database, self._holds, data_dir)
         self.charges = PostgresCharges(self.database)
         self.doubts = PostgresDoubts(self.database, self._feed)
+        self.activities = PostgresActivities(self.database)
         self.uptime_notes = PostgresUptimeNotes(self.database)
         self.link_secrets = PostgresLinkSecrets(self.database)
         self.retention = PostgresRetention(self.database)
