@@ -8,6 +8,9 @@ GPU := .venv-gpu
 # What the tests were tried with. Named, and installed before all else: their environment takes a
 # build for CPUs where the machine has one, and pip then leaves it; other builds bring gigabytes.
 TORCH ?= torch==2.13.0
+# Where it is set, as images of containers do, each of a thousand servers that tests start would
+# compile all modules anew, and each run of pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo demo-cluster serve test test-quick test-slow test-fleet test-console
 .PHONY: test-diffusers check check-console install-check bench bench-gpu chaos chaos-cluster flight siege clean

@@ -41,7 +41,7 @@ def visits(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> 
             page.screenshot(path=tmp_path / f"page-{n}.png")
             print(f"page {n}: {page.url} in {tmp_path}/page-{n}.png")  # noqa: T201  - shown by pytest
     visits.close()
-    assert visits.unexpected() == []
+    assert not (wrong := visits.unexpected()), "\n".join(wrong)
 
 
 @pytest.fixture
