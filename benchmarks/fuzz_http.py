@@ -34,7 +34,6 @@ from unstill.files.port import OpenFile
 from unstill.files.signed_links import Links
 from unstill.files.upload_policies import Policies
 from unstill.server.api_keys import Keys
-from unstill.server.app import MOST_PARAMETERS, _query
 from unstill.server.connection_guard import SEND_FILE
 from unstill.server.cors import Origins
 from unstill.server.exchange import Exchange, header_text
@@ -44,6 +43,7 @@ from unstill.server.idempotency_headers import sending_of
 from unstill.server.long_poll import wait_s_of
 from unstill.server.own_routes import OwnRoutes
 from unstill.server.proxies import Proxies
+from unstill.server.query import MOST_PARAMETERS, query_of
 from unstill.server.router import RouteTable
 from unstill.server.video_file import Openings, send_video
 
@@ -141,14 +141,14 @@ def _forwarded(data: bytes) -> None:
 
 
 def _asked(data: bytes) -> None:
-    query = _query(data)
+    query = query_of(data)
     assert len(query) <= MOST_PARAMETERS
     wait_s = wait_s_of(query)
     assert 0 <= wait_s <= 60
 
 
 def _page(data: bytes) -> None:
-    call = Call("r", {"video_id": ID}, _query(data), {})
+    call = Call("r", {"video_id": ID}, query_of(data), {})
     paging = _VIDEOS.paging(call)
     assert 0 <= paging.limit <= 100
     assert paging.after is None or len(paging.after) == len(ID)
@@ -156,7 +156,7 @@ def _page(data: bytes) -> None:
 
 
 def _filters(data: bytes) -> None:
-    wanted = _DASHSCOPE.wanted(Call("r", {}, _query(data), {}))
+    wanted = _DASHSCOPE.wanted(Call("r", {}, query_of(data), {}))
     assert 1 <= wanted.page_size <= 100
     if wanted.window_ms is not None:
         assert wanted.window_ms[0] <= wanted.window_ms[1]

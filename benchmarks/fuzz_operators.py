@@ -22,8 +22,8 @@ from unstill.server.admin.bodies import body_with
 from unstill.server.admin.jobs import ids_in, wanted_in
 from unstill.server.admin.keys import FIELDS, wanted_key
 from unstill.server.admin.limits import changes_in
-from unstill.server.app import _query
 from unstill.server.content_types import value_of
+from unstill.server.query import query_of
 from unstill.server.usage_report import asked_in
 from unstill.service.key_rules import checked_name, models_of, moment_ms_of, networks_of
 from unstill.settings.keys import read_keys, read_webhook_secrets
@@ -178,7 +178,7 @@ def _operators_body(data: bytes) -> None:
 
 
 def _operators_query(data: bytes) -> None:
-    query = _query(data)
+    query = query_of(data)
     wanted = wanted_in(Call("r", {}, query, {}))
     assert 0 <= wanted.limit <= 1000
     usage = asked_in(query)
