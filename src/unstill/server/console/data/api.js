@@ -96,7 +96,9 @@ export async function answer(method, path, sent = {}) {
   isAnswering.value = true;
   if (response.ok) return response;
   const refusal = await refusalIn(response);
-  if (response.status === 401 && sent.asKey === undefined) keyTrouble.value = refusal.message;
+  // An answer to the key before, which came late, says nothing of the one of now.
+  const isOfNow = sent.asKey === undefined && shown === key.value;
+  if (response.status === 401 && isOfNow) keyTrouble.value = refusal.message;
   throw refusal;
 }
 

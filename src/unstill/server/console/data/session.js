@@ -50,10 +50,12 @@ export async function loadAccount() {
 
 /** Go on with this key, if the server takes it; raises ApiError if not. @param {string} given */
 export async function signIn(given) {
-  account.value = await call("GET", "v1/account", { asKey: given });
+  const who = await call("GET", "v1/account", { asKey: given });
   keepKey(given);
   keyTrouble.value = "";
   asksForKey.value = false;
+  // Last: what is asked for whoever is let in is asked with the key.
+  account.value = who;
 }
 
 /** Forget the key, and ask anew whether one is needed. */

@@ -38,7 +38,7 @@ export function Server({ args, query }) {
     current?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [shown]);
   return html`
-    <${Title}>${shown === "overview" ? t("title") : `${t("title")}: ${t(shown)}`}<//>
+    <${Title}>${shown === "overview" ? t("title") : t("titleOf", { view: t(shown) })}<//>
     <ul class="views" ref=${list} aria-label=${t("views")}>
       ${names.map(
         (each) => html`<li key=${each}><a href=${place(each)}

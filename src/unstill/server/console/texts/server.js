@@ -5,6 +5,7 @@ import { texts } from "./texts.js";
 export const t = texts({
   en: {
     title: "Server",
+    titleOf: "Server: {view}",
     views: "Parts of this screen",
     overview: "Overview",
     queues: "Queues",
@@ -18,8 +19,7 @@ export const t = texts({
     isPaused: "paused",
     pause: "Pause",
     goOn: "Go on",
-    trouble: "The server did not tell this: {message}",
-    stale: "What is shown is older.",
+    trouble: "The server did not tell all of this: {message}.",
     health: "Health",
     status: "Status",
     statusOk: "Well",
@@ -123,6 +123,7 @@ export const t = texts({
   },
   zh: {
     title: "服务器",
+    titleOf: "服务器：{view}",
     views: "此页面的各部分",
     overview: "概览",
     queues: "队列",
@@ -136,8 +137,7 @@ export const t = texts({
     isPaused: "已暂停",
     pause: "暂停",
     goOn: "继续",
-    trouble: "服务器没有给出此项：{message}",
-    stale: "所示内容为较早的数据。",
+    trouble: "服务器没有给出全部数据：{message}。",
     health: "健康",
     status: "状态",
     statusOk: "正常",

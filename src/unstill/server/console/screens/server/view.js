@@ -9,40 +9,45 @@ import { t } from "../../texts/server.js";
 /** @typedef {import("../../parts/live.js").Figures} Figures */
 
 /**
- * A view's figures once each was told or refused, all at once: nothing moves as one after another comes.
+ * A view's figures once each was told or refused, all at once: nothing moves as one after another
+ * comes. What the server refuses is said once, above.
  *
  * @param {{figures: Figures, names: string[], everyS?: number, children: unknown}} props
  */
 export function View({ figures, names, everyS = 5, children }) {
-  if (!names.every((name) => name in figures.told || name in figures.troubles)) {
+  const { told, troubles, atMs } = figures;
+  if (!names.every((name) => name in told || name in troubles)) {
     return html`<p class="loading">${t("loading")}</p>`;
   }
+  const now = isPaused.value ? t("isPaused") : t("everyS", { n: everyS });
   return html`<div class="view">
     <div class="row freshness small muted">
-      <span>${figures.atMs > 0 && `${t("asOf", { time: clock(figures.atMs) })} · `}${
-        isPaused.value ? t("isPaused") : t("everyS", { n: everyS })
-      }</span>
+      <span>${atMs > 0 && `${t("asOf", { time: clock(atMs) })} · `}${now}</span>
       <button type="button" class="quiet small" onClick=${() => {
         isPaused.value = !isPaused.value;
       }}><${Icon} name=${isPaused.value ? "play" : "pause"} />${t(isPaused.value ? "goOn" : "pause")}</button>
     </div>
+    <p class="error" role="alert">${refusals(troubles)
+      .map((message) => t("trouble", { message }))
+      .join(" ")}</p>
     ${children}
   </div>`;
 }
 
+/** In the server's words; that nobody answers is said at the head of the page. @param {Figures["troubles"]} troubles */
+function refusals(troubles) {
+  const refused = Object.values(troubles).filter(
+    (each) => !each.isUnreachable && each.body?.status === undefined,
+  );
+  return [...new Set(refused.map((each) => each.message))];
+}
+
 /**
- * A part of a view under its heading. Where the server refused one of its figures it says so, once.
+ * A part of a view under its heading, once what it shows was told.
  *
  * @param {{title: string, figures: Figures, names: string[], action?: unknown, children: unknown}} props
  */
-export function Section({ title, figures, names, action, children }) {
-  const refused = names.map((name) => figures.troubles[name]).find(Boolean);
-  // That nobody answers is said at the head of the page.
-  const trouble = refused && !refused.isUnreachable ? refused.message : "";
-  const isTold = names.every((name) => name in figures.told);
-  return html`<section class="part">
-    <div class="row apart"><h2>${title}</h2>${action}</div>
-    <p class="error" role="alert">${trouble && `${t("trouble", { message: trouble })} ${isTold ? t("stale") : ""}`}</p>
-    ${isTold && children}
-  </section>`;
-}
+export const Section = ({ title, figures, names, action, children }) => html`<section class="part">
+  <div class="row apart"><h2>${title}</h2>${action}</div>
+  ${names.every((name) => name in figures.told) && children}
+</section>`;
