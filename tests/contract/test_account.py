@@ -156,15 +156,35 @@ async def test_budgets_tell_what_is_used_and_left_of_the_owner_alone(
     assert figures(lowered["money"]["budgets"][0]) == ("day", "0.1", "0.18", "0")
 
 
+async def test_operators_are_told_of_each_owners_budgets_what_the_owner_is(
+    make_product: ProductMaker,
+) -> None:
+    async with team_of(make_product()) as team:
+        set_now = await team.told("PATCH", "/admin/owners/ann", {"budget_day": "0.3"})
+        await team.told("PATCH", "/admin/owners/bob", {"budget_month": "5"})
+        await team.submitted("ann")
+        listed = {each["owner"]: each for each in (await team.told("GET", "/admin/owners"))["data"]}
+        again = await team.told("PATCH", "/admin/owners/ann", {"weight": 2})
+        told = {owner: await own(team, owner) for owner in ("ann", "bob", "ops")}
+
+    assert [figures(each) for each in set_now["budgets"]] == [("day", "0.3", "0", "0.3")]
+    assert [figures(each) for each in again["budgets"]] == [("day", "0.3", "0.18", "0.12")]
+    assert [figures(each) for each in listed["bob"]["budgets"]] == [("month", "5", "0", "5")]
+    for owner, each in told.items():
+        assert listed[owner]["budgets"] == each["money"]["budgets"]
+
+
 async def test_a_budget_tells_when_the_next_day_and_month_begin(tmp_path: Path) -> None:
-    now_ms = int(datetime(2028, 2, 29, 23, 59, 59, tzinfo=UTC).timestamp() * 1000)
+    now_ms = int(datetime(2028, 2, 28, 12, tzinfo=UTC).timestamp() * 1000)
     product = Product(settings_of(tmp_path, MONEY), wall_ms=lambda: now_ms)
     async with served(product) as http:
         await http.patch("/admin/owners/everyone", json={"budget_day": 1, "budget_month": 1})
         budgets = (await account(http))["money"]["budgets"]
 
-    next_day_ms = int(datetime(2028, 3, 1, tzinfo=UTC).timestamp() * 1000)
-    assert [each["resets_ms"] for each in budgets] == [next_day_ms, next_day_ms]
+    begin = (datetime(2028, 2, 29, tzinfo=UTC), datetime(2028, 3, 1, tzinfo=UTC))
+    assert [each["resets_ms"] for each in budgets] == [
+        int(each.timestamp() * 1000) for each in begin
+    ]
 
 
 def figures(budget: dict[str, Any]) -> tuple[str, ...]:

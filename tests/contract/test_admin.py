@@ -129,7 +129,7 @@ async def test_a_limit_that_is_set_holds_at_once_and_until_it_is_taken_away(
             "/admin/owners",
         )
 
-    unset = {"owner": "ann", "jobs_waiting": 0, "jobs_begun": 0}
+    unset = {"owner": "ann", "jobs_waiting": 0, "jobs_begun": 0, "budgets": None}
     none = dict.fromkeys(name_of(each) for each in SETTABLE)
     assert [each["owner"] for each in before["data"]] == ["ann", "bob", "everyone", "ops"]
     assert first == unset | {"limits": none | {"queue": 0, "weight": 3}}

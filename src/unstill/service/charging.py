@@ -33,7 +33,7 @@ from unstill.models.sample_requests import sample_requests
 from unstill.models.sizes import charged_tier
 from unstill.store.ports.charges import Charges
 
-UNBOUNDED = Budgets()
+UNBOUNDED, UNUSED = Budgets(), BudgetUse()
 
 
 async def check_currency(tariff: Tariff, charges: Charges, now_ms: int) -> None:
@@ -159,7 +159,7 @@ class Charging:
         """What is left of an owner's budgets; None where the settings charge nothing."""
         budgets, day = self._budgets_of(owner), day_of(now_ms)
         if self._tariff.is_empty or budgets == UNBOUNDED:
-            return self.money_by(budgets, BudgetUse(), day)
+            return self.money_by(budgets, UNUSED, day)
         return self.money_by(budgets, await self._used(owner, day), day)
 
     def money_by(self, budgets: Budgets, used: BudgetUse, day: int) -> OwnMoney | None:

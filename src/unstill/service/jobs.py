@@ -32,6 +32,7 @@ from unstill.domain.job import (
     cancelled,
     hidden,
 )
+from unstill.domain.money import Budgets, BudgetUse
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenValue, Role, Size, TierName
 from unstill.files.port import Files
@@ -343,6 +344,10 @@ class Service:
         if self._charging is None:
             return None
         return await self._charging.money_of(owner, self._clock_ms())
+
+    def money_by(self, budgets: Budgets, used: BudgetUse, day: int) -> OwnMoney | None:
+        """The same by what is known of an owner."""
+        return None if self._charging is None else self._charging.money_by(budgets, used, day)
 
     def made_by(self, job: Job) -> str:
         """What makes the job's video, or has made it: in its engine's words, where there are any.

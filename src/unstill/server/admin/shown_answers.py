@@ -12,6 +12,7 @@ from unstill.domain.limits import OF_KEYS, SETTABLE, UNLIMITED, Limits
 from unstill.domain.money import PriceBasis
 from unstill.domain.owner import Owner
 from unstill.models.catalogue import USUAL
+from unstill.server.account_info import SHOWN_MONEY, budgets_info
 from unstill.server.admin import doubts, engines, jobs, keys, owners, queues, retention
 from unstill.server.admin.limits import limits_told
 from unstill.server.admin.money import AdminMoney
@@ -35,7 +36,13 @@ NEW_KEY = keys.NewAdminKey(
     **{name: getattr(KEY, name) for name in KEY.__struct_fields__},
     key="unstill_3kE0mYp0Wm1f7m8mYlC3m6nW8H2t4r6v8x0z2b4d6f8",
 )
-OWNER = owners.AdminOwner("team-a", limits_told(Limits(queue=100, weight=2), SETTABLE), 3, 1)
+OWNER = owners.AdminOwner(
+    owner="team-a",
+    limits=limits_told(Limits(queue=100, weight=2, budget_day=12_500_000), SETTABLE),
+    jobs_waiting=3,
+    jobs_begun=1,
+    budgets=budgets_info(SHOWN_MONEY),
+)
 
 
 def job_fields_of(shown: ShownJob) -> dict[str, Any]:

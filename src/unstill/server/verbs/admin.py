@@ -19,9 +19,10 @@ from unstill.domain.delivery import DAY_MS
 from unstill.domain.errors import MissingField, NoSuchJob, StorageFull
 from unstill.domain.job import Job
 from unstill.domain.job_ids import new_id
-from unstill.domain.limits import OF_KEYS, SETTABLE, Settable, with_changes
+from unstill.domain.limits import OF_KEYS, SETTABLE, Limits, Settable, with_changes
 from unstill.domain.log_fields import job_fields
-from unstill.domain.owner import owner_named
+from unstill.domain.money import day_of
+from unstill.domain.owner import Owner, owner_named
 from unstill.progress.estimate import Estimates
 from unstill.server.admin import (
     activity,
@@ -43,6 +44,7 @@ from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.long_poll import unless_gone
 from unstill.server.metrics.reading import disk_of
 from unstill.service import key_rules
+from unstill.service.charging import UNBOUNDED, UNUSED, OwnMoney
 from unstill.service.jobs import Service
 from unstill.service.new_jobs import DEADLINE_MS
 
@@ -66,8 +68,17 @@ class AdminVerbs:
     async def owners(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         limits = await self._store.owners.limits()
         unfinished = await self._store.backlog.counted()
-        told = owners.owners_told(self._operated.watch.keys.owners, limits, unfinished)
-        return json_answer(owners.AdminOwners(told))
+        day = day_of(self._sources.clock_ms())
+        has_budgets = any(each.budgets != UNBOUNDED for each in limits.values())
+        used = (await self._store.charges.figures(day)).used if has_budgets else {}
+
+        def money_of(owner: Owner, each: Limits) -> OwnMoney | None:
+            return self._service.money_by(each.budgets, used.get(owner, UNUSED), day)
+
+        known = self._operated.watch.keys.owners
+        return json_answer(
+            owners.AdminOwners(owners.owners_told(known, limits, unfinished, money_of))
+        )
 
     async def set_owner(self, exchange: Exchange[Described]) -> Answer:
         owner = owner_named("owner", exchange.call.path["owner"])
@@ -79,7 +90,8 @@ class AdminVerbs:
         self._note("owner_set", exchange, owner=owner)
         unfinished = await self._store.backlog.counted()
         own = [each for each in unfinished if each.owner == owner]
-        return json_answer(owners.owner_told(owner, limits, own))
+        money = await self._service.money_of(owner)
+        return json_answer(owners.owner_told(owner, limits, own, money))
 
     async def keys(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         now_ms = self._operated.watch.wall_ms()
