@@ -70,6 +70,18 @@ def test_the_page_draws_routes_models_and_webhooks(page: Page) -> None:
     assert "a 2.5D camera move over the photo, not a generative model" in page.dom
 
 
+def test_the_page_lets_nothing_in_but_its_own_script_and_style(server: Serving) -> None:
+    answer = server.http.get("/docs")
+    policy = answer.headers["content-security-policy"]
+
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert " onsubmit=" not in answer.text
+
+
 def test_each_create_route_lists_its_fields_under_its_own_names(page: Page) -> None:
     tasks = page.dom[page.dom.index(f'id="{SUBMIT}"') : page.dom.index('id="get-v1-tasks-status"')]
     videos = page.dom[page.dom.index('id="post-v1-videos"') : page.dom.index('id="get-v1-videos"')]

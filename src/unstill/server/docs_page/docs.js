@@ -34,6 +34,7 @@ const pretty = value => JSON.stringify(value, null, 2);
 // Set in this tab alone; never part of an address or of a sample.
 const key = document.getElementById('key');
 key.value = sessionStorage.getItem('key') || '';
+document.getElementById('with-key').addEventListener('submit', event => event.preventDefault());
 
 // --- what a schema says, in words ----------------------------------------------------------------
 

@@ -17,10 +17,9 @@ from unstill.domain.errors import (
 )
 from unstill.domain.request import GivenValue
 from unstill.progress.stalls import Stalls
-from unstill.server import console_files
+from unstill.server import console_files, docs_html
 from unstill.server.api_keys import Keys
 from unstill.server.console_files import ConsoleFile, ConsoleFiles
-from unstill.server.docs_html import PAGE
 from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.metrics.access import MetricsAccess
 from unstill.server.metrics.scrape import Metrics
@@ -157,7 +156,7 @@ class OwnVerbs:
         return Answer(200, self._description)
 
     async def show_docs(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
-        return Answer(200, PAGE, content_type=b"text/html; charset=utf-8")
+        return Answer(200, docs_html.PAGE, docs_html.HEADERS, b"text/html; charset=utf-8")
 
     async def show_console(self, exchange: Exchange[Described]) -> Answer | None:
         # Asked for anew each time: it has the addresses of this version's files.
