@@ -81,6 +81,7 @@ async def test_the_whole_life_of_a_job_is_told_also_after_its_owner_has_deleted_
         unknown = [await team.refused("GET", f"/admin/jobs/{each}") for each in (UNKNOWN, "x")]
 
     assert told["created_ms"] <= told["started_ms"] <= told["ended_ms"]
+    assert told["moves"][-1] == {"state": "succeeded", "at_ms": told["ended_ms"]}
     assert told["request"]["prompt"] == "push in"
     assert len(told["request"]["first_frame"]["sha256"]) == 64
     assert told["size"] == {"width": 320, "height": 256}

@@ -62,7 +62,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job_and_for_its_serv
     columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)")]
     connection.close()
 
-    assert sorted(columns) == sorted([*rows.COLUMNS, "leased_by", "removed"])
+    assert sorted(columns) == sorted([*rows.COLUMNS, "leased_by", "removed", "moves"])
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from unstill.steps.submit_outcome import found_open
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.jobs import EmbeddedJobs
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.system.clock import clock_ms
 from unstill.upstreams.port import (
     Accepted,
     Account,
@@ -108,7 +109,7 @@ class FusedStore(EmbeddedStore):
 
 class FusedJobs(EmbeddedJobs):
     def __init__(self, handle: Handle, fuse: Fuse) -> None:
-        super().__init__(handle)
+        super().__init__(handle, clock_ms)
         self.fuse = fuse
 
     async def change(

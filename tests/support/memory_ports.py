@@ -28,6 +28,7 @@ from unstill.domain.job_ids import first_id
 from unstill.domain.lease import Lease
 from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.money import Charge
+from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.domain.resolution import Resolution
@@ -57,6 +58,7 @@ class Memory:
         self.store_id = uuid4().hex
         self.jobs: dict[str, Job] = {}
         self.marks: dict[str, tuple[Job, IdempotencyMark]] = {}  # by job, as it was then
+        self.moves: dict[str, list[JobMove]] = {}  # by job
         self.attempts: dict[tuple[str, int], Attempt] = {}
         self.deliveries: dict[str, Delivery] = {}  # by job
         self.ahead: dict[tuple[str, int], Attempt] = {}

@@ -39,9 +39,11 @@ from unstill.domain.errors import (
 )
 from unstill.domain.job import MOVES, Change, ChangedFields, IdempotencyMark, Job, apply
 from unstill.domain.money import ChargeReserve
+from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
 from unstill.store.lanes import Lanes
 from unstill.store.local_duties import LocalDuties, LocalSignals
+from unstill.store.move_texts import at_ms_of
 from unstill.store.ports.queue import Listener
 from unstill.system.clock import clock_ms as system_clock_ms
 
@@ -51,15 +53,21 @@ log = structlog.get_logger()
 class MemoryJobs(Noun):
     """Each write is done in its turn, and whole or not at all."""
 
-    def __init__(self, opened: Callable[[], Memory], write: Write) -> None:
+    def __init__(
+        self, opened: Callable[[], Memory], write: Write, clock_ms: Callable[[], int]
+    ) -> None:
         super().__init__(opened)
         self._write = write
+        self._clock_ms = clock_ms
 
     async def find(self, job_id: str) -> Job | None:
         return self.look(job_id)
 
     def look(self, job_id: str) -> Job | None:
         return self._memory.jobs.get(job_id)
+
+    async def moves(self, job: Job) -> Sequence[JobMove]:
+        return tuple(self._memory.moves.get(job.id, ()))
 
     async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
         return _marked(self._memory, owner, mark)
@@ -96,6 +104,7 @@ class MemoryJobs(Noun):
     ) -> Job | None:
         memory = self._memory
         _check(change)
+        now_ms = self._clock_ms()
         if change.lease is not None:
             memory.hold(change.lease)
 
@@ -109,6 +118,9 @@ class MemoryJobs(Noun):
                 if change.opens is not None and (job_id, change.opens.n) in memory.attempts:
                     raise StorageFailed(f"{job_id} has an attempt {change.opens.n}")
                 memory.jobs[job_id] = after
+                if change.to is not None:
+                    move = JobMove(change.to, at_ms_of(change, now_ms))
+                    memory.moves.setdefault(job_id, []).append(move)
                 if change.starts:
                     memory.begun_by[job_id] = change.lease.server if change.lease else None
                 if change.opens is not None:
@@ -127,7 +139,7 @@ class MemoryStore:
     def __init__(self, memory: Memory, clock_ms: Callable[[], int] = system_clock_ms) -> None:
         self.memory = memory
         self.is_open = False
-        self.jobs = MemoryJobs(self._opened, self._write)
+        self.jobs = MemoryJobs(self._opened, self._write, clock_ms)
         self.job_lists = MemoryJobLists(self._opened)
         self.server_id = token_hex(8)
         self.attempts = MemoryAttempts(self._opened)

@@ -31,14 +31,14 @@ class SlowStore(EmbeddedStore):
         self.late: State | None = None  # changes to it are answered when `answers` is set
         self.answers = asyncio.Event()
         self.reads: Counter[str] = Counter()  # how often rows were read, by job
-        self.jobs = SlowJobs(self)
+        self.jobs = SlowJobs(self, clock_ms)
         self.queue = Lanes(self.jobs.look, clock_ms)
         self.uptime_notes = TroubledNotes(self)
 
 
 class SlowJobs(EmbeddedJobs):
-    def __init__(self, store: SlowStore) -> None:
-        super().__init__(store.handle)
+    def __init__(self, store: SlowStore, clock_ms: Callable[[], int]) -> None:
+        super().__init__(store.handle, clock_ms)
         self._store = store
 
     def look(self, job_id: str) -> Job | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from support.jobs import a_job
 from unstill.domain.job import Failure, Job, State, Video
+from unstill.domain.moves import JobMove, moves_of
 from unstill.domain.request import Size
 from unstill.progress.board import Board
 from unstill.progress.estimate import Estimates
@@ -97,3 +98,14 @@ def test_a_video_says_until_when_it_is_kept_and_that_it_is_removed() -> None:
     assert told(msgspec.structs.replace(done, video=expired), until_ms=NOW_MS)["video"] == (
         measured | {"until_ms": NOW_MS, "is_removed": True}
     )
+
+
+def test_what_was_not_noted_of_a_jobs_moves_is_told_by_its_times() -> None:
+    times = {"created_ms": NOW_MS, "started_ms": NOW_MS + 20, "ended_ms": NOW_MS + 50}
+    job = a_job(state=State.SUCCEEDED, **times)
+    ends = [JobMove(State.QUEUED, NOW_MS), JobMove(State.SUCCEEDED, NOW_MS + 50)]
+    begun, saving = JobMove(State.RUNNING, NOW_MS + 20), JobMove(State.SAVING, NOW_MS + 40)
+
+    assert moves_of(job) == [ends[0], begun, ends[1]]
+    assert moves_of(job, [saving, ends[1]]) == [ends[0], begun, saving, ends[1]]
+    assert moves_of(job, [begun, saving]) == [ends[0], begun, saving, ends[1]]

@@ -14,11 +14,17 @@ class JobMove(msgspec.Struct, frozen=True):
     at_ms: int
 
 
-def moves_of(job: Job) -> Sequence[JobMove]:
-    """In order, as far as the job's row tells: when it was made, begun and ended."""
-    moves = [JobMove(State.QUEUED, job.created_ms)]
-    if job.started_ms is not None:
-        moves.append(JobMove(State.RUNNING, job.started_ms))
-    if job.ended_ms is not None:
+def moves_of(job: Job, noted: Sequence[JobMove] = ()) -> Sequence[JobMove]:
+    """In order; what was not noted by when the job was made, begun and ended.
+
+    noted: nothing of what was before the store began to.
+    """
+    moves = [JobMove(State.QUEUED, job.created_ms), *noted]
+    has_begun = any(each.state is State.RUNNING for each in noted)
+    if job.started_ms is not None and not has_begun:
+        begun = JobMove(State.RUNNING, job.started_ms)
+        later = (at for at, each in enumerate(moves) if each.at_ms > begun.at_ms)
+        moves.insert(next(later, len(moves)), begun)
+    if job.ended_ms is not None and moves[-1].state is not job.state:
         moves.append(JobMove(job.state, job.ended_ms))
     return moves

@@ -11,7 +11,7 @@ from unstill.domain.book import money_of
 from unstill.domain.delivery import Delivery, DeliveryState
 from unstill.domain.job import Failure, Job, State, Usage, Video
 from unstill.domain.money import Charge, PriceBasis, shown_amount
-from unstill.domain.moves import JobMove, moves_of
+from unstill.domain.moves import JobMove
 from unstill.domain.request import Role, Size, VideoRequest
 from unstill.domain.stall import Stall
 from unstill.progress.estimate import Estimates
@@ -121,6 +121,7 @@ def own_details_told(
     fields: dict[str, Any],
     job: Job,
     *,
+    moves: Sequence[JobMove],
     charges: Sequence[Charge],
     link: SignedLink | None,
     base_url: str,
@@ -133,7 +134,7 @@ def own_details_told(
         dialect=job.dialect,
         request_id=job.request_id,
         request=job.request,
-        moves=moves_of(job),
+        moves=moves,
         attempt=job.attempt,
         usage=job.usage,
         money=job_charge_told(charges),

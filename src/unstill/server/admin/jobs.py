@@ -15,6 +15,7 @@ from unstill.domain.delivery import Delivery, DeliveryState, EventType
 from unstill.domain.errors import BadField
 from unstill.domain.job import Failure, Job, State, Usage, Video
 from unstill.domain.money import Charge
+from unstill.domain.moves import JobMove
 from unstill.domain.owner import NAME, owner_named
 from unstill.domain.request import Size, VideoRequest
 from unstill.domain.resolution import Resolution
@@ -97,6 +98,7 @@ class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
     """The whole life of a job, also of one that its owner has deleted. Times likewise.
 
     request: what was asked for; of a picture its address or its hash, never its bytes.
+    moves: each state that it came into, in order.
     attempts: the calls that may have cost, oldest first. money: null where the settings have none.
     resolution: what an operator has said of a call in doubt. continued_by: the job that goes on
     from that call. continues: the job from whose call this one does.
@@ -105,6 +107,7 @@ class AdminJobDetails(AdminJob, frozen=True, kw_only=True):
     request: VideoRequest
     request_id: str
     size: Size | None
+    moves: Sequence[JobMove]
     attempt: int
     deaths: int
     due_ms: int
@@ -181,6 +184,7 @@ def details_told(
     *,
     is_held: bool,
     made_by: str,
+    moves: Sequence[JobMove],
     attempts: Sequence[Attempt],
     resolution: Resolution | None,
     links: JobLinks,
@@ -193,6 +197,7 @@ def details_told(
         request=job.request,
         request_id=job.request_id,
         size=job.size,
+        moves=moves,
         attempt=job.attempt,
         deaths=job.deaths,
         due_ms=job.due_ms,

@@ -10,6 +10,7 @@ from unstill.domain.caller import Scope
 from unstill.domain.job import State
 from unstill.domain.limits import OF_KEYS, SETTABLE, UNLIMITED, Limits
 from unstill.domain.money import PriceBasis
+from unstill.domain.moves import moves_of
 from unstill.domain.owner import Owner
 from unstill.models.catalogue import USUAL
 from unstill.server.account_info import SHOWN_MONEY, budgets_info
@@ -72,6 +73,7 @@ def details_of(shown: ShownJob) -> jobs.AdminJobDetails:
         request=job.request,
         request_id=shown.call.request_id,
         size=job.size,
+        moves=moves_of(job),
         attempt=job.attempt,
         deaths=0,
         due_ms=0,

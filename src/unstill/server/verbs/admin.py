@@ -22,6 +22,7 @@ from unstill.domain.job_ids import new_id
 from unstill.domain.limits import OF_KEYS, SETTABLE, Limits, Settable, with_changes
 from unstill.domain.log_fields import job_fields
 from unstill.domain.money import day_of
+from unstill.domain.moves import moves_of
 from unstill.domain.owner import Owner, owner_named
 from unstill.progress.estimate import Estimates
 from unstill.server.admin import (
@@ -150,6 +151,7 @@ class AdminVerbs:
                 self._estimates,
                 is_held=job.id in self._store.held_jobs,
                 made_by=self._service.made_by(job),
+                moves=moves_of(job, await self._store.jobs.moves(job)),
                 attempts=await self._store.attempts.of(job.id),
                 resolution=await self._store.doubts.said_of(job.id),
                 links=await self._store.doubts.links_of(job.id),

@@ -8,6 +8,7 @@ from typing import Any
 
 from unstill.dialects.port import Described
 from unstill.domain.job import Job
+from unstill.domain.moves import moves_of
 from unstill.progress.estimate import Estimates
 from unstill.server.exchange import Answer, Exchange, json_answer
 from unstill.server.long_poll import unless_gone
@@ -53,6 +54,7 @@ class OwnJobVerbs:
             own_details_told(
                 self._fields(job),
                 job,
+                moves=moves_of(job, await self._store.jobs.moves(job)),
                 charges=await self._store.charges.of(job.id),
                 link=self._downloads.signed(job),
                 base_url=self._public_url or exchange.own_url,

@@ -6,21 +6,26 @@ that it owes are one unit of a commit.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import apsw
 
 from unstill.domain.attempts import Outcome, Settlement
 from unstill.domain.errors import KeyReused, StorageFull, TicketTaken
 from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
+from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
 from unstill.store.embedded import charges, deliveries, holds, rows
 from unstill.store.embedded.group_commit import as_own
 from unstill.store.embedded.handle import Handle
+from unstill.store.move_texts import moves_in
 
 
 class EmbeddedJobs:
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, clock_ms: Callable[[], int]) -> None:
         self._handle = handle
+        self._clock_ms = clock_ms
 
     def look(self, job_id: str) -> Job | None:
         """The job's row as it is now. Raises StorageFailed."""
@@ -33,6 +38,13 @@ class EmbeddedJobs:
 
     async def find(self, job_id: str) -> Job | None:
         return self.look(job_id)
+
+    async def moves(self, job: Job) -> Sequence[JobMove]:
+        try:
+            found = self._handle.opened.find(rows.MOVES_OF, (job.id,)).fetchall()
+        except apsw.Error as error:
+            raise as_own(error) from error
+        return moves_in(f"{found[0][0]}", job.created_ms) if found else ()
 
     async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
         ledger = self._handle.opened.ledger
@@ -66,7 +78,7 @@ class EmbeddedJobs:
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None
     ) -> Job | None:
-        sql, values = rows.update(job_id, change, attempt)
+        sql, values = rows.update(job_id, change, attempt, self._clock_ms())
         opened = self._handle.opened
         if change.lease is not None:
             opened.leases.hold(change.lease)

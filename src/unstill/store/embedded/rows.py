@@ -32,6 +32,7 @@ from unstill.domain.job import (
 )
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
+from unstill.store.move_texts import at_ms_of, noting_sql
 from unstill.store.ports.backlog import TicketRow, UnfinishedJob
 
 Value = str | int | None
@@ -250,6 +251,8 @@ MARKED_BY_FINGERPRINT = (
     "ORDER BY created_ms DESC, job_id DESC LIMIT 1"
 )
 
+MOVES_OF = "SELECT moves FROM jobs WHERE id = ?"
+
 FIND = f"SELECT {NAMES} FROM jobs WHERE id = ?"  # noqa: S608  - field names
 
 ATTEMPT_COLUMNS = Attempt.__struct_fields__
@@ -344,7 +347,9 @@ def needed(count: int) -> str:
     )
 
 
-def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[Value]]:
+def update(
+    job_id: str, change: Change, attempt: int | None, now_ms: int
+) -> tuple[str, list[Value]]:
     """The guarded write of `change` and its parameters; it gives the new row, or none.
 
     Raises ValueError for a change that no job may make, whatever its state.
@@ -354,6 +359,8 @@ def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[
         guard += " AND ticket IS NULL"
     sql = _update_sql(change.of, change.to, tuple(change.sets), change.starts, change.dies, guard)
     values = [value_of(column, value) for column, value in change.sets.items()]
+    if change.to is not None:
+        values.append(at_ms_of(change, now_ms))
     if change.starts:
         values.append(None if change.lease is None else change.lease.server)
     values.append(job_id)
@@ -374,6 +381,7 @@ def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
     checked_sets(of, to, columns)
     sets = ["state = state" if to is None else f"state = '{to}'"]
     sets += [f"{column} = ?" for column in columns]
+    sets += [] if to is None else [noting_sql(to, "(? - created_ms)")]
     sets += ["leased_by = ?", "attempt = attempt + 1"] * starts + ["deaths = deaths + 1"] * dies
     states = ", ".join(f"'{state}'" for state in sorted(of))
     return (

@@ -73,7 +73,7 @@ class EmbeddedStore:
         self._vfs = vfs
         self._told: Sequence[Listener] = ()  # they hear of each commit, in this order
         self.handle = Handle()
-        self.jobs = EmbeddedJobs(self.handle)
+        self.jobs = EmbeddedJobs(self.handle, clock_ms)
         self.job_lists = EmbeddedJobLists(self.handle)
         self.attempts = EmbeddedAttempts(self.handle)
         self.outbox = EmbeddedOutbox(self.handle)

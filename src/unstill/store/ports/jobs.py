@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
+from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
 
 
@@ -35,6 +37,9 @@ class Jobs(Protocol):
 
     async def find(self, job_id: str) -> Job | None:
         """The job, hidden or not, whoever owns it."""
+
+    async def moves(self, job: Job) -> Sequence[JobMove]:
+        """Each state that the job came into, in order, since the store has noted that."""
 
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from unstill.domain.attempts import Outcome, Settlement
 from unstill.domain.errors import KeyReused, TicketTaken
 from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
+from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
 from unstill.store.embedded.holds import OVER, Holds
+from unstill.store.move_texts import moves_in
 from unstill.store.postgres import charges, deliveries, held_jobs, rows
 from unstill.store.postgres.database import Database, Values, WriteUnit
 from unstill.store.postgres.feed import Feed
@@ -17,17 +21,29 @@ from unstill.store.postgres.own_folder import OwnFolder
 
 class PostgresJobs:
     def __init__(
-        self, database: Database, feed: Feed, folder: OwnFolder, *, holds: Holds, lines: Lines
+        self,
+        database: Database,
+        feed: Feed,
+        folder: OwnFolder,
+        *,
+        holds: Holds,
+        lines: Lines,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._database = database
         self._feed = feed
         self._folder = folder
         self._holds = holds
         self._lines = lines
+        self._clock_ms = clock_ms
 
     async def find(self, job_id: str) -> Job | None:
         found = await self._database.row(rows.FIND, job_id)
         return None if found is None else rows.job_of(tuple(found))
+
+    async def moves(self, job: Job) -> Sequence[JobMove]:
+        found = await self._database.row(rows.MOVES_OF, job.id)
+        return () if found is None else moves_in(str(found[0]), job.created_ms)
 
     async def marked(self, owner: Owner, mark: IdempotencyMark) -> Job | None:
         if mark.key is not None:
@@ -75,7 +91,7 @@ class PostgresJobs:
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None
     ) -> Job | None:
-        sql, values = rows.update(job_id, change, attempt)
+        sql, values = rows.update(job_id, change, attempt, self._clock_ms())
 
         async def update(unit: WriteUnit) -> Job | None:
             found = await unit.row(sql, *values)

@@ -24,6 +24,7 @@ from unstill.store.embedded.rows import (
     unfinished_job_of,
     value_of,
 )
+from unstill.store.move_texts import at_ms_of, noting_sql
 
 __all__ = [
     "COLUMNS",
@@ -50,6 +51,7 @@ INSERT = (
     f"INSERT INTO jobs ({NAMES}) VALUES ({places(1, len(COLUMNS))}) "  # noqa: S608  - field names
     "RETURNING revision, xact::text"
 )
+MOVES_OF = "SELECT moves FROM jobs WHERE id = $1"
 FIND = f"SELECT {NAMES} FROM jobs WHERE id = $1"  # noqa: S608  - field names
 
 # Whether a unit was committed, after a crash of the database.
@@ -132,13 +134,17 @@ TIMES = (
 )
 
 
-def update(job_id: str, change: Change, attempt: int | None) -> tuple[str, list[Value]]:
+def update(
+    job_id: str, change: Change, attempt: int | None, now_ms: int
+) -> tuple[str, list[Value]]:
     """The guarded write of `change` and its parameters.
 
     It gives the new row, its revision and the transaction's number, or none. Raises ValueError for
     a change that no job may make, whatever its state.
     """
     values = [value_of(column, value) for column, value in change.sets.items()]
+    if change.to is not None:
+        values.append(at_ms_of(change, now_ms))
     if change.starts:
         values.append(None if change.lease is None else change.lease.server)
     values.append(job_id)
@@ -175,6 +181,9 @@ def _update_sql(shape: _Shape) -> str:
     sets += [] if shape.to is None else [f"state = '{shape.to}'"]
     sets += [f"{column} = ${n}" for n, column in enumerate(shape.columns, 1)]
     last = len(shape.columns)
+    if shape.to is not None:
+        last += 1
+        sets.append(noting_sql(shape.to, f"(${last}::bigint - created_ms)::text"))
     if shape.starts:
         last += 1
         # By the database's clock: no server's own is asked.

@@ -68,6 +68,7 @@ class PostgresStore:
             self._folder,
             holds=self._holds,
             lines=self._dispatch.lines,
+            clock_ms=clock_ms,
         )
         self.job_lists = PostgresJobLists(self.database)
         self.queue = self._dispatch.lanes_of(self.jobs)
