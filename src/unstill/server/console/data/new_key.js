@@ -2,14 +2,6 @@
 
 import { signal } from "../vendor/signals.js";
 
-/**
- * @typedef {object} NewKey
- * @property {string} key
- * @property {string} id
- * @property {string} name
- * @property {string} owner
- * @property {"user" | "admin"} scope
- * @property {boolean} isForTab the tab has no other key that the server takes
- */
+/** @import { NewKey } from "./operators.js" */
 
 export const newKey = signal(/** @type {NewKey | null} */ (null));

@@ -45,7 +45,7 @@ function close() {
   newKey.value = null;
 }
 
-/** @param {{made: import("../data/new_key.js").NewKey}} props */
+/** @param {{made: import("../data/operators.js").NewKey}} props */
 function Shown({ made }) {
   const [isSure, setSure] = useState(false);
   const [error, setError] = useState("");

@@ -11,10 +11,10 @@ import { html } from "./html.js";
  * The first column names the row. The roles are written out as a card's `display` takes them away.
  *
  * @template T
- * @param {{caption: string, columns: Column<T>[], rows: T[], keyOf: (row: T) => string, none: string}} props
- *   caption: for screen readers, as a heading stands above it; none: said where there are no rows
+ * @param {{caption: string, columns: Column<T>[], rows: T[], keyBy: string, none: string}} props
+ *   keyBy: names of what tells rows apart; caption: for screen readers, as a heading stands above it; none: said where there are no rows
  */
-export function Table({ caption, columns, rows, keyOf, none }) {
+export function Table({ caption, columns, rows, keyBy, none }) {
   if (rows.length === 0) return html`<p class="muted">${none}</p>`;
   return html`<div class="rows" data-columns=${columns.length > 5 ? "many" : "few"}>
     <table role="table">
@@ -28,11 +28,18 @@ export function Table({ caption, columns, rows, keyOf, none }) {
         </tr>
       </thead>
       <tbody role="rowgroup">
-        ${rows.map((row) => html`<${Row} key=${keyOf(row)} columns=${columns} row=${row} />`)}
+        ${rows.map((row) => html`<${Row} key=${keyIn(row, keyBy)} columns=${columns} row=${row} />`)}
       </tbody>
     </table>
   </div>`;
 }
+
+/** @param {any} row @param {string} keyBy */
+const keyIn = (row, keyBy) =>
+  keyBy
+    .split(" ")
+    .map((name) => row[name])
+    .join("/");
 
 /** @param {{columns: Column<any>[], row: any}} props */
 const Row = ({ columns, row }) => html`<tr role="row">

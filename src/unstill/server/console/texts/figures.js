@@ -4,13 +4,6 @@ import { texts } from "./texts.js";
 
 export const t = texts({
   en: {
-    over: "Time shown",
-    h24: "24 hours",
-    h168: "7 days",
-    h720: "30 days",
-    d7: "7 days",
-    d30: "30 days",
-    d90: "90 days",
     throughput: "Throughput",
     throughputIs:
       "{made} jobs were made, {succeeded} succeeded, {failed} failed and {cancelled} were cancelled.",
@@ -62,7 +55,6 @@ export const t = texts({
     waiting: "waiting",
     underWay: "under way",
     model: "Model",
-    modelHelp: "As it was asked for.",
     show: "Show",
     clear: "Show all",
     found: "Jobs of all owners",
@@ -78,13 +70,6 @@ export const t = texts({
     page: "Page {n}",
   },
   zh: {
-    over: "时间范围",
-    h24: "24 小时",
-    h168: "7 天",
-    h720: "30 天",
-    d7: "7 天",
-    d30: "30 天",
-    d90: "90 天",
     throughput: "吞吐量",
     throughputIs: "创建 {made} 个任务，成功 {succeeded}，失败 {failed}，取消 {cancelled}。",
     made: "创建",
@@ -133,7 +118,6 @@ export const t = texts({
     waiting: "等待中",
     underWay: "进行中",
     model: "模型",
-    modelHelp: "按请求中的名称。",
     show: "显示",
     clear: "显示全部",
     found: "所有所有者的任务",

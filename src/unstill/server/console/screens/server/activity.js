@@ -7,20 +7,14 @@ import { useFigures } from "../../parts/live.js";
 import { Table } from "../../parts/table.js";
 import { t } from "../../texts/figures.js";
 import { t as tServer } from "../../texts/server.js";
-import { SpanChoice } from "./span_choice.js";
-import { Section, View } from "./view.js";
+import { Section, SpanChoice, View } from "./view.js";
+
+/** @import { ActivityTold, EngineCount, ErrorCount } from "../../data/operators.js" */
+/** @import { Column } from "../../parts/table.js" */
 
 const HOURS = /** @type {const} */ ({ h24: 24, h168: 168, h720: 720 });
 const DAY_MS = 86_400_000;
 const EVERY_S = 15;
-
-/**
- * @typedef {{at_ms: number, made: number, succeeded: number, failed: number, cancelled: number,
- *   wait_ms_p50: number | null, render_ms_p50: number | null, render_ms_p95: number | null}} ActivityStep
- * @typedef {{code: string, engine: string, count: number}} ErrorCount
- * @typedef {{engine: string, succeeded: number, failed: number, render_ms_p50: number | null}} EngineCount
- * @typedef {{since_ms: number, step_ms: number, data: ActivityStep[], errors: ErrorCount[], engines: EngineCount[]}} ActivityTold
- */
 
 export function Activity() {
   const [over, setOver] = useState(/** @type {keyof typeof HOURS} */ ("h24"));
@@ -106,40 +100,41 @@ function Latency({ told }) {
 
 /** @param {{errors: ErrorCount[]}} props */
 function Errors({ errors }) {
+  /** @type {Column<ErrorCount>[]} */
   const columns = [
-    { head: t("code"), cell: (/** @type {ErrorCount} */ row) => html`<code>${row.code}</code>` },
-    { head: t("engine"), cell: (/** @type {ErrorCount} */ row) => row.engine || t("noEngine") },
+    { head: t("code"), cell: (row) => html`<code>${row.code}</code>` },
+    { head: t("engine"), cell: (row) => row.engine || t("noEngine") },
     {
       head: t("count"),
-      cell: (/** @type {ErrorCount} */ row) => number(row.count),
+      cell: (row) => number(row.count),
       isNumber: true,
     },
   ];
   return html`<${Table} caption=${t("errors")} columns=${columns} rows=${errors} none=${t("errorsNone")}
-    keyOf=${(/** @type {ErrorCount} */ row) => `${row.code}/${row.engine}`} />`;
+    keyBy="code engine" />`;
 }
 
 /** @param {{engines: EngineCount[]}} props */
 function ByEngine({ engines }) {
+  /** @type {Column<EngineCount>[]} */
   const columns = [
-    { head: t("engine"), cell: (/** @type {EngineCount} */ row) => row.engine || t("noEngine") },
+    { head: t("engine"), cell: (row) => row.engine || t("noEngine") },
     {
       head: t("succeeded"),
-      cell: (/** @type {EngineCount} */ row) => number(row.succeeded),
+      cell: (row) => number(row.succeeded),
       isNumber: true,
     },
     {
       head: t("failed"),
-      cell: (/** @type {EngineCount} */ row) => number(row.failed),
+      cell: (row) => number(row.failed),
       isNumber: true,
     },
     {
       head: t("render50"),
-      cell: (/** @type {EngineCount} */ row) =>
-        row.render_ms_p50 === null ? "–" : span(row.render_ms_p50),
+      cell: (row) => (row.render_ms_p50 === null ? "–" : span(row.render_ms_p50)),
       isNumber: true,
     },
   ];
   return html`<${Table} caption=${t("byEngine")} columns=${columns} rows=${engines} none=${t("enginesNone")}
-    keyOf=${(/** @type {EngineCount} */ row) => row.engine} />`;
+    keyBy="engine" />`;
 }

@@ -5,29 +5,13 @@ import { html } from "../../parts/html.js";
 import { Meter } from "../../parts/meter.js";
 import { t } from "../../texts/server.js";
 
+/** @import { Engine } from "../../data/operators.js" */
+
 const HEALTH = /** @type {const} */ ({
   ok: { word: "engineOk", level: "good" },
   held_up: { word: "engineHeldUp", level: "warn" },
   refusing: { word: "engineRefusing", level: "bad" },
 });
-
-/**
- * @typedef {object} Engine
- * @property {string} name
- * @property {string} kind
- * @property {string} label
- * @property {string} description
- * @property {boolean} is_generative
- * @property {string[]} models
- * @property {keyof typeof HEALTH} health
- * @property {"closed" | "open" | null} breaker
- * @property {number | null} tried_again_ms
- * @property {{holds_up: "submits" | "polls", code: string, message: string, since_ms: number}[]} stalls
- * @property {number} waiting
- * @property {number} working
- * @property {number} slots
- * @property {{program: string, alive: number, started: number, died: number}[]} children
- */
 
 /** @param {{engines: Engine[]}} props */
 export const Engines = ({ engines }) =>

@@ -7,8 +7,12 @@ import { html, useState } from "../../parts/html.js";
 import { useFigures } from "../../parts/live.js";
 import { StateBadge, stateWord } from "../../parts/state.js";
 import { Table } from "../../parts/table.js";
+import { into, TextField } from "../../parts/text_field.js";
 import { t } from "../../texts/figures.js";
 import { Section, View } from "./view.js";
+
+/** @import { JobRow } from "../../data/operators.js" */
+/** @import { Column } from "../../parts/table.js" */
 
 const LIMIT = 50;
 const WAITING = "queued,ready";
@@ -25,11 +29,7 @@ const STATES = /** @type {const} */ ([
 ]);
 const FILTERS = /** @type {const} */ (["state", "owner", "model", "engine"]);
 
-/**
- * @typedef {Record<typeof FILTERS[number], string>} Filters
- * @typedef {{id: string, owner: string, model: string, engine: string, state: import("../../data/jobs.js").State,
- *   created_ms: number, progress: number, error: string | null, waiting: string | null, is_held: boolean}} Row
- */
+/** @typedef {Record<typeof FILTERS[number], string>} Filters */
 
 /** @param {{query: URLSearchParams}} props */
 export function Jobs({ query }) {
@@ -44,7 +44,7 @@ export function Jobs({ query }) {
   const after = before.at(-1);
   const page = new URLSearchParams({ limit: String(LIMIT), ...(after ? { after } : {}) });
   const figures = useFigures({ jobs: `admin/jobs?${page}${filter && `&${filter}`}` });
-  /** @type {{data: Row[], next: string | null} | undefined} */
+  /** @type {{data: JobRow[], next: string | null} | undefined} */
   const told = figures.told.jobs;
   const next = told?.next ?? null;
   return html`<${View} figures=${figures} names=${["jobs"]}>
@@ -75,16 +75,12 @@ function Filtering({ asked, filter }) {
   };
   const text = (
     /** @type {"owner" | "model" | "engine"} */ name,
-  ) => html`<${Field} label=${t(name)}>
-    ${(
-      /** @type {object} */ bound,
-    ) => html`<input ...${bound} autocomplete="off" spellcheck="false" value=${given[name]}
-      onInput=${(/** @type {any} */ event) => setGiven({ ...given, [name]: event.currentTarget.value })} />`}
-  <//>`;
+  ) => html`<${TextField} label=${t(name)} value=${given[name]}
+    onValue=${(/** @type {string} */ value) => setGiven({ ...given, [name]: value })} />`;
   return html`<form class="job-filters card" aria-label=${t("filters")} onSubmit=${show}>
     <${Field} label=${t("state")}>
       ${(/** @type {object} */ bound) => html`<select ...${bound} value=${given.state}
-        onChange=${(/** @type {any} */ event) => setGiven({ ...given, state: event.currentTarget.value })}>
+        onChange=${into((value) => setGiven({ ...given, state: value }))}>
         <option value="">${t("anyState")}</option>
         <option value=${WAITING}>${t("waiting")}</option>
         <option value=${UNDER_WAY}>${t("underWay")}</option>
@@ -99,34 +95,34 @@ function Filtering({ asked, filter }) {
   </form>`;
 }
 
-/** @param {{rows: Row[], hasNext: boolean}} props */
+/** @param {{rows: JobRow[], hasNext: boolean}} props */
 function Found({ rows, hasNext }) {
+  /** @type {Column<JobRow>[]} */
   const columns = [
     {
       head: t("job"),
-      cell: (/** @type {Row} */ row) =>
-        html`<a href=${address("jobs", [row.id])}><code>${row.id}</code></a>`,
+      cell: (row) => html`<a href=${address("jobs", [row.id])}><code>${row.id}</code></a>`,
     },
-    { head: t("owner"), cell: (/** @type {Row} */ row) => row.owner },
-    { head: t("model"), cell: (/** @type {Row} */ row) => row.model },
-    { head: t("engine"), cell: (/** @type {Row} */ row) => row.engine },
+    { head: t("owner"), cell: (row) => row.owner },
+    { head: t("model"), cell: (row) => row.model },
+    { head: t("engine"), cell: (row) => row.engine },
     {
       head: t("state"),
-      cell: (/** @type {Row} */ row) =>
+      cell: (row) =>
         html`<${StateBadge} state=${row.state} />${row.is_held && html` <span class="tag">${t("held")}</span>`}`,
     },
     {
       head: t("progress"),
-      cell: (/** @type {Row} */ row) => percent(row.progress),
+      cell: (row) => percent(row.progress),
       isNumber: true,
     },
-    { head: t("created"), cell: (/** @type {Row} */ row) => moment(row.created_ms) },
+    { head: t("created"), cell: (row) => moment(row.created_ms) },
     {
       head: t("trouble"),
-      cell: (/** @type {Row} */ row) =>
+      cell: (row) =>
         (row.error ?? row.waiting) ? html`<code>${row.error ?? row.waiting}</code>` : "–",
     },
   ];
   return html`<${Table} caption=${t("found")} columns=${columns} rows=${rows} none=${t(hasNext ? "jobNoneHere" : "jobNone")}
-    keyOf=${(/** @type {Row} */ row) => row.id} />`;
+    keyBy="id" />`;
 }

@@ -9,26 +9,13 @@ import { html, useState } from "../../parts/html.js";
 import { notify } from "../../parts/notices.js";
 import { Table } from "../../parts/table.js";
 import { t } from "../../texts/owners.js";
-import { LimitsInWords } from "./limits.js";
-import { SetLimits } from "./set_limits.js";
+import { LimitsInWords, SetLimits } from "./limits.js";
 import { Section } from "./view.js";
 
-/**
- * @typedef {object} Key
- * @property {string} id
- * @property {string} name
- * @property {string} owner
- * @property {"user" | "admin"} scope
- * @property {"good" | "expired" | "revoked"} state
- * @property {number | null} expires_ms
- * @property {number | null} revoked_ms
- * @property {number | null} used_ms
- * @property {string[] | null} models
- * @property {string[]} networks
- * @property {import("./limits.js").Limits} limits
- *
- * @typedef {{what: "limits" | "rotate" | "revoke", of: Key}} Wish
- */
+/** @import { Key } from "../../data/operators.js" */
+/** @import { Column } from "../../parts/table.js" */
+
+/** @typedef {{what: "limits" | "rotate" | "revoke", of: Key}} Wish */
 
 /** @param {{figures: import("./view.js").Figures}} props */
 export function KeysSection({ figures }) {
@@ -54,39 +41,38 @@ export function KeysSection({ figures }) {
 
 /** @param {{keys: Key[], onWish: (wish: Wish) => void}} props */
 function KeysTable({ keys, onWish }) {
+  /** @type {Column<Key>[]} */
   const columns = [
     { head: t("key"), cell: nameOf },
     {
       head: t("owner"),
-      cell: (/** @type {Key} */ row) =>
-        html`${row.owner}<br /><span class="small muted">${t(row.scope)}</span>`,
+      cell: (row) => html`${row.owner}<br /><span class="small muted">${t(row.scope)}</span>`,
     },
     {
       head: t("state"),
-      cell: (/** @type {Key} */ row) =>
+      cell: (row) =>
         html`<span class="badge" data-level=${row.state === "good" ? "good" : "bad"}>${t(row.state)}</span>`,
     },
     {
       head: t("ends"),
-      cell: (/** @type {Key} */ row) =>
-        row.expires_ms === null ? t("never") : moment(row.expires_ms),
+      cell: (row) => (row.expires_ms === null ? t("never") : moment(row.expires_ms)),
     },
     {
       head: t("used"),
-      cell: (/** @type {Key} */ row) => (row.used_ms === null ? t("notUsed") : moment(row.used_ms)),
+      cell: (row) => (row.used_ms === null ? t("notUsed") : moment(row.used_ms)),
     },
     { head: t("may"), cell: usesOf },
     {
       head: t("limits"),
-      cell: (/** @type {Key} */ row) => html`<${LimitsInWords} limits=${row.limits} />`,
+      cell: (row) => html`<${LimitsInWords} limits=${row.limits} />`,
     },
     {
       head: t("actions"),
-      cell: (/** @type {Key} */ row) => html`<${Actions} row=${row} onWish=${onWish} />`,
+      cell: (row) => html`<${Actions} row=${row} onWish=${onWish} />`,
     },
   ];
   return html`<${Table} caption=${t("keys")} columns=${columns} rows=${keys} none=${t("keyNone")}
-    keyOf=${(/** @type {Key} */ row) => row.id} />`;
+    keyBy="id" />`;
 }
 
 /** @param {Key} row */

@@ -1,9 +1,12 @@
 /** The limits of an owner or a key: in words, and as fields of a form. */
 
+import { ApiError, call } from "../../data/api.js";
 import { account } from "../../data/session.js";
-import { Field } from "../../parts/field.js";
+import { Dialog } from "../../parts/dialog.js";
 import { bytes, money, number } from "../../parts/format.js";
-import { html } from "../../parts/html.js";
+import { html, useRef, useState } from "../../parts/html.js";
+import { notify } from "../../parts/notices.js";
+import { TextField } from "../../parts/text_field.js";
 import { t } from "../../texts/owners.js";
 
 const BYTES_OF_MB = 1_000_000;
@@ -15,12 +18,7 @@ export const OF_KEYS = /** @type {const} */ ([
   "queue",
   "bytes",
 ]);
-export const OF_OWNERS = /** @type {const} */ ([
-  ...OF_KEYS,
-  "budget_day",
-  "budget_month",
-  "weight",
-]);
+const OF_OWNERS = /** @type {const} */ ([...OF_KEYS, "budget_day", "budget_month", "weight"]);
 
 /**
  * @typedef {typeof OF_OWNERS[number]} LimitName
@@ -101,11 +99,9 @@ export const LimitFields = ({ among, fields, errors, onInput }) => html`<div cla
   ${among.map(
     (
       name,
-    ) => html`<${Field} key=${name} label=${labelOf(name)} help=${unitOf(name)} error=${errors[name]}>
-      ${(/** @type {object} */ bound) => html`<input ...${bound} autocomplete="off"
-        inputmode=${isMoney(name) || name === "bytes" ? "decimal" : "numeric"} value=${fields[name]}
-        onInput=${(/** @type {any} */ event) => onInput({ ...fields, [name]: event.currentTarget.value })} />`}
-    <//>`,
+    ) => html`<${TextField} key=${name} label=${labelOf(name)} help=${unitOf(name)} error=${errors[name]} value=${fields[name]}
+      more=${{ inputmode: isMoney(name) || name === "bytes" ? "decimal" : "numeric" }}
+      onValue=${(/** @type {string} */ value) => onInput({ ...fields, [name]: value })} />`,
   )}
 </div>`;
 
@@ -113,4 +109,86 @@ export const LimitFields = ({ among, fields, errors, onInput }) => html`<div cla
 function unitOf(name) {
   const currency = account.value?.money?.currency ?? t("currency");
   return t(`${name}_unit`, { currency });
+}
+
+/**
+ * Whose limits: an owner, named or yet to be named (""), or one of its keys.
+ *
+ * @typedef {{kind: "owners" | "keys", id: string, name: string, limits: Limits}} Party
+ */
+
+/** @param {{party: Party, onClose: () => void, onSaved: () => void}} props */
+export function SetLimits({ party, onClose, onSaved }) {
+  const [before] = useState(() => written(party.limits));
+  const [fields, setFields] = useState(before);
+  const [id, setId] = useState(party.id);
+  const [errors, setErrors] = useState(/** @type {Errors} */ ({}));
+  const [isSaving, setSaving] = useState(false);
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  const among = party.kind === "owners" ? OF_OWNERS : OF_KEYS;
+  /** @param {SubmitEvent} event */
+  const save = async (event) => {
+    event.preventDefault();
+    const limits = changed(fields, before);
+    if (party.id && Object.keys(limits).length === 0) {
+      onClose();
+      return;
+    }
+    setSaving(true);
+    try {
+      await call("PATCH", `admin/${party.kind}/${encodeURIComponent(id.trim() || " ")}`, {
+        json: limits,
+      });
+    } catch (refusal) {
+      setErrors(errorsOf(refusal, ["owner", ...among]));
+      setSaving(false);
+      focusWrong(form.current);
+      return;
+    }
+    notify(t("saved", { name: party.name || id }));
+    onSaved();
+  };
+  return html`<${Dialog} title=${party.id ? t("setLimitsOf", { name: party.name }) : t("setOther")} onClose=${onClose}>
+    <form class="column" ref=${form} onSubmit=${save} noValidate>
+      <p class="plain small muted">${t("limitsAbout")} ${party.kind === "keys" && t("limitsOfKey")}</p>
+      ${
+        !party.id &&
+        html`<${TextField} label=${t("owner")} error=${errors.owner} value=${id} onValue=${setId} />`
+      }
+      <${LimitFields} among=${among} fields=${fields} errors=${errors} onInput=${setFields} />
+      <p class="error" role="alert">${errors[""]}</p>
+      <div class="row end">
+        <button type="button" onClick=${onClose}>${t("cancel")}</button>
+        <button class="primary" disabled=${isSaving}>${t("save")}</button>
+      </div>
+    </form>
+  <//>`;
+}
+
+/** @typedef {Record<string, string>} Errors by the name of a field; "" for the form as a whole */
+
+/**
+ * Raises whatever is no refusal.
+ *
+ * @param {unknown} refusal
+ * @param {readonly string[]} fields
+ * @returns {Errors}
+ */
+export function errorsOf(refusal, fields) {
+  if (!(refusal instanceof ApiError)) throw refusal;
+  const message = refusal.isUnreachable ? t("unreachable") : refusal.message;
+  // Of one among several it names the place too, such as models[0].
+  const param = refusal.param?.replace(/[.[].*/, "") ?? "";
+  return { [fields.includes(param) ? param : ""]: message };
+}
+
+/** Go to the first field that is wrong. @param {HTMLElement | null} form */
+export function focusWrong(form) {
+  requestAnimationFrame(() => {
+    const wrong = /** @type {HTMLElement | null | undefined} */ (
+      form?.querySelector("[aria-invalid='true']")
+    );
+    wrong?.closest("details")?.setAttribute("open", "");
+    wrong?.focus();
+  });
 }

@@ -7,9 +7,9 @@ import { Dialog } from "../../parts/dialog.js";
 import { Field } from "../../parts/field.js";
 import { html, useEffect, useId, useRef, useState } from "../../parts/html.js";
 import { Icon } from "../../parts/icons.js";
+import { into, TextField } from "../../parts/text_field.js";
 import { t } from "../../texts/owners.js";
-import { changed, LimitFields, OF_KEYS, written } from "./limits.js";
-import { errorsOf, focusWrong } from "./refusals.js";
+import { changed, errorsOf, focusWrong, LimitFields, OF_KEYS, written } from "./limits.js";
 
 const FIELDS = ["owner", "name", "scope", "models", "networks", "expires", ...OF_KEYS];
 
@@ -49,7 +49,7 @@ export function MakeKey({ owners, isFirst, onClose, onMade }) {
       limits: written({}),
     }),
   );
-  const [errors, setErrors] = useState(/** @type {import("./refusals.js").Errors} */ ({}));
+  const [errors, setErrors] = useState(/** @type {import("./limits.js").Errors} */ ({}));
   const [isMaking, setMaking] = useState(false);
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   /** @param {Partial<Given>} change */
@@ -95,17 +95,13 @@ export function MakeKey({ owners, isFirst, onClose, onMade }) {
 function WhoseKey({ given, errors, owners, set }) {
   const list = useId();
   return html`
-    <${Field} label=${t("owner")} help=${t("ownerHelp")} error=${errors.owner}>
-      ${(
-        /** @type {object} */ bound,
-      ) => html`<input ...${bound} list=${list} autocomplete="off" spellcheck="false"
-        value=${given.owner} onInput=${(/** @type {any} */ event) => set({ owner: event.currentTarget.value })} />`}
-    <//>
+    <${TextField} label=${t("owner")} help=${t("ownerHelp")} error=${errors.owner} more=${{ list }}
+      value=${given.owner} onValue=${(/** @type {string} */ owner) => set({ owner })} />
     <datalist id=${list}>${owners.map((each) => html`<option key=${each} value=${each}></option>`)}</datalist>
     <${Text} name="name" given=${given} errors=${errors} set=${set} />
     <${Field} label=${t("scope")} help=${t("scopeHelp")} error=${errors.scope}>
       ${(/** @type {object} */ bound) => html`<select ...${bound} value=${given.scope}
-        onChange=${(/** @type {any} */ event) => set({ scope: event.currentTarget.value })}>
+        onChange=${into((value) => set({ scope: value }))}>
         <option value="user">${t("user")}</option>
         <option value="admin">${t("admin")}</option>
       </select>`}
@@ -119,13 +115,13 @@ const TEXTS = /** @type {const} */ ({
 });
 
 /** @param {{name: keyof typeof TEXTS, given: Given, errors: Record<string, string>, set: (change: Partial<Given>) => void}} props */
-const Text = ({ name, given, errors, set }) => html`<${Field} label=${t(TEXTS[name].label)}
-  help=${t(TEXTS[name].help)} error=${errors[name]}>
-  ${(
-    /** @type {object} */ bound,
-  ) => html`<input ...${bound} autocomplete="off" spellcheck="false" value=${given[name]}
-    onInput=${(/** @type {any} */ event) => set({ [name]: event.currentTarget.value })} />`}
-<//>`;
+const Text = ({
+  name,
+  given,
+  errors,
+  set,
+}) => html`<${TextField} label=${t(TEXTS[name].label)} help=${t(TEXTS[name].help)}
+  error=${errors[name]} value=${given[name]} onValue=${(/** @type {string} */ value) => set({ [name]: value })} />`;
 
 /** @param {{chosen: string[], error?: string, onChosen: (chosen: string[]) => void}} props */
 function ModelsField({ chosen, error, onChosen }) {

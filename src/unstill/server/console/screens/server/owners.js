@@ -9,23 +9,17 @@ import { Meter } from "../../parts/meter.js";
 import { Table } from "../../parts/table.js";
 import { t } from "../../texts/owners.js";
 import { KeysSection } from "./keys.js";
-import { LimitsInWords } from "./limits.js";
+import { LimitsInWords, SetLimits } from "./limits.js";
 import { MakeKey } from "./make_key.js";
-import { SetLimits } from "./set_limits.js";
 import { Section, View } from "./view.js";
 
-export const KEYS_AND_OWNERS = { owners: "admin/owners", keys: "admin/keys" };
+/** @import { Owner } from "../../data/operators.js" */
+/** @import { Column } from "../../parts/table.js" */
+/** @import { Party } from "./limits.js" */
+/** @import { Figures } from "../../parts/live.js" */
+/** @import { Budget } from "../../data/session.js" */
 
-/**
- * @typedef {import("./view.js").Figures} Figures
- * @typedef {import("./set_limits.js").Party} Party
- * @typedef {object} Owner
- * @property {string} owner
- * @property {import("./limits.js").Limits} limits
- * @property {number} jobs_waiting
- * @property {number} jobs_begun
- * @property {import("../../data/session.js").Budget[] | null} [budgets]
- */
+export const KEYS_AND_OWNERS = { owners: "admin/owners", keys: "admin/keys" };
 
 export function Owners() {
   const figures = useFigures(KEYS_AND_OWNERS);
@@ -65,20 +59,21 @@ export function OwnersSection({ figures, isBrief = false }) {
 /** @param {{owners: Owner[], onLimit: (party: Party) => void}} props */
 function OwnersTable({ owners, onLimit }) {
   const hasMoney = account.value?.money != null;
+  /** @type {Column<Owner>[]} */
   const columns = [
     {
       head: t("owner"),
-      cell: (/** @type {Owner} */ row) =>
+      cell: (row) =>
         html`<a href=${address("server", ["jobs"], { owner: row.owner })}>${row.owner}</a>`,
     },
     {
       head: t("jobs"),
-      cell: (/** @type {Owner} */ row) =>
+      cell: (row) =>
         t("jobsAre", { waiting: number(row.jobs_waiting), begun: number(row.jobs_begun) }),
     },
     {
       head: t("limits"),
-      cell: (/** @type {Owner} */ row) => html`<${LimitsInWords} limits=${row.limits} />`,
+      cell: (row) => html`<${LimitsInWords} limits=${row.limits} />`,
     },
     ...(hasMoney
       ? [
@@ -90,17 +85,17 @@ function OwnersTable({ owners, onLimit }) {
       : []),
     {
       head: t("actions"),
-      cell: (/** @type {Owner} */ row) => html`<button type="button" class="small"
+      cell: (row) => html`<button type="button" class="small"
         aria-label=${t("setLimitsOf", { name: row.owner })}
         onClick=${() => onLimit({ kind: "owners", id: row.owner, name: row.owner, limits: row.limits })}
       >${t("setLimits")}</button>`,
     },
   ];
   return html`<${Table} caption=${t("owners")} columns=${columns} rows=${owners} none=${t("ownerNone")}
-    keyOf=${(/** @type {Owner} */ row) => row.owner} />`;
+    keyBy="owner" />`;
 }
 
-/** @param {{budgets: import("../../data/session.js").Budget[]}} props */
+/** @param {{budgets: Budget[]}} props */
 function Budgets({ budgets }) {
   if (budgets.length === 0) return html`<span class="muted">${t("noBudget")}</span>`;
   const currency = account.value?.money?.currency ?? "";

@@ -9,13 +9,10 @@ import { Table } from "../../parts/table.js";
 import { t } from "../../texts/server.js";
 import { Section, View } from "./view.js";
 
-const ASKED = { queues: "admin/queues" };
+/** @import { Lane, UnderWay } from "../../data/operators.js" */
+/** @import { Column } from "../../parts/table.js" */
 
-/**
- * @typedef {{owner: string, waiting: number, working: number, oldest_ms: number | null}} LaneOwner
- * @typedef {{lane: string, slots: number, working: number, waiting: number, oldest_ms: number | null, owners: LaneOwner[]}} Lane
- * @typedef {{state: import("../../data/jobs.js").State, engine: string, owner: string, count: number, oldest_ms: number}} UnderWay
- */
+const ASKED = { queues: "admin/queues" };
 
 export function Queues() {
   const figures = useFigures(ASKED);
@@ -31,11 +28,12 @@ export function Queues() {
 
 /** @param {{lanes: Lane[]}} props */
 function Lanes({ lanes }) {
+  /** @type {Column<Lane>[]} */
   const columns = [
     { head: t("lane"), cell: laneWords },
     {
       head: t("jobsWaiting"),
-      cell: (/** @type {Lane} */ row) => number(row.waiting),
+      cell: (row) => number(row.waiting),
       isNumber: true,
     },
     {
@@ -47,13 +45,12 @@ function Lanes({ lanes }) {
     },
     {
       head: t("oldest"),
-      cell: (/** @type {Lane} */ row) =>
-        row.oldest_ms === null ? "–" : span(Date.now() - row.oldest_ms),
+      cell: (row) => (row.oldest_ms === null ? "–" : span(Date.now() - row.oldest_ms)),
     },
     { head: t("turns"), cell: turnsOf },
   ];
   return html`<${Table} caption=${t("lanes")} columns=${columns} rows=${lanes} none=${t("laneNone")}
-    keyOf=${(/** @type {Lane} */ row) => row.lane} />`;
+    keyBy="lane" />`;
 }
 
 /** @param {Lane} lane */
@@ -88,13 +85,14 @@ const turnsOf = ({ owners }) =>
 
 /** @param {{rows: UnderWay[]}} props */
 function AtEngines({ rows }) {
+  /** @type {Column<UnderWay>[]} */
   const columns = [
-    { head: t("engine"), cell: (/** @type {UnderWay} */ row) => row.engine },
-    { head: t("owner"), cell: (/** @type {UnderWay} */ row) => row.owner },
-    { head: t("state"), cell: (/** @type {UnderWay} */ row) => stateWord(row.state) },
-    { head: t("count"), cell: (/** @type {UnderWay} */ row) => number(row.count), isNumber: true },
-    { head: t("since"), cell: (/** @type {UnderWay} */ row) => moment(row.oldest_ms) },
+    { head: t("engine"), cell: (row) => row.engine },
+    { head: t("owner"), cell: (row) => row.owner },
+    { head: t("state"), cell: (row) => stateWord(row.state) },
+    { head: t("count"), cell: (row) => number(row.count), isNumber: true },
+    { head: t("since"), cell: (row) => moment(row.oldest_ms) },
   ];
   return html`<${Table} caption=${t("underWay")} columns=${columns} rows=${rows} none=${t("underWayNone")}
-    keyOf=${(/** @type {UnderWay} */ row) => `${row.engine}/${row.owner}/${row.state}`} />`;
+    keyBy="engine owner state" />`;
 }

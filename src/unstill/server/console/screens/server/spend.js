@@ -3,8 +3,7 @@
 import { total } from "../../data/amounts.js";
 import { csvOf, saveText } from "../../data/csv.js";
 import { account } from "../../data/session.js";
-import { Chart } from "../../parts/chart.js";
-import { LOOKS } from "../../parts/chart_marks.js";
+import { Chart, LOOKS } from "../../parts/chart.js";
 import { day, money, number } from "../../parts/format.js";
 import { html, useState } from "../../parts/html.js";
 import { Icon } from "../../parts/icons.js";
@@ -12,8 +11,10 @@ import { useFigures } from "../../parts/live.js";
 import { Table } from "../../parts/table.js";
 import { t } from "../../texts/figures.js";
 import { t as tServer } from "../../texts/server.js";
-import { SpanChoice } from "./span_choice.js";
-import { Section, View } from "./view.js";
+import { Section, SpanChoice, View } from "./view.js";
+
+/** @import { Line } from "../../data/operators.js" */
+/** @import { Column } from "../../parts/table.js" */
 
 const DAYS = /** @type {const} */ ({ d7: 7, d30: 30, d90: 90 });
 const DAY_MS = 86_400_000;
@@ -27,11 +28,6 @@ const COLUMNS = /** @type {const} */ ([
   "videos",
   "billed_seconds",
 ]);
-
-/**
- * @typedef {{owner?: string, engine?: string, day?: string, settled_price: string, reserved_price: string,
- *   settled_cost: string, currency: string, jobs: number, videos: number, billed_seconds: string}} Line
- */
 
 export function Spend() {
   if (account.value?.money == null) {
@@ -144,8 +140,9 @@ function Totals({ of, lines }) {
     cell: (/** @type {any} */ row) => number(Number(row[name]), 1),
     isNumber: true,
   });
+  /** @type {Column<any>[]} */
   const columns = [
-    { head: t(of), cell: (/** @type {any} */ row) => row.name || t("noEngine") },
+    { head: t(of), cell: (row) => row.name || t("noEngine") },
     amount("settled"),
     amount("reserved"),
     amount("cost"),
@@ -154,7 +151,7 @@ function Totals({ of, lines }) {
     count("seconds"),
   ];
   return html`<${Table} caption=${t(of === "owner" ? "totalsOwner" : "totalsEngine")} columns=${columns} rows=${rows}
-    none=${t("spendNone")} keyOf=${(/** @type {any} */ row) => `${row.name}/${row.currency}`} />`;
+    none=${t("spendNone")} keyBy="name currency" />`;
 }
 
 /** @param {"owner" | "engine"} of @param {Line[]} group */

@@ -51,3 +51,17 @@ export const Section = ({ title, figures, names, action, children }) => html`<se
   <div class="row apart"><h2>${title}</h2>${action}</div>
   ${names.every((name) => name in figures.told) && children}
 </section>`;
+
+/**
+ * @template {string} T
+ * @param {{among: readonly T[], chosen: T, onChosen: (chosen: T) => void}} props
+ */
+export const SpanChoice = ({ among, chosen, onChosen }) => html`<fieldset class="spans">
+  <legend class="unseen">${t("over")}</legend>
+  ${among.map(
+    (
+      each,
+    ) => html`<button key=${each} type="button" aria-pressed=${each === chosen ? "true" : "false"}
+      onClick=${() => onChosen(each)}>${t(/** @type {"h24"} */ (each))}</button>`,
+  )}
+</fieldset>`;
