@@ -42,7 +42,7 @@ export function Activity() {
 const stepsOf = ({ data, step_ms }) =>
   data.map(({ at_ms }) => ({
     short:
-      step_ms * data.length > DAY_MS
+      step_ms * data.length > 2 * DAY_MS
         ? day(at_ms).replace(/[ ,]*\d{4}年?/, "")
         : clock(at_ms).slice(0, 5),
     long: moment(at_ms),

@@ -58,7 +58,7 @@ export function OwnersSection({ figures, isBrief = false }) {
 
 /** @param {{owners: Owner[], onLimit: (party: Party) => void}} props */
 function OwnersTable({ owners, onLimit }) {
-  const hasMoney = account.value?.money != null;
+  const hasMoney = owners.some((each) => each.budgets);
   /** @type {Column<Owner>[]} */
   const columns = [
     {
