@@ -6,7 +6,6 @@ import gzip
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from zlib import compress
 
 import httpx2
 import pytest
@@ -14,7 +13,7 @@ import pytest
 import unstill
 from docs import pages
 from support.servers import Serving
-from unstill.server.console_files import MEDIA_TYPES, ConsoleFiles
+from unstill.server.console_files import MEDIA_TYPES, ConsoleFiles, unremarked
 
 FOLDER = Path(unstill.__file__).parent / "server/console"
 # Types for the checker of the page's code are no part of it.
@@ -22,6 +21,7 @@ LYING = sorted(
     path for path in FOLDER.rglob("*") if path.is_file() and not path.name.endswith(".d.ts")
 )
 MOST_PACKED_BYTES = 150_000
+LOADED = (".js", ".css", ".svg")
 ELSEWHERE = re.compile(r"(?:https?:|wss?:|[\"'(=]\s*)//[\w.-]+[^\s\"')]*")
 # What names a kind of markup, and is never asked for.
 NAMESPACES = ("http://www.w3.org/",)
@@ -94,13 +94,13 @@ def test_a_file_is_kept_for_good_under_its_version(server: Serving, page: httpx2
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.content == (FOLDER / "app.js").read_bytes()
+    assert answer.content == unremarked((FOLDER / "app.js").read_bytes())
 
 
 def test_a_page_that_was_open_over_an_upgrade_goes_on_and_keeps_nothing(server: Serving) -> None:
     answer = server.http.get("/console/0123456789abcdef/app.js")
 
-    assert answer.content == (FOLDER / "app.js").read_bytes()
+    assert answer.content == unremarked((FOLDER / "app.js").read_bytes())
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -125,7 +125,7 @@ def test_text_is_packed_for_whoever_takes_that(
     assert (answer.headers.get("content-encoding") == "gzip") is is_packed
     assert answer.headers["vary"] == "Accept-Encoding"
     assert int(answer.headers["content-length"]) == len(raw)
-    whole = (FOLDER / "app.js").read_bytes()
+    whole = unremarked((FOLDER / "app.js").read_bytes())
     assert (gzip.decompress(raw) if is_packed else raw) == whole
 
 
@@ -198,10 +198,32 @@ def test_a_version_is_of_all_files(tmp_path: Path) -> None:
     assert version() == found[-1]
 
 
-def test_all_of_it_is_small_on_the_way() -> None:
-    small = (path for path in LYING if "samples" not in path.relative_to(FOLDER).parts)
+def test_all_that_the_page_loads_is_small_on_the_way() -> None:
+    console = ConsoleFiles()
+    sent = [console.page(asks_for_key=True)]
+    sent += [console.file(path) for path in console.paths if path.endswith(LOADED)]
 
-    assert sum(len(compress(path.read_bytes())) for path in small) <= MOST_PACKED_BYTES
+    assert len(sent) > 50
+    assert sum(len(each.packed) for each in sent) <= MOST_PACKED_BYTES
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("a(); // why\n", "a(); // why\n"),
+        ("  // why\na();\n", "\na();\n"),
+        ("/** One. */\na();\n", "\na();\n"),
+        ("  /**\n   * @param {number} a\n   */\n  b(a);\n", "\n\n\n  b(a);\n"),
+        ("/** @type {any} */ (a).b();\n", "/** @type {any} */ (a).b();\n"),
+        ("a(/** @type {any} */ (b));\n", "a(/** @type {any} */ (b));\n"),
+        ("/* a */ b(); /* c */\n", "/* a */ b(); /* c */\n"),
+        ("const a = `\n/${b}`;\n", "const a = `\n/${b}`;\n"),
+    ],
+)
+def test_lines_of_comments_stay_here_and_every_other_is_where_it_was(
+    written: str, sent: str
+) -> None:
+    assert unremarked(written.encode()).decode() == sent
 
 
 def test_every_file_is_of_a_kind_that_is_sent() -> None:

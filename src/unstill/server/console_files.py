@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.resources import files
@@ -32,6 +33,7 @@ MEDIA_TYPES: Mapping[str, str] = {
 }
 _PACKED = frozenset({".jpg", ".woff2"})  # gzip makes these no smaller
 # Where index.html has the addresses of files; each stands there once, or begins addresses.
+_REMARKED = frozenset({".js", ".css"})
 _VERSION = "{version}"
 _ASKS_FOR_KEY = "{asks_for_key}"  # yes or no: without it the page would ask, and be refused
 _STYLES = "<!-- styles -->"
@@ -41,6 +43,9 @@ _CONTENT_POLICY = (
     b"media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     b"frame-ancestors 'none'"
 )
+
+# Lines that are comments and nothing else: a sixth of what the page would load.
+_REMARKS = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/[ \t]*|//[^\n]*)$", re.MULTILINE | re.DOTALL)
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
@@ -122,8 +127,15 @@ def _walked(folder: Traversable, before: str = "") -> Iterator[tuple[str, bytes]
             yield path, each.read_bytes()
 
 
+def unremarked(program: bytes) -> bytes:
+    """Without its lines of comments, and with every other line where it was."""
+    return _REMARKS.sub(lambda found: b"\n" * found.group().count(b"\n"), program)
+
+
 def _file(path: str, body: bytes) -> ConsoleFile:
     suffix = PurePosixPath(path).suffix
+    if suffix in _REMARKED and not path.startswith("vendor/"):
+        body = unremarked(body)
     media_type = MEDIA_TYPES[suffix]
     charset = "; charset=utf-8" if media_type.startswith("text/") else ""
     return ConsoleFile((media_type + charset).encode(), body, suffix in _PACKED)
