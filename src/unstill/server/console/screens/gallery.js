@@ -56,7 +56,8 @@ function Count({ isFiltered }) {
   return html`<div class="row apart counted">
     <p role="status" aria-live=${isLoading.value ? "off" : "polite"}>${text}</p>
     <div class="row">
-      ${isFiltered && html`<button type="button" class="quiet" onClick=${() => go("gallery")}>${t("clear")}</button>`}
+      <button type="button" class="quiet clear" data-shown=${isFiltered ? "" : undefined}
+        onClick=${() => go("gallery")}>${t("clear")}</button>
       <button type="button" class="quiet" disabled=${n === 0} onClick=${() => (isAll ? pickOnly() : pickAll())}>
         <${Icon} name="check" />${t(isAll ? "pickNone" : "pickAll")}</button>
     </div>

@@ -1,12 +1,12 @@
 /** What the gallery can be asked for: kept in its address, so that going back works. */
 
 import { loadModels, models } from "../../data/models.js";
-import { go, replace } from "../../data/route.js";
+import { go, replace, route } from "../../data/route.js";
 import { Field } from "../../parts/field.js";
 import { html, useEffect, useRef, useState } from "../../parts/html.js";
 import { Icon } from "../../parts/icons.js";
 import { t } from "../../texts/gallery.js";
-import { FIELDS, queryOf, STATES } from "./filter.js";
+import { FIELDS, filterIn, queryOf, STATES } from "./filter.js";
 
 /** @typedef {import("./filter.js").Filter} Filter */
 
@@ -83,9 +83,11 @@ export function Bar({ filter }) {
     if (models.value === null) loadModels().catch(() => {});
   }, []);
   const set = (/** @type {Partial<Filter>} */ change) => {
-    const query = queryOf({ ...filter, ...change });
+    // As it is by now: what is typed comes late.
+    const before = filterIn(route.peek().query);
+    const query = queryOf({ ...before, ...change });
     // A search that is typed on is one entry of the history.
-    if (change.prompt && filter.prompt) replace("gallery", [], query);
+    if (change.prompt && before.prompt) replace("gallery", [], query);
     else go("gallery", [], query);
   };
   const among = names(filter);

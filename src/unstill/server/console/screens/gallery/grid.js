@@ -121,7 +121,8 @@ function move(event, columns) {
     return;
   }
   const ids = order.value;
-  const at = ids.indexOf(id);
+  // The focus may be on its way still, when keys come fast.
+  const at = ids.indexOf(wanted.peek() || id);
   /** @type {Record<string, number>} */
   const steps = {
     ArrowLeft: at - 1,
@@ -144,6 +145,11 @@ const wanted = signal("");
 /** @param {string} id */
 export function goTo(id) {
   rest();
+  const link = document.querySelector(`.grid [data-id="${id}"] a`);
+  if (link) {
+    /** @type {HTMLElement} */ (link).focus();
+    return;
+  }
   batch(() => {
     wanted.value = id;
     current.value = id;
@@ -175,10 +181,11 @@ export function Grid() {
   const shown = ids
     .slice(first * columns, last * columns)
     .map((id, n) => ({ id, at: first * columns + n }));
-  // The focus stays where it was also when its card is scrolled away.
-  if (focused && !shown.some((each) => each.id === focused)) {
-    shown.push({ id: focused, at: place.current });
-  }
+  // The focus stays where it was also when its card is scrolled away; in its order, as an element
+  // that is moved loses it.
+  const kept = { id: focused, at: place.current };
+  if (focused && kept.at < first * columns) shown.unshift(kept);
+  else if (focused && kept.at >= last * columns) shown.push(kept);
   const { first: from, last: to } = near.value;
   return html`<ul class="grid" role="list" aria-label=${t("videos")} ref=${list} data-picking=${picked.value.size > 0 ? "" : undefined}
     style=${{ height: `${Math.ceil(ids.length / columns) * measure.down}px`, "--card": `${measure.card}px` }}
