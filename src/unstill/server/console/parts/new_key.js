@@ -12,7 +12,7 @@ import { notify } from "./notices.js";
 const t = texts({
   en: {
     title: "The new key",
-    whose: "Of {owner}, scope {scope}.",
+    whose: "{name}, of {owner}, scope {scope}.",
     once: "Copy it now: it is not shown again. The server keeps no copy that it could be read from.",
     field: "The key itself",
     copy: "Copy the key",
@@ -24,7 +24,7 @@ const t = texts({
   },
   zh: {
     title: "新密钥",
-    whose: "所有者 {owner}，权限范围 {scope}。",
+    whose: "{name}，所有者 {owner}，权限范围 {scope}。",
     once: "请立即复制：密钥不会再次显示，服务器上也没有可供读取的副本。",
     field: "密钥内容",
     copy: "复制密钥",
@@ -63,7 +63,7 @@ function Shown({ made }) {
   };
   return html`<${Dialog} title=${t("title")} onClose=${() => (isSure ? close() : setSure(true))}>
     <div class="column">
-      <p class="plain">${made.name && html`<strong>${made.name}</strong>`} ${t("whose", { owner: made.owner, scope: made.scope })}</p>
+      <p class="plain">${t("whose", { name: made.name, owner: made.owner, scope: made.scope })}</p>
       <p class="plain">${t("once")}</p>
       <label class="unseen" for=${id}>${t("field")}</label>
       <input id=${id} class="secret" readonly value=${made.key} spellcheck="false" autocomplete="off"

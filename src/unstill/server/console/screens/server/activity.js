@@ -4,6 +4,7 @@ import { Chart } from "../../parts/chart.js";
 import { clock, day, moment, number, span } from "../../parts/format.js";
 import { html, useState } from "../../parts/html.js";
 import { useFigures } from "../../parts/live.js";
+import { Meter } from "../../parts/meter.js";
 import { Table } from "../../parts/table.js";
 import { t } from "../../texts/figures.js";
 import { t as tServer } from "../../texts/server.js";
@@ -100,14 +101,17 @@ function Latency({ told }) {
 
 /** @param {{errors: ErrorCount[]}} props */
 function Errors({ errors }) {
+  const most = Math.max(...errors.map((each) => each.count));
   /** @type {Column<ErrorCount>[]} */
   const columns = [
     { head: t("code"), cell: (row) => html`<code>${row.code}</code>` },
     { head: t("engine"), cell: (row) => row.engine || t("noEngine") },
     {
       head: t("count"),
-      cell: (row) => number(row.count),
-      isNumber: true,
+      cell: ({
+        count,
+      }) => html`<${Meter} label=${t("count")} used=${count} of=${most} isUsual hidesLabel
+        words=${number(count)} />`,
     },
   ];
   return html`<${Table} caption=${t("errors")} columns=${columns} rows=${errors} none=${t("errorsNone")}
