@@ -54,7 +54,7 @@ export class ApiError extends Error {
 /**
  * @typedef {object} Sent
  * @property {unknown} [json]
- * @property {FormData} [form]
+ * @property {FormData | Blob} [form] a blob is a whole body, with its type
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  * @property {string} [asKey] another key than the tab's

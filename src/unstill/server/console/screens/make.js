@@ -6,7 +6,7 @@ import { loadModels, models } from "../data/models.js";
 import { html, useEffect, useRef, useState } from "../parts/html.js";
 import { Title } from "../parts/title.js";
 import { t } from "../texts/make.js";
-import { Form } from "./make/form.js";
+import { Form, Go } from "./make/form.js";
 import { askedAnew, keepQuoted } from "./make/quote.js";
 import { RunCard } from "./make/run_card.js";
 import { findAgain, isEnded, runs } from "./make/runs.js";
@@ -44,9 +44,9 @@ function Runs() {
   return html`<section class="runs" aria-label=${t("videos")}>
     ${
       runs.value.length > 0 &&
-      html`<div class="row apart"><h2>${t("videos")}</h2>
+      html`<div class="row apart"><h2 tabindex="-1">${t("videos")}</h2>
         <p class="muted small" role="status">${endsText()}</p></div>
-      <div class="cards" data-many=${runs.value.length > 1 ? "" : undefined}>
+      <div class="run-cards" data-many=${runs.value.length > 1 ? "" : undefined}>
         ${runs.value.map((each) => html`<${RunCard} key=${each.key} run=${each} />`)}</div>`
     }
   </section>`;
@@ -82,6 +82,7 @@ export function Make() {
     <div class="make-screen">
       <${Zone} />
       <div class="asked"><${Form} onSent=${sent} /></div>
+      <${Go} />
       <div class="below" ref=${below}>
         ${isEmpty && !runs.value.length && html`<${Welcome} />`}
         <${Runs} />

@@ -32,15 +32,15 @@ function inputOf(control, bound, placeholder) {
   const { kind, name } = control;
   const value = values.value[name];
   if (kind === "long") {
-    return html`<textarea ...${bound} rows="3" maxlength=${control.mostChars} required=${control.isRequired}
+    return html`<textarea ...${bound} rows="3" maxlength=${control.mostChars ?? undefined} required=${control.isRequired}
       placeholder=${name === "prompt" ? t("promptHint") : undefined} value=${value ?? ""}
       onInput=${(/** @type {any} */ event) => setValue(name, valueIn(event))}></textarea>`;
   }
   if (kind === "list") return html`<${List} control=${control} bound=${bound} />`;
   if (kind === "range") return html`<${Range} control=${control} bound=${bound} />`;
   const isNumber = kind === "number";
-  return html`<input ...${bound} type=${isNumber ? "number" : "text"} step="1" spellcheck="false"
-    min=${control.least} max=${control.most} required=${control.isRequired} autocomplete="off"
+  return html`<input ...${bound} type=${isNumber ? "number" : "text"} step="1" spellcheck=${false}
+    min=${control.least ?? undefined} max=${control.most ?? undefined} required=${control.isRequired} autocomplete="off"
     placeholder=${placeholder ?? control.usual ?? undefined} value=${value ?? ""}
     onInput=${(/** @type {any} */ event) =>
       setValue(name, isNumber ? numberIn(valueIn(event)) : valueIn(event).trim())} />`;

@@ -26,12 +26,11 @@ export function Crop({ picture }) {
   const { height, shown, width } = picture;
   const told = quote.value;
   if (!shown || !width || !height) {
-    return html`<div class="stage"><div class="blind">
-      <${Icon} name="camera" /><p>${t("unseen")}</p></div>
-      <p class="kept-text small">${told?.size && sizeText(told.size)}</p></div>`;
+    return html`<div class="photo-stage"><div class="blind">
+      <${Icon} name="camera" /><p class="name">${picture.name}</p><p>${t("unseen")}</p></div></div>`;
   }
   const crop = told?.crop;
-  return html`<div class="stage">
+  return html`<div class="photo-stage">
     <div class="crop" style=${{ "--ratio": String(width / height) }}>
       <img src=${shown} alt=${t("photoAlt", { name: picture.name })} width=${width} height=${height} />
       ${
@@ -44,7 +43,8 @@ export function Crop({ picture }) {
         }}>${told.size && html`<span>${sizeText(told.size)}</span>`}</div>`
       }
     </div>
-    <p class="kept-text small" role="status">${crop && cutText(crop, width, height)}</p>
+    <p class="kept-text small"><span class="name">${picture.name}</span>
+      <span class="cut-text" role="status">${crop && cutText(crop, width, height)}</span></p>
   </div>`;
 }
 

@@ -1,7 +1,7 @@
 /** What it will be, plainly: by which engine, at which cost, out of which budget, and when. */
 
 import { account } from "../../data/session.js";
-import { money, number } from "../../parts/format.js";
+import { clock, money, number } from "../../parts/format.js";
 import { html } from "../../parts/html.js";
 import { t } from "../../texts/make.js";
 import { Countdown } from "./countdown.js";
@@ -21,19 +21,21 @@ function engineText(engine) {
   return `${engine.is_generative ? t("generativeDoes") : t("notGenerativeDoes")} ${engine.description}`;
 }
 
+/** @param {Model} of @param {string} name */
+const usualValue = (of, name) =>
+  fields.value[name] ?? of.capabilities.input_schema.properties[name]?.default;
+
 /**
  * The whole charge by the model's own words, for as long as there is no quote.
  *
  * @param {Model} of
  */
 function listedCharge(of) {
-  const { input_schema: schema, tiers } = of.capabilities;
-  const usual = (/** @type {string} */ name) =>
-    fields.value[name] ?? schema.properties[name]?.default;
-  const tier = tiers.find((each) => each.name === usual("resolution")) ?? tiers[0];
+  const { tiers } = of.capabilities;
+  const tier = tiers.find((each) => each.name === usualValue(of, "resolution")) ?? tiers[0];
   const rate = tier?.charge?.rates[0];
   if (!tier?.charge || !rate) return null;
-  const times = rate.per === "second" ? Number(usual("duration") ?? 0) : 1;
+  const times = rate.per === "second" ? Number(usualValue(of, "duration") ?? 0) : 1;
   const { basis, currency } = tier.charge;
   return { basis, currency, amount: String(Number(rate.amount) * times) };
 }
@@ -64,16 +66,29 @@ function leftText(told) {
     .join(" · ");
 }
 
-/** @param {number} waiting */
-const waitText = (waiting) => (waiting === 0 ? t("noneWait") : t("someWait", { count: waiting }));
+/** Whether less is left than all of it costs. @param {Quote | null} told */
+function isOver(told) {
+  if (!told?.charge) return false;
+  const all = Number(told.charge.amount) * Math.max(1, photos.value.length);
+  return (told.budgets ?? []).some(({ left }) => Number(left) < all);
+}
 
-/** @param {Quote} told */
-function ShapeText({ duration_s, frame_rate, size }) {
-  return [
-    size && sizeText(size),
-    `${number(duration_s, 1)} s`,
-    t("rate", { rate: number(frame_rate, 2) }),
-  ]
+/** @param {Quote | null} told */
+function queueText(told) {
+  const waiting = told?.waiting ?? null;
+  if (waiting === null) return told ? t("placeUnknown") : t("placeOpen");
+  return waiting === 0 ? t("noneWait") : t("someWait", { count: waiting });
+}
+
+/** As it is quoted; before that as the model has it, with the photo's shape still open. @param {Model} of @param {Quote | null} told */
+function shapeText(of, told) {
+  const { frame_rate: usualRate, tiers } = of.capabilities;
+  const tier = tiers.find((each) => each.name === usualValue(of, "resolution")) ?? tiers[0];
+  const open = tier?.follows_frame ? t("photoShape", { name: tier.name }) : tier && sizeText(tier);
+  const size = told ? told.size && sizeText(told.size) : (fields.value.size ?? open);
+  const duration_s = told?.duration_s ?? Number(usualValue(of, "duration") ?? 0);
+  const rate = number(told?.frame_rate ?? usualRate, 2);
+  return [size, t("seconds", { count: number(duration_s, 1) }), t("rate", { rate })]
     .filter(Boolean)
     .join(" · ");
 }
@@ -87,24 +102,27 @@ export function Estimate() {
   const refusal = quoteRefusal.value;
   // What names a field stands beside it; a server without quotes has the model's own words here.
   const isTold = refusal && !refusal.param && !refusal.isUnreachable && refusal.status !== 404;
-  return html`<section class="estimate" aria-label=${t("estimate")} aria-live="polite">
+  return html`<div class="estimate" aria-live="polite">
     <p class="engine"><span class="badge" data-generative=${engine.is_generative ? "" : undefined}>${
       engine.is_generative ? t("generative") : t("notGenerative")
     }</span> <strong>${t("renderedBy", { engine: engine.name })}</strong></p>
     <p class="small">${engineText(engine)}</p>
     <dl class="facts small">
-      ${told && html`<dt>${t("video")}</dt><dd>${ShapeText(told)}</dd>`}
+      <dt>${t("video")}</dt><dd>${shapeText(of, told)}</dd>
       <dt>${t("cost")}</dt><dd>${costText(of, told)}</dd>
       ${left && html`<dt>${t("budget")}</dt><dd>${left}</dd>`}
-      ${
-        typeof told?.waiting === "number" &&
-        html`<dt>${t("queue")}</dt><dd>${waitText(told.waiting)}${
-          told.expected_end_ms &&
-          html` · <${Countdown} until=${told.expected_end_ms} text=${t("readyIn")} />`
-        }</dd>`
-      }
+      <dt>${t("queue")}</dt><dd>${queueText(told)}${
+        told?.expected_end_ms &&
+        html` · <${Countdown} until=${told.expected_end_ms} text=${t("readyIn")} />`
+      }</dd>
       ${told?.ignored?.length ? html`<dt>${t("ignored")}</dt><dd>${told.ignored.join(", ")}</dd>` : null}
     </dl>
+    ${isOver(told) && html`<p class="warn">${t("overBudget")}</p>`}
+    ${
+      engine.refusing_until !== null &&
+      engine.refusing_until * 1_000 > Date.now() &&
+      html`<p class="warn small">${t("refusesUntil", { until: clock(engine.refusing_until * 1_000) })}</p>`
+    }
     ${isTold && html`<p class="error">${refusal.message}</p>`}
-  </section>`;
+  </div>`;
 }

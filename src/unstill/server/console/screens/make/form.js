@@ -26,6 +26,8 @@ import { isSending, make, refusals } from "./send.js";
 /** @typedef {import("../../data/models.js").Model} Model */
 /** @typedef {import("./fields.js").Control} Control */
 
+const FORM = "asked";
+
 /** @param {Model} of */
 function modelText(of) {
   const engine = of.engines[0];
@@ -97,7 +99,10 @@ function LastFrame() {
       </span>
       ${
         picture &&
-        html`<button type="button" class="quiet" aria-label=${t("removeLast")} onClick=${() => take(null)}>
+        html`<button type="button" class="quiet" aria-label=${t("removeLast")} onClick=${() => {
+          take(null);
+          document.getElementById(id)?.focus();
+        }}>
           <${Icon} name="close" /></button><span class="name small">${picture.name}</span>`
       }
     </div>
@@ -146,6 +151,20 @@ function useLedToTrouble() {
   });
 }
 
+/** What it will be, and the button that makes it. */
+export function Go() {
+  const of = model.value;
+  if (!of) return null;
+  const count = photos.value.length;
+  const trouble = troubles.value[""];
+  return html`<section class="card go" aria-label=${t("estimate")}>
+    <${Estimate} />
+    ${trouble && html`<p class="error top" role="alert" tabindex="-1">${trouble}</p>`}
+    <button type="submit" form=${FORM} class="primary" aria-disabled=${isSending.value ? "true" : undefined}>
+      <${Icon} name="play" />${count > 1 ? t("makeMany", { count }) : t("makeOne")}</button>
+  </section>`;
+}
+
 /** @param {{onSent: () => void}} props */
 export function Form({ onSent }) {
   useQuoteTroubles();
@@ -160,15 +179,13 @@ export function Form({ onSent }) {
   };
   const controls = controlsOf(of);
   const size = quote.value?.size;
-  const count = photos.value.length;
-  return html`<form class="card column make-form" noValidate onSubmit=${submit}>
-    ${troubles.value[""] && html`<p class="error top" role="alert" tabindex="-1">${troubles.value[""]}</p>`}
+  return html`<form id=${FORM} class="card column make-form" noValidate onSubmit=${submit}>
     <${ModelChoice} of=${of} />
-    <div class="grid">
+    <div class="pairs">
       ${controls
         .filter((each) => !each.isFolded)
         .map(
-          (each) => html`<div key=${each.name} class=${each.kind === "long" ? "whole" : ""}>
+          (each) => html`<div key=${each.name} class=${each.kind === "long" ? "wide" : ""}>
           <${FormField} control=${each}
             placeholder=${each.name === "size" && size ? `${size.width}x${size.height}` : undefined} />
           ${each.name === "prompt" && html`<${Examples} />`}
@@ -177,9 +194,6 @@ export function Form({ onSent }) {
     </div>
     ${hasLastFrame(of) && html`<${LastFrame} />`}
     <${Folded} key=${of.id} controls=${controls.filter((each) => each.isFolded)} />
-    <${Estimate} />
-    <button type="submit" class="primary make" aria-disabled=${isSending.value ? "true" : undefined}>
-      <${Icon} name="play" />${count > 1 ? t("makeMany", { count }) : t("makeOne")}</button>
     <${ProgramsOf} />
   </form>`;
 }

@@ -8,6 +8,7 @@ import { Dialog } from "../../parts/dialog.js";
 import { moment } from "../../parts/format.js";
 import { html, useRef, useState } from "../../parts/html.js";
 import { Icon } from "../../parts/icons.js";
+import { isStill } from "../../parts/motion.js";
 import { notify } from "../../parts/notices.js";
 import { t } from "../../texts/make.js";
 import { takePhotos } from "./draft.js";
@@ -17,11 +18,14 @@ import { lastFrameOf, makeAgain, refusalText } from "./send.js";
 /** @typedef {import("../../data/jobs.js").Job} Job */
 /** @typedef {import("./runs.js").Run} Run */
 
-const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const MOST_NAME_CHARS = 60;
 
-/** Plays at the address that it began with: a newer ticket would begin anew. @param {{job: Job}} props */
-export function Player({ job }) {
+/**
+ * Plays at the address that it began with: a newer ticket would begin anew.
+ *
+ * @param {{job: Job, isAlive: boolean, onLoaded: () => void}} props
+ */
+export function Player({ isAlive, job, onLoaded }) {
   const address = useRef(/** @type {string | null} */ (null));
   const place = useRef(0);
   const [, draw] = useState(0);
@@ -38,7 +42,7 @@ export function Player({ job }) {
     draw((count) => count + 1);
   };
   return html`<video src=${address.current} width=${width} height=${height} controls loop muted playsinline
-    autoplay=${!STILL.matches} aria-label=${t("videoOf", { prompt: job.prompt })} onError=${renew}
+    autoplay=${isAlive && !isStill.value} preload="metadata" aria-label=${t("videoOf", { prompt: job.prompt })} onError=${renew} onLoadedData=${onLoaded}
     onLoadedMetadata=${(/** @type {any} */ event) => {
       if (place.current) event.currentTarget.currentTime = place.current;
     }}></video>`;

@@ -3,12 +3,12 @@
 import { ApiError, call } from "../../data/api.js";
 import { computed, effect, signal } from "../../parts/html.js";
 import { fields, lastFrame, model, shownPhoto } from "./draft.js";
-import { hasLastFrame } from "./fields.js";
+import { hasLastFrame, unfilled } from "./fields.js";
 
 /**
  * @typedef {object} Quote
  * @property {string} model
- * @property {import("../../data/models.js").EngineInfo & {label?: string}} engine
+ * @property {import("../../data/models.js").EngineInfo & {label: string}} engine
  * @property {{width: number, height: number} | null} size
  * @property {{x: number, y: number, width: number, height: number} | null} crop
  * @property {number} duration_s
@@ -27,15 +27,21 @@ export const quote = signal(/** @type {Quote | null} */ (null));
 /** Why there is none. */
 export const quoteRefusal = signal(/** @type {ApiError | null} */ (null));
 
+/** What is asked; "" while there is no photo whose sides are known: there is no quote without. */
 const asked = computed(() => {
   const of = model.value;
-  if (!of) return "";
-  const sizeOf = (/** @type {import("./pictures.js").Picture | null} */ each) =>
-    each?.width && each.height ? { width: each.width, height: each.height } : undefined;
-  const first = sizeOf(shownPhoto.value);
-  const last = hasLastFrame(of) ? sizeOf(lastFrame.value) : undefined;
-  return JSON.stringify({ model: of.id, fields: fields.value, frames: { first, last } });
+  const first = sidesOf(shownPhoto.value);
+  if (!of || !first) return "";
+  const last = hasLastFrame(of) ? sidesOf(lastFrame.value) : undefined;
+  // No quote depends on a text: what is still to be written is no reason for none.
+  const unwritten = unfilled(of, fields.value).map((name) => [name, "…"]);
+  const given = { ...fields.value, ...Object.fromEntries(unwritten) };
+  return JSON.stringify({ model: of.id, fields: given, frames: { first, last } });
 });
+
+/** @param {import("./pictures.js").Picture | null} picture */
+const sidesOf = (picture) =>
+  picture?.width && picture.height ? { width: picture.width, height: picture.height } : undefined;
 
 /** Changed when the same question has another answer: a job was made, or has ended. */
 export const askedAnew = signal(0);
@@ -50,7 +56,11 @@ export function keepQuoted() {
     void askedAnew.value;
     clearTimeout(timer);
     asking.abort();
-    if (!body) return;
+    if (!body) {
+      quote.value = null;
+      quoteRefusal.value = null;
+      return;
+    }
     asking = new AbortController();
     const { signal } = asking;
     timer = setTimeout(() => ask(body, signal), PAUSE_MS);

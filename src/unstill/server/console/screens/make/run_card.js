@@ -3,7 +3,7 @@
 import { ApiError } from "../../data/api.js";
 import { cancelJob, isFinal } from "../../data/jobs.js";
 import { address } from "../../data/route.js";
-import { pictureAddress } from "../../data/tickets.js";
+import { useAddress } from "../../parts/addresses.js";
 import { number, percent } from "../../parts/format.js";
 import { html, useState } from "../../parts/html.js";
 import { Icon } from "../../parts/icons.js";
@@ -12,8 +12,11 @@ import { Progress, StateBadge } from "../../parts/state.js";
 import { t } from "../../texts/make.js";
 import { Countdown } from "./countdown.js";
 import { MadeWays, Player } from "./made.js";
-import { isEnded, remove } from "./runs.js";
+import { isEnded, remove, runs } from "./runs.js";
 import { refusalText, send } from "./send.js";
+
+/** More at once would hold up a small machine: they play when they are told to. */
+const MOST_PLAYING = 4;
 
 /** @typedef {import("./runs.js").Run} Run */
 /** @typedef {import("../../data/jobs.js").Job} Job */
@@ -28,9 +31,21 @@ export function shapeOf({ first, job, size }) {
 /** What is shown until there is a video. @param {{run: Run}} props */
 function Still({ run }) {
   const [isBroken, setBroken] = useState(false);
-  const shown = run.first ? run.first.shown : run.jobId && pictureAddress(run.jobId, "first");
+  const kept = useAddress(run.jobId ?? "", "first");
+  const shown = run.first ? run.first.shown : run.jobId && kept;
   if (!shown || isBroken) return html`<${Icon} name="camera" />`;
   return html`<img src=${shown} alt="" onError=${() => setBroken(true)} />`;
+}
+
+/** The video, and in its place the photo until the video is there. @param {{run: Run}} props */
+function Screen({ run }) {
+  const [isLoaded, setLoaded] = useState(false);
+  const { job } = run;
+  const isMade = job?.state === "succeeded" && !job.video?.is_removed;
+  return html`<div class="screen" style=${{ "--ratio": String(shapeOf(run)) }} data-busy=${isEnded(run) ? undefined : ""}>
+    ${!isLoaded && html`<div class="picture"><${Still} run=${run} /></div>`}
+    ${isMade && html`<${Player} job=${job} isAlive=${runs.value.length <= MOST_PLAYING} onLoaded=${() => setLoaded(true)} />`}
+  </div>`;
 }
 
 /** Before it is the server's. @param {{run: Run}} props */
@@ -72,6 +87,10 @@ function Ways({ run }) {
       notify(refusalText(error), "trouble");
     }
   };
+  const hide = () => {
+    remove(key);
+    /** @type {HTMLElement | null} */ (document.querySelector(".runs h2, main h1"))?.focus();
+  };
   return html`<div class="row">
     ${
       (phase === "unsent" || phase === "refused") &&
@@ -88,7 +107,7 @@ function Ways({ run }) {
     ${
       (phase !== "made" || isEnded(run)) &&
       html`<button type="button" class="quiet"
-      onClick=${() => remove(key)}>${t("hide")}</button>`
+      onClick=${hide}>${t("hide")}</button>`
     }
   </div>`;
 }
@@ -100,7 +119,7 @@ function factsOf({ job }) {
   return [
     engine,
     size && `${size.width} × ${size.height} px`,
-    `${number(duration_s)} s`,
+    t("seconds", { count: number(duration_s) }),
     seed !== null && t("seedIs", { seed }),
   ]
     .filter(Boolean)
@@ -113,14 +132,11 @@ export function RunCard({ run }) {
   const prompt = job?.prompt ?? String(request?.fields.prompt ?? "");
   const isMade = job?.state === "succeeded" && !job.video?.is_removed;
   return html`<article class="run" aria-label=${t("runOf", { prompt: prompt || (run.first?.name ?? "") })}>
-    <div class="screen" style=${{ "--ratio": String(shapeOf(run)) }} data-busy=${isEnded(run) ? undefined : ""}>
-      <div class="picture">${!isMade && html`<${Still} run=${run} />`}</div>
-      ${isMade && html`<${Player} job=${job} />`}
-    </div>
-    <div class="column tight about">
+    <${Screen} run=${run} />
+    <div class="column tight run-about">
       <div class="row apart"><span role="status">${job && html`<${StateBadge} state=${job.state} />`}</span>
         <span class="name small muted">${run.first?.name}</span></div>
-      ${prompt && html`<p class="prompt">${prompt}</p>`}
+      ${prompt && html`<p class="run-prompt">${prompt}</p>`}
       <p class="small muted">${factsOf(run)}</p>
       ${run.phase !== "made" && html`<${Sending} run=${run} />`}
       ${job && !isFinal(job) && html`<${UnderWay} job=${job} />`}

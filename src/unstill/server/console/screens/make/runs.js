@@ -2,7 +2,10 @@
 
 import { ApiError, key } from "../../data/api.js";
 import { isFinal, listJobs, onJobs, readJob } from "../../data/jobs.js";
+import { route } from "../../data/route.js";
 import { signal } from "../../parts/html.js";
+import { notify } from "../../parts/notices.js";
+import { t } from "../../texts/make.js";
 import { hold, release } from "./pictures.js";
 
 /**
@@ -45,9 +48,10 @@ export const runNamed = (key) => runs.value.find((each) => each.key === key);
 /** @param {Run[]} added */
 export function add(added) {
   for (const each of added) for (const one of [each.first, each.last]) if (one) hold(one);
-  const all = [...added, ...runs.value];
-  runs.value = all.slice(0, MOST_SHOWN);
-  for (const each of all.slice(MOST_SHOWN)) letGo(each);
+  const room = Math.max(0, MOST_SHOWN - added.length);
+  const before = runs.value;
+  runs.value = [...added, ...before.slice(0, room)];
+  for (const each of before.slice(room)) letGo(each);
 }
 
 /** @param {string} key */
@@ -71,7 +75,10 @@ export const isEnded = (run) => run.phase === "refused" || (run.job !== null && 
 /** Hear what the server says of a job, unless more is known already. @param {Job} job */
 export function hear(job) {
   const run = runs.value.find((each) => each.jobId === job.id);
-  if (run && !isOlder(job, run.job)) change(run.key, { job });
+  if (!run || isOlder(job, run.job)) return;
+  change(run.key, { job });
+  const isElsewhere = route.value.screen !== "make";
+  if (isElsewhere && isFinal(job) && runs.value.every(isEnded)) notify(t("allEnded"));
 }
 
 /** @param {Job} job @param {Job | null} known */

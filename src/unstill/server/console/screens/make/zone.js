@@ -22,8 +22,8 @@ import { sampleFile } from "./pictures.js";
 
 const Empty = () => html`<div class="inside">
   <${Icon} name="upload" />
-  <p class="lead">${t("drop")}</p>
-  <p class="muted small">${t("dropMore")}</p>
+  <p class="lead"><span class="by-mouse">${t("drop")}</span><span class="by-touch">${t("begin")}</span></p>
+  <p class="muted small"><span class="by-mouse">${t("dropMore")}</span> ${t("severalPhotos")}</p>
 </div>`;
 
 /** @param {{onTaken: (files: Iterable<File>) => void}} props */
@@ -48,22 +48,21 @@ const Thumbnail = ({ picture }) => html`<li><button type="button" class="thumbna
     shownId.value = picture.id;
   }}>${picture.shown ? html`<img src=${picture.shown} alt="" />` : html`<${Icon} name="camera" />`}</button></li>`;
 
-/** @param {{picture: Picture, onMore: () => void}} props */
-function Filled({ picture, onMore }) {
-  const many = photos.value.length > 1;
-  return html`<div class="filled">
-    <${Crop} picture=${picture} />
-    ${many && html`<ul class="strip" aria-label=${t("photos")}>${photos.value.map((each) => html`<${Thumbnail} key=${each.id} picture=${each} />`)}</ul>`}
-    <div class="row apart bar">
-      <span class="name" title=${picture.name}>${picture.name}</span>
-      <span class="row">
-        <button type="button" class="quiet" onClick=${onMore}>${t("more")}</button>
-        <button type="button" class="quiet" onClick=${() => dropPhoto(picture)}>
-          <${Icon} name="close" />${t("remove")}</button>
-      </span>
-    </div>
-  </div>`;
-}
+/** @param {{picture: Picture}} props */
+const Filled = ({ picture }) => html`<div class="filled">
+  <${Crop} picture=${picture} />
+  ${
+    photos.value.length > 1 &&
+    html`<ul class="strip" aria-label=${t("photos")}>
+      ${photos.value.map((each) => html`<${Thumbnail} key=${each.id} picture=${each} />`)}</ul>`
+  }
+</div>`;
+
+/** What can be done with a photo that is there. @param {{onMore: () => void, onRemove: () => void}} props */
+const Ways = ({ onMore, onRemove }) => html`
+  <button type="button" class="quiet" onClick=${onMore}>${t("more")}</button>
+  <button type="button" class="quiet" onClick=${onRemove}>
+    <${Icon} name="close" />${t("remove")}</button>`;
 
 /** Take what is dropped or pasted anywhere. @param {(files: File[]) => void} take @param {(isOver: boolean) => void} over */
 function useAnywhere(take, over) {
@@ -123,6 +122,16 @@ export function Zone() {
     input.current?.click();
   };
   const picture = shownPhoto.value;
+  // These buttons go when they are pressed: the focus stays at the photo.
+  const remove = () => {
+    if (picture) dropPhoto(picture);
+    input.current?.focus();
+  };
+  /** @param {Iterable<File>} files */
+  const takeSample = (files) => {
+    take(files);
+    input.current?.focus();
+  };
   const trouble =
     troubles.value.first_frame ?? refused.map((name) => t("noPicture", { name })).join(" ");
   return html`<section class="photo" aria-label=${t("photo")}>
@@ -130,13 +139,13 @@ export function Zone() {
       data-wrong=${trouble ? "" : undefined}>
       <input ref=${input} id=${id} type="file" accept="image/*" multiple onChange=${changed}
         aria-invalid=${trouble ? "true" : undefined} aria-describedby="${id}-error" />
-      ${picture ? html`<${Filled} picture=${picture} onMore=${more} />` : html`<${Empty} />`}
-      <div class="row picks">
+      ${picture ? html`<${Filled} picture=${picture} />` : html`<${Empty} />`}
+      <div key=${picture ? "filled" : "empty"} class="row picks">
         <label class="button" for=${id}><${Icon} name="upload" />${picture ? t("another") : t("choose")}</label>
         <input id="${id}-camera" class="unseen" type="file" accept="image/*" capture="environment" onChange=${changed} />
         <label class="button camera" for="${id}-camera"><${Icon} name="camera" />${t("photograph")}</label>
-        ${!picture && html`<${Sample} onTaken=${take} />`}
-        <span class="muted small" role="status">${reading.value > 0 && t("reading", { count: reading.value })}</span>
+        ${picture ? html`<${Ways} onMore=${more} onRemove=${remove} />` : html`<${Sample} onTaken=${takeSample} />`}
+        <span class="reading muted small" role="status">${reading.value > 0 && t("reading", { count: reading.value })}</span>
         <p class="error" id="${id}-error" role="alert">${trouble}</p>
       </div>
     </div>
