@@ -91,6 +91,7 @@ clean:
 	rm -rf .venv $(CLIENTS) $(DIFFUSERS) $(GPU) build demo tests/*/node_modules
 
 # `constraints.txt` pins what was tested together; it names versions, never addresses.
+# --no-compile: of the thousands of modules in environments for tests, most are never imported.
 $(STAMP)-use: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt -e .
@@ -98,20 +99,20 @@ $(STAMP)-use: pyproject.toml constraints.txt
 
 $(STAMP)-development: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install -q --no-compile -c constraints.txt -e '.[dev]'
 	touch $@ $(STAMP)-use
 
 # Clients that tests drive and that need an older `openai` than `.venv` has.
 $(CLIENTS)/.ready: constraints-clients.txt
 	test -d $(CLIENTS) || $(PYTHON) -m venv $(CLIENTS)
-	$(CLIENTS)/bin/pip install -q -c constraints-clients.txt litellm openai requests
+	$(CLIENTS)/bin/pip install -q --no-compile -c constraints-clients.txt litellm openai requests
 	touch $@
 
 # Apart from `.venv`, so that the other tests see what a plain installation has.
 $(DIFFUSERS)/.ready: pyproject.toml constraints.txt
 	test -d $(DIFFUSERS) || $(PYTHON) -m venv $(DIFFUSERS)
-	$(DIFFUSERS)/bin/pip install -q $(TORCH)
-	$(DIFFUSERS)/bin/pip install -q -c constraints.txt -e '.[dev,diffusers]'
+	$(DIFFUSERS)/bin/pip install -q --no-compile $(TORCH)
+	$(DIFFUSERS)/bin/pip install -q --no-compile -c constraints.txt -e '.[dev,diffusers]'
 	touch $@
 
 # The newest torch, which on Linux is one for CUDA.

@@ -16,8 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx2
+from benchmarks.free_ports import free_port
 from benchmarks.process import line_of
-from benchmarks.real_servers import PostgresServer, any_port
+from benchmarks.real_servers import PostgresServer
 from benchmarks.s3_server import BUCKET, S3Server
 
 from unstill.system.installed import note
@@ -170,7 +171,7 @@ class Fleet:
                 name,
                 [*role, "--config", str(self.config)],
                 self.folder / name,
-                port=any_port() if role[0] == "serve" else None,
+                port=free_port() if role[0] == "serve" else None,
                 database=self.database,
                 environment=self.environment,
             )

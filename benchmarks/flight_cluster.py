@@ -27,8 +27,9 @@ import msgspec
 import numpy as np
 from benchmarks.fleet import Fleet, Member, fleet
 from benchmarks.flight import CONFIG, KEY, SAMPLED, now_ms
+from benchmarks.free_ports import free_port
 from benchmarks.process import Running, running
-from benchmarks.real_servers import any_port, postgres
+from benchmarks.real_servers import postgres
 from benchmarks.s3_server import seaweed
 from benchmarks.upstream import arguments
 from PIL import Image
@@ -188,7 +189,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--watch-s", type=float, default=150)
     asked = parser.parse_args()
-    port = any_port()
+    port = free_port()
     config = CONFIG.format(url=f"http://127.0.0.1:{port}")
     with (
         TemporaryDirectory() as folder,

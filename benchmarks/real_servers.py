@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
+
+from benchmarks.free_ports import free_port
 
 STARTS_WITHIN_S = 60.0
 USER = "unstill"
@@ -36,11 +37,6 @@ def postgres_programs() -> Path:
     return Path(on_path).resolve().parent
 
 
-def any_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 class PostgresServer:
     """One with its data in a folder of its own, listening at `port` of loopback alone."""
 
@@ -52,7 +48,7 @@ class PostgresServer:
         self._account = _account()
         if self._account is not None:
             os.chown(self._folder, pwd.getpwnam(self._account).pw_uid, -1)
-        self.port = port or any_port()
+        self.port = port or free_port()
         self._run("initdb", "-D", str(self.data), "-U", USER, "-A", "trust", "-E", "UTF8",
                   "--locale=C", "--no-instructions")  # fmt: skip
         self.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,8 @@ from typing import NamedTuple, Self
 
 import httpx2
 import obstore
-from benchmarks.real_servers import STARTS_WITHIN_S, ProgramMissing, any_port
+from benchmarks.free_ports import free_port
+from benchmarks.real_servers import STARTS_WITHIN_S, ProgramMissing
 from obstore.store import S3Store
 
 KEY, SECRET = "unstill-key", "unstill-secret"
@@ -85,6 +87,8 @@ class S3Server:
     def pause(self) -> None:
         """Have it answer nothing, with all its connections open."""
         self.process.send_signal(signal.SIGSTOP)
+        # Until one of its threads has run to hear of it, the others go on answering.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
@@ -125,9 +129,9 @@ def seaweed_line(folder: Path) -> StartLine:
     identities, data = folder / "s3.json", folder / "data"
     identities.write_text(_IDENTITIES)
     data.mkdir(exist_ok=True)
-    ports = {name: any_port() for name in ("master", "volume", "filer", "s3")}
+    ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
     # Asked for, else ten thousand above the others, where something may listen.
-    grpc = {f"{name}.port.grpc": any_port() for name in ports}
+    grpc = {f"{name}.port.grpc": free_port() for name in ports}
     options = {
         "dir": data,
         "ip": "127.0.0.1",

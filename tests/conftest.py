@@ -64,6 +64,19 @@ FLEET_PARTS = ("postgres", "seaweed", "moto")
 TESTS = Path(__file__).parent
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file that has nothing for `make test-slow`, or for `make test-fleet`.
+
+    Each worker imports all others: seconds of its core.
+    """
+    asked = config.getoption("markexpr").partition(" ")[0]
+    if collection_path.suffix != ".py" or asked not in {"slow", "fleet"}:
+        return None
+    place = collection_path.relative_to(TESTS).as_posix()
+    may_be = asked == "fleet" and place.startswith((*OF_FLEETS, "contract/"))
+    return None if may_be or f"mark.{asked}" in collection_path.read_text("utf-8") else True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
