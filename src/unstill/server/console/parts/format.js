@@ -68,9 +68,17 @@ export function bytes(bytes) {
   }).format(value);
 }
 
+/** @type {Map<string, Intl.NumberFormat>} */
+const numbers = new Map();
+
 /** @param {number} value @param {number} [digits] */
-export const number = (value, digits = 0) =>
-  new Intl.NumberFormat(tag(), { maximumFractionDigits: digits }).format(value);
+export function number(value, digits = 0) {
+  const name = `${tag()} ${digits}`;
+  const known =
+    numbers.get(name) ?? new Intl.NumberFormat(tag(), { maximumFractionDigits: digits });
+  numbers.set(name, known);
+  return known.format(value);
+}
 
 /** @param {number} fraction 0 to 1 */
 export const percent = (fraction) =>

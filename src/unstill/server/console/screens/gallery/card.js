@@ -86,15 +86,15 @@ const isUpright = (job) => {
   return size !== null && size.height > size.width;
 };
 
-/** @param {{job: Job, isNear: boolean}} props */
-function Screen({ job, isNear }) {
+/** @param {{job: Job}} props */
+function Shot({ job }) {
   const { id } = job;
   const plays = useComputed(() => playing.value === id);
   const isThere = hasVideo(job);
   return html`<span class="shot" data-upright=${isUpright(job) ? "" : undefined}>
-    ${isThere && isNear && html`<${Picture} key=${id} id=${id} what="thumbnail" />`}
+    ${isThere && html`<${Picture} key=${id} id=${id} what="thumbnail" />`}
     ${isThere && plays.value && html`<${Clip} key=${`${id} clip`} id=${id} />`}
-    ${GIVEN.has(job.state) && isNear && html`<${Picture} key=${`${id} given`} id=${id} what="first" />`}
+    ${GIVEN.has(job.state) && html`<${Picture} key=${`${id} given`} id=${id} what="first" />`}
     ${!isThere && html`<${Missing} job=${job} />`}
     ${job.state !== "succeeded" && html`<${StateBadge} state=${job.state} />`}
     ${isThere && html`<span class="length">${t("seconds", { n: number(job.video?.duration_s ?? 0, 1) })}</span>`}
@@ -104,7 +104,8 @@ function Screen({ job, isNear }) {
 /**
  * @param {{id: string, at: number, of: number, x: number, y: number, isCurrent: boolean, isNear: boolean}} props
  *   at, of: its place in the list and how many there are; x, y: px;
- *   isCurrent: a Tab leads to it; isNear: its picture may be asked for
+ *   isCurrent: a Tab leads to it; isNear: it is looked at, else
+ *   it has passed before anybody sees more of it than its prompt
  */
 export function Card({ id, at, of, x, y, isCurrent, isNear }) {
   const isPicked = useComputed(() => picked.value.has(id));
@@ -123,14 +124,18 @@ export function Card({ id, at, of, x, y, isCurrent, isNear }) {
         if (canPlay && event.currentTarget.matches(":focus-visible")) point(id);
       }}
       onBlur=${rest}>
-      <${Screen} job=${job} isNear=${isNear} />
+      ${isNear ? html`<${Shot} job=${job} />` : html`<span class="shot"></span>`}
       <span class="prompt">${prompt}</span>${job.state === "succeeded" && html`<span class="unseen">${t("done")}</span>`}
-      <span class="about">
-        <span>${job.model}</span><span>${job.engine}</span><span>${shortDay(job.created_ms)}</span>
-      </span>
+      <span class="about">${
+        isNear &&
+        html`<span>${job.model}</span><span>${job.engine}</span><span>${shortDay(job.created_ms)}</span>`
+      }</span>
     </a>
-    ${!isFinal(job) && html`<${Progress} fraction=${job.progress} label=${prompt} />`}
-    <label class="pick"><input type="checkbox" aria-label=${t("pick", { prompt })} tabindex=${tabindex} checked=${isPicked.value}
-      onClick=${(/** @type {MouseEvent} */ event) => pick(id, { isRange: event.shiftKey })} /></label>
+    ${isNear && !isFinal(job) && html`<${Progress} fraction=${job.progress} label=${prompt} />`}
+    ${
+      (isNear || isCurrent) &&
+      html`<label class="pick"><input type="checkbox" aria-label=${t("pick", { prompt })} tabindex=${tabindex} checked=${isPicked.value}
+      onClick=${(/** @type {MouseEvent} */ event) => pick(id, { isRange: event.shiftKey })} /></label>`
+    }
   </li>`;
 }
