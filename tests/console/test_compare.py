@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from support.browsing import THEMES, Theme, Visits, violations
-from support.console_jobs import failed, made
+from support.console_jobs import failed, hold_until_true, made
 from support.servers import Serving
 
 MOST_DRIFT_S = 0.05
@@ -48,8 +48,8 @@ def compared(visits: Visits, two: Two, *, is_phone: bool = False, theme: Theme =
     address = f"{two.server.url}/#/compare/{two.short}/{two.long}"
     page = visits.open(address, is_phone=is_phone, theme=theme)
     expect(page.get_by_role("button", name="Play")).to_be_visible()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.side video')].every(each => each.readyState > 2)"
+    hold_until_true(
+        page, "[...document.querySelectorAll('.side video')].every(each => each.readyState > 2)"
     )
     return page
 
@@ -82,13 +82,13 @@ def test_one_time_is_that_of_both_and_the_shorter_one_stands_still_at_its_end(
     bar = page.get_by_role("slider", name="Time")
 
     bar.fill("1.5")
-    page.wait_for_function("document.querySelectorAll('.side video')[1].currentTime === 1.5")
+    hold_until_true(page, "document.querySelectorAll('.side video')[1].currentTime === 1.5")
     assert page.evaluate(TIMES) == [1.5, 1.5]
     page.get_by_role("button", name="Frame on").click()
     page.get_by_role("button", name="Frame on").click()
     expect(page.get_by_text("of 5 s")).to_contain_text("1.58")
     bar.fill("4")
-    page.wait_for_function("document.querySelectorAll('.side video')[1].currentTime === 4")
+    hold_until_true(page, "document.querySelectorAll('.side video')[1].currentTime === 4")
 
     short, long = page.evaluate(TIMES)
     assert (1.9 < short < 2.0, long) == (True, 4)

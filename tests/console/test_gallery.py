@@ -16,7 +16,7 @@ from benchmarks.console import add_jobs
 from playwright.sync_api import Locator, Page, expect
 
 from support.browsing import LOCALES, THEMES, Locale, Theme, Visits, violations
-from support.console_jobs import HOSTILE, failed, made, submitted
+from support.console_jobs import HOSTILE, failed, hold_until_true, made, submitted
 from support.servers import Serving
 
 PLAYS = "video => !video.paused && video.currentTime > 0"
@@ -111,7 +111,7 @@ def test_a_video_plays_while_one_points_at_it_and_is_let_go_then(
 
     card(page, shelf.first).hover()
     expect(page.locator(".tile video")).to_have_js_property("muted", True)
-    page.wait_for_function(f"({PLAYS})(document.querySelector('.tile video'))")
+    hold_until_true(page, f"({PLAYS})(document.querySelector('.tile video'))")
     card(page, shelf.other).hover()
     expect(card(page, shelf.first).locator("video")).to_have_count(0)
     expect(card(page, shelf.other).locator("video")).to_have_count(1)
@@ -137,7 +137,7 @@ def test_keys_lead_from_card_to_card(visits: Visits, shelf: Shelf) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     expect(card(page, shelf.other).get_by_role("link")).to_be_focused()
-    page.wait_for_function(f"({PLAYS})(document.querySelector('.tile video'))")
+    hold_until_true(page, f"({PLAYS})(document.querySelector('.tile video'))")
     page.keyboard.press("Space")
     expect(card(page, shelf.other).get_by_role("checkbox")).to_be_checked()
     page.keyboard.press("End")

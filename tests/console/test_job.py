@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from console.conftest import KeyedServing
 from support.browsing import LOCALES, THEMES, Locale, Theme, Visits, violations
-from support.console_jobs import HOSTILE, enter, failed, made, submitted, told
+from support.console_jobs import HOSTILE, enter, failed, hold_until_true, made, submitted, told
 from support.emulator_process import Emulator
 from support.servers import Serving
 from support.settings_files import engine, model
@@ -71,7 +71,7 @@ def test_the_whole_life_is_told_and_the_video_plays_and_seeks(jobs: Jobs, visits
     video.evaluate(
         "async each => { each.muted = true; await each.play(); each.currentTime = 1.5; }"
     )
-    page.wait_for_function("document.querySelector('video').currentTime >= 1.5")
+    hold_until_true(page, "document.querySelector('video').currentTime >= 1.5")
     assert page.evaluate("window.hacked") is None
 
 

@@ -9,6 +9,7 @@ import httpx2
 from playwright.sync_api import Page, expect
 
 from support.servers import PHOTOS, Serving
+from support.waits import hold_until
 
 COFFEE = b64encode((PHOTOS / "coffee.jpg").read_bytes()).decode()
 MODEL = "wan2.7-i2v"
@@ -59,3 +60,8 @@ def enter(page: Page, key: str) -> None:
     page.get_by_label("API key").fill(key)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("button", name="Forget the key")).to_be_visible()
+
+
+def hold_until_true(page: Page, script: str) -> None:
+    """Playwright's own wait evaluates texts in the page, which its content policy forbids."""
+    hold_until(lambda: bool(page.evaluate(script)))
