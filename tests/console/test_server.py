@@ -171,7 +171,7 @@ def test_jobs_of_all_owners_are_found_by_state_and_engine(
 
 
 def test_figures_are_asked_anew_while_they_are_seen_and_nothing_moves(
-    visits: Visits, own_server: Serving
+    own_server: Serving, visits: Visits
 ) -> None:
     page = opened(visits, own_server, "server")
     page.evaluate(
@@ -218,6 +218,7 @@ def test_held_jobs_are_let_go_by_a_word_that_is_asked_for_twice(
             page.get_by_role("status").filter(has_text="0 jobs are held no more")
         ).to_be_visible()
         expect(page.get_by_text("No job waits for your word.")).to_be_visible()
+        page.close()
 
 
 @pytest.mark.parametrize("theme", THEMES)

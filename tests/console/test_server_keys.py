@@ -44,7 +44,7 @@ def authorized(key: str) -> dict[str, str]:
 
 
 def test_the_first_key_closes_the_server_and_the_page_goes_on_with_it(
-    visits: Visits, own_server: Serving
+    own_server: Serving, visits: Visits
 ) -> None:
     visits.allow("401")
     page = opened(visits, own_server, "server/owners")
@@ -74,7 +74,7 @@ def test_the_first_key_closes_the_server_and_the_page_goes_on_with_it(
     assert key not in page.content()
 
 
-def test_a_key_is_made_used_rotated_and_revoked(visits: Visits, own_server: Serving) -> None:
+def test_a_key_is_made_used_rotated_and_revoked(own_server: Serving, visits: Visits) -> None:
     visits.allow("401")
     http = own_server.http
     operator = http.post("/admin/keys", json={"owner": "ops", "scope": "admin"}).json()["key"]
@@ -114,7 +114,7 @@ def test_a_key_is_made_used_rotated_and_revoked(visits: Visits, own_server: Serv
 
 
 def test_the_key_of_the_tab_is_rotated_and_the_tab_goes_on_with_the_new_one(
-    visits: Visits, own_server: Serving
+    own_server: Serving, visits: Visits
 ) -> None:
     visits.allow("401")
     body = {"owner": "ops", "scope": "admin", "name": "console"}
@@ -159,7 +159,7 @@ def test_what_the_server_refuses_of_a_new_key_stands_beside_the_field(
         field.fill("")
 
 
-def test_an_owner_is_limited_and_the_limit_holds(visits: Visits, own_server: Serving) -> None:
+def test_an_owner_is_limited_and_the_limit_holds(own_server: Serving, visits: Visits) -> None:
     visits.allow("400")
     page = opened(visits, own_server, "server/owners")
 
@@ -188,7 +188,7 @@ def test_an_owner_is_limited_and_the_limit_holds(visits: Visits, own_server: Ser
 
 
 def test_an_owner_that_has_nothing_yet_is_limited_by_name(
-    visits: Visits, own_server: Serving
+    own_server: Serving, visits: Visits
 ) -> None:
     visits.allow("400")
     page = opened(visits, own_server, "server/owners")
