@@ -102,7 +102,7 @@ def test_every_route_but_the_open_ones_asks_for_a_key(owned: Owned) -> None:
         for method in operations:
             names = dict.fromkeys(("video_id", "character_id", "task_id", "job_id"), owned.job_id)
             names |= {"owner": "team-a", "key": "laptop", "version": "0", "path": "app.js"}
-            asked = path.format(**names, model="sora-2", variant="video")
+            asked = path.format(**names, model="sora-2", variant="video", role="first")
             answer = http.request(method, asked)
             if path in OPEN or path.startswith("/console/"):
                 assert answer.status_code == 200, path

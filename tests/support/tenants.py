@@ -297,7 +297,7 @@ def stored_of(data_dir: Path, owner: str) -> tuple[Any, ...]:
     ids = [str(row["id"]) for row in jobs]
     for row in jobs:
         if row["engine"] == "down":  # it is tried again and again
-            for name in ("state", "attempt", "due_ms"):
+            for name in ("state", "attempt", "due_ms", "moves"):
                 del row[name]
     uploads = data_dir.glob(f"uploads/{owner_digest(Owner(owner))}-*")
     of_jobs = (file for job in ids for file in data_dir.glob(f"jobs/{job}/*"))
