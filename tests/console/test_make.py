@@ -35,6 +35,13 @@ _SPY = """() => {
         return send(address, how);
     };
 }"""
+_WATCH = """() => {
+    window.seen = [];
+    new MutationObserver(() => {
+        const bar = document.querySelector("[role=progressbar]");
+        if (bar) window.seen.push(Number(bar.getAttribute("aria-valuenow")));
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
 HOSTILE = '<img src=x onerror="document.title=1">&lt;b&gt;'
 
 
@@ -61,18 +68,15 @@ def test_progress_is_seen_moving_and_the_end_is_told(page: Page) -> None:
     page.get_by_label("Model").select_option("wan2.7-i2v")
     page.get_by_label("Exact size").fill("640x480")
     page.get_by_label("Prompt", exact=True).fill("slow push in")
-    seen: set[str] = set()
+    page.evaluate(_WATCH)
 
     make_button(page).click()
     run = runs(page).first
-    bar = run.get_by_role("progressbar")
-    expect(run).to_be_visible()
-    while not run.locator("video").is_visible():
-        if bar.is_visible():
-            seen.add(bar.get_attribute("aria-valuenow") or "")
-        page.wait_for_timeout(30)
 
-    assert len(seen) >= 3, seen
+    expect(run.locator("video")).to_be_visible(timeout=WITHIN_MS)
+    seen = page.evaluate("window.seen")
+    assert len(set(seen)) >= 3, seen
+    assert seen == sorted(seen)
     expect(run.get_by_role("status").first).to_have_text("Done")
 
 

@@ -58,6 +58,7 @@ def test_a_server_with_videos_explains_nothing(visits: Visits, own_server: Servi
 
     expect(runs(page)).to_have_count(1)
     expect(page.get_by_role("heading", name="Welcome")).to_have_count(0)
+    page.close()  # the server ends first
 
 
 @pytest.mark.parametrize("theme", THEMES)

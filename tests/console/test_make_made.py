@@ -150,6 +150,7 @@ def test_what_it_costs_and_what_is_left_is_told_and_a_budget_that_is_used_up_ref
 
         expect(line.get_by_role("alert")).to_contain_text("budget")
         expect(runs(page)).to_have_count(1)
+        page.close()  # the server ends first
 
 
 def test_a_limit_of_the_owner_is_told_with_its_end(visits: Visits, own_server: Serving) -> None:
@@ -169,3 +170,4 @@ def test_a_limit_of_the_owner_is_told_with_its_end(visits: Visits, own_server: S
         re.compile(r"limit.*Try again in \d+ s", re.DOTALL)
     )
     expect(line.get_by_role("alert")).to_be_focused()
+    page.close()  # the server ends first

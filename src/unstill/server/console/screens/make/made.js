@@ -1,6 +1,6 @@
 /** A finished video: it plays, and what can be done with it. */
 
-import { ApiError } from "../../data/api.js";
+import { ApiError, answer } from "../../data/api.js";
 import { readJob } from "../../data/jobs.js";
 import { modelNamed } from "../../data/models.js";
 import { videoAddress } from "../../data/tickets.js";
@@ -19,6 +19,8 @@ import { lastFrameOf, makeAgain, refusalText } from "./send.js";
 /** @typedef {import("./runs.js").Run} Run */
 
 const MOST_NAME_CHARS = 60;
+/** Longer than any browser needs to begin to save it. */
+const KEPT_MS = 60_000;
 
 /**
  * Plays at the address that it began with: a newer ticket would begin anew.
@@ -108,6 +110,18 @@ export function MadeWays({ run }) {
       document.querySelector("main .photo")?.scrollIntoView({ block: "center" });
       notify(t("lastTaken"));
     });
+  /** As a file of its own name: the server's would be the id alone. @param {Event} event */
+  const save = (event) => {
+    event.preventDefault();
+    tried(async () => {
+      const response = await answer("GET", `v1/videos/${encodeURIComponent(job.id)}/content`);
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(await response.blob());
+      link.download = fileNameOf(job);
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
+    });
+  };
   const of = request && modelNamed(request.model);
   const hasSeed = of && "seed" in of.capabilities.input_schema.properties;
   const shown = request && {
@@ -115,7 +129,7 @@ export function MadeWays({ run }) {
     ...(hasSeed && job.seed !== null ? { seed: job.seed } : {}),
   };
   return html`<div class="row ways">
-    <a class="button primary" href=${videoAddress(job.id) ?? undefined} download=${fileNameOf(job)}>
+    <a class="button primary" href=${videoAddress(job.id) ?? undefined} download=${fileNameOf(job)} onClick=${save}>
       <${Icon} name="download" />${t("download")}</a>
     <${LinkButton} job=${job} />
     ${
