@@ -19,7 +19,7 @@ from support.browsing import LOCALES, THEMES, Locale, Theme, Visits, violations
 from support.console_jobs import HOSTILE, failed, hold_until_true, made, submitted
 from support.servers import Serving
 
-PLAYS = "video => !video.paused && video.currentTime > 0"
+PLAYS = "video => video !== null && !video.paused && video.currentTime > 0"
 
 
 class Shelf(NamedTuple):
