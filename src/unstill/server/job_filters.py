@@ -17,9 +17,16 @@ MOST_PROMPT_CHARS = 200
 TIME = Whole(least=0, most=2**48 - 1)  # an id has so many bits for it
 
 JOB_ID = Parameter("path", "job_id", "The id of the job.", UUID_SCHEMA)
-STATE = Parameter("query", "state", f"Only in these, comma-separated: {', '.join(State)}.")
-MODEL = Parameter("query", "model", "Only by this name of a model, as it was asked for.")
-ENGINE = Parameter("query", "engine", "Only of this engine.")
+_ANY_STATE = f"({'|'.join(State)})"
+STATE = Parameter(
+    "query",
+    "state",
+    f"Only in these, comma-separated: {', '.join(State)}.",
+    {"type": "string", "pattern": f"^{_ANY_STATE}(,{_ANY_STATE})*$"},
+)
+_NAME = {"type": "string", "minLength": 1, "maxLength": MOST_NAME_CHARS}
+MODEL = Parameter("query", "model", "Only by this name of a model, as it was asked for.", _NAME)
+ENGINE = Parameter("query", "engine", "Only of this engine.", _NAME)
 PROMPT = Parameter(
     "query",
     "prompt",

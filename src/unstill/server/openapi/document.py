@@ -10,6 +10,7 @@ import msgspec
 
 from unstill import __version__
 from unstill.dialects import picture_schemas
+from unstill.dialects.parameters import TICKET
 from unstill.dialects.port import Described
 from unstill.dialects.route import Route
 from unstill.domain.delivery import WebhookEvent
@@ -52,7 +53,13 @@ def described(dialects: Sequence[Described], catalogue: Catalogue) -> bytes:
                     "in": "header",
                     "name": "Authorization",
                     "description": "The key alone, or after `Bearer `.",
-                }
+                },
+                "ticket": {
+                    "type": "apiKey",
+                    "in": "query",
+                    "name": TICKET.name,
+                    "description": TICKET.about,
+                },
             },
         },
         "security": [{"key": []}],
@@ -76,6 +83,8 @@ def _operation(dialect: Described, route: Route[Any], catalogue: Catalogue) -> d
         operation["responses"]["200"]["links"] = _links(dialect, route)
     if route.is_open:
         operation["security"] = []
+    if route.takes_ticket:
+        operation["security"] = [{"key": []}, {"ticket": []}]
     if route.reads_body:
         operation["requestBody"] = {"required": True, "content": _bodies(dialect, route, catalogue)}
     return operation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from unstill.dialects.parameters import TICKET
 from unstill.dialects.route import Parameter, Route
 from unstill.models.catalogue import Catalogue
 
@@ -14,7 +13,6 @@ def parameters(route: Route[Any], catalogue: Catalogue) -> list[dict[str, Any]]:
     listed = (
         *route.in_place("path"),
         *route.in_place("query"),
-        *((TICKET,) if route.takes_ticket else ()),
         *route.verb.parameters,
         *route.in_place("header"),
     )

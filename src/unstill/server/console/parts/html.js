@@ -2,7 +2,14 @@
 
 import htm from "../vendor/htm.js";
 import { Fragment, h, render } from "../vendor/preact.js";
-import { useEffect, useId, useMemo, useRef, useState } from "../vendor/preact-hooks.js";
+import {
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "../vendor/preact-hooks.js";
 import {
   batch,
   computed,
@@ -29,6 +36,7 @@ export {
   useComputed,
   useEffect,
   useId,
+  useLayoutEffect,
   useMemo,
   useRef,
   useSignal,

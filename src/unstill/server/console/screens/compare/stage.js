@@ -1,7 +1,7 @@
 /** Both videos, and the one set of controls that they have. */
 
 import { number } from "../../parts/format.js";
-import { html, useEffect, useRef, useState } from "../../parts/html.js";
+import { html, useLayoutEffect, useRef, useState } from "../../parts/html.js";
 import { Icon } from "../../parts/icons.js";
 import { useVideo } from "../../parts/player.js";
 import { t } from "../../texts/compare.js";
@@ -28,7 +28,8 @@ function Side({ job, name, onThere }) {
 function usePair(one, other) {
   const elements = useRef(/** @type {(HTMLVideoElement | null)[]} */ ([null, null]));
   const [pair, setPair] = useState(/** @type {Pair | null} */ (null));
-  useEffect(() => {
+  // Before anything is painted: the controls stand above the table from the first.
+  useLayoutEffect(() => {
     const [first, second] = elements.current;
     if (!first || !second || !one.video || !other.video) return;
     const made = new Pair({ element: first, ...one.video }, { element: second, ...other.video });
