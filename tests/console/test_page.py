@@ -37,7 +37,7 @@ def test_who_shows_no_key_is_asked_for_one_and_goes_on_with_it(
     page.on("request", lambda request: asked.append(request.url))
 
     enter(page, "sk-wrong")
-    expect(page.get_by_role("alert")).to_contain_text(FOREIGN)
+    expect(page.get_by_role("alert").filter(has_text=FOREIGN)).to_be_visible()
     enter(page, keyed.ann)
     expect(page.get_by_role("button", name="Key of ann")).to_be_visible()
     page.reload()
@@ -85,7 +85,7 @@ def test_the_server_is_an_operators_screen(visits: Visits, keyed: KeyedServing) 
 
 
 def test_a_key_that_ends_is_asked_for_anew_and_the_page_says_why(
-    visits: Visits, own_server: Serving
+    own_server: Serving, visits: Visits
 ) -> None:
     visits.allow("401")
     http = own_server.http
@@ -99,7 +99,7 @@ def test_a_key_that_ends_is_asked_for_anew_and_the_page_says_why(
     assert http.delete("/admin/keys/hers", headers=shown).status_code == 200
 
     expect(page.get_by_label("API key")).to_be_visible()
-    expect(page.get_by_role("alert").first).to_contain_text("revoked")
+    expect(page.get_by_role("alert").filter(has_text="revoked")).to_be_visible()
 
 
 def test_the_language_changes_all_of_it_and_is_kept(page: Page) -> None:
@@ -135,7 +135,7 @@ def test_the_theme_is_the_systems_until_another_is_chosen(visits: Visits, server
 
 
 def test_a_server_that_is_gone_is_told_and_so_is_its_return(
-    visits: Visits, own_server: Serving
+    own_server: Serving, visits: Visits
 ) -> None:
     visits.allow("ERR_INTERNET_DISCONNECTED")
     page = visits.open(own_server.url)
