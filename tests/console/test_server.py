@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from console.conftest import KeyedServing
 from console.test_server_keys import opened, row
-from support.browsing import THEMES, Theme, Visits, violations
+from support.browsing import Theme, Visits, violations
 from support.emulator_process import Emulator
 from support.in_process import create_body
 from support.servers import Serving
