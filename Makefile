@@ -12,7 +12,7 @@ TORCH ?= torch==2.13.0
 # compile all modules anew, and each run of pytest all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-cluster serve test test-quick test-slow test-fleet test-console
+.PHONY: demo demo-cluster console-pictures serve test test-quick test-slow test-fleet test-console
 .PHONY: test-diffusers check check-console install-check bench bench-gpu chaos chaos-cluster flight siege clean
 
 demo: $(STAMP)-use
@@ -21,6 +21,10 @@ demo: $(STAMP)-use
 # A video through a small fleet on this machine: PostgreSQL, S3, two gateways, a worker.
 demo-cluster: $(STAMP)-development
 	PYTHONPATH=. $(BIN)/python examples/demo_cluster.py
+
+# The console's pictures in docs/images: look at them before they are committed.
+console-pictures: $(STAMP)-development
+	PYTHONPATH=. $(BIN)/python examples/console_pictures.py
 
 serve: $(STAMP)-use
 	$(BIN)/unstill serve

@@ -31,7 +31,7 @@ from unstill.system.installed import note
 PHOTO = Path(__file__).parents[1] / "photos" / "chelsea.jpg"
 PLACES = ("#/make", "#/gallery", "#/server")
 WARM_MINUTES = 5
-PAUSE_S = 3.0  # between two videos; each is some fifty events
+PAUSE_S = 6.0  # between two videos; each is some fifty events
 KEPT = 40  # jobs; older ones are deleted
 
 

@@ -34,7 +34,7 @@ export function Key() {
     <p>${t("keyWhy")}</p>
     <${Field} label=${t("keyField")} error=${error}>
       ${(/** @type {object} */ bound) => html`<input ...${bound} type="password" autocomplete="off"
-        spellcheck="false" value=${given}
+        spellcheck=${false} value=${given}
         onInput=${(/** @type {any} */ event) => setGiven(event.currentTarget.value)} />`}
     <//>
     <div class="row end"><button class="primary" disabled=${isAsking}>${t("keyUse")}</button></div>

@@ -39,16 +39,16 @@ export function rest() {
   playing.value = "";
 }
 
-/** An image that is asked for no more once it is gone. @param {{id: string, what: "thumbnail" | "first"}} props */
+/**
+ * An image, which goes on to come where its card is gone: to take its `src` away in that moment
+ * makes Chromium keep it, and the whole card with it, for as long as the page is open.
+ *
+ * @param {{id: string, what: "thumbnail" | "first"}} props
+ */
 function Picture({ id, what }) {
-  const element = useRef(/** @type {HTMLImageElement | null} */ (null));
   const [isThere, setThere] = useState(false);
   const source = useAddress(id, what);
-  useEffect(() => {
-    const image = element.current;
-    return () => image?.removeAttribute("src");
-  }, []);
-  return html`<img ref=${element} alt="" decoding="async" draggable=${false} data-there=${isThere ? "" : undefined}
+  return html`<img alt="" decoding="async" draggable=${false} data-there=${isThere ? "" : undefined}
     src=${source ?? undefined} onLoad=${() => setThere(true)} />`;
 }
 
