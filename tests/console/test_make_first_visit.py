@@ -47,6 +47,21 @@ def test_an_empty_server_explains_itself_and_offers_a_sample(
     expect(page.get_by_role("button", name=words["make"])).to_be_visible()
 
 
+def test_a_button_that_is_quicker_than_the_picture_means_that_picture(
+    own_server: Serving, visits: Visits
+) -> None:
+    page = visits.open(own_server.url)
+    ask_for_a_small_one(page)
+    page.route("**/samples/cat.jpg", lambda route: (page.wait_for_timeout(500), route.continue_()))
+
+    page.get_by_role("button", name="sample").click()
+    make_button(page).click()
+
+    expect(runs(page)).to_have_count(1)
+    expect(page.get_by_role("alert").filter(has_text="photo")).to_have_count(0)
+    page.close()
+
+
 def test_a_server_with_videos_explains_nothing(visits: Visits, own_server: Serving) -> None:
     page = visits.open(own_server.url)
     choose(page, CHELSEA)

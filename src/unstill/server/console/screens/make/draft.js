@@ -2,7 +2,7 @@
 
 import { key } from "../../data/api.js";
 import { modelNamed, models } from "../../data/models.js";
-import { batch, computed, signal } from "../../parts/html.js";
+import { batch, computed, effect, signal } from "../../parts/html.js";
 import { modelToBeginWith, sentFields } from "./fields.js";
 import { NoPicture, readPicture, release } from "./pictures.js";
 
@@ -62,34 +62,62 @@ export function chooseModel(id) {
  * @returns {Promise<string[]>}
  */
 export async function takePhotos(files, { isMore = false } = {}) {
-  const { pictures, refused } = await readAll(files);
-  if (!pictures.length) return refused;
-  const before = photos.value;
-  batch(() => {
-    photos.value = isMore ? [...before, ...pictures] : pictures;
-    shownId.value = pictures[0]?.id ?? 0;
-    forgive("first_frame");
+  const given = [...files];
+  return whileReading(given.length, async () => {
+    const { pictures, refused } = await readAll(given);
+    if (!pictures.length) return refused;
+    const before = photos.value;
+    batch(() => {
+      photos.value = isMore ? [...before, ...pictures] : pictures;
+      shownId.value = pictures[0]?.id ?? 0;
+      forgive("first_frame");
+    });
+    if (!isMore) for (const each of before) release(each);
+    return refused;
   });
-  if (!isMore) for (const each of before) release(each);
-  return refused;
 }
 
-/** @param {Iterable<File>} files */
-async function readAll(files) {
-  const given = [...files];
+/**
+ * Do what brings so many pictures; meanwhile they count as being read.
+ *
+ * @template T
+ * @param {number} count
+ * @param {() => Promise<T>} work
+ */
+export async function whileReading(count, work) {
+  reading.value += count;
+  try {
+    return await work();
+  } finally {
+    reading.value -= count;
+  }
+}
+
+/** Wait until no picture is being read. @returns {Promise<void>} */
+export function allRead() {
+  return new Promise((resolve) => {
+    const end = effect(() => {
+      if (reading.value > 0) return;
+      queueMicrotask(() => {
+        end();
+        resolve();
+      });
+    });
+  });
+}
+
+/** @param {File[]} given */
+async function readAll(given) {
   /** @type {Picture[]} */
   const pictures = [];
   /** @type {string[]} */
   const refused = [];
-  reading.value += given.length;
   for (const file of given) {
     try {
       pictures.push(await readPicture(file));
     } catch (error) {
       if (!(error instanceof NoPicture)) throw error;
       refused.push(error.fileName);
-    } finally {
-      reading.value -= 1;
     }
   }
   return { pictures, refused };

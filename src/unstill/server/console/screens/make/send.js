@@ -5,7 +5,7 @@ import { readJob } from "../../data/jobs.js";
 import { modelNamed } from "../../data/models.js";
 import { batch, signal } from "../../parts/html.js";
 import { t } from "../../texts/make.js";
-import { fields, lastFrame, model, photos, troubles } from "./draft.js";
+import { allRead, fields, lastFrame, model, photos, reading, troubles } from "./draft.js";
 import { fieldNamed, formOf, hasLastFrame, postOf, unfilled } from "./fields.js";
 import { readPicture, release } from "./pictures.js";
 import { askedAnew, quote } from "./quote.js";
@@ -39,6 +39,12 @@ function refuse(found) {
 export async function make() {
   const of = model.value;
   if (!of || isSending.value) return false;
+  if (reading.value > 0) {
+    // The button is often quicker than a picture: it means the one that was just given.
+    isSending.value = true;
+    await allRead();
+    isSending.value = false;
+  }
   const missing = Object.fromEntries(unfilled(of, fields.value).map((name) => [name, t("needed")]));
   if (!photos.value.length) missing.first_frame = t("needsPhoto");
   if (Object.keys(missing).length) {

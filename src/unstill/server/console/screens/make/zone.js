@@ -15,6 +15,7 @@ import {
   takePhotos,
   troubles,
   values,
+  whileReading,
 } from "./draft.js";
 import { sampleFile } from "./pictures.js";
 
@@ -26,11 +27,11 @@ const Empty = () => html`<div class="inside">
   <p class="muted small"><span class="by-mouse">${t("dropMore")}</span> ${t("severalPhotos")}</p>
 </div>`;
 
-/** @param {{onTaken: (files: Iterable<File>) => void}} props */
+/** @param {{onTaken: (files: Iterable<File>) => unknown}} props */
 function Sample({ onTaken }) {
   const take = async () => {
     try {
-      onTaken([await sampleFile()]);
+      await onTaken([await sampleFile()]);
     } catch {
       notify(t("noSample"), "trouble");
       return;
@@ -38,7 +39,7 @@ function Sample({ onTaken }) {
     // Some models ask for a prompt: the sample has one, and it can be changed.
     if (values.value.prompt === undefined) setValue("prompt", t("example1"));
   };
-  return html`<button type="button" class="quiet sample" onClick=${take}>${t("sample")}</button>`;
+  return html`<button type="button" class="quiet sample" onClick=${() => whileReading(1, take)}>${t("sample")}</button>`;
 }
 
 /** @param {{picture: Picture}} props */
@@ -129,8 +130,9 @@ export function Zone() {
   };
   /** @param {Iterable<File>} files */
   const takeSample = (files) => {
-    take(files);
+    const taking = take(files);
     input.current?.focus();
+    return taking;
   };
   const trouble =
     troubles.value.first_frame ?? refused.map((name) => t("noPicture", { name })).join(" ");
