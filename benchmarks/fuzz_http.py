@@ -224,6 +224,7 @@ def _ranges(data: bytes) -> None:
         "type": "http",
         "method": "GET",
         "headers": headers,
+        "query_string": b"",
         "client": ("127.0.0.1", 1),
         "extensions": {SEND_FILE: None},
     }
