@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from support.browsing import LOCALES, THEMES, Locale, Theme, Visits, violations
 from support.made_videos import CHELSEA, ask_for_a_small_one, choose, make_button, runs
@@ -52,7 +52,12 @@ def test_a_button_that_is_quicker_than_the_picture_means_that_picture(
 ) -> None:
     page = visits.open(own_server.url)
     ask_for_a_small_one(page)
-    page.route("**/samples/cat.jpg", lambda route: (page.wait_for_timeout(500), route.continue_()))
+
+    def slowly(route: Route) -> None:
+        page.wait_for_timeout(500)
+        route.continue_()
+
+    page.route("**/samples/cat.jpg", slowly)
 
     page.get_by_role("button", name="sample").click()
     make_button(page).click()
