@@ -25,10 +25,10 @@ from unstill.domain.errors import (
     BadKey,
     BadLink,
     BadPolicy,
-    BadRange,
     NoSuchRoute,
     WrongMethod,
 )
+from unstill.domain.file_errors import BadRange
 from unstill.domain.owner import EVERYONE, Owner
 from unstill.files.port import OpenFile
 from unstill.files.signed_links import Links

@@ -18,13 +18,13 @@ from unstill.domain.access_errors import ModelNotAllowed
 from unstill.domain.errors import (
     BadKey,
     NoSuchJob,
-    NotReady,
     Overloaded,
     OwnError,
     ShuttingDown,
     StorageFull,
     UnstillError,
 )
+from unstill.domain.file_errors import NotReady
 from unstill.domain.job import Failure, Job, State, Usage, Vocabulary
 
 STEPS = (

@@ -14,7 +14,8 @@ from support.read_files import bytes_of
 from support.scripted_house import House, opened
 from support.scripted_media import LAST_FRAME, SPRITESHEET, THUMBNAIL
 from support.waits import until
-from unstill.domain.errors import EngineDied, NotReady, NoVideo, ShuttingDown, StorageFull
+from unstill.domain.errors import EngineDied, ShuttingDown, StorageFull
+from unstill.domain.file_errors import NotReady, NoVideo
 from unstill.domain.job import Job, State, Variant, hidden
 from unstill.domain.owner import Owner
 from unstill.media import DRAWINGS_AT_ONCE

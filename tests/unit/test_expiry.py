@@ -12,7 +12,8 @@ from support.requests import a_request
 from support.scripted_fetches import PNG
 from support.scripted_house import House, opened
 from support.scripted_media import VIDEO as BYTES
-from unstill.domain.errors import NoSuchJob, VideoRemoved
+from unstill.domain.errors import NoSuchJob
+from unstill.domain.file_errors import VideoRemoved
 from unstill.domain.job import FINAL, State, Video
 from unstill.domain.request import Frame
 from unstill.steps.expiry import FAILED_PICTURES_MS, LONGEST_INTERVAL_MS, Expiry, KeepTimes

@@ -23,12 +23,11 @@ from unstill.domain.errors import (
     BadSetting,
     MissingField,
     NoSuchJob,
-    NotReady,
-    NoVideo,
     ShuttingDown,
     StorageFull,
     UnknownModel,
 )
+from unstill.domain.file_errors import NotReady, NoVideo
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenFrame, GivenValue

@@ -27,15 +27,12 @@ from unstill.domain.errors import (
     BadField,
     BadImage,
     BadPolicy,
-    BadRange,
     BadSetting,
     EngineDied,
     JobDeleted,
     KeyReused,
     MissingField,
     NoSuchJob,
-    NotReady,
-    NoVideo,
     Overloaded,
     ShuttingDown,
     StorageFailed,
@@ -44,8 +41,8 @@ from unstill.domain.errors import (
     UnknownModel,
     Unsupported,
     UpstreamError,
-    VideoRemoved,
 )
+from unstill.domain.file_errors import BadRange, NotReady, NoVideo, VideoRemoved
 from unstill.media.errors import BadVideo
 
 EVENTS_TYPE = "text/event-stream"

@@ -54,7 +54,7 @@ Every error carries `code`, a short stable word, and `status`, the HTTP status t
 answers with; a dialect that documents another word or status for it shows that. What a caller may
 not do by key, limit or address, and what an operator may not (AdminOnly, NoSuchKey, KeyEnded,
 NotInDoubt, ResolvedOtherwise, ModelNotAllowed, OverLimit, OverBytes, ForeignHost, ForeignOrigin) is
-in access_errors.py; NoPicture is in picture_errors.py.
+in access_errors.py; what may be wrong with a job's files (NotReady to BadRange) in file_errors.py.
 """
 
 from __future__ import annotations
@@ -248,44 +248,6 @@ class Unsupported(CallerError):
     """Not 404, which says that the video is not there, and nothing that an SDK sends again."""
 
     code = "unsupported"
-
-
-class NotReady(CallerError):
-    code = "not_ready"
-
-    def __init__(self, job_id: str, word: str) -> None:
-        super().__init__(f"task is not completed yet, current status: {word}")
-        self.job_id = job_id
-
-
-class NoVideo(CallerError):
-    code = "no_video"
-
-    def __init__(self, job_id: str, reason: str) -> None:
-        super().__init__(f"task has no video: {reason}")
-        self.job_id = job_id
-
-
-class VideoRemoved(NoVideo):
-    """Its time was over: nothing is wrong with it, and asking again does not help."""
-
-    code = "video_removed"
-    status = 410
-
-    def __init__(self, job_id: str, removed: str) -> None:
-        CallerError.__init__(
-            self, f"the video was removed on {removed}: this server keeps videos for a while only"
-        )
-        self.job_id = job_id
-
-
-class BadRange(CallerError):
-    code = "range_not_satisfiable"
-    status = 416
-
-    def __init__(self, size_bytes: int) -> None:
-        super().__init__(f"the range is outside the file, which has {size_bytes} bytes")
-        self.size_bytes = size_bytes
 
 
 # --- the upstream ------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ from unstill.domain.caller import STRANGER, Caller, Network
 from unstill.domain.errors import (
     BadField,
     BadKey,
-    BadRange,
     MissingField,
     NoSuchJob,
     Overloaded,
@@ -34,6 +33,7 @@ from unstill.domain.errors import (
     UnstillError,
     WrongMethod,
 )
+from unstill.domain.file_errors import BadRange
 from unstill.domain.owner import EVERYONE, NOBODY, Owner
 from unstill.media.picture_limits import MAX_FILE_BYTES
 from unstill.progress.followers import Followers

@@ -10,17 +10,10 @@ from unstill.dialects.call import Call
 from unstill.dialects.port import Described
 from unstill.dialects.route import Parameter, Response, Route, ShownJob, Verb
 from unstill.dialects.verbs import EVENTS_TYPE, in_parts
-from unstill.domain.errors import (
-    BadBody,
-    BadField,
-    BadRange,
-    NoSuchJob,
-    Overloaded,
-    StorageFailed,
-)
+from unstill.domain.errors import BadBody, BadField, NoSuchJob, Overloaded, StorageFailed
+from unstill.domain.file_errors import BadRange, NoPicture, PictureRemoved
 from unstill.domain.money import PriceBasis
 from unstill.domain.moves import moves_of
-from unstill.domain.picture_errors import NoPicture, PictureRemoved
 from unstill.domain.request import Role
 from unstill.models.field_kinds import Whole
 from unstill.server import job_filters, own_events

@@ -13,7 +13,8 @@ from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from unstill.dialects.verbs import MEDIA_TYPES
-from unstill.domain.errors import BadBody, BadRange, Overloaded, StorageFailed
+from unstill.domain.errors import BadBody, Overloaded, StorageFailed
+from unstill.domain.file_errors import BadRange
 from unstill.domain.owner import EVERYONE, Owner
 from unstill.files.port import OpenFile, StoredFile, Stretch
 from unstill.server.body import ClientGone

@@ -12,18 +12,11 @@ from typing import Protocol
 
 import msgspec
 
-from unstill.domain.errors import (
-    NoSuchJob,
-    NotReady,
-    NoVideo,
-    ShuttingDown,
-    UnstillError,
-    VideoRemoved,
-)
+from unstill.domain.errors import NoSuchJob, ShuttingDown, UnstillError
+from unstill.domain.file_errors import NoPicture, NotReady, NoVideo, PictureRemoved, VideoRemoved
 from unstill.domain.job import Job, Variant
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import Slots, WeightOf, equal_weight
-from unstill.domain.picture_errors import NoPicture, PictureRemoved
 from unstill.domain.request import Role
 from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
