@@ -52,6 +52,16 @@ export class ApiError extends Error {
 }
 
 /**
+ * For calls that nobody waits for, and that are made again: that the server is away, or takes no key
+ * any more, the page itself says. What is no answer of the server is a fault of ours.
+ *
+ * @param {unknown} error
+ */
+export function passOver(error) {
+  if (!(error instanceof ApiError)) throw error;
+}
+
+/**
  * @typedef {object} Sent
  * @property {unknown} [json]
  * @property {FormData | Blob} [form] a blob is a whole body, with its type

@@ -1,7 +1,7 @@
 /** Addresses of files for `img`, `video` and downloads, which can send no key: with a ticket in its place. */
 
 import { signal } from "../vendor/signals.js";
-import { at, call, key } from "./api.js";
+import { at, call, key, passOver } from "./api.js";
 
 const RENEW_BEFORE_MS = 60_000;
 
@@ -30,7 +30,7 @@ async function ask() {
 /** The file's address, or null until there is a ticket. @param {string} path */
 export function fileAddress(path) {
   if (ticket.value === null) {
-    freshTicket().catch(() => {});
+    freshTicket().catch(passOver);
     return null;
   }
   const joined = path.includes("?") ? "&" : "?";
@@ -47,7 +47,7 @@ export const pictureAddress = (id, role) =>
 
 /** Renew it for as long as the page is open. @param {AbortSignal} abort */
 export function keepFresh(abort) {
-  const timer = setInterval(() => freshTicket().catch(() => {}), 15_000);
+  const timer = setInterval(() => freshTicket().catch(passOver), 15_000);
   abort.addEventListener("abort", () => clearInterval(timer), { once: true });
 }
 

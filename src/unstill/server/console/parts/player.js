@@ -1,5 +1,6 @@
 /** A finished video with the browser's own controls. */
 
+import { passOver } from "../data/api.js";
 import { freshTicket, videoAddress } from "../data/tickets.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 
@@ -18,7 +19,7 @@ export function useVideo(id) {
     let isGone = false;
     freshTicket()
       .then(() => !isGone && setAddress(videoAddress(id)))
-      .catch(() => {});
+      .catch(passOver);
     return () => {
       isGone = true;
     };
@@ -28,7 +29,7 @@ export function useVideo(id) {
     const video = /** @type {HTMLVideoElement} */ (currentTarget);
     if (place.current.tries >= TRIES) return;
     place.current = { s: video.currentTime, plays: !video.paused, tries: place.current.tries + 1 };
-    await freshTicket().catch(() => {});
+    await freshTicket().catch(passOver);
     setAddress(videoAddress(id));
     video.load();
   };
@@ -37,7 +38,7 @@ export function useVideo(id) {
     const video = /** @type {HTMLVideoElement} */ (currentTarget);
     const { s, plays } = place.current;
     if (s > 0) video.currentTime = s;
-    if (plays) video.play().catch(() => {});
+    if (plays) video.play().catch(() => {}); // paused meanwhile
     place.current = { s: 0, plays: false, tries: s > 0 ? place.current.tries : 0 };
   };
   return { src: address ?? undefined, onError, onLoadedMetadata };

@@ -1,5 +1,6 @@
 /** What the gallery can be asked for: kept in its address, so that going back works. */
 
+import { passOver } from "../../data/api.js";
 import { loadModels, models } from "../../data/models.js";
 import { go, replace, route } from "../../data/route.js";
 import { Field } from "../../parts/field.js";
@@ -80,7 +81,7 @@ function names(filter) {
 export function Bar({ filter }) {
   const [isOpen, setOpen] = useState(false);
   useEffect(() => {
-    if (models.value === null) loadModels().catch(() => {});
+    if (models.value === null) loadModels().catch(passOver);
   }, []);
   const set = (/** @type {Partial<Filter>} */ change) => {
     // As it is by now: what is typed comes late.

@@ -1,6 +1,6 @@
 /** The videos that this tab has asked for: each from the press of the button to its end. */
 
-import { ApiError, key } from "../../data/api.js";
+import { ApiError, key, passOver } from "../../data/api.js";
 import { isFinal, listJobs, onJobs, readJob } from "../../data/jobs.js";
 import { route } from "../../data/route.js";
 import { signal } from "../../parts/html.js";
@@ -93,7 +93,7 @@ onJobs((event) => {
   else if ("gone" in event) {
     const run = runs.value.find((each) => each.jobId === event.gone);
     if (run) remove(run.key);
-  } else askAgain().catch(() => {});
+  } else askAgain().catch(passOver);
 });
 
 /** What became of those that have not ended, as far as it is known. */

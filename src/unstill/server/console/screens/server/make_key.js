@@ -1,6 +1,6 @@
 /** A dialog that makes a key. */
 
-import { call } from "../../data/api.js";
+import { call, passOver } from "../../data/api.js";
 import { loadModels, models } from "../../data/models.js";
 import { newKey } from "../../data/new_key.js";
 import { Dialog } from "../../parts/dialog.js";
@@ -127,7 +127,7 @@ const Text = ({
 function ModelsField({ chosen, error, onChosen }) {
   useEffect(() => {
     // Without them any model is allowed, which is the usual.
-    if (models.value === null) loadModels().catch(() => {});
+    if (models.value === null) loadModels().catch(passOver);
   }, []);
   if (!models.value?.length) return null;
   return html`<fieldset class="choices">
