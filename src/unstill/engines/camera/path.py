@@ -166,7 +166,7 @@ def plan_path(
     """The path of a plan, before its overscan; half_frame, half_photo and subject in units."""
     rng = random.Random(f"path {seed}")
     moves = set(plan.moves)
-    strength = plan.strength * rng.uniform(0.88, 1.12)
+    strength = plan.legs[0].strength * rng.uniform(0.88, 1.12)
     strength *= min(max((duration_s / 5) ** 0.5, 0.7), 1.5)  # a longer move goes further
     if has_last_frame:
         strength *= 0.6  # the way out and back takes the time of one way
@@ -185,7 +185,7 @@ def plan_path(
         pan=(x, y),
         truck=(x * PAN_PARALLAX + orbit, y * PAN_PARALLAX),
         roll_rad=plan.side * ROLL_RAD * strength if Move.ROLL in moves else 0.0,
-        sway=sway_of(rng, strength=0 if is_still else plan.strength, is_shaken=is_shaken),
+        sway=sway_of(rng, strength=0 if is_still else plan.legs[0].strength, is_shaken=is_shaken),
         is_shaken=is_shaken,
         light=Wave(
             amplitude=LIGHT if is_still else 0.0,

@@ -7,7 +7,7 @@ gentle move of the seed's choice, never one that the prompt or the negative prom
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,13 +45,26 @@ OPPOSITES: Final = ((Move.PUSH, Move.PULL), (Move.LEFT, Move.RIGHT), (Move.UP, M
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to do with the photo. `side` turns orbit and roll: -1 left, 1 right."""
+class Leg:
+    """A stretch of the video: moves that are made together, and how far they go; 1 is plain."""
 
     moves: tuple[Move, ...]
     strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to do with the photo. `side` turns orbit and roll: -1 left, 1 right."""
+
+    legs: tuple[Leg, ...]  # in their order; at least one
+    denied: frozenset[Move]  # not made in any way, nor by what another move needs
     side: int
-    effects: frozenset[Effect]
+    effects: Mapping[Effect, float]  # how much of each; 1 is plain
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """All moves, each once, in their order."""
+        return tuple(dict.fromkeys(move for leg in self.legs for move in leg.moves))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +88,15 @@ def read_prompt(prompt: str, negative_prompt: str, seed: int) -> Plan:
     if Move.ORBIT in moves:  # "orbit to the left" is one move, not an orbit and a pan
         moves = tuple(m for m in moves if m not in (Move.LEFT, Move.RIGHT))
     strength = next((m.strength for m in wanted if m.strength != 1), 1.0)
-    return Plan(
+    leg = Leg(
         moves=moves or gentle_move(denied, rng),
         strength=strength if moves else GENTLE_STRENGTH,
+    )
+    return Plan(
+        legs=(leg,),
+        denied=frozenset(denied),
         side=side,
-        effects=frozenset(wanted_effects(prompt)),
+        effects=dict.fromkeys(wanted_effects(prompt), 1.0),
     )
 
 
