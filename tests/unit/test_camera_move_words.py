@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from unstill.engines.camera.move_words import Effect, Move
+from unstill.engines.camera.effect_words import Effect
+from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.prompt import FAST_STRENGTH, SLOW_STRENGTH, Plan, read_prompt
 
 SEEDS = range(25)
@@ -39,6 +40,7 @@ def plan(prompt: str, *, negative: str = "", seed: int = 1) -> Plan:
         ("环绕镜头", (Move.ORBIT,)),
         ("roll", (Move.ROLL,)),
         ("dutch angle", (Move.ROLL,)),
+        ("dolly zoom", (Move.VERTIGO,)),
         ("handheld", (Move.HANDHELD,)),
         ("手持拍摄", (Move.HANDHELD,)),
         ("static shot", (Move.STATIC,)),
@@ -149,6 +151,16 @@ def test_a_plan_is_repeatable() -> None:
         ("下雪", {Effect.SNOW}),
         ("heavy rain, handheld", {Effect.RAIN}),
         ("雨中的街道", {Effect.RAIN}),
+        ("cherry petals drift slowly in the wind", {Effect.PETALS, Effect.WIND}),
+        ("樱花飘落", {Effect.PETALS}),
+        ("autumn leaves are falling", {Effect.LEAVES}),
+        ("glowing sparks", {Effect.EMBERS}),
+        ("dust motes in the sun", {Effect.DUST}),
+        ("confetti", {Effect.CONFETTI}),
+        ("烟花绽放", {Effect.FIREWORKS}),
+        ("the candle flickers", {Effect.FLICKER}),
+        ("clouds drift by", {Effect.CLOUDS}),
+        ("湖面波光粼粼", {Effect.WATER}),
         ("no snowfall", set()),
         ("不要下雪", set()),
         ("a snowy mountain under a rainbow", set()),

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from unstill.engines.camera.move_words import Effect
+from unstill.engines.camera.effect_words import Effect
 from unstill.media.sound import SAMPLE_RATE, Samples
 
 BLOCK = 1024  # samples in an AAC frame

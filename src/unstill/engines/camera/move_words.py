@@ -1,4 +1,4 @@
-"""The words that name a camera move or an effect, in English and Chinese: a table, no code.
+"""The words that name a camera move, in English and Chinese: a table, no code.
 
 `ALONE` words can only mean the camera ("zoom in"); `BESIDE` words mean it only in a clause that
 also names the camera ("moves left" may as well be a train). Directions are the camera's own: a
@@ -23,12 +23,7 @@ class Move(StrEnum):
     ROLL = "roll"  # about the line of sight
     HANDHELD = "handheld"
     STATIC = "static"
-
-
-class Effect(StrEnum):
-    SKETCH = "sketch"
-    SNOW = "snow"
-    RAIN = "rain"
+    VERTIGO = "vertigo"  # a dolly zoom: the subject keeps its size, what is behind it swells
 
 
 def words(*alternatives: str) -> re.Pattern[str]:
@@ -55,6 +50,10 @@ TO_RIGHT = r"(?:to\s+(?:the\s+)?)?right(?:wards?)?\b"
 UPWARD, DOWNWARD = r"up(?:wards?)?\b", r"down(?:wards?)?\b"
 
 ALONE: Final = {
+    Move.VERTIGO: words(
+        r"\b(?:dolly[\s-]zoom|zolly|vertigo\s+(?:effect|shot|zoom)|hitchcock\s+zoom)\b|^\W*vertigo\W*$",
+        r"希区柯克(?:式)?(?:变焦|镜头)|滑动变焦|眩晕(?:镜头|变焦|效果)",
+    ),
     Move.PUSH: words(
         rf"\b(?:push|dolly|zoom|track|creep|dollie|move)(?:s|es|d|ed|ing)?{HOW}"
         rf"(?:in|inwards?|closer)\b{NO_THING}",
@@ -188,23 +187,3 @@ CONTRAST: Final = words(r"\b(?:but|just|only|instead|rather|then|while)\b", r"�
 AND: Final = words(r"\band\b")
 DENIES_A_LIST: Final = words(r"no|without|avoid\w*")
 CLAUSE_END: Final = words(r"[,.;:!?,。;:!?\n]+|\bthen\b|然后|接着|随后")
-
-EFFECTS: Final = {
-    Effect.SKETCH: words(
-        r"\b(?:pencil|charcoal|line|rough|hand.drawn)\s+(?:sketch|drawing)\b|\bsketch\s+style\b",
-        r"\b(?:in)?to\s+(?:\w+\s+){0,4}(?:sketch|drawing)\b",
-        r"素描|铅笔画|线稿|速写|手绘稿",
-    ),
-    Effect.SNOW: words(
-        r"\bsnow(?:ing|fall|flakes?|storm)\b|\bblizzard\b|\bit\s+snows\b",
-        r"\b(?:falling|add(?:ing)?|light|heavy)\s+(?:some\s+)?snow\b",
-        r"\bsnow\s+(?:\w+\s+){0,2}fall(?:s|ing)?\b",
-        r"下雪|飘雪|雪花|落雪|降雪|大雪纷飞|飞雪|暴雪|飘着雪|下着雪",
-    ),
-    Effect.RAIN: words(
-        r"\brain(?:ing|fall|drops?|storm)\b|\bit\s+rains\b|\bdrizzl\w+",
-        r"\b(?:falling|add(?:ing)?|light|heavy|pouring|in\s+the)\s+(?:some\s+)?rain\b",
-        r"\brain\s+(?:\w+\s+){0,2}fall(?:s|ing)?\b",
-        r"下雨|雨中|大雨|细雨|小雨|雨滴|暴雨|降雨|下着雨",
-    ),
-}

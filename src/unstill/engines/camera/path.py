@@ -200,7 +200,7 @@ def aside(moves: set[Move], back: Move, forth: Move) -> int:
 
 
 def dolly_of(moves: set[Move]) -> float:
-    if moves & {Move.PUSH, Move.PULL}:
+    if moves & {Move.PUSH, Move.PULL, Move.VERTIGO}:
         return DOLLY
     return DOLLY / 5 if Move.ORBIT in moves else 0.0  # an orbit at one distance looks flat
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from unstill.engines.camera.effect_words import EFFECTS, Effect
 from unstill.engines.camera.move_words import (
     ALONE,
     AND,
@@ -19,7 +20,6 @@ from unstill.engines.camera.move_words import (
     CLAUSE_END,
     CONTRAST,
     DENIES_A_LIST,
-    EFFECTS,
     EITHER,
     EVERY_MOVE,
     FAST,
@@ -29,7 +29,6 @@ from unstill.engines.camera.move_words import (
     NEGATION,
     RIGHTWARD,
     SLOW,
-    Effect,
     Move,
 )
 
@@ -60,6 +59,7 @@ class Plan:
     denied: frozenset[Move]  # not made in any way, nor by what another move needs
     side: int
     effects: Mapping[Effect, float]  # how much of each; 1 is plain
+    unheard: tuple[str, ...] = ()  # the words that have no effect on this engine
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -124,6 +124,12 @@ def mentioned_in(clause: str, rng: random.Random, *, speaks_of_camera: bool) -> 
         yield Mention(move=Move.STATIC, start=still.start(), is_denied=is_denied, strength=1)
         # "no camera movement" holds a "no" that must not reach what follows it
         clause = clause[: still.start()] + " " * len(still[0]) + clause[still.end() :]
+    if vertigo := ALONE[Move.VERTIGO].search(clause):
+        is_denied = denies(clause, vertigo.start())
+        yield Mention(
+            move=Move.VERTIGO, start=vertigo.start(), is_denied=is_denied, strength=strength
+        )
+        clause = clause[: vertigo.start()] + " " * len(vertigo[0]) + clause[vertigo.end() :]
     named: set[Move] = set()
     for move, start in places(clause, speaks_of_camera=speaks_of_camera):
         named.add(move)

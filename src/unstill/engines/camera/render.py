@@ -10,7 +10,7 @@ import cv2
 from unstill import __version__
 from unstill.domain.request import Role
 from unstill.engines.camera.ambience import ambience
-from unstill.engines.camera.move_words import Effect
+from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.picture import Photo, enough_px, fit_photo
 from unstill.engines.camera.prompt import Plan, read_prompt
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos

@@ -9,8 +9,8 @@ import numpy as np
 
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.camera.depth import guess_depth
+from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.morph import find_morph
-from unstill.engines.camera.move_words import Effect
 from unstill.engines.camera.path import (
     CameraPath,
     CameraState,

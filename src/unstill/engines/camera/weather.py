@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unstill.domain.request import Size
-from unstill.engines.camera.move_words import Effect
+from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.sketch import lay_over
 from unstill.media.yuv import GREY, WHITE, Plane, YuvPicture
 
