@@ -169,3 +169,21 @@ def test_a_plan_is_repeatable() -> None:
 )
 def test_effects_are_understood(prompt: str, effects: set[Effect]) -> None:
     assert set(plan(prompt).effects) == effects
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_loop"),
+    [
+        ("waves on a beach, seamless loop", True),
+        ("loop", True),
+        ("a looping video of the sea", True),
+        ("镜头推近,无缝循环", True),
+        ("首尾相接", True),
+        ("a loop of rope on the deck", False),
+        ("the plane flies a loop", False),
+        ("血液循环", False),
+        ("push in, do not make it a seamless loop", False),
+    ],
+)
+def test_a_loop_is_made_where_the_prompt_asks_for_one(prompt: str, *, is_loop: bool) -> None:
+    assert plan(prompt).is_loop is is_loop

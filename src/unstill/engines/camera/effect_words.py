@@ -91,3 +91,11 @@ EFFECTS: Final = {
         r"波光|涟漪|水波|波浪|海浪|浪花|(?:水面|湖面|海面|河水|湖水|溪水)\S{0,4}(?:荡漾|波动|流动|起伏|流淌)",
     ),
 }
+
+LOOP: Final = words(  # the video's last frame meets its first
+    r"\b(?:seamless|perfect|infinite|endless)(?:ly)?\s+(?:\w+\s+)?loop(?:s|ed|ing)?\b",
+    r"\bloop(?:ing|ed|able)?\s+(?:video|animation|clip|gif|shot|background|footage)\b",
+    r"\b(?:in|on|as)\s+a\s+(?:\w+\s+)?loop\b|^\W*loop(?:ing|able|ed)?\W*$",
+    r"\bloops?\s+(?:seamlessly|perfectly|forever|endlessly)\b|\bloop\s+(?:it|the\s+video)\b",
+    r"(?:无缝|完美|无限)循环|循环(?:播放|视频|动画|画面|短片)|^\W*循环\W*$|首尾(?:相[接连]|衔接|循环)",
+)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from unstill.engines.camera.effect_words import EFFECTS, Effect
+from unstill.engines.camera.effect_words import EFFECTS, LOOP, Effect
 from unstill.engines.camera.move_words import (
     ALONE,
     AND,
@@ -59,6 +59,7 @@ class Plan:
     denied: frozenset[Move]  # not made in any way, nor by what another move needs
     side: int
     effects: Mapping[Effect, float]  # how much of each; 1 is plain
+    is_loop: bool = False  # the prompt asks for a last frame that meets the first
     unheard: tuple[str, ...] = ()  # the words that have no effect on this engine
 
     @property
@@ -97,6 +98,7 @@ def read_prompt(prompt: str, negative_prompt: str, seed: int) -> Plan:
         denied=frozenset(denied),
         side=side,
         effects=dict.fromkeys(wanted_effects(prompt), 1.0),
+        is_loop=asks_for_loop(prompt),
     )
 
 
@@ -215,3 +217,8 @@ def wanted_effects(prompt: str) -> Iterator[Effect]:
             match = pattern.search(clause)
             if match and not denies(clause, match.end() - 1):
                 yield effect
+
+
+def asks_for_loop(prompt: str) -> bool:
+    clauses = CLAUSE_END.split(prompt)
+    return any((m := LOOP.search(c)) and not denies(c, m.start()) for c in clauses)
