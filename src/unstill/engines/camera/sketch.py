@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,9 @@ BEGINS, COMPLETE = 0.04, 0.86  # the sketch begins and is complete at these shar
 STROKE_DEG = 52.0
 SOFT_EDGE = 56  # a stroke begins over so many of 255 steps of growth
 PAPER: Final = WHITE - 3
+STROKE_LONG = 22  # times as long as it is wide
+CELLS_ALONG, CELLS_ACROSS = 5.0, 1.25  # of noise, per stroke
+SMALLEST_SIGMA_PX = 2.5  # a blur on a smaller picture is still so wide there
 
 
 def pencil(luma: Plane) -> Plane:
@@ -26,7 +30,7 @@ def pencil(luma: Plane) -> Plane:
     lines = np.minimum(
         dodged(calm, sigma_px=short_px / 240), dodged(calm, sigma_px=short_px / 60) ** 0.8
     )
-    tone = cv2.GaussianBlur(light, (0, 0), short_px / 160)
+    tone = blurred(light, short_px / 160)
     shadow = np.clip((0.62 - tone) / 0.62, 0, 1)
     hatch = strokes(luma.shape, angle_deg=-STROKE_DEG, width_px=max(1.0, short_px / 480))
     crossed = strokes(luma.shape, angle_deg=STROKE_DEG - 14, width_px=max(1.0, short_px / 480))
@@ -37,20 +41,36 @@ def pencil(luma: Plane) -> Plane:
 
 def dodged(light: Floats, *, sigma_px: float) -> Floats:
     """Light divided by its own blur: white but for lines darker than what is around them."""
-    around = cv2.GaussianBlur(light, (0, 0), max(sigma_px, 0.8))
+    around = blurred(light, max(sigma_px, 0.8))
     return np.clip((light + 0.03) / (around + 0.03), 0, 1).astype(np.float32)
+
+
+def blurred(light: Floats, sigma_px: float) -> Floats:
+    """A Gaussian blur; a wide one is done on a smaller picture, where it costs little."""
+    shrink = max(1.0, sigma_px / SMALLEST_SIGMA_PX)
+    if shrink < 2:
+        return cv2.GaussianBlur(light, (0, 0), sigma_px).astype(np.float32)
+    rows, columns = light.shape
+    size = (max(1, round(columns / shrink)), max(1, round(rows / shrink)))
+    small = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), sigma_px / shrink)
+    return cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
 def strokes(shape: tuple[int, ...], *, angle_deg: float, width_px: float) -> Floats:
     """Pencil strokes all over: noise drawn out in one direction, evenly spread over 0 to 1."""
     rows, columns = shape[:2]
     side = int(np.hypot(rows, columns)) + 2
-    noise = np.random.default_rng(7).random((side, side), np.float32)
-    drawn = cv2.GaussianBlur(noise, (0, 0), sigmaX=width_px * 22, sigmaY=width_px)
+    # No finer than the strokes are: a cell of noise is as long as a stroke is smooth.
+    cell = (width_px * STROKE_LONG / CELLS_ALONG, width_px / CELLS_ACROSS)
+    cells = (math.ceil(side / cell[1]) + 2, math.ceil(side / cell[0]) + 2)
+    noise = np.random.default_rng(7).random(cells, np.float32)
+    drawn = cv2.GaussianBlur(noise, (0, 0), sigmaX=CELLS_ALONG, sigmaY=CELLS_ACROSS)
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), angle_deg, 1)
     turn[:, 2] += np.array([(columns - side) / 2, (rows - side) / 2])
+    turn[:, :2] *= np.array(cell)
     turned = cv2.warpAffine(drawn, turn, (columns, rows), borderMode=cv2.BORDER_REFLECT)
-    low, high = np.percentile(turned, (4, 96))
+    low, high = np.percentile(turned[::4, ::4], (4, 96))
     return np.asarray(((turned - low) / (high - low)).clip(0, 1), np.float32)
 
 
@@ -68,18 +88,21 @@ class Growth:
 
     def __init__(self, size: Size, seed: int) -> None:
         rng = np.random.default_rng([seed, 2])
-        shape = (size.height, size.width)
+        # at half the size: a stroke that grows is wider than that can tell
+        shape = (size.height // 2, size.width // 2)
         patches = cv2.resize(
             rng.random((5, 5), np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC
         )
         y, x = np.mgrid[0 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j].astype(np.float32)
         corner = rng.choice([(1, 1), (-1, 1), (1, -1), (-1, -1)])
         sweep = (corner[0] * x + corner[1] * y) / 2
-        hand = strokes(shape, angle_deg=-STROKE_DEG, width_px=max(2.0, min(shape) / 160))
+        hand = strokes(shape, angle_deg=-STROKE_DEG, width_px=max(1.0, min(shape) / 160))
         order = 0.9 * sweep + 0.35 * patches + 0.3 * hand
         # by rank, so that the drawn area grows evenly
-        ranks = np.searchsorted(np.quantile(order, np.linspace(0, 1, 256)), order)
-        self._order = np.clip(ranks, 0, 255).astype(np.uint8)
+        marks = np.quantile(order[::2, ::2], np.linspace(0, 1, 256))
+        ranks = np.clip(np.searchsorted(marks, order), 0, 255).astype(np.uint8)
+        full = (size.width, size.height)
+        self._order = cv2.resize(ranks, full, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
         self._half = (size.width // 2, size.height // 2)
 
     def at(self, fraction: float) -> Drawn | None:
