@@ -152,7 +152,7 @@ def moved_px(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 
 
 def test_another_seed_takes_another_path() -> None:
-    for prompt in MOVES:
+    for prompt in (prompt for prompt in MOVES if prompt != "static shot"):
         one, other = scene(prompt, seed=1).path, scene(prompt, seed=2).path
 
         assert one.at(0.7) != other.at(0.7)

@@ -245,7 +245,7 @@ def render_elsewhere(wanted: RenderTask) -> None:
     subprocess.run([sys.executable, "-c", program], input=line, check=True, timeout=60)
 
 
-@pytest.mark.parametrize("prompt", ["push in", "static shot", "pencil sketch", ""])
+@pytest.mark.parametrize("prompt", ["push in", "pencil sketch", ""])
 def test_another_seed_gives_another_video(tmp_path: Path, prompt: str) -> None:
     one = frames_of(rendered(task(tmp_path / "a.part", prompt, duration_s=2, seed=1)))
     other = frames_of(rendered(task(tmp_path / "b.part", prompt, duration_s=2, seed=2)))

@@ -24,13 +24,16 @@ ORBIT = 0.15  # how far near and far move past each other
 ROLL_RAD = math.radians(6)
 SHAKE, SHAKE_ROLL_RAD = 0.016, math.radians(0.35)
 DRIFT = 0.004  # an operator's hand in every other move: what a seed changes beside the strength
-LIGHT = 0.04  # the light of a static camera breathes by this share
 EASE_SHARE = 0.35  # speeding up takes this share of the time, and so does slowing down
 SHAKE_SETTLES_S = 1.2
 SOLVER_MOMENTS = 32
 SOLVER_MOMENTS_PER_S = 20  # a shaken path is met at each of its turns
 SOLVER_ROUNDS = 5
 RELIEF_ROUNDS = 12
+ROUNDING = 1e-5  # of an overscan: less is no need of one
+
+
+ZOOMS = frozenset({Move.PUSH, Move.PULL, Move.VERTIGO})
 
 
 class Headroom(Enum):
@@ -54,7 +57,6 @@ class CameraState:
     pivot: float = 0.5  # the depth that a truck leaves at rest
     relief: float = 1.0  # how deep the scene is taken to be; 0 is a flat print
     roll_rad: float = 0.0
-    light: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,6 @@ class CameraPath:
     roll_rad: float
     sway: tuple[tuple[Wave, ...], tuple[Wave, ...], tuple[Wave, ...]]  # x, y, roll
     is_shaken: bool
-    light: Wave
     overscan: float = 0.0
 
     def at(self, fraction: float) -> CameraState:
@@ -109,7 +110,6 @@ class CameraPath:
             pivot=self.pivot,
             relief=self.relief,
             roll_rad=self.roll_rad * along + roll,
-            light=1 + self.light.at(time_s) * smootherstep(time_s / SHAKE_SETTLES_S),
         )
 
     def room_at(self, fraction: float) -> float:
@@ -166,6 +166,7 @@ def plan_path(
     """The path of a plan, before its overscan; half_frame, half_photo and subject in units."""
     rng = random.Random(f"path {seed}")
     moves = set(plan.moves)
+    may_zoom = not plan.denied & {Move.PUSH, Move.PULL} or bool(moves & ZOOMS)
     strength = plan.legs[0].strength * rng.uniform(0.88, 1.12)
     strength *= min(max((duration_s / 5) ** 0.5, 0.7), 1.5)  # a longer move goes further
     if has_last_frame:
@@ -178,20 +179,15 @@ def plan_path(
     is_still, is_shaken = moves == {Move.STATIC}, Move.HANDHELD in moves
     return CameraPath(
         duration_s=duration_s,
-        room=room_for(moves, has_last_frame=has_last_frame),
+        room=room_for(moves, has_last_frame=has_last_frame, may_zoom=may_zoom),
         aim=tuple_of(lambda i: 0.5 * subject[i] + rng.uniform(-0.06, 0.06)),
         pivot=rng.uniform(0.45, 0.65),
-        dolly=dolly_of(moves) * strength,
+        dolly=dolly_of(moves, may_zoom=may_zoom) * strength,
         pan=(x, y),
         truck=(x * PAN_PARALLAX + orbit, y * PAN_PARALLAX),
         roll_rad=plan.side * ROLL_RAD * strength if Move.ROLL in moves else 0.0,
         sway=sway_of(rng, strength=0 if is_still else plan.legs[0].strength, is_shaken=is_shaken),
         is_shaken=is_shaken,
-        light=Wave(
-            amplitude=LIGHT if is_still else 0.0,
-            hertz=rng.uniform(0.12, 0.25),
-            phase=rng.random(),
-        ),
     )
 
 
@@ -199,15 +195,18 @@ def aside(moves: set[Move], back: Move, forth: Move) -> int:
     return (forth in moves) - (back in moves)
 
 
-def dolly_of(moves: set[Move]) -> float:
-    if moves & {Move.PUSH, Move.PULL, Move.VERTIGO}:
+def dolly_of(moves: set[Move], *, may_zoom: bool) -> float:
+    if moves & ZOOMS:
         return DOLLY
-    return DOLLY / 5 if Move.ORBIT in moves else 0.0  # an orbit at one distance looks flat
+    # an orbit at one distance looks flat
+    return DOLLY / 5 if Move.ORBIT in moves and may_zoom else 0.0
 
 
-def room_for(moves: set[Move], *, has_last_frame: bool) -> Headroom:
+def room_for(moves: set[Move], *, has_last_frame: bool, may_zoom: bool) -> Headroom:
     if has_last_frame:
         return Headroom.RETURNS
+    if not may_zoom:
+        return Headroom.STAYS
     if Move.PULL in moves:
         return Headroom.SHRINKS
     is_pan = moves & {Move.LEFT, Move.RIGHT, Move.UP, Move.DOWN}
@@ -271,4 +270,4 @@ def with_overscan(path: CameraPath, overshoot: Callable[[CameraState], float]) -
         for _ in range(SOLVER_ROUNDS):
             zoom *= max(1.0, overshoot(replace(state, zoom=zoom)))
         needed = max(needed, (zoom - 1) / room)
-    return replace(path, overscan=needed)
+    return replace(path, overscan=needed if needed > ROUNDING else 0.0)

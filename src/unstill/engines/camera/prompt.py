@@ -37,7 +37,6 @@ GENTLE: Final = (  # what a prompt without a camera word gets one of
     (Move.PUSH,),
     (Move.PUSH, Move.ORBIT),
     (Move.ORBIT,),
-    (Move.PUSH, Move.HANDHELD),
 )
 GENTLE_AT_LAST: Final = (Move.PULL,)  # it does not begin on the whole photo
 OPPOSITES: Final = ((Move.PUSH, Move.PULL), (Move.LEFT, Move.RIGHT), (Move.UP, Move.DOWN))

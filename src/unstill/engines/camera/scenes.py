@@ -26,7 +26,7 @@ from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
 from unstill.engines.camera.weather import Weather
 from unstill.media.watermark import WatermarkPainter
-from unstill.media.yuv import BLACK, GREY, Plane, YuvPicture
+from unstill.media.yuv import GREY, Plane, YuvPicture
 
 # a dissolve shows each picture alone for a while; in between it doubles everything
 DISSOLVE_BEGINS, DISSOLVE_ENDS = 0.2, 0.8
@@ -136,9 +136,6 @@ class Show:
     def draw(self, fraction: float, into: YuvPicture) -> None:
         drawn = self._growth.at(fraction) if self._growth else None
         self._scenery.show(fraction, drawn, into)
-        light = self._scenery.path.at(fraction).light
-        if light != 1:
-            cv2.convertScaleAbs(into.y, dst=into.y, alpha=light, beta=BLACK * (1 - light))
         for weather in self._weather:
             weather.draw(into, fraction * self._duration_s)
         if self._mark is not None:
