@@ -25,7 +25,7 @@ class Effect(StrEnum):
 
 
 # what the engine can draw: words for another effect are told as not heard
-DRAWN: Final = frozenset({Effect.SKETCH, Effect.SNOW, Effect.RAIN})
+DRAWN: Final = frozenset(Effect) - {Effect.FLICKER, Effect.CLOUDS, Effect.WIND, Effect.WATER}
 
 
 EFFECTS: Final = {

@@ -8,9 +8,12 @@ import cv2
 import numpy as np
 
 from unstill.domain.request import Size, VideoRequest
+from unstill.engines.camera.air import AIRS, AirPainter
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
+from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.morph import find_morph
+from unstill.engines.camera.particles import KINDS, Particles
 from unstill.engines.camera.path import (
     CameraPath,
     CameraState,
@@ -24,9 +27,8 @@ from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
-from unstill.engines.camera.weather import Weather
 from unstill.media.watermark import WatermarkPainter
-from unstill.media.yuv import GREY, Plane, YuvPicture
+from unstill.media.yuv import GREY, Floats, Plane, YuvPicture
 
 # a dissolve shows each picture alone for a while; in between it doubles everything
 DISSOLVE_BEGINS, DISSOLVE_ENDS = 0.2, 0.8
@@ -39,6 +41,9 @@ class Scenery(Protocol):
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         """Fill a frame after this share of the video, 0 to 1."""
+
+    def near(self, fraction: float) -> Floats:
+        """Depth where each cell of that frame looks, 0 far to 1 near."""
 
 
 class Shown:
@@ -82,6 +87,9 @@ class OnePhoto:
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         self._shown.show(self.lens.grid(self.path.at(fraction)), drawn, into)
 
+    def near(self, fraction: float) -> Floats:
+        return self.lens.near_at(self.lens.grid(self.path.at(fraction)))
+
 
 class TwoPhotos:
     """From the first frame to the last one, with the camera going out and back."""
@@ -115,6 +123,11 @@ class TwoPhotos:
             self._last.show(look_last, drawn, self._other)
             mix(into, self._other, weight)
 
+    def near(self, fraction: float) -> Floats:
+        state, share = self.path.at(fraction), np.float32(ease(fraction))
+        one, other = (lens.near_at(lens.grid(state)) for lens in self._lenses)
+        return np.asarray(one + (other - one) * share, np.float32)
+
     def _overshoot(self, state: CameraState) -> float:
         return max(lens.overshoot(state) for lens in self._lenses)
 
@@ -125,21 +138,33 @@ class Show:
     def __init__(self, scenery: Scenery, plan: Plan, request: VideoRequest, size: Size) -> None:
         self._scenery = scenery
         self._growth = Growth(size, request.seed) if Effect.SKETCH in plan.effects else None
-        self._weather = [
-            Weather(effect, size, request.seed)
-            for effect in (Effect.SNOW, Effect.RAIN)
-            if effect in plan.effects
-        ]
+        self._airs = [AirPainter(e, amount=plan.effects[e]) for e in AIRS if e in plan.effects]
+        self._flying = flying(plan, size, request.seed)
         self._mark = WatermarkPainter(size) if request.watermark else None
         self._duration_s = request.duration_s
 
     def draw(self, fraction: float, into: YuvPicture) -> None:
         drawn = self._growth.at(fraction) if self._growth else None
         self._scenery.show(fraction, drawn, into)
-        for weather in self._weather:
-            weather.draw(into, fraction * self._duration_s)
+        time_s = fraction * self._duration_s
+        for air in self._airs:
+            air.draw(into, self._scenery.near(fraction), time_s)
+        for overlay in self._flying:
+            overlay.draw(into, time_s)
         if self._mark is not None:
             self._mark.draw(into)
+
+
+def flying(plan: Plan, size: Size, seed: int) -> list[Particles | Fireworks]:
+    """All that the plan has before the picture, what is farthest first."""
+    overlays: list[Particles | Fireworks] = []
+    if amount := plan.effects.get(Effect.FIREWORKS):
+        overlays.append(Fireworks(size, amount=amount, seed=seed))
+    return overlays + [
+        Particles(kind, size, amount=plan.effects[kind], seed=seed)
+        for kind in KINDS
+        if kind in plan.effects
+    ]
 
 
 def planned(
