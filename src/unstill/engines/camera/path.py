@@ -1,4 +1,4 @@
-"""The camera over time: a plan becomes amplitudes, amplitudes become a state per moment.
+"""The camera over time: the poses between which it moves, and the state at each moment.
 
 Lengths are in units of half the geometric mean of the frame's sides, so that a move looks alike
 upright and wide; the photo's centre is (0, 0), x to the right, y down. Pure: no pixels here.
@@ -7,42 +7,34 @@ upright and wide; the photo's centre is (0, 0), x to the right, y down. Pure: no
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import pairwise
 
-from unstill.engines.camera.move_words import Move
-from unstill.engines.camera.prompt import Plan
-
-# amplitudes of a 5 s move of strength 1, chosen by eye on photos
-DOLLY = 0.2  # what is nearest grows by 1 / (1 - DOLLY)
-# A pan goes over so much of the frame's width, a tilt of its height, where nothing is spare.
-PAN_SHARE, TILT_SHARE = 0.13, 0.12
-PAN_PARALLAX = 0.35  # near things move by so much more in a pan than far ones
-ORBIT = 0.15  # how far near and far move past each other
-ROLL_RAD = math.radians(6)
-SHAKE, SHAKE_ROLL_RAD = 0.016, math.radians(0.35)
-DRIFT = 0.004  # an operator's hand in every other move: what a seed changes beside the strength
-EASE_SHARE = 0.35  # speeding up takes this share of the time, and so does slowing down
+EASE_SHARE = 0.35  # speeding up takes this share of a leg's time, and so does slowing down
 SHAKE_SETTLES_S = 1.2
+# What things at the pivot's depth follow of a dolly.
+MEAN_SHARE = 0.68
 SOLVER_MOMENTS = 32
 SOLVER_MOMENTS_PER_S = 20  # a shaken path is met at each of its turns
 SOLVER_ROUNDS = 5
 RELIEF_ROUNDS = 12
+ROOM_ROUNDS = 4
+SLIGHT = 0.01  # so near to its begin or end a leg has no say in how much room there is
+LEAST_LACK = 0.0015
+MOST_LENT = 0.06  # so much a leg zooms in for the room that the next one needs
 ROUNDING = 1e-5  # of an overscan: less is no need of one
 
-
-ZOOMS = frozenset({Move.PUSH, Move.PULL, Move.VERTIGO})
+Pair = tuple[float, float]
 
 
 class Headroom(Enum):
-    """When the picture must be larger than the frame, so that a move does not leave it."""
+    """When the picture must be larger than the frame, so that a leg does not leave it."""
 
     GROWS = auto()  # begins on the whole photo
     SHRINKS = auto()  # ends on it
     STAYS = auto()  # a pan needs room on both sides all the time
-    RETURNS = auto()  # begins and ends on the whole photo, because a last frame is given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +43,9 @@ class CameraState:
 
     zoom: float = 1.0
     dolly: float = 0.0  # towards the scene: near things grow more
-    pan: tuple[float, float] = (0.0, 0.0)  # the whole picture moves so
-    truck: tuple[float, float] = (0.0, 0.0)  # sideways: times depth, around `pivot`
-    aim: tuple[float, float] = (0.0, 0.0)  # what a dolly goes towards
+    pan: Pair = (0.0, 0.0)  # the whole picture moves so
+    truck: Pair = (0.0, 0.0)  # sideways: times depth, around `pivot`
+    aim: Pair = (0.0, 0.0)  # what a dolly goes towards
     pivot: float = 0.5  # the depth that a truck leaves at rest
     relief: float = 1.0  # how deep the scene is taken to be; 0 is a flat print
     roll_rad: float = 0.0
@@ -70,72 +62,161 @@ class Wave:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pose:
+    """Where the camera is between two legs; `vertigo`: so far back while it zooms in."""
+
+    dolly: float = 0.0
+    pan: Pair = (0.0, 0.0)
+    truck: Pair = (0.0, 0.0)
+    roll_rad: float = 0.0
+    vertigo: float = 0.0
+    overscan: float = 0.0
+
+    def scaled(self, share: float) -> Pose:
+        return Pose(
+            dolly=self.dolly * share,
+            pan=(self.pan[0] * share, self.pan[1] * share),
+            truck=(self.truck[0] * share, self.truck[1] * share),
+            roll_rad=self.roll_rad * share,
+            vertigo=self.vertigo * share,
+            overscan=self.overscan,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """The time of one leg, as shares of the video, and where it needs room."""
+
+    begin: float
+    end: float
+    room: Headroom
+
+    def gone(self, fraction: float) -> float:
+        return ease((fraction - self.begin) / (self.end - self.begin))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sway:
+    """What a hand adds sideways, up and down, and in roll: a slow drift, or a shake."""
+
+    waves: tuple[tuple[Wave, ...], tuple[Wave, ...], tuple[Wave, ...]]
+    is_shake: bool
+    begin: float = 0.0
+    end: float = 1.0
+    rises: bool = True  # from nothing, because the photo is seen whole then
+    falls: bool = False
+
+    def at(self, time_s: float) -> tuple[float, float, float]:
+        x, y, roll = (sum(wave.at(time_s) for wave in waves) for waves in self.waves)
+        return x, y, roll
+
+
+@dataclass(frozen=True, kw_only=True)
 class CameraPath:
-    """All amplitudes of one video."""
+    """All of one video: one pose more than stretches.
+
+    is_return: it goes all the way and comes back the same way.
+    """
 
     duration_s: float
-    room: Headroom
-    aim: tuple[float, float]
+    poses: tuple[Pose, ...]
+    stretches: tuple[Stretch, ...]
+    is_return: bool
+    sway: Sway
+    aim: Pair
     pivot: float
     relief: float = 1.0
-    dolly: float
-    pan: tuple[float, float]
-    truck: tuple[float, float]
-    roll_rad: float
-    sway: tuple[tuple[Wave, ...], tuple[Wave, ...], tuple[Wave, ...]]  # x, y, roll
-    is_shaken: bool
-    overscan: float = 0.0
+    home: Pair = (0.0, 0.0)  # where the frame's middle rests
+    sway_overscan: float = 0.0
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        """The moments at which it may be farthest out: where a leg begins or ends."""
+        ends = {0.0, 1.0, *(each.begin for each in self.stretches)}
+        ends |= {each.end for each in self.stretches}
+        if self.is_return:
+            ends = {share / 2 for share in ends} | {1 - share / 2 for share in ends}
+        return tuple(sorted(ends))
+
+    @property
+    def pan_reach(self) -> Pair:
+        """How far it ever pans away from its home."""
+        return tuple_of(lambda i: max(abs(pose.pan[i]) for pose in self.poses))
+
+    @property
+    def most_dolly(self) -> float:
+        return max(pose.dolly for pose in self.poses)
+
+    def scaled(self, share: float) -> CameraPath:
+        """The same moves, made smaller."""
+        return replace(self, poses=tuple(pose.scaled(share) for pose in self.poses))
 
     def at(self, fraction: float) -> CameraState:
         """The camera after this share of the video, 0 to 1."""
+        return self.posed(self.gone(fraction), fraction)
+
+    def posed(self, gone: Sequence[float], fraction: float) -> CameraState:
+        """The camera with so much done of each leg, and the hand that it has at that moment."""
+        pan = self.along_both(gone, lambda p: p.pan)
+        truck = self.along_both(gone, lambda p: p.truck)
+        vertigo = self.along(gone, lambda p: p.vertigo)
+        weight = self.sway_at(fraction)
         time_s = fraction * self.duration_s
-        eased = ease(fraction)
-        room, sway = self.room_at(fraction), self.sway_at(fraction)
-        # a hand shakes all the time; a drift starts and stops with the move
-        sway_s = time_s if self.is_shaken else eased * self.duration_s
-        x, y, roll = (sway * sum(wave.at(sway_s) for wave in waves) for waves in self.sway)
-        along = {
-            Headroom.GROWS: eased,
-            Headroom.SHRINKS: eased - 1,
-            Headroom.STAYS: eased - 0.5,
-            Headroom.RETURNS: room,
-        }[self.room]
-        towards = {Headroom.SHRINKS: 1 - eased, Headroom.RETURNS: room}.get(self.room, eased)
+        if not self.sway.is_shake:  # a drift starts and stops with the move
+            time_s = self.duration_s * sum(gone) / len(gone)
+        x, y, roll = (weight * sway for sway in self.sway.at(time_s))
+        zoom = 1 + MEAN_SHARE * vertigo
+        kept = 1 - 1 / zoom  # what is aimed at stays where it is
         return CameraState(
-            zoom=1 + self.overscan * max(room, sway),
-            dolly=self.dolly * towards,
-            pan=(self.pan[0] * along + x, self.pan[1] * along + y),
-            truck=(self.truck[0] * along + 2 * x, self.truck[1] * along + 2 * y),
+            zoom=zoom * (1 + self.overscan_at(fraction)),
+            dolly=self.along(gone, lambda p: p.dolly) - vertigo,
+            pan=(
+                self.home[0] + pan[0] + x + kept * (self.aim[0] - self.home[0]),
+                self.home[1] + pan[1] + y + kept * (self.aim[1] - self.home[1]),
+            ),
+            truck=(truck[0] + 2 * x, truck[1] + 2 * y),
             aim=self.aim,
             pivot=self.pivot,
             relief=self.relief,
-            roll_rad=self.roll_rad * along + roll,
+            roll_rad=self.along(gone, lambda p: p.roll_rad) + roll,
         )
 
-    def room_at(self, fraction: float) -> float:
-        """How much of the overscan is needed, 0 to 1."""
-        eased = ease(fraction)
-        return {
-            Headroom.GROWS: eased,
-            Headroom.SHRINKS: 1 - eased,
-            Headroom.STAYS: 1.0,
-            Headroom.RETURNS: 4 * eased * (1 - eased),
-        }[self.room]
+    def gone(self, fraction: float) -> tuple[float, ...]:
+        """How much of each leg is done."""
+        if self.is_return:
+            fraction = 1 - abs(1 - 2 * fraction)
+        return tuple(stretch.gone(fraction) for stretch in self.stretches)
+
+    def along(self, gone: Sequence[float], value: Callable[[Pose], float]) -> float:
+        """A value of the poses, so far on the way."""
+        return mixed(gone, [value(pose) for pose in self.poses])
+
+    def along_both(self, gone: Sequence[float], value: Callable[[Pose], Pair]) -> Pair:
+        return tuple_of(lambda i: self.along(gone, lambda pose: value(pose)[i]))
+
+    def overscan_at(self, fraction: float) -> float:
+        overscan = self.along(self.gone(fraction), lambda pose: pose.overscan)
+        return overscan + self.sway_overscan * self.sway_at(fraction)
 
     def sway_at(self, fraction: float) -> float:
         """How much of the drift or shake there is, 0 to 1."""
-        if not self.is_shaken or self.room is Headroom.STAYS:
-            return self.room_at(fraction)
-        settle = min(SHAKE_SETTLES_S, self.duration_s / 3)
-        begins = smootherstep(fraction * self.duration_s / settle)
-        ends = smootherstep((1 - fraction) * self.duration_s / settle)
-        match self.room:
-            case Headroom.GROWS:
-                return begins
-            case Headroom.SHRINKS:
-                return ends
-            case _:
-                return begins * ends
+        sway = self.sway
+        if not sway.is_shake:
+            gone = self.gone(fraction)
+            done = sum(gone) / len(gone)
+            return (done if sway.rises else 1.0) * (1 - done if sway.falls else 1.0)
+        settle = min(SHAKE_SETTLES_S / self.duration_s, (sway.end - sway.begin) / 3)
+        begins = smootherstep((fraction - sway.begin) / settle) if sway.rises else 1.0
+        ends = smootherstep((sway.end - fraction) / settle) if sway.falls else 1.0
+        return begins * ends
+
+
+def mixed(gone: Sequence[float], values: Sequence[float]) -> float:
+    """A value of the poses, so far on the way between them; one more value than legs."""
+    return values[0] + sum(
+        done * (after - before)
+        for done, before, after in zip(gone, values[:-1], values[1:], strict=True)
+    )
 
 
 def ease(x: float) -> float:
@@ -153,93 +234,8 @@ def smootherstep(x: float) -> float:
     return x**3 * (x * (x * 6 - 15) + 10)
 
 
-def plan_path(
-    plan: Plan,
-    *,
-    duration_s: float,
-    seed: int,
-    half_frame: tuple[float, float],
-    half_photo: tuple[float, float],
-    subject: tuple[float, float],
-    has_last_frame: bool,
-) -> CameraPath:
-    """The path of a plan, before its overscan; half_frame, half_photo and subject in units."""
-    rng = random.Random(f"path {seed}")
-    moves = set(plan.moves)
-    may_zoom = not plan.denied & {Move.PUSH, Move.PULL} or bool(moves & ZOOMS)
-    strength = plan.legs[0].strength * rng.uniform(0.88, 1.12)
-    strength *= min(max((duration_s / 5) ** 0.5, 0.7), 1.5)  # a longer move goes further
-    if has_last_frame:
-        strength *= 0.6  # the way out and back takes the time of one way
-    spare = tuple_of(lambda i: half_photo[i] - half_frame[i])
-    x = aside(moves, Move.LEFT, Move.RIGHT) * (PAN_SHARE * 2 * half_frame[0] + spare[0])
-    y = aside(moves, Move.UP, Move.DOWN) * (TILT_SHARE * 2 * half_frame[1] + spare[1])
-    x, y = x * strength, y * strength
-    orbit = plan.side * strength * ORBIT if Move.ORBIT in moves else 0.0
-    is_still, is_shaken = moves == {Move.STATIC}, Move.HANDHELD in moves
-    return CameraPath(
-        duration_s=duration_s,
-        room=room_for(moves, has_last_frame=has_last_frame, may_zoom=may_zoom),
-        aim=tuple_of(lambda i: 0.5 * subject[i] + rng.uniform(-0.06, 0.06)),
-        pivot=rng.uniform(0.45, 0.65),
-        dolly=dolly_of(moves, may_zoom=may_zoom) * strength,
-        pan=(x, y),
-        truck=(x * PAN_PARALLAX + orbit, y * PAN_PARALLAX),
-        roll_rad=plan.side * ROLL_RAD * strength if Move.ROLL in moves else 0.0,
-        sway=sway_of(rng, strength=0 if is_still else plan.legs[0].strength, is_shaken=is_shaken),
-        is_shaken=is_shaken,
-    )
-
-
-def aside(moves: set[Move], back: Move, forth: Move) -> int:
-    return (forth in moves) - (back in moves)
-
-
-def dolly_of(moves: set[Move], *, may_zoom: bool) -> float:
-    if moves & ZOOMS:
-        return DOLLY
-    # an orbit at one distance looks flat
-    return DOLLY / 5 if Move.ORBIT in moves and may_zoom else 0.0
-
-
-def room_for(moves: set[Move], *, has_last_frame: bool, may_zoom: bool) -> Headroom:
-    if has_last_frame:
-        return Headroom.RETURNS
-    if not may_zoom:
-        return Headroom.STAYS
-    if Move.PULL in moves:
-        return Headroom.SHRINKS
-    is_pan = moves & {Move.LEFT, Move.RIGHT, Move.UP, Move.DOWN}
-    return Headroom.STAYS if is_pan and Move.PUSH not in moves else Headroom.GROWS
-
-
-def tuple_of(value: Callable[[int], float]) -> tuple[float, float]:
+def tuple_of(value: Callable[[int], float]) -> Pair:
     return value(0), value(1)
-
-
-def sway_of(
-    rng: random.Random, *, strength: float, is_shaken: bool
-) -> tuple[tuple[Wave, ...], tuple[Wave, ...], tuple[Wave, ...]]:
-    """Sideways, up and down, and roll: slow drift, or the shake of a hand."""
-    reach = (SHAKE if is_shaken else DRIFT) * strength
-    turn = SHAKE_ROLL_RAD * strength if is_shaken else 0.0
-
-    def waves(amplitude: float) -> tuple[Wave, ...]:
-        bands = (
-            ((0.2, 0.45, 1.0), (0.6, 1.0, 0.45), (1.4, 2.1, 0.14))
-            if is_shaken
-            else ((0.08, 0.2, 1.0),)
-        )
-        return tuple(
-            Wave(
-                amplitude=amplitude * share * rng.uniform(0.7, 1.0),
-                hertz=rng.uniform(low, high),
-                phase=rng.random(),
-            )
-            for low, high, share in bands
-        )
-
-    return waves(reach), waves(reach), waves(turn)
 
 
 def tamed(path: CameraPath, *, folds: Callable[[CameraPath], bool]) -> CameraPath:
@@ -256,18 +252,99 @@ def with_overscan(path: CameraPath, overshoot: Callable[[CameraState], float]) -
 
     overshoot: how far a state looks outside, as a ratio: 1 is exactly the photo's edge.
     """
-    needed = 0.0
-    moments = SOLVER_MOMENTS
-    if path.is_shaken:
-        moments = max(moments, round(path.duration_s * SOLVER_MOMENTS_PER_S))
-    for moment in range(moments + 1):
-        fraction = moment / moments
-        state = path.at(fraction)
-        room = max(path.room_at(fraction), path.sway_at(fraction))
-        if room < 0.01:
-            continue
-        zoom = 1.0
-        for _ in range(SOLVER_ROUNDS):
-            zoom *= max(1.0, overshoot(replace(state, zoom=zoom)))
-        needed = max(needed, (zoom - 1) / room)
-    return replace(path, overscan=needed if needed > ROUNDING else 0.0)
+    bare = replace(
+        path,
+        poses=tuple(replace(pose, overscan=0.0) for pose in path.poses),
+        sway_overscan=0.0,
+    )
+    steady = bare
+    if bare.sway.is_shake:
+        steady = without_sway(bare)
+    roomy = replace(
+        bare,
+        poses=tuple(
+            replace(pose, overscan=room if room > ROUNDING else 0.0)
+            for pose, room in zip(bare.poses, rooms_for(steady, overshoot), strict=True)
+        ),
+    )
+    if not bare.sway.is_shake:
+        return roomy
+    moments = max(SOLVER_MOMENTS, round(path.duration_s * SOLVER_MOMENTS_PER_S))
+    more = (
+        (needed - roomy.overscan_at(fraction)) / roomy.sway_at(fraction)
+        for fraction, needed in needed_overscans(bare, overshoot, moments)
+        if roomy.sway_at(fraction) > SLIGHT
+    )
+    return replace(roomy, sway_overscan=max(0.0, *more))
+
+
+def without_sway(path: CameraPath) -> CameraPath:
+    return replace(path, sway=replace(path.sway, waves=((), (), ())))
+
+
+def needed_overscans(
+    path: CameraPath, overshoot: Callable[[CameraState], float], moments: int
+) -> list[Pair]:
+    """The least overscan for each of many moments: pairs of fraction and overscan."""
+    fractions = [moment / moments for moment in range(moments + 1)]
+    return [(fraction, needed_overscan(path.at(fraction), overshoot)) for fraction in fractions]
+
+
+def needed_overscan(state: CameraState, overshoot: Callable[[CameraState], float]) -> float:
+    more = 1.0
+    for _ in range(SOLVER_ROUNDS):
+        beyond = overshoot(replace(state, zoom=state.zoom * more))
+        if beyond <= 1:
+            break
+        more *= beyond
+    return more - 1
+
+
+def rooms_for(path: CameraPath, overshoot: Callable[[CameraState], float]) -> list[float]:
+    """The least overscan at each pose with which no moment lacks any."""
+    legs = len(path.stretches)
+    ends = [[1.0] * done + [0.0] * (legs - done) for done in range(legs + 1)]
+    still = without_sway(path)
+    own = [needed_overscan(still.posed(gone, 0.0), overshoot) for gone in ends]
+    rooms = own.copy()
+    even_out(rooms, path.stretches)
+    for leg, (this, following) in enumerate(pairwise(path.stretches)):
+        if this.room is Headroom.GROWS and following.room is Headroom.STAYS:
+            rooms[leg] = max(rooms[leg], rooms[leg + 1] - max(own[leg + 1], MOST_LENT))
+    needs = needed_overscans(path, overshoot, SOLVER_MOMENTS)
+    for fraction, needed in needs:
+        lack = needed - mixed(path.gone(fraction), rooms)
+        if lack > 0:
+            raise_room(rooms, path.stretches, path.gone(fraction), lack)
+            even_out(rooms, path.stretches)
+    # what no leg has a place for, as where it pans away from what a pull would end on
+    lack = max(needed - mixed(path.gone(fraction), rooms) for fraction, needed in needs)
+    return [room + lack for room in rooms] if lack > LEAST_LACK else rooms
+
+
+def raise_room(
+    rooms: list[float], stretches: Sequence[Stretch], gone: Sequence[float], lack: float
+) -> None:
+    """Raise the pose that the leg under way has its room from, so that a lack is gone."""
+    leg = max((leg for leg, done in enumerate(gone) if done > 0), default=0)
+    done = gone[leg]
+    match stretches[leg].room:
+        case Headroom.STAYS:
+            rooms[leg] += lack
+            rooms[leg + 1] += lack
+        case Headroom.GROWS if done > SLIGHT:
+            rooms[leg + 1] += lack / done
+        case Headroom.SHRINKS if done < 1 - SLIGHT:
+            rooms[leg] += lack / (1 - done)
+        case _:
+            pass
+
+
+def even_out(rooms: list[float], stretches: Sequence[Stretch]) -> None:
+    """Raise what a leg's kind of room forbids to be lower than its other end."""
+    for _ in stretches:
+        for leg, stretch in enumerate(stretches):
+            if stretch.room is not Headroom.SHRINKS:
+                rooms[leg + 1] = max(rooms[leg], rooms[leg + 1])
+            if stretch.room is not Headroom.GROWS:
+                rooms[leg] = max(rooms[leg], rooms[leg + 1])

@@ -18,12 +18,12 @@ from unstill.engines.camera.path import (
     CameraPath,
     CameraState,
     ease,
-    plan_path,
     smootherstep,
     tamed,
     with_overscan,
 )
 from unstill.engines.camera.picture import Photo
+from unstill.engines.camera.planned_path import Place, plan_path
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
@@ -81,7 +81,7 @@ class OnePhoto:
         depth = guess_depth(photo)
         self.lens = Lens(photo, depth.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
-        path = tamed(planned(photo, plan, request, depth.subject), folds=self.lens.folds)
+        path = tamed(planned(photo, plan, request, depth.subject, self.lens), folds=self.lens.folds)
         self.path = with_overscan(path, self.lens.overshoot)
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
@@ -102,7 +102,7 @@ class TwoPhotos:
         self._first = Shown(first, is_sketched=is_sketched)
         self._last = Shown(last, is_sketched=is_sketched)
         self._morph = find_morph(first, last)
-        path = planned(first, plan, request, depths[0].subject)
+        path = planned(first, plan, request, depths[0].subject, self._lenses[0])
         for lens in self._lenses:
             path = tamed(path, folds=lens.folds)
         self.path = with_overscan(path, self._overshoot)
@@ -168,16 +168,21 @@ def flying(plan: Plan, size: Size, seed: int) -> list[Particles | Fireworks]:
 
 
 def planned(
-    photo: Photo, plan: Plan, request: VideoRequest, subject: tuple[float, float]
+    photo: Photo, plan: Plan, request: VideoRequest, subject: tuple[float, float], lens: Lens
 ) -> CameraPath:
-    return plan_path(
-        plan,
-        duration_s=request.duration_s,
-        seed=request.seed,
+    place = Place(
         half_frame=photo.half_frame,
         half_photo=photo.half_photo,
         subject=subject,
+        subject_near=lens.near_around(subject),
+    )
+    return plan_path(
+        plan,
+        place,
+        duration_s=request.duration_s,
+        seed=request.seed,
         has_last_frame=request.last_frame is not None,
+        is_loop=False,
     )
 
 

@@ -13,16 +13,15 @@ import cv2
 import numpy as np
 
 from unstill.domain.request import Size
-from unstill.engines.camera.path import CameraPath, CameraState
+from unstill.engines.camera.path import MEAN_SHARE, CameraPath, CameraState
 from unstill.engines.camera.picture import Photo
 from unstill.media.yuv import Floats, Plane, YuvPicture
 
 CELL_PX = 16
 STRIP_CELLS = 8
-# What things at the pivot's depth follow of a dolly, and by how much more the nearest follow it
-# than the farthest do.
-MEAN_SHARE, NEAR_SHARE = 0.68, 0.65
+NEAR_SHARE = 0.65  # by how much more of a dolly the nearest follow than the farthest do
 DEPTH_ROUNDS = 3
+AROUND = 0.08  # units, of a point of the photo
 MOST_STRETCH = 0.36  # depth alone stretches a cell so far; more looks like rubber, 1 folds
 FOLD_MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -64,7 +63,7 @@ class Lens:
 
     def folds(self, path: CameraPath) -> bool:
         """Whether depth stretches a cell more than an eye forgives, at any moment."""
-        return any(self._stretch(path.at(x)) > MOST_STRETCH for x in FOLD_MOMENTS)
+        return any(self._stretch(path.at(x)) > MOST_STRETCH for x in {*FOLD_MOMENTS, *path.turns})
 
     def _stretch(self, state: CameraState) -> float:
         grid = self.grid(state)
@@ -100,6 +99,12 @@ class Lens:
     def near_at(self, grid: SourceGrid) -> Floats:
         """Depth where a grid looks, 0 far to 1 near."""
         return sample(self._near, grid, self._photo.half_photo)
+
+    def near_around(self, point: tuple[float, float]) -> float:
+        """How near the photo is around a point of it, in units."""
+        around = np.linspace(-AROUND, AROUND, 5, dtype=np.float32)
+        x, y = np.meshgrid(around + np.float32(point[0]), around + np.float32(point[1]))
+        return float(self.near_at(SourceGrid(x=x, y=y)).mean())
 
 
 def sample(field: Floats, grid: SourceGrid, half_photo: tuple[float, float]) -> Floats:
