@@ -14,7 +14,7 @@ import numpy as np
 from unstill.domain.request import Size
 from unstill.media.yuv import BLACK, WHITE, Plane, YuvPicture, planes_of
 
-MOST_SPARE = 0.25  # pans have so much of the frame's side beyond the frame
+MOST_SPARE = 0.4  # pans have so much of the frame's side beyond the frame
 DETAIL = 1.4  # source pixels per frame pixel: a push finds detail, an eye no shimmer
 BEAT_PX = 2.0  # over so many pixels of difference, photo and frame are in and out of step
 SHARPEN_SIGMA_PX = 0.8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -32,6 +33,8 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
     cv2.setNumThreads(1)
     request = task.request
     plan = read_prompt(request.prompt, request.negative_prompt, request.seed)
+    if task.loop:
+        plan = replace(plan, is_loop=True)
     show = Show(scenery_of(task, plan), plan, request, task.size)
     frame_count = request.frame_count
     weather = next((e for e in (Effect.RAIN, Effect.SNOW) if e in plan.effects), None)

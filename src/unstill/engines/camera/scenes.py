@@ -182,7 +182,7 @@ def planned(
         duration_s=request.duration_s,
         seed=request.seed,
         has_last_frame=request.last_frame is not None,
-        is_loop=False,
+        is_loop=plan.is_loop,
     )
 
 
