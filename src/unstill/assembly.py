@@ -98,10 +98,7 @@ LOCAL_KINDS = (
     LocalKind(
         CameraSettings,
         lambda setup, own: Camera(
-            setup.name,
-            slots=own.slots or setup.cores,
-            tells_prompt=setup.tells_prompt,
-            loop=own.loop,
+            setup.name, slots=own.slots or setup.cores, tells_prompt=setup.tells_prompt
         ),
     ),
     LocalKind(DiffusersSettings, _diffusers, _diffusers_elsewhere),
