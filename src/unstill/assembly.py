@@ -98,7 +98,10 @@ LOCAL_KINDS = (
     LocalKind(
         CameraSettings,
         lambda setup, own: Camera(
-            setup.name, slots=own.slots or setup.cores, tells_prompt=setup.tells_prompt
+            setup.name,
+            slots=own.slots or setup.cores,
+            tells_prompt=setup.tells_prompt,
+            loop=own.loop,
         ),
     ),
     LocalKind(DiffusersSettings, _diffusers, _diffusers_elsewhere),

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -44,6 +46,23 @@ async def test_a_scene_becomes_a_file_and_progress_is_heard(camera: Camera, tmp_
     assert (tmp_path / "video-1.part").stat().st_size > 1000
     assert heard[-1] == 1
     assert len(heard) == 24
+
+
+def luma_of(video: Path) -> list[np.ndarray]:
+    with av.open(video) as container:
+        return [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+
+
+async def test_an_engine_that_loops_ends_each_video_where_it_began(tmp_path: Path) -> None:
+    camera = Camera("camera", slots=1, loop=True)
+    try:
+        await camera.render(scene(tmp_path / "video-1.part", duration_s=2), lambda _: None)
+    finally:
+        await camera.close()
+
+    first, *between, last = luma_of(tmp_path / "video-1.part")
+    assert np.abs(first.astype(int) - last).mean() < 2
+    assert max(np.abs(first.astype(int) - frame).mean() for frame in between) > 4
 
 
 async def cancel_took_s(camera: Camera, out: Path) -> float:

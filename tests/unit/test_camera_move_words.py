@@ -6,7 +6,8 @@ import pytest
 
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.move_words import Move
-from unstill.engines.camera.prompt import FAST_STRENGTH, SLOW_STRENGTH, Plan, read_prompt
+from unstill.engines.camera.prompt import Plan, read_prompt
+from unstill.engines.camera.strength_words import FAST, SLOW
 
 SEEDS = range(25)
 
@@ -60,8 +61,9 @@ def test_several_moves_combine() -> None:
     assert plan("handheld camera, fast zoom out").moves == (Move.HANDHELD, Move.PULL)
 
 
-def test_of_two_opposites_the_first_one_counts() -> None:
-    assert plan("push in, then pull out").moves == (Move.PUSH,)
+def test_two_opposites_are_made_one_after_the_other() -> None:
+    assert plan("push in, pull out").moves == (Move.PUSH, Move.PULL)
+    assert [leg.moves for leg in plan("zoom in and out").legs] == [(Move.PUSH,), (Move.PULL,)]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +125,9 @@ def test_a_negative_prompt_against_all_motion_gives_a_static_camera() -> None:
 
 
 def test_strength_words_count_in_the_cameras_own_clause() -> None:
-    assert plan("slowly push in").legs[0].strength == SLOW_STRENGTH
-    assert plan("镜头轻微推进").legs[0].strength == SLOW_STRENGTH
-    assert plan("fast zoom out").legs[0].strength == FAST_STRENGTH
+    assert plan("slowly push in").legs[0].strength == SLOW
+    assert plan("镜头轻微推进").legs[0].strength == SLOW
+    assert plan("fast zoom out").legs[0].strength == FAST
     assert plan("a fast car, push in").legs[0].strength == 1
     assert plan("镜头推进,微笑的女孩").legs[0].strength == 1
 

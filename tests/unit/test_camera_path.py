@@ -81,11 +81,14 @@ def test_a_move_starts_on_the_whole_photo_where_it_can(prompt: str) -> None:
 
     seen.show(0, None, shown)
 
-    height, width = WIDE.height, WIDE.width
-    whole = photo("coffee", WIDE).planes().y
-    top, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
-    centre = whole[top : top + height, left : left + width]
-    assert np.abs(shown.y.astype(int) - centre).mean() < 1.5
+    whole = photo("coffee", WIDE)
+    luma, (across, down) = whole.planes().y, whole.density
+    left = (luma.shape[1] - (WIDE.width - 1) * across - 1) / 2
+    top = (luma.shape[0] - (WIDE.height - 1) * down - 1) / 2
+    middle = np.array([[across, 0, left], [0, down, top]])
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    expected = cv2.warpAffine(luma, middle, (WIDE.width, WIDE.height), flags=how)
+    assert np.abs(shown.y.astype(int) - expected).mean() < 1.5
 
 
 def test_a_pull_ends_on_the_whole_photo() -> None:

@@ -29,11 +29,16 @@ class Camera:
         *,
         slots: int,
         tells_prompt: bool = False,
+        loop: bool = False,
         silence_s: float = SILENCE_S,
     ) -> None:
-        """`tells_prompt`: in each file's metadata, for whoever gets the file."""
+        """
+        tells_prompt: in each file's metadata, for whoever gets the file.
+        loop: each video's last frame meets its first.
+        """
         self.name = self.label = name
         self._tells_prompt = tells_prompt
+        self._loop = loop
         self.slots = slots
         self._silence_s = silence_s
         self._pool = Pool("unstill.engines.camera", size=slots)
@@ -64,6 +69,7 @@ class Camera:
             frames={role: str(path) for role, path in scene.frames.items()},
             out=str(scene.out),
             tells_prompt=self._tells_prompt,
+            loop=self._loop,
         )
         await self._pool.run("render", task, Rendered, report=report, silence_s=self._silence_s)
         return Made()

@@ -28,67 +28,154 @@ class Effect(StrEnum):
 DRAWN: Final = frozenset(Effect) - {Effect.FLICKER, Effect.CLOUDS, Effect.WIND, Effect.WATER}
 
 
+# between a thing and what it does: "leaves are slowly falling", "clouds in the sky drift"
+GOES: Final = (
+    r"(?:\s+(?:in|on|of|from|above|over|across|around|through|by)\s+(?:the\s+|an?\s+)?"
+    r"(?:\w+\s+)?\w+)?"
+    r"(?:\s+(?:are|is|be|being|begins?|starts?|begin(?:ning)?|to|and|all|around|softly|still|that|down"
+    r"|lazily|\w+ly|continue|continues|keep|keeps))*\s+"
+)
+DOES: Final = r"(?:e?s|d|ed|ing|ning)?\b"
+FALLS: Final = (
+    r"(?:fall|fell|drift|float|flutter|fly|flies|scatter|swirl|rain|blow|danc|tumbl|com|drop"
+    rf"|glid)e?{DOES}"
+)
+FALLING: Final = (
+    r"\b(?:falling|drifting|floating|fluttering|flying|scattering|swirling|blowing|dancing|tumbling)\s+"
+    r"(?:\w+\s+){0,2}?"
+)
+MAKES: Final = (
+    r"\b(?:make|let|makes)\s+it\s+|\bit(?:'s)?\s+(?:\w+ly\s+)?(?:(?:starts?|begins?|is)\s+"
+    r"(?:to\s+)?)?(?:\w+ly\s+)?|\b(?:starts?|begins?)\s+(?:to\s+)?"
+)
+ADDS = r"\b(?:add(?:s|ing)?|with|falling|light|heavy|gentle|soft|thick|pouring|some)\s+"
+ADDS += r"(?:(?:some|falling|a\s+bit\s+of|light|heavy|gentle|soft|a\s+little)\s+){0,2}"
+CN_GOES: Final = r"[^,.]{0,5}?"
+
+PLANTS: Final = (
+    r"(?:grass(?:es)?|leaves|flowers?|trees?|branches|wheat|reeds?|plants?|fields?|meadow|willows?|palms?"
+    r"|bushes|crops?|barley|bamboo|ferns?|foliage|blossoms?|dandelions?|tulips?|lavender|corn|vines?)"
+)
+CN_PLANTS: Final = r"(?:草|花(?![瓣])|树|叶|麦|稻|芦苇|柳|竹|枝|藤|植物|田)"
+WATERS: Final = (
+    r"(?:water|lake|pond|river|sea|ocean|waves?|stream|creek|brook|waterfall|tide|surf|puddle|fountain"
+    r"|(?:water's|lake's|water|lake|pond)\s+surface)"
+)
+CN_WATERS: Final = (
+    r"(?:水面|湖面|海面|江面|河面|池面|河水|湖水|溪水|海水|江水|流水|池水|水流"
+    r"|小溪|溪流|瀑布|波浪|海浪|浪花|浪)"
+)
+DRAWING: Final = r"(?:sketch(?:es)?|drawing)"
+# things that the wind moves and this engine cannot
+LOOSE: Final = words(
+    r"\b(?:hair|fur|dress|skirt|scarf|cape|cloak|flags?|cloth(?:es|ing)?|curtains?|sails?|mane|banner"
+    r"|beard|ribbons?|coat|robe|veil|feathers?|smoke)\b",
+    r"头发|秀发|长发|发丝|发梢|刘海|[衣裙旗帆]|围巾|窗帘|披风|斗篷|丝带|羽毛|胡须|鬃毛|纱",
+)
+PLANT: Final = words(rf"\b{PLANTS}\b", CN_PLANTS)
+
 EFFECTS: Final = {
     Effect.SKETCH: words(
-        r"\b(?:pencil|charcoal|line|rough|hand.drawn)\s+(?:sketch|drawing)\b|\bsketch\s+style\b",
-        r"\b(?:in)?to\s+(?:\w+\s+){0,4}(?:sketch|drawing)\b",
-        r"素描|铅笔画|线稿|速写|手绘稿",
+        rf"\b(?:(?:convert|turn|transform|chang|mak|redraw)\w*\s+(?:\w+\s+){{0,3}})?(?:in)?to\s+"
+        rf"(?:\w+\s+){{0,4}}{DRAWING}\b|\bsketch\s+(?:style|effect|animation|look)\b",
+        rf"\b(?:as|like|in(?:\s+the\s+style\s+of)?|become[s]?|draw|create|make|render(?:ed)?)\s+"
+        rf"(?:it\s+|this\s+)?(?:as\s+)?(?:an?\s+)?(?:\w+\s+)?(?:pencil|charcoal|line|rough|hand.drawn)\s+"
+        rf"{DRAWING}\b",
+        rf"^\W*(?:an?\s+)?(?:\w+\s+)?(?:pencil|charcoal|line|rough|hand.drawn)\s+{DRAWING}"
+        rf"(?:\s+(?:style|effect|look|animation))?\W*$",
+        rf"\b(?:pencil|charcoal|hand.drawn)\s+{DRAWING}\s+(?:style|effect|look|animation)\b",
+        r"(?:变成|变为|转为|转成|转换[成为]|转化[成为]|化作|化为|画成|生成|呈现)(?:一[张幅])?\S{0,4}"
+        r"(?:素描|铅笔画|线稿|速写|手绘稿)",
+        r"(?:素描|铅笔画|线稿|速写|手绘)(?:风格?|效果|化|动画|质感)|^\W*\S{0,3}(?:素描|铅笔画|线稿|速写|手绘稿)\W*$",
     ),
     Effect.SNOW: words(
-        r"\bsnow(?:ing|fall|flakes?|storm)\b|\bblizzard\b|\bit\s+snows\b",
-        r"\b(?:falling|add(?:ing)?|light|heavy)\s+(?:some\s+)?snow\b",
-        r"\bsnow\s+(?:\w+\s+){0,2}fall(?:s|ing)?\b",
-        r"下雪|飘雪|雪花|落雪|降雪|大雪纷飞|飞雪|暴雪|飘着雪|下着雪",
+        r"\bsnow(?:ing|fall|storm)\b(?:\s+heavily)?|\bblizzard\b|\bsnow\s+flurries\b",
+        rf"(?:{MAKES})snow(?:s|ing)?\b|{ADDS}snow(?:flakes)?\b(?!\s+(?:on|cover|cap|peak|lies))",
+        rf"\bsnow(?:flakes)?{GOES}{FALLS}|{FALLING}snow(?:flakes)?\b|^\W*(?:\w+\s+)?snow(?:flakes)?\W*$",
+        r"\bin\s+(?:the\s+)?(?:falling|heavy|light)\s+snow\b",
+        r"暴风雪|[大小中暴]雪(?:纷[纷飞]|飘)?|下[起着了]?\S{0,2}雪|[飘飞落降]着?\S{0,2}雪|雪花|雪片|风雪|鹅毛大?雪",
     ),
     Effect.RAIN: words(
-        r"\brain(?:ing|fall|drops?|storm)\b|\bit\s+rains\b|\bdrizzl\w+",
-        r"\b(?:falling|add(?:ing)?|light|heavy|pouring|in\s+the)\s+(?:some\s+)?rain\b",
-        r"\brain\s+(?:\w+\s+){0,2}fall(?:s|ing)?\b",
-        r"下雨|雨中|大雨|细雨|小雨|雨滴|暴雨|降雨|下着雨",
+        r"\brain(?:ing|fall|storm)\b(?:\s+heavily)?|\bdrizzl\w+|\bdownpour\b|\bthunderstorm\b",
+        rf"(?:{MAKES})rain(?:s|ing)?\b|{ADDS}rain\b|\b(?:in|through|under)\s+the\s+(?:pouring\s+)?rain\b",
+        rf"\brain(?:drops)?{GOES}(?:{FALLS}|pour\w*|lash\w*|pelt\w*|hit\w*)|{FALLING}rain(?:drops)?\b"
+        r"|^\W*(?:\w+\s+)?rain\W*$|\btorrential\s+rain\b|\brainy\s+(?:day|night|street|city|weather)\b",
+        r"下[起着了]?\S{0,2}雨|雨中|[大小细暴阵雷]雨|毛毛雨|雨滴|雨点|雨丝|雨水|[降飘]着?\S{0,2}雨|风雨|倾盆",
     ),
     Effect.PETALS: words(
-        r"\b(?:petals?|(?:cherry\s+)?blossoms?)\s+(?:\w+\s+){0,3}"
-        r"(?:fall|drift|float|flutter|fly|scatter|swirl|rain|blow)(?:s|ing)?\b",
-        r"\b(?:falling|drifting|floating|fluttering|flying|scattering|swirling)\s+(?:\w+\s+){0,2}"
-        r"(?:petals?|blossoms?)\b",
-        r"(?:花瓣|樱花|落花|桃花)(?:雨|\S{0,4}(?:飘|落|飞|洒))|(?:飘落|飞舞|散落|飘着|飘舞)的?(?:花瓣|樱花)|落英",
+        rf"\b(?:petals?|(?:cherry\s+)?blossoms?){GOES}{FALLS}|{FALLING}(?:cherry\s+)?(?:petals?|blossoms?)\b",
+        r"(?:花瓣|樱花|落花|桃花|梨花|花)雨|(?:花瓣|樱花|桃花|梨花|落花)"
+        + CN_GOES
+        + r"[飘落飞洒舞]",
+        r"(?:飘落|飞舞|散落|飘舞|飘散|飘|落)[着下的]{0,2}(?:粉色)?的?(?:花瓣|樱花)|落英缤纷",
     ),
     Effect.LEAVES: words(
-        r"\b(?:leaves|foliage)\s+(?:\w+\s+){0,3}(?:fall|drift|float|flutter|fly|swirl|blow)(?:s|ing)?\b",
-        r"\b(?:falling|drifting|floating|fluttering|flying|swirling)\s+(?:\w+\s+){0,2}leaves\b",
-        r"(?:树叶|落叶|枫叶|黄叶|叶子|叶片)\S{0,4}(?:飘|落下|飞)|(?:飘落|飞舞|飘着|飘舞)的?(?:树叶|落叶|枫叶|叶子)|落叶纷飞",
+        rf"\b(?:leaves|foliage){GOES}{FALLS}|{FALLING}(?:leaves|leaf)\b",
+        r"(?:树叶|落叶|枫叶|黄叶|叶子|叶片|银杏叶)"
+        + CN_GOES
+        + r"(?:飘(?!动)|落下?|飞舞|纷飞|飞扬)",
+        r"(?:飘落|飞舞|散落|飘舞|飘散)[着下的]{0,2}的?(?:树叶|落叶|枫叶|黄叶|叶子|银杏叶)",
     ),
     Effect.EMBERS: words(
-        r"\b(?:embers|(?:fire|glowing|flying|floating)\s+sparks|sparks\s+(?:\w+\s+){0,2}(?:fly|rise|float|drift)(?:s|ing)?)\b",
-        r"火星|余烬|火花",
+        r"\b(?:\w+ing\s+)?embers\b|\b(?:fire|glowing|flying|floating|rising)\s+sparks\b",
+        rf"\bsparks{GOES}(?:fly|rise|rising|shoot|burst|{FALLS})\w*",
+        r"火星(?:子)?"
+        + CN_GOES
+        + r"[溅飞升飘迸]|余烬|火花"
+        + CN_GOES
+        + r"[溅飞升飘迸]|[飞飘]\S{0,2}火[星花]",
     ),
     Effect.DUST: words(
-        r"\bdust\s+(?:\w+\s+){0,3}(?:float|drift|dance|swirl|hang|glow)(?:s|ing)?\b",
-        r"\b(?:floating|drifting|dancing|swirling)\s+(?:\w+\s+){0,2}(?:dust|motes|particles)\b|\bdust\s+motes\b",
-        r"(?:灰尘|尘埃|微尘|浮尘)",
+        rf"\b(?:dust(?:\s+(?:particles|motes))?|motes|(?:glowing\s+)?particles|specks){GOES}(?:{FALLS}|hang\w*|glow\w*)",
+        rf"{FALLING}(?:dust(?:\s+particles)?|motes|particles|specks)\b|\bdust\s+(?:motes|particles)\b",
+        r"(?:灰尘|尘埃|微尘|浮尘|尘粒|光尘|粒子)"
+        + CN_GOES
+        + r"[飘浮飞舞]|[飘漂浮飞][浮动舞]?[着的]{0,2}(?:灰尘|尘埃|微尘|粒子)|浮尘",
     ),
-    Effect.CONFETTI: words(r"\bconfetti\b", r"彩带|彩纸|纸屑"),
-    Effect.FIREWORKS: words(r"\bfireworks?\b", r"烟花|焰火|烟火(?!气)"),
+    Effect.CONFETTI: words(
+        rf"\bconfetti\b(?:{GOES}{FALLS})?",
+        r"(?:彩带|彩纸|纸屑|彩色纸片|礼花)(?:" + CN_GOES + r"[飘落飞洒])?",
+    ),
+    Effect.FIREWORKS: words(
+        r"\bfireworks?\b(?:\s+(?:explode|burst|light|bloom|go\s+off)(?:s|ing)?)?",
+        r"(?:烟花|焰火|烟火)(?!女子)(?:" + CN_GOES + r"(?:绽放|盛开|升空|燃放))?",
+    ),
     Effect.FLICKER: words(
-        r"\bflicker(?:s|ing)?\b|\b(?:lightning|lights?)\s+(?:\w+\s+)?flash(?:es|ing)?\b",
-        r"(?:烛光|烛火|火光|火焰|灯光|灯火|蜡烛|霓虹)\S{0,4}(?:摇曳|闪烁|跳动|摇晃)|电闪|闪电",
+        r"\b(?:(?:candle|lamp|fire|flame|torch|neon|light|bulb|lantern|screen)(?:light|sign)?s?"
+        r"(?:\s+in\s+the\s+\w+)?\s+(?:\w+ly\s+)?)?flicker(?:s|ing)?\b",
+        r"\b(?:flames?|candle(?:light|s)?|lanterns?|city\s+lights?|lights)\s+(?:\w+ly\s+)?"
+        r"(?:danc|twinkl|blink|puls|shimmer|flash)(?:e|es|s|ing)?\b",
+        r"\blightning\b(?!\s+(?:fast|quick|speed|bolt\s+logo))(?:\s+(?:flash|strik)(?:e|es|s|ing)?)?",
+        r"(?:烛光|烛火|火光|火焰|灯光|灯火|蜡烛|霓虹灯?|篝火|灯笼)"
+        + CN_GOES
+        + r"(?:摇曳|闪烁|跳动|摇晃|闪动|忽明忽暗)",
+        r"电闪雷鸣|闪电(?!般)",
     ),
     Effect.CLOUDS: words(
-        r"\bclouds?\s+(?:\w+\s+){0,2}(?:mov|drift|roll|pass|float|race|fly|flow|glid|scud)(?:e|es|s|ing)?\b",
-        r"\b(?:moving|drifting|rolling|passing|floating|racing)\s+clouds\b",
-        r"(?:云|云朵|白云|云彩|乌云)\S{0,4}(?:飘|移动|流动|翻滚|涌动)|流云",
+        rf"\b(?:clouds?|cloudscape){GOES}(?:mov|drift|roll|pass|float|rac|fly|flow|glid|scud|swirl|billow|sail|creep)"
+        rf"(?:e|es|s|ing)?\b",
+        r"\b(?:moving|drifting|rolling|passing|floating|racing|flowing|billowing)\s+(?:\w+\s+)?clouds\b",
+        r"云(?:朵|彩|层|海|雾)?"
+        + CN_GOES
+        + r"(?:飘(?:[动过移]|$)?|移动|流动|翻滚|涌动|翻涌|飘浮|浮动|变幻)|流云|云卷云舒",
     ),
     Effect.WIND: words(
-        r"\b(?:wind|breeze)\s+(?:\w+\s+){0,3}(?:blow|mov|sway|stir|rustl|ruffl)(?:e|es|s|ing)?\b",
-        r"\b(?:grass|leaves|flowers?|trees?|branches|wheat|reeds|plants?)\s+(?:\w+\s+){0,3}"
-        r"(?:sway|rustle|wave|bend)(?:s|ing)?\b|\bin\s+the\s+(?:wind|breeze)\b",
-        r"随风|风吹|微风|(?:草|花|树|叶|麦浪|芦苇)\S{0,4}(?:摇曳|摇摆|摆动|起伏)",
+        rf"\b(?:wind|breeze){GOES}(?:blow|mov|sway|stir|rustl|ruffl|whistl|sweep|caress)(?:e|es|s|ing)?\b",
+        rf"\b{PLANTS}{GOES}(?:sway|rustl|wav|bend|mov|rippl|trembl|quiver)(?:e|es|s|ing)?\b(?:\s+in\s+the\s+(?:\w+\s+)?(?:wind|breeze))?",
+        rf"\b(?:swaying|rustling|waving)\s+(?:\w+\s+)?{PLANTS}\b",
+        r"\b(?:wind|breeze)\s+(?:in|through|over|across)\s+(?:the\s+)?\w+",
+        r"\bin\s+(?:the|a)\s+(?:\w+\s+)?(?:wind|breeze)\b|\bwindy\b|^\W*(?:\w+\s+)?(?:wind|breeze)\W*$",
+        r"(?:随|迎)风(?:摇曳|摇摆|摆动|起舞|轻轻摇曳|飘动|飘扬|飘)?|风吹(?:过|动|拂)?|微风(?:轻?拂|吹过?)?|起风|刮风|狂风|大风",
+        CN_PLANTS + CN_GOES + r"(?:摇曳|摇摆|摆动|起伏|摇动|晃动)|麦浪",
     ),
     Effect.WATER: words(
-        r"\b(?:water|lake|pond|river|sea|ocean|waves?|surface)\s+(?:\w+\s+){0,3}"
-        r"(?:ripple|rippl|shimmer|flow|lap|wave|crash|roll|undulat)(?:e|es|s|ing)?\b",
-        r"\b(?:rippling|shimmering|flowing|crashing)\s+(?:\w+\s+)?(?:water|lake|river|sea|ocean|waves)\b",
-        r"波光|涟漪|水波|波浪|海浪|浪花|(?:水面|湖面|海面|河水|湖水|溪水)\S{0,4}(?:荡漾|波动|流动|起伏|流淌)",
+        rf"\b{WATERS}{GOES}(?:rippl|shimmer|flow|lap|wav|crash|roll|undulat|break|mov|sparkl|splash|surg|glisten|swell)"
+        rf"(?:e|es|s|ing|ping)?\b",
+        rf"\b(?:rippling|shimmering|flowing|crashing|rolling|lapping|sparkling|breaking|moving)\s+"
+        rf"(?:\w+\s+)?{WATERS}\b|\bripples\b|^\W*waves\W*$",
+        rf"波光粼粼|粼粼|波光|涟漪|水波|水纹|{CN_WATERS}"
+        + CN_GOES
+        + r"(?:荡漾|波动|流动|起伏|流淌|翻滚|拍打|涌动|流|涌|泛起|奔腾|冲击|拍岸)",
     ),
 }
 

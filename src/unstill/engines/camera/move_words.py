@@ -1,15 +1,38 @@
 """The words that name a camera move, in English and Chinese: a table, no code.
 
-`ALONE` words can only mean the camera ("zoom in"); `BESIDE` words mean it only in a clause that
-also names the camera ("moves left" may as well be a train). Directions are the camera's own: a
-pan to the left shows more of what is on the left.
+Directions are the camera's own: a pan to the left shows more of what is on the left. The rules are
+tried in their order, and what one has read no other reads again.
 """
 
 from __future__ import annotations
 
 import re
-from enum import StrEnum
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from functools import partial
 from typing import Final
+
+from unstill.engines.camera.phrases import (
+    ADVERB,
+    CN_HIGH,
+    CN_LOW,
+    CN_PAN,
+    CN_PLACE,
+    DOWNWARD,
+    FLIES,
+    HIGH,
+    HOW,
+    LOW,
+    PANS,
+    PANS_SURELY,
+    THROUGH,
+    TILTS,
+    TO_LEFT,
+    TO_RIGHT,
+    TURNS,
+    UPWARD,
+    from_to,
+)
 
 
 class Move(StrEnum):
@@ -26,164 +49,352 @@ class Move(StrEnum):
     VERTIGO = "vertigo"  # a dolly zoom: the subject keeps its size, what is behind it swells
 
 
+Legs = tuple[tuple[Move, ...], ...]
+
+
+class Evidence(Enum):
+    """What must stand around words for them to mean the camera."""
+
+    SURE = auto()  # nothing: "zoom in"
+    FREE = auto()  # they begin their clause, or follow the camera: "pull back", not "he pulls back"
+    BESIDE = auto()  # the camera has to be named: "moves left" may as well be a train
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveRule:
+    """One way to name a move.
+
+    legs: made one after the other, or, where it `picks`, one of them by the seed.
+    yields: it says what is seen more than what is done, so that any other move goes before it.
+    also_denies: what a denial of it denies too.
+    """
+
+    pattern: re.Pattern[str]
+    legs: Legs
+    evidence: Evidence
+    picks: bool = False
+    yields: bool = False
+    also_denies: tuple[Move, ...] = ()
+
+
 def words(*alternatives: str) -> re.Pattern[str]:
     """One pattern that finds any of the alternatives, whatever their case."""
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
-CAMERA: Final = words(
-    r"\b(?:camera|lens|shot|viewpoint|pov|view|cinematograph\w*)\b",
-    r"镜头|相机|摄影机|摄像机|机位|视角|运镜|视野",
+PUSH, PULL, ORBIT = ((Move.PUSH,),), ((Move.PULL,),), ((Move.ORBIT,),)
+LEFT, RIGHT, UP, DOWN = ((Move.LEFT,),), ((Move.RIGHT,),), ((Move.UP,),), ((Move.DOWN,),)
+ASIDE: Final = ((Move.LEFT,), (Move.RIGHT,))
+UPRIGHT: Final = ((Move.UP,), (Move.DOWN,))
+ROLL, HANDHELD, STATIC = ((Move.ROLL,),), ((Move.HANDHELD,),), ((Move.STATIC,),)
+
+
+def rule(
+    evidence: Evidence,
+    legs: Legs,
+    *alternatives: str,
+    picks: bool = False,
+    yields: bool = False,
+    also_denies: tuple[Move, ...] = (),
+) -> MoveRule:
+    return MoveRule(
+        pattern=words(*alternatives),
+        legs=legs,
+        evidence=evidence,
+        picks=picks,
+        yields=yields,
+        also_denies=also_denies,
+    )
+
+
+sure = partial(rule, Evidence.SURE)
+free = partial(rule, Evidence.FREE)
+beside = partial(rule, Evidence.BESIDE)
+
+WAYS: Final = (
+    (LEFT, from_to(r"right", r"left", "右", "左")),
+    (RIGHT, from_to(r"left", r"right", "左", "右")),
+    (UP, from_to(LOW, HIGH, CN_LOW, CN_HIGH)),
+    (DOWN, from_to(HIGH, LOW, CN_HIGH, CN_LOW)),
 )
-# a clause that starts so goes on speaking of what the one before it spoke of
-GOES_ON: Final = words(r"^\W*(?:and|while|as well as|also)\b", r"^\W*(?:并|同时|再|接着|随后|最后)")
-
-HOW = r"(?:\s+|-)(?:(?:very\s+)?\w+ly\s+)?"  # "push slowly in"
-# "she pulls out a knife", "he pushes in the door": a thing is moved, not the camera
-NO_THING = r"(?!\s+(?:an?|the|his|her|their|its|my|your|some)\s+(?!scene|shot|frame|view))"
-TRAVELS = r"\b(?:mov|glid|fl|float|advanc|driv|slid|drift|sweep|swing|travel|turn|go|com)"
-TRAVELS += r"(?:e|y|s|es|ies|ing|ying)?" + HOW
-PANS = r"\b(?:whip\s?pan|pan|truck)(?:s|ning|ned|ing|ed)?" + HOW
-TILTS = r"\b(?:tilt|pan|crane|boom|pedestal|jib)(?:s|ing|ning|ned|ed)?" + HOW
-TO_LEFT = r"(?:to\s+(?:the\s+)?)?left(?:wards?)?\b"
-TO_RIGHT = r"(?:to\s+(?:the\s+)?)?right(?:wards?)?\b"
-UPWARD, DOWNWARD = r"up(?:wards?)?\b", r"down(?:wards?)?\b"
-
-ALONE: Final = {
-    Move.VERTIGO: words(
-        r"\b(?:dolly[\s-]zoom|zolly|vertigo\s+(?:effect|shot|zoom)|hitchcock\s+zoom)\b|^\W*vertigo\W*$",
-        r"希区柯克(?:式)?(?:变焦|镜头)|滑动变焦|眩晕(?:镜头|变焦|效果)",
-    ),
-    Move.PUSH: words(
-        rf"\b(?:push|dolly|zoom|track|creep|dollie|move)(?:s|es|d|ed|ing)?{HOW}"
-        rf"(?:in|inwards?|closer)\b{NO_THING}",
-        r"\bclos(?:e|es|ing) in on\b",
-        r"推进(?!器|剂|力)|推近|推镜|推轨|镜头推|拉近|前推",
-    ),
-    Move.PULL: words(
-        rf"\b(?:pull|dolly|zoom|track|dollie|move)(?:s|es|d|ed|ing)?{HOW}"
-        rf"(?:out|outwards?|back|backwards?|away)\b{NO_THING}",
-        r"拉远|拉开镜头|拉镜|后拉|镜头拉(?!近)",
-    ),
-    Move.LEFT: words(
-        rf"{PANS}{TO_LEFT}|\bleft(?:ward)?\s+pan\b",
-        r"左(?:侧|边|方)?(?:缓缓|缓慢|慢慢|快速|轻微)?(?:平移|横移|摇|扫)|镜头左移",
-    ),
-    Move.RIGHT: words(
-        rf"{PANS}{TO_RIGHT}|\bright(?:ward)?\s+pan\b",
-        r"右(?:侧|边|方)?(?:缓缓|缓慢|慢慢|快速|轻微)?(?:平移|横移|摇|扫)|镜头右移",
-    ),
-    Move.UP: words(
-        rf"{TILTS}{UPWARD}|\bupward\s+(?:tilt|pan)\b",
-        r"[向往朝]上(?:方)?(?:缓缓|缓慢|慢慢|快速|轻微)?(?:平移|摇|扫)|上摇|升镜|镜头上移",
-    ),
-    Move.DOWN: words(
-        rf"{TILTS}{DOWNWARD}|\bdownward\s+(?:tilt|pan)\b",
-        r"[向往朝]下(?:方)?(?:缓缓|缓慢|慢慢|快速|轻微)?(?:平移|摇|扫)|下摇|降镜|镜头下移",
-    ),
-    Move.ORBIT: words(
-        r"\borbit(?:s|ing)?\s+(?:shot|move|left|right|(?:around|round)\s+(?:the\s+)?"
-        r"(?:subject|scene|character|person|object|him|her|it|them)\b)|\borbital\s+(?:shot|move)\b",
-        r"^\W*(?:(?:slow|fast|gentle|smooth|quick)(?:ly)?\s+)?orbit(?:s|ing)?\b",
-        r"\barc\s+shot\b|\bbullet[\s-]time\b|环绕(?:镜头|拍摄|运镜|主体|人物)|环拍|绕拍",
-    ),
-    Move.ROLL: words(
-        r"\bdutch\s+(?:angle|tilt|roll)\b|\b(?:camera|barrel)\s+rolls?\b|\brolls?\s+the\s+camera\b",
-        rf"\btilt(?:s|ing)?\s+(?:{TO_LEFT}|{TO_RIGHT}|sideways\b)",
-        r"荷兰角|滚转|镜头(?:倾斜|翻转|滚动)|斜角镜头",
-    ),
-    Move.HANDHELD: words(
-        r"\bhand-?\s?held\b|\bcamera\s+shak(?:e|es|ing)\b|\bsha(?:ky|king)\s+cam(?:era)?\b",
-        r"手持|镜头(?:晃动|抖动|摇晃)",
-    ),
-    Move.STATIC: words(
-        r"\b(?:static|fixed|locked(?:[\s-](?:off|down))?|stationary|motionless|still)\s+"
-        r"(?:camera|shot|frame|view|viewpoint)\b|\btripod\s+shot\b|^\W*static\W*$",
-        r"\b(?:camera|lens)\s+(?:(?:is|stays|remains|holds|keeps|stands)\s+)?(?:\w+ly\s+)?"
+MOVE_RULES: Final = (
+    # --- what a camera stands on, or is held by
+    sure(
+        STATIC,
+        r"\b(?:static|fixed|locked(?:[\s-](?:off|down))?|stationary|motionless|still|unmoving)\s+"
+        r"(?:(?:tripod|wide|medium|close-?up)\s+)?(?:camera|shot|frame|framing|view|viewpoint)\b",
+        r"\btripod\s+shot\b|^\W*static\W*$|\blocked[\s-](?:off|down)\b",
+        r"\b(?:camera|lens|shot|frame|view)\s+(?:(?:is|stays|remains|holds|keeps|stands|stay|remain"
+        r"|should\s+(?:be|stay|remain)|must\s+(?:be|stay|remain))\s+)?(?:\w+ly\s+)?"
         r"(?:static|fixed|still|stationary|locked|motionless)\b",
-        r"\b(?:no|without(?:\s+any)?)\s+camera\s+(?:movement|motion|move)s?\b",
-        r"\b(?:camera|lens)\s+(?:\w+\s+not|\w+n['’]t)\s+move\b",
-        r"\b(?:do\s+not|don['’]?t|never)\s+move\s+the\s+camera\b",
-        r"固定(?:的)?(?:镜头|机位|视角|相机)|静止镜头|定镜头",
-        r"(?:镜头|机位|相机|视角)(?:保持|始终)?(?:固定|不动|静止|不移动|不要动|不要移动|不变)",
-        r"(?:不要|别|无需|不)移动镜头|[无没有]运镜|(?:不要|没有|无需)运镜",
+        r"\b(?:keep|hold|lock)(?:s|ing)?\s+the\s+(?:camera|shot|frame|view)\b(?!\s+on)"
+        r"(?:\s+(?:\w+ly\s+)?(?:static|fixed|still|stationary|locked|motionless))?",
+        r"\b(?:no|without(?:\s+any)?|zero)\s+camera\s+(?:movement|motion|move)s?\b",
+        r"\b(?:no|without(?:\s+any)?)\s+(?:movement|motion)\s+of\s+the\s+camera\b",
+        r"\b(?:camera|lens)\s+(?:\w+\s+not|\w+n['’]t|never)\s+move\b",
+        r"\b(?:do\s+not|don['’]?t|never|without)\s+mov(?:e|ing)\s+the\s+camera\b",
+        r"固定(?:的)?(?:镜头|机位|视角|相机)|静止(?:的)?镜头|定镜头",
+        r"(?:镜头|机位|相机|视角|画面)(?:保持|始终|完全|一直){0,2}"
+        r"(?:固定|不动|静止|不移动|不要动|不要移动|不变)",
+        r"(?:不要|别|无需|不)(?:移动|动)镜头|[无没有]运镜|(?:不要|没有|无需)运镜",
     ),
-}
-
-BESIDE: Final = {
-    Move.PUSH: words(
-        rf"{TRAVELS}(?:in\b|forwards?\b|closer\b|towards?\b)|\bapproach(?:es|ing)?\b",
-        r"推|向前|前进|前移|靠近|逼近|移近|贴近",
+    sure(
+        ((Move.VERTIGO,),),
+        r"\b(?:dolly[\s-]zoom|zolly|(?:vertigo|hitchcock|trombone)[\s-]+(?:effect|shot|zoom))\b",
+        r"^\W*vertigo\W*$|希区柯克(?:式)?(?:的)?(?:变焦|镜头|运镜)?|滑动变焦|眩晕(?:镜头|变焦|效果)",
     ),
-    Move.PULL: words(
-        rf"{TRAVELS}(?:out|back|backwards?|away)\b|\bretreat(?:s|ing)?\b",
-        r"拉(?!近)|后退|向后|后移|远离|退后",
+    # --- directions told by both ends, before the single ones
+    *(
+        sure(legs, rf"{PANS_SURELY}(?:\s+\w+){{0,3}}?[\s-]+(?:{way})", rf"(?:{way})[\s-]+pan\b")
+        for legs, way in WAYS
     ),
-    Move.LEFT: words(TRAVELS + TO_LEFT, r"左(?:侧|边|方)?(?:移|转|滑)|[向往朝]左"),
-    Move.RIGHT: words(TRAVELS + TO_RIGHT, r"右(?:侧|边|方)?(?:移|转|滑)|[向往朝]右"),
-    Move.UP: words(
-        r"\b(?:ris(?:e|es|ing)|ascend(?:s|ing)?|lift(?:s|ing)?)\b|\blook(?:s|ing)? up\b",
-        TRAVELS + UPWARD,
-        r"上升|升起|抬升|抬起|上移|上仰|仰起|[向往朝]上",
+    *(
+        free(
+            legs,
+            rf"(?:{PANS}|{FLIES})(?:\s+\w+){{0,3}}?[\s-]+(?:{way})",
+            rf"(?:{way}){ADVERB}(?:平移|横移|横摇|摇摄|移动|移|摇|扫|运镜|升|降|推|拉|仰|俯)?过?",
+        )
+        for legs, way in WAYS
     ),
-    Move.DOWN: words(
-        r"\b(?:descend(?:s|ing)?|lower(?:s|ing)?)\b|\blook(?:s|ing)? down\b",
-        TRAVELS + DOWNWARD,
-        r"下降|降落|下移|下俯|俯下|[向往朝]下",
+    free(RIGHT, rf"{PANS}{HOW}(?:in\s+)?from\s+(?:the\s+)?left\b"),
+    free(LEFT, rf"{PANS}{HOW}(?:in\s+)?from\s+(?:the\s+)?right\b"),
+    free(ASIDE, rf"[向往朝]?左右(?:两侧|来回)?{ADVERB}(?:平移|横移|移动|摇摄|扫)|左右摇镜"),
+    free(UPRIGHT, rf"[向往朝]?上下{ADVERB}(?:平移|移动|摇摄|扫)|上下摇镜"),
+    # --- around the subject
+    sure(
+        ORBIT,
+        rf"\borbit(?:s|ing)?{HOW}(?:{TO_LEFT}|{TO_RIGHT}|(?:shot|move)\b"
+        r"|(?:around|round)\s+(?:the\s+)?"
+        r"(?:subject|scene|character|person|object|product|man|woman|him|her|it|them)\b)",
+        r"\b(?:orbital|arc(?:ing)?)\s+(?:shot|move)\b(?:\s+to\s+the\s+(?:left|right))?",
+        r"\bbullet[\s-]time\b|环绕(?:镜头|拍摄|运镜|主体|人物|产品)|环拍|绕拍|子弹时间",
+        r"(?<!vinyl )(?<!dj )(?<!record )\bturn-?table\b(?:\s+(?:shot|view|spin|rotation))?",
+        r"\b360(?:\s*°|[\s-]*degrees?|[\s-]*deg)?[\s-]*(?:product\s+)?(?:views?|spin|turn|rotation"
+        r"|rotate|rotating|orbit|pan|product|shot|around)\b",
+        r"\b(?:product|item)\s+(?:\w+ly\s+)?(?:spin|rotat)\w*",
+        r"(?:产品|商品)?360(?:度|°)\S{0,3}?(?:旋转|环绕|环视|转动|展示|全景)(?:展示)?",
+        r"(?:产品|商品)(?:缓缓|缓慢|慢慢)?(?:旋转|转动)(?:展示)?|转台",
     ),
-    Move.ORBIT: words(
-        r"\b(?:orbit|circl|arc|rotat|revolv)(?:e|s|es|ing)?\b", r"环绕|围绕|绕着?|旋转|转动"
+    sure(
+        ROLL,
+        r"\bdutch\s+(?:angle|tilt|roll)\b|\b(?:camera|barrel)\s+rolls?\b|\brolls?\s+the\s+camera\b",
+        rf"\bcamera\s+tilt(?:s|ing)?\s+(?:{TO_LEFT}|{TO_RIGHT}|sideways\b)",
+        r"荷兰角|镜头(?:倾斜|翻转|滚动|滚转)|滚转|斜角镜头",
     ),
-    Move.ROLL: words(r"\broll(?:s|ing)?\b", r"倾斜|翻滚|侧倾"),
-    Move.HANDHELD: words(
-        r"\b(?:shak(?:e|es|ing|y)|wobbl(?:e|es|ing|y)|sway(?:s|ing)?)\b", r"晃动|抖动|摇晃|颤动"
+    free(
+        ORBIT,
+        rf"\borbit(?:s|ing)?\b(?:{HOW}(?:{TO_LEFT}|{TO_RIGHT}))?",
+        r"\b(?:circl|rotat|revolv|arc|swing|mov|travel)(?:e|es|s|ing)?\s+(?:\w+ly\s+)?a?round\b",
     ),
-}
-
-# words that leave the direction open, and so speak of two moves at once; each is heard only where
-# neither of the two is named by itself
-EITHER: Final = (
-    ((Move.PUSH, Move.PULL), words(r"\b(?:zoom(?:s|ing|ed)?|dolly(?:ing)?)\b", r"变焦|缩放|推拉")),
-    (
-        (Move.LEFT, Move.RIGHT),
-        words(r"\bpan(?:s|ning)\b|^\W*pan\b|\b(?:or|and|no|not|camera|slow|fast)\s+pan\b"),
+    free(ROLL, rf"\btilt(?:s|ing)?\s+(?:{TO_LEFT}|{TO_RIGHT}|sideways\b)"),
+    # --- towards and away
+    sure(
+        PUSH,
+        rf"\b(?:dolly|dollie|zoom)(?:s|es|d|ed|ing)?{HOW}(?:in|into|inwards?|closer|towards?)\b",
+        r"\b(?:crash|snap|punch|fast|slow|quick)[\s-]zoom\b(?!\s*(?:out|in|back|call|meeting))",
+        r"\bpush[\s-]in\s+(?:shot|on)\b|\b(?:slow|gentle|smooth|subtle|fast|quick)\s+push[\s-]in\b",
+        r"推镜头?|推轨|镜头前推|急推",
+        rf"(?:画面|镜头|图像|图片|照片|视角|局部){ADVERB}(?:拉近)?放大",
+        r"[由从]远(?:处|景)?[及到至而](?:近处|近景|近|特写)|远景推(?:到|至|向)(?:近景|特写)",
     ),
-    ((Move.LEFT, Move.RIGHT), words(r"横移|平移|摇镜|摇移|摇(?!晃|动|头|尾|曳|摆|篮)")),
-    ((Move.UP, Move.DOWN), words(r"\b(?:tilting|tilts)\b|^\W*tilt\b|\b(?:or|no|camera)\s+tilt\b")),
-    ((Move.UP, Move.DOWN), words(r"俯仰|升降")),
+    sure(
+        PULL,
+        rf"\b(?:dolly|dollie|zoom)(?:s|es|d|ed|ing)?{HOW}(?:out|outwards?|back|backwards?|away)\b"
+        r"(?:\s+from\b)?",
+        r"\bpull[\s-](?:out|back)\s+shot\b|\b(?:slow|gentle|smooth|subtle|fast|quick)\s+"
+        r"pull[\s-](?:out|back)\b",
+        r"拉镜头?(?![像头])|拉开镜头|急拉",
+        rf"(?:画面|镜头|图像|图片|照片|视角){ADVERB}缩小",
+        r"[由从](?:近处|近景|近|特写)[及到至而](?:远处|远景|远)|(?:近景|特写)拉(?:到|至|向)远景",
+    ),
+    free(
+        PUSH,
+        rf"\b(?:push|track|creep)(?:es|s|ed|ing)?{HOW}(?:in|into|inwards?|closer)\b",
+        r"\bclos(?:e|es|ing)\s+in\s+on\b",
+        rf"推进(?![器剂力])|推近|拉近(?!距离|关系)|前推|^\W*{ADVERB}放大(?!镜)",
+    ),
+    free(
+        PULL,
+        rf"\b(?:pull|track)(?:s|ed|ing)?{HOW}(?:out|outwards?|back|backwards?|away)\b",
+        rf"拉远|后拉|^\W*{ADVERB}缩小",
+    ),
+    # --- sideways, up and down
+    sure(LEFT, rf"{PANS_SURELY}{HOW}{TO_LEFT}", r"\bleft(?:wards?)?\s+pan\b", "镜头左移"),
+    sure(RIGHT, rf"{PANS_SURELY}{HOW}{TO_RIGHT}", r"\bright(?:wards?)?\s+pan\b", "镜头右移"),
+    sure(
+        UP,
+        rf"{PANS_SURELY}{HOW}{UPWARD}|\btilt{HOW}{UPWARD}|\bupwards?\s+(?:tilt|pan)\b",
+        r"\b(?:crane|jib|boom)\s+shot\s+(?:ris|mov|go)(?:es|e|ing)(?:\s+up)?\b|升镜|镜头上移",
+    ),
+    sure(
+        DOWN,
+        rf"{PANS_SURELY}{HOW}{DOWNWARD}|\btilt{HOW}{DOWNWARD}|\bdownwards?\s+(?:tilt|pan)\b",
+        r"降镜|镜头下移",
+    ),
+    free(
+        LEFT,
+        rf"{PANS}{HOW}{TO_LEFT}",
+        rf"{PANS}(?:\s+(?!left|right)\w+){{1,4}}?\s+(?:to|towards)\s+(?:the\s+)?left\b",
+        rf"(?:[向往朝]|(?<![从由自])){ADVERB}左{CN_PAN}|左移",
+    ),
+    free(
+        RIGHT,
+        rf"{PANS}{HOW}{TO_RIGHT}",
+        rf"{PANS}(?:\s+(?!left|right)\w+){{1,4}}?\s+(?:to|towards)\s+(?:the\s+)?right\b",
+        rf"(?:[向往朝]|(?<![从由自])){ADVERB}右{CN_PAN}|右移",
+    ),
+    free(UP, rf"{TILTS}{HOW}{UPWARD}", rf"[向往朝]?{ADVERB}上{CN_PAN}|上移"),
+    free(DOWN, rf"{TILTS}{HOW}{DOWNWARD}", rf"[向往朝]?{ADVERB}下{CN_PAN}|下移"),
+    sure(
+        HANDHELD,
+        r"\bhand-?\s?held(?:-style)?(?:\s+(?:\w+\s+)?(?:camera|shot|footage|feel|style|look|motion"
+        r"|movement|video|shake|filming|cam|effect|sway|walk))?\b",
+        r"\bcamera\s+(?:shak(?:e|es|ing)|sway)\b|\bsha(?:ky|king)[\s-]cam(?:era)?\b",
+        r"手持(?:拍摄|镜头|摄影|摄像|(?:相机|手机)(?!的)|感|效果|风格|晃动|运镜|跟拍|抖动|机)|^\W*手持\W*$",
+        r"(?:镜头|画面)(?:晃动|抖动|摇晃|颤动)",
+    ),
+    # --- beside a word for the camera
+    beside(
+        PUSH,
+        rf"(?:{FLIES}){HOW}(?:in\b|into\b|inwards?\b|forwards?\b|closer\b|towards?\b)",
+        rf"(?:{FLIES})(?:\s+\w+){{1,5}}?\s+(?:closer|towards?|forwards?)\b",
+        rf"(?:{FLIES}){HOW}{THROUGH}|\bapproach(?:es|ing)?\b",
+        rf"推(?![着开销翻倒理荐土])|[向往]前{ADVERB}(?:移动?|推|飞|运动|滑|进|穿)|[向往]前(?=\W|$)"
+        r"|前进|前移|靠近|逼近|移近|贴近|走近|穿过|穿越|飞越|飞过|掠过|深入",
+    ),
+    beside(
+        PULL,
+        rf"(?:{FLIES}){HOW}(?:out\b|back\b|backwards?\b|away\b)(?:\s+from\b)?",
+        rf"\bretreat(?:s|ing)?\b|拉(?![近着开手])|后退|[向往]后{ADVERB}(?:移动?|退|飞|拉)?|后移|远离|退后",
+    ),
+    beside(
+        LEFT,
+        rf"(?:{FLIES}){HOW}{TO_LEFT}|(?:{FLIES})(?:\s+\w+){{1,4}}?\s+(?:to|towards)\s+the\s+left\b",
+        rf"[向往朝]{ADVERB}左{CN_PLACE}{ADVERB}(?:移动?|转动?|滑动?|推移?|运动)?(?![走跑看望飞驶奔游])"
+        r"|左(?:侧|边|方)?(?:移动?|转|滑)",
+    ),
+    beside(
+        RIGHT,
+        rf"(?:{FLIES}){HOW}{TO_RIGHT}|(?:{FLIES})(?:\s+\w+){{1,4}}?\s+(?:to|towards)\s+the\s+right\b",
+        rf"[向往朝]{ADVERB}右{CN_PLACE}{ADVERB}(?:移动?|转动?|滑动?|推移?|运动)?(?![走跑看望飞驶奔游])"
+        r"|右(?:侧|边|方)?(?:移动?|转|滑)",
+    ),
+    beside(
+        UP,
+        rf"(?:{FLIES}|\blook(?:s|ing)?){HOW}{UPWARD}"
+        r"|\b(?:ris(?:e|es|ing)|ascend(?:s|ing)?|lift(?:s|ing)?)\b",
+        rf"上升|升起|升高|抬升|抬起|上仰|仰起|[向往朝]{ADVERB}上{CN_PLACE}{ADVERB}(?:移动?|升|抬|仰|运动)?",
+    ),
+    beside(
+        DOWN,
+        rf"(?:{FLIES}|\blook(?:s|ing)?){HOW}{DOWNWARD}|\b(?:descend(?:s|ing)?|lower(?:s|ing)?)\b",
+        rf"下降|降落|降低|下俯|俯下|[向往朝]{ADVERB}下{CN_PLACE}{ADVERB}(?:移动?|降|俯|运动)?",
+    ),
+    beside(
+        ORBIT,
+        rf"\b(?:orbit|circl|arc|rotat|revolv)(?:e|s|es|ing)?\b(?:{HOW}(?:{TO_LEFT}|{TO_RIGHT}))?",
+        r"环绕|围绕|绕着?|旋转|转动",
+    ),
+    beside(ROLL, r"\b(?:roll|spin)(?:s|ning|ing)?\b", r"倾斜|翻滚|侧倾"),
+    beside(
+        HANDHELD,
+        r"\b(?:shak(?:e|es|ing|y)|wobbl(?:e|es|ing|y)|sway(?:s|ing)?|jitter(?:s|ing|y)?)\b",
+        r"晃动|抖动|摇晃|颤动",
+    ),
+    beside(
+        STATIC,
+        r"\b(?:hold|pause|stop)(?:s|es|ing|ping)?\b"
+        r"(?=\s*(?:\W*$|still\b|steady\b|there\b|briefly\b|for\s+a\b))(?:\s+(?:still|steady|there))?",
+        r"停住|停下|停留|定住|定格|固定|静止|不动",
+    ),
+    # --- words that leave the direction open
+    free(
+        PUSH,
+        r"\bzoom(?:s|ing|ed)?\b(?!\s*(?:out|call|meeting|lens))|\bdolly(?:ing)?\b",
+        r"变焦|缩放|推拉",
+        also_denies=(Move.PULL,),
+    ),
+    free(
+        ASIDE,
+        rf"{PANS_SURELY}{HOW}(?:across|over|along|around)\b",
+        r"\bpan(?:s|ning)\b|\bpan\b(?!\s+(?:of|with|on|in|full)\b)",
+        r"横移|平移|摇镜|摇移|摇摄|横摇|^\W*摇\W*$",
+        picks=True,
+    ),
+    free(UPRIGHT, r"\b(?:tilt|tilting|tilts)\b|俯仰|升降", picks=True),
+    beside(ASIDE, r"\blook(?:s|ing)?\s+around\b", r"环顾(?:四周)?|环视(?:四周)?|四处张望"),
+    # --- shots, which yield to every move
+    sure(
+        ASIDE,
+        r"\b(?:tracking|trucking|slider|lateral)\s+(?:shot|move|camera)\b|\bside[\s-]scroll\w*",
+        picks=True,
+        yields=True,
+    ),
+    sure(
+        PUSH,
+        r"\bfpv\b(?:[\s-]drone)?(?:\s+(?:shot|footage|view|flight))?",
+        r"\b(?:fly|flying)[\s-]?(?:through|over)\s+(?:shot|footage|video)\b|\bfly(?:through|over)\b",
+        r"\b(?:follow(?:ing)?|steadicam|dolly)[\s-](?:shot|cam)\b|\bclose[\s-]?ups?\b(?!\s+shop)",
+        r"\b(?:close|macro)\s+shot\b|(?:人物|面部|脸部|眼部|产品|手部|局部)?特写(?:镜头)?|跟拍|跟镜头?|穿越机",
+        yields=True,
+    ),
+    beside(PUSH, r"\bfollow(?:s|ing)?\b|\btrack(?:s|ing)?\b", r"跟随|跟着|追随|跟上", yields=True),
+    sure(
+        ((Move.UP, Move.PUSH),),
+        r"\b(?:drone|aerial|helicopter)\s+(?:\w+\s+)?(?:shot|footage|view|video|cinematography)s?\b",
+        r"\b(?:aerial|airborne)\b|^\W*drone\W*$|(?:无人机)?航拍(?:镜头|视角|画面)?|空中俯瞰",
+        yields=True,
+    ),
+    sure(
+        PULL,
+        r"\bbird'?s?['\s-]*eye(?:[\s-]+(?:view|shot))?\b|\b(?:overhead|top[\s-]down)\s+(?:shot|view)\b",
+        r"\breveal(?:\s+shot)\b|\b(?:slow|gradual|cinematic|dramatic)\s+reveal\b|鸟瞰(?:图|视角|镜头)?",
+        r"\bestablishing\s+shot\b|^\W*reveal(?:s|ing)?\b|揭示全貌|展现全貌|露出全貌",
+        yields=True,
+    ),
+    beside(PULL, r"\breveal(?:s|ing)?\b", r"揭示|展现出?", yields=True),
+    sure(
+        UP,
+        r"\b(?:low[\s-]angle|worm'?s?['\s-]*eye)(?:\s+(?:shot|view))?\b|仰拍|仰视(?:角度|镜头)?|低角度",
+        r"\b(?:crane|jib|boom)\s+shot\b",
+        yields=True,
+    ),
+    sure(
+        DOWN, r"\bhigh[\s-]angle(?:\s+(?:shot|view))?\b|俯拍|俯视(?:角度|镜头)?|俯瞰", yields=True
+    ),
+    sure(
+        ((Move.PUSH, Move.LEFT), (Move.PUSH, Move.RIGHT)),
+        r"\bken\s+burns(?:[\s-]+(?:effect|style))?\b|肯[·\s]?伯恩斯(?:效果)?",
+        picks=True,
+        yields=True,
+    ),
+    sure(
+        ORBIT,
+        r"\b(?:parallax|2\.5d|3d\s+photo)(?:\s+(?:effect|motion|shot))?\b|视差(?:效果)?|立体照片",
+        yields=True,
+    ),
 )
+
+# the moves that are meant by a bare direction after another move: "pan left and then right"
+ELLIPSES: Final = (
+    (Move.LEFT, words(rf"{TO_LEFT}", "左")),
+    (Move.RIGHT, words(rf"{TO_RIGHT}", "右")),
+    (Move.UP, words(UPWARD, "上")),
+    (Move.DOWN, words(DOWNWARD, "下")),
+    (Move.PUSH, words(r"(?:in|forwards?|closer)\b", "近")),
+    (Move.PULL, words(r"(?:out|backwards?|back|away)\b(?!\s+of\b)", "远")),
+)
+
 EVERY_MOVE: Final = words(
     r"\bcamera\s+(?:movement|motion|move)s?\b", r"镜头(?:移动|运动)|运镜|移动镜头"
 )
-
-SLOW: Final = words(
-    r"\b(?:slow(?:ly)?|gent(?:le|ly)|slight(?:ly)?|subtl[ey]|soft(?:ly)?|gradual(?:ly)?)\b",
-    r"\ba\s+(?:little|bit)\b|缓缓|缓慢|慢慢|慢速|轻微|轻轻|轻柔|微微|略微|稍微|稍稍|柔和|平缓",
-)
-FAST: Final = words(
-    r"\b(?:fast|quick(?:ly)?|rapid(?:ly)?|sudden(?:ly)?|swift(?:ly)?|dramatic(?:ally)?|whip)\b",
-    r"快速|迅速|飞快|急速|急剧|猛然|猛地|剧烈|大幅",
-)
-FILLER: Final = words(r"\bplease\b", r"[\s地的着请]+$", r"^\s+")
 # the side of an orbit or a roll
+BESIDE_IT = r"(?:\s+(?!left|right)\w+){0,4}?"
 LEFTWARD: Final = words(
-    rf"\b(?:orbit|circl|arc|rotat|revolv|roll|tilt|turn)\w*{HOW}{TO_LEFT}",
+    rf"{TURNS}\w*(?:{HOW}{TO_LEFT}|{BESIDE_IT}\s+to\s+(?:the\s+)?left\b)|\barc\s+shot\s+to\s+the\s+left",
     r"\b(?:counter|anti)-?clockwise\b|逆时针|[向往朝]左|左(?:环绕|旋转|倾斜)",
 )
 RIGHTWARD: Final = words(
-    rf"\b(?:orbit|circl|arc|rotat|revolv|roll|tilt|turn)\w*{HOW}{TO_RIGHT}",
+    rf"{TURNS}\w*(?:{HOW}{TO_RIGHT}|{BESIDE_IT}\s+to\s+(?:the\s+)?right\b)|\barc\s+shot\s+to\s+the\s+right",
     r"\bclockwise\b|顺时针|[向往朝]右|右(?:环绕|旋转|倾斜)",
 )
-
-NEGATION: Final = words(
-    r"\b(?:no|not|never|without|avoid(?:ing)?|cannot|nor|dont)\b|\b\w+n['’]t\b",
-    r"不要|不得|不许|不能|不可|无需|不需要?|不用|禁止|避免|没有|切勿",
-    r"别(?=推|拉|摇|移|升|降|变焦|缩放|环|旋|晃|抖|下|让镜头)",
-    r"[不无](?=推|拉|摇|移|升|降|变焦|缩放|环|旋|晃|抖|下雨|下雪)",
-)
-# what ends the reach of a negation inside its clause; "and" does only after "don't" and "not":
-# "without panning and zooming" denies both, "don't zoom and pan left" the first
-CONTRAST: Final = words(r"\b(?:but|just|only|instead|rather|then|while)\b", r"而是|只|但")
-AND: Final = words(r"\band\b")
-DENIES_A_LIST: Final = words(r"no|without|avoid\w*")
-CLAUSE_END: Final = words(r"[,.;:!?,。;:!?\n]+|\bthen\b|然后|接着|随后")

@@ -1,4 +1,4 @@
-"""From the prompt to a plan: which camera moves, how strong, and which effects.
+"""From the prompt to a plan: which camera moves, in what order, how strong, and which effects.
 
 Pure and seeded: the same words and seed give the same plan. A prompt without a camera word gets a
 gentle move of the seed's choice, never one that the prompt or the negative prompt forbids.
@@ -11,28 +11,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from unstill.engines.camera.effect_words import EFFECTS, LOOP, Effect
+from unstill.engines.camera.clauses import clauses_of, denies, plain
+from unstill.engines.camera.effect_words import DRAWN, LOOP, Effect
+from unstill.engines.camera.heard import not_heard
+from unstill.engines.camera.mentions import Mention, ReadClause, made_by, read_clauses
 from unstill.engines.camera.move_words import (
-    ALONE,
-    AND,
-    BESIDE,
-    CAMERA,
-    CLAUSE_END,
-    CONTRAST,
-    DENIES_A_LIST,
-    EITHER,
     EVERY_MOVE,
-    FAST,
-    FILLER,
-    GOES_ON,
     LEFTWARD,
-    NEGATION,
     RIGHTWARD,
-    SLOW,
+    STATIC,
+    Evidence,
     Move,
+    MoveRule,
 )
+from unstill.engines.camera.strength_words import PLAIN_STRENGTH
 
-SLOW_STRENGTH, GENTLE_STRENGTH, FAST_STRENGTH = 0.6, 0.8, 1.6
+GENTLE_STRENGTH = 0.8
+MOST_LEGS = 6  # more would be over before they are seen
 GENTLE: Final = (  # what a prompt without a camera word gets one of
     (Move.PUSH,),
     (Move.PUSH, Move.ORBIT),
@@ -67,127 +62,97 @@ class Plan:
         return tuple(dict.fromkeys(move for leg in self.legs for move in leg.moves))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mention:
-    """One place in the words that names a move."""
-
-    move: Move
-    start: int
-    is_denied: bool
-    strength: float
-
-
 def read_prompt(prompt: str, negative_prompt: str, seed: int) -> Plan:
     """The plan that the words and the seed ask for."""
     rng = random.Random(f"plan {seed}")
-    mentions = list(mentioned(prompt, rng))
-    denied = {m.move for m in mentions if m.is_denied} | forbidden(negative_prompt, rng)
-    wanted = [m for m in mentions if not m.is_denied and m.move not in denied]
-    moves = without_opposites(wanted)
-    side = said_side(prompt) or rng.choice((-1, 1))
-    if Move.ORBIT in moves:  # "orbit to the left" is one move, not an orbit and a pan
-        moves = tuple(m for m in moves if m not in (Move.LEFT, Move.RIGHT))
-    strength = next((m.strength for m in wanted if m.strength != 1), 1.0)
-    leg = Leg(
-        moves=moves or gentle_move(denied, rng),
-        strength=strength if moves else GENTLE_STRENGTH,
-    )
+    words = plain(prompt)
+    read = read_clauses(words)
+    unwanted = read_clauses(plain(negative_prompt))
+    denied = denied_in(read) | forbidden(plain(negative_prompt), unwanted)
+    wanted = wanted_moves(read, denied)
+    legs = legs_of(wanted, rng)
+    effects = wanted_effects(read, unwanted)
+    loops = list(loops_in(words))
+    side = said_side(words) or rng.choice((-1, 1))
     return Plan(
-        legs=(leg,),
+        legs=legs or (Leg(moves=gentle_move(denied, rng), strength=GENTLE_STRENGTH),),
         denied=frozenset(denied),
         side=side,
-        effects=dict.fromkeys(wanted_effects(prompt), 1.0),
-        is_loop=asks_for_loop(prompt),
+        effects={effect: mention.step for effect, mention in effects.items()},
+        is_loop=bool(loops),
+        unheard=not_heard(prompt, read, heard_in(read, wanted), loops),
     )
 
 
-def mentioned(prompt: str, rng: random.Random) -> Iterator[Mention]:
-    """Every move that the prompt names, in its order, denied or not."""
-    speaks_of_camera = False
-    for clause in CLAUSE_END.split(prompt):
-        goes_on = speaks_of_camera and bool(GOES_ON.search(clause))
-        speaks_of_camera = goes_on or bool(CAMERA.search(clause)) or is_command(clause)
-        yield from sorted(
-            mentioned_in(clause, rng, speaks_of_camera=speaks_of_camera), key=lambda m: m.start
-        )
+def denied_in(read: list[ReadClause]) -> set[Move]:
+    """The moves that the words deny; a shot that is denied is only not taken."""
+    return {
+        move
+        for one in read
+        for m in one.moves
+        if m.is_denied and isinstance(m.names, MoveRule) and not m.names.yields
+        for move in (*made_by(m.names), *m.names.also_denies)
+    }
 
 
-def is_command(clause: str) -> bool:
-    """Whether the clause is nothing but a move: "roll", "slowly moving left"."""
-    bare = FILLER.sub("", FAST.sub("", SLOW.sub("", clause))).strip()
-    return any(pattern.fullmatch(bare) for pattern in BESIDE.values())
-
-
-def mentioned_in(clause: str, rng: random.Random, *, speaks_of_camera: bool) -> Iterator[Mention]:
-    strength = strength_of(clause)
-    if still := ALONE[Move.STATIC].search(clause):
-        is_denied = denies(clause, still.start())
-        yield Mention(move=Move.STATIC, start=still.start(), is_denied=is_denied, strength=1)
-        # "no camera movement" holds a "no" that must not reach what follows it
-        clause = clause[: still.start()] + " " * len(still[0]) + clause[still.end() :]
-    if vertigo := ALONE[Move.VERTIGO].search(clause):
-        is_denied = denies(clause, vertigo.start())
-        yield Mention(
-            move=Move.VERTIGO, start=vertigo.start(), is_denied=is_denied, strength=strength
-        )
-        clause = clause[: vertigo.start()] + " " * len(vertigo[0]) + clause[vertigo.end() :]
-    named: set[Move] = set()
-    for move, start in places(clause, speaks_of_camera=speaks_of_camera):
-        named.add(move)
-        yield Mention(move=move, start=start, is_denied=denies(clause, start), strength=strength)
-    for pair, pattern in EITHER:
-        match = pattern.search(clause)
-        if match is None or named & set(pair):
-            continue
-        is_denied = denies(clause, match.end() - 1)
-        meant = pair if is_denied else (pair[0] if pair[0] is Move.PUSH else rng.choice(pair),)
-        for move in meant:
-            yield Mention(move=move, start=match.start(), is_denied=is_denied, strength=strength)
-
-
-def places(clause: str, *, speaks_of_camera: bool) -> Iterator[tuple[Move, int]]:
-    """Where the clause names a move, except `static`."""
-    for move, pattern in ALONE.items():
-        if move is Move.STATIC:
-            continue
-        match = pattern.search(clause)
-        if match is None and speaks_of_camera and move in BESIDE:
-            match = BESIDE[move].search(clause)
-        if match is not None:
-            yield move, match.start()
-
-
-def denies(clause: str, start: int) -> bool:
-    """Whether a negation before `start` reaches the word there."""
-    negations = [match for match in NEGATION.finditer(clause) if match.end() <= start]
-    if not negations:
-        return False
-    last = negations[-1]
-    between = clause[last.end() : start]
-    if CONTRAST.search(between):
-        return False
-    return not AND.search(between) or bool(DENIES_A_LIST.fullmatch(last[0]))
-
-
-def forbidden(negative_prompt: str, rng: random.Random) -> set[Move]:
+def forbidden(negative_prompt: str, read: list[ReadClause]) -> set[Move]:
     """The moves that a negative prompt names: there, naming is forbidding."""
     if EVERY_MOVE.search(negative_prompt):
         return set(Move) - {Move.STATIC}
-    named: set[Move] = set()
-    for clause in CLAUSE_END.split(negative_prompt):
-        named |= {m.move for m in mentioned_in(f"no {clause}", rng, speaks_of_camera=False)}
+    named = [m.names for one in read for m in one.moves if isinstance(m.names, MoveRule)]
+    return {move for rule in named for move in (*made_by(rule), *rule.also_denies)}
+
+
+def wanted_moves(read: list[ReadClause], denied: set[Move]) -> list[tuple[Mention, MoveRule]]:
+    """The mentions that the legs are made of."""
+    named = [
+        (m, m.names)
+        for one in read
+        for m in one.moves
+        if isinstance(m.names, MoveRule) and not m.is_denied and not made_by(m.names) & denied
+    ]
+    told = [(m, rule) for m, rule in named if not rule.yields]
+    if any(made_by(rule) - {Move.HANDHELD} for _, rule in told):
+        return told
     return named
 
 
-def without_opposites(wanted: list[Mention]) -> tuple[Move, ...]:
-    """The moves in their order, each once; of two opposites the first one said."""
-    moves = list(dict.fromkeys(m.move for m in wanted))
-    if len(moves) > 1 and Move.STATIC in moves:
-        moves.remove(Move.STATIC)
-    for pair in OPPOSITES:
-        if set(pair) <= set(moves):
-            moves.remove(max(pair, key=moves.index))
-    return tuple(moves)
+def legs_of(wanted: list[tuple[Mention, MoveRule]], rng: random.Random) -> tuple[Leg, ...]:
+    """The moves in their order; what comes later, or is the opposite, begins another leg."""
+    stretches: list[tuple[list[Move], list[float]]] = []
+    order, is_held = -1, False
+    for mention, rule in wanted:
+        was_held, is_held = is_held, rule.evidence is Evidence.BESIDE and rule.legs == STATIC
+        for place, moves in enumerate((rng.choice(rule.legs),) if rule.picks else rule.legs):
+            is_later = place > 0 or mention.order != order or is_held or was_held
+            if is_later or any(undoes(move, stretches[-1][0]) for move in moves):
+                stretches.append(([], []))
+            order = mention.order
+            stretches[-1][0].extend(moves)
+            stretches[-1][1].append(mention.step)
+    legs: list[Leg] = []
+    for made, steps in stretches:
+        strength = next((step for step in steps if step != PLAIN_STRENGTH), PLAIN_STRENGTH)
+        leg = Leg(moves=together(made), strength=strength)
+        if not legs or legs[-1] != leg:
+            legs.append(leg)
+    return tuple(legs[:MOST_LEGS])
+
+
+def undoes(move: Move, moves: list[Move]) -> bool:
+    return any(move in pair and set(pair) - {move} & set(moves) for pair in OPPOSITES) and not any(
+        move == one for one in moves
+    )
+
+
+def together(moves: list[Move]) -> tuple[Move, ...]:
+    """The moves of one leg, each once, without what the others leave no room for."""
+    made = list(dict.fromkeys(moves))
+    if len(made) > 1 and Move.STATIC in made:
+        made.remove(Move.STATIC)
+    if Move.ORBIT in made:  # "orbit to the left" is one move, not an orbit and a pan
+        made = [move for move in made if move not in (Move.LEFT, Move.RIGHT)]
+    return tuple(made)
 
 
 def gentle_move(denied: set[Move], rng: random.Random) -> tuple[Move, ...]:
@@ -204,20 +169,37 @@ def said_side(prompt: str) -> int:
     return 1 if RIGHTWARD.search(prompt) else 0
 
 
-def strength_of(clause: str) -> float:
-    if SLOW.search(clause):
-        return SLOW_STRENGTH
-    return FAST_STRENGTH if FAST.search(clause) else 1.0
+def wanted_effects(read: list[ReadClause], unwanted: list[ReadClause]) -> dict[Effect, Mention]:
+    """The effects that the words ask for, with the mention that says most of each."""
+    never = {m.names for one in unwanted for m in one.mentions}
+    found: dict[Effect, Mention] = {}
+    for one in read:
+        for m in one.mentions:
+            if isinstance(m.names, MoveRule) or m.names in never:
+                continue
+            if m.is_denied:
+                never.add(m.names)
+                found.pop(m.names, None)
+            elif m.names not in found or found[m.names].step == PLAIN_STRENGTH:
+                found[m.names] = m
+    return found
 
 
-def wanted_effects(prompt: str) -> Iterator[Effect]:
-    for clause in CLAUSE_END.split(prompt):
-        for effect, pattern in EFFECTS.items():
-            match = pattern.search(clause)
-            if match and not denies(clause, match.end() - 1):
-                yield effect
+def loops_in(prompt: str) -> Iterator[tuple[int, int]]:
+    """Where the words ask for a loop."""
+    for clause in clauses_of(prompt):
+        match = LOOP.search(clause.text)
+        if match and not denies(clause.text, match.start()):
+            yield clause.start + match.start(), clause.start + match.end()
 
 
-def asks_for_loop(prompt: str) -> bool:
-    clauses = CLAUSE_END.split(prompt)
-    return any((m := LOOP.search(c)) and not denies(c, m.start()) for c in clauses)
+def heard_in(read: list[ReadClause], wanted: list[tuple[Mention, MoveRule]]) -> list[Mention]:
+    """The mentions that change something: moves that are made or denied, effects that are drawn."""
+    moves = {move for _, rule in wanted for move in made_by(rule)}
+    return [
+        m
+        for one in read
+        for m in one.mentions
+        if m.is_denied
+        or (made_by(m.names) <= moves if isinstance(m.names, MoveRule) else m.names in DRAWN)
+    ]

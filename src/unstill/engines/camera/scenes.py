@@ -12,7 +12,6 @@ from unstill.engines.camera.air import AIRS, AirPainter
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
-from unstill.engines.camera.hold import aim_of, held
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.particles import KINDS, Particles
 from unstill.engines.camera.path import (
@@ -82,9 +81,7 @@ class OnePhoto:
         depth = guess_depth(photo)
         self.lens = Lens(photo, depth.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
-        aim = aim_of(photo) or depth.subject
-        path = tamed(planned(photo, plan, request, aim, self.lens), folds=self.lens.folds)
-        path = held(path, photo, self.lens)
+        path = tamed(planned(photo, plan, request, depth.subject, self.lens), folds=self.lens.folds)
         self.path = with_overscan(path, self.lens.overshoot)
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
@@ -185,7 +182,7 @@ def planned(
         duration_s=request.duration_s,
         seed=request.seed,
         has_last_frame=request.last_frame is not None,
-        is_loop=False,
+        is_loop=plan.is_loop,
     )
 
 

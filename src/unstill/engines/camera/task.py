@@ -16,6 +16,7 @@ class RenderTask(msgspec.Struct, frozen=True):
     frames: dict[Role, str]
     out: str
     tells_prompt: bool = False  # in the file's metadata
+    loop: bool = False  # the last frame meets the first
 
 
 class Rendered(msgspec.Struct, frozen=True):
