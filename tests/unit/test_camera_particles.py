@@ -11,14 +11,17 @@ import pytest
 from support.stills import JUDGED_ON, TUNED_ON, still
 from unstill.domain.request import Size
 from unstill.engines.camera.air import AIRS, AirPainter
-from unstill.engines.camera.effect_words import DRAWN, Effect
+from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.particles import KINDS, Particles
 from unstill.engines.camera.picture import fit_photo
+from unstill.engines.camera.presence import Presence
 from unstill.media.yuv import GREY, WHITE, Plane, YuvPicture
 
 SIZE = Size(480, 270)
 CELLS = (19, 32)  # of a frame of that size, one more all around
+ONCE = Presence(5, is_loop=False)
+LOOP = Presence(5, is_loop=True)
 FLYING = [*KINDS, Effect.FIREWORKS]
 
 
@@ -37,10 +40,12 @@ def shown(name: str) -> YuvPicture:
     return type(photo)(rgb=rgb.astype(np.uint8), size=SIZE, density=(1, 1)).planes()
 
 
-def flyer(effect: Effect, *, amount: float = 1.0, seed: int = 1) -> Particles | Fireworks:
+def flyer(
+    effect: Effect, *, amount: float = 1.0, seed: int = 1, presence: Presence = ONCE
+) -> Particles | Fireworks:
     if effect is Effect.FIREWORKS:
-        return Fireworks(SIZE, amount=amount, seed=seed)
-    return Particles(effect, SIZE, amount=amount, seed=seed)
+        return Fireworks(SIZE, presence, amount=amount, seed=seed)
+    return Particles(effect, SIZE, presence, amount=amount, seed=seed)
 
 
 def drawn(
@@ -96,7 +101,7 @@ def test_it_falls_or_rises_as_it_should(effect: Effect, down: int) -> None:
 @pytest.mark.parametrize("amount", [0.6, 1.0, 2.2])
 def test_weather_shows_on_white(effect: Effect, amount: float) -> None:
     frame = flat(WHITE)
-    AirPainter(effect, amount=amount).draw(frame, np.zeros(CELLS, np.float32), 3.0)
+    AirPainter(effect, ONCE, amount=amount).draw(frame, np.zeros(CELLS, np.float32), 3.0)
     behind = int(frame.y[0, 0])
     flyer(effect, amount=amount).draw(frame, 3.0)
 
@@ -107,7 +112,7 @@ def test_weather_shows_on_white(effect: Effect, amount: float) -> None:
 def test_snow_shows_on_every_photo(name: str) -> None:
     assert name in TUNED_ON | JUDGED_ON
     frame = shown(name)
-    AirPainter(Effect.SNOW, amount=1).draw(frame, np.full(CELLS, 0.3, np.float32), 3.0)
+    AirPainter(Effect.SNOW, ONCE, amount=1).draw(frame, np.full(CELLS, 0.3, np.float32), 3.0)
     dry = frame.y.astype(int)
     flyer(Effect.SNOW).draw(frame, 3.0)
 
@@ -119,7 +124,7 @@ def test_the_air_comes_after_the_first_frame_and_pales_what_is_far_the_most(
     effect: Effect,
 ) -> None:
     near = np.tile(np.linspace(0, 1, CELLS[1], dtype=np.float32), (CELLS[0], 1))
-    painter, frame = AirPainter(effect, amount=1), flat(40)
+    painter, frame = AirPainter(effect, ONCE, amount=1), flat(40)
     frame.y[::8] = 200  # contrast for the air to take
     before = frame.y.copy()
     painter.draw(frame, near, 0.0)
@@ -135,7 +140,7 @@ def test_heavy_weather_takes_more_light_and_colour_than_gentle() -> None:
     for amount in (0.35, 1.0, 2.2):
         frame = flat(210)
         frame.u[:] = 170
-        AirPainter(Effect.RAIN, amount=amount).draw(frame, np.ones(CELLS, np.float32), 3.0)
+        AirPainter(Effect.RAIN, ONCE, amount=amount).draw(frame, np.ones(CELLS, np.float32), 3.0)
         left.append((int(frame.y[0, 0]), int(frame.u[0, 0])))
 
     assert left == sorted(left, reverse=True)
@@ -143,7 +148,33 @@ def test_heavy_weather_takes_more_light_and_colour_than_gentle() -> None:
     assert left[0][1] - left[-1][1] > 5
 
 
-def test_every_effect_that_is_said_to_be_drawn_has_its_painter() -> None:
-    elsewhere = {Effect.SKETCH}
+@pytest.mark.parametrize("effect", FLYING)
+def test_in_a_loop_it_is_there_in_the_middle_and_in_neither_end(effect: Effect) -> None:
+    painter = flyer(effect, presence=LOOP)
 
-    assert set(FLYING) | elsewhere == DRAWN
+    seen = []
+    for time_s in (0.0, 2.2, 5.0):
+        frame = flat(90)
+        painter.draw(frame, time_s)
+        seen.append(float((frame.y != 90).mean()))
+    assert seen[0] == seen[2] == 0
+    assert seen[1] > 0.002
+
+
+@pytest.mark.parametrize("effect", AIRS)
+def test_in_a_loop_the_air_is_clear_at_both_ends(effect: Effect) -> None:
+    painter, near = AirPainter(effect, LOOP, amount=1), np.zeros(CELLS, np.float32)
+
+    seen = []
+    for time_s in (0.0, 2.5, 5.0):
+        frame = flat(200)
+        painter.draw(frame, near, time_s)
+        seen.append(int(frame.y[0, 0]))
+    assert seen[0] == seen[2] == 200
+    assert seen[1] < 190
+
+
+def test_every_effect_has_its_painter() -> None:
+    elsewhere = {Effect.SKETCH, Effect.CLOUDS, Effect.WIND, Effect.FLICKER, Effect.WATER}
+
+    assert set(FLYING) | elsewhere == set(Effect)

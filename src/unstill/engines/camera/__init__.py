@@ -1,7 +1,8 @@
 """`camera`: a 2.5D camera move over one photo, on any CPU, steered by the prompt.
 
-It is not a generative model: nothing in the picture moves by itself, and each file says so. This
-module is the server's side; all that touches pixels is in the child (`render.py` and below it).
+It is not a generative model, and each file says so: in the picture itself nothing moves but what a
+rule can find. This module is the server's side; all that touches pixels is in the child
+(`render.py` and below it).
 """
 
 from __future__ import annotations

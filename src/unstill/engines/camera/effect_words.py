@@ -25,7 +25,7 @@ class Effect(StrEnum):
 
 
 # what the engine can draw: words for another effect are told as not heard
-DRAWN: Final = frozenset(Effect) - {Effect.FLICKER, Effect.CLOUDS, Effect.WIND, Effect.WATER}
+DRAWN: Final = frozenset(Effect)
 
 
 # between a thing and what it does: "leaves are slowly falling", "clouds in the sky drift"

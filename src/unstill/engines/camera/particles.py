@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from unstill.domain.request import Size
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.overlay import Overlay, Paint, Points, Rgb, Softness, paint_of
+from unstill.engines.camera.presence import Presence
 from unstill.media.yuv import YuvPicture
 
 Numbers = NDArray[np.float64]
@@ -176,7 +177,10 @@ KINDS: Final = {
 class Particles:
     """Draws one kind into frames of one size."""
 
-    def __init__(self, effect: Effect, size: Size, *, amount: float, seed: int) -> None:
+    def __init__(
+        self, effect: Effect, size: Size, presence: Presence, *, amount: float, seed: int
+    ) -> None:
+        self._presence = presence
         self._kind = kind = KINDS[effect]
         self._overlay = Overlay(size, kind.softness)
         self._ratio = size.width / size.height
@@ -250,7 +254,7 @@ class Particles:
         kind, near = self._kind, self._near
         opacity = mixed(kind.opacity, np.minimum(near, 1))
         opacity = np.where(near > 1, opacity * CLOSE_OPACITY, opacity)
-        begun = np.clip((time_s - STARTS_S * self._delay) / FADES_S, 0, 1)
+        begun = np.clip((self._presence.since(time_s) - STARTS_S * self._delay) / FADES_S, 0, 1)
         twinkled = 1 - kind.twinkle * (
             0.5 + 0.5 * np.sin(2 * np.pi * (3 * self._hertz * time_s + self._turn))
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.camera.air import AIRS, AirPainter
+from unstill.engines.camera.alive import Alive
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
@@ -24,6 +25,7 @@ from unstill.engines.camera.path import (
 )
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.planned_path import Place, plan_path
+from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
@@ -81,11 +83,14 @@ class OnePhoto:
         depth = guess_depth(photo)
         self.lens = Lens(photo, depth.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
+        self._alive = Alive(photo, plan, request)
         path = tamed(planned(photo, plan, request, depth.subject, self.lens), folds=self.lens.folds)
         self.path = with_overscan(path, self.lens.overshoot)
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
-        self._shown.show(self.lens.grid(self.path.at(fraction)), drawn, into)
+        grid = self._alive.bent(self.lens.grid(self.path.at(fraction)), fraction)
+        self._shown.show(grid, drawn, into)
+        self._alive.draw(grid, fraction, into)
 
     def near(self, fraction: float) -> Floats:
         return self.lens.near_at(self.lens.grid(self.path.at(fraction)))
@@ -138,8 +143,11 @@ class Show:
     def __init__(self, scenery: Scenery, plan: Plan, request: VideoRequest, size: Size) -> None:
         self._scenery = scenery
         self._growth = Growth(size, request.seed) if Effect.SKETCH in plan.effects else None
-        self._airs = [AirPainter(e, amount=plan.effects[e]) for e in AIRS if e in plan.effects]
-        self._flying = flying(plan, size, request.seed)
+        presence = Presence(request.duration_s, is_loop=plan.is_loop)
+        self._airs = [
+            AirPainter(e, presence, amount=plan.effects[e]) for e in AIRS if e in plan.effects
+        ]
+        self._flying = flying(plan, presence, size, request.seed)
         self._mark = WatermarkPainter(size) if request.watermark else None
         self._duration_s = request.duration_s
 
@@ -155,13 +163,13 @@ class Show:
             self._mark.draw(into)
 
 
-def flying(plan: Plan, size: Size, seed: int) -> list[Particles | Fireworks]:
+def flying(plan: Plan, presence: Presence, size: Size, seed: int) -> list[Particles | Fireworks]:
     """All that the plan has before the picture, what is farthest first."""
     overlays: list[Particles | Fireworks] = []
     if amount := plan.effects.get(Effect.FIREWORKS):
-        overlays.append(Fireworks(size, amount=amount, seed=seed))
+        overlays.append(Fireworks(size, presence, amount=amount, seed=seed))
     return overlays + [
-        Particles(kind, size, amount=plan.effects[kind], seed=seed)
+        Particles(kind, size, presence, amount=plan.effects[kind], seed=seed)
         for kind in KINDS
         if kind in plan.effects
     ]

@@ -1,0 +1,72 @@
+"""What moves in the picture itself, where the prompt asks for it and its region is sure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from unstill.domain.request import VideoRequest
+from unstill.engines.camera.effect_words import Effect
+from unstill.engines.camera.flicker import find_flicker
+from unstill.engines.camera.picture import Photo
+from unstill.engines.camera.presence import Presence
+from unstill.engines.camera.prompt import Plan
+from unstill.engines.camera.sky import find_clouds
+from unstill.engines.camera.sway import find_sway
+from unstill.engines.camera.warp import SourceGrid
+from unstill.engines.camera.water import find_ripples
+from unstill.media.yuv import YuvPicture
+
+
+class Region(Protocol):
+    """A part of the photo that moves by itself."""
+
+    def draw(self, grid: SourceGrid, time_s: float, into: YuvPicture) -> None:
+        """Draw it over a frame that shows the photo through the grid."""
+
+
+class Finder(Protocol):
+    """Finds a region of a photo; None where it has none, or it is not sure."""
+
+    def __call__(
+        self, photo: Photo, presence: Presence, *, amount: float, seed: int
+    ) -> Region | None: ...
+
+
+FINDERS: Final[Mapping[Effect, Finder]] = {  # in the order in which they are laid over a frame
+    Effect.CLOUDS: find_clouds,
+    Effect.WATER: find_ripples,
+    Effect.FLICKER: find_flicker,
+}
+
+
+class Alive:
+    """All that moves in one photo.
+
+    drawn: the effects whose region was found.
+    """
+
+    def __init__(self, photo: Photo, plan: Plan, request: VideoRequest) -> None:
+        self._duration_s, seed = request.duration_s, request.seed
+        presence = Presence(request.duration_s, is_loop=plan.is_loop)
+        # drawn lines stand still
+        effects = {} if Effect.SKETCH in plan.effects else plan.effects
+        wind = effects.get(Effect.WIND)
+        self._sway = find_sway(photo, presence, amount=wind, seed=seed) if wind else None
+        found = {
+            effect: find(photo, presence, amount=effects[effect], seed=seed)
+            for effect, find in FINDERS.items()
+            if effect in effects
+        }
+        self._regions = [region for region in found.values() if region is not None]
+        self.drawn = {effect for effect, region in found.items() if region is not None}
+        if self._sway:
+            self.drawn.add(Effect.WIND)
+
+    def bent(self, grid: SourceGrid, fraction: float) -> SourceGrid:
+        """Where the frame looks, with what the wind does."""
+        return self._sway.bent(grid, fraction * self._duration_s) if self._sway else grid
+
+    def draw(self, grid: SourceGrid, fraction: float, into: YuvPicture) -> None:
+        for region in self._regions:
+            region.draw(grid, fraction * self._duration_s, into)
