@@ -10,11 +10,11 @@ import pytest
 from support.camera_motion import drawn, filmed, zoomed_most
 from support.requests import a_request
 from support.stills import still
-from unstill.domain.request import Size
+from unstill.domain.request import Frame, Size
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.picture import Photo, fit_photo
 from unstill.engines.camera.prompt import read_prompt
-from unstill.engines.camera.scenes import OnePhoto
+from unstill.engines.camera.scenes import OnePhoto, TwoPhotos
 
 SIZE = Size(480, 270)
 MOST_ZOOM = 1.0065  # what parallax and a drift still do
@@ -55,6 +55,17 @@ def test_what_is_not_denied_may_zoom() -> None:
     seen = scene("orbit", "street_a")
 
     assert zoomed_most(seen.lens, seen.path, SIZE) > 1.02
+
+
+def test_between_two_whole_photos_a_camera_that_may_not_zoom_stands_still() -> None:
+    def zooms(prompt: str) -> list[float]:
+        request = a_request(prompt=prompt, last_frame=Frame("last", "last_image"), duration_s=5)
+        plan = read_prompt(prompt, "", 1)
+        path = TwoPhotos((photo("chelsea"), photo("street_a")), plan, request).path
+        return [path.at(moment / 10).zoom + path.at(moment / 10).dolly for moment in range(11)]
+
+    assert max(zooms("orbit, do not zoom in")) == pytest.approx(1, abs=1e-6)
+    assert max(zooms("orbit")) > 1.01
 
 
 @pytest.mark.parametrize("name", ["street_a", "toys"])

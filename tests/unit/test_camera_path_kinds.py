@@ -66,6 +66,15 @@ def test_five_strengths_are_in_their_order(name: str) -> None:
     assert all(stronger < 1.08 * weaker < 0 for weaker, stronger in pairwise(tilted))
 
 
+@pytest.mark.parametrize("name", ["chelsea", "toys"])
+def test_a_stronger_orbit_is_never_made_a_weaker_one_to_save_it_from_folding(name: str) -> None:
+    paths = [scene(Move.ORBIT, name=name, strength=s).path for s in STRENGTHS]
+    depths = [path.relief * path.poses[-1].truck[0] for path in paths]
+
+    assert all(stronger > 0.95 * weaker > 0 for weaker, stronger in pairwise(depths))
+    assert depths[2] > 2 * depths[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["chelsea", "mountains", "toys"])
 def test_directions_are_kept_whatever_the_seed(name: str) -> None:
