@@ -18,8 +18,11 @@ from support.requests import a_request
 from unstill.domain.errors import BadImage
 from unstill.domain.request import Frame, Size
 from unstill.engines.camera.ambience import ambience
+from unstill.engines.camera.framing import frame_middle
 from unstill.engines.camera.render import render
+from unstill.engines.camera.subject import find_subject
 from unstill.engines.camera.task import Rendered, RenderTask
+from unstill.media.decode import open_frame
 from unstill.media.video_writer import VideoWriter
 
 PHOTOS = Path(__file__).parents[2] / "photos"
@@ -86,11 +89,16 @@ def difference(one: Pixels, other: Pixels) -> float:
 
 
 def fitted(photo: Path, size: Size = SMALL) -> Pixels:
-    """The photo scaled and centre-cropped by another library."""
+    """The photo scaled and cropped around its subject by another library."""
+    pixels = open_frame(photo)
+    subject = find_subject(pixels)
+    assert subject is not None
+    middle = frame_middle(subject, Size(pixels.shape[1], pixels.shape[0]), size)
     with Image.open(photo) as image:
         scale = max(size.width / image.width, size.height / image.height)
         wide, high = size.width / scale, size.height / scale
-        left, top = (image.width - wide) / 2, (image.height - high) / 2
+        left = max(0.0, image.width * middle[0] - wide / 2)
+        top = max(0.0, image.height * middle[1] - high / 2)
         box = (left, top, left + wide, top + high)
         scaled = image.convert("RGB").resize(
             (size.width, size.height), Image.Resampling.BOX, box=box

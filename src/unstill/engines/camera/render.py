@@ -12,12 +12,14 @@ from unstill import __version__
 from unstill.domain.request import Role
 from unstill.engines.camera.ambience import ambience
 from unstill.engines.camera.effect_words import Effect
-from unstill.engines.camera.picture import Photo, enough_px, fit_photo
+from unstill.engines.camera.framing import framed_pair, framed_photo
+from unstill.engines.camera.picture import enough_px
 from unstill.engines.camera.prompt import Plan, read_prompt
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.media.decode import open_frame
 from unstill.media.video_writer import VideoWriter
+from unstill.media.yuv import Plane
 
 HONEST = (
     "A camera move over a photo, computed by unstill's camera engine. No generative model was used."
@@ -59,15 +61,15 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
 
 def scenery_of(task: RenderTask, plan: Plan) -> Scenery:
     request = task.request
-    first = photo_of(task, "first", request.first_frame.param)
+    first = pixels_of(task, "first", request.first_frame.param)
     if request.last_frame is None:
-        return OnePhoto(first, plan, request)
-    return TwoPhotos((first, photo_of(task, "last", request.last_frame.param)), plan, request)
+        return OnePhoto(framed_photo(first, task.size), plan, request)
+    last = pixels_of(task, "last", request.last_frame.param)
+    return TwoPhotos(framed_pair(first, last, task.size), plan, request)
 
 
-def photo_of(task: RenderTask, role: Role, param: str) -> Photo:
-    pixels = open_frame(Path(task.frames[role]), param=param, enough_px=enough_px(task.size))
-    return fit_photo(pixels, task.size)
+def pixels_of(task: RenderTask, role: Role, param: str) -> Plane:
+    return open_frame(Path(task.frames[role]), param=param, enough_px=enough_px(task.size))
 
 
 def metadata_of(task: RenderTask) -> dict[str, str]:

@@ -13,6 +13,7 @@ from unstill.engines.camera.alive import Alive
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
+from unstill.engines.camera.hold import aim_of, held
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.particles import KINDS, Particles
 from unstill.engines.camera.path import (
@@ -84,7 +85,9 @@ class OnePhoto:
         self.lens = Lens(photo, depth.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
         self._alive = Alive(photo, plan, request)
-        path = tamed(planned(photo, plan, request, depth.subject, self.lens), folds=self.lens.folds)
+        aim = aim_of(photo) or depth.subject
+        path = tamed(planned(photo, plan, request, aim, self.lens), folds=self.lens.folds)
+        path = held(path, photo, self.lens)
         self.path = with_overscan(path, self.lens.overshoot)
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from unstill.domain.request import Size
 from unstill.engines.camera.path import MEAN_SHARE, CameraPath, CameraState
 from unstill.engines.camera.picture import Photo
+from unstill.engines.camera.subject import Box
 from unstill.media.yuv import Floats, Plane, YuvPicture
 
 CELL_PX = 16
@@ -61,6 +62,18 @@ class Lens:
         half_x, half_y = self._photo.half_photo
         return max(float(np.abs(edge.x).max()) / half_x, float(np.abs(edge.y).max()) / half_y)
 
+    def sees(self, state: CameraState, box: Box) -> Box:
+        """What the frame shows at least beside a box of the photo, in units."""
+        edge = self._grid(state, self._edge_x, self._edge_y)
+        x, y = np.split(edge.x[0], 4), np.split(edge.y[0], 4)  # below, above, right, left
+        across, down = (box.left, box.right), (box.top, box.bottom)
+        return Box(
+            left=float(beside(y[3], x[3], down).max()),
+            top=float(beside(x[1], y[1], across).max()),
+            right=float(beside(y[2], x[2], down).min()),
+            bottom=float(beside(x[0], y[0], across).min()),
+        )
+
     def folds(self, path: CameraPath) -> bool:
         """Whether depth stretches a cell more than an eye forgives, at any moment."""
         return any(self._stretch(path.at(x)) > MOST_STRETCH for x in {*FOLD_MOMENTS, *path.turns})
@@ -105,6 +118,12 @@ class Lens:
         around = np.linspace(-AROUND, AROUND, 5, dtype=np.float32)
         x, y = np.meshgrid(around + np.float32(point[0]), around + np.float32(point[1]))
         return float(self.near_at(SourceGrid(x=x, y=y)).mean())
+
+
+def beside(along: Floats, away: Floats, stretch: tuple[float, float]) -> Floats:
+    """How far away an edge is beside a stretch of it; all of it where it is beside none."""
+    chosen = (along >= stretch[0]) & (along <= stretch[1])
+    return away[chosen] if chosen.any() else away
 
 
 def sample(field: Floats, grid: SourceGrid, half_photo: tuple[float, float]) -> Floats:
