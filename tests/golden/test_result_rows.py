@@ -39,3 +39,12 @@ def test_a_result_is_read_by_the_release_before(meant: Result, made_by: str) -> 
     assert (read.url, read.usage) == (meant.url, meant.usage)
     assert ("made_by" in str(written)) is bool(made_by)
     assert msgspec.json.decode(str(written), type=Result).made_by == made_by
+
+
+def test_the_words_that_had_no_effect_are_written_only_where_there_are_any() -> None:
+    told = Result(unheard=("waves crash",))
+    written = str(value_of("result", told))
+
+    assert "unheard" not in str(value_of("result", Result()))
+    assert msgspec.json.decode(written, type=Result) == told
+    assert msgspec.json.decode(written, type=First) == First()

@@ -46,6 +46,7 @@ class Engine:
         self.under_way = 0
         self.usage: dict[str, int | float] = {}  # that it tells of each render
         self.made_by = ""  # likewise
+        self.unheard: tuple[str, ...] = ()  # likewise
         self.refusal: BadField | None = None
 
     @property
@@ -67,7 +68,7 @@ class Engine:
             await act(scene, report)
         finally:
             self.under_way -= 1
-        return Made(usage=self.usage, made_by=self.made_by)
+        return Made(usage=self.usage, made_by=self.made_by, unheard=self.unheard)
 
     async def close(self) -> None:
         """It has no children."""

@@ -59,6 +59,7 @@ def test_a_new_job_tells_its_place_and_nothing_that_is_still_to_come() -> None:
         "queue_position": 1,
         "expected_end_ms": None,
         "video": None,
+        "unheard": (),
     }
 
 

@@ -52,6 +52,18 @@ async def test_what_a_video_was_made_by_is_told_after_a_restart(tmp_path: Path) 
         assert house.service.made_by(a_job(engine="gone")) == "gone"
 
 
+async def test_the_words_that_had_no_effect_are_told_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path) as house:
+        heard = await house.until(await house.submit())
+        house.engine.unheard = ("waves crash", "头发飘动")
+        job_id = (await house.until(await house.submit())).id
+    async with opened(tmp_path) as house:
+        job = await house.job(job_id)
+
+        assert heard.unheard == ()
+        assert job.unheard == ("waves crash", "头发飘动")
+
+
 async def test_a_render_after_a_restart_knows_of_the_deaths_before_it(tmp_path: Path) -> None:
     job = a_job(state=State.RUNNING, attempt=2, deaths=1, size=Size(640, 480))
     async with opened(tmp_path, serves=False) as house:

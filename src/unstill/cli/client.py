@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 import httpx2
 
@@ -72,12 +73,17 @@ class Client:
         ignored = answer.headers.get("x-unstill-ignored", "").split(", ")
         return dict(_json(answer)), frozenset(ignored)
 
-    def wait(self, video_id: str, progress: Callable[[int], None]) -> dict[str, Any]:
-        """Ask until the video is there; `progress` is told percents. Raises ServerRefused."""
+    def wait(
+        self, video_id: str, progress: Callable[[int], None]
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Ask until the video is there: the video, and the words of its prompt without effect.
+
+        `progress` is told percents. Raises ServerRefused.
+        """
         earlier = None
         while True:
             asked_s = time.monotonic()
-            video, _ = self.ask("GET", f"/v1/videos/{video_id}?wait={WAIT_S}")
+            video, headers = self.ask("GET", f"/v1/videos/{video_id}?wait={WAIT_S}")
             progress(video["progress"])
             if video["status"] not in _PENDING:
                 break
@@ -87,7 +93,8 @@ class Client:
         if video["status"] != "completed":
             error = video.get("error") or {}
             raise ServerRefused(f"{error.get('code')}: {error.get('message')}")
-        return dict(video)
+        unheard = headers.get("x-unstill-unheard", "")
+        return dict(video), tuple(unquote(each) for each in unheard.split(", ") if each)
 
     def download(self, path: str, out: Path) -> int:
         """Write a finished video to `out`; the bytes written. Raises ServerRefused, BadSetting."""

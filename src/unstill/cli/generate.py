@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -172,7 +172,7 @@ class Studio:
         self._bars = bars
         self._force = force
         self._shown: Progress | None = None
-        self._told_of: set[str] = set()  # fields that had no effect
+        self._told_of: set[str] = set()  # fields and words that had no effect
 
     def make(self, takes: list[Take]) -> int:
         """How many failed; raises the reason where there was one take only."""
@@ -219,11 +219,19 @@ class Studio:
 
     def _finish(self, sent: Sent) -> None:
         with self._bar(sent.take) as progress:
-            video = self._client.wait(sent.video_id, progress)
+            video, unheard = self._client.wait(sent.video_id, progress)
         with _part_beside(sent.take.out) as part:
             size_bytes = self._client.download(f"/v1/videos/{sent.video_id}/content", part)
             name = kept(part, sent.take, force=self._force)
         out.print(Text(self._told(sent, name, video, size_bytes)), soft_wrap=True)
+        self._tell_unheard(unheard)
+
+    def _tell_unheard(self, pieces: Iterable[str]) -> None:
+        """Which words of the prompt changed nothing; once for all takes."""
+        if in_vain := [piece for piece in pieces if piece not in self._told_of]:
+            self._told_of |= set(in_vain)
+            quoted = ", ".join(f'"{piece}"' for piece in in_vain)
+            err.print(Text(f"unstill: no effect on this engine: {quoted}"), soft_wrap=True)
 
     def _told(self, sent: Sent, name: Path, video: Mapping[str, Any], size_bytes: int) -> str:
         made = f"{name}: {video['size']}, {video['seconds']} s, {size_bytes / 1e6:.1f} MB"

@@ -46,10 +46,12 @@ class Made(msgspec.Struct, frozen=True):
         counts.
     made_by: what made it, in words for whoever asks for the job once it is there; empty: the
         engine's `label` says enough.
+    unheard: the pieces of the prompt that had no effect, where the engine knows.
     """
 
     usage: Mapping[str, int | float] = {}
     made_by: str = ""
+    unheard: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

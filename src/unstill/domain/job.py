@@ -110,6 +110,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str | None = None  # None: it is fetched by the job's ticket, or was rendered here
     usage: dict[str, int | float] = {}
     made_by: str = ""  # in the engine's words, where its label does not say it all
+    unheard: tuple[str, ...] = ()  # the pieces of the prompt that had no effect
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -150,6 +151,11 @@ class Job(msgspec.Struct, frozen=True):
     def seconds(self) -> int:
         """How long the video is; before it is there, how long it is to be."""
         return self.request.duration_s if self.video is None else self.video.whole_s
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """The pieces of the prompt that had no effect, as far as the engine has said."""
+        return () if self.result is None else self.result.unheard
 
     @property
     def is_rendered_here(self) -> bool:
@@ -251,9 +257,14 @@ def started(now_ms: int, lease: Lease) -> Change:
     )
 
 
-def rendered(usage: Mapping[str, int | float] | None = None, made_by: str = "") -> Change:
+def rendered(
+    usage: Mapping[str, int | float] | None = None,
+    made_by: str = "",
+    unheard: tuple[str, ...] = (),
+) -> Change:
     """The engine's file is whole, as far as the engine knows; the rest as it says, if it does."""
-    result = Result(usage=dict(usage or {}), made_by=made_by) if usage or made_by else None
+    says = Result(usage=dict(usage or {}), made_by=made_by, unheard=unheard)
+    result = says if usage or made_by or unheard else None
     sets: ChangedFields = {"due_ms": 0, "result": result}
     return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets=sets)
 

@@ -29,6 +29,7 @@ EXPOSED = (
     "x-unstill-expected-end",
     "x-unstill-waiting",
     "x-unstill-ignored",
+    "x-unstill-unheard",
     "openai-poll-after-ms",
     "retry-after",
     "x-should-retry",

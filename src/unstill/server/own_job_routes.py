@@ -93,6 +93,7 @@ def _fields_of(shown: ShownJob) -> dict[str, Any]:
         "queue_position": None,
         "expected_end_ms": None,
         "video": None if job.video is None else video_told(job.video, None),
+        "unheard": job.unheard,
     }
 
 

@@ -45,7 +45,8 @@ class OwnJob(msgspec.Struct, frozen=True, kw_only=True):
     model: as it was asked for. made_by: the engine in its own words. progress: 0 to 1. duration_s:
     as it was asked for. size: null until the first frame is known. wants_cancel: it is to be
     cancelled as soon as its upstream does so. waiting: what it waits for, if for more than its
-    turn. queue_position: 1 for the next one; null once it has begun.
+    turn. queue_position: 1 for the next one; null once it has begun. unheard: the pieces of the
+    prompt that had no effect, as far as its engine knows.
     """
 
     id: str
@@ -67,6 +68,7 @@ class OwnJob(msgspec.Struct, frozen=True, kw_only=True):
     queue_position: int | None
     expected_end_ms: int | None
     video: OwnVideo | None
+    unheard: tuple[str, ...]
 
 
 class OwnJobs(msgspec.Struct, frozen=True):
@@ -186,6 +188,7 @@ def own_fields(
         "queue_position": estimate.queue_position,
         "expected_end_ms": estimate.expected_end_ms,
         "video": None if job.video is None else video_told(job.video, video_until_ms),
+        "unheard": job.unheard,
     }
 
 

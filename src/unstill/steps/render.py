@@ -72,4 +72,4 @@ class Renderer:
             return put_back(self._clock_ms() + RENDER.first_ms, died=True)
         self._shortage.over()
         self._stalls.engine_moves(job.engine, "submits")
-        return rendered(made.usage, made.made_by)
+        return rendered(made.usage, made.made_by, made.unheard)

@@ -72,8 +72,10 @@ class Camera:
             tells_prompt=self._tells_prompt,
             loop=self._loop,
         )
-        await self._pool.run("render", task, Rendered, report=report, silence_s=self._silence_s)
-        return Made()
+        rendered = await self._pool.run(
+            "render", task, Rendered, report=report, silence_s=self._silence_s
+        )
+        return Made(unheard=rendered.unheard)
 
     async def close(self) -> None:
         await self._pool.close()

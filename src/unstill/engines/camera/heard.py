@@ -25,7 +25,7 @@ LITTLE: Final = (
     r"|let|first|start|starts|begin|begins|shot|effect|style|has|have)"
 )
 ENDS: Final = re.compile(
-    rf"^(?:[\W_]|\b{LITTLE}\b)+|(?:[\W_]|\b{LITTLE}\b)+$|^[的地着了并请让把将和与同先再在被过]+|[的地着了和与并时]+$",
+    rf"^(?:[\W_]|\b{LITTLE}\b)+|(?:[\W_]|\b{LITTLE}\b)+$|^[的地着了并请让把将和与同先再在被过]+|[的地和与并]+$",
     re.IGNORECASE,
 )
 # beside a move: of how it is made, there is one way here

@@ -30,8 +30,10 @@ from unstill.engines.camera.move_words import (
     MoveRule,
     words,
 )
+from unstill.engines.camera.shot_words import SHOT_RULES
 from unstill.engines.camera.strength_words import PLAIN_STRENGTH, belongs, degrees_in
 
+ALL_RULES: Final = (*MOVE_RULES, *SHOT_RULES)
 MASK: Final = "\x00"  # no word, no space
 SPEED: Final = (Move.PUSH, Move.PULL)
 IMPERATIVE: Final = words(r"(?!\w*(?:s|ing)\b)\w+\s+\w+")  # "move forward", not "moves forward"
@@ -102,7 +104,7 @@ def moves_in(
     found: list[tuple[MoveRule, int, int]] = []
     for _ in range(2):  # what is found late may be what an earlier word leans on: "pan or zoom"
         before = len(found)
-        for rule in MOVE_RULES:
+        for rule in ALL_RULES:
             for match in rule.pattern.finditer(text):
                 start = match.start() + len(match[0]) - len(match[0].lstrip())
                 places = [(begin, end) for _, begin, end in found]

@@ -56,6 +56,7 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
         frame_count=frame_count,
         moves=tuple(plan.moves),
         effects=tuple(sorted(plan.effects)),
+        unheard=plan.unheard,
     )
 
 

@@ -20,8 +20,12 @@ class RenderTask(msgspec.Struct, frozen=True):
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """What was made; `moves` and `effects` are what the prompt was understood as."""
+    """What was made; `moves` and `effects` are what the prompt was understood as.
+
+    unheard: the pieces of the prompt that had no effect.
+    """
 
     frame_count: int
     moves: tuple[str, ...]
     effects: tuple[str, ...]
+    unheard: tuple[str, ...] = ()

@@ -46,6 +46,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Names of the fields that had no effect, comma-separated, at most 20.",
         "schema": _TEXT,
     },
+    "x-unstill-unheard": {
+        "description": "The pieces of the prompt that had no effect, comma-separated; in each,"
+        " what is not ASCII is percent-encoded, and so are a comma and a percent sign.",
+        "schema": _TEXT,
+    },
     "openai-poll-after-ms": {
         "description": "Milliseconds until it is worth while to ask again; in OpenAI's words only.",
         "schema": _COUNT,
@@ -81,6 +86,7 @@ _OF_JOB = (
     "x-unstill-queue-position",
     "x-unstill-expected-end",
     "x-unstill-waiting",
+    "x-unstill-unheard",
 )
 _OF_STATUS: Mapping[int, tuple[str, ...]] = {
     401: ("www-authenticate",),

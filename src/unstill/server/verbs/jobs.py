@@ -228,7 +228,7 @@ class JobVerbs:
     ) -> tuple[tuple[bytes, bytes], ...]:
         engine = (b"x-unstill-engine", header_text(self._service.made_by(job)))
         if job.state.is_final:
-            return (engine,)
+            return (engine, *_unheard(job))
         headers = [engine]
         estimate = self._estimates.estimate(job)
         if estimate.queue_position is not None:
@@ -244,6 +244,15 @@ class JobVerbs:
             poll_after_ms = self._estimates.poll_after_ms(job, estimate)
             headers.append((b"openai-poll-after-ms", b"%d" % poll_after_ms))
         return tuple(headers)
+
+
+_IN_A_LIST = "".join(mark for mark in map(chr, range(0x20, 0x7F)) if mark not in ",%")
+
+
+def _unheard(job: Job) -> tuple[tuple[bytes, bytes], ...]:
+    """The pieces of the prompt that had no effect; a comma stands between two and in none."""
+    pieces = b", ".join(quote(piece, safe=_IN_A_LIST).encode() for piece in job.unheard)
+    return ((b"x-unstill-unheard", pieces),) if pieces else ()
 
 
 def _listed(names: Sequence[str]) -> bytes:

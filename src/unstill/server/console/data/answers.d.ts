@@ -58,6 +58,8 @@ export interface Job {
   queue_position: number | null;
   expected_end_ms: number | null;
   video: (Measured & { until_ms: number | null; is_removed: boolean }) | null;
+  /** the pieces of the prompt that had no effect */
+  unheard: string[];
 }
 
 export interface GivenPicture {
