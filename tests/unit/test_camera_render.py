@@ -180,6 +180,24 @@ def test_a_sketch_is_complete_over_a_last_frame_too(tmp_path: Path) -> None:
     assert abs(float(last.mean()) - float(coffee.mean())) < 25
 
 
+def test_a_sketch_in_a_loop_is_taken_back_by_the_end(tmp_path: Path) -> None:
+    looped = msgspec.structs.replace(task(tmp_path / "v.part", "pencil sketch"), loop=True)
+    first, *between, last = frames_of(rendered(looped))
+
+    colour = [float(np.ptp(frame, axis=2).mean()) for frame in between]
+    assert min(colour) < 4
+    assert float(np.ptp(last, axis=2).mean()) > 20
+    assert difference(first, last) < 4
+
+
+def test_a_last_frame_is_where_a_loop_ends(tmp_path: Path) -> None:
+    last = PHOTOS / "coffee.jpg"
+    wanted = msgspec.structs.replace(task(tmp_path / "v.part", "loop", last=last), loop=True)
+    frames = frames_of(rendered(wanted))
+
+    assert difference(frames[-1], fitted(last)) < 6
+
+
 @pytest.mark.parametrize(("prompt", "gain"), [("snow is falling", 0.5), ("heavy rain", 0.5)])
 def test_weather_falls_and_changes_from_frame_to_frame(
     tmp_path: Path, prompt: str, gain: float

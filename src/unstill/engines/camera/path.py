@@ -18,7 +18,8 @@ SHAKE_SETTLES_S = 1.2
 MEAN_SHARE = 0.68
 SOLVER_MOMENTS = 32
 SOLVER_MOMENTS_PER_S = 20  # a shaken path is met at each of its turns
-SOLVER_ROUNDS = 5
+SOLVER_ROUNDS = 4
+LEAST_SHARE = 0.2  # of the photo's side: so much a frame shows at least
 RELIEF_ROUNDS = 7
 ROOM_ROUNDS = 4
 SLIGHT = 0.01  # so near to its begin or end a leg has no say in how much room there is
@@ -296,12 +297,17 @@ def needed_overscans(
 
 
 def needed_overscan(state: CameraState, overshoot: Callable[[CameraState], float]) -> float:
-    more = 1.0
+    """The least: how far it looks outside is a part that a zoom shrinks, and one that it leaves."""
+    more, shrinks = 1.0, 1.0
+    before: Pair | None = None
     for _ in range(SOLVER_ROUNDS):
         beyond = overshoot(replace(state, zoom=state.zoom * more))
-        if beyond <= 1:
+        if beyond <= 1 + ROUNDING:
             break
-        more *= beyond
+        if before is not None:
+            shrinks = min(max((beyond - before[1]) / (1 / more - before[0]), LEAST_SHARE), 1.0)
+        before = 1 / more, beyond
+        more = shrinks / max(1 - beyond + shrinks / more, LEAST_SHARE * shrinks)
     return more - 1
 
 

@@ -35,8 +35,9 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
     cv2.setNumThreads(1)
     request = task.request
     plan = read_prompt(request.prompt, request.negative_prompt, request.seed)
-    if task.loop:
-        plan = replace(plan, is_loop=True)
+    # a last frame of the caller's own is where the video ends
+    is_loop = (plan.is_loop or task.loop) and request.last_frame is None
+    plan = replace(plan, is_loop=is_loop)
     show = Show(scenery_of(task, plan), plan, request, task.size)
     frame_count = request.frame_count
     weather = next((e for e in (Effect.RAIN, Effect.SNOW) if e in plan.effects), None)

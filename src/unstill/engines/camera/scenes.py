@@ -153,9 +153,11 @@ class Show:
         self._flying = flying(plan, presence, size, request.seed)
         self._mark = WatermarkPainter(size) if request.watermark else None
         self._duration_s = request.duration_s
+        self._is_loop = plan.is_loop
 
     def draw(self, fraction: float, into: YuvPicture) -> None:
-        drawn = self._growth.at(fraction) if self._growth else None
+        grown = 1 - abs(1 - 2 * fraction) if self._is_loop else fraction
+        drawn = self._growth.at(grown) if self._growth else None
         self._scenery.show(fraction, drawn, into)
         time_s = fraction * self._duration_s
         for air in self._airs:
