@@ -15,8 +15,10 @@ from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.framing import framed_pair, framed_photo
 from unstill.engines.camera.picture import enough_px
 from unstill.engines.camera.prompt import Plan, read_prompt
+from unstill.engines.camera.same_scene import find_same_scene
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
 from unstill.engines.camera.task import Rendered, RenderTask
+from unstill.engines.camera.two_views import TwoViews
 from unstill.media.decode import open_frame
 from unstill.media.video_writer import VideoWriter
 from unstill.media.yuv import Plane
@@ -67,7 +69,11 @@ def scenery_of(task: RenderTask, plan: Plan) -> Scenery:
     if request.last_frame is None:
         return OnePhoto(framed_photo(first, task.size), plan, request)
     last = pixels_of(task, "last", request.last_frame.param)
-    return TwoPhotos(framed_pair(first, last, task.size), plan, request)
+    photos = framed_pair(first, last, task.size)
+    scene = find_same_scene(*photos)
+    if scene is None or not scene.is_travelled:
+        return TwoPhotos(photos, plan, request)
+    return TwoViews(photos, scene, plan, request)
 
 
 def pixels_of(task: RenderTask, role: Role, param: str) -> Plane:
