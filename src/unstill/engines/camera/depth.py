@@ -1,9 +1,9 @@
-"""Depth from one photo without a network: a good guess of what is near.
+"""Depth from one photo: a good guess of what is near.
 
-What is low in the picture, stands on what is low, is unlike the colours of the border, near the
-middle, or sharp, is taken for near; edges of the guess are then drawn to edges of the photo. It is
-often wrong in degree, and a camera move forgives that. Known to fail: views from above, a dark sky
-below, mirrors.
+What is low in the picture, stands on what is low, is unlike the colours of the border near the
+middle, or is the picture's subject, is taken for near; where lines run together, and the sky, for
+far. Edges of the guess are then drawn to edges of the photo. It is often wrong in degree, and a
+camera move forgives that. Known to fail: views from above, a dark sky below, mirrors.
 """
 
 from __future__ import annotations
@@ -14,11 +14,20 @@ import cv2
 import numpy as np
 
 from unstill.engines.camera.picture import Photo
-from unstill.media.yuv import Floats
+from unstill.engines.camera.regions import find_sky
+from unstill.engines.camera.subject import INSIDE
+from unstill.engines.camera.vanishing import find_vanishing_point
+from unstill.media.yuv import Floats, Plane
 
 SIDE_PX = 256  # the guess has such a side: its edges must be soft anyway
 BORDER_COLOURS = 5
-WEIGHTS = (0.42, 0.43, 0.15)  # low, unlike the border, sharp
+# Low, unlike the border, the subject's: chosen by the rank correlation with the true disparity of
+# two pictures: 0.80 and 0.79, where low alone has 0.66 on both. Sharpness made both worse.
+WEIGHTS = (0.6, 0.25, 0.1)
+EVEN = 0.6  # so far a subject is brought to one distance: a head is as near as its chest
+SUBJECT_RANK = 65  # percentile of its own guess, where it is brought to
+VANISHING_SIDE_PX = 384
+ALONG = 0.65  # of the distance from where lines run together, beside the rest of the guess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +39,20 @@ class Depth:
 
 
 def guess_depth(photo: Photo) -> Depth:
-    height, width = photo.rgb.shape[:2]
-    scale = SIDE_PX / max(height, width)
-    small_size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = cv2.resize(photo.rgb, small_size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    small = shrunk(photo.rgb, SIDE_PX)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
     rows, columns = lab.shape[:2]
     y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j].astype(np.float32)
     centred = np.exp(-(x**2 / 0.9 + (y - 0.1) ** 2 / 1.2)).astype(np.float32)
     odd = unlike_border(lab) * centred
-    low = stood(((y + 1) / 2) ** 1.3, odd)
-    guess = WEIGHTS[0] * low + WEIGHTS[1] * odd + WEIGHTS[2] * sharpness(lab[..., 0])
+    guess = WEIGHTS[0] * stood(((y + 1) / 2) ** 1.3, odd) + WEIGHTS[1] * odd
+    if photo.subject is not None:
+        guess = evened(guess, resized(photo.subject.mask, columns, rows))
+    elif (point := vanishing_point(photo.rgb)) is not None:
+        away = np.hypot((x - point[0]) * np.float32(columns / rows), y - point[1])
+        guess = ALONG * away / away.max() + (1 - ALONG) * guess
+    if (sky := find_sky(photo.rgb)) is not None:
+        guess = guess * (1 - resized(sky.astype(np.float32), columns, rows) / 255)
     near = softened(
         guided(guess.astype(np.float32), lab[..., 0] / np.float32(255), radius=SIDE_PX // 14)
     )
@@ -51,6 +63,33 @@ def guess_depth(photo: Photo) -> Depth:
         float((y * weight).sum() / weight.sum()) * half[1],
     )
     return Depth(near=near, subject=subject)
+
+
+def shrunk(rgb: Plane, side_px: int) -> Plane:
+    height, width = rgb.shape[:2]
+    scale = side_px / max(height, width)
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def resized(field: Floats, columns: int, rows: int) -> Floats:
+    found = cv2.resize(field, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return found.astype(np.float32, copy=False)
+
+
+def evened(guess: Floats, mask: Floats) -> Floats:
+    """The guess with the subject nearer than it, and nearly as near all over."""
+    raised = guess + WEIGHTS[2] * mask
+    inside = raised[mask > INSIDE]
+    if not inside.size:
+        return guess
+    level = np.float32(np.percentile(inside, SUBJECT_RANK))
+    return np.asarray(raised + (level - raised) * mask * np.float32(EVEN), np.float32)
+
+
+def vanishing_point(rgb: Plane) -> tuple[float, float] | None:
+    light = cv2.cvtColor(shrunk(rgb, VANISHING_SIDE_PX), cv2.COLOR_RGB2GRAY)
+    return find_vanishing_point(light.astype(np.float32))
 
 
 def unlike_border(lab: Floats) -> Floats:
@@ -74,15 +113,6 @@ def stood(low: Floats, odd: Floats) -> Floats:
     for row in range(len(result) - 2, -1, -1):
         np.maximum(result[row], np.minimum(result[row + 1], gate[row]), out=result[row])
     return result
-
-
-def sharpness(light: Floats) -> Floats:
-    """Local contrast, 0 to 1: what the lens was focused on."""
-    edges = np.abs(cv2.Laplacian(light, cv2.CV_32F, ksize=3))
-    energy = cv2.GaussianBlur(edges, (0, 0), SIDE_PX / 20)
-    return np.asarray(
-        np.clip(energy / max(float(np.percentile(energy, 95)), 1.0), 0, 1), np.float32
-    )
 
 
 def guided(guess: Floats, guide: Floats, *, radius: int) -> Floats:
