@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from support.camera_prompts import JUDGED_ON, TUNED_ON
+from support.more_camera_prompts import TUNED_ON_TOO
 from unstill.engines.camera.prompt import GENTLE_STRENGTH, Leg, read_prompt
 
 SEEDS = range(8)
 
 
-@pytest.mark.parametrize(("prompt", "legs", "effects"), [*TUNED_ON, *JUDGED_ON])
+@pytest.mark.parametrize(("prompt", "legs", "effects"), [*TUNED_ON, *TUNED_ON_TOO, *JUDGED_ON])
 def test_a_prompt_is_read_as_it_is_meant(prompt: str, legs: str, effects: str) -> None:
     plans = [read_prompt(prompt, "", seed) for seed in SEEDS]
 

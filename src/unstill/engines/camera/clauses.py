@@ -49,7 +49,7 @@ AFTER: Final = words(r"^\W*(?:after|once)\b")  # "after panning left, push in"
 CAMERA: Final = words(
     r"\b(?:camera(?:work|man)?|cam|lens(?!\s*flare)|viewpoint|pov|cinematograph\w*|shot|footage|drone"
     r"|gimbal|steadicam|we|dolly|(?:the|our|your)\s+(?:view|frame))\b",
-    r"镜头|相机|摄影机|摄像机|摄像头|机位|视角|运镜|视野|画面|无人机",
+    r"镜头|相机|摄影机|摄像机|摄像头|机位|拍摄角度|视角|运镜|视野|画面|无人机|一镜到底",
 )
 # a camera that is looked at, or held
 NOT_FILMING: Final = words(
@@ -87,7 +87,7 @@ FILLERS_BEFORE: Final = re.compile(
 FILLERS: Final = re.compile(rf"(?:\b{FILLER_WORD}\b|[^\w\x01])+", re.IGNORECASE)
 CN_FILLER: Final = (
     r"(?:[地的着请让把将先又也并以向往朝慢快缓]|缓缓|缓慢|慢慢|慢速|快速|迅速|飞快|急速|极速|轻微|轻轻|轻柔|稍微|稍稍"
-    r"|微微|略微|柔和|平稳|平滑|匀速|逐渐|渐渐|非常|极其|十分|特别|猛地|猛然|大幅|继续|开始|一直|不断|保持|始终|首先"
+    r"|微微|略微|柔和|平稳|平滑|匀速|逐渐|渐渐|非常|极其|十分|特别|猛地|猛然|大幅|继续|开始|一直|不断|保持|始终|首先|前半段|第?[一二三四五六七八九十\d]+秒|前\d+秒|开头|起初|一开始"
     r"|不要|不得|不许|不能|不可|无需|不需要?|不用|禁止|避免|没有|切勿|别|不|无|使用|采用|加入|进行|[^\w\x01])+"
 )
 CN_FILLERS_BEFORE: Final = re.compile(rf"{CN_FILLER}$")

@@ -63,7 +63,7 @@ WATERS: Final = (
 )
 CN_WATERS: Final = (
     r"(?:水面|湖面|海面|江面|河面|池面|河水|湖水|溪水|海水|江水|流水|池水|水流"
-    r"|小溪|溪流|瀑布|波浪|海浪|浪花|浪)"
+    r"|小溪|溪流|瀑布|波浪|海浪|浪花|(?<!麦)浪)"
 )
 DRAWING: Final = r"(?:sketch(?:es)?|drawing)"
 # things that the wind moves and this engine cannot
@@ -93,14 +93,14 @@ EFFECTS: Final = {
         rf"(?:{MAKES})snow(?:s|ing)?\b|{ADDS}snow(?:flakes)?\b(?!\s+(?:on|cover|cap|peak|lies))",
         rf"\bsnow(?:flakes)?{GOES}{FALLS}|{FALLING}snow(?:flakes)?\b|^\W*(?:\w+\s+)?snow(?:flakes)?\W*$",
         r"\bin\s+(?:the\s+)?(?:falling|heavy|light)\s+snow\b",
-        r"暴风雪|[大小中暴]雪(?:纷[纷飞]|飘)?|下[起着了]?\S{0,2}雪|[飘飞落降]着?\S{0,2}雪|雪花|雪片|风雪|鹅毛大?雪",
+        r"暴风雪|[大小中暴]雪(?:纷[纷飞]|飘)?|下[起着了]?\S{0,2}雪|[飘飞落降]着?\S{0,2}雪|雪花|雪片|风雪|鹅毛大?雪|雪[^,.]{0,3}?(?:飘落|落下|纷飞|越下|一直下)",
     ),
     Effect.RAIN: words(
         r"\brain(?:ing|fall|storm)\b(?:\s+heavily)?|\bdrizzl\w+|\bdownpour\b|\bthunderstorm\b",
         rf"(?:{MAKES})rain(?:s|ing)?\b|{ADDS}rain\b|\b(?:in|through|under)\s+the\s+(?:pouring\s+)?rain\b",
         rf"\brain(?:drops)?{GOES}(?:{FALLS}|pour\w*|lash\w*|pelt\w*|hit\w*)|{FALLING}rain(?:drops)?\b"
         r"|^\W*(?:\w+\s+)?rain\W*$|\btorrential\s+rain\b|\brainy\s+(?:day|night|street|city|weather)\b",
-        r"下[起着了]?\S{0,2}雨|雨中|[大小细暴阵雷]雨|毛毛雨|雨滴|雨点|雨丝|雨水|[降飘]着?\S{0,2}雨|风雨|倾盆",
+        r"下[起着了]?\S{0,2}雨|雨中|[大小细暴阵雷]雨|毛毛雨|雨滴|雨点|雨丝|雨水|[降飘]着?\S{0,2}雨|风雨|倾盆|雨[^,.]{0,3}?(?:越下|一直下|不停地?下|落下)",
     ),
     Effect.PETALS: words(
         rf"\b(?:petals?|(?:cherry\s+)?blossoms?){GOES}{FALLS}|{FALLING}(?:cherry\s+)?(?:petals?|blossoms?)\b",
@@ -114,7 +114,7 @@ EFFECTS: Final = {
         r"(?:树叶|落叶|枫叶|黄叶|叶子|叶片|银杏叶)"
         + CN_GOES
         + r"(?:飘(?!动)|落下?|飞舞|纷飞|飞扬)",
-        r"(?:飘落|飞舞|散落|飘舞|飘散)[着下的]{0,2}的?(?:树叶|落叶|枫叶|黄叶|叶子|银杏叶)",
+        r"(?:飘落|飞舞|散落|飘舞|飘散|吹落)[着下的了]{0,2}的?(?:树叶|落叶|枫叶|黄叶|叶子|银杏叶)",
     ),
     Effect.EMBERS: words(
         r"\b(?:\w+ing\s+)?embers\b|\b(?:fire|glowing|flying|floating|rising)\s+sparks\b",
@@ -161,18 +161,19 @@ EFFECTS: Final = {
     ),
     Effect.WIND: words(
         rf"\b(?:wind|breeze){GOES}(?:blow|mov|sway|stir|rustl|ruffl|whistl|sweep|caress)(?:e|es|s|ing)?\b",
-        rf"\b{PLANTS}{GOES}(?:sway|rustl|wav|bend|mov|rippl|trembl|quiver)(?:e|es|s|ing)?\b(?:\s+in\s+the\s+(?:\w+\s+)?(?:wind|breeze))?",
+        rf"\b{PLANTS}{GOES}(?:sway|rustl|wav|bend|mov|rippl|trembl|quiver)(?:e|es|s|ing)?\b(?:\s+in\s+(?:the\s+|a\s+)?(?:\w+\s+)?(?:wind|breeze))?",
         rf"\b(?:swaying|rustling|waving)\s+(?:\w+\s+)?{PLANTS}\b",
         r"\b(?:wind|breeze)\s+(?:in|through|over|across)\s+(?:the\s+)?\w+",
         r"\bin\s+(?:the|a)\s+(?:\w+\s+)?(?:wind|breeze)\b|\bwindy\b|^\W*(?:\w+\s+)?(?:wind|breeze)\W*$",
         r"(?:随|迎)风(?:摇曳|摇摆|摆动|起舞|轻轻摇曳|飘动|飘扬|飘)?|风吹(?:过|动|拂)?|微风(?:轻?拂|吹过?)?|起风|刮风|狂风|大风",
-        CN_PLANTS + CN_GOES + r"(?:摇曳|摇摆|摆动|起伏|摇动|晃动)|麦浪",
+        CN_PLANTS + CN_GOES + r"(?:摇曳|摇摆|摆动|起伏|摇动|摇晃|晃动)|麦浪",
     ),
     Effect.WATER: words(
-        rf"\b{WATERS}{GOES}(?:rippl|shimmer|flow|lap|wav|crash|roll|undulat|break|mov|sparkl|splash|surg|glisten|swell)"
+        rf"\b{WATERS}{GOES}(?:rippl|shimmer|flow|lap|wav|crash|roll|undulat|break|mov|sparkl|splash|surg|glisten|swell|cascad|tumbl|pour|rush)"
         rf"(?:e|es|s|ing|ping)?\b",
         rf"\b(?:rippling|shimmering|flowing|crashing|rolling|lapping|sparkling|breaking|moving)\s+"
-        rf"(?:\w+\s+)?{WATERS}\b|\bripples\b|^\W*waves\W*$",
+        rf"(?:\w+\s+)?{WATERS}\b|(?<!grass )(?<!wheat )(?<!field )\bripples\b"
+        r"|\b(?:gentle|small|big|huge|ocean|sea|stormy)\s+waves\b|^\W*waves\W*$",
         rf"波光粼粼|粼粼|波光|涟漪|水波|水纹|{CN_WATERS}"
         + CN_GOES
         + r"(?:荡漾|波动|流动|起伏|流淌|翻滚|拍打|涌动|流|涌|泛起|奔腾|冲击|拍岸)",

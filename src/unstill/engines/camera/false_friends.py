@@ -14,16 +14,16 @@ NO_MOVE: Final = words(
     r"\b(?:frying|cooking|sauce|baking|cake|hot|metal|dust|bed|drip|peter)[\s-]+pans?\b",
     r"\btilt[\s-]shift\b|\bslow[\s-]*mo(?:tion)?\b|\bstop[\s-]motion\b|\brolling\s+hills?\b",
     r"\b(?:hand-?\s?held)\s+(?:fan|device|console|game|mirror|phone\s+case|vacuum|radio|blender|lamp"
-    r"|torch|flag|lantern|steamer|drill|umbrella)s?\b",
+    r"|torch|flag|lantern|steamer|drill|umbrella|camcorder)s?\b",
     r"\blens\s*flares?\b|\b(?:vinyl|dj|record)\s+turn-?tables?\b|\bstatic\s+(?:electricity|noise)\b",
     r"\btrack(?:s|ed)?\s+in\s+(?:the\s+)?(?:snow|sand|mud|grass)\b|\btrain\s+tracks?\b|\bin\s+orbit\b",
-    r"\b(?:pull|push|zoom|track|move|dolly)\w*\s+(?:\w+\s+)?(?:in|out|back|away|closer)\s+"
-    r"(?:an?|the|his|her|their|its|my|your|some)\s+(?!scene|shot|frame|view|camera)\w+",
+    r"\b(?:pull|push|track|move)\w*\s+(?:\w+\s+)?(?:in|out|back|away|closer)\s+"
+    r"(?:an?|the|his|her|their|its|my|your|some)\s+(?!scene|shot|frame|view|camera|little|bit|lot|moment)\w+",
     r"\b(?:pull|push)\w*\s+(?:an?|the|his|her|their|its)\s+\w+\s+(?:in|out|back|away|closer)\b",
     r"\bmov\w*\s+in\s+(?:slow|harmony|sync|time|circles|rhythm|unison)\b|\brolls?\s+(?:of|the\s+dice)\b",
     r"\bclose\s+up\s+shop\b|\bon\s+a\s+roll\b|\bturn(?:s|ed|ing)?\s+(?:it|this|her|him|them)?\s*into\b",
-    r"\b(?:come|comes|coming|go|goes|going)\s+(?:back\s+)?to\s+life\b|\bgo(?:es|ing)?\s+(?:out|away|in)\b",
-    r"左摇右[晃摆]|左右摇[晃摆]|左右晃动|摇头|摇摆|摇曳|放大镜|推[着开]|推进[器剂]|慢镜头|拉近(?:距离|关系)|把\S{1,4}(?:推|拉)"
+    r"\b(?:come|comes|coming|go|goes|going)\s+(?:back\s+)?to\s+life\b|\bgo(?:es|ing)?\s+(?:out|away|in)\b(?!\s+closer)",
+    r"左摇右[晃摆]|左右摇摆|摇头|摇摆|摇曳|放大镜|推[着开]|推进[器剂]|慢镜头|拉近(?:距离|关系)|把(?!镜头|画面|相机|视角)\S{1,4}(?:推|拉)"
     r"|\S{1,3}地旋转木马|旋转(?:木马|楼梯|门|餐厅)|瞳孔放大|手推车|推车|拉链|拉面|烟花.{0,2}升起|太阳.{0,3}升起|升起的太阳",
 )
 
@@ -40,7 +40,7 @@ NO_EFFECT: Final = words(
     r"\b(?:pattern|print|dress|sweater|shirt|scarf|kimono|design|embroidery|decorated|embroidered|printed"
     r"|covered|mural|painting|poster|earrings?)\s+(?:\w+\s+)?(?:of|with)\s+(?:\w+\s+)?(?:snow(?:flakes?)?"
     r"|rain(?:drops?)?|petals|leaves|blossoms|clouds|waves)\b",
-    r"\braindrops?\s+on\b|\bflicker[\s-]free\b|\bpurple\s+rain\b",
+    r"\b(?:was|were|had\s+been)\s+(?:rain|snow)ing\b|\braindrops?\s+on\b|\bflicker[\s-]free\b|\bpurple\s+rain\b",
     r"\brain(?:s|ing)?\s+(?:down\s+)?(?:confetti|petals|money|fire|blossoms|leaves|gold)\b",
     r"[雪雨](?:已经?|都|渐渐|慢慢)?(?:停|住|化|小了)|(?:停止|不再)下[雪雨]|雨过天晴|[雪雨][前后之](?!天)",
     r"(?:雪花|花瓣|雨滴|树叶|樱花|云朵|波浪)(?:的)?(?:图案|图样|纹|形|印花|装饰|耳环|项链|贴纸|标志)",

@@ -35,6 +35,7 @@ from unstill.engines.camera.strength_words import PLAIN_STRENGTH, belongs, degre
 
 ALL_RULES: Final = (*MOVE_RULES, *SHOT_RULES)
 MASK: Final = "\x00"  # no word, no space
+TRAVELS: Final = {Move.PUSH, Move.PULL, Move.LEFT, Move.RIGHT, Move.UP, Move.DOWN}
 SPEED: Final = (Move.PUSH, Move.PULL)
 IMPERATIVE: Final = words(r"(?!\w*(?:s|ing)\b)\w+\s+\w+")  # "move forward", not "moves forward"
 SHOT: Final = words(r"\s+(?:shot|move|movement|motion|effect)\b")
@@ -151,7 +152,8 @@ def meant(
                 rule.evidence is Evidence.FREE
                 or films
                 or is_bare(text[:start] + " " + text[end:])
-                or (not is_chinese and (is_first or bool(IMPERATIVE.match(text, start))))
+                or (not is_chinese and bool(IMPERATIVE.match(text, start)))
+                or (not is_chinese and is_first and made_by(rule) <= TRAVELS)
             )
 
 
@@ -177,7 +179,9 @@ def goes_on_denying(text: str, found: list[tuple[MoveRule, int, int]], last: lis
     """Whether a clause is a further item of a list that the one before denies: "no zoom, pan"."""
     if not last or not last[-1].is_denied or NEGATION.search(text):
         return False
-    if not found or any(not rule.picks and not rule.also_denies for rule, _, _ in found[:1]):
+    if not found or any(
+        rule.yields or not (rule.picks or rule.also_denies) for rule, _, _ in found[:1]
+    ):
         return False
     places = [(start, end) for _, start, end in found]
     return is_bare(masked(text, places).replace(MASK, " "))

@@ -135,8 +135,10 @@ MOVE_RULES: Final = (
         r"\b(?:do\s+not|don['’]?t|never|without)\s+mov(?:e|ing)\s+the\s+camera\b",
         r"固定(?:的)?(?:镜头|机位|视角|相机)|静止(?:的)?镜头|定镜头",
         r"(?:镜头|机位|相机|视角|画面)(?:保持|始终|完全|一直){0,2}"
-        r"(?:固定|不动|静止|不移动|不要动|不要移动|不变)",
+        r"(?:固定|不动|别动|静止|不移动|不要动|不要移动|不变)",
         r"(?:不要|别|无需|不)(?:移动|动)镜头|[无没有]运镜|(?:不要|没有|无需)运镜",
+        r"(?:不要|没有|无|禁止|避免)(?:任何|有)?(?:镜头|相机|摄像机)(?:的)?(?:运动|移动)",
+        r"(?:镜头|相机|摄像机)(?:无需|不需要?|不用|禁止|不能|不许)(?:移动|运动)",
     ),
     sure(
         ((Move.VERTIGO,),),
@@ -151,7 +153,7 @@ MOVE_RULES: Final = (
     *(
         free(
             legs,
-            rf"(?:{PANS}|{FLIES})(?:\s+\w+){{0,3}}?[\s-]+(?:{way})",
+            rf"(?:{PANS}|{FLIES}|\bfollow(?:s|ing)?)(?:\s+\w+){{0,3}}?[\s-]+(?:{way})",
             rf"(?:{way}){ADVERB}(?:平移|横移|横摇|摇摄|移动|移|摇|扫|运镜|升|降|推|拉|仰|俯)?过?",
         )
         for legs, way in WAYS
@@ -169,10 +171,10 @@ MOVE_RULES: Final = (
         r"\b(?:orbital|arc(?:ing)?)\s+(?:shot|move)\b(?:\s+to\s+the\s+(?:left|right))?",
         r"\bbullet[\s-]time\b|环绕(?:镜头|拍摄|运镜|主体|人物|产品)|环拍|绕拍|子弹时间",
         r"(?<!vinyl )(?<!dj )(?<!record )\bturn-?table\b(?:\s+(?:shot|view|spin|rotation))?",
-        r"\b360(?:\s*°|[\s-]*degrees?|[\s-]*deg)?[\s-]*(?:product\s+)?(?:views?|spin|turn|rotation"
-        r"|rotate|rotating|orbit|pan|product|shot|around)\b",
+        r"\b(?:\d{2,3}(?:\s*°|[\s-]*degrees?|[\s-]*deg)|360)[\s-]*(?:product\s+)?(?:views?|spin|turn|rotation"
+        r"|rotate|rotating|orbit|arc|pan|product|shot|around)\b",
         r"\b(?:product|item)\s+(?:\w+ly\s+)?(?:spin|rotat)\w*",
-        r"(?:产品|商品)?360(?:度|°)\S{0,3}?(?:旋转|环绕|环视|转动|展示|全景)(?:展示)?",
+        r"(?:产品|商品)?\d{2,3}(?:度|°)\S{0,3}?(?:旋转|环绕|环视|转动|展示|全景)(?:展示)?",
         r"(?:产品|商品)(?:缓缓|缓慢|慢慢)?(?:旋转|转动)(?:展示)?|转台",
     ),
     sure(
@@ -184,7 +186,7 @@ MOVE_RULES: Final = (
     free(
         ORBIT,
         rf"\borbit(?:s|ing)?\b(?:{HOW}(?:{TO_LEFT}|{TO_RIGHT}))?",
-        r"\b(?:circl|rotat|revolv|arc|swing|mov|travel)(?:e|es|s|ing)?\s+(?:\w+ly\s+)?a?round\b",
+        r"\b(?:circl|rotat|revolv|arc|swing|mov|travel|spin)(?:e|es|s|ing|ning)?\s+(?:\w+ly\s+)?a?round\b",
         r"(?:环绕|围绕)(?![着在了])|绕着",
     ),
     free(ROLL, rf"\btilt(?:s|ing)?\s+(?:{TO_LEFT}|{TO_RIGHT}|sideways\b)"),
@@ -193,7 +195,9 @@ MOVE_RULES: Final = (
         PUSH,
         rf"\b(?:dolly|dollie|zoom)(?:s|es|d|ed|ing)?{HOW}(?:in|into|inwards?|closer|towards?)\b",
         r"\b(?:crash|snap|punch|fast|slow|quick)[\s-]zoom\b(?!\s*(?:out|in|back|call|meeting))",
+        r"\bcamera\s+push\b|\bwide\s+to\s+close(?:[\s-]?up)?\b(?:\s+zoom)?",
         r"\bpush[\s-]in\s+(?:shot|on)\b|\b(?:slow|gentle|smooth|subtle|fast|quick)\s+push[\s-]in\b",
+        rf"视角{ADVERB}[向往]前{ADVERB}(?:行走|走|奔跑|跑|行进)",
         r"推镜头?|推轨|镜头前推|急推",
         rf"(?:画面|镜头|图像|图片|照片|视角|局部){ADVERB}(?:拉近)?放大",
         r"[由从]远(?:处|景)?[及到至而](?:近处|近景|近|特写)|远景推(?:到|至|向)(?:近景|特写)",
@@ -202,6 +206,7 @@ MOVE_RULES: Final = (
         PULL,
         rf"\b(?:dolly|dollie|zoom)(?:s|es|d|ed|ing)?{HOW}(?:out|outwards?|back|backwards?|away)\b"
         r"(?:\s+from\b)?",
+        r"\bcamera\s+pull\b|\bclose(?:[\s-]?up)?\s+to\s+wide\b(?:\s+zoom)?",
         r"\bpull[\s-](?:out|back)\s+shot\b|\b(?:slow|gentle|smooth|subtle|fast|quick)\s+"
         r"pull[\s-](?:out|back)\b",
         r"拉镜头?(?![像头])|拉开镜头|急拉",
@@ -251,10 +256,16 @@ MOVE_RULES: Final = (
         r"\bhand-?\s?held(?:-style)?(?:\s+(?:\w+\s+)?(?:camera|shot|footage|feel|style|look|motion"
         r"|movement|video|shake|filming|cam|effect|sway|walk))?\b",
         r"\bcamera\s+(?:shak(?:e|es|ing)|sway)\b|\bsha(?:ky|king)[\s-]cam(?:era)?\b",
-        r"手持(?:拍摄|镜头|摄影|摄像|(?:相机|手机)(?!的)|感|效果|风格|晃动|运镜|跟拍|抖动|机)|^\W*手持\W*$",
+        r"手持(?:拍摄|镜头|摄影|摄像|感|效果|风格|晃动|运镜|跟拍|抖动|机)|^\W*手持\W*$",
         r"(?:镜头|画面)(?:晃动|抖动|摇晃|颤动)",
     ),
+    free(HANDHELD, r"手持(?:相机|手机)(?!的|拍照|自拍)"),
     # --- beside a word for the camera
+    beside(ASIDE, rf"(?:{FLIES}){HOW}(?:alongside|beside|parallel)\b", picks=True),
+    beside(
+        UP, r"\b(?:ris(?:e|es|ing)|ascend(?:s|ing)?|climb(?:s|ing)?)\b(?:\s+(?:up|above|over)\b)?"
+    ),
+    beside(((Move.DOWN, Move.PUSH),), rf"(?:{FLIES}){HOW}down\s+(?:towards?|into|onto)\b"),
     beside(
         PUSH,
         rf"(?:{FLIES}){HOW}(?:in\b|into\b|inwards?\b|forwards?\b|closer\b|towards?\b)",
@@ -266,7 +277,7 @@ MOVE_RULES: Final = (
     beside(
         PULL,
         rf"(?:{FLIES}){HOW}(?:out\b|back\b|backwards?\b|away\b)(?:\s+from\b)?",
-        rf"\bretreat(?:s|ing)?\b|拉(?![近着开手])|后退|[向往]后{ADVERB}(?:移动?|退|飞|拉)?|后移|远离|退后",
+        rf"\bretreat(?:s|ing)?\b|\bback(?:s|ing)?\s+(?:away|off|out|up)\b|拉(?![近着开手])|后退|[向往]后{ADVERB}(?:移动?|退|飞|拉)?|后移|远离|退后",
     ),
     beside(
         LEFT,
@@ -284,12 +295,12 @@ MOVE_RULES: Final = (
         UP,
         rf"(?:{FLIES}|\blook(?:s|ing)?){HOW}{UPWARD}"
         r"|\b(?:ris(?:e|es|ing)|ascend(?:s|ing)?|lift(?:s|ing)?)\b",
-        rf"上升|升起|升高|抬升|抬起|上仰|仰起|[向往朝]{ADVERB}上{CN_PLACE}{ADVERB}(?:移动?|升|抬|仰|运动)?",
+        rf"仰视(?!角度|镜头|视角)|上升|升起|升高|抬升|抬起|上仰|仰起|[向往朝]{ADVERB}上{CN_PLACE}{ADVERB}(?:移动?|升|抬|仰|运动)?",
     ),
     beside(
         DOWN,
         rf"(?:{FLIES}|\blook(?:s|ing)?){HOW}{DOWNWARD}|\b(?:descend(?:s|ing)?|lower(?:s|ing)?)\b",
-        rf"下降|降落|降低|下俯|俯下|[向往朝]{ADVERB}下{CN_PLACE}{ADVERB}(?:移动?|降|俯|运动)?",
+        rf"俯视(?!角度|镜头|图|视角)|下降|降落|降低|下俯|俯下|[向往朝]{ADVERB}下{CN_PLACE}{ADVERB}(?:移动?|降|俯|运动)?",
     ),
     beside(
         ORBIT,
@@ -300,7 +311,7 @@ MOVE_RULES: Final = (
     beside(
         HANDHELD,
         r"\b(?:shak(?:e|es|ing|y)|wobbl(?:e|es|ing|y)|sway(?:s|ing)?|jitter(?:s|ing|y)?)\b",
-        r"晃动|抖动|摇晃|颤动",
+        r"(?:左右|上下)?(?:晃动|抖动|摇晃|颤动)",
     ),
     beside(
         STATIC,
@@ -319,7 +330,7 @@ MOVE_RULES: Final = (
         ASIDE,
         rf"{PANS_SURELY}{HOW}(?:across|over|along|around)\b",
         r"\bpan(?:s|ning)\b|\bpan\b(?!\s+(?:of|with|on|in|full)\b)",
-        r"横移|平移|摇镜|摇移|摇摄|横摇|^\W*摇\W*$",
+        r"横移|平移|摇镜头?|移镜头?|甩镜头?|摇移|摇摄|横摇|^\W*摇\W*$",
         picks=True,
     ),
     free(UPRIGHT, r"\b(?:tilt|tilting|tilts)\b|俯仰|升降", picks=True),

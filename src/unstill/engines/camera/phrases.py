@@ -22,7 +22,7 @@ ADVERB = (  # between "镜头向左" and "平移"
     r"|平稳|平滑|匀速|逐渐|渐渐|非常|极其|十分|特别|猛地|大幅|继续|开始|一直|不断|快|慢){0,4}"
 )
 CN_PLACE = r"(?:侧|边|方|面|端|部|处|角)?"
-CN_LOW, CN_HIGH = r"(?:下|底|低|地面|脚|水面)", r"(?:上|顶|高|天空|天花板|头|屋顶)"
+CN_LOW, CN_HIGH = r"(?:下|底|低|地面|脚|足|鞋|水面)", r"(?:上|顶|高|天空|天花板|头|面部|脸|屋顶)"
 LOW = r"bottom|below|ground|floor|feet|foot|base|street|water|shoes|waist|hands|grass|low"
 HIGH = r"top|above|sky|ceiling|heads?|face|roof(?:tops?)?|clouds|summit|treetops|crown|spire|high"
 
@@ -35,7 +35,7 @@ def from_to(begin: str, end: str, chinese_begin: str, chinese_end: str) -> str:
     return (
         rf"(?:\bfrom\s+)?\b{article}(?:{begin}){side}(?:\s+|-){way}(?:to|towards?|into)(?:\s+|-)"
         rf"{article}(?:{end})\b{side}"
-        rf"|[从由自](?:画面|镜头|屏幕|照片|最)?的?{chinese_begin}{CN_PLACE}[^,]{{0,6}}?[到至往向朝而]"
+        rf"|[从由自][^,.]{{0,4}}?{chinese_begin}{CN_PLACE}[^,]{{0,6}}?[到至往向朝而]"
         rf"(?:画面|最)?的?{chinese_end}{CN_PLACE}(?!\S{{0,2}}[走跑飞驶开游流落])"
     )
 

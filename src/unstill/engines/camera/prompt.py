@@ -121,9 +121,11 @@ def legs_of(wanted: list[tuple[Mention, MoveRule]], rng: random.Random) -> tuple
     """The moves in their order; what comes later, or is the opposite, begins another leg."""
     stretches: list[tuple[list[Move], list[float]]] = []
     order, is_held = -1, False
+    said = {move for _, rule in wanted if not rule.picks for move in made_by(rule)}
     for mention, rule in wanted:
         was_held, is_held = is_held, rule.evidence is Evidence.BESIDE and rule.legs == STATIC
-        for place, moves in enumerate((rng.choice(rule.legs),) if rule.picks else rule.legs):
+        options = [leg for leg in rule.legs if said & set(leg)] or rule.legs
+        for place, moves in enumerate((rng.choice(options),) if rule.picks else rule.legs):
             is_later = place > 0 or mention.order != order or is_held or was_held
             if is_later or any(undoes(move, stretches[-1][0]) for move in moves):
                 stretches.append(([], []))

@@ -25,7 +25,7 @@ SHOT_RULES: Final = (
     ),
     sure(
         PUSH,
-        r"\bfpv\b(?:[\s-]drone)?(?:\s+(?:shot|footage|view|flight))?",
+        r"\bhyperlapse\b|\bfpv\b(?:[\s-]drone)?(?:\s+(?:shot|footage|view|flight))?",
         r"\b(?:fly|flying)[\s-]?(?:through|over)\s+(?:shot|footage|video)\b|\bfly(?:through|over)\b",
         r"\b(?:follow(?:ing)?|steadicam|dolly)[\s-](?:shot|cam)\b|\bclose[\s-]?ups?\b(?!\s+shop)",
         r"\b(?:close|macro)\s+shot\b|(?:人物|面部|脸部|眼部|产品|手部|局部)?特写(?:镜头)?|跟拍|跟镜头?|穿越机",
