@@ -85,7 +85,7 @@ class Pose:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class LegTime:
     """The time of one leg, as shares of the video, and where it needs room."""
 
     begin: float
@@ -97,7 +97,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sway:
+class Hand:
     """What a hand adds sideways, up and down, and in roll: a slow drift, or a shake."""
 
     waves: tuple[tuple[Wave, ...], tuple[Wave, ...], tuple[Wave, ...]]
@@ -121,9 +121,9 @@ class CameraPath:
 
     duration_s: float
     poses: tuple[Pose, ...]
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[LegTime, ...]
     is_return: bool
-    sway: Sway
+    hand: Hand
     aim: Pair
     pivot: float
     relief: float = 1.0
@@ -163,9 +163,9 @@ class CameraPath:
         vertigo = self.along(gone, lambda p: p.vertigo)
         weight = self.sway_at(fraction)
         time_s = fraction * self.duration_s
-        if not self.sway.is_shake:  # a drift starts and stops with the move
+        if not self.hand.is_shake:  # a drift starts and stops with the move
             time_s = self.duration_s * sum(gone) / len(gone)
-        x, y, roll = (weight * sway for sway in self.sway.at(time_s))
+        x, y, roll = (weight * sway for sway in self.hand.at(time_s))
         zoom = 1 + MEAN_SHARE * vertigo
         kept = 1 - 1 / zoom  # what is aimed at stays where it is
         return CameraState(
@@ -201,14 +201,14 @@ class CameraPath:
 
     def sway_at(self, fraction: float) -> float:
         """How much of the drift or shake there is, 0 to 1."""
-        sway = self.sway
-        if not sway.is_shake:
+        hand = self.hand
+        if not hand.is_shake:
             gone = self.gone(fraction)
             done = sum(gone) / len(gone)
-            return (done if sway.rises else 1.0) * (1 - done if sway.falls else 1.0)
-        settle = min(SHAKE_SETTLES_S / self.duration_s, (sway.end - sway.begin) / 3)
-        begins = smootherstep((fraction - sway.begin) / settle) if sway.rises else 1.0
-        ends = smootherstep((sway.end - fraction) / settle) if sway.falls else 1.0
+            return (done if hand.rises else 1.0) * (1 - done if hand.falls else 1.0)
+        settle = min(SHAKE_SETTLES_S / self.duration_s, (hand.end - hand.begin) / 3)
+        begins = smootherstep((fraction - hand.begin) / settle) if hand.rises else 1.0
+        ends = smootherstep((hand.end - fraction) / settle) if hand.falls else 1.0
         return begins * ends
 
 
@@ -264,8 +264,8 @@ def with_overscan(path: CameraPath, overshoot: Callable[[CameraState], float]) -
         sway_overscan=0.0,
     )
     steady = bare
-    if bare.sway.is_shake:
-        steady = without_sway(bare)
+    if bare.hand.is_shake:
+        steady = without_hand(bare)
     roomy = replace(
         bare,
         poses=tuple(
@@ -273,7 +273,7 @@ def with_overscan(path: CameraPath, overshoot: Callable[[CameraState], float]) -
             for pose, room in zip(bare.poses, rooms_for(steady, overshoot), strict=True)
         ),
     )
-    if not bare.sway.is_shake:
+    if not bare.hand.is_shake:
         return roomy
     moments = max(SOLVER_MOMENTS, round(path.duration_s * SOLVER_MOMENTS_PER_S))
     more = (
@@ -284,8 +284,8 @@ def with_overscan(path: CameraPath, overshoot: Callable[[CameraState], float]) -
     return replace(roomy, sway_overscan=max(0.0, *more))
 
 
-def without_sway(path: CameraPath) -> CameraPath:
-    return replace(path, sway=replace(path.sway, waves=((), (), ())))
+def without_hand(path: CameraPath) -> CameraPath:
+    return replace(path, hand=replace(path.hand, waves=((), (), ())))
 
 
 def needed_overscans(
@@ -315,7 +315,7 @@ def rooms_for(path: CameraPath, overshoot: Callable[[CameraState], float]) -> li
     """The least overscan at each pose with which no moment lacks any."""
     legs = len(path.stretches)
     ends = [[1.0] * done + [0.0] * (legs - done) for done in range(legs + 1)]
-    still = without_sway(path)
+    still = without_hand(path)
     own = [needed_overscan(still.posed(gone, 0.0), overshoot) for gone in ends]
     rooms = own.copy()
     even_out(rooms, path.stretches)
@@ -334,7 +334,7 @@ def rooms_for(path: CameraPath, overshoot: Callable[[CameraState], float]) -> li
 
 
 def raise_room(
-    rooms: list[float], stretches: Sequence[Stretch], gone: Sequence[float], lack: float
+    rooms: list[float], stretches: Sequence[LegTime], gone: Sequence[float], lack: float
 ) -> None:
     """Raise the pose that the leg under way has its room from, so that a lack is gone."""
     leg = max((leg for leg, done in enumerate(gone) if done > 0), default=0)
@@ -351,7 +351,7 @@ def raise_room(
             pass
 
 
-def even_out(rooms: list[float], stretches: Sequence[Stretch]) -> None:
+def even_out(rooms: list[float], stretches: Sequence[LegTime]) -> None:
     """Raise what a leg's kind of room forbids to be lower than its other end."""
     for _ in stretches:
         for leg, stretch in enumerate(stretches):

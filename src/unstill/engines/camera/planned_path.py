@@ -14,11 +14,11 @@ from itertools import accumulate, pairwise
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.path import (
     CameraPath,
+    Hand,
     Headroom,
+    LegTime,
     Pair,
     Pose,
-    Stretch,
-    Sway,
     Wave,
     tuple_of,
 )
@@ -46,7 +46,7 @@ PANS = frozenset({Move.LEFT, Move.RIGHT, Move.UP, Move.DOWN})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Stage:
     """What is before the camera: lengths in units, and how near its subject is, 0 to 1."""
 
     half_frame: Pair
@@ -56,7 +56,7 @@ class Place:
 
 
 def plan_path(
-    plan: Plan, place: Place, *, duration_s: float, seed: int, has_last_frame: bool, is_loop: bool
+    plan: Plan, stage: Stage, *, duration_s: float, seed: int, has_last_frame: bool, is_loop: bool
 ) -> CameraPath:
     """The path of a plan, before its overscan."""
     rng = random.Random(f"path {seed}")
@@ -75,7 +75,7 @@ def plan_path(
             jitter
             * leg.strength
             * time_factor(duration_s * (each.end - each.begin), is_return=is_return),
-            place,
+            stage,
             may_zoom=may_zoom,
         )
         for leg, each in zip(legs, stretches, strict=True)
@@ -87,9 +87,9 @@ def plan_path(
         poses=poses_of(steps, [each.room for each in stretches], from_whole=has_last_frame),
         stretches=stretches,
         is_return=is_return,
-        aim=place.subject if is_vertigo else tuple_of(lambda i: 0.5 * place.subject[i] + aims[i]),
-        pivot=place.subject_near if is_vertigo else pivot,
-        sway=sway_of(rng, legs, stretches, is_return=is_return),
+        aim=stage.subject if is_vertigo else tuple_of(lambda i: 0.5 * stage.subject[i] + aims[i]),
+        pivot=stage.subject_near if is_vertigo else pivot,
+        hand=hand_of(rng, legs, stretches, is_return=is_return),
     )
 
 
@@ -120,25 +120,25 @@ def room_of(moves: set[Move]) -> Headroom:
     return Headroom.STAYS if moves & PANS or moves == {Move.STATIC} else Headroom.GROWS
 
 
-def stretches_of(legs: Sequence[Leg], rooms: Sequence[Headroom]) -> tuple[Stretch, ...]:
+def stretches_of(legs: Sequence[Leg], rooms: Sequence[Headroom]) -> tuple[LegTime, ...]:
     """The time of each leg; neighbours run into each other, so that nothing comes to a halt."""
     weights = [math.pow(leg.strength, -HURRY_POWER) for leg in legs]
     ends = [0.0, *accumulate(weight / sum(weights) for weight in weights)]
     lengths = [after - before for before, after in pairwise(ends)]
     runs_in = [0.0, *(OVERLAP / 2 * min(pair) for pair in pairwise(lengths)), 0.0]
     return tuple(
-        Stretch(begin=ends[leg] - runs_in[leg], end=ends[leg + 1] + runs_in[leg + 1], room=room)
+        LegTime(begin=ends[leg] - runs_in[leg], end=ends[leg + 1] + runs_in[leg + 1], room=room)
         for leg, room in enumerate(rooms)
     )
 
 
-def step_of(leg: Leg, side: int, strength: float, place: Place, *, may_zoom: bool) -> Pose:
+def step_of(leg: Leg, side: int, strength: float, stage: Stage, *, may_zoom: bool) -> Pose:
     """What a leg adds to the pose before it; a pull takes away from the dolly."""
     moves = set(leg.moves)
     orbit = side * strength * ORBIT if Move.ORBIT in moves else 0.0
     pan = (
-        aside(moves, Move.LEFT, Move.RIGHT) * pan_length(strength, PAN_SHARE, place, 0),
-        aside(moves, Move.UP, Move.DOWN) * pan_length(strength, TILT_SHARE, place, 1),
+        aside(moves, Move.LEFT, Move.RIGHT) * pan_length(strength, PAN_SHARE, stage, 0),
+        aside(moves, Move.UP, Move.DOWN) * pan_length(strength, TILT_SHARE, stage, 1),
     )
     dolly = aside(moves, Move.PULL, Move.PUSH) * DOLLY
     if Move.ORBIT in moves and may_zoom and not moves & ZOOMS:
@@ -156,10 +156,10 @@ def aside(moves: set[Move], back: Move, forth: Move) -> int:
     return (forth in moves) - (back in moves)
 
 
-def pan_length(strength: float, share: float, place: Place, axis: int) -> float:
+def pan_length(strength: float, share: float, stage: Stage, axis: int) -> float:
     """How far a pan goes: the more is spare, the less it needs a zoom to go anywhere."""
-    reach = share * 2 * place.half_frame[axis]
-    spare = max(0.0, 2 * (place.half_photo[axis] - place.half_frame[axis]))
+    reach = share * 2 * stage.half_frame[axis]
+    spare = max(0.0, 2 * (stage.half_photo[axis] - stage.half_frame[axis]))
     zoomed = reach * math.pow(strength, PAN_POWER) * reach / (reach + spare)
     return zoomed + spare * (1 - math.exp(-SPARE_RATE * strength))
 
@@ -215,9 +215,9 @@ def damped(value: float, even: float, most: float) -> float:
     return even + (most - even) * math.tanh((value - even) / (most - even))
 
 
-def sway_of(
-    rng: random.Random, legs: Sequence[Leg], stretches: Sequence[Stretch], *, is_return: bool
-) -> Sway:
+def hand_of(
+    rng: random.Random, legs: Sequence[Leg], stretches: Sequence[LegTime], *, is_return: bool
+) -> Hand:
     """Sideways, up and down, and roll: slow drift, or the shake of a hand."""
     shaken = [leg for leg, each in enumerate(legs) if Move.HANDHELD in each.moves]
     is_still = any(set(leg.moves) == {Move.STATIC} for leg in legs)
@@ -241,7 +241,7 @@ def sway_of(
     begin, end = 0.0, 1.0
     if shaken and not is_return:
         begin, end = stretches[shaken[0]].begin, stretches[shaken[-1]].end
-    return Sway(
+    return Hand(
         waves=(waves(reach), waves(reach), waves(turn)),
         is_shake=bool(shaken),
         begin=begin,

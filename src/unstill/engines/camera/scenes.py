@@ -25,7 +25,7 @@ from unstill.engines.camera.path import (
     with_overscan,
 )
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.planned_path import Place, plan_path
+from unstill.engines.camera.planned_path import Stage, plan_path
 from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
@@ -183,7 +183,7 @@ def flying(plan: Plan, presence: Presence, size: Size, seed: int) -> list[Partic
 def planned(
     photo: Photo, plan: Plan, request: VideoRequest, subject: tuple[float, float], lens: Lens
 ) -> CameraPath:
-    place = Place(
+    stage = Stage(
         half_frame=photo.half_frame,
         half_photo=photo.half_photo,
         subject=subject,
@@ -191,7 +191,7 @@ def planned(
     )
     return plan_path(
         plan,
-        place,
+        stage,
         duration_s=request.duration_s,
         seed=request.seed,
         has_last_frame=request.last_frame is not None,
