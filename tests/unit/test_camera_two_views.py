@@ -23,7 +23,7 @@ from unstill.engines.camera.scenes import Shown, TwoPhotos, blank
 from unstill.engines.camera.turns import Matrix, log_of, share_of
 from unstill.engines.camera.two_views import TwoViews, grown_to
 from unstill.engines.camera.warp import CELL_PX, SourceGrid
-from unstill.media.yuv import Floats, Plane
+from unstill.media.yuv import BLACK, Floats, Plane
 
 SMALL = Size(480, 270)
 
@@ -67,7 +67,10 @@ def photos_of(pair: str) -> tuple[Photo, Photo]:
 
 @cache
 def two_views(pair: str, prompt: str = "") -> TwoViews:
-    photos = photos_of(pair)
+    return of_photos(photos_of(pair), prompt)
+
+
+def of_photos(photos: tuple[Photo, Photo], prompt: str = "") -> TwoViews:
     scene = find_same_scene(*photos)
     assert scene is not None
     request = a_request(prompt=prompt, last_frame=Frame("last", "last_image"))
@@ -244,6 +247,18 @@ def test_no_frame_looks_outside_of_both_pictures(pair: str, prompt: str) -> None
             for look, half in zip(looks, views.passage.half_photos, strict=True)
         ]
         assert np.maximum(inside[0], inside[1]).min() > -0.01
+
+
+def test_the_light_goes_evenly_from_one_picture_to_the_other() -> None:
+    first, last = PAIRS["along mountains"]()
+    darker = np.round(last * 0.75).astype(np.uint8)
+    views = of_photos((fit_photo(first, SMALL), fit_photo(darker, SMALL)))
+    evenly_lit = two_views("along mountains")
+
+    for fraction in (0.3, 0.5, 0.7):
+        as_it_was = luma_at(evenly_lit, fraction).astype(np.float32) - BLACK
+        expected = as_it_was * (1 - 0.25 * ease(fraction)) + BLACK
+        assert np.abs(luma_at(views, fraction) - expected).mean() < 2.5
 
 
 def test_a_way_is_repeatable() -> None:

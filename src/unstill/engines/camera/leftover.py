@@ -33,7 +33,19 @@ MISSED_UNITS = 0.012  # the way there and back may miss by so much
 # how far a sure way does; and the weight at which it is believed as much as what is coarser.
 SPEAKS_FOR: Final[tuple[Reach, ...]] = ((15.0, 2e-4), (4.0, 3e-3))
 FILLED_FROM: Final[tuple[Reach, ...]] = ((20.0, 0.02), (5.0, 0.02), (1.5, 0.02))
+GAINS: Final = (0.6, 1.6)
 UNLIKE = 24.0  # levels of difference, softened, that no light explains
+
+
+@dataclass(frozen=True, kw_only=True)
+class Light:
+    """How the last picture's luma becomes as light as the first's, 0 black to 255 white."""
+
+    gain: float = 1.0
+    lift: float = 0.0
+
+    def on(self, luma: Plane) -> Plane:
+        return cv2.convertScaleAbs(luma, alpha=self.gain, beta=self.lift).astype(np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +54,7 @@ class Leftover:
 
     there: float32 (h, w, 2), of what the first picture shows; back: of what the last one shows;
     alike: float32 (h, w), 1 where both show the same, 0 where they do not; agreeing: the mean of
-    `alike` where both are seen.
+    `alike` where both are seen; light: which of the last one is as light as the first.
     """
 
     there: Floats
@@ -50,6 +62,7 @@ class Leftover:
     alike: Floats
     half: tuple[float, float]
     agreeing: float
+    light: Light
 
 
 def find_leftover(first: Photo, last: Photo, scene: SameScene) -> Leftover:
@@ -60,7 +73,8 @@ def find_leftover(first: Photo, last: Photo, scene: SameScene) -> Leftover:
     one, in_one = seen(first, turned(to_first, *grid))
     other, in_other = seen(last, turned(to_last, *grid))
     in_both = in_one & in_other
-    other = in_light_of(one, other, in_both)
+    light = light_between(one, other, in_both)
+    other = light.on(other)
     # where only one is seen, nothing is to be found
     one, other = np.where(in_one, one, other), np.where(in_other, other, one)
     a, b = plausible(brought(scene.matched[0], to_last), brought(scene.matched[1], to_first))
@@ -80,6 +94,7 @@ def find_leftover(first: Photo, last: Photo, scene: SameScene) -> Leftover:
         alike=cv2.GaussianBlur(alike, (0, 0), SIDE_PX / 80).astype(np.float32),
         half=half,
         agreeing=float(alike[in_both].mean()) if in_both.any() else 0.0,
+        light=light,
     )
 
 
@@ -111,14 +126,13 @@ def seen(photo: Photo, look: tuple[Floats, Floats]) -> tuple[Plane, Mask]:
     )
 
 
-def in_light_of(one: Plane, other: Plane, where: Mask) -> Plane:
-    """The other view as bright and as contrasty as the one is where both are seen."""
+def light_between(one: Plane, other: Plane, where: Mask) -> Light:
+    """What makes the other view as bright and as contrasty as the one is where both are seen."""
     if where.sum() < SIDE_PX:
-        return other
+        return Light()
     a, b = one[where].astype(np.float32), other[where].astype(np.float32)
-    gain = float(np.clip(a.std() / max(float(b.std()), 1.0), 0.6, 1.6))
-    lift = float(a.mean()) - gain * float(b.mean())
-    return cv2.convertScaleAbs(other, alpha=gain, beta=lift).astype(np.uint8)
+    gain = float(np.clip(a.std() / max(float(b.std()), 1.0), *GAINS))
+    return Light(gain=gain, lift=float(a.mean()) - gain * float(b.mean()))
 
 
 def brought(points: Floats, turn: Matrix) -> Floats:

@@ -16,6 +16,7 @@ import numpy as np
 from unstill.domain.request import VideoRequest
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
+from unstill.engines.camera.leftover import Leftover, Light
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.passage import Passage, overscan_of, state_at
 from unstill.engines.camera.path import ease
@@ -25,9 +26,11 @@ from unstill.engines.camera.same_scene import SameScene
 from unstill.engines.camera.scenes import Shown, blank, mix, planned
 from unstill.engines.camera.sketch import Drawn
 from unstill.engines.camera.warp import CELL_PX, Lens, SourceGrid, sample
-from unstill.media.yuv import Floats, Plane, YuvPicture
+from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture
 
 FLAT: Final = np.full((2, 2), 0.5, np.float32)  # no depth: the pictures have their own
+LEAST_AGREEING = 0.7  # of what both show: else their light says nothing of the lamp's
+LEAST_GAIN, LEAST_LIFT = 0.03, 2.0  # less of a difference is the scaling's
 SEEN = 1 / 256  # less of a picture than this is none
 FINE_PX, COARSE_PX = (
     1.6,
@@ -48,6 +51,7 @@ class TwoViews:
         self._lens = Lens(first, FLAT)
         self.passage = Passage.between(first, last, scene)
         self.path = planned(first, with_no_move(plan), request, (0.0, 0.0), self._lens)
+        self._light = Dimmer(self.passage.leftover)
         self._overscan = overscan_of(self.path, self.passage, first.half_frame)
         self._other = blank(first.size)
 
@@ -57,10 +61,13 @@ class TwoViews:
         weight = self.passage.weight(grid, share)
         if weight.min() > 1 - SEEN:
             self._last.show(look_last, drawn, into)
+            self._light.of_last(into.y, share)
             return
         self._first.show(look_first, drawn, into)
+        self._light.of_first(into.y, share)
         if weight.max() > SEEN:
             self._last.show(look_last, drawn, self._other)
+            self._light.of_last(self._other.y, share)
             blend(into, self._other, weight)
 
     def grid(self, fraction: float) -> SourceGrid:
@@ -81,6 +88,31 @@ class TwoViews:
         """Both pictures' own guesses; only haze wants them."""
         first, last = (guess_depth(photo).near for photo in self._photos)
         return first, last
+
+
+class Dimmer:
+    """Turns the light of both pictures into that of the way between them."""
+
+    def __init__(self, leftover: Leftover) -> None:
+        light = leftover.light if leftover.agreeing > LEAST_AGREEING else Light()
+        is_same = abs(light.gain - 1) < LEAST_GAIN and abs(light.lift) < LEAST_LIFT
+        self._light = None if is_same else light
+
+    def of_first(self, luma: Plane, share: float) -> None:
+        if self._light is not None and share > 0:
+            gain, lift = self._light.gain, self._light.lift
+            dim(luma, gain=1 + share * (1 / gain - 1), lift=-share * lift / gain)
+
+    def of_last(self, luma: Plane, share: float) -> None:
+        if self._light is not None and share < 1:
+            away = 1 - share
+            dim(luma, gain=1 + away * (self._light.gain - 1), lift=away * self._light.lift)
+
+
+def dim(luma: Plane, *, gain: float, lift: float) -> None:
+    """In place; lift: of 255 levels, where luma has 219 from black on."""
+    beta = BLACK * (1 - gain) + lift * (WHITE - BLACK) / 255
+    cv2.convertScaleAbs(luma, dst=luma, alpha=gain, beta=beta)
 
 
 class Layer:
