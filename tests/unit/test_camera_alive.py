@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import pytest
@@ -227,6 +229,23 @@ def test_the_sea_ripples_behind_the_grass() -> None:
 )
 def test_roads_meadows_and_things_are_no_water(name: str) -> None:
     assert alive(photo_of(name), Effect.WATER).drawn == set()
+
+
+@pytest.mark.parametrize(
+    ("effect", "name"),
+    [
+        *((Effect.CLOUDS, "church"), (Effect.CLOUDS, "street_a"), (Effect.WIND, "dune")),
+        (Effect.WATER, "dune"),
+    ],
+)
+def test_it_begins_without_a_jump(effect: Effect, name: str) -> None:
+    photo = photo_of(name)
+    moving = alive(photo, effect)
+    frames = [luma_after(photo, moving, frame / 24) for frame in range(30)]
+
+    steps = [float(changed(one, other).mean()) for one, other in pairwise(frames)]
+    assert steps[0] < 0.03
+    assert max(steps[:15]) < 1.5 * max(steps[15:]) + 0.03
 
 
 def test_what_moves_is_a_formula_of_its_time_and_the_seed() -> None:

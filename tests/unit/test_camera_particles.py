@@ -11,17 +11,17 @@ import pytest
 from support.stills import JUDGED_ON, TUNED_ON, still
 from unstill.domain.request import Size
 from unstill.engines.camera.air import AIRS, AirPainter
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.particles import KINDS, Particles
 from unstill.engines.camera.picture import fit_photo
-from unstill.engines.camera.presence import Presence
 from unstill.media.yuv import GREY, WHITE, Plane, YuvPicture
 
 SIZE = Size(480, 270)
 CELLS = (19, 32)  # of a frame of that size, one more all around
-ONCE = Presence(5, is_loop=False)
-LOOP = Presence(5, is_loop=True)
+ONCE = EffectTime(5, is_loop=False)
+LOOP = EffectTime(5, is_loop=True)
 FLYING = [*KINDS, Effect.FIREWORKS]
 
 
@@ -41,11 +41,11 @@ def shown(name: str) -> YuvPicture:
 
 
 def flyer(
-    effect: Effect, *, amount: float = 1.0, seed: int = 1, presence: Presence = ONCE
+    effect: Effect, *, amount: float = 1.0, seed: int = 1, effect_time: EffectTime = ONCE
 ) -> Particles | Fireworks:
     if effect is Effect.FIREWORKS:
-        return Fireworks(SIZE, presence, amount=amount, seed=seed)
-    return Particles(effect, SIZE, presence, amount=amount, seed=seed)
+        return Fireworks(SIZE, effect_time, amount=amount, seed=seed)
+    return Particles(effect, SIZE, effect_time, amount=amount, seed=seed)
 
 
 def drawn(
@@ -150,7 +150,7 @@ def test_heavy_weather_takes_more_light_and_colour_than_gentle() -> None:
 
 @pytest.mark.parametrize("effect", FLYING)
 def test_in_a_loop_it_is_there_in_the_middle_and_in_neither_end(effect: Effect) -> None:
-    painter = flyer(effect, presence=LOOP)
+    painter = flyer(effect, effect_time=LOOP)
 
     seen = []
     for time_s in (0.0, 2.2, 5.0):

@@ -11,8 +11,8 @@ from typing import Final
 import cv2
 import numpy as np
 
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
-from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.sketch import lay_over
 from unstill.engines.camera.warp import CELL_PX
 from unstill.media.yuv import BLACK, GREY, WHITE, Floats, Plane, YuvPicture
@@ -49,15 +49,15 @@ MOST_AMOUNT: Final = 2.2
 class AirPainter:
     """Draws one weather's air."""
 
-    def __init__(self, effect: Effect, presence: Presence, *, amount: float) -> None:
-        self._presence = presence
+    def __init__(self, effect: Effect, effect_time: EffectTime, *, amount: float) -> None:
+        self._effect_time = effect_time
         self._air = AIRS[effect]
         self._amount = min(amount, MOST_AMOUNT)
         self._haze_luma: int | None = None
 
     def draw(self, frame: YuvPicture, near: Floats, time_s: float) -> None:
         """near: float32, the depth where each cell of the frame looks (see warp.Lens.grid)."""
-        air, share = self._air, self._presence.at(time_s, COMES_S)
+        air, share = self._air, self._effect_time.at(time_s, COMES_S)
         if self._haze_luma is None:  # as bright as the picture is, no brighter than the row says
             bright = float(np.percentile(frame.y[::8, ::8], 85))
             self._haze_luma = round(min(max(0.9 * bright, DARKEST_HAZE), air.haze[0]))

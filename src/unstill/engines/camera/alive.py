@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from unstill.domain.request import VideoRequest
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.flicker import find_flicker
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sky import find_clouds
 from unstill.engines.camera.sway import find_sway
@@ -29,7 +29,7 @@ class Finder(Protocol):
     """Finds a region of a photo; None where it has none, or it is not sure."""
 
     def __call__(
-        self, photo: Photo, presence: Presence, *, amount: float, seed: int
+        self, photo: Photo, effect_time: EffectTime, *, amount: float, seed: int
     ) -> Region | None: ...
 
 
@@ -40,21 +40,25 @@ FINDERS: Final[Mapping[Effect, Finder]] = {  # in the order in which they are la
 }
 
 
+# what takes a region of one photo
+LOCAL: Final = frozenset({Effect.WIND, *FINDERS})
+
+
 class Alive:
     """All that moves in one photo.
 
-    drawn: the effects whose region was found.
+    drawn, undrawn: the effects that the plan has, with and without a sure region.
     """
 
     def __init__(self, photo: Photo, plan: Plan, request: VideoRequest) -> None:
         self._duration_s, seed = request.duration_s, request.seed
-        presence = Presence(request.duration_s, is_loop=plan.is_loop)
+        effect_time = EffectTime(request.duration_s, is_loop=plan.is_loop)
         # drawn lines stand still
         effects = {} if Effect.SKETCH in plan.effects else plan.effects
         wind = effects.get(Effect.WIND)
-        self._sway = find_sway(photo, presence, amount=wind, seed=seed) if wind else None
+        self._sway = find_sway(photo, effect_time, amount=wind, seed=seed) if wind else None
         found = {
-            effect: find(photo, presence, amount=effects[effect], seed=seed)
+            effect: find(photo, effect_time, amount=effects[effect], seed=seed)
             for effect, find in FINDERS.items()
             if effect in effects
         }
@@ -62,6 +66,7 @@ class Alive:
         self.drawn = {effect for effect, region in found.items() if region is not None}
         if self._sway:
             self.drawn.add(Effect.WIND)
+        self.undrawn = (LOCAL & plan.effects.keys()) - self.drawn
 
     def bent(self, grid: SourceGrid, fraction: float) -> SourceGrid:
         """Where the frame looks, with what the wind does."""

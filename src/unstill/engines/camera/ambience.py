@@ -13,9 +13,22 @@ from unstill.media.sound import SAMPLE_RATE, Samples
 BLOCK = 1024  # samples in an AAC frame
 BED_S = 8  # one round of noise that fits onto itself, so that memory does not grow with length
 FADE_S = 0.4
-LOUDNESS: Final = {None: 0.018, Effect.SNOW: 0.035, Effect.RAIN: 0.06}  # root mean square
-# (corner in Hz, how steeply it falls above it): air in a room, wind, rain
-COLOURS: Final = {None: (180.0, 1.1), Effect.SNOW: (320.0, 1.4), Effect.RAIN: (2600.0, 0.6)}
+# root mean square; of several, the first of them is heard
+LOUDNESS: Final = {
+    Effect.RAIN: 0.06,
+    Effect.WATER: 0.045,
+    Effect.WIND: 0.045,
+    Effect.SNOW: 0.035,
+    None: 0.018,
+}
+# (corner in Hz, how steeply it falls above it): rain, water, wind, air in a room
+COLOURS: Final = {
+    Effect.RAIN: (2600.0, 0.6),
+    Effect.WATER: (900.0, 0.8),
+    Effect.WIND: (420.0, 1.3),
+    Effect.SNOW: (320.0, 1.4),
+    None: (180.0, 1.1),
+}
 
 
 def ambience(*, duration_s: int, seed: int, weather: Effect | None) -> Iterator[Samples]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unstill.domain.request import Size
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.overlay import Overlay, Softness, paint_of
-from unstill.engines.camera.presence import Presence
 from unstill.media.yuv import YuvPicture
 
 Flights = NDArray[np.float64]  # (sparks, 2), in frame heights
@@ -32,8 +32,8 @@ SOFTNESS: Final = Softness(sharp=0.001, close=0.012, glow=2.2)
 class Fireworks:
     """Draws bursts into frames of one size."""
 
-    def __init__(self, size: Size, presence: Presence, *, amount: float, seed: int) -> None:
-        self._presence = presence
+    def __init__(self, size: Size, effect_time: EffectTime, *, amount: float, seed: int) -> None:
+        self._effect_time = effect_time
         self._overlay = Overlay(size, SOFTNESS)
         self._ratio = size.width / size.height
         self._every_s = EVERY_S / amount
@@ -51,7 +51,7 @@ class Fireworks:
     def _is_cut_short(self, number: int) -> bool:
         """In a loop the last spark is out by the last frame."""
         burst_s = FIRST_S + number * self._every_s
-        return self._presence.is_loop and burst_s + LIVES_S > self._presence.duration_s
+        return self._effect_time.is_loop and burst_s + LIVES_S > self._effect_time.duration_s
 
     def _draw_burst(self, number: int, age_s: float) -> None:
         rng = np.random.default_rng([self._seed, 5, number])

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unstill.domain.request import Size
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.overlay import Overlay, Paint, Points, Rgb, Softness, paint_of
-from unstill.engines.camera.presence import Presence
 from unstill.media.yuv import YuvPicture
 
 Numbers = NDArray[np.float64]
@@ -27,7 +27,7 @@ CLOSE_OPACITY = 0.5  # light that a lens spreads over a wider disc
 MARGIN = 0.12  # frame heights, beyond the frame, where particles leave and come back
 
 
-class Shape(Enum):
+class ParticleShape(Enum):
     STREAK = auto()
     DISC = auto()
     PETAL = auto()
@@ -37,15 +37,15 @@ class Shape(Enum):
 
 # Corners of what tumbles: long from -1 to 1, x then y.
 OUTLINES: Final = {
-    Shape.PETAL: (
+    ParticleShape.PETAL: (
         *((-1.0, 0.0), (-0.6, -0.42), (0.1, -0.62), (0.75, -0.5), (1.0, -0.16)),
         *((1.0, 0.16), (0.75, 0.5), (0.1, 0.62), (-0.6, 0.42)),
     ),
-    Shape.LEAF: (
+    ParticleShape.LEAF: (
         *((-1.25, 0.0), (-0.8, -0.28), (-0.2, -0.5), (0.4, -0.4), (1.0, 0.0)),
         *((0.4, 0.4), (-0.2, 0.5), (-0.8, 0.28)),
     ),
-    Shape.CHIP: ((-1.0, -0.6), (1.0, -0.6), (1.0, 0.6), (-1.0, 0.6)),
+    ParticleShape.CHIP: ((-1.0, -0.6), (1.0, -0.6), (1.0, 0.6), (-1.0, 0.6)),
 }
 
 
@@ -55,7 +55,7 @@ class Kind:
 
     count: int
     close_count: int  # so many more are close to the eye and out of focus
-    shape: Shape
+    shape: ParticleShape
     colours: tuple[Rgb, ...]
     speed: Range  # downwards, heights per second; negative rises
     wind: float  # sideways, as a share of the speed
@@ -74,7 +74,7 @@ KINDS: Final = {
     Effect.SNOW: Kind(
         count=300,
         close_count=14,
-        shape=Shape.DISC,
+        shape=ParticleShape.DISC,
         colours=(WHITE_RGB,),
         speed=(0.06, 0.26),
         wind=0.22,
@@ -87,7 +87,7 @@ KINDS: Final = {
     Effect.RAIN: Kind(
         count=900,
         close_count=30,
-        shape=Shape.STREAK,
+        shape=ParticleShape.STREAK,
         colours=((240, 244, 250),),
         speed=(1.2, 2.6),
         wind=0.08,
@@ -101,7 +101,7 @@ KINDS: Final = {
     Effect.PETALS: Kind(
         count=70,
         close_count=6,
-        shape=Shape.PETAL,
+        shape=ParticleShape.PETAL,
         colours=((250, 200, 214), (246, 178, 198), (255, 226, 234), (240, 160, 186)),
         speed=(0.07, 0.2),
         wind=0.5,
@@ -115,7 +115,7 @@ KINDS: Final = {
     Effect.LEAVES: Kind(
         count=46,
         close_count=3,
-        shape=Shape.LEAF,
+        shape=ParticleShape.LEAF,
         colours=((196, 96, 24), (168, 52, 24), (216, 150, 38), (128, 84, 34), (190, 120, 40)),
         speed=(0.1, 0.3),
         wind=0.45,
@@ -129,7 +129,7 @@ KINDS: Final = {
     Effect.EMBERS: Kind(
         count=110,
         close_count=7,
-        shape=Shape.DISC,
+        shape=ParticleShape.DISC,
         colours=((255, 150, 40), (255, 108, 22), (255, 196, 92)),
         speed=(-0.08, -0.32),
         wind=-0.3,
@@ -143,7 +143,7 @@ KINDS: Final = {
     Effect.DUST: Kind(
         count=150,
         close_count=16,
-        shape=Shape.DISC,
+        shape=ParticleShape.DISC,
         colours=((255, 244, 222), (255, 250, 240)),
         speed=(-0.008, 0.02),
         wind=0.8,
@@ -157,7 +157,7 @@ KINDS: Final = {
     Effect.CONFETTI: Kind(
         count=170,
         close_count=7,
-        shape=Shape.CHIP,
+        shape=ParticleShape.CHIP,
         colours=(
             *((232, 62, 72), (250, 190, 40), (52, 168, 92), (58, 124, 226), (170, 84, 206)),
             *((244, 124, 176), (244, 244, 244)),
@@ -178,9 +178,9 @@ class Particles:
     """Draws one kind into frames of one size."""
 
     def __init__(
-        self, effect: Effect, size: Size, presence: Presence, *, amount: float, seed: int
+        self, effect: Effect, size: Size, effect_time: EffectTime, *, amount: float, seed: int
     ) -> None:
-        self._presence = presence
+        self._effect_time = effect_time
         self._kind = kind = KINDS[effect]
         self._overlay = Overlay(size, kind.softness)
         self._ratio = size.width / size.height
@@ -202,11 +202,11 @@ class Particles:
         size = mixed(self._kind.size, self._near)
         for part, is_close in zip(self._in_focus, (False, True), strict=True):
             match self._kind.shape:
-                case Shape.DISC:
+                case ParticleShape.DISC:
                     self._overlay.draw_discs(
                         points[part], size[part], paint[part], is_close=is_close
                     )
-                case Shape.STREAK:
+                case ParticleShape.STREAK:
                     self._overlay.draw_streaks(
                         points[part], size[part], paint[part], is_close=is_close
                     )
@@ -223,9 +223,9 @@ class Particles:
         x = (self._x * wide + fallen * self._wind + sway) % wide - MARGIN
         y = (self._y * high + fallen + 0.4 * sway) % high - MARGIN
         middle = np.stack([x, y], 1)[:, None]
-        if kind.shape is Shape.DISC:
+        if kind.shape is ParticleShape.DISC:
             return middle
-        if kind.shape is Shape.STREAK:
+        if kind.shape is ParticleShape.STREAK:
             along = np.array([self._wind, 1.0]) * mixed(kind.length, near)[:, None]
             return np.concatenate([middle, middle - along[:, None]], axis=1)
         return middle + self._tumbled(time_s)
@@ -254,7 +254,7 @@ class Particles:
         kind, near = self._kind, self._near
         opacity = mixed(kind.opacity, np.minimum(near, 1))
         opacity = np.where(near > 1, opacity * CLOSE_OPACITY, opacity)
-        begun = np.clip((self._presence.since(time_s) - STARTS_S * self._delay) / FADES_S, 0, 1)
+        begun = np.clip((self._effect_time.since(time_s) - STARTS_S * self._delay) / FADES_S, 0, 1)
         twinkled = 1 - kind.twinkle * (
             0.5 + 0.5 * np.sin(2 * np.pi * (3 * self._hertz * time_s + self._turn))
         )

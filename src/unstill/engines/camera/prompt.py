@@ -62,8 +62,13 @@ class Plan:
         return tuple(dict.fromkeys(move for leg in self.legs for move in leg.moves))
 
 
-def read_prompt(prompt: str, negative_prompt: str, seed: int) -> Plan:
-    """The plan that the words and the seed ask for."""
+def read_prompt(
+    prompt: str, negative_prompt: str, seed: int, *, drawn: frozenset[Effect] = DRAWN
+) -> Plan:
+    """The plan that the words and the seed ask for.
+
+    drawn: what can be drawn over this photo; words for another effect are not heard.
+    """
     rng = random.Random(f"plan {seed}")
     words = plain(prompt)
     read = read_clauses(words)
@@ -80,7 +85,7 @@ def read_prompt(prompt: str, negative_prompt: str, seed: int) -> Plan:
         side=side,
         effects={effect: mention.step for effect, mention in effects.items()},
         is_loop=bool(loops),
-        unheard=not_heard(prompt, read, heard_in(read, wanted), loops),
+        unheard=not_heard(prompt, read, heard_in(read, wanted, drawn), loops),
     )
 
 
@@ -195,7 +200,9 @@ def loops_in(prompt: str) -> Iterator[tuple[int, int]]:
             yield clause.start + match.start(), clause.start + match.end()
 
 
-def heard_in(read: list[ReadClause], wanted: list[tuple[Mention, MoveRule]]) -> list[Mention]:
+def heard_in(
+    read: list[ReadClause], wanted: list[tuple[Mention, MoveRule]], drawn: frozenset[Effect]
+) -> list[Mention]:
     """The mentions that change something: moves that are made or denied, effects that are drawn."""
     moves = {move for _, rule in wanted for move in made_by(rule)}
     return [
@@ -203,5 +210,5 @@ def heard_in(read: list[ReadClause], wanted: list[tuple[Mention, MoveRule]]) -> 
         for one in read
         for m in one.mentions
         if m.is_denied
-        or (made_by(m.names) <= moves if isinstance(m.names, MoveRule) else m.names in DRAWN)
+        or (made_by(m.names) <= moves if isinstance(m.names, MoveRule) else m.names in drawn)
     ]

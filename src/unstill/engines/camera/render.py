@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 
 from unstill import __version__
-from unstill.domain.request import Role
-from unstill.engines.camera.ambience import ambience
-from unstill.engines.camera.effect_words import Effect
+from unstill.domain.request import Role, VideoRequest
+from unstill.engines.camera.ambience import LOUDNESS, ambience
+from unstill.engines.camera.effect_words import DRAWN, Effect
 from unstill.engines.camera.framing import framed_pair, framed_photo
 from unstill.engines.camera.picture import enough_px
 from unstill.engines.camera.prompt import Plan, read_prompt
@@ -40,9 +40,11 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
     # a last frame of the caller's own is where the video ends
     is_loop = (plan.is_loop or task.loop) and request.last_frame is None
     plan = replace(plan, is_loop=is_loop)
-    show = Show(scenery_of(task, plan), plan, request, task.size)
+    scenery = scenery_of(task, plan)
+    show = Show(scenery, plan, request, task.size)
     frame_count = request.frame_count
-    weather = next((e for e in (Effect.RAIN, Effect.SNOW) if e in plan.effects), None)
+    effects = plan.effects.keys() - scenery.undrawn
+    weather = next((effect for effect in LOUDNESS if effect in effects), None)
     sound = ambience(duration_s=request.duration_s, seed=request.seed, weather=weather)
     with VideoWriter(
         Path(task.out),
@@ -58,9 +60,17 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
     return Rendered(
         frame_count=frame_count,
         moves=tuple(plan.moves),
-        effects=tuple(sorted(plan.effects)),
-        unheard=plan.unheard,
+        effects=tuple(sorted(effects)),
+        unheard=unheard_in(request, plan, scenery.undrawn),
     )
+
+
+def unheard_in(request: VideoRequest, plan: Plan, undrawn: frozenset[Effect]) -> tuple[str, ...]:
+    """The pieces of the prompt that had no effect; so has what this photo has no place for."""
+    if not undrawn:
+        return plan.unheard
+    words = request.prompt, request.negative_prompt
+    return read_prompt(*words, request.seed, drawn=DRAWN - undrawn).unheard
 
 
 def scenery_of(task: RenderTask, plan: Plan) -> Scenery:

@@ -9,8 +9,9 @@ import numpy as np
 
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.camera.air import AIRS, AirPainter
-from unstill.engines.camera.alive import Alive
+from unstill.engines.camera.alive import LOCAL, Alive
 from unstill.engines.camera.depth import guess_depth
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.hold import aim_of, held
@@ -26,7 +27,6 @@ from unstill.engines.camera.path import (
 )
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.planned_path import Stage, plan_path
-from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
@@ -41,6 +41,7 @@ class Scenery(Protocol):
     """What is in front of the camera."""
 
     path: CameraPath
+    undrawn: frozenset[Effect]  # of the plan; no sure place for them
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         """Fill a frame after this share of the video, 0 to 1."""
@@ -85,6 +86,7 @@ class OnePhoto:
         self.lens = Lens(photo, depth.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
         self._alive = Alive(photo, plan, request)
+        self.undrawn = self._alive.undrawn
         aim = aim_of(photo) or depth.subject
         path = tamed(planned(photo, plan, request, aim, self.lens), folds=self.lens.folds)
         path = held(path, photo, self.lens)
@@ -110,6 +112,7 @@ class TwoPhotos:
         self._first = Shown(first, is_sketched=is_sketched)
         self._last = Shown(last, is_sketched=is_sketched)
         self._morph = find_morph(first, last)
+        self.undrawn = LOCAL & plan.effects.keys()
         path = planned(first, plan, request, depths[0].subject, self._lenses[0])
         for lens in self._lenses:
             path = tamed(path, folds=lens.folds)
@@ -146,11 +149,11 @@ class Show:
     def __init__(self, scenery: Scenery, plan: Plan, request: VideoRequest, size: Size) -> None:
         self._scenery = scenery
         self._growth = Growth(size, request.seed) if Effect.SKETCH in plan.effects else None
-        presence = Presence(request.duration_s, is_loop=plan.is_loop)
+        effect_time = EffectTime(request.duration_s, is_loop=plan.is_loop)
         self._airs = [
-            AirPainter(e, presence, amount=plan.effects[e]) for e in AIRS if e in plan.effects
+            AirPainter(e, effect_time, amount=plan.effects[e]) for e in AIRS if e in plan.effects
         ]
-        self._flying = flying(plan, presence, size, request.seed)
+        self._flying = flying(plan, effect_time, size, request.seed)
         self._mark = WatermarkPainter(size) if request.watermark else None
         self._duration_s = request.duration_s
         self._is_loop = plan.is_loop
@@ -168,13 +171,15 @@ class Show:
             self._mark.draw(into)
 
 
-def flying(plan: Plan, presence: Presence, size: Size, seed: int) -> list[Particles | Fireworks]:
+def flying(
+    plan: Plan, effect_time: EffectTime, size: Size, seed: int
+) -> list[Particles | Fireworks]:
     """All that the plan has before the picture, what is farthest first."""
     overlays: list[Particles | Fireworks] = []
     if amount := plan.effects.get(Effect.FIREWORKS):
-        overlays.append(Fireworks(size, presence, amount=amount, seed=seed))
+        overlays.append(Fireworks(size, effect_time, amount=amount, seed=seed))
     return overlays + [
-        Particles(kind, size, presence, amount=plan.effects[kind], seed=seed)
+        Particles(kind, size, effect_time, amount=plan.effects[kind], seed=seed)
         for kind in KINDS
         if kind in plan.effects
     ]

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from unstill.engines.camera.depth import guided
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.regions import find_sky
 from unstill.engines.camera.sketch import lay_over
 from unstill.engines.camera.warp import PixelFetcher, SourceGrid, sample
@@ -24,7 +24,7 @@ MOST_DRIFT = 0.085  # of the width: what is filled in is never looked at for lon
 HORIZON_SHARE = 0.3  # what is low in the sky is far away, and slow
 BILLOW = 0.0035  # of the width
 SUN_LUMA, SUN_SHARE = 225, 0.02  # as bright, and no larger in the picture: it stays where it is
-STARTS_S = 1.2
+STARTS_S, COMES_S = 1.2, 0.8
 MATTE_SIDE_PX = 800
 EDGE_PX = 9  # of the matte: pixels so near to an edge are not the sky's alone
 THIN_PX, THIN_STEP = 17, 20  # of the matte; steps of luma
@@ -35,9 +35,9 @@ class Sky:
     """One photo's sky, and where it is after a time."""
 
     def __init__(
-        self, photo: Photo, mask: Plane, presence: Presence, *, amount: float, seed: int
+        self, photo: Photo, mask: Plane, effect_time: EffectTime, *, amount: float, seed: int
     ) -> None:
-        self._presence = presence
+        self._effect_time = effect_time
         rng = random.Random(f"sky {seed}")
         self._photo = photo
         planes = photo.planes()
@@ -51,7 +51,7 @@ class Sky:
         width = 2 * photo.half_frame[0]
         # a long video drifts slower, and none further than its gaps are filled
         self._speed = (
-            min(DRIFT * amount, MOST_DRIFT / presence.duration_s) * width * rng.choice((-1, 1))
+            min(DRIFT * amount, MOST_DRIFT / effect_time.duration_s) * width * rng.choice((-1, 1))
         )
         self._billow = BILLOW * min(amount, 1.5) * width
         self._phases = rng.random(), rng.random()
@@ -65,7 +65,7 @@ class Sky:
 
     def draw(self, grid: SourceGrid, time_s: float, into: YuvPicture) -> None:
         """Lay the sky over a frame that shows the photo through the grid."""
-        if self._presence.since(time_s) == 0:
+        if self._effect_time.since(time_s) == 0:
             return
         moved = self._moved(grid, time_s)
         luma, matte = self._spare
@@ -74,18 +74,23 @@ class Sky:
         self._fetcher.fetch(moved, [(self._layer.y, luma)])
         self._fetcher.fetch_chroma(grid, [(self._half_matte, half_matte)])
         self._fetcher.fetch_chroma(moved, [(self._layer.u, u), (self._layer.v, v)])
+        # the layer's edges are not quite the photo's: they come in while nothing has moved yet
+        come = self._effect_time.at(time_s, COMES_S)
+        if come < 1:
+            for part in (matte, half_matte):
+                cv2.convertScaleAbs(part, dst=part, alpha=come)
         lay_over(into.y, luma, matte)
         lay_over(into.u, u, half_matte)
         lay_over(into.v, v, half_matte)
 
     def _moved(self, grid: SourceGrid, time_s: float) -> SourceGrid:
         """Where the sky that is seen there was in the photo."""
-        way = self._speed * self._presence.gone(time_s, STARTS_S)
+        way = self._speed * self._effect_time.gone(time_s, STARTS_S)
         top = -self._photo.half_photo[1]
         height = (self._horizon - grid.y) / max(self._horizon - top, 1e-3)
         far = HORIZON_SHARE + (1 - HORIZON_SHARE) * np.clip(height, 0, 1)
         free = 1 - sample(self._pinned, grid, self._photo.half_photo)
-        swell = self._billow * self._presence.at(time_s, STARTS_S)
+        swell = self._billow * self._effect_time.at(time_s, STARTS_S)
         x = way * far + swell * waved(1.1 * grid.y + self._phases[0], 0.11 * time_s)
         y = swell * waved(0.9 * grid.x + self._phases[1], 0.13 * time_s)
         return SourceGrid(
@@ -176,9 +181,9 @@ def pinned(luma: Plane, mask: Plane) -> Floats:
     return np.asarray(near / max(float(near.max()), 1e-6) if result.any() else result, np.float32)
 
 
-def find_clouds(photo: Photo, presence: Presence, *, amount: float, seed: int) -> Sky | None:
+def find_clouds(photo: Photo, effect_time: EffectTime, *, amount: float, seed: int) -> Sky | None:
     """The photo's sky; None where it has none, or it is not sure."""
     mask = find_sky(photo.rgb)
     if mask is None:
         return None
-    return Sky(photo, mask, presence, amount=amount, seed=seed)
+    return Sky(photo, mask, effect_time, amount=amount, seed=seed)

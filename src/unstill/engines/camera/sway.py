@@ -6,8 +6,8 @@ import random
 
 import numpy as np
 
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.regions import find_plants
 from unstill.engines.camera.warp import SourceGrid, sample
 from unstill.media.yuv import Floats
@@ -20,13 +20,13 @@ STARTS_S = 1.0
 GUSTS = ((0.6, 0.32, 0.55, 0.15), (0.3, 0.71, 1.3, -0.4), (0.2, 1.27, 2.3, 0.9))
 
 
-class Sway:
+class WindSway:
     """One photo's plants in the wind."""
 
     def __init__(
-        self, photo: Photo, plants: Floats, presence: Presence, *, amount: float, seed: int
+        self, photo: Photo, plants: Floats, effect_time: EffectTime, *, amount: float, seed: int
     ) -> None:
-        self._presence = presence
+        self._effect_time = effect_time
         rng = random.Random(f"sway {seed}")
         self._photo = photo
         height = np.linspace(1, LOWEST, len(plants), dtype=np.float32)[:, None]
@@ -38,7 +38,7 @@ class Sway:
     def bent(self, grid: SourceGrid, time_s: float) -> SourceGrid:
         """Where the frame looks while the plants are bent."""
         reach = sample(self._reach, grid, self._photo.half_photo)
-        reach = reach * np.float32(self._presence.at(time_s, STARTS_S))
+        reach = reach * np.float32(self._effect_time.at(time_s, STARTS_S))
         gust = np.zeros_like(grid.x)
         for (share, hertz, across, down), phase in zip(GUSTS, self._phases, strict=True):
             turns = across * self._side * grid.x + down * grid.y + phase
@@ -50,7 +50,11 @@ class Sway:
         )
 
 
-def find_sway(photo: Photo, presence: Presence, *, amount: float, seed: int) -> Sway | None:
+def find_sway(
+    photo: Photo, effect_time: EffectTime, *, amount: float, seed: int
+) -> WindSway | None:
     """The photo's plants; None where it has few, or they are not sure."""
     plants = find_plants(photo.rgb)
-    return None if plants is None else Sway(photo, plants, presence, amount=amount, seed=seed)
+    return (
+        None if plants is None else WindSway(photo, plants, effect_time, amount=amount, seed=seed)
+    )

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from unstill.domain.request import VideoRequest
+from unstill.engines.camera.alive import LOCAL
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.leftover import Leftover, Light
@@ -54,6 +55,7 @@ class TwoViews:
         self._light = Dimmer(self.passage.leftover)
         self._overscan = overscan_of(self.path, self.passage, first.half_frame)
         self._other = blank(first.size)
+        self.undrawn = LOCAL & plan.effects.keys()
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         grid, share = self.grid(fraction), ease(fraction)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.presence import Presence
 from unstill.engines.camera.regions import find_water
 from unstill.engines.camera.sketch import lay_over
 from unstill.engines.camera.sky import matte_of
@@ -32,9 +32,9 @@ class Water:
     """One photo's water, and its waves after a time."""
 
     def __init__(
-        self, photo: Photo, mask: Plane, presence: Presence, *, amount: float, seed: int
+        self, photo: Photo, mask: Plane, effect_time: EffectTime, *, amount: float, seed: int
     ) -> None:
-        self._presence = presence
+        self._effect_time = effect_time
         rng = np.random.default_rng([seed, 6])
         self._photo = photo
         luma = photo.planes().y
@@ -52,7 +52,7 @@ class Water:
 
     def draw(self, grid: SourceGrid, time_s: float, into: YuvPicture) -> None:
         """Lay the water over a frame that shows the photo through the grid."""
-        begun = self._presence.at(time_s, STARTS_S)
+        begun = self._effect_time.at(time_s, STARTS_S)
         if begun == 0:
             return
         matte, luma = self._spare
@@ -120,7 +120,9 @@ class Water:
         return wave, np.asarray(near, np.float32)
 
 
-def find_ripples(photo: Photo, presence: Presence, *, amount: float, seed: int) -> Water | None:
+def find_ripples(
+    photo: Photo, effect_time: EffectTime, *, amount: float, seed: int
+) -> Water | None:
     """The photo's water; None where it has none, or it is not sure."""
     mask = find_water(photo.rgb)
-    return None if mask is None else Water(photo, mask, presence, amount=amount, seed=seed)
+    return None if mask is None else Water(photo, mask, effect_time, amount=amount, seed=seed)

@@ -7,7 +7,7 @@ import math
 from unstill.engines.camera.path import smootherstep
 
 
-class Presence:
+class EffectTime:
     """When an effect comes, and in a loop also goes, so that the last frame meets the first."""
 
     def __init__(self, duration_s: float, *, is_loop: bool) -> None:

@@ -1,0 +1,75 @@
+"""What the prompt asks for and the photo has no place for: it is told, and not drawn anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.requests import a_request
+from support.stills import still_path
+from unstill.domain.request import Frame, Size
+from unstill.engines.camera.render import render
+from unstill.engines.camera.task import Rendered, RenderTask
+
+
+def rendered(folder: Path, prompt: str, first: str, last: str | None = None) -> Rendered:
+    names = {"first": first} | ({"last": last} if last else {})
+    request = a_request(
+        prompt=prompt,
+        last_frame=Frame("last", "last_image") if last else None,
+        duration_s=1,
+        frame_rate=8,
+    )
+    task = RenderTask(
+        job_id="job-1",
+        request=request,
+        size=Size(256, 160),
+        frames={role: str(still_path(name)) for role, name in names.items()},  # type: ignore[misc]
+        out=str(folder / "v.part"),
+    )
+    return render(task, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "photo", "effect"),
+    [
+        ("static shot, the clouds drift slowly", "church", "clouds"),
+        ("固定镜头，云朵飘动", "church", "clouds"),
+        ("static shot, the grass sways in the wind", "dune", "wind"),
+        ("static shot, the sea ripples", "dune", "water"),
+        ("static shot, the lights flicker", "rocket", "flicker"),
+    ],
+)
+def test_where_its_place_is_sure_it_is_drawn(
+    tmp_path: Path, prompt: str, photo: str, effect: str
+) -> None:
+    result = rendered(tmp_path, prompt, photo)
+
+    assert result.effects == (effect,)
+    assert result.unheard == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "photo", "piece"),
+    [
+        ("static shot, clouds drift by", "coffee", "clouds drift"),
+        ("static shot, waves crash", "page", "waves crash"),
+        ("static shot, flowers sway", "hubble", "flowers sway"),
+        ("static shot, the lights flicker", "dune", "flicker"),
+    ],
+)
+def test_where_it_is_not_its_words_are_told_as_not_heard(
+    tmp_path: Path, prompt: str, photo: str, piece: str
+) -> None:
+    result = rendered(tmp_path, prompt, photo)
+
+    assert result.effects == ()
+    assert any(piece in unheard for unheard in result.unheard)
+
+
+def test_between_two_photos_nothing_moves_by_itself(tmp_path: Path) -> None:
+    result = rendered(tmp_path, "the clouds drift, snow is falling", "church", last="storm")
+
+    assert result.effects == ("snow",)
+    assert any("clouds" in unheard for unheard in result.unheard)
