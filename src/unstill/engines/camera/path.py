@@ -50,6 +50,7 @@ class CameraState:
     pivot: float = 0.5  # the depth that a truck leaves at rest
     relief: float = 1.0  # how deep the scene is taken to be; 0 is a flat print
     roll_rad: float = 0.0
+    turn_rad: float = 0.0  # the photo as a plane, turned around its upright middle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ class Pose:
     pan: Pair = (0.0, 0.0)
     truck: Pair = (0.0, 0.0)
     roll_rad: float = 0.0
+    turn_rad: float = 0.0
     vertigo: float = 0.0
     overscan: float = 0.0
 
@@ -79,6 +81,7 @@ class Pose:
             pan=(self.pan[0] * share, self.pan[1] * share),
             truck=(self.truck[0] * share, self.truck[1] * share),
             roll_rad=self.roll_rad * share,
+            turn_rad=self.turn_rad * share,
             vertigo=self.vertigo * share,
             overscan=self.overscan,
         )
@@ -127,6 +130,7 @@ class CameraPath:
     aim: Pair
     pivot: float
     relief: float = 1.0
+    turn: float = 0.0  # how much of an orbit is a plane's turn, because there is no relief
     home: Pair = (0.0, 0.0)  # where the frame's middle rests
     sway_overscan: float = 0.0
 
@@ -180,6 +184,7 @@ class CameraPath:
             pivot=self.pivot,
             relief=self.relief,
             roll_rad=self.along(gone, lambda p: p.roll_rad) + roll,
+            turn_rad=self.turn * self.along(gone, lambda p: p.turn_rad),
         )
 
     def gone(self, fraction: float) -> tuple[float, ...]:

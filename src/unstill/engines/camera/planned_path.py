@@ -34,6 +34,7 @@ PAN_POWER = 0.85  # twice the strength goes not quite twice as far: it would sho
 SPARE_RATE = 1.2  # how soon more strength finds the end of what is spare
 PAN_PARALLAX = 0.35  # near things move by so much more in a pan than far ones
 ORBIT = 0.15  # how far near and far move past each other
+PLANE_TURN_RAD, MOST_TURN_RAD = math.radians(10), math.radians(20)  # an orbit of what is flat
 ROLL_RAD = math.radians(6)
 SHAKE, SHAKE_ROLL_RAD = 0.016, math.radians(0.35)
 DRIFT = 0.004  # an operator's hand in every other move: what a seed changes beside the strength
@@ -184,6 +185,7 @@ def poses_of(
             pan=(x[i], y[i]),
             truck=(x[i] * PAN_PARALLAX + orbit[i], y[i] * PAN_PARALLAX),
             roll_rad=roll[i],
+            turn_rad=MOST_TURN_RAD * math.tanh(orbit[i] / ORBIT * PLANE_TURN_RAD / MOST_TURN_RAD),
             vertigo=damped(vertigo[i], VERTIGO, 2 * VERTIGO),
         )
         for i in range(len(steps) + 1)

@@ -15,6 +15,7 @@ from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.hold import aim_of, held
+from unstill.engines.camera.level import levelled, straightened
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.particles import KINDS, Particles
 from unstill.engines.camera.path import (
@@ -83,12 +84,14 @@ class OnePhoto:
 
     def __init__(self, photo: Photo, plan: Plan, request: VideoRequest) -> None:
         depth = guess_depth(photo)
-        self.lens = Lens(photo, depth.near)
+        level = levelled(depth.near, photo)
+        self.lens = Lens(photo, level.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
         self._alive = Alive(photo, plan, request)
         self.undrawn = self._alive.undrawn
         aim = aim_of(photo) or depth.subject
         path = tamed(planned(photo, plan, request, aim, self.lens), folds=self.lens.folds)
+        path = straightened(path, level, self.lens.seen_at, photo.half_frame)
         path = held(path, photo, self.lens)
         self.path = with_overscan(path, self.lens.overshoot)
 

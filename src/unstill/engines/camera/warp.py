@@ -22,6 +22,7 @@ CELL_PX = 16
 STRIP_CELLS = 8
 NEAR_SHARE = 0.65  # by how much more of a dolly the nearest follow than the farthest do
 DEPTH_ROUNDS = 3
+EYE = 2.4  # units from the eye to a plane that turns: a normal lens's view
 AROUND = 0.08  # units, of a point of the photo
 MOST_STRETCH = 0.36  # depth alone stretches a cell so far; more looks like rubber, 1 folds
 FOLD_MOMENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -92,8 +93,13 @@ class Lens:
 
     def _grid(self, state: CameraState, x: Floats, y: Floats) -> SourceGrid:
         cos, sin = np.cos(state.roll_rad) / state.zoom, np.sin(state.roll_rad) / state.zoom
-        at_x = x * np.float32(cos) - y * np.float32(sin) + np.float32(state.pan[0])
-        at_y = x * np.float32(sin) + y * np.float32(cos) + np.float32(state.pan[1])
+        at_x, at_y = (
+            x * np.float32(cos) - y * np.float32(sin),
+            x * np.float32(sin) + y * np.float32(cos),
+        )
+        if state.turn_rad:
+            at_x, at_y = turned(at_x, at_y, state.turn_rad)
+        at_x, at_y = at_x + np.float32(state.pan[0]), at_y + np.float32(state.pan[1])
         if state.dolly == 0 and state.truck == (0.0, 0.0):
             return SourceGrid(x=at_x, y=at_y)
         look_x, look_y = at_x, at_y
@@ -108,6 +114,21 @@ class Lens:
             look_x = look_x + np.float32(state.truck[0]) * aside
             look_y = look_y + np.float32(state.truck[1]) * aside
         return SourceGrid(x=look_x, y=look_y)
+
+    def seen_at(self, state: CameraState, places: Floats) -> Floats:
+        """Where places of the photo are in the frame, both float32 (n, m, 2) in units."""
+        x, y = places[..., 0], places[..., 1]
+        near = self.near_at(SourceGrid(x=np.ascontiguousarray(x), y=np.ascontiguousarray(y)))
+        aside = (near - np.float32(state.pivot)) * np.float32(state.relief)
+        shrink = np.float32(state.dolly) * (np.float32(MEAN_SHARE) + np.float32(NEAR_SHARE) * aside)
+        aim_x, aim_y, pan_x, pan_y = np.array([*state.aim, *state.pan], np.float32)
+        truck_x, truck_y = np.array(state.truck, np.float32)
+        x = (x - aim_x * shrink - truck_x * aside) / (1 - shrink) - pan_x
+        y = (y - aim_y * shrink - truck_y * aside) / (1 - shrink) - pan_y
+        if state.turn_rad:
+            x, y = turned_back(x, y, state.turn_rad)
+        cos, sin = np.cos(state.roll_rad) * state.zoom, np.sin(state.roll_rad) * state.zoom
+        return np.stack([x * cos + y * sin, y * cos - x * sin], axis=-1).astype(np.float32)
 
     def near_at(self, grid: SourceGrid) -> Floats:
         """Depth where a grid looks, 0 far to 1 near."""
@@ -124,6 +145,20 @@ def beside(along: Floats, away: Floats, stretch: tuple[float, float]) -> Floats:
     """How far away an edge is beside a stretch of it; all of it where it is beside none."""
     chosen = (along >= stretch[0]) & (along <= stretch[1])
     return away[chosen] if chosen.any() else away
+
+
+def turned(x: Floats, y: Floats, turn_rad: float) -> tuple[Floats, Floats]:
+    """Where an eye before the middle of a turned plane looks at it; lengths in units."""
+    far, cos, sin = np.array([EYE, np.cos(turn_rad), np.sin(turn_rad)], np.float32)
+    across = x * far / (far * cos - x * sin)
+    return across, y * (far + across * sin) / far
+
+
+def turned_back(x: Floats, y: Floats, turn_rad: float) -> tuple[Floats, Floats]:
+    """Where the eye sees a place of the turned plane."""
+    far, cos, sin = np.array([EYE, np.cos(turn_rad), np.sin(turn_rad)], np.float32)
+    nearer = far / (far + x * sin)
+    return x * cos * nearer, y * nearer
 
 
 def sample(field: Floats, grid: SourceGrid, half_photo: tuple[float, float]) -> Floats:
