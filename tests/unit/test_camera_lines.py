@@ -113,6 +113,16 @@ def test_a_photo_is_not_taken_for_flat(name: str) -> None:
     assert not is_flat(photo_of(still(name)))
 
 
+def test_a_photo_without_a_line_keeps_all_its_relief() -> None:
+    photo = photo_of(still("mountains"))
+    level = levelled(guess_depth(photo).near, photo)
+    assert len(level.lines) == 0
+
+    seen = scene(photo, "push in")
+    assert level.kept == 1
+    assert (seen.path.relief, seen.path.turn) == (1, 0)
+
+
 def test_a_line_behind_something_is_one_line_and_a_short_one_is_none() -> None:
     picture = np.full((360, 640, 3), 90, np.uint8)
     cv2.line(picture, (40, 100), (600, 140), (220, 220, 220), 3, cv2.LINE_AA)

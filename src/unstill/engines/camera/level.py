@@ -119,9 +119,11 @@ def largest_bow(
     path: CameraPath, lines: Floats, seen_at: Seen, half_frame: tuple[float, float]
 ) -> float:
     """How far a line leaves the straight way between its ends, as a share of the frame's width."""
+    if len(lines) == 0:
+        return 0.0
     moments = {*BOW_MOMENTS, *path.turns}
     bows = (bows_of(seen_at(path.at(moment), lines), half_frame) for moment in moments)
-    return max((float(each.max()) for each in bows if len(each)), default=0.0)
+    return max(float(each.max()) for each in bows)
 
 
 def bows_of(lines: Floats, half_frame: tuple[float, float]) -> Floats:
