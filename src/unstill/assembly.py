@@ -102,6 +102,8 @@ LOCAL_KINDS = (
             slots=own.slots or setup.cores,
             tells_prompt=setup.tells_prompt,
             loop=own.loop,
+            compatible=own.compatible,
+            cores=setup.cores,
         ),
     ),
     LocalKind(DiffusersSettings, _diffusers, _diffusers_elsewhere),

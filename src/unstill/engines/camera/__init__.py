@@ -31,15 +31,20 @@ class Camera:
         slots: int,
         tells_prompt: bool = False,
         loop: bool = False,
+        compatible: bool = False,
+        cores: int = 1,
         silence_s: float = SILENCE_S,
     ) -> None:
         """
         tells_prompt: in each file's metadata, for whoever gets the file.
         loop: each video's last frame meets its first.
+        compatible: with players that know no B-frames; a third larger.
+        cores: how many there are for all children. One that has a second core draws on it.
         """
         self.name = self.label = name
         self._tells_prompt = tells_prompt
-        self._loop = loop
+        self._loop, self._compatible = loop, compatible
+        self._cores, self._rendering = cores, 0
         self.slots = slots
         self._silence_s = silence_s
         self._pool = Pool("unstill.engines.camera", size=slots)
@@ -71,11 +76,22 @@ class Camera:
             out=str(scene.out),
             tells_prompt=self._tells_prompt,
             loop=self._loop,
+            compatible=self._compatible,
+            is_alone=has_spare_core(others=self._rendering, cores=self._cores),
         )
-        rendered = await self._pool.run(
-            "render", task, Rendered, report=report, silence_s=self._silence_s
-        )
+        self._rendering += 1
+        try:
+            rendered = await self._pool.run(
+                "render", task, Rendered, report=report, silence_s=self._silence_s
+            )
+        finally:
+            self._rendering -= 1
         return Made(unheard=rendered.unheard)
 
     async def close(self) -> None:
         await self._pool.close()
+
+
+def has_spare_core(*, others: int, cores: int) -> bool:
+    """Whether each of a job and those beside it may have two cores."""
+    return 2 * (others + 1) <= cores

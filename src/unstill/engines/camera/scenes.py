@@ -30,7 +30,7 @@ from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.planned_path import Stage, plan_path
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
-from unstill.engines.camera.warp import Lens, PixelFetcher, SourceGrid
+from unstill.engines.camera.warp import KeptPicture, Lens, PixelFetcher, SourceGrid
 from unstill.media.watermark import WatermarkPainter
 from unstill.media.yuv import GREY, Floats, Plane, YuvPicture
 
@@ -55,14 +55,16 @@ class Shown:
     """One photo's pixels on their way into frames."""
 
     def __init__(self, photo: Photo, *, is_sketched: bool) -> None:
-        self._fetcher = PixelFetcher(photo)
+        self._fetcher, self._kept = PixelFetcher(photo), KeptPicture()
         self._planes = photo.planes()
         self._sketch = pencil(self._planes.y) if is_sketched else None
         self._spare = np.empty((photo.size.height, photo.size.width), np.uint8)
 
     def show(self, grid: SourceGrid, drawn: Drawn | None, into: YuvPicture) -> None:
         if self._sketch is None or drawn is None:
-            self._fetcher.fetch_picture(grid, self._planes, into)
+            if not self._kept.show(grid, into):
+                self._fetcher.fetch_picture(grid, self._planes, into)
+                self._kept.keep(grid, into)
         elif drawn.is_complete:
             self._fetcher.fetch(grid, [(self._sketch, into.y)])
             into.u[:] = into.v[:] = GREY

@@ -17,6 +17,8 @@ class RenderTask(msgspec.Struct, frozen=True):
     out: str
     tells_prompt: bool = False  # in the file's metadata
     loop: bool = False  # the last frame meets the first
+    compatible: bool = False  # for players that know no B-frames
+    is_alone: bool = False  # a second core has nothing else to do
 
 
 class Rendered(msgspec.Struct, frozen=True):
