@@ -23,6 +23,7 @@ from unstill.media.yuv import Floats
 HalfSize = tuple[float, float]
 
 SLOWLY, AT_ONCE = 0.5, 0.04  # a place goes from one picture to the other in so much of the way
+FINER_FIRST = 0.15  # of the way sooner or later, from a zoom of two on
 FEATHER = 0.22  # a picture's edge fades over so many units ...
 SHARP_WITHIN = 0.35  # ... but less and less in this share of the way at its own end
 FILLS_WITHIN = 0.1
@@ -53,6 +54,13 @@ class Passage:
             cell=CELL_PX / first.unit_px,
         )
 
+    @property
+    def takes_over(self) -> float:
+        """The share of the way at which the last picture does: early if it is the finer one."""
+        turn = share_of(self.log, 1)
+        doublings = float(np.log2(abs(np.linalg.det(turn[:2, :2])) / turn[2, 2] ** 2)) / 2
+        return 0.5 - FINER_FIRST * min(max(doublings, -1.0), 1.0)
+
     def looks(self, grid: SourceGrid, share: float) -> tuple[SourceGrid, SourceGrid]:
         """Where a grid looks in the first and in the last picture, `share` of the way between."""
         middle = self.from_half_way(grid, share)
@@ -74,7 +82,7 @@ class Passage:
         middle = self.from_half_way(grid, share)
         alike = sample(self.leftover.alike, middle, self.leftover.half)
         takes = np.float32(AT_ONCE) + np.float32(SLOWLY - AT_ONCE) * alike
-        come = stepped((np.float32(share - 0.5)) / takes + np.float32(0.5))
+        come = stepped(np.float32(share - self.takes_over) / takes + np.float32(0.5))
         stay = 1 - come
         for_last = in_last * (come + stay * (1 - in_first)) + LITTLE * come
         for_first = in_first * (stay + come * (1 - in_last)) + LITTLE * stay

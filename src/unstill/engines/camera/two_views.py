@@ -174,7 +174,6 @@ def halved(photo: Photo) -> Photo:
     return replace(
         photo,
         rgb=rgb,
-        sharpen=0.0,
         density=(
             across * width / photo.rgb.shape[1],
             down * height / photo.rgb.shape[0],
