@@ -98,8 +98,10 @@ def test_generate_starts_its_own_server_and_leaves_only_the_video(tmp_path: Path
     (tmp_path / "tmp").mkdir()
     # The settings of a server that is meant for others are in the way of nothing.
     (tmp_path / "unstill.toml").write_text('[server]\nhost = "0.0.0.0"\nport = 1\n')
-    ran = run("generate", PHOTO, "push in", *SMALL, cwd=tmp_path, TMPDIR=str(tmp_path / "tmp"))
+    prompt = "push in, she waves"
+    ran = run("generate", PHOTO, prompt, *SMALL, cwd=tmp_path, TMPDIR=str(tmp_path / "tmp"))
 
+    assert 'unstill: no effect on this engine: "she waves"\n' in ran.stderr
     assert (ran.returncode, ran.stderr.count("Traceback")) == (0, 0)
     assert ran.stdout.startswith("out.mp4: 1168x768, 2 s, ")
     assert "100%" in ran.stderr

@@ -111,7 +111,12 @@ sure = partial(rule, Evidence.SURE)
 free = partial(rule, Evidence.FREE)
 beside = partial(rule, Evidence.BESIDE)
 
+HIGHER, LOWER = r"(?:top|upper)[\s-]+", r"(?:bottom|lower)[\s-]+"
 WAYS: Final = (
+    (((Move.RIGHT, Move.DOWN),), from_to(f"{HIGHER}left", f"{LOWER}right", "左上", "右下")),
+    (((Move.LEFT, Move.DOWN),), from_to(f"{HIGHER}right", f"{LOWER}left", "右上", "左下")),
+    (((Move.RIGHT, Move.UP),), from_to(f"{LOWER}left", f"{HIGHER}right", "左下", "右上")),
+    (((Move.LEFT, Move.UP),), from_to(f"{LOWER}right", f"{HIGHER}left", "右下", "左上")),
     (LEFT, from_to(r"right", r"left", "右", "左")),
     (RIGHT, from_to(r"left", r"right", "左", "右")),
     (UP, from_to(LOW, HIGH, CN_LOW, CN_HIGH)),
@@ -123,7 +128,7 @@ MOVE_RULES: Final = (
         STATIC,
         r"\b(?:static|fixed|locked(?:[\s-](?:off|down))?|stationary|motionless|still|unmoving)\s+"
         r"(?:(?:tripod|wide|medium|close-?up)\s+)?(?:camera|shot|frame|framing|view|viewpoint)\b",
-        r"\btripod\s+shot\b|^\W*static\W*$|\blocked[\s-](?:off|down)\b",
+        r"\btripod\s+shot\b|\b(?:shot|filmed)\s+(?:on|from|with)\s+a\s+tripod\b|^\W*static\W*$|\blocked[\s-](?:off|down)\b",
         r"\b(?:camera|lens|shot|frame|view)\s+(?:(?:is|stays|remains|holds|keeps|stands|stay|remain"
         r"|should\s+(?:be|stay|remain)|must\s+(?:be|stay|remain))\s+)?(?:\w+ly\s+)?"
         r"(?:static|fixed|still|stationary|locked|motionless)\b",
@@ -179,7 +184,8 @@ MOVE_RULES: Final = (
     ),
     sure(
         ROLL,
-        r"\bdutch\s+(?:angle|tilt|roll)\b|\b(?:camera|barrel)\s+rolls?\b|\brolls?\s+the\s+camera\b",
+        r"\bdutch\s+(?:angle|tilt|roll)\b|\b(?:camera|barrel)\s+rolls?\b|\brolls?\s+the\s+camera\b"
+        r"(?:(?:\s+\w+ly)?\s+to\s+the\s+(?:left|right))?",
         rf"\bcamera\s+tilt(?:s|ing)?\s+(?:{TO_LEFT}|{TO_RIGHT}|sideways\b)",
         r"荷兰角|镜头(?:倾斜|翻转|滚动|滚转)|滚转|斜角镜头",
     ),
@@ -195,7 +201,7 @@ MOVE_RULES: Final = (
         PUSH,
         rf"\b(?:dolly|dollie|zoom)(?:s|es|d|ed|ing)?{HOW}(?:in|into|inwards?|closer|towards?)\b",
         r"\b(?:crash|snap|punch|fast|slow|quick)[\s-]zoom\b(?!\s*(?:out|in|back|call|meeting))",
-        r"\bcamera\s+push\b|\bwide\s+to\s+close(?:[\s-]?up)?\b(?:\s+zoom)?",
+        r"\bforward\s+(?:dolly|tracking|zoom|push)(?:\s+shot)?\b|\bcamera\s+push\b|\bwide\s+to\s+close(?:[\s-]?up)?\b(?:\s+zoom)?",
         r"\bpush[\s-]in\s+(?:shot|on)\b|\b(?:slow|gentle|smooth|subtle|fast|quick)\s+push[\s-]in\b",
         rf"视角{ADVERB}[向往]前{ADVERB}(?:行走|走|奔跑|跑|行进)",
         r"推镜头?|推轨|镜头前推|急推",
@@ -206,7 +212,7 @@ MOVE_RULES: Final = (
         PULL,
         rf"\b(?:dolly|dollie|zoom)(?:s|es|d|ed|ing)?{HOW}(?:out|outwards?|back|backwards?|away)\b"
         r"(?:\s+from\b)?",
-        r"\bcamera\s+pull\b|\bclose(?:[\s-]?up)?\s+to\s+wide\b(?:\s+zoom)?",
+        r"\b(?:backwards?|reverse)\s+(?:dolly|tracking|zoom)(?:\s+shot)?\b|\bcamera\s+pull\b|\bclose(?:[\s-]?up)?\s+to\s+wide\b(?:\s+zoom)?",
         r"\bpull[\s-](?:out|back)\s+shot\b|\b(?:slow|gentle|smooth|subtle|fast|quick)\s+"
         r"pull[\s-](?:out|back)\b",
         r"拉镜头?(?![像头])|拉开镜头|急拉",
