@@ -12,7 +12,6 @@ from support.requests import a_request
 from support.stills import still
 from unstill.domain.request import Size
 from unstill.engines.camera.alive import Alive
-from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.path import CameraState
@@ -25,6 +24,7 @@ from unstill.media.yuv import Plane
 
 SIZE = Size(480, 320)
 DURATION_S = 5
+FLAT = np.zeros((2, 2), np.float32)  # a camera that stands still sees no depth
 WITH_SKY = ["church", "storm", "street_a", "sunset"]
 WITHOUT_SKY = [
     *("page", "text", "coffee", "chelsea", "fruit", "hubble", "motorcycle", "stream"),
@@ -50,7 +50,7 @@ def alive(
 
 
 def still_grid(photo: Photo) -> SourceGrid:
-    return Lens(photo, guess_depth(photo).near).grid(CameraState())
+    return Lens(photo, FLAT).grid(CameraState())
 
 
 def luma_after(photo: Photo, moving: Alive, time_s: float) -> Plane:
