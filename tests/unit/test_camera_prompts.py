@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 
-from support.camera_prompts import JUDGED_ON, TUNED_ON
+from support.camera_prompts import JUDGED_ON, NO_CAMERA, TUNED_ON
 from support.more_camera_prompts import TUNED_ON_TOO
+from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.prompt import GENTLE_STRENGTH, Leg, read_prompt
 
 SEEDS = range(8)
+WORDS = """
+camera zoom in out pan left right up down then and while the no not don't slowly fast heavy snow
+hold static follow , . ; 镜头 推近 拉远 向左 平移 然后 不要 缓缓 固定 ( " from to
+"""
 
 
 @pytest.mark.parametrize(("prompt", "legs", "effects"), [*TUNED_ON, *TUNED_ON_TOO, *JUDGED_ON])
@@ -25,6 +33,35 @@ def test_a_prompt_is_read_as_it_is_meant(prompt: str, legs: str, effects: str) -
             for effect, amount in plan.effects.items()
         } == set(effects.split())
     assert legs or len({plan.moves for plan in plans}) > 1 or plans[0].denied
+
+
+@pytest.mark.parametrize("prompt", NO_CAMERA)
+def test_what_somebody_does_is_left_to_the_seed_and_told_as_not_heard(prompt: str) -> None:
+    plans = [read_prompt(prompt, "", seed) for seed in SEEDS]
+
+    assert all([leg.strength for leg in plan.legs] == [GENTLE_STRENGTH] for plan in plans)
+    assert not plans[0].denied
+    assert not plans[0].effects
+    assert plans[0].unheard
+
+
+def test_whatever_the_words_no_denied_move_is_made() -> None:
+    rng = random.Random(3)
+    words = WORDS.split()
+    for seed in range(300):
+        prompt = " ".join(rng.choices(words, k=rng.randrange(25)))
+        plan = read_prompt(prompt, rng.choice(words), seed)
+
+        assert plan.legs, prompt
+        assert all(leg.moves for leg in plan.legs), prompt
+        assert not set(plan.moves) & plan.denied or plan.moves == (Move.STATIC,), prompt
+
+
+def test_a_long_prompt_without_a_stop_is_read_in_time() -> None:
+    began = time.process_time()
+    read_prompt("镜头推近人物面部很漂亮的街道" * 500, "zoom in, " * 500, 1)
+
+    assert time.process_time() - began < 5
 
 
 def is_meant(legs: tuple[Leg, ...], told: str) -> bool:
