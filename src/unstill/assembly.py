@@ -103,6 +103,7 @@ LOCAL_KINDS = (
             tells_prompt=setup.tells_prompt,
             loop=own.loop,
             compatible=own.compatible,
+            depth_model=own.depth_model,
             cores=setup.cores,
         ),
     ),

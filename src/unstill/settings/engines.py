@@ -48,6 +48,7 @@ class CameraSettings(LocalSettings, frozen=True, tag="camera"):
     slots: Annotated[int, Meta(ge=0, le=256)] = 0  # processes that render; 0: as many as cores
     loop: bool = False  # each video's last frame meets its first
     compatible: bool = False  # videos for players that know no B-frames
+    depth_model: str = ""  # an ONNX file that says what is near; empty: it is guessed
 
 
 class DiffusersSettings(LocalSettings, frozen=True, kw_only=True, tag="diffusers"):

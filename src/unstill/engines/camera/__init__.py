@@ -7,8 +7,10 @@ rule can find. This module is the server's side; all that touches pixels is in t
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from unstill.domain.engine import Made, Report, Scene
-from unstill.domain.errors import BadField
+from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import VideoRequest
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.media.pool import Pool
@@ -32,6 +34,7 @@ class Camera:
         tells_prompt: bool = False,
         loop: bool = False,
         compatible: bool = False,
+        depth_model: str = "",
         cores: int = 1,
         silence_s: float = SILENCE_S,
     ) -> None:
@@ -39,11 +42,17 @@ class Camera:
         tells_prompt: in each file's metadata, for whoever gets the file.
         loop: each video's last frame meets its first.
         compatible: with players that know no B-frames; a third larger.
+        depth_model: the file of a network that says what is near; empty: it is guessed.
+        Raises BadSetting where there is no such file.
         cores: how many there are for all children. One that has a second core draws on it.
         """
         self.name = self.label = name
         self._tells_prompt = tells_prompt
         self._loop, self._compatible = loop, compatible
+        if depth_model and not Path(depth_model).is_file():
+            setting = f"engines.{name}.depth_model"
+            raise BadSetting(setting, f"must be an ONNX file, and {depth_model} is no file here")
+        self._depth_model = depth_model
         self._cores, self._rendering = cores, 0
         self.slots = slots
         self._silence_s = silence_s
@@ -77,6 +86,7 @@ class Camera:
             tells_prompt=self._tells_prompt,
             loop=self._loop,
             compatible=self._compatible,
+            depth_model=self._depth_model,
             is_alone=has_spare_core(others=self._rendering, cores=self._cores),
         )
         self._rendering += 1

@@ -39,6 +39,7 @@ class Depth:
 
 
 def guess_depth(photo: Photo) -> Depth:
+    """What is near: as a network says where the operator named one, else guessed."""
     small = shrunk(photo.rgb, SIDE_PX)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
     rows, columns = lab.shape[:2]
@@ -53,6 +54,8 @@ def guess_depth(photo: Photo) -> Depth:
         guess = ALONG * away / away.max() + (1 - ALONG) * guess
     if (sky := find_sky(photo.rgb)) is not None:
         guess = guess * (1 - resized(sky.astype(np.float32), columns, rows) / 255)
+    if photo.near is not None:
+        guess = resized(photo.near, columns, rows)
     near = softened(
         guided(guess.astype(np.float32), lab[..., 0] / np.float32(255), radius=SIDE_PX // 14)
     )

@@ -5,10 +5,13 @@ A crop around the middle cuts off the head of every portrait.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from unstill.domain.request import Size
+from unstill.engines.camera.depth_network import network_depth
 from unstill.engines.camera.picture import MIDDLE, Photo, fit_photo
 from unstill.engines.camera.subject import Box, Subject, find_subject
-from unstill.media.yuv import Plane
+from unstill.media.yuv import Floats, Plane
 
 MARGIN = 0.05  # of the frame, around what it must show
 HEADROOM = 0.07  # of the frame, above a head whose body does not fit
@@ -16,18 +19,26 @@ TOWARDS = 0.7  # so far a frame is turned from the picture's middle to the subje
 BODY_WEIGHT = 0.4  # beside a head, where not both fit
 
 
-def framed_photo(rgb: Plane, size: Size) -> Photo:
+def framed_photo(rgb: Plane, size: Size, *, depth_model: str = "") -> Photo:
     """The picture made ready for frames of this size, and resting on its subject.
 
-    rgb: uint8 (height, width, 3), sRGB.
+    rgb: uint8 (height, width, 3), sRGB; depth_model: a file, see `depth_network.py`.
+    Raises OperatorError where that cannot be run.
     """
     subject = find_subject(rgb)
     height, width = rgb.shape[:2]
     middle = frame_middle(subject, Size(width, height), size) if subject else MIDDLE
-    return fit_photo(rgb, size, middle=middle, subject=subject)
+    near = near_by(depth_model, rgb)
+    return fit_photo(rgb, size, middle=middle, subject=subject, near=near)
 
 
-def framed_pair(first: Plane, last: Plane, size: Size) -> tuple[Photo, Photo]:
+def near_by(depth_model: str, rgb: Plane) -> Floats | None:
+    return network_depth(rgb, Path(depth_model)) if depth_model else None
+
+
+def framed_pair(
+    first: Plane, last: Plane, size: Size, *, depth_model: str = ""
+) -> tuple[Photo, Photo]:
     """Two pictures made ready, each resting in its middle: what is spare is spare on both sides.
 
     Pictures of one shape are cut alike: what did not move between them does not move.
@@ -40,14 +51,18 @@ def framed_pair(first: Plane, last: Plane, size: Size) -> tuple[Photo, Photo]:
     if first.shape == last.shape:
         middles[1] = middles[0]
     one, other = (
-        centred_photo(rgb, size, middle, subject)
+        centred_photo(rgb, size, middle, subject, near_by(depth_model, rgb))
         for rgb, middle, subject in zip((first, last), middles, subjects, strict=True)
     )
     return one, other
 
 
 def centred_photo(
-    rgb: Plane, size: Size, middle: tuple[float, float], subject: Subject | None
+    rgb: Plane,
+    size: Size,
+    middle: tuple[float, float],
+    subject: Subject | None,
+    near: Floats | None,
 ) -> Photo:
     height, width = rgb.shape[:2]
     left, columns = evenly_around(width, middle[0])
@@ -59,7 +74,12 @@ def centred_photo(
         right=(left + columns) / width,
         bottom=(top + rows) / height,
     )
-    return fit_photo(cut, size, subject=subject and subject.seen_in(around))
+    return fit_photo(
+        cut,
+        size,
+        subject=subject and subject.seen_in(around),
+        near=None if near is None else around.cut(near),
+    )
 
 
 def evenly_around(side: int, middle: float) -> tuple[int, int]:

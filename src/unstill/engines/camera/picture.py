@@ -13,7 +13,7 @@ import numpy as np
 
 from unstill.domain.request import Size
 from unstill.engines.camera.subject import Box, Subject
-from unstill.media.yuv import BLACK, WHITE, Plane, YuvPicture, planes_of
+from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture, planes_of
 
 MOST_SPARE = 0.4  # pans have so much of the frame's side beyond the frame
 DETAIL = 1.4  # source pixels per frame pixel: a push finds detail, an eye no shimmer
@@ -30,7 +30,8 @@ class Photo:
 
     rgb: uint8 (h, w, 3); density: source pixels per frame pixel, in x and in y; sharpen: how much
     crisper its planes are than `rgb`, so that frames fetched from between pixels are as crisp;
-    home: where the frame's middle rests, in units from the photo's; subject: in shares of `rgb`.
+    home: where the frame's middle rests, in units from the photo's; subject: in shares of `rgb`;
+    near: what a network says, float32 (h, w) over all of it, 0 far to 1 near.
     """
 
     rgb: Plane
@@ -39,6 +40,7 @@ class Photo:
     sharpen: float = 0.0
     home: tuple[float, float] = (0.0, 0.0)
     subject: Subject | None = None
+    near: Floats | None = None
 
     @property
     def unit_px(self) -> float:
@@ -71,12 +73,17 @@ def enough_px(size: Size) -> int:
 
 
 def fit_photo(
-    rgb: Plane, size: Size, *, middle: tuple[float, float] = MIDDLE, subject: Subject | None = None
+    rgb: Plane,
+    size: Size,
+    *,
+    middle: tuple[float, float] = MIDDLE,
+    subject: Subject | None = None,
+    near: Floats | None = None,
 ) -> Photo:
     """Scale a picture so that it covers the frame, and cut off what no move can reach.
 
     rgb: uint8 (height, width, 3), sRGB; middle: where the frame rests, in shares of the picture;
-    subject: what it is of, in shares of the picture.
+    subject: what it is of, in shares of the picture; near: float32 (h, w) over the picture.
     """
     height, width = rgb.shape[:2]
     scale = max(size.width / width, size.height / height)
@@ -111,6 +118,7 @@ def fit_photo(
         sharpen=SHARPEN_SHRUNK if is_shrunk else SHARPEN_ENLARGED,
         home=(home[0] / unit_px, home[1] / unit_px),
         subject=subject and subject.seen_in(remains),
+        near=None if near is None else remains.cut(near),
     )
 
 

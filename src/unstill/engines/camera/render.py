@@ -110,9 +110,9 @@ def scenery_of(task: RenderTask, plan: Plan) -> Scenery:
     request = task.request
     first = pixels_of(task, "first", request.first_frame.param)
     if request.last_frame is None:
-        return OnePhoto(framed_photo(first, task.size), plan, request)
+        return OnePhoto(framed_photo(first, task.size, depth_model=task.depth_model), plan, request)
     last = pixels_of(task, "last", request.last_frame.param)
-    photos = framed_pair(first, last, task.size)
+    photos = framed_pair(first, last, task.size, depth_model=task.depth_model)
     scene = find_same_scene(*photos)
     if scene is None or not scene.is_travelled:
         return TwoPhotos(photos, plan, request)

@@ -44,6 +44,13 @@ class Box:
             (point[1] - self.top) / (self.bottom - self.top),
         )
 
+    def cut(self, field: Floats) -> Floats:
+        """This part of a field over the whole picture, float32 (h, w)."""
+        rows, columns = field.shape
+        top, bottom = round(self.top * rows), max(1, round(self.bottom * rows))
+        left, right = round(self.left * columns), max(1, round(self.right * columns))
+        return field[min(top, bottom - 1) : bottom, min(left, right - 1) : right]
+
     def seen_in(self, kept: Box) -> Box:
         """The same place as shares of a part that was kept; it may reach beyond that."""
         left, top = kept.of((self.left, self.top))
@@ -61,11 +68,8 @@ class Subject:
 
     def seen_in(self, kept: Box) -> Subject:
         """The same subject in a part of the picture."""
-        rows, columns = self.mask.shape
-        top, bottom = round(kept.top * rows), max(1, round(kept.bottom * rows))
-        left, right = round(kept.left * columns), max(1, round(kept.right * columns))
         return Subject(
-            mask=self.mask[min(top, bottom - 1) : bottom, min(left, right - 1) : right],
+            mask=kept.cut(self.mask),
             box=self.box.seen_in(kept),
             head=self.head.seen_in(kept),
         )

@@ -18,6 +18,7 @@ class RenderTask(msgspec.Struct, frozen=True):
     tells_prompt: bool = False  # in the file's metadata
     loop: bool = False  # the last frame meets the first
     compatible: bool = False  # for players that know no B-frames
+    depth_model: str = ""  # a network's file; empty: depth is guessed
     is_alone: bool = False  # a second core has nothing else to do
 
 
