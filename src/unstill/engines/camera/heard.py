@@ -35,6 +35,15 @@ MANNER: Final = words(
     r"平稳|平滑|匀速|流畅|稳定|顺滑|开始|继续|保持|首先|电影感?运镜|运动|移动",
 )
 
+# what is left of a clause that was heard else: no wish of its own
+SCRAP: Final = words(r"[a-z'-]+", r"[\u4e00-\u9fff]{1,2}", r"if|i want|can you|would you")
+# what the camera shows by its move
+PURPOSE: Final = words(r"(?:reveal|show)(?:s|ing)?\b", r"展示|展现|露出|俯瞰|揭示|呈现出?")
+LABEL: Final = words(
+    r"(?:camera|subject|style|scene|shot|action|setting|lighting|mood)(?:\s+(?:movement|motion|angle))?",
+    r"(?:镜头|运镜|组合运镜|主体|场景|风格|画面)(?:语言|运动)?",
+)
+
 
 def not_heard(
     prompt: str,
@@ -47,6 +56,7 @@ def not_heard(
     heard: the mentions that changed something. other: places of further words that did.
     """
     pieces: list[str] = []
+    is_filmed = False  # whether something of the clause before was heard
     for one in read:
         start, text = one.clause.start, one.clause.text
         own = [m for m in one.mentions if m in heard]
@@ -61,7 +71,16 @@ def not_heard(
             if any(m.is_denied for m in own):
                 spans += denials_in(one.clause)
         left = masked(text, [(max(a - start, 0), min(b - start, len(text))) for a, b in spans])
-        pieces += [piece for part in left.split(MASK) if (piece := trimmed(part))]
+        is_filmed = is_filmed or bool(own)
+        pieces += [
+            piece
+            for part in left.split(MASK)
+            if (piece := trimmed(part))
+            and not (own and SCRAP.fullmatch(piece))
+            and not (is_filmed and PURPOSE.match(piece))
+            and not LABEL.fullmatch(piece)
+        ]
+        is_filmed = bool(own)
     short = [p if len(p) <= MOST_CHARACTERS else p[: MOST_CHARACTERS - 1] + "…" for p in pieces]
     return tuple(short[:MOST_PIECES])
 

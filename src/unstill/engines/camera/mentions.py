@@ -47,7 +47,7 @@ BARE_WAYS: Final = tuple(
 )
 # what a move goes to, or an effect is on: it is told with it
 NOUN: Final = (
-    r"(?:\s+(?!(?!(?:paint|build|ceil|even|morn|k|r|w|spr|str|th|cloth|land|wedd)ing\b)\w+ing\b|and\b"
+    r"(?:\s+(?!(?:show|reveal)\b|(?!(?:paint|build|ceil|even|morn|k|r|w|spr|str|th|cloth|land|wedd)ing\b)\w+ing\b|and\b"
     r"|with\b|in\b|on\b)[\w'-]+){1,2}"
 )
 TARGET: Final = words(
