@@ -19,6 +19,7 @@ from unstill.media.yuv import Floats, Plane
 
 SIDES_PX: Final = (640, 200)
 LEAST_PIECE, LEAST_LENGTH = 0.02, 0.14  # shares of the diagonal
+LEAST_LONGEST = 0.04  # likewise: a line has one piece at least that is so long
 MOST_GAP = 0.06  # likewise, between two pieces of one line
 LEAST_COVER = 0.5  # a line is seen over so much of its length
 SAME_ANGLE_RAD = math.radians(2)
@@ -84,7 +85,7 @@ def joined_lines(segments: Segments, diagonal: float, apart_px: float) -> list[J
     segments = segments[order[lengths[order] > LEAST_PIECE * diagonal]]
     free = np.ones(len(segments), bool)
     lines: list[Joined] = []
-    for first in range(len(segments)):
+    for first in range(int((lengths > LEAST_LONGEST * diagonal).sum())):
         if not free[first]:
             continue
         free[first] = False
@@ -103,8 +104,12 @@ def runs_on(
     members = np.array([first])
     for _ in range(2):  # the first segment's direction is rough, that of all of them is not
         middle, direction = line_through(segments[members])
-        members = np.flatnonzero(on_line(segments, middle, direction, apart_px) & free)
-        members = np.append(members, first)
+        members = np.append(
+            np.flatnonzero(on_line(segments, middle, direction, apart_px) & free), first
+        )
+        ways = segments[members, 2:] - segments[members, :2]
+        if np.hypot(ways[:, 0], ways[:, 1]).sum() < LEAST_COVER * LEAST_LENGTH * diagonal:
+            return []  # as most of them
     along = (segments[members].reshape(-1, 2, 2) - middle) @ direction
     pieces = sorted(
         (min(a, b), max(a, b), int(m)) for (a, b), m in zip(along, members, strict=True)
