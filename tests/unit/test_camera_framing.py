@@ -19,6 +19,11 @@ from unstill.engines.camera.scenes import OnePhoto
 from unstill.engines.camera.subject import Box, find_subject
 
 SIZES = {"16:9": Size(480, 272), "9:16": Size(272, 480), "1:1": Size(360, 360)}
+# On pictures that nothing was tuned on: all of a beetle, and the head of a butterfly.
+JUDGED = {
+    "ladybird": Box(left=0.67, top=0.45, right=0.745, bottom=0.59),
+    "butterfly": Box(left=0.44, top=0.23, right=0.50, bottom=0.36),
+}
 MOVES = ("push in fast", "pull out", "pan left", "pan right", "orbit left", "")
 MOMENTS = 20
 
@@ -66,10 +71,10 @@ def in_photo(name: str, photo: Photo, box: Box) -> Box:
 
 
 @pytest.mark.parametrize("shape", sorted(SIZES))
-@pytest.mark.parametrize("name", sorted(HEADS))
+@pytest.mark.parametrize("name", sorted(HEADS | JUDGED))
 def test_heads_are_in_every_frame_of_every_move(name: str, shape: str) -> None:
     photo = photo_of(name, shape)
-    head = in_photo(name, photo, HEADS[name])
+    head = in_photo(name, photo, (HEADS | JUDGED)[name])
 
     missing = {prompt: round(lost(photo, head, prompt), 3) for prompt in MOVES}
 
