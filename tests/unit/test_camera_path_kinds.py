@@ -12,6 +12,7 @@ from support.camera_motion import Motion, drawn, filmed, looked
 from support.requests import a_request
 from support.stills import still
 from unstill.domain.request import Size
+from unstill.engines.camera.framing import framed_photo
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.path import CameraState
 from unstill.engines.camera.picture import Photo, fit_photo
@@ -151,6 +152,23 @@ def test_a_dolly_zoom_keeps_the_subject_and_lets_what_is_far_swell() -> None:
 
     assert growth_at(lens, state, 0.5, 0.5) == pytest.approx(1, abs=0.04)
     assert growth_at(lens, state, 0.1, 0.5) > 1.15
+
+
+@pytest.mark.parametrize("name", ["squirrel", "aloe", "butterfly", "puppy"])
+def test_a_dolly_zoom_is_one_on_photos_too(name: str) -> None:
+    leg = Leg(moves=(Move.VERTIGO,), strength=1)
+    plan = Plan(legs=(leg,), denied=frozenset(), side=1, effects={})
+    framed = framed_photo(still(name), SIZE)
+    seen = OnePhoto(framed, plan, a_request(prompt="", duration_s=5))
+    begin, end = (seen.lens.grid(seen.path.at(moment)) for moment in (0, 1))
+    near = seen.lens.near_at(end)
+
+    across = np.gradient(begin.x, axis=1) / np.gradient(end.x, axis=1)
+    down = np.gradient(begin.y, axis=0) / np.gradient(end.y, axis=0)
+    growth = np.sqrt(np.abs(across * down))
+    subject = np.abs(near - seen.path.pivot) < 0.08
+    assert float(np.median(growth[subject])) == pytest.approx(1, abs=0.03)
+    assert float(np.median(growth[near < 0.25])) > 1.1
 
 
 @pytest.mark.parametrize("name", ["squirrel", "nuthatch", "butterfly"])
