@@ -76,6 +76,19 @@ def test_a_stronger_orbit_is_never_made_a_weaker_one_to_save_it_from_folding(nam
     assert depths[2] > 2 * depths[0]
 
 
+@pytest.mark.parametrize("name", ["squirrel", "cards"])
+def test_a_faster_pan_goes_no_less_far_where_the_subject_has_to_stay(name: str) -> None:
+    framed = framed_photo(still(name), SIZE)
+    panned = []
+    for strength in STRENGTHS:
+        leg = Leg(moves=(Move.LEFT,), strength=strength)
+        plan = Plan(legs=(leg,), denied=frozenset(), side=1, effects={})
+        panned.append(-whole(OnePhoto(framed, plan, a_request(prompt="", duration_s=5))).right)
+
+    assert all(faster > 0.95 * slower > 0 for slower, faster in pairwise(panned))
+    assert panned[3] > 1.3 * panned[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["chelsea", "mountains", "toys"])
 def test_directions_are_kept_whatever_the_seed(name: str) -> None:

@@ -7,6 +7,7 @@ costs zoom where nothing of the photo is spare. Only then is less of the move ma
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,6 +20,7 @@ MOMENTS = 8
 TURNS = 6
 # so much of a move is made so that all of the subject stays, and so much so that its head does
 FOR_ALL, FOR_HEAD = (1.0, 0.85), (1.0, 0.85, 0.7, 0.55, 0.4)
+HALVINGS = 3  # between two of these shares
 MOST_HEAD = 0.6  # of the frame: of a larger one its middle is held
 MOST_AIM = 0.95  # of the frame's half side: what a dolly goes towards is in the frame
 CUT = 0.015  # of the photo's half side: what reaches so near to its edge is cut off there
@@ -58,11 +60,39 @@ def held(path: CameraPath, photo: Photo, view: View) -> CameraPath:
         (FOR_ALL, (in_units(photo.subject.box, photo), head)),
         (FOR_HEAD, (head,)),
     ):
-        for share in shares:
-            turned = turned_to(parts, path.scaled(share), photo, view)
-            if turned is not None:
-                return turned
+        turned = largest(shares, parts, path, photo, view)
+        if turned is not None:
+            return turned
     return path
+
+
+def largest(
+    shares: tuple[float, ...], parts: tuple[Box, ...], path: CameraPath, photo: Photo, view: View
+) -> CameraPath | None:
+    """The path with as much of its move as fits, so that a faster move never goes less far."""
+    most = shares[0]
+    for share in shares:
+        turned = turned_to(parts, path.scaled(share), photo, view)
+        if turned is not None:
+            return halved(
+                share, most, turned, lambda s: turned_to(parts, path.scaled(s), photo, view)
+            )
+        most = share
+    return None
+
+
+def halved(
+    share: float, most: float, turned: CameraPath, try_out: Callable[[float], CameraPath | None]
+) -> CameraPath:
+    """What is turned with a share, or with one that is nearer to the least that does not fit."""
+    for _ in range(HALVINGS if share < most else 0):
+        middle = (share + most) / 2
+        larger = try_out(middle)
+        if larger is None:
+            most = middle
+        else:
+            turned, share = larger, middle
+    return turned
 
 
 def home_of(path: CameraPath, photo: Photo) -> tuple[float, float]:
