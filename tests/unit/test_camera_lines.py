@@ -8,14 +8,14 @@ import pytest
 
 from support.requests import a_request
 from support.stills import JUDGED_ON, Rgb, still
-from unstill.domain.request import Size
+from unstill.domain.request import Frame, Size
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.level import bows_of, levelled
 from unstill.engines.camera.lines import find_lines, is_flat
 from unstill.engines.camera.path import CameraState
 from unstill.engines.camera.picture import Photo, fit_photo
 from unstill.engines.camera.prompt import read_prompt
-from unstill.engines.camera.scenes import OnePhoto
+from unstill.engines.camera.scenes import OnePhoto, TwoPhotos
 from unstill.engines.camera.warp import Lens, SourceGrid
 from unstill.media.yuv import Floats
 
@@ -60,6 +60,21 @@ def test_no_long_line_bows(name: str, prompt: str) -> None:
     assert len(lines) > 4
 
     assert worst_bow(scene(photo, prompt), photo, lines) < MOST_BOW
+
+
+def test_no_long_line_bows_on_the_way_to_a_last_frame_either() -> None:
+    photos = photo_of(still("building")), photo_of(still("rocket"))
+    request = a_request(
+        prompt="push in", last_frame=Frame("last", "last_image"), duration_s=5, frame_rate=24
+    )
+
+    path = TwoPhotos(photos, read_prompt("push in", "", 1), request).path
+
+    for photo in photos:
+        level = levelled(guess_depth(photo).near, photo)
+        seen = Lens(photo, level.near).seen_at(path.at(0.5), level.lines)
+        assert float(bows_of(seen, photo.half_frame).max()) < MOST_BOW
+    assert path.at(0.5).dolly > 0.05
 
 
 @pytest.mark.parametrize("name", ["building", "bridge"])

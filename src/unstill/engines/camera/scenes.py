@@ -112,15 +112,17 @@ class TwoPhotos:
     def __init__(self, photos: tuple[Photo, Photo], plan: Plan, request: VideoRequest) -> None:
         first, last = photos
         depths = [guess_depth(photo) for photo in photos]
-        self._lenses = [Lens(p, d.near) for p, d in zip(photos, depths, strict=True)]
+        levels = [levelled(d.near, photo) for d, photo in zip(depths, photos, strict=True)]
+        self._lenses = [Lens(p, level.near) for p, level in zip(photos, levels, strict=True)]
         is_sketched = Effect.SKETCH in plan.effects
         self._first = Shown(first, is_sketched=is_sketched)
         self._last = Shown(last, is_sketched=is_sketched)
         self._morph = find_morph(first, last)
         self.undrawn = LOCAL & plan.effects.keys()
         path = planned(first, plan, request, depths[0].subject, self._lenses[0])
-        for lens in self._lenses:
+        for lens, level in zip(self._lenses, levels, strict=True):
             path = tamed(path, folds=lens.folds)
+            path = straightened(path, level, lens.seen_at, first.half_frame)
         self.path = with_overscan(path, self._overshoot)
         self._other = blank(first.size)
 
