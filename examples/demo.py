@@ -73,7 +73,7 @@ def orders() -> list[Order]:
         ),
         tasks(
             "openai/sora-2/image-to-video-pro",
-            {"first_frame_url": data_url("coffee.jpg"), "prompt": "The image is coming to life"},
+            {"first_frame_url": data_url("dandelion.jpg"), "prompt": "The image is coming to life"},
             {"resolution": "720p", "duration": 4},
         ),
         Order(

@@ -42,7 +42,7 @@ def test_an_empty_server_explains_itself_and_offers_a_sample(
 
     page.get_by_role("button", name=words["sample"]).click()
 
-    expect(page.get_by_role("img", name="cat.jpg")).to_be_visible()
+    expect(page.get_by_role("img", name="dandelion.jpg")).to_be_visible()
     expect(page.locator(".kept")).to_be_visible()
     expect(page.get_by_role("button", name=words["make"])).to_be_visible()
 
@@ -57,7 +57,7 @@ def test_a_button_that_is_quicker_than_the_picture_means_that_picture(
         page.wait_for_timeout(500)
         route.continue_()
 
-    page.route("**/samples/cat.jpg", slowly)
+    page.route("**/samples/dandelion.jpg", slowly)
 
     page.get_by_role("button", name="sample").click()
     make_button(page).click()

@@ -102,11 +102,11 @@ function isKnown(head) {
   );
 }
 
-const SAMPLE = new URL("../../samples/cat.jpg", import.meta.url).href;
+const SAMPLE = new URL("../../samples/dandelion.jpg", import.meta.url).href;
 
 /** The sample photo, as if it had been chosen. Raises an error if the server is away. */
 export async function sampleFile() {
   const response = await fetch(SAMPLE, { credentials: "omit" });
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  return new File([await response.blob()], "cat.jpg", { type: "image/jpeg" });
+  return new File([await response.blob()], "dandelion.jpg", { type: "image/jpeg" });
 }
