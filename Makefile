@@ -12,8 +12,8 @@ TORCH ?= torch==2.13.0
 # compile all modules anew, and each run of pytest all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-cluster console-pictures serve test test-quick test-slow test-fleet test-console
-.PHONY: test-diffusers check check-console install-check bench bench-gpu chaos chaos-cluster flight siege clean
+.PHONY: demo demo-cluster console-pictures camera-gallery serve test test-quick test-slow test-fleet
+.PHONY: test-console test-diffusers check check-console install-check bench bench-gpu chaos chaos-cluster flight siege clean
 
 demo: $(STAMP)-use
 	$(BIN)/python examples/demo.py
@@ -25,6 +25,10 @@ demo-cluster: $(STAMP)-development
 # The console's pictures in docs/images: look at them before they are committed.
 console-pictures: $(STAMP)-development
 	PYTHONPATH=. $(BIN)/python examples/console_pictures.py
+
+# What the built-in engine makes, in docs/images: look at it before it is committed.
+camera-gallery: $(STAMP)-use
+	$(BIN)/python examples/camera_gallery.py
 
 serve: $(STAMP)-use
 	$(BIN)/unstill serve
