@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 ROWS = (
     Row("push", PHOTOS / "dandelion.jpg", "slow push in"),
-    Row("then", MOUNTAINS, "pan left, then zoom in"),
+    Row("then", SUNSET, "pan left, then zoom in"),
     Row("orbit", PHOTOS / "coffee.jpg", "orbit around the cup"),
     Row("straight", IMAGES / "console-gallery.jpg", "fast push in"),
     Row("head", PHOTOS / "astronaut.jpg", "push in"),
@@ -56,7 +56,7 @@ ROWS = (
         SQUARE,
         (PHOTOS / "astronaut.jpg", (0.28, 0.02, 0.58, 0.32)),
     ),
-    Row("clouds", SUNSET, "clouds drift over the sky, static camera"),
+    Row("clouds", MOUNTAINS, "clouds drift, static camera"),
     Row("snow", DOGS, "heavy snow, slow push in"),
     Row("petals", PHOTOS / "chelsea.jpg", "petals fall, static camera"),
     Row("sketch", PHOTOS / "rocket.jpg", "turn into a pencil sketch"),
