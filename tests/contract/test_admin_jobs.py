@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from support.admin_team import LONG, UNKNOWN, ProductMaker, by, ended_by, settings_of_file, team_of
 from support.in_process import settings_of
 from unstill.product import Product
 from unstill.server.admin.jobs import MOST_RELEASED
 
 
+@pytest.mark.slow
 async def test_jobs_of_all_owners_are_listed_by_pages_and_filters_without_their_prompts(
     make_product: ProductMaker,
 ) -> None:
@@ -68,6 +71,7 @@ async def test_a_filter_that_means_nothing_is_refused_by_its_name(tmp_path: Path
     assert {each.status_code for each in edges} == {200}
 
 
+@pytest.mark.slow
 async def test_the_whole_life_of_a_job_is_told_also_after_its_owner_has_deleted_it(
     tmp_path: Path,
 ) -> None:
@@ -95,6 +99,7 @@ async def test_the_whole_life_of_a_job_is_told_also_after_its_owner_has_deleted_
     assert [each[:2] for each in unknown] == [(404, "task_not_found")] * 2
 
 
+@pytest.mark.slow
 async def test_what_a_job_is_charged_with_and_has_cost_is_told_in_its_view(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     file = tmp_path / "unstill.toml"

@@ -7,6 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from support.admin_team import LONG, UNKNOWN, ProductMaker, Team, by, ended_by, team_of
@@ -24,6 +25,7 @@ async def ids_of(team: Team, owner: str, query: str) -> list[str]:
     return [each["id"] for each in (await asked(team, owner, f"/v1/jobs?{query}"))["data"]]
 
 
+@pytest.mark.slow
 async def test_an_owner_lists_its_own_jobs_of_all_dialects_by_pages_and_filters(
     make_product: ProductMaker,
 ) -> None:

@@ -39,6 +39,7 @@ async def events(http: httpx2.AsyncClient, job: str, query: dict[str, str]) -> l
         return [line async for line in answer.aiter_lines() if line.startswith("data: ")]
 
 
+@pytest.mark.slow
 async def test_an_address_with_a_ticket_is_answered_as_to_its_key(
     make_product: ProductMaker,
 ) -> None:
@@ -126,6 +127,7 @@ async def test_a_ticket_is_nothing_to_any_route_that_takes_none(
     assert set(answers.values()) == {401}
 
 
+@pytest.mark.slow
 async def test_an_operators_ticket_loads_its_own_videos_alone(make_product: ProductMaker) -> None:
     async with team_of(make_product()) as team:
         jobs = {owner: await team.submitted(owner) for owner in ("ops", "ann")}
@@ -159,6 +161,7 @@ async def test_what_is_open_by_a_ticket_ends_with_its_key(make_product: ProductM
     assert "this ticket's API key was revoked" in after[2]
 
 
+@pytest.mark.slow
 async def test_a_ticket_is_good_after_a_restart(make_product: ProductMaker) -> None:
     async with team_of(make_product()) as team:
         job = await team.submitted("ann")

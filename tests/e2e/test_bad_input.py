@@ -164,6 +164,7 @@ def test_a_body_of_seventy_megabytes_is_refused(server: Serving, api: Api) -> No
     ],
     ids=["values", "escapes"],
 )
+@pytest.mark.slow
 def test_a_body_of_millions_of_little_things_is_refused_unread(
     server: Serving, api: Api, kind: str, body: bytes
 ) -> None:

@@ -57,6 +57,7 @@ def test_the_version_is_one_line(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout) == (0, f"unstill {__version__}\n")
 
 
+@pytest.mark.slow
 def test_the_script_and_the_module_are_the_same_program(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("unstill")
     ran = subprocess.run([script, "--version"], cwd=tmp_path, capture_output=True, check=True)
@@ -75,6 +76,7 @@ def test_models_are_listed_with_what_they_take(tmp_path: Path) -> None:
     assert "a whole number from 2 to 15" in ran.stdout
 
 
+@pytest.mark.slow
 def test_doctor_tries_what_a_server_needs(tmp_path: Path) -> None:
     ran = run("doctor", cwd=tmp_path)
 
@@ -83,6 +85,7 @@ def test_doctor_tries_what_a_server_needs(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_doctor_says_what_to_mend(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("no folder")

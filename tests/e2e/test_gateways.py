@@ -120,6 +120,7 @@ def test_a_webm_is_kept_as_an_mp4(desk: Desk) -> None:
         pytest.param((200, {}, b""), id="empty", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_whatever_comes_before_the_video_is_there_is_waited_out(desk: Desk, odd: Content) -> None:
     word = f"early{odd[0]}-{len(odd[2])}"
     whole: Content = (203, {"Content-Type": "application/octet-stream"}, an_mp4())

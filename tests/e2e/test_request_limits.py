@@ -162,6 +162,7 @@ def test_a_rotated_key_keeps_its_limits_and_what_it_has_used_of_them(server: Ser
         ([], "nothing to set"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_no_limit_of_a_key_is_refused_by_its_option(
     tmp_path: Path, words: list[str], told: str
 ) -> None:

@@ -146,6 +146,7 @@ def test_one_key_is_one_job_in_every_dialect_and_spelling(server: Serving) -> No
     assert ids_in(server) - before == {made, plain.json()["id"]}
 
 
+@pytest.mark.slow
 def test_an_answer_under_a_known_key_shows_the_job_as_it_is(server: Serving) -> None:
     headers = {"Idempotency-Key": "until it is done"}
     first = server.http.post("/v1/tasks/submit", json=TASK, headers=headers).json()

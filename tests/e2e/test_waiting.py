@@ -361,6 +361,7 @@ def all_of(line: socket.socket) -> bytes:
         return b"".join(iter(lambda: line.recv(65536), b""))
 
 
+@pytest.mark.slow
 def test_a_server_that_ends_answers_all_who_wait_at_once(tmp_path: Path) -> None:
     with placed(tmp_path) as place:
         video = place.job()

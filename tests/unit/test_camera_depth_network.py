@@ -34,6 +34,7 @@ def test_depth_is_what_the_network_says() -> None:
     assert rocket > sky + 0.5
 
 
+@pytest.mark.slow
 def test_it_is_cut_as_the_photo_is_and_moves_what_it_says_is_near() -> None:
     rgb = still("rocket")
 
@@ -55,6 +56,7 @@ def agreement(near: Floats, said: Floats) -> float:
     return float(np.corrcoef(near.ravel(), grown.ravel())[0, 1])
 
 
+@pytest.mark.slow
 def test_both_pictures_of_a_pair_have_theirs() -> None:
     rgb = still("rocket")
 

@@ -70,6 +70,7 @@ def in_photo(name: str, photo: Photo, box: Box) -> Box:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", sorted(SIZES))
 @pytest.mark.parametrize("name", sorted(HEADS | JUDGED))
 def test_heads_are_in_every_frame_of_every_move(name: str, shape: str) -> None:

@@ -54,6 +54,7 @@ def whole(seen: OnePhoto, size: Size = SIZE) -> Motion:
     return looked(seen.lens, seen.path, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TUNED, *JUDGED])
 def test_five_strengths_are_in_their_order(name: str) -> None:
     pushed = [whole(scene(Move.PUSH, name=name, strength=s)).zoom for s in STRENGTHS]
@@ -76,6 +77,7 @@ def test_a_stronger_orbit_is_never_made_a_weaker_one_to_save_it_from_folding(nam
     assert depths[2] > 2 * depths[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["squirrel", "cards"])
 def test_a_faster_pan_goes_no_less_far_where_the_subject_has_to_stay(name: str) -> None:
     framed = framed_photo(still(name), SIZE)

@@ -147,6 +147,7 @@ def test_all_modules_that_write_a_log_are_looked_at() -> None:
     assert sum(line.has_job_fields for line in lines) > 10
 
 
+@pytest.mark.slow
 def test_all_that_the_page_of_settings_says_of_the_log_is_in_it() -> None:
     page = (SOURCES.parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
     section = page.split("\n## The log\n")[1].split("\n## ")[0]

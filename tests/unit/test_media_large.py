@@ -60,6 +60,7 @@ def assert_corners(pixels: np.ndarray[Any, np.dtype[np.uint8]], most: int = 12) 
     ],
 )
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@pytest.mark.slow
 def test_no_side_is_longer_than_was_asked_and_the_shape_stays(
     tmp_path: Path, form: str, size: tuple[int, int], scaled: tuple[int, int]
 ) -> None:
