@@ -97,6 +97,7 @@ def test_options_without_a_question_is_a_wrong_method_still(named: Serving) -> N
     assert named.http.options("/v1/videos", headers={"origin": PAGE}).status_code == 405
 
 
+@pytest.mark.slow
 def test_every_answer_of_a_job_can_be_read_by_the_page_that_made_it(
     named: Serving, pictures: PictureHost
 ) -> None:

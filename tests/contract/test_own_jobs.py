@@ -121,6 +121,7 @@ DETAILS = {
 }
 
 
+@pytest.mark.slow
 async def test_an_owner_is_told_the_whole_life_of_a_job_and_of_anothers_that_it_is_not_there(
     make_product: ProductMaker,
 ) -> None:

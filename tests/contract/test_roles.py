@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from support.in_process import create_body, created, ended, served, settings_of
 from unstill.domain.job import State
 from unstill.domain.server_role import NO_WORK, ServerRole, WorkKind
@@ -23,6 +25,7 @@ async def at_work(product: Product) -> AsyncIterator[Product]:
         await product.shutdown()
 
 
+@pytest.mark.slow
 async def test_what_one_takes_another_makes_step_by_step(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     gateway = Product(settings, role=NO_WORK)

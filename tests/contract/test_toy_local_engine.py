@@ -25,6 +25,7 @@ from typing import Any
 import av
 import httpx2
 import msgspec
+import pytest
 
 from contract.toy_local_child import ADDRESS_SPACE_BYTES, DEVICE, LOADS_S, Painted, PaintTask
 from support.in_process import create_body, created, ended, served, settings_of
@@ -224,6 +225,7 @@ async def test_a_child_that_dies_is_asked_once_more(tmp_path: Path) -> None:
     assert metadata["comment"] == "painted by toy:0"
 
 
+@pytest.mark.slow
 async def test_a_child_may_load_for_as_long_as_the_engine_lets_it(tmp_path: Path) -> None:
     async with studio(tmp_path, loads_s=0.5, start_within_s=60.0) as toy:
         await toy.made(await toy.create("grey"))

@@ -133,6 +133,7 @@ async def ended(http: httpx2.AsyncClient, api: str, answer: Mapping[str, Any]) -
                 return told
 
 
+@pytest.mark.slow
 async def test_a_toy_model_is_made_through_every_api(http: httpx2.AsyncClient) -> None:
     answers = {api: await create(http, api) for api in APIS}
     assert {answer.status_code for answer in answers.values()} == {200}, answers

@@ -230,6 +230,7 @@ merged = st.builds(lambda request, fields: fields | request, requests, section)
 
 @hypothesis.given(body=anything | merged)
 @hypothesis.settings(max_examples=200, deadline=None, database=None)
+@pytest.mark.slow
 def test_no_json_is_answered_with_an_error_of_ours(server: Serving, body: object) -> None:
     for api in APIS:
         sent = json.dumps(body).encode()

@@ -219,6 +219,7 @@ def test_a_wrong_key_is_said(
     assert (ran.returncode, ran.stderr) == (1, said)
 
 
+@pytest.mark.slow
 def test_the_right_key_comes_from_the_environment(tmp_path: Path, locked: Serving) -> None:
     args = (*SMALL, "--server", locked.url)
     ran = run("generate", PHOTO, *args, cwd=tmp_path, UNSTILL_CLIENT_KEY="sk-right")

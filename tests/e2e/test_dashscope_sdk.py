@@ -32,9 +32,13 @@ like = "Wan-AI/Wan2.2-I2V"
 like = "Wan-AI/Wan2.2-I2V"
 """
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("dashscope") is None, reason="the dashscope package is not installed"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("dashscope") is None,
+        reason="the dashscope package is not installed",
+    ),
+]
 
 
 class Used(NamedTuple):

@@ -106,6 +106,7 @@ def test_a_random_seed_that_was_printed_makes_the_video_again(tmp_path: Path) ->
         assert [bytes(p) for p in one.demux(video=0)] == [bytes(p) for p in two.demux(video=0)]
 
 
+@pytest.mark.slow
 def test_a_server_keeps_the_prompt_out_of_its_files_unless_it_is_told(
     server: Serving, telling: Serving, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_killed_generate_leaves_no_server_and_no_folder(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()

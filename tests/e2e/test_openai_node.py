@@ -19,6 +19,8 @@ from support.node_sdk import FOLDER
 from support.npm_folders import WITHIN_S
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, PictureHost, Serving
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-node"
 CUTS = 3
 # HappyHorse has no engine: that is the operator's mistake, and no caller's.

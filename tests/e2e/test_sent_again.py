@@ -242,6 +242,7 @@ def test_every_key_is_one_job_whenever_the_server_is_killed(tmp_path: Path) -> N
 # --- when to ask again -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_sdk_is_advised_when_to_ask_again_until_the_video_is_there(server: Serving) -> None:
     shown: list[int] = []
     with sdk(server.url, max_retries=0) as client:

@@ -154,6 +154,7 @@ def moved_px(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     return float(found[0, 2]), float(found[1, 2])
 
 
+@pytest.mark.slow
 def test_another_seed_takes_another_path() -> None:
     for prompt in ("push in", "pan left", "orbit", "handheld", "roll"):
         one, other = scene(prompt, seed=1).path, scene(prompt, seed=2).path
