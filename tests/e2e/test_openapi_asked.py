@@ -28,7 +28,7 @@ DEEPLY = os.environ.get("API_ASKED_DEEPLY")
 PROGRAM = shutil.which("schemathesis", path=Path(sys.executable).parent)
 # The same schemas once more, at other paths.
 TWINS = "^/openai/|/image2video/"
-WITHIN_S = 120 if DEEPLY is None else 7200
+WITHIN_S = 420 if DEEPLY is None else 7200
 
 CONFIG = f"""
 hooks = "support.schemathesis_hooks"
