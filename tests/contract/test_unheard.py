@@ -45,3 +45,17 @@ async def test_words_without_effect_are_told_in_a_header_and_in_our_own_list(
         assert [unquote(each) for each in header.split(", ")] == told
         assert "unheard" not in answer.text
     assert not any("x-unstill-unheard" in answer.headers for answer in silent)
+
+
+async def test_a_header_has_as_many_pieces_as_a_proxy_takes_and_the_list_has_all(
+    tmp_path: Path,
+) -> None:
+    prompt = ",".join(f"{number}{'老' * 70}" for number in range(12))
+    async with served(Product(settings_of(tmp_path))) as http:
+        deaf = await made(http, prompt)
+        told = (await http.get(f"/v1/jobs/{deaf}")).json()["unheard"]
+        header = (await http.get(f"/v1/tasks/status?task_id={deaf}")).headers["x-unstill-unheard"]
+
+    assert len(told) == 12
+    assert [unquote(each) for each in header.split(", ")] == told[: len(header.split(", "))]
+    assert 500 < len(header) <= 1024

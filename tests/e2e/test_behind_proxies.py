@@ -153,6 +153,20 @@ def test_a_poll_that_waits_is_answered_when_the_state_changes(site: Site) -> Non
     site.http.delete(f"/v1/videos/{video}")
 
 
+def test_a_prompt_that_nothing_is_heard_of_makes_no_answer_too_long(site: Site) -> None:
+    prompt = ",".join(f"{number}{'老' * 70}" for number in range(12))
+    job_id = site.create(SMALL | {"prompt": prompt})
+
+    deadline = time.monotonic() + 60
+    while not site.server.http.get(f"/v1/jobs/{job_id}", headers=KEY).json()["ended_ms"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    answer = site.http.get(f"/v1/videos/{job_id}")
+
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-unstill-unheard"]
+
+
 def test_a_picture_of_twenty_megabytes_comes_through_and_a_body_that_is_too_large_does_not(
     site: Site,
 ) -> None:

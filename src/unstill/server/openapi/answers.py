@@ -43,12 +43,14 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": r"^[\w.:-]+; since=[0-9]+$"},
     },
     "x-unstill-ignored": {
-        "description": "Names of the fields that had no effect, comma-separated, at most 20.",
+        "description": "Names of the fields that had no effect, comma-separated, at most 20"
+        " and 1,024 bytes.",
         "schema": _TEXT,
     },
     "x-unstill-unheard": {
         "description": "The pieces of the prompt that had no effect, comma-separated; in each,"
-        " what is not ASCII is percent-encoded, and so are a comma and a percent sign.",
+        " what is not ASCII is percent-encoded, and so are a comma and a percent sign. At most"
+        " 1,024 bytes: all are in `unheard` of GET /v1/jobs/{job_id}.",
         "schema": _TEXT,
     },
     "openai-poll-after-ms": {

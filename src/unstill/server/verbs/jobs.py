@@ -46,6 +46,11 @@ log = structlog.get_logger()
 
 _MOST_IGNORED = 20  # names in one answer and one line of the log
 _MOST_NAME_CHARS = 80
+# Of a list in a header. Proxies take 4 KiB for the whole head of an answer, and make a 502 of a
+# longer one: nginx, proxy_buffer_size.
+_MOST_LIST_BYTES = 1024
+_NAME_CHARS = "[].-_ "  # as they are in a list of names, beside letters and digits
+_PROSE = "".join(mark for mark in map(chr, range(0x20, 0x7F)) if mark not in ",%")
 
 
 class JobVerbs:
@@ -102,7 +107,7 @@ class JobVerbs:
         headers = self._job_headers(submitted.job, exchange, view.stall)
         if submitted.ignored:
             names = [name[:_MOST_NAME_CHARS] for name in submitted.ignored[:_MOST_IGNORED]]
-            headers += ((b"x-unstill-ignored", _listed(names)),)
+            headers += ((b"x-unstill-ignored", _listed(names, safe=_NAME_CHARS)),)
             view = msgspec.structs.replace(view, ignored=names)
             logged = [plain(name) for name in names]  # some callers' bodies have keys as names
             about = job_fields(submitted.job)
@@ -246,15 +251,17 @@ class JobVerbs:
         return tuple(headers)
 
 
-_IN_A_LIST = "".join(mark for mark in map(chr, range(0x20, 0x7F)) if mark not in ",%")
-
-
 def _unheard(job: Job) -> tuple[tuple[bytes, bytes], ...]:
-    """The pieces of the prompt that had no effect; a comma stands between two and in none."""
-    pieces = b", ".join(quote(piece, safe=_IN_A_LIST).encode() for piece in job.unheard)
-    return ((b"x-unstill-unheard", pieces),) if pieces else ()
+    """The pieces of the prompt that had no effect."""
+    return ((b"x-unstill-unheard", _listed(job.unheard, safe=_PROSE)),) if job.unheard else ()
 
 
-def _listed(names: Sequence[str]) -> bytes:
-    """Field names as a caller wrote them, safe in a header."""
-    return ", ".join(quote(name, safe="[].-_ ") for name in names).encode()
+def _listed(items: Sequence[str], *, safe: str) -> bytes:
+    """The first of a caller's own words, safe in a header; a comma stands between two, in none."""
+    listed = b""
+    for item in items:
+        more = (b", " if listed else b"") + quote(item, safe=safe).encode()
+        if len(listed) + len(more) > _MOST_LIST_BYTES:
+            break
+        listed += more
+    return listed
