@@ -73,3 +73,33 @@ def test_between_two_photos_nothing_moves_by_itself(tmp_path: Path) -> None:
 
     assert result.effects == ("snow",)
     assert any("clouds" in unheard for unheard in result.unheard)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first", "last", "moves", "unheard"),
+    [
+        # The camera goes from the one place to the other, whatever the words say of it.
+        ("pan left, then zoom in", "street_a", "street_b", (), ("pan left", "zoom")),
+        ("handheld, pan left", "street_a", "street_b", ("handheld",), ("pan left",)),
+        ("static camera", "street_a", "street_b", (), ("static camera",)),
+        # Between pictures with little in common it goes out and back as it is told to.
+        ("pan left", "coffee", "chelsea", ("left",), ()),
+        # ... but for a pan that there is no room for without the zoom that is denied.
+        ("pan left, no zoom", "coffee", "chelsea", (), ("pan left",)),
+        ("pan left, no zoom", "coffee", None, ("left",), ()),
+        # The video ends on the last frame that was given.
+        ("pan left, seamless loop", "coffee", "chelsea", ("left",), ("seamless loop",)),
+        ("pan left, seamless loop", "coffee", None, ("left",), ()),
+    ],
+)
+def test_a_move_that_the_pictures_leave_no_room_for_is_not_heard(  # noqa: PLR0917 - a row
+    tmp_path: Path,
+    prompt: str,
+    first: str,
+    last: str | None,
+    moves: tuple[str, ...],
+    unheard: tuple[str, ...],
+) -> None:
+    result = rendered(tmp_path, prompt, first, last)
+
+    assert (result.moves, result.unheard) == (moves, unheard)

@@ -62,12 +62,9 @@ def plan_path(
     """The path of a plan, before its overscan."""
     rng = random.Random(f"path {seed}")
     jitter = rng.uniform(0.88, 1.12)
-    may_zoom = not plan.denied & {Move.PUSH, Move.PULL} or bool(set(plan.moves) & ZOOMS)
+    may_zoom = zoom_is_allowed(plan)
     is_return = has_last_frame or is_loop
-    legs = plan.legs
-    if has_last_frame and not may_zoom:
-        # both photos are seen whole, so that any move would have to zoom for its room
-        legs = (Leg(moves=(Move.STATIC,), strength=1),)
+    legs = legs_made(plan, has_last_frame=has_last_frame)
     stretches = stretches_of(legs, rooms_of(legs, has_last_frame=has_last_frame, may_zoom=may_zoom))
     steps = [
         step_of(
@@ -92,6 +89,18 @@ def plan_path(
         pivot=stage.subject_near if is_vertigo else pivot,
         hand=hand_of(rng, legs, stretches, is_return=is_return),
     )
+
+
+def legs_made(plan: Plan, *, has_last_frame: bool) -> tuple[Leg, ...]:
+    """The plan's legs; without a move where its pictures leave no room for any."""
+    if has_last_frame and not zoom_is_allowed(plan):
+        # both photos are seen whole, so that any move would have to zoom for its room
+        return (Leg(moves=(Move.STATIC,), strength=1),)
+    return plan.legs
+
+
+def zoom_is_allowed(plan: Plan) -> bool:
+    return not plan.denied & {Move.PUSH, Move.PULL} or bool(set(plan.moves) & ZOOMS)
 
 
 def time_factor(leg_s: float, *, is_return: bool) -> float:

@@ -7,7 +7,7 @@ gentle move of the seed's choice, never one that the prompt or the negative prom
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ from unstill.engines.camera.move_words import (
 from unstill.engines.camera.strength_words import PLAIN_STRENGTH
 
 GENTLE_STRENGTH = 0.8
+EVERY: Final = frozenset(Move)
 MOST_LEGS = 6  # more would be over before they are seen
 GENTLE: Final = (  # what a prompt without a camera word gets one of
     (Move.PUSH,),
@@ -59,15 +60,27 @@ class Plan:
     @property
     def moves(self) -> tuple[Move, ...]:
         """All moves, each once, in their order."""
-        return tuple(dict.fromkeys(move for leg in self.legs for move in leg.moves))
+        return moves_of(self.legs)
+
+
+def moves_of(legs: Sequence[Leg]) -> tuple[Move, ...]:
+    """All moves of legs, each once, in their order."""
+    return tuple(dict.fromkeys(move for leg in legs for move in leg.moves))
 
 
 def read_prompt(
-    prompt: str, negative_prompt: str, seed: int, *, drawn: frozenset[Effect] = DRAWN
+    prompt: str,
+    negative_prompt: str,
+    seed: int,
+    *,
+    drawn: frozenset[Effect] = DRAWN,
+    made: frozenset[Move] = EVERY,
+    may_loop: bool = True,
 ) -> Plan:
     """The plan that the words and the seed ask for.
 
-    drawn: what can be drawn over this photo; words for another effect are not heard.
+    drawn, made, may_loop: what can be drawn over these pictures, how a camera can move before them,
+    and whether the video may end as it begins; words for anything else are not heard.
     """
     rng = random.Random(f"plan {seed}")
     words = plain(prompt)
@@ -78,6 +91,7 @@ def read_prompt(
     legs = legs_of(wanted, rng)
     effects = wanted_effects(read, unwanted)
     loops = list(loops_in(words))
+    heard = heard_in(read, wanted, drawn, made)
     side = said_side(words) or rng.choice((-1, 1))
     return Plan(
         legs=legs or (Leg(moves=gentle_move(denied, rng), strength=GENTLE_STRENGTH),),
@@ -85,7 +99,7 @@ def read_prompt(
         side=side,
         effects={effect: mention.step for effect, mention in effects.items()},
         is_loop=bool(loops),
-        unheard=not_heard(prompt, read, heard_in(read, wanted, drawn), loops),
+        unheard=not_heard(prompt, read, heard, loops if may_loop else []),
     )
 
 
@@ -147,9 +161,8 @@ def legs_of(wanted: list[tuple[Mention, MoveRule]], rng: random.Random) -> tuple
 
 
 def undoes(move: Move, moves: list[Move]) -> bool:
-    return any(move in pair and set(pair) - {move} & set(moves) for pair in OPPOSITES) and not any(
-        move == one for one in moves
-    )
+    """Whether a move takes back one of the moves, and is none of them."""
+    return move not in moves and any(move in pair and set(pair) & set(moves) for pair in OPPOSITES)
 
 
 def together(moves: list[Move]) -> tuple[Move, ...]:
@@ -201,10 +214,13 @@ def loops_in(prompt: str) -> Iterator[tuple[int, int]]:
 
 
 def heard_in(
-    read: list[ReadClause], wanted: list[tuple[Mention, MoveRule]], drawn: frozenset[Effect]
+    read: list[ReadClause],
+    wanted: list[tuple[Mention, MoveRule]],
+    drawn: frozenset[Effect],
+    made: frozenset[Move],
 ) -> list[Mention]:
     """The mentions that change something: moves that are made or denied, effects that are drawn."""
-    moves = {move for _, rule in wanted for move in made_by(rule)}
+    moves = {move for _, rule in wanted for move in made_by(rule)} & made
     return [
         m
         for one in read

@@ -12,10 +12,10 @@ import cv2
 from unstill import __version__
 from unstill.domain.request import Role, VideoRequest
 from unstill.engines.camera.ambience import LOUDNESS, ambience
-from unstill.engines.camera.effect_words import DRAWN, Effect
+from unstill.engines.camera.effect_words import DRAWN
 from unstill.engines.camera.framing import framed_pair, framed_photo
 from unstill.engines.camera.picture import enough_px
-from unstill.engines.camera.prompt import Plan, read_prompt
+from unstill.engines.camera.prompt import EVERY, Plan, read_prompt
 from unstill.engines.camera.same_scene import find_same_scene
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
 from unstill.engines.camera.task import Rendered, RenderTask
@@ -60,18 +60,22 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
         fill(video, show, frame_count, report)
     return Rendered(
         frame_count=frame_count,
-        moves=tuple(plan.moves),
+        moves=tuple(move for move in plan.moves if move not in scenery.unmade),
         effects=tuple(sorted(effects)),
-        unheard=unheard_in(request, plan, scenery.undrawn),
+        unheard=unheard_in(request, scenery),
     )
 
 
-def unheard_in(request: VideoRequest, plan: Plan, undrawn: frozenset[Effect]) -> tuple[str, ...]:
-    """The pieces of the prompt that had no effect; so has what this photo has no place for."""
-    if not undrawn:
-        return plan.unheard
-    words = request.prompt, request.negative_prompt
-    return read_prompt(*words, request.seed, drawn=DRAWN - undrawn).unheard
+def unheard_in(request: VideoRequest, scenery: Scenery) -> tuple[str, ...]:
+    """The pieces of the prompt that had no effect; so has what these pictures have no place for."""
+    return read_prompt(
+        request.prompt,
+        request.negative_prompt,
+        request.seed,
+        drawn=DRAWN - scenery.undrawn,
+        made=EVERY - scenery.unmade,
+        may_loop=request.last_frame is None,
+    ).unheard
 
 
 def fill_in_turn(

@@ -17,6 +17,7 @@ from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.hold import aim_of, held
 from unstill.engines.camera.level import levelled, straightened
 from unstill.engines.camera.morph import find_morph
+from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.particles import KINDS, Particles
 from unstill.engines.camera.path import (
     CameraPath,
@@ -27,8 +28,8 @@ from unstill.engines.camera.path import (
     with_overscan,
 )
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.planned_path import Stage, plan_path
-from unstill.engines.camera.prompt import Plan
+from unstill.engines.camera.planned_path import Stage, legs_made, plan_path
+from unstill.engines.camera.prompt import Plan, moves_of
 from unstill.engines.camera.sketch import Drawn, Growth, lay_over, pencil
 from unstill.engines.camera.warp import KeptPicture, Lens, PixelFetcher, SourceGrid
 from unstill.media.watermark import WatermarkPainter
@@ -43,6 +44,7 @@ class Scenery(Protocol):
 
     path: CameraPath
     undrawn: frozenset[Effect]  # of the plan; no sure place for them
+    unmade: frozenset[Move]  # of the plan; the pictures have a way of their own, or no room
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         """Fill a frame after this share of the video, 0 to 1."""
@@ -90,7 +92,7 @@ class OnePhoto:
         self.lens = Lens(photo, level.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
         self._alive = Alive(photo, plan, request)
-        self.undrawn = self._alive.undrawn
+        self.undrawn, self.unmade = self._alive.undrawn, frozenset[Move]()
         aim = aim_of(photo) or depth.subject
         path = tamed(planned(photo, plan, request, aim, self.lens), folds=self.lens.folds)
         path = straightened(path, level, self.lens.seen_at, photo.half_frame)
@@ -119,6 +121,9 @@ class TwoPhotos:
         self._last = Shown(last, is_sketched=is_sketched)
         self._morph = find_morph(first, last)
         self.undrawn = LOCAL & plan.effects.keys()
+        self.unmade = frozenset(plan.moves).difference(
+            moves_of(legs_made(plan, has_last_frame=True))
+        )
         path = planned(first, plan, request, depths[0].subject, self._lenses[0])
         for lens, level in zip(self._lenses, levels, strict=True):
             path = tamed(path, folds=lens.folds)

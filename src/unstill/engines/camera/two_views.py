@@ -33,10 +33,7 @@ FLAT: Final = np.full((2, 2), 0.5, np.float32)  # no depth: the pictures have th
 LEAST_AGREEING = 0.7  # of what both show: else their light says nothing of the lamp's
 LEAST_GAIN, LEAST_LIFT = 0.03, 2.0  # less of a difference is the scaling's
 SEEN = 1 / 256  # less of a picture than this is none
-FINE_PX, COARSE_PX = (
-    1.6,
-    2.6,
-)  # source pixels per frame pixel: from one size of a picture to its half
+FINE_PX, COARSE_PX = 1.6, 2.6  # source pixels per frame pixel: from one size to its half
 
 
 class TwoViews:
@@ -56,6 +53,7 @@ class TwoViews:
         self._overscan = overscan_of(self.path, self.passage, first.half_frame)
         self._other = blank(first.size)
         self.undrawn = LOCAL & plan.effects.keys()
+        self.unmade = frozenset(plan.moves) - {Move.HANDHELD}
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         grid, share = self.grid(fraction), ease(fraction)
