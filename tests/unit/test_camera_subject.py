@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from support.stills import still
-from unstill.engines.camera.saliency import WEIGHTS, run, salient
+from support.requests import a_request
+from support.stills import still, still_path
+from unstill.domain.request import Size
+from unstill.engines.camera.__main__ import render_and_note
+from unstill.engines.camera.saliency import WEIGHTS, NoMask, run, salient
 from unstill.engines.camera.subject import Box, find_subject, subject_of
+from unstill.engines.camera.task import NO_MASK, RenderTask
 
 # Heads, measured by hand on the pictures, in shares of them. The squirrel's is not among them: its
 # tail is as high, and no cue that there is tells which of the two is to stay.
@@ -59,8 +64,13 @@ def test_without_the_weights_or_with_broken_ones_there_is_no_mask(tmp_path: Path
     broken.write_bytes(WEIGHTS.read_bytes()[:100_000])
     photo = np.zeros((40, 60, 3), np.uint8)
 
-    assert salient(photo, tmp_path / "missing.onnx") is None
-    assert salient(photo, broken) is None
+    with pytest.raises(NoMask, match=r"missing\.onnx"):
+        salient(photo, tmp_path / "missing.onnx")
+    with pytest.raises(NoMask):
+        salient(photo, broken)
+    # that memory was short once says nothing of the next time
+    broken.write_bytes(WEIGHTS.read_bytes())
+    assert salient(photo, broken).shape == (320, 320)
 
 
 def test_a_mask_is_the_same_each_time() -> None:
@@ -70,9 +80,6 @@ def test_a_mask_is_the_same_each_time() -> None:
     run.cache_clear()
     again, other = salient(photo), salient(np.ascontiguousarray(photo[:, ::-1]))
 
-    assert first is not None
-    assert again is not None
-    assert other is not None
     assert (first == again).all()
     assert np.abs(first - other).max() > 0.5
 
@@ -103,3 +110,34 @@ def test_the_head_of_a_standing_figure_is_what_is_above_its_shoulders() -> None:
     assert found is not None
     assert found.head.top == 0.1
     assert 0.2 < found.head.bottom < 0.32
+
+
+class Told:
+    """What a child is told of, instead of the server."""
+
+    def __init__(self) -> None:
+        self.notes: list[tuple[str, dict[str, str | float]]] = []
+
+    def __call__(self, fraction: float) -> None:
+        del fraction
+
+    def note(self, name: str, /, **fields: str | float) -> None:
+        self.notes.append((name, fields))
+
+
+@pytest.mark.parametrize("has_weights", [True, False])
+def test_a_video_is_made_without_the_weights_too_and_the_log_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_weights: bool
+) -> None:
+    if not has_weights:
+        missing = partial(salient, weights=tmp_path / "missing.onnx")
+        monkeypatch.setattr("unstill.engines.camera.subject.salient", missing)
+    out, told = tmp_path / "v.part", Told()
+    size, photo = Size(256, 144), str(still_path("astronaut"))
+    request = a_request(duration_s=1, frame_rate=8)
+
+    made = render_and_note(RenderTask("job-1", request, size, {"first": photo}, str(out)), told)
+
+    assert (made.frame_count, out.read_bytes()[4:8]) == (8, b"ftyp")
+    assert [name for name, _ in told.notes] == [NO_MASK] * (not has_weights)
+    assert all("missing.onnx" in str(fields["why"]) for _, fields in told.notes)

@@ -12,6 +12,7 @@ import pytest
 import unstill
 from support.jobs import a_job
 from unstill.domain.log_fields import job_fields, row_fields
+from unstill.engines.camera import task as notes_of_camera
 from unstill.engines.diffusers import task as notes_of_weights
 from unstill.steps.poll_schedule import row_of
 
@@ -115,7 +116,8 @@ def notes_in(source: str) -> list[str]:
 
 def names_of_notes() -> list[str]:
     notes = [each for path in SOURCES.rglob("*.py") for each in notes_in(path.read_text())]
-    return [str(getattr(notes_of_weights, each)) for each in notes]
+    names = vars(notes_of_camera) | vars(notes_of_weights)
+    return [str(names[each]) for each in notes]
 
 
 WRITING = [

@@ -5,11 +5,13 @@ A crop around the middle cuts off the head of every portrait.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from unstill.domain.request import Size
 from unstill.engines.camera.depth_network import network_depth
 from unstill.engines.camera.picture import MIDDLE, Photo, fit_photo
+from unstill.engines.camera.saliency import NoMask
 from unstill.engines.camera.subject import Box, Subject, find_subject
 from unstill.media.yuv import Floats, Plane
 
@@ -19,17 +21,34 @@ TOWARDS = 0.7  # so far a frame is turned from the picture's middle to the subje
 BODY_WEIGHT = 0.4  # beside a head, where not both fit
 
 
-def framed_photo(rgb: Plane, size: Size, *, depth_model: str = "") -> Photo:
+Tell = Callable[[str], None]
+
+
+def untold(why: str) -> None:
+    del why
+
+
+def framed_photo(
+    rgb: Plane, size: Size, *, depth_model: str = "", without_mask: Tell = untold
+) -> Photo:
     """The picture made ready for frames of this size, and resting on its subject.
 
-    rgb: uint8 (height, width, 3), sRGB; depth_model: a file, see `depth_network.py`.
-    Raises OperatorError where that cannot be run.
+    rgb: uint8 (height, width, 3), sRGB; depth_model: a file, see `depth_network.py`; without_mask:
+    told why, where no subject can be looked for. Raises OperatorError where the file cannot be run.
     """
-    subject = find_subject(rgb)
+    subject = subject_in(rgb, without_mask)
     height, width = rgb.shape[:2]
     middle = frame_middle(subject, Size(width, height), size) if subject else MIDDLE
     near = near_by(depth_model, rgb)
     return fit_photo(rgb, size, middle=middle, subject=subject, near=near)
+
+
+def subject_in(rgb: Plane, without_mask: Tell) -> Subject | None:
+    try:
+        return find_subject(rgb)
+    except NoMask as error:  # the video is made as it would be of a landscape
+        without_mask(str(error))
+        return None
 
 
 def near_by(depth_model: str, rgb: Plane) -> Floats | None:
@@ -37,13 +56,18 @@ def near_by(depth_model: str, rgb: Plane) -> Floats | None:
 
 
 def framed_pair(
-    first: Plane, last: Plane, size: Size, *, depth_model: str = ""
+    first: Plane,
+    last: Plane,
+    size: Size,
+    *,
+    depth_model: str = "",
+    without_mask: Tell = untold,
 ) -> tuple[Photo, Photo]:
     """Two pictures made ready, each resting in its middle: what is spare is spare on both sides.
 
     Pictures of one shape are cut alike: what did not move between them does not move.
     """
-    subjects = find_subject(first), find_subject(last)
+    subjects = subject_in(first, without_mask), subject_in(last, without_mask)
     middles = [
         frame_middle(subject, Size(rgb.shape[1], rgb.shape[0]), size) if subject else MIDDLE
         for rgb, subject in zip((first, last), subjects, strict=True)

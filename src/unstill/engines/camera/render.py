@@ -13,7 +13,7 @@ from unstill import __version__
 from unstill.domain.request import Role, VideoRequest
 from unstill.engines.camera.ambience import LOUDNESS, ambience
 from unstill.engines.camera.effect_words import DRAWN
-from unstill.engines.camera.framing import framed_pair, framed_photo
+from unstill.engines.camera.framing import Tell, framed_pair, framed_photo, untold
 from unstill.engines.camera.picture import enough_px
 from unstill.engines.camera.prompt import EVERY, Plan, read_prompt
 from unstill.engines.camera.same_scene import find_same_scene
@@ -29,10 +29,13 @@ HONEST = (
 )
 
 
-def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
+def render(
+    task: RenderTask, report: Callable[[float], None], *, without_mask: Tell = untold
+) -> Rendered:
     """Write the task's video to `task.out`, telling the finished fraction after each frame.
 
-    Raises BadImage if a frame cannot be decoded.
+    without_mask: told why, where subjects cannot be looked for. Raises BadImage if a frame cannot
+    be decoded.
     """
     # two children on two cores are faster than one on both, and threads change no result here
     cv2.setNumThreads(1)
@@ -41,7 +44,7 @@ def render(task: RenderTask, report: Callable[[float], None]) -> Rendered:
     # a last frame of the caller's own is where the video ends
     is_loop = (plan.is_loop or task.loop) and request.last_frame is None
     plan = replace(plan, is_loop=is_loop)
-    scenery = scenery_of(task, plan)
+    scenery = scenery_of(task, plan, without_mask)
     show = Show(scenery, plan, request, task.size)
     frame_count = request.frame_count
     effects = plan.effects.keys() - scenery.undrawn
@@ -110,13 +113,18 @@ def share_of(frame: int, frame_count: int) -> float:
     return frame / max(frame_count - 1, 1)
 
 
-def scenery_of(task: RenderTask, plan: Plan) -> Scenery:
+def scenery_of(task: RenderTask, plan: Plan, without_mask: Tell) -> Scenery:
     request = task.request
     first = pixels_of(task, "first", request.first_frame.param)
     if request.last_frame is None:
-        return OnePhoto(framed_photo(first, task.size, depth_model=task.depth_model), plan, request)
+        photo = framed_photo(
+            first, task.size, depth_model=task.depth_model, without_mask=without_mask
+        )
+        return OnePhoto(photo, plan, request)
     last = pixels_of(task, "last", request.last_frame.param)
-    photos = framed_pair(first, last, task.size, depth_model=task.depth_model)
+    photos = framed_pair(
+        first, last, task.size, depth_model=task.depth_model, without_mask=without_mask
+    )
     scene = find_same_scene(*photos)
     if scene is None or not scene.is_travelled:
         return TwoPhotos(photos, plan, request)

@@ -24,25 +24,30 @@ DEVIATION: Final = np.array([0.229, 0.224, 0.225], np.float32)
 REMEMBERED = 8  # masks; who tries prompts and seeds on one photo waits for it once
 
 
-def salient(rgb: Plane, weights: Path = WEIGHTS) -> Floats | None:
+class NoMask(Exception):
+    """The weights are missing or cannot be run, and why."""
+
+
+def salient(rgb: Plane, weights: Path = WEIGHTS) -> Floats:
     """How much each place stands out, float32 (SIDE_PX, SIDE_PX) over the whole picture, 0 to 1.
 
-    rgb: uint8 (height, width, 3), sRGB. None where the weights are missing or cannot be run.
+    rgb: uint8 (height, width, 3), sRGB. Raises NoMask.
     """
     small = cv2.resize(rgb, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA).astype(np.uint8)
     return run(small.tobytes(), weights)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def run(pixels: bytes, weights: Path) -> Floats | None:
+def run(pixels: bytes, weights: Path) -> Floats:
+    """The network's answer. Raises NoMask, which is not remembered."""
     try:
         model = np.fromfile(weights, np.uint8)
         network = cv2.dnn.readNetFromONNX(model)
         network.setInput(normalised(pixels))
         first, *_ = network.getUnconnectedOutLayersNames()  # the others are rougher ones
         mask = np.array(network.forward(first)[0, 0], np.float32)
-    except (OSError, cv2.error):  # no file, or too little memory: then it is guessed, as before
-        return None
+    except (OSError, cv2.error) as error:  # no file, none of a network, or too little memory
+        raise NoMask(str(error).strip().rsplit("\n", 1)[-1]) from None
     mask = np.clip(mask, 0, 1)
     mask.flags.writeable = False
     return mask

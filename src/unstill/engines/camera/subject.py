@@ -78,12 +78,9 @@ class Subject:
 def find_subject(rgb: Plane) -> Subject | None:
     """None where nothing stands out surely: a landscape, a street, a text.
 
-    rgb: uint8 (height, width, 3), sRGB.
+    rgb: uint8 (height, width, 3), sRGB. Raises NoMask.
     """
-    mask = salient(rgb)
-    if mask is None:
-        return None
-    return subject_of(mask, ratio=rgb.shape[1] / rgb.shape[0])
+    return subject_of(salient(rgb), ratio=rgb.shape[1] / rgb.shape[0])
 
 
 def subject_of(mask: Floats, *, ratio: float) -> Subject | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from unstill.domain.request import Role, Size, VideoRequest
+
+NO_MASK: Final = "subject_not_looked_for"  # a note of a child
 
 
 class RenderTask(msgspec.Struct, frozen=True):
