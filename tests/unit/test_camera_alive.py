@@ -58,7 +58,7 @@ def luma_after(photo: Photo, moving: Alive, time_s: float) -> Plane:
     grid, share = still_grid(photo), time_s / DURATION_S
     grid = moving.bent(grid, share)
     frame = blank(photo.size)
-    PixelFetcher(photo).fetch_picture(grid, photo.planes(), frame)
+    PixelFetcher(photo).fetch_picture(grid, photo.planes, frame)
     moving.draw(grid, share, frame)
     return frame.y
 

@@ -87,7 +87,7 @@ def test_crisper_planes_stay_within_what_luma_may_be() -> None:
     edge = np.zeros((90, 160, 3), np.uint8)
     edge[:, 80:] = 255
 
-    luma = fit_photo(edge, Size(160, 90)).planes().y
+    luma = fit_photo(edge, Size(160, 90)).planes.y
 
     assert luma.min() == 16  # ITU-R BT.709-6, 3.5
     assert luma.max() == 235

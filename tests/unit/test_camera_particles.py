@@ -37,7 +37,7 @@ def flat(luma: int) -> YuvPicture:
 def shown(name: str) -> YuvPicture:
     photo = fit_photo(still(name), SIZE)
     rgb = cv2.resize(photo.rgb, (SIZE.width, SIZE.height), interpolation=cv2.INTER_AREA)
-    return type(photo)(rgb=rgb.astype(np.uint8), size=SIZE, density=(1, 1)).planes()
+    return type(photo)(rgb=rgb.astype(np.uint8), size=SIZE, density=(1, 1)).planes
 
 
 def flyer(

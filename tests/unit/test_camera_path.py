@@ -82,7 +82,7 @@ def test_a_move_starts_on_the_whole_photo_where_it_can(prompt: str) -> None:
     seen.show(0, None, shown)
 
     whole = photo("coffee", WIDE)
-    luma, (across, down) = whole.planes().y, whole.density
+    luma, (across, down) = whole.planes.y, whole.density
     left = (luma.shape[1] - (WIDE.width - 1) * across - 1) / 2
     top = (luma.shape[0] - (WIDE.height - 1) * down - 1) / 2
     middle = np.array([[across, 0, left], [0, down, top]])

@@ -119,7 +119,7 @@ def test_what_stands_still_is_fetched_twice_and_then_copied() -> None:
 
 def test_a_plane_is_fetched_as_its_map_would_be() -> None:
     photo = fit_photo(still("chelsea"), SIZE)
-    lens, planes, frame = Lens(photo, FLAT), photo.planes(), blank(SIZE)
+    lens, planes, frame = Lens(photo, FLAT), photo.planes, blank(SIZE)
     state = CameraState(zoom=1.2, pan=(0.05, -0.02), roll_rad=0.05)
 
     PixelFetcher(photo).fetch_picture(lens.grid(state), planes, frame)

@@ -153,7 +153,7 @@ def middle_of(photo: Photo) -> Plane:
     height, width = photo.rgb.shape[:2]
     rows = round(photo.size.height * photo.density[1] / 2)
     columns = round(photo.size.width * photo.density[0] / 2)
-    middle = photo.planes().y[
+    middle = photo.planes.y[
         max(0, height // 2 - rows) : height // 2 + rows,
         max(0, width // 2 - columns) : width // 2 + columns,
     ]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.regions import find_sky
+from unstill.engines.camera.scaling import with_side
 from unstill.engines.camera.subject import INSIDE
 from unstill.engines.camera.vanishing import find_vanishing_point
 from unstill.media.yuv import Floats, Plane
@@ -40,22 +40,12 @@ class Depth:
 
 def guess_depth(photo: Photo) -> Depth:
     """What is near: as a network says where the operator named one, else guessed."""
-    small = shrunk(photo.rgb, SIDE_PX)
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = cv2.cvtColor(with_side(photo.rgb, SIDE_PX), cv2.COLOR_RGB2LAB).astype(np.float32)
     rows, columns = lab.shape[:2]
     y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j].astype(np.float32)
     centred = np.exp(-(x**2 / 0.9 + (y - 0.1) ** 2 / 1.2)).astype(np.float32)
     odd = unlike_border(lab) * centred
-    guess = WEIGHTS[0] * stood(((y + 1) / 2) ** 1.3, odd) + WEIGHTS[1] * odd
-    if photo.subject is not None:
-        guess = evened(guess, resized(photo.subject.mask, columns, rows))
-    elif (point := vanishing_point(photo.rgb)) is not None:
-        away = np.hypot((x - point[0]) * np.float32(columns / rows), y - point[1])
-        guess = ALONG * away / away.max() + (1 - ALONG) * guess
-    if (sky := find_sky(photo.rgb)) is not None:
-        guess = guess * (1 - resized(sky.astype(np.float32), columns, rows) / 255)
-    if photo.near is not None:
-        guess = resized(photo.near, columns, rows)
+    guess = guessed(photo, odd, x, y) if photo.near is None else resized(photo.near, columns, rows)
     near = softened(
         guided(guess.astype(np.float32), lab[..., 0] / np.float32(255), radius=SIDE_PX // 14)
     )
@@ -68,11 +58,19 @@ def guess_depth(photo: Photo) -> Depth:
     return Depth(near=near, subject=subject)
 
 
-def shrunk(rgb: Plane, side_px: int) -> Plane:
-    height, width = rgb.shape[:2]
-    scale = side_px / max(height, width)
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+def guessed(photo: Photo, odd: Floats, x: Floats, y: Floats) -> Floats:
+    """Before its edges are drawn to the photo's; x and y: -1 to 1 over the photo."""
+    rows, columns = odd.shape
+    low = np.asarray(((y + 1) / 2) ** 1.3, np.float32)
+    guess = WEIGHTS[0] * stood(low, odd) + WEIGHTS[1] * odd
+    if photo.subject is not None:
+        guess = evened(guess, resized(photo.subject.mask, columns, rows))
+    elif (point := vanishing_point(photo.rgb)) is not None:
+        away = np.hypot((x - point[0]) * np.float32(columns / rows), y - point[1])
+        guess = ALONG * away / away.max() + (1 - ALONG) * guess
+    if photo.sky is not None:
+        guess = guess * (1 - resized(photo.sky.astype(np.float32), columns, rows) / 255)
+    return np.asarray(guess, np.float32)
 
 
 def resized(field: Floats, columns: int, rows: int) -> Floats:
@@ -91,7 +89,7 @@ def evened(guess: Floats, mask: Floats) -> Floats:
 
 
 def vanishing_point(rgb: Plane) -> tuple[float, float] | None:
-    light = cv2.cvtColor(shrunk(rgb, VANISHING_SIDE_PX), cv2.COLOR_RGB2GRAY)
+    light = cv2.cvtColor(with_side(rgb, VANISHING_SIDE_PX), cv2.COLOR_RGB2GRAY)
     return find_vanishing_point(light.astype(np.float32))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unstill.engines.camera.picture import Photo
+from unstill.engines.camera.scaling import with_side
 from unstill.media.yuv import Floats, Plane
 
 SIDES_PX: Final = (640, 200)
@@ -56,7 +57,7 @@ def find_lines(photo: Photo) -> Floats:
 
 def ends_at(grey: Plane, side_px: int) -> Floats:
     """The ends of each line as -1 to 1, float32 (n, 2, 2)."""
-    small = shrunk(grey, side_px)
+    small = with_side(grey, side_px)
     detected = cv2.createLineSegmentDetector().detect(small)[0]
     # none at all are told as None, whatever the stubs say
     segments = np.asarray(() if detected is None else detected, np.float64).reshape(-1, 4)
@@ -69,13 +70,6 @@ def ends_at(grey: Plane, side_px: int) -> Floats:
     sides = np.array(small.shape[::-1], np.float64)
     places = (np.array(ends).reshape(-1, 2, 2) + 0.5) / sides * 2 - 1
     return places.astype(np.float32)
-
-
-def shrunk(picture: Plane, side_px: int) -> Plane:
-    height, width = picture.shape[:2]
-    scale = side_px / max(height, width)
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def joined_lines(segments: Segments, diagonal: float, apart_px: float) -> list[Joined]:
@@ -159,7 +153,7 @@ def on_line(
 
 def is_flat(photo: Photo) -> bool:
     """Whether the photo is of a page, or a chart, a screenshot or a sign that a program drew."""
-    small = shrunk(photo.rgb, SIDES_PX[0])
+    small = with_side(photo.rgb, SIDES_PX[0])
     return is_page(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8)) or is_drawn(small)
 
 

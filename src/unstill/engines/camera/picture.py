@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from unstill.domain.request import Size
+from unstill.engines.camera.regions import find_sky
 from unstill.engines.camera.subject import Box, Subject
 from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture, planes_of
 
@@ -60,7 +62,14 @@ class Photo:
             height / 2 / self.density[1] / self.unit_px,
         )
 
+    @cached_property
+    def sky(self) -> Plane | None:
+        """Where it is, 0 or 255 at the size of `regions.SIDE_PX`; None where it is not sure."""
+        return find_sky(self.rgb)
+
+    @cached_property
     def planes(self) -> YuvPicture:
+        """What frames are fetched from; not to be written to."""
         planes = planes_of(self.rgb)
         soft = cv2.GaussianBlur(planes.y, (0, 0), SHARPEN_SIGMA_PX)
         crisp = cv2.addWeighted(planes.y, 1 + self.sharpen, soft, -self.sharpen, 0)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from unstill.engines.camera.scaling import with_side
 from unstill.media.yuv import Floats, Plane
 
 SIDE_PX = 256
@@ -30,11 +31,7 @@ SMOOTH = 7.0  # steps of lightness from pixel to pixel, of 255, that a sky does 
 
 def small_lab(rgb: Plane) -> Floats:
     """The photo with a long side of SIDE_PX: float32 (h, w, 3), L, a and b of 0 to 255."""
-    height, width = rgb.shape[:2]
-    scale = SIDE_PX / max(height, width)
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    return cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    return cv2.cvtColor(with_side(rgb, SIDE_PX), cv2.COLOR_RGB2LAB).astype(np.float32)
 
 
 def find_sky(rgb: Plane) -> Plane | None:
@@ -177,12 +174,11 @@ def find_flames(rgb: Plane) -> Floats | None:
     return np.isin(labels, kept).astype(np.float32)
 
 
-def find_water(rgb: Plane) -> Plane | None:
+def find_water(rgb: Plane, sky: Plane | None) -> Plane | None:
     """0 or 255 at SIDE_PX: a bluish plain under a sky, its shore level; None if unsure."""
-    lab = small_lab(rgb)
-    sky = find_sky(rgb)
     if sky is None:
         return None
+    lab = small_lab(rgb)
     light, red, yellow = cv2.split(cv2.GaussianBlur(lab, (0, 0), 1))
     blue = np.asarray((yellow < BLUE) & (red < 142) & (light > 30), np.uint8)
     blue[cv2.dilate(sky, np.ones((3, 3), np.uint8)) > 0] = 0

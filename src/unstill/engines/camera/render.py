@@ -113,7 +113,7 @@ def share_of(frame: int, frame_count: int) -> float:
     return frame / max(frame_count - 1, 1)
 
 
-def scenery_of(task: RenderTask, plan: Plan, without_mask: Tell) -> Scenery:
+def scenery_of(task: RenderTask, plan: Plan, without_mask: Tell = untold) -> Scenery:
     request = task.request
     first = pixels_of(task, "first", request.first_frame.param)
     if request.last_frame is None:

@@ -58,7 +58,7 @@ class Shown:
 
     def __init__(self, photo: Photo, *, is_sketched: bool) -> None:
         self._fetcher, self._kept = PixelFetcher(photo), KeptPicture()
-        self._planes = photo.planes()
+        self._planes = photo.planes
         self._sketch = pencil(self._planes.y) if is_sketched else None
         self._spare = np.empty((photo.size.height, photo.size.width), np.uint8)
 

@@ -14,7 +14,6 @@ import numpy as np
 from unstill.engines.camera.depth import guided
 from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.picture import Photo
-from unstill.engines.camera.regions import find_sky
 from unstill.engines.camera.sketch import lay_over
 from unstill.engines.camera.warp import PixelFetcher, SourceGrid, sample
 from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture
@@ -40,7 +39,7 @@ class Sky:
         self._effect_time = effect_time
         rng = random.Random(f"sky {seed}")
         self._photo = photo
-        planes = photo.planes()
+        planes = photo.planes
         self._matte, sure = matte_of(planes.y, mask)
         self._half_matte = halved(self._matte)
         self._layer = YuvPicture(
@@ -183,7 +182,6 @@ def pinned(luma: Plane, mask: Plane) -> Floats:
 
 def find_clouds(photo: Photo, effect_time: EffectTime, *, amount: float, seed: int) -> Sky | None:
     """The photo's sky; None where it has none, or it is not sure."""
-    mask = find_sky(photo.rgb)
-    if mask is None:
+    if photo.sky is None:
         return None
-    return Sky(photo, mask, effect_time, amount=amount, seed=seed)
+    return Sky(photo, photo.sky, effect_time, amount=amount, seed=seed)

@@ -37,7 +37,7 @@ class Water:
         self._effect_time = effect_time
         rng = np.random.default_rng([seed, 6])
         self._photo = photo
-        luma = photo.planes().y
+        luma = photo.planes.y
         self._luma, self._matte = luma, matte_of(luma, mask)[0]
         rows = np.nonzero(mask.any(axis=1))[0]
         first, last = (float(2 * row / len(mask) - 1) for row in (rows.min(), rows.max() + 1))
@@ -124,5 +124,5 @@ def find_ripples(
     photo: Photo, effect_time: EffectTime, *, amount: float, seed: int
 ) -> Water | None:
     """The photo's water; None where it has none, or it is not sure."""
-    mask = find_water(photo.rgb)
+    mask = find_water(photo.rgb, photo.sky)
     return None if mask is None else Water(photo, mask, effect_time, amount=amount, seed=seed)
