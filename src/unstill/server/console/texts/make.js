@@ -64,7 +64,7 @@ export const t = texts({
     estimate: "What it will be",
     renderedBy: "Rendered by {engine}",
     cameraDoes:
-      "It moves a view over your photo, and clouds, water, grass or lamps where you ask for it. It generates nothing, and nothing is invented.",
+      "It moves a view over your photo, and clouds, water, grass or lamps where you ask for it; rain, snow or petals are drawn. It generates nothing.",
     generativeDoes: "It draws new frames: what they show is its invention.",
     notGenerativeDoes: "It generates nothing.",
     video: "Video",
@@ -196,7 +196,7 @@ export const t = texts({
     estimate: "将会得到",
     renderedBy: "由 {engine} 渲染",
     cameraDoes:
-      "它在您的照片上移动视角，并按您的要求让云、水、草或灯光动起来；不生成任何内容，也不会凭空出现东西。",
+      "它在您的照片上移动视角，并按您的要求让云、水、草或灯光动起来，或画上雨、雪、花瓣；不生成任何内容。",
     generativeDoes: "它会绘制新的画面，内容由模型想象。",
     notGenerativeDoes: "它不生成内容。",
     video: "视频",
