@@ -1,7 +1,7 @@
 """What stands out in a picture, found by a small trained network that comes along (weights/).
 
-OpenCV reads and runs it. It takes a core 0.5 to 1.2 seconds whatever the picture's size (measured on a
-quick and on a slow machine), and 250 MB that are given back before the first frame is drawn.
+OpenCV reads and runs it. It takes a core 0.5 to 1.2 seconds whatever the picture's size (measured
+on a quick and on a slow machine), and 250 MB that are given back before the first frame is drawn.
 """
 
 from __future__ import annotations
