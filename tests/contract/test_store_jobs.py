@@ -111,7 +111,9 @@ WALK: list[Change] = [
     jobs.put_back(10, died=True),
     jobs.started(3, ENDED),
     jobs.hidden(State.RUNNING),
-    jobs.rendered({"SR": 480}, "gpu; kind=diffusers; steps=40"),
+    jobs.rendered(
+        jobs.Result(usage={"SR": 480}, made_by="gpu; steps=40", unheard=("waves crash", "海浪"))
+    ),
     jobs.succeeded(VIDEO, Usage(duration_s=5), 4),
 ]
 

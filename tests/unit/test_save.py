@@ -22,11 +22,7 @@ from unstill.media.errors import BadVideo
 from unstill.media.tasks import VideoCheck
 from unstill.progress.stalls import Stalls
 from unstill.steps.save import Saver
-from unstill.steps.save_retries import (
-    LEAST_TRIES,
-    MOST_TOO_LARGE,
-    MOST_TRIES,
-)
+from unstill.steps.save_retries import LEAST_TRIES, MOST_TOO_LARGE, MOST_TRIES
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Done, NotThere, TooLarge
 
@@ -395,9 +391,8 @@ async def test_parts_of_earlier_attempts_are_dropped(home: Home) -> None:
 
 
 async def test_a_render_of_this_machine_has_the_usage_that_its_engine_tells(home: Home) -> None:
-    job = msgspec.structs.replace(
-        await rendered(home), result=Result(usage={"video_count": 2, "SR": 480})
-    )
+    result = Result(usage={"video_count": 2, "SR": 480})
+    job = msgspec.structs.replace(await rendered(home), result=result)
 
     after = await home.brought(job)
 

@@ -7,7 +7,6 @@ None when somebody else had moved it first. `apply` is the same rule without a d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal, TypedDict
 
@@ -257,15 +256,9 @@ def started(now_ms: int, lease: Lease) -> Change:
     )
 
 
-def rendered(
-    usage: Mapping[str, int | float] | None = None,
-    made_by: str = "",
-    unheard: tuple[str, ...] = (),
-) -> Change:
+def rendered(says: Result | None = None) -> Change:
     """The engine's file is whole, as far as the engine knows; the rest as it says, if it does."""
-    says = Result(usage=dict(usage or {}), made_by=made_by, unheard=unheard)
-    result = says if usage or made_by or unheard else None
-    sets: ChangedFields = {"due_ms": 0, "result": result}
+    sets: ChangedFields = {"due_ms": 0, "result": None if says == Result() else says}
     return Change(of=frozenset({State.RUNNING}), to=State.SAVING, sets=sets)
 
 

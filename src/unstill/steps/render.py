@@ -9,7 +9,7 @@ import structlog
 from unstill.domain.backoff import RENDER
 from unstill.domain.engine import MOST_DEATHS, Local
 from unstill.domain.errors import EngineDied, StorageFailed, StorageFull
-from unstill.domain.job import Change, Job, put_back, rendered
+from unstill.domain.job import Change, Job, Result, put_back, rendered
 from unstill.domain.log_fields import job_fields
 from unstill.files.port import Files
 from unstill.progress.board import Board
@@ -72,4 +72,5 @@ class Renderer:
             return put_back(self._clock_ms() + RENDER.first_ms, died=True)
         self._shortage.over()
         self._stalls.engine_moves(job.engine, "submits")
-        return rendered(made.usage, made.made_by, made.unheard)
+        says = Result(usage=dict(made.usage), made_by=made.made_by, unheard=made.unheard)
+        return rendered(says)
