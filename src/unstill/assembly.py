@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,11 +20,9 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import VideoRequest
 from unstill.domain.server_role import ALL_WORK, ServerRole, WorkKind
 from unstill.engines.camera import Camera
-from unstill.engines.dashscope.engine import DashScopeEngine
 from unstill.engines.diffusers import DEFAULT_MODELS, Diffusers
 from unstill.engines.diffusers.elsewhere import DiffusersElsewhere
 from unstill.engines.diffusers.options import PipelineOptions
-from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
 from unstill.files.data_folder import DataFolder
 from unstill.files.storage import Redirects, Storage, storage_at
@@ -32,11 +31,10 @@ from unstill.net.fetcher import Fetcher
 from unstill.net.proxy import Proxy
 from unstill.settings.engines import (
     DIRECT,
+    HOSTED,
     CameraSettings,
-    DashScopeSettings,
     DiffusersSettings,
     LocalSettings,
-    ModelverseSettings,
     OpenAiVideosSettings,
     RemoteSettings,
 )
@@ -118,9 +116,20 @@ class RemoteKind(msgspec.Struct, Generic[OwnSettings], frozen=True):
     make: Callable[[RemoteSetup, OwnSettings], Remote]
 
 
-REMOTE_KINDS = (
-    RemoteKind(DashScopeSettings, lambda setup, _: DashScopeEngine(setup)),
-    RemoteKind(ModelverseSettings, lambda setup, _: ModelverseEngine(setup)),
+def hosted(kind: str) -> RemoteKind[RemoteSettings]:
+    """A kind that has nothing of its own to set; its room is entered where one is configured."""
+
+    def make(setup: RemoteSetup, own: RemoteSettings) -> Remote:
+        del own
+        room = import_module(f"unstill.engines.{kind}.engine")
+        made: Remote = room.ENGINE(setup)
+        return made
+
+    return RemoteKind(HOSTED[kind], make)
+
+
+REMOTE_KINDS: Sequence[RemoteKind[Any]] = (
+    *map(hosted, HOSTED),
     RemoteKind(
         OpenAiVideosSettings, lambda setup, own: OpenAiVideosEngine(setup, server=own.server)
     ),

@@ -3,11 +3,14 @@ product sends jobs to an upstream that it has never heard of.
 
 What a new kind of remote engine touches elsewhere:
 
-    engines/NEW/engine.py     the engine, as `ToyEngine` here
-    settings/engines.py       its settings, as `ToySettings` here, named in `EngineSettings`
-    assembly.py               one line in `REMOTE_KINDS`, as `TOY_KIND` here
-    emulators/                a stand-in for its upstream, as `ToyUpstream` here
-    support/engine_benches.py how the contract makes it, so that `test_engines.py` runs it too
+    engines/NEW/engine.py     the engine, as `ToyEngine` here, which its last line calls `ENGINE`
+    settings/engines.py       its word in `HOSTED_KINDS`
+    emulators/NEW.py          a stand-in for its upstream, as `ToyUpstream` here, called `EMULATOR`
+    emulators/__init__.py     its word in `KINDS`
+    support/engine_benches.py a row for the contract, so that `test_engines.py` runs it too
+
+One that has something of its own to set has a class of settings, as `ToySettings` here, named in
+`EngineSettings`, and a line in `REMOTE_KINDS` of assembly.py, as `TOY_KIND` here.
 
 No step, no store and no command has to know it; what pays for calls, waits and saves is the same
 for all.

@@ -13,29 +13,36 @@ import pytest
 from support.emulator_process import KEY
 from support.requests import SORA, WAN22, WAN27
 from support.upstream_requests import request, upstream_request
+from unstill.assembly import hosted
 from unstill.domain.request import VideoRequest
 from unstill.emulators import KINDS
-from unstill.engines.dashscope.engine import DashScopeEngine
-from unstill.engines.modelverse.engine import ModelverseEngine
 from unstill.engines.openai_videos.engine import OpenAiVideosEngine
 from unstill.engines.openai_videos.servers import ServerKind
 from unstill.net.fetcher import Fetcher
+from unstill.settings.engines import HOSTED
 from unstill.upstreams.port import Accepted, Done, Prepared, Remote, Submission, Ticket, Verdict
 from unstill.upstreams.rate_limits import Accounts
 from unstill.upstreams.setup import RemoteSetup
 
 DAY_MS = 24 * 3600 * 1000
-# One request that each upstream can serve, and where its API begins.
-REQUESTS: Mapping[str, VideoRequest] = {
-    "dashscope": request(WAN27, duration_s=2),
-    "modelverse": request(WAN22),
-    "openai": request(SORA),
-    "unified": request(WAN27, duration_s=2),
-    "sglang": request(WAN22),
-    "vllm-omni": request(WAN22),
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What the contract has to know of a kind."""
+
+    asked: VideoRequest  # that its upstream can serve
+    base: str = "/v1"  # where its API begins
+    has_links: bool = True  # else it serves the video under the job's own address
+
+
+ROWS: Mapping[str, Row] = {
+    "dashscope": Row(request(WAN27, duration_s=2), "/api/v1"),
+    "modelverse": Row(request(WAN22)),
+    "openai": Row(request(SORA), has_links=False),
+    "unified": Row(request(WAN27, duration_s=2), has_links=False),
+    "sglang": Row(request(WAN22), has_links=False),
+    "vllm-omni": Row(request(WAN22), has_links=False),
 }
-BASES = {"dashscope": "/api/v1"}
-HAS_LINKS = ("dashscope", "modelverse")  # the others serve the video under the job's own address
 
 
 class EmulatedUpstream(Protocol):
@@ -105,19 +112,15 @@ class Bench:
 def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
     setup = RemoteSetup(
         name="ours",
-        base_url=url + BASES.get(kind, "/v1"),
+        base_url=url + ROWS[kind].base,
         api_key=KEY,
         accounts=Accounts(),
         fetcher=fetcher,
     )
     setup = msgspec.structs.replace(setup, **changes)
-    match kind:
-        case "dashscope":
-            return DashScopeEngine(setup)
-        case "modelverse":
-            return ModelverseEngine(setup)
-        case _:
-            return OpenAiVideosEngine(setup, server=cast("ServerKind", kind))
+    if kind not in HOSTED:
+        return OpenAiVideosEngine(setup, server=cast("ServerKind", kind))
+    return hosted(kind).make(setup, HOSTED[kind](base_url=setup.base_url))
 
 
 every = pytest.mark.parametrize("bench", KINDS, indirect=True)

@@ -10,7 +10,7 @@ import pytest
 
 from unstill.assembly import remotes_of
 from unstill.net.fetcher import Fetcher
-from unstill.settings.engines import DashScopeSettings, EngineSettings, OpenAiVideosSettings
+from unstill.settings.engines import HOSTED, EngineSettings, OpenAiVideosSettings
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.upstreams.client import Trouble
@@ -29,7 +29,7 @@ async def cancelled(kind: str, status: int, body: object, data_dir: Path) -> Can
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
-        engine: EngineSettings = DashScopeSettings(base_url=f"http://127.0.0.1:{port}/api/v1")
+        engine: EngineSettings = HOSTED["dashscope"](base_url=f"http://127.0.0.1:{port}/api/v1")
         if kind != "dashscope":
             address = f"http://127.0.0.1:{port}/v1"
             engine = OpenAiVideosSettings(base_url=address, server="vllm-omni")

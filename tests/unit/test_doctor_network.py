@@ -18,15 +18,15 @@ from unstill.cli.doctor_finding import Finding
 from unstill.cli.doctor_network import network_findings, running_findings
 from unstill.domain.owner import Owner
 from unstill.net.addresses import IPAddress
-from unstill.settings.engines import DashScopeSettings
+from unstill.settings.engines import HOSTED, RemoteSettings
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 
-ENGINE = DashScopeSettings(base_url="https://dashscope.test/api/v1", api_key="sk-1")
-BEHIND = DashScopeSettings(base_url="https://gw.test/v1", proxy="http://user:s3cret@proxy:3128")
+ENGINE = HOSTED["dashscope"](base_url="https://dashscope.test/api/v1", api_key="sk-1")
+BEHIND = HOSTED["dashscope"](base_url="https://gw.test/v1", proxy="http://user:s3cret@proxy:3128")
 
 
-def settings(*networks: str, **engines: DashScopeSettings) -> Settings:
+def settings(*networks: str, **engines: RemoteSettings) -> Settings:
     return Settings(server=ServerSettings(allow_networks=networks), engines=dict(engines))
 
 

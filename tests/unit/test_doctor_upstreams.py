@@ -27,9 +27,8 @@ from unstill.domain.job import failed, intended, made_ready
 from unstill.domain.request import Size
 from unstill.net.fetcher import Fetcher
 from unstill.settings.engines import (
-    DashScopeSettings,
+    HOSTED,
     EngineSettings,
-    ModelverseSettings,
     OpenAiVideosSettings,
 )
 from unstill.settings.models import ModelSettings
@@ -45,12 +44,10 @@ def settings(data_dir: Path, url: str, kind: str = "dashscope", key: str = "sk-1
     ending = "/api/v1" if kind == "dashscope" else "/v1"
     engine: EngineSettings
     match kind:
-        case "dashscope":
-            engine = DashScopeSettings(base_url=url + ending, api_key=key)
-        case "modelverse":
-            engine = ModelverseSettings(base_url=url + ending, api_key=key)
         case "openai" | "unified" | "sglang" | "vllm-omni":
             engine = OpenAiVideosSettings(base_url=url + ending, api_key=key, server=kind)
+        case _:
+            engine = HOSTED[kind](base_url=url + ending, api_key=key)
     server = ServerSettings(data_dir=str(data_dir))
     return Settings(server=server, engines={"bailian": engine})
 

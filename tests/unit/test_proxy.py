@@ -19,7 +19,7 @@ from unstill.net.addresses import LOOPBACK, IPAddress, IPNetwork
 from unstill.net.dial import NotFound, NotPublic, Resolve
 from unstill.net.fetcher import Fetcher
 from unstill.net.proxy import Proxy
-from unstill.settings.engines import DashScopeSettings
+from unstill.settings.engines import HOSTED
 from unstill.settings.server import ServerSettings
 from unstill.upstreams.client import Upstream
 from unstill.upstreams.port import Accepted, Doubt, Prepared, Refused, Submission
@@ -323,7 +323,7 @@ def test_the_password_of_a_proxy_is_in_no_text_of_it() -> None:
 def test_an_engines_proxy_goes_before_the_servers(
     own: str, of_server: str, expected: str | None
 ) -> None:
-    engine = DashScopeSettings(base_url="http://up.test/v1", proxy=own)
+    engine = HOSTED["dashscope"](base_url="http://up.test/v1", proxy=own)
     found = proxy_of(engine, ServerSettings(proxy=of_server))
 
     assert (None if found is None else found.url) == expected

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.settings_files import read_in, refused_in
 from unstill.domain.errors import BadSetting
 from unstill.settings.engines import (
+    HOSTED,
     CameraSettings,
-    DashScopeSettings,
     DiffusersSettings,
     OpenAiVideosSettings,
     RemoteSettings,
@@ -199,7 +199,7 @@ def test_engines_and_models_come_from_the_file(tmp_path: Path) -> None:
     settings = read_in(tmp_path, toml, {"DASHSCOPE_API_KEY": "sk-paid"})
 
     assert settings.engines["night"] == CameraSettings(slots=3)
-    assert settings.engines["bailian"] == DashScopeSettings(
+    assert settings.engines["bailian"] == HOSTED["dashscope"](
         base_url="https://dashscope.aliyuncs.com/api/v1",
         api_key="sk-paid",
         models={"Wan-AI/Wan2.2-I2V": "wan2.2-i2v-flash"},

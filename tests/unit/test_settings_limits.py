@@ -13,10 +13,9 @@ from msgspec import inspect
 from support.settings_files import read_in, refused_in
 from unstill.settings.engines import (
     ENGINE_KINDS,
+    HOSTED,
     CameraSettings,
-    DashScopeSettings,
     DiffusersSettings,
-    ModelverseSettings,
     OpenAiVideosSettings,
 )
 from unstill.settings.server import ServerSettings
@@ -57,14 +56,14 @@ def edges(kind: inspect.IntType | inspect.FloatType) -> list[Edge]:
 def limits() -> list[tuple[str, str, Edge]]:
     """Each limit of a number, with the table it is in and its name."""
     found: list[tuple[str, str, Edge]] = []
-    for table, struct in (
+    tables: tuple[tuple[str, type[msgspec.Struct]], ...] = (
         ("[server]\n", ServerSettings),
         ('[engines.a]\nkind = "camera"\n', CameraSettings),
         (DIFFUSERS, DiffusersSettings),
-        (REMOTE, DashScopeSettings),
-        (REMOTE.replace("dashscope", "modelverse"), ModelverseSettings),
+        *((REMOTE.replace("dashscope", kind), HOSTED[kind]) for kind in HOSTED),
         (REMOTE.replace("dashscope", "openai_videos"), OpenAiVideosSettings),
-    ):
+    )
+    for table, struct in tables:
         for field in msgspec.structs.fields(struct):
             kind = number(field.type)
             if kind is not None:

@@ -14,7 +14,15 @@ import msgspec
 
 from unstill.domain.errors import BadSetting
 
-KINDS = ("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni")
+# Each is the `EMULATOR` of the module of its name.
+KINDS = (
+    "dashscope",
+    "modelverse",
+    "openai",
+    "unified",
+    "sglang",
+    "vllm-omni",
+)
 KINDS_IN_MEMORY = frozenset({"sglang", "vllm-omni"})  # a restart of these loses every job
 # Modelverse's own sample of a failed task has a usage.
 KINDS_THAT_BILL_FAILURES = frozenset({"modelverse"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,24 +13,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from unstill.emulators import Options
 from unstill.emulators.app import ABORT, build_app
-from unstill.emulators.dashscope import DashScopeEmulator
 from unstill.emulators.desk import Desk
-from unstill.emulators.modelverse import ModelverseEmulator
-from unstill.emulators.openai import OpenAiEmulator
 from unstill.emulators.port import EmulatedUpstream
-from unstill.emulators.sglang import SgLangEmulator
-from unstill.emulators.unified import UnifiedEmulator
-from unstill.emulators.vllm_omni import VllmOmniEmulator
 from unstill.system.ports import bound
 
-UPSTREAMS: Mapping[str, Callable[[Desk], EmulatedUpstream]] = {
-    "dashscope": DashScopeEmulator,
-    "modelverse": ModelverseEmulator,
-    "openai": OpenAiEmulator,
-    "unified": UnifiedEmulator,
-    "sglang": SgLangEmulator,
-    "vllm-omni": VllmOmniEmulator,
-}
 BACKLOG = 2048
 ANSWERS_WITHIN_S = 1  # a shutdown waits no longer: slow bodies would take their time
 
@@ -71,10 +58,16 @@ class EmulatorServer(uvicorn.Server):
 def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
     """Raises BadSetting."""
     desk = Desk(kind, options)
-    app = build_app(desk, UPSTREAMS[kind](desk))
+    app = build_app(desk, emulated(kind, desk))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with desk.jobs, _listen(options) as listener:
         EmulatorServer(app, listener, ready).run(sockets=[listener])
+
+
+def emulated(kind: str, desk: Desk) -> EmulatedUpstream:
+    room = import_module(f"unstill.emulators.{kind.replace('-', '_')}")
+    upstream: EmulatedUpstream = room.EMULATOR(desk)
+    return upstream
 
 
 def _listen(options: Options) -> socket.socket:

@@ -187,3 +187,6 @@ def _object_body(ask: Ask) -> Mapping[str, Any]:
 
 def _new_id() -> str:
     return str(uuid.uuid4())
+
+
+EMULATOR = ModelverseEmulator

@@ -258,3 +258,6 @@ def _missing(ask: Ask) -> Refusal:
 
 def _bad(message: str, param: str | None, code: str = "invalid_value") -> Refusal:
     return Refusal(400, code, message, param=param)
+
+
+EMULATOR = OpenAiEmulator

@@ -213,3 +213,6 @@ def _missing() -> Refusal:
 
 def _bad(message: str) -> Refusal:
     return Refusal(400, "", message)
+
+
+EMULATOR = SgLangEmulator

@@ -175,3 +175,6 @@ def _missing() -> Refusal:
 
 def _bad(message: str) -> Refusal:
     return Refusal(400, "InvalidParameter", message, kind="BadRequest")
+
+
+EMULATOR = UnifiedEmulator

@@ -249,3 +249,6 @@ def _missing() -> Refusal:
 
 def _bad(message: str, param: str | None) -> Refusal:
     return Refusal(400, "", message, param=param)
+
+
+EMULATOR = VllmOmniEmulator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, Union, cast, get_args
 
 import msgspec
 from msgspec import Meta
@@ -95,25 +95,29 @@ class RemoteSettings(_OfKind, frozen=True):
     words: OwnWords = OwnWords()  # how the server writes, where it writes as no other
 
 
-class DashScopeSettings(RemoteSettings, frozen=True, tag="dashscope"):
-    pass
-
-
-class ModelverseSettings(RemoteSettings, frozen=True, tag="modelverse"):
-    pass
-
-
 class OpenAiVideosSettings(RemoteSettings, frozen=True, tag="openai_videos"):
     server: Literal["openai", "unified", "sglang", "vllm-omni"] = "openai"
 
 
-EngineSettings = (
-    CameraSettings
-    | DiffusersSettings
-    | DashScopeSettings
-    | ModelverseSettings
-    | OpenAiVideosSettings
+# Kinds that have nothing of their own to set. Each is the `ENGINE` of `engines/KIND/engine.py`.
+HOSTED_KINDS = (
+    "dashscope",
+    "modelverse",
 )
+
+
+def _hosted(kind: str) -> type[RemoteSettings]:
+    settings = msgspec.defstruct(f"Of_{kind}", [], bases=(RemoteSettings,), frozen=True, tag=kind)
+    return cast("type[RemoteSettings]", settings)
+
+
+HOSTED: Mapping[str, type[RemoteSettings]] = {kind: _hosted(kind) for kind in HOSTED_KINDS}
+
+if TYPE_CHECKING:
+    EngineSettings = CameraSettings | DiffusersSettings | RemoteSettings
+else:
+    _REMOTE = (*HOSTED.values(), OpenAiVideosSettings)
+    EngineSettings = Union[(CameraSettings, DiffusersSettings, *_REMOTE)]
 ENGINE_KINDS = tuple(str(each.__struct_config__.tag) for each in get_args(EngineSettings))
 
 

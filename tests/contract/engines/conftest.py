@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from support.emulator_process import Emulator
-from support.engine_benches import REQUESTS, Bench, engine
+from support.engine_benches import ROWS, Bench, engine
 from support.upstream_requests import HD
 from unstill.net.fetcher import Fetcher
 
@@ -54,5 +54,5 @@ async def bench(
     kind: str = request.param
     emulator = emulator_of(kind)
     remote = engine(kind, emulator.url, fetcher)
-    yield Bench(kind, emulator, remote, photo, REQUESTS[kind])
+    yield Bench(kind, emulator, remote, photo, ROWS[kind].asked)
     await remote.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from support.engine_benches import REQUESTS, Bench, engine, only
+from support.engine_benches import ROWS, Bench, engine, only
 from support.requests import WAN27
 from support.upstream_requests import LAST, request, upstream_request
 from unstill.domain.errors import UpstreamError
@@ -94,7 +94,7 @@ async def test_an_upload_policy_that_is_refused_is_as_good_as_a_refused_submit(
     bench.emulator.next("upload", fault)
 
     with pytest.raises(PrepareRefused) as refused:
-        await bench.remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
+        await bench.remote.prepare(upstream_request(ROWS["dashscope"].asked, photo=large_photo))
 
     assert (refused.value.refusal.of_account, refused.value.refusal.unreached) == (
         is_of_account,
@@ -111,7 +111,7 @@ async def test_an_upload_policy_that_is_not_answered_may_be_asked_for_again(
     bench.emulator.next("upload", fault)
 
     with pytest.raises(UpstreamError) as raised:
-        await bench.remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
+        await bench.remote.prepare(upstream_request(ROWS["dashscope"].asked, photo=large_photo))
 
     assert not isinstance(raised.value, PrepareRefused)
 
@@ -122,7 +122,7 @@ async def test_an_upload_policy_of_a_host_that_is_away_is_as_good_as_a_refused_c
     remote = engine("dashscope", "http://127.0.0.1:9", fetcher)
 
     with pytest.raises(PrepareRefused) as refused:
-        await remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
+        await remote.prepare(upstream_request(ROWS["dashscope"].asked, photo=large_photo))
     await remote.close()
 
     assert refused.value.refusal.unreached
@@ -137,6 +137,6 @@ async def test_an_upload_that_fails_is_before_anything_is_paid(
     bench.emulator.next("upload", "ok", "500")
 
     with pytest.raises(UpstreamError):
-        await bench.remote.prepare(upstream_request(REQUESTS["dashscope"], photo=large_photo))
+        await bench.remote.prepare(upstream_request(ROWS["dashscope"].asked, photo=large_photo))
 
     assert bench.emulator.charges()["submits"] == before

@@ -12,8 +12,7 @@ import pytest
 
 from support.engine_benches import (
     DAY_MS,
-    HAS_LINKS,
-    REQUESTS,
+    ROWS,
     Bench,
     engine,
     every,
@@ -140,7 +139,7 @@ async def test_a_refused_connection_is_surely_not_sent(
     kind: str, fetcher: Fetcher, photo: Path
 ) -> None:
     remote = engine(kind, "http://127.0.0.1:9", fetcher)
-    prepared = await remote.prepare(upstream_request(REQUESTS[kind], photo=photo))
+    prepared = await remote.prepare(upstream_request(ROWS[kind].asked, photo=photo))
 
     submission = await remote.submit(prepared)
     await remote.close()
@@ -211,7 +210,7 @@ async def test_a_failed_job_says_why_and_names_no_address(bench: Bench) -> None:
     assert "127.0.0.1" not in verdict.message
 
 
-@only(*HAS_LINKS)
+@only(*(kind for kind, row in ROWS.items() if row.has_links))
 async def test_a_dead_link_is_refreshed_once(bench: Bench, tmp_path: Path) -> None:
     ticket = await bench.ticket()
     done = await bench.done(ticket)
@@ -346,7 +345,7 @@ async def test_the_upstream_gets_what_its_documents_name(bench: Bench) -> None:
 @only("openai")
 async def test_a_frame_of_another_size_than_the_frame_form_says_is_rejected(bench: Bench) -> None:
     upright = Size(720, 1280)
-    asked = upstream_request(REQUESTS["openai"], size=upright, photo=bench.photo)
+    asked = upstream_request(ROWS["openai"].asked, size=upright, photo=bench.photo)
     assert isinstance(bench.remote, OpenAiVideosEngine)
 
     assert bench.remote.frame_form(asked).size == upright

@@ -303,3 +303,6 @@ def _without_policy(reply: Reply) -> UpstreamError:
 
 def _task(ticket: Ticket) -> str:
     return f"/tasks/{quote(ticket.id, safe='')}"
+
+
+ENGINE = DashScopeEngine

@@ -163,3 +163,6 @@ def _models(engine: str, names: Mapping[str, str]) -> dict[str, ModelverseModel]
             raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
         models[canonical] = MODELS[name]
     return models
+
+
+ENGINE = ModelverseEngine
