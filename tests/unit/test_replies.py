@@ -36,6 +36,11 @@ from unstill.upstreams.replies import Reply, at, layers, numbers, said
         ({"output": {"error_message": "code=Invalid.Url, message=m"}}, "Invalid.Url", "m"),
         ({"fail_reason": '{"error":{"code":"c","message":"m"}}'}, "c", "m"),
         ({"error": {"code": 403, "message": "m", "metadata": {}}}, "403", "m"),
+        (
+            {"error": {"code": 403, "message": "m", "metadata": {"error_type": "guardrail"}}},
+            "guardrail",
+            "m",
+        ),
         ({"detail": {"message": "m", "code": "c"}}, "c", "m"),
         ({"detail": "m", "error_type": "c"}, "c", "m"),
         ({"code": 200, "message": "ok"}, "", ""),

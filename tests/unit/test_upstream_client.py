@@ -74,10 +74,15 @@ async def serving(answer: bytes) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def upstream_at(url: str) -> AsyncIterator[Upstream]:
+async def upstream_at(url: str, key_scheme: str = "Bearer") -> AsyncIterator[Upstream]:
     fetcher = Fetcher()
     upstream = Upstream(
-        engine="ours", base_url=url, api_key="sk-1", pace=Pace(1000), fetcher=fetcher
+        engine="ours",
+        base_url=url,
+        api_key="sk-1",
+        key_scheme=key_scheme,
+        pace=Pace(1000),
+        fetcher=fetcher,
     )
     yield upstream
     await upstream.close()
@@ -104,6 +109,36 @@ async def test_each_submit_has_a_connection_of_its_own() -> None:
     assert server.connections == 3
     assert server.heads[0].startswith("POST /v1/submit HTTP/1.1")
     assert "Authorization: Bearer sk-1" in server.heads[0]
+
+
+async def test_a_key_goes_behind_the_word_that_the_upstream_wants() -> None:
+    async with serving(OK) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        async with upstream_at(url, key_scheme="Key") as upstream:
+            await upstream.ask("GET", "/a")
+
+    assert "Authorization: Key sk-1" in server.heads[0]
+
+
+async def test_a_question_may_have_a_name_twice_and_a_body() -> None:
+    async with serving(OK) as server, upstream_at(f"http://127.0.0.1:{server.port}") as upstream:
+        await upstream.ask("GET", "/tasks", {"page": 1, "filter.ids": ["a", "b&c"]})
+        await upstream.ask("POST", "/tasks", body=[{"id": "a"}])
+
+    assert server.heads[0].startswith("GET /tasks?page=1&filter.ids=a&filter.ids=b%26c HTTP")
+    assert "Content-Length: 12" in server.heads[1]
+    assert "Content-Type: application/json" in server.heads[1]
+
+
+async def test_an_answers_own_headers_are_kept_and_no_others() -> None:
+    told = b"X-Fal-Error-Type: nsfw\r\nServer: nginx\r\n"
+    async with (
+        serving(OK.replace(b"Content-Length", told + b"Content-Length")) as server,
+        upstream_at(f"http://127.0.0.1:{server.port}") as upstream,
+    ):
+        reply = await upstream.ask("GET", "/a")
+
+    assert reply.told == {"x-fal-error-type": "nsfw"}
 
 
 async def test_polls_share_a_connection() -> None:

@@ -81,7 +81,7 @@ class EndpointCall:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            ask = await read_ask(scope, receive, takes_bare_key=self._upstream.takes_bare_key)
+            ask = await read_ask(scope, receive, self._upstream)
         except CallerGone:
             return
         except RequestTooLarge:
@@ -167,7 +167,7 @@ class ControlCall:
             await send_answer(_control_refusal(403, "only from this machine"), send)
             return
         try:
-            ask = await read_ask(scope, receive, takes_bare_key=True)
+            ask = await read_ask(scope, receive)
             answer = self._endpoint.answer(ask)
         except CallerGone:
             return
@@ -178,8 +178,8 @@ class ControlCall:
         await send_answer(answer, send)
 
 
-async def read_ask(scope: Scope, receive: Receive, *, takes_bare_key: bool) -> Ask:
-    """Raises CallerGone, RequestTooLarge."""
+async def read_ask(scope: Scope, receive: Receive, upstream: EmulatedUpstream | None = None) -> Ask:
+    """`upstream`: how it wants its key; None: nobody does. Raises CallerGone, RequestTooLarge."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     host = headers.get("host") or "{}:{}".format(*scope["server"])
@@ -189,9 +189,10 @@ async def read_ask(scope: Scope, receive: Receive, *, takes_bare_key: bool) -> A
         origin=f"{scope['scheme']}://{host}",
         names=scope.get("path_params", {}),
         query=dict(query),
+        pairs=query,
         headers=headers,
         body=await _read_body(receive),
-        key=_key_of(headers, takes_bare_key=takes_bare_key),
+        key="" if upstream is None else _key_of(headers, upstream),
         fault=None,
     )
 
@@ -248,12 +249,12 @@ async def _send_without_end(body: bytes, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _key_of(headers: dict[str, str], *, takes_bare_key: bool) -> str:
+def _key_of(headers: dict[str, str], upstream: EmulatedUpstream) -> str:
     text = headers.get("authorization", "").strip()
     scheme, _, key = text.partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.casefold() == upstream.key_scheme.casefold():
         return key.strip()
-    return text if takes_bare_key else ""
+    return text if upstream.takes_bare_key else ""
 
 
 def _control_refusal(status: int, message: str) -> Answer:

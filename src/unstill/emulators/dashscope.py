@@ -67,6 +67,7 @@ INJECTED = {
 class DashScopeEmulator:
     wants_key = True
     takes_bare_key = False
+    key_scheme = "Bearer"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

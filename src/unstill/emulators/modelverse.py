@@ -67,6 +67,7 @@ INJECTED = {
 class ModelverseEmulator:
     wants_key = True
     takes_bare_key = True
+    key_scheme = "Bearer"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

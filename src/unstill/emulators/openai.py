@@ -60,6 +60,7 @@ _BRACKETED = re.compile(r"(\w+)\[(\w+)\]")
 class OpenAiEmulator:
     wants_key = True
     takes_bare_key = False
+    key_scheme = "Bearer"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

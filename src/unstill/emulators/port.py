@@ -11,7 +11,8 @@ from unstill.emulators.wire import Answer, Ask, Endpoint, Refusal
 
 class EmulatedUpstream(Protocol):
     wants_key: bool  # whether a call without any key is refused, when no key is configured
-    takes_bare_key: bool  # Authorization without "Bearer "
+    takes_bare_key: bool  # Authorization without its scheme
+    key_scheme: str  # the word before a key
 
     @property
     def endpoints(self) -> Sequence[Endpoint]: ...

@@ -43,6 +43,7 @@ _REAL = ("guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift")
 class SgLangEmulator:
     wants_key = False
     takes_bare_key = False
+    key_scheme = "Bearer"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

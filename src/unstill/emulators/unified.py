@@ -45,6 +45,7 @@ CODES = {
 class UnifiedEmulator:
     wants_key = True
     takes_bare_key = False
+    key_scheme = "Bearer"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -53,6 +53,7 @@ _NUMBERS: Mapping[str, tuple[type[int | float], float, float]] = {
 class VllmOmniEmulator:
     wants_key = False
     takes_bare_key = False
+    key_scheme = "Bearer"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

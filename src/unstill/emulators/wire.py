@@ -34,6 +34,7 @@ class Ask(msgspec.Struct, frozen=True):
     origin: str  # scheme and host as the client wrote them: links lead back there
     names: Mapping[str, str]  # what the path's placeholders matched
     query: Mapping[str, str]
+    pairs: Sequence[tuple[str, str]]  # the same query, with names that come several times
     headers: Mapping[str, str]  # lower-case names
     body: bytes
     key: str  # without "Bearer "; empty if none came
@@ -68,7 +69,7 @@ class Refusal(Exception):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     answer: Callable[[Ask], Answer]
     place: FaultSite | None = None  # None: never misbehaves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -16,6 +16,8 @@ from unstill.net.decompression import unpacker
 from unstill.net.retry_after import retry_after_s
 from unstill.upstreams.replies import Reply
 
+# A name with several values is written several times.
+Params = Mapping[str, str | int | Sequence[str]]
 MOST_REPLY_BYTES = 4 * 2**20  # a list page of 100 rows has some 50 KB
 
 
@@ -50,7 +52,7 @@ async def called(
     path: str,
     *,
     timeout_s: float,
-    params: Mapping[str, str | int] | None = None,
+    params: Params | None = None,
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
     through_proxy: bool = False,
@@ -102,6 +104,7 @@ def _head(answer: httpx2.Response) -> Reply:
         b"",
         retry_after_s(told.get("retry-after", "")),
         location=told.get("location", told.get("operation-location", "")),
+        told={name: text for name, text in told.items() if name.startswith("x-")},
     )
 
 

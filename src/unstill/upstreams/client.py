@@ -19,6 +19,7 @@ from pathlib import Path
 
 import httpcore2
 import httpx2
+import msgspec
 import structlog
 
 from unstill import USER_AGENT
@@ -31,7 +32,7 @@ from unstill.net.dial import OF_FAKE_IP, NotFound, NotPublic
 from unstill.net.fetcher import Fetcher, LinkAnswered, LinkTooLarge, Own, origin_of
 from unstill.net.least_pace import LeastPace
 from unstill.system.tracing import note_status, outgoing
-from unstill.upstreams.calls import NotSent, ReplyLost, called
+from unstill.upstreams.calls import NotSent, Params, ReplyLost, called
 from unstill.upstreams.port import (
     Accepted,
     Doubt,
@@ -99,13 +100,15 @@ class Upstream:
         engine: str,
         base_url: str,
         api_key: str,
+        key_scheme: str = "Bearer",
         pace: Pace,
         fetcher: Fetcher,
         tls: ssl.SSLContext | None = None,
         counts: CallCounts | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        headers = {"Authorization": f"Bearer {checked_key(api_key, engine)}"} if api_key else {}
+        key = f"{key_scheme} {checked_key(api_key, engine)}"
+        headers = {"Authorization": key} if api_key else {}
         self._engine = engine
         self._counts = counts or CallCounts()
         self._pace = pace
@@ -145,9 +148,12 @@ class Upstream:
         return judge(reply)
 
     async def ask(
-        self, method: str, path: str, params: Mapping[str, str | int] | None = None
+        self, method: str, path: str, params: Params | None = None, *, body: object = None
     ) -> Reply:
-        """A call that costs nothing, when the account's pace allows it; raises Trouble."""
+        """A call that costs nothing, when the account's pace allows it; raises Trouble.
+
+        body: sent as JSON; None: there is none.
+        """
         await self._pace.turn()
         try:
             with outgoing(method, self._kept.base_url.host) as span:
@@ -157,6 +163,8 @@ class Upstream:
                     path,
                     timeout_s=ASK_TIMEOUT_S,
                     params=params,
+                    headers=None if body is None else {"Content-Type": "application/json"},
+                    content=None if body is None else msgspec.json.encode(body),
                     through_proxy=self._proxy is not None,
                 )
                 note_status(span, reply.status)

@@ -33,6 +33,7 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
     retry_after_s: float | None = None
     location: str = ""  # where the answer says that what it is about can be asked for
+    told: Mapping[str, str] = {}  # its own headers, `x-...` in small letters
 
     @property
     def is_ok(self) -> bool:

@@ -33,9 +33,17 @@ class RemoteSetup(msgspec.Struct, frozen=True):
     counts: CallCounts = field(default_factory=CallCounts)
 
     def connect(
-        self, base_url: BaseUrl, *, requests_per_s: float, poll_interval_s: float
+        self,
+        base_url: BaseUrl,
+        *,
+        requests_per_s: float,
+        poll_interval_s: float,
+        key_scheme: str = "Bearer",
     ) -> tuple[Account, Upstream]:
-        """The account and the way to its API, by what the kind knows. Raises BadSetting."""
+        """The account and the way to its API, by what the kind knows. Raises BadSetting.
+
+        key_scheme: the word before the key in `Authorization`.
+        """
         address = base_url.checked(self.base_url, self.name, has_key=bool(self.api_key))
         account, pace = self.accounts.open(
             base_url=address,
@@ -47,6 +55,7 @@ class RemoteSetup(msgspec.Struct, frozen=True):
             engine=self.name,
             base_url=address,
             api_key=self.api_key,
+            key_scheme=key_scheme,
             pace=pace,
             fetcher=self.fetcher,
             counts=self.counts,

@@ -269,6 +269,7 @@ REASON_PLACES = (
     "msg",
 )
 CODE_PLACES = (
+    "error.metadata.error_type",  # OpenRouter, whose `code` is the HTTP status
     "error.code",
     "error.error.code",
     "error.0.code",
