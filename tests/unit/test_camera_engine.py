@@ -101,6 +101,11 @@ async def test_a_broken_frame_is_the_callers_error_by_the_callers_name(
 
 async def test_it_takes_every_request(camera: Camera, tmp_path: Path) -> None:
     assert camera.misfit(scene(tmp_path / "v.part").request) is None
+    assert camera.misfit(a_request(size=Size(1920, 1088), tier="4K")) is None
+    for tier in ("2K", "4K"):
+        refusal = camera.misfit(a_request(tier=tier))
+        assert refusal is not None
+        assert refusal.param == "resolution"
 
 
 def test_the_servers_side_loads_no_decoder() -> None:

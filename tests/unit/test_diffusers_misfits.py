@@ -10,6 +10,7 @@ from support.profiles import a_profile
 from support.requests import WAN22, WAN27, a_request
 from unstill.domain.errors import BadField
 from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.engines.diffusers.elsewhere import DiffusersElsewhere
 from unstill.engines.diffusers.misfits import misfit_of
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.warm_up import legal_shapes
@@ -51,6 +52,18 @@ def test_a_model_that_is_not_served_is_refused_with_those_that_are() -> None:
     assert (refusal.param, refusal.got) == ("model", WAN27)
     assert refusal.allowed == f"one of {WAN22}, x"
     assert misfit(models=(WAN27,))(model=WAN27) is None
+
+
+def test_a_larger_video_than_any_engine_of_this_machine_makes_is_refused() -> None:
+    of = misfit()
+
+    assert of(tier="1080P") is None
+    assert of(size=Size(1920, 1088)) is None
+    assert of(tier="2K").param == "resolution"
+    assert of(size=Size(1920, 1090)).param == "size"
+    elsewhere = DiffusersElsewhere("gpu", models=(WAN22,), slots=1)
+    assert elsewhere.misfit(a_request(model=WAN22, tier="1080P")) is None
+    assert elsewhere.misfit(a_request(model=WAN22, tier="4K")) is not None
 
 
 def test_a_last_frame_is_refused_in_the_callers_words_where_it_would_be_ignored() -> None:

@@ -86,6 +86,8 @@ def test_an_exact_size_is_sent_as_it_is() -> None:
         ("sora-2-pro", request(WAN22, duration_s=5), "duration"),
         ("sora-2-pro", request(SORA, size=Size(640, 480)), "size"),
         ("sora-2", request(SORA, tier="1080P"), "resolution"),
+        ("sora-2-pro", request(SORA, tier="768P"), "resolution"),
+        ("sora-2-pro", request(SORA, tier="4K"), "resolution"),
         ("sora-2-pro", request(SORA, prompt=""), "prompt"),
         ("sora-2-pro", request(WAN22, last_frame=LAST), "input.last_frame_url"),
     ],
@@ -108,10 +110,19 @@ def test_a_watermark_that_no_server_draws_is_refused_not_forgotten(kind: ServerK
     assert misfit(SGLANG, "", request(WAN27, watermark=False)) is None
 
 
-def test_an_own_server_takes_any_length_and_size() -> None:
+def test_an_own_server_takes_any_length_size_and_tier() -> None:
     asked = request(WAN22, duration_s=8, size=Size(640, 480))
 
     assert misfit(SGLANG, "", asked) is None
+    assert misfit(SGLANG, "", request(WAN22, tier="4K")) is None
+
+
+def test_a_gateway_is_asked_for_no_tier_without_a_documented_size() -> None:
+    found = misfit(UNIFIED, "wan2.7-i2v", request(WAN27, tier="2K"))
+
+    assert found is not None
+    assert (found.param, found.allowed) == ("resolution", "480P or 720P or 1080P")
+    assert misfit(UNIFIED, "wan2.7-i2v", request(WAN27, tier="1080P")) is None
 
 
 def job(status: str, **fields: object) -> dict[str, Any]:

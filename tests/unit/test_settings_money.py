@@ -280,7 +280,7 @@ def test_a_cost_holds_for_all_tiers_but_those_with_one_of_their_own(tmp_path: Pa
         ("per_second = 1\nper_video = 1", "has per_second and per_video"),
         ("perSecond = 1", 'did you mean engines.bailian.costs."wan2.7-i2v".per_second?'),
         ("per_second = 1\ntiers = { 720P = {} }", '.tiers."720P": must have per_second or'),
-        ("per_second = 1\ntiers = { 4K = { per_second = 1 } }", '.tiers."4K": must be for 480P or'),
+        ("per_second = 1\ntiers = { 8K = { per_second = 1 } }", '.tiers."8K": must be for 480P or'),
         (
             "per_second = 1\ntiers = { 720P = { per_video = 1 }, 720p = { per_video = 1 } }",
             '.tiers."720p": is 720P, which is there already',

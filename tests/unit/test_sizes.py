@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +16,14 @@ from unstill.models.card import Card
 from unstill.models.catalogue import CARDS
 from unstill.models.field_kinds import Exact
 from unstill.models.sizes import (
-    NAMED_SIZES,
     charged_tier,
     kept_part,
     output_size,
     size_in_ratio,
     tier_height,
+    too_large_for_here,
 )
+from unstill.models.tiers import NAMED_SIZES
 
 BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]
@@ -109,6 +112,42 @@ def test_a_size_keeps_to_sides_parity_ratio_and_area(text: str, *, is_taken: boo
 
 
 @pytest.mark.parametrize(
+    ("tiers", "text", "is_taken"),
+    [
+        (("768P", "2K"), "2560x1440", True),
+        (("768P", "2K"), "1440x2560", True),
+        (("768P", "2K"), "2562x1000", False),
+        (("768P", "2K"), "2560x1442", False),
+        (("768P", "2K"), "1920x1920", True),  # as many pixels as 2560x1440
+        (("768P", "2K"), "1922x1920", False),
+        (("720P", "4K"), "3840x2160", True),
+        (("720P", "4K"), "2160x3840", True),
+        (("720P", "4K"), "3842x1000", False),
+        (("720P", "4K"), "3840x2162", False),
+        (("720P", "4K"), "254x1000", False),
+        (("768P",), "2560x1440", False),
+    ],
+)
+def test_a_model_with_a_larger_tier_takes_sizes_as_large(
+    tiers: tuple[TierName, ...], text: str, *, is_taken: bool
+) -> None:
+    if is_taken:
+        assert str(Exact(tiers).read(given_size(text))) == text
+    else:
+        most = Exact(tiers).limits.most_side_px
+        with pytest.raises(BadField, match=f"even sides from 256 to {most}, ratio 1:4 to 4:1"):
+            Exact(tiers).read(given_size(text))
+
+
+@pytest.mark.parametrize("tiers", [("1080P",), ("2K",), ("4K",)], ids=lambda tiers: str(tiers[0]))
+def test_the_pattern_of_a_side_is_its_limits(tiers: tuple[TierName, ...]) -> None:
+    limits = Exact(tiers).limits
+    fits = {side for side in range(1, 9999) if re.fullmatch(limits.side, str(side))}
+
+    assert fits == {*range(256, limits.most_side_px + 1, 2)}
+
+
+@pytest.mark.parametrize(
     "value",
     ["", "x", "1280", "1280x", "x720", "1280x720x3", "-1280x720", "1280.0x720", "480P"],
 )
@@ -152,7 +191,14 @@ def test_a_tier_is_an_area_at_the_frames_own_ratio(tier: TierName, frame: Size, 
 
 @pytest.mark.parametrize(
     ("tier", "size"),
-    [("480P", Size(832, 480)), ("720P", Size(1280, 720)), ("1080P", Size(1920, 1080))],
+    [
+        ("480P", Size(832, 480)),
+        ("720P", Size(1280, 720)),
+        ("768P", Size(1344, 768)),
+        ("1080P", Size(1920, 1080)),
+        ("2K", Size(2560, 1440)),
+        ("4K", Size(3840, 2160)),
+    ],
 )
 def test_a_frame_of_16_to_9_gives_the_named_size_upright_or_not(tier: TierName, size: Size) -> None:
     assert output_size(WAN27, a_request(tier=tier), Size(1600, 900)) == size
@@ -188,7 +234,7 @@ def test_soras_tiers_are_fixed_sizes_that_turn_with_the_frame(
 
 @given(
     st.sampled_from(CARDS),
-    st.sampled_from(["480P", "720P", "1080P"]),
+    st.sampled_from(sorted(NAMED_SIZES)),
     st.integers(64, 8000),
     st.integers(64, 8000),
 )
@@ -207,13 +253,37 @@ def test_a_tiers_sides_are_even_and_its_area_is_never_more_than_named(
     [
         (a_request(tier="480P"), 480),
         (a_request(tier="720P"), 720),
+        (a_request(tier="768P"), 768),
         (a_request(tier="1080P"), 1080),
+        (a_request(tier="2K"), 1440),
+        (a_request(tier="4K"), 2160),
         (a_request(size=Size(1280, 720)), 720),
         (a_request(size=Size(720, 1280)), 720),
     ],
 )
 def test_usage_counts_a_tier_or_the_short_side(request_: VideoRequest, height: int) -> None:
     assert tier_height(request_) == height
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (a_request(tier="1080P"), None),
+        (a_request(tier="2K"), "resolution"),
+        (a_request(tier="4K"), "resolution"),
+        (a_request(size=Size(1920, 1088)), None),
+        (a_request(size=Size(1088, 1920), tier="4K"), None),
+        (a_request(size=Size(1920, 1090)), "size"),
+        (a_request(size=Size(3840, 2160)), "size"),
+    ],
+)
+def test_engines_of_this_machine_make_at_most_1920x1088(
+    request_: VideoRequest, param: str | None
+) -> None:
+    misfit = too_large_for_here(request_)
+
+    assert (misfit and misfit.param) == param
+    assert misfit is None or "1920x1088" in misfit.message
 
 
 # --- the tier that is charged --------------------------------------------------------------------

@@ -24,11 +24,12 @@ from unstill.domain.request import GivenValue, Size, TierName
 from unstill.models.catalogue import CARDS, USUAL
 from unstill.models.field_kinds import AspectRatio
 from unstill.models.sizes import size_at
+from unstill.models.tiers import NAMED_SIZES
 from unstill.settings.keys import CLIENT_KEY_VARIABLE
 
 AT_ONCE = 4  # jobs that the server has at the same time: enough to keep it busy
 MOST_TIMES = 100
-_TIERS: dict[str, TierName] = {"480P": "480P", "720P": "720P", "1080P": "1080P"}
+_TIERS: dict[str, TierName] = {tier: tier for tier in NAMED_SIZES}
 
 app = typer.Typer()
 out = Console(highlight=False)
@@ -133,7 +134,8 @@ def _geometry(resolution: str | None, size: str | None, aspect: str | None) -> d
         return {"resolution": resolution or "720P"}
     tier = _TIERS.get((resolution or "720P").upper())
     if tier is None:
-        raise BadSetting("--resolution", f"must be 480P, 720P or 1080P, got {resolution!r:.40}")
+        allowed = ", ".join(_TIERS)
+        raise BadSetting("--resolution", f"must be one of {allowed}, got {resolution!r:.40}")
     return {"size": str(size_at(tier, Size(ratio.width, ratio.height)))}
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 Role = Literal["first", "last"]
-TierName = Literal["480P", "720P", "1080P"]
+TierName = Literal["480P", "720P", "768P", "1080P", "2K", "4K"]
 
 
 class Size(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from unstill.models.field_kinds import (
     Exact,
     Flag,
     PictureField,
+    SizeLimits,
     Text,
     Tier,
     Whole,
@@ -96,7 +97,8 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
     usage: tuple[str, ...]  # names of the documented usage fields
     source: str
     aliases: tuple[str, ...] = ()
-    tier_sizes: dict[TierName, Size] = {}  # only where a tier is one size, not an area
+    # Only where a tier is one of some sizes, not an area; each lying, the widest known one first.
+    tier_sizes: dict[TierName, tuple[Size, ...]] = {}
     # By dialect, field -> its name in the model's own document, only where the dialect's differs.
     own_names: dict[str, dict[str, str]] = {}
     own_usage: dict[str, tuple[str, ...]] = {}  # by dialect, only where it has more for others
@@ -125,6 +127,11 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
         """The resolutions that may be asked for."""
         field = self.field("resolution")
         return field.kind.choices if field is not None and isinstance(field.kind, Tier) else ()
+
+    @property
+    def size_limits(self) -> SizeLimits:
+        """How large an exact size may be."""
+        return Exact(self.tiers).limits
 
     def field(self, name: str) -> Field | None:
         return self.by_name.get(name)

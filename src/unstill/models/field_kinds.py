@@ -20,17 +20,14 @@ from unstill.domain.request import GivenValue, Ratio, Size, TierName
 from unstill.models.aspect import COMMON, OWN, WORDS, ratio_of
 
 # Our own limits of an exact size: what the engines and players take (docs/decisions/003-sizes.md).
-SIZE_SIDES_PX = (256, 2048)
+SIZE_LEAST_SIDE_PX = 256
 SIZE_STEP_PX = 2  # H.264 with 4:2:0 colour has no odd sides
-SIZE_MOST_PIXELS = 1920 * 1088
 SIZE_MOST_RATIO = 4.0
 
 NOTHING = (None, "")  # what stands for a field that was not filled in
 NOT_BLANK = r"\S"
 _MOST_LISTED = 100  # numbers in a pattern
-# An even side of SIZE_SIDES_PX, and sizes whose ratio and area are possible for every model.
-_SIDE = "(25[68]|2[6-9][02468]|[3-9][0-9][02468]|1[0-9]{2}[02468]|20[0-3][02468]|204[02468])"
-_EXAMPLES = ("1280x720", "720x1280")
+_EXAMPLES = ("1280x720", "720x1280")  # possible for every model
 
 _SIZE = re.compile(r"(\d{1,5})\s*([xX*\u00d7:\uff1a/])\s*(\d{1,5})")
 _WHOLE = re.compile(r"\s*(-?\d{1,20})(?:\.0{1,9})?\s*", re.ASCII)  # a float in a form: 5.0
@@ -38,6 +35,29 @@ _OF_A_RATIO = frozenset(":\uff1a/")
 # What forms, PHP (http_build_query) and YAML make of a boolean.
 _TRUE = frozenset({"true", "1", "on", "yes"})
 _FALSE = frozenset({"false", "0", "off", "no"})
+
+
+class SizeLimits(msgspec.Struct, frozen=True):
+    """How large an exact size may be."""
+
+    most_side_px: int
+    most_pixels: int
+    long_sides: str  # a pattern of the even sides from 1000 to `most_side_px`
+
+    @property
+    def side(self) -> str:
+        """A pattern of the sides."""
+        return f"(25[68]|2[6-9][02468]|[3-9][0-9][02468]|{self.long_sides})"
+
+
+_USUAL_LIMITS = SizeLimits(2048, 1920 * 1088, "1[0-9]{2}[02468]|20[0-4][02468]")
+# Of a model with the tier; the largest first.
+_LIMITS_OF_TIERS: dict[TierName, SizeLimits] = {
+    "4K": SizeLimits(
+        3840, 3840 * 2160, "[12][0-9]{2}[02468]|3[0-7][0-9][02468]|38[0-3][02468]|3840"
+    ),
+    "2K": SizeLimits(2560, 2560 * 1440, "1[0-9]{2}[02468]|2[0-4][0-9][02468]|25[0-5][02468]|2560"),
+}
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -165,11 +185,18 @@ class Exact(msgspec.Struct, frozen=True):
     tiers: tuple[TierName, ...]
 
     @property
+    def limits(self) -> SizeLimits:
+        """The largest tier's, as far as it is larger than what every model takes."""
+        found = (limits for tier, limits in _LIMITS_OF_TIERS.items() if tier in self.tiers)
+        return next(found, _USUAL_LIMITS)
+
+    @property
     def allowed(self) -> str:
-        low, high = SIZE_SIDES_PX
+        limits = self.limits
+        sides = f"even sides from {SIZE_LEAST_SIDE_PX} to {limits.most_side_px}"
         return (
-            f"a size such as 1280x720 (even sides from {low} to {high}, ratio 1:4 to 4:1, at most "
-            f"{SIZE_MOST_PIXELS} pixels) or {_or(self.tiers)}"
+            f"a size such as 1280x720 ({sides}, ratio 1:4 to 4:1, at most "
+            f"{limits.most_pixels} pixels) or {_or(self.tiers)}"
         )
 
     def read(self, given: GivenValue) -> Size | TierName | Ratio | None:
@@ -181,7 +208,7 @@ class Exact(msgspec.Struct, frozen=True):
             if ratio is None and text.lower() not in OWN:
                 return self._tier(given)
             return AspectRatio().read(given)
-        if not _is_possible(size):
+        if not _is_possible(size, self.limits):
             raise BadField(given.param, self.allowed, given.value)
         return size
 
@@ -193,14 +220,16 @@ class Exact(msgspec.Struct, frozen=True):
 
     def schema(self) -> dict[str, Any]:
         """The size alone: a tier is the business of the field `resolution`."""
-        return {"type": "string", "pattern": f"^{_SIDE}x{_SIDE}$", "examples": list(_EXAMPLES)}
+        side = self.limits.side
+        return {"type": "string", "pattern": f"^{side}x{side}$", "examples": list(_EXAMPLES)}
 
     def wire_schema(self) -> dict[str, Any]:
         tiers = Tier(self.tiers).wire_schema()
+        side = self.limits.side
         size = {
             "type": "string",
             "format": "video-size",
-            "pattern": f"^{_SIDE} *[xX*] *{_SIDE}$",
+            "pattern": f"^{side} *[xX*] *{side}$",
             "description": self.allowed,
         }
         return {"anyOf": [size, tiers, {"enum": list(COMMON)}]}
@@ -277,17 +306,17 @@ def _size_of(text: str) -> Size | None:
     if match is None:
         return None
     size = Size(int(match[1]), int(match[3]))
-    is_ratio = match[2] in _OF_A_RATIO and min(size.width, size.height) < SIZE_SIDES_PX[0]
+    is_ratio = match[2] in _OF_A_RATIO and min(size.width, size.height) < SIZE_LEAST_SIDE_PX
     return None if is_ratio else size
 
 
-def _is_possible(size: Size) -> bool:
-    low, high = SIZE_SIDES_PX
+def _is_possible(size: Size, limits: SizeLimits) -> bool:
+    low, high = SIZE_LEAST_SIDE_PX, limits.most_side_px
     sides = (size.width, size.height)
     return (
         all(low <= side <= high and side % SIZE_STEP_PX == 0 for side in sides)
         and max(sides) <= SIZE_MOST_RATIO * min(sides)
-        and size.width * size.height <= SIZE_MOST_PIXELS
+        and size.area <= limits.most_pixels
     )
 
 

@@ -5,17 +5,14 @@ from math import isclose, log, sqrt
 
 import msgspec
 
+from unstill.domain.errors import BadField
 from unstill.domain.request import Ratio, Size, TierName, VideoRequest
 from unstill.models.card import Card
 from unstill.models.field_kinds import SIZE_MOST_RATIO
+from unstill.models.tiers import NAMED_SIZES
 
-# DashScope, image-to-video FAQ: a tier is a total of pixels. 480P: its text-to-video sizes.
-NAMED_SIZES: dict[TierName, Size] = {
-    "480P": Size(832, 480),
-    "720P": Size(1280, 720),
-    "1080P": Size(1920, 1080),
-}
-_STEP_PX = 16  # DashScope, same page: both sides are multiples of 16
+LARGEST_OF_HERE = Size(1920, 1088)  # what engines of this machine make: so many pixels
+_STEP_PX = 16  # DashScope, image-to-video FAQ: both sides are multiples of 16
 SAME_WITHIN = 0.03  # it may differ so from 16:9 or 9:16; 2 % gave 842x474 for a 16:9 photo at 480P
 
 
@@ -31,13 +28,15 @@ class Crop(msgspec.Struct, frozen=True):
 def output_size(card: Card, request: VideoRequest, frame: Size) -> Size:
     """The exact size asked for, or the tier's area at the frame's own ratio.
 
+    Of a tier with sizes of its own, the one whose ratio is nearest.
+
     Source: DashScope's worked example, 750x1000 at 720P gives 816x1104.
     """
     if request.size is not None:
         return request.size
-    named = card.tier_sizes.get(request.tier)
-    if named is not None:
-        return _turned(named, frame)
+    documented = card.tier_sizes.get(request.tier)
+    if documented is not None:
+        return _nearest(documented, frame)
     return size_at(request.tier, frame)
 
 
@@ -67,21 +66,29 @@ def size_at(tier: TierName, frame: Size) -> Size:
 def size_in_ratio(card: Card, tier: TierName, ratio: Ratio) -> Size:
     """The tier's area in the ratio, as if the first frame had it."""
     frame = Size(ratio.width, ratio.height)
-    named = card.tier_sizes.get(tier)
-    if named is not None and isclose(
-        max(frame.width, frame.height) * named.height,
-        min(frame.width, frame.height) * named.width,
-        rel_tol=SAME_WITHIN,
-    ):
-        return _turned(named, frame)
+    documented = card.tier_sizes.get(tier)
+    if documented is not None:
+        size = _nearest(documented, frame)
+        if isclose(size.width * ratio.height, size.height * ratio.width, rel_tol=SAME_WITHIN):
+            return size
     return size_at(tier, frame)
 
 
 def tier_height(request: VideoRequest) -> int:
-    """480, 720 or 1080, as usage counts it; of an exact size, its short side."""
+    """480, 720, 1440 and so on, as usage counts it; of an exact size, its short side."""
+    size = request.size or NAMED_SIZES[request.tier]
+    return min(size.width, size.height)
+
+
+def too_large_for_here(request: VideoRequest) -> BadField | None:
+    """What of a request is a larger video than engines of this machine make."""
+    most = f"{LARGEST_OF_HERE}, which is as much as engines of this machine make"
     if request.size is not None:
-        return min(request.size.width, request.size.height)
-    return int(request.tier.removesuffix("P"))
+        if request.size.area > LARGEST_OF_HERE.area:
+            return BadField("size", f"at most as many pixels as {most}", str(request.size))
+    elif NAMED_SIZES[request.tier].area > LARGEST_OF_HERE.area:
+        return BadField("resolution", f"a tier of at most {most}", request.tier)
+    return None
 
 
 def nearest_tier(size: Size, tiers: Sequence[TierName]) -> TierName:
@@ -94,6 +101,13 @@ def charged_tier(card: Card, request: VideoRequest) -> TierName:
     if request.size is None or not card.tiers:
         return request.tier
     return nearest_tier(request.size, card.tiers)
+
+
+def _nearest(sizes: Sequence[Size], frame: Size) -> Size:
+    """The one whose ratio is nearest to the frame's, turned as the frame is."""
+    ratio = log(max(frame.width, frame.height) / min(frame.width, frame.height))
+    lying = min(sizes, key=lambda each: abs(log(each.width / each.height) - ratio))
+    return _turned(lying, frame)
 
 
 def _turned(size: Size, frame: Size) -> Size:

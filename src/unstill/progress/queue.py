@@ -20,7 +20,7 @@ import msgspec
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import RoundRobin, WeightOf, equal_weight
-from unstill.models.sizes import NAMED_SIZES
+from unstill.models.tiers import NAMED_SIZES
 from unstill.store.ports.backlog import Backlog
 
 WAITING = frozenset({State.QUEUED, State.READY, State.SUBMITTING})

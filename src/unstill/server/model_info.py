@@ -15,12 +15,11 @@ from unstill.domain.request import TierName
 from unstill.media.picture_limits import MAX_PIXELS
 from unstill.models.card import Card
 from unstill.models.field_kinds import (
-    SIZE_MOST_PIXELS,
+    SIZE_LEAST_SIDE_PX,
     SIZE_MOST_RATIO,
-    SIZE_SIDES_PX,
     SIZE_STEP_PX,
 )
-from unstill.models.sizes import NAMED_SIZES
+from unstill.models.tiers import NAMED_SIZES
 from unstill.service.charging import Charged
 
 
@@ -67,6 +66,7 @@ class TierInfo(msgspec.Struct, frozen=True):
     width: int
     height: int
     follows_frame: bool  # the video has the frame's own ratio, at most as many pixels
+    sizes: list[str]  # else the one of them that is nearest to the frame's ratio
     charge: ChargeInfo | None  # null: this server counts no money
 
 
@@ -147,10 +147,11 @@ def model_info(
             posts=[_post(card, dialect, route) for dialect, route in _creates(dialects)],
             tiers=[_tier(card, tier, charged.get(tier)) for tier in card.tiers],
             exact_size=SizeInfo(
-                *SIZE_SIDES_PX,
+                SIZE_LEAST_SIDE_PX,
+                card.size_limits.most_side_px,
                 step_px=SIZE_STEP_PX,
                 most_ratio=SIZE_MOST_RATIO,
-                most_pixels=SIZE_MOST_PIXELS,
+                most_pixels=card.size_limits.most_pixels,
             ),
             frame_rate=card.frame_rate,
             frame_side_px=(rule.least_side_px, isqrt(int(MAX_PIXELS * rule.most_ratio))),
@@ -176,12 +177,14 @@ def _post(card: Card, dialect: Dialect, route: Route[Any]) -> Post:
 
 
 def _tier(card: Card, name: TierName, charged: Charged | None) -> TierInfo:
-    size = card.tier_sizes.get(name, NAMED_SIZES[name])
+    sizes = card.tier_sizes.get(name, ())
+    widest = sizes[0] if sizes else NAMED_SIZES[name]
     return TierInfo(
         name,
-        size.width,
-        size.height,
-        follows_frame=name not in card.tier_sizes,
+        widest.width,
+        widest.height,
+        follows_frame=not sizes,
+        sizes=[str(size) for size in sizes],
         charge=None if charged is None else _charge(charged),
     )
 

@@ -14,6 +14,7 @@ from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import VideoRequest
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.media.pool import Pool
+from unstill.models.sizes import too_large_for_here
 from unstill.system.machine import Confinement
 
 SILENCE_S = 60.0  # between two frames: measured, none of 1080P takes a second on one core
@@ -68,9 +69,8 @@ class Camera:
         return self._pool.confinement
 
     def misfit(self, request: VideoRequest) -> BadField | None:
-        """None: it makes something of every request."""
-        del request
-        return None
+        """It makes something of every request that is not too large."""
+        return too_large_for_here(request)
 
     async def startup(self) -> None:
         """Nothing: its children are up within tenths of a second."""

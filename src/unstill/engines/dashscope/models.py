@@ -17,7 +17,8 @@ import msgspec
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Role, Size, TierName, VideoRequest
 from unstill.media.picture_formats import Format
-from unstill.models.sizes import NAMED_SIZES, nearest_tier
+from unstill.models.sizes import nearest_tier
+from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.port import FrameForm, Unclear, Verdict
 from unstill.upstreams.replies import at
 from unstill.upstreams.sizes import at_area, spelt

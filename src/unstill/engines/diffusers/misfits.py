@@ -6,7 +6,7 @@
     sound             `true` refused where it makes none; `false` and none said: as it is
     length            refused where the pipeline is never asked for so many frames
 
-The watermark is unstill's own, and any size is made, so neither is ever refused.
+The watermark is unstill's own, so it is never refused; nor is a size but for too many pixels.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from unstill.domain.request import VideoRequest
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.shapes import is_too_long, longest_s
+from unstill.models.sizes import too_large_for_here
 
 
 def misfit_of(
@@ -41,7 +42,7 @@ def misfit_of(
 
 
 def model_misfit(request: VideoRequest, models: Sequence[str]) -> BadField | None:
-    """Another model than those `models` that are served."""
+    """Another model than those `models` that are served, or a larger video than of any."""
     if request.model in models:
-        return None
+        return too_large_for_here(request)
     return BadField("model", f"one of {', '.join(models)}", request.model)

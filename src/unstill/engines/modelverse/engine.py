@@ -21,7 +21,7 @@ from unstill.engines.modelverse.models import (
     misfit,
     tier_of,
 )
-from unstill.models.sizes import NAMED_SIZES
+from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, unanswered
 from unstill.upstreams.key_check import standing_of

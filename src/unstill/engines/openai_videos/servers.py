@@ -144,13 +144,20 @@ def misfit(server: ServerTraits, model: str, request: VideoRequest) -> BadField 
         return MissingField("prompt", "the engine's server needs one")
     if server.durations_s and request.duration_s not in server.durations_s:
         return BadField("duration", spelt(server.durations_s), request.duration_s)
-    if not server.has_soras_sizes:
-        return None
+    return _size_misfit(server, model, request)
+
+
+def _size_misfit(server: ServerTraits, model: str, request: VideoRequest) -> BadField | None:
     sizes = _sizes(model)
-    if request.size is not None and request.size not in sizes:
-        return BadField("size", " or ".join(map(str, sizes)), str(request.size))
-    if request.tier == "1080P" and request.size is None and Size(1920, 1080) not in sizes:
+    if request.size is not None:
+        if server.has_soras_sizes and request.size not in sizes:
+            return BadField("size", " or ".join(map(str, sizes)), str(request.size))
+        return None
+    if server.has_soras_sizes and request.tier == "1080P" and Size(1920, 1080) not in sizes:
         return BadField("resolution", "720P", request.tier)
+    has_table = server.has_soras_sizes or server.kind == "unified"
+    if has_table and request.tier not in _TIER_SIZES:
+        return BadField("resolution", " or ".join(_TIER_SIZES), request.tier)
     return None
 
 

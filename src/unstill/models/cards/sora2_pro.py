@@ -39,7 +39,10 @@ CARD = Card(
     ),
     usage=("duration",),
     source=_DOCUMENT,
-    tier_sizes={"720P": Size(1280, 720), "1080P": Size(1920, 1080)},  # OpenAI, guide, sora-2-pro
+    tier_sizes={  # OpenAI, guide, sora-2-pro
+        "720P": (Size(1280, 720),),
+        "1080P": (Size(1920, 1080),),
+    },
     default_at={"videos": "sora-2"},  # OpenAI, POST /videos, model; the unified document has none
     examples={
         "tasks": CallExample(

@@ -7,7 +7,7 @@ import { call, key } from "./api.js";
  * @typedef {{name: string, kind: string, is_generative: boolean, description: string, refusing_until: number | null}} EngineInfo
  * @typedef {{name: string, required: boolean, default: string | number | boolean | null, allowed: string, source: string}} FieldInfo
  * @typedef {{basis: string, currency: string, rates: {per: string, amount: string, engine: string | null}[]}} Charge
- * @typedef {{name: string, width: number, height: number, follows_frame: boolean, charge: Charge | null}} Tier
+ * @typedef {{name: string, width: number, height: number, follows_frame: boolean, sizes: string[], charge: Charge | null}} Tier
  * @typedef {{dialect: string, path: string, headers: Record<string, string>, names: Record<string, string>}} Post
  * @typedef {object} Capabilities
  * @property {FieldInfo[]} fields

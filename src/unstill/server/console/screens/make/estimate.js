@@ -84,7 +84,8 @@ function queueText(told) {
 function shapeText(of, told) {
   const { frame_rate: usualRate, tiers } = of.capabilities;
   const tier = tiers.find((each) => each.name === usualValue(of, "resolution")) ?? tiers[0];
-  const open = tier?.follows_frame ? t("photoShape", { name: tier.name }) : tier && sizeText(tier);
+  const takesShape = tier && (tier.follows_frame || tier.sizes.length > 1);
+  const open = takesShape ? t("photoShape", { name: tier.name }) : tier && sizeText(tier);
   const size = told ? told.size && sizeText(told.size) : (fields.value.size ?? open);
   const duration_s = told?.duration_s ?? Number(usualValue(of, "duration") ?? 0);
   const rate = number(told?.frame_rate ?? usualRate, 2);
