@@ -75,6 +75,15 @@ def test_the_whole_life_is_told_and_the_video_plays_and_seeks(jobs: Jobs, visits
     assert page.evaluate("window.hacked") is None
 
 
+def test_what_the_engine_made_nothing_of_is_told(jobs: Jobs, visits: Visits) -> None:
+    job_id = made(jobs.server, "push in, the astronaut waves")
+    unheard = told(jobs.server, job_id)["unheard"]
+    page = shown(visits, jobs.server, job_id)
+
+    assert unheard
+    expect(page.locator('dt:text("Without effect") + dd')).to_have_text(", ".join(unheard))
+
+
 def test_the_video_and_a_link_to_it_are_had(jobs: Jobs, visits: Visits) -> None:
     page = shown(visits, jobs.server, jobs.done)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

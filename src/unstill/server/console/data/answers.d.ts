@@ -42,6 +42,8 @@ export interface Job {
   model: string;
   engine: string;
   made_by: string;
+  /** The pieces of the prompt that had no effect, as far as the engine knows. */
+  unheard: string[];
   state: State;
   prompt: string;
   created_ms: number;

@@ -61,6 +61,7 @@ export function Outcome({ job }) {
     <h2 id="outcome">${t("outcome")}</h2>
     <dl class="facts">
       ${fact(t("engine"), job.made_by && job.made_by !== job.engine ? `${job.engine} (${job.made_by})` : job.engine)}
+      ${fact(t("unheard"), job.unheard.join(t("comma")))}
       ${fact(t("attempt"), job.attempt > 1 && number(job.attempt))}
       ${fact(t("size"), sizeText(video ?? job.size))}
       ${

@@ -141,6 +141,7 @@ export function RunCard({ run }) {
       ${run.phase !== "made" && html`<${Sending} run=${run} />`}
       ${job && !isFinal(job) && html`<${UnderWay} job=${job} />`}
       ${job?.error && html`<p class="error" role="alert">${job.error.message}</p>`}
+      ${job?.unheard[0] && html`<p class="small muted">${t("unheard", { words: job.unheard.join(t("comma")) })}</p>`}
       ${isMade && html`<${MadeWays} run=${run} />`}
       <${Ways} run=${run} />
     </div>
