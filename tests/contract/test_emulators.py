@@ -16,6 +16,7 @@ from support.upstream_calls import (
     DONE,
     SUBMITS,
     fetched,
+    link_to,
     polled,
     submitted,
     word,
@@ -233,12 +234,7 @@ def test_an_endless_download_goes_on_behind_the_video(emulator: Emulator) -> Non
 
 
 def download(emulator: Emulator, job_id: str) -> Any:
-    url = f"{emulator.url}/v1/videos/{job_id}/content"
-    if emulator.kind == "dashscope":
-        url = polled(emulator, job_id).json()["output"]["video_url"]
-    elif emulator.kind == "modelverse":
-        url = polled(emulator, job_id).json()["output"]["urls"][0]
-    return emulator.http.stream("GET", url)
+    return emulator.http.stream("GET", link_to(emulator, job_id))
 
 
 def test_the_log_shows_what_came_without_the_key(emulator: Emulator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from docs import pages
 from docs.pages import DOCUMENTS, ROOT
+from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
 from unstill.cli.commands import app
 from unstill.domain.job import IN_DOUBT, UNTOLD
 from unstill.emulators import KINDS, Options
@@ -20,18 +21,17 @@ from unstill.emulators.control import Control
 from unstill.emulators.desk import Desk
 from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
 from unstill.emulators.request_log import Log
-from unstill.engines.dashscope import engine
 from unstill.engines.dashscope import models as of_dashscope
 from unstill.engines.diffusers.options import PipelineOptions as OfWeights
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.profiles import PROFILES
 from unstill.engines.diffusers.shapes import longest_s
-from unstill.engines.modelverse import engine as modelverse
 from unstill.engines.modelverse import models as of_modelverse
 from unstill.engines.openai_videos.servers import SERVERS, ServerKind
 from unstill.models.catalogue import CARDS
 from unstill.settings.engines import (
     ENGINE_KINDS,
+    HOSTED_KINDS,
     CameraSettings,
     DiffusersSettings,
     OpenAiVideosSettings,
@@ -104,16 +104,36 @@ def test_the_settings_files_in_the_documents_are_accepted(document: Path, tmp_pa
 # --- models ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("document", "choices"),
-    [(DASHSCOPE, of_dashscope.CHOICES), (MODELVERSE, of_modelverse.CHOICES)],
-    ids=lambda value: value.stem if isinstance(value, Path) else "",
-)
-def test_what_each_model_becomes_is_documented(document: Path, choices: Mapping[str, str]) -> None:
-    rows = pages.rows(pages.section(document, "What each model becomes"))
+@pytest.mark.parametrize("kind", HOSTED_KINDS)
+def test_what_each_model_becomes_is_documented(kind: str) -> None:
+    choices = import_module(f"unstill.engines.{kind}.models").CHOICES
+    rows = pages.rows(pages.section(ENGINES / f"{kind}.md", "What each model becomes"))
 
     assert {row[0].strip("`"): row[1].strip("`") for row in rows} == choices
-    assert choices.keys() == {card.id for card in CARDS}
+    assert choices.keys() <= {card.id for card in CARDS}
+
+
+@pytest.mark.parametrize("kind", ["dashscope", "modelverse"])
+def test_the_documented_models_are_at_both_that_documented_them(kind: str) -> None:
+    choices = import_module(f"unstill.engines.{kind}.models").CHOICES
+
+    assert {WAN22, WAN27, SORA, HAPPYHORSE} <= choices.keys()
+
+
+@pytest.mark.parametrize("kind", HOSTED_KINDS)
+def test_every_upstream_model_of_a_provider_is_documented_with_its_lengths_and_tiers(
+    kind: str,
+) -> None:
+    models = import_module(f"unstill.engines.{kind}.models").MODELS
+    rows = pages.rows(pages.section(ENGINES / f"{kind}.md", "Upstream models"))
+
+    assert [row[:2] for row in rows] == [
+        [f"`{name}`", _seconds(model.durations_s)] for name, model in models.items()
+    ]
+    assert all(
+        row[2].startswith(", ".join(model.tiers))
+        for row, model in zip(rows, models.values(), strict=True)
+    )
 
 
 def test_every_upstream_model_of_dashscope_is_documented_as_its_row_has_it() -> None:
@@ -129,8 +149,9 @@ def test_every_upstream_model_of_modelverse_is_documented_as_its_row_has_it() ->
 
 
 def test_the_codes_that_mean_more_than_their_status_are_documented() -> None:
-    for document, codes in ((DASHSCOPE, engine.CODES), (MODELVERSE, modelverse.CODES)):
-        words = pages.code_words(document)
+    for kind in HOSTED_KINDS:
+        codes = import_module(f"unstill.engines.{kind}.engine").CODES
+        words = pages.code_words(ENGINES / f"{kind}.md")
 
         assert codes.of_account | codes.of_model | codes.busy <= words
 

@@ -19,6 +19,8 @@ import pytest
 from support.emulator_process import Emulator
 from support.servers import PictureHost, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
+from unstill.emulators import KINDS
+from unstill.models.catalogue import Catalogue
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ID_OF = {
@@ -175,7 +177,7 @@ class Pairs:
     def of(self, kind: str) -> Pair:
         if kind not in self._running:
             emulator = Emulator(kind, job_s=0.3)
-            behind = [model(ID_OF[folder], "ours") for each, folder in BODIES if each == kind]
+            behind = [model(ID_OF.get(name, name), "ours") for each, name in BODIES if each == kind]
             config = "".join((ONLY_UPSTREAMS, engine("ours", emulator), *behind))
             self._running[kind] = Pair(Serving(self._folders.mktemp(kind), config=config), emulator)
         return self._running[kind]
@@ -186,9 +188,15 @@ class Pairs:
             emulator.end()
 
 
-def sample(folder: str, pictures: PictureHost) -> tuple[str, dict[str, Any]]:
-    """A document's own request: its path, and its body with a picture that exists."""
-    request = json.loads((GOLDEN / folder / "submit.json").read_text("utf-8"))["request"]
+def sample(name: str, pictures: PictureHost) -> tuple[str, dict[str, Any]]:
+    """A document's own request, or a card's own example: its path, and its body with a picture
+    that exists.
+    """
+    if name in ID_OF:
+        request = json.loads((GOLDEN / name / "submit.json").read_text("utf-8"))["request"]
+    else:
+        card = Catalogue().by_id[name]
+        request = {"path": "/v1/tasks/submit", "body": card.examples["tasks"].body}
     text = re.sub(
         r'"https://[^"]+"', f'"{pictures.url}/astronaut.jpg"', json.dumps(request["body"])
     )
@@ -225,23 +233,27 @@ def length_s(video: bytes) -> float:
         return container.duration / av.time_base
 
 
+def test_every_kind_of_upstream_has_a_body_here() -> None:
+    assert {kind for kind, _ in BODIES} == set(KINDS)
+
+
 @pytest.mark.parametrize(
-    ("kind", "folder"), BODIES, ids=[f"{folder} at {kind}" for kind, folder in BODIES]
+    ("kind", "name"), BODIES, ids=[f"{name} at {kind}" for kind, name in BODIES]
 )
 def test_a_documents_request_is_sent_as_the_upstream_documents_and_its_video_comes_home(
-    kind: str, folder: str, pairs: Pairs, pictures: PictureHost
+    kind: str, name: str, pairs: Pairs, pictures: PictureHost
 ) -> None:
     server, emulator = pairs.of(kind)
-    path, body = sample(folder, pictures)
+    path, body = sample(name, pictures)
     job_id = send(server, path, body)
     status = server.wait(job_id)
     video = server.http.get(f"/v1/videos/{job_id}/content")
     (sent, *_) = [each for each in reversed(emulator.log()) if each["place"] == "submit"]
-    duration_s = 4 if folder == "sora2-i2v-pro" else 5
+    duration_s = 4 if name == "sora2-i2v-pro" else 5
 
     assert status["output"]["task_status"] == "Success", status
     assert status["usage"]["duration"] == duration_s
-    assert masked(sent["body"]) == BODIES[kind, folder]
+    assert masked(sent["body"]) == BODIES[kind, name]
     assert video.status_code == 200
     assert length_s(video.content) == pytest.approx(duration_s, abs=0.3)
     assert emulator.charges()["doubles"] == {}

@@ -33,15 +33,16 @@ class Row(msgspec.Struct, frozen=True):
     asked: VideoRequest  # that its upstream can serve
     base: str = "/v1"  # where its API begins
     has_links: bool = True  # else it serves the video under the job's own address
+    cancels: bool = False  # what has not begun
 
 
 ROWS: Mapping[str, Row] = {
-    "dashscope": Row(request(WAN27, duration_s=2), "/api/v1"),
+    "dashscope": Row(request(WAN27, duration_s=2), "/api/v1", cancels=True),
     "modelverse": Row(request(WAN22)),
     "openai": Row(request(SORA), has_links=False),
     "unified": Row(request(WAN27, duration_s=2), has_links=False),
     "sglang": Row(request(WAN22), has_links=False),
-    "vllm-omni": Row(request(WAN22), has_links=False),
+    "vllm-omni": Row(request(WAN22), has_links=False, cancels=True),
 }
 
 

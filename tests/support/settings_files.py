@@ -9,6 +9,7 @@ import pytest
 
 from support.emulator_process import KEY, Emulator
 from unstill.domain.errors import BadSetting
+from unstill.settings.engines import HOSTED
 from unstill.settings.reader import Settings, read_settings
 
 ONLY_UPSTREAMS = '[server]\ndefault_engine = "none"\n'
@@ -46,13 +47,10 @@ def engine(name: str, emulator: Emulator, **settings: object) -> str:
 
 def engine_at(name: str, kind: str, url: str, **settings: object) -> str:
     table: dict[str, object] = {"poll_interval_s": POLL_INTERVAL_S, "api_key": KEY}
-    match kind:
-        case "dashscope":
-            table |= {"kind": "dashscope", "base_url": f"{url}/api/v1"}
-        case "modelverse":
-            table |= {"kind": "modelverse", "base_url": f"{url}/v1"}
-        case _:
-            table |= {"kind": "openai_videos", "server": kind, "base_url": f"{url}/v1"}
+    if kind in HOSTED:
+        table |= {"kind": kind, "base_url": url}  # the kind knows how it goes on
+    else:
+        table |= {"kind": "openai_videos", "server": kind, "base_url": f"{url}/v1"}
     return _table(f"engines.{name}", table | settings)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
 from support.emulator_process import Emulator
 from support.servers import PHOTOS
+from unstill.upstreams.replies import at
 
 PICTURE = "https://example.com/cat.png"
 CHELSEA = (PHOTOS / "chelsea.jpg").read_bytes()
@@ -60,22 +61,41 @@ def submit_vllm_omni(emulator: Emulator, prompt: str) -> httpx2.Response:
     )
 
 
-SUBMITS: Mapping[str, Submit] = {
-    "dashscope": submit_dashscope,
-    "modelverse": submit_modelverse,
-    "openai": submit_openai,
-    "unified": submit_unified,
-    "sglang": submit_sglang,
-    "vllm-omni": submit_vllm_omni,
+class ByHand(NamedTuple):
+    """How a kind is called without an engine, and where its answers have what."""
+
+    submit: Submit
+    done: str  # the word for it
+    poll: str = "/v1/videos/{id}"
+    id_at: str = "id"
+    word_at: str = "status"
+    link_at: str = ""  # in the answer to a poll; empty: the file lies below the job itself
+
+
+BY_HAND: Mapping[str, ByHand] = {
+    "dashscope": ByHand(
+        submit_dashscope,
+        "SUCCEEDED",
+        poll="/api/v1/tasks/{id}",
+        id_at="output.task_id",
+        word_at="output.task_status",
+        link_at="output.video_url",
+    ),
+    "modelverse": ByHand(
+        submit_modelverse,
+        "Success",
+        poll="/v1/tasks/status?task_id={id}",
+        id_at="output.task_id",
+        word_at="output.task_status",
+        link_at="output.urls.0",
+    ),
+    "openai": ByHand(submit_openai, "completed"),
+    "unified": ByHand(submit_unified, "SUCCESS"),
+    "sglang": ByHand(submit_sglang, "completed"),
+    "vllm-omni": ByHand(submit_vllm_omni, "completed"),
 }
-DONE = {
-    "dashscope": "SUCCEEDED",
-    "modelverse": "Success",
-    "openai": "completed",
-    "unified": "SUCCESS",
-    "sglang": "completed",
-    "vllm-omni": "completed",
-}
+SUBMITS: Mapping[str, Submit] = {kind: each.submit for kind, each in BY_HAND.items()}
+DONE: Mapping[str, str] = {kind: each.done for kind, each in BY_HAND.items()}
 
 
 def wan27(**changes: Any) -> dict[str, Any]:
@@ -103,32 +123,28 @@ def submitted(emulator: Emulator, prompt: str = "a cat") -> str:
     """The id of a new job."""
     answer = SUBMITS[emulator.kind](emulator, prompt)
     assert answer.status_code == 200, answer.text
-    body = answer.json()
-    return str(body["output"]["task_id"] if "output" in body else body["id"])
+    return str(at(answer.json(), BY_HAND[emulator.kind].id_at))
 
 
 def polled(emulator: Emulator, job_id: str) -> httpx2.Response:
-    match emulator.kind:
-        case "dashscope":
-            return emulator.http.get(f"/api/v1/tasks/{job_id}")
-        case "modelverse":
-            return emulator.http.get("/v1/tasks/status", params={"task_id": job_id})
-        case _:
-            return emulator.http.get(f"/v1/videos/{job_id}")
+    return emulator.http.get(BY_HAND[emulator.kind].poll.format(id=job_id))
 
 
 def word(answer: httpx2.Response) -> str:
-    body = answer.json()
-    return str(body["output"]["task_status"] if "output" in body else body["status"])
+    """The state in an answer to a poll, of whatever kind."""
+    found = (at(answer.json(), each.word_at) for each in BY_HAND.values())
+    return next(text for text in found if isinstance(text, str))
+
+
+def link_to(emulator: Emulator, job_id: str) -> str:
+    """Where the video of a finished job lies."""
+    place = BY_HAND[emulator.kind].link_at
+    if not place:
+        return f"{emulator.url}/v1/videos/{job_id}/content"
+    return str(at(polled(emulator, job_id).json(), place))
 
 
 def fetched(emulator: Emulator, job_id: str) -> httpx2.Response:
-    match emulator.kind:
-        case "dashscope":
-            url = polled(emulator, job_id).json()["output"]["video_url"]
-            return httpx2.get(url)
-        case "modelverse":
-            url = polled(emulator, job_id).json()["output"]["urls"][0]
-            return httpx2.get(url)
-        case _:
-            return emulator.http.get(f"/v1/videos/{job_id}/content")
+    link = link_to(emulator, job_id)
+    has_own_key = bool(BY_HAND[emulator.kind].link_at)  # a signed link
+    return httpx2.get(link) if has_own_key else emulator.http.get(link)

@@ -16,6 +16,7 @@ from support.requests import WAN27
 from unstill.domain.errors import BadSetting
 from unstill.emulators import KINDS
 from unstill.net.fetcher import Fetcher
+from unstill.settings.engines import HOSTED_KINDS
 from unstill.upstreams.rate_limits import Accounts
 
 
@@ -49,7 +50,7 @@ def test_a_setting_that_cannot_work_is_refused_by_its_name(
     assert "sk-a" not in caught.value.message
 
 
-@pytest.mark.parametrize("kind", ["dashscope", "modelverse"])
+@pytest.mark.parametrize("kind", HOSTED_KINDS)
 def test_an_upstream_model_that_does_not_exist_is_refused_by_its_setting(
     kind: str, fetcher: Fetcher
 ) -> None:

@@ -15,7 +15,6 @@ from support.engine_benches import (
     ROWS,
     Bench,
     engine,
-    every,
     of_any_remote,
     only,
 )
@@ -283,14 +282,14 @@ async def test_a_lost_job_is_gone_only_where_that_is_sure(bench: Bench) -> None:
         assert isinstance(verdict, Unclear)
 
 
-@only("dashscope", "vllm-omni")
+@only(*(kind for kind, row in ROWS.items() if row.cancels))
 async def test_a_job_is_cancelled_where_the_upstream_can(bench: Bench) -> None:
     ticket = await bench.ticket()
 
     assert await bench.remote.cancel(ticket) == Cancelled()
 
 
-@only("modelverse", "openai", "unified", "sglang")
+@only(*(kind for kind, row in ROWS.items() if not row.cancels))
 async def test_where_nothing_can_be_cancelled_nothing_is_asked(bench: Bench) -> None:
     ticket = await bench.ticket()
     before = len(bench.requests("cancel"))
@@ -312,7 +311,8 @@ async def test_a_request_that_no_upstream_model_serves_is_a_misfit(bench: Bench)
         assert found.param == "model"
 
 
-@every
+# The whole bodies, of every kind: tests/e2e/test_upstreams.py.
+@only("dashscope", "modelverse", "openai", "unified", "sglang", "vllm-omni")
 async def test_the_upstream_gets_what_its_documents_name(bench: Bench) -> None:
     await bench.ticket()
     sent = bench.requests("submit")[-1]
