@@ -271,9 +271,10 @@ def test_serve_says_in_one_line_why_it_does_not_start(
     assert (ran.stderr.count("\n"), ran.stdout) == (1, "")
 
 
-def test_a_port_in_use_is_named(tmp_path: Path, server: Serving) -> None:
-    port = server.url.rpartition(":")[2]
-    ran = run("serve", "--port", port, cwd=tmp_path)
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with Serving(tmp_path / "first", forks=False) as server:
+        port = server.url.rpartition(":")[2]
+        ran = run("serve", "--port", port, cwd=tmp_path)
 
     said = (
         f"unstill: server.port: cannot listen on 127.0.0.1 port {port}: Address already in use by"

@@ -1,9 +1,8 @@
-"""An emulator for its own tests, in a process of its own; run as a program, this file is one."""
+"""An emulator for its own tests, in a process of its own."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any, Self
 import httpx2
 import msgspec
 
-from unstill import emulators
+from support.fork_server import begun
 from unstill.emulators import Options
 
 KEY = "sk-test"
+PROGRAM = Path(__file__).with_name("emulating.py")
 
 
 class Emulator:
@@ -25,9 +25,7 @@ class Emulator:
     def __init__(self, kind: str, **options: Any) -> None:
         self.kind = kind
         text = msgspec.json.encode(Options(keys=(KEY,), **options)).decode()
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__)), kind, text], stdout=subprocess.PIPE, text=True
-        )
+        self.process = begun([str(PROGRAM), kind, text], environment=os.environ)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
         assert self.url, f"the {kind} emulator did not start"
@@ -97,12 +95,3 @@ class Emulator:
     def log(self) -> Sequence[Mapping[str, Any]]:
         """Oldest first."""
         return list(self.http.get("/_emulator/log").json()["requests"])
-
-
-def main() -> None:
-    options = msgspec.json.decode(sys.argv[2], type=Options)
-    emulators.serve(sys.argv[1], options, lambda url: print(url, flush=True))  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,6 +16,7 @@ from typing import Any, Self
 
 import httpx2
 
+from support.fork_server import Process, begun
 from support.quoted import assert_quotes_its_request
 from unstill.system.installed import note
 
@@ -38,16 +37,19 @@ class Serving:
         config: str | None = None,
         clock: Path | None = None,
         is_tried: bool = True,
+        forks: bool = True,
     ) -> None:
         """`config` is the text of an unstill.toml; `clock` the file of a `MovedClock`.
 
         is_tried: the server knows that this installation makes videos, and does not try it.
+        forks: as `begun` has it.
         """
         self.data_dir = data_dir
         self._environment = dict(environment)
         self._config = config
         self._clock = clock
         self._is_tried = is_tried
+        self._forks = forks
         self._log_at_end = ""
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  - closed by `end`
         self.process = self._start()
@@ -80,26 +82,25 @@ class Serving:
         self._log.seek(0)
         return self._log.read()
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> Process:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if self._is_tried:
             note(self.data_dir)
-        command = [sys.executable, "-m", "unstill", "serve", "--port", "0"]
+        command = ["-m", "unstill", "serve", "--port", "0"]
         if self._clock is not None:
-            command = [sys.executable, str(MOVED_CLOCK), str(self._clock)]
+            command = [str(MOVED_CLOCK), str(self._clock)]
         command += ["--data-dir", str(self.data_dir)]
         if self._config is not None:
             file = self.data_dir / "unstill.toml"
             file.write_text(self._config)
             command += ["--config", str(file)]
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
-        return subprocess.Popen(
+        return begun(
             command,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=inherited | self._environment,
-            cwd=self.data_dir,
+            environment=inherited | self._environment,
+            folder=self.data_dir,
+            log=self._log,
+            forks=self._forks,
         )
 
     def _address(self) -> str:
