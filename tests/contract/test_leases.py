@@ -16,6 +16,7 @@ from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.job import Job, State, accepted, intended, started
 from unstill.domain.lease import LEASE_MS, Lease
 from unstill.steps.interrupted_jobs import judge_interrupted
+from unstill.steps.submit_outcome import held_on
 from unstill.store.embedded import rows
 from unstill.store.embedded.migrations import FOLDER, read_versions
 from unstill.store.embedded.store import EmbeddedStore
@@ -47,7 +48,8 @@ async def under_way(store: Store) -> None:
 
 
 async def given(store: Store, server: str, now_ms: int) -> list[str]:
-    return [job.id for job in await store.backlog.interrupted(server=server, now_ms=now_ms)]
+    found = await store.backlog.interrupted(server=server, now_ms=now_ms)
+    return [each.job.id for each in found]
 
 
 async def judge(store: Store, now_ms: int) -> None:
@@ -114,6 +116,25 @@ async def test_a_second_server_judges_what_a_first_that_is_gone_had_under_way(
     assert (call.state, render.state) == (State.FAILED, State.READY)
     assert call.failure is not None
     assert call.failure.code == "submit_unknown"
+
+
+async def test_a_call_of_a_server_that_is_gone_is_taken_over_by_one_server_alone(
+    store: Store,
+) -> None:
+    await under_way(store)
+    gone_ms = NOW_MS + LEASE_MS
+    [found, _] = await store.backlog.interrupted(server="second", now_ms=gone_ms)
+    third = Lease("third", gone_ms + LEASE_MS)
+    second = Lease("second", gone_ms + LEASE_MS)
+    taken = await store.jobs.change("call", held_on(second, by=found.held_by), attempt=1)
+    again = await store.jobs.change("call", held_on(third, by=found.held_by), attempt=1)
+    kept = await store.jobs.change("call", held_on(second, by="second"), attempt=1)
+    of_another_attempt = await store.jobs.change("call", held_on(second, by="second"), attempt=2)
+
+    assert (found.held_by, again, of_another_attempt) == ("first", None, None)
+    assert taken is not None
+    assert (taken.state, taken.attempt, kept) == (State.SUBMITTING, 1, taken)
+    assert await given(store, "third", gone_ms + 1) == ["render"]
 
 
 # --- one process at a time ---------------------------------------------------------------------

@@ -190,8 +190,8 @@ async def test_a_ticket_stays_when_somebody_gives_the_call_up_later(store: Store
 
 async def test_a_call_that_a_dead_server_made_ends_its_job_as_unknown(store: Store) -> None:
     await submitting(store)
-    (open_job,) = await store.backlog.interrupted(server="another", now_ms=1)
-    ended = await store.jobs.change("job", found_open(open_job, 500))
+    (found,) = await store.backlog.interrupted(server="another", now_ms=1)
+    ended = await store.jobs.change("job", found_open(found.job, 500))
 
     assert ended is not None
     assert ended.failure is not None
@@ -205,7 +205,8 @@ async def test_only_what_was_under_way_here_is_interrupted(store: Store) -> None
         await store.jobs.add(ready(f"at home, {state}", state=state))
         await store.jobs.add(ready(f"away, {state}", state=state, ticket="task"))
 
-    found = [job.id for job in await store.backlog.interrupted(server="another", now_ms=1)]
+    interrupted = await store.backlog.interrupted(server="another", now_ms=1)
+    found = [each.job.id for each in interrupted]
 
     assert found == ["at home, running", "at home, submitting", "away, submitting"]
 

@@ -204,7 +204,7 @@ class ToyUpstream(ThreadingHTTPServer):
 
 
 class _Drawing(BaseHTTPRequestHandler):
-    """`POST /toy/drawings`, `GET /toy/drawings/ID` and `GET /toy/drawings/ID/film`."""
+    """`POST /toy/drawings`, `GET /toy/drawings/ID`, `.../ID/film`, and `.../of-KEY` for ids."""
 
     server: ToyUpstream
     protocol_version = "HTTP/1.1"
@@ -220,7 +220,8 @@ class _Drawing(BaseHTTPRequestHandler):
             ticket = f"drawing-{len(self.server.drawings) + 1}"
             ink = "dry" if self.server.is_quick else "wet"
             ink = "leaking" if fault == "fail" else ink
-            self.server.drawings[ticket] = {"ink": ink, "seconds": body["seconds"]}
+            drawing = {"ink": ink, "seconds": body["seconds"], "key": body.get("key", "")}
+            self.server.drawings[ticket] = drawing
             if fault in {"ok", "fail"}:
                 return self._tell(202, {"drawing": ticket})
         return self._break(fault)
@@ -230,7 +231,11 @@ class _Drawing(BaseHTTPRequestHandler):
         place = "fetch" if film else "poll"
         fault = self._fault(place)
         self._note(place, None)
-        drawing = self.server.drawings.get(ticket)
+        drawings = self.server.drawings
+        drawing = drawings.get(ticket)
+        if ticket.startswith("of-"):
+            found = [name for name, each in drawings.items() if ticket == f"of-{each['key']}"]
+            return self._tell(200, {"drawings": found})
         if fault == "unknown_state":
             return self._tell(200, {"ink": "purple"})
         if fault not in {"ok", "drop_after", "huge"}:

@@ -9,7 +9,7 @@ import pytest
 from docs import pages
 from docs.pages import ROOT
 from unstill.domain import backoff
-from unstill.domain.backoff import CALL, MODEL, Backoff
+from unstill.domain.backoff import CALL, DOUBT, MODEL, Backoff
 from unstill.files.uploads import KEPT_S as UPLOAD_KEPT_S
 from unstill.progress.queue import KEPT, MEASURED
 from unstill.server.body import MOST_BODY_BYTES
@@ -19,6 +19,7 @@ from unstill.server.server_limits import OPEN_BODIES_MIB
 from unstill.steps.fetch_frames import FETCH_TIMEOUT_S as FRAME_TIMEOUT_S
 from unstill.steps.poll import FIRST_LOOK_S
 from unstill.steps.runner import SUBMITS_WITHIN_S
+from unstill.steps.settle_doubts import ASKED_FOR_MS
 from unstill.steps.submit import SUBMIT_WITHIN_MS
 from unstill.store.call_journal import MOST_BYTES
 from unstill.store.embedded.store import LOCK_WAIT_S
@@ -59,6 +60,10 @@ SENTENCES = [
             f"A call has {SUBMIT_TIMEOUT_S:.0f} seconds, and its attempt is judged after"
             f" {SUBMIT_WITHIN_MS // 1000}"
         ),
+    ),
+    (
+        "07-calls-that-may-cost",
+        f"every {DOUBT.longest_ms // 1000} seconds, for {ASKED_FOR_MS // 60_000} minutes",
     ),
     ("07-calls-that-may-cost", f"after {AGAIN_S} seconds, then every minute"),
     ("07-calls-that-may-cost", f"nothing is sent there for {MODEL.first_ms // 1000} seconds"),

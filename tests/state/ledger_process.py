@@ -245,8 +245,8 @@ class Server:
 
     async def run(self) -> None:
         await self.store.open((self.watches.changed,))
-        for job in await self.store.backlog.interrupted(server=self.id, now_ms=self.now_ms):
-            await self.store.jobs.change(job.id, found_open(job, self.now_ms))
+        for found in await self.store.backlog.interrupted(server=self.id, now_ms=self.now_ms):
+            await self.store.jobs.change(found.job.id, found_open(found.job, self.now_ms))
         await self.watches.startup()
         await self.add_new()
         while unfinished := await self.unfinished():

@@ -32,7 +32,13 @@ from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size
 from unstill.domain.resolution import Resolution
-from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, UnfinishedJobs
+from unstill.store.ports.backlog import (
+    InterruptedJob,
+    RenderTime,
+    TicketRow,
+    UnfinishedJob,
+    UnfinishedJobs,
+)
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.job_lists import (
     Among,
@@ -253,10 +259,10 @@ class MemoryOutbox(Noun):
 
 
 class MemoryBacklog(Noun):
-    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[Job]:
+    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[InterruptedJob]:
         memory, until_ms = self._memory, self._memory.until_ms
         return [
-            job
+            InterruptedJob(job, by)
             for job in memory.of_state(State.SUBMITTING, State.RUNNING)
             if (job.state is State.SUBMITTING or job.ticket is None)
             and (by := memory.begun_by.get(job.id)) != server

@@ -111,6 +111,7 @@ class MemoryJobs(Noun):
         def move() -> Job | None:
             job = memory.jobs.get(job_id)
             is_other = job is None or attempt not in {None, job.attempt}
+            is_other |= change.held_by not in {None, memory.begun_by.get(job_id)}
             after = None if job is None or is_other else apply(job, change)
             if change.closes is not None:
                 _settle(memory, job_id, change.closes)
@@ -121,7 +122,7 @@ class MemoryJobs(Noun):
                 if change.to is not None:
                     move = JobMove(change.to, at_ms_of(change, now_ms))
                     memory.moves.setdefault(job_id, []).append(move)
-                if change.starts:
+                if change.starts or change.lease is not None:
                     memory.begun_by[job_id] = change.lease.server if change.lease else None
                 if change.opens is not None:
                     memory.attempts[job_id, change.opens.n] = change.opens

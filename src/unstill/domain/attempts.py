@@ -1,8 +1,9 @@
 """The ledger: one attempt per call that may cost, written before the call and settled after it.
 
 An attempt that is found open at a start was under way when the server died: it may have been
-billed, and is never made again. What the attempts of an account say about it, whether to try it at
-all, is read from them each time: nothing else remembers.
+billed, and is never made again, unless its upstream can tell by the call's key what became of it.
+What the attempts of an account say about it, whether to try it at all, is read from them each time:
+nothing else remembers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ class Outcome(StrEnum):
     OPEN = "open"  # the call is under way
     ACCEPTED = "accepted"  # there is a ticket
     BUSY = "busy"  # surely not taken, may be sent again
-    UNREACHED = "unreached"  # the host refused the connection: surely not taken, likewise
+    UNREACHED = "unreached"  # no connection, or it was asked and has it not: likewise
     UNPREPARED = "unprepared"  # nothing was sent, a frame could not be uploaded: likewise
     REFUSED = "refused"  # surely not taken, and not by this engine later
     REJECTED = "rejected"  # the request itself
@@ -44,6 +45,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     of_account: bool = False  # refused for reasons that the next job would meet too
     retry_after_ms: int = 0  # what a busy upstream advised
     settled_ms: int | None = None
+    call_key: str = ""  # the upstream knows the call by it; "": by nothing of ours
 
 
 class Settlement(msgspec.Struct, frozen=True):

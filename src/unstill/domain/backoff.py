@@ -44,6 +44,7 @@ RENDER = _seconds(1)  # whose child has died: once
 CALL = _seconds(2, 4, 8, 10, 10, 10, 20, 40, 60)  # for one job, to an engine that was busy
 MODEL = _seconds(2, 4, 8, 10)  # of an account: one call finds out whether it is busy still
 ACCOUNT = doubling(5_000, 60_000)  # whose breaker is open: likewise
+DOUBT = doubling(1_000, 30_000)  # of a call whose upstream can tell what became of it
 POLL = doubling(1_000, 15_000)  # of an account that has answered nothing
 SAVE = doubling(2_000, 300_000)  # of a finished video: it has been paid for
 WEBHOOK = _seconds(2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)

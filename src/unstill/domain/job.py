@@ -218,9 +218,10 @@ class Change(msgspec.Struct, frozen=True):
     """What one step does to a job: from any of `of` to `to`, setting `sets`.
 
     `to` None leaves the state. `starts` counts an attempt, `dies` a death. With `is_local` it is
-    only made to a job that no upstream has. `lease` says which server has the job under way
-    from the move on. `opens` is written to the ledger together with the move, `closes` whether or
-    not the job could be moved. `bill` is what an end means for the book of money.
+    only made to a job that no upstream has, with `held_by` to one that this server has under way.
+    `lease` says which has it from then on. `opens` is written to the ledger together with the
+    move, `closes` whether or not the job could be moved. `bill` is what an end means for the book
+    of money.
     """
 
     of: frozenset[State]
@@ -230,6 +231,7 @@ class Change(msgspec.Struct, frozen=True):
     dies: bool = False
     is_local: bool = False
     lease: Lease | None = None
+    held_by: str | None = None
     opens: Attempt | None = None
     closes: Settlement | None = None
     bill: Bill | None = None

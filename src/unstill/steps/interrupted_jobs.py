@@ -5,13 +5,14 @@ does so all the time.
 
 What a server that is up has under way is its own to settle, a paid call above all. Of those that
 are gone a render of their machine is done again. Of a call that may cost, what the server had heard
-is taken as if it came now; where it had heard nothing, the job is in doubt and never sent again.
+is taken as if it came now; where it had heard nothing, the upstream is asked if it can tell
+(settle_doubts.py), and else the job is in doubt and never sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -21,7 +22,7 @@ from unstill.domain.job import Job, State, put_back
 from unstill.domain.lease import Lease
 from unstill.steps.submit_outcome import found_answered, found_open, not_its_own
 from unstill.store.ports.attempts import Attempts
-from unstill.store.ports.backlog import Backlog
+from unstill.store.ports.backlog import Backlog, InterruptedJob
 from unstill.store.ports.duties import Term
 from unstill.store.ports.jobs import Jobs
 
@@ -29,6 +30,14 @@ AT_ONCE = 0  # due before all that came later: what an end of the server has int
 INTERVAL_S = 10.0
 
 log = structlog.get_logger()
+
+TakeUp = Callable[[InterruptedJob], Awaitable[bool]]  # whether its upstream is asked
+
+
+async def nobody_can_tell(found: InterruptedJob) -> bool:
+    """For whoever has no upstreams."""
+    del found
+    return False
 
 
 class Judge:
@@ -43,13 +52,16 @@ class Judge:
         lease: Callable[[], Lease],
         clock_ms: Callable[[], int],
         uptime_ms: Callable[[], int],
+        take_up: TakeUp = nobody_can_tell,
     ) -> None:
+        """take_up: lets an upstream say what became of a call that was under way."""
         self._jobs = jobs
         self._attempts = attempts
         self._backlog = backlog
         self._lease = lease
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
+        self._take_up = take_up
 
     async def judge(self) -> None:
         """Judge what is interrupted now. Raises StorageFull or StorageFailed."""
@@ -60,6 +72,7 @@ class Judge:
             server=self._lease().server,
             uptime_ms=self._uptime_ms(),
             now_ms=self._clock_ms(),
+            take_up=self._take_up,
         )
 
     async def run(self, term: Term) -> None:
@@ -82,15 +95,18 @@ async def judge_interrupted(
     server: str,
     uptime_ms: int,
     now_ms: int,
+    take_up: TakeUp = nobody_can_tell,
 ) -> None:
     """Judge what others than `server` had under way, who are gone.
 
     uptime_ms: now, by the clock of leases. Raises StorageFull or StorageFailed.
     """
-    for job in await backlog.interrupted(server=server, now_ms=uptime_ms):
+    for found in await backlog.interrupted(server=server, now_ms=uptime_ms):
+        job = found.job
         if job.state is State.SUBMITTING:
             noted = attempts.noted_ahead(job.id, job.attempt)
-            await _judge_call(jobs, job, noted, now_ms)
+            if noted is not None or not await take_up(found):
+                await _judge_call(jobs, job, noted, now_ms)
         else:
             await jobs.change(job.id, put_back(AT_ONCE), attempt=job.attempt)
     attempts.forget_ahead()

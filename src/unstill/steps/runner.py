@@ -124,6 +124,7 @@ class Runner:
             lease=lease,
             clock_ms=clock_ms,
             uptime_ms=uptime_ms,
+            take_up=submitter.take_up,
         )
         self._bills = bills
         self._traces = traces

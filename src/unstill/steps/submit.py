@@ -6,39 +6,35 @@
     submitting -> failed  refused for good, or in doubt: never sent again
 
 The account's slots enclose both commits, so that a crash leaves no more attempts open than there
-are slots. Which engine is next, and when: engine_choice.py.
+are slots. Which engine is next, and when: engine_choice.py. What becomes of a doubt where the
+upstream can tell: settle_doubts.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Any
+from uuid import uuid4
 
+import msgspec
 import structlog
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.backoff import TICKET, Backoff
-from unstill.domain.book import is_in_doubt
 from unstill.domain.call_counts import CallCounts
-from unstill.domain.errors import (
-    ShuttingDown,
-    StorageFailed,
-    StorageFull,
-    TicketTaken,
-    UpstreamError,
-)
+from unstill.domain.errors import UpstreamError
 from unstill.domain.job import (
     IN_DOUBT,
     Change,
     Failure,
     Job,
     State,
-    accepted,
     cancelled,
     deferred,
     failed,
     intended,
-    sent_back,
     unprepared,
     unsent,
 )
@@ -46,35 +42,33 @@ from unstill.domain.lease import Lease
 from unstill.domain.log_fields import job_facts, job_fields
 from unstill.domain.owner_turns import WeightOf, equal_weight
 from unstill.progress.stalls import Stalls
+from unstill.steps.call_ends import CallEnds
 from unstill.steps.cooldown import ModelCooldown
 from unstill.steps.engine_choice import EngineChoice
 from unstill.steps.failover import NextCall
 from unstill.steps.prepare import PrepareFrames
+from unstill.steps.settle_doubts import ASKED_FOR_MS, DoubtSettler, Prepare, UnansweredCall
 from unstill.steps.submit_outcome import (
-    in_doubt,
+    asked_after,
+    held_on,
     no_more,
-    not_its_own,
     settled,
-    settlement_in,
     settlement_of,
     too_late,
 )
 from unstill.store.ports.attempts import Attempts
+from unstill.store.ports.backlog import InterruptedJob
 from unstill.store.ports.held_jobs import HeldJobs
 from unstill.store.ports.jobs import Jobs
 from unstill.store.ports.queue import PutOff
 from unstill.store.ports.signals import Signals
-from unstill.system.storage_pause import until_stored
-from unstill.system.tracing import NO_TRACES, Traces, open_span
+from unstill.system.tracing import NO_TRACES, Traces
 from unstill.upstreams.port import (
-    Accepted,
-    Busy,
     Doubt,
     Prepared,
     PrepareRefused,
-    Refused,
-    Rejected,
     Remote,
+    SettlingRemote,
     Submission,
 )
 
@@ -107,6 +101,7 @@ class Submitter:
         uptime_ms: Callable[[], int],
         lease: Callable[[], Lease],
         submit_within_ms: int = SUBMIT_WITHIN_MS,
+        asked_for_ms: int = ASKED_FOR_MS,
         store_again: Backoff = TICKET,
         counts: CallCounts | None = None,
         weight_of: WeightOf = equal_weight,
@@ -115,6 +110,7 @@ class Submitter:
     ) -> None:
         """`routes`: by model name, the engines in the order in which they are tried.
 
+        asked_for_ms: so long an upstream is asked what became of a call in doubt.
         signals: between this server and others; None: there can be none.
         """
         self._submit_within_ms = submit_within_ms
@@ -136,9 +132,19 @@ class Submitter:
         self._clock_ms = clock_ms
         self._uptime_ms = uptime_ms
         self._lease = lease
-        self._store_again = store_again
-        self._counts = counts or CallCounts()
         self._traces = traces
+        self._doubts = DoubtSettler(
+            jobs=jobs, stalls=stalls, lease=lease, asked_for_ms=asked_for_ms
+        )
+        self._ends = CallEnds(
+            jobs=jobs,
+            attempts=attempts,
+            choice=self._choice,
+            stalls=stalls,
+            counts=counts or CallCounts(),
+            store_again=store_again,
+            is_ours=self._doubts.is_ours,
+        )
         # The calls under way, each with all that belongs to it: they outlive their steps.
         self._sending: set[asyncio.Task[PutOff | None]] = set()
         self._is_stopping = False
@@ -172,6 +178,25 @@ class Submitter:
         else:
             return await self._put_off(job, choice)
         return None
+
+    async def take_up(self, found: InterruptedJob) -> bool:
+        """Ask what became of the call that a server made which is gone.
+
+        False where nobody can tell: the job is in doubt. Raises StorageFull or StorageFailed.
+        """
+        job = found.job
+        attempt = next((a for a in await self._attempts.of(job.id) if a.n == job.attempt), None)
+        if attempt is None or not attempt.call_key or job.id in self._held_jobs:
+            return False
+        remote = self._remotes.get(attempt.engine)
+        if not isinstance(remote, SettlingRemote) or remote.account.id != attempt.account:
+            return False
+        # One server alone may ask: another one's question may be a call.
+        change = held_on(self._lease(), by=found.held_by)
+        now = await self._jobs.change(job.id, change, attempt=job.attempt)
+        if now is not None:
+            self._follow(self._settle_interrupted(remote, now, attempt))
+        return True
 
     async def stop(self, timeout_s: float) -> None:
         """Begin no more calls, and wait for those under way to be settled.
@@ -207,18 +232,26 @@ class Submitter:
 
     async def _prepare_and_send(self, remote: Remote, job: Job, choice: NextCall) -> PutOff | None:
         begun_ms = self._clock_ms()
+        key = str(uuid4()) if isinstance(remote, SettlingRemote) else ""
         try:
             with self._traces.step("prepare", job_facts(job), context=job.trace):
-                async with self._prepare_frames(remote, job) as upstream_request:
-                    prepared = await remote.prepare(upstream_request)
+                prepared = await self._prepared(remote, job, key)
         except UpstreamError as error:
             await self._note_unprepared(remote, job, error, begun_ms)
             return None
-        sending = asyncio.create_task(self._send(remote, prepared, job, choice))
+        # A step that is cancelled leaves its call to be settled: `stop` waits for it.
+        return await asyncio.shield(self._follow(self._send(remote, prepared, job, choice)))
+
+    async def _prepared(self, remote: Remote, job: Job, key: str) -> Prepared:
+        """The call, complete: the same each time for a job's attempt."""
+        async with self._prepare_frames(remote, job) as upstream_request:
+            return await remote.prepare(msgspec.structs.replace(upstream_request, key=key))
+
+    def _follow(self, work: Coroutine[Any, Any, PutOff | None]) -> asyncio.Task[PutOff | None]:
+        sending = asyncio.create_task(work)
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
-        # A step that is cancelled leaves its call to be settled: `stop` waits for it.
-        return await asyncio.shield(sending)
+        return sending
 
     async def _send(
         self, remote: Remote, prepared: Prepared, job: Job, choice: NextCall
@@ -238,13 +271,49 @@ class Submitter:
         self, remote: Remote, prepared: Prepared, job: Job, cooldown: ModelCooldown
     ) -> None:
         this_round = cooldown.begin()
-        attempt = self._attempt(remote, prepared.upstream_model, job, self._clock_ms())
+        attempt = self._attempt(remote, prepared, job, self._clock_ms())
         if await self._write(job, intended(attempt, self._lease())) is None:
             return
         await self._attempts.note_ahead(attempt, job.size)
+        begun_s = asyncio.get_running_loop().time()
         submission = await self._answer(remote, prepared, job, attempt)
-        cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
-        await self._settle(job, attempt, submission)
+        if isinstance(submission, Doubt) and isinstance(remote, SettlingRemote):
+            age_s = asyncio.get_running_loop().time() - begun_s
+            call = UnansweredCall(job, attempt, submission, age_s)
+            await self._ask(remote, call, _at_once(prepared), this_round)
+        else:
+            cooldown.note(submission, of_round=this_round, now_ms=self._clock_ms())
+            settlement = settlement_of(attempt.n, submission, self._clock_ms())
+            await self._ends.settle(job, attempt, settlement)
+
+    async def _settle_interrupted(
+        self, remote: SettlingRemote, job: Job, attempt: Attempt
+    ) -> PutOff | None:
+        """Of a call that another server has made: it is prepared anew, and in this one's slots."""
+        async with self._choice.gate(remote).slots.taken(job.owner):
+            if self._is_stopping:
+                return None
+            age_s = max(0, self._clock_ms() - attempt.intent_ms) / 1000
+            call = UnansweredCall(
+                job, attempt, Doubt(IN_DOUBT, "the server ended meanwhile"), age_s
+            )
+            prepare = partial(self._prepared, remote, job, attempt.call_key)
+            with self._traces.step("submit", job_facts(job), context=job.trace):
+                await self._ask(remote, call, prepare, self._choice.cooldown(remote, job).begin())
+        return None
+
+    async def _ask(
+        self, remote: SettlingRemote, call: UnansweredCall, prepare: Prepare, this_round: int
+    ) -> None:
+        """What became of a call in doubt, by its upstream's word; then it is settled."""
+        job, attempt = call.job, call.attempt
+        submission = await self._doubts.settled(remote, call, prepare)
+        if submission is None:
+            return
+        now_ms = self._clock_ms()
+        self._choice.cooldown(remote, job).note(submission, of_round=this_round, now_ms=now_ms)
+        settlement = settlement_of(attempt.n, submission, now_ms)
+        await self._ends.settle(job, attempt, asked_after(settlement, call.doubt))
 
     async def _turn_away(self, job: Job) -> PutOff | None:
         """Its engine has become busy: another one that is free at once, or a place in line."""
@@ -252,15 +321,19 @@ class Submitter:
         choice = await self._choice.next_call(job, attempts)
         return None if choice is None else await self._put_off(job, choice)
 
-    def _attempt(self, remote: Remote, upstream_model: str, job: Job, begun_ms: int) -> Attempt:
+    def _attempt(
+        self, remote: Remote, prepared: Prepared | None, job: Job, begun_ms: int
+    ) -> Attempt:
+        """Open; of what could not be prepared too."""
         return Attempt(
             job_id=job.id,
             n=job.attempt + 1,
             engine=remote.name,
             account=remote.account.id,
-            upstream_model=upstream_model,
+            upstream_model="" if prepared is None else prepared.upstream_model,
             intent_ms=begun_ms,
             submit_by_ms=begun_ms + self._submit_within_ms,
+            call_key="" if prepared is None else prepared.key,
         )
 
     async def _answer(
@@ -288,7 +361,7 @@ class Submitter:
             settlement = Settlement(
                 n, Outcome.UNPREPARED, now_ms, code=error.code, message=error.message
             )
-        attempt = settled(self._attempt(remote, "", job, begun_ms), settlement)
+        attempt = settled(self._attempt(remote, None, job, begun_ms), settlement)
         choice = await self._choice.next_after(job, attempt)
         if self._stalls.job(job.id, State.READY, attempt.code, attempt.message):
             log.warning("prepare_failed", **job_fields(job), engine=remote.name, why=error.message)
@@ -298,99 +371,14 @@ class Submitter:
             due_ms = self._choice.due_ms(job, choice)
             await self._write(job, unprepared(attempt, choice.engine, due_ms))
 
-    # --- what it came to -----------------------------------------------------------------------
-
-    async def _settle(self, job: Job, attempt: Attempt, submission: Submission) -> None:
-        """Write it, however often that takes: nobody else may, before the next start."""
-        settlement = settlement_of(attempt.n, submission, self._clock_ms())
-        self._counts.submitted(attempt.engine, settlement.outcome)
-        self._note(attempt.engine, submission)
-        open_span().note({"unstill.attempt": attempt.n, "unstill.outcome": settlement.outcome})
-        if settlement.outcome is not Outcome.ACCEPTED:
-            open_span().fail(settlement.outcome)
-        log.info(
-            "submitted",
-            **job_fields(job),
-            engine=attempt.engine,
-            attempt=attempt.n,
-            outcome=settlement.outcome.value,
-            ticket=settlement.ticket,
-            code=settlement.code,
-        )
-        try:
-            await self._end(job, attempt, settlement)
-        except TicketTaken as error:
-            log.error("ticket_taken", **job_fields(job), engine=attempt.engine, ticket=error.ticket)  # noqa: TRY400  - no trace is wanted
-            unknown = settlement_in(not_its_own(settled(attempt, settlement), error))
-            await self._end(job, attempt, unknown)
-
-    async def _end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
-        """Note it beside the store, then write it: the ticket is paid for. Raises TicketTaken."""
-        is_told = False
-
-        async def pause(trouble: StorageFull | StorageFailed) -> None:
-            nonlocal is_told
-            if not is_told:  # once for each: its ticket may be needed
-                is_told, why = True, trouble.message
-                log.warning("settle_failed", **job_fields(job), ticket=settlement.ticket, why=why)
-            await self._attempts.note_ahead(settled(attempt, settlement), job.size, lasts=True)
-            await asyncio.sleep(self._store_again.first_ms / 1000)
-
-        await self._attempts.note_ahead(settled(attempt, settlement), job.size)
-        try:
-            await until_stored(lambda: self._write_end(job, attempt, settlement), pause)
-        except ShuttingDown:
-            log.error("not_settled", **job_fields(job), ticket=settlement.ticket)  # noqa: TRY400  - no trace is wanted
-
-    def _note(self, engine: str, submission: Submission) -> None:
-        """What other jobs of the engine have to expect."""
-        match submission:
-            case Accepted() | Rejected():
-                self._stalls.engine_moves(engine, "submits")
-            case Busy(code, message) | Refused(code, message, of_account=True):
-                if self._stalls.engine(engine, "submits", code, message):
-                    log.warning("engine_stalled", engine=engine, code=code, why=message)
-
-    async def _write_end(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
-        change = await self._consequence(job, attempt, settlement)
-        now = await self._jobs.change(job.id, change, attempt=attempt.n)
-        if now is None and settlement.outcome is Outcome.ACCEPTED:
-            await self._tell_late(job, attempt, settlement)
-        if now is not None and now.state is State.READY and now.wants_cancel:
-            await self._write(now, cancelled(settlement.settled_ms, is_hidden=now.is_hidden))
-
-    async def _tell_late(self, job: Job, attempt: Attempt, settlement: Settlement) -> None:
-        """Its job was failed as in doubt meanwhile, by somebody who took this server for gone."""
-        now = await self._jobs.find(job.id)
-        if now is not None and is_in_doubt(now):
-            log.warning(
-                "reply_after_the_end",
-                **job_fields(job),
-                engine=attempt.engine,
-                ticket=settlement.ticket,
-                mend=f"unstill jobs resolve {job.id} --charged",
-            )
-
-    async def _consequence(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
-        now_ms = settlement.settled_ms
-        match settlement.outcome:
-            case Outcome.ACCEPTED if settlement.ticket is not None:
-                return accepted(settlement.ticket, attempt.upstream_model, settlement)
-            case Outcome.REJECTED:
-                failure = Failure(settlement.code, settlement.message)
-                return failed(failure, now_ms, closes=settlement)
-            case Outcome.BUSY | Outcome.UNREACHED | Outcome.REFUSED:
-                return await self._next(job, attempt, settlement)
-            case _:
-                return failed(in_doubt(settlement.message), now_ms, closes=settlement)
-
-    async def _next(self, job: Job, attempt: Attempt, settlement: Settlement) -> Change:
-        """Another engine at once, the same one later, or the end with the last refusal."""
-        choice = await self._choice.next_after(job, settled(attempt, settlement))
-        if choice is None:
-            failure = Failure(settlement.code, settlement.message)
-            return failed(failure, settlement.settled_ms, closes=settlement)
-        return sent_back(choice.engine, self._choice.due_ms(job, choice), settlement)
-
     async def _write(self, job: Job, change: Change) -> Job | None:
         return await self._jobs.change(job.id, change, attempt=job.attempt)
+
+
+def _at_once(prepared: Prepared) -> Prepare:
+    """For a call that need not be made up again."""
+
+    async def prepare() -> Prepared:
+        return prepared
+
+    return prepare

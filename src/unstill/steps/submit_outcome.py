@@ -9,7 +9,10 @@ import msgspec
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.errors import TicketTaken
 from unstill.domain.job import IN_DOUBT, Change, Failure, Job, State, accepted, failed, sent_back
+from unstill.domain.lease import Lease
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
+
+SETTLED = "settled"  # the code of an attempt that was in doubt, and is known to be accepted
 
 
 def settlement_of(n: int, submission: Submission, now_ms: int) -> Settlement:
@@ -30,6 +33,19 @@ def settlement_of(n: int, submission: Submission, now_ms: int) -> Settlement:
             return Settlement(n, Outcome.UNKNOWN, now_ms, code=code, message=message)
 
 
+def asked_after(settlement: Settlement, doubt: Doubt) -> Settlement:
+    """The settlement of a call that was in doubt, and of which its upstream was asked."""
+    match settlement.outcome:
+        case Outcome.UNKNOWN:
+            return settlement
+        case Outcome.ACCEPTED:
+            code, said = SETTLED, "the upstream was asked, and has it"
+        case _:
+            code, said = settlement.code, f"asked for it, the upstream said: {settlement.message}"
+    message = f"{doubt.message}; {said}"
+    return msgspec.structs.replace(settlement, code=code, message=message)
+
+
 def settlement_in(attempt: Attempt) -> Settlement:
     """What has become of an attempt that is settled."""
     fields = {each: getattr(attempt, each) for each in Settlement.__struct_fields__}
@@ -45,6 +61,12 @@ def not_its_own(attempt: Attempt, error: TicketTaken) -> Attempt:
     return msgspec.structs.replace(
         attempt, outcome=Outcome.UNKNOWN, code=IN_DOUBT, message=error.message
     )
+
+
+def held_on(lease: Lease, *, by: str | None) -> Change:
+    """The job of a call in doubt is the server's of `lease`, if it is still that of `by`."""
+    of = frozenset({State.SUBMITTING})
+    return Change(of=of, to=None, sets={}, lease=lease, held_by=by)
 
 
 def found_open(job: Job, now_ms: int) -> Change:

@@ -2,13 +2,15 @@
 
 `submit` is the only call that may cost: it is made once per attempt, by one caller, between two
 committed rows. What it answers says how sure we are; `Doubt` is never followed by another submit.
+An engine whose upstream can tell what became of a call, by a key that was minted for it, has
+`settle` as well: it is asked before a doubt is believed.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -34,6 +36,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     request: VideoRequest
     size: Size  # the sketch begins and is complete at these shares of the video
     frames: Mapping[Role, Path]
+    key: str = ""  # a UUIDv4, of this call alone; "": for an engine that has no use for one
 
 
 class FrameForm(msgspec.Struct, frozen=True):
@@ -46,12 +49,16 @@ class FrameForm(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """One submit, complete: sending it is all that is left."""
+    """One submit, complete: sending it is all that is left.
+
+    Of the same request, frames and key it is always the same.
+    """
 
     path: str  # after the base URL
     headers: Mapping[str, str]
     body: bytes
     upstream_model: str
+    key: str = ""  # by which the upstream knows the call, where it can
 
 
 # --- what a submit may come to ---------------------------------------------------------------
@@ -77,7 +84,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     code: str
     message: str
     of_account: bool = False  # by the host, the key or the bill: the next job fares alike
-    unreached: bool = False  # no connection: the same engine may take it later
+    unreached: bool = False  # no connection, or `not_taken`: the same engine may take it later
 
 
 class Rejected(msgspec.Struct, frozen=True, tag=True):
@@ -95,6 +102,11 @@ class Doubt(msgspec.Struct, frozen=True, tag=True):
 
 
 Submission = Accepted | Busy | Refused | Rejected | Doubt
+
+
+def not_taken(message: str) -> Refused:
+    """What `settle` answers where the upstream surely has no such call, and will not have it."""
+    return Refused("not_taken", message, unreached=True)
 
 
 # --- why a finished video could not be fetched ------------------------------------------------
@@ -247,3 +259,19 @@ class Remote(Engine, Protocol):
 
     async def close(self) -> None:
         """End the connections."""
+
+
+@runtime_checkable
+class SettlingRemote(Remote, Protocol):
+    """An engine whose upstream can tell whether it has taken a call, by the call's key."""
+
+    async def settle(self, prepared: Prepared, *, age_s: float) -> Submission:
+        """What became of a call that was made with `prepared`, whose reply is not known.
+
+        By a question that is free, or by sending the same again where the upstream promises to
+        take a key once. May be repeated, and asked of a call that never went out. Accepted: it was
+        taken. `not_taken`, or any other refusal: surely not, and never will be; it is followed by
+        another call, under another key. Doubt, or an UpstreamError: it did not say; asked again.
+
+        age_s: since the call began; across a crash by the wall clock.
+        """

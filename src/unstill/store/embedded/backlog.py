@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from unstill.domain.job import Job, State, lane_of
+from unstill.domain.job import State, lane_of
 from unstill.domain.owner import Owner
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle
-from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, UnfinishedJobs
+from unstill.store.ports.backlog import (
+    InterruptedJob,
+    RenderTime,
+    TicketRow,
+    UnfinishedJob,
+    UnfinishedJobs,
+)
 
 CHUNK = 1_000  # rows read at once when all unfinished jobs are asked for
 
@@ -24,10 +30,10 @@ class EmbeddedBacklog:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
 
-    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[Job]:
+    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[InterruptedJob]:
         opened = self._handle.opened
         return [
-            rows.job_of(tuple(row))
+            InterruptedJob(rows.job_of(tuple(row)), leased_by)
             for *row, leased_by in await opened.ledger.select(rows.INTERRUPTED)
             if leased_by != server and opened.leases.has_ended(leased_by, now_ms)
         ]

@@ -16,7 +16,7 @@ from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
 from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
-from unstill.store.embedded import charges, deliveries, holds, rows
+from unstill.store.embedded import charges, deliveries, holds, job_updates, rows
 from unstill.store.embedded.group_commit import as_own
 from unstill.store.embedded.handle import Handle
 from unstill.store.move_texts import moves_in
@@ -78,7 +78,7 @@ class EmbeddedJobs:
     async def change(
         self, job_id: str, change: Change, *, attempt: int | None = None
     ) -> Job | None:
-        sql, values = rows.update(job_id, change, attempt, self._clock_ms())
+        sql, values = job_updates.update(job_id, change, attempt, self._clock_ms())
         opened = self._handle.opened
         if change.lease is not None:
             opened.leases.hold(change.lease)

@@ -18,9 +18,6 @@ import msgspec
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import (
-    MOVES,
-    Change,
-    ChangedFields,
     Failure,
     IdempotencyMark,
     Job,
@@ -32,7 +29,6 @@ from unstill.domain.job import (
 )
 from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
-from unstill.store.move_texts import at_ms_of, noting_sql
 from unstill.store.ports.backlog import TicketRow, UnfinishedJob
 
 Value = str | int | None
@@ -345,55 +341,3 @@ def needed(count: int) -> str:
         f"SELECT id, NOT (is_hidden = 1 AND state IN ({FINAL_STATES})) FROM jobs "  # noqa: S608  - state names
         f"WHERE id IN ({', '.join('?' * count)})"
     )
-
-
-def update(
-    job_id: str, change: Change, attempt: int | None, now_ms: int
-) -> tuple[str, list[Value]]:
-    """The guarded write of `change` and its parameters; it gives the new row, or none.
-
-    Raises ValueError for a change that no job may make, whatever its state.
-    """
-    guard = "id = ? AND attempt = ?" if attempt is not None else "id = ?"
-    if change.is_local:
-        guard += " AND ticket IS NULL"
-    sql = _update_sql(change.of, change.to, tuple(change.sets), change.starts, change.dies, guard)
-    values = [value_of(column, value) for column, value in change.sets.items()]
-    if change.to is not None:
-        values.append(at_ms_of(change, now_ms))
-    if change.starts:
-        values.append(None if change.lease is None else change.lease.server)
-    values.append(job_id)
-    if attempt is not None:
-        values.append(attempt)
-    return sql, values
-
-
-@cache
-def _update_sql(  # noqa: PLR0917  - the shape of a change, as a cache key
-    of: frozenset[State],
-    to: State | None,
-    columns: tuple[str, ...],
-    starts: bool,  # noqa: FBT001
-    dies: bool,  # noqa: FBT001
-    guard: str,
-) -> str:
-    checked_sets(of, to, columns)
-    sets = ["state = state" if to is None else f"state = '{to}'"]
-    sets += [f"{column} = ?" for column in columns]
-    sets += [] if to is None else [noting_sql(to, "(? - created_ms)")]
-    sets += ["leased_by = ?", "attempt = attempt + 1"] * starts + ["deaths = deaths + 1"] * dies
-    states = ", ".join(f"'{state}'" for state in sorted(of))
-    return (
-        f"UPDATE jobs SET {', '.join(sets)} "  # noqa: S608  - checked above
-        f"WHERE {guard} AND state IN ({states}) RETURNING {NAMES}"
-    )
-
-
-def checked_sets(of: frozenset[State], to: State | None, columns: tuple[str, ...]) -> None:
-    """Raises ValueError for a change that no job may make, whatever its state."""
-    if unknown := set(columns) - ChangedFields.__optional_keys__:
-        raise ValueError(f"a change may not set {', '.join(sorted(unknown))}")
-    for state in sorted(of):
-        if to is not None and to not in MOVES[state]:
-            raise ValueError(f"no job moves from {state} to {to}")

@@ -27,6 +27,13 @@ class TicketRow(msgspec.Struct, frozen=True, gc=False):
     trace: str = ""
 
 
+class InterruptedJob(msgspec.Struct, frozen=True, gc=False):
+    """A job that a server which is gone had under way."""
+
+    job: Job
+    held_by: str | None  # that server; None: a release that named none has begun it
+
+
 class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
     """Says where an unfinished job is."""
 
@@ -59,7 +66,7 @@ class RenderTime(msgspec.Struct, frozen=True):
 
 
 class Backlog(Protocol):
-    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[Job]:
+    async def interrupted(self, *, server: str, now_ms: int) -> Sequence[InterruptedJob]:
         """What servers had under way that are surely gone: jobs `submitting`, and own renders.
 
         Gone is who has begun it (`Change.lease`) and is not up by `now_ms`, as the store knows: by

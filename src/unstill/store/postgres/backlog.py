@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from unstill.domain.job import Job, State, lane_of
+from unstill.domain.job import State, lane_of
 from unstill.domain.owner import Owner
-from unstill.store.ports.backlog import RenderTime, TicketRow, UnfinishedJob, UnfinishedJobs
+from unstill.store.ports.backlog import (
+    InterruptedJob,
+    RenderTime,
+    TicketRow,
+    UnfinishedJob,
+    UnfinishedJobs,
+)
 from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database
 from unstill.store.postgres.own_folder import OwnFolder
@@ -24,10 +30,10 @@ class PostgresBacklog:
         *,
         server: str,
         now_ms: int,  # noqa: ARG002  - the database's clock says who is gone
-    ) -> Sequence[Job]:
+    ) -> Sequence[InterruptedJob]:
         gone = self._folder.predecessors
         found = await self._database.rows(rows.INTERRUPTED, server, list(gone))
-        return [rows.job_of(tuple(row)) for row in found]
+        return [InterruptedJob(rows.job_of(tuple(row)), leased_by) for *row, leased_by in found]
 
     async def waited_for(self) -> Sequence[str]:
         return [engine for (engine,) in await self._database.rows(rows.WAITED_FOR)]

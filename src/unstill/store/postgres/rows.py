@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
 
 from unstill.domain.attempts import Attempt, Outcome, Settlement
-from unstill.domain.job import Change, State
+from unstill.domain.job import Change
 from unstill.domain.lease import LEASE_MS
+from unstill.store.embedded.job_updates import ChangeShape, shape_of
 from unstill.store.embedded.rows import (
     COLUMNS,
     FINAL_STATES,
@@ -15,7 +15,6 @@ from unstill.store.embedded.rows import (
     Value,
     attempt_of,
     attempt_row_of,
-    checked_sets,
     job_of,
     mark_row_of,
     row_of,
@@ -103,7 +102,7 @@ TICKETS = (
 )
 # Parameters: who asks, and the servers that are known to be gone whatever they have said.
 INTERRUPTED = (
-    f"SELECT {NAMES} FROM jobs WHERE state NOT IN ({FINAL_STATES}) "  # noqa: S608  - field names
+    f"SELECT {NAMES}, leased_by FROM jobs WHERE state NOT IN ({FINAL_STATES}) "  # noqa: S608  - field names
     "AND (state = 'submitting' OR (state = 'running' AND ticket IS NULL)) "
     "AND leased_by IS DISTINCT FROM $1 AND (leased_by = ANY($2::text[]) OR ("
     "coalesce(lease_until < now(), true) "
@@ -142,41 +141,23 @@ def update(
     It gives the new row, its revision and the transaction's number, or none. Raises ValueError for
     a change that no job may make, whatever its state.
     """
+    shape = shape_of(change, attempt)
     values = [value_of(column, value) for column, value in change.sets.items()]
     if change.to is not None:
         values.append(at_ms_of(change, now_ms))
-    if change.starts:
+    if shape.names_server:
         values.append(None if change.lease is None else change.lease.server)
     values.append(job_id)
     if attempt is not None:
         values.append(attempt)
-    shape = _Shape(
-        change.of,
-        change.to,
-        tuple(change.sets),
-        starts=change.starts,
-        dies=change.dies,
-        is_local=change.is_local,
-        has_attempt=attempt is not None,
-    )
+    if change.held_by is not None:
+        values.append(change.held_by)
     return _update_sql(shape), values
 
 
-class _Shape(NamedTuple):
-    """What of a change its statement depends on."""
-
-    of: frozenset[State]
-    to: State | None
-    columns: tuple[str, ...]
-    starts: bool
-    dies: bool
-    is_local: bool
-    has_attempt: bool
-
-
 @cache
-def _update_sql(shape: _Shape) -> str:
-    checked_sets(shape.of, shape.to, shape.columns)
+def _update_sql(shape: ChangeShape) -> str:
+    shape.check()
     sets = ["revision = revision + 1", "xact = pg_current_xact_id()"]
     sets += [] if shape.to is None else [f"state = '{shape.to}'"]
     sets += [f"{column} = ${n}" for n, column in enumerate(shape.columns, 1)]
@@ -184,14 +165,18 @@ def _update_sql(shape: _Shape) -> str:
     if shape.to is not None:
         last += 1
         sets.append(noting_sql(shape.to, f"(${last}::bigint - created_ms)::text"))
-    if shape.starts:
+    if shape.names_server:
         last += 1
         # By the database's clock: no server's own is asked.
         until = f"now() + interval '{LEASE_MS} ms'"
-        sets += [f"leased_by = ${last}", f"lease_until = {until}", "attempt = attempt + 1"]
-    sets += ["deaths = deaths + 1"] if shape.dies else []
-    guard = f"id = ${last + 1}" + (f" AND attempt = ${last + 2}" if shape.has_attempt else "")
-    guard += " AND ticket IS NULL" if shape.is_local else ""
+        sets += [f"leased_by = ${last}", f"lease_until = {until}"]
+    sets += ["attempt = attempt + 1"] * shape.starts + ["deaths = deaths + 1"] * shape.dies
+    last += 1
+    guard = f"id = ${last}"
+    for column in ["attempt"] * shape.has_attempt + ["leased_by"] * shape.is_of_server:
+        last += 1
+        guard += f" AND {column} = ${last}"
+    guard += " AND ticket IS NULL" * shape.is_local
     states = ", ".join(f"'{state}'" for state in sorted(shape.of))
     return (
         f"UPDATE jobs SET {', '.join(sets)} "  # noqa: S608  - checked above
