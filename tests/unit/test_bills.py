@@ -15,6 +15,7 @@ from support.scripted_upstream import ScriptedRemote, away
 from support.upstream_steps import Post
 from unstill.domain.job import Job, Result, State, Video
 from unstill.domain.money import (
+    MILLION,
     SECOND_NS,
     Bill,
     BilledUnit,
@@ -30,7 +31,13 @@ from unstill.models.catalogue import Catalogue
 from unstill.models.costs import Costs
 from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.upstreams.port import Failed, Gone, Running
-from unstill.upstreams.usage import MOST_BILLED_S, billed_seconds, is_billed
+from unstill.upstreams.usage import (
+    COST_USD,
+    MOST_BILLED_S,
+    MOST_USD,
+    billed_seconds,
+    is_billed,
+)
 
 DEAR = CostRate(UnitRate(BilledUnit.SECOND, 900_000), "CNY", worth=125_000)
 OWN = CostRate(UnitRate(BilledUnit.VIDEO, 20_000), "EUR")
@@ -42,6 +49,8 @@ TARIFF = Tariff(
     },
 )
 BILLS = Bills(Costs(TARIFF, Catalogue().by_id))
+WITH_DOLLARS = msgspec.structs.replace(TARIFF, worths={"EUR": MILLION, "USD": 900_000})
+IN_DOLLARS = Bills(Costs(WITH_DOLLARS, Catalogue().by_id))
 VIDEO = Video("video-1.mp4", 1280, 720, 5.0625, 16.0, 81, 1, has_audio=False)
 
 
@@ -110,6 +119,32 @@ def test_a_video_that_tells_no_rate_is_as_long_as_it_was_asked_for(
 
 def test_a_video_of_this_machine_is_billed_by_unstills_name_of_its_model() -> None:
     assert BILLS.made(a_job(), VIDEO) == Bill(5_062_500_000, "camera", WAN27, OWN)
+
+
+@pytest.mark.parametrize(
+    ("told", "millionths"),
+    [(0.45, 450_000), (0, 0), (0.00000001, 1), (MOST_USD, MOST_USD * MILLION)],
+)
+def test_what_an_upstream_says_to_charge_is_the_cost(told: float, millionths: int) -> None:
+    bill = IN_DOLLARS.made(upstream_job({COST_USD: told, "duration": 5}), VIDEO)
+
+    assert bill.billed_ns == 5 * SECOND_NS
+    assert bill.cost == CostRate(UnitRate(BilledUnit.VIDEO, millionths), "USD", worth=900_000)
+
+
+@pytest.mark.parametrize("told", [MOST_USD + 0.01, -0.01, float("nan"), float("inf")])
+def test_what_is_no_charge_of_a_video_is_not_believed(told: float) -> None:
+    assert IN_DOLLARS.made(upstream_job({COST_USD: told}), VIDEO).cost == YUAN
+
+
+def test_dollars_are_not_counted_where_nobody_has_set_their_worth() -> None:
+    assert BILLS.made(upstream_job({COST_USD: 0.45}), VIDEO).cost == YUAN
+    assert WITHOUT_COSTS.made(upstream_job({COST_USD: 0.45}), VIDEO).cost is None
+
+
+def test_a_failed_task_is_billed_by_its_upstreams_charge_before_all_else() -> None:
+    assert is_billed({COST_USD: 0.1})
+    assert not is_billed({COST_USD: 0, "duration": 5})
 
 
 def test_what_no_engine_charges_for_has_no_cost_and_is_billed_all_the_same() -> None:

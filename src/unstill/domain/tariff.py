@@ -20,11 +20,13 @@ class Tariff(msgspec.Struct, frozen=True):
     prices: by model, as callers name it, and tier; in the house currency.
     costs: by engine, the upstream's name of the model, and tier (`ANY_TIER`: those without one of
         their own). An engine of this machine names a model as unstill does.
+    worths: by currency, the millionths of the house currency that one of it is worth.
     """
 
     currency: str = ""
     prices: Mapping[str, Mapping[TierName, UnitRate]] = {}
     costs: Mapping[str, Mapping[str, Mapping[str, CostRate]]] = {}
+    worths: Mapping[str, int] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -38,6 +40,13 @@ class Tariff(msgspec.Struct, frozen=True):
         """What an engine charges for an upstream's model; None where that costs nothing."""
         by_tier = self.costs.get(engine, {}).get(upstream_model, {})
         return by_tier.get(tier) or by_tier.get(ANY_TIER)
+
+    def told(self, millionths: int, currency: str) -> CostRate | None:
+        """What an upstream says to charge for one video; None where nobody knows its worth."""
+        worth = self.worths.get(currency)
+        if worth is None:
+            return None
+        return CostRate(UnitRate(BilledUnit.VIDEO, millionths), currency, worth)
 
     def terms(
         self, price: UnitRate | None, costs: Iterable[CostRate | None], *, asked_ns: int

@@ -26,3 +26,7 @@ class Costs:
         card = self._cards.get(request.model)
         tier = request.tier if card is None else charged_tier(card, request)
         return self._tariff.cost(engine, upstream_model, tier)
+
+    def told(self, millionths: int, currency: str) -> CostRate | None:
+        """What an upstream itself says to charge; None where the settings do not know its worth."""
+        return self._tariff.told(millionths, currency)

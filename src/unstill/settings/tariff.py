@@ -48,7 +48,7 @@ def tariff_of(
     }
     prices = _prices(models, catalogue)
     is_in_force = money is not None or costs or prices
-    return Tariff(house.currency, prices, costs) if is_in_force else Tariff()
+    return Tariff(house.currency, prices, costs, worths) if is_in_force else Tariff()
 
 
 def check_costs(

@@ -2,6 +2,9 @@
 
 How long it is, is the upstream's word; where it has none, the video's frames by their rate. Where
 there is no video any more, or it has no rate, it is as long as it was asked for.
+
+What it costs, is the upstream's word too, where it says so in a currency whose worth is set; else
+the engine's cost by the settings.
 """
 
 from __future__ import annotations
@@ -16,7 +19,13 @@ from unstill.domain.money import SECOND_NS, Bill, billed_ns
 from unstill.domain.tariff import Tariff
 from unstill.models.card import Card
 from unstill.models.costs import Costs
-from unstill.upstreams.usage import MOST_BILLED_S, billed_seconds, is_billed
+from unstill.upstreams.usage import (
+    MOST_BILLED_S,
+    Usage,
+    billed_seconds,
+    is_billed,
+    told_millionths,
+)
 
 _MOST_NS = int(MOST_BILLED_S) * SECOND_NS
 
@@ -34,16 +43,17 @@ class Bills:
 
     def made(self, job: Job, video: Video) -> Bill:
         """Of a video that is there."""
-        told_s = None if job.result is None else billed_seconds(job.result.usage)
+        usage = {} if job.result is None else job.result.usage
+        told_s = billed_seconds(usage)
         if told_s is None and video.frame_rate <= 0:  # an mp4 need not tell one
-            return self._told(job, {})
-        return self._of(job, billed_ns(told_s, video.frame_count, video.frame_rate))
+            return self._told(job, usage)
+        return self._of(job, billed_ns(told_s, video.frame_count, video.frame_rate), usage)
 
     def finished(self, job: Job) -> Bill:
         """Of a video that its engine has finished, and that has come to nothing here."""
         return self._told(job, {} if job.result is None else job.result.usage)
 
-    def failed(self, job: Job, usage: Mapping[str, int | float] | None) -> Bill | None:
+    def failed(self, job: Job, usage: Usage | None) -> Bill | None:
         """Of a job that its upstream has failed; None where it has used nothing for it.
 
         usage: None where the upstream has not said how it ended, so that nobody knows.
@@ -52,12 +62,16 @@ class Bills:
             return msgspec.structs.replace(self._told(job, {}), is_known=False)
         return self._told(job, usage) if is_billed(usage) else None
 
-    def _told(self, job: Job, usage: Mapping[str, int | float]) -> Bill:
-        return self._of(job, billed_ns(billed_seconds(usage), job.request.duration_s, 1.0))
+    def _told(self, job: Job, usage: Usage) -> Bill:
+        billed = billed_ns(billed_seconds(usage), job.request.duration_s, 1.0)
+        return self._of(job, billed, usage)
 
-    def _of(self, job: Job, billed: int) -> Bill:
+    def _of(self, job: Job, billed: int, usage: Usage) -> Bill:
         model = job.upstream_model or job.request.model
-        cost = self._costs.of(job.engine, model, job.request)
+        told = told_millionths(usage)
+        cost = None if told is None else self._costs.told(told, "USD")
+        if cost is None:
+            cost = self._costs.of(job.engine, model, job.request)
         return Bill(min(billed, _MOST_NS), job.engine, model, cost)
 
 
