@@ -14,7 +14,7 @@ INSIDE = 0.5  # of the mask: more is the subject
 SURE = 0.85  # somewhere the mask must be so sure
 LEAST_SHARE = 0.004  # of the picture; less is a speck
 VAGUE = (0.2, 0.8)  # the mask between these says nothing
-MOST_VAGUE = 0.3  # of the mask's place, away from its rim: a page, a wall, a swirl have more
+MOST_VAGUE = 0.16  # of the mask's place, away from its rim: a page, a wall, a swirl have more
 SMALL_PART = 0.25  # of the largest part: a smaller part alone is no reason to turn to it
 RIM_SHARE = 0.02  # of the side: so far a mask's rim is soft
 # a head is about as high as it is wide at its widest; a hat, ears or hair make it more
