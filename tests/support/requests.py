@@ -10,6 +10,11 @@ WAN22 = "Wan-AI/Wan2.2-I2V"
 WAN27 = "wan2.7-i2v"
 SORA = "openai/sora-2/image-to-video-pro"
 HAPPYHORSE = "happyhorse-1.0-i2v"
+HAPPYHORSE11 = "happyhorse-1.1-i2v"
+SEEDANCE20 = "doubao-seedance-2.0"
+SEEDANCE25 = "doubao-seedance-2.5"
+KLING = "kling-v3"
+MINIMAX = "minimax-h3"
 
 URL = "https://example.com/cat.jpg"
 

@@ -85,7 +85,7 @@ def test_so_is_a_ratio_as_size(dialect: str, spelt: str) -> None:
 @pytest.mark.parametrize("model", [card.id for card in CARDS])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_without_a_resolution_it_is_the_models_own_tier(dialect: str, model: str) -> None:
-    upright = {"720P": Size(720, 1280), "1080P": Size(1080, 1920)}
+    upright = {"720P": Size(720, 1280), "768P": Size(768, 1344), "1080P": Size(1080, 1920)}
     request = made(dialect, body_of(dialect, model, aspect_ratio="9:16")).request
 
     assert request.size == upright[request.tier]

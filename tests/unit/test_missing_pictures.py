@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 
 from support.create_calls import DIALECTS, body_of, made, picture_section
+from support.requests import HAPPYHORSE11, KLING, MINIMAX, SEEDANCE20, SEEDANCE25
 from unstill.domain.errors import MissingField
 from unstill.models.catalogue import CARDS
 
 # Modelverse's pages; the unified document and OpenAI's; DashScope's pages, of which the older one
 # has img_url and the newer one media.
+_USUAL = {
+    "tasks": "input.first_frame_url",
+    "videos": "input_reference",
+    "openai": "input_reference",
+    "dashscope": "input.media",
+}
 NAMES: dict[str, dict[str, str]] = {
     "Wan-AI/Wan2.2-I2V": {
         "tasks": "input.first_frame_url",
@@ -35,6 +42,7 @@ NAMES: dict[str, dict[str, str]] = {
         "openai": "input_reference",
         "dashscope": "input.media",
     },
+    **dict.fromkeys((HAPPYHORSE11, SEEDANCE20, SEEDANCE25, KLING, MINIMAX), _USUAL),
 }
 
 

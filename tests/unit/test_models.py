@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 
 from support import create_calls
 from support.create_calls import DIALECTS
-from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
+from support.requests import (
+    HAPPYHORSE,
+    HAPPYHORSE11,
+    KLING,
+    MINIMAX,
+    SEEDANCE20,
+    SEEDANCE25,
+    SORA,
+    WAN22,
+    WAN27,
+)
 from support.resolved_requests import (
     BY_ID,
     DEFAULTS,
@@ -23,6 +33,7 @@ from support.resolved_requests import (
     FIELDS,
     FRAME_RATES,
     FRAMES,
+    PROMPTED,
     TIERS,
     create_call,
     made,
@@ -36,23 +47,32 @@ from unstill.models.catalogue import CARDS, Catalogue, resolve
 from unstill.models.field_kinds import PictureField
 
 LAST = Frame("last", "last_frame_url", url="https://example.com/b.png")
-REQUIRED = {model: {"first_frame"} for model in EVERY} | {WAN22: {"first_frame", "prompt"}}
-USAGE = dict.fromkeys(EVERY, ("duration",)) | {
-    HAPPYHORSE: ("duration", "output_video_duration", "video_count", "SR")
+REQUIRED = {
+    model: {"first_frame"} | ({"prompt"} if model in PROMPTED else set()) for model in EVERY
 }
-# DashScope, wan2.7-i2v and legacy wan2.2 frames, and HappyHorse's; OpenAI documents none.
+_HAPPYHORSE_USAGE = ("duration", "output_video_duration", "video_count", "SR")
+USAGE = dict.fromkeys(EVERY, ("duration",)) | dict.fromkeys(
+    (HAPPYHORSE, HAPPYHORSE11), _HAPPYHORSE_USAGE
+)
+# DashScope, wan2.7-i2v and legacy wan2.2 frames, and HappyHorse's; Ark, image_url; Kling, contents,
+# its longest side DashScope's; MiniMax, image_url. OpenAI documents none.
 FRAME_RULES = {
     WAN22: (240, 8000, 8.0),
     SORA: (64, 8000, 32.0),
     WAN27: (240, 8000, 8.0),
     HAPPYHORSE: (300, 8000, 2.5),
+    HAPPYHORSE11: (300, 8000, 2.5),
+    SEEDANCE20: (300, 6000, 2.5),
+    SEEDANCE25: (300, 6000, 2.5),
+    KLING: (300, 8000, 2.5),
+    MINIMAX: (256, 5760, 2.5),
 }
 
 
 # --- cards against documents ---------------------------------------------------------------------
 
 
-def test_the_four_documented_models_are_there() -> None:
+def test_the_documented_models_are_there() -> None:
     assert tuple(BY_ID) == EVERY
 
 
@@ -92,6 +112,18 @@ def test_what_a_card_keeps_by_dialect_is_of_dialects_that_there_are(card: Card) 
     assert set(card.default_at.values()) <= set(card.names)
 
 
+@pytest.mark.parametrize("model", EVERY)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_model_is_asked_for_in_every_dialect(dialect: str, model: str) -> None:
+    length = "seconds" if dialect in create_calls.FLAT else "duration"
+    tier, duration_s = max(TIERS[model]), max(DURATIONS_S[model])
+    body = create_calls.body_of(dialect, model, **{"resolution": tier.lower(), length: duration_s})
+    request, ignored = create_calls.made(dialect, body)
+
+    assert (request.model, request.tier, request.duration_s) == (model, tier, duration_s)
+    assert ignored == ()
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_call_without_a_model_stands_for_one_model_at_most(dialect: str) -> None:
     assert sum(dialect in card.default_at for card in CARDS) <= 1
@@ -111,6 +143,13 @@ def test_a_call_without_a_model_stands_for_one_model_at_most(dialect: str) -> No
         ("sora-2-pro-2025-10-06", SORA),
         ("sora-2-2025-12-08", SORA),
         ("wan2.7-i2v-2026-04-25", WAN27),  # DashScope
+        # Ark, model, in China and abroad; the unified document's name
+        ("doubao-seedance-2-0-260128", SEEDANCE20),
+        ("dreamina-seedance-2-0-260128", SEEDANCE20),
+        ("seedance-2-0", SEEDANCE20),
+        ("doubao-seedance-2-5-260628", SEEDANCE25),
+        ("dreamina-seedance-2-5-260628", SEEDANCE25),
+        ("kling-3.0", KLING),
     ],
 )
 def test_a_model_answers_to_its_documented_names_in_any_case(name: str, model: str) -> None:
@@ -212,6 +251,7 @@ def test_a_request_is_complete_with_the_models_defaults(model: str) -> None:
         seed=77,
         tier=DEFAULTS[model]["resolution"],
         watermark=DEFAULTS[model].get("watermark", False),
+        generate_audio=DEFAULTS[model].get("generate_audio"),
         options=options,
     )
 

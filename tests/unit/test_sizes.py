@@ -19,6 +19,7 @@ from unstill.models.sizes import (
     charged_tier,
     kept_part,
     output_size,
+    size_at,
     size_in_ratio,
     tier_height,
     too_large_for_here,
@@ -28,6 +29,9 @@ from unstill.models.tiers import NAMED_SIZES
 BY_ID = {card.id: card for card in CARDS}
 WAN27 = BY_ID["wan2.7-i2v"]
 SORA = BY_ID["openai/sora-2/image-to-video-pro"]
+SEEDANCE20 = BY_ID["doubao-seedance-2.0"]
+SEEDANCE25 = BY_ID["doubao-seedance-2.5"]
+KLING, MINIMAX = BY_ID["kling-v3"], BY_ID["minimax-h3"]
 EXACT = Exact(("720P", "1080P"))
 
 
@@ -232,16 +236,49 @@ def test_soras_tiers_are_fixed_sizes_that_turn_with_the_frame(
         assert upright == Size(size.height, size.width)
 
 
+# Ark, Seedance 2.0 and 2.5, sizes of `resolution` and `ratio`: adaptive is the nearest of them.
+@pytest.mark.parametrize(
+    ("card", "tier", "frame", "size"),
+    [
+        (SEEDANCE20, "480P", Size(1600, 900), Size(864, 496)),
+        (SEEDANCE25, "480P", Size(1600, 900), Size(854, 480)),
+        (SEEDANCE20, "720P", Size(900, 1600), Size(720, 1280)),
+        (SEEDANCE20, "720P", Size(1200, 900), Size(1112, 834)),
+        (SEEDANCE20, "720P", Size(3000, 2000), Size(1112, 834)),  # 3:2, nearer to 4:3 than to 16:9
+        (SEEDANCE20, "720P", Size(500, 490), Size(960, 960)),
+        (SEEDANCE20, "1080P", Size(2500, 1000), Size(2206, 946)),
+        (SEEDANCE20, "4K", Size(1600, 900), Size(3840, 2160)),
+        (SEEDANCE20, "4K", Size(900, 1200), Size(2880, 3840)),
+        (SEEDANCE20, "4K", Size(700, 700), Size(3840, 3840)),
+        # MiniMax H3 and Kling: an area at the frame's own ratio.
+        (MINIMAX, "768P", Size(1600, 900), Size(1344, 768)),
+        (MINIMAX, "2K", Size(900, 1600), Size(1440, 2560)),
+        (KLING, "4K", Size(1600, 900), Size(3840, 2160)),
+        (KLING, "4K", Size(500, 500), Size(2880, 2880)),
+    ],
+)
+def test_newer_tiers_have_the_sizes_of_their_documents(
+    card: Card, tier: TierName, frame: Size, size: Size
+) -> None:
+    assert tier in card.tiers
+    assert output_size(card, a_request(model=card.id, tier=tier), frame) == size
+
+
+def test_a_ratio_that_a_tier_has_a_size_for_gives_it_and_another_its_area() -> None:
+    assert size_in_ratio(SEEDANCE20, "480P", Ratio(4, 3)) == Size(752, 560)
+    assert size_in_ratio(SEEDANCE20, "480P", Ratio(9, 16)) == Size(496, 864)
+    assert size_in_ratio(SEEDANCE20, "480P", Ratio(3, 2)) == size_at("480P", Size(3, 2))
+
+
 @given(
-    st.sampled_from(CARDS),
     st.sampled_from(sorted(NAMED_SIZES)),
     st.integers(64, 8000),
     st.integers(64, 8000),
 )
 def test_a_tiers_sides_are_even_and_its_area_is_never_more_than_named(
-    card: Card, tier: TierName, width: int, height: int
+    tier: TierName, width: int, height: int
 ) -> None:
-    size = output_size(card, a_request(tier=tier), Size(width, height))
+    size = size_at(tier, Size(width, height))
     named = NAMED_SIZES[tier]
 
     assert size.width % 2 == size.height % 2 == 0

@@ -25,11 +25,31 @@ from unstill.domain.request import (
     says_nothing,
 )
 from unstill.models.card import Card, Field, Value
-from unstill.models.cards import happyhorse10, sora2_pro, wan22, wan27
+from unstill.models.cards import (
+    happyhorse10,
+    happyhorse11,
+    kling_v3,
+    minimax_h3,
+    seedance20,
+    seedance25,
+    sora2_pro,
+    wan22,
+    wan27,
+)
 from unstill.models.field_kinds import PictureField, Text
 from unstill.models.sizes import SAME_WITHIN, size_in_ratio
 
-CARDS: tuple[Card, ...] = (wan22.CARD, sora2_pro.CARD, wan27.CARD, happyhorse10.CARD)
+CARDS: tuple[Card, ...] = (
+    wan22.CARD,
+    sora2_pro.CARD,
+    wan27.CARD,
+    happyhorse10.CARD,
+    happyhorse11.CARD,
+    seedance20.CARD,
+    seedance25.CARD,
+    kling_v3.CARD,
+    minimax_h3.CARD,
+)
 USUAL = wan27.CARD  # `unstill generate` makes videos of it, and the description shows its jobs
 
 # Fields of the canonical request that any engine may meet; a card's other fields are its options.
