@@ -1,8 +1,6 @@
 """unstill: a self-hosted image-to-video server that loses no job and pays for none twice."""
 
-from importlib.metadata import version
-
-__version__ = version("unstill")
+__version__ = "0.1.0"
 
 HOME = "https://github.com/unstill/unstill"  # as pyproject.toml has it, [project.urls]
 # Hosts such as Wikimedia's refuse whoever names no way to be reached.

@@ -23,7 +23,7 @@ from unstill.files.signed_links import Links
 from unstill.files.storage import Storage
 from unstill.files.upload_policies import Policies
 from unstill.files.uploads import Uploads
-from unstill.media import Media
+from unstill.media.facade import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue

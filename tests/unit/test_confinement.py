@@ -26,7 +26,8 @@ from pathlib import Path
 from msgspec.structs import asdict
 from unstill.engines.camera import Camera
 from unstill.domain.engine import Scene
-from unstill.media import FrameCheck, Media
+from unstill.media.facade import Media
+from unstill.media.tasks import FrameCheck
 from unstill.domain.request import Frame, Size, VideoRequest
 
 def of_child():

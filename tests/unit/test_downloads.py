@@ -18,8 +18,8 @@ from unstill.domain.errors import EngineDied, ShuttingDown, StorageFull
 from unstill.domain.file_errors import NotReady, NoVideo
 from unstill.domain.job import Job, State, Variant, hidden
 from unstill.domain.owner import Owner
-from unstill.media import DRAWINGS_AT_ONCE
 from unstill.media.errors import BadVideo
+from unstill.media.facade import DRAWINGS_AT_ONCE
 
 NAMES: dict[Variant, str] = {
     "thumbnail": "thumbnail.webp",

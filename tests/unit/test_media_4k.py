@@ -11,7 +11,8 @@ import pytest
 from av.video.stream import VideoStream
 from PIL import Image
 
-from unstill.media import Media, StillDraw, VideoCheck
+from unstill.media.facade import Media
+from unstill.media.tasks import StillDraw, VideoCheck
 
 FRAMES, FRAME_RATE = 9, 24
 

@@ -17,8 +17,9 @@ from structlog.testing import capture_logs
 from support.hostile import jpeg_of_many_scans
 from support.waits import until
 from unstill.domain.errors import BadImage, EngineDied
-from unstill.media import FrameCheck, FrameFacts, Media, SoundCut, VideoCheck
 from unstill.media.errors import BadVideo
+from unstill.media.facade import Media
+from unstill.media.tasks import FrameCheck, FrameFacts, SoundCut, VideoCheck
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 VIDEO = Path(__file__).parents[1] / "videos" / "av1-10-bit.mp4"
@@ -108,7 +109,7 @@ async def test_a_second_death_is_told(tmp_path: Path) -> None:
 def test_the_server_side_loads_no_decoder() -> None:
     code = """
 import sys
-import unstill.media, unstill.media.picture_formats, unstill.media.errors, unstill.media.pool
+import unstill.media.facade, unstill.media.picture_formats, unstill.media.errors, unstill.media.pool
 print(sorted({"PIL", "numpy", "av", "cv2", "torch", "pillow_heif"} & set(sys.modules)))
 """
 

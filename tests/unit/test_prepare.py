@@ -14,7 +14,7 @@ from unstill.domain.errors import OwnError
 from unstill.domain.job import Job, State
 from unstill.domain.request import Size
 from unstill.files.local import LocalFiles
-from unstill.media import Media
+from unstill.media.facade import Media
 from unstill.models.catalogue import Catalogue
 from unstill.steps.prepare import FramePreparer
 from unstill.upstreams.port import FrameForm

@@ -20,7 +20,7 @@ from unstill.domain.owner_turns import Slots, WeightOf, equal_weight
 from unstill.domain.request import Role
 from unstill.files.port import PART, Files, StoredFile
 from unstill.files.signed_links import Links
-from unstill.media import DRAWINGS_AT_ONCE
+from unstill.media.facade import DRAWINGS_AT_ONCE
 from unstill.media.tasks import StillDraw
 from unstill.store.ports.jobs import Jobs
 

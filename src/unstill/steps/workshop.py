@@ -11,7 +11,7 @@ from unstill.domain.engine import Local
 from unstill.domain.owner_turns import WeightOf
 from unstill.domain.server_role import ALL_WORK, ServerRole
 from unstill.files.port import Files
-from unstill.media import Media
+from unstill.media.facade import Media
 from unstill.models.card import Card
 from unstill.progress.followers import Followers
 from unstill.steps.bills import Bills

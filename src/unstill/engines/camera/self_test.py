@@ -25,7 +25,7 @@ from unstill.domain.errors import (
 )
 from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.engines.camera import Camera
-from unstill.media import Media
+from unstill.media.facade import Media
 from unstill.media.plain_picture import plain_png
 from unstill.media.tasks import FrameCheck, FrameFit, SoundCut, StillDraw, VideoCheck
 from unstill.system.installed import installed, note, tried

@@ -13,7 +13,7 @@ from unstill.engines.diffusers import DEFAULT_MODELS, Diffusers
 from unstill.engines.diffusers.folder import Folder
 from unstill.engines.diffusers.machine import Machine
 from unstill.engines.diffusers.options import PipelineOptions
-from unstill.media import Media
+from unstill.media.facade import Media
 from unstill.media.plain_picture import plain_png
 from unstill.media.tasks import VideoCheck
 
