@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +15,7 @@ import msgspec
 
 from support.fork_server import begun
 from unstill.emulators import Options
+from unstill.emulators.lifecycle import room_of
 
 KEY = "sk-test"
 PROGRAM = Path(__file__).with_name("emulating.py")
@@ -30,7 +32,7 @@ class Emulator:
         self.url = self.process.stdout.readline().strip()
         assert self.url, f"the {kind} emulator did not start"
         self.http = httpx2.Client(
-            base_url=self.url, headers={"authorization": f"Bearer {KEY}"}, timeout=20
+            base_url=self.url, headers={"authorization": f"{_scheme(kind)} {KEY}"}, timeout=20
         )
 
     def __enter__(self) -> Self:
@@ -95,3 +97,8 @@ class Emulator:
     def log(self) -> Sequence[Mapping[str, Any]]:
         """Oldest first."""
         return list(self.http.get("/_emulator/log").json()["requests"])
+
+
+def _scheme(kind: str) -> str:
+    """The word before a key."""
+    return str(import_module(room_of(kind)).EMULATOR.key_scheme)

@@ -37,6 +37,11 @@ def submit_modelverse(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post("/v1/tasks/submit", json=body)
 
 
+def submit_fal(emulator: Emulator, prompt: str) -> httpx2.Response:
+    body = {"image_url": PICTURE, "prompt": prompt, "duration": 5, "resolution": "720p"}
+    return emulator.http.post("/fal-ai/wan/v2.7/image-to-video", json=body)
+
+
 def submit_openai(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(
         "/v1/videos",
@@ -69,7 +74,9 @@ class ByHand(NamedTuple):
     poll: str = "/v1/videos/{id}"
     id_at: str = "id"
     word_at: str = "status"
-    link_at: str = ""  # in the answer to a poll; empty: the file lies below the job itself
+    failed: str = "failed"  # the word for that
+    link_at: str = ""  # in an answer; empty: the file lies below the job itself
+    result: str = ""  # which answer has the link; empty: that to a poll
 
 
 BY_HAND: Mapping[str, ByHand] = {
@@ -79,6 +86,7 @@ BY_HAND: Mapping[str, ByHand] = {
         poll="/api/v1/tasks/{id}",
         id_at="output.task_id",
         word_at="output.task_status",
+        failed="FAILED",
         link_at="output.video_url",
     ),
     "modelverse": ByHand(
@@ -87,10 +95,20 @@ BY_HAND: Mapping[str, ByHand] = {
         poll="/v1/tasks/status?task_id={id}",
         id_at="output.task_id",
         word_at="output.task_status",
+        failed="Failure",
         link_at="output.urls.0",
     ),
+    "fal": ByHand(
+        submit_fal,
+        "COMPLETED",
+        poll="/fal-ai/wan/requests/{id}/status",
+        id_at="request_id",
+        failed="COMPLETED",  # with an error beside it
+        link_at="video.url",
+        result="/fal-ai/wan/requests/{id}",
+    ),
     "openai": ByHand(submit_openai, "completed"),
-    "unified": ByHand(submit_unified, "SUCCESS"),
+    "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
     "sglang": ByHand(submit_sglang, "completed"),
     "vllm-omni": ByHand(submit_vllm_omni, "completed"),
 }
@@ -122,7 +140,7 @@ def unified(**changes: Any) -> dict[str, Any]:
 def submitted(emulator: Emulator, prompt: str = "a cat") -> str:
     """The id of a new job."""
     answer = SUBMITS[emulator.kind](emulator, prompt)
-    assert answer.status_code == 200, answer.text
+    assert answer.is_success, answer.text
     return str(at(answer.json(), BY_HAND[emulator.kind].id_at))
 
 
@@ -138,10 +156,11 @@ def word(answer: httpx2.Response) -> str:
 
 def link_to(emulator: Emulator, job_id: str) -> str:
     """Where the video of a finished job lies."""
-    place = BY_HAND[emulator.kind].link_at
-    if not place:
+    kind = BY_HAND[emulator.kind]
+    if not kind.link_at:
         return f"{emulator.url}/v1/videos/{job_id}/content"
-    return str(at(polled(emulator, job_id).json(), place))
+    answer = emulator.http.get((kind.result or kind.poll).format(id=job_id))
+    return str(at(answer.json(), kind.link_at))
 
 
 def fetched(emulator: Emulator, job_id: str) -> httpx2.Response:

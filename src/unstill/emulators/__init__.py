@@ -18,6 +18,7 @@ from unstill.domain.errors import BadSetting
 KINDS = (
     "dashscope",
     "modelverse",
+    "fal",
     "openai",
     "unified",
     "sglang",

@@ -65,9 +65,13 @@ def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
 
 
 def emulated(kind: str, desk: Desk) -> EmulatedUpstream:
-    room = import_module(f"unstill.emulators.{kind.replace('-', '_')}")
-    upstream: EmulatedUpstream = room.EMULATOR(desk)
+    upstream: EmulatedUpstream = import_module(room_of(kind)).EMULATOR(desk)
     return upstream
+
+
+def room_of(kind: str) -> str:
+    """The name of the module of a kind."""
+    return f"unstill.emulators.{kind.replace('-', '_')}"
 
 
 def _listen(options: Options) -> socket.socket:

@@ -103,6 +103,7 @@ class OpenAiVideosSettings(RemoteSettings, frozen=True, tag="openai_videos"):
 HOSTED_KINDS = (
     "dashscope",
     "modelverse",
+    "fal",
 )
 
 

@@ -23,6 +23,7 @@ class BaseUrl(msgspec.Struct, frozen=True):
     others: Mapping[str, str] = {}  # endings of other APIs at the same host: what they are for
     of_other_paths: Literal["add", "refuse", "take"] = "take"  # that end in none of this
     hosts: tuple[str, ...] = ()  # the provider's own, by their ends: https and a key are a must
+    other_hosts: Mapping[str, str] = {}  # the provider's, of other APIs: what they are for
 
     def checked(self, base_url: str, engine: str, *, has_key: bool) -> str:
         """The whole base address; raises BadSetting."""
@@ -47,6 +48,8 @@ class BaseUrl(msgspec.Struct, frozen=True):
         return start + path + (self.ending if is_added else "")
 
     def _check_host(self, url: httpx2.URL, engine: str, *, has_key: bool) -> None:
+        if (what := self.other_hosts.get(url.host)) is not None:
+            raise BadSetting(f"engines.{engine}.base_url", f"{url.host} is for {what}")
         if not url.host.endswith(self.hosts):
             return
         if url.scheme != "https":

@@ -1,0 +1,1 @@
+"""fal as an engine: its queue, and what each of its endpoints takes."""
