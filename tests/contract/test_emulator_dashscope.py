@@ -31,6 +31,12 @@ def dashscope() -> Iterator[Emulator]:
         yield emulating
 
 
+def media(model: str, *kinds: str, **parameters: object) -> dict[str, Any]:
+    """A body with pictures at addresses."""
+    named = [{"type": kind, "url": PICTURE} for kind in kinds]
+    return {"model": model, "input": {"media": named}, "parameters": parameters}
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -52,6 +58,17 @@ def dashscope() -> Iterator[Emulator]:
             },
             "prompt_extend",
         ),
+        (media("kling/kling-v3-video-generation", "image"), "media"),
+        (media("kling/kling-v3-video-generation", "first_frame", mode="4k"), "mode"),
+        (media("kling/kling-v3-video-generation", "first_frame", resolution="720P"), "resolution"),
+        (media("kling/kling-v3-video-generation", "first_frame", seed=1), "seed"),
+        (media("pixverse/pixverse-v6-it2v", "first_frame", resolution="720P"), "media"),
+        (media("pixverse/pixverse-v6-it2v", "image_url"), "resolution"),  # it must be named
+        (media("vidu/viduq3-pro_img2video", "image", "image"), "media"),
+        (media("vidu/viduq3-pro_start-end2video", "image", "image"), "input.prompt"),
+        (media("vidu/viduq3-pro_img2video", "image", duration=17), "duration"),
+        (media("wan3.0-video", "last_frame"), "media"),
+        (media("wan3.0-video", "first_frame", duration=31), "duration"),
         ({"model": "wan2.2-i2v-flash", "input": {"prompt": "x"}}, "Field required: input.img_url"),
         (
             {
@@ -85,6 +102,10 @@ def test_what_dashscope_documents_otherwise_is_an_invalid_parameter(
     [
         (SYNTHESIS, {"model": "happyhorse-1.0-i2v", "input": wan27()["input"]}),
         (SYNTHESIS, {"model": "wan2.6-i2v", "input": {"img_url": CHELSEA_URL}}),
+        (SYNTHESIS, media("kling/kling-v3-video-generation", "first_frame", mode="std")),
+        (SYNTHESIS, media("pixverse/pixverse-v6-it2v", "image_url", resolution="360P")),
+        (SYNTHESIS, media("vidu/viduq3-pro-fast_img2video", "image", audio=True)),
+        (SYNTHESIS, media("wan3.0-video-prime", "first_frame", "last_frame", duration=30)),
         (
             KEYFRAMES,
             {
@@ -114,6 +135,15 @@ def test_dashscope_refuses_a_data_url_that_is_no_picture(dashscope: Emulator) ->
     answer = dashscope.http.post(SYNTHESIS, json=wan27(input={"media": media}), headers=ASYNC)
 
     assert answer.json()["code"] == "InvalidParameter.DataInspection"
+
+
+def test_dashscope_takes_no_base64_for_the_models_of_other_makers(dashscope: Emulator) -> None:
+    body = media("vidu/viduq3-pro_img2video", "image")
+    body["input"]["media"][0]["url"] = CHELSEA_URL
+    answer = dashscope.http.post(SYNTHESIS, json=body, headers=ASYNC)
+
+    assert answer.json()["code"] == "InvalidParameter.DataInspection"
+    assert "must be an address" in answer.json()["message"]
 
 
 def test_dashscope_cancels_what_waits_and_nothing_else(dashscope: Emulator) -> None:

@@ -284,7 +284,7 @@ def _dashscope_row(model: of_dashscope.DashScopeModel) -> list[str]:
 
 
 def _last_frame(model: of_dashscope.DashScopeModel) -> str:
-    if model.frames_in == "pair":
+    if model.needs_last_frame:
         return "needed"
     if model.last_frame_model:
         return f"by `{model.last_frame_model}`"

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
+from support.requests import HAPPYHORSE, HAPPYHORSE11, KLING, SORA, WAN22, WAN27
 from support.upstream_requests import LAST, request
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Size, VideoRequest
@@ -67,6 +68,102 @@ def test_happyhorse_gets_no_field_that_it_does_not_have() -> None:
         "input": {"media": [{"type": "first_frame", "url": "data:1"}], "prompt": "walk"},
         "parameters": {"resolution": "720P", "duration": 5, "watermark": True, "seed": 7},
     }
+
+
+def test_kling_gets_its_tier_as_a_mode_and_no_seed() -> None:
+    asked = request(KLING, last_frame=LAST, tier="1080P", generate_audio=True)
+    small = request(KLING, tier="720P", duration_s=3)
+
+    assert body(asked) == {
+        "model": "kling/kling-v3-video-generation",
+        "input": {
+            "media": [
+                {"type": "first_frame", "url": "data:1"},
+                {"type": "last_frame", "url": "data:2"},
+            ],
+            "prompt": "walk",
+        },
+        "parameters": {"mode": "pro", "duration": 5, "watermark": False, "audio": True},
+    }
+    assert body(small)["parameters"] == {"mode": "std", "duration": 3, "watermark": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "pair_name", "pair"),
+    [
+        (
+            *("pixverse/pixverse-v6-it2v", ["image_url"]),
+            *("pixverse/pixverse-v6-kf2v", ["first_frame", "last_frame"]),
+        ),
+        (
+            *("vidu/viduq3-pro_img2video", ["image"]),
+            *("vidu/viduq3-pro_start-end2video", ["image", "image"]),
+        ),
+    ],
+)
+def test_a_model_beside_it_takes_the_last_frame_in_its_own_types_of_media(
+    name: str, first: list[str], pair_name: str, pair: list[str]
+) -> None:
+    plain, both = request(WAN27), request(WAN27, last_frame=LAST)
+    made = body(plain, for_request(MODELS[name], plain))
+    made_of_both = body(both, for_request(MODELS[name], both))
+
+    assert (made["model"], made_of_both["model"]) == (name, pair_name)
+    assert [each["type"] for each in made["input"]["media"]] == first
+    assert [(each["type"], each["url"]) for each in made_of_both["input"]["media"]] == list(
+        zip(pair, FRAMES.values(), strict=True)
+    )
+    needed = misfit(MODELS[pair_name], msgspec.structs.replace(both, prompt=" "))
+    assert isinstance(needed, MissingField)
+    assert needed.param == "prompt"
+    assert isinstance(misfit(MODELS[pair_name], plain), MissingField)
+
+
+def test_happyhorse_11_and_wan30_get_their_own_parameters() -> None:
+    horse = request(HAPPYHORSE11, tier="480P", duration_s=15)
+    wan = body(request(WAN27, duration_s=30, generate_audio=False), MODELS["wan3.0-video-prime"])
+
+    assert body(horse)["model"] == "happyhorse-1.1-i2v"
+    assert body(horse)["parameters"]["resolution"] == "480P"
+    assert (wan["parameters"]["audio"], wan["parameters"]["duration"]) == (False, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("wan3.0-video", 2, 30),
+        ("kling/kling-v3-video-generation", 3, 15),
+        ("kling/kling-v3-omni-video-generation", 3, 15),
+        ("pixverse/pixverse-c1-it2v", 1, 15),
+        ("vidu/viduq3-pro-fast_img2video", 1, 16),
+        ("happyhorse-1.1-i2v", 3, 15),
+    ],
+)
+def test_a_model_is_asked_for_lengths_that_its_page_has(name: str, least: int, most: int) -> None:
+    def found(duration_s: int) -> BadField | None:
+        return misfit(MODELS[name], request(WAN27, duration_s=duration_s))
+
+    assert found(least) is None
+    assert found(most) is None
+    for beyond in (least - 1, most + 1):
+        refusal = found(beyond)
+        assert refusal is not None
+        assert refusal.param == "duration"
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        (request(KLING, tier="4K"), "resolution"),
+        (request(KLING, watermark=True), "watermark"),
+        (request(KLING, size=Size(1280, 500)), "size"),  # beyond 2.5:1
+    ],
+)
+def test_what_kling_at_dashscope_does_not_do_is_refused(asked: VideoRequest, param: str) -> None:
+    refusal = misfit(chosen(asked), asked)
+
+    assert refusal is not None
+    assert refusal.param == param
 
 
 def test_wan22_goes_to_the_flash_model_as_img_url() -> None:

@@ -15,15 +15,8 @@ from typing import Any
 import msgspec
 
 from unstill.emulators.control import whole
-from unstill.emulators.dashscope_models import (
-    MODELS,
-    PICTURE_FIELDS,
-    DashScopeCreate,
-    DashScopeModelFields,
-    invalid,
-    read_wish,
-    usage_of,
-)
+from unstill.emulators.dashscope_bodies import DashScopeCreate, invalid, read_wish, usage_of
+from unstill.emulators.dashscope_models import MODELS, PICTURE_FIELDS, DashScopeModelFields
 from unstill.emulators.dashscope_uploads import UPLOADS, EmulatedUploads, policy_answer
 from unstill.emulators.desk import Desk, now_ms
 from unstill.emulators.faults import Fault, FaultSite
@@ -151,6 +144,8 @@ class DashScopeEmulator:
             check_head(upload.head, upload.size_bytes, model.picture)
             return upload.sha256
         data = bytes_of_data_url(address)
+        if data is not None and not model.takes_base64:
+            raise PictureFault("the media resource must be an address")
         if data is not None:
             check_bytes(data, model.picture)
         elif not is_address(address):

@@ -1,27 +1,26 @@
 """What DashScope's image-to-video models take, as its documents say, and nothing more.
 
-Covers the Wan 2.1 to 2.7 and HappyHorse models that make a video from a first frame, or from a
-first and a last one. Source: DashScope's pages image-to-video general API (wan2.7), legacy
+Covers the Wan, HappyHorse, Kling, PixVerse and Vidu models that make a video from a first frame, or
+from a first and a last one. Source: DashScope's pages image-to-video general API (wan2.7), legacy
 image-to-video (wan2.1 to 2.6), legacy first and last frame (kf2v) and HappyHorse image-to-video,
-read 2026-11-20.
+read 2026-11-20; of Wan 3.0, Kling, PixVerse and Vidu, read 2026-11-30 in mirrors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from unstill.emulators.jobs import EmulatedJob, EmulatedState, Terms
 from unstill.emulators.pictures import PictureRule
-from unstill.emulators.wire import Refusal
 
-Usage = Literal["2.6", "2.2", "2.1"]  # the families of usage fields
+Usage = Literal["2.6", "2.2", "2.1", "others"]  # the families of usage fields
 
 MEGABYTE = 1024**2
 MOST_SEED = 2**31 - 1
-_TIERS = {"480P": 480, "720P": 720, "1080P": 1080}
+TIERS = {"360P": 360, "480P": 480, "540P": 540, "720P": 720, "1080P": 1080}
+MODES = {"std": "720P", "pro": "1080P"}  # Kling
 
 _COMMON = frozenset({"resolution", "duration", "prompt_extend", "watermark", "seed"})
 # What the 1.x SDK adds to every input; the service has to take its own SDK's words.
@@ -45,17 +44,28 @@ _HAPPYHORSE_PICTURE = PictureRule(
     most_ratio=2.5,
 )
 
-_WAN27_MEDIA = frozenset(
-    {
-        frozenset({"first_frame"}),
-        frozenset({"first_frame", "driving_audio"}),
-        frozenset({"first_frame", "last_frame"}),
-        frozenset({"first_frame", "last_frame", "driving_audio"}),
-        frozenset({"first_clip"}),
-        frozenset({"first_clip", "last_frame"}),
-    }
+_KLING_PICTURE = msgspec.structs.replace(
+    _HAPPYHORSE_PICTURE,
+    formats=("JPEG", "PNG"),
+    most_side_px=8000,
+    most_bytes=10 * MEGABYTE,
 )
-_HAPPYHORSE_MEDIA = frozenset({frozenset({"first_frame"})})
+_VIDU_PICTURE = msgspec.structs.replace(
+    _HAPPYHORSE_PICTURE, least_side_px=1, most_bytes=50 * MEGABYTE, most_ratio=4.0
+)
+
+# The types of media that may come together, each sorted.
+_FIRST = ("first_frame",)
+_FIRST_AND_LAST = ("first_frame", "last_frame")
+_WAN27_MEDIA = (
+    _FIRST,
+    ("driving_audio", "first_frame"),
+    _FIRST_AND_LAST,
+    ("driving_audio", "first_frame", "last_frame"),
+    ("first_clip",),
+    ("first_clip", "last_frame"),
+)
+PICTURES = frozenset({"first_frame", "last_frame", "image", "image_url"})
 
 
 class DashScopeModelFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +76,15 @@ class DashScopeModelFields(msgspec.Struct, frozen=True, kw_only=True):
     default_tier: str
     picture: PictureRule
     usage: Usage
-    media: Collection[frozenset[str]] = ()
+    media: Collection[tuple[str, ...]] = ()
+    takes_base64: bool = True
+    needs_prompt: bool = False
     picture_fields: tuple[str, ...] = ()
     texts: Collection[str] = _TEXTS
     other_input: Collection[str] = ()
     parameters: Collection[str] = _COMMON
     has_audio: bool = False
+    sounds_when_asked: bool = False  # with `audio`, false by default
     path: Literal["video-generation", "image2video"] = "video-generation"
 
     @property
@@ -134,12 +147,61 @@ _HAPPYHORSE = DashScopeModelFields(
     default_tier="1080P",
     picture=_HAPPYHORSE_PICTURE,
     usage="2.6",
-    media=_HAPPYHORSE_MEDIA,
+    media=(_FIRST,),
     texts={"prompt"},
     parameters={"resolution", "duration", "watermark", "seed"},
     has_audio=True,
 )
+_WAN30 = DashScopeModelFields(
+    durations_s=range(2, 31),
+    tiers=("480P", "720P", "1080P"),
+    default_tier="1080P",
+    picture=_WAN27_PICTURE,
+    usage="2.6",
+    media=(_FIRST, _FIRST_AND_LAST),
+    texts={"prompt"},
+    parameters=_COMMON | {"audio", "ratio"},
+    has_audio=True,
+)
+_KLING = DashScopeModelFields(
+    durations_s=range(3, 16),
+    tiers=tuple(MODES.values()),
+    default_tier="1080P",
+    picture=_KLING_PICTURE,
+    usage="others",
+    media=(_FIRST, _FIRST_AND_LAST),
+    takes_base64=False,
+    texts={"prompt"},
+    parameters={"mode", "duration", "audio", "watermark", "aspect_ratio"},
+    sounds_when_asked=True,
+)
+_PIXVERSE = DashScopeModelFields(
+    durations_s=range(1, 16),
+    tiers=("360P", "540P", "720P", "1080P"),
+    default_tier="",  # it must be named
+    picture=msgspec.structs.replace(_VIDU_PICTURE, most_bytes=20 * MEGABYTE, most_ratio=None),
+    usage="others",
+    media=(("image_url",),),
+    takes_base64=False,
+    texts={"prompt"},
+    parameters={"resolution", "duration", "audio", "watermark", "seed"},
+    sounds_when_asked=True,
+)
+_VIDU = DashScopeModelFields(
+    durations_s=range(1, 17),
+    tiers=("540P", "720P", "1080P"),
+    default_tier="720P",
+    picture=_VIDU_PICTURE,
+    usage="others",
+    media=(("image",),),
+    takes_base64=False,
+    texts={"prompt"},
+    parameters={"resolution", "duration", "audio", "watermark", "seed"},
+    sounds_when_asked=True,
+)
 _with = msgspec.structs.replace
+_PIXVERSE_PAIR = _with(_PIXVERSE, media=(_FIRST_AND_LAST,), needs_prompt=True)
+_VIDU_PAIR = _with(_VIDU, media=(("image", "image"),), needs_prompt=True)
 
 MODELS: Mapping[str, DashScopeModelFields] = {
     "wan2.7-i2v": _WAN27,
@@ -157,152 +219,19 @@ MODELS: Mapping[str, DashScopeModelFields] = {
     "wanx2.1-i2v-plus": _with(_WAN21, durations_s=(5,), tiers=("720P",)),
     "happyhorse-1.0-i2v": _HAPPYHORSE,
     "happyhorse-1.1-i2v": _HAPPYHORSE,
+    "wan3.0-video": _WAN30,
+    "wan3.0-video-prime": _WAN30,
+    "kling/kling-v3-video-generation": _KLING,
+    "kling/kling-v3-omni-video-generation": _KLING,
+    "pixverse/pixverse-v6-it2v": _PIXVERSE,
+    "pixverse/pixverse-v6-kf2v": _PIXVERSE_PAIR,
+    "pixverse/pixverse-c1-it2v": _PIXVERSE,
+    "pixverse/pixverse-c1-kf2v": _PIXVERSE_PAIR,
+    "pixverse/pixverse-v5.6-it2v": _with(_PIXVERSE, durations_s=(5, 8)),
+    "pixverse/pixverse-v5.6-kf2v": _with(_PIXVERSE_PAIR, durations_s=(5, 8)),
+    "vidu/viduq3-pro_img2video": _VIDU,
+    "vidu/viduq3-pro_start-end2video": _VIDU_PAIR,
+    "vidu/viduq3-turbo_img2video": _VIDU,
+    "vidu/viduq3-turbo_start-end2video": _VIDU_PAIR,
+    "vidu/viduq3-pro-fast_img2video": _VIDU,
 }
-
-
-class DashScopeCreate(msgspec.Struct, frozen=True):
-    """A checked create request."""
-
-    terms: Terms
-    prompt: str | None
-    pictures: tuple[tuple[str, str], ...]  # the field's name and its address
-    other_media: tuple[tuple[str, str], ...]
-
-
-def read_wish(name: str, model: DashScopeModelFields, body: Mapping[str, Any]) -> DashScopeCreate:
-    """Raises Refusal, as InvalidParameter."""
-    wanted = _object(body, "input", is_required=True)
-    parameters = _object(body, "parameters")
-    _no_unknown(parameters, model.parameters, "parameters")
-    _no_unknown(wanted, model.input_fields | NOISE, "input")
-    for field in (*model.texts, *model.other_input):
-        _check_kind(f"input.{field}", wanted.get(field), str, "a string")
-    pictures, other_media = _media(model, wanted) if model.media else _pictures(model, wanted)
-    return DashScopeCreate(
-        terms=_terms(name, model, parameters),
-        prompt=wanted.get("prompt"),
-        pictures=pictures,
-        other_media=other_media,
-    )
-
-
-def _terms(name: str, model: DashScopeModelFields, parameters: Mapping[str, Any]) -> Terms:
-    for field in ("prompt_extend", "watermark", "audio"):
-        _check_kind(f"parameters.{field}", parameters.get(field), bool, "a boolean")
-    _check_shot_type(parameters)
-    seed = parameters.get("seed")
-    if seed is not None and not (_is_whole(seed) and 0 <= seed <= MOST_SEED):
-        raise invalid(f"parameters.seed must be an integer from 0 to {MOST_SEED}")
-    duration_s = _or_default(parameters.get("duration"), 5)
-    if not _is_whole(duration_s) or duration_s not in model.durations_s:
-        raise invalid(f"parameters.duration of {name} must be one of {list(model.durations_s)}")
-    tier = _or_default(parameters.get("resolution"), model.default_tier)
-    if tier not in model.tiers:
-        raise invalid(f"parameters.resolution of {name} must be one of {list(model.tiers)}")
-    return Terms(
-        model=name,
-        duration_s=duration_s,
-        tier=_TIERS[tier],
-        has_audio=model.has_audio and parameters.get("audio") is not False,
-    )
-
-
-def _check_shot_type(parameters: Mapping[str, Any]) -> None:
-    shot_type = parameters.get("shot_type")
-    if shot_type not in {None, "single", "multi"}:
-        raise invalid("parameters.shot_type must be single or multi")
-    if shot_type == "multi" and parameters.get("prompt_extend") is False:
-        raise invalid("parameters.shot_type multi needs prompt_extend")
-
-
-def _media(model: DashScopeModelFields, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
-    media = wanted.get("media")
-    if media is None:
-        raise invalid("Field required: input.media")
-    if not isinstance(media, list) or not all(_is_medium(each) for each in media):
-        raise invalid("input.media must be a list of objects with a type and a url")
-    kinds = [each["type"] for each in media]
-    if len(set(kinds)) < len(kinds) or frozenset(kinds) not in model.media:
-        raise invalid(f"input.media does not allow the types {kinds}")
-    named = [(each["type"], each["url"]) for each in media]
-    pictures = tuple(each for each in named if each[0].endswith("_frame"))
-    return pictures, tuple(each for each in named if not each[0].endswith("_frame"))
-
-
-def _is_medium(each: object) -> bool:
-    return (
-        isinstance(each, dict)
-        and set(each) == {"type", "url"}
-        and all(isinstance(text, str) and text for text in each.values())
-    )
-
-
-def _pictures(model: DashScopeModelFields, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
-    for field in model.picture_fields:
-        if not wanted.get(field):
-            raise invalid(f"Field required: input.{field}")
-        _check_kind(f"input.{field}", wanted[field], str, "a string")
-    pictures = tuple((field, wanted[field]) for field in model.picture_fields)
-    audio = wanted.get("audio_url")
-    return pictures, (("audio_url", audio),) if audio else ()
-
-
-def usage_of(job: EmulatedJob) -> dict[str, Any] | None:
-    """Only successes are counted."""
-    if job.state is not EmulatedState.DONE:
-        return None
-    terms = job.terms
-    match MODELS[terms.model].usage:
-        case "2.6":
-            usage: dict[str, Any] = {
-                "duration": terms.duration_s,
-                "input_video_duration": 0,
-                "output_video_duration": terms.duration_s,
-                "video_count": 1,
-                "SR": terms.tier,
-            }
-            is_flash = terms.model == "wan2.6-i2v-flash"
-            return usage | ({"audio": terms.has_audio} if is_flash else {})
-        case "2.2":
-            return {"duration": terms.duration_s, "SR": terms.tier, "video_count": 1}
-        case "2.1":
-            return {
-                "video_duration": terms.duration_s,
-                "video_ratio": "standard",
-                "video_count": 1,
-            }
-
-
-def invalid(message: str) -> Refusal:
-    return Refusal(400, "InvalidParameter", message)
-
-
-def _object(body: Mapping[str, Any], field: str, *, is_required: bool = False) -> Mapping[str, Any]:
-    value = body.get(field)
-    if value is None and is_required:
-        raise invalid(f"Field required: {field}")
-    if value is not None and not isinstance(value, dict):
-        raise invalid(f"{field} must be an object")
-    return value or {}
-
-
-def _no_unknown(given: Mapping[str, Any], known: Collection[str], section: str) -> None:
-    """The SDK sends null for what it was not given."""
-    unknown = sorted(
-        name for name, value in given.items() if value is not None and name not in known
-    )
-    if unknown:
-        raise invalid(f"{section}.{unknown[0]} is no parameter of this model")
-
-
-def _check_kind(field: str, value: object, kind: type, words: str) -> None:
-    if value is not None and not isinstance(value, kind):
-        raise invalid(f"{field} must be {words}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _or_default(value: Any, default: Any) -> Any:
-    return default if value is None else value

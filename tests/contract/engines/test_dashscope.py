@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from support.engine_benches import ROWS, Bench, engine, only
-from support.requests import WAN27
+from support.heard_upstream import serving
+from support.requests import KLING, WAN27
 from support.upstream_requests import LAST, request, upstream_request
 from unstill.domain.errors import UpstreamError
 from unstill.engines.dashscope.engine import SMALL_BYTES
 from unstill.engines.dashscope.list_walk import LIST_FROM
 from unstill.net.fetcher import Fetcher
-from unstill.upstreams.port import Accepted, Done, PrepareRefused, TooLate
+from unstill.upstreams.port import Accepted, Done, PrepareRefused, Ticket, TooLate
 
 
 @only("dashscope")
@@ -83,6 +86,53 @@ async def test_large_frames_are_uploaded_first(bench: Bench, large_photo: Path) 
     sent = bench.requests("submit")[-1]
     assert sent["headers"]["x-dashscope-ossresourceresolve"] == "enable"
     assert [each["url"][:6] for each in sent["body"]["input"]["media"]] == ["oss://"] * 2
+
+
+@only("dashscope")
+async def test_a_small_frame_of_a_model_that_takes_addresses_alone_is_uploaded_too(
+    bench: Bench, fetcher: Fetcher
+) -> None:
+    remote = engine("dashscope", bench.emulator.url, fetcher)
+    asked = upstream_request(request(KLING), photo=bench.photo)
+
+    submission = await remote.submit(await remote.prepare(asked))
+    await remote.close()
+
+    assert isinstance(submission, Accepted), submission
+    sent = bench.requests("submit")[-1]
+    assert sent["headers"]["x-dashscope-ossresourceresolve"] == "enable"
+    (medium,) = sent["body"]["input"]["media"]
+    assert (medium["type"], medium["url"][:6]) == ("first_frame", "oss://")
+
+
+# Kling, video generation, video_url; Vidu, the same.
+@pytest.mark.parametrize(
+    "host", ["v4-fdl.kechuangai.com", "prod-ss-vidu.s3.cn-northwest-1.amazonaws.com.cn"]
+)
+async def test_a_video_is_fetched_from_whatever_host_its_link_names_and_without_the_key(
+    host: str, tmp_path: Path
+) -> None:
+    async def here(name: str) -> Sequence[IPv4Address]:
+        assert name == host
+        return [IPv4Address("127.0.0.1")]
+
+    fetcher = Fetcher([IPv4Network("127.0.0.0/8")], resolve=here)
+    remote = engine("dashscope", "http://127.0.0.1:9", fetcher)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n\0video"
+
+    async with serving(answer) as storage:
+        link = f"http://{host}:{storage.port}/ksc2/v.mp4?signed"
+        await remote.fetch(
+            Ticket("job", "task", "kling/kling-v3-video-generation", 0),
+            Done(link),
+            tmp_path / "video",
+        )
+    await remote.close()
+    await fetcher.close()
+
+    assert (tmp_path / "video").read_bytes() == b"\0video"
+    assert [head.split(" ")[1] for head in storage.heads] == ["/ksc2/v.mp4?signed"]
+    assert "authorization" not in storage.heads[0].lower()
 
 
 @only("dashscope")

@@ -8,7 +8,7 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, engine
-from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
+from support.requests import HAPPYHORSE, HAPPYHORSE11, KLING, SORA, WAN22, WAN27
 from support.upstream_requests import LAST, request, upstream_request
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.dashscope import models
@@ -56,13 +56,14 @@ async def test_each_dashscope_model_takes_a_full_request(name: str, taken: Taken
             tier=model.tiers[0],
             last_frame=last,
             negative_prompt="blur" if model.negative_chars else "",
-            watermark=True,
+            watermark=model.has_watermark,
             **FULL,
         ),
     )
 
     assert body["model"] == name
-    assert body["parameters"]["resolution"] == model.tiers[0]
+    first_tier = "std" if model.tier_in == "mode" else model.tiers[0]
+    assert body["parameters"][model.tier_in] == first_tier
     assert body["parameters"].get("prompt_extend", False) is False
 
 
@@ -95,6 +96,8 @@ async def test_each_modelverse_model_takes_a_full_request(name: str, taken: Take
         (request(WAN27, last_frame=LAST, duration_s=15), "wan2.7-i2v"),
         (request(HAPPYHORSE, watermark=True, prompt="", size=Size(640, 480)), "happyhorse-1.0-i2v"),
         (request(SORA, duration_s=12, prompt=""), "wan2.7-i2v"),
+        (request(HAPPYHORSE11, duration_s=15, tier="480P"), "happyhorse-1.1-i2v"),
+        (request(KLING, duration_s=3, last_frame=LAST), "kling/kling-v3-video-generation"),
     ],
 )
 async def test_dashscope_serves_every_card_by_its_own_choice(

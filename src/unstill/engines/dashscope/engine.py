@@ -111,7 +111,7 @@ class DashScopeEngine:
 
     kind = "dashscope"
     is_generative = True
-    description = "Wan and HappyHorse models at DashScope (Alibaba Model Studio)"
+    description = "Wan, HappyHorse, Kling, PixVerse and Vidu at DashScope (Alibaba Model Studio)"
 
     def __init__(self, setup: RemoteSetup) -> None:
         self.name = self.label = setup.name
@@ -143,7 +143,8 @@ class DashScopeEngine:
         pictures = await read_pictures(upstream_request.frames)
         headers = {"Content-Type": "application/json", "X-DashScope-Async": "enable"}
         size_bytes = sum(len(picture.data) for picture in pictures.values())
-        if size_bytes > SMALL_BYTES and model.takes_uploads:
+        is_large = size_bytes > SMALL_BYTES and model.frames_by == "either"
+        if is_large or model.frames_by == "upload":
             frames = await self._upload(model, pictures)
             headers["X-DashScope-OssResourceResolve"] = "enable"
         else:

@@ -1,7 +1,8 @@
 """DashScope's image-to-video models: what each takes, and a request in its words. Pure.
 
 Numbers: "Wan image-to-video", "Wan image-to-video (legacy)", "Wan image-to-video by first and last
-frame" and "HappyHorse image-to-video" of Alibaba Model Studio's API reference, read 2026-11-20.
+frame" and "HappyHorse image-to-video" of Alibaba Model Studio's API reference, read 2026-11-20;
+its pages of Wan 3.0, Kling, PixVerse and Vidu, which mirrors have, read 2026-11-30.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP", "BMP"})
 _ALL_TIERS: tuple[TierName, ...] = ("480P", "720P", "1080P")
 # It says so of a task it has forgotten, and now and then of one that it has.
 UNKNOWN = Unclear("unknown_task", "the upstream does not know this task, or not now")
+_MODES: Mapping[TierName, str] = {"720P": "std", "1080P": "pro"}  # Kling, mode
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
@@ -47,15 +49,21 @@ class DashScopeModel(msgspec.Struct, frozen=True):
     prompt_chars: int  # longer ones are cut upstream; we cut them where it can be seen
     negative_chars: int = 500  # 0: has no negative prompt
     counts_wide_twice: bool = False  # an East Asian character counts as two
+    needs_prompt: bool = False
+    media_type: str = ""  # of each picture in `media`; empty: first_frame and last_frame
     has_last_frame: bool = False
+    needs_last_frame: bool = False
     last_frame_model: str = ""  # another model that does first and last frame
+    tier_in: Literal["resolution", "mode"] = "resolution"
     has_prompt_extend: bool = True
+    has_seed: bool = True
+    has_watermark: bool = True
     has_audio_switch: bool = False
     is_silent: bool = False
     picture_formats: frozenset[Format] = _PICTURES
     picture_bytes: int = 20 * 2**20
     most_ratio: float = 8.0  # 1:r to r:1; 8 where the page says nothing, as for wan2.7
-    takes_uploads: bool = True  # oss:// addresses
+    frames_by: Literal["data", "upload", "either"] = "either"  # upload: by oss:// addresses alone
 
 
 _WAN22 = DashScopeModel(
@@ -86,9 +94,100 @@ _HAPPYHORSE = DashScopeModel(
     has_prompt_extend=False,
     picture_formats=_PICTURES - {"BMP"},
     most_ratio=2.5,
-    takes_uploads=False,  # the page lists http(s) and base64 only
+    frames_by="data",  # the page lists http(s) and base64 only
+)
+_WAN30 = DashScopeModel(
+    "wan3.0-video",
+    "media",
+    durations_s=tuple(range(2, 31)),
+    tiers=_ALL_TIERS,
+    prompt_chars=20_000,
+    negative_chars=0,
+    has_last_frame=True,
+    has_audio_switch=True,
+)
+# The pages of the other makers have addresses alone; ours are those of DashScope's own uploads.
+_KLING = DashScopeModel(
+    "kling/kling-v3-video-generation",
+    "media",
+    durations_s=tuple(range(3, 16)),
+    tiers=("720P", "1080P"),
+    prompt_chars=2500,
+    negative_chars=0,
+    has_last_frame=True,
+    tier_in="mode",
+    has_prompt_extend=False,
+    has_seed=False,
+    has_watermark=False,  # it comes as another file
+    has_audio_switch=True,
+    picture_formats=frozenset({"JPEG", "PNG"}),
+    picture_bytes=10 * 2**20,
+    most_ratio=2.5,
+    frames_by="upload",
+)
+_PIXVERSE = DashScopeModel(
+    "pixverse/pixverse-v6-it2v",
+    "media",
+    durations_s=tuple(range(1, 16)),
+    tiers=("720P", "1080P"),  # and 360P and 540P, which no card has
+    prompt_chars=5000,
+    negative_chars=0,
+    media_type="image_url",
+    last_frame_model="pixverse/pixverse-v6-kf2v",
+    has_prompt_extend=False,
+    has_audio_switch=True,
+    picture_formats=_PICTURES - {"BMP"},
+    frames_by="upload",
+)
+_VIDU = DashScopeModel(
+    "vidu/viduq3-pro_img2video",
+    "media",
+    durations_s=tuple(range(1, 17)),
+    tiers=("720P", "1080P"),  # and 540P
+    prompt_chars=5000,
+    negative_chars=0,
+    media_type="image",
+    last_frame_model="vidu/viduq3-pro_start-end2video",
+    has_prompt_extend=False,
+    has_audio_switch=True,
+    picture_formats=_PICTURES - {"BMP"},
+    picture_bytes=50 * 2**20,
+    most_ratio=4.0,
+    frames_by="upload",
 )
 _replace = msgspec.structs.replace
+
+
+def _with_last_frame(model: DashScopeModel, *, media_type: str = "") -> DashScopeModel:
+    """The model beside one that takes a first frame: it needs both frames and a prompt."""
+    return _replace(
+        model,
+        name=model.last_frame_model,
+        media_type=media_type,
+        last_frame_model="",
+        has_last_frame=True,
+        needs_last_frame=True,
+        needs_prompt=True,
+    )
+
+
+_PIXVERSE_C1 = _replace(
+    _PIXVERSE,
+    name="pixverse/pixverse-c1-it2v",
+    last_frame_model="pixverse/pixverse-c1-kf2v",
+)
+_PIXVERSE_56 = _replace(
+    _PIXVERSE,
+    name="pixverse/pixverse-v5.6-it2v",
+    durations_s=(5, 8),  # what all of its tiers have
+    prompt_chars=2048,
+    last_frame_model="pixverse/pixverse-v5.6-kf2v",
+)
+_VIDU_TURBO = _replace(
+    _VIDU,
+    name="vidu/viduq3-turbo_img2video",
+    last_frame_model="vidu/viduq3-turbo_start-end2video",
+)
 
 MODELS: Mapping[str, DashScopeModel] = {
     model.name: model
@@ -114,8 +213,24 @@ MODELS: Mapping[str, DashScopeModel] = {
             name="wan2.2-kf2v-flash",
             frames_in="pair",
             has_last_frame=True,
+            needs_last_frame=True,
             last_frame_model="",
         ),
+        _WAN30,
+        _replace(_WAN30, name="wan3.0-video-prime"),
+        _KLING,
+        _replace(_KLING, name="kling/kling-v3-omni-video-generation"),
+        *(
+            each
+            for model in (_PIXVERSE, _PIXVERSE_C1, _PIXVERSE_56)
+            for each in (model, _with_last_frame(model))
+        ),
+        *(
+            each
+            for model in (_VIDU, _VIDU_TURBO)
+            for each in (model, _with_last_frame(model, media_type=model.media_type))
+        ),
+        _replace(_VIDU, name="vidu/viduq3-pro-fast_img2video", last_frame_model=""),
     )
 }
 
@@ -124,6 +239,8 @@ MODELS: Mapping[str, DashScopeModel] = {
 CHOICES: Mapping[str, str] = {
     "wan2.7-i2v": "wan2.7-i2v",
     "happyhorse-1.0-i2v": "happyhorse-1.0-i2v",
+    "happyhorse-1.1-i2v": "happyhorse-1.1-i2v",
+    "kling-v3": "kling/kling-v3-video-generation",
     "Wan-AI/Wan2.2-I2V": "wan2.2-i2v-flash",
     "openai/sora-2/image-to-video-pro": "wan2.7-i2v",
 }
@@ -147,7 +264,7 @@ def misfit(model: DashScopeModel, request: VideoRequest) -> BadField | None:
     missing = unsupported(request, _has(model), name=model.name)
     if missing is not None:
         return missing
-    if request.last_frame is None and model.frames_in == "pair":
+    if request.last_frame is None and model.needs_last_frame:
         return MissingField("last_frame", f"{model.name} needs a first and a last frame")
     if request.duration_s not in model.durations_s:
         return BadField("duration", spelt(model.durations_s), request.duration_s)
@@ -156,6 +273,8 @@ def misfit(model: DashScopeModel, request: VideoRequest) -> BadField | None:
     if request.size is not None and _ratio(request.size) > model.most_ratio:
         ratio = f"{model.most_ratio:g}"
         return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+    if model.needs_prompt and not request.prompt.strip():
+        return MissingField("prompt", f"{model.name} needs one")
     return None
 
 
@@ -187,13 +306,14 @@ def body_of(
         given["prompt"] = _cut(model, request.prompt)
     if request.negative_prompt and model.negative_chars:
         given["negative_prompt"] = request.negative_prompt[: model.negative_chars]
+    tier = tier_of(model, request)
     parameters: dict[str, Any] = {
-        "resolution": tier_of(model, request),
+        model.tier_in: tier if model.tier_in == "resolution" else _MODES[tier],
         "duration": request.duration_s,
-        # The vendors' defaults differ, so both are always said.
-        "watermark": request.watermark,
-        "seed": request.seed,
+        "watermark": request.watermark,  # the vendors' defaults differ, so it is always said
     }
+    if model.has_seed:
+        parameters["seed"] = request.seed
     if model.has_prompt_extend:
         parameters["prompt_extend"] = request.options.get("prompt_extend", True)
     if model.has_audio_switch and request.generate_audio is not None:
@@ -205,7 +325,7 @@ def _has(model: DashScopeModel) -> Has:
     return Has(
         last_frame=model.has_last_frame,
         negative_prompt=bool(model.negative_chars),
-        watermark=True,
+        watermark=model.has_watermark,
         sound=not model.is_silent,
     )
 
@@ -232,7 +352,8 @@ def _frames(model: DashScopeModel, frames: Mapping[Role, str]) -> dict[str, Any]
     roles: list[Role] = [role for role in ROLES if role in frames]
     match model.frames_in:
         case "media":
-            return {"media": [{"type": f"{role}_frame", "url": frames[role]} for role in roles]}
+            types = {role: model.media_type or f"{role}_frame" for role in roles}
+            return {"media": [{"type": types[role], "url": frames[role]} for role in roles]}
         case "pair":
             return {f"{role}_frame_url": frames[role] for role in roles}
         case "img_url":
