@@ -17,6 +17,7 @@ import av
 import pytest
 
 from support.emulator_process import Emulator
+from support.requests import SEEDANCE20
 from support.servers import PictureHost, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
 from unstill.emulators import KINDS
@@ -29,9 +30,11 @@ ID_OF = {
     "wan2.7-i2v": "wan2.7-i2v",
     "happyhorse-1.0-i2v": "happyhorse-1.0-i2v",
 }
+PATHS = {"tasks": "/v1/tasks/submit", "videos": "/v1/videos"}  # of a create call, by dialect
 SKETCH = "Convert to quick pencil sketch"
 ALIVE = "The image is coming to life"
 CAT = "一只猫在草地上奔跑"
+GIRL = "女孩睁开眼,温柔地看向镜头"
 WALK = "让画面中的角色向前走两步,镜头轻微推进,电影感光影。"
 
 # What the engine's upstream documents for the sample; in angle brackets what differs each time.
@@ -137,6 +140,31 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "duration": "5",
         "generate_audio": False,
     },
+    ("ark", SEEDANCE20): {
+        "model": "doubao-seedance-2-0-260128",
+        "content": [
+            {"type": "text", "text": GIRL},
+            {"type": "image_url", "image_url": {"url": "<jpeg>"}, "role": "first_frame"},
+            {"type": "image_url", "image_url": {"url": "<jpeg>"}, "role": "last_frame"},
+        ],
+        "resolution": "720p",
+        "ratio": "adaptive",
+        "duration": 5,
+        "watermark": False,
+        "generate_audio": True,
+    },
+    ("ark", "sora2-i2v-pro"): {
+        "model": "doubao-seedance-2-0-260128",
+        "content": [
+            {"type": "text", "text": ALIVE},
+            {"type": "image_url", "image_url": {"url": "<jpeg>"}, "role": "first_frame"},
+        ],
+        "resolution": "720p",
+        "ratio": "adaptive",
+        "duration": 4,
+        "watermark": False,
+        "generate_audio": True,
+    },
     ("openai", "sora2-i2v-pro"): {
         "model": "sora-2-pro",
         "prompt": ALIVE,
@@ -234,8 +262,9 @@ def sample(name: str, pictures: PictureHost) -> tuple[str, dict[str, Any]]:
     if name in ID_OF:
         request = json.loads((GOLDEN / name / "submit.json").read_text("utf-8"))["request"]
     else:
-        card = Catalogue().by_id[name]
-        request = {"path": "/v1/tasks/submit", "body": card.examples["tasks"].body}
+        examples = Catalogue().by_id[name].examples
+        dialect = next(each for each in PATHS if each in examples)
+        request = {"path": PATHS[dialect], "body": examples[dialect].body}
     text = re.sub(
         r'"https://[^"]+"', f'"{pictures.url}/astronaut.jpg"', json.dumps(request["body"])
     )
@@ -295,7 +324,7 @@ def test_a_documents_request_is_sent_as_the_upstream_documents_and_its_video_com
     status = server.wait(job_id)
     video = server.http.get(f"/v1/videos/{job_id}/content")
     (sent, *_) = [each for each in reversed(emulator.log()) if each["place"] == "submit"]
-    duration_s = 4 if name == "sora2-i2v-pro" else 5
+    duration_s = int(body.get("seconds") or body["parameters"].get("duration", 5))
 
     assert status["output"]["task_status"] == "Success", status
     assert status["usage"]["duration"] == duration_s

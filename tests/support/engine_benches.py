@@ -40,6 +40,7 @@ ROWS: Mapping[str, Row] = {
     "dashscope": Row(request(WAN27, duration_s=2), "/api/v1", cancels=True),
     "modelverse": Row(request(WAN22)),
     "fal": Row(request(WAN27, duration_s=2), "", cancels=True),
+    "ark": Row(request(SORA), "/api/v3", cancels=True),
     "openai": Row(request(SORA), has_links=False),
     "unified": Row(request(WAN27, duration_s=2), has_links=False),
     "sglang": Row(request(WAN22), has_links=False),

@@ -18,6 +18,7 @@ CHELSEA_URL = f"data:image/jpeg;base64,{b64encode(CHELSEA).decode()}"
 ASYNC = {"x-dashscope-async": "enable"}
 SYNTHESIS = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"
+ARK_TASKS = "/api/v3/contents/generations/tasks"
 VLLM_MODEL = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
 
 Submit = Callable[[Emulator, str], httpx2.Response]
@@ -40,6 +41,10 @@ def submit_modelverse(emulator: Emulator, prompt: str) -> httpx2.Response:
 def submit_fal(emulator: Emulator, prompt: str) -> httpx2.Response:
     body = {"image_url": PICTURE, "prompt": prompt, "duration": 5, "resolution": "720p"}
     return emulator.http.post("/fal-ai/wan/v2.7/image-to-video", json=body)
+
+
+def submit_ark(emulator: Emulator, prompt: str) -> httpx2.Response:
+    return emulator.http.post(ARK_TASKS, json=seedance(prompt))
 
 
 def submit_openai(emulator: Emulator, prompt: str) -> httpx2.Response:
@@ -107,6 +112,7 @@ BY_HAND: Mapping[str, ByHand] = {
         link_at="video.url",
         result="/fal-ai/wan/requests/{id}",
     ),
+    "ark": ByHand(submit_ark, "succeeded", poll=f"{ARK_TASKS}/{{id}}", link_at="content.video_url"),
     "openai": ByHand(submit_openai, "completed"),
     "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
     "sglang": ByHand(submit_sglang, "completed"),
@@ -121,6 +127,15 @@ def wan27(**changes: Any) -> dict[str, Any]:
         "model": "wan2.7-i2v",
         "input": {"prompt": "a cat", "media": [{"type": "first_frame", "url": PICTURE}]},
         "parameters": {"resolution": "720P", "duration": 5},
+    }
+    return body | changes
+
+
+def seedance(prompt: str = "a cat", **changes: Any) -> dict[str, Any]:
+    picture = {"type": "image_url", "image_url": {"url": PICTURE}, "role": "first_frame"}
+    body: dict[str, Any] = {
+        "model": "doubao-seedance-2-0-260128",
+        "content": [{"type": "text", "text": prompt}, picture],
     }
     return body | changes
 

@@ -74,6 +74,27 @@ async def test_a_picture_that_is_too_large_for_the_model_is_scaled_down(
             assert (image.format, image.size) == ("JPEG", (4050, 600))
 
 
+@pytest.mark.parametrize(
+    ("side_px", "made_px"),
+    [((900, 300), None), ((897, 299), (900, 300)), ((1004, 400), (502, 200))],
+)
+async def test_a_picture_is_scaled_to_the_sides_that_an_upstream_takes(
+    tmp_path: Path, media: Media, side_px: tuple[int, int], made_px: tuple[int, int] | None
+) -> None:
+    files = LocalFiles(tmp_path)
+    job = await stored(files)
+    Image.new("RGB", side_px, "red").save(files.path(job.id, "first-frame"), "JPEG")
+    remote = ScriptedRemote()
+    least_px = 200 if side_px[0] > 1000 else 300
+    form = FrameForm(frozenset({"JPEG"}), 2**20, least_side_px=least_px, most_side_px=1000)
+    remote.form = form
+
+    async with preparer(files, media).prepare_frames(remote, job) as order:
+        with Image.open(order.frames["first"]) as image:
+            assert image.size == (made_px or side_px)
+        assert (order.frames["first"].name == "first-frame") is (made_px is None)
+
+
 async def test_a_job_that_has_lost_its_picture_is_sent_nowhere(
     tmp_path: Path, media: Media
 ) -> None:

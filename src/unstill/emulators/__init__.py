@@ -19,6 +19,7 @@ KINDS = (
     "dashscope",
     "modelverse",
     "fal",
+    "ark",
     "openai",
     "unified",
     "sglang",

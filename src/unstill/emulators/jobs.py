@@ -43,6 +43,7 @@ class Terms(msgspec.Struct, frozen=True):
     tier: int | None = None  # 480, 720, 1080
     size: str | None = None
     has_audio: bool = False
+    is_hevc: bool = False  # H.265 of 10 bits, else H.264
 
 
 class EmulatedJob(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What the emulators deliver: small real videos, and signed links to them that die.
 
 A video has the length that was asked for and nothing else of it: 64x64, five pictures a second.
+It is in H.265 with 10 bits where the upstream's is.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class ResultLinks:
 
 def video_answer(job: EmulatedJob, fault: Fault | None) -> Answer:
     """The job's video, or what the fault makes of it."""
-    video = make_video(job.terms.duration_s, has_audio=job.terms.has_audio)
+    terms = job.terms
+    video = make_video(terms.duration_s, has_audio=terms.has_audio, is_hevc=terms.is_hevc)
     match fault:
         case Fault.DEAD_LINK:  # where there are no links, the file itself
             return Answer(403, _DENIED, "application/xml")
@@ -108,8 +110,8 @@ def video_answer(job: EmulatedJob, fault: Fault | None) -> Answer:
         case Fault.ENDLESS:
             return Answer(200, video, MP4, pace=BodyPace.ENDLESS)
         case Fault.WRONG_LENGTH:
-            other_s = job.terms.duration_s + 3
-            return Answer(200, make_video(other_s, has_audio=job.terms.has_audio), MP4)
+            other_s = terms.duration_s + 3
+            return Answer(200, make_video(other_s, has_audio=terms.has_audio), MP4)
         case Fault.DROP_AFTER:
             return Answer(200, video, MP4, pace=BodyPace.CUT)
         case _:
@@ -117,12 +119,12 @@ def video_answer(job: EmulatedJob, fault: Fault | None) -> Answer:
 
 
 @lru_cache(maxsize=128)
-def make_video(duration_s: int, *, has_audio: bool) -> bytes:
+def make_video(duration_s: int, *, has_audio: bool, is_hevc: bool = False) -> bytes:
     """An mp4 of a square that turns from dark to light, with silence if it has audio."""
     file = BytesIO()
     with av.open(file, "w", format="mp4") as container:
         # Both before the first packet: it writes the header.
-        pictures = _picture_stream(container)
+        pictures = _picture_stream(container, is_hevc=is_hevc)
         sound = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono") if has_audio else None
         _write_pictures(container, pictures, duration_s)
         if sound is not None:
@@ -130,9 +132,15 @@ def make_video(duration_s: int, *, has_audio: bool) -> bytes:
     return file.getvalue()
 
 
-def _picture_stream(container: OutputContainer) -> VideoStream:
-    stream = container.add_stream("libx264", rate=FRAME_RATE)
-    stream.width, stream.height, stream.pix_fmt = SIDE_PX, SIDE_PX, "yuv420p"
+def _picture_stream(container: OutputContainer, *, is_hevc: bool) -> VideoStream:
+    if is_hevc:
+        quiet = {"x265-params": "log-level=none:pools=none"}
+        stream = container.add_stream("libx265", rate=FRAME_RATE, options=quiet)
+        stream.codec_context.codec_tag = "hvc1"
+    else:
+        stream = container.add_stream("libx264", rate=FRAME_RATE)
+    stream.width, stream.height = SIDE_PX, SIDE_PX
+    stream.pix_fmt = "yuv420p10le" if is_hevc else "yuv420p"
     stream.codec_context.time_base = Fraction(1, FRAME_RATE)
     stream.codec_context.thread_count = 1
     return stream

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from math import ceil
 from pathlib import Path
 
 import av
@@ -32,6 +33,10 @@ def fit_frame(fit: FrameFit) -> bool:
         image = ImageOps.fit(image, (fit.width, fit.height), Image.Resampling.LANCZOS)
     else:
         image = Image.fromarray(open_frame(path, most_side_px=fit.most_side_px))
+        if min(image.size) < fit.least_side_px:
+            factor = fit.least_side_px / min(image.size)
+            sides = (ceil(image.width * factor), ceil(image.height * factor))
+            image = image.resize(sides, Image.Resampling.LANCZOS)
     Path(fit.out).write_bytes(_encoded(image, fit))
     return True
 
@@ -60,6 +65,7 @@ def _is_fit(path: Path, fit: FrameFit) -> bool:
         and (fit.takes_alpha or not form.has_alpha)
         and fit.width in {None, form.width}
         and fit.height in {None, form.height}
+        and min(form.width, form.height) >= fit.least_side_px
         and (fit.most_side_px is None or max(form.width, form.height) <= fit.most_side_px)
     )
 

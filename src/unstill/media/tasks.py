@@ -39,6 +39,7 @@ class FrameFit(msgspec.Struct, frozen=True):
     height: int | None = None
     takes_alpha: bool = True
     most_side_px: int | None = None  # a picture with a longer side is scaled down
+    least_side_px: int = 0  # one with a shorter side is scaled up
 
 
 class VideoCheck(msgspec.Struct, frozen=True):

@@ -104,6 +104,7 @@ HOSTED_KINDS = (
     "dashscope",
     "modelverse",
     "fal",
+    "ark",
 )
 
 

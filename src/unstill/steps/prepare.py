@@ -77,6 +77,7 @@ class FramePreparer:
         # The next attempt may ask another engine, which takes another form.
         name = f"{role}-frame-{job.attempt + 1}.fit"
         out = await held.enter_async_context(self._files.scratch(job.id, name))
+        rule = self._cards[job.request.model].frame_rule
         fit = FrameFit(
             path=str(path),
             out=str(out),
@@ -84,8 +85,9 @@ class FramePreparer:
             most_bytes=form.most_bytes,
             width=None if form.size is None else form.size.width,
             height=None if form.size is None else form.size.height,
-            most_side_px=self._cards[job.request.model].frame_rule.most_side_px,
+            most_side_px=min(rule.most_side_px, form.most_side_px or rule.most_side_px),
             takes_alpha=form.takes_alpha,
+            least_side_px=form.least_side_px,
         )
         is_made = await self._media.fit_frame(fit, owner=job.owner)
         return out if is_made else path

@@ -46,6 +46,8 @@ class FrameForm(msgspec.Struct, frozen=True):
     most_bytes: int
     size: Size | None = None  # scaled and centre-cropped to exactly this
     takes_alpha: bool = True
+    least_side_px: int = 0  # a smaller picture is scaled up, one with a longer side down
+    most_side_px: int | None = None
 
 
 class Prepared(msgspec.Struct, frozen=True):

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import log, sqrt
 
-from unstill.domain.request import Size
+import msgspec
+
+from unstill.domain.errors import BadField
+from unstill.domain.request import Size, TierName, VideoRequest
+from unstill.models.sizes import nearest_tier
+from unstill.models.tiers import NAMED_SIZES
 
 
 def nearest_size(size: Size, sizes: Iterable[Size]) -> Size:
@@ -27,3 +32,38 @@ def spelt(numbers: Sequence[int]) -> str:
     if len(numbers) > 3:
         return f"from {numbers[0]} to {numbers[-1]}"
     return " or ".join(str(number) for number in numbers)
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """The lengths, tiers and shapes that an upstream model makes; `most_ratio` r is 1:r to r:1."""
+
+    durations_s: tuple[int, ...]
+    tiers: tuple[TierName, ...]
+    most_ratio: float
+
+    def misfit(self, request: VideoRequest) -> BadField | None:
+        """What of a request it has not."""
+        if request.duration_s not in self.durations_s:
+            return BadField("duration", spelt(self.durations_s), request.duration_s)
+        if request.size is None and request.tier not in self.tiers:
+            return BadField("resolution", " or ".join(self.tiers), request.tier)
+        if request.size is not None and _ratio(request.size) > self.most_ratio:
+            ratio = f"{self.most_ratio:g}"
+            return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+        return None
+
+    def tier(self, request: VideoRequest) -> TierName:
+        """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
+        if request.size is None:
+            return request.tier
+        return nearest_tier(request.size, self.tiers)
+
+    def frame_size(self, request: VideoRequest) -> Size | None:
+        """Where there is no exact size upstream: the first frame that gives one its shape."""
+        if request.size is None:
+            return None
+        return at_area(request.size, NAMED_SIZES[self.tier(request)])
+
+
+def _ratio(size: Size) -> float:
+    return max(size.width, size.height) / min(size.width, size.height)
