@@ -34,6 +34,7 @@ class Row(msgspec.Struct, frozen=True):
     base: str = "/v1"  # where its API begins
     has_links: bool = True  # else it serves the video under the job's own address
     cancels: bool = False  # what has not begun
+    asks_together: bool = False  # for many tickets by one call
 
 
 ROWS: Mapping[str, Row] = {
@@ -41,6 +42,7 @@ ROWS: Mapping[str, Row] = {
     "modelverse": Row(request(WAN22)),
     "fal": Row(request(WAN27, duration_s=2), "", cancels=True),
     "ark": Row(request(SORA), "/api/v3", cancels=True),
+    "runware": Row(request(WAN27, duration_s=2), asks_together=True),
     "openai": Row(request(SORA), has_links=False),
     "unified": Row(request(WAN27, duration_s=2), has_links=False),
     "sglang": Row(request(WAN22), has_links=False),

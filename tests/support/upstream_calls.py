@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import httpx2
 
@@ -47,6 +48,10 @@ def submit_ark(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(ARK_TASKS, json=seedance(prompt))
 
 
+def submit_runware(emulator: Emulator, prompt: str) -> httpx2.Response:
+    return emulator.http.post("/v1", json=[runware(positivePrompt=prompt)])
+
+
 def submit_openai(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(
         "/v1/videos",
@@ -82,6 +87,7 @@ class ByHand(NamedTuple):
     failed: str = "failed"  # the word for that
     link_at: str = ""  # in an answer; empty: the file lies below the job itself
     result: str = ""  # which answer has the link; empty: that to a poll
+    poll_task: str = ""  # by a body with a task of this type, and not by an address
 
 
 BY_HAND: Mapping[str, ByHand] = {
@@ -113,6 +119,16 @@ BY_HAND: Mapping[str, ByHand] = {
         result="/fal-ai/wan/requests/{id}",
     ),
     "ark": ByHand(submit_ark, "succeeded", poll=f"{ARK_TASKS}/{{id}}", link_at="content.video_url"),
+    "runware": ByHand(
+        submit_runware,
+        "success",
+        poll="/v1",
+        id_at="data.0.taskUUID",
+        word_at="data.0.status",
+        failed="",  # it is among the errors
+        link_at="data.0.videoURL",
+        poll_task="getResponse",
+    ),
     "openai": ByHand(submit_openai, "completed"),
     "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
     "sglang": ByHand(submit_sglang, "completed"),
@@ -120,6 +136,19 @@ BY_HAND: Mapping[str, ByHand] = {
 }
 SUBMITS: Mapping[str, Submit] = {kind: each.submit for kind, each in BY_HAND.items()}
 DONE: Mapping[str, str] = {kind: each.done for kind, each in BY_HAND.items()}
+
+
+def runware(**changes: Any) -> dict[str, Any]:
+    task: dict[str, Any] = {
+        "taskType": "videoInference",
+        "taskUUID": str(uuid4()),
+        "model": "alibaba:wan@2.7",
+        "deliveryMethod": "async",
+        "duration": 5,
+        "includeCost": True,
+        "inputs": {"frameImages": [{"image": PICTURE, "frame": "first"}]},
+    }
+    return task | changes
 
 
 def wan27(**changes: Any) -> dict[str, Any]:
@@ -160,13 +189,17 @@ def submitted(emulator: Emulator, prompt: str = "a cat") -> str:
 
 
 def polled(emulator: Emulator, job_id: str) -> httpx2.Response:
-    return emulator.http.get(BY_HAND[emulator.kind].poll.format(id=job_id))
+    by_hand = BY_HAND[emulator.kind]
+    if by_hand.poll_task:
+        task = {"taskType": by_hand.poll_task, "taskUUID": job_id}
+        return emulator.http.post(by_hand.poll, json=[task])
+    return emulator.http.get(by_hand.poll.format(id=job_id))
 
 
 def word(answer: httpx2.Response) -> str:
-    """The state in an answer to a poll, of whatever kind."""
+    """The state in an answer to a poll, of whatever kind; "" where it has none."""
     found = (at(answer.json(), each.word_at) for each in BY_HAND.values())
-    return next(text for text in found if isinstance(text, str))
+    return next((text for text in found if isinstance(text, str)), "")
 
 
 def link_to(emulator: Emulator, job_id: str) -> str:
@@ -174,7 +207,10 @@ def link_to(emulator: Emulator, job_id: str) -> str:
     kind = BY_HAND[emulator.kind]
     if not kind.link_at:
         return f"{emulator.url}/v1/videos/{job_id}/content"
-    answer = emulator.http.get((kind.result or kind.poll).format(id=job_id))
+    by_poll = not kind.result
+    answer = (
+        polled(emulator, job_id) if by_poll else emulator.http.get(kind.result.format(id=job_id))
+    )
     return str(at(answer.json(), kind.link_at))
 
 

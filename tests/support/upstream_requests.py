@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from support.requests import SORA, a_request
 from support.servers import PHOTOS
@@ -29,6 +30,7 @@ def request(model: str, **changes: Any) -> VideoRequest:
 def upstream_request(
     asked: VideoRequest, *, size: Size = HD, photo: Path | None = None
 ) -> UpstreamRequest:
-    """The order for `asked`, each of its frames the same photo."""
+    """The order for `asked`, each of its frames the same photo, under a key of its own."""
     photo = photo or next(iter(sorted(PHOTOS.glob("*.jpg"))))
-    return UpstreamRequest("job-1", asked, size, {frame.role: photo for frame in asked.frames})
+    frames = {frame.role: photo for frame in asked.frames}
+    return UpstreamRequest("job-1", asked, size, frames, key=str(uuid4()))

@@ -20,6 +20,7 @@ KINDS = (
     "modelverse",
     "fal",
     "ark",
+    "runware",
     "openai",
     "unified",
     "sglang",

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unstill.emulators.control import Control
 from unstill.emulators.desk import Desk, now_ms
-from unstill.emulators.faults import STATUS_OF, Fault
+from unstill.emulators.faults import STATUS_OF, Fault, FaultSite
 from unstill.emulators.port import EmulatedUpstream
 from unstill.emulators.request_log import Log
 from unstill.emulators.results import PAGE
@@ -88,10 +88,10 @@ class EndpointCall:
             await send_answer(Answer(413, b"{}"), send)
             return
         refusal = self._refusal_of_key(ask)
-        if refusal is None and self._endpoint.place is not None:
-            fault = self._desk.faults.draw(self._endpoint.place)
-            ask = msgspec.structs.replace(ask, fault=fault)
-        entry = self._log.note(ask, self._endpoint.place, now_ms())
+        place = self._place(ask)
+        if refusal is None and place is not None:
+            ask = msgspec.structs.replace(ask, fault=self._desk.faults.draw(place))
+        entry = self._log.note(ask, place, now_ms())
         answer = await self._answer(ask, refusal)
         if answer is None:
             scope["state"][ABORT]()
@@ -136,9 +136,14 @@ class EndpointCall:
                 return answer
         return msgspec.structs.replace(spoilt, job_id=answer.job_id)
 
+    def _place(self, ask: Ask) -> FaultSite | None:
+        place_of = self._endpoint.place_of
+        return self._endpoint.place if place_of is None else place_of(ask)
+
     def _injected(self, status: int, ask: Ask) -> Answer:
-        assert self._endpoint.place is not None  # noqa: S101  - faults are drawn at places only
-        refusal = self._upstream.injected(status, self._endpoint.place)
+        place = self._place(ask)
+        assert place is not None  # noqa: S101  - faults are drawn at places only
+        refusal = self._upstream.injected(status, place)
         answer = self._upstream.render(refusal, ask)
         if ask.fault is not Fault.BUSY:
             return answer

@@ -164,6 +164,10 @@ class Jobs:
         self._append(job_id, terms, prompt, digest=digest, times_ms=times, fate=fate)
         self._write("add", job_id, msgspec.to_builtins(terms), prompt, digest, times, fate)
 
+    def had(self, job_id: str) -> bool:
+        """Whether there ever was one of this id, gone ones included."""
+        return job_id in self._place
+
     def find(self, job_id: str, now_ms: int) -> EmulatedJob | None:
         at = self._place.get(job_id)
         if at is None or self._fate[at] == Fate.GONE:

@@ -73,6 +73,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     path: str
     answer: Callable[[Ask], Answer]
     place: FaultSite | None = None  # None: never misbehaves
+    place_of: Callable[[Ask], FaultSite] | None = None  # where a route is for several things
     needs_key: bool = True
 
 

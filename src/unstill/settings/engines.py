@@ -105,6 +105,7 @@ HOSTED_KINDS = (
     "modelverse",
     "fal",
     "ark",
+    "runware",
 )
 
 

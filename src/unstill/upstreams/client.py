@@ -129,7 +129,7 @@ class Upstream:
                 reply = await called(
                     self._fresh,
                     "POST",
-                    prepared.path,
+                    prepared.path or self._base_url,
                     timeout_s=SUBMIT_TIMEOUT_S,
                     headers=prepared.headers,
                     content=prepared.body,
@@ -160,7 +160,7 @@ class Upstream:
                 reply = await called(
                     self._kept,
                     method,
-                    path,
+                    path or self._base_url,
                     timeout_s=ASK_TIMEOUT_S,
                     params=params,
                     headers=None if body is None else {"Content-Type": "application/json"},

@@ -56,7 +56,7 @@ class Prepared(msgspec.Struct, frozen=True):
     Of the same request, frames and key it is always the same.
     """
 
-    path: str  # after the base URL
+    path: str  # after the base URL; "": that itself, without a last slash
     headers: Mapping[str, str]
     body: bytes
     upstream_model: str

@@ -1,0 +1,1 @@
+"""Runware as an engine: its calls, its answers, and what each of its models takes."""

@@ -1,0 +1,177 @@
+"""What is sent to Runware, and what its answers come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.requests import HAPPYHORSE, WAN27
+from support.upstream_requests import LAST, request
+from unstill.domain.request import Size
+from unstill.engines.runware.answers import submission_of, verdict_of
+from unstill.engines.runware.models import MODELS, misfit, task_of
+from unstill.upstreams.port import (
+    Accepted,
+    Busy,
+    Done,
+    Doubt,
+    Failed,
+    Gone,
+    Refused,
+    Rejected,
+    Running,
+    Unclear,
+    Waiting,
+    not_taken,
+)
+from unstill.upstreams.replies import Reply
+from unstill.upstreams.settling import as_repeated
+from unstill.upstreams.vocabulary import BUILT_IN
+
+KEY = "0b1c7f3e-2f43-4c8e-9d1b-4f7a3c1d2e5f"
+OTHER = "11111111-2f43-4c8e-9d1b-4f7a3c1d2e5f"
+WAN, HORSE = MODELS["alibaba:wan@2.7"], MODELS["alibaba:happyhorse@1.0"]
+URLS = {"first": "data:1", "last": "data:2"}
+
+
+def reply(status: int = 200, *, data: Any = None, errors: Any = None) -> Reply:
+    body = {"data": [] if data is None else data, "errors": [] if errors is None else errors}
+    return Reply(status, msgspec.json.encode(body))
+
+
+def error(code: str, key: str | None = KEY) -> dict[str, str]:
+    about = {} if key is None else {"taskUUID": key}
+    return {"code": code, "message": "so it is"} | about
+
+
+def test_a_task_has_its_frames_and_neither_width_nor_height() -> None:
+    task = task_of(WAN, request(WAN27, last_frame=LAST, size=Size(720, 1280)), URLS, KEY)  # type: ignore[arg-type]
+
+    assert task["inputs"]["frameImages"] == [
+        {"image": "data:1", "frame": "first"},
+        {"image": "data:2", "frame": "last"},
+    ]
+    assert (task["taskUUID"], task["resolution"], task["seed"]) == (KEY, "720p", 7)
+    assert not {"width", "height", "negativePrompt"} & task.keys()
+
+
+def test_an_empty_prompt_and_no_seed_are_left_out() -> None:
+    task = task_of(WAN, request(WAN27, prompt="", seed=None), URLS, KEY)  # type: ignore[arg-type]
+
+    assert not {"positivePrompt", "seed"} & task.keys()
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "param"),
+    [
+        (WAN, {"duration_s": 1}, "duration"),
+        (WAN, {"duration_s": 2}, None),
+        (WAN, {"duration_s": 15}, None),
+        (WAN, {"duration_s": 16}, "duration"),
+        (HORSE, {"duration_s": 2}, "duration"),
+        (WAN, {"tier": "480P"}, "resolution"),
+        (WAN, {"tier": "1080P"}, None),
+        (WAN, {"last_frame": LAST}, None),
+        (HORSE, {"last_frame": LAST}, LAST.param),
+        (WAN, {"negative_prompt": "blur"}, "negative_prompt"),
+        (WAN, {"watermark": True}, "watermark"),
+        (WAN, {"generate_audio": True}, None),
+        (WAN, {"options": {"prompt_extend": False}}, "prompt_extend"),
+    ],
+)
+def test_what_a_model_cannot_do_is_a_misfit(
+    model: Any, changes: dict[str, Any], param: str | None
+) -> None:
+    found = misfit(model, request(HAPPYHORSE if model is HORSE else WAN27, **changes))
+
+    assert (None if found is None else found.param) == param
+
+
+CUT = b'{"data": [{"taskUUID": "' + KEY.encode() + b'"}], "err'
+TAKEN = {"taskType": "videoInference", "taskUUID": KEY}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (reply(data=[TAKEN]), Accepted),
+        (reply(400, errors=[error("conflictTaskUUID")]), Accepted),
+        (reply(errors=[error("conflictTaskUUID")]), Accepted),
+        (reply(400, errors=[error("conflictTaskUUID", OTHER)]), Rejected),
+        (reply(data=[TAKEN | {"taskUUID": OTHER}]), Doubt),
+        (reply(), Doubt),
+        (reply(500, errors=[error("internalServerError")]), Doubt),
+        (reply(503, errors=[error("serviceUnavailable")]), Doubt),
+        (reply(429, errors=[error("rateLimitExceeded", None)]), Busy),
+        (reply(401, errors=[error("invalidApiKey", None)]), Refused),
+        (reply(402, errors=[error("insufficientCredits")]), Refused),
+        (reply(200, errors=[error("insufficientCredits")]), Refused),
+        (reply(404, errors=[error("modelNotFound")]), Refused),
+        (reply(400, errors=[error("unsupportedParameter")]), Rejected),
+        (reply(200, errors=[error("invalidParameter")]), Rejected),
+        (Reply(200, CUT), Accepted),
+        (Reply(200, b'{"data": [{"taskType": "vid'), Doubt),
+    ],
+)
+def test_what_an_answer_to_a_submit_comes_to(answer: Reply, kind: type) -> None:
+    assert type(submission_of(answer, KEY, BUILT_IN)) is kind
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (reply(), Waiting()),
+        (reply(data=[TAKEN | {"taskUUID": OTHER, "status": "success"}]), Waiting()),
+        (reply(data=[TAKEN | {"status": "processing"}]), Running()),
+        (reply(data=[TAKEN | {"status": "queued"}]), Waiting()),
+        (
+            reply(data=[TAKEN | {"status": "success", "videoURL": "https://v/1.mp4", "cost": 0.3}]),
+            Done("https://v/1.mp4", {"cost_usd": 0.3}),
+        ),
+        (
+            reply(data=[TAKEN | {"status": "success", "videoURL": "https://v/1.mp4", "cost": 0}]),
+            Done("https://v/1.mp4"),
+        ),
+        (reply(errors=[error("providerError")]), Failed("providerError", "so it is")),
+        (reply(400, errors=[error("providerError")]), Failed("providerError", "so it is")),
+        (reply(errors=[error("providerError", OTHER)]), Waiting()),
+        (reply(400, errors=[error("taskNotFound")]), Gone("so it is")),
+    ],
+)
+def test_how_a_task_stands(answer: Reply, verdict: object) -> None:
+    assert verdict_of(answer, KEY, BUILT_IN) == verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (reply(data=[TAKEN | {"status": "pondering"}]), "odd_answer"),
+        (reply(401, errors=[error("invalidApiKey", None)]), "no_answer"),
+        (reply(500), "no_answer"),
+        (Reply(200, b"<html>"), "no_answer"),
+    ],
+)
+def test_what_says_nothing_of_a_task(answer: Reply, code: str) -> None:
+    verdict = verdict_of(answer, KEY, BUILT_IN)
+
+    assert isinstance(verdict, Unclear)
+    assert verdict.code == code
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        Busy("429", "later"),
+        Refused("401", "no", of_account=True),
+        not_taken("none"),
+        Rejected("bad", "no"),
+    ],
+)
+def test_a_refusal_of_a_repeated_call_says_nothing_of_the_first(refused: Any) -> None:
+    settled = as_repeated(refused)
+
+    assert isinstance(settled, Doubt)
+    assert refused.message in settled.message
+    assert as_repeated(Accepted("T")) == Accepted("T")
