@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from unstill.domain.errors import OperatorError
-from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.domain.request import Frame, MarkedRegion, RegionKind, Size, VideoRequest
 from unstill.store.embedded.rows import NEWEST_REQUEST, read_request, write_request
 
 ROWS = Path(__file__).with_name("rows")
@@ -65,6 +65,20 @@ MEANT = {
         watermark=False,
         generate_audio=None,
         options={"shift": 5.5, "steps": 30, "mode": "pro", "prompt_extend": True},
+        version=1,
+    ),
+    "v1-regions.json": VideoRequest(
+        model="wan2.7-i2v",
+        prompt="smoke rises",
+        first_frame=Frame("first", "input_reference", sha256="ef" * 32),
+        duration_s=5,
+        frame_rate=30,
+        seed=7,
+        regions=(
+            MarkedRegion(RegionKind.SMOKE, mask="mask1"),
+            MarkedRegion(RegionKind.WATER, boxes=((0.0, 0.625, 1.0, 1.0),)),
+        ),
+        masks=(Frame("mask1", "region[0].mask", url="https://example.com/m.png"),),
         version=1,
     ),
 }

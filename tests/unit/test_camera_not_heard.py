@@ -17,7 +17,7 @@ from unstill.engines.camera.prompt import read_prompt
         ("no zoom, heavy rain", ()),
         ("镜头自下而上摇,展示整座大厦", ()),
         ("seamless loop, Camera movement: pan left", ()),
-        ("push in, her hair blows in the wind", ("hair blows in the wind",)),
+        ("push in, her dress blows in the wind", ("dress blows in the wind",)),
         ("The image is coming to life", ("image is coming to life",)),
         ("it stops raining", ("stops raining",)),
         ("aerial view, the camera pans left", ("aerial view",)),

@@ -8,14 +8,17 @@ import pytest
 
 from support.requests import a_request
 from support.stills import still_path
-from unstill.domain.request import Frame, Size
+from unstill.domain.request import Frame, MarkedRegion, RegionKind, Size
 from unstill.engines.camera.render import render
 from unstill.engines.camera.task import Rendered, RenderTask
 
 
-def rendered(folder: Path, prompt: str, first: str, last: str | None = None) -> Rendered:
+def rendered(
+    folder: Path, prompt: str, first: str, last: str | None = None, **fields: object
+) -> Rendered:
     names = {"first": first} | ({"last": last} if last else {})
     request = a_request(
+        **fields,
         prompt=prompt,
         last_frame=Frame("last", "last_image") if last else None,
         duration_s=1,
@@ -103,3 +106,45 @@ def test_a_move_that_the_pictures_leave_no_room_for_is_not_heard(  # noqa: PLR09
     result = rendered(tmp_path, prompt, first, last)
 
     assert (result.moves, result.unheard) == (moves, unheard)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind", "effect"),
+    [
+        ("static shot, smoke rises slowly", RegionKind.SMOKE, "smoke"),
+        ("固定镜头，热气袅袅升起", RegionKind.SMOKE, "smoke"),
+        ("static shot, her hair blows in the wind", RegionKind.HAIR, "hair"),
+        ("固定镜头，头发随风飘动", RegionKind.HAIR, "hair"),
+        ("static shot, waves crash", RegionKind.WATER, "water"),
+        ("static shot, flowers sway", RegionKind.LEAVES, "wind"),
+        ("static shot", RegionKind.SMOKE, "smoke"),
+    ],
+)
+def test_words_for_what_the_caller_has_marked_are_heard(
+    tmp_path: Path, prompt: str, kind: RegionKind, effect: str
+) -> None:
+    marked = (MarkedRegion(kind=kind, boxes=((0.2, 0.2, 0.8, 0.8),)),)
+    result = rendered(tmp_path, prompt, "coffee", regions=marked)
+
+    assert (result.effects, result.unheard) == ((effect,), ())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "last"), [("smoke rises", "storm"), ("a pencil sketch, smoke rises", None)]
+)
+def test_where_a_marked_region_cannot_move_it_is_told_with_its_words(
+    tmp_path: Path, prompt: str, last: str | None
+) -> None:
+    marked = (MarkedRegion(kind=RegionKind.SMOKE, boxes=((0.2, 0.2, 0.8, 0.8),)),)
+    result = rendered(tmp_path, prompt, "coffee", last=last, regions=marked)
+
+    assert "smoke" not in result.effects
+    assert result.unheard[-1] == "region[0]"
+    assert any("smoke rises" in unheard for unheard in result.unheard)
+
+
+def test_without_a_region_words_for_smoke_and_hair_are_told(tmp_path: Path) -> None:
+    result = rendered(tmp_path, "static shot, smoke rises, her hair blows", "coffee")
+
+    assert result.effects == ()
+    assert result.unheard == ("smoke rises", "hair blows")

@@ -13,6 +13,8 @@ from unstill.domain.request import GivenValue, says_nothing
 # The spellings of a field that no document of these models has; the last is the one that is told.
 _OTHER_RATIOS = ("orientation", "aspectRatio", "ratio")
 ASPECT_RATIOS = dict.fromkeys((*_OTHER_RATIOS, "aspect_ratio"), "aspect_ratio")
+# No document has it either; it is of every model.
+REGION = {"region": "region"}
 UNTOLD = frozenset(_OTHER_RATIOS)  # in the schemas: each rule between two names is there many times
 WEBHOOK_URL = "webhook_url"  # ours: no documented API has one per request
 WEBHOOK_SCHEMA: dict[str, Any] = {

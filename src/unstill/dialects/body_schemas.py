@@ -97,7 +97,8 @@ def _as_text(schema: Mapping[str, Any]) -> dict[str, Any]:
     if "enum" in kept:
         kept["enum"] = [value for value in kept["enum"] if isinstance(value, str)]
     if "anyOf" in kept:
-        return kept | {"anyOf": [_as_text(each) for each in kept["anyOf"]]}
+        texts = [each for each in kept["anyOf"] if each.get("type") != "array"]
+        return kept | {"anyOf": [_as_text(each) for each in texts]}
     return {"type": "string"} | kept
 
 

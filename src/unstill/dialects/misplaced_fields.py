@@ -24,6 +24,8 @@ _NAMES = {
     "aspect_ratio": "aspect_ratio",
     "ratio": "aspect_ratio",
     "orientation": "aspect_ratio",
+    "region": "region",
+    "regions": "region",
     "duration": "duration",
     "seconds": "duration",
     "n_seconds": "duration",

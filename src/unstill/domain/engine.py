@@ -75,6 +75,13 @@ class Engine(Protocol):
         """End what it has open."""
 
 
+def region_misfit(request: VideoRequest, *, name: str) -> BadField | None:
+    """A region asked of an engine that moves what its model will; `name` is what that is called."""
+    if not request.regions:
+        return None
+    return BadField("region", f"absent: {name} cannot be told where to move", found="regions")
+
+
 class Children(Protocol):
     """Child processes of one program, as they are counted."""
 

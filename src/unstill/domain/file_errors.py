@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unstill.domain.errors import CallerError
-from unstill.domain.request import Role
+from unstill.domain.request import MASK_ROLES, Role
 
 
 class NotReady(CallerError):
@@ -44,12 +44,16 @@ class BadRange(CallerError):
         self.size_bytes = size_bytes
 
 
+def named(role: Role) -> str:
+    return role if role in MASK_ROLES else f"{role} frame"
+
+
 class NoPicture(CallerError):
     code = "no_picture"
     status = 404
 
     def __init__(self, role: Role, reason: str) -> None:
-        super().__init__(f"there is no {role} frame to show: {reason}")
+        super().__init__(f"there is no {named(role)} to show: {reason}")
 
 
 class PictureRemoved(NoPicture):
@@ -60,5 +64,5 @@ class PictureRemoved(NoPicture):
 
     def __init__(self, role: Role) -> None:
         CallerError.__init__(
-            self, f"the {role} frame was removed: this server keeps pictures for a while only"
+            self, f"the {named(role)} was removed: this server keeps pictures for a while only"
         )

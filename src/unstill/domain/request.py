@@ -9,11 +9,14 @@ limit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any, Literal, get_args
 
 import msgspec
 
-Role = Literal["first", "last"]
+MaskRole = Literal["mask1", "mask2", "mask3", "mask4", "mask5", "mask6", "mask7", "mask8"]
+Role = Literal["first", "last", MaskRole]  # the two frames; the masks of regions, by their number
+MASK_ROLES: tuple[MaskRole, ...] = get_args(MaskRole)
 TierName = Literal["480P", "720P", "768P", "1080P", "2K", "4K"]
 
 
@@ -89,7 +92,7 @@ class CreateCall(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A first or last frame of a stored request: where its bytes are, never the bytes.
+    """A picture of a stored request, a frame or a mask: where its bytes are, never the bytes.
 
     Exactly one of `url` (still to be fetched) and `sha256` (the bytes are kept in the job's folder
     under `file_name`) is set.
@@ -103,6 +106,27 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def file_name(self) -> str:
         return f"{self.role}-frame"
+
+
+class RegionKind(StrEnum):
+    """What a region of a picture shows, and so how it moves."""
+
+    WATER = "water"
+    SMOKE = "smoke"
+    HAIR = "hair"
+    LEAVES = "leaves"
+
+
+class MarkedRegion(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of the first frame that the caller wants to move: all of its boxes and of its mask.
+
+    A box is left, top, right and bottom, each in shares of the picture, 0 to 1. A mask is as wide
+    and as high as the picture, whatever its own size; what is white in it is the region.
+    """
+
+    kind: RegionKind
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    mask: MaskRole | None = None  # of the request's masks
 
 
 class VideoRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -121,14 +145,15 @@ class VideoRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     watermark: bool = False
     generate_audio: bool | None = None  # None: whatever the engine does by itself
     options: dict[str, str | int | float | bool] = {}  # fields that only this model's card has
+    regions: tuple[MarkedRegion, ...] = ()
+    masks: tuple[Frame, ...] = ()  # of regions, in their order
     version: int = 1  # this layout has it; see tests/golden/rows
 
     @property
     def frames(self) -> tuple[Frame, ...]:
-        """First frame, then the last one if there is one."""
-        return (
-            (self.first_frame,) if self.last_frame is None else (self.first_frame, self.last_frame)
-        )
+        """First frame, then the last one if there is one, then the masks."""
+        last = () if self.last_frame is None else (self.last_frame,)
+        return (self.first_frame, *last, *self.masks)
 
     @property
     def frame_count(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from unstill.domain.request import Ratio, Size, TierName
+from unstill.domain.request import MASK_ROLES, MarkedRegion, Ratio, Role, Size, TierName
 from unstill.models.field_kinds import (
     NOT_BLANK,
     AspectRatio,
@@ -24,9 +24,10 @@ from unstill.models.field_kinds import (
     Whole,
 )
 from unstill.models.field_texts import FIELD_WORDS, FieldLabel
+from unstill.models.region_list import RegionList
 
-Kind = Text | Whole | Flag | Tier | Exact | AspectRatio | PictureField
-Value = str | int | bool | Size | Ratio
+Kind = Text | Whole | Flag | Tier | Exact | AspectRatio | PictureField | RegionList
+Value = str | int | bool | Size | Ratio | tuple[MarkedRegion, ...]
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -61,6 +62,8 @@ class Field(msgspec.Struct, frozen=True):
 
 # Another way to ask for a size, of every model that has one; no document of these models has it.
 ASPECT_RATIO = Field("aspect_ratio", AspectRatio(), source="docs/decisions/031-aspect-ratios.md")
+# What an engine that moves the photo's own pixels can be told, whatever the model.
+REGION = Field("region", RegionList(), source="docs/decisions/091-a-region-of-the-callers-own.md")
 
 
 class FrameRule(msgspec.Struct, frozen=True):
@@ -73,6 +76,11 @@ class FrameRule(msgspec.Struct, frozen=True):
     most_side_px: int
     most_ratio: float
     source: str
+
+
+MASK_RULE = FrameRule(  # whatever the model: it is scaled to the picture
+    least_side_px=8, most_side_px=8000, most_ratio=32.0, source=REGION.source
+)
 
 
 class CallExample(msgspec.Struct, frozen=True):
@@ -112,7 +120,8 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
     @cached_property
     def by_name(self) -> Mapping[str, Field]:
         fields = {field.name: field for field in self.fields}
-        return fields | ({ASPECT_RATIO.name: ASPECT_RATIO} if "size" in fields else {})
+        ratio = {ASPECT_RATIO.name: ASPECT_RATIO} if "size" in fields else {}
+        return fields | ratio | {REGION.name: REGION}
 
     @cached_property
     def defaults(self) -> Mapping[str, str | int | bool]:
@@ -135,6 +144,10 @@ class Card(msgspec.Struct, frozen=True, dict=True):  # for the properties that a
 
     def field(self, name: str) -> Field | None:
         return self.by_name.get(name)
+
+    def rule_of(self, role: Role) -> FrameRule:
+        """Which pictures it takes in this role."""
+        return MASK_RULE if role in MASK_ROLES else self.frame_rule
 
     def schema(self) -> dict[str, Any]:
         """The fields as one JSON Schema object, in an order in which a form may show them."""

@@ -18,13 +18,14 @@ from unstill.domain.request import (
     CreateCall,
     Frame,
     GivenValue,
+    MarkedRegion,
     Ratio,
     Role,
     Size,
     VideoRequest,
     says_nothing,
 )
-from unstill.models.card import Card, Field, Value
+from unstill.models.card import REGION, Card, Field, Value
 from unstill.models.cards import (
     happyhorse10,
     happyhorse11,
@@ -56,7 +57,7 @@ USUAL = wan27.CARD  # `unstill generate` makes videos of it, and the description
 _CANONICAL = frozenset({"prompt", "negative_prompt", "watermark", "generate_audio", "seed"})
 _GEOMETRY = frozenset({"resolution", "size", "aspect_ratio", "duration"})
 _MOST_NAME_CHARS = 80  # what is longer is near no name, and takes its time
-_SHARED = _CANONICAL | _GEOMETRY
+_SHARED = _CANONICAL | _GEOMETRY | {REGION.name}
 
 
 class Catalogue:
@@ -157,10 +158,14 @@ def resolve(
         last_frame = None
     settled = {**card.defaults, **values}
     geometry = _geometry(card, create_call, settled, values, ignored)
+    regions: tuple[MarkedRegion, ...] = settled.get(REGION.name, ())  # type: ignore[assignment]
     request = VideoRequest(
         model=card.id,
         first_frame=frames["first"],
         last_frame=last_frame,
+        regions=regions,
+        # a quote knows of none
+        masks=tuple(frames[r.mask] for r in regions if r.mask is not None and r.mask in frames),
         frame_rate=card.frame_rate,
         options={k: v for k, v in settled.items() if k not in _SHARED},  # type: ignore[misc]
         **geometry,

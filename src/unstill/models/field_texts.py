@@ -24,6 +24,10 @@ FIELD_WORDS: dict[str, FieldLabel] = {
         "Aspect ratio",
         "Ratio of the video's sides at the resolution's area; without it the frame's.",
     ),
+    "region": FieldLabel(
+        "Regions",
+        "Parts of the first frame that move, where the engine moves the photo's own pixels.",
+    ),
     "duration": FieldLabel("Duration", "Length of the video in seconds."),
     "seed": FieldLabel("Seed", "The same seed draws the same chance; without one it is random."),
     "watermark": FieldLabel("Watermark", "Whether the video has a visible mark."),

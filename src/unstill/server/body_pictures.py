@@ -76,9 +76,10 @@ def _rest_of_text(text: str, steps: Steps, files: list[File]) -> object:
     is_declared = begins_as_a_picture(beginning)
     if len(text) <= MOST_PROSE_CHARS and not is_declared:
         return text
-    if beginning.startswith("{"):
+    if beginning.startswith(("{", "[")):
         try:
-            return _rest(msgspec.json.decode(text, type=dict[str, Any]), steps, files)
+            decoded = msgspec.json.decode(text, type=dict[str, Any] | list[Any])
+            return _rest(decoded, steps, files)
         except msgspec.DecodeError:
             pass
     try:

@@ -11,9 +11,18 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from unstill.domain.request import CreateCall, Frame, GivenFrame, Role, Size, VideoRequest
+from unstill.domain.request import (
+    CreateCall,
+    Frame,
+    GivenFrame,
+    Role,
+    Size,
+    VideoRequest,
+    says_nothing,
+)
 from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue, resolve
+from unstill.models.region_list import RegionList
 from unstill.service.pictures import IncomingFrame, check_header, check_sides, take
 
 LARGE_INLINE_CHARS = 256 * 1024  # decoding and hashing more than that would hold up the loop
@@ -37,9 +46,9 @@ async def checked_call(
     models: those that its caller may use; None: any.
     """
     name, card = catalogue.card_among(models, create_call.model)
-    taken = await _taken(create_call.frames)
-    for each in taken.values():
-        check_header(each, card.frame_rule)
+    taken = await _taken((*create_call.frames, *_masks(card, create_call)))
+    for role, each in taken.items():
+        check_header(each, card.rule_of(role))
     return _resolved(name, card, create_call, taken)
 
 
@@ -65,6 +74,18 @@ def _resolved(
     # No system call: each hands the interpreter to the writer's thread in mid-submit.
     request, ignored = resolve(card, create_call, frames, random_seed=random.getrandbits(31))
     return CheckedCall(name, card, request, taken, ignored)
+
+
+def _masks(card: Card, create_call: CreateCall) -> tuple[GivenFrame, ...]:
+    """The pictures inside the fields. Raises BadField."""
+    return tuple(
+        mask
+        for name, given in create_call.fields.items()
+        if (field := card.field(name)) is not None
+        and isinstance(field.kind, RegionList)
+        and not says_nothing(given.value)
+        for mask in field.kind.masks(given)
+    )
 
 
 async def _taken(given: Sequence[GivenFrame]) -> dict[Role, IncomingFrame]:

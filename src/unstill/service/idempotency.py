@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 
 from unstill.domain.job import IdempotencyMark
-from unstill.domain.request import CreateCall, Frame, Role
+from unstill.domain.request import MASK_ROLES, CreateCall, Frame, Role
 from unstill.models.card import Card
 from unstill.models.catalogue import explicit
 from unstill.service.checked_calls import CheckedCall
@@ -55,7 +55,7 @@ def fingerprint(
     pictures = {
         role: {"url": frame.url, "sha256": frame.sha256}
         for role, frame in frames.items()
-        if card.field(f"{role}_frame") is not None
+        if role in MASK_ROLES or card.field(f"{role}_frame") is not None
     }
     whole = {"model": name, "fields": given.values, "frames": pictures}
     if (

@@ -66,7 +66,7 @@ class Frames:
     async def _taken(self, job: Job, frame: Frame) -> FrameFacts:
         if frame.url is not None and await self._files.find(job.id, frame.file_name) is None:
             await self._fetch(job, frame, frame.url)
-        rule = self._cards[job.request.model].frame_rule
+        rule = self._cards[job.request.model].rule_of(frame.role)
         async with self._files.local(job.id, frame.file_name) as path:
             check = frame_check(frame, rule, path=str(path))
             return await self._media.check_frame(check, owner=job.owner)

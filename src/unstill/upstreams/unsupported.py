@@ -1,6 +1,7 @@
 """What a caller asks for and an upstream has no field for. Pure.
 
     last frame        refused
+    region            refused
     negative prompt   refused
     watermark         `true` refused; without the field there is none
     sound             `true` refused where none comes for sure; `false`: its track is removed here
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import msgspec
 
+from unstill.domain.engine import region_misfit
 from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 
@@ -30,6 +32,8 @@ class Has(msgspec.Struct, frozen=True, kw_only=True):
 
 def unsupported(request: VideoRequest, has: Has, *, name: str) -> BadField | None:
     """The first thing asked for that would be missing without a word; `name` is the upstream's."""
+    if (misfit := region_misfit(request, name=name)) is not None:
+        return misfit
     if request.last_frame is not None and not has.last_frame:
         allowed = f"absent: {name} has no last frame"
         return BadField(request.last_frame.param, allowed, found="a picture")

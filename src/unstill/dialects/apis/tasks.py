@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.dialects.body_fields import ASPECT_RATIOS, body_of
+from unstill.dialects.body_fields import ASPECT_RATIOS, REGION, body_of
 from unstill.dialects.call import Call, JobView
 from unstill.dialects.input_parameters import (
     inputs_of,
@@ -35,6 +35,7 @@ _PARAMETERS = {
     "resolution": "resolution",
     "size": "size",
     **ASPECT_RATIOS,
+    **REGION,
     "duration": "duration",
     "seed": "seed",
     "watermark": "watermark",

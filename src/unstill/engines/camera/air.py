@@ -6,7 +6,7 @@ It comes over the picture in the video's first seconds, so that the first frame 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -85,9 +85,12 @@ class AirPainter:
             cv2.convertScaleAbs(chroma, dst=chroma, alpha=kept, beta=GREY * (1 - kept))
 
 
-def grown_over(cells: Plane, shape: tuple[int, ...], cell_px: int) -> Plane:
+Cells = TypeVar("Cells", Plane, Floats)
+
+
+def grown_over(cells: Cells, shape: tuple[int, ...], cell_px: int) -> Cells:
     """A grid with one cell more than the frame all around, grown to a plane of the frame."""
     rows, columns = cells.shape
     size = (columns * cell_px, rows * cell_px)
-    grown = np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    grown = np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR), cells.dtype)
     return grown[cell_px : cell_px + shape[0], cell_px : cell_px + shape[1]]

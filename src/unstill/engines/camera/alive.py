@@ -1,4 +1,6 @@
-"""What moves in the picture itself, where the prompt asks for it and its region is sure."""
+"""What moves in the picture itself: what the prompt asks for where its region is sure, and what the
+caller has marked, where it is marked.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,12 @@ from unstill.engines.camera.flicker import find_flicker
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.prompt import Plan
 from unstill.engines.camera.sky import find_clouds
+from unstill.engines.camera.smoke import Smoke
+from unstill.engines.camera.strands import marked_hair, marked_leaves
 from unstill.engines.camera.sway import find_sway
 from unstill.engines.camera.warp import SourceGrid
-from unstill.engines.camera.water import find_ripples
-from unstill.media.yuv import YuvPicture
+from unstill.engines.camera.water import find_ripples, marked_ripples
+from unstill.media.yuv import Floats, YuvPicture
 
 
 class Region(Protocol):
@@ -40,8 +44,23 @@ FINDERS: Final[Mapping[Effect, Finder]] = {  # in the order in which they are la
 }
 
 
+class Maker(Protocol):
+    """Makes a region of what a caller has marked; `share` as in `marked.Mark`."""
+
+    def __call__(
+        self, photo: Photo, share: Floats, effect_time: EffectTime, *, amount: float, seed: int
+    ) -> Region: ...
+
+
+MAKERS: Final[Mapping[Effect, Maker]] = {
+    Effect.WATER: marked_ripples,
+    Effect.SMOKE: Smoke,
+    Effect.HAIR: marked_hair,
+    Effect.WIND: marked_leaves,
+}
+
 # what takes a region of one photo
-LOCAL: Final = frozenset({Effect.WIND, *FINDERS})
+LOCAL: Final = frozenset({Effect.WIND, *FINDERS, *MAKERS})
 
 
 class Alive:
@@ -55,15 +74,25 @@ class Alive:
         effect_time = EffectTime(request.duration_s, is_loop=plan.is_loop)
         # drawn lines stand still
         effects = {} if Effect.SKETCH in plan.effects else plan.effects
-        wind = effects.get(Effect.WIND)
+        marks = [mark for mark in photo.marks if mark.effect in effects]
+        # where a caller says where, nothing is looked for
+        sought = effects.keys() - {mark.effect for mark in marks}
+        wind = effects[Effect.WIND] if Effect.WIND in sought else 0
         self._sway = find_sway(photo, effect_time, amount=wind, seed=seed) if wind else None
         found = {
             effect: find(photo, effect_time, amount=effects[effect], seed=seed)
             for effect, find in FINDERS.items()
-            if effect in effects
+            if effect in sought
         }
-        self._regions = [region for region in found.values() if region is not None]
+        seen = [mark for mark in marks if mark.is_seen]
+        self._regions = [region for region in found.values() if region is not None] + [
+            MAKERS[mark.effect](
+                photo, mark.share, effect_time, amount=effects[mark.effect], seed=seed + place
+            )
+            for place, mark in enumerate(seen)
+        ]
         self.drawn = {effect for effect, region in found.items() if region is not None}
+        self.drawn |= {mark.effect for mark in seen}
         if self._sway:
             self.drawn.add(Effect.WIND)
         self.undrawn = (LOCAL & plan.effects.keys()) - self.drawn

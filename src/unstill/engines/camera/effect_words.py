@@ -22,6 +22,8 @@ class Effect(StrEnum):
     CLOUDS = "clouds"  # drift
     WIND = "wind"  # in grass, flowers and leaves
     WATER = "water"  # ripples
+    SMOKE = "smoke"  # rises
+    HAIR = "hair"  # sways
 
 
 # what the engine can draw: words for another effect are told as not heard
@@ -65,6 +67,10 @@ CN_WATERS: Final = (
     r"(?:水面|湖面|海面|江面|河面|池面|河水|湖水|溪水|海水|江水|流水|池水|水流"
     r"|小溪|溪流|瀑布|波浪|海浪|浪花|(?<!麦)浪)"
 )
+HAIRS: Final = r"(?:hair|fur|mane|beard|braids?|curls|locks|whiskers)"
+CN_HAIRS: Final = r"(?:头发|秀发|长发|短发|发丝|发梢|刘海|鬃毛|毛发|胡须)"
+SMOKES: Final = r"(?:smoke|steam|vapou?r|mist|fog|fumes)"
+CN_SMOKES: Final = r"(?:烟雾?|炊烟|青烟|蒸汽|水蒸气|热气(?!球)|水汽|雾气?)"
 DRAWING: Final = r"(?:sketch(?:es)?|drawing)"
 # things that the wind moves and this engine cannot
 LOOSE: Final = words(
@@ -177,6 +183,27 @@ EFFECTS: Final = {
         rf"波光粼粼|粼粼|波光|涟漪|水波|水纹|{CN_WATERS}"
         + CN_GOES
         + r"(?:荡漾|波动|流动|起伏|流淌|翻滚|拍打|涌动|流|涌|泛起|奔腾|冲击|拍岸)",
+    ),
+    Effect.SMOKE: words(
+        rf"\b{SMOKES}{GOES}(?:ris|drift|curl|billow|swirl|float|mov|flow|roll|waft|spiral|danc|climb|pour|linger|stream)"
+        rf"(?:e|es|s|ing)?\b",
+        rf"\b(?:rising|drifting|curling|billowing|swirling|floating|moving|rolling|wafting)\s+(?:\w+\s+)?{SMOKES}\b",
+        CN_SMOKES
+        + CN_GOES
+        + r"(?:升起|上升|升腾|冒出|飘[散动荡升]?|缭绕|弥漫|袅袅|涌动|流动|翻滚|翻涌)"
+        r"|袅袅\S{0,2}(?:烟|热气)",
+    ),
+    Effect.HAIR: words(
+        rf"\b{HAIRS}{GOES}(?:blow|sway|wav|flow|flutter|mov|stream|drift|danc|billow|whip|fly|flies|ruffl)"
+        rf"(?:e|es|s|ing|n)?\b(?:\s+in\s+(?:the\s+|a\s+)?(?:\w+\s+)?(?:wind|breeze))?",
+        rf"\b(?:blowing|swaying|waving|flowing|fluttering|moving|flying)\s+(?:\w+\s+)?{HAIRS}\b",
+        rf"\b(?:wind|breeze){GOES}(?:blow|mov|stir|ruffl|lift|play)(?:e|es|s|ing)?\s+"
+        rf"(?:(?:through|with|in)\s+)?(?:\w+\s+){{0,2}}?{HAIRS}\b",
+        CN_HAIRS
+        + CN_GOES
+        + r"(?:随风|迎风)?(?:飘动|飘扬|飘逸|飘|拂动|摆动|飞舞|飞扬|摇曳|吹动|吹起)"
+        + r"|吹[动起拂]\S{0,3}"
+        + CN_HAIRS,
     ),
 }
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from unstill.domain.request import Size
+from unstill.engines.camera.marked import Mark
 from unstill.engines.camera.regions import find_sky
 from unstill.engines.camera.subject import Box, Subject
 from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture, planes_of
@@ -24,6 +25,7 @@ SHARPEN_SIGMA_PX = 0.8
 SHARPEN_SHRUNK, SHARPEN_ENLARGED = 0.5, 0.12  # what fetching and shrinking take, given back
 
 MIDDLE = (0.5, 0.5)
+WHOLE = Box(left=0, top=0, right=1, bottom=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,8 @@ class Photo:
     rgb: uint8 (h, w, 3); density: source pixels per frame pixel, in x and in y; sharpen: how much
     crisper its planes are than `rgb`, so that frames fetched from between pixels are as crisp;
     home: where the frame's middle rests, in units from the photo's; subject: in shares of `rgb`;
-    near: what a network says, float32 (h, w) over all of it, 0 far to 1 near.
+    near: what a network says, float32 (h, w) over all of it, 0 far to 1 near; remains: what of the
+    picture it is, in shares of that; marks: what moves in it where the caller says.
     """
 
     rgb: Plane
@@ -43,6 +46,8 @@ class Photo:
     home: tuple[float, float] = (0.0, 0.0)
     subject: Subject | None = None
     near: Floats | None = None
+    remains: Box = WHOLE
+    marks: tuple[Mark, ...] = ()
 
     @property
     def unit_px(self) -> float:
@@ -128,6 +133,7 @@ def fit_photo(
         home=(home[0] / unit_px, home[1] / unit_px),
         subject=subject and subject.seen_in(remains),
         near=None if near is None else remains.cut(near),
+        remains=remains,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +12,15 @@ import cv2
 from unstill import __version__
 from unstill.domain.request import Role, VideoRequest
 from unstill.engines.camera.ambience import LOUDNESS, ambience
-from unstill.engines.camera.effect_words import DRAWN
+from unstill.engines.camera.effect_words import DRAWN, Effect
 from unstill.engines.camera.framing import Tell, framed_pair, framed_photo, untold
+from unstill.engines.camera.marked import EFFECTS_OF, SIDE_PX, Mark, mark_of
 from unstill.engines.camera.picture import enough_px
 from unstill.engines.camera.prompt import EVERY, Plan, read_prompt
 from unstill.engines.camera.same_scene import find_same_scene
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
+from unstill.engines.camera.strength_words import PLAIN_STRENGTH
+from unstill.engines.camera.subject import Box
 from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.engines.camera.two_views import TwoViews
 from unstill.media.decode import open_frame
@@ -43,7 +46,7 @@ def render(
     plan = read_prompt(request.prompt, request.negative_prompt, request.seed)
     # a last frame of the caller's own is where the video ends
     is_loop = (plan.is_loop or task.loop) and request.last_frame is None
-    plan = replace(plan, is_loop=is_loop)
+    plan = replace(plan, is_loop=is_loop, effects=with_marked(plan.effects, request))
     scenery = scenery_of(task, plan, without_mask)
     show = Show(scenery, plan, request, task.size)
     frame_count = request.frame_count
@@ -65,7 +68,22 @@ def render(
         frame_count=frame_count,
         moves=tuple(move for move in plan.moves if move not in scenery.unmade),
         effects=tuple(sorted(effects)),
-        unheard=unheard_in(request, scenery),
+        unheard=(*unheard_in(request, scenery), *unmoved_in(request, scenery)),
+    )
+
+
+def with_marked(effects: Mapping[Effect, float], request: VideoRequest) -> Mapping[Effect, float]:
+    """The effects of a plan and those of the caller's regions; the prompt says how much."""
+    marked = {EFFECTS_OF[region.kind]: PLAIN_STRENGTH for region in request.regions}
+    return {**marked, **effects}
+
+
+def unmoved_in(request: VideoRequest, scenery: Scenery) -> tuple[str, ...]:
+    """The caller's regions in which nothing moves: in a sketch, between two pictures, cropped."""
+    return tuple(
+        f"region[{place}]"
+        for place, region in enumerate(request.regions)
+        if EFFECTS_OF[region.kind] in scenery.undrawn
     )
 
 
@@ -120,7 +138,8 @@ def scenery_of(task: RenderTask, plan: Plan, without_mask: Tell = untold) -> Sce
         photo = framed_photo(
             first, task.size, depth_model=task.depth_model, without_mask=without_mask
         )
-        return OnePhoto(photo, plan, request)
+        marks = marks_in(task, first.shape, photo.remains)
+        return OnePhoto(replace(photo, marks=marks), plan, request)
     last = pixels_of(task, "last", request.last_frame.param)
     photos = framed_pair(
         first, last, task.size, depth_model=task.depth_model, without_mask=without_mask
@@ -129,6 +148,19 @@ def scenery_of(task: RenderTask, plan: Plan, without_mask: Tell = untold) -> Sce
     if scene is None or not scene.is_travelled:
         return TwoPhotos(photos, plan, request)
     return TwoViews(photos, scene, plan, request)
+
+
+def marks_in(task: RenderTask, shape: tuple[int, ...], remains: Box) -> tuple[Mark, ...]:
+    """What the caller has marked, in what remains of a picture of this shape."""
+    request = task.request
+    masks = {
+        mask.role: open_frame(Path(task.frames[mask.role]), param=mask.param, enough_px=SIDE_PX)
+        for mask in request.masks
+    }
+    return tuple(
+        mark_of(region, masks[region.mask] if region.mask else None, shape, remains)
+        for region in request.regions
+    )
 
 
 def pixels_of(task: RenderTask, role: Role, param: str) -> Plane:

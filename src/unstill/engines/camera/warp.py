@@ -172,12 +172,14 @@ def sample(field: Floats, grid: SourceGrid, half_photo: tuple[float, float]) -> 
 
 
 class PixelFetcher:
-    """Fills frames with the photo's pixels from where a grid looks."""
+    """Fills frames, or parts of them, with the photo's pixels from where a grid looks."""
 
-    def __init__(self, photo: Photo) -> None:
+    def __init__(self, photo: Photo, part: Size | None = None) -> None:
+        """part: what is filled; None: whole frames."""
         self._photo = photo
-        self._luma = Strips(photo.size, CELL_PX)
-        half = Size(width=photo.size.width // 2, height=photo.size.height // 2)
+        size = part or photo.size
+        self._luma = Strips(size, CELL_PX)
+        half = Size(width=size.width // 2, height=size.height // 2)
         self._chroma = Strips(half, CELL_PX // 2)
 
     def fetch(self, grid: SourceGrid, pairs: list[tuple[Plane, Plane]]) -> None:

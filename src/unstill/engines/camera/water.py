@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from unstill.engines.camera.effect_time import EffectTime
+from unstill.engines.camera.marked import plane_of
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.regions import find_water
 from unstill.engines.camera.sketch import lay_over
@@ -32,13 +33,21 @@ class Water:
     """One photo's water, and its waves after a time."""
 
     def __init__(
-        self, photo: Photo, mask: Plane, effect_time: EffectTime, *, amount: float, seed: int
+        self,
+        photo: Photo,
+        mask: Plane,
+        effect_time: EffectTime,
+        *,
+        matte: Plane,
+        amount: float,
+        seed: int,
     ) -> None:
+        """mask: where it is, 0 or 255; matte: how much of each pixel of the photo's luma is."""
         self._effect_time = effect_time
         rng = np.random.default_rng([seed, 6])
         self._photo = photo
         luma = photo.planes.y
-        self._luma, self._matte = luma, matte_of(luma, mask)[0]
+        self._luma, self._matte = luma, matte
         rows = np.nonzero(mask.any(axis=1))[0]
         first, last = (float(2 * row / len(mask) - 1) for row in (rows.min(), rows.max() + 1))
         half_height = photo.half_photo[1]
@@ -125,4 +134,16 @@ def find_ripples(
 ) -> Water | None:
     """The photo's water; None where it has none, or it is not sure."""
     mask = find_water(photo.rgb, photo.sky)
-    return None if mask is None else Water(photo, mask, effect_time, amount=amount, seed=seed)
+    if mask is None:
+        return None
+    matte = matte_of(photo.planes.y, mask)[0]
+    return Water(photo, mask, effect_time, matte=matte, amount=amount, seed=seed)
+
+
+def marked_ripples(
+    photo: Photo, share: Floats, effect_time: EffectTime, *, amount: float, seed: int
+) -> Water:
+    """Water where the caller says, whatever it looks like; `share` as in `marked.Mark`."""
+    mask = np.asarray(share > 0, np.uint8) * np.uint8(255)
+    matte = plane_of(share, photo.planes.y)
+    return Water(photo, mask, effect_time, matte=matte, amount=amount, seed=seed)

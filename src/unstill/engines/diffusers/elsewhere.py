@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from unstill.domain.engine import Children, Made, Report, Scene
 from unstill.domain.errors import BadField, OwnError
 from unstill.domain.request import VideoRequest
-from unstill.engines.diffusers.misfits import model_misfit
+from unstill.engines.diffusers.misfits import plain_misfit
 
 
 class DiffusersElsewhere:
@@ -30,7 +30,7 @@ class DiffusersElsewhere:
         self._models = tuple(models)
 
     def misfit(self, request: VideoRequest) -> BadField | None:
-        return model_misfit(request, self._models)
+        return plain_misfit(request, self._models)
 
     async def startup(self) -> None:
         """There is nothing to begin."""

@@ -1,6 +1,7 @@
 """What a caller asks for and a pipeline cannot do. Pure.
 
     last frame        refused where the pipeline ignores it
+    region            refused
     negative prompt   refused where it takes none; with guidance 1 it is taken and has no effect:
                       clients send one with every call, and keep their API on distilled weights
     sound             `true` refused where it makes none; `false` and none said: as it is
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unstill.domain.engine import region_misfit
 from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.diffusers.options import PipelineOptions
@@ -26,7 +28,7 @@ def misfit_of(
 ) -> BadField | None:
     """The first thing asked for that would be missing without a word; `models` are those served."""
     title = profile.title
-    if (misfit := model_misfit(request, models)) is not None:
+    if (misfit := plain_misfit(request, models)) is not None:
         return misfit
     if request.last_frame is not None and profile.last_frame == "none":
         allowed = f"absent: {title} has no last frame"
@@ -41,8 +43,10 @@ def misfit_of(
     return None
 
 
-def model_misfit(request: VideoRequest, models: Sequence[str]) -> BadField | None:
-    """Another model than those `models` that are served, or a larger video than of any."""
-    if request.model in models:
-        return too_large_for_here(request)
-    return BadField("model", f"one of {', '.join(models)}", request.model)
+def plain_misfit(request: VideoRequest, models: Sequence[str]) -> BadField | None:
+    """What no pipeline can do: another model than those `models` that are served, a region, a
+    larger video than of any.
+    """
+    if request.model not in models:
+        return BadField("model", f"one of {', '.join(models)}", request.model)
+    return region_misfit(request, name="a pipeline") or too_large_for_here(request)

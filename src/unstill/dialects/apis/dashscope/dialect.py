@@ -32,7 +32,7 @@ from unstill.dialects.apis.dashscope.answers import (
 )
 from unstill.dialects.apis.dashscope.list_query import wanted_of
 from unstill.dialects.apis.dashscope.sdk_programs import PROGRAMS
-from unstill.dialects.body_fields import ASPECT_RATIOS, WEBHOOK_URL, body_of
+from unstill.dialects.body_fields import ASPECT_RATIOS, REGION, WEBHOOK_URL, body_of
 from unstill.dialects.call import Call, JobView, UploadLeave
 from unstill.dialects.input_parameters import (
     both,
@@ -81,6 +81,7 @@ _PARAMETERS = {
     "resolution": "resolution",
     "size": "size",
     **ASPECT_RATIOS,
+    **REGION,
     "duration": "duration",
     "seed": "seed",
     "watermark": "watermark",

@@ -40,6 +40,7 @@ from unstill.dialects.apis.videos.parameters import (
 from unstill.dialects.apis.videos.sdk_programs import PROGRAMS
 from unstill.dialects.body_fields import (
     ASPECT_RATIOS,
+    REGION,
     WEBHOOK_URL,
     body_of,
     given_model,
@@ -67,6 +68,7 @@ _FIELDS = {
     "negative_prompt": "negative_prompt",
     "size": "size",
     **ASPECT_RATIOS,
+    **REGION,
     "resolution": "resolution",
     "seconds": "duration",
     "duration": "duration",
