@@ -76,6 +76,9 @@ def generate(
     audio: Annotated[bool | None, typer.Option("--audio/--no-audio", help="Sound.")] = None,
     watermark: Annotated[bool | None, typer.Option("--watermark/--no-watermark")] = None,
     last_frame: Annotated[Path | None, typer.Option(help="A photo to end on.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="What moves where, as JSON: see docs/api.md, Regions.")
+    ] = None,
     prompt_metadata: Annotated[
         bool,
         typer.Option(
@@ -97,6 +100,7 @@ def generate(
         "seconds": duration,
         "generate_audio": audio,
         "watermark": watermark,
+        "region": region,
         **_geometry(resolution, size, aspect),
     }
     if last_frame is not None:
