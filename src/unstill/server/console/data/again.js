@@ -35,6 +35,7 @@ export async function makeAgain(job, { hasOtherSeed = false } = {}) {
   for (const [name, value] of Object.entries(fieldsOf(job, hasOtherSeed))) put(name, String(value));
   put("first_frame", await picture(job, request.first_frame));
   if (request.last_frame) put("last_frame", await picture(job, request.last_frame));
+  if (request.regions?.length) put("region", JSON.stringify(await regions(job)));
   const headers = { ...post.headers, "Idempotency-Key": freshKey() };
   const { id } = await call("POST", post.path, { form, headers });
   return /** @type {string} */ (id);
@@ -74,6 +75,27 @@ async function picture(job, given) {
       throw new PictureGone();
     throw error;
   }
+}
+
+/** What was marked, as it is sent. @param {Details} job */
+function regions(job) {
+  const masks = job.request.masks ?? [];
+  const sent = (job.request.regions ?? []).map(async ({ kind, boxes, mask }) => {
+    const given = masks.find((each) => each.role === mask);
+    return { kind, boxes, mask: given && (await text(await picture(job, given))) };
+  });
+  return Promise.all(sent);
+}
+
+/** A file as a data URL; an address as it is. @param {string | File} given @returns {Promise<string>} */
+function text(given) {
+  if (typeof given === "string") return Promise.resolve(given);
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(given);
+  });
 }
 
 /** A name with dots, as a form spells it. @param {string} name */

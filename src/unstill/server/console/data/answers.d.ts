@@ -10,7 +10,7 @@ export type State =
   | "failed"
   | "cancelled";
 
-export type Role = "first" | "last";
+export type Role = "first" | "last" | `mask${number}`;
 
 export interface Size {
   width: number;
@@ -71,6 +71,13 @@ export interface GivenPicture {
   sha256?: string;
 }
 
+/** A part of the first frame that is to move; a mask is one of the request's. */
+export interface MarkedRegion {
+  kind: string;
+  boxes?: [number, number, number, number][];
+  mask?: Role | null;
+}
+
 /** What was asked for; what is as it usually is may be absent. */
 export interface Request {
   /** the model's own id */
@@ -87,6 +94,8 @@ export interface Request {
   watermark?: boolean;
   generate_audio?: boolean | null;
   options?: Record<string, string | number | boolean>;
+  regions?: MarkedRegion[];
+  masks?: GivenPicture[];
 }
 
 export interface Move {

@@ -41,7 +41,7 @@ export function fileAddress(path) {
 export const videoAddress = (id, variant = "video") =>
   fileAddress(`v1/videos/${encodeURIComponent(id)}/content?variant=${variant}`);
 
-/** @param {string} id @param {"first" | "last"} role */
+/** @param {string} id @param {import("./answers.js").Role} role */
 export const pictureAddress = (id, role) =>
   fileAddress(`v1/jobs/${encodeURIComponent(id)}/pictures/${role}`);
 

@@ -83,17 +83,18 @@ export function Outcome({ job }) {
   </section>`;
 }
 
-/** A picture that was given. @param {{id: string, role: "first" | "last"}} props */
+/** A picture that was given. @param {{id: string, role: import("../../data/answers.js").Role}} props */
 export function Given({ id, role }) {
   const [isBroken, setBroken] = useState(false);
   const source = useAddress(id, role);
+  const is = role === "first" || role === "last" ? role : null;
   return html`<figure class="given">
     <div>${
       source &&
       !isBroken &&
-      html`<img src=${source} alt=${t(role === "first" ? "firstPicture" : "lastPicture")} onError=${() => setBroken(true)} />`
+      html`<img src=${source} alt=${t(is ? `${is}Picture` : "maskPicture")} onError=${() => setBroken(true)} />`
     }</div>
-    <figcaption class="small muted">${t(role === "first" ? "firstFrame" : "lastFrame")}</figcaption>
+    <figcaption class="small muted">${t(is ? `${is}Frame` : "mask")}</figcaption>
   </figure>`;
 }
 
