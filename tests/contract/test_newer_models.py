@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from support.in_process import PHOTO, served, settings_of
-from support.requests import HAPPYHORSE11, KLING, MINIMAX, SEEDANCE20, SEEDANCE25
+from support.requests import HAPPYHORSE11, KLING, MINIMAX, SEEDANCE20, SEEDANCE25, WAN27
 from unstill.product import Product
 
 PICTURE = base64.b64encode(PHOTO.read_bytes()).decode()
@@ -98,6 +98,29 @@ async def test_a_tier_that_the_camera_does_not_make_is_refused_before_anything_i
     assert "1920x1088" in refused["/openai/v1/videos"].text
     assert "size must be at most as many pixels as 1920x1088" in exact.text
     assert (await http.get("/v1/videos")).json()["data"] == []
+
+
+async def test_a_model_is_listed_with_what_its_engines_make_of_it(tmp_path: Path) -> None:
+    toml = (
+        '[engines.bailian]\nkind = "dashscope"\nbase_url = "http://127.0.0.1:9/api/v1"\n'
+        '[engines.bailian.models]\n"wan2.7-i2v" = "wan2.5-i2v-preview"\n'
+        '[models."wan2.7-i2v"]\nengines = ["bailian"]\n'
+        '[models."mine"]\nlike = "wan2.7-i2v"\nengines = ["camera", "bailian"]\n'
+    )
+    async with served(Product(settings_of(tmp_path, toml))) as http:
+        listed = {each["id"]: each for each in (await http.get("/v1/models")).json()["data"]}
+        alone = (await http.get("/v1/models/wan2.7-i2v-2026-04-25")).json()
+    at_bailian, by_both = listed[WAN27]["capabilities"], listed["mine"]["capabilities"]
+
+    assert alone["capabilities"] == at_bailian
+    assert [tier["name"] for tier in listed[KLING]["capabilities"]["tiers"]] == ["720P", "1080P"]
+    assert listed[KLING]["capabilities"]["exact_size"]["most_pixels"] == 1920 * 1088
+    assert at_bailian["input_schema"]["properties"]["duration"]["enum"] == [5, 10]
+    assert "last_frame" not in at_bailian["input_schema"]["properties"]
+    assert {each["name"]: each["allowed"] for each in at_bailian["fields"]}["duration"] == "5 or 10"
+    assert all("last_frame" not in post["names"] for post in at_bailian["posts"])
+    assert by_both["input_schema"]["properties"]["duration"]["maximum"] == 15
+    assert "last_frame" in by_both["input_schema"]["properties"]
 
 
 async def test_a_tier_that_a_model_does_not_have_is_refused_with_those_that_it_has(

@@ -11,17 +11,11 @@ from httpx2 import Response
 from jsonschema import Draft202012Validator
 
 from support.blank_picture import HEADER_ONLY
+from support.resolved_requests import EVERY
 from support.servers import Serving
 
 FILE = f"data:image/png;base64,{base64.b64encode(HEADER_ONLY).decode()}"
 ADDRESS = "http://127.0.0.1:1/frame.png"  # nothing listens there: the job ends at once
-MODELS = (
-    "Wan-AI/Wan2.2-I2V",
-    "openai/sora-2/image-to-video-pro",
-    "wan2.7-i2v",
-    "happyhorse-1.0-i2v",
-)
-
 Schema = Mapping[str, Any]
 
 
@@ -90,13 +84,13 @@ def post(server: Serving, model: Mapping[str, Any], to: Schema, values: Schema) 
     return server.http.post(to["path"], json=body, headers=to["headers"])
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=EVERY)
 def model(request: pytest.FixtureRequest, models: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return models[request.param]
 
 
 def test_a_form_can_be_built_for_every_model(models: dict[str, Any]) -> None:
-    assert tuple(models) == MODELS
+    assert tuple(models) == EVERY
 
 
 def test_every_field_says_what_a_form_has_to_show(model: dict[str, Any]) -> None:

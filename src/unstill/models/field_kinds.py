@@ -136,24 +136,33 @@ class Whole(msgspec.Struct, frozen=True):
 
 
 class Flag(msgspec.Struct, frozen=True):
-    """True or false; forms send the words."""
+    """True or false; forms send the words. `only`: the one that may be chosen; None: both."""
 
-    allowed: str = "true or false"
+    only: bool | None = None
+
+    @property
+    def allowed(self) -> str:
+        return "true or false" if self.only is None else str(self.only).lower()
 
     def read(self, given: GivenValue) -> bool:
         match given.value:
             case bool():
-                return given.value
+                value = given.value
             case str() if (word := given.value.strip().lower()) in _TRUE | _FALSE:
-                return word in _TRUE
+                value = word in _TRUE
             case _:
                 raise BadField(given.param, self.allowed, given.value)
+        if self.only is not None and value is not self.only:
+            raise BadField(given.param, self.allowed, given.value)
+        return value
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "boolean"}
+        return {"type": "boolean"} | ({} if self.only is None else {"enum": [self.only]})
 
     def wire_schema(self) -> dict[str, Any]:
-        return {"enum": [True, False, *sorted(_TRUE | _FALSE), *NOTHING]}
+        words = sorted((_TRUE | _FALSE) if self.only is None else _TRUE if self.only else _FALSE)
+        flags = [True, False] if self.only is None else [self.only]
+        return {"enum": [*flags, *words, *NOTHING]}
 
 
 class Tier(msgspec.Struct, frozen=True):

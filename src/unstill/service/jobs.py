@@ -37,6 +37,7 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import CreateCall, GivenValue, Role, Size, TierName
 from unstill.files.port import Files
 from unstill.files.storage import always_there
+from unstill.models.card import Card
 from unstill.models.catalogue import Catalogue
 from unstill.service.admission import Admission
 from unstill.service.allowances import Allowances
@@ -331,6 +332,10 @@ class Service:
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         """The engines behind a name, in the order they are tried."""
         return self._model_engines.engines_of(model)
+
+    def served_card(self, model: str) -> Card:
+        """A model by its name in the catalogue, without what none of its engines does."""
+        return self._model_engines.served_card(model, self.catalogue.names[model])
 
     def charged(self, model: str) -> Mapping[TierName, Charged]:
         """What each tier of a model is charged with; nothing where nothing is charged at all."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from unstill.domain.engine import Engine
 from unstill.domain.errors import BadField, BadSetting, MissingField, shown
 from unstill.domain.request import CreateCall, VideoRequest
+from unstill.models.card import Card
+from unstill.models.served import served_card
 
 
 class ModelEngines:
@@ -19,9 +21,18 @@ class ModelEngines:
         self._engines_of = {
             name: tuple(engines[each] for each in tried) for name, tried in routes.items()
         }
+        self._served: dict[str, Card] = {}
 
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         return self._engines_of.get(model, ())
+
+    def served_card(self, model: str, card: Card) -> Card:
+        """What of the model at least one of its engines serves; asked of them once."""
+        found = self._served.get(model)
+        if found is None:
+            misfits = [engine.misfit for engine in self.engines_of(model)]
+            found = self._served[model] = served_card(card, misfits)
+        return found
 
     def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> str:
         """The first engine that the request fits.

@@ -74,7 +74,7 @@ class OwnVerbs:
             raise NoSuchModel(error) from error  # OpenAI, GET /models/{model}
 
     async def _model_info(self, asked: str, models: frozenset[str] | None = None) -> ModelInfo:
-        name, card = self._service.catalogue.card_among(models, GivenValue("model", asked))
+        name, _ = self._service.catalogue.card_among(models, GivenValue("model", asked))
         engines = [
             EngineInfo(
                 name=engine.name,
@@ -87,7 +87,7 @@ class OwnVerbs:
         ]
         return model_info(
             name,
-            card,
+            self._service.served_card(name),
             engines=engines,
             dialects=self._dialects,
             charged=self._service.charged(name),
