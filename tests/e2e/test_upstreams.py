@@ -37,6 +37,12 @@ CAT = "一只猫在草地上奔跑"
 GIRL = "女孩睁开眼,温柔地看向镜头"
 WALK = "让画面中的角色向前走两步,镜头轻微推进,电影感光影。"
 
+OPENROUTER_FRAME = {
+    "type": "image_url",
+    "image_url": {"url": "<jpeg>"},
+    "frame_type": "first_frame",
+}
+
 # What the engine's upstream documents for the sample; in angle brackets what differs each time.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("dashscope", "wan2.2-i2v"): {
@@ -180,6 +186,30 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "positivePrompt": WALK,
         "seed": "<seed>",
     },
+    ("openrouter", "sora2-i2v-pro"): {
+        "model": "bytedance/seedance-2.0",
+        "prompt": ALIVE,
+        "frame_images": [OPENROUTER_FRAME],
+        "duration": 4,
+        "resolution": "720p",
+    },
+    ("openrouter", "wan2.7-i2v"): {
+        "model": "alibaba/wan-2.7",
+        "prompt": WALK,
+        "frame_images": [OPENROUTER_FRAME],
+        "duration": 5,
+        "resolution": "720p",
+        "seed": "<seed>",
+        "generate_audio": False,
+    },
+    ("openrouter", "happyhorse-1.0-i2v"): {
+        "model": "alibaba/happyhorse-1.0",
+        "prompt": CAT,
+        "frame_images": [OPENROUTER_FRAME],
+        "duration": 5,
+        "resolution": "720p",
+        "seed": "<seed>",
+    },
     ("openai", "sora2-i2v-pro"): {
         "model": "sora-2-pro",
         "prompt": ALIVE,
@@ -232,7 +262,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
-UNMARKED = {"fal"}
+UNMARKED = {"fal", "openrouter"}
 
 
 class Pair(NamedTuple):

@@ -43,6 +43,7 @@ ROWS: Mapping[str, Row] = {
     "fal": Row(request(WAN27, duration_s=2), "", cancels=True),
     "ark": Row(request(SORA), "/api/v3", cancels=True),
     "runware": Row(request(WAN27, duration_s=2), asks_together=True),
+    "openrouter": Row(request(WAN27, duration_s=2), "/api/v1", has_links=False),
     "openai": Row(request(SORA), has_links=False),
     "unified": Row(request(WAN27, duration_s=2), has_links=False),
     "sglang": Row(request(WAN22), has_links=False),

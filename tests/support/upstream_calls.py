@@ -52,6 +52,12 @@ def submit_runware(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post("/v1", json=[runware(positivePrompt=prompt)])
 
 
+def submit_openrouter(emulator: Emulator, prompt: str) -> httpx2.Response:
+    frame = {"type": "image_url", "image_url": {"url": PICTURE}, "frame_type": "first_frame"}
+    body = {"model": "alibaba/wan-2.7", "prompt": prompt, "frame_images": [frame], "duration": 5}
+    return emulator.http.post("/api/v1/videos", json=body)
+
+
 def submit_openai(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(
         "/v1/videos",
@@ -88,6 +94,7 @@ class ByHand(NamedTuple):
     link_at: str = ""  # in an answer; empty: the file lies below the job itself
     result: str = ""  # which answer has the link; empty: that to a poll
     poll_task: str = ""  # by a body with a task of this type, and not by an address
+    is_signed: bool = True  # the link that an answer has needs no key
 
 
 BY_HAND: Mapping[str, ByHand] = {
@@ -128,6 +135,13 @@ BY_HAND: Mapping[str, ByHand] = {
         failed="",  # it is among the errors
         link_at="data.0.videoURL",
         poll_task="getResponse",
+    ),
+    "openrouter": ByHand(
+        submit_openrouter,
+        "completed",
+        poll="/api/v1/videos/{id}",
+        link_at="unsigned_urls.0",
+        is_signed=False,
     ),
     "openai": ByHand(submit_openai, "completed"),
     "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
@@ -216,5 +230,6 @@ def link_to(emulator: Emulator, job_id: str) -> str:
 
 def fetched(emulator: Emulator, job_id: str) -> httpx2.Response:
     link = link_to(emulator, job_id)
-    has_own_key = bool(BY_HAND[emulator.kind].link_at)  # a signed link
+    kind = BY_HAND[emulator.kind]
+    has_own_key = bool(kind.link_at) and kind.is_signed
     return httpx2.get(link) if has_own_key else emulator.http.get(link)

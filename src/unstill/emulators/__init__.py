@@ -21,6 +21,7 @@ KINDS = (
     "fal",
     "ark",
     "runware",
+    "openrouter",
     "openai",
     "unified",
     "sglang",

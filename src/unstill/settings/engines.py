@@ -106,6 +106,7 @@ HOSTED_KINDS = (
     "fal",
     "ark",
     "runware",
+    "openrouter",
 )
 
 

@@ -42,6 +42,7 @@ from unstill.steps.bills import WITHOUT_COSTS, Bills
 from unstill.steps.fetch_frames import Frames
 from unstill.steps.interrupted_jobs import AT_ONCE, Judge
 from unstill.steps.job_files import video_part
+from unstill.steps.learning import Learner
 from unstill.steps.pollers import Pollers
 from unstill.steps.render import Renderer
 from unstill.steps.save import Saver
@@ -111,6 +112,7 @@ class Runner:
         self._renderer = renderer
         self._engines = renderer.engines
         self._remotes = remotes
+        self._learner = Learner(remotes.values())
         self._submitter = submitter
         self._pollers = pollers
         self._stalls = stalls
@@ -146,12 +148,14 @@ class Runner:
         await self._queue.know(everybodys)
         await self._pollers.startup()
         self._queue.serve([*self.lanes(), *self._removed_lanes(removed, self._role)])
+        self._learner.startup()
 
     async def stop(self) -> None:
         """End the steps; their jobs are where they were and go on at the next start.
 
         Calls that may cost are waited for and settled.
         """
+        await self._learner.shutdown()
         await self._queue.rest(0)
         await self._submitter.stop(SUBMITS_WITHIN_S)
 

@@ -3,7 +3,8 @@
 `submit` is the only call that may cost: it is made once per attempt, by one caller, between two
 committed rows. What it answers says how sure we are; `Doubt` is never followed by another submit.
 An engine whose upstream can tell what became of a call, by a key that was minted for it, has
-`settle` as well: it is asked before a doubt is believed.
+`settle` as well: it is asked before a doubt is believed. One whose upstream tells what its models
+can do has `learn`.
 """
 
 from __future__ import annotations
@@ -277,3 +278,11 @@ class SettlingRemote(Remote, Protocol):
 
         age_s: since the call began; across a crash by the wall clock.
         """
+
+
+@runtime_checkable
+class LearningRemote(Remote, Protocol):
+    """An engine whose upstream tells what its models can do; `misfit` follows it."""
+
+    async def learn(self) -> None:
+        """Ask it, by a call that costs nothing. Raises UpstreamError: what was known stands."""
