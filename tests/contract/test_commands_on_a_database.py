@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from support.books import ANN, TICKET, a_booked_job, answered_late, lost_in
+from support.fork_server import ran
 from support.free_ports import free_port
 from support.open_stores import a_row, opened
 from support.postgres_servers import shared
@@ -35,14 +35,11 @@ def run_on(database: str, folder: Path, *words: str) -> subprocess.CompletedProc
     """A command, as an operator gives it."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
     data_dir = {"UNSTILL_DATA_DIR": str(folder / "scratch")}
-    return subprocess.run(
-        [sys.executable, "-m", "unstill", *words],
-        env=inherited | data_dir | {"UNSTILL_DATABASE": database},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WITHIN_S,
+    return ran(
+        ["-m", "unstill", *words],
+        environment=inherited | data_dir | {"UNSTILL_DATABASE": database},
+        folder=folder,
+        within_s=WITHIN_S,
     )
 
 

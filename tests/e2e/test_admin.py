@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from base64 import b64encode
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from support.emulator_process import Emulator
+from support.fork_server import ran
 from support.servers import PHOTOS, Serving
 from support.settings_files import engine, engine_at, model
 from support.waits import hold_until
@@ -26,12 +25,9 @@ SMALL = {"duration": 2, "size": "320*256"}
 
 
 def unstill(*words: str, data_dir: Path) -> str:
-    command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(data_dir)]
-    ran = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=data_dir.parent, timeout=120
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    done = ran(["-m", "unstill", *words, "--data-dir", str(data_dir)], folder=data_dir.parent)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class Operator:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import msgspec
 import pytest
 
 from support.emulator_process import Emulator
+from support.fork_server import ran
 from support.ledger_of_server import rows
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
@@ -74,11 +73,9 @@ def lost_call(data_dir: Path, emulator: Emulator, config: str, hook: str) -> str
 
 
 def unstill(data_dir: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(data_dir)]
-    command += ["--config", str(data_dir / "unstill.toml")]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=60, cwd=data_dir
-    )
+    command = ["-m", "unstill", *words, "--data-dir", str(data_dir)]
+    done = ran([*command, "--config", str(data_dir / "unstill.toml")], folder=data_dir)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from support.fork_server import ran
 from support.hostile import DASHSCOPE, TASKS, VIDEOS, Api, both, job_id, refusal
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 from unstill.store.embedded.beside import opened_beside
@@ -35,11 +35,11 @@ api_key = "sk-far"
 
 
 def keys(*words: str, data_dir: Path, ends_with: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "unstill", "keys", *words, "--data-dir", str(data_dir)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=data_dir.parent)
-    assert ran.returncode == ends_with, ran.stderr
-    assert "Traceback" not in ran.stderr
-    return ran
+    command = ["-m", "unstill", "keys", *words, "--data-dir", str(data_dir)]
+    done = ran(command, folder=data_dir.parent)
+    assert done.returncode == ends_with, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
 
 
 def made(*words: str, data_dir: Path) -> dict[str, str]:
@@ -318,10 +318,10 @@ def test_what_no_command_can_do_is_one_line_and_makes_nothing(tmp_path: Path) ->
         (("create", "a", "--models", "sora-9"), "unstill: --models must be one of"),
         (("rotate", "nobody"), "unstill: no key 'nobody'"),
     ):
-        ran = keys(*words, data_dir=folder, ends_with=1)
-        assert ran.stderr.startswith(said)
-        assert len(ran.stderr.splitlines()) == 1
-        assert ran.stdout == ""
+        done = keys(*words, data_dir=folder, ends_with=1)
+        assert done.stderr.startswith(said)
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stdout == ""
     assert not folder.exists()
 
 
@@ -340,9 +340,9 @@ def test_a_name_is_one_good_keys_and_free_again_after_it(tmp_path: Path) -> None
 
 
 def recovered(folder: Path) -> str:
-    command = [sys.executable, "-m", "unstill", "recover", "--data-dir", str(folder)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder.parent)
-    return ran.stdout
+    done = ran(["-m", "unstill", "recover", "--data-dir", str(folder)], folder=folder.parent)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def lose_store(folder: Path) -> None:

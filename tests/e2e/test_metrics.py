@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.emulator_process import Emulator
+from support.fork_server import ran
 from support.free_ports import free_port
 from support.servers import PHOTOS, Serving
 from support.settings_files import engine, engine_at, model
@@ -111,9 +110,9 @@ def test_the_last_backup_that_came_about_is_told(watched: Watched, tmp_path: Pat
 
 
 def backup(watched: Watched, folder: Path) -> int:
-    command = [sys.executable, "-m", "unstill", "backup", str(folder)]
+    command = ["-m", "unstill", "backup", str(folder)]
     command += ["--data-dir", str(watched.server.data_dir)]
-    return subprocess.run(command, capture_output=True, cwd=folder.parent, check=False).returncode
+    return ran(command, folder=folder.parent).returncode
 
 
 def test_an_account_that_refuses_the_key_is_seen_to_be_let_alone(watched: Watched) -> None:
@@ -197,6 +196,6 @@ def test_behind_a_trusted_proxy_the_network_is_that_of_the_caller_it_tells(tmp_p
 
 
 def made_key(data_dir: Path, scope: str) -> str:
-    command = [sys.executable, "-m", "unstill", "keys", "create", "ops", "--name", scope]
+    command = ["-m", "unstill", "keys", "create", "ops", "--name", scope]
     command += ["--scope", scope, "--data-dir", str(data_dir)]
-    return subprocess.check_output(command, text=True, cwd=data_dir).splitlines()[0]
+    return ran(command, folder=data_dir).stdout.splitlines()[0]

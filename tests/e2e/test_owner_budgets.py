@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from support.fork_server import ran
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 
 pytestmark = pytest.mark.slow
@@ -21,8 +21,7 @@ CHELSEA = base64.b64encode((PHOTOS / "chelsea.jpg").read_bytes()).decode()
 
 
 def unstill(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(data_dir)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return ran(["-m", "unstill", *words, "--data-dir", str(data_dir)])
 
 
 def set_budget(server: Serving, amount: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ import pytest
 
 from support.dashscope_tasks import CREATE
 from support.dashscope_tasks import body as dashscope_body
+from support.fork_server import ran
 from support.openai_clients import openai, sdk
 from support.servers import LOOPBACK_ALLOWED, PHOTOS, Serving
 
@@ -28,8 +27,7 @@ TAKEN_UP_S = 2.0  # what is set holds within that
 
 
 def owners(data_dir: Path, *words: str, fails: bool = False) -> str:
-    command = [sys.executable, "-m", "unstill", "owners", *words, "--data-dir", str(data_dir)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = ran(["-m", "unstill", "owners", *words, "--data-dir", str(data_dir)])
     assert (done.returncode != 0) == fails, done.stderr
     return done.stderr if fails else done.stdout
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
 from support.emulator_process import Emulator
+from support.fork_server import ran
 from support.free_ports import free_port
 from support.servers import PHOTOS, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, engine_at, model
@@ -23,12 +22,8 @@ DATABASE = "unstill.sqlite3"
 
 
 def unstill(*words: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(data_dir)]
-    command += ["--config", str(data_dir / "unstill.toml")]
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("UNSTILL_")}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=inherited, check=False
-    )
+    command = ["-m", "unstill", *words, "--data-dir", str(data_dir)]
+    return ran([*command, "--config", str(data_dir / "unstill.toml")])
 
 
 def submit(server: Serving, prompt: str, *, name: str = WAN27) -> str:

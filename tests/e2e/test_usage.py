@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.emulator_process import Emulator
+from support.fork_server import ran
 from support.servers import PHOTOS, Serving
 from support.settings_files import engine, model
 from unstill.domain.usage import FIGURES
@@ -60,9 +59,8 @@ class Shop(NamedTuple):
 
     def run(self, *words: str) -> tuple[int, str]:
         folder = self.server.data_dir
-        command = [sys.executable, "-m", "unstill", *words, "--data-dir", str(folder)]
-        command += ["--config", str(folder / "unstill.toml")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        command = ["-m", "unstill", *words, "--data-dir", str(folder)]
+        done = ran([*command, "--config", str(folder / "unstill.toml")])
         return done.returncode, done.stdout
 
     def made(self, owner: str, name: str, *faults: str) -> tuple[str, str]:
@@ -105,10 +103,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         config = KNOWN + engines + model("at-cost", "up", like=LIKE) + MONEY
         data_dir = tmp_path / "data"
         data_dir.mkdir()
-        command = [sys.executable, "-m", "unstill", "keys", "create", "ops", "--scope", "admin"]
-        made = subprocess.check_output([*command, "--data-dir", str(data_dir)], text=True)
+        command = ["-m", "unstill", "keys", "create", "ops", "--scope", "admin"]
+        made = ran([*command, "--data-dir", str(data_dir)])
         with Serving(data_dir, environment=KEYS, config=config) as server:
-            yield Shop(server, upstream, made.splitlines()[0])
+            yield Shop(server, upstream, made.stdout.splitlines()[0])
 
 
 def test_the_command_http_and_the_metrics_tell_the_same_and_a_check_proves_it(shop: Shop) -> None:

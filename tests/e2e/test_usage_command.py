@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from support.books import a_book_in, changed_in, fill
+from support.fork_server import ran
 from support.open_stores import opened
 from unstill.store.embedded.store import EmbeddedStore
 
@@ -24,10 +23,8 @@ key,day,settled_price,reserved_price,settled_cost,currency,jobs,videos,billed_se
 
 
 def usage(folder: Path, *words: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "unstill", "usage", *words, "--data-dir", str(folder)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, cwd=folder.parent
-    )
+    command = ["-m", "unstill", "usage", *words, "--data-dir", str(folder)]
+    done = ran(command, folder=folder.parent)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -21,6 +21,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -76,7 +78,7 @@ def begun(
     """
     if forks and sys.platform == "linux" and foreign(environment) == _shared().environment:
         start = Start(words, str(folder or Path.cwd()), dict(environment))
-        return _shared().begin(start, sys.stderr.fileno() if log is None else log.fileno())
+        return _shared().begin(start, 2 if log is None else log.fileno())
     return subprocess.Popen(
         [sys.executable, *words],
         stdout=subprocess.PIPE,
@@ -85,6 +87,31 @@ def begun(
         env=environment,
         cwd=folder,
     )
+
+
+def ran(
+    words: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    within_s: float = 120,
+) -> subprocess.CompletedProcess[str]:
+    """`python WORDS` until its end, and what it said; it is killed if that takes longer.
+
+    environment: None: the tests' own, without the product's variables.
+    """
+    variables = foreign(os.environ) if environment is None else environment
+    with tempfile.TemporaryFile("w+") as log:
+        process = begun(words, environment=variables, folder=folder, log=log)
+        assert process.stdout is not None
+        timer = threading.Timer(within_s, process.kill)
+        timer.start()
+        with process.stdout as saying:
+            said = saying.read()
+        status = process.wait()
+        timer.cancel()
+        log.seek(0)
+        return subprocess.CompletedProcess(words, status, said, log.read())
 
 
 def foreign(environment: Mapping[str, str]) -> dict[str, str]:

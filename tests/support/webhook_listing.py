@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from support.fork_server import ran
 from support.free_ports import free_port
 from support.servers import Serving
 from support.webhook_receiver import (
@@ -27,8 +27,8 @@ def failing(url: str | None, **fields: Any) -> dict[str, Any]:
 
 def listed(server: Serving, job_id: str) -> str:
     """The job's line of `unstill webhooks list`."""
-    ran = unstill("list", "--limit", "1000", data_dir=server.data_dir)
-    return next(line for line in ran.stdout.splitlines() if job_id in line)
+    done = unstill("list", "--limit", "1000", data_dir=server.data_dir)
+    return next(line for line in done.stdout.splitlines() if job_id in line)
 
 
 def listed_as(word: str, server: Serving, job_id: str) -> str:
@@ -41,5 +41,4 @@ def listed_as(word: str, server: Serving, job_id: str) -> str:
 
 
 def unstill(*words: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "unstill", "webhooks", *words, "--data-dir", str(data_dir)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return ran(["-m", "unstill", "webhooks", *words, "--data-dir", str(data_dir)])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.fork_server import IMPORTED, Forked, begun, foreign
+from support.fork_server import IMPORTED, Forked, begun, foreign, ran
 
 SHOWS = """
 import atexit, os, sys
@@ -94,6 +94,18 @@ def test_the_end_of_one_is_not_the_end_of_another(tmp_path: Path) -> None:
     assert ended == -signal.SIGTERM
     assert others == [None, None]
     assert len({process.pid for process in processes}) == 3
+
+
+def test_what_runs_to_its_end_is_told_whole_and_does_not_run_for_ever(tmp_path: Path) -> None:
+    much = (
+        "import sys; sys.stderr.write('e' * 300_000); sys.stdout.write('o' * 300_000); sys.exit(3)"
+    )
+
+    done = ran([program(tmp_path, much)])
+    endless = ran([program(tmp_path, WAITS)], within_s=0.5)
+
+    assert (done.returncode, done.stdout, done.stderr) == (3, "o" * 300_000, "e" * 300_000)
+    assert (endless.returncode, endless.stdout) == (-signal.SIGKILL, "here\n")
 
 
 def shown(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, bool]:
