@@ -17,7 +17,7 @@ import av
 import pytest
 
 from support.emulator_process import Emulator
-from support.requests import SEEDANCE20
+from support.requests import MINIMAX, SEEDANCE20
 from support.servers import PictureHost, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
 from unstill.emulators import KINDS
@@ -209,6 +209,17 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "duration": 5,
         "resolution": "720p",
         "seed": "<seed>",
+    },
+    ("minimax", MINIMAX): {
+        "model": "MiniMax-H3",
+        "content": [
+            {"type": "text", "text": "The wind moves her hair, and she smiles"},
+            {"type": "image_url", "image_url": {"url": "<jpeg>"}, "role": "first_frame"},
+        ],
+        "resolution": "2K",
+        "duration": 6,
+        "ratio": "adaptive",
+        "aigc_watermark": False,
     },
     ("openai", "sora2-i2v-pro"): {
         "model": "sora-2-pro",

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from support.emulator_process import KEY
-from support.requests import SORA, WAN22, WAN27
+from support.requests import MINIMAX, SORA, WAN22, WAN27
 from support.upstream_requests import request, upstream_request
 from unstill.assembly import hosted
 from unstill.domain.request import VideoRequest
@@ -44,6 +44,7 @@ ROWS: Mapping[str, Row] = {
     "ark": Row(request(SORA), "/api/v3", cancels=True),
     "runware": Row(request(WAN27, duration_s=2), asks_together=True),
     "openrouter": Row(request(WAN27, duration_s=2), "/api/v1", has_links=False),
+    "minimax": Row(request(MINIMAX, tier="768P"), "", cancels=True),
     "openai": Row(request(SORA), has_links=False),
     "unified": Row(request(WAN27, duration_s=2), has_links=False),
     "sglang": Row(request(WAN22), has_links=False),

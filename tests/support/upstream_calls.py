@@ -19,6 +19,7 @@ CHELSEA_URL = f"data:image/jpeg;base64,{b64encode(CHELSEA).decode()}"
 ASYNC = {"x-dashscope-async": "enable"}
 SYNTHESIS = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"
+MINIMAX_TASKS = "/v2/video_generation"
 ARK_TASKS = "/api/v3/contents/generations/tasks"
 VLLM_MODEL = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
 
@@ -56,6 +57,10 @@ def submit_openrouter(emulator: Emulator, prompt: str) -> httpx2.Response:
     frame = {"type": "image_url", "image_url": {"url": PICTURE}, "frame_type": "first_frame"}
     body = {"model": "alibaba/wan-2.7", "prompt": prompt, "frame_images": [frame], "duration": 5}
     return emulator.http.post("/api/v1/videos", json=body)
+
+
+def submit_minimax(emulator: Emulator, prompt: str) -> httpx2.Response:
+    return emulator.http.post(MINIMAX_TASKS, json=h3(prompt))
 
 
 def submit_openai(emulator: Emulator, prompt: str) -> httpx2.Response:
@@ -143,6 +148,14 @@ BY_HAND: Mapping[str, ByHand] = {
         link_at="unsigned_urls.0",
         is_signed=False,
     ),
+    "minimax": ByHand(
+        submit_minimax,
+        "succeeded",
+        poll="/v2/query/video_generation/{id}",
+        id_at="task_id",
+        word_at="task.status",
+        link_at="task.content.url",
+    ),
     "openai": ByHand(submit_openai, "completed"),
     "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
     "sglang": ByHand(submit_sglang, "completed"),
@@ -179,6 +192,17 @@ def seedance(prompt: str = "a cat", **changes: Any) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": "doubao-seedance-2-0-260128",
         "content": [{"type": "text", "text": prompt}, picture],
+    }
+    return body | changes
+
+
+def h3(prompt: str = "a cat", **changes: Any) -> dict[str, Any]:
+    picture = {"type": "image_url", "image_url": {"url": PICTURE}, "role": "first_frame"}
+    body: dict[str, Any] = {
+        "model": "MiniMax-H3",
+        "content": [{"type": "text", "text": prompt}, picture],
+        "resolution": "768P",
+        "duration": 5,
     }
     return body | changes
 

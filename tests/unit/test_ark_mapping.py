@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -158,6 +159,19 @@ def test_the_host_says_whose_names_unless_the_operator_does(
     base_url: str, models: dict[str, str], name: str
 ) -> None:
     assert made(base_url, models).upstream_model(request(SORA)) == name
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://ark.cn-beijing.volces.com/api/v1",
+        "https://ark.cn-beijing.volces.com/api/v3/contents/generations/tasks",
+        "http://ark.ap-southeast.bytepluses.com/api/v3",
+    ],
+)
+def test_an_address_that_is_another_is_refused(base_url: str) -> None:
+    with pytest.raises(BadSetting, match=re.escape("engines.ours.base_url")):
+        made(base_url, {})
 
 
 def test_an_endpoint_has_the_ranges_of_the_model_that_would_be_chosen() -> None:

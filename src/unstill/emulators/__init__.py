@@ -22,6 +22,7 @@ KINDS = (
     "ark",
     "runware",
     "openrouter",
+    "minimax",
     "openai",
     "unified",
     "sglang",

@@ -107,6 +107,7 @@ HOSTED_KINDS = (
     "ark",
     "runware",
     "openrouter",
+    "minimax",
 )
 
 

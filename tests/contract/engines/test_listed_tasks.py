@@ -1,27 +1,32 @@
-"""What Ark has and most others have not: a list by ids, a delete that is no cancel, H.265."""
+"""Ark and MiniMax: a list by ids, a delete that is no cancel, and bodies for every model."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import av
+import msgspec
 import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, engine, only
 from support.requests import SORA
 from support.upstream_requests import LAST, request
-from unstill.engines.ark.models import MODELS
+from unstill.engines.ark import models as ark
+from unstill.engines.minimax import models as minimax
 from unstill.media.tasks import VideoCheck
 from unstill.media.video_check import check_video
 from unstill.net.fetcher import Fetcher
+from unstill.upstreams.client import Trouble
 from unstill.upstreams.listed_tasks import LIST_FROM
 from unstill.upstreams.port import Accepted, Cancelled, Done, Failed, TooLate, Waiting
+from unstill.upstreams.sizes import Offer
+from unstill.upstreams.usage import billed_seconds
 
-LISTING = ("ark",)  # whose tasks are listed by their ids
+LISTING = ("ark", "minimax")  # whose tasks are listed by their ids
 
 
 async def lists_again(bench: Bench) -> None:
@@ -102,22 +107,28 @@ async def test_a_cancel_whose_answer_was_lost_is_found_done(bench: Bench) -> Non
     assert bench.emulator.charges()["accepted"] > bench.emulator.charges()["charged"]
 
 
-@pytest.mark.parametrize("name", MODELS)
-async def test_each_ark_model_takes_a_full_request(
-    name: str, emulator_of: Callable[[str], Emulator], fetcher: Fetcher, photo: Path
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [*(("ark", name) for name in ark.MODELS), *(("minimax", name) for name in minimax.MODELS)],
+)
+async def test_each_model_takes_a_full_request(
+    kind: str, name: str, emulator_of: Callable[[str], Emulator], fetcher: Fetcher, photo: Path
 ) -> None:
-    model = MODELS[name]
-    upstream = emulator_of("ark")
-    remote = engine("ark", upstream.url, fetcher, models={SORA: name})
-    asked = request(
+    models: Mapping[str, Offer] = ark.MODELS if kind == "ark" else minimax.MODELS
+    offer = models[name]
+    upstream = emulator_of(kind)
+    remote = engine(kind, upstream.url, fetcher, models={SORA: name})
+    full = request(
         SORA,
-        tier=model.tiers[-1],
-        duration_s=model.durations_s[-1],
-        last_frame=LAST if model.has_last_frame else None,
+        tier=offer.tiers[-1],
+        duration_s=offer.durations_s[-1],
+        last_frame=LAST,
         watermark=True,
-        generate_audio=model.has_sound,
+        generate_audio=True,
     )
-    bench = Bench("ark", upstream, remote, photo, asked)
+    plain = msgspec.structs.replace(full, last_frame=None, generate_audio=False)
+    asked = full if remote.misfit(full) is None else plain
+    bench = Bench(kind, upstream, remote, photo, asked)
 
     assert remote.misfit(asked) is None
     submission = await bench.submit()
@@ -125,6 +136,23 @@ async def test_each_ark_model_takes_a_full_request(
 
     assert isinstance(submission, Accepted), submission
     assert bench.requests("submit")[-1]["body"]["model"] == name
+
+
+@only("minimax")
+async def test_a_refused_delete_of_a_task_that_still_waits_is_trouble(bench: Bench) -> None:
+    ticket = await bench.ticket()
+    bench.emulator.next("cancel", "500")
+
+    with pytest.raises(Trouble):
+        await bench.remote.cancel(ticket)
+    assert await bench.remote.cancel(ticket) == Cancelled()
+
+
+@only("minimax")
+async def test_the_seconds_that_minimax_bills_are_told(bench: Bench) -> None:
+    done = await bench.done(await bench.ticket())
+
+    assert billed_seconds(done.usage) == bench.asked.duration_s
 
 
 async def test_a_video_in_h265_with_ten_bits_and_one_channel_comes_home(
