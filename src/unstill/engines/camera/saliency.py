@@ -47,7 +47,8 @@ def run(pixels: bytes, weights: Path) -> Floats:
         found = np.array(network.forward()[0, 0], np.float32)
     except (OSError, cv2.error) as error:  # no file, none of a network, or too little memory
         raise NoMask(str(error).strip().rsplit("\n", 1)[-1]) from None
-    mask = likely(cv2.resize(found, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR))
+    whole = cv2.resize(found, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR)
+    mask = likely(whole.astype(np.float32, copy=False))
     mask.flags.writeable = False
     return mask
 
