@@ -91,6 +91,19 @@ def test_a_compatible_video_has_no_frame_that_waits_for_a_later_one(
     assert kinds_of(compatible) == ("Main", {"I", "P"})
 
 
+@pytest.mark.parametrize(("compatible", "parts"), [(False, b"0x3:0x3"), (True, b"0x1:0x1")])
+def test_the_encoder_looks_neither_for_cuts_nor_for_blocks_that_move_in_parts(
+    tmp_path: Path, *, compatible: bool, parts: bytes
+) -> None:
+    video = tmp_path / "v.part"
+
+    render(task(video, "push in", compatible=compatible), lambda _: None)
+
+    heard = video.read_bytes()  # the encoder writes its settings into each file
+    for setting in (b"scenecut=0", b"mbtree=0", b"analyse=" + parts):
+        assert b" " + setting + b" " in heard
+
+
 def kinds_of(video: Path) -> tuple[str | None, set[str]]:
     """The profile, and the kinds of pictures."""
     with av.open(video) as container:
