@@ -37,6 +37,7 @@ from benchmarks.chaos_records import FolderRecords
 from benchmarks.chaos_upstreams import (
     HARD,
     MODELS,
+    SETTLES,
     Upstream,
     config,
     faults_seen,
@@ -46,6 +47,7 @@ from benchmarks.chaos_upstreams import (
 from benchmarks.moved_clock import MovedClock
 from PIL import Image
 
+from unstill.domain.attempts import Outcome
 from unstill.domain.money import shown_amount
 from unstill.emulators.faults import FaultSite
 
@@ -60,6 +62,7 @@ OFF_MS = 3 * 24 * 3600 * 1000  # that the server is off once
 JUMP_MS = 25 * 3600 * 1000  # that the wall clock jumps once, in mid-flight
 AFTER_JUMP_S = 3.0  # each ticket is asked for by then
 LOOK_EVERY_S = 0.5
+ASKED_FOR_S = 60.0  # an upstream that can tell has done so by then
 OVER_BUDGET = 402
 
 
@@ -141,11 +144,13 @@ class Campaign:
         if self.kills >= KILLS_FOR_HARD:
             for upstream in found:
                 upstream.script(FaultSite.FETCH, *HARD.get(upstream.engine, ()))
+        is_off = False
         for kill in range(self.kills):
             jumps = kill == self.kills * 3 // 4
             await self._life(self.left // (self.kills + 1 - kill), jump_ms=JUMP_MS * jumps)
-            if kill == self.kills // 2:
+            if kill >= self.kills // 2 and not is_off and not self._is_asked_for():
                 self._server.clock.move(OFF_MS)
+                is_off = True
             for upstream in found:
                 await asyncio.to_thread(upstream.read_log)
         self._server.start()
@@ -170,8 +175,21 @@ class Campaign:
             if jump_ms:
                 self._server.clock.move(jump_ms)
                 await asyncio.sleep(AFTER_JUMP_S)
+                await self._all_asked_for(time.monotonic() + ASKED_FOR_S)
             self._kill()
             await calling
+
+    def _is_asked_for(self) -> bool:
+        """Whether a call is open whose upstream can tell, but not of days ago."""
+        ledger = FolderRecords(self.data_dir).attempts()
+        last = (attempts[-1] for attempts in ledger.values())
+        return any(each.engine == SETTLES and each.outcome is Outcome.OPEN for each in last)
+
+    async def _all_asked_for(self, until_s: float) -> None:
+        while await asyncio.to_thread(self._is_asked_for):
+            if time.monotonic() > until_s:
+                raise RuntimeError("the upstream that can tell does not")
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def _kill(self) -> None:
         self.kills_ms.append(self._server.clock.now_ms())
@@ -287,6 +305,7 @@ def report(
         "videos that the upstreams had finished": findings.finished,
         "of these, thrown away": findings.thrown_away,
         "submits in doubt by a fault": findings.unknown_by_fault,
+        "calls of lost replies that their upstream told of": findings.settled,
         "calls in doubt that upstreams had billed": money.resolved.get("charged", 0),
         "calls in doubt that they had not": money.resolved.get("free", 0),
         "wrong": len(wrongs),

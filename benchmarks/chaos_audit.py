@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 from benchmarks.chaos_records import Row
-from benchmarks.chaos_upstreams import DOUBTFUL, FREE, TOO_LARGE, Call
+from benchmarks.chaos_upstreams import DOUBTFUL, FREE, SETTLES, TOO_LARGE, Call
 
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.emulators.faults import Fault, FaultSite
 from unstill.steps.save_retries import MOST_TOO_LARGE
+from unstill.steps.submit_outcome import SETTLED
 from unstill.upstreams.port import TooLarge
 
 MOST_UNKNOWN = 10  # per kill and account: as many calls as an account has slots
@@ -45,6 +46,7 @@ class Findings(msgspec.Struct, frozen=True):
     unknown_by_kill: int
     unknown_by_fault: int
     most_unknown: int  # of one kill and account
+    settled: int  # calls in doubt of which their upstream told that it had them
     repeats: int  # of jobs that were lost where repeating is free
     finished: int  # tasks of the ledger whose videos the upstreams have
     thrown_away: int  # of these, without a video here
@@ -68,6 +70,7 @@ def audit(books: Books, acknowledged: Mapping[str, str]) -> Findings:
         *_sent_after_the_end(books),
         *_unexplained(books, [each for each in unknown if (each.job_id, each.n) not in killed]),
         *_too_many_unknown(by_kill),
+        *_unsettled(unknown),
         *_undeserved(books, {job_id for job_id, _ in killed}),
         *(thrown_away := list(_thrown_away(books))),
     ]
@@ -78,6 +81,7 @@ def audit(books: Books, acknowledged: Mapping[str, str]) -> Findings:
         unknown_by_kill=len(killed),
         unknown_by_fault=len(unknown) - len(killed),
         most_unknown=max(map(len, by_kill.values()), default=0),
+        settled=sum(a.code == SETTLED for each in books.attempts.values() for a in each),
         repeats=_repeats(books),
         finished=len(_finished(books)),
         thrown_away=len(thrown_away),
@@ -256,6 +260,13 @@ def _too_many_unknown(by_kill: Mapping[tuple[int, str], Sequence[Attempt]]) -> I
     for (number, account), group in by_kill.items():
         if len(group) > MOST_UNKNOWN:
             yield f"too many in doubt: {len(group)} of account {account} at kill {number + 1}"
+
+
+def _unsettled(unknown: Sequence[Attempt]) -> Iterator[str]:
+    """No call is in doubt whose upstream can tell, whatever was lost or killed."""
+    for attempt in unknown:
+        if attempt.engine == SETTLES:
+            yield f"not settled: {attempt.job_id} at {attempt.engine}: {attempt.message}"
 
 
 def _repeats(books: Books) -> int:

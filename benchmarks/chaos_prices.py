@@ -39,6 +39,8 @@ COSTS: Mapping[str, Charges] = {
             "openai/sora-2/image-to-video-pro": Cost("per_second", "2.15"),
         },
     ),
+    # As its answers say themselves.
+    "rw": Charges("USD", {"alibaba:wan@2.7": Cost("per_second", "0.15")}),
     "sora": Charges("USD", {"sora-2-pro": Cost("per_video", "1.300001")}),
     "ope": Charges("USD", {"wan2.7-i2v": Cost("per_video", "0.123457")}),
     "omni": Charges(

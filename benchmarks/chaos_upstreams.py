@@ -1,4 +1,4 @@
-"""The fault campaign's upstreams: six emulators that misbehave everywhere, and who is behind what.
+"""The fault campaign's upstreams: emulators that misbehave everywhere, and who is behind what.
 
 Not among the faults: a task that a provider forgets before its time. It is asked for until its
 deadline, which is a day; the unit tests have that with a clock of their own.
@@ -21,6 +21,7 @@ from benchmarks.upstream import arguments
 from unstill.emulators import KINDS_IN_MEMORY, Options
 from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
 from unstill.emulators.jobs import EmulatedState
+from unstill.settings.engines import HOSTED_KINDS
 
 KEY = "sk-chaos"
 JOB_S = 2.0
@@ -39,7 +40,9 @@ ENGINES: Mapping[str, str] = {
     "ope": "unified",
     "gpu": "sglang",
     "omni": "vllm-omni",
+    "rw": "runware",
 }
+SETTLES = "rw"  # it can tell what became of a call: none of its own is ever in doubt
 
 
 class Behind(NamedTuple):
@@ -57,6 +60,7 @@ MODELS: Mapping[str, Behind] = {
     "wan-old": Behind("Wan-AI/Wan2.2-I2V", 5, ("modelverse", "bailian")),
     "horse": Behind("happyhorse-1.0-i2v", 3, ("omni",)),
     "own": Behind("Wan-AI/Wan2.2-I2V", 5, ("gpu",)),
+    "wan-told": Behind("wan2.7-i2v", 2, (SETTLES,)),
 }
 
 # How often each fault is drawn; where there is none, `RATE`.
@@ -94,6 +98,9 @@ DOUBTFUL = frozenset(
         Fault.HTML,
     }
 )
+
+
+LOST_AT_SETTLES = 0.06  # each: of its replies every second or third says nothing
 
 
 class Call(NamedTuple):
@@ -212,7 +219,7 @@ def config(found: list[Upstream]) -> str:
     lines += house_lines()
     for upstream in found:
         kind = ENGINES[upstream.engine]
-        is_video_server = kind not in {"dashscope", "modelverse"}
+        is_video_server = kind not in HOSTED_KINDS
         lines += [
             f"[engines.{upstream.engine}]",
             f'kind = "{"openai_videos" if is_video_server else kind}"',
@@ -232,12 +239,19 @@ def config(found: list[Upstream]) -> str:
 
 def _faults(kind: str) -> str:
     rates = [
-        f"{place}.{fault}={RATES.get(place, {}).get(fault, RATE)}"
+        f"{place}.{fault}={_rate(kind, place, fault)}"
         for place, faults in FAULTS_AT.items()
         for fault in sorted(faults)
         if fault is not Fault.LOSE or kind in KINDS_IN_MEMORY
     ]
     return ",".join(rates)
+
+
+def _rate(kind: str, place: FaultSite, fault: Fault) -> float:
+    is_told = kind == ENGINES[SETTLES] and place is FaultSite.SUBMIT
+    if is_told and fault in DOUBTFUL:
+        return LOST_AT_SETTLES
+    return RATES.get(place, {}).get(fault, RATE)
 
 
 def never_drawn(seen: Mapping[str, int]) -> list[str]:
@@ -247,8 +261,13 @@ def never_drawn(seen: Mapping[str, int]) -> list[str]:
 
 
 def _prompt(body: Any) -> str:
-    given = body.get("input", body) if isinstance(body, dict) else {}
-    return str(given.get("prompt", ""))
+    match body:
+        case [{"positivePrompt": str(prompt)}]:
+            return prompt
+        case {"input": {"prompt": str(prompt)}} | {"prompt": str(prompt)}:
+            return prompt
+        case _:
+            return ""
 
 
 def faults_seen(found: list[Upstream]) -> dict[str, int]:

@@ -27,5 +27,6 @@ def test_faults_and_kills_lose_no_job_pay_for_none_twice_and_bill_to_the_million
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Nothing is wrong." in done.stdout
     assert "| SIGKILLs of the server | 3 |" in done.stdout
+    assert "| calls of lost replies that their upstream told of | 0 |" not in done.stdout
     # The sums of both books, which differ by nothing: else the campaign had found it.
     assert "| bailian: wan2.7-i2v | " in done.stdout

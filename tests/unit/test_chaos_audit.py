@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from benchmarks.chaos_audit import Books, audit
 from benchmarks.chaos_records import Row
-from benchmarks.chaos_upstreams import FREE, Call
+from benchmarks.chaos_upstreams import FREE, SETTLES, Call
 
 from unstill.domain.attempts import Attempt, Outcome
 
@@ -82,6 +82,11 @@ WRONG: dict[str, dict[str, Any]] = {
         },
         "calls": [],
         "charges": {},
+    },
+    "not settled": {
+        "rows": {"job-1": IN_DOUBT},
+        "attempts": {"job-1": [msgspec.structs.replace(UNKNOWN, engine=SETTLES)]},
+        "calls": [CALL._replace(engine=SETTLES, fault="drop_after")],
     },
     "thrown away": {
         "rows": {"job-1": row(state="failed", code="invalid_video")},
