@@ -125,7 +125,9 @@ def test_errors_name_the_part_in_the_callers_words(dialect: str) -> None:
         ([WATER | {"kind": ["water"]}], "region[0].kind", "got a list"),
         ([WATER | {"speed": 2}], "region[0].speed", "absent: a region has kind, boxes and mask"),
         ([{"kind": "water"}], "region[0]", "got neither of them"),
-        ([{"kind": "water", "boxes": [], "mask": " "}], "region[0]", "got neither of them"),
+        ([{"kind": "water", "boxes": None, "mask": None}], "region[0]", "got neither of them"),
+        ([{"kind": "water", "boxes": []}], "region[0].boxes", "got a list (none in it)"),
+        ([{"kind": "water", "mask": " "}], "region[0].mask", "a picture as http(s) URL"),
         ([{"kind": "water", "boxes": {"x": 1}}], "region[0].boxes", "a list of boxes"),
         ([{"kind": "water", "boxes": [0, 0, 1, 1]}], "region[0].boxes[0]", "got 0"),
         ([{"kind": "water", "boxes": [[0, 0, 1]]}], "region[0].boxes[0]", "four numbers"),
@@ -148,6 +150,11 @@ def test_what_is_wrong_is_refused_by_its_own_name(value: object, param: str, tol
         read(value)
     assert error.value.param == param
     assert told in error.value.message
+
+
+def test_null_in_a_region_is_as_if_it_were_not_there() -> None:
+    assert read([WATER | {"mask": None}]) == read([WATER]) == (MEANT,)
+    assert read([{"kind": "hair", "mask": MASK_URL, "boxes": None}])[0].mask == "mask1"
 
 
 def test_there_are_as_many_regions_and_boxes_as_the_limits_say() -> None:

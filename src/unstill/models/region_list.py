@@ -57,7 +57,7 @@ class RegionList(msgspec.Struct, frozen=True):
         return tuple(
             GivenFrame(MASK_ROLES[n], f"{given.param}[{n}].mask", value["mask"])
             for n, value in enumerate(_listed(self, given))
-            if not says_nothing(value.get("mask"))
+            if value.get("mask") is not None
         )
 
     def schema(self) -> dict[str, Any]:
@@ -70,13 +70,16 @@ class RegionList(msgspec.Struct, frozen=True):
             "format": "region-box",
             "description": _BOX,
         }
-        boxes = {"type": "array", "items": box, "minItems": 1, "maxItems": MOST_BOXES}
-        mask = {"type": "string", "format": "picture", "description": f"{_MASK}; white is in it"}
+        boxes = {"type": ["array", "null"], "items": box, "minItems": 1, "maxItems": MOST_BOXES}
+        mask = {"type": ["string", "null"], "format": "picture", "description": _MASK}
         region = {
             "type": "object",
             "properties": {"kind": {"enum": list(RegionKind)}, "boxes": boxes, "mask": mask},
             "required": ["kind"],
-            "anyOf": [{"required": ["boxes"]}, {"required": ["mask"]}],
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": kind}}}
+                for name, kind in (("boxes", "array"), ("mask", "string"))
+            ],
             "additionalProperties": False,
         }
         return {"type": "array", "items": region, "maxItems": MOST_REGIONS}
@@ -111,11 +114,11 @@ def _region(value: object, param: str, place: int) -> MarkedRegion:
             raise BadField(f"{param}.{key[:MOST_KEY_CHARS]}", allowed, value[key])
     boxes = _boxes(value, f"{param}.boxes")
     mask = value.get("mask")
-    if not isinstance(mask, str | bytes | None):
+    if not isinstance(mask, str | bytes | None) or (isinstance(mask, str) and says_nothing(mask)):
         raise BadField(f"{param}.mask", _MASK, mask)
-    if says_nothing(mask) and not boxes:
+    if mask is None and not boxes:
         raise BadField(param, "a kind with boxes or a mask, or both", found="neither of them")
-    role = None if says_nothing(mask) else MASK_ROLES[place]
+    role = None if mask is None else MASK_ROLES[place]
     return MarkedRegion(kind=_kind(value, f"{param}.kind"), boxes=boxes, mask=role)
 
 
@@ -129,10 +132,10 @@ def _kind(value: Mapping[str, Any], param: str) -> RegionKind:
 
 def _boxes(value: Mapping[str, Any], param: str) -> tuple[Box, ...]:
     given = value.get("boxes")
-    if says_nothing(given):
+    if given is None:
         return ()
-    if not isinstance(given, list):
-        raise BadField(param, "a list of boxes", given)
+    if not isinstance(given, list) or not given:
+        raise BadField(param, "a list of boxes", given, found="" if given != [] else "none in it")
     if len(given) > MOST_BOXES:
         allowed = f"a list of at most {MOST_BOXES} boxes"
         raise BadField(param, allowed, found=f"{len(given)} of them")
