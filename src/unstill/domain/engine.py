@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -73,6 +73,13 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """End what it has open."""
+
+
+@runtime_checkable
+class Changing(Protocol):
+    """An engine whose `misfit` changes while it runs."""
+
+    edition: int  # another number after each change
 
 
 def region_misfit(request: VideoRequest, *, name: str) -> BadField | None:

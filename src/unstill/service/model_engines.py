@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from unstill.domain.engine import Engine
+from unstill.domain.engine import Changing, Engine
 from unstill.domain.errors import BadField, BadSetting, MissingField, shown
 from unstill.domain.request import CreateCall, VideoRequest
 from unstill.models.card import Card
@@ -21,17 +21,20 @@ class ModelEngines:
         self._engines_of = {
             name: tuple(engines[each] for each in tried) for name, tried in routes.items()
         }
-        self._served: dict[str, Card] = {}
+        self._served: dict[str, tuple[Sequence[int], Card]] = {}
 
     def engines_of(self, model: str) -> tuple[Engine, ...]:
         return self._engines_of.get(model, ())
 
     def served_card(self, model: str, card: Card) -> Card:
-        """What of the model at least one of its engines serves; asked of them once."""
-        found = self._served.get(model)
-        if found is None:
-            misfits = [engine.misfit for engine in self.engines_of(model)]
-            found = self._served[model] = served_card(card, misfits)
+        """What of the model at least one of its engines serves; asked once of each edition."""
+        engines = self.engines_of(model)
+        editions = tuple(each.edition for each in engines if isinstance(each, Changing))
+        asked = self._served.get(model)
+        if asked is not None and asked[0] == editions:
+            return asked[1]
+        found = served_card(card, [engine.misfit for engine in engines])
+        self._served[model] = (editions, found)
         return found
 
     def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> str:

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from unstill.domain.engine import Engine
+from unstill.domain.engine import Changing, Engine
 from unstill.domain.errors import UpstreamError
 from unstill.domain.request import Role, Size, VideoRequest
 from unstill.media.picture_formats import Format
@@ -281,7 +281,7 @@ class SettlingRemote(Remote, Protocol):
 
 
 @runtime_checkable
-class LearningRemote(Remote, Protocol):
+class LearningRemote(Remote, Changing, Protocol):
     """An engine whose upstream tells what its models can do; `misfit` follows it."""
 
     async def learn(self) -> None:

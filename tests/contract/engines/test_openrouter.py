@@ -10,13 +10,17 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, engine, only
+from support.in_process import served, settings_of
 from support.requests import HAPPYHORSE, WAN22, WAN27
+from support.settings_files import engine as engine_table
+from support.settings_files import model as model_table
 from support.upstream_calls import PICTURE
 from support.upstream_requests import LAST, request
 from unstill.emulators.openrouter_models import LISTED
 from unstill.engines.openrouter.engine import OpenRouterEngine
 from unstill.engines.openrouter.models import CHOICES, MODELS
 from unstill.net.fetcher import Fetcher
+from unstill.product import Product
 from unstill.steps.learning import Learner
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import Accepted, Failed, LearningRemote, Rejected
@@ -60,6 +64,38 @@ async def test_a_model_that_is_not_in_the_list_is_gone(bench: Bench, fetcher: Fe
     assert "openai/sora-2-pro is gone" in gone.message
     assert blind is not None  # it takes no first frame
     assert blind.param == "model"
+
+
+@only("openrouter")
+async def test_an_edition_lasts_for_as_long_as_the_list_says_the_same(
+    remote: OpenRouterEngine,
+) -> None:
+    editions = [remote.edition]
+    for _ in range(2):
+        await remote.learn()
+        editions.append(remote.edition)
+
+    assert editions == [0, 1, 1]
+
+
+async def test_models_are_told_as_the_list_has_them(
+    emulator_of: Callable[[str], Emulator], tmp_path: Path
+) -> None:
+    emulator = emulator_of("openrouter")
+    emulator.next("list", "delay")  # 2 s, in which the built-in rows hold
+    toml = engine_table("far", emulator) + model_table("kling-v3", "far")
+    told: list[list[str]] = []
+    async with (
+        served(Product(settings_of(tmp_path, toml))) as http,
+        asyncio.timeout(20),
+    ):
+        while len(told) < 2:
+            model = (await http.get("/v1/models/kling-v3")).json()
+            tiers = [tier["name"] for tier in model["capabilities"]["tiers"]]
+            told += [tiers] if tiers not in told else []
+            await asyncio.sleep(0.1)
+
+    assert told == [["1080P"], ["720P", "1080P"]]
 
 
 @only("openrouter")

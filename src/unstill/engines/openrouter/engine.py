@@ -90,6 +90,7 @@ class OpenRouterEngine:
         self._words = setup.vocabulary
         self._names = _names(setup.name, {**CHOICES, **setup.models})
         self._learnt: Mapping[str, OpenRouterModel] = {}  # as its list had them last
+        self.edition = 0
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
@@ -100,7 +101,9 @@ class OpenRouterEngine:
         models = learnt(reply.fields()) if reply.is_ok else {}
         if not models:
             raise unanswered(reply)
-        self._learnt = models
+        if models != self._learnt:
+            self._learnt = models
+            self.edition += 1
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         name = self._names.get(request.model)
