@@ -110,10 +110,11 @@ $(STAMP)-development: pyproject.toml constraints.txt
 	$(BIN)/pip install -q --no-compile -c constraints.txt -e '.[dev]'
 	touch $@ $(STAMP)-use
 
-# Clients that tests drive and that need an older `openai` than `.venv` has.
+# Clients that tests drive: providers' own, and those that need an older `openai` than `.venv` has.
 $(CLIENTS)/.ready: constraints-clients.txt
 	test -d $(CLIENTS) || $(PYTHON) -m venv $(CLIENTS)
-	$(CLIENTS)/bin/pip install -q --no-compile -c constraints-clients.txt litellm openai requests
+	$(CLIENTS)/bin/pip install -q --no-compile -c constraints-clients.txt litellm openai requests \
+		fal-client openrouter
 	touch $@
 
 # Apart from `.venv`, so that the other tests see what a plain installation has.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -31,8 +32,12 @@ class Emulator:
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
         assert self.url, f"the {kind} emulator did not start"
+        certificate = options.get("certificate")
         self.http = httpx2.Client(
-            base_url=self.url, headers={"authorization": f"{_scheme(kind)} {KEY}"}, timeout=20
+            base_url=self.url,
+            headers={"authorization": f"{_scheme(kind)} {KEY}"},
+            verify=certificate is None or ssl.create_default_context(cafile=certificate[0]),
+            timeout=20,
         )
 
     def __enter__(self) -> Self:

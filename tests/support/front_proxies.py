@@ -76,7 +76,7 @@ def program(name: str) -> str:
 def nginx(folder: Path, *upstreams: str) -> Iterator[Front]:
     """`upstreams`: hosts and ports of the servers, which are asked in turn."""
     command = program("nginx")
-    certificate, key = _certified(folder)
+    certificate, key = certified(folder)
     plain, port = free_port(), free_port()
     changes = {
         "server 127.0.0.1:8000;": " ".join(f"server {each};" for each in upstreams),
@@ -99,7 +99,7 @@ def nginx(folder: Path, *upstreams: str) -> Iterator[Front]:
 def caddy(folder: Path, *upstreams: str) -> Iterator[Front]:
     """`upstreams`: hosts and ports of the servers; of several, with the file for a fleet."""
     command = program("caddy")
-    certificate, key = _certified(folder)
+    certificate, key = certified(folder)
     port = free_port()
     file = folder / "Caddyfile"
     of_tls = {"\trequest_body {": f"\ttls {certificate} {key}\n\trequest_body {{"}
@@ -142,7 +142,7 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _certified(folder: Path) -> tuple[Path, Path]:
+def certified(folder: Path) -> tuple[Path, Path]:
     """A certificate of localhost that says so itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

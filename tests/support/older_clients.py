@@ -1,7 +1,7 @@
-"""Programs of clients that need older packages, in an environment of their own.
+"""Programs of clients of other people, in an environment of their own.
 
 LiteLLM needs `openai` before 3, which the tests themselves have: `make test` puts both into
-`.venv-clients`, with the versions of constraints-clients.txt.
+`.venv-clients`, with the versions of constraints-clients.txt, and providers' clients beside them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,17 @@ class Steps:
         return dict(said["error"])
 
 
-def steps_of(program: str, *arguments: str, home: Path, server: Serving) -> Steps:
-    """Run a program of tests/clients to its end, with nothing inherited but the PATH."""
+def steps_of(
+    program: str,
+    *arguments: str,
+    home: Path,
+    server: Serving | None = None,
+    environment: Mapping[str, str] = {},
+) -> Steps:
+    """Run a program of tests/clients to its end, with nothing inherited but the PATH.
+
+    server: whose log is told where the program fails.
+    """
     done = subprocess.run(
         [str(PYTHON), "-m", f"clients.{program}", *arguments],
         env={
@@ -54,11 +63,12 @@ def steps_of(program: str, *arguments: str, home: Path, server: Serving) -> Step
             "PYTHONPATH": str(TESTS),
             "HOME": str(home),
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it asks for its prices at import
+            **environment,
         },
         capture_output=True,
         text=True,
         timeout=ENDS_WITHIN_S,
         check=False,
     )
-    assert done.returncode == 0, done.stderr + server.log
+    assert done.returncode == 0, done.stderr + ("" if server is None else server.log)
     return Steps(done.stdout.splitlines())

@@ -53,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     submits_per_s: int = 0  # one key may send so many; 0: no limit
     served_model: str = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"  # by sglang and vllm-omni
     logged: int = 500  # requests that are remembered whole
+    certificate: tuple[str, str] | None = None  # paths of one and its key: https, by the server
 
 
 def serve(kind: str, options: Options, ready: Callable[[str], None] = lambda _: None) -> None:

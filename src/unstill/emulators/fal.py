@@ -107,12 +107,11 @@ class FalEmulator:
                 return as_json(handle | {"status": "IN_PROGRESS", "logs": None}, status=202)
             case EmulatedState.DONE:
                 run_s = (job.ends_ms - job.begins_ms) / 1000
-                metrics = {"inference_time": run_s}
-                return as_json(handle | {"status": "COMPLETED", "metrics": metrics})
+                end: dict[str, Any] = {"metrics": {"inference_time": run_s}}
             case _:
                 _, kind, message = ENDS[job.state]
-                end = {"status": "COMPLETED", "error": message, "error_type": kind}
-                return as_json(handle | end)
+                end = {"metrics": {}, "error": message, "error_type": kind}
+        return as_json(handle | {"status": "COMPLETED", "logs": None} | end)
 
     def _result(self, ask: Ask) -> Answer:
         job = self._find(ask)

@@ -30,7 +30,13 @@ class Protocol(HttpToolsProtocol):
 
 
 class EmulatorServer(uvicorn.Server):
-    def __init__(self, app: ASGIApp, listener: socket.socket, ready: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        ready: Callable[[str], None],
+        certificate: tuple[str, str] | None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -44,15 +50,19 @@ class EmulatorServer(uvicorn.Server):
                 proxy_headers=False,
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=ANSWERS_WITHIN_S,
+                ssl_certfile=None if certificate is None else certificate[0],
+                ssl_keyfile=None if certificate is None else certificate[1],
             )
         )
         self._listener = listener
         self._ready = ready
+        self._scheme = "http" if certificate is None else "https"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         host, port = self._listener.getsockname()[:2]
-        self._ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        name = f"[{host}]" if ":" in host else host
+        self._ready(f"{self._scheme}://{name}:{port}")
 
 
 def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
@@ -61,7 +71,7 @@ def run(kind: str, options: Options, ready: Callable[[str], None]) -> None:
     app = build_app(desk, emulated(kind, desk))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with desk.jobs, _listen(options) as listener:
-        EmulatorServer(app, listener, ready).run(sockets=[listener])
+        EmulatorServer(app, listener, ready, options.certificate).run(sockets=[listener])
 
 
 def emulated(kind: str, desk: Desk) -> EmulatedUpstream:
