@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,18 @@ OF_FLEETS = (
 )
 FLEET_PARTS = ("postgres", "seaweed", "moto")
 TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """Look for no cycles while tests are collected: what is made then stays to the end."""
+    gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Look for them again, but not among the tests: there are 16,000."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -128,18 +128,19 @@ def test_a_bad_picture_behind_a_url_fails_the_job_by_name(
 
 
 # What is wrong outside of the pixels is no reason; test_media_repair.py has the whole list.
-FAULTY = {
-    "text that inflates to 128 MiB": png(400, 300, inflating_text(128 << 20)),
-    "a JPEG without its end mark": PHOTO.read_bytes()[:-2],
-    "48 megapixels": photo_as("JPEG", (8064, 6048)),
+# Made by the one worker that needs them: all import this file.
+FAULTY: dict[str, Callable[[], bytes]] = {
+    "text that inflates to 128 MiB": lambda: png(400, 300, inflating_text(128 << 20)),
+    "a JPEG without its end mark": lambda: PHOTO.read_bytes()[:-2],
+    "48 megapixels": lambda: photo_as("JPEG", (8064, 6048)),
 }
 
 
-@pytest.mark.parametrize("picture", FAULTY.values(), ids=FAULTY.keys())
+@pytest.mark.parametrize("make", FAULTY.values(), ids=FAULTY.keys())
 def test_a_picture_whose_pixels_are_all_there_becomes_a_video(
-    server: Serving, picture: bytes
+    server: Serving, make: Callable[[], bytes]
 ) -> None:
-    frame = base64.b64encode(picture).decode()
+    frame = base64.b64encode(make()).decode()
 
     task_id = server.submit(
         {
