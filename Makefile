@@ -114,7 +114,7 @@ $(STAMP)-development: pyproject.toml constraints.txt
 $(CLIENTS)/.ready: constraints-clients.txt
 	test -d $(CLIENTS) || $(PYTHON) -m venv $(CLIENTS)
 	$(CLIENTS)/bin/pip install -q --no-compile -c constraints-clients.txt litellm openai requests \
-		fal-client openrouter
+		fal-client openrouter volcengine-ark-runtime
 	touch $@
 
 # Apart from `.venv`, so that the other tests see what a plain installation has.
