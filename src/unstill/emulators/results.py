@@ -111,7 +111,8 @@ def video_answer(job: EmulatedJob, fault: Fault | None) -> Answer:
             return Answer(200, video, MP4, pace=BodyPace.ENDLESS)
         case Fault.WRONG_LENGTH:
             other_s = terms.duration_s + 3
-            return Answer(200, make_video(other_s, has_audio=terms.has_audio), MP4)
+            other = make_video(other_s, has_audio=terms.has_audio, is_hevc=terms.is_hevc)
+            return Answer(200, other, MP4)
         case Fault.DROP_AFTER:
             return Answer(200, video, MP4, pace=BodyPace.CUT)
         case _:
