@@ -10,7 +10,7 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, engine, only
-from support.in_process import served, settings_of
+from support.in_process import create_body, created, ended, served, settings_of
 from support.requests import HAPPYHORSE, WAN22, WAN27
 from support.settings_files import engine as engine_table
 from support.settings_files import model as model_table
@@ -142,6 +142,23 @@ async def test_the_content_is_asked_for_with_the_key_below_the_job(
 @only("openrouter")
 async def test_its_price_is_told(bench: Bench) -> None:
     assert (await bench.done(await bench.ticket())).usage == {"cost_usd": 0.2}
+
+
+@pytest.mark.slow
+async def test_its_price_is_what_the_job_has_cost(tmp_path: Path) -> None:
+    with Emulator("openrouter", job_s=0.2) as emulator:
+        toml = (
+            '[money]\ncurrency = "CNY"\nrates = { USD = "7.2" }\n'
+            + engine_table("far", emulator)
+            + model_table(WAN27, "far")
+        )
+        async with served(Product(settings_of(tmp_path, toml))) as http:
+            status = await ended(http, await created(http, create_body()))
+            usage = (await http.get("/v1/usage", params={"by": "model"})).json()
+
+    assert status["output"]["task_status"] == "Success", status
+    # 2 s, at 0.1 dollars each by the stand-in's list.
+    assert [row["settled_cost"] for row in usage["data"]] == ["1.44"]
 
 
 @only("openrouter")
