@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
@@ -133,7 +134,7 @@ class App:
             service=service,
             stalls=followers.stalls,
             dialects=dialects,
-            description=described(everyone, service.catalogue),
+            description=cache(partial(described, everyone, service.catalogue)),
             keys=keys,
             metrics=metrics,
             metrics_access=MetricsAccess(keys, metrics_networks),

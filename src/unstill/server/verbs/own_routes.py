@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -40,13 +41,16 @@ class OwnVerbs:
         service: Service,
         stalls: Stalls,
         dialects: Sequence[Dialect],
-        description: bytes,
+        description: Callable[[], bytes],
         keys: Keys,
         metrics: Metrics,
         metrics_access: MetricsAccess,
         check_store: Callable[[], None],
     ) -> None:
-        """`check_store`: raises StorageFailed while the job store does not answer."""
+        """`description`: of the API, made at the first call: most servers are never asked for it.
+
+        check_store: raises StorageFailed while the job store does not answer.
+        """
         self._service = service
         self._stalls = stalls
         self._dialects = dialects
@@ -153,7 +157,7 @@ class OwnVerbs:
         )
 
     async def describe(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
-        return Answer(200, self._description)
+        return Answer(200, await asyncio.to_thread(self._description))
 
     async def show_docs(self, exchange: Exchange[Described]) -> Answer:  # noqa: ARG002  - a verb's shape
         return Answer(200, docs_html.PAGE, docs_html.HEADERS, b"text/html; charset=utf-8")
