@@ -30,8 +30,9 @@ STARTS_S = 2.0
 GIVEN_BACK = 0.7  # of the contrast that mixing takes from what has nothing in common
 LOCAL = 0.03  # of the frame's width: contrast is against what is so far around
 SOFT, HARD = 5.0, 11.0  # steps of luma from pixel to pixel at SIDE_PX: smoke, and what is none
-VEIL, SHADOW = 0.22, 0.05  # of what is missing to white, and of the light
-MOST_VEIL = 1.5  # deviations: no spot is thicker
+VEIL, SHADOW = 0.19, 0.05  # of what is missing to white, and of the light
+MOST_VEIL = 1.3  # deviations: no spot is thicker
+VEILED_SMOKE = 0.35  # of a veil is seen before what is smoke itself
 VEIL_CELLS = (48, 24)  # of noise, down and across, that fit onto themselves
 VEIL_UNITS = (1.9, 1.3)  # so far they reach
 VEIL_PACES = (1.9, 2.9)  # times as fast as the smoke; two of them, so that their shapes change
@@ -64,11 +65,13 @@ class Smoke:
         begun = self._effect_time.at(time_s, STARTS_S)
         window = self._window.find(grid) if begun else None
         if window is not None:
-            moved = self._flown(window, time_s, np.float32(begun))
-            self._veil(moved, window.grid, time_s, np.float32(begun))
+            soft = sample(self._soft, window.grid, self._photo.half_photo)
+            moved = self._flown(window, soft, time_s, np.float32(begun))
+            shown = begun * (1 - (1 - VEILED_SMOKE) * soft)
+            self._veil(moved, window.grid, time_s, np.asarray(shown, np.float32))
             self._window.lay(window, moved, into)
 
-    def _flown(self, window: Window, time_s: float, begun: np.float32) -> YuvPicture:
+    def _flown(self, window: Window, soft: Floats, time_s: float, begun: np.float32) -> YuvPicture:
         """The window with what is soft in it where it has risen to."""
         at = window.grid
         aside, along, uneven = (self._over_photo(cells, at) for cells in self._swirls)
@@ -83,7 +86,6 @@ class Smoke:
             )
             looks.append(self._window.fetch(window, looked))
         seen = np.asarray(1 - np.abs(2 * np.mod(turn, 1) - 1), np.float32)
-        soft = sample(self._soft, at, self._photo.half_photo)
         still, (one, other) = self._window.fetch(window, at), looks
         shares, softs = (
             [grown_over(cells, plane.shape, CELL_PX // step) for step, plane in steps]
@@ -106,8 +108,8 @@ class Smoke:
         light = np.asarray(around + (light - around) * (1 + GIVEN_BACK * (lost - 1)), np.float32)
         return np.asarray(np.clip(np.rint(light), BLACK, WHITE), np.uint8)
 
-    def _veil(self, moved: YuvPicture, at: SourceGrid, time_s: float, begun: np.float32) -> None:
-        """Lighten it where a veil is, and darken it a little between them."""
+    def _veil(self, moved: YuvPicture, at: SourceGrid, time_s: float, shown: Floats) -> None:
+        """Lighten it where a veil is, and darken it a little between them; by how much of one."""
         aside, along, _ = (self._over_photo(cells, at) for cells in self._swirls)
         veil = np.zeros_like(at.x)
         down, across = (
@@ -119,7 +121,7 @@ class Smoke:
             y = (at.y + up + np.float32(0.12) * along) * down
             veil += cv2.remap(cells, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         veil = np.clip(veil / np.float32(len(VEIL_PACES)), -MOST_VEIL, MOST_VEIL)
-        veil = np.asarray(veil * self._strength * begun, np.float32)
+        veil = np.asarray(veil * self._strength * shown, np.float32)
         whole = grown_over(veil, moved.y.shape, CELL_PX)
         light = moved.y.astype(np.float32)
         light += np.maximum(whole, 0) * VEIL * (WHITE - light)
