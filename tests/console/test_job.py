@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from console.conftest import KeyedServing
 from support.browsing import LOCALES, THEMES, Locale, Theme, Visits, violations
 from support.console_jobs import HOSTILE, enter, failed, hold_until_true, made, submitted, told
 from support.emulator_process import Emulator
+from support.in_process import PHOTO
 from support.servers import Serving
 from support.settings_files import engine, model
 from unstill.models.catalogue import USUAL
@@ -140,6 +142,29 @@ def test_a_video_is_made_again_with_another_seed_of_the_picture_that_is_kept(
     assert [(each["duration_s"], each["size"]) for each in (of)] == [
         (3, {"width": 320, "height": 256})
     ] * 2
+
+
+def test_a_job_with_regions_is_made_again_with_them_and_its_mask_is_shown(
+    own_server: Serving, visits: Visits
+) -> None:
+    mask = b64encode(PHOTO.read_bytes()).decode()  # any picture is a mask
+    boxes = [[0.0, 0.5, 1.0, 1.0]]
+    region = [{"kind": "water", "boxes": boxes}, {"kind": "hair", "mask": mask}]
+    before = made(own_server, "static camera", region=region)
+    page = shown(visits, own_server, before)
+
+    expect(page.get_by_text("Mask of a region")).to_be_visible()
+    page.get_by_role("button", name="Again with another seed").click()
+    expect(page).not_to_have_url(re.compile(before))
+    expect(page.locator(".badge")).to_have_text("Done")
+
+    one, other = (
+        told(own_server, each["id"])["request"]
+        for each in own_server.http.get("/v1/jobs").json()["data"]
+    )
+    assert one["regions"] == other["regions"]
+    assert [each["boxes"] for each in one["regions"] if "boxes" in each] == [boxes]
+    assert one["masks"][0]["sha256"] == other["masks"][0]["sha256"]
 
 
 def test_a_picture_that_is_kept_no_more_leads_to_make(jobs: Jobs, visits: Visits) -> None:

@@ -115,3 +115,10 @@ def test_a_mask_from_a_private_address_is_refused_at_once(server: Serving) -> No
 
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "region[0].mask"
+
+
+def test_the_list_of_models_says_where_it_goes(server: Serving) -> None:
+    for model in server.http.get("/v1/models").json()["data"]:
+        for post in model["capabilities"]["posts"]:
+            sectioned = post["dialect"] in {"tasks", "dashscope"}
+            assert post["names"]["region"] == ("parameters.region" if sectioned else "region")

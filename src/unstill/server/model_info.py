@@ -13,7 +13,7 @@ from unstill.dialects.route import Route
 from unstill.domain.money import BilledUnit, PriceBasis, shown_amount
 from unstill.domain.request import TierName
 from unstill.media.picture_limits import MAX_PIXELS
-from unstill.models.card import Card
+from unstill.models.card import REGION, Card
 from unstill.models.field_kinds import (
     SIZE_LEAST_SIDE_PX,
     SIZE_MOST_RATIO,
@@ -170,7 +170,9 @@ def _creates(dialects: Sequence[Dialect]) -> Iterator[tuple[Dialect, Route[Any]]
 
 def _post(card: Card, dialect: Dialect, route: Route[Any]) -> Post:
     known = dialect.form_names
-    names = {field.name: known[field.name] for field in card.fields if field.name in known}
+    # the last is of every model, where the engine takes it
+    fields = (*(field.name for field in card.fields), REGION.name)
+    names = {name: known[name] for name in fields if name in known}
     needed = (each for each in route.in_place("header") if each.is_needed)
     headers: dict[str, str] = {each.name: each.schema["enum"][0] for each in needed}
     return Post(dialect.name, route.path, headers, {"model": "model"} | names)
