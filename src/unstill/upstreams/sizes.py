@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import log, sqrt
-
-import msgspec
+from math import inf, log, sqrt
 
 from unstill.domain.errors import BadField
 from unstill.domain.request import Size, TierName, VideoRequest
@@ -34,35 +32,42 @@ def spelt(numbers: Sequence[int]) -> str:
     return " or ".join(str(number) for number in numbers)
 
 
-class Offer(msgspec.Struct, frozen=True):
-    """The lengths, tiers and shapes that an upstream model makes; `most_ratio` r is 1:r to r:1."""
+def not_offered(
+    request: VideoRequest,
+    *,
+    durations_s: Sequence[int],
+    tiers: Sequence[TierName],
+    most_ratio: float = inf,
+) -> BadField | None:
+    """The length, tier or shape asked for that an upstream model does not make.
 
-    durations_s: tuple[int, ...]
-    tiers: tuple[TierName, ...]
-    most_ratio: float
+    most_ratio: of exact sizes; r allows shapes from 1:r to r:1.
+    """
+    if request.duration_s not in durations_s:
+        return BadField("duration", spelt(durations_s), request.duration_s)
+    if request.size is None and request.tier not in tiers:
+        return BadField("resolution", " or ".join(tiers), request.tier)
+    if request.size is not None and _ratio(request.size) > most_ratio:
+        ratio = f"{most_ratio:g}"
+        return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+    return None
 
-    def misfit(self, request: VideoRequest) -> BadField | None:
-        """What of a request it has not."""
-        if request.duration_s not in self.durations_s:
-            return BadField("duration", spelt(self.durations_s), request.duration_s)
-        if request.size is None and request.tier not in self.tiers:
-            return BadField("resolution", " or ".join(self.tiers), request.tier)
-        if request.size is not None and _ratio(request.size) > self.most_ratio:
-            ratio = f"{self.most_ratio:g}"
-            return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+
+def tier_for(request: VideoRequest, tiers: Sequence[TierName]) -> TierName:
+    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
+    if request.size is None:
+        return request.tier
+    return nearest_tier(request.size, tiers)
+
+
+def frame_size(request: VideoRequest, tiers: Sequence[TierName]) -> Size | None:
+    """What the frames are cropped to, where there is no exact size upstream.
+
+    A frame of its shape gives a video of its shape.
+    """
+    if request.size is None:
         return None
-
-    def tier(self, request: VideoRequest) -> TierName:
-        """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
-        if request.size is None:
-            return request.tier
-        return nearest_tier(request.size, self.tiers)
-
-    def frame_size(self, request: VideoRequest) -> Size | None:
-        """Where there is no exact size upstream: the first frame that gives one its shape."""
-        if request.size is None:
-            return None
-        return at_area(request.size, NAMED_SIZES[self.tier(request)])
+    return at_area(request.size, NAMED_SIZES[tier_for(request, tiers)])
 
 
 def _ratio(size: Size) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -23,7 +23,6 @@ from unstill.net.fetcher import Fetcher
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.listed_tasks import LIST_FROM
 from unstill.upstreams.port import Accepted, Cancelled, Done, Failed, TooLate, Waiting
-from unstill.upstreams.sizes import Offer
 from unstill.upstreams.usage import billed_seconds
 
 LISTING = ("ark", "minimax")  # whose tasks are listed by their ids
@@ -114,14 +113,13 @@ async def test_a_cancel_whose_answer_was_lost_is_found_done(bench: Bench) -> Non
 async def test_each_model_takes_a_full_request(
     kind: str, name: str, emulator_of: Callable[[str], Emulator], fetcher: Fetcher, photo: Path
 ) -> None:
-    models: Mapping[str, Offer] = ark.MODELS if kind == "ark" else minimax.MODELS
-    offer = models[name]
+    model = ark.MODELS[name] if kind == "ark" else minimax.MODELS[name]
     upstream = emulator_of(kind)
     remote = engine(kind, upstream.url, fetcher, models={SORA: name})
     full = request(
         SORA,
-        tier=offer.tiers[-1],
-        duration_s=offer.durations_s[-1],
+        tier=model.tiers[-1],
+        duration_s=model.durations_s[-1],
         last_frame=LAST,
         watermark=True,
         generate_audio=True,

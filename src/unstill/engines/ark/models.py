@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from unstill.domain.errors import BadField
-from unstill.domain.request import Role, VideoRequest
+from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.media.picture_formats import Format
 from unstill.upstreams.content_parts import content_parts
 from unstill.upstreams.port import FrameForm
-from unstill.upstreams.sizes import Offer
+from unstill.upstreams.sizes import frame_size, not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
 ENDPOINT = "ep-"  # an operator's own endpoint, which says nothing of the model behind it
@@ -25,13 +25,15 @@ _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP", "BMP"})
 # Each may have 30 MB, and a body 64 MB: two of these fit as base64.
 _PICTURE_BYTES = 22 * 10**6
 _PICTURE_SIDES_PX = (300, 6000)
+_MOST_RATIO = 2.5  # of the pictures, which the videos follow
 
 
-class ArkModel(Offer, frozen=True, kw_only=True):
+class ArkModel(msgspec.Struct, frozen=True, kw_only=True):
     """An upstream model as the page describes it."""
 
     name: str
-    most_ratio: float = 2.5  # of the pictures, which the videos follow
+    durations_s: tuple[int, ...]
+    tiers: tuple[TierName, ...]
     has_last_frame: bool = True
     has_sound: bool = True
     has_seed: bool = False  # the newest page has it for 1.0 alone: elsewhere it would be a 400
@@ -96,7 +98,9 @@ def misfit(model: ArkModel, request: VideoRequest) -> BadField | None:
         watermark=True,
         sound=model.has_sound,
     )
-    return unsupported(request, has, name=model.name) or model.misfit(request)
+    return unsupported(request, has, name=model.name) or not_offered(
+        request, durations_s=model.durations_s, tiers=model.tiers, most_ratio=_MOST_RATIO
+    )
 
 
 def frame_form(model: ArkModel, request: VideoRequest) -> FrameForm:
@@ -105,7 +109,7 @@ def frame_form(model: ArkModel, request: VideoRequest) -> FrameForm:
     return FrameForm(
         _PICTURES,
         _PICTURE_BYTES,
-        size=model.frame_size(request),
+        size=frame_size(request, model.tiers),
         takes_alpha=False,
         least_side_px=least_px,
         most_side_px=most_px,
@@ -117,7 +121,7 @@ def body_of(model: ArkModel, request: VideoRequest, frames: Mapping[Role, str]) 
     body = {
         "model": model.name,
         "content": content_parts(request.prompt, frames),
-        "resolution": model.tier(request).lower(),
+        "resolution": tier_for(request, model.tiers).lower(),
         # As the first frame: any other is a crop, and with frames a 400 of 2.5.
         "ratio": "adaptive",
         "duration": request.duration_s,

@@ -16,13 +16,11 @@ from typing import Any, Literal
 import msgspec
 
 from unstill.domain.errors import BadField, MissingField
-from unstill.domain.request import Role, Size, TierName, VideoRequest
+from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.media.picture_formats import Format
-from unstill.models.sizes import nearest_tier
-from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.port import FrameForm, Unclear, Verdict
 from unstill.upstreams.replies import at
-from unstill.upstreams.sizes import at_area, spelt
+from unstill.upstreams.sizes import frame_size, not_offered, tier_for
 from unstill.upstreams.task_answers import verdict_in
 from unstill.upstreams.unsupported import Has, unsupported
 from unstill.upstreams.vocabulary import BUILT_IN, WordTables
@@ -266,13 +264,14 @@ def misfit(model: DashScopeModel, request: VideoRequest) -> BadField | None:
         return missing
     if request.last_frame is None and model.needs_last_frame:
         return MissingField("last_frame", f"{model.name} needs a first and a last frame")
-    if request.duration_s not in model.durations_s:
-        return BadField("duration", spelt(model.durations_s), request.duration_s)
-    if request.size is None and request.tier not in model.tiers:
-        return BadField("resolution", " or ".join(model.tiers), request.tier)
-    if request.size is not None and _ratio(request.size) > model.most_ratio:
-        ratio = f"{model.most_ratio:g}"
-        return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+    missing = not_offered(
+        request,
+        durations_s=model.durations_s,
+        tiers=model.tiers,
+        most_ratio=model.most_ratio,
+    )
+    if missing is not None:
+        return missing
     if model.needs_prompt and not request.prompt.strip():
         return MissingField("prompt", f"{model.name} needs one")
     return None
@@ -284,17 +283,8 @@ def path_of(model: DashScopeModel) -> str:
 
 def frame_form(model: DashScopeModel, request: VideoRequest) -> FrameForm:
     """No model has a `size`: an exact one is had by a first frame of its shape, in its tier."""
-    size = None
-    if request.size is not None:
-        size = at_area(request.size, NAMED_SIZES[tier_of(model, request)])
+    size = frame_size(request, model.tiers)
     return FrameForm(model.picture_formats, model.picture_bytes, size=size, takes_alpha=False)
-
-
-def tier_of(model: DashScopeModel, request: VideoRequest) -> TierName:
-    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
-    if request.size is None:
-        return request.tier
-    return nearest_tier(request.size, model.tiers)
 
 
 def body_of(
@@ -306,7 +296,7 @@ def body_of(
         given["prompt"] = _cut(model, request.prompt)
     if request.negative_prompt and model.negative_chars:
         given["negative_prompt"] = request.negative_prompt[: model.negative_chars]
-    tier = tier_of(model, request)
+    tier = tier_for(request, model.tiers)
     parameters: dict[str, Any] = {
         model.tier_in: tier if model.tier_in == "resolution" else _MODES[tier],
         "duration": request.duration_s,
@@ -358,7 +348,3 @@ def _frames(model: DashScopeModel, frames: Mapping[Role, str]) -> dict[str, Any]
             return {f"{role}_frame_url": frames[role] for role in roles}
         case "img_url":
             return {"img_url": frames["first"]}
-
-
-def _ratio(size: Size) -> float:
-    return max(size.width, size.height) / min(size.width, size.height)

@@ -24,9 +24,7 @@ from unstill.engines.fal.models import (
     body_of,
     endpoint_for,
     misfit,
-    tier_of,
 )
-from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, unanswered
 from unstill.upstreams.key_check import standing_of
@@ -48,7 +46,7 @@ from unstill.upstreams.port import (
 )
 from unstill.upstreams.replies import Reply, at, numbers, said
 from unstill.upstreams.setup import RemoteSetup
-from unstill.upstreams.sizes import at_area
+from unstill.upstreams.sizes import frame_size
 from unstill.upstreams.submit_answers import Codes, judged
 from unstill.upstreams.task_answers import link_in, verdict_in
 
@@ -106,10 +104,7 @@ class FalEngine:
         """What the frames must be before `prepare`."""
         request = upstream_request.request
         model = self._models[request.model]
-        size = None
-        if request.size is not None:
-            # There is no size upstream: a frame of its shape gives a video of its shape.
-            size = at_area(request.size, NAMED_SIZES[tier_of(model, request)])
+        size = frame_size(request, model.all_tiers)
         return FrameForm(
             frozenset({"JPEG", "PNG"}), model.picture_bytes, size=size, takes_alpha=False
         )

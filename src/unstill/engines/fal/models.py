@@ -13,8 +13,7 @@ import msgspec
 
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Role, TierName, VideoRequest
-from unstill.models.sizes import nearest_tier
-from unstill.upstreams.sizes import spelt
+from unstill.upstreams.sizes import not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
 WAN22_RATE = 16  # frames a second that wan/v2.2-a14b generates; what it adds between is more
@@ -138,32 +137,22 @@ CHOICES: Mapping[str, str] = {
 
 def endpoint_for(model: FalModel, request: VideoRequest) -> FalModel:
     """The endpoint of the same model that makes the tier."""
-    other = model.at_tiers.get(tier_of(model, request))
+    other = model.at_tiers.get(tier_for(request, model.all_tiers))
     return model if other is None else MODELS[other]
 
 
 def misfit(model: FalModel, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
     missing = unsupported(request, _has(model), name=model.name)
+    missing = missing or not_offered(request, durations_s=model.durations_s, tiers=model.all_tiers)
     if missing is not None:
         return missing
-    if request.duration_s not in model.durations_s:
-        return BadField("duration", spelt(model.durations_s), request.duration_s)
-    if request.size is None and request.tier not in model.all_tiers:
-        return BadField("resolution", " or ".join(model.all_tiers), request.tier)
     if model.needs_prompt and not request.prompt.strip():
         return MissingField("prompt", f"{model.name} needs one")
     if model.prompt_chars and len(request.prompt) > model.prompt_chars:
         allowed = f"at most {model.prompt_chars} characters for {model.name}"
         return BadField("prompt", allowed, f"{len(request.prompt)} characters")
     return None
-
-
-def tier_of(model: FalModel, request: VideoRequest) -> TierName:
-    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
-    if request.size is None:
-        return request.tier
-    return nearest_tier(request.size, model.all_tiers)
 
 
 def body_of(model: FalModel, request: VideoRequest, frames: Mapping[Role, str]) -> dict[str, Any]:
@@ -177,7 +166,7 @@ def body_of(model: FalModel, request: VideoRequest, frames: Mapping[Role, str]) 
         body["negative_prompt"] = request.negative_prompt
     body |= _length(model, request.duration_s)
     if model.has_resolution:
-        body["resolution"] = tier_of(model, request).lower()
+        body["resolution"] = tier_for(request, model.all_tiers).lower()
     if model.has_seed and request.seed is not None:
         body["seed"] = request.seed
     if model.sound == "switch" and request.generate_audio is not None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from unstill.domain.errors import BadField, MissingField
-from unstill.domain.request import Role, VideoRequest
+from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.media.picture_formats import Format
 from unstill.upstreams.content_parts import content_parts
 from unstill.upstreams.port import FrameForm
-from unstill.upstreams.sizes import Offer
+from unstill.upstreams.sizes import frame_size, not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
 MOST_PROMPT_CHARS = 7000
@@ -21,15 +23,17 @@ _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP"})
 # Each may have 30 MB, and a body 64 MB: two of these fit as base64.
 _PICTURE_BYTES = 22 * 10**6
 _PICTURE_SIDES_PX = (256, 5760)
+_MOST_RATIO = 2.5  # of the pictures, which the videos follow
 # Sound is always made, and a mark drawn where it is asked for.
 _HAS = Has(last_frame=True, negative_prompt=False, watermark=True, sound=True)
 
 
-class MiniMaxModel(Offer, frozen=True, kw_only=True):
+class MiniMaxModel(msgspec.Struct, frozen=True, kw_only=True):
     """An upstream model as the page describes it."""
 
     name: str
-    most_ratio: float = 2.5  # of the pictures, which the videos follow
+    durations_s: tuple[int, ...]
+    tiers: tuple[TierName, ...]
 
 
 MODELS: Mapping[str, MiniMaxModel] = {
@@ -48,7 +52,9 @@ CHOICES: Mapping[str, str] = {"minimax-h3": "MiniMax-H3"}
 
 def misfit(model: MiniMaxModel, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
-    found = unsupported(request, _HAS, name=model.name) or model.misfit(request)
+    found = unsupported(request, _HAS, name=model.name) or not_offered(
+        request, durations_s=model.durations_s, tiers=model.tiers, most_ratio=_MOST_RATIO
+    )
     if found is not None:
         return found
     if not request.prompt.strip():
@@ -66,7 +72,7 @@ def frame_form(model: MiniMaxModel, request: VideoRequest) -> FrameForm:
     return FrameForm(
         _PICTURES,
         _PICTURE_BYTES,
-        size=model.frame_size(request),
+        size=frame_size(request, model.tiers),
         takes_alpha=False,
         least_side_px=least_px,
         most_side_px=most_px,
@@ -80,7 +86,7 @@ def body_of(
     return {
         "model": model.name,
         "content": content_parts(request.prompt, frames),
-        "resolution": model.tier(request),
+        "resolution": tier_for(request, model.tiers),
         "duration": request.duration_s,
         "ratio": "adaptive",  # with frames it has no other
         "aigc_watermark": request.watermark,

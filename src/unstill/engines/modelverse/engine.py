@@ -19,9 +19,7 @@ from unstill.engines.modelverse.models import (
     ModelverseModel,
     body_of,
     misfit,
-    tier_of,
 )
-from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, unanswered
 from unstill.upstreams.key_check import standing_of
@@ -40,7 +38,7 @@ from unstill.upstreams.port import (
     Verdict,
 )
 from unstill.upstreams.setup import RemoteSetup
-from unstill.upstreams.sizes import at_area
+from unstill.upstreams.sizes import frame_size
 from unstill.upstreams.submit_answers import Codes, judged
 from unstill.upstreams.task_answers import verdict_in
 
@@ -92,11 +90,7 @@ class ModelverseEngine:
     def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the frames must be before `prepare`."""
         request = upstream_request.request
-        size = None
-        if request.size is not None:
-            # There is no size upstream: a frame of its shape gives a video of its shape.
-            tier = tier_of(self._models[request.model], request)
-            size = at_area(request.size, NAMED_SIZES[tier])
+        size = frame_size(request, self._models[request.model].tiers)
         return FrameForm(frozenset({"JPEG", "PNG"}), PICTURE_BYTES, size=size, takes_alpha=False)
 
     async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:

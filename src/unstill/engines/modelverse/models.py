@@ -13,8 +13,7 @@ import msgspec
 
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Role, TierName, VideoRequest
-from unstill.models.sizes import nearest_tier
-from unstill.upstreams.sizes import spelt
+from unstill.upstreams.sizes import not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
 ROLES: tuple[Role, ...] = ("first", "last")
@@ -120,22 +119,12 @@ CHOICES: Mapping[str, str] = {
 def misfit(model: ModelverseModel, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
     missing = unsupported(request, _has(model), name=model.name)
+    missing = missing or not_offered(request, durations_s=model.durations_s, tiers=model.tiers)
     if missing is not None:
         return missing
-    if request.duration_s not in model.durations_s:
-        return BadField("duration", spelt(model.durations_s), request.duration_s)
-    if request.size is None and request.tier not in model.tiers:
-        return BadField("resolution", " or ".join(model.tiers), request.tier)
     if model.needs_prompt and not request.prompt.strip():
         return MissingField("prompt", f"{model.name} needs one")
     return None
-
-
-def tier_of(model: ModelverseModel, request: VideoRequest) -> TierName:
-    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
-    if request.size is None:
-        return request.tier
-    return nearest_tier(request.size, model.tiers)
 
 
 def body_of(
@@ -149,7 +138,7 @@ def body_of(
         given["negative_prompt"] = request.negative_prompt
     parameters: dict[str, Any] = {"duration": request.duration_s}
     if model.has_resolution:
-        tier = tier_of(model, request)
+        tier = tier_for(request, model.tiers)
         parameters["resolution"] = tier.lower() if model.spells_tiers_small else tier
     return {"model": model.name, "input": given, "parameters": parameters | _extras(model, request)}
 

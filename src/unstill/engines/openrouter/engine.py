@@ -18,16 +18,15 @@ import msgspec
 from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import VideoRequest
 from unstill.engines.openrouter.models import (
+    ALL_TIERS,
     CHOICES,
     NAME,
     OpenRouterModel,
     body_of,
     learnt,
     misfit,
-    tier_of,
     unread,
 )
-from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, unanswered
 from unstill.upstreams.key_check import standing_of
@@ -49,7 +48,7 @@ from unstill.upstreams.port import (
 )
 from unstill.upstreams.replies import Reply, at, said
 from unstill.upstreams.setup import RemoteSetup
-from unstill.upstreams.sizes import at_area
+from unstill.upstreams.sizes import frame_size
 from unstill.upstreams.submit_answers import Codes, judged
 from unstill.upstreams.task_answers import verdict_in
 from unstill.upstreams.usage import COST_USD
@@ -122,8 +121,7 @@ class OpenRouterEngine:
         request, model = upstream_request.request, self._model_of(upstream_request.request)
         size = request.size
         if size is not None and size not in model.sizes:
-            # A frame of its shape gives a video of its shape.
-            size = at_area(size, NAMED_SIZES[tier_of(model, request)])
+            size = frame_size(request, model.tiers or ALL_TIERS)
         return FrameForm(frozenset({"JPEG", "PNG"}), PICTURE_BYTES, size=size, takes_alpha=False)
 
     async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:

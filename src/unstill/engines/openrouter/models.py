@@ -19,7 +19,7 @@ from unstill.domain.request import Role, Size, TierName, VideoRequest
 from unstill.models.sizes import nearest_tier
 from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.replies import MOST_ITEMS
-from unstill.upstreams.sizes import spelt
+from unstill.upstreams.sizes import not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
 # How it spells the tiers that both have.
@@ -175,20 +175,7 @@ def misfit(model: OpenRouterModel, request: VideoRequest) -> BadField | None:
         sound=model.has_sound,
     )
     missing = unsupported(request, has, name=model.name)
-    if missing is not None:
-        return missing
-    if request.duration_s not in model.durations_s:
-        return BadField("duration", spelt(model.durations_s), request.duration_s)
-    if request.size is None and request.tier not in model.tiers:
-        return BadField("resolution", " or ".join(model.tiers), request.tier)
-    return None
-
-
-def tier_of(model: OpenRouterModel, request: VideoRequest) -> TierName:
-    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
-    if request.size is None:
-        return request.tier
-    return nearest_tier(request.size, model.tiers or ALL_TIERS)
+    return missing or not_offered(request, durations_s=model.durations_s, tiers=model.tiers)
 
 
 def body_of(
@@ -213,7 +200,7 @@ def body_of(
     if request.size is not None and request.size in model.sizes:
         body["size"] = str(request.size)
     elif model.has_resolution:
-        body["resolution"] = SPELT[tier_of(model, request)]
+        body["resolution"] = SPELT[tier_for(request, model.tiers or ALL_TIERS)]
     if model.has_seed and request.seed is not None:
         body["seed"] = request.seed
     if model.has_sound and request.generate_audio is not None:

@@ -15,8 +15,7 @@ import msgspec
 from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import VideoRequest
 from unstill.engines.runware.answers import CODES, knows, submission_of, verdict_of
-from unstill.engines.runware.models import CHOICES, MODELS, RunwareModel, misfit, task_of, tier_of
-from unstill.models.tiers import NAMED_SIZES
+from unstill.engines.runware.models import CHOICES, MODELS, RunwareModel, misfit, task_of
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, Trouble
 from unstill.upstreams.key_check import standing_of
@@ -39,7 +38,7 @@ from unstill.upstreams.port import (
 from unstill.upstreams.replies import Reply
 from unstill.upstreams.settling import as_repeated
 from unstill.upstreams.setup import RemoteSetup
-from unstill.upstreams.sizes import at_area
+from unstill.upstreams.sizes import frame_size
 
 REQUESTS_PER_S = 10.0  # none documented; ours. Its SDK has no more than 15 calls under way
 INTERVAL_S = 5.0  # its advice: from 1 or 2 s on, backing off
@@ -82,11 +81,7 @@ class RunwareEngine:
     def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the frames must be before `prepare`."""
         request = upstream_request.request
-        size = None
-        if request.size is not None:
-            # With a frame there is no size: a frame of its shape gives a video of its shape.
-            tier = tier_of(self._models[request.model], request)
-            size = at_area(request.size, NAMED_SIZES[tier])
+        size = frame_size(request, self._models[request.model].tiers)
         return FrameForm(frozenset({"JPEG", "PNG"}), PICTURE_BYTES, size=size, takes_alpha=False)
 
     async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:

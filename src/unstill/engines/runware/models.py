@@ -15,8 +15,7 @@ import msgspec
 
 from unstill.domain.errors import BadField
 from unstill.domain.request import Role, TierName, VideoRequest
-from unstill.models.sizes import nearest_tier
-from unstill.upstreams.sizes import spelt
+from unstill.upstreams.sizes import not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
 ROLES: tuple[Role, ...] = ("first", "last")
@@ -67,20 +66,7 @@ def misfit(model: RunwareModel, request: VideoRequest) -> BadField | None:
         plain_prompt=False,
     )
     missing = unsupported(request, has, name=model.name)
-    if missing is not None:
-        return missing
-    if request.duration_s not in model.durations_s:
-        return BadField("duration", spelt(model.durations_s), request.duration_s)
-    if request.size is None and request.tier not in model.tiers:
-        return BadField("resolution", " or ".join(model.tiers), request.tier)
-    return None
-
-
-def tier_of(model: RunwareModel, request: VideoRequest) -> TierName:
-    """The tier asked for, or the one whose area is nearest to the exact size, by ratio."""
-    if request.size is None:
-        return request.tier
-    return nearest_tier(request.size, model.tiers)
+    return missing or not_offered(request, durations_s=model.durations_s, tiers=model.tiers)
 
 
 def task_of(
@@ -101,7 +87,7 @@ def task_of(
         "numberResults": 1,
         "includeCost": True,
         "duration": request.duration_s,
-        "resolution": tier_of(model, request).lower(),
+        "resolution": tier_for(request, model.tiers).lower(),
         "inputs": {"frameImages": images},
     }
     if request.prompt:
