@@ -13,10 +13,12 @@ from av.video.frame import PictureType
 
 from support.requests import a_request
 from support.stills import still
-from unstill.domain.request import Size
+from unstill.domain.request import Role, Size
 from unstill.engines.camera import has_spare_core
+from unstill.engines.camera.framing import untold
+from unstill.engines.camera.kept_photos import made_ready, photos_of
 from unstill.engines.camera.path import CameraState
-from unstill.engines.camera.picture import fit_photo
+from unstill.engines.camera.picture import Photo, fit_photo
 from unstill.engines.camera.render import render
 from unstill.engines.camera.scenes import Shown, blank
 from unstill.engines.camera.task import RenderTask
@@ -56,6 +58,36 @@ def test_a_lone_job_has_the_same_bytes_as_one_among_others(tmp_path: Path, promp
     assert packets_of(alone) == packets_of(among)
     assert heard == sorted(heard)
     assert (len(heard), heard[-1]) == (24, 1)
+
+
+@pytest.mark.parametrize("prompt", ["orbit around the cat", "pencil sketch", "snow, static shot"])
+def test_a_job_on_a_photo_that_was_kept_has_the_same_bytes(tmp_path: Path, prompt: str) -> None:
+    first, again, other = (tmp_path / f"{name}.part" for name in ("first", "again", "other"))
+    made_ready.cache_clear()
+    render(task(first, prompt), lambda _: None)
+    render(task(other, "push in"), lambda _: None)
+    render(task(again, prompt), lambda _: None)
+
+    kept = made_ready.cache_info()
+    assert (kept.hits, kept.currsize) == (2, 1)
+    assert packets_of(first) == packets_of(again)
+
+
+def test_what_is_kept_is_of_the_same_bytes_and_the_same_frames(tmp_path: Path) -> None:
+    copied, changed = tmp_path / "copied.jpg", tmp_path / "changed.jpg"
+    copied.write_bytes(PHOTO.read_bytes())
+    changed.write_bytes(PHOTO.read_bytes() + b" ")
+    job = task(tmp_path / "v.part", "push in")
+
+    def photo(path: Path, size: Size) -> Photo:
+        frames: dict[Role, str] = {"first": str(path)}
+        return photos_of(msgspec.structs.replace(job, frames=frames, size=size), untold).photos[0]
+
+    first = photo(PHOTO, SIZE)
+    assert photo(copied, SIZE) is first
+    assert photo(copied, Size(180, 320)) is not first
+    assert photo(PHOTO, SIZE) is not first  # one job's are kept, no more
+    assert photo(changed, SIZE) is not photo(PHOTO, SIZE)
 
 
 def test_a_lone_job_that_fails_leaves_no_file(tmp_path: Path) -> None:

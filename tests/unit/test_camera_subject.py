@@ -13,6 +13,7 @@ from support.requests import a_request
 from support.stills import still, still_path
 from unstill.domain.request import Size
 from unstill.engines.camera.__main__ import render_and_note
+from unstill.engines.camera.kept_photos import made_ready
 from unstill.engines.camera.saliency import WEIGHTS, NoMask, run, salient
 from unstill.engines.camera.subject import Box, find_subject, subject_of
 from unstill.engines.camera.task import NO_MASK, RenderTask
@@ -129,6 +130,7 @@ class Told:
 def test_a_video_is_made_without_the_weights_too_and_the_log_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_weights: bool
 ) -> None:
+    made_ready.cache_clear()
     if not has_weights:
         missing = partial(salient, weights=tmp_path / "missing.onnx")
         monkeypatch.setattr("unstill.engines.camera.subject.salient", missing)

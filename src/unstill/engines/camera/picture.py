@@ -28,9 +28,9 @@ MIDDLE = (0.5, 0.5)
 WHOLE = Box(left=0, top=0, right=1, bottom=1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Photo:
-    """A photo made ready for frames of `size`; it may reach beyond the frame.
+    """A photo made ready for frames of `size`; it may reach beyond the frame. Equal to itself only.
 
     rgb: uint8 (h, w, 3); density: source pixels per frame pixel, in x and in y; sharpen: how much
     crisper its planes are than `rgb`, so that frames fetched from between pixels are as crisp;

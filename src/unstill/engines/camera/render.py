@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 
 from unstill import __version__
-from unstill.domain.request import Role, VideoRequest
+from unstill.domain.request import VideoRequest
 from unstill.engines.camera.ambience import LOUDNESS, ambience
 from unstill.engines.camera.effect_words import DRAWN, Effect
-from unstill.engines.camera.framing import Tell, framed_pair, framed_photo, untold
+from unstill.engines.camera.framing import Tell, untold
+from unstill.engines.camera.kept_photos import photos_of
 from unstill.engines.camera.marked import EFFECTS_OF, SIDE_PX, Mark, mark_of
-from unstill.engines.camera.picture import enough_px
 from unstill.engines.camera.prompt import EVERY, Plan, read_prompt
 from unstill.engines.camera.same_scene import find_same_scene
 from unstill.engines.camera.scenes import OnePhoto, Scenery, Show, TwoPhotos
@@ -25,7 +25,6 @@ from unstill.engines.camera.task import Rendered, RenderTask
 from unstill.engines.camera.two_views import TwoViews
 from unstill.media.decode import open_frame
 from unstill.media.video_writer import VideoWriter
-from unstill.media.yuv import Plane
 
 HONEST = (
     "A camera move over a photo, computed by unstill's camera engine. No generative model was used."
@@ -133,21 +132,16 @@ def share_of(frame: int, frame_count: int) -> float:
 
 def scenery_of(task: RenderTask, plan: Plan, without_mask: Tell = untold) -> Scenery:
     request = task.request
-    first = pixels_of(task, "first", request.first_frame.param)
-    if request.last_frame is None:
-        photo = framed_photo(
-            first, task.size, depth_model=task.depth_model, without_mask=without_mask
-        )
-        marks = marks_in(task, first.shape, photo.remains)
-        return OnePhoto(replace(photo, marks=marks), plan, request)
-    last = pixels_of(task, "last", request.last_frame.param)
-    photos = framed_pair(
-        first, last, task.size, depth_model=task.depth_model, without_mask=without_mask
-    )
-    scene = find_same_scene(*photos)
+    photos, shape = photos_of(task, without_mask)
+    first, *lasts = photos
+    if not lasts:
+        marks = marks_in(task, shape, first.remains)
+        return OnePhoto(replace(first, marks=marks) if marks else first, plan, request)
+    pair = first, lasts[0]
+    scene = find_same_scene(*pair)
     if scene is None or not scene.is_travelled:
-        return TwoPhotos(photos, plan, request)
-    return TwoViews(photos, scene, plan, request)
+        return TwoPhotos(pair, plan, request)
+    return TwoViews(pair, scene, plan, request)
 
 
 def marks_in(task: RenderTask, shape: tuple[int, ...], remains: Box) -> tuple[Mark, ...]:
@@ -161,10 +155,6 @@ def marks_in(task: RenderTask, shape: tuple[int, ...], remains: Box) -> tuple[Ma
         mark_of(region, masks[region.mask] if region.mask else None, shape, remains)
         for region in request.regions
     )
-
-
-def pixels_of(task: RenderTask, role: Role, param: str) -> Plane:
-    return open_frame(Path(task.frames[role]), param=param, enough_px=enough_px(task.size))
 
 
 def metadata_of(task: RenderTask) -> dict[str, str]:

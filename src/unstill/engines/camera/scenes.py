@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -10,12 +11,12 @@ import numpy as np
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.camera.air import AIRS, AirPainter
 from unstill.engines.camera.alive import LOCAL, Alive
-from unstill.engines.camera.depth import guess_depth
+from unstill.engines.camera.depth import Depth, guess_depth
 from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.hold import aim_of, held
-from unstill.engines.camera.level import levelled, straightened
+from unstill.engines.camera.level import Level, levelled, straightened
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.particles import KINDS, Particles
@@ -53,6 +54,18 @@ class Scenery(Protocol):
         """Depth where each cell of that frame looks, 0 far to 1 near."""
 
 
+_grounds: WeakKeyDictionary[Photo, tuple[Depth, Level]] = WeakKeyDictionary()
+
+
+def ground_of(photo: Photo) -> tuple[Depth, Level]:
+    """The depth of a photo, and the same evened along its lines; guessed once for each photo."""
+    found = _grounds.get(photo)
+    if found is None:
+        depth = guess_depth(photo)
+        found = _grounds[photo] = depth, levelled(depth.near, photo)
+    return found
+
+
 class Shown:
     """One photo's pixels on their way into frames."""
 
@@ -87,8 +100,7 @@ class OnePhoto:
     """A camera move over one photo with its guessed depth."""
 
     def __init__(self, photo: Photo, plan: Plan, request: VideoRequest) -> None:
-        depth = guess_depth(photo)
-        level = levelled(depth.near, photo)
+        depth, level = ground_of(photo)
         self.lens = Lens(photo, level.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
         self._alive = Alive(photo, plan, request)
@@ -113,8 +125,7 @@ class TwoPhotos:
 
     def __init__(self, photos: tuple[Photo, Photo], plan: Plan, request: VideoRequest) -> None:
         first, last = photos
-        depths = [guess_depth(photo) for photo in photos]
-        levels = [levelled(d.near, photo) for d, photo in zip(depths, photos, strict=True)]
+        depths, levels = zip(*map(ground_of, photos), strict=True)
         self._lenses = [Lens(p, level.near) for p, level in zip(photos, levels, strict=True)]
         is_sketched = Effect.SKETCH in plan.effects
         self._first = Shown(first, is_sketched=is_sketched)
