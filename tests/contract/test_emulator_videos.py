@@ -52,6 +52,23 @@ def vllm_omni() -> Iterator[Emulator]:
 
 # --- modelverse --------------------------------------------------------------------------------
 
+BARE = b64encode(CHELSEA).decode()
+
+
+def kling(prompt: str = "x", **parameters: object) -> dict[str, Any]:
+    fields = {"image": BARE} | parameters
+    return {"model": "kling-v3", "input": {"prompt": prompt}, "parameters": fields}
+
+
+def seedance(*roles: str | None, **parameters: object) -> dict[str, Any]:
+    frames = [
+        {"type": "image_url", "image_url": {"url": PICTURE}} | ({"role": role} if role else {})
+        for role in roles
+    ]
+    content = [{"type": "text", "text": "x"}, *frames]
+    model = "doubao-seedance-2-0-260128"
+    return {"model": model, "input": {"content": content}, "parameters": parameters}
+
 
 @pytest.mark.parametrize(
     "body",
@@ -74,6 +91,18 @@ def vllm_omni() -> Iterator[Emulator]:
             "model": "Wan-AI/Wan2.5-I2V",
             "input": {"first_frame_url": PICTURE, "prompt": "x"},
         },
+        kling(image=f"data:image/jpeg;base64,{BARE}"),
+        kling(image=None),
+        kling(mode="4k"),
+        kling(sound=True),
+        kling(duration=16),
+        kling("x" * 2501),
+        kling(""),
+        seedance(),
+        seedance("last_frame"),
+        seedance(None, None),  # two frames have to say their roles
+        seedance("first_frame", duration=3),
+        seedance("first_frame", resolution="4k"),
     ],
 )
 def test_what_modelverse_documents_otherwise_is_a_bad_request(
@@ -83,6 +112,22 @@ def test_what_modelverse_documents_otherwise_is_a_bad_request(
 
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] in {"param_error", "model_error"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        kling("x" * 2500, mode="pro", sound="on", duration=15, image_tail=BARE),
+        seedance(None),
+        seedance("first_frame", "last_frame", resolution="1080p", generate_audio=True),
+    ],
+)
+def test_modelverse_takes_kling_and_seedance_as_documented(
+    modelverse: Emulator, body: dict[str, Any]
+) -> None:
+    answer = modelverse.http.post("/v1/tasks/submit", json=body)
+
+    assert answer.status_code == 200, answer.text
 
 
 def test_modelverse_takes_a_bare_key_raw_base64_and_an_undocumented_parameter(

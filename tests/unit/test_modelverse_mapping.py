@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
+from support.requests import HAPPYHORSE, KLING, SEEDANCE20, SORA, WAN22, WAN27
 from support.upstream_requests import LAST, request
 from unstill.domain.request import Size, VideoRequest
-from unstill.engines.modelverse.models import MODELS, body_of, misfit
+from unstill.engines.modelverse.models import CHOICES, MODELS, body_of, misfit
 from unstill.upstreams.port import Done, Failed, Running, Waiting
 from unstill.upstreams.replies import Odd
 from unstill.upstreams.task_answers import verdict_in
@@ -49,6 +49,75 @@ def test_happyhorse_is_told_about_the_watermark() -> None:
         "input": {"img_url": "data:1"},
         "parameters": {"resolution": "720P", "duration": 5, "watermark": False, "seed": 7},
     }
+
+
+def test_seedance_gets_its_prompt_and_frames_as_content_with_their_roles() -> None:
+    asked = request(SEEDANCE20, last_frame=LAST, tier="1080P", generate_audio=True)
+
+    assert body(asked, CHOICES[SEEDANCE20]) == {
+        "model": "doubao-seedance-2-0-260128",
+        "input": {
+            "content": [
+                {"type": "text", "text": "walk"},
+                {"type": "image_url", "role": "first_frame", "image_url": {"url": "data:1"}},
+                {"type": "image_url", "role": "last_frame", "image_url": {"url": "data:2"}},
+            ]
+        },
+        "parameters": {
+            "resolution": "1080p",
+            "duration": 5,
+            "watermark": False,
+            "generate_audio": True,
+        },
+    }
+    silent = body(request(SEEDANCE20, prompt=""), CHOICES[SEEDANCE20])
+    assert [each["type"] for each in silent["input"]["content"]] == ["image_url"]
+
+
+def test_kling_gets_a_mode_words_for_sound_and_base64_without_a_data_url() -> None:
+    frames = {"first": "data:image/jpeg;base64,QQ==", "last": "data:image/jpeg;base64,Qg=="}
+    asked = request(KLING, last_frame=LAST, tier="1080P", generate_audio=True)
+    small = request(KLING, tier="720P", generate_audio=False, watermark=True)
+
+    assert body_of(MODELS[KLING], asked, frames) == {
+        "model": "kling-v3",
+        "input": {"prompt": "walk"},
+        "parameters": {
+            "duration": 5,
+            "kling_v3_type": "i2v",
+            "image": "QQ==",
+            "image_tail": "Qg==",
+            "mode": "pro",
+            "watermark_enabled": False,
+            "sound": "on",
+        },
+    }
+    parameters = body_of(MODELS[KLING], small, {"first": frames["first"]})["parameters"]
+    assert (parameters["mode"], parameters["sound"]) == ("std", "off")
+    assert parameters["watermark_enabled"] is True
+    assert "image_tail" not in parameters
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        (request(KLING, prompt="x" * 2500), None),
+        (request(KLING, prompt="x" * 2501), "prompt"),
+        (request(KLING, prompt=""), "prompt"),
+        (request(KLING, tier="4K"), "resolution"),
+        (request(KLING, duration_s=2), "duration"),
+        (request(KLING, duration_s=15), None),
+        (request(KLING, duration_s=16), "duration"),
+        (request(SEEDANCE20, tier="4K"), "resolution"),
+        (request(SEEDANCE20, duration_s=3), "duration"),
+        (request(SEEDANCE20, duration_s=15, last_frame=LAST, generate_audio=True), None),
+        (request(SEEDANCE20, duration_s=16), "duration"),
+    ],
+)
+def test_kling_and_seedance_keep_to_their_documents(asked: VideoRequest, param: str | None) -> None:
+    refusal = misfit(MODELS[CHOICES[asked.model]], asked)
+
+    assert (refusal and refusal.param) == param
 
 
 def test_wan27_takes_media_and_a_sound_switch() -> None:

@@ -167,6 +167,8 @@ def _check_picture(model: ModelverseModelFields, value: str) -> None:
     if is_address(value):
         return
     data = bytes_of_data_url(value)
+    if data is not None and not model.takes_data_urls:
+        raise PictureFault("its base64 must not be a data URL")
     if data is None and model.takes_base64:
         data = bytes_of_base64(value)
     if data is None:

@@ -26,6 +26,10 @@ class ModelverseModelFields(msgspec.Struct, frozen=True, kw_only=True):
     first_frames: tuple[str, ...] = ("first_frame_url",)
     has_last_frame: bool = False
     has_media: bool = False
+    has_content: bool = False  # the prompt and the frames, as Ark has them
+    frame_parameters: tuple[str, ...] = ()  # names of the frames, where they are parameters
+    has_mode: bool = False  # std or pro in the place of a resolution
+    most_prompt_chars: int = 0  # 0: any
     needs_frame: bool = True
     takes_base64: bool = False
     needs_prompt: bool = False
@@ -39,6 +43,8 @@ class ModelverseModelFields(msgspec.Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...] = ("prompt",)
     usage: tuple[str, ...] = ("duration",)
     has_audio: bool = False
+    sounds_with: tuple[str, object] | None = None  # a parameter, and its value with sound
+    takes_data_urls: bool = True
 
 
 _SORA = ModelverseModelFields(
@@ -102,6 +108,29 @@ MODELS: Mapping[str, ModelverseModelFields] = {
         usage=("duration", "output_video_duration", "video_count", "SR"),
         has_audio=True,
     ),
+    "doubao-seedance-2-0-260128": ModelverseModelFields(
+        first_frames=(),
+        has_content=True,
+        durations_s=range(4, 16),
+        tiers=_LOWER,
+        default_tier="720p",
+        flags=("generate_audio", "watermark"),
+        texts=(),
+        sounds_with=("generate_audio", True),
+    ),
+    "kling-v3": ModelverseModelFields(
+        first_frames=(),
+        frame_parameters=("image", "image_tail"),
+        takes_base64=True,
+        takes_data_urls=False,
+        needs_prompt=True,
+        most_prompt_chars=2500,
+        durations_s=range(3, 16),
+        has_mode=True,
+        flags=("watermark_enabled", "multi_shot"),
+        choices={"mode": ("std", "pro"), "sound": ("off", "on"), "kling_v3_type": ("i2v",)},
+        sounds_with=("sound", "on"),
+    ),
 }
 
 
@@ -120,10 +149,29 @@ def read_wish(name: str, model: ModelverseModelFields, body: Mapping[str, Any]) 
             raise bad_param(f"input.{field} must be a string")
     if model.needs_prompt and not wanted.get("prompt"):
         raise bad_param("input.prompt is required")
-    pictures = _media(wanted) if model.has_media else _pictures(model, wanted)
+    prompt = _text(wanted) if model.has_content else wanted.get("prompt")
+    if 0 < model.most_prompt_chars < len(prompt or ""):
+        raise bad_param(f"input.prompt may have {model.most_prompt_chars} characters")
     return ModelverseCreate(
-        terms=_terms(name, model, parameters), prompt=wanted.get("prompt"), pictures=pictures
+        terms=_terms(name, model, parameters),
+        prompt=prompt,
+        pictures=_given_pictures(model, wanted, parameters),
     )
+
+
+def _given_pictures(
+    model: ModelverseModelFields, wanted: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> tuple[tuple[str, str], ...]:
+    if model.has_media:
+        return _media(wanted)
+    if model.has_content:
+        return _content_frames(wanted)
+    if model.frame_parameters:
+        first, last = model.frame_parameters
+        if not isinstance(parameters.get(first), str):
+            raise bad_param(f"parameters.{first} is required")
+        return tuple((each, parameters[each]) for each in (first, last) if parameters.get(each))
+    return _pictures(model, wanted)
 
 
 def _terms(name: str, model: ModelverseModelFields, parameters: Mapping[str, Any]) -> Terms:
@@ -137,11 +185,15 @@ def _terms(name: str, model: ModelverseModelFields, parameters: Mapping[str, Any
     duration_s = parameters.get("duration", model.default_duration_s)
     if not _is_whole(duration_s) or duration_s not in model.durations_s:
         raise bad_param(f"parameters.duration must be one of {list(model.durations_s)}")
+    has_audio = model.has_audio and parameters.get("audio") is not False
+    if model.sounds_with is not None:
+        field, value = model.sounds_with
+        has_audio = parameters.get(field) == value
     return Terms(
         model=name,
         duration_s=duration_s,
         tier=_tier(model, parameters),
-        has_audio=model.has_audio and parameters.get("audio") is not False,
+        has_audio=has_audio,
     )
 
 
@@ -155,6 +207,8 @@ def _check_seed(model: ModelverseModelFields, parameters: Mapping[str, Any]) -> 
 
 
 def _tier(model: ModelverseModelFields, parameters: Mapping[str, Any]) -> int | None:
+    if model.has_mode:
+        return 1080 if parameters.get("mode") == "pro" else 720
     if not model.tiers:
         return None
     tier = parameters.get("resolution", model.default_tier)
@@ -191,6 +245,29 @@ def _media(wanted: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     if sorted(kinds, key=str) not in (["first_frame"], ["first_frame", "last_frame"]):
         raise bad_param(f"input.media does not allow the types {kinds}")
     return tuple((each["type"], each["url"]) for each in media)
+
+
+def _content(wanted: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
+    content = wanted.get("content")
+    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
+        raise bad_param("input.content must be a list of objects")
+    return [each for each in content if each.get("type") == kind]
+
+
+def _text(wanted: Mapping[str, Any]) -> str | None:
+    return next((str(each.get("text")) for each in _content(wanted, "text")), None)
+
+
+def _content_frames(wanted: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Two frames have to say their roles."""
+    frames = _content(wanted, "image_url")
+    roles = [each.get("role") for each in frames]
+    if roles not in ([None], ["first_frame"], ["first_frame", "last_frame"]):
+        raise bad_param(f"input.content does not allow the roles {roles}")
+    urls = [_object(each.get("image_url"), "input.content.image_url") for each in frames]
+    return tuple(
+        (role or "first_frame", str(url.get("url"))) for role, url in zip(roles, urls, strict=True)
+    )
 
 
 def bad_param(message: str) -> Refusal:

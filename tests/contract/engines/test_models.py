@@ -78,7 +78,7 @@ async def test_each_modelverse_model_takes_a_full_request(name: str, taken: Take
         duration_s=length_s,
         last_frame=last,
         negative_prompt="blur" if "negative_prompt" in model.extras else "",
-        watermark="watermark" in model.extras,
+        watermark=not model.extras.isdisjoint({"watermark", "watermark_enabled"}),
         **FULL,
     )
 

@@ -66,7 +66,7 @@ class ModelverseEngine:
 
     kind = "modelverse"
     is_generative = True
-    description = "Wan, Sora and HappyHorse models at Modelverse"
+    description = "Wan, Sora, HappyHorse, Seedance and Kling models at Modelverse"
 
     def __init__(self, setup: RemoteSetup) -> None:
         self.name = self.label = setup.name

@@ -20,21 +20,35 @@ ROLES: tuple[Role, ...] = ("first", "last")
 
 # The optional parameters; which a model has is in its row.
 Extra = Literal[
-    "seed", "watermark", "prompt_extend", "enable_prompt_expansion", "negative_prompt", "audio"
+    "seed",
+    "watermark",
+    "watermark_enabled",
+    "prompt_extend",
+    "enable_prompt_expansion",
+    "negative_prompt",
+    "audio",
+    "generate_audio",
+    "sound",
 ]
+_MODES: Mapping[TierName, str] = {"720P": "std", "1080P": "pro"}  # kling-v3, mode
+
+
+_SOUND: Mapping[bool | None, str] = {True: "on", False: "off"}  # kling-v3, sound
 
 
 class ModelverseModel(msgspec.Struct, frozen=True):
     """An upstream model as its document describes it."""
 
     name: str
-    frames_in: Literal["first_frame_url", "img_url", "media"]
+    frames_in: Literal["first_frame_url", "img_url", "media", "content", "image"]
     durations_s: tuple[int, ...]
     tiers: tuple[TierName, ...]
     extras: frozenset[Extra]
     has_resolution: bool = True  # else its one tier cannot be told
     spells_tiers_small: bool = False  # 720p
+    has_mode: bool = False  # in the place of the resolution
     needs_prompt: bool = True
+    most_prompt_chars: int = 0  # 0: none documented
     has_last_frame: bool = False
     is_silent: bool = False
 
@@ -101,10 +115,30 @@ MODELS: Mapping[str, ModelverseModel] = {
             extras=frozenset({"seed", "watermark"}),
             needs_prompt=False,
         ),
+        ModelverseModel(
+            "doubao-seedance-2-0-260128",
+            "content",
+            durations_s=tuple(range(4, 16)),
+            tiers=("480P", "720P", "1080P"),
+            extras=frozenset({"watermark", "generate_audio"}),
+            spells_tiers_small=True,
+            needs_prompt=False,
+            has_last_frame=True,
+        ),
+        ModelverseModel(
+            "kling-v3",
+            "image",
+            durations_s=tuple(range(3, 16)),
+            tiers=("720P", "1080P"),
+            extras=frozenset({"watermark_enabled", "sound"}),
+            has_mode=True,
+            most_prompt_chars=2500,
+            has_last_frame=True,
+        ),
     )
 }
 
-# The engine's own choice of an upstream model: the documents are the cards' own.
+# The engine's own choice of an upstream model: the documents are the cards' own, or its snapshot's.
 CHOICES: Mapping[str, str] = {
     name: name
     for name in (
@@ -112,8 +146,9 @@ CHOICES: Mapping[str, str] = {
         "openai/sora-2/image-to-video-pro",
         "wan2.7-i2v",
         "happyhorse-1.0-i2v",
+        "kling-v3",
     )
-}
+} | {"doubao-seedance-2.0": "doubao-seedance-2-0-260128"}
 
 
 def misfit(model: ModelverseModel, request: VideoRequest) -> BadField | None:
@@ -124,6 +159,10 @@ def misfit(model: ModelverseModel, request: VideoRequest) -> BadField | None:
         return missing
     if model.needs_prompt and not request.prompt.strip():
         return MissingField("prompt", f"{model.name} needs one")
+    if 0 < model.most_prompt_chars < len(request.prompt):
+        allowed = f"text of at most {model.most_prompt_chars} characters"
+        found = f"{len(request.prompt)} characters"
+        return BadField("prompt", allowed, request.prompt, found=found)
     return None
 
 
@@ -132,13 +171,20 @@ def body_of(
 ) -> dict[str, Any]:
     """The documented body; `frames` are data URLs."""
     given: dict[str, Any] = _frames(model, frames)
-    if request.prompt:
+    if model.frames_in == "content":
+        text = [{"type": "text", "text": request.prompt}] if request.prompt else []
+        given["content"] = [*text, *given["content"]]
+    elif request.prompt:
         given["prompt"] = request.prompt
     if request.negative_prompt and "negative_prompt" in model.extras:
         given["negative_prompt"] = request.negative_prompt
     parameters: dict[str, Any] = {"duration": request.duration_s}
-    if model.has_resolution:
-        tier = tier_for(request, model.tiers)
+    if model.frames_in == "image":
+        parameters |= {"kling_v3_type": "i2v"} | _bare_frames(frames)
+    tier = tier_for(request, model.tiers)
+    if model.has_mode:
+        parameters["mode"] = _MODES[tier]
+    elif model.has_resolution:
         parameters["resolution"] = tier.lower() if model.spells_tiers_small else tier
     return {"model": model.name, "input": given, "parameters": parameters | _extras(model, request)}
 
@@ -147,7 +193,7 @@ def _has(model: ModelverseModel) -> Has:
     return Has(
         last_frame=model.has_last_frame,
         negative_prompt="negative_prompt" in model.extras,
-        watermark="watermark" in model.extras,
+        watermark=not model.extras.isdisjoint({"watermark", "watermark_enabled"}),
         sound=not model.is_silent,
     )
 
@@ -157,9 +203,12 @@ def _extras(model: ModelverseModel, request: VideoRequest) -> dict[str, Any]:
     values: dict[Extra, Any] = {
         "seed": request.seed,
         "watermark": request.watermark,
+        "watermark_enabled": request.watermark,
         "prompt_extend": request.options.get("prompt_extend", True),
         "enable_prompt_expansion": request.options.get("prompt_extend", False),
         "audio": request.generate_audio,
+        "generate_audio": request.generate_audio,
+        "sound": _SOUND.get(request.generate_audio),
     }
     return {
         name: value for name, value in values.items() if name in model.extras and value is not None
@@ -175,3 +224,17 @@ def _frames(model: ModelverseModel, frames: Mapping[Role, str]) -> dict[str, Any
             return {f"{role}_frame_url": frames[role] for role in roles}
         case "img_url":
             return {"img_url": frames["first"]}
+        case "content":
+            return {"content": [_content_frame(role, frames[role]) for role in roles]}
+        case "image":
+            return {}  # its frames are parameters
+
+
+def _content_frame(role: Role, url: str) -> dict[str, Any]:
+    return {"type": "image_url", "role": f"{role}_frame", "image_url": {"url": url}}
+
+
+def _bare_frames(frames: Mapping[Role, str]) -> dict[str, str]:
+    """Base64 without what makes a data URL of it, as the document of kling-v2-6 has it."""
+    names: Mapping[Role, str] = {"first": "image", "last": "image_tail"}
+    return {names[role]: frame.partition(",")[2] for role, frame in frames.items()}
