@@ -6,7 +6,7 @@ import pytest
 
 from support.requests import HAPPYHORSE, KLING, SEEDANCE20, SORA, WAN22, WAN27
 from support.upstream_requests import LAST, request
-from unstill.domain.request import Size, VideoRequest
+from unstill.domain.request import Role, Size, VideoRequest
 from unstill.engines.modelverse.models import CHOICES, MODELS, body_of, misfit
 from unstill.upstreams.port import Done, Failed, Running, Waiting
 from unstill.upstreams.replies import Odd
@@ -75,7 +75,10 @@ def test_seedance_gets_its_prompt_and_frames_as_content_with_their_roles() -> No
 
 
 def test_kling_gets_a_mode_words_for_sound_and_base64_without_a_data_url() -> None:
-    frames = {"first": "data:image/jpeg;base64,QQ==", "last": "data:image/jpeg;base64,Qg=="}
+    frames: dict[Role, str] = {
+        "first": "data:image/jpeg;base64,QQ==",
+        "last": "data:image/jpeg;base64,Qg==",
+    }
     asked = request(KLING, last_frame=LAST, tier="1080P", generate_audio=True)
     small = request(KLING, tier="720P", generate_audio=False, watermark=True)
 
