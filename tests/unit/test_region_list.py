@@ -14,12 +14,12 @@ from PIL import Image
 from support.create_calls import DIALECTS, FLAT, body_of, made, parsed
 from support.requests import HAPPYHORSE, SORA, WAN22, WAN27, a_request
 from unstill.domain.errors import BadField, BadImage
-from unstill.domain.request import Frame, GivenValue, MarkedRegion, RegionKind
+from unstill.domain.request import Frame, GivenValue, MarkedRegion, RegionKind, Size
 from unstill.models.catalogue import Catalogue
 from unstill.models.region_list import MOST_BOXES, MOST_REGIONS, RegionList
 from unstill.server.body_pictures import put_back, unpacked
 from unstill.service.admission import Admission
-from unstill.service.checked_calls import CheckedCall, checked_call
+from unstill.service.checked_calls import CheckedCall, checked_call, quoted_call
 from unstill.service.idempotency import RetryHeaders, mark_of
 from unstill.service.model_engines import ModelEngines
 from unstill.store.embedded.rows import read_request, write_request
@@ -283,3 +283,11 @@ def test_the_schema_is_json_and_names_every_kind() -> None:
 
     assert kinds == ["water", "smoke", "hair", "leaves"]
     assert msgspec.json.decode(msgspec.json.encode(schema)) == schema
+
+
+def test_a_quote_reads_it_without_its_masks() -> None:
+    create_call = parsed("tasks", body_of("tasks", region=[WATER, {"kind": "hair", "mask": "x"}]))
+    call = quoted_call(create_call, {"first": Size(640, 480)}, Catalogue(), models=None)
+
+    assert [region.mask for region in call.request.regions] == [None, "mask2"]
+    assert call.request.masks == ()
