@@ -43,7 +43,7 @@ def lost(photo: Photo, box: Box, prompt: str) -> float:
     part, worst = in_units(box, photo), 0.0
     wide, high = (2 * half for half in photo.half_frame)
     for moment in range(MOMENTS + 1):
-        seen = scene.lens.sees(scene.path.at(moment / MOMENTS), part)
+        (seen,) = scene.lens.sees(scene.path.at(moment / MOMENTS), (part,))
         worst = max(
             worst,
             (seen.left - part.left) / wide,

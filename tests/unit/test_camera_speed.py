@@ -19,8 +19,9 @@ from unstill.engines.camera.framing import untold
 from unstill.engines.camera.kept_photos import made_ready, photos_of
 from unstill.engines.camera.path import CameraState
 from unstill.engines.camera.picture import Photo, fit_photo
+from unstill.engines.camera.prompt import read_prompt
 from unstill.engines.camera.render import render
-from unstill.engines.camera.scenes import Shown, blank
+from unstill.engines.camera.scenes import OnePhoto, Shown, blank
 from unstill.engines.camera.task import RenderTask
 from unstill.engines.camera.warp import (
     CELL_PX,
@@ -176,6 +177,31 @@ def test_a_plane_is_fetched_as_its_map_would_be() -> None:
     for one, other in ((frame.y, mapped.y), (frame.u, mapped.u)):
         assert cv2.absdiff(one, other).mean() < 0.2
         assert cv2.absdiff(one, other).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_asked"),
+    [
+        ("static shot", False),
+        ("roll clockwise", True),
+        ("handheld", True),
+        ("push in", True),
+        ("pan left", True),
+        ("static shot, then orbit", True),
+        ("static shot, snow", True),
+    ],
+)
+def test_depth_and_lines_are_looked_for_where_something_shows_them(
+    prompt: str, *, is_asked: bool
+) -> None:
+    photo, plan = fit_photo(still("chelsea"), SIZE), read_prompt(prompt, "", 3)
+
+    scene = OnePhoto(photo, plan, a_request(prompt=prompt, seed=3))
+
+    states = [scene.path.at(moment / 8) for moment in range(9)]
+    is_flat = all((s.dolly, *s.truck, s.turn_rad) == (0, 0, 0, 0) for s in states)
+    assert ("sky" in vars(photo)) == is_asked  # depth asks for the sky
+    assert is_asked or is_flat
 
 
 def test_only_what_is_affine_is_taken_for_it() -> None:

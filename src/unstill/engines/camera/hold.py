@@ -37,8 +37,8 @@ class View(Protocol):
     def overshoot(self, state: CameraState) -> float:
         """How far the frame looks outside the photo; 1 is its edge."""
 
-    def sees(self, state: CameraState, box: Box) -> Box:
-        """What the frame shows at least beside a box; both in units."""
+    def sees(self, state: CameraState, boxes: tuple[Box, ...]) -> list[Box]:
+        """What the frame shows at least beside each box; all in units."""
 
 
 def aim_of(photo: Photo) -> tuple[float, float] | None:
@@ -131,7 +131,8 @@ def turned_to(
     roomy, is_fresh = with_overscan(path, view.overshoot), True
     for _ in range(TURNS):
         moments = [roomy.at(share) for share in shares]
-        across, down = ([needed(state, parts, photo, view, i) for state in moments] for i in (0, 1))
+        seen = [view.sees(state, parts) for state in moments]
+        across, down = ([needed(parts, each, photo, i) for each in seen] for i in (0, 1))
         if any(low > high for low, high in (*across, *down)):
             return None  # they do not fit into one of the frames
         if all(low - NEARLY <= 0 <= high + NEARLY for low, high in (*across, *down)):
@@ -147,20 +148,18 @@ def turned_to(
     return None
 
 
-def needed(
-    state: CameraState, parts: tuple[Box, ...], photo: Photo, view: View, axis: int
-) -> Stretch:
+def needed(parts: tuple[Box, ...], seen: list[Box], photo: Photo, axis: int) -> Stretch:
     """How far a frame must and may be moved along an axis so that all parts are in it.
 
+    seen: what it shows at least beside each part.
     What is cut off by the photo's edge already is asked of no frame.
     """
     half = photo.half_photo[axis]
     margin = MARGIN * photo.half_frame[axis]
     low, high = -math.inf, math.inf
-    for part in parts:
-        seen = view.sees(state, part)
+    for part, shown in zip(parts, seen, strict=True):
         begins, ends = ((part.left, part.right), (part.top, part.bottom))[axis]
-        first, last = ((seen.left, seen.right), (seen.top, seen.bottom))[axis]
+        first, last = ((shown.left, shown.right), (shown.top, shown.bottom))[axis]
         if begins > -(1 - CUT) * half:
             high = min(high, begins - margin - first)
         if ends < (1 - CUT) * half:

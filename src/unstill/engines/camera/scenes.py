@@ -16,7 +16,7 @@ from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.hold import aim_of, held
-from unstill.engines.camera.level import Level, levelled, straightened
+from unstill.engines.camera.level import POINTS, Level, levelled, straightened
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.particles import KINDS, Particles
@@ -54,6 +54,14 @@ class Scenery(Protocol):
         """Depth where each cell of that frame looks, 0 far to 1 near."""
 
 
+EVEN_GROUND = (  # for what shows no depth
+    Depth(near=np.full((8, 8), 0.5, np.float32), subject=(0.0, 0.0)),
+    Level(
+        near=np.full((8, 8), 0.5, np.float32),
+        lines=np.empty((0, POINTS, 2), np.float32),
+        kept=1.0,
+    ),
+)
 _grounds: WeakKeyDictionary[Photo, tuple[Depth, Level]] = WeakKeyDictionary()
 
 
@@ -64,6 +72,11 @@ def ground_of(photo: Photo) -> tuple[Depth, Level]:
         depth = guess_depth(photo)
         found = _grounds[photo] = depth, levelled(depth.near, photo)
     return found
+
+
+def asks_for_depth(plan: Plan) -> bool:
+    """Whether anything moves; also a roll has a hand's drift, which shows what is near."""
+    return bool(plan.effects) or set(plan.moves) != {Move.STATIC}
 
 
 class Shown:
@@ -100,7 +113,7 @@ class OnePhoto:
     """A camera move over one photo with its guessed depth."""
 
     def __init__(self, photo: Photo, plan: Plan, request: VideoRequest) -> None:
-        depth, level = ground_of(photo)
+        depth, level = ground_of(photo) if asks_for_depth(plan) else EVEN_GROUND
         self.lens = Lens(photo, level.near)
         self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
         self._alive = Alive(photo, plan, request)

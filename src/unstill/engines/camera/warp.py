@@ -64,17 +64,19 @@ class Lens:
         half_x, half_y = self._photo.half_photo
         return max(float(np.abs(edge.x).max()) / half_x, float(np.abs(edge.y).max()) / half_y)
 
-    def sees(self, state: CameraState, box: Box) -> Box:
-        """What the frame shows at least beside a box of the photo, in units."""
+    def sees(self, state: CameraState, boxes: tuple[Box, ...]) -> list[Box]:
+        """What the frame shows at least beside each box of the photo, in units."""
         edge = self._grid(state, self._edge_x, self._edge_y)
         x, y = np.split(edge.x[0], 4), np.split(edge.y[0], 4)  # below, above, right, left
-        across, down = (box.left, box.right), (box.top, box.bottom)
-        return Box(
-            left=float(beside(y[3], x[3], down).max()),
-            top=float(beside(x[1], y[1], across).max()),
-            right=float(beside(y[2], x[2], down).min()),
-            bottom=float(beside(x[0], y[0], across).min()),
-        )
+        return [
+            Box(
+                left=float(beside(y[3], x[3], (box.top, box.bottom)).max()),
+                top=float(beside(x[1], y[1], (box.left, box.right)).max()),
+                right=float(beside(y[2], x[2], (box.top, box.bottom)).min()),
+                bottom=float(beside(x[0], y[0], (box.left, box.right)).min()),
+            )
+            for box in boxes
+        ]
 
     def folds(self, path: CameraPath) -> bool:
         """Whether depth stretches a cell more than an eye forgives, at any moment."""
