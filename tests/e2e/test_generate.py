@@ -91,6 +91,23 @@ def test_a_folder_becomes_a_folder_of_takes_of_its_own_seeds(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_region_is_sent_as_it_is_given_and_refused_in_the_servers_words(
+    server: Serving, tmp_path: Path
+) -> None:
+    right = '[{"kind": "smoke", "boxes": [[0.3, 0, 0.7, 0.5]]}]'
+    plain = (COFFEE, "static camera, steam rises", *SMALL, "--server", server.url, "--region")
+    made, refused = (run(*plain, given, cwd=tmp_path) for given in (right, right[:-1]))
+
+    assert made.returncode == 0, made.stderr
+    assert "no effect" not in made.stderr
+    job = server.http.get("/v1/jobs?limit=1").json()["data"][0]["id"]
+    regions = server.http.get(f"/v1/jobs/{job}").json()["request"]["regions"]
+    assert regions == [{"kind": "smoke", "boxes": [[0.3, 0.0, 0.7, 0.5]]}]
+    assert refused.returncode == 1
+    assert "region must be a list of at most 8 regions" in refused.stderr
+
+
+@pytest.mark.slow
 def test_a_random_seed_that_was_printed_makes_the_video_again(tmp_path: Path) -> None:
     first = run(CAT, "push in", *SMALL, "--no-prompt-metadata", cwd=tmp_path)
     seed = first.stdout.partition(", seed ")[2].partition(",")[0]
