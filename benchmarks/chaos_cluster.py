@@ -225,6 +225,7 @@ def report(
         "submits in doubt by a fault of the fleet": findings.unknown_by_kill,
         "most of one such fault and account": findings.most_unknown,
         "submits in doubt by a fault of an upstream": findings.unknown_by_fault,
+        "calls of lost replies that their upstream told of": findings.settled,
         "calls in doubt that upstreams had billed": money.resolved.get("charged", 0),
         "calls in doubt that they had not": money.resolved.get("free", 0),
         "seconds from the last fault to the last end": int(settled_s),
@@ -234,7 +235,7 @@ def report(
     lines += [f"{datetime.now(UTC):%Y-%m-%d}, {took_s:.0f} s, {os.cpu_count()} cores:", ""]
     command = f"python -m benchmarks.chaos_cluster {shlex.join(sys.argv[1:])}".rstrip()
     lines += [f"    {command}", ""]
-    lines += ["Three gateways and two workers, one PostgreSQL, one SeaweedFS, six upstreams.", ""]
+    lines += ["Three gateways and two workers, one PostgreSQL, one SeaweedFS, seven upstreams.", ""]
     lines += table("what", rows)
     lines += table("what went wrong", dict(faults.seen.most_common()))
     lines += table("state at the end", findings.states)
