@@ -151,7 +151,7 @@ def misfit(model: FalModel, request: VideoRequest) -> BadField | None:
         return MissingField("prompt", f"{model.name} needs one")
     if model.prompt_chars and len(request.prompt) > model.prompt_chars:
         allowed = f"at most {model.prompt_chars} characters for {model.name}"
-        return BadField("prompt", allowed, f"{len(request.prompt)} characters")
+        return BadField("prompt", allowed, request.prompt)
     return None
 
 
