@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from unstill.engines.camera.fill import grown_from
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.scaling import with_side
 from unstill.engines.camera.subject import INSIDE
@@ -32,10 +33,21 @@ ALONG = 0.65  # of the distance from where lines run together, beside the rest o
 
 @dataclass(frozen=True, kw_only=True)
 class Depth:
-    """near: float32 (h, w) over the whole photo, 0 far to 1 near; subject: its centre in units."""
+    """near: float32 (h, w) over the whole photo, 0 far to 1 near; subject: its centre in units.
+
+    guess: what `near` was before it was smoothed; ends: what of it is 0 and what is 1.
+    """
 
     near: Floats
     subject: tuple[float, float]
+    guess: Floats
+    ends: tuple[float, float]
+
+    def without(self, hole: Plane) -> Floats:
+        """What would be near if that were not there; hole: uint8 of any size, 0 where all stays."""
+        rows, columns = self.guess.shape
+        known = 1 - (cv2.resize(hole, (columns, rows), interpolation=cv2.INTER_AREA) > 0)
+        return softened(grown_from(self.guess, known.astype(np.float32)), self.ends)
 
 
 def guess_depth(photo: Photo) -> Depth:
@@ -46,16 +58,16 @@ def guess_depth(photo: Photo) -> Depth:
     centred = np.exp(-(x**2 / 0.9 + (y - 0.1) ** 2 / 1.2)).astype(np.float32)
     odd = unlike_border(lab) * centred
     guess = guessed(photo, odd, x, y) if photo.near is None else resized(photo.near, columns, rows)
-    near = softened(
-        guided(guess.astype(np.float32), lab[..., 0] / np.float32(255), radius=SIDE_PX // 14)
-    )
+    guess = guess.astype(np.float32, copy=False)
+    fine = guided(guess, lab[..., 0] / np.float32(255), radius=SIDE_PX // 14)
+    low, high = np.percentile(fine, (2, 98)).tolist()
     weight = odd**2 + 1e-3
     half = photo.half_photo
     subject = (
         float((x * weight).sum() / weight.sum()) * half[0],
         float((y * weight).sum() / weight.sum()) * half[1],
     )
-    return Depth(near=near, subject=subject)
+    return Depth(near=softened(fine, (low, high)), subject=subject, guess=guess, ends=(low, high))
 
 
 def guessed(photo: Photo, odd: Floats, x: Floats, y: Floats) -> Floats:
@@ -132,9 +144,9 @@ def guided(guess: Floats, guide: Floats, *, radius: int) -> Floats:
     return mean(slope) * guide + mean(guess_mean - slope * guide_mean)
 
 
-def softened(near: Floats) -> Floats:
-    """Stretched to 0..1, near things grown over their edges, so that edges bend outside them."""
-    low, high = np.percentile(near, (2, 98))
-    stretched = np.clip((near - low) / max(float(high - low), 1e-3), 0, 1).astype(np.float32)
+def softened(near: Floats, ends: tuple[float, float]) -> Floats:
+    """Its ends stretched to 0 and 1, near things grown over their edges: these bend outside."""
+    low, high = ends
+    stretched = np.clip((near - low) / max(high - low, 1e-3), 0, 1).astype(np.float32)
     grown = cv2.dilate(stretched, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11)))
     return cv2.GaussianBlur(grown, (0, 0), SIDE_PX / 32).astype(np.float32)

@@ -16,6 +16,8 @@ from unstill.engines.camera.effect_time import EffectTime
 from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.fireworks import Fireworks
 from unstill.engines.camera.hold import aim_of, held
+from unstill.engines.camera.layer_pixels import TwoLayers
+from unstill.engines.camera.layers import LayeredLens, find_split
 from unstill.engines.camera.level import POINTS, Level, levelled, straightened
 from unstill.engines.camera.morph import find_morph
 from unstill.engines.camera.move_words import Move
@@ -38,6 +40,10 @@ from unstill.media.yuv import GREY, Floats, Plane, YuvPicture
 
 # a dissolve shows each picture alone for a while; in between it doubles everything
 DISSOLVE_BEGINS, DISSOLVE_ENDS = 0.2, 0.8
+TAMED = 0.8  # of the relief: where one layer keeps more, a second is not looked for
+WORTH = 1.3  # times as much relief: for less a photo stays one layer
+
+View = Lens | LayeredLens
 
 
 class Scenery(Protocol):
@@ -54,13 +60,10 @@ class Scenery(Protocol):
         """Depth where each cell of that frame looks, 0 far to 1 near."""
 
 
+EVEN = np.full((8, 8), 0.5, np.float32)
 EVEN_GROUND = (  # for what shows no depth
-    Depth(near=np.full((8, 8), 0.5, np.float32), subject=(0.0, 0.0)),
-    Level(
-        near=np.full((8, 8), 0.5, np.float32),
-        lines=np.empty((0, POINTS, 2), np.float32),
-        kept=1.0,
-    ),
+    Depth(near=EVEN, subject=(0.0, 0.0), guess=EVEN, ends=(0.0, 1.0)),
+    Level(near=EVEN, lines=np.empty((0, POINTS, 2), np.float32), kept=1.0),
 )
 _grounds: WeakKeyDictionary[Photo, tuple[Depth, Level]] = WeakKeyDictionary()
 
@@ -110,27 +113,45 @@ class Shown:
 
 
 class OnePhoto:
-    """A camera move over one photo with its guessed depth."""
+    """A camera move over one photo with its guessed depth, in two layers where that goes further.
+
+    What moves in the picture by itself is drawn over one layer only, and so is a sketch.
+    """
 
     def __init__(self, photo: Photo, plan: Plan, request: VideoRequest) -> None:
         depth, level = ground_of(photo) if asks_for_depth(plan) else EVEN_GROUND
-        self.lens = Lens(photo, level.near)
-        self._shown = Shown(photo, is_sketched=Effect.SKETCH in plan.effects)
+        is_sketched = Effect.SKETCH in plan.effects
+        self._shown = Shown(photo, is_sketched=is_sketched)
         self._alive = Alive(photo, plan, request)
         self.undrawn, self.unmade = self._alive.undrawn, frozenset[Move]()
         aim = aim_of(photo) or depth.subject
-        path = tamed(planned(photo, plan, request, aim, self.lens), folds=self.lens.folds)
-        path = straightened(path, level, self.lens.seen_at, photo.half_frame)
+
+        def made(lens: View, level: Level) -> CameraPath:
+            path = tamed(planned(photo, plan, request, aim, lens), folds=lens.folds)
+            return straightened(path, level, lens.seen_at, photo.half_frame)
+
+        self.lens: View = Lens(photo, level.near)
+        self._layers: TwoLayers | None = None
+        path = made(self.lens, level)
+        if path.relief < TAMED and not is_sketched and not self._alive.drawn:
+            split = find_split(photo, depth, level)
+            further = made(split.lens, split.level) if split else None
+            if split and further and further.relief > WORTH * path.relief and not further.turn:
+                path, self.lens, self._layers = further, split.lens, TwoLayers(split)
         path = held(path, photo, self.lens)
         self.path = with_overscan(path, self.lens.overshoot)
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
-        grid = self._alive.bent(self.lens.grid(self.path.at(fraction)), fraction)
+        state = self.path.at(fraction)
+        if self._layers is not None:
+            self._layers.show(state, into)
+            return
+        grid = self._alive.bent(self.lens.grid(state), fraction)
         self._shown.show(grid, drawn, into)
         self._alive.draw(grid, fraction, into)
 
     def near(self, fraction: float) -> Floats:
-        return self.lens.near_at(self.lens.grid(self.path.at(fraction)))
+        return self.lens.near_in(self.path.at(fraction))
 
 
 class TwoPhotos:
@@ -222,7 +243,7 @@ def flying(
 
 
 def planned(
-    photo: Photo, plan: Plan, request: VideoRequest, subject: tuple[float, float], lens: Lens
+    photo: Photo, plan: Plan, request: VideoRequest, subject: tuple[float, float], lens: View
 ) -> CameraPath:
     stage = Stage(
         half_frame=photo.half_frame,

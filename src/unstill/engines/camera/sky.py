@@ -13,6 +13,7 @@ import numpy as np
 
 from unstill.engines.camera.depth import guided
 from unstill.engines.camera.effect_time import EffectTime
+from unstill.engines.camera.fill import grown_from
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.sketch import lay_over
 from unstill.engines.camera.warp import PixelFetcher, SourceGrid, sample
@@ -27,7 +28,6 @@ STARTS_S, COMES_S = 1.2, 0.8
 MATTE_SIDE_PX = 800
 EDGE_PX = 9  # of the matte: pixels so near to an edge are not the sky's alone
 THIN_PX, THIN_STEP = 17, 20  # of the matte; steps of luma
-LEVELS = 7
 
 
 class Sky:
@@ -148,17 +148,8 @@ def halved(plane: Plane) -> Plane:
 
 
 def filled(plane: Plane, sure: Plane) -> Plane:
-    """The plane where it is sure, and elsewhere what is around: by a pyramid of weighted means."""
-    weights = [sure.astype(np.float32) / 255]
-    values = [plane.astype(np.float32) * weights[0]]
-    while len(weights) < LEVELS and min(weights[-1].shape) > 4:
-        weights.append(cv2.pyrDown(weights[-1]).astype(np.float32))
-        values.append(cv2.pyrDown(values[-1]).astype(np.float32))
-    found = values[-1] / np.maximum(weights[-1], 1e-3)
-    for weight, value in zip(weights[-2::-1], values[-2::-1], strict=True):
-        coarser = cv2.resize(found, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        kept = np.minimum(weight * 4, 1)
-        found = value / np.maximum(weight, 1e-3) * kept + coarser * (1 - kept)
+    """The plane where it is sure, and elsewhere what is around."""
+    found = grown_from(plane.astype(np.float32), (sure / np.float32(255)).astype(np.float32))
     return np.asarray(np.clip(np.rint(found), 0, 255), np.uint8)
 
 

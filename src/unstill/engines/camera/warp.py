@@ -56,17 +56,17 @@ class Lens:
         self._edge_y = np.concatenate([one, -one, edge, edge])[None] * np.float32(half_y)
 
     def grid(self, state: CameraState) -> SourceGrid:
-        return self._grid(state, self._grid_x, self._grid_y)
+        return self.looks(state, self._grid_x, self._grid_y)
 
     def overshoot(self, state: CameraState) -> float:
         """How far the frame's edge looks outside the photo; 1 is the photo's edge."""
-        edge = self._grid(state, self._edge_x, self._edge_y)
+        edge = self.looks(state, self._edge_x, self._edge_y)
         half_x, half_y = self._photo.half_photo
         return max(float(np.abs(edge.x).max()) / half_x, float(np.abs(edge.y).max()) / half_y)
 
     def sees(self, state: CameraState, boxes: tuple[Box, ...]) -> list[Box]:
         """What the frame shows at least beside each box of the photo, in units."""
-        edge = self._grid(state, self._edge_x, self._edge_y)
+        edge = self.looks(state, self._edge_x, self._edge_y)
         x, y = np.split(edge.x[0], 4), np.split(edge.y[0], 4)  # below, above, right, left
         return [
             Box(
@@ -94,7 +94,8 @@ class Lens:
             float(np.abs(np.diff(grid.y, axis=1)).max() / cell - abs(np.sin(state.roll_rad))),
         )
 
-    def _grid(self, state: CameraState, x: Floats, y: Floats) -> SourceGrid:
+    def looks(self, state: CameraState, x: Floats, y: Floats) -> SourceGrid:
+        """Where places of a frame look in the photo, float32 of any one shape, all in units."""
         cos, sin = np.cos(state.roll_rad) / state.zoom, np.sin(state.roll_rad) / state.zoom
         at_x, at_y = (
             x * np.float32(cos) - y * np.float32(sin),
@@ -136,6 +137,10 @@ class Lens:
     def near_at(self, grid: SourceGrid) -> Floats:
         """Depth where a grid looks, 0 far to 1 near."""
         return sample(self._near, grid, self._photo.half_photo)
+
+    def near_in(self, state: CameraState) -> Floats:
+        """Depth where each cell of a frame looks."""
+        return self.near_at(self.grid(state))
 
     def near_around(self, point: tuple[float, float]) -> float:
         """How near the photo is around a point of it, in units."""
@@ -186,12 +191,12 @@ class PixelFetcher:
 
     def fetch(self, grid: SourceGrid, pairs: list[tuple[Plane, Plane]]) -> None:
         """Fetch full-size planes; pairs of source and destination."""
-        x, y = self._source_px(grid)
+        x, y = self.source_px(grid)
         self._luma.fetch(x, y, pairs)
 
     def fetch_chroma(self, grid: SourceGrid, pairs: list[tuple[Plane, Plane]]) -> None:
         """Fetch half-size planes; pairs of source and destination."""
-        x, y = self._source_px(grid)
+        x, y = self.source_px(grid)
         half = np.float32(0.5)
         self._chroma.fetch((x - half) * half, (y - half) * half, pairs)
 
@@ -199,7 +204,8 @@ class PixelFetcher:
         self.fetch(grid, [(source.y, into.y)])
         self.fetch_chroma(grid, [(source.u, into.u), (source.v, into.v)])
 
-    def _source_px(self, grid: SourceGrid) -> tuple[Floats, Floats]:
+    def source_px(self, grid: SourceGrid) -> tuple[Floats, Floats]:
+        """Where a grid looks, in pixels of full-size planes."""
         height, width = self._photo.rgb.shape[:2]
         across, down = (np.float32(d * self._photo.unit_px) for d in self._photo.density)
         x = grid.x * across + np.float32(width / 2 - 0.5)
@@ -242,6 +248,30 @@ def copy_of(picture: YuvPicture) -> YuvPicture:
     return YuvPicture(y=y, u=u, v=v)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """Some rows and columns of a plane, in its pixels; the ends are outside."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def of(self, plane: Plane) -> Plane:
+        return plane[self.top : self.bottom, self.left : self.right]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.right - self.left, self.bottom - self.top
+
+    @property
+    def halved(self) -> Patch:
+        """The same in a plane of half the size."""
+        return Patch(
+            top=self.top // 2, bottom=self.bottom // 2, left=self.left // 2, right=self.right // 2
+        )
+
+
 class Strips:
     """Grows a coarse grid to pixels and fetches, some rows at a time."""
 
@@ -269,11 +299,8 @@ class Strips:
             return
         for top in range(0, height, STRIP_CELLS * cell):
             rows = min(STRIP_CELLS * cell, height - top)
-            first = top // cell
-            last = first + -(-rows // cell) + 2
-            grown_x = grown(x[first:last], cell, self._map_x)[cell : cell + rows]
-            grown_y = grown(y[first:last], cell, self._map_y)[cell : cell + rows]
-            map_x, map_y = grown_x[:, cell : cell + width], grown_y[:, cell : cell + width]
+            part = Patch(top=top, bottom=top + rows, left=0, right=width)
+            map_x, map_y = self.maps_of(part, x, y)
             for source, into in pairs:
                 cv2.remap(
                     source,
@@ -283,6 +310,23 @@ class Strips:
                     dst=into[top : top + rows],
                     borderMode=cv2.BORDER_REFLECT_101,  # a morph may look past the edge
                 )
+
+    def maps_of(self, part: Patch, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Where each pixel of a part looks, until the next part is asked for.
+
+        It begins at a cell and is no higher than a strip; x and y: as to `fetch`.
+        """
+        cell = self._cell_px
+        first, left = part.top // cell, part.left // cell
+        last, right = -(-part.bottom // cell) + 2, -(-part.right // cell) + 2
+        rows, columns = part.bottom - part.top, part.right - part.left
+        grown_x, grown_y = (
+            grown(look[first:last, left:right], cell, into)[
+                cell : cell + rows, cell : cell + columns
+            ]
+            for look, into in ((x, self._map_x), (y, self._map_y))
+        )
+        return grown_x, grown_y
 
 
 def plane_of(x: Floats, y: Floats, cell_px: int) -> Floats | None:
@@ -305,8 +349,8 @@ def plane_of(x: Floats, y: Floats, cell_px: int) -> Floats | None:
 
 
 def grown(grid: Floats, cell_px: int, into: Floats) -> Floats:
-    """The grid with each cell grown linearly to cell_px pixels, in the first rows of `into`."""
-    rows = grid.shape[0] * cell_px
-    size = (grid.shape[1] * cell_px, rows)
-    cv2.resize(grid, size, dst=into[:rows], interpolation=cv2.INTER_LINEAR)
-    return into[:rows]
+    """The grid with each cell grown linearly to cell_px pixels, in the first of `into`."""
+    rows, columns = (side * cell_px for side in grid.shape)
+    found = into[:rows, :columns]
+    cv2.resize(grid, (columns, rows), dst=found, interpolation=cv2.INTER_LINEAR)
+    return found
