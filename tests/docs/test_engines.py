@@ -21,7 +21,6 @@ from unstill.emulators.control import Control
 from unstill.emulators.desk import Desk
 from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
 from unstill.emulators.request_log import Log
-from unstill.engines.dashscope import models as of_dashscope
 from unstill.engines.diffusers.options import PipelineOptions as OfWeights
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.profiles import PROFILES
@@ -39,6 +38,7 @@ from unstill.settings.engines import (
 from unstill.settings.models import ModelSettings
 from unstill.settings.money import CostSettings, MoneySettings
 from unstill.settings.reader import Settings, read_settings
+from unstill.upstreams import dashscope_models as of_dashscope
 from unstill.upstreams.vocabulary import OwnWords
 
 ENGINES = ROOT / "docs" / "engines"

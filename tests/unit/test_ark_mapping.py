@@ -13,8 +13,8 @@ from support.upstream_requests import LAST, request
 from unstill.domain.errors import BadSetting
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.ark.engine import CODES, ArkEngine
-from unstill.engines.ark.models import ABROAD, MODELS, body_of, frame_form, misfit
 from unstill.net.fetcher import Fetcher
+from unstill.upstreams.ark_models import ABROAD, MODELS, body_of, frame_form, misfit
 from unstill.upstreams.port import (
     Accepted,
     Busy,

@@ -11,16 +11,18 @@ from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.dashscope.models import (
     CHOICES,
-    MODELS,
     UNKNOWN,
-    DashScopeModel,
-    body_of,
     for_request,
-    frame_form,
     known,
-    misfit,
     path_of,
     verdict_of,
+)
+from unstill.upstreams.dashscope_models import (
+    MODELS,
+    DashScopeModel,
+    body_of,
+    frame_form,
+    misfit,
 )
 from unstill.upstreams.port import Done, Failed, Running, Waiting
 from unstill.upstreams.replies import Odd

@@ -9,10 +9,10 @@ from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
 from support.upstream_requests import LAST, request
 from unstill.domain.errors import BadSetting
 from unstill.domain.request import Size, VideoRequest
-from unstill.engines.fal.engine import BASE_URL, CODES, with_kind
+from unstill.engines.fal.engine import BASE_URL, CODES, KIND_OF_ERROR
 from unstill.engines.fal.models import CHOICES, MODELS, body_of, endpoint_for, misfit
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
-from unstill.upstreams.replies import Reply
+from unstill.upstreams.replies import Reply, with_kind
 from unstill.upstreams.submit_answers import judged
 
 FRAMES = {"first": "data:1", "last": "data:2"}
@@ -156,7 +156,7 @@ def said(status: int, detail: object, kind: str = "", *, in_header: bool = False
         fields["error_type"] = kind
     told = {"x-fal-error-type": kind} if in_header else {}
     reply = Reply(status, msgspec.json.encode(fields), told=told)
-    return judged(with_kind(reply), CODES)
+    return judged(with_kind(reply, KIND_OF_ERROR), CODES)
 
 
 LOCKED = "User is locked. Reason: Exhausted balance."

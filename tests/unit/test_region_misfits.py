@@ -9,15 +9,15 @@ from support.requests import WAN22
 from support.upstream_requests import request
 from unstill.domain.errors import BadField
 from unstill.domain.request import MarkedRegion, RegionKind
-from unstill.engines.ark import models as ark
 from unstill.engines.camera import Camera
-from unstill.engines.dashscope import models as dashscope
 from unstill.engines.diffusers.elsewhere import DiffusersElsewhere
 from unstill.engines.diffusers.misfits import misfit_of
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.fal import models as fal
 from unstill.engines.modelverse import models as modelverse
 from unstill.engines.openai_videos import servers
+from unstill.upstreams import ark_models as ark
+from unstill.upstreams import dashscope_models as dashscope
 
 PLAIN = request(WAN22)
 MARKED = request(WAN22, regions=(MarkedRegion(RegionKind.WATER, ((0.0, 0.5, 1.0, 1.0),)),))

@@ -9,12 +9,12 @@ import pytest
 from support.requests import KLING, MINIMAX, SEEDANCE20, SEEDANCE25, WAN22, WAN27
 from unstill.domain.errors import BadField
 from unstill.domain.request import GivenValue, TierName, VideoRequest
-from unstill.engines.dashscope import models as dashscope
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS
 from unstill.models.field_kinds import Exact, Flag, Whole
 from unstill.models.served import Misfit, served_card
 from unstill.models.sizes import too_large_for_here
+from unstill.upstreams import dashscope_models as dashscope
 
 BY_ID = {card.id: card for card in CARDS}
 

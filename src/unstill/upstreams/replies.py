@@ -141,6 +141,15 @@ def said_in(found: list[Mapping[str, Any]], words: WordTables) -> Said:
     return Said(code_word(code), plain(message))
 
 
+def with_kind(reply: Reply, header: str) -> Reply:
+    """A refusal with its kind in its body, where an upstream may tell it in a header alone."""
+    kind, fields = reply.told.get(header, ""), reply.fields()
+    if not kind or at(fields, "error_type"):
+        return reply
+    body = msgspec.json.encode({**fields, "error_type": kind})
+    return msgspec.structs.replace(reply, body=body)
+
+
 def code_word(text: str) -> str:
     """A code is a word; where a vendor puts a sentence or a number, it is kept short."""
     return re.sub(r"[^\w.:-]+", "_", text, flags=re.ASCII)[:64]

@@ -15,11 +15,11 @@ from support.emulator_process import Emulator
 from support.engine_benches import Bench, engine, only
 from support.requests import SORA
 from support.upstream_requests import LAST, request
-from unstill.engines.ark import models as ark
 from unstill.engines.minimax import models as minimax
 from unstill.media.tasks import VideoCheck
 from unstill.media.video_check import check_video
 from unstill.net.fetcher import Fetcher
+from unstill.upstreams import ark_models as ark
 from unstill.upstreams.client import Trouble
 from unstill.upstreams.listed_tasks import LIST_FROM
 from unstill.upstreams.port import Accepted, Cancelled, Done, Failed, TooLate, Waiting

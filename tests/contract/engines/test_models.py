@@ -11,10 +11,10 @@ from support.engine_benches import Bench, engine
 from support.requests import HAPPYHORSE, HAPPYHORSE11, KLING, SORA, WAN22, WAN27
 from support.upstream_requests import LAST, request, upstream_request
 from unstill.domain.request import Size, VideoRequest
-from unstill.engines.dashscope import models
 from unstill.engines.modelverse import models as modelverse_models
 from unstill.engines.openai_videos.servers import SERVERS
 from unstill.net.fetcher import Fetcher
+from unstill.upstreams import dashscope_models as models
 from unstill.upstreams.port import Accepted
 
 FULL = {

@@ -4,7 +4,7 @@
     poll     many tickets: the list, asked for by their ids; few: a query each
     cancel   queued only, after a look: a DELETE of an ended task would delete its record
 
-Which model takes what, and in which words, is in `models`.
+Which model takes what, and in which words: upstreams/ark_models.py.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ import msgspec
 
 from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import VideoRequest
-from unstill.engines.ark.models import (
+from unstill.engines.ark.models import CHOICES, ENDPOINT, MODELS
+from unstill.upstreams.ark_models import (
     ABROAD,
-    CHOICES,
-    ENDPOINT,
-    MODELS,
     ArkModel,
     body_of,
     frame_form,

@@ -5,7 +5,7 @@
              ended (rows have no video) or was not listed. Few: a query each
     cancel   PENDING only
 
-Which model takes what, and in which words, is in `dashscope_models`.
+Which model takes what, and in which words: upstreams/dashscope_models.py.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ from unstill.domain.request import Role, VideoRequest
 from unstill.engines.dashscope.list_walk import PAGE_SIZE, ListWalk, Rows
 from unstill.engines.dashscope.models import (
     CHOICES,
-    MODELS,
     UNKNOWN,
-    DashScopeModel,
-    body_of,
     for_request,
-    frame_form,
     known,
-    misfit,
     path_of,
     verdict_of,
 )
 from unstill.engines.dashscope.task_list import KEPT_MS
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, Trouble, Unreachable, unanswered
+from unstill.upstreams.dashscope_models import (
+    MODELS,
+    DashScopeModel,
+    body_of,
+    frame_form,
+    misfit,
+)
 from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import FrameFile, data_urls, read_pictures
 from unstill.upstreams.poll_rounds import look_at_each

@@ -44,7 +44,7 @@ from unstill.upstreams.port import (
     UpstreamRequest,
     Verdict,
 )
-from unstill.upstreams.replies import Reply, at, numbers, said
+from unstill.upstreams.replies import at, numbers, said, with_kind
 from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.sizes import frame_size
 from unstill.upstreams.submit_answers import Codes, judged
@@ -122,7 +122,7 @@ class FalEngine:
 
     async def submit(self, prepared: Prepared) -> Submission:
         return await self._upstream.submit(
-            prepared, lambda reply: judged(with_kind(reply), CODES, self._words)
+            prepared, lambda reply: judged(with_kind(reply, KIND_OF_ERROR), CODES, self._words)
         )
 
     def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
@@ -163,7 +163,7 @@ class FalEngine:
         # A 404 NOT_FOUND is no end: for how long it remembers a request is not documented.
         verdict = None
         if reply.is_ok:
-            fields = with_kind(reply).fields()
+            fields = with_kind(reply, KIND_OF_ERROR).fields()
             if at(fields, "status") == "COMPLETED" and at(fields, "error"):
                 return _failed(fields)
             # The request as it names it, so that its word counts as its own.
@@ -174,7 +174,7 @@ class FalEngine:
 
     async def _result(self, ticket: Ticket) -> Verdict:
         """What came of it; a failure is answered by its own status."""
-        reply = with_kind(await self._upstream.ask("GET", _requests(ticket)))
+        reply = with_kind(await self._upstream.ask("GET", _requests(ticket)), KIND_OF_ERROR)
         if reply.is_ok:
             units = numbers({"billable_units": reply.told.get(BILLED)})
             return Done(link_in(reply.fields(), self._words), units)
@@ -193,15 +193,6 @@ class FalEngine:
                 return self._upstream.named(url)
             case _:
                 return ()
-
-
-def with_kind(reply: Reply) -> Reply:
-    """A refusal with its kind in its body, which fal may tell in a header alone."""
-    kind, fields = reply.told.get(KIND_OF_ERROR, ""), reply.fields()
-    if not kind or at(fields, "error_type"):
-        return reply
-    body = msgspec.json.encode({**fields, "error_type": kind})
-    return msgspec.structs.replace(reply, body=body)
 
 
 def _failed(fields: Mapping[str, object]) -> Failed:
