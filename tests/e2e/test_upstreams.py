@@ -17,6 +17,7 @@ import av
 import pytest
 
 from support.emulator_process import Emulator
+from support.engine_benches import ROWS
 from support.servers import PictureHost, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
 from unstill.emulators import KINDS
@@ -40,6 +41,7 @@ BODIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     if (SENT / f"{kind}.json").exists()
     for name, body in json.loads((SENT / f"{kind}.json").read_text("utf-8")).items()
 }
+KEY_FIELDS = {"taskUUID", "task_id", "save_result_path"}  # that have the key of a call
 # That draw no watermark: HappyHorse's, which is on by default, is left out for them.
 UNMARKED = {"fal", "openrouter"}
 
@@ -69,7 +71,7 @@ class Pairs:
         if kind not in self._running:
             emulator = Emulator(kind, job_s=0.3)
             behind = [model(ID_OF.get(name, name), "ours") for each, name in BODIES if each == kind]
-            config = "".join((ONLY_UPSTREAMS, engine("ours", emulator), *behind))
+            config = "".join((ONLY_UPSTREAMS, engine("ours", emulator, **ROWS[kind].own), *behind))
             self._running[kind] = Pair(Serving(self._folders.mktemp(kind), config=config), emulator)
         return self._running[kind]
 
@@ -118,7 +120,7 @@ def masked(value: object, name: str = "") -> object:
             return [masked(each) for each in value]
         case str() if (found := re.match(r"data:image/(\w+);base64,", value)) is not None:
             return f"<{found[1]}>"
-        case str() if name == "taskUUID":
+        case str() if name in KEY_FIELDS:
             return "<uuid>"
         case _ if name == "seed" and 0 <= int(str(value)) < 2**31:
             return "<seed>"

@@ -35,6 +35,9 @@ class Row(msgspec.Struct, frozen=True):
     has_links: bool = True  # else it serves the video under the job's own address
     cancels: bool = False  # what has not begun
     asks_together: bool = False  # for many tickets by one call
+    takes_any_model: bool = False  # it serves whatever weights the operator gave it
+    looks_at_frames: bool = True  # when it is given them; else when it renders
+    own: Mapping[str, Any] = {}  # settings of its table without which it cannot be tried
 
 
 ROWS: Mapping[str, Row] = {
@@ -45,10 +48,18 @@ ROWS: Mapping[str, Row] = {
     "runware": Row(request(WAN27, duration_s=2), asks_together=True),
     "openrouter": Row(request(WAN27, duration_s=2), "/api/v1", has_links=False),
     "minimax": Row(request(MINIMAX, tier="768P"), "", cancels=True),
+    "lightx2v": Row(
+        request(WAN27),
+        "",
+        has_links=False,
+        cancels=True,
+        looks_at_frames=False,
+        own={"models": {WAN22: "wan2.2_moe/flf2v", WAN27: "wan2.2_moe"}},
+    ),
     "openai": Row(request(SORA), has_links=False),
-    "unified": Row(request(WAN27, duration_s=2), has_links=False),
-    "sglang": Row(request(WAN22), has_links=False),
-    "vllm-omni": Row(request(WAN22), has_links=False, cancels=True),
+    "unified": Row(request(WAN27, duration_s=2), has_links=False, looks_at_frames=False),
+    "sglang": Row(request(WAN22), has_links=False, takes_any_model=True),
+    "vllm-omni": Row(request(WAN22), has_links=False, cancels=True, takes_any_model=True),
 }
 
 
@@ -123,6 +134,7 @@ def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
         api_key=KEY,
         accounts=Accounts(),
         fetcher=fetcher,
+        models=ROWS[kind].own.get("models", {}),
     )
     setup = msgspec.structs.replace(setup, **changes)
     if kind not in HOSTED:

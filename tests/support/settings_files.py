@@ -76,6 +76,10 @@ def _text(value: object) -> str:
             return str(value).lower()
         case str():
             return f'"{value}"'
+        case dict():
+            return (
+                f"{{{', '.join(f'{_text(key)} = {_text(each)}' for key, each in value.items())}}}"
+            )
         case list():
             return f"[{', '.join(map(_text, value))}]"
         case _:

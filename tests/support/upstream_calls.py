@@ -21,6 +21,7 @@ SYNTHESIS = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"
 MINIMAX_TASKS = "/v2/video_generation"
 ARK_TASKS = "/api/v3/contents/generations/tasks"
+LIGHTX2V_TASKS = "/v1/tasks/video/"
 VLLM_MODEL = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
 
 Submit = Callable[[Emulator, str], httpx2.Response]
@@ -63,6 +64,10 @@ def submit_minimax(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(MINIMAX_TASKS, json=h3(prompt))
 
 
+def submit_lightx2v(emulator: Emulator, prompt: str) -> httpx2.Response:
+    return emulator.http.post(LIGHTX2V_TASKS, json=lightx2v(prompt=prompt))
+
+
 def submit_openai(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(
         "/v1/videos",
@@ -96,9 +101,10 @@ class ByHand(NamedTuple):
     id_at: str = "id"
     word_at: str = "status"
     failed: str = "failed"  # the word for that
-    link_at: str = ""  # in an answer; empty: the file lies below the job itself
+    link_at: str = ""  # in an answer; empty: the file is at `content`
     result: str = ""  # which answer has the link; empty: that to a poll
     poll_task: str = ""  # by a body with a task of this type, and not by an address
+    content: str = "/v1/videos/{id}/content"  # the file, where no answer has a link
     is_signed: bool = True  # the link that an answer has needs no key
 
 
@@ -156,6 +162,13 @@ BY_HAND: Mapping[str, ByHand] = {
         word_at="task.status",
         link_at="task.content.url",
     ),
+    "lightx2v": ByHand(
+        submit_lightx2v,
+        "completed",
+        poll="/v1/tasks/{id}/status",
+        id_at="task_id",
+        content="/v1/tasks/{id}/result",
+    ),
     "openai": ByHand(submit_openai, "completed"),
     "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
     "sglang": ByHand(submit_sglang, "completed"),
@@ -176,6 +189,17 @@ def runware(**changes: Any) -> dict[str, Any]:
         "inputs": {"frameImages": [{"image": PICTURE, "frame": "first"}]},
     }
     return task | changes
+
+
+def lightx2v(**changes: Any) -> dict[str, Any]:
+    body = {
+        "task_id": str(uuid4()),
+        "prompt": "a cat",
+        "image_path": PICTURE,
+        "target_video_length": 81,
+        "target_shape": [720, 1280],
+    }
+    return body | changes
 
 
 def wan27(**changes: Any) -> dict[str, Any]:
@@ -244,7 +268,7 @@ def link_to(emulator: Emulator, job_id: str) -> str:
     """Where the video of a finished job lies."""
     kind = BY_HAND[emulator.kind]
     if not kind.link_at:
-        return f"{emulator.url}/v1/videos/{job_id}/content"
+        return f"{emulator.url}{kind.content.format(id=job_id)}"
     by_poll = not kind.result
     answer = (
         polled(emulator, job_id) if by_poll else emulator.http.get(kind.result.format(id=job_id))

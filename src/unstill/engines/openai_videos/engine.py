@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx2
 import msgspec
 
 from unstill.domain.errors import BadField
@@ -21,7 +20,6 @@ from unstill.engines.openai_videos.servers import (
     SERVERS,
     ServerKind,
     fields_of,
-    form_text,
     frame_form,
     misfit,
     size_of,
@@ -30,6 +28,7 @@ from unstill.engines.openai_videos.servers import (
 )
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, unanswered
+from unstill.upstreams.forms import form_of
 from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import FrameFile, read_pictures
 from unstill.upstreams.poll_rounds import look_at_each
@@ -194,10 +193,4 @@ def _json(fields: Mapping[str, Any], first: FrameFile) -> tuple[bytes, str]:
 
 
 def _form(fields: Mapping[str, Any], first: FrameFile) -> tuple[bytes, str]:
-    form = httpx2.Request(
-        "POST",
-        "http://upstream",  # only written here
-        data={name: form_text(value) for name, value in fields.items()},
-        files={"input_reference": (first.file_name, first.data, first.media_type)},
-    )
-    return form.read(), form.headers["content-type"]
+    return form_of(fields, {"input_reference": first})

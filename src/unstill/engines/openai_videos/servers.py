@@ -208,11 +208,6 @@ def unified_reference(data_url: str) -> dict[str, Any]:
     return {"content": [frame]}
 
 
-def form_text(value: object) -> str:
-    """A field's value in a form."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def verdict_of(
     server: ServerTraits,
     status: int,
