@@ -30,6 +30,7 @@ ID_OF = {
     "wan2.7-i2v": "wan2.7-i2v",
     "happyhorse-1.0-i2v": "happyhorse-1.0-i2v",
 }
+BARE = {"/9j/": "<bare jpeg>", "iVBOR": "<bare png>"}  # how their base64 begins
 PATHS = {"tasks": "/v1/tasks/submit", "videos": "/v1/videos"}  # of a create call, by dialect
 
 # What each engine's upstream documents for the sample, in a file of its kind: a new kind has its
@@ -41,7 +42,8 @@ BODIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     if (SENT / f"{kind}.json").exists()
     for name, body in json.loads((SENT / f"{kind}.json").read_text("utf-8")).items()
 }
-KEY_FIELDS = {"taskUUID", "task_id", "save_result_path"}  # that have the key of a call
+# That have the key of a call.
+KEY_FIELDS = {"taskUUID", "task_id", "save_result_path", "external_task_id"}
 # That draw no watermark: HappyHorse's, which is on by default, is left out for them.
 UNMARKED = {"fal", "openrouter"}
 
@@ -122,6 +124,8 @@ def masked(value: object, name: str = "") -> object:
             return f"<{found[1]}>"
         case str() if name in KEY_FIELDS:
             return "<uuid>"
+        case str() if value.startswith(tuple(BARE)):
+            return next(word for start, word in BARE.items() if value.startswith(start))
         case _ if name == "seed" and 0 <= int(str(value)) < 2**31:
             return "<seed>"
         case _:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from support.emulator_process import KEY
-from support.requests import MINIMAX, SORA, WAN22, WAN27
+from support.requests import KLING, MINIMAX, SORA, WAN22, WAN27
 from support.upstream_requests import request, upstream_request
 from unstill.assembly import hosted
 from unstill.domain.request import VideoRequest
@@ -48,6 +48,7 @@ ROWS: Mapping[str, Row] = {
     "runware": Row(request(WAN27, duration_s=2), asks_together=True),
     "openrouter": Row(request(WAN27, duration_s=2), "/api/v1", has_links=False),
     "minimax": Row(request(MINIMAX, tier="768P"), "", cancels=True),
+    "kling": Row(request(KLING), "", asks_together=True),
     "lightx2v": Row(
         request(WAN27),
         "",

@@ -20,6 +20,7 @@ ASYNC = {"x-dashscope-async": "enable"}
 SYNTHESIS = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"
 MINIMAX_TASKS = "/v2/video_generation"
+KLING_30 = "/image-to-video/kling-3.0"
 ARK_TASKS = "/api/v3/contents/generations/tasks"
 LIGHTX2V_TASKS = "/v1/tasks/video/"
 VLLM_MODEL = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
@@ -64,6 +65,10 @@ def submit_minimax(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(MINIMAX_TASKS, json=h3(prompt))
 
 
+def submit_kling(emulator: Emulator, prompt: str) -> httpx2.Response:
+    return emulator.http.post(KLING_30, json=kling(prompt))
+
+
 def submit_lightx2v(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(LIGHTX2V_TASKS, json=lightx2v(prompt=prompt))
 
@@ -106,6 +111,8 @@ class ByHand(NamedTuple):
     poll_task: str = ""  # by a body with a task of this type, and not by an address
     content: str = "/v1/videos/{id}/content"  # the file, where no answer has a link
     is_signed: bool = True  # the link that an answer has needs no key
+    # The word, with a 200, for a task that is not known; "": it has none. None: a 404.
+    lost_word: str | None = None
 
 
 BY_HAND: Mapping[str, ByHand] = {
@@ -117,6 +124,7 @@ BY_HAND: Mapping[str, ByHand] = {
         word_at="output.task_status",
         failed="FAILED",
         link_at="output.video_url",
+        lost_word="UNKNOWN",
     ),
     "modelverse": ByHand(
         submit_modelverse,
@@ -146,6 +154,7 @@ BY_HAND: Mapping[str, ByHand] = {
         failed="",  # it is among the errors
         link_at="data.0.videoURL",
         poll_task="getResponse",
+        lost_word="",
     ),
     "openrouter": ByHand(
         submit_openrouter,
@@ -161,6 +170,15 @@ BY_HAND: Mapping[str, ByHand] = {
         id_at="task_id",
         word_at="task.status",
         link_at="task.content.url",
+    ),
+    "kling": ByHand(
+        submit_kling,
+        "succeeded",
+        poll="/tasks?task_ids={id}",
+        id_at="data.id",
+        word_at="data.0.status",
+        link_at="data.0.outputs.0.url",
+        lost_word="",
     ),
     "lightx2v": ByHand(
         submit_lightx2v,
@@ -229,6 +247,11 @@ def h3(prompt: str = "a cat", **changes: Any) -> dict[str, Any]:
         "duration": 5,
     }
     return body | changes
+
+
+def kling(prompt: str = "a cat", **changes: Any) -> dict[str, Any]:
+    contents = [{"type": "prompt", "text": prompt}, {"type": "first_frame", "url": PICTURE}]
+    return {"contents": contents, "settings": {"multi_shot": False}} | changes
 
 
 def unified(**changes: Any) -> dict[str, Any]:

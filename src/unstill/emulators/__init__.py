@@ -23,6 +23,7 @@ KINDS = (
     "runware",
     "openrouter",
     "minimax",
+    "kling",
     "lightx2v",
     "openai",
     "unified",

@@ -108,6 +108,7 @@ HOSTED_KINDS = (
     "runware",
     "openrouter",
     "minimax",
+    "kling",
     "lightx2v",
 )
 

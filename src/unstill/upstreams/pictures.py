@@ -51,6 +51,11 @@ async def data_urls(pictures: Mapping[Role, FrameFile]) -> dict[Role, str]:
     )
 
 
+def bare_base64(data_url: str) -> str:
+    """The base64 of a data URL, for an upstream that wants no `data:` before it."""
+    return data_url.partition(",")[2]
+
+
 def _read(path: Path) -> FrameFile:
     try:
         data = path.read_bytes()

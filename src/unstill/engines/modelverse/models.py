@@ -13,6 +13,7 @@ import msgspec
 
 from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import Role, TierName, VideoRequest
+from unstill.upstreams.pictures import bare_base64
 from unstill.upstreams.sizes import not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
@@ -237,4 +238,4 @@ def _content_frame(role: Role, url: str) -> dict[str, Any]:
 def _bare_frames(frames: Mapping[Role, str]) -> dict[str, str]:
     """Base64 without what makes a data URL of it, as the document of kling-v2-6 has it."""
     names: Mapping[Role, str] = {"first": "image", "last": "image_tail"}
-    return {names[role]: frame.partition(",")[2] for role, frame in frames.items()}
+    return {names[role]: bare_base64(frame) for role, frame in frames.items()}
