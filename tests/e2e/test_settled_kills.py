@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from e2e.test_upstream_kills import WAN27, reach, submit
+from e2e.test_upstream_kills import CHELSEA, WAN27, reach, submit
 from support.emulator_process import Emulator
 from support.ledger_of_server import attempts, outcomes
+from support.requests import KLING
 from support.servers import Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
 from support.waits import hold_until
@@ -85,3 +86,30 @@ def test_a_server_that_is_told_to_stop_while_it_asks_leaves_the_rest_to_the_next
     assert left is Outcome.OPEN
     assert ended == "Success"
     assert emulator.charges()["accepted"] == 1
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "500_after", "html"])
+def test_a_call_that_was_taken_is_found_by_its_id_and_not_made_again(
+    fault: str, tmp_path: Path
+) -> None:
+    with Emulator("kling", job_s=0.5) as emulator:
+        config = "".join((ONLY_UPSTREAMS, engine("kl", emulator), model(KLING, "kl")))
+        emulator.next("submit", fault)
+        emulator.next("poll", "503", "503")  # what is asked meanwhile
+        with Serving(tmp_path, config=config) as server:
+            job_id = server.submit(
+                {"model": KLING, "input": {"first_frame_url": CHELSEA, "prompt": "push in"}}
+            )
+            hold_until(lambda: any(each["place"] == "poll" for each in emulator.log()))
+            server.kill()
+        [opened] = attempts(tmp_path, job_id)
+        with Serving(tmp_path, config=config) as server:
+            ended = server.wait(job_id)["output"]["task_status"]
+        [attempt] = attempts(tmp_path, job_id)
+        [made] = emulator.jobs()
+        submits = emulator.charges()["submits"]
+
+    assert opened.outcome is Outcome.OPEN
+    assert (ended, submits) == ("Success", 1)
+    assert outcomes(tmp_path, job_id) == [("kl", Outcome.ACCEPTED)]
+    assert (attempt.ticket, attempt.call_key) == (made["id"], opened.call_key)
