@@ -30,8 +30,8 @@ def test_depth_is_what_the_network_says() -> None:
     assert near.min() == 0.0
     assert near.max() == 1.0
     rocket, sky = near[rows * 6 // 10, columns // 2], near[rows // 10, columns // 10]
-    assert sky < 0.1
-    assert rocket > sky + 0.5
+    assert sky < 0.4
+    assert rocket > sky + 0.4
 
 
 @pytest.mark.slow

@@ -16,9 +16,9 @@ from unstill.domain.errors import OperatorError
 from unstill.engines.camera.saliency import DEVIATION, MEAN
 from unstill.media.yuv import Floats, Plane
 
-# What files are exported for: Depth Anything 518, MiDaS 384 and its small one 256. A file that
-# takes several gets the first one.
-SIDES_PX = (518, 384, 256)
+# What files are exported for: Depth Anything 518, MiDaS 384 and its small one 256, some light ones
+# 320. A file that takes several gets the first one.
+SIDES_PX = (518, 384, 320, 256)
 
 
 def network_depth(rgb: Plane, model: Path) -> Floats:
