@@ -46,6 +46,7 @@ DASHSCOPE, MODELVERSE, OPENAI_VIDEOS, DIFFUSERS, EMULATORS = (
     ENGINES / f"{name}.md"
     for name in ("dashscope", "modelverse", "openai-videos", "diffusers", "emulators")
 )
+PROVIDERS = ENGINES / "providers.md"
 README = ROOT / "README.md"
 API, SETTINGS = (ROOT / "docs" / f"{name}.md" for name in ("api", "settings"))
 ENDS = re.compile(r'\b(?:Failure|Failed)\(\s*"(\w+)"')
@@ -90,7 +91,14 @@ def test_every_kind_of_engine_is_in_the_readme() -> None:
     rows = pages.rows(pages.section(README, "Engines"))
     named = [kind for row in rows for kind in re.findall(r"`(\w+)`", row[0])]
 
-    assert named == list(ENGINE_KINDS)
+    assert named == [kind for kind in ENGINE_KINDS if kind not in HOSTED_KINDS]
+    assert "docs/engines/providers.md" in pages.links(README)
+
+
+def test_every_kind_of_a_providers_engine_is_led_to_its_page() -> None:
+    links = set(pages.links(PROVIDERS))
+
+    assert [f"{kind}.md" for kind in HOSTED_KINDS if f"{kind}.md" not in links] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -134,6 +142,29 @@ def test_every_upstream_model_of_a_provider_is_documented_with_its_lengths_and_t
         row[2].startswith(", ".join(model.tiers))
         for row, model in zip(rows, models.values(), strict=True)
     )
+
+
+def test_which_provider_has_which_model_is_told_as_the_engines_have_it() -> None:
+    rows = pages.rows(pages.section(PROVIDERS, "Which provider has which model"))
+    told = {
+        row[0].strip("`"): {
+            kind for kind in re.findall(r"`(\w+)`", " ".join(row[1:])) if kind in HOSTED_KINDS
+        }
+        for row in rows
+    }
+    rooms = {kind: import_module(f"unstill.engines.{kind}.models") for kind in HOSTED_KINDS}
+
+    assert told == {
+        card.id: {kind for kind, room in rooms.items() if card.id in room.CHOICES} for card in CARDS
+    }
+
+
+def test_the_upstreams_that_can_tell_of_a_lost_reply_are_named() -> None:
+    named = re.findall(r"`(\w+)`", pages.section(PROVIDERS, "Where a lost reply is no doubt"))
+    engines = {kind: import_module(f"unstill.engines.{kind}.engine") for kind in HOSTED_KINDS}
+    settling = {kind for kind, room in engines.items() if hasattr(room.ENGINE, "settle")}
+
+    assert set(named) - {IN_DOUBT} == settling
 
 
 def test_every_upstream_model_of_dashscope_is_documented_as_its_row_has_it() -> None:
