@@ -184,6 +184,7 @@ def remotes_of(
                 fetcher=fetcher.through(proxy_of(engine, settings.server)),
                 clock_ms=clock_ms,
                 counts=counts,
+                callbacks_url=callbacks_url(name, engine, settings.server),
             ),
             engine,
         )
@@ -213,6 +214,7 @@ def _setup(
     fetcher: Fetcher,
     clock_ms: Callable[[], int],
     counts: CallCounts,
+    callbacks_url: str,
 ) -> RemoteSetup:
     return RemoteSetup(
         name=name,
@@ -226,7 +228,14 @@ def _setup(
         vocabulary=with_own(engine.words),
         clock_ms=clock_ms,
         counts=counts,
+        callbacks_url=callbacks_url,
+        callback_secret=engine.callback_secret,
     )
+
+
+def callbacks_url(name: str, engine: RemoteSettings, server: ServerSettings) -> str:
+    """Where an engine's upstream may call back; "": it is asked for no callbacks."""
+    return f"{server.public_url.rstrip('/')}/v1/callbacks/{name}" if engine.callbacks else ""
 
 
 def server_proxy(server: ServerSettings) -> Proxy | None:

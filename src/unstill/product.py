@@ -22,7 +22,6 @@ from unstill.files.data_folder import made_folder
 from unstill.files.signed_links import Links
 from unstill.files.storage import Storage
 from unstill.files.upload_policies import Policies
-from unstill.files.uploads import Uploads
 from unstill.media.facade import Media
 from unstill.media.picture_limits import MAX_FILE_BYTES, readable_formats
 from unstill.models.card import Card
@@ -41,6 +40,7 @@ from unstill.server.proxies import Proxies
 from unstill.server.server_limits import ServerLimits
 from unstill.service.admission import Admission
 from unstill.service.allowances import allowances_in
+from unstill.service.callbacks import Callbacks
 from unstill.service.charging import Charging, check_currency
 from unstill.service.downloads import Downloads
 from unstill.service.fleet_counts import fleet_counts_of
@@ -234,7 +234,7 @@ class Product:
         server = self._settings.server
         return App(
             service=self._service(catalogue, routes, receivers),
-            uploading=self._uploading(self._storage.uploads, catalogue),
+            uploading=self._uploading(catalogue),
             downloads=self._downloads(),
             followers=self._followers,
             keys=self._keys,
@@ -248,6 +248,7 @@ class Product:
                 keep_ms=dict(self._terms.each()),
                 costs=CallCosts(Costs(self._tariff, catalogue.by_id).of, self._tariff.currency),
             ),
+            callbacks=Callbacks(self._remotes, self._pollers.hint, wall_ms=self._watch.wall_ms),
             metrics_networks=server.scraping_networks,
             traces=self._traces,
             origins=Origins(
@@ -291,9 +292,9 @@ class Product:
             ),
         )
 
-    def _uploading(self, uploads: Uploads, catalogue: Catalogue) -> Uploading:
+    def _uploading(self, catalogue: Catalogue) -> Uploading:
         return Uploading(
-            uploads=uploads,
+            uploads=self._storage.uploads,
             policies=self._policies,
             catalogue=catalogue,
             check_room=self._folder.room.check,

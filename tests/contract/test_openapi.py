@@ -161,6 +161,7 @@ def test_only_open_routes_ask_for_no_key(api: dict[str, Any]) -> None:
         "/console/{version}/{path}",
         "/health",
         "/ready",
+        "/v1/callbacks/{engine}/{job_id}",
         "/openapi.json",
         "/docs",
         "/files/{job_id}/{variant}.mp4",

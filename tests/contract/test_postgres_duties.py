@@ -172,7 +172,7 @@ async def test_a_hint_at_any_server_is_followed_by_the_one_that_asks(tmp_path: P
         assert job is not None
         async with asyncio.timeout(30):
             while first.engine.looks("job") == looks:  # a server that has just begun may not hear
-                second.pollers.hint(job)
+                second.pollers.hint(job.id, job.engine)
                 await asyncio.sleep(0.2)
 
         assert second.engine.rounds == []

@@ -84,7 +84,7 @@ def test_the_image_installs_what_was_tested_together_and_runs_as_nobody_in_parti
     users = [line for line in instructions if line.startswith("USER ")]
 
     installs = re.search(
-        r"pip install .*-c constraints\.txt '\.\[postgres,s3\]'$", DOCKERFILE, re.MULTILINE
+        r"pip install .*-c constraints\.txt '\.\[ed25519,postgres,s3\]'$", DOCKERFILE, re.MULTILINE
     )
     assert installs
     assert users == ["USER 10001:10001"]

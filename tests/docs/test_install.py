@@ -19,6 +19,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 # Which build of torch fits a driver is the operator's to say.
 ASKED = (
     *PROJECT["dependencies"],
+    *EXTRAS["ed25519"],
     *EXTRAS["heic"],
     *EXTRAS["otel"],
     *EXTRAS["s3"],

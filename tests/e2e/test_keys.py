@@ -101,13 +101,21 @@ def test_every_route_but_the_open_ones_asks_for_a_key(owned: Owned) -> None:
     for path, operations in paths.items():
         for method in operations:
             names = dict.fromkeys(("video_id", "character_id", "task_id", "job_id"), owned.job_id)
-            names |= {"owner": "team-a", "key": "laptop", "version": "0", "path": "app.js"}
+            names |= {
+                "engine": "camera",
+                "owner": "team-a",
+                "key": "laptop",
+                "version": "0",
+                "path": "app.js",
+            }
             asked = path.format(**names, model="sora-2", variant="video", role="first")
             answer = http.request(method, asked)
             if path in OPEN or path.startswith("/console/"):
                 assert answer.status_code == 200, path
             elif path.startswith("/files/"):
                 assert answer.status_code == 403  # asks for its signature instead
+            elif path.startswith("/v1/callbacks/"):
+                refusal(api_at(path), answer, 404)  # asks for a signature where there are any
             elif path == OBJECTS:
                 refusal(DASHSCOPE, answer, 400)  # asks for its signed policy instead
             else:

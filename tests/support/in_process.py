@@ -33,11 +33,11 @@ def settings_of(folder: Path, toml: str = "") -> Settings:
 
 
 @asynccontextmanager
-async def served(product: Product) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the product's server, which ends with the context."""
+async def served(product: Product, port: int = 0) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the product's server, which ends with the context; port 0: a free one."""
     was = gc.get_threshold(), sys.getswitchinterval()  # the server sets both for its process
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    listener = listen("127.0.0.1", 0, has_keys=False)
+    listener = listen("127.0.0.1", port, has_keys=False)
     server = Server(product.app, product, listener, ready.set_result)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -236,7 +236,7 @@ async def test_a_hint_that_any_server_is_given_is_followed_by_the_one_that_asks(
         await team.fleet.give(WATCH, team.first.parts)
         await until(lambda: team.first.engine.looks("job") == 1)
         hinted_s = clock_s()
-        team.second.pollers.hint(team.store.memory.jobs["job"])
+        team.second.pollers.hint("job", team.store.memory.jobs["job"].engine)
         await until(lambda: team.first.engine.looks("job") == 2)
 
         assert clock_s() - hinted_s < 60

@@ -66,10 +66,10 @@ async def test_a_hint_is_followed_at_once(tmp_path: Path) -> None:
     engine = ScriptedRemote(account=SLOW)
     async with opened(tmp_path, engine) as post:
         await post.add("job")
-        post.watches.hint(await post.job())
+        post.watches.hint((await post.job()).id, (await post.job()).engine)
         await until(lambda: engine.looks("job") == 1)
         engine.verdicts["job"] = [Done()]
-        post.watches.hint(await post.job())
+        post.watches.hint((await post.job()).id, (await post.job()).engine)
         await post.until(State.SAVING)  # long before the minute is over
 
     assert engine.looks("job") == 2
@@ -80,10 +80,10 @@ async def test_a_hint_during_a_round_is_followed_after_it(tmp_path: Path) -> Non
     async with opened(tmp_path, engine) as post:
         await post.add("job")
         job = await post.job()
-        post.watches.hint(job)
+        post.watches.hint(job.id, job.engine)
         while not engine.rounds:  # noqa: ASYNC110  - to be inside the round, not after it
             await asyncio.sleep(0)
-        post.watches.hint(job)
+        post.watches.hint(job.id, job.engine)
         await until(lambda: engine.looks("job") == 2)
 
     assert engine.rounds == [["job"], ["job"]]

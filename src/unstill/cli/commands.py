@@ -88,6 +88,9 @@ def emulate(
     job_seconds: Annotated[float, typer.Option(help="From a submit to its video.")] = 5.0,
     faults: Annotated[str, typer.Option(help="Such as submit.drop_after=0.02,poll.503=0.1")] = "",
     seed: Annotated[int, typer.Option(help="Of the faults' chance.")] = 0,
+    callback_secret: Annotated[
+        str, typer.Option(help="Signs callbacks, where the upstream signs by a secret.")
+    ] = "",
     state: Annotated[str | None, typer.Option(help="File where jobs outlive a restart.")] = None,
 ) -> None:
     """Stand in for a paid upstream on this machine: its protocol, and no bill."""
@@ -97,6 +100,7 @@ def emulate(
         job_s=job_seconds,
         faults=faults,
         seed=seed,
+        callback_secret=callback_secret,
         state=state,
     )
     serve_emulator(kind, options, lambda address: say(f"{kind} is emulated at {address}"))

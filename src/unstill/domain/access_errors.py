@@ -26,6 +26,13 @@ class ModelNotAllowed(CallerError):
         self.model = model
 
 
+class BadSignature(CallerError):
+    """A callback that its upstream has not signed, or too long ago."""
+
+    code = "invalid_signature"
+    status = 403
+
+
 class NoSuchKey(CallerError):
     code = "key_not_found"
     status = 404
@@ -151,6 +158,16 @@ class OverLimit(CallerError):
         self.limit = limit
         self.most = most
         self.used = used
+        self.retry_after_s = retry_after_s
+
+
+class TooManyCallbacks(OverLimit):
+    """Upstreams, or whoever passes for one, send more than are looked at."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        CallerError.__init__(
+            self, f"too many callbacks in the last minute; send this one again in {retry_after_s} s"
+        )
         self.retry_after_s = retry_after_s
 
 

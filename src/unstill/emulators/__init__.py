@@ -49,6 +49,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0  # it decides the faults' randomness
     delay_s: float = 2.0  # the fault `delay` takes so long
     retry_after_s: int = 1  # in the 429 that names one
+    callback_secret: str = ""  # signs callbacks by a secret; without it those are not sent
     state: str | None = None  # path of a file in which jobs outlive a restart
     kept_s: float = DAY_S  # DashScope, manage asynchronous tasks: a task is known for 24 h
     link_s: float = DAY_S  # DashScope, video_url: good for 24 h

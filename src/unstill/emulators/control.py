@@ -36,6 +36,7 @@ class Control:
             Endpoint("GET", f"{PREFIX}/charges/jobs", self._book),
             Endpoint("GET", f"{PREFIX}/jobs", self._jobs),
             Endpoint("GET", f"{PREFIX}/log", self._show_log),
+            Endpoint("GET", f"{PREFIX}/callbacks", self._callbacks),
             Endpoint("GET", f"{PREFIX}/faults", self._faults),
             Endpoint("POST", f"{PREFIX}/faults", self._set_faults),
             Endpoint("POST", f"{PREFIX}/lose_jobs", self._lose),
@@ -66,6 +67,10 @@ class Control:
     def _show_log(self, ask: Ask) -> Answer:
         limit = whole(ask.query, "limit", self._desk.options.logged)
         return as_json({"requests": self._log.last(limit)})
+
+    def _callbacks(self, _: Ask) -> Answer:
+        """Every try to tell of a job's end, oldest first."""
+        return as_json({"callbacks": self._desk.callbacks.tries})
 
     def _faults(self, _: Ask) -> Answer:
         return as_json({"rates": _as_text(self._desk.faults.rates)})

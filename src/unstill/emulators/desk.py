@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from unstill.emulators import KINDS_THAT_BILL_FAILURES, Options
+from unstill.emulators.callbacks import CallbackSender
 from unstill.emulators.faults import Fault, Faults, parse_rates
 from unstill.emulators.jobs import EmulatedJob, Jobs, Terms
 from unstill.emulators.results import ResultLinks
@@ -29,6 +30,7 @@ class Desk:
         self.submits = Rate(options.submits_per_s)
         # The same after a restart: a link given out before still works.
         self.secret = hashlib.sha256(f"{kind} {options.seed}".encode()).digest()
+        self.callbacks = CallbackSender(lambda job_id: self.jobs.find(job_id, now_ms()))
         self._links = ResultLinks(
             secret=self.secret,
             life_s=options.link_s,

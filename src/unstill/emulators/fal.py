@@ -1,6 +1,6 @@
 """fal's queue: submit to an endpoint; state, result and cancel below its owner and app.
 
-Covers the image-to-video endpoints of fal_models.py, without webhooks and uploads. Source: fal's
+Covers the image-to-video endpoints of fal_models.py, with webhooks, without uploads. Source: fal's
 queue, error and header pages and its official client, read 2026-11-28. That a bad input is refused
 at submit, and not by the result, is the stricter reading.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from unstill.emulators.desk import Desk, now_ms
+from unstill.emulators.fal_callbacks import KEYS, key_set, told_of
 from unstill.emulators.fal_models import ENDPOINTS, bad_input, read_input
 from unstill.emulators.faults import Fault, FaultSite
 from unstill.emulators.jobs import EmulatedJob, EmulatedState
@@ -49,6 +50,7 @@ class FalEmulator:
         self._desk = desk
         self.endpoints = (
             Endpoint("GET", f"{RESULTS}{{name}}", desk.follow, FaultSite.FETCH, needs_key=False),
+            Endpoint("GET", KEYS, self._keys, needs_key=False),
             Endpoint("GET", f"{BELOW_APP}/status", self._status, FaultSite.POLL),
             Endpoint("PUT", f"{BELOW_APP}/cancel", self._cancel, FaultSite.CANCEL),
             Endpoint("GET", BELOW_APP, self._result, FaultSite.POLL),
@@ -91,7 +93,29 @@ class FalEmulator:
         job = self._desk.accept(
             ask, str(uuid.uuid4()), terms, prompt=prompt, body={"endpoint": name, **body}
         )
+        self._desk.callbacks.owe(
+            job.id,
+            ask.query.get("fal_webhook"),
+            lambda ended: told_of(ended, self._outcome(ended, ask), self._desk.secret),
+        )
         return as_json(self._handle(job, ask) | {"queue_position": 0}, job_id=job.id)
+
+    def _keys(self, _: Ask) -> Answer:
+        return as_json(key_set(self._desk.secret))
+
+    def _outcome(self, job: EmulatedJob, ask: Ask) -> dict[str, Any]:
+        """What its result answers: the output, or why there is none."""
+        if job.state in ENDS:
+            _, kind, message = ENDS[job.state]
+            return {"error": message, "error_type": kind}
+        return {"video": self._video(job, ask)}
+
+    def _video(self, job: EmulatedJob, ask: Ask) -> dict[str, str]:
+        return {
+            "url": self._desk.link(job, ask),
+            "content_type": "video/mp4",
+            "file_name": f"{job.id}.mp4",
+        }
 
     def _status(self, ask: Ask) -> Answer:
         job = self._find(ask)
@@ -122,11 +146,7 @@ class FalEmulator:
             raise Refusal(status, kind, message)
         if job.state is not EmulatedState.DONE:
             raise Refusal(400, "bad_request", "Request is still in progress")
-        video = {
-            "url": self._desk.link(job, ask),
-            "content_type": "video/mp4",
-            "file_name": f"{job.id}.mp4",
-        }
+        video = self._video(job, ask)
         units = {"x-fal-billable-units": f"{job.terms.duration_s}.0"}
         return msgspec.structs.replace(as_json({"video": video}), headers=units)
 

@@ -1,17 +1,19 @@
 """OpenRouter's videos: submit, poll, content, and the list of models.
 
-Without webhooks. Source: OpenRouter, video generation and errors, and the types of its official
+Source: OpenRouter, video generation and errors, and the types of its official
 client 1.3.84, read 2026-11-28. `polling_url` is relative, as its description of the API has it.
 """
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import string
 from typing import Any
 
 import msgspec
 
+from unstill.emulators.callbacks import SignedCallback
 from unstill.emulators.desk import Desk, now_ms
 from unstill.emulators.faults import Fault, FaultSite
 from unstill.emulators.jobs import EmulatedJob, EmulatedState
@@ -87,6 +89,10 @@ class OpenRouterEmulator:
         tail = "".join(secrets.choice(ID_LETTERS) for _ in range(20))
         job_id = f"gen-vid-{now_ms() // 1000}-{tail}"
         job = self._desk.accept(ask, job_id, terms, prompt=body.get("prompt"), body=body)
+        if self._desk.options.callback_secret:  # without one it signs nothing, and sends nothing
+            self._desk.callbacks.owe(
+                job.id, body.get("callback_url"), lambda ended: self._told_of(ended, ask)
+            )
         return as_json(_shown(job, "pending"), status=202, job_id=job.id)
 
     def _models(self, ask: Ask) -> Answer:
@@ -96,19 +102,38 @@ class OpenRouterEmulator:
     def _poll(self, ask: Ask) -> Answer:
         job = self._find(ask)
         word = NO_SUCH_WORD if ask.fault is Fault.UNKNOWN_STATE else WORDS[job.state]
-        shown = _shown(job, word)
+        return as_json(_shown(job, word) | self._outcome(job, ask))
+
+    def _told_of(self, job: EmulatedJob, ask: Ask) -> SignedCallback:
+        """A callback about the end, signed by the secret of the options."""
+        stamp, word = now_ms() // 1000, WORDS[job.state]
+        data = {"id": job.id, "status": word, "model": job.terms.model} | self._outcome(job, ask)
+        body = msgspec.json.encode(
+            {"type": f"video.generation.{word}", "created_at": stamp, "data": data}
+        )
+        secret = self._desk.options.callback_secret.encode()
+        signature = hmac.digest(secret, b"%d," % stamp + body, "sha256").hex()
+        headers = {
+            "x-openrouter-idempotency-key": f"{job.id}-{word}",
+            "x-openrouter-signature": f"t={stamp},v1={signature}",
+        }
+        return SignedCallback(headers, body)
+
+    def _outcome(self, job: EmulatedJob, ask: Ask) -> dict[str, Any]:
+        """What has come of it, if it has ended."""
         match job.state:
             case EmulatedState.DONE:
                 price = LISTED[job.terms.model].usd_a_second
                 cost = round(price * job.terms.duration_s, 6)
-                shown |= {
+                return {
                     "generation_id": job.id,
                     "unsigned_urls": [f"{ask.origin}{PREFIX}/{job.id}/content?index=0"],
                     "usage": {"cost": cost, "is_byok": False},
                 }
             case EmulatedState.FAILED | EmulatedState.CANCELLED:
-                shown |= {"error": OUTPUT_FAULT, "usage": {"cost": 0, "is_byok": False}}
-        return as_json(shown)
+                return {"error": OUTPUT_FAULT, "usage": {"cost": 0, "is_byok": False}}
+            case _:
+                return {}
 
     def _content(self, ask: Ask) -> Answer:
         job = self._find(ask)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from unstill.emulators.callbacks import is_here
 from unstill.emulators.jobs import Terms
 from unstill.emulators.pictures import (
     PictureFault,
@@ -181,7 +182,7 @@ def _check_switches(body: Mapping[str, Any]) -> None:
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise bad_request("seed: expected integer")
     address = body.get("callback_url", "https://")
-    if not isinstance(address, str) or not address.startswith("https://"):
+    if not isinstance(address, str) or not (address.startswith("https://") or is_here(address)):
         raise bad_request("callback_url: must be HTTPS")
 
 

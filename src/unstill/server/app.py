@@ -46,11 +46,10 @@ from unstill.server.body_readers import Readers
 from unstill.server.caller_tickets import CallerTickets
 from unstill.server.connection_guard import SHOW_OWNER
 from unstill.server.cors import Origins
-from unstill.server.exchange import Answer, Exchange, Handler, json_answer
+from unstill.server.exchange import Answer, Exchange, Handler, json_answer, send_answer
 from unstill.server.fair_shares import caller_at
 from unstill.server.handlers import handler_of
 from unstill.server.headers import Headers
-from unstill.server.http_cycle import WHOLE
 from unstill.server.metrics.access import MetricsAccess
 from unstill.server.metrics.scrape import Metrics
 from unstill.server.openapi.document import described
@@ -63,6 +62,7 @@ from unstill.server.router import PathRoutes, RouteTable, Served
 from unstill.server.server_limits import USUAL, ServerLimits
 from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
+from unstill.server.verbs.callbacks import CallbackVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_events import OwnEventVerbs
@@ -72,6 +72,7 @@ from unstill.server.verbs.quotes import QuoteVerbs
 from unstill.server.verbs.uploads import UploadVerbs
 from unstill.server.verbs.usage import UsageVerbs
 from unstill.server.verbs.videos import VideoVerbs
+from unstill.service.callbacks import Callbacks
 from unstill.service.downloads import Downloads
 from unstill.service.jobs import Service
 from unstill.service.paces import Requests
@@ -100,6 +101,7 @@ class App:
         origins: Origins,
         metrics: Metrics,
         operated: Operated,
+        callbacks: Callbacks,
         metrics_networks: Sequence[Network] = (),
         limits: ServerLimits = USUAL,
         traces: Traces = NO_TRACES,
@@ -127,6 +129,7 @@ class App:
         begin = os.urandom(10).hex()
         self._request_ids = (f"{begin}{number:012x}" for number in count())
         everyone: tuple[Described, ...] = (*dialects, AdminRoutes(), OwnRoutes())
+        self._callbacks = CallbackVerbs(callbacks, self._open_bodies)
         self._service = service
         self._downloads = downloads
         self._board = followers.board
@@ -200,6 +203,7 @@ class App:
             ),
             quotes=QuoteVerbs(service=service, estimates=estimates),
             usage=UsageVerbs(operated.store.charges),
+            callbacks=self._callbacks,
             admin=AdminVerbs(service=service, estimates=estimates, operated=operated),
         )
 
@@ -257,7 +261,7 @@ class App:
             ours = OwnError("unstill failed to answer; its log has the reason")
             answer = _refuse(path_routes, scope["method"], ours, request_id)
         if answer is not None:
-            await _send(answer, request_id, scope, send)
+            await send_answer(answer, request_id, scope, send)
 
     def _note_refused(
         self,
@@ -380,20 +384,3 @@ def _refuse(path_routes: PathRoutes, method: str, error: UnstillError, request_i
 def _is_untaken(error: OwnError) -> bool:
     """Whether nothing of the request has been done for sure."""
     return isinstance(error, Overloaded | ShuttingDown)
-
-
-async def _send(answer: Answer, request_id: str, scope: Scope, send: Send) -> None:
-    headers = [
-        (b"content-type", answer.content_type),
-        (b"content-length", b"%d" % len(answer.body)),
-        (b"x-request-id", request_id.encode()),
-        *answer.headers,
-    ]
-    if WHOLE in scope.get("extensions", ()):
-        await send(
-            {"type": WHOLE, "status": answer.status, "headers": headers, "body": answer.body}
-        )
-        return
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    body = b"" if scope["method"] == "HEAD" else answer.body
-    await send({"type": "http.response.body", "body": body})

@@ -107,10 +107,7 @@ class Bodies:
         Raises BadBody, BodyTooLarge, UnsupportedBody, Overloaded, ClientGone; for a large one also
         BadField, EngineDied, StorageFull, StorageFailed.
         """
-        length = headers.get("content-length", "")
-        most_bytes = gate.most_bytes if gate.admit is None else self.most_bytes
-        if length.isdecimal() and int(length) > most_bytes:
-            raise BodyTooLarge(most_bytes)
+        _check_length(headers, gate.most_bytes if gate.admit is None else self.most_bytes)
         if "content-encoding" in headers:
             check_packing(headers["content-encoding"])
         content_type = headers.get("content-type", "")
@@ -118,6 +115,18 @@ class Bodies:
         if kind == "multipart" and gate.admit is not None:
             return await self._admitted(content_type, receive, gate, gate.admit), True
         return await self._value(content_type, receive, gate), kind != "json"
+
+    async def read_raw(self, headers: Mapping[str, str], receive: Receive, gate: Gate) -> bytes:
+        """The body as it came, for what is signed.
+
+        Raises BodyTooLarge, Overloaded, ClientGone.
+        """
+        _check_length(headers, gate.most_bytes)
+        pieces, is_last = list[bytes](), False
+        while not is_last:
+            piece, is_last = await _piece(receive, gate)
+            pieces.append(piece)
+        return b"".join(pieces)
 
     async def _value(self, content_type: str, receive: Receive, gate: Gate) -> object:
         data, is_last = await _piece(receive, gate)
@@ -162,6 +171,13 @@ class Bodies:
         form.close()
         await gate.turn()
         return form.fields
+
+
+def _check_length(headers: Mapping[str, str], most_bytes: int) -> None:
+    """Refuse by its own word what is too large; raises BodyTooLarge."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most_bytes:
+        raise BodyTooLarge(most_bytes)
 
 
 async def _piece(receive: Receive, gate: Gate) -> tuple[bytes, bool]:

@@ -15,6 +15,7 @@ from unstill.dialects.port import Described
 from unstill.domain.caller import Caller
 from unstill.domain.owner import Owner
 from unstill.server.fair_shares import caller_at
+from unstill.server.http_cycle import WHOLE
 from unstill.server.proxies import OUTER_HOST
 
 _HOST = re.compile(r"[A-Za-z0-9._\-\[\]:]{1,255}")
@@ -89,3 +90,20 @@ def json_answer(
     body: msgspec.Struct, headers: tuple[tuple[bytes, bytes], ...] = (), *, status: int = 200
 ) -> Answer:
     return Answer(status, _encode(body), headers)
+
+
+async def send_answer(answer: Answer, request_id: str, scope: Scope, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"x-request-id", request_id.encode()),
+        *answer.headers,
+    ]
+    if WHOLE in scope.get("extensions", ()):
+        await send(
+            {"type": WHOLE, "status": answer.status, "headers": headers, "body": answer.body}
+        )
+        return
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    body = b"" if scope["method"] == "HEAD" else answer.body
+    await send({"type": "http.response.body", "body": body})

@@ -15,6 +15,7 @@ from unstill.server.exchange import Answer, Exchange, Handler
 from unstill.server.quotes import QUOTE
 from unstill.server.verbs.account import AccountVerbs
 from unstill.server.verbs.admin import AdminVerbs
+from unstill.server.verbs.callbacks import CallbackVerbs
 from unstill.server.verbs.events import EventVerbs
 from unstill.server.verbs.jobs import JobVerbs
 from unstill.server.verbs.own_events import OwnEventVerbs
@@ -48,6 +49,7 @@ def handler_of(
     own_jobs: OwnJobVerbs,
     quotes: QuoteVerbs,
     usage: UsageVerbs,
+    callbacks: CallbackVerbs,
     admin: AdminVerbs,
 ) -> Callable[[Verb[Any]], Handler]:
     """It raises TypeError for a verb that nothing does."""
@@ -75,6 +77,7 @@ def handler_of(
             _row(own_job_routes.OWN_EVENTS, own_events.follow),
             _row(own_job_routes.OWN_JOB, own_jobs.job),
             _row(own_job_routes.OWN_PICTURE, videos.picture),
+            _row(own_routes.CALLBACK, callbacks.heed),
             _row(own_routes.HEALTH, own.health),
             _row(own_routes.READY, own.ready),
             _row(own_routes.METRICS, own.tell_metrics),

@@ -12,10 +12,16 @@ from unstill.dialects.parameters import UUID_SCHEMA
 from unstill.dialects.port import Described
 from unstill.dialects.route import JSON, Parameter, Response, Route, Verb
 from unstill.dialects.verbs import FILE_ERRORS, MEDIA_TYPES, in_parts
-from unstill.domain.access_errors import AdminOnly, ModelNotAllowed
+from unstill.domain.access_errors import (
+    AdminOnly,
+    BadSignature,
+    ModelNotAllowed,
+    TooManyCallbacks,
+)
 from unstill.domain.errors import (
     BadField,
     BadLink,
+    BodyTooLarge,
     NoSuchModel,
     NoSuchRoute,
     Overloaded,
@@ -128,6 +134,12 @@ TICKET = Verb(
     responses=(Response(headers=("cache-control",)),),
     shown=lambda _, __: caller_tickets.SHOWN,
 )
+CALLBACK = Verb(
+    "callback",
+    Described,
+    errors=(NoSuchRoute, TooManyCallbacks, BodyTooLarge, Overloaded, BadSignature),
+    responses=(Response(204, "It is heeded, as a hint", ()),),
+)
 HEALTH = Verb(
     "health",
     Described,
@@ -180,6 +192,10 @@ _LINKED = (
     ),
     Parameter("query", "signature", "Of the link.", is_needed=True),
 )
+_CALLED_BACK = (
+    Parameter("path", "engine", "The operator's name of the engine."),
+    Parameter("path", "job_id", "The id of the job.", UUID_SCHEMA),
+)
 _CONSOLE_FILE_NAMED = (
     Parameter("path", "version", "Of all files of the page, which has it."),
     Parameter("path", "path", "Of the file in the page's folder."),
@@ -209,6 +225,15 @@ _ROUTES: tuple[Route[OwnRoutes], ...] = (
     *own_job_routes.ROUTES,
     quotes.ROUTE,
     Route("POST", "/v1/tickets", TICKET, "Get a ticket in place of your key", (CallerTicket,)),
+    Route(
+        "POST",
+        "/v1/callbacks/{engine}/{job_id}",
+        CALLBACK,
+        "Take a signed hint from an engine's upstream that a job has news",
+        (),
+        _CALLED_BACK,
+        is_open=True,
+    ),
     Route("GET", "/health", HEALTH, "Say whether the server is well", (Health,), is_open=True),
     Route("GET", "/ready", READY, "Say whether new jobs are taken", (Ready,), is_open=True),
     Route("GET", "/metrics", METRICS, "Tell Prometheus its figures", (), asks_itself=True),

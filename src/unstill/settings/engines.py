@@ -90,6 +90,8 @@ class RemoteSettings(_OfKind, frozen=True):
     api_key: str = ""  # "env:NAME" takes it from the environment
     models: dict[str, str] = {}  # canonical id -> upstream model, over the engine's own choice
     poll_interval_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0  # 0: as the upstream advises
+    callbacks: bool = False  # its upstream is asked to call back when a job has news
+    callback_secret: str = ""  # by which it signs these; "env:NAME" as for the key
     free_to_repeat: bool = False  # a job that the upstream loses may be sent again
     proxy: str = ""  # that all its calls go through; empty: the server's, DIRECT: none
     words: OwnWords = OwnWords()  # how the server writes, where it writes as no other
@@ -111,6 +113,10 @@ HOSTED_KINDS = (
     "kling",
     "lightx2v",
 )
+
+
+# Kinds whose upstreams sign their callbacks, and whether by a secret that the operator has of them.
+CALLBACK_KINDS: Mapping[str, bool] = {"fal": False, "openrouter": True}
 
 
 def _hosted(kind: str) -> type[RemoteSettings]:
@@ -151,11 +157,41 @@ def checked_engine(
     if engine.proxy and engine.proxy != DIRECT:
         check_proxy(engine.proxy, f"{where}.proxy")
     check_own(engine.words, f"{where}.words")
+    _check_callbacks(engine, where)
+    secret = engine.callback_secret
     return msgspec.structs.replace(
         engine,
         api_key=upstream_key(engine.api_key, f"{where}.api_key", environment),
+        callback_secret=upstream_key(secret, f"{where}.callback_secret", environment),
         models=_mapping(engine.models, where),
     )
+
+
+def _check_callbacks(engine: RemoteSettings, where: str) -> None:
+    if engine.callbacks and engine.kind not in CALLBACK_KINDS:
+        kinds = ", ".join(CALLBACK_KINDS)
+        raise BadSetting(f"{where}.callbacks", f"is for kinds that sign theirs: {kinds}")
+    needs_secret = engine.callbacks and CALLBACK_KINDS[engine.kind]
+    if needs_secret and not engine.callback_secret:
+        mend = 'the secret that the upstream signs by, such as "env:NAME"'
+        raise BadSetting(f"{where}.callback_secret", f"is needed by callbacks: {mend}")
+    if engine.callback_secret and not needs_secret:
+        kinds = ", ".join(kind for kind, by_secret in CALLBACK_KINDS.items() if by_secret)
+        reason = f"is for callbacks = true of kinds that sign by a secret: {kinds}"
+        raise BadSetting(f"{where}.callback_secret", reason)
+
+
+def check_called_back(engines: Mapping[str, EngineSettings], public_url: str) -> None:
+    """Raises BadSetting where upstreams are to call back, and could not do so safely.
+
+    http is for what stands in for an upstream on this machine.
+    """
+    if re.match(r"https://|http://(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:|/|$)", public_url):
+        return
+    for name, engine in engines.items():
+        if isinstance(engine, RemoteSettings) and engine.callbacks:
+            reason = "needs server.public_url to begin with https://: it is where upstreams call"
+            raise BadSetting(f"engines.{name}.callbacks", reason)
 
 
 def _checked_diffusers(engine: DiffusersSettings, where: str) -> DiffusersSettings:

@@ -19,7 +19,13 @@ from unstill.domain.owner import Owner
 from unstill.domain.tariff import Tariff
 from unstill.models.card import Card
 from unstill.models.catalogue import CARDS, Catalogue
-from unstill.settings.engines import NO_ENGINE, CameraSettings, EngineSettings, checked_engine
+from unstill.settings.engines import (
+    NO_ENGINE,
+    CameraSettings,
+    EngineSettings,
+    check_called_back,
+    checked_engine,
+)
 from unstill.settings.keys import (
     CLIENT_KEY_VARIABLE,
     KEYS_VARIABLE,
@@ -96,6 +102,7 @@ def read_settings(
         api_keys=read_keys(environment.get(KEYS_VARIABLE, "")),
         webhook_secrets=read_webhook_secrets(environment.get(SIGNING_VARIABLE, "")),
     )
+    check_called_back(settings.engines, settings.server.public_url)
     _check_routes(settings)
     settings.tariff()
     return settings

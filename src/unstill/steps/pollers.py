@@ -143,9 +143,9 @@ class Pollers:
             code="" if job.failure is None else job.failure.code,
         )
 
-    def hint(self, job: Job) -> None:
+    def hint(self, job_id: str, engine: str) -> None:
         """Somebody says that there is news of the job: who asks for it does so now."""
-        self._signals.tell(HINTS, f"{job.id} {job.engine}")
+        self._signals.tell(HINTS, f"{job_id} {engine}")
 
     def _hinted(self, message: str) -> None:
         job_id, _, engine = message.partition(" ")

@@ -47,6 +47,10 @@ class BaseUrl(msgspec.Struct, frozen=True):
         is_added = not path or (self.of_other_paths == "add" and not path.endswith(self.ending))
         return start + path + (self.ending if is_added else "")
 
+    def is_providers(self, base_url: str) -> bool:
+        """Whether an address is at one of the provider's own hosts."""
+        return httpx2.URL(base_url).host.endswith(self.hosts)
+
     def _check_host(self, url: httpx2.URL, engine: str, *, has_key: bool) -> None:
         if (what := self.other_hosts.get(url.host)) is not None:
             raise BadSetting(f"engines.{engine}.base_url", f"{url.host} is for {what}")

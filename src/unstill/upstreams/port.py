@@ -4,7 +4,7 @@
 committed rows. What it answers says how sure we are; `Doubt` is never followed by another submit.
 An engine whose upstream can tell what became of a call, by a key that was minted for it, has
 `settle` as well: it is asked before a doubt is believed. One whose upstream tells what its models
-can do has `learn`.
+can do has `learn`; one whose upstream signs its callbacks has `is_its_word`.
 """
 
 from __future__ import annotations
@@ -277,6 +277,19 @@ class SettlingRemote(Remote, Protocol):
         another call, under another key. Doubt, or an UpstreamError: it did not say; asked again.
 
         age_s: since the call began; across a crash by the wall clock.
+        """
+
+
+@runtime_checkable
+class CallbackRemote(Remote, Protocol):
+    """An engine whose upstream calls back when a job has news, and signs that."""
+
+    is_called_back: bool  # its operator wants it so: each submit says where
+
+    async def is_its_word(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> bool:
+        """Whether the upstream has signed these bytes, within its own window of `now_ms`.
+
+        By the wall clock. Headers have lower-case names; what has none of them is signed by nobody.
         """
 
 

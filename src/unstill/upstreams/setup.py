@@ -31,6 +31,12 @@ class RemoteSetup(msgspec.Struct, frozen=True):
     vocabulary: WordTables = BUILT_IN
     clock_ms: Callable[[], int] = system_clock_ms
     counts: CallCounts = field(default_factory=CallCounts)
+    callbacks_url: str = ""  # where the upstream may call back; "": it is asked for no callbacks
+    callback_secret: str = ""  # by which it signs, where it does by one
+
+    def callback_url(self, job_id: str) -> str:
+        """Where it may tell that there is news of a job; "": nowhere."""
+        return f"{self.callbacks_url}/{job_id}" if self.callbacks_url else ""
 
     def connect(
         self,

@@ -17,6 +17,7 @@ import msgspec
 
 from unstill.domain.errors import BadField, BadSetting
 from unstill.domain.request import VideoRequest
+from unstill.engines.fal.callbacks import KEYS_PATH, KEYS_URL, asking_back, is_fals
 from unstill.engines.fal.models import (
     CHOICES,
     MODELS,
@@ -28,6 +29,7 @@ from unstill.engines.fal.models import (
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, unanswered
 from unstill.upstreams.key_check import standing_of
+from unstill.upstreams.key_sets import SigningKeys
 from unstill.upstreams.pictures import data_urls, read_pictures
 from unstill.upstreams.poll_rounds import look_at_each
 from unstill.upstreams.port import (
@@ -89,6 +91,9 @@ class FalEngine:
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S, key_scheme="Key"
         )
+        self.is_called_back = bool(setup.callbacks_url)
+        self._callback_url = setup.callback_url
+        self._signing_keys = _signing_keys(setup) if self.is_called_back else None
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         model = self._models.get(request.model)
@@ -114,7 +119,7 @@ class FalEngine:
         model = endpoint_for(self._models[request.model], request)
         frames = await data_urls(await read_pictures(upstream_request.frames))
         return Prepared(
-            path=f"/{model.name}",
+            path=asking_back(f"/{model.name}", self._callback_url(upstream_request.job_id)),
             headers={"Content-Type": "application/json"},
             body=msgspec.json.encode(body_of(model, request, frames)),
             upstream_model=model.name,
@@ -149,6 +154,10 @@ class FalEngine:
         app = _app(next(iter(self._models.values())).name)
         reply = await self._upstream.ask("GET", f"{app}/requests/{NO_REQUEST}/status")
         return standing_of(reply, CODES, is_of_unknown=True)
+
+    async def is_its_word(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> bool:
+        keys = self._signing_keys
+        return keys is not None and await is_fals(headers, body, keys=keys, now_ms=now_ms)
 
     async def close(self) -> None:
         await self._upstream.close()
@@ -193,6 +202,15 @@ class FalEngine:
                 return self._upstream.named(url)
             case _:
                 return ()
+
+
+def _signing_keys(setup: RemoteSetup) -> SigningKeys:
+    """fal's own; of whatever stands in for it, those that it tells. Raises BadSetting."""
+    setting = f"engines.{setup.name}.callbacks"
+    if BASE_URL.is_providers(setup.base_url):
+        return SigningKeys(KEYS_URL, setup.fetcher, setting=setting)
+    url = setup.base_url.rstrip("/") + KEYS_PATH
+    return SigningKeys(url, setup.fetcher, setting=setting, is_operators=True)
 
 
 def _failed(fields: Mapping[str, object]) -> Failed:

@@ -28,6 +28,7 @@ from unstill.engines.openrouter.models import (
     unread,
 )
 from unstill.upstreams.base_url import BaseUrl
+from unstill.upstreams.callbacks import is_stamped
 from unstill.upstreams.client import Links, unanswered
 from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import data_urls, read_pictures
@@ -56,6 +57,7 @@ from unstill.upstreams.usage import COST_USD
 REQUESTS_PER_S = 10.0  # none documented; ours
 INTERVAL_S = 15.0  # its guide: every 10 to 30 s
 PICTURE_BYTES = 10 * 2**20  # none documented; ours
+SIGNATURE = "x-openrouter-signature"  # of its callbacks
 NO_JOB = "gen-vid-0000000000-00000000000000000000"
 
 BASE_URL = BaseUrl(
@@ -93,6 +95,9 @@ class OpenRouterEngine:
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
+        self.is_called_back = bool(setup.callbacks_url)
+        self._callback_url = setup.callback_url
+        self._callback_secret = setup.callback_secret.encode()
 
     async def learn(self) -> None:
         """Read the list of models, which needs no key; what it has replaces the built-in rows."""
@@ -128,10 +133,13 @@ class OpenRouterEngine:
         request = upstream_request.request
         model = self._model_of(request)
         frames = await data_urls(await read_pictures(upstream_request.frames))
+        body = body_of(model, request, frames)
+        if callback_url := self._callback_url(upstream_request.job_id):
+            body["callback_url"] = callback_url
         return Prepared(
             path="/videos",
             headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode(body_of(model, request, frames)),
+            body=msgspec.json.encode(body),
             upstream_model=model.name,
         )
 
@@ -155,6 +163,10 @@ class OpenRouterEngine:
         """What it says to the key, by a look at a job that is not there; raises Trouble."""
         reply = await self._upstream.ask("GET", f"/videos/{NO_JOB}")
         return standing_of(reply, CODES, is_of_unknown=True)
+
+    async def is_its_word(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> bool:
+        header, secret = headers.get(SIGNATURE, ""), self._callback_secret
+        return self.is_called_back and is_stamped(header, body, secret=secret, now_ms=now_ms)
 
     async def close(self) -> None:
         await self._upstream.close()
