@@ -19,6 +19,7 @@ from support.upstream_calls import (
     fetched,
     link_to,
     polled,
+    result_text,
     submitted,
     word,
 )
@@ -147,7 +148,7 @@ def test_a_job_told_to_fail_says_why_and_is_charged_by_modelverse_alone(
     answer = polled(emulator, job_id)
 
     assert word(answer) == BY_HAND[emulator.kind].failed
-    assert "could not be generated" in answer.text
+    assert "could not be generated" in answer.text + result_text(emulator, job_id)
     assert answer.status_code == (500 if emulator.kind == "vllm-omni" else 200)
     assert emulator.charges()["charged"] == charged + (emulator.kind == "modelverse")
 

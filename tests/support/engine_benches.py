@@ -57,6 +57,7 @@ ROWS: Mapping[str, Row] = {
         looks_at_frames=False,
         own={"models": {WAN22: "wan2.2_moe/flf2v", WAN27: "wan2.2_moe"}},
     ),
+    "comfy": Row(request(WAN27, duration_s=2), "", cancels=True),
     "openai": Row(request(SORA), has_links=False),
     "unified": Row(request(WAN27, duration_s=2), has_links=False, looks_at_frames=False),
     "sglang": Row(request(WAN22), has_links=False, takes_any_model=True),

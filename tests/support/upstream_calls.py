@@ -19,6 +19,7 @@ CHELSEA_URL = f"data:image/jpeg;base64,{b64encode(CHELSEA).decode()}"
 ASYNC = {"x-dashscope-async": "enable"}
 SYNTHESIS = "/api/v1/services/aigc/video-generation/video-synthesis"
 KEYFRAMES = "/api/v1/services/aigc/image2video/video-synthesis"
+COMFY_REQUESTS = "/v2/models/wan/wan2.7-i2v/requests"
 MINIMAX_TASKS = "/v2/video_generation"
 KLING_30 = "/image-to-video/kling-3.0"
 ARK_TASKS = "/api/v3/contents/generations/tasks"
@@ -71,6 +72,11 @@ def submit_kling(emulator: Emulator, prompt: str) -> httpx2.Response:
 
 def submit_lightx2v(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(LIGHTX2V_TASKS, json=lightx2v(prompt=prompt))
+
+
+def submit_comfy(emulator: Emulator, prompt: str) -> httpx2.Response:
+    body = wan27(input={"prompt": prompt, "media": [{"type": "first_frame", "url": PICTURE}]})
+    return emulator.http.post(COMFY_REQUESTS, json=body)
 
 
 def submit_openai(emulator: Emulator, prompt: str) -> httpx2.Response:
@@ -187,6 +193,15 @@ BY_HAND: Mapping[str, ByHand] = {
         id_at="task_id",
         content="/v1/tasks/{id}/result",
     ),
+    "comfy": ByHand(
+        submit_comfy,
+        "COMPLETED",
+        poll=f"{COMFY_REQUESTS}/{{id}}/status",
+        id_at="request_id",
+        failed="COMPLETED",  # with the kind of its error beside it
+        link_at="output.video_url",
+        result=f"{COMFY_REQUESTS}/{{id}}",
+    ),
     "openai": ByHand(submit_openai, "completed"),
     "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
     "sglang": ByHand(submit_sglang, "completed"),
@@ -297,6 +312,12 @@ def link_to(emulator: Emulator, job_id: str) -> str:
         polled(emulator, job_id) if by_poll else emulator.http.get(kind.result.format(id=job_id))
     )
     return str(at(answer.json(), kind.link_at))
+
+
+def result_text(emulator: Emulator, job_id: str) -> str:
+    """What a job has come to, of a kind that tells it in another answer than that to a poll."""
+    kind = BY_HAND[emulator.kind]
+    return emulator.http.get(kind.result.format(id=job_id)).text if kind.result else ""
 
 
 def fetched(emulator: Emulator, job_id: str) -> httpx2.Response:

@@ -25,6 +25,7 @@ KINDS = (
     "minimax",
     "kling",
     "lightx2v",
+    "comfy",
     "openai",
     "unified",
     "sglang",

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from unstill.emulators.ark_models import invalid, model_named, read_wish
+from unstill.emulators.ark_models import invalid, model_named, read_wish, tokens_of
 from unstill.emulators.control import whole
 from unstill.emulators.desk import Desk, Rate, now_ms
 from unstill.emulators.faults import Fault, FaultSite
@@ -39,7 +39,6 @@ OUTPUT_FAULT = {
     "code": "OutputVideoSensitiveContentDetected",
     "message": "The video could not be generated: it may contain sensitive information.",
 }
-TOKENS_PER_PIXEL = 24 / 1024  # for each second
 
 INJECTED = {
     401: ("AuthenticationError", "The API key or AK/SK in the request is missing or invalid."),
@@ -166,7 +165,7 @@ class ArkEmulator:
         is_done = job.state is EmulatedState.DONE
         has_link = is_done and now_ms() < job.ends_ms + self._desk.options.link_s * 1000
         terms = job.terms
-        tokens = _tokens(job) if is_done else 0
+        tokens = tokens_of(job.terms) if is_done else 0
         return {
             "id": job.id,
             "model": terms.model,
@@ -184,12 +183,6 @@ class ArkEmulator:
             "execution_expires_after": 172_800,
             "usage": {"completion_tokens": tokens, "total_tokens": tokens},
         }
-
-
-def _tokens(job: EmulatedJob) -> int:
-    """Width x height x rate x seconds / 1024, at 16:9."""
-    height = job.terms.tier or 720
-    return int(height * height * 16 / 9 * TOKENS_PER_PIXEL * job.terms.duration_s)
 
 
 def _page_number(ask: Ask, name: str, default: int) -> int:

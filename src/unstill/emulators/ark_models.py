@@ -156,6 +156,12 @@ def read_wish(name: str, model: ArkModelFields, body: Mapping[str, Any]) -> ArkC
     return ArkCreate(terms, prompt)
 
 
+def tokens_of(terms: Terms) -> int:
+    """Width x height x rate x seconds / 1024, at 16:9."""
+    height = terms.tier or 720
+    return int(height * height * 16 / 9 * FRAME_RATE / 1024 * terms.duration_s)
+
+
 def invalid(message: str, param: str, *, code: str = "InvalidParameter") -> Refusal:
     text = f"The parameter `{param}` specified in the request is not valid: {message}."
     return Refusal(400, code, text, param=param, kind="BadRequest")

@@ -15,7 +15,13 @@ from typing import Any
 import msgspec
 
 from unstill.emulators.control import whole
-from unstill.emulators.dashscope_bodies import DashScopeCreate, invalid, read_wish, usage_of
+from unstill.emulators.dashscope_bodies import (
+    DashScopeCreate,
+    check_picture,
+    invalid,
+    read_wish,
+    usage_of,
+)
 from unstill.emulators.dashscope_models import MODELS, PICTURE_FIELDS, DashScopeModelFields
 from unstill.emulators.dashscope_uploads import UPLOADS, EmulatedUploads, policy_answer
 from unstill.emulators.desk import Desk, now_ms
@@ -23,8 +29,6 @@ from unstill.emulators.faults import Fault, FaultSite
 from unstill.emulators.jobs import EmulatedJob, EmulatedState, Filter
 from unstill.emulators.pictures import (
     PictureFault,
-    bytes_of_data_url,
-    check_bytes,
     check_head,
     is_address,
 )
@@ -143,13 +147,7 @@ class DashScopeEmulator:
                 raise PictureFault("the media resource cannot be downloaded")
             check_head(upload.head, upload.size_bytes, model.picture)
             return upload.sha256
-        data = bytes_of_data_url(address)
-        if data is not None and not model.takes_base64:
-            raise PictureFault("the media resource must be an address")
-        if data is not None:
-            check_bytes(data, model.picture)
-        elif not is_address(address):
-            raise PictureFault("the media resource is no address that can be downloaded")
+        check_picture(address, model)
         return address
 
     def _query(self, ask: Ask) -> Answer:

@@ -20,6 +20,12 @@ from unstill.emulators.dashscope_models import (
     DashScopeModelFields,
 )
 from unstill.emulators.jobs import EmulatedJob, EmulatedState, Terms
+from unstill.emulators.pictures import (
+    PictureFault,
+    bytes_of_data_url,
+    check_bytes,
+    is_address,
+)
 from unstill.emulators.wire import Refusal
 
 
@@ -122,6 +128,17 @@ def _pictures(model: DashScopeModelFields, wanted: Mapping[str, Any]) -> tuple[A
     pictures = tuple((field, wanted[field]) for field in model.picture_fields)
     audio = wanted.get("audio_url")
     return pictures, (("audio_url", audio),) if audio else ()
+
+
+def check_picture(address: str, model: DashScopeModelFields) -> None:
+    """A picture by its address or in a data URL. Raises PictureFault."""
+    data = bytes_of_data_url(address)
+    if data is not None and not model.takes_base64:
+        raise PictureFault("the media resource must be an address")
+    if data is not None:
+        check_bytes(data, model.picture)
+    elif not is_address(address):
+        raise PictureFault("the media resource is no address that can be downloaded")
 
 
 def usage_of(job: EmulatedJob) -> dict[str, Any] | None:

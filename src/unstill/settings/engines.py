@@ -112,6 +112,7 @@ HOSTED_KINDS = (
     "minimax",
     "kling",
     "lightx2v",
+    "comfy",
 )
 
 

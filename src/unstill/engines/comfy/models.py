@@ -1,0 +1,93 @@
+"""Comfy Router's image-to-video models, each asked for in its own vendor's words. Pure.
+
+`wan/*` has DashScope's body and `byteplus/*` Ark's, `model` left out: the address names it. What
+each takes is as its vendor documents it (upstreams/dashscope_models.py, ark_models.py). The bodies
+of kling/*, minimax/* and others are not here. Source: Comfy Router, models, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from unstill.domain.errors import BadField
+from unstill.domain.request import Role, TierName, VideoRequest
+from unstill.upstreams import ark_models, dashscope_models
+from unstill.upstreams.port import FrameForm
+
+PICTURE_BYTES = 5 * 2**20  # none documented; ours: two of these have 14 MB as base64
+_OF_WAN = (
+    "wan2.7-i2v",
+    "wan2.6-i2v",
+    "wan2.5-i2v-preview",
+    "wan3.0-video",
+    "wan3.0-video-prime",
+    "happyhorse-1.0-i2v",
+    "happyhorse-1.1-i2v",
+)
+
+
+class ComfyModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A vendor's model as Comfy sells it; what a request comes to is by the vendor's rules."""
+
+    name: str  # provider/model
+    durations_s: tuple[int, ...]
+    tiers: tuple[TierName, ...]
+    misfit: Callable[[VideoRequest], BadField | None]
+    vendor_form: Callable[[VideoRequest], FrameForm]
+    vendor_body: Callable[[VideoRequest, Mapping[Role, str]], Mapping[str, Any]]
+
+
+def _at_wan(name: str) -> ComfyModel:
+    model = dashscope_models.MODELS[name]
+    return ComfyModel(
+        name=f"wan/{name}",
+        durations_s=model.durations_s,
+        tiers=model.tiers,
+        misfit=partial(dashscope_models.misfit, model),
+        vendor_form=partial(dashscope_models.frame_form, model),
+        vendor_body=partial(dashscope_models.body_of, model),
+    )
+
+
+def _at_byteplus(name: str) -> ComfyModel:
+    model = ark_models.MODELS[name]
+    return ComfyModel(
+        name=f"byteplus/{name}",
+        durations_s=model.durations_s,
+        tiers=model.tiers,
+        misfit=partial(ark_models.misfit, model),
+        vendor_form=partial(ark_models.frame_form, model),
+        vendor_body=partial(ark_models.body_of, model),
+    )
+
+
+MODELS: Mapping[str, ComfyModel] = {
+    model.name: model
+    for model in (*map(_at_wan, _OF_WAN), *map(_at_byteplus, ark_models.ABROAD.values()))
+}
+
+# The engine's own choice of an upstream model; for Sora as at Ark.
+CHOICES: Mapping[str, str] = {
+    "wan2.7-i2v": "wan/wan2.7-i2v",
+    "happyhorse-1.0-i2v": "wan/happyhorse-1.0-i2v",
+    "happyhorse-1.1-i2v": "wan/happyhorse-1.1-i2v",
+    "doubao-seedance-2.0": "byteplus/dreamina-seedance-2-0-260128",
+    "doubao-seedance-2.5": "byteplus/dreamina-seedance-2-5-260628",
+    "openai/sora-2/image-to-video-pro": "byteplus/dreamina-seedance-2-0-260128",
+}
+
+
+def frame_form(model: ComfyModel, request: VideoRequest) -> FrameForm:
+    """As the vendor takes them, and smaller: they go along in the body."""
+    form = model.vendor_form(request)
+    return msgspec.structs.replace(form, most_bytes=min(form.most_bytes, PICTURE_BYTES))
+
+
+def body_of(model: ComfyModel, request: VideoRequest, frames: Mapping[Role, str]) -> dict[str, Any]:
+    """The vendor's body without its `model`; `frames` are data URLs."""
+    body = model.vendor_body(request, frames)
+    return {name: value for name, value in body.items() if name != "model"}

@@ -1,0 +1,317 @@
+"""What is sent to Comfy Router, and what its answers come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.requests import HAPPYHORSE, SEEDANCE20, SORA, WAN27
+from support.upstream_requests import LAST, request
+from unstill.domain.request import Size
+from unstill.engines.comfy.answers import (
+    CODES,
+    failure_of,
+    result_of,
+    settled_by,
+    state_of,
+    submission_of,
+)
+from unstill.engines.comfy.engine import BASE_URL
+from unstill.engines.comfy.models import CHOICES, MODELS, PICTURE_BYTES, body_of, frame_form
+from unstill.upstreams import ark_models, dashscope_models
+from unstill.upstreams.client import Trouble
+from unstill.upstreams.key_check import standing_of
+from unstill.upstreams.port import (
+    Accepted,
+    Busy,
+    Done,
+    Doubt,
+    Failed,
+    Gone,
+    Refused,
+    Rejected,
+    Running,
+    Waiting,
+    not_taken,
+)
+from unstill.upstreams.replies import Odd, Reply
+from unstill.upstreams.vocabulary import BUILT_IN
+
+URLS = {"first": "data:1", "last": "data:2"}
+ID = "0b1c7f3e-2f43-4c8e-9d1b-4f7a3c1d2e5f"
+
+
+def reply(code: int, kind: str = "", /, **fields: Any) -> Reply:
+    told = {"x-comfy-error-type": kind} if kind else {}
+    return Reply(code, msgspec.json.encode(fields), told=told)
+
+
+def wan_result(**output: Any) -> Reply:
+    task = {"task_id": "t", "task_status": "SUCCEEDED", "video_url": "https://v/1.mp4"}
+    return reply(200, output=task | output, usage={"duration": 5, "video_count": 1})
+
+
+# --- bodies --------------------------------------------------------------------------------------
+
+
+def test_wan_is_asked_in_dashscopes_words_with_every_default_said() -> None:
+    asked = request(WAN27, last_frame=LAST, size=Size(720, 1280), negative_prompt="blur")
+
+    assert body_of(MODELS[CHOICES[WAN27]], asked, URLS) == {  # type: ignore[arg-type]
+        "input": {
+            "prompt": "walk",
+            "negative_prompt": "blur",
+            "media": [
+                {"type": "first_frame", "url": "data:1"},
+                {"type": "last_frame", "url": "data:2"},
+            ],
+        },
+        "parameters": {
+            "resolution": "720P",
+            "duration": 5,
+            "watermark": False,
+            "seed": 7,
+            "prompt_extend": True,
+        },
+    }
+
+
+def test_happyhorse_has_no_prompt_extend_and_says_its_watermark() -> None:
+    asked = request(HAPPYHORSE, watermark=True)
+    body = body_of(MODELS[CHOICES[HAPPYHORSE]], asked, {"first": "data:1"})
+
+    assert body["parameters"] == {
+        "resolution": "720P",
+        "duration": 5,
+        "watermark": True,
+        "seed": 7,
+    }
+
+
+@pytest.mark.parametrize("model", [SORA, SEEDANCE20])
+def test_seedance_is_asked_in_arks_words(model: str) -> None:
+    asked = request(model, last_frame=LAST, generate_audio=False)
+
+    assert body_of(MODELS[CHOICES[model]], asked, URLS) == {  # type: ignore[arg-type]
+        "content": [
+            {"type": "text", "text": "walk"},
+            {"type": "image_url", "image_url": {"url": "data:1"}, "role": "first_frame"},
+            {"type": "image_url", "image_url": {"url": "data:2"}, "role": "last_frame"},
+        ],
+        "resolution": "720p",
+        "ratio": "adaptive",
+        "duration": asked.duration_s,
+        "watermark": False,
+        "generate_audio": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "param"),
+    [
+        ("wan/wan2.7-i2v", {"duration_s": 1}, "duration"),
+        ("wan/wan2.7-i2v", {"duration_s": 2}, None),
+        ("wan/wan2.7-i2v", {"duration_s": 15}, None),
+        ("wan/wan2.7-i2v", {"duration_s": 16}, "duration"),
+        ("wan/wan2.7-i2v", {"tier": "480P"}, "resolution"),
+        ("wan/wan2.7-i2v", {"tier": "1080P"}, None),
+        ("wan/wan2.7-i2v", {"options": {"prompt_extend": False}}, None),
+        ("wan/wan3.0-video", {"duration_s": 30}, None),
+        ("wan/wan3.0-video", {"duration_s": 31}, "duration"),
+        ("wan/happyhorse-1.0-i2v", {"last_frame": LAST}, LAST.param),
+        ("wan/happyhorse-1.0-i2v", {"negative_prompt": "blur"}, "negative_prompt"),
+        ("wan/happyhorse-1.0-i2v", {"size": Size(1600, 640)}, None),
+        ("wan/happyhorse-1.0-i2v", {"size": Size(1610, 640)}, "size"),
+        ("byteplus/dreamina-seedance-2-0-260128", {"duration_s": 3}, "duration"),
+        ("byteplus/dreamina-seedance-2-0-260128", {"duration_s": 4, "tier": "4K"}, None),
+        ("byteplus/dreamina-seedance-2-5-260628", {"tier": "4K"}, "resolution"),
+        ("byteplus/dreamina-seedance-2-5-260628", {"duration_s": 30}, None),
+        ("byteplus/dreamina-seedance-2-5-260628", {"negative_prompt": "blur"}, "negative_prompt"),
+        ("byteplus/seedance-1-0-pro-250528", {"generate_audio": True}, "generate_audio"),
+    ],
+)
+def test_what_a_vendors_model_cannot_do_is_a_misfit(
+    name: str, changes: dict[str, Any], param: str | None
+) -> None:
+    found = MODELS[name].misfit(request(WAN27, **changes))
+
+    assert (None if found is None else found.param) == param
+
+
+def test_a_frame_is_as_its_vendor_takes_it_and_small() -> None:
+    wan = frame_form(MODELS["wan/happyhorse-1.0-i2v"], request(HAPPYHORSE))
+    seedance = frame_form(MODELS[CHOICES[SORA]], request(SORA))
+
+    assert wan.most_bytes == seedance.most_bytes == PICTURE_BYTES
+    assert "BMP" not in wan.formats
+    assert (seedance.least_side_px, seedance.most_side_px) == (300, 6000)
+
+
+def test_every_name_is_a_vendors_own_behind_its_provider() -> None:
+    for name in MODELS:
+        provider, _, own = name.partition("/")
+        vendors = dashscope_models.MODELS if provider == "wan" else ark_models.ABROAD.values()
+        assert own in vendors
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (reply(201, request_id=ID, status="IN_QUEUE"), Accepted),
+        (reply(201, status="IN_QUEUE"), Doubt),
+        (reply(400, "invalid_input", detail="no"), Rejected),
+        (reply(422, "invalid_input", detail=[{"loc": ["body"], "msg": "no"}]), Rejected),
+        (reply(422, "content_policy_violation", detail="no"), Rejected),
+        (reply(413, detail="too large"), Rejected),
+        (reply(404, "model_not_found", detail="none"), Refused),
+        (reply(404), Doubt),
+        (reply(409, "concurrency_limit_exceeded", detail="wait"), Doubt),
+        (reply(409, "invalid_input", detail="another"), Doubt),
+        (reply(429, "rate_limited", detail="wait"), Busy),
+        (reply(429, "concurrency_limit_exceeded", detail="wait"), Busy),
+        (reply(500, "internal_error", detail="ill"), Doubt),
+        (reply(503, "service_unavailable", detail="later"), Doubt),
+        (reply(504, "deadline_exceeded", detail="late"), Doubt),
+        (reply(504, "provider_timeout", detail="late"), Doubt),
+        (reply(499, "client_disconnected", detail="gone"), Doubt),
+    ],
+)
+def test_what_an_answer_to_a_submit_comes_to(answer: Reply, kind: type) -> None:
+    assert type(submission_of(answer, BUILT_IN)) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, "unauthorized"),
+        (402, "insufficient_credits"),
+        (403, "forbidden"),
+        (403, "not_enabled"),
+        (429, "insufficient_credits"),
+    ],
+)
+def test_the_key_and_the_bill_are_the_accounts_trouble(status: int, kind: str) -> None:
+    refused = submission_of(reply(status, kind, detail="no"), BUILT_IN)
+
+    assert isinstance(refused, Refused)
+    assert refused.of_account
+
+
+def test_the_key_of_the_call_is_its_ticket() -> None:
+    assert submission_of(reply(201, request_id=ID), BUILT_IN) == Accepted(ID)
+
+
+@pytest.mark.parametrize(
+    ("second", "kind"),
+    [
+        (Accepted(ID), Accepted),
+        (Rejected("invalid_input", "no"), Rejected),
+        (Rejected("content_policy_violation", "no"), Doubt),
+        (Busy("rate_limited", "wait"), Doubt),
+        (Refused("insufficient_credits", "no", of_account=True), Doubt),
+        (not_taken("nobody there"), Doubt),
+        (Doubt("http_500", "ill"), Doubt),
+    ],
+)
+def test_what_the_same_call_says_of_the_first(second: Any, kind: type) -> None:
+    assert type(settled_by(second)) is kind
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (reply(200, request_id=ID, status="IN_QUEUE", queue_position=3), Waiting()),
+        (reply(200, request_id=ID, status="IN_PROGRESS"), Running()),
+        (reply(200, request_id=ID, status="COMPLETED"), Done()),
+    ],
+)
+def test_how_a_request_stands(answer: Reply, verdict: object) -> None:
+    assert state_of(answer, ID, BUILT_IN) == verdict
+
+
+@pytest.mark.parametrize("kind", ["cancelled", "queue_timeout", "provider_error"])
+def test_what_is_completed_with_a_kind_of_error_has_failed(kind: str) -> None:
+    state = state_of(reply(200, status="COMPLETED", error_type=kind), ID, BUILT_IN)
+    assert isinstance(state, Failed)
+    told = failure_of(state, reply(504, kind, detail="it was late"), BUILT_IN)
+
+    assert (state.code, told) == (kind, Failed(kind, "it was late"))
+    assert failure_of(state, reply(200), BUILT_IN) == state
+
+
+@pytest.mark.parametrize("look", [lambda each: state_of(each, ID, BUILT_IN), result_of])
+def test_what_is_forgotten_is_gone_and_what_is_not_known_is_not(look: Any) -> None:
+    words = () if look is not result_of else (BUILT_IN,)
+
+    assert isinstance(look(reply(410, detail="over"), *words), Gone)
+    for status, kind in (
+        (404, "request_not_found"),
+        (500, "internal_error"),
+        (401, "unauthorized"),
+    ):
+        with pytest.raises(Trouble):
+            look(reply(status, kind, detail="no"), *words)
+
+
+def test_a_word_that_nobody_knows_is_odd() -> None:
+    with pytest.raises(Odd):
+        state_of(reply(200, status="REHEARSING"), ID, BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (wan_result(), Done("https://v/1.mp4", {"duration": 5, "video_count": 1})),
+        (
+            reply(
+                200,
+                id="cgt-1",
+                status="succeeded",
+                content={"video_url": "https://v/2.mp4"},
+                usage={"completion_tokens": 9},
+            ),
+            Done("https://v/2.mp4", {"completion_tokens": 9}),
+        ),
+        (reply(200, video={"url": "https://v/3.mp4"}), Done("https://v/3.mp4")),
+        (
+            wan_result(task_status="FAILED", video_url=None, code="DataInspection", message="no"),
+            Failed("DataInspection", "no", {"duration": 5, "video_count": 1}),
+        ),
+        (reply(202, request_id=ID, status="IN_PROGRESS"), Running()),
+        (
+            reply(422, "content_policy_violation", detail="not so"),
+            Failed("content_policy_violation", "not so"),
+        ),
+    ],
+)
+def test_a_result_is_the_vendors_own(answer: Reply, verdict: object) -> None:
+    assert result_of(answer, BUILT_IN) == verdict
+
+
+def test_a_result_of_no_words_is_no_end() -> None:
+    with pytest.raises(Trouble):
+        result_of(Reply(200, b"<html>"), BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_let_in"),
+    [
+        (reply(404, "request_not_found", detail="none"), True),
+        (reply(401, "unauthorized", detail="no"), False),
+        (reply(403, "not_enabled", detail="no"), False),
+        (reply(503, "service_unavailable", detail="later"), None),
+    ],
+)
+def test_what_it_says_to_the_key(answer: Reply, is_let_in: bool | None) -> None:  # noqa: FBT001
+    assert standing_of(answer, CODES, is_of_unknown=True).is_let_in is is_let_in
+
+
+def test_the_base_address_is_the_bare_host() -> None:
+    address = "https://api.comfy.org"
+
+    assert BASE_URL.checked(f"{address}/", "ours", has_key=True) == address
