@@ -31,7 +31,12 @@ ID_OF = {
     "happyhorse-1.0-i2v": "happyhorse-1.0-i2v",
 }
 BARE = {"/9j/": "<bare jpeg>", "iVBOR": "<bare png>"}  # how their base64 begins
-PATHS = {"tasks": "/v1/tasks/submit", "videos": "/v1/videos"}  # of a create call, by dialect
+# Of a create call, by dialect.
+PATHS = {
+    "tasks": "/v1/tasks/submit",
+    "videos": "/v1/videos",
+    "dashscope": "/api/v1/services/aigc/video-generation/video-synthesis",
+}
 
 # What each engine's upstream documents for the sample, in a file of its kind: a new kind has its
 # own. In angle brackets is what differs each time.
@@ -105,7 +110,7 @@ def unmarked(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def send(server: Serving, path: str, body: object) -> str:
-    answer = server.http.post(path, json=body)
+    answer = server.http.post(path, json=body, headers={"X-DashScope-Async": "enable"})
     assert answer.status_code == 200, answer.text
     got = answer.json()
     return str(got["output"]["task_id"] if "output" in got else got["id"])
