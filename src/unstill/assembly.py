@@ -20,6 +20,7 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import VideoRequest
 from unstill.domain.server_role import ALL_WORK, ServerRole, WorkKind
 from unstill.engines.camera import Camera
+from unstill.engines.comfyui.engine import ComfyUiEngine
 from unstill.engines.diffusers import DEFAULT_MODELS, Diffusers
 from unstill.engines.diffusers.elsewhere import DiffusersElsewhere
 from unstill.engines.diffusers.options import PipelineOptions
@@ -33,6 +34,7 @@ from unstill.settings.engines import (
     DIRECT,
     HOSTED,
     CameraSettings,
+    ComfyUiSettings,
     DiffusersSettings,
     LocalSettings,
     OpenAiVideosSettings,
@@ -132,6 +134,10 @@ REMOTE_KINDS: Sequence[RemoteKind[Any]] = (
     *map(hosted, HOSTED),
     RemoteKind(
         OpenAiVideosSettings, lambda setup, own: OpenAiVideosEngine(setup, server=own.server)
+    ),
+    RemoteKind(
+        ComfyUiSettings,
+        lambda setup, own: ComfyUiEngine(setup, graph=own.graph, fps=own.fps),
     ),
 )
 

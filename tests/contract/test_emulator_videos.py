@@ -13,6 +13,7 @@ from support.upstream_calls import (
     CHELSEA,
     PICTURE,
     VLLM_MODEL,
+    is_unknown,
     polled,
     submitted,
     unified,
@@ -283,7 +284,7 @@ def test_a_restart_of_a_self_hosted_server_loses_its_jobs(kind: str) -> None:
         job_id = submitted(emulator)
         emulator.lose_jobs()
 
-        assert polled(emulator, job_id).status_code == 404
+        assert is_unknown(emulator, polled(emulator, job_id))
         assert emulator.charges()["accepted"] == 1
 
 

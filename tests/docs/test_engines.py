@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from docs import pages
 from docs.pages import DOCUMENTS, ROOT
+from support.engine_benches import engine
 from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
 from unstill.cli.commands import app
 from unstill.domain.job import IN_DOUBT, UNTOLD
@@ -28,17 +29,21 @@ from unstill.engines.diffusers.shapes import longest_s
 from unstill.engines.modelverse import models as of_modelverse
 from unstill.engines.openai_videos.servers import SERVERS, ServerKind
 from unstill.models.catalogue import CARDS
+from unstill.net.fetcher import Fetcher
 from unstill.settings.engines import (
     ENGINE_KINDS,
     HOSTED_KINDS,
     CameraSettings,
+    ComfyUiSettings,
     DiffusersSettings,
     OpenAiVideosSettings,
+    RemoteSettings,
 )
 from unstill.settings.models import ModelSettings
 from unstill.settings.money import CostSettings, MoneySettings
 from unstill.settings.reader import Settings, read_settings
 from unstill.upstreams import dashscope_models as of_dashscope
+from unstill.upstreams.port import SettlingRemote
 from unstill.upstreams.vocabulary import OwnWords
 
 ENGINES = ROOT / "docs" / "engines"
@@ -59,7 +64,6 @@ ENDS = re.compile(r'\b(?:Failure|Failed)\(\s*"(\w+)"')
     [
         ("Of this machine", CameraSettings),
         ("Of open weights on this machine", DiffusersSettings),
-        ("Of somebody else's server", OpenAiVideosSettings),  # which has what all have, and more
         ("Words of a server of your own", OwnWords),
         ('[models."NAME"]', ModelSettings),
         ("[money]", MoneySettings),
@@ -72,6 +76,24 @@ def test_every_setting_of_engines_and_models_is_documented_with_its_default(
     fields = msgspec.structs.fields(settings)
 
     assert [row[:2] for row in rows] == [[f"`{f.name}`", _default(f)] for f in fields]
+
+
+def test_every_setting_of_remote_engines_is_documented_once_with_its_default() -> None:
+    """What all kinds have, and what one kind alone has, which its row says."""
+    rows = pages.rows(pages.section(SETTINGS, "Of somebody else's server"))
+    common = msgspec.structs.fields(RemoteSettings)
+    fields = {
+        field.name: field
+        for kind in (OpenAiVideosSettings, ComfyUiSettings)
+        for field in msgspec.structs.fields(kind)
+    }
+
+    assert {row[0]: row[1] for row in rows} == {
+        f"`{name}`": _default(field) for name, field in fields.items()
+    }
+    assert len(rows) == len(fields)
+    own = fields.keys() - {field.name for field in common}
+    assert {row[0].strip("`") for row in rows if "` only" in row[2]} == own
 
 
 def test_every_way_to_charge_is_documented() -> None:
@@ -161,8 +183,8 @@ def test_which_provider_has_which_model_is_told_as_the_engines_have_it() -> None
 
 def test_the_upstreams_that_can_tell_of_a_lost_reply_are_named() -> None:
     named = re.findall(r"`(\w+)`", pages.section(PROVIDERS, "Where a lost reply is no doubt"))
-    engines = {kind: import_module(f"unstill.engines.{kind}.engine") for kind in HOSTED_KINDS}
-    settling = {kind for kind, room in engines.items() if hasattr(room.ENGINE, "settle")}
+    remotes = {kind: engine(kind, "http://h", Fetcher()) for kind in KINDS}
+    settling = {kind for kind, each in remotes.items() if isinstance(each, SettlingRemote)}
 
     assert set(named) - {IN_DOUBT} == settling
 

@@ -47,8 +47,7 @@ BODIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     if (SENT / f"{kind}.json").exists()
     for name, body in json.loads((SENT / f"{kind}.json").read_text("utf-8")).items()
 }
-# That have the key of a call.
-KEY_FIELDS = {"taskUUID", "task_id", "save_result_path", "external_task_id"}
+UUID4 = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the key of a call
 # That draw no watermark: HappyHorse's, which is on by default, is left out for them.
 UNMARKED = {"fal", "openrouter"}
 
@@ -127,10 +126,10 @@ def masked(value: object, name: str = "") -> object:
             return [masked(each) for each in value]
         case str() if (found := re.match(r"data:image/(\w+);base64,", value)) is not None:
             return f"<{found[1]}>"
-        case str() if name in KEY_FIELDS:
-            return "<uuid>"
         case str() if value.startswith(tuple(BARE)):
             return next(word for start, word in BARE.items() if value.startswith(start))
+        case str() if name != "seed":
+            return UUID4.sub("<uuid>", value)
         case _ if name == "seed" and 0 <= int(str(value)) < 2**31:
             return "<seed>"
         case _:

@@ -13,18 +13,18 @@ import pytest
 from support.emulator_process import KEY
 from support.requests import KLING, MINIMAX, SORA, WAN22, WAN27
 from support.upstream_requests import request, upstream_request
-from unstill.assembly import hosted
+from unstill.assembly import REMOTE_KINDS
 from unstill.domain.request import VideoRequest
 from unstill.emulators import KINDS
-from unstill.engines.openai_videos.engine import OpenAiVideosEngine
-from unstill.engines.openai_videos.servers import ServerKind
 from unstill.net.fetcher import Fetcher
-from unstill.settings.engines import HOSTED
+from unstill.settings.engines import ENGINE_KINDS, EngineSettings, RemoteSettings
 from unstill.upstreams.port import Accepted, Done, Prepared, Remote, Submission, Ticket, Verdict
 from unstill.upstreams.rate_limits import Accounts
 from unstill.upstreams.setup import RemoteSetup
 
 DAY_MS = 24 * 3600 * 1000
+
+GRAPH = Path(__file__).with_name("comfyui_graph.json")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -58,6 +58,15 @@ ROWS: Mapping[str, Row] = {
         own={"models": {WAN22: "wan2.2_moe/flf2v", WAN27: "wan2.2_moe"}},
     ),
     "comfy": Row(request(WAN27, duration_s=2), "", cancels=True),
+    "comfyui": Row(
+        request(WAN22),
+        "",
+        has_links=False,
+        cancels=True,
+        looks_at_frames=False,
+        takes_any_model=True,
+        own={"graph": str(GRAPH)},
+    ),
     "openai": Row(request(SORA), has_links=False),
     "unified": Row(request(WAN27, duration_s=2), has_links=False, looks_at_frames=False),
     "sglang": Row(request(WAN22), has_links=False, takes_any_model=True),
@@ -139,9 +148,18 @@ def engine(kind: str, url: str, fetcher: Fetcher, **changes: Any) -> Remote:
         models=ROWS[kind].own.get("models", {}),
     )
     setup = msgspec.structs.replace(setup, **changes)
-    if kind not in HOSTED:
-        return OpenAiVideosEngine(setup, server=cast("ServerKind", kind))
-    return hosted(kind).make(setup, HOSTED[kind](base_url=setup.base_url))
+    own = settings_of(kind, setup.base_url)
+    makers = {each.settings: each.make for each in REMOTE_KINDS}
+    return makers[type(own)](setup, own)
+
+
+def settings_of(kind: str, base_url: str, **changes: Any) -> RemoteSettings:
+    """The table of an engine whose upstream is of this kind, as an operator writes it."""
+    word: Mapping[str, Any] = {"kind": kind}
+    if kind not in ENGINE_KINDS:
+        word = {"kind": "openai_videos", "server": kind}
+    table = {**word, "base_url": base_url, **ROWS[kind].own, **changes}
+    return cast("RemoteSettings", msgspec.convert(table, cast("type", EngineSettings)))
 
 
 every = pytest.mark.parametrize("bench", KINDS, indirect=True)

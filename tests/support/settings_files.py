@@ -9,7 +9,7 @@ import pytest
 
 from support.emulator_process import KEY, Emulator
 from unstill.domain.errors import BadSetting
-from unstill.settings.engines import HOSTED
+from unstill.settings.engines import ENGINE_KINDS
 from unstill.settings.reader import Settings, read_settings
 
 ONLY_UPSTREAMS = '[server]\ndefault_engine = "none"\n'
@@ -47,7 +47,7 @@ def engine(name: str, emulator: Emulator, **settings: object) -> str:
 
 def engine_at(name: str, kind: str, url: str, **settings: object) -> str:
     table: dict[str, object] = {"poll_interval_s": POLL_INTERVAL_S, "api_key": KEY}
-    if kind in HOSTED:
+    if kind in ENGINE_KINDS:
         table |= {"kind": kind, "base_url": url}  # the kind knows how it goes on
     else:
         table |= {"kind": "openai_videos", "server": kind, "base_url": f"{url}/v1"}

@@ -70,6 +70,20 @@ def submit_kling(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(KLING_30, json=kling(prompt))
 
 
+def submit_comfyui(emulator: Emulator, prompt: str) -> httpx2.Response:
+    return emulator.http.post("/prompt", json=comfyui(prompt))
+
+
+def comfyui(prompt: str = "a cat", **changes: Any) -> dict[str, Any]:
+    """A graph without a picture: one would have to be uploaded first."""
+    nodes = {
+        "1": {"class_type": "CLIPTextEncode", "inputs": {"text": prompt}},
+        "2": {"class_type": "WanImageToVideo", "inputs": {"positive": ["1", 0], "length": 81}},
+        "3": {"class_type": "SaveVideo", "inputs": {"video": ["2", 0]}},
+    }
+    return {"prompt": nodes, "prompt_id": str(uuid4())} | changes
+
+
 def submit_lightx2v(emulator: Emulator, prompt: str) -> httpx2.Response:
     return emulator.http.post(LIGHTX2V_TASKS, json=lightx2v(prompt=prompt))
 
@@ -202,6 +216,16 @@ BY_HAND: Mapping[str, ByHand] = {
         link_at="output.video_url",
         result=f"{COMFY_REQUESTS}/{{id}}",
     ),
+    "comfyui": ByHand(
+        submit_comfyui,
+        "success",
+        poll="/history/{id}",
+        id_at="prompt_id",
+        word_at="*.status.status_str",
+        failed="error",
+        content="/view?filename={id}_00001_.mp4&subfolder=&type=output",
+        lost_word="",
+    ),
     "openai": ByHand(submit_openai, "completed"),
     "unified": ByHand(submit_unified, "SUCCESS", failed="FAILURE"),
     "sglang": ByHand(submit_sglang, "completed"),
@@ -296,9 +320,23 @@ def polled(emulator: Emulator, job_id: str) -> httpx2.Response:
     return emulator.http.get(by_hand.poll.format(id=job_id))
 
 
+def is_unknown(emulator: Emulator, answer: httpx2.Response) -> bool:
+    """Whether an answer to a poll says that there is no such job."""
+    lost_word = BY_HAND[emulator.kind].lost_word
+    if lost_word is None:
+        return answer.status_code == 404
+    return answer.status_code == 200 and word(answer) == lost_word
+
+
 def word(answer: httpx2.Response) -> str:
     """The state in an answer to a poll, of whatever kind; "" where it has none."""
-    found = (at(answer.json(), each.word_at) for each in BY_HAND.values())
+    told = answer.json()
+    # `*`: the only thing there is, whatever its name.
+    inner = next(iter(told.values()), None)
+    found = (
+        at(inner, each.word_at[2:]) if each.word_at.startswith("*.") else at(told, each.word_at)
+        for each in BY_HAND.values()
+    )
     return next((text for text in found if isinstance(text, str)), "")
 
 

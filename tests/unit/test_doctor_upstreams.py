@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from support.emulator_process import KEY, Emulator
+from support.engine_benches import settings_of
 from support.forward_proxy import PASSWORD, forward_proxy
 from support.jobs import a_job
 from support.leases import ENDED
@@ -28,11 +29,6 @@ from unstill.domain.request import Size
 from unstill.emulators import KINDS
 from unstill.models.catalogue import CARDS
 from unstill.net.fetcher import Fetcher
-from unstill.settings.engines import (
-    HOSTED,
-    EngineSettings,
-    OpenAiVideosSettings,
-)
 from unstill.settings.models import ModelSettings
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
@@ -41,12 +37,7 @@ from unstill.system.clock import clock_ms
 
 
 def settings(data_dir: Path, url: str, kind: str = "dashscope", key: str = "sk-1") -> Settings:
-    engine: EngineSettings
-    match kind:
-        case "openai" | "unified" | "sglang" | "vllm-omni":
-            engine = OpenAiVideosSettings(base_url=f"{url}/v1", api_key=key, server=kind)
-        case _:
-            engine = HOSTED[kind](base_url=url, api_key=key)
+    engine = settings_of(kind, url, api_key=key)
     server = ServerSettings(data_dir=str(data_dir))
     return Settings(server=server, engines={"bailian": engine})
 

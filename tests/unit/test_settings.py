@@ -15,6 +15,7 @@ from unstill.domain.errors import BadSetting
 from unstill.settings.engines import (
     HOSTED,
     CameraSettings,
+    ComfyUiSettings,
     DiffusersSettings,
     OpenAiVideosSettings,
     RemoteSettings,
@@ -297,7 +298,7 @@ def test_an_engine_may_go_past_the_servers_proxy_and_a_server_may_not(tmp_path: 
     assert "UNSTILL_PROXY: must be" in refused_in(tmp_path, environment={"UNSTILL_PROXY": "direct"})
 
 
-KINDS = (CameraSettings, DiffusersSettings, OpenAiVideosSettings)
+KINDS = (CameraSettings, DiffusersSettings, OpenAiVideosSettings, ComfyUiSettings)
 NAMES = [
     *VALUES,
     *(field for kind in KINDS for field in kind.__struct_fields__),

@@ -15,6 +15,7 @@ from unstill.settings.engines import (
     ENGINE_KINDS,
     HOSTED,
     CameraSettings,
+    ComfyUiSettings,
     DiffusersSettings,
     OpenAiVideosSettings,
 )
@@ -62,6 +63,7 @@ def limits() -> list[tuple[str, str, Edge]]:
         (DIFFUSERS, DiffusersSettings),
         *((REMOTE.replace("dashscope", kind), HOSTED[kind]) for kind in HOSTED),
         (REMOTE.replace("dashscope", "openai_videos"), OpenAiVideosSettings),
+        (f'{REMOTE.replace("dashscope", "comfyui")}graph = "g.json"\n', ComfyUiSettings),
     )
     for table, struct in tables:
         for field in msgspec.structs.fields(struct):

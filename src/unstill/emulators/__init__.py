@@ -26,13 +26,14 @@ KINDS = (
     "kling",
     "lightx2v",
     "comfy",
+    "comfyui",
     "openai",
     "unified",
     "sglang",
     "vllm-omni",
 )
 KINDS_IN_MEMORY = frozenset(
-    {"lightx2v", "sglang", "vllm-omni"}
+    {"comfyui", "lightx2v", "sglang", "vllm-omni"}
 )  # a restart of these loses every job
 # Modelverse's own sample of a failed task has a usage.
 KINDS_THAT_BILL_FAILURES = frozenset({"modelverse"})
@@ -57,7 +58,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     upload_s: float = 2 * DAY_S  # DashScope, temporary file URL: 48 h
     requests_per_s: int = 20  # DashScope: query, list and cancel of one key together; 0: no limit
     submits_per_s: int = 0  # one key may send so many; 0: no limit
-    served_model: str = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"  # by lightx2v, sglang, vllm-omni
+    served_model: str = (
+        "Wan-AI/Wan2.2-I2V-A14B-Diffusers"  # by comfyui, lightx2v, sglang, vllm-omni
+    )
     logged: int = 500  # requests that are remembered whole
     certificate: tuple[str, str] | None = None  # paths of one and its key: https, by the server
 

@@ -101,6 +101,12 @@ class OpenAiVideosSettings(RemoteSettings, frozen=True, tag="openai_videos"):
     server: Literal["openai", "unified", "sglang", "vllm-omni"] = "openai"
 
 
+class ComfyUiSettings(RemoteSettings, frozen=True, kw_only=True, tag="comfyui"):
+    # From the folder that the server is started in.
+    graph: Annotated[str, Meta(description="a file, a workflow in ComfyUI's API format")]
+    fps: Annotated[int, Meta(ge=1, le=60)] = 16  # frames a second that the graph makes
+
+
 # Kinds that have nothing of their own to set. Each is the `ENGINE` of `engines/KIND/engine.py`.
 HOSTED_KINDS = (
     "dashscope",
@@ -130,7 +136,7 @@ HOSTED: Mapping[str, type[RemoteSettings]] = {kind: _hosted(kind) for kind in HO
 if TYPE_CHECKING:
     EngineSettings = CameraSettings | DiffusersSettings | RemoteSettings
 else:
-    _REMOTE = (*HOSTED.values(), OpenAiVideosSettings)
+    _REMOTE = (*HOSTED.values(), OpenAiVideosSettings, ComfyUiSettings)
     EngineSettings = Union[(CameraSettings, DiffusersSettings, *_REMOTE)]
 ENGINE_KINDS = tuple(str(each.__struct_config__.tag) for each in get_args(EngineSettings))
 
@@ -158,6 +164,9 @@ def checked_engine(
     if engine.proxy and engine.proxy != DIRECT:
         check_proxy(engine.proxy, f"{where}.proxy")
     check_own(engine.words, f"{where}.words")
+    if isinstance(engine, ComfyUiSettings):
+        graph = path_of(engine.graph, f"{where}.graph")
+        engine = msgspec.structs.replace(engine, graph=graph)
     _check_callbacks(engine, where)
     secret = engine.callback_secret
     return msgspec.structs.replace(

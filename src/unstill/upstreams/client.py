@@ -148,12 +148,21 @@ class Upstream:
         return judge(reply)
 
     async def ask(
-        self, method: str, path: str, params: Params | None = None, *, body: object = None
+        self,
+        method: str,
+        path: str,
+        params: Params | None = None,
+        *,
+        body: object = None,
+        form: tuple[bytes, str] | None = None,
     ) -> Reply:
         """A call that costs nothing, when the account's pace allows it; raises Trouble.
 
         body: sent as JSON; None: there is none.
+        form: what is sent in its place, and its media type.
         """
+        if body is not None:
+            form = msgspec.json.encode(body), "application/json"
         await self._pace.turn()
         try:
             with outgoing(method, self._kept.base_url.host) as span:
@@ -163,8 +172,8 @@ class Upstream:
                     path or self._base_url,
                     timeout_s=ASK_TIMEOUT_S,
                     params=params,
-                    headers=None if body is None else {"Content-Type": "application/json"},
-                    content=None if body is None else msgspec.json.encode(body),
+                    headers=None if form is None else {"Content-Type": form[1]},
+                    content=None if form is None else form[0],
                     through_proxy=self._proxy is not None,
                 )
                 note_status(span, reply.status)
