@@ -30,9 +30,9 @@ WINDOWS = {
 }
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator("runware", job_s=0.5, delay_s=2.0) as running:
+@pytest.fixture(params=["runware", "comfy"])  # where the same call again tells
+def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    with Emulator(request.param, job_s=0.5, delay_s=2.0) as running:
         yield running
 
 
@@ -58,12 +58,13 @@ def test_a_job_is_made_and_paid_once_whenever_its_server_is_killed(
     with Serving(tmp_path, config=config) as server:
         ended = server.wait(job_id)["output"]["task_status"]
     [attempt] = attempts(tmp_path, job_id)
+    [made] = emulator.jobs()
     charges = emulator.charges()
 
     assert opened.outcome is Outcome.OPEN
     assert ended == "Success"
     assert outcomes(tmp_path, job_id) == [("rw", Outcome.ACCEPTED)]
-    assert attempt.ticket == attempt.call_key == opened.call_key
+    assert (attempt.ticket, attempt.call_key) == (made["id"], opened.call_key)
     assert (charges["accepted"], charges["doubles"]) == (1, {})
 
 
