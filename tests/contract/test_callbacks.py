@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,14 +28,16 @@ SECRET = "their-own-secret"
 JOB = "01a1f8a9-41a0-79f5-a68a-01cbc101ce6d"
 AT = f"/v1/callbacks/far/{JOB}"
 NOWHERE = "http://127.0.0.1:9"
-KINDS = {"fal": "", "openrouter": SECRET}
+WHSEC = "whsec_" + b64encode(b"24 bytes or more of them").decode()
+KINDS = {"fal": "", "openrouter": SECRET, "kling": WHSEC}
+MODELS = {"fal": WAN27, "openrouter": WAN27, "kling": "kling-v3"}
 
 
 def table(kind: str, base_url: str, secret: str) -> str:
     by_secret = f'callback_secret = "{secret}"\n' if secret else ""
     return (
         f'[engines.far]\nkind = "{kind}"\nbase_url = "{base_url}"\napi_key = "{KEY}"\n'
-        f'poll_interval_s = 600\ncallbacks = true\n{by_secret}[models."{WAN27}"]\n'
+        f'poll_interval_s = 600\ncallbacks = true\n{by_secret}[models."{MODELS[kind]}"]\n'
         'engines = ["far"]\n'
     )
 
@@ -57,7 +60,7 @@ def tries_of(emulator: Emulator) -> list[dict[str, Any]]:
 
 async def running(http: httpx2.AsyncClient, emulator: Emulator) -> str:
     """A job that its upstream has, and that was looked at for the first time."""
-    job_id = await created(http, create_body())
+    job_id = await created(http, create_body(MODELS[emulator.kind], duration=3))
     async with asyncio.timeout(30):
         while not any(each["place"] == "poll" for each in emulator.log()):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
@@ -85,7 +88,7 @@ def signed(body: bytes = b"{}", *, away_s: int = 0, secret: str = SECRET) -> dic
 async def test_a_job_ends_with_its_upstreams_callback_long_before_the_next_poll(
     tmp_path: Path, kind: str
 ) -> None:
-    with Emulator(kind, job_s=600.0, callback_secret=SECRET) as emulator:
+    with Emulator(kind, job_s=600.0, callback_secret=KINDS[kind]) as emulator:
         async with called_back(tmp_path, kind, emulator.url) as http:
             job_id = await running(http, emulator)
             emulator.finish()

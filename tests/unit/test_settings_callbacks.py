@@ -38,7 +38,7 @@ def test_on_this_machine_itself_no_tls_is_needed(tmp_path: Path, host: str) -> N
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (ARK + ON, "engines.a.callbacks: is for kinds that sign theirs: fal, openrouter"),
+        (ARK + ON, "engines.a.callbacks: is for kinds that sign theirs: fal, openrouter, kling"),
         (ROUTER + ON, "engines.a.callback_secret: is needed by callbacks"),
         (ROUTER + SECRET, "engines.a.callback_secret: is for callbacks = true of kinds"),
         (FAL + ON + SECRET, "engines.a.callback_secret: is for callbacks = true of kinds"),

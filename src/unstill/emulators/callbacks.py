@@ -1,4 +1,4 @@
-"""An emulator's callbacks: one when a job has ended, sent again until it is taken.
+"""An emulator's callbacks: when a job has ended, or at each state, sent again until taken.
 
 They go to this machine alone, whatever a submit names: an emulator is no way to reach anybody.
 What is owed is in memory, and is lost with the process. The waits between tries are much shorter
@@ -21,6 +21,7 @@ from unstill.emulators.jobs import EmulatedJob, EmulatedState
 MOST_TRIES = 10
 WITHIN_S = 15.0  # fal, webhooks
 LOOK_EVERY_S = 0.05
+OVER = frozenset({EmulatedState.DONE, EmulatedState.FAILED, EmulatedState.CANCELLED})
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
 
@@ -53,20 +54,30 @@ class CallbackSender:
         self._find = find
         self._owed: set[asyncio.Task[None]] = set()
 
-    def owe(self, job_id: str, url: object, write: Write) -> None:
-        """Tell of the job's end at `url`, if that is on this machine."""
+    def owe(self, job_id: str, url: object, write: Write, *, of_each_state: bool = False) -> None:
+        """Tell of the job's end at `url`, if that is on this machine.
+
+        of_each_state: that comes after the first, and not of the last one alone.
+        """
         if isinstance(url, str) and is_here(url):
-            task = asyncio.get_running_loop().create_task(self._tell(job_id, url, write))
+            telling = self._tell(job_id, url, write, of_each_state=of_each_state)
+            task = asyncio.get_running_loop().create_task(telling)
             self._owed.add(task)
             task.add_done_callback(self._owed.discard)
 
-    async def _tell(self, job_id: str, url: str, write: Write) -> None:
-        job = self._find(job_id)
-        while job is not None and job.state in {EmulatedState.WAITING, EmulatedState.RUNNING}:
+    async def _tell(self, job_id: str, url: str, write: Write, *, of_each_state: bool) -> None:
+        told = EmulatedState.WAITING
+        while told not in OVER:
             await asyncio.sleep(LOOK_EVERY_S)
             job = self._find(job_id)
-        if job is None:  # deleted, or lost in what stands for a restart
-            return
+            if job is None:  # deleted, or lost in what stands for a restart
+                return
+            if job.state is not told and (of_each_state or job.state in OVER):
+                told = job.state
+                await self._send(job, url, write)
+
+    async def _send(self, job: EmulatedJob, url: str, write: Write) -> None:
+        """Until it is taken, or has been sent often enough."""
         pause_s = FIRST_PAUSE_S
         async with httpx2.AsyncClient(timeout=WITHIN_S, trust_env=False) as http:
             for _ in range(MOST_TRIES):

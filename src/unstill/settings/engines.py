@@ -123,7 +123,7 @@ HOSTED_KINDS = (
 
 
 # Kinds whose upstreams sign their callbacks, and whether by a secret that the operator has of them.
-CALLBACK_KINDS: Mapping[str, bool] = {"fal": False, "openrouter": True}
+CALLBACK_KINDS: Mapping[str, bool] = {"fal": False, "openrouter": True, "kling": True}
 
 
 def _hosted(kind: str) -> type[RemoteSettings]:

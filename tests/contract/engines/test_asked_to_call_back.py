@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from support.engine_benches import Bench, engine, only
 from support.upstream_requests import upstream_request
+from unstill.domain.errors import BadSetting
 from unstill.net.fetcher import Fetcher
 from unstill.upstreams.port import CallbackRemote, Prepared
 
@@ -50,7 +52,24 @@ async def test_openrouter_is_told_in_the_body(bench: Bench, fetcher: Fetcher) ->
     assert msgspec.structs.replace(asked, body=plain.body) == plain
 
 
-@only("fal", "openrouter")
+@only("kling")
+async def test_kling_is_told_in_its_options(bench: Bench, fetcher: Fetcher) -> None:
+    plain, asked, url = await both(bench, fetcher)
+
+    body = body_of(plain)
+    assert body_of(asked) == body | {"options": body["options"] | {"callback_url": url}}
+    assert msgspec.structs.replace(asked, body=plain.body) == plain
+
+
+@only("kling")
+async def test_a_secret_that_kling_never_gave_is_refused(bench: Bench, fetcher: Fetcher) -> None:
+    with pytest.raises(BadSetting) as refused:
+        engine("kling", bench.emulator.url, fetcher, callbacks_url=URL, callback_secret="hush")
+
+    assert refused.value.setting == "engines.ours.callback_secret"
+
+
+@only("fal", "openrouter", "kling")
 async def test_who_is_not_asked_to_call_back_is_never_believed(bench: Bench) -> None:
     remote = bench.remote
 

@@ -37,6 +37,7 @@ from unstill.engines.kling.models import (
     misfit,
 )
 from unstill.upstreams.base_url import BaseUrl
+from unstill.upstreams.callbacks import is_svix_signed, svix_secret
 from unstill.upstreams.client import Links, Trouble
 from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.pictures import data_urls, read_pictures
@@ -89,6 +90,9 @@ class KlingEngine:
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
+        self.is_called_back = bool(setup.callbacks_url)
+        self._callback_url = setup.callback_url
+        self._callback_secret = _callback_secret(setup) if self.is_called_back else b""
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         model = self._models.get(request.model)
@@ -109,10 +113,13 @@ class KlingEngine:
         request, key = upstream_request.request, upstream_request.key
         model = self._models[request.model]
         frames = await data_urls(await read_pictures(upstream_request.frames))
+        body = body_of(model, request, frames, key)
+        if callback_url := self._callback_url(upstream_request.job_id):
+            body["options"] = {**body.get("options", {}), "callback_url": callback_url}
         return Prepared(
             path=f"/image-to-video/{model.name}",
             headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode(body_of(model, request, frames, key)),
+            body=msgspec.json.encode(body),
             upstream_model=model.name,
             key=key,
         )
@@ -164,6 +171,10 @@ class KlingEngine:
         reply = await self._upstream.ask("GET", TASKS, {"task_ids": NO_TASK})
         return standing_of(as_said(reply), CODES, is_of_unknown=True)
 
+    async def is_its_word(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> bool:
+        secret = self._callback_secret
+        return self.is_called_back and is_svix_signed(headers, body, secret=secret, now_ms=now_ms)
+
     async def close(self) -> None:
         await self._upstream.close()
 
@@ -185,6 +196,11 @@ class KlingEngine:
                 return self._upstream.named(url)
             case _:
                 return ()
+
+
+def _callback_secret(setup: RemoteSetup) -> bytes:
+    """Raises BadSetting."""
+    return svix_secret(setup.callback_secret, f"engines.{setup.name}.callback_secret")
 
 
 def _models(engine: str, names: Mapping[str, str]) -> dict[str, KlingModel]:
