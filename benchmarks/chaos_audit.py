@@ -7,15 +7,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from benchmarks.chaos_engines import ENGINES, FREE, SETTLES
 from benchmarks.chaos_records import Row
-from benchmarks.chaos_upstreams import DOUBTFUL, FREE, SETTLES, TOO_LARGE, Call
+from benchmarks.chaos_upstreams import DOUBTFUL, TOO_LARGE, Call
 
 from unstill.domain.attempts import Attempt, Outcome
+from unstill.emulators import KINDS_IN_MEMORY
 from unstill.emulators.faults import Fault, FaultSite
 from unstill.steps.save_retries import MOST_TOO_LARGE
 from unstill.steps.submit_outcome import SETTLED
 from unstill.upstreams.port import TooLarge
 
+IN_MEMORY = {name for name in SETTLES if ENGINES[name].kind in KINDS_IN_MEMORY}
 MOST_UNKNOWN = 10  # per kill and account: as many calls as an account has slots
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -100,8 +103,22 @@ def _lost(books: Books, acknowledged: Mapping[str, str]) -> Iterator[str]:
 
 
 def _paid_twice(books: Books) -> Iterator[str]:
-    """A prompt is one job's alone: where repeating is not free, one task is all it may have."""
-    paid = Counter(call.prompt for call in books.taken if call.engine != FREE)
+    """A prompt is one job's alone: where repeating is not free, one task is all it may have.
+
+    Not counted is a task of which a server that can tell, and keeps its tasks in memory, has said
+    that it has none: whatever it took, it renders no more.
+    """
+    denied = [
+        (call.engine, call.path)
+        for call in books.calls
+        if call.engine in IN_MEMORY and call.fault in {Fault.NOT_FOUND, Fault.LOSE}
+    ]
+    paid = Counter(
+        call.prompt
+        for call in books.taken
+        if call.engine != FREE
+        and not any(call.engine == engine and str(call.task) in path for engine, path in denied)
+    )
     for prompt, count in paid.items():
         if count > 1:
             yield f"paid twice: {prompt!r} was taken {count} times"
@@ -265,7 +282,7 @@ def _too_many_unknown(by_kill: Mapping[tuple[int, str], Sequence[Attempt]]) -> I
 def _unsettled(unknown: Sequence[Attempt]) -> Iterator[str]:
     """No call is in doubt whose upstream can tell, whatever was lost or killed."""
     for attempt in unknown:
-        if attempt.engine == SETTLES:
+        if attempt.engine in SETTLES:
             yield f"not settled: {attempt.job_id} at {attempt.engine}: {attempt.message}"
 
 

@@ -28,20 +28,20 @@ import av
 import httpx2
 from benchmarks.chaos import (
     DELETED_EVERY,
-    LARGE_AT,
     LARGE_EVERY,
     LOOK_EVERY_S,
     OVER_BUDGET,
     Pictures,
     Told,
     headers_of,
-    table,
 )
 from benchmarks.chaos_audit import Books, Findings, audit
+from benchmarks.chaos_engines import FEW, LARGE_AT, models_at, prompt_of
 from benchmarks.chaos_money import Money, set_budgets, settle
 from benchmarks.chaos_prices import keys
 from benchmarks.chaos_records import DatabaseRecords
-from benchmarks.chaos_upstreams import MODELS, Upstream, config, faults_seen, upstreams
+from benchmarks.chaos_report import table
+from benchmarks.chaos_upstreams import Upstream, config, faults_seen, upstreams
 from benchmarks.fleet import Fleet, fleet
 from benchmarks.fleet_faults import Faults
 from benchmarks.real_servers import postgres
@@ -55,6 +55,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     "worker-1": ("worker",),
     "worker-2": ("worker",),
 }
+MODELS = models_at(FEW)
 CALLERS = 6
 ANSWER_WITHIN_S = 30.0
 AGAIN_S = 0.3
@@ -86,7 +87,7 @@ class ClusterCallers:
             await asyncio.sleep(self._chance.uniform(0.0, 2 * pause_s))
 
     async def _submit(self, http: httpx2.AsyncClient, number: int) -> None:
-        prompt = f"push in, number {number}"
+        prompt = prompt_of(number)
         name = self._chance.choice(list(MODELS)) if number % LARGE_EVERY else LARGE_AT
         given = {"first_frame_url": self._pictures.of(number), "prompt": prompt}
         parameters = {"duration": MODELS[name].duration_s, "watermark": False}
@@ -266,7 +267,7 @@ def main() -> int:
     asked = _arguments()
     begun_s = time.monotonic()
     with (
-        upstreams(asked.seed) as found,
+        upstreams(asked.seed, FEW) as found,
         postgres() as database,
         seaweed() as s3,
         fleet(

@@ -122,7 +122,7 @@ def _sums(
     """In the upstreams' own currencies, of those that have costs."""
     theirs: Counter[Engines] = Counter()
     ours: Counter[Engines] = Counter()
-    for engine in COSTS:
+    for engine in COSTS.keys() & billed.keys():
         for task in billed[engine]:
             theirs[_place(engine, task.model)] += _cost_of(engine, task).own
     for each in charges:

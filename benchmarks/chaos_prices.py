@@ -1,8 +1,8 @@
 """What the fault campaign's upstreams charge, what callers are charged, and what they may spend.
 
-Figures in three currencies that do not divide evenly. `gpu` and the model that it alone makes are
-free. Upstreams that tell no usage charge by the video: what they deliver, and unstill measures, is
-by one of the faults longer than what their books say.
+Figures in three currencies that do not divide evenly. `gpu`, `lx`, `graph` and the names that they
+alone are behind are free. Upstreams that tell no seconds charge by the video: what they deliver,
+and unstill measures, is by one of the faults longer than what their books say.
 """
 
 from __future__ import annotations
@@ -39,8 +39,20 @@ COSTS: Mapping[str, Charges] = {
             "openai/sora-2/image-to-video-pro": Cost("per_second", "2.15"),
         },
     ),
-    # As its answers say themselves.
+    # As their answers say themselves.
     "rw": Charges("USD", {"alibaba:wan@2.7": Cost("per_second", "0.15")}),
+    "router": Charges(
+        "USD",
+        {
+            "alibaba/wan-2.7": Cost("per_second", "0.1"),
+            "alibaba/happyhorse-1.0": Cost("per_second", "0.14"),
+        },
+    ),
+    "kuaishou": Charges("USD", {"kling-3.0": Cost("per_second", "0.084")}),
+    "comfy": Charges("USD", {"wan/wan2.7-i2v": Cost("per_second", "0.100007")}),
+    "fal": Charges("USD", {"fal-ai/wan/v2.7/image-to-video": Cost("per_video", "0.200003")}),
+    "ark": Charges("CNY", {"doubao-seedance-2-0-260128": Cost("per_video", "4.100001")}),
+    "hailuo": Charges("CNY", {"MiniMax-H3": Cost("per_second", "0.666667")}),
     "sora": Charges("USD", {"sora-2-pro": Cost("per_video", "1.300001")}),
     "ope": Charges("USD", {"wan2.7-i2v": Cost("per_video", "0.123457")}),
     "omni": Charges(

@@ -30,8 +30,9 @@ import apsw
 import httpx2
 from benchmarks.chaos import Campaign, headers_of
 from benchmarks.chaos_audit import Books, audit
+from benchmarks.chaos_engines import FEW, FREE
 from benchmarks.chaos_records import DATABASE, FolderRecords, read_rows
-from benchmarks.chaos_upstreams import FREE, Call, Upstream, config, upstreams
+from benchmarks.chaos_upstreams import Call, Upstream, config, upstreams
 
 NOTES = ("unstill.ahead", "unstill.ahead.older")
 COPIED_WITHIN_S = 0.2  # of the calls before: its jobs are in any state
@@ -47,7 +48,7 @@ class PutBack(Campaign):
     """Two lives, and a database of the first one after the second."""
 
     def __init__(self, *, jobs: int, seed: int, data_dir: Path, has_notes: bool) -> None:
-        super().__init__(jobs=jobs, kills=0, seed=seed, data_dir=data_dir)
+        super().__init__(jobs=jobs, kills=0, seed=seed, data_dir=data_dir, engines=FEW)
         self.has_notes = has_notes
         self.forgotten: set[str] = set()  # prompts of jobs that the copy does not know
         self.paid_since = 0  # jobs of the copy
@@ -232,7 +233,7 @@ def main() -> int:
     parser.add_argument("--within-s", type=float, default=90)
     parser.add_argument("--without-notes", action="store_true", help="these are lost as well")
     asked = parser.parse_args()
-    with TemporaryDirectory() as folder, upstreams(asked.seed) as found:
+    with TemporaryDirectory() as folder, upstreams(asked.seed, FEW) as found:
         data_dir = Path(folder)
         (data_dir / "unstill.toml").write_text(config(found))
         campaign = PutBack(

@@ -7,13 +7,17 @@ deadline, which is a day; the unit tests have that with a clock of their own.
 from __future__ import annotations
 
 import os
+import re
 import signal
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import httpx2
+import msgspec
+from benchmarks.chaos_engines import ENGINES, FREE, PROMPT, SETTLES, models_at
 from benchmarks.chaos_prices import cost_lines, house_lines, price_lines
 from benchmarks.process import running
 from benchmarks.upstream import arguments
@@ -21,47 +25,12 @@ from benchmarks.upstream import arguments
 from unstill.emulators import KINDS_IN_MEMORY, Options
 from unstill.emulators.faults import FAULTS_AT, Fault, FaultSite
 from unstill.emulators.jobs import EmulatedState
-from unstill.settings.engines import HOSTED_KINDS
 
 KEY = "sk-chaos"
-JOB_S = 2.0
-LISTED_JOB_S = 6.0  # where lists and cancels are to be seen
 DELAY_S = 0.5
 POLL_INTERVAL_S = 0.3
 LOGGED = 20_000
 PAGE = 1_000
-FREE = "gpu"  # free to repeat: what it loses is sent again
-
-# engine -> kind
-ENGINES: Mapping[str, str] = {
-    "bailian": "dashscope",
-    "modelverse": "modelverse",
-    "sora": "openai",
-    "ope": "unified",
-    "gpu": "sglang",
-    "omni": "vllm-omni",
-    "rw": "runware",
-}
-SETTLES = "rw"  # it can tell what became of a call: none of its own is ever in doubt
-
-
-class Behind(NamedTuple):
-    like: str
-    duration_s: int
-    engines: tuple[str, ...]
-
-
-# a name that callers may use -> what is behind it
-MODELS: Mapping[str, Behind] = {
-    "wan-anywhere": Behind("wan2.7-i2v", 2, ("bailian", "ope")),
-    "wan-alone": Behind("wan2.7-i2v", 2, ("bailian",)),
-    "wan-gateway": Behind("wan2.7-i2v", 2, ("ope", "omni")),
-    "sora": Behind("openai/sora-2/image-to-video-pro", 4, ("sora", "modelverse")),
-    "wan-old": Behind("Wan-AI/Wan2.2-I2V", 5, ("modelverse", "bailian")),
-    "horse": Behind("happyhorse-1.0-i2v", 3, ("omni",)),
-    "own": Behind("Wan-AI/Wan2.2-I2V", 5, ("gpu",)),
-    "wan-told": Behind("wan2.7-i2v", 2, (SETTLES,)),
-}
 
 # How often each fault is drawn; where there is none, `RATE`.
 RATE = 0.01
@@ -98,9 +67,8 @@ DOUBTFUL = frozenset(
         Fault.HTML,
     }
 )
-
-
-LOST_AT_SETTLES = 0.06  # each: of its replies every second or third says nothing
+# Where an upstream can tell, each: of its replies every second or third says nothing.
+LOST_AT_SETTLES = 0.06
 
 
 class Call(NamedTuple):
@@ -109,7 +77,7 @@ class Call(NamedTuple):
     engine: str
     number: int
     place: str
-    path: str
+    path: str  # of a cancel its body too
     fault: str | None
     prompt: str  # of a submit
     task: str | None  # its id, where one was taken; it may be forgotten by now
@@ -146,9 +114,9 @@ class Upstream:
                     engine=self.engine,
                     number=each["number"],
                     place=each["place"],
-                    path=each["path"],
+                    path=_what_for(each),
                     fault=each["fault"],
-                    prompt=_prompt(each["body"]) if each["place"] == FaultSite.SUBMIT else "",
+                    prompt=_prompt_in(each["body"]) if each["place"] == FaultSite.SUBMIT else "",
                     task=each["job_id"],
                 )
 
@@ -191,25 +159,25 @@ class Upstream:
 
 
 @contextmanager
-def upstreams(seed: int) -> Iterator[list[Upstream]]:
+def upstreams(seed: int, engines: Collection[str]) -> Iterator[list[Upstream]]:
     with ExitStack() as stack:
 
         def started(engine: str) -> Upstream:
             options = Options(
                 keys=(KEY,),
-                job_s=LISTED_JOB_S if engine == "bailian" else JOB_S,
+                job_s=ENGINES[engine].job_s,
                 delay_s=DELAY_S,
-                faults=_faults(ENGINES[engine]),
-                seed=seed,
+                faults=_faults(engine),
+                seed=zlib.crc32(f"{seed} {engine}".encode()),  # no two draw the same faults
                 logged=LOGGED,
             )
-            process = stack.enter_context(running(arguments(ENGINES[engine], options)))
+            process = stack.enter_context(running(arguments(ENGINES[engine].kind, options)))
             upstream = Upstream(engine, process.url, process.pid)
             stack.callback(upstream.close)
             return upstream
 
         with ThreadPoolExecutor() as threads:
-            found = list(threads.map(started, ENGINES))
+            found = list(threads.map(started, engines))
         yield found
 
 
@@ -218,38 +186,36 @@ def config(found: list[Upstream]) -> str:
     lines = ["[server]", 'default_engine = "none"', 'allow_networks = ["127.0.0.0/8"]']
     lines += house_lines()
     for upstream in found:
-        kind = ENGINES[upstream.engine]
-        is_video_server = kind not in HOSTED_KINDS
+        row = ENGINES[upstream.engine]
         lines += [
             f"[engines.{upstream.engine}]",
-            f'kind = "{"openai_videos" if is_video_server else kind}"',
-            f'base_url = "{upstream.url}{"/api/v1" if kind == "dashscope" else "/v1"}"',
+            f'kind = "{row.kind if row.has_room else "openai_videos"}"',
+            f'base_url = "{upstream.url}{row.base}"',
             f'api_key = "{KEY}"',
             f"poll_interval_s = {POLL_INTERVAL_S}",
             f"free_to_repeat = {'true' if upstream.engine == FREE else 'false'}",
         ]
-        lines += [f'server = "{kind}"'] if is_video_server else []
+        lines += row.own if row.has_room else [f'server = "{row.kind}"']
         lines += cost_lines(upstream.engine)
-    for name, behind in MODELS.items():
+    for name, behind in models_at({upstream.engine for upstream in found}).items():
         engines = ", ".join(f'"{engine}"' for engine in behind.engines)
         lines += [f'[models."{name}"]', f"engines = [{engines}]", f'like = "{behind.like}"']
         lines += price_lines(name)
     return "\n".join(lines)
 
 
-def _faults(kind: str) -> str:
+def _faults(engine: str) -> str:
     rates = [
-        f"{place}.{fault}={_rate(kind, place, fault)}"
+        f"{place}.{fault}={_rate(engine, place, fault)}"
         for place, faults in FAULTS_AT.items()
         for fault in sorted(faults)
-        if fault is not Fault.LOSE or kind in KINDS_IN_MEMORY
+        if fault is not Fault.LOSE or ENGINES[engine].kind in KINDS_IN_MEMORY
     ]
     return ",".join(rates)
 
 
-def _rate(kind: str, place: FaultSite, fault: Fault) -> float:
-    is_told = kind == ENGINES[SETTLES] and place is FaultSite.SUBMIT
-    if is_told and fault in DOUBTFUL:
+def _rate(engine: str, place: FaultSite, fault: Fault) -> float:
+    if engine in SETTLES and place is FaultSite.SUBMIT and fault in DOUBTFUL:
         return LOST_AT_SETTLES
     return RATES.get(place, {}).get(fault, RATE)
 
@@ -260,14 +226,16 @@ def never_drawn(seen: Mapping[str, int]) -> list[str]:
     return [name for name in names if name not in seen]
 
 
-def _prompt(body: Any) -> str:
-    match body:
-        case [{"positivePrompt": str(prompt)}]:
-            return prompt
-        case {"input": {"prompt": str(prompt)}} | {"prompt": str(prompt)}:
-            return prompt
-        case _:
-            return ""
+def _what_for(entry: Mapping[str, Any]) -> str:
+    """Its path; of a cancel with its body, which may be where the task is named."""
+    body = entry["body"] if entry["place"] == FaultSite.CANCEL else None
+    return entry["path"] if body is None else f"{entry['path']} {body}"
+
+
+def _prompt_in(body: object) -> str:
+    """Wherever its API has it; empty where it has none."""
+    found = re.search(PROMPT, msgspec.json.encode(body).decode())
+    return "" if found is None else found[0]
 
 
 def faults_seen(found: list[Upstream]) -> dict[str, int]:

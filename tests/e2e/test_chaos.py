@@ -1,9 +1,11 @@
-"""A small fault campaign; `make chaos` runs the large one."""
+"""A small fault campaign over some of the engines, others each day; `make chaos` runs all."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--jobs", "48", "--kills", "3", "--seed", "20261120", "--within-s", "150"]
+SEED = datetime.now(UTC).strftime("%Y%m%d")  # the report has it, for the same again
+SMALL = ["--jobs", "48", "--kills", "3", "--engines", "7", "--seed", SEED, "--within-s", "150"]
 
 
 def test_faults_and_kills_lose_no_job_pay_for_none_twice_and_bill_to_the_millionth() -> None:
@@ -26,7 +29,7 @@ def test_faults_and_kills_lose_no_job_pay_for_none_twice_and_bill_to_the_million
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Nothing is wrong." in done.stdout
-    assert "| SIGKILLs of the server | 3 |" in done.stdout
-    assert "| calls of lost replies that their upstream told of | 0 |" not in done.stdout
+    assert re.search(r"\| SIGKILLs of the server \| [3-9] \|", done.stdout)
     # The sums of both books, which differ by nothing: else the campaign had found it.
-    assert "| bailian: wan2.7-i2v | " in done.stdout
+    assert re.search(r"\| bailian: wan2.7-i2v \| [0-9.]+ \|", done.stdout)
+    assert len(re.findall(r"(?m)^\| [a-z]+ \| [a-z0-9-]+ \| \d+ \|", done.stdout)) == 7

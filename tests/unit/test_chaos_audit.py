@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 from benchmarks.chaos_audit import Books, audit
+from benchmarks.chaos_engines import FREE, SETTLES
 from benchmarks.chaos_records import Row
-from benchmarks.chaos_upstreams import FREE, SETTLES, Call
+from benchmarks.chaos_upstreams import Call
 
 from unstill.domain.attempts import Attempt, Outcome
 
 KILL_MS = 5_000
+TOLD = min(SETTLES)
 ROW = Row("job-1", "succeeded", is_hidden=False, prompt="one", code="", message="")
 ATTEMPT = Attempt(
     job_id="job-1",
@@ -85,8 +87,8 @@ WRONG: dict[str, dict[str, Any]] = {
     },
     "not settled": {
         "rows": {"job-1": IN_DOUBT},
-        "attempts": {"job-1": [msgspec.structs.replace(UNKNOWN, engine=SETTLES)]},
-        "calls": [CALL._replace(engine=SETTLES, fault="drop_after")],
+        "attempts": {"job-1": [msgspec.structs.replace(UNKNOWN, engine=TOLD)]},
+        "calls": [CALL._replace(engine=TOLD, fault="drop_after")],
     },
     "thrown away": {
         "rows": {"job-1": row(state="failed", code="invalid_video")},
