@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
+from structlog.testing import capture_logs
 
 from support.scripted_upstream import ScriptedRemote
 from unstill.domain.access_errors import BadSignature, TooManyCallbacks
@@ -113,10 +114,12 @@ def test_an_engine_has_so_many_a_minute_whoever_sends_them(desk: Desk) -> None:
 async def test_several_of_one_job_are_two_hints_the_last_when_the_gap_is_over(
     desk: Desk,
 ) -> None:
-    for _ in range(5):
-        await desk.heed()
-    await desk.heed(OTHER)
+    with capture_logs() as lines:
+        for _ in range(5):
+            await desk.heed()
+        await desk.heed(OTHER)
     assert desk.hints == [(JOB, "far"), (OTHER, "far")]
+    assert [each["job_id"] for each in lines] == [JOB, OTHER]
 
     await asyncio.sleep(0.2)
     assert desk.hints == [(JOB, "far"), (OTHER, "far"), (JOB, "far")]

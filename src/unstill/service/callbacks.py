@@ -80,7 +80,6 @@ class Callbacks:
         """Hint at the job if the upstream has signed this. Raises BadSignature."""
         if not await self._remotes[engine].is_its_word(headers, body, self._wall_ms()):
             raise BadSignature("the callback is not signed by its upstream, or not lately")
-        log.info("callback", engine=engine, job_id=job_id)
         job = job_id, engine
         if job in self._recent:
             self._recent[job] = True
@@ -88,7 +87,10 @@ class Callbacks:
             self._tell(job)
 
     def _tell(self, job: tuple[str, str]) -> None:
-        self._hint(*job)
+        """Whoever polls for it, and the log: not more often, however many come."""
+        job_id, engine = job
+        log.info("callback", engine=engine, job_id=job_id)
+        self._hint(job_id, engine)
         self._recent[job] = False
         asyncio.get_running_loop().call_later(self._least_between_s, self._rest, job)
 
