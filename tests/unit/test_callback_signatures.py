@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import subprocess
+import sys
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -246,3 +248,24 @@ def test_a_submit_names_the_address_only_where_there_is_one() -> None:
     url = "https://u.example/v1/callbacks/far/1"
     asked = "/fal-ai/x?fal_webhook=https%3A%2F%2Fu.example%2Fv1%2Fcallbacks%2Ffar%2F1"
     assert asking_back("/fal-ai/x", url) == asked
+
+
+WITHOUT_EXTRA = """
+import sys
+sys.modules["cryptography"] = None
+from unstill.domain.errors import BadSetting
+from unstill.net.fetcher import Fetcher
+from unstill.upstreams.key_sets import SigningKeys
+try:
+    SigningKeys("https://fal.example/jwks", Fetcher(), setting="engines.far.callbacks")
+except BadSetting as error:
+    print(error.message)
+"""
+
+
+def test_without_the_extra_the_setting_says_what_to_install() -> None:
+    command = [sys.executable, "-c", WITHOUT_EXTRA]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+    said = 'engines.far.callbacks: needs Ed25519: pip install "unstill[ed25519]"'
+    assert ended.stdout.strip() == said
