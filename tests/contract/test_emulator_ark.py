@@ -9,16 +9,9 @@ import httpx2
 import pytest
 
 from support.emulator_process import Emulator
-from support.upstream_calls import (
-    ARK_TASKS,
-    CHELSEA_URL,
-    PICTURE,
-    link_to,
-    polled,
-    seedance,
-    submitted,
-    word,
-)
+from support.kind_rows import CHELSEA_URL, PICTURE
+from support.kinds.ark import ARK_TASKS, seedance
+from support.upstream_calls import link_to, polled, submitted, word
 
 FIRST = {"type": "image_url", "image_url": {"url": PICTURE}, "role": "first_frame"}
 LAST = {"type": "image_url", "image_url": {"url": PICTURE}, "role": "last_frame"}

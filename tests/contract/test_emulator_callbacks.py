@@ -12,7 +12,8 @@ import httpx2
 import pytest
 
 from support.emulator_process import Emulator
-from support.upstream_calls import KLING_30, PICTURE, kling
+from support.kind_rows import PICTURE
+from support.kinds.kling import KLING_30, kling
 from support.webhook_receiver import SECRET, Receiver, answers, is_verified, receiving, resets
 
 ROUTER = {

@@ -10,19 +10,9 @@ import httpx2
 import pytest
 
 from support.emulator_process import Emulator
-from support.upstream_calls import (
-    ASYNC,
-    CHELSEA,
-    CHELSEA_URL,
-    KEYFRAMES,
-    PICTURE,
-    SYNTHESIS,
-    fetched,
-    polled,
-    submitted,
-    wan27,
-    word,
-)
+from support.kind_rows import CHELSEA, CHELSEA_URL, PICTURE
+from support.kinds.dashscope import ASYNC, KEYFRAMES, SYNTHESIS, wan27
+from support.upstream_calls import fetched, polled, submitted, word
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 
 from support.emulator_process import KEY, Emulator
-from support.upstream_calls import (
-    CHELSEA,
-    CHELSEA_URL,
-    KLING_30,
-    PICTURE,
-    kling,
-    polled,
-    submitted,
-)
+from support.kind_rows import CHELSEA, CHELSEA_URL, PICTURE
+from support.kinds.kling import KLING_30, kling
+from support.upstream_calls import polled, submitted
 
 TURBO = "/image-to-video/kling-3.0-turbo"
 PROMPT = {"type": "prompt", "text": "a cat"}

@@ -8,16 +8,9 @@ from typing import Any
 import pytest
 
 from support.emulator_process import Emulator
-from support.upstream_calls import (
-    CHELSEA_URL,
-    MINIMAX_TASKS,
-    PICTURE,
-    h3,
-    link_to,
-    polled,
-    submitted,
-    word,
-)
+from support.kind_rows import CHELSEA_URL, PICTURE
+from support.kinds.minimax import MINIMAX_TASKS, h3
+from support.upstream_calls import link_to, polled, submitted, word
 
 QUERIES = "/v2/query/video_generation"
 TEXT = {"type": "text", "text": "a cat"}

@@ -9,15 +9,10 @@ from typing import Any
 import pytest
 
 from support.emulator_process import KEY, Emulator
-from support.upstream_calls import (
-    CHELSEA,
-    PICTURE,
-    VLLM_MODEL,
-    is_unknown,
-    polled,
-    submitted,
-    unified,
-)
+from support.kind_rows import CHELSEA, PICTURE
+from support.kinds.unified import unified
+from support.kinds.vllm_omni import VLLM_MODEL
+from support.upstream_calls import is_unknown, polled, submitted
 from unstill import emulators
 
 

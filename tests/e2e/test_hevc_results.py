@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from support.emulator_process import Emulator
+from support.kind_rows import CHELSEA_URL
 from support.requests import SEEDANCE25
 from support.servers import Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
-from support.upstream_calls import CHELSEA_URL
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from support.emulator_process import KEY
-from support.requests import KLING, MINIMAX, SORA, WAN22, WAN27
-from support.upstream_requests import request, upstream_request
+from support.kind_rows import Row, of_kind
+from support.upstream_requests import upstream_request
 from unstill.assembly import REMOTE_KINDS
 from unstill.domain.request import VideoRequest
 from unstill.emulators import KINDS
@@ -24,54 +24,7 @@ from unstill.upstreams.setup import RemoteSetup
 
 DAY_MS = 24 * 3600 * 1000
 
-GRAPH = Path(__file__).with_name("comfyui_graph.json")
-
-
-class Row(msgspec.Struct, frozen=True):
-    """What the contract has to know of a kind."""
-
-    asked: VideoRequest  # that its upstream can serve
-    base: str = "/v1"  # where its API begins
-    has_links: bool = True  # else it serves the video under the job's own address
-    cancels: bool = False  # what has not begun
-    asks_together: bool = False  # for many tickets by one call
-    takes_any_model: bool = False  # it serves whatever weights the operator gave it
-    looks_at_frames: bool = True  # when it is given them; else when it renders
-    own: Mapping[str, Any] = {}  # settings of its table without which it cannot be tried
-
-
-ROWS: Mapping[str, Row] = {
-    "dashscope": Row(request(WAN27, duration_s=2), "/api/v1", cancels=True),
-    "modelverse": Row(request(WAN22)),
-    "fal": Row(request(WAN27, duration_s=2), "", cancels=True),
-    "ark": Row(request(SORA), "/api/v3", cancels=True),
-    "runware": Row(request(WAN27, duration_s=2), asks_together=True),
-    "openrouter": Row(request(WAN27, duration_s=2), "/api/v1", has_links=False),
-    "minimax": Row(request(MINIMAX, tier="768P"), "", cancels=True),
-    "kling": Row(request(KLING), "", asks_together=True),
-    "lightx2v": Row(
-        request(WAN27),
-        "",
-        has_links=False,
-        cancels=True,
-        looks_at_frames=False,
-        own={"models": {WAN22: "wan2.2_moe/flf2v", WAN27: "wan2.2_moe"}},
-    ),
-    "comfy": Row(request(WAN27, duration_s=2), "", cancels=True),
-    "comfyui": Row(
-        request(WAN22),
-        "",
-        has_links=False,
-        cancels=True,
-        looks_at_frames=False,
-        takes_any_model=True,
-        own={"graph": str(GRAPH)},
-    ),
-    "openai": Row(request(SORA), has_links=False),
-    "unified": Row(request(WAN27, duration_s=2), has_links=False, looks_at_frames=False),
-    "sglang": Row(request(WAN22), has_links=False, takes_any_model=True),
-    "vllm-omni": Row(request(WAN22), has_links=False, cancels=True, takes_any_model=True),
-}
+ROWS: Mapping[str, Row] = {kind: of_kind(kind)[0] for kind in KINDS}
 
 
 class EmulatedUpstream(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.engine_benches import GRAPH
+from support.kinds.comfyui import GRAPH
 from support.requests import WAN22
 from support.upstream_requests import HD, LAST, request
 from unstill.domain.errors import BadSetting

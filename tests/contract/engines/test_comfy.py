@@ -13,8 +13,11 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import ROWS, Bench, engine, only
+from support.kind_rows import PICTURE
+from support.kinds.ark import seedance
+from support.kinds.comfy import COMFY_REQUESTS
+from support.kinds.dashscope import wan27
 from support.requests import WAN27
-from support.upstream_calls import COMFY_REQUESTS, PICTURE, seedance, wan27
 from support.upstream_requests import LAST, request
 from unstill.emulators.comfy import ADMITTED_AFTER_MS
 from unstill.emulators.comfy_models import MODELS as AT_THE_STAND_IN

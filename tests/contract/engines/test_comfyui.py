@@ -10,7 +10,7 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import ROWS, Bench, engine, only
-from support.upstream_calls import comfyui
+from support.kinds.comfyui import comfyui
 from unstill.engines.comfyui.answers import SURELY_ARRIVED_S
 from unstill.engines.comfyui.engine import ComfyUiEngine
 from unstill.net.fetcher import Fetcher

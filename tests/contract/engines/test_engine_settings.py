@@ -7,11 +7,7 @@ import re
 import pytest
 
 from support.emulator_process import KEY
-from support.engine_benches import (
-    Bench,
-    engine,
-    every,
-)
+from support.engine_benches import Bench, engine, every
 from support.requests import WAN27
 from unstill.domain.errors import BadSetting
 from unstill.emulators import KINDS

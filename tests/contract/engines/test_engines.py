@@ -10,14 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from support.engine_benches import (
-    DAY_MS,
-    ROWS,
-    Bench,
-    engine,
-    of_any_remote,
-    only,
-)
+from support.engine_benches import DAY_MS, ROWS, Bench, engine, of_any_remote, only
 from support.upstream_requests import request, upstream_request
 from unstill.domain.errors import UpstreamError
 from unstill.domain.request import Size

@@ -10,8 +10,8 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import ROWS, Bench, engine, only
+from support.kind_rows import PICTURE
 from support.requests import WAN27
-from support.upstream_calls import PICTURE
 from support.upstream_requests import LAST, request
 from unstill.emulators.fal_models import ENDPOINTS
 from unstill.engines.fal.models import MODELS

@@ -8,8 +8,9 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, only
+from support.kind_rows import CHELSEA_URL
+from support.kinds.lightx2v import LIGHTX2V_TASKS, lightx2v
 from support.requests import WAN22
-from support.upstream_calls import CHELSEA_URL, LIGHTX2V_TASKS, lightx2v
 from support.upstream_requests import LAST, request
 from unstill.engines.lightx2v.answers import SURELY_ARRIVED_S
 from unstill.engines.lightx2v.engine import FORM, VIDEO, LightX2VEngine

@@ -11,10 +11,10 @@ import pytest
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, engine, only
 from support.in_process import create_body, created, ended, served, settings_of
+from support.kind_rows import PICTURE
 from support.requests import HAPPYHORSE, WAN22, WAN27
 from support.settings_files import engine as engine_table
 from support.settings_files import model as model_table
-from support.upstream_calls import PICTURE
 from support.upstream_requests import LAST, request
 from unstill.emulators.openrouter_models import LISTED
 from unstill.engines.openrouter.engine import OpenRouterEngine

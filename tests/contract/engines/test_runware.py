@@ -7,7 +7,8 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import Bench, only
-from support.upstream_calls import CHELSEA_URL, PICTURE, runware
+from support.kind_rows import CHELSEA_URL, PICTURE
+from support.kinds.runware import runware
 from unstill.engines.runware.engine import REMEMBERED_S, RunwareEngine
 from unstill.upstreams.port import Accepted, Doubt, Prepared, SettlingRemote, Submission
 
