@@ -1,4 +1,7 @@
-"""A model's names stand in its card, and in the engines that have it: nothing else knows one."""
+"""A model's names stand in its card, and in the engines that have it: nothing else knows one.
+
+What a vendor calls its models, where several engines speak its words, is with what these share.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,13 @@ from unstill.models.catalogue import CARDS
 
 PACKAGE = ROOT / "src/unstill"
 # The cards; who speaks to upstreams in their own names; what stands in for those upstreams.
-KNOW_MODELS = ("models/cards", "engines", "emulators")
+KNOW_MODELS = (
+    "models/cards",
+    "engines",
+    "emulators",
+    "upstreams/ark_models.py",
+    "upstreams/dashscope_models.py",
+)
 TEXTS = frozenset({".py", ".sql", ".html", ".js", ".css"})
 NAMES = sorted({name.casefold() for card in CARDS for name in card.names})
 
