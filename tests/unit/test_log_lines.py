@@ -29,8 +29,9 @@ SECOND_WORDS = {
     "exception",
 }  # see `why`
 PRIVATE = re.compile(r"key|prompt|url|link|address|picture|image|bytes|body|secret|token|header")
-# Of folders without a row; and what is written in a step, which says the rest of its job.
-IDS_ALONE = {"steps/cleanup.py", "store/call_journal.py"}
+# Of folders without a row; what is written in a step, which says the rest of its job; and what no
+# row is read for.
+IDS_ALONE = {"steps/cleanup.py", "store/call_journal.py", "service/callbacks.py"}
 # `setting`: its name. `path`: of a call's route, without the query.
 
 
