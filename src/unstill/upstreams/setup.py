@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 from msgspec import field
 
 from unstill.domain.call_counts import CallCounts
+from unstill.domain.errors import BadSetting
 from unstill.net.fetcher import Fetcher
 from unstill.system.clock import clock_ms as system_clock_ms
 from unstill.upstreams.base_url import BaseUrl
@@ -15,6 +17,8 @@ from unstill.upstreams.client import Upstream
 from unstill.upstreams.port import Account
 from unstill.upstreams.rate_limits import Accounts
 from unstill.upstreams.vocabulary import BUILT_IN, WordTables
+
+ModelRow = TypeVar("ModelRow")  # what a kind knows of one upstream model
 
 
 class RemoteSetup(msgspec.Struct, frozen=True):
@@ -37,6 +41,26 @@ class RemoteSetup(msgspec.Struct, frozen=True):
     def callback_url(self, job_id: str) -> str:
         """Where it may tell that there is news of a job; "": nowhere."""
         return f"{self.callbacks_url}/{job_id}" if self.callbacks_url else ""
+
+    def rows_of(
+        self,
+        choices: Mapping[str, str],
+        rows: Mapping[str, ModelRow],
+        find: Callable[[str], ModelRow | None] | None = None,
+    ) -> dict[str, ModelRow]:
+        """By canonical id: the kind's row of the upstream model, by the operator's word first.
+
+        choices: the kind's own word. find: a row by a name that may be none of `rows`.
+        Raises BadSetting for a name without a row.
+        """
+        found: dict[str, ModelRow] = {}
+        for canonical, name in {**choices, **self.models}.items():
+            row = (find or rows.get)(name)
+            if row is None:
+                setting = f'engines.{self.name}.models."{canonical}"'
+                raise BadSetting(setting, f"must be one of {', '.join(rows)}, got {name!r}")
+            found[canonical] = row
+        return found
 
     def connect(
         self,

@@ -13,13 +13,13 @@ Source: Comfy Router, queue, idempotency and errors, read 2026-11-28.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.comfy.answers import (
     CODES,
@@ -29,7 +29,7 @@ from unstill.engines.comfy.answers import (
     state_of,
     submission_of,
 )
-from unstill.engines.comfy.models import CHOICES, MODELS, ComfyModel, body_of, frame_form
+from unstill.engines.comfy.models import CHOICES, MODELS, body_of, frame_form
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, unanswered
 from unstill.upstreams.key_check import standing_of
@@ -72,7 +72,7 @@ class ComfyEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS)
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
@@ -178,17 +178,6 @@ def _requests(model: str) -> str:
 
 def _request(ticket: Ticket) -> str:
     return f"{_requests(ticket.upstream_model)}/{quote(ticket.id, safe='')}"
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, ComfyModel]:
-    """Raises BadSetting for a name that has no row."""
-    models: dict[str, ComfyModel] = {}
-    for canonical, name in names.items():
-        if name not in MODELS:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = MODELS[name]
-    return models
 
 
 ENGINE = ComfyEngine

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting, UpstreamError
+from unstill.domain.errors import BadField, UpstreamError
 from unstill.domain.request import Role, VideoRequest
 from unstill.engines.dashscope.list_walk import PAGE_SIZE, ListWalk, Rows
 from unstill.engines.dashscope.models import (
@@ -119,7 +119,7 @@ class DashScopeEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS, known)
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
@@ -279,18 +279,6 @@ class DashScopeEngine:
         if status != 200:
             raise Trouble(f"a frame's upload to the upstream was answered {status}")
         return f"oss://{key}"
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, DashScopeModel]:
-    """Raises BadSetting for a name that is none of DashScope's."""
-    models: dict[str, DashScopeModel] = {}
-    for canonical, name in names.items():
-        model = known(name)
-        if model is None:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = model
-    return models
 
 
 def _without_policy(reply: Reply) -> UpstreamError:

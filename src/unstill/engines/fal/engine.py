@@ -15,13 +15,12 @@ from pathlib import Path
 
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.fal.callbacks import KEYS_PATH, KEYS_URL, asking_back, is_fals
 from unstill.engines.fal.models import (
     CHOICES,
     MODELS,
-    FalModel,
     body_of,
     endpoint_for,
     misfit,
@@ -87,7 +86,7 @@ class FalEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS)
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S, key_scheme="Key"
         )
@@ -225,17 +224,6 @@ def _app(model: str) -> str:
 
 def _requests(ticket: Ticket) -> str:
     return f"{_app(ticket.upstream_model)}/requests/{ticket.id}"
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, FalModel]:
-    """Raises BadSetting for a name that has no row."""
-    models: dict[str, FalModel] = {}
-    for canonical, name in names.items():
-        if name not in MODELS:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = MODELS[name]
-    return models
 
 
 ENGINE = FalEngine

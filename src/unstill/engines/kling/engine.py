@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.kling.answers import (
     CODES,
@@ -31,7 +31,6 @@ from unstill.engines.kling.answers import (
 from unstill.engines.kling.models import (
     CHOICES,
     MODELS,
-    KlingModel,
     body_of,
     frame_form,
     misfit,
@@ -86,7 +85,7 @@ class KlingEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = with_marked_links(setup.vocabulary)
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS)
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
@@ -201,17 +200,6 @@ class KlingEngine:
 def _callback_secret(setup: RemoteSetup) -> bytes:
     """Raises BadSetting."""
     return svix_secret(setup.callback_secret, f"engines.{setup.name}.callback_secret")
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, KlingModel]:
-    """Raises BadSetting for a name that is not in the table."""
-    models: dict[str, KlingModel] = {}
-    for canonical, name in names.items():
-        if name not in MODELS:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = MODELS[name]
-    return models
 
 
 ENGINE = KlingEngine

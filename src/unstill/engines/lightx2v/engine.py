@@ -9,13 +9,13 @@ has an id of the server's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.lightx2v.answers import (
     CODES,
@@ -28,7 +28,6 @@ from unstill.engines.lightx2v.models import (
     CHOICES,
     EARLIER,
     MODELS,
-    LightX2VModel,
     body_of,
     fields_of,
     learnt,
@@ -79,7 +78,7 @@ class LightX2VEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS)
         self._names = EARLIER
         self.edition = 0
         self.account, self._upstream = setup.connect(
@@ -180,17 +179,6 @@ def _task(ticket: str) -> str:
 
 def _state(ticket: str) -> str:
     return f"{_task(ticket)}/status"
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, LightX2VModel]:
-    """Raises BadSetting for a name that is not in the table."""
-    models: dict[str, LightX2VModel] = {}
-    for canonical, name in names.items():
-        if name not in MODELS:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = MODELS[name]
-    return models
 
 
 ENGINE = LightX2VEngine

@@ -9,17 +9,16 @@ Which model takes what, and in which words, is in `models`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.minimax.models import (
     CHOICES,
     MODELS,
-    MiniMaxModel,
     body_of,
     frame_form,
     misfit,
@@ -72,7 +71,7 @@ class MiniMaxEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS)
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
@@ -132,17 +131,6 @@ class MiniMaxEngine:
 
     async def close(self) -> None:
         await self._upstream.close()
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, MiniMaxModel]:
-    """Raises BadSetting for a name that its documents do not have."""
-    models: dict[str, MiniMaxModel] = {}
-    for canonical, name in names.items():
-        if name not in MODELS:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = MODELS[name]
-    return models
 
 
 ENGINE = MiniMaxEngine

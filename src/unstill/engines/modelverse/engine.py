@@ -6,17 +6,16 @@ takes what, and in which words, is in `modelverse_models`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.modelverse.models import (
     CHOICES,
     MODELS,
-    ModelverseModel,
     body_of,
     misfit,
 )
@@ -72,7 +71,7 @@ class ModelverseEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS)
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
@@ -146,17 +145,6 @@ class ModelverseEngine:
                 return self._upstream.named(url)
             case _:
                 return ()
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, ModelverseModel]:
-    """Raises BadSetting for a name that its documents do not have."""
-    models: dict[str, ModelverseModel] = {}
-    for canonical, name in names.items():
-        if name not in MODELS:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = MODELS[name]
-    return models
 
 
 ENGINE = ModelverseEngine

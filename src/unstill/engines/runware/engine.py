@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from unstill.domain.errors import BadField, BadSetting
+from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.runware.answers import CODES, knows, submission_of, verdict_of
-from unstill.engines.runware.models import CHOICES, MODELS, RunwareModel, misfit, task_of
+from unstill.engines.runware.models import CHOICES, MODELS, misfit, task_of
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, Trouble
 from unstill.upstreams.key_check import standing_of
@@ -63,7 +63,7 @@ class RunwareEngine:
         self.name = self.label = setup.name
         self.is_free_to_repeat = setup.is_free_to_repeat
         self._words = setup.vocabulary
-        self._models = _models(setup.name, {**CHOICES, **setup.models})
+        self._models = setup.rows_of(CHOICES, MODELS)
         self.account, self._upstream = setup.connect(
             BASE_URL, requests_per_s=REQUESTS_PER_S, poll_interval_s=INTERVAL_S
         )
@@ -152,17 +152,6 @@ class RunwareEngine:
 
 def _look(ticket: Ticket) -> Mapping[str, str]:
     return {"taskType": "getResponse", "taskUUID": ticket.id}
-
-
-def _models(engine: str, names: Mapping[str, str]) -> dict[str, RunwareModel]:
-    """Raises BadSetting for a name that is not in the table."""
-    models: dict[str, RunwareModel] = {}
-    for canonical, name in names.items():
-        if name not in MODELS:
-            setting = f'engines.{engine}.models."{canonical}"'
-            raise BadSetting(setting, f"must be one of {', '.join(MODELS)}, got {name!r}")
-        models[canonical] = MODELS[name]
-    return models
 
 
 ENGINE = RunwareEngine
