@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import fal_client
+import fal_client  # type: ignore[import-not-found]  # is in `.venv-clients`
 import httpx
 
 from clients.steps import told

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from openrouter import OpenRouter, errors
+from openrouter import (  # type: ignore[import-not-found]  # is in `.venv-clients`
+    OpenRouter,
+    errors,
+)
 
 from clients.steps import told
 

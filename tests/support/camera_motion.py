@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from unstill.domain.request import Size
 from unstill.engines.camera.path import CameraPath
-from unstill.engines.camera.scenes import Scenery, blank
-from unstill.engines.camera.warp import CELL_PX, Lens
+from unstill.engines.camera.scenes import Scenery, View, blank
+from unstill.engines.camera.warp import CELL_PX
 from unstill.media.yuv import Floats, Plane
 
 FEWEST_INLIERS: Final = 0.3
@@ -54,13 +54,13 @@ class Motion:
         return max(self.wide, self.high) if self.wide < 1 and self.high < 1 else 1.0
 
 
-def looked(lens: Lens, path: CameraPath, size: Size, begin: float = 0, end: float = 1) -> Motion:
+def looked(lens: View, path: CameraPath, size: Size, begin: float = 0, end: float = 1) -> Motion:
     """The motion between two moments of a path, 0 to 1, by its look grids."""
     one, other = (affine_of_look(lens, path, moment) for moment in (begin, end))
     return motion_of(np.linalg.inv(other) @ one, size.width / CELL_PX, size.height / CELL_PX)
 
 
-def affine_of_look(lens: Lens, path: CameraPath, moment: float) -> Matrix:
+def affine_of_look(lens: View, path: CameraPath, moment: float) -> Matrix:
     """The affine map from frame to photo that is nearest to a look grid; frame points in cells."""
     grid = lens.grid(path.at(moment))
     rows, columns = grid.x.shape
@@ -71,7 +71,7 @@ def affine_of_look(lens: Lens, path: CameraPath, moment: float) -> Matrix:
     return np.vstack([found.T, [0, 0, 1]])
 
 
-def zoomed_most(lens: Lens, path: CameraPath, size: Size, *, moments: int = 12) -> float:
+def zoomed_most(lens: View, path: CameraPath, size: Size, *, moments: int = 12) -> float:
     """The largest growth of both axes between any two moments, or the smallest, as a ratio > 1."""
     found = 1.0
     for begin in range(moments):

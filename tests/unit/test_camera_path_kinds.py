@@ -176,7 +176,7 @@ def test_a_dolly_zoom_is_one_on_photos_too(name: str) -> None:
     framed = framed_photo(still(name), SIZE)
     seen = OnePhoto(framed, plan, a_request(prompt="", duration_s=5))
     begin, end = (seen.lens.grid(seen.path.at(moment)) for moment in (0, 1))
-    near = seen.lens.near_at(end)
+    near = seen.lens.near_in(seen.path.at(1))
 
     across = np.gradient(begin.x, axis=1) / np.gradient(end.x, axis=1)
     down = np.gradient(begin.y, axis=0) / np.gradient(end.y, axis=0)
