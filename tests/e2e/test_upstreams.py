@@ -18,10 +18,14 @@ import pytest
 
 from support.emulator_process import Emulator
 from support.engine_benches import ROWS
+from support.engine_benches import engine as engine_of
 from support.servers import PictureHost, Serving
 from support.settings_files import ONLY_UPSTREAMS, engine, model
 from unstill.emulators import KINDS
 from unstill.models.catalogue import Catalogue
+from unstill.net.fetcher import Fetcher
+from unstill.settings.engines import HOSTED_KINDS
+from unstill.settings.model_engines import never
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ID_OF = {
@@ -48,8 +52,6 @@ BODIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     for name, body in json.loads((SENT / f"{kind}.json").read_text("utf-8")).items()
 }
 UUID4 = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the key of a call
-# That draw no watermark: HappyHorse's, which is on by default, is left out for them.
-UNMARKED = {"fal", "openrouter"}
 
 
 class Pair(NamedTuple):
@@ -103,11 +105,6 @@ def sample(name: str, pictures: PictureHost) -> tuple[str, dict[str, Any]]:
     return request["path"], json.loads(text)
 
 
-def unmarked(body: dict[str, Any]) -> dict[str, Any]:
-    """The body without a watermark, for a kind that draws none: HappyHorse's is on by default."""
-    return body | {"parameters": {**body["parameters"], "watermark": False}}
-
-
 def send(server: Serving, path: str, body: object) -> str:
     answer = server.http.post(path, json=body, headers={"X-DashScope-Async": "enable"})
     assert answer.status_code == 200, answer.text
@@ -146,6 +143,18 @@ def test_every_kind_of_upstream_has_a_body_here() -> None:
     assert {kind for kind, _ in BODIES} == set(KINDS)
 
 
+@pytest.mark.parametrize("kind", HOSTED_KINDS)
+async def test_every_document_that_a_kind_serves_has_a_body_here(kind: str) -> None:
+    fetcher = Fetcher()
+    remote = engine_of(kind, "http://127.0.0.1:9", fetcher)
+    cards = Catalogue().by_id
+    served = {name for name, model in ID_OF.items() if never(remote, cards[model]) is None}
+    await remote.close()
+    await fetcher.close()
+
+    assert served <= {name for each, name in BODIES if each == kind}
+
+
 @pytest.mark.parametrize(
     ("kind", "name"), BODIES, ids=[f"{name} at {kind}" for kind, name in BODIES]
 )
@@ -154,8 +163,6 @@ def test_a_documents_request_is_sent_as_the_upstream_documents_and_its_video_com
 ) -> None:
     server, emulator = pairs.of(kind)
     path, body = sample(name, pictures)
-    if name == "happyhorse-1.0-i2v" and kind in UNMARKED:
-        body = unmarked(body)
     job_id = send(server, path, body)
     status = server.wait(job_id)
     video = server.http.get(f"/v1/videos/{job_id}/content")

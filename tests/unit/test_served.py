@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.requests import KLING, MINIMAX, SEEDANCE20, SEEDANCE25, WAN22, WAN27
+from support.requests import HAPPYHORSE, KLING, MINIMAX, SEEDANCE20, SEEDANCE25, WAN22, WAN27
 from unstill.domain.errors import BadField
 from unstill.domain.request import GivenValue, TierName, VideoRequest
 from unstill.models.card import Card
@@ -25,6 +25,7 @@ def engine(
     durations_s: range | tuple[int, ...] = range(1, 99),
     last_frame: bool = True,
     sound: bool = True,
+    mark: bool = True,
 ) -> Misfit:
     def misfit(request: VideoRequest) -> BadField | None:
         if request.tier not in tiers:
@@ -35,6 +36,8 @@ def engine(
             return BadField("last_frame", "absent", "a picture")
         if request.generate_audio and not sound:
             return BadField("generate_audio", "false", request.generate_audio)
+        if request.watermark and not mark:
+            return BadField("watermark", "false", request.watermark)
         return None
 
     return misfit
@@ -110,6 +113,15 @@ def test_a_last_frame_is_left_out_where_no_engine_takes_one() -> None:
 
     assert card.field("last_frame") is None
     assert "last_frame" not in schema_of(card)
+
+
+def test_a_mark_that_no_engine_draws_is_off_by_default() -> None:
+    card = served_card(BY_ID[HAPPYHORSE], [engine(mark=False)])
+    mark = card.field("watermark")
+
+    assert mark is not None
+    assert (mark.kind, mark.default, mark.is_required) == (Flag(only=False), False, False)
+    assert served_card(BY_ID[HAPPYHORSE], [engine(mark=False), engine()]) is BY_ID[HAPPYHORSE]
 
 
 def test_a_default_that_no_engine_makes_has_to_be_chosen() -> None:

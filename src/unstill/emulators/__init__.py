@@ -8,33 +8,31 @@ its own; importing this module loads none of what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from unstill.domain.errors import BadSetting
 
-# Each is the `EMULATOR` of the module of its name.
-KINDS = (
-    "dashscope",
-    "modelverse",
-    "fal",
-    "ark",
-    "runware",
-    "openrouter",
-    "minimax",
-    "kling",
-    "lightx2v",
-    "comfy",
-    "comfyui",
-    "openai",
-    "unified",
-    "sglang",
-    "vllm-omni",
-)
-KINDS_IN_MEMORY = frozenset(
-    {"comfyui", "lightx2v", "sglang", "vllm-omni"}
-)  # a restart of these loses every job
+# Each is the `EMULATOR` of the module of its name; and whether its jobs outlive a restart.
+KINDS: Mapping[str, bool] = {
+    "dashscope": True,
+    "modelverse": True,
+    "fal": True,
+    "ark": True,
+    "runware": True,
+    "openrouter": True,
+    "minimax": True,
+    "kling": True,
+    "lightx2v": False,
+    "comfy": True,
+    "comfyui": False,
+    "openai": True,
+    "unified": True,
+    "sglang": False,
+    "vllm-omni": False,
+}
+KINDS_IN_MEMORY = frozenset(kind for kind, lasts in KINDS.items() if not lasts)
 # Modelverse's own sample of a failed task has a usage.
 KINDS_THAT_BILL_FAILURES = frozenset({"modelverse"})
 DAY_S = 86_400
@@ -58,9 +56,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     upload_s: float = 2 * DAY_S  # DashScope, temporary file URL: 48 h
     requests_per_s: int = 20  # DashScope: query, list and cancel of one key together; 0: no limit
     submits_per_s: int = 0  # one key may send so many; 0: no limit
-    served_model: str = (
-        "Wan-AI/Wan2.2-I2V-A14B-Diffusers"  # by comfyui, lightx2v, sglang, vllm-omni
-    )
+    # By the servers of one model, which are those in memory.
+    served_model: str = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
     logged: int = 500  # requests that are remembered whole
     certificate: tuple[str, str] | None = None  # paths of one and its key: https, by the server
 

@@ -16,7 +16,7 @@ Misfit = Callable[[VideoRequest], BadField | None]
 
 
 def served_card(card: Card, misfits: Sequence[Misfit]) -> Card:
-    """The card with the lengths, tiers, last frame and sound that at least one engine serves.
+    """The card with the lengths, tiers, last frame, sound and mark that at least one engine serves.
 
     misfits: of each engine that may come to make its jobs. A default that none serves is none, and
     has to be chosen. The card as it is where they serve nothing at all.
@@ -51,6 +51,8 @@ def _served(
                 yield _narrowed(field, _within(kind, lengths_s), is_served=is_served)
             case Flag() if field.name == "generate_audio":
                 yield _with_sound(field, requests, misfits)
+            case Flag() if field.name == "watermark":
+                yield _with_mark(field, requests, misfits)
             case _:
                 yield field
 
@@ -67,6 +69,14 @@ def _within(kind: Whole, lengths_s: Sequence[int]) -> Whole:
     if kind.choices or len(lengths_s) <= most - least:
         return Whole(choices=tuple(lengths_s))
     return Whole(least=least, most=most)
+
+
+def _with_mark(field: Field, requests: Sequence[VideoRequest], misfits: Sequence[Misfit]) -> Field:
+    """A default that nobody draws gives way: the field is never needed."""
+    asked = (msgspec.structs.replace(each, watermark=True) for each in requests)
+    if any(_is_served(each, misfits) for each in asked):
+        return field
+    return msgspec.structs.replace(field, kind=Flag(only=False), default=False)
 
 
 def _with_sound(field: Field, requests: Sequence[VideoRequest], misfits: Sequence[Misfit]) -> Field:

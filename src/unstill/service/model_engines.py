@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
 
 from unstill.domain.engine import Changing, Engine
 from unstill.domain.errors import BadField, BadSetting, MissingField, shown
 from unstill.domain.request import CreateCall, VideoRequest
 from unstill.models.card import Card
 from unstill.models.served import served_card
+
+
+class Made(NamedTuple):
+    """Which engine makes a video first, and of what."""
+
+    engine: str
+    request: VideoRequest
 
 
 class ModelEngines:
@@ -37,21 +47,31 @@ class ModelEngines:
         self._served[model] = (editions, found)
         return found
 
-    def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> str:
-        """The first engine that the request fits.
+    def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> Made:
+        """The first engine that the request fits, as it is or without a mark nobody asked for.
 
         If none does, raises the first one's misfit in the caller's name of the field.
         Raises BadSetting if the model has no engine.
         """
         misfits: list[BadField] = []
+        as_wanted = list(_as_wanted(request, create_call))
         for engine in self.engines_of(model):
-            misfit = engine.misfit(request)
-            if misfit is None:
-                return engine.name
-            misfits.append(misfit)
+            refused = []
+            for each in as_wanted:
+                if (misfit := engine.misfit(each)) is None:
+                    return Made(engine.name, each)
+                refused.append(misfit)
+            misfits.append(refused[-1])
         if misfits:
             raise _in_callers_words(misfits[0], request, create_call)
         raise BadSetting(f'models."{model}".engines', "no engine is configured for this model")
+
+
+def _as_wanted(request: VideoRequest, create_call: CreateCall) -> Iterator[VideoRequest]:
+    """The request; and without its model's own default mark, which an engine may not draw."""
+    yield request
+    if request.watermark and "watermark" not in create_call.fields:
+        yield msgspec.structs.replace(request, watermark=False)
 
 
 def _in_callers_words(misfit: BadField, request: VideoRequest, create_call: CreateCall) -> BadField:

@@ -83,7 +83,7 @@ class NewJobs:
         StorageFull.
         """
         webhook_url = self._receiver_of(create_call.webhook_url, owner)
-        engine = self._model_engines.engine_for(
+        engine, request = self._model_engines.engine_for(
             checked.model, checked.request, create_call=create_call
         )
         self._check_room()
@@ -93,7 +93,7 @@ class NewJobs:
             dialect=dialect,
             words=words,
             model=checked.model,
-            request=checked.request,
+            request=request,
             engine=engine,
             created_ms=now_ms,
             deadline_ms=self._uptime_ms() + DEADLINE_MS,

@@ -3,7 +3,8 @@
     last frame        refused
     region            refused
     negative prompt   refused
-    watermark         `true` refused; without the field there is none
+    watermark         `true` refused; a mere default has given way by then (service/
+                      model_engines.py)
     sound             `true` refused where none comes for sure; `false`: its track is removed here
     prompt_extend     `false` refused where every prompt is rewritten; else left out
     seed              left out: no document promises the same video for the same seed
@@ -40,7 +41,6 @@ def unsupported(request: VideoRequest, has: Has, *, name: str) -> BadField | Non
     if request.negative_prompt and not has.negative_prompt:
         return BadField("negative_prompt", f"absent: {name} has none", request.negative_prompt)
     if request.watermark and not has.watermark:
-        # HappyHorse's own default: quietly without it would not be what was asked for.
         return BadField("watermark", f"false: {name} draws none", request.watermark)
     if request.generate_audio and not has.sound:
         return BadField(
