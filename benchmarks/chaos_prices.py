@@ -10,58 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
+from benchmarks.chaos_engines import ENGINES
+from benchmarks.chaos_kinds import Charges
+
 HOUSE = "EUR"
 WORTH: Mapping[str, str] = {HOUSE: "1", "CNY": "0.125", "USD": "0.923077"}
 
 
-class Cost(NamedTuple):
-    unit: Literal["per_second", "per_video"]
-    amount: str
-
-
-class Charges(NamedTuple):
-    currency: str
-    by_model: Mapping[str, Cost]  # as the engine names them
-
-
 COSTS: Mapping[str, Charges] = {
-    "bailian": Charges(
-        "CNY",
-        {
-            "wan2.7-i2v": Cost("per_second", "0.333333"),
-            "wan2.2-i2v-flash": Cost("per_second", "0.1"),
-        },
-    ),
-    "modelverse": Charges(
-        "CNY",
-        {
-            "Wan-AI/Wan2.2-I2V": Cost("per_second", "0.070001"),
-            "openai/sora-2/image-to-video-pro": Cost("per_second", "2.15"),
-        },
-    ),
-    # As their answers say themselves.
-    "rw": Charges("USD", {"alibaba:wan@2.7": Cost("per_second", "0.15")}),
-    "router": Charges(
-        "USD",
-        {
-            "alibaba/wan-2.7": Cost("per_second", "0.1"),
-            "alibaba/happyhorse-1.0": Cost("per_second", "0.14"),
-        },
-    ),
-    "kuaishou": Charges("USD", {"kling-3.0": Cost("per_second", "0.084")}),
-    "comfy": Charges("USD", {"wan/wan2.7-i2v": Cost("per_second", "0.100007")}),
-    "fal": Charges("USD", {"fal-ai/wan/v2.7/image-to-video": Cost("per_video", "0.200003")}),
-    "ark": Charges("CNY", {"doubao-seedance-2-0-260128": Cost("per_video", "4.100001")}),
-    "hailuo": Charges("CNY", {"MiniMax-H3": Cost("per_second", "0.666667")}),
-    "sora": Charges("USD", {"sora-2-pro": Cost("per_video", "1.300001")}),
-    "ope": Charges("USD", {"wan2.7-i2v": Cost("per_video", "0.123457")}),
-    "omni": Charges(
-        HOUSE,
-        {
-            "wan2.7-i2v": Cost("per_video", "0.010101"),
-            "happyhorse-1.0-i2v": Cost("per_video", "0.010101"),
-        },
-    ),
+    name: row.charges for name, row in ENGINES.items() if row.charges is not None
 }
 # It makes whatever it is asked for, and calls all of it by the name of its own weights.
 NAMELESS = "omni"

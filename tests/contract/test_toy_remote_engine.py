@@ -7,7 +7,8 @@ What a new kind of remote engine touches elsewhere:
     settings/engines.py       its word in `HOSTED_KINDS`
     emulators/NEW.py          a stand-in for its upstream, as `ToyUpstream` here, called `EMULATOR`
     emulators/__init__.py     its word in `KINDS`
-    support/engine_benches.py a row for the contract, so that `test_engines.py` runs it too
+    tests/support/kinds/NEW.py, benchmarks/chaos_kinds/NEW.py
+                              its rows for the contract and the fault campaign
 
 One that has something of its own to set has a class of settings, as `ToySettings` here, named in
 `EngineSettings`, and a line in `REMOTE_KINDS` of assembly.py, as `TOY_KIND` here.
