@@ -26,6 +26,7 @@ def engine(
     last_frame: bool = True,
     sound: bool = True,
     mark: bool = True,
+    negative_prompt: bool = True,
 ) -> Misfit:
     def misfit(request: VideoRequest) -> BadField | None:
         if request.tier not in tiers:
@@ -36,6 +37,8 @@ def engine(
             return BadField("last_frame", "absent", "a picture")
         if request.generate_audio and not sound:
             return BadField("generate_audio", "false", request.generate_audio)
+        if request.negative_prompt and not negative_prompt:
+            return BadField("negative_prompt", "absent", request.negative_prompt)
         if request.watermark and not mark:
             return BadField("watermark", "false", request.watermark)
         return None
@@ -113,6 +116,15 @@ def test_a_last_frame_is_left_out_where_no_engine_takes_one() -> None:
 
     assert card.field("last_frame") is None
     assert "last_frame" not in schema_of(card)
+
+
+def test_a_negative_prompt_that_every_engine_refuses_is_left_out() -> None:
+    card, name, without = BY_ID[WAN27], "negative_prompt", engine(negative_prompt=False)
+
+    assert card.field(name) is not None
+    assert served_card(card, [without]).field(name) is None
+    assert name not in schema_of(served_card(card, [without]))
+    assert served_card(card, [without, engine()]).field(name) == card.field(name)
 
 
 def test_a_mark_that_no_engine_draws_is_off_by_default() -> None:

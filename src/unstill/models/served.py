@@ -16,7 +16,7 @@ Misfit = Callable[[VideoRequest], BadField | None]
 
 
 def served_card(card: Card, misfits: Sequence[Misfit]) -> Card:
-    """The card with the lengths, tiers, last frame, sound and mark that at least one engine serves.
+    """The card with the lengths, tiers, fields, sound and mark that at least one engine serves.
 
     misfits: of each engine that may come to make its jobs. A default that none serves is none, and
     has to be chosen. The card as it is where they serve nothing at all.
@@ -37,10 +37,9 @@ def _served(
 ) -> Iterator[Field]:
     tiers = tuple(tier for tier in card.tiers if any(each.tier == tier for each in requests))
     for field in card.fields:
+        if not _is_taken(field.name, requests, misfits):
+            continue
         match field.kind:
-            case _ if field.name == "last_frame":
-                if any(each.last_frame is not None for each in requests):
-                    yield field
             case Tier():
                 yield _narrowed(field, Tier(tiers), is_served=field.default in tiers)
             case Exact():
@@ -55,6 +54,18 @@ def _served(
                 yield _with_mark(field, requests, misfits)
             case _:
                 yield field
+
+
+def _is_taken(name: str, requests: Sequence[VideoRequest], misfits: Sequence[Misfit]) -> bool:
+    """Whether a field that may be left out is worth anything."""
+    match name:
+        case "last_frame":
+            return any(each.last_frame is not None for each in requests)
+        case "negative_prompt":
+            asked = (msgspec.structs.replace(each, negative_prompt="blurred") for each in requests)
+            return any(_is_served(each, misfits) for each in asked)
+        case _:
+            return True
 
 
 def _narrowed(field: Field, kind: Tier | Exact | Whole | Flag, *, is_served: bool) -> Field:
