@@ -189,6 +189,7 @@ async def campaign(
         await asyncio.sleep(2 * LOOK_EVERY_S)
     reading.cancel()
     took_s = time.monotonic() - healed_s
+    await asyncio.to_thread(site.wait_ready)  # the last to be started may be on its way up yet
     await callers.hold_answers(found)
     return took_s
 

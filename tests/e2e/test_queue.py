@@ -59,6 +59,8 @@ def test_positions_only_fall_and_what_is_expected_comes_true(tmp_path: Path) -> 
         first, told = submitted(server)
         of_nothing = left_s(told)
         server.wait(first)
+        for _ in range(2):  # its process had to come up for the first one
+            server.wait(submitted(server)[0])
         of_an_ended_job = headers(server, first)
         running, _ = submitted(server)
         render_of(server, running)
