@@ -14,7 +14,7 @@ from support.settling_desk import KEY, Office, office_over
 from support.upstream_steps import START_MS
 from support.waits import until
 from unstill.domain.attempts import Outcome
-from unstill.domain.errors import OwnError, UpstreamError
+from unstill.domain.errors import OwnError, StorageFailed, StorageFull, UpstreamError
 from unstill.domain.job import State
 from unstill.domain.lease import LEASE_MS, Lease
 from unstill.steps.submit_outcome import found_open, held_on
@@ -94,6 +94,8 @@ async def test_a_call_that_would_be_another_one_now_is_in_doubt(desk: Office) ->
     [
         (OwnError("its pictures are not kept"), State.FAILED),
         (UpstreamError("the upload's host is away"), State.RUNNING),
+        (StorageFailed("the storage of the files cannot be reached"), State.RUNNING),
+        (StorageFull("no room for a part of it"), State.RUNNING),
     ],
 )
 async def test_preparing_that_fails_for_good_is_a_doubt_and_another_trouble_passes(

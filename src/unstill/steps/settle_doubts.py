@@ -123,6 +123,8 @@ class DoubtSettler:
         """Raises _Unpreparable; UpstreamError, StorageFull or StorageFailed if it cannot be now."""
         try:
             prepared = await prepare()
+        except (StorageFull, StorageFailed):
+            raise  # its pictures may be had again
         except (PrepareRefused, OwnError) as error:
             raise _Unpreparable(error.message) from error
         if (prepared.key, prepared.upstream_model) != (attempt.call_key, attempt.upstream_model):
