@@ -14,7 +14,7 @@ from unstill.models.card import Card
 from unstill.models.served import served_card
 
 
-class Made(NamedTuple):
+class FirstChoice(NamedTuple):
     """Which engine makes a video first, and of what."""
 
     engine: str
@@ -47,7 +47,7 @@ class ModelEngines:
         self._served[model] = (editions, found)
         return found
 
-    def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> Made:
+    def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> FirstChoice:
         """The first engine that the request fits, as it is or without a mark nobody asked for.
 
         If none does, raises the first one's misfit in the caller's name of the field.
@@ -59,7 +59,7 @@ class ModelEngines:
             refused = []
             for each in as_wanted:
                 if (misfit := engine.misfit(each)) is None:
-                    return Made(engine.name, each)
+                    return FirstChoice(engine.name, each)
                 refused.append(misfit)
             misfits.append(refused[-1])
         if misfits:
