@@ -47,7 +47,9 @@ class ModelEngines:
         self._served[model] = (editions, found)
         return found
 
-    def engine_for(self, model: str, request: VideoRequest, *, create_call: CreateCall) -> FirstChoice:
+    def engine_for(
+        self, model: str, request: VideoRequest, *, create_call: CreateCall
+    ) -> FirstChoice:
         """The first engine that the request fits, as it is or without a mark nobody asked for.
 
         If none does, raises the first one's misfit in the caller's name of the field.
