@@ -3,8 +3,7 @@
     last frame        refused
     region            refused
     negative prompt   refused
-    watermark         `true` refused; a mere default has given way by then (service/
-                      model_engines.py)
+    watermark         `true` refused; a mere default has given way before (ModelEngines)
     sound             `true` refused where none comes for sure; `false`: its track is removed here
     prompt_extend     `false` refused where every prompt is rewritten; else left out
     seed              left out: no document promises the same video for the same seed
