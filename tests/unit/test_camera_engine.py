@@ -61,7 +61,7 @@ async def test_an_engine_that_loops_ends_each_video_where_it_began(tmp_path: Pat
         await camera.close()
 
     first, *between, last = luma_of(tmp_path / "video-1.part")
-    assert np.abs(first.astype(int) - last).mean() < 2
+    assert np.abs(first.astype(int) - last).mean() < 2.5  # what the encoder leaves of nothing
     assert max(np.abs(first.astype(int) - frame).mean() for frame in between) > 4
 
 
