@@ -17,14 +17,23 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks import fuzz_bodies, fuzz_http, fuzz_operators, fuzz_upstreams
+from benchmarks import (
+    fuzz_bodies,
+    fuzz_http,
+    fuzz_operators,
+    fuzz_own,
+    fuzz_providers,
+    fuzz_upstreams,
+)
 from benchmarks.fuzz_edits import Edit, edited, random_edits
 from benchmarks.fuzz_parser import Parser
 
 PARSERS: tuple[Parser, ...] = (
     *fuzz_http.PARSERS,
+    *fuzz_own.PARSERS,
     *fuzz_bodies.PARSERS,
     *fuzz_upstreams.PARSERS,
+    *fuzz_providers.PARSERS,
     *fuzz_operators.PARSERS,
 )
 TURN_S = 0.25

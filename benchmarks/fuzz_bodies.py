@@ -102,8 +102,24 @@ _MEDIA_BODY = _json(
         "parameters": {"aspect_ratio": "16:9", "prompt_extend": True, "audio": "true"},
     }
 )
-SECTIONED = (_TASKS_BODY, _MEDIA_BODY)
-FLAT = (_VIDEOS_BODY, _CONTENT_BODY)
+_REGION = {"kind": "water", "boxes": [[0, 0.6, 1, 1]], "mask": "https://example.com/m.png"}
+_REGION_BODY = _json(
+    {
+        "model": "wan2.7-i2v",
+        "input": {"prompt": "waves", "first_frame_url": "https://example.com/a.png"},
+        "parameters": {"region": [_REGION, {"kind": "smoke", "boxes": [[0.1, 0, 0.5, 0.5]]}]},
+    }
+)
+_REGION_TEXT_BODY = _json(
+    {
+        "model": "wan2.7-i2v",
+        "prompt": "waves",
+        "input_reference": {"image_url": "https://example.com/a.png"},
+        "region": _json([_REGION]).decode(),
+    }
+)
+SECTIONED = (_TASKS_BODY, _MEDIA_BODY, _REGION_BODY)
+FLAT = (_VIDEOS_BODY, _CONTENT_BODY, _REGION_TEXT_BODY)
 BODIES = (*SECTIONED, *FLAT)
 _FORM = (
     b"model=wan2.7-i2v&input_reference%5Bimage_url%5D=https%3A%2F%2Fexample.com%2Fa.png&seconds=5"
@@ -119,7 +135,20 @@ _NAMES = (
     b"input_reference[content][][image_url][url]\na[]\na[]\nmodel",
     b"a[b][c]\na[b][d]\nb[][x]\nb[][x]",
 )
-_WORDS = (b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b'"url"', b'"duration":', b'"size":')
+_WORDS = (
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"null",
+    b'"url"',
+    b'"duration":',
+    b'"size":',
+    b'"boxes":',
+)
 
 
 def _value(data: bytes, content_type: str) -> None:

@@ -111,7 +111,7 @@ def _lenient(data: bytes) -> None:
             each.encode()  # it goes into requests, rows and answers
 
 
-def _told_of(message: str) -> None:
+def told_of(message: str) -> None:
     assert len(message) <= 4 * MOST_QUOTED_CHARS
     message.encode()
     assert message.isprintable(), "what nobody sees is shown"
@@ -124,7 +124,7 @@ def _submitted(data: bytes) -> None:
             assert 0 < len(answer.ticket) <= 512
             assert answer.ticket.isascii()
         else:
-            _told_of(answer.message)
+            told_of(answer.message)
             assert len(answer.code) <= 64
         standing_of(Reply(status, data), CODES)
 
@@ -133,7 +133,7 @@ def _polled(data: bytes) -> None:
     for status in (200, 404, 500):
         reply = Reply(status, data)
         fields = reply.fields()
-        _told_of(f"{said(fields).code} {said(fields).message}")
+        told_of(f"{said(fields).code} {said(fields).message}")
         assert len(reply.head) < 200
         for verdict in (
             verdict_in(fields, ticket=TICKET),
@@ -144,7 +144,7 @@ def _polled(data: bytes) -> None:
                 case Running(progress):
                     assert progress is None or 0 <= progress <= 1
                 case Failed(code, message):
-                    _told_of(message)
+                    told_of(message)
                     assert len(code) <= 64
                 case Done(url, usage):
                     assert url is None or "\n" not in url
@@ -210,7 +210,7 @@ def _shown(data: bytes) -> None:
     ):
         shown = plain(words)
         assert len(shown) <= MOST_QUOTED_CHARS + 1
-        _told_of(shown)
+        told_of(shown)
         assert "\n" not in visible(words)
 
 

@@ -152,11 +152,14 @@ class ToldKeys(Fetcher):
     def __init__(self, *keys: Ed25519PrivateKey) -> None:
         self.keys: tuple[Ed25519PrivateKey, ...] | None = keys
         self.asked: list[str] = []
+        self.answer: bytes | None = None  # in place of them
 
     async def fetch(self, url: str, out: Path, **_: Any) -> int:
         self.asked.append(url)
         if self.keys is None:
             raise FetchFailed("answered 503")
+        if self.answer is not None:
+            return out.write_bytes(self.answer)
         texts = [
             urlsafe_b64encode(key.public_key().public_bytes_raw()).decode().rstrip("=")
             for key in self.keys
@@ -241,6 +244,16 @@ async def test_keys_that_cannot_be_read_now_leave_those_that_are_known() -> None
 
     assert not await fal.believes(by_fal(key=NEW_KEY))
     assert await fal.believes(by_fal())
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"<html>", b'{"keys":[{"kty":"\xff"}]}', b"[" * 60_000, b'{"keys":[{"x":7}]}']
+)
+async def test_an_answer_that_has_no_keys_lets_nobody_in_and_is_no_fault(answer: bytes) -> None:
+    fal = Fal()
+    fal.told.answer = answer
+
+    assert not await fal.believes(by_fal())
 
 
 def test_a_submit_names_the_address_only_where_there_is_one() -> None:

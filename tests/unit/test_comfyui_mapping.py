@@ -113,6 +113,17 @@ def test_a_graph_that_cannot_be_filled_stops_the_start(
     assert reason in caught.value.message
 
 
+def test_a_graph_in_another_encoding_or_without_end_is_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "graph.json"
+    file.write_bytes(GRAPH.read_bytes().replace(b"{prompt}", "{prompt} été".encode("latin-1")))
+    with pytest.raises(BadSetting, match="is not UTF-8: save it so"):
+        read_graph(str(file), "engines.gpu1.graph")
+
+    file.write_text('{"1":' * 20_000, "utf-8")
+    with pytest.raises(BadSetting, match="is no JSON"):
+        read_graph(str(file), "engines.gpu1.graph")
+
+
 def test_a_graph_that_is_not_there_stops_the_start_and_one_of_the_most_bytes_does_not(
     tmp_path: Path,
 ) -> None:

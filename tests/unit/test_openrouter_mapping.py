@@ -263,6 +263,8 @@ def test_a_202_with_an_id_is_taken_and_one_with_a_providers_error_is_not() -> No
         ({"cost": None, "is_byok": False}, {}),
         ({"cost": 0.01, "is_byok": True}, {}),  # the rest is on the provider's own bill
         ({"cost": True}, {}),
+        ({"cost": float("inf")}, {}),  # a row keeps no such number
+        ({"cost": 10**30}, {}),
         (None, {}),
     ],
 )

@@ -41,6 +41,12 @@ def reply(status: int = 200, *, data: Any = None, errors: Any = None) -> Reply:
     return Reply(status, msgspec.json.encode(body))
 
 
+MADE_FOR_NO_NUMBER = Reply(
+    200,
+    f'{{"data":[{{"taskUUID":"{KEY}","status":"success","videoURL":"https://v/1.mp4","cost":1e400}}]}}'.encode(),
+)
+
+
 def error(code: str, key: str | None = KEY) -> dict[str, str]:
     about = {} if key is None else {"taskUUID": key}
     return {"code": code, "message": "so it is"} | about
@@ -134,6 +140,7 @@ def test_what_an_answer_to_a_submit_comes_to(answer: Reply, kind: type) -> None:
             reply(data=[TAKEN | {"status": "success", "videoURL": "https://v/1.mp4", "cost": 0}]),
             Done("https://v/1.mp4"),
         ),
+        (MADE_FOR_NO_NUMBER, Done("https://v/1.mp4")),
         (reply(errors=[error("providerError")]), Failed("providerError", "so it is")),
         (reply(400, errors=[error("providerError")]), Failed("providerError", "so it is")),
         (reply(errors=[error("providerError", OTHER)]), Waiting()),

@@ -96,18 +96,29 @@ class SigningKeys:
             self._asked_s = now_s
             try:
                 self._keys, self._read_s = await self._fetched(), now_s
-            except (FetchFailed, OSError, msgspec.MsgspecError) as error:
+            except (FetchFailed, OSError, msgspec.DecodeError) as error:
                 log.warning("signing_keys_not_read", why=getattr(error, "reason", str(error)))
 
     async def _fetched(self) -> tuple[Ed25519PublicKey, ...]:
-        """Raises FetchFailed, OSError, MsgspecError."""
+        """Raises FetchFailed, OSError, msgspec.DecodeError."""
         with TemporaryDirectory(prefix="unstill-keys-") as folder:
             out = Path(folder) / "jwks.json"
             await self._fetcher.fetch(
                 self._url, out, max_bytes=MOST_BYTES, timeout_s=WITHIN_S, own=self._own
             )
-            rows = msgspec.json.decode(await asyncio.to_thread(out.read_bytes), type=KeySet)
-        return tuple(_keys_in(rows))
+            answer = await asyncio.to_thread(out.read_bytes)
+        return tuple(_keys_in(key_set_in(answer)))
+
+
+def key_set_in(answer: bytes) -> KeySet:
+    """Raises msgspec.DecodeError."""
+    try:
+        return msgspec.json.decode(answer, type=KeySet)
+    except (
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:  # msgspec has no errors of its own for them
+        raise msgspec.DecodeError("JSON that is no UTF-8, or nested too deeply") from error
 
 
 def _keys_in(rows: KeySet) -> Iterator[Ed25519PublicKey]:

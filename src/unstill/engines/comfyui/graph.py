@@ -46,7 +46,9 @@ def read_graph(path: str, setting: str) -> ComfyUiGraph:
         raise BadSetting(setting, f"has more than {MOST_GRAPH_BYTES} bytes")
     try:
         nodes = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except UnicodeDecodeError as error:
+        raise BadSetting(setting, "is not UTF-8: save it so") from error
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadSetting(setting, "is no JSON") from error
     return checked_graph(nodes, setting)
 

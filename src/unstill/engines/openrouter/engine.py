@@ -47,7 +47,7 @@ from unstill.upstreams.port import (
     UpstreamRequest,
     Verdict,
 )
-from unstill.upstreams.replies import Reply, at, said
+from unstill.upstreams.replies import Reply, at, numbers, said
 from unstill.upstreams.setup import RemoteSetup
 from unstill.upstreams.sizes import frame_size
 from unstill.upstreams.submit_answers import Codes, judged
@@ -219,9 +219,9 @@ def is_of_contents(fields: Mapping[str, Any]) -> bool:
 
 def usage_in(fields: Mapping[str, Any]) -> dict[str, int | float]:
     """What it charges. With a key of the provider's own the bill is the provider's: not told."""
-    cost = at(fields, "usage.cost")
-    is_told = isinstance(cost, int | float) and not isinstance(cost, bool)
-    return {COST_USD: cost} if is_told and at(fields, "usage.is_byok") is not True else {}
+    if at(fields, "usage.is_byok") is True:
+        return {}
+    return numbers({COST_USD: at(fields, "usage.cost")})
 
 
 def _names(engine: str, names: Mapping[str, str]) -> dict[str, str]:

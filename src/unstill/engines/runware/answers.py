@@ -23,7 +23,7 @@ from unstill.upstreams.port import (
     Verdict,
     Waiting,
 )
-from unstill.upstreams.replies import Odd, Reply, at, code_word
+from unstill.upstreams.replies import Odd, Reply, at, code_word, numbers
 from unstill.upstreams.submit_answers import Codes, judged
 from unstill.upstreams.task_answers import verdict_in
 from unstill.upstreams.usage import COST_USD
@@ -109,9 +109,8 @@ def _ended(code: str, message: str) -> Verdict:
 
 def _with_cost(verdict: Verdict | None, item: Mapping[str, Any]) -> Verdict | None:
     """What it charges is told beside the video; 0 was seen at models that cost, and is no price."""
-    cost = item.get("cost")
-    is_price = isinstance(cost, int | float) and not isinstance(cost, bool) and cost > 0
-    if isinstance(verdict, Done) and is_price:
+    cost = numbers({"cost": item.get("cost")}).get("cost", 0)
+    if isinstance(verdict, Done) and cost > 0:
         return msgspec.structs.replace(verdict, usage=verdict.usage | {COST_USD: cost})
     return verdict
 
