@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.cli.backup_folder import back_up
-from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_without_keys_of
 from unstill.domain.errors import OperatorError
 from unstill.files.last_backup import LastBackup, note_backup
 from unstill.settings.engines import local_names
@@ -29,7 +29,7 @@ def make(
 ) -> None:
     """Copy the data folder, beside a running server or without one, to a folder to start from."""
     os.umask(0o077)
-    with settings_of(config, data_dir=data_dir) as settings:
+    with settings_without_keys_of(config, data_dir=data_dir) as settings:
         if settings.server.database:
             raise OperatorError(
                 "the jobs are in a database: back it up by its own means, pg_dump or an archive of "

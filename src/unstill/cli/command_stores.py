@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unstill.cli.settings_options import settings_of
+from unstill.cli.settings_options import settings_without_keys_of
 from unstill.settings.databases import shown_database
 from unstill.settings.server import ServerSettings
 from unstill.store.ports.command_store import CommandStore
@@ -18,5 +18,5 @@ def store_of(server: ServerSettings) -> CommandStore:
 
 def store_at(data_dir: str | None, config: Path | None) -> CommandStore:
     """By the options of a command."""
-    with settings_of(config, data_dir=data_dir) as settings:
+    with settings_without_keys_of(config, data_dir=data_dir) as settings:
         return store_of(settings.server)

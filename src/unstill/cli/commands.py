@@ -26,7 +26,13 @@ from unstill.cli import (
     weights,
 )
 from unstill.cli.log_output import say
-from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of, told_place
+from unstill.cli.settings_options import (
+    ConfigOption,
+    DataDirOption,
+    settings_of,
+    settings_without_keys_of,
+    told_place,
+)
 from unstill.domain.errors import UnstillError
 from unstill.emulators import KINDS, Options
 from unstill.emulators import serve as serve_emulator
@@ -109,7 +115,7 @@ def emulate(
 @app.command()
 def models(*, config: ConfigOption = None) -> None:
     """List the models, what they take, and the engines behind them."""
-    with settings_of(config) as settings:
+    with settings_without_keys_of(config) as settings:
         _list_models(settings)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.cli.command_stores import store_at, store_of
-from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_without_keys_of
 from unstill.domain.continuation import (
     MOST_TICKET_CHARS,
     NextJob,
@@ -111,7 +111,7 @@ def resolve(
         )
     if ticket is not None and not may_be_ticket(ticket):
         raise OperatorError(f"--ticket: 1 to {MOST_TICKET_CHARS} characters of visible ASCII")
-    with settings_of(config, data_dir=data_dir) as settings:
+    with settings_without_keys_of(config, data_dir=data_dir) as settings:
         store = store_of(settings.server)
         tariff = settings.tariff()
         costs = CallCosts(Costs(tariff, settings.catalogue().by_id).of, tariff.currency)

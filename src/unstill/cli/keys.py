@@ -26,7 +26,7 @@ from unstill.cli.limit_options import (
     changes_of,
     told,
 )
-from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_without_keys_of
 from unstill.domain.access_errors import NoSuchKey
 from unstill.domain.api_key import ApiKey, KeyState, digest_of, new_key, new_key_id
 from unstill.domain.caller import Scope
@@ -74,7 +74,7 @@ def create(
         queue=queue,
         bytes=size,
     )
-    with settings_of(config, data_dir=data_dir) as settings:
+    with settings_without_keys_of(config, data_dir=data_dir) as settings:
         store, catalogue = store_of(settings.server), settings.catalogue()
     wanted = ApiKey(
         id=new_key_id(),

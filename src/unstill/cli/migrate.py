@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.cli.command_stores import store_of
-from unstill.cli.settings_options import ConfigOption, settings_of
+from unstill.cli.settings_options import ConfigOption, settings_without_keys_of
 from unstill.domain.errors import OperatorError
 from unstill.domain.money import shown_amount
 from unstill.files.storage import s3_bucket
@@ -39,7 +39,7 @@ def bring_up_to_date(
     config: ConfigOption = None,
 ) -> None:
     """Bring the database of the settings up to date; as often as you like."""
-    with settings_of(config) as settings:
+    with settings_without_keys_of(config) as settings:
         server = settings.server
         if not server.database:
             raise OperatorError(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unstill.cli.command_stores import store_of
-from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_of
+from unstill.cli.settings_options import ConfigOption, DataDirOption, settings_without_keys_of
 from unstill.settings.databases import shown_database
 from unstill.settings.engines import local_names
 from unstill.settings.reader import Settings
@@ -24,7 +24,7 @@ out = Console(highlight=False)
 @app.command("recover")
 def go_on(*, data_dir: DataDirOption = None, config: ConfigOption = None) -> None:
     """Go on with a job store that is older than its folder, or with a new one where it is lost."""
-    with settings_of(config, data_dir=data_dir) as settings:
+    with settings_without_keys_of(config, data_dir=data_dir) as settings:
         if settings.server.database:
             _go_on_with_database(settings)
             return

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from unstill.domain.errors import BadSetting, shown
-from unstill.settings.keys import upstream_key
+from unstill.settings.keys import ReadKey
 from unstill.settings.models import canonical_id
 from unstill.settings.money import CostSettings, Currency
 from unstill.settings.paths import path_of
@@ -148,7 +148,7 @@ def local_names(engines: Mapping[str, EngineSettings]) -> frozenset[str]:
 
 
 def checked_engine(
-    name: str, engine: EngineSettings, environment: Mapping[str, str]
+    name: str, engine: EngineSettings, environment: Mapping[str, str], read_key: ReadKey
 ) -> EngineSettings:
     """What its types do not say of it, its key from the environment; raises BadSetting."""
     where = f"engines.{name}"
@@ -171,8 +171,8 @@ def checked_engine(
     secret = engine.callback_secret
     return msgspec.structs.replace(
         engine,
-        api_key=upstream_key(engine.api_key, f"{where}.api_key", environment),
-        callback_secret=upstream_key(secret, f"{where}.callback_secret", environment),
+        api_key=read_key(engine.api_key, f"{where}.api_key", environment),
+        callback_secret=read_key(secret, f"{where}.callback_secret", environment),
         models=_mapping(engine.models, where),
     )
 

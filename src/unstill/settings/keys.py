@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from unstill.domain.errors import BadSetting
 from unstill.domain.owner import NAME, Owner
@@ -20,6 +20,8 @@ KEYS_VARIABLE = "UNSTILL_API_KEYS"
 CLIENT_KEY_VARIABLE = "UNSTILL_CLIENT_KEY"  # read by `unstill generate`, no setting of the server
 SIGNING_VARIABLE = "UNSTILL_WEBHOOK_SECRET"
 FROM_ENVIRONMENT = "env:"
+# What is written, the setting where it is, the environment -> the key; raises BadSetting.
+ReadKey = Callable[[str, str, Mapping[str, str]], str]
 _WHSEC = "whsec_"
 _SECRET_BYTES = (24, 64)  # Standard Webhooks, "signature scheme" (read 2026-11-20)
 # `$NAME`, `${NAME}`, `env:$NAME`, `%NAME%` and the like, of shells, Compose files and templates.
@@ -77,6 +79,14 @@ def upstream_key(api_key: str, setting: str, environment: Mapping[str, str]) -> 
     if name is not None:
         raise BadSetting(setting, f'names a variable: did you mean "{FROM_ENVIRONMENT}{name}"?')
     return _checked(api_key, setting, "it")
+
+
+def key_if_there(api_key: str, setting: str, environment: Mapping[str, str]) -> str:
+    """The same for whoever calls no upstream: "" where its variable is not set."""
+    variable = api_key.removeprefix(FROM_ENVIRONMENT)
+    if variable != api_key and re.fullmatch(r"\w+", variable) and not environment.get(variable):
+        return ""
+    return upstream_key(api_key, setting, environment)
 
 
 def _checked(key: str, setting: str, holder: str) -> str:

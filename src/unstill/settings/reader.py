@@ -30,8 +30,10 @@ from unstill.settings.keys import (
     CLIENT_KEY_VARIABLE,
     KEYS_VARIABLE,
     SIGNING_VARIABLE,
+    ReadKey,
     read_keys,
     read_webhook_secrets,
+    upstream_key,
 )
 from unstill.settings.models import ModelSettings, check_engines, checked_models
 from unstill.settings.money import MoneySettings
@@ -85,7 +87,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_settings(
-    *, file: Path | None, environment: Mapping[str, str], command_line: Mapping[str, object]
+    *,
+    file: Path | None,
+    environment: Mapping[str, str],
+    command_line: Mapping[str, object],
+    read_key: ReadKey = upstream_key,
 ) -> Settings:
     """The settings in force; raises BadSetting by the name of the first that is wrong."""
     written = converted(Settings, _document(file), "")
@@ -93,7 +99,7 @@ def read_settings(
     settings = Settings(
         server=_server_in_force(written.server, _variables(environment), options),
         engines={
-            name: checked_engine(name, engine, environment)
+            name: checked_engine(name, engine, environment, read_key)
             for name, engine in written.engines.items()
         },
         models=checked_models(written.models),
