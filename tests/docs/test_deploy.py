@@ -214,5 +214,10 @@ def test_for_every_alert_the_operators_page_says_where_to_look() -> None:
 def test_the_checks_of_a_bare_machine_install_what_these_tests_need() -> None:
     needed = (pages.ROOT / ".ci" / "run").read_text().splitlines()
 
-    for line in ("need nginx nginx", "need caddy caddy", "need systemd-analyze systemd"):
+    for line in (
+        "need nginx nginx",
+        "need caddy caddy",
+        "need systemd-analyze systemd",
+        "need promtool prometheus",
+    ):
         assert line in needed
