@@ -45,7 +45,7 @@ class BackedUp(NamedTuple):
 
     store: OwnStore
     at_ms: int  # what it has is of that moment
-    size_bytes: int  # of the jobs' files
+    size_bytes: int  # the size of the jobs' files
     without_video: tuple[str, ...]  # jobs that say that they have one which is not in their folder
 
 

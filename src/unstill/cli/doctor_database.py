@@ -43,6 +43,6 @@ def database_finding(database: str) -> Finding:
 
 
 def own_files_finding() -> Finding:
-    """Of a database whose jobs' files are on one machine's disk."""
+    """What is to be known of a database whose jobs' files are on one machine's disk."""
     detail = "in the data folder of this machine, which no other server on the database sees"
     return Finding("files", False, detail, "set server.files = s3://...", is_needed=False)

@@ -33,7 +33,7 @@ Look = Callable[[], Machine]
 def device_findings(
     settings: Settings, place: Place = nowhere, look: Look = look_closely
 ) -> Iterator[Finding]:
-    """Of each engine that renders on a device: its weights, its devices, how the two fit."""
+    """What is found of each engine that renders on a device: weights, devices, how the two fit."""
     engines = {
         name: engine
         for name, engine in settings.engines.items()

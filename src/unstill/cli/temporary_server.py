@@ -24,7 +24,7 @@ from unstill.domain.errors import OperatorError
 from unstill.system.installed import note
 
 ENDS_WITHIN_S = 10.0  # it ends its renders within a second
-# Of a fleet that the settings here are of, it would take jobs, and end in their midst.
+# As one of a fleet that the settings here name, it would take jobs, and end in their midst.
 _ALONE = {
     "UNSTILL_DATABASE": "",
     "UNSTILL_FILES": "",

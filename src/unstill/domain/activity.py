@@ -19,7 +19,7 @@ HOUR_MS = 60 * MINUTE_MS
 STEPS_MIN = (2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440)
 MOST_STEPS = 60
 MOST_LOOKED_AT = 100_000  # jobs that have ended
-MOST_TIMES = 10_000  # of one step or engine, the newest: they are sorted on the event loop
+MOST_TIMES = 10_000  # the newest of one step or engine: they are sorted on the event loop
 
 
 class ActivitySpan(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class ActivityStep(msgspec.Struct, frozen=True):
     succeeded: int
     failed: int
     cancelled: int
-    video_s: float  # of the videos that were made
+    video_s: float  # the videos that were made, together
     wait_ms_p50: int | None  # until they were begun
     render_ms_p50: int | None  # from then to their end
     render_ms_p95: int | None

@@ -50,7 +50,7 @@ class ApiKey(msgspec.Struct, frozen=True):
     expires_ms: int | None = None
     revoked_ms: int | None = None
     used_ms: int | None = None  # about when its last call came
-    limits: Limits = UNLIMITED  # of its own, beside those of its owner
+    limits: Limits = UNLIMITED  # the key's own, beside those of its owner
 
     def state(self, now_ms: int) -> KeyState:
         if self.revoked_ms is not None:

@@ -38,17 +38,17 @@ def _seconds(*pauses: float) -> Backoff:
     return Backoff(tuple(round(1000 * each) for each in pauses))
 
 
-STEP = doubling(500, 30_000)  # of a job that has not moved by it
+STEP = doubling(500, 30_000)  # for a job that has not moved by it
 FETCH_FRAME = _seconds(0.5, 1, 2, 4)  # given up then
 RENDER = _seconds(1)  # whose child has died: once
 CALL = _seconds(2, 4, 8, 10, 10, 10, 20, 40, 60)  # for one job, to an engine that was busy
-MODEL = _seconds(2, 4, 8, 10)  # of an account: one call finds out whether it is busy still
+MODEL = _seconds(2, 4, 8, 10)  # for an account: one call finds out whether it is busy still
 ACCOUNT = doubling(5_000, 60_000)  # whose breaker is open: likewise
-DOUBT = doubling(1_000, 30_000)  # of a call whose upstream can tell what became of it
-POLL = doubling(1_000, 15_000)  # of an account that has answered nothing
-SAVE = doubling(2_000, 300_000)  # of a finished video: it has been paid for
+DOUBT = doubling(1_000, 30_000)  # for a call whose upstream can tell what became of it
+POLL = doubling(1_000, 15_000)  # for an account that has answered nothing
+SAVE = doubling(2_000, 300_000)  # for a finished video: it has been paid for
 WEBHOOK = _seconds(2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
-DUTY = doubling(500, 30_000)  # of a server, that has ended by itself
+DUTY = doubling(500, 30_000)  # for one of a server's, that has ended by itself
 STORAGE = doubling(1_000, 30_000)  # by how long it has taken nothing: see system/storage_pause.py
 TICKET = _seconds(1)  # that the storage does not take: it is paid for
 DELIVERY = _seconds(1)  # likewise: what was sent is sent again until it is stored

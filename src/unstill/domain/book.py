@@ -81,7 +81,7 @@ class JobMoney(msgspec.Struct, frozen=True):
 
 
 def money_of(entries: Sequence[Charge]) -> JobMoney | None:
-    """Of a job's entries, oldest first; None where it was made without money."""
+    """What a job's entries come to, oldest first; None where it was made without money."""
     reserve = next((entry for entry in entries if entry.kind is ChargeKind.RESERVE), None)
     if reserve is None:
         return None

@@ -19,7 +19,7 @@ from unstill.domain.owner import Owner
 from unstill.domain.request import Size, VideoRequest
 
 Vocabulary = Literal["openai", "unified"]
-# Of a finished video: in OpenAI's names, and one of ours.
+# What a finished video is asked for as: in OpenAI's names, and one of ours.
 Variant = Literal["video", "thumbnail", "spritesheet", "last_frame"]
 
 
@@ -143,7 +143,7 @@ class Job(msgspec.Struct, frozen=True):
         None  # where its end is told; "": where the settings say for its owner
     )
     request_id: str = ""  # its create call had it; for the log
-    key_id: str = ""  # of the key that made it; empty for one of the environment, and without one
+    key_id: str = ""  # the key that made it; empty for one of the environment, and without one
     trace: str = ""  # its create call's span, as a W3C `traceparent`; empty: it is not traced
 
     @property

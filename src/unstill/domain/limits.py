@@ -20,12 +20,12 @@ MOST = 2**53  # what JSON's readers keep exact
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Of one party; None is no limit. Jobs that were taken before one was set go on."""
+    """What one party may; None is no limit. Jobs that were taken before one was set go on."""
 
     in_flight: int | None = None  # jobs that have begun: submitting, running, saving
     submits_per_minute: int | None = None
     queue: int | None = None  # jobs that no engine has begun: queued, ready
-    stored_bytes: int | None = None  # of its jobs' files, and of an owner's uploads
+    stored_bytes: int | None = None  # its jobs' files, and an owner's uploads
     weight: int = 1  # an owner's turns in a round, see domain/owner_turns.py
     requests_per_minute: int | None = None  # calls of any kind but those about a job that is there
     # What may be settled and reserved, in millionths of the house currency; by days of UTC.
@@ -78,8 +78,8 @@ class Settable(msgspec.Struct, frozen=True):
     """
 
     name: str
-    field: str  # of `Limits`
-    heading: str  # of the column where limits are listed
+    field: str  # a name in `Limits`
+    heading: str  # it stands above the column where limits are listed
     about: str
     is_of_keys: bool = True  # or of owners alone
     is_money: bool = False  # in millionths; operators write and read decimals

@@ -29,7 +29,7 @@ _DECIMAL = re.compile(AMOUNT_PATTERN)
 
 
 class BilledUnit(StrEnum):
-    SECOND = "second"  # of video, as billed
+    SECOND = "second"  # a second of video, as billed
     VIDEO = "video"
 
 
@@ -78,7 +78,7 @@ class PriceTerms(msgspec.Struct, frozen=True):
 
 
 class ChargeKind(StrEnum):
-    RESERVE = "reserve"  # of the price; stands until the job is settled or released
+    RESERVE = "reserve"  # the price is held until the job is settled or released
     SETTLE = "settle"  # the price of a video that was made
     RELEASE = "release"  # no price: there is no video
     COST = "cost"  # what an upstream charges
@@ -99,12 +99,12 @@ class Charge(msgspec.Struct, frozen=True):
     owner: Owner
     key_id: str  # that it was submitted with; empty for a key from the environment, and without one
     model: str  # as callers name it
-    engine: str  # of a reserve, the first to try; of a settlement, the one that made the video
+    engine: str  # for a reserve the first to try, for a settlement the one that made the video
     upstream_model: str
     basis: PriceBasis
     unit: BilledUnit
     rate: int  # millionths of `currency` a unit
-    billed_ns: int  # of a reserve, the length that was asked for; of a release, 0
+    billed_ns: int  # for a reserve the length that was asked for, for a release 0
     currency: str
     own_amount: int  # millionths of `currency`
     worth: int  # millionths of the house currency that one of `currency` is worth

@@ -11,7 +11,7 @@ class Removals:
 
     def __init__(self, kinds: Iterable[str]) -> None:
         """`kinds`: all that may go, which are told before the first has gone too."""
-        self.jobs: Counter[str] = Counter(dict.fromkeys(kinds, 0))  # of which that has gone
+        self.jobs: Counter[str] = Counter(dict.fromkeys(kinds, 0))  # they had it, and it has gone
         self.freed_bytes: Counter[str] = Counter(self.jobs)
 
     def note(self, kind: str, *, jobs: int, freed_bytes: int) -> None:

@@ -126,7 +126,7 @@ class MarkedRegion(msgspec.Struct, frozen=True, omit_defaults=True):
 
     kind: RegionKind
     boxes: tuple[tuple[float, float, float, float], ...] = ()
-    mask: MaskRole | None = None  # of the request's masks
+    mask: MaskRole | None = None  # which of the request's masks
 
 
 class VideoRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,7 +146,7 @@ class VideoRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     generate_audio: bool | None = None  # None: whatever the engine does by itself
     options: dict[str, str | int | float | bool] = {}  # fields that only this model's card has
     regions: tuple[MarkedRegion, ...] = ()
-    masks: tuple[Frame, ...] = ()  # of regions, in their order
+    masks: tuple[Frame, ...] = ()  # those of regions, in their order
     version: int = 1  # this layout has it; see tests/golden/rows
 
     @property

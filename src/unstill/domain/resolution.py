@@ -74,7 +74,7 @@ class Resolved(msgspec.Struct, frozen=True):
 
     resolution: Resolution
     is_new: bool
-    released: int | None = None  # of the price, in millionths; None where nothing was reserved
+    released: int | None = None  # the price, in millionths; None where nothing was reserved
     cost: int | None = None  # in millionths; None where none was settled
     currency: str = ""
     continuation: Continuation | None = None
@@ -95,7 +95,7 @@ class JobRecords(NamedTuple):
 
     job: Job | None
     calls: Sequence[Attempt]  # oldest first
-    entries: Sequence[Charge]  # of the book, likewise
+    entries: Sequence[Charge]  # the book's, likewise
     said: Resolution | None
     continuation: Continuation | None
     elsewhere: str | None

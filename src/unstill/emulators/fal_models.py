@@ -22,7 +22,7 @@ from unstill.emulators.pictures import (
 from unstill.emulators.wire import Refusal
 
 INT32 = 2**31 - 1
-FRAMES = (17, 161)  # of wan/v2.2-a14b
+FRAMES = (17, 161)  # the range that wan/v2.2-a14b has
 RATES = (4, 60)
 DEFAULT_FRAMES = 81
 DEFAULT_RATE = 16

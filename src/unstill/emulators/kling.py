@@ -64,7 +64,7 @@ INJECTED = {
 OPTIONS = frozenset({"callback_url", "external_task_id", "watermark_info"})
 DURATIONS_S = range(3, 16)
 LINES = {"720p": 720, "1080p": 1080, "4k": 2160}
-# Of kling-3.0: silent, with sound. Those of 4k and of turbo were not read.
+# Prices of kling-3.0: silent, with sound. Those of 4k and of turbo were not read.
 USD_PER_S = {720: (0.084, 0.126), 1080: (0.112, 0.168)}
 
 

@@ -64,7 +64,7 @@ FORM_FIELDS: Mapping[str, type] = {
     "target_fps": int,
 }
 FILES = frozenset({"image_file", "last_frame_file"})
-OWN = frozenset({"task_id", "save_result_path"})  # of one task alone
+OWN = frozenset({"task_id", "save_result_path"})  # one task's alone
 WORDS = {
     EmulatedState.WAITING: "pending",
     EmulatedState.RUNNING: "processing",
@@ -187,7 +187,7 @@ class LightX2VEmulator:
 
 
 def _schema(ask: Ask) -> Answer:  # noqa: ARG001  - the port's shape
-    """Of its own schema only what names the fields."""
+    """What names the fields, and no more, of its own schema."""
     properties = {name: {"title": name} for name in FIELDS}
     schemas = {"VideoTaskRequest": {"type": "object", "properties": properties}}
     return as_json({"openapi": "3.1.0", "components": {"schemas": schemas}})

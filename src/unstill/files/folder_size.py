@@ -81,7 +81,7 @@ def size_of(data_dir: Path) -> int:
 
 
 def bytes_in(folder: Path) -> int:
-    """Of all files below; what goes meanwhile is not counted."""
+    """What all files below come to; what goes meanwhile is not counted."""
     size_bytes = 0
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:

@@ -43,7 +43,7 @@ async def put_job(
 
 
 async def has_file(bucket: S3Bucket, job_id: str, name: str) -> bool:
-    """Of a folder whose files were in a bucket before."""
+    """Whether the bucket has it, where a folder's files were in one before."""
     return await bucket.find(f"{JOBS}/{job_id}/{name}") is not None
 
 

@@ -16,7 +16,7 @@ FILE = "unstill.backup"
 
 class LastBackup(msgspec.Struct, frozen=True):
     at_ms: int  # what it has is of that moment
-    size_bytes: int  # of the jobs' files
+    size_bytes: int  # the jobs' files
 
 
 def note_backup(data_dir: Path, made: LastBackup) -> None:

@@ -30,12 +30,12 @@ class Signer(msgspec.Struct, frozen=True):
     region: str
     key_id: str
     secret: str
-    token: str = ""  # of a key that is good for a session
+    token: str = ""  # it comes with a key that is good for a session
     life_s: int = LIFE_S
     clock_s: Callable[[], float] = time
 
     def address(self, method: str, key: str, says: Mapping[str, str]) -> str:
-        """Of the object, for one method. says: headers of the answer, by their small names."""
+        """An object's, for one method. says: headers of the answer, by their small names."""
         url = urlsplit(f"{self.bucket_url}/{key}")
         now = datetime.fromtimestamp(self.clock_s(), UTC)
         day, moment = f"{now:%Y%m%d}", f"{now:%Y%m%dT%H%M%SZ}"
@@ -50,7 +50,7 @@ class Signer(msgspec.Struct, frozen=True):
             **{f"response-{name}": said for name, said in says.items()},
         }
         pairs = "&".join(f"{_quoted(name)}={_quoted(query[name])}" for name in sorted(query))
-        # Of the request only its host is signed, and nothing of its body.
+        # The host is signed of the request, and nothing of its body.
         asked = f"{method}\n{url.path}\n{pairs}\nhost:{url.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
         signed = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(asked.encode()).hexdigest()}"
         signing = f"AWS4{self.secret}".encode()

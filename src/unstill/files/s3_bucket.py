@@ -265,7 +265,7 @@ def _troubles() -> Iterator[None]:
         raise TakenKey from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise StorageFailed("the storage of the files refuses this server's key") from error
-    except FileNotFoundError as error:  # of what was to be written: there is no bucket
+    except FileNotFoundError as error:  # what was to be written has no place: no bucket
         raise StorageFailed("the storage of the files has no such bucket or object") from error
     except BaseError as error:
         raise StorageFailed(_told(str(error))) from error

@@ -11,7 +11,7 @@ import msgspec
 from unstill.system.machine import Confinement
 
 MOST_NOTE_FIELDS = 20
-MOST_NOTE_CHARS = 1000  # of one text in a note
+MOST_NOTE_CHARS = 1000  # in one text of a note
 
 _NOTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # What a line of the log has already, or structlog means something else by.

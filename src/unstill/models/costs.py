@@ -12,7 +12,7 @@ from unstill.models.sizes import charged_tier
 
 
 class Costs:
-    """Of all engines, by a tariff."""
+    """What all engines cost, by a tariff."""
 
     def __init__(self, tariff: Tariff, cards: Mapping[str, Card]) -> None:
         """`cards`: by the models' own ids."""

@@ -51,7 +51,7 @@ class SizeLimits(msgspec.Struct, frozen=True):
 
 
 _USUAL_LIMITS = SizeLimits(2048, 1920 * 1088, "1[0-9]{2}[02468]|20[0-4][02468]")
-# Of a model with the tier; the largest first.
+# What a model with the tier has; the largest first.
 _LIMITS_OF_TIERS: dict[TierName, SizeLimits] = {
     "4K": SizeLimits(
         3840, 3840 * 2160, "[12][0-9]{2}[02468]|3[0-7][0-9][02468]|38[0-3][02468]|3840"

@@ -23,8 +23,8 @@ from unstill.domain.request import (
 )
 
 MOST_REGIONS: Final = len(MASK_ROLES)
-MOST_BOXES: Final = 8  # of a region; what they do not say a mask does
-SIDES: Final = 4  # of a box
+MOST_BOXES: Final = 8  # a region has no more; what they do not say a mask does
+SIDES: Final = 4  # a box has so many
 MOST_KEY_CHARS: Final = 80  # a message quotes no more of a caller's own name
 _KEYS: Final = ("kind", "boxes", "mask")
 _BOX: Final = (

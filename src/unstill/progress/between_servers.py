@@ -20,7 +20,7 @@ from unstill.store.ports.signals import MOST_CHARS, Signals
 PROGRESS, STALLS = "progress", "stalls"
 WITHIN_S = 0.5
 MOST_AT_ONCE = 500  # subjects; of more, the others are told with the next
-MESSAGE_CHARS = 250  # of a stall's own
+MESSAGE_CHARS = 250  # no more is told of a stall's own
 MOST_LINE = MOST_CHARS - 9  # beside who tells it
 
 
@@ -90,7 +90,7 @@ class SharedStalls:
     def _told(self, news: StallNews) -> None:
         short = msgspec.structs.replace(news, message=news.message[:MESSAGE_CHARS])
         line = msgspec.json.encode(short).decode()
-        if len(line) > MOST_LINE:  # of quotes and signs that are written as several
+        if len(line) > MOST_LINE:  # quotes and signs are written as several
             line = msgspec.json.encode(msgspec.structs.replace(news, message="")).decode()
         self._held_up.put(f"{news.subject} {news.place}", line)
 

@@ -35,7 +35,7 @@ class Keys:
         self._refusals: dict[bytes, str] = {}  # why a key that was good once is not
         self._by_id: dict[str, Caller] = {}
         self._users: dict[str, Caller] = {}  # the same by tickets, which let in no operators
-        self._rows: dict[str, ApiKey] = {}  # of the same keys
+        self._rows: dict[str, ApiKey] = {}  # the same keys
         # A dict compares two texts only where the whole of their hashes are equal, which each
         # process salts anew: how long that takes tells nothing about a key either.
         self._good: dict[str, Caller] = {}

@@ -59,12 +59,12 @@ class Bodies:
 
     @classmethod
     def of_keys(cls, limits: ServerLimits, readers: Readers) -> Self:
-        """Of routes that ask for a key, or would if there were any."""
+        """For routes that ask for a key, or would if there were any."""
         return cls(readers=readers, most_open_bytes=limits.open_bodies_mib * MIB, limits=limits)
 
     @classmethod
     def of_strangers(cls, limits: ServerLimits, most_file_bytes: int) -> Self:
-        """Of open routes, which files of that size are sent to."""
+        """For open routes, which files of that size are sent to."""
         return cls(
             most_bytes=most_file_bytes + FORM_BYTES,
             most_open_bytes=limits.open_uploads_mib * MIB,

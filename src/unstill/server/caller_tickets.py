@@ -44,7 +44,7 @@ class CallerTickets:
 
     def take(self, link_secrets: Sequence[bytes]) -> None:
         """Go by these from now on."""
-        # Of their own, made of those of links: what is signed there says nothing here.
+        # Secrets of their own, made of those of links: what is signed there says nothing here.
         own = [hmac.digest(secret, b"tickets", "sha256") for secret in link_secrets]
         self._keyed = [hmac.new(secret, digestmod="sha256") for secret in own]
         self._of_settings = {
@@ -91,7 +91,7 @@ class CallerTickets:
 
 
 def _name(keyed: hmac.HMAC, digest: bytes) -> str:
-    """Of a key of the settings, by its hash."""
+    """What a key of the settings is called, by its hash."""
     return _signed(keyed, b"key\n" + digest)[:22]
 
 

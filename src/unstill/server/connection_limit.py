@@ -62,7 +62,7 @@ class Crowd:
         self._searched_s = -AGAIN_S
         self._count = 0
         self._by_address: dict[str, dict[Member, None]] = {}
-        # Of connections that have shown a key; kept where owners have a number of their own.
+        # Those that have shown a key; kept where owners have a number of their own.
         self._by_owner: dict[Owner, dict[Member, None]] = {}
         self._owners: dict[Member, Owner] = {}
 

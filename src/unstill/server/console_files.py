@@ -49,7 +49,7 @@ _REMARKS = re.compile(rb"^[ \t]*(?:/\*(?:(?!\*/).)*\*/[ \t]*|//[^\n]*)$", re.MUL
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
-# Of each answer: a file that is opened by itself is held to the same.
+# Each answer has them: a file that is opened by itself is held to the same.
 HEADERS: Pairs = (
     (b"content-security-policy", _CONTENT_POLICY),
     (b"x-content-type-options", b"nosniff"),

@@ -12,7 +12,7 @@ from unstill.domain.request import GivenValue
 from unstill.models.field_kinds import Whole
 
 USUAL_LIMIT = 20
-MOST_NAME_CHARS = 200  # of a model or an engine that is asked for
+MOST_NAME_CHARS = 200  # a model or an engine that is asked for has no more
 MOST_PROMPT_CHARS = 200
 TIME = Whole(least=0, most=2**48 - 1)  # an id has so many bits for it
 

@@ -54,7 +54,7 @@ class OwnEvents:
 
     def __init__(self, own_job: Callable[[Job], OwnJob]) -> None:
         self._own_job = own_job
-        self._told: dict[str, _ToldJob] = {}  # of unfinished jobs, the longest ago first
+        self._told: dict[str, _ToldJob] = {}  # unfinished jobs, those told the longest ago first
 
     def known(self, job_id: str) -> Job | None:
         """The job as it was told last, while it is watched."""

@@ -148,7 +148,7 @@ def own_details_told(
 
 
 def job_charge_told(entries: Sequence[Charge]) -> JobCharge | None:
-    """Of a job's entries in the book, without what it has cost the operator."""
+    """What a job's entries in the book say, without what it has cost the operator."""
     money = money_of(entries)
     if money is None:
         return None

@@ -10,7 +10,7 @@ MOST_PARAMETERS = 100  # a query has no more; the longest list's filters are a d
 
 
 def query_of(text: bytes) -> dict[str, str]:
-    """Of parameters given twice, the last. Raises BadField."""
+    """Its parameters; the last of those that are given twice. Raises BadField."""
     if not text:
         return {}
     if text.count(b"&") >= MOST_PARAMETERS:

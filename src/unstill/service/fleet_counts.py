@@ -54,7 +54,7 @@ class FleetCounts:
         def hear(message: str) -> None:
             try:
                 taken = msgspec.json.decode(message, type=_Taken)
-            except msgspec.MsgspecError:  # of a newer release
+            except msgspec.MsgspecError:  # a newer release says it otherwise
                 log.warning("count_not_read", topic=topic)
                 return
             if taken.server != self._server:

@@ -35,7 +35,7 @@ class JobTally:
 
     @property
     def taken(self) -> int:
-        """Of what may be in flight: begun, or about to be."""
+        """How many of those that may be in flight are: begun, or about to be."""
         return self.begun + len(self.beginning)
 
     @property

@@ -43,7 +43,7 @@ class OwnerLimits:
 
     @property
     def budgets(self) -> Mapping[Owner, Budgets]:
-        """Of the owners that have one."""
+        """Those of the owners that have one."""
         found = {party.owner: each.budgets for party, each in self._limits.items()}
         return {owner: budgets for owner, budgets in found.items() if budgets != Budgets()}
 

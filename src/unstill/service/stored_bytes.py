@@ -36,7 +36,7 @@ class _OfParty:
         self.jobs: dict[str, int] = {}
         self.of_jobs = 0
         self.uploads = 0
-        self.coming = 0  # of uploads that are being stored
+        self.coming = 0  # uploads that are being stored
         self.pending: set[str] = set()  # jobs that are being stored
         self.measured_s: float | None = None  # None: never yet
         self.measuring: asyncio.Task[None] | None = None
@@ -57,7 +57,7 @@ class _OfParty:
 
 
 class StoredBytes:
-    """Of owners and keys that have a limit of bytes."""
+    """How much is stored for owners and keys that have a limit of bytes."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class _OfKind(
 ):
     """`[engines.NAME]`; a kind of engine is a class with its tag, named in `EngineSettings`."""
 
-    currency: Currency = ""  # of its costs; empty: the house's
+    currency: Currency = ""  # its costs are in it; empty: the house's
     costs: dict[str, CostSettings] = {}  # by the upstream's name of the model
 
     @property

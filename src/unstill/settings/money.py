@@ -30,14 +30,14 @@ class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is charged, by one of the two."""
 
-    per_second: Any = None  # of video, as billed
+    per_second: Any = None  # for a second of video, as billed
     per_video: Any = None
 
 
 class CostSettings(RateSettings, frozen=True, forbid_unknown_fields=True):
     """`[engines.NAME.costs."upstream model"]`."""
 
-    tiers: dict[str, RateSettings] = {}  # of the tiers that are charged otherwise
+    tiers: dict[str, RateSettings] = {}  # the tiers that are charged otherwise
 
 
 def amount_in(value: object, setting: str) -> int:

@@ -42,7 +42,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = "unstill-data"
     # That the jobs are kept in; empty: a file in the data folder.
     database: Annotated[str, secret(DATABASE_FORM, r"^$|^postgres(ql)?://")] = ""
-    files: str = ""  # of jobs and uploads: s3://bucket/prefix; empty: in the data folder
+    files: str = ""  # where jobs and uploads are: s3://bucket/prefix; empty: in the data folder
     file_delivery: Literal["proxy", "redirect"] = "proxy"  # who sends callers what is in a bucket
     files_public_url: str = ""  # that callers are redirected to; empty: where the bucket is to us
     allow_networks: tuple[str, ...] = ()  # CIDRs besides the public internet

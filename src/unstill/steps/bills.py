@@ -42,7 +42,7 @@ class Bills:
         return cls(Costs(tariff, cards))
 
     def made(self, job: Job, video: Video) -> Bill:
-        """Of a video that is there."""
+        """What a video has cost that is there."""
         usage = {} if job.result is None else job.result.usage
         told_s = billed_seconds(usage)
         if told_s is None and video.frame_rate <= 0:  # an mp4 need not tell one
@@ -50,11 +50,11 @@ class Bills:
         return self._of(job, billed_ns(told_s, video.frame_count, video.frame_rate), usage)
 
     def finished(self, job: Job) -> Bill:
-        """Of a video that its engine has finished, and that has come to nothing here."""
+        """What a video has cost that its engine has finished, and that has come to nothing here."""
         return self._told(job, {} if job.result is None else job.result.usage)
 
     def failed(self, job: Job, usage: Usage | None) -> Bill | None:
-        """Of a job that its upstream has failed; None where it has used nothing for it.
+        """What a job has cost that its upstream has failed; None where it has used nothing for it.
 
         usage: None where the upstream has not said how it ended, so that nobody knows.
         """

@@ -289,7 +289,7 @@ class Submitter:
     async def _settle_interrupted(
         self, remote: SettlingRemote, job: Job, attempt: Attempt
     ) -> PutOff | None:
-        """Of a call that another server has made: it is prepared anew, and in this one's slots."""
+        """Settle a call that another server has made: prepared anew, and in this one's slots."""
         async with self._choice.gate(remote).slots.taken(job.owner):
             if self._is_stopping:
                 return None

@@ -40,7 +40,7 @@ class Workshop(msgspec.Struct, frozen=True):
     followers: Followers
     clock_ms: Callable[[], int]
     uptime: Uptime
-    counts: CallCounts  # of all calls of the remotes
+    counts: CallCounts  # counts all calls of the remotes
     weight_of: WeightOf
     bills: Bills
     picture_fetches: tuple[int, int]  # at once, and of one owner; 0: as many as are free

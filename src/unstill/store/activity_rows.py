@@ -31,7 +31,7 @@ ENDED = (
 )
 MADE = "SELECT count(*) FROM jobs WHERE id >= {} AND id < {}"
 
-Read = Callable[..., Awaitable[Sequence[Row]]]  # of the parameters
+Read = Callable[..., Awaitable[Sequence[Row]]]  # it is given the parameters
 
 
 async def activity_in(span: ActivitySpan, *, ended: Read, made: Read) -> Activity:

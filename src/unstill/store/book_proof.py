@@ -33,7 +33,7 @@ class BookProof:
         """added: is told of all entries of each job, as far as they can be read."""
         self._words: dict[str, OperatorWord] = {}
         self._continuations: list[Continuation] = []
-        self._entries: dict[str, list[Charge]] = {}  # of the jobs in these
+        self._entries: dict[str, list[Charge]] = {}  # those of the jobs in these
         self._added = added
         self.sums = SpentSums()
 
@@ -92,7 +92,7 @@ class BookProof:
 
 
 def booked_job(row: Row, calls: Iterable[Row]) -> BookedJob:
-    """Of the columns owner, created_ms, state, attempt, the failure's code (or empty), ticket.
+    """A job by the columns owner, created_ms, state, attempt, failure's code (or empty), ticket.
 
     calls: the number, the engine and the upstream's model of each.
     """

@@ -19,7 +19,7 @@ _fields_of = attrgetter(*COLUMNS)
 
 # Word for word that of the index `charges_once`, or it is not used.
 PLACE = "CASE {0}.kind WHEN 'release' THEN 'settle' ELSE {0}.kind END"
-# Of the job whose row is at hand, as part of a WHERE.
+# It is asked of the job whose row is at hand, as part of a WHERE.
 IS_RESERVED = (
     f"(EXISTS (SELECT 1 FROM charges WHERE job_id = jobs.id AND kind = '{ChargeKind.RESERVE}') "  # noqa: S608  - our words
     "AND NOT EXISTS (SELECT 1 FROM charges WHERE job_id = jobs.id "

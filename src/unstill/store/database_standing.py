@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class DatabaseStanding(NamedTuple):
-    version: str  # of PostgreSQL
+    version: str  # PostgreSQL's
     schema: int  # 0: there is none
     needed: int  # by this release
     servers: int  # that are up on it

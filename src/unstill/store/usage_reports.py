@@ -14,7 +14,7 @@ from unstill.domain.usage import UsageAsked, UsagePart, UsageSum, day_shown
 from unstill.store.book_rows import PLACE
 from unstill.store.embedded.rows import Row
 
-MOST_AT_ONCE = 4  # of one owner, the one that is read included; as many of operators
+MOST_AT_ONCE = 4  # one owner's, the one that is read included; as many of operators
 
 _COLUMNS = {
     UsagePart.OWNER: "entry.owner",

@@ -72,7 +72,7 @@ def otlp_sender(environment: Mapping[str, str]) -> SpanSender:
     session.trust_env = False  # neither a proxy nor a netrc of the environment
     try:
         exporter = OTLPSpanExporter(session=session)
-    except ValueError as error:  # of a number that is none
+    except ValueError as error:  # where the number is none
         reason = "one of OpenTelemetry's variables (OTEL_...) is not as it has to be"
         raise BadSetting("server.traces", reason) from error
     return SpanSender(

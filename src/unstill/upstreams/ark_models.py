@@ -26,7 +26,7 @@ _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP", "BMP"})
 # Each may have 30 MB, and a body 64 MB: two of these fit as base64.
 _PICTURE_BYTES = 22 * 10**6
 _PICTURE_SIDES_PX = (300, 6000)
-_MOST_RATIO = 2.5  # of the pictures, which the videos follow
+_MOST_RATIO = 2.5  # a limit of the pictures, which the videos follow
 
 
 class ArkModel(msgspec.Struct, frozen=True, kw_only=True):

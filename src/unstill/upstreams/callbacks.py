@@ -17,7 +17,7 @@ from unstill.domain.errors import BadSetting
 # fal, webhooks; OpenRouter, video generation; Kling, callbacks (read 2026-11-28): all three.
 MOST_AWAY_S = 300
 SVIX_PREFIX = "whsec_"
-_STAMP_CHARS = 12  # of a time stamp in seconds, at the most
+_STAMP_CHARS = 12  # in a time stamp in seconds, at the most
 
 
 def is_fresh(stamp: str, now_ms: int) -> bool:

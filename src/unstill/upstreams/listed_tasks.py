@@ -150,7 +150,7 @@ class ListedTasks:
 
 
 def _cancellation(seen: Verdict) -> Cancellation:
-    """Of a task that is not queued any more."""
+    """What became of a cancel, by a task that is not queued any more."""
     is_cancelled = isinstance(seen, Failed) and seen.code == "cancelled"
     return Cancelled() if is_cancelled else TooLate()
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from unstill.engines.camera.move_words import words
 
-MOST_CHARACTERS = 400  # of a clause: what has no stop for longer is cut, to be read in linear time
+MOST_CHARACTERS = 400  # a clause that has no stop for longer is cut, to be read in linear time
 SOMEBODY: Final = "\x01"  # in place of words that have nothing to do with a camera
 LOOKS_BACK = 80  # characters: as far as what stands before a word can matter
 

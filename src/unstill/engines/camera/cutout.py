@@ -24,18 +24,19 @@ from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture
 Field = TypeVar("Field", Floats, Plane)
 
 SIDE_PX = 640  # a matte has such a side: frames find the fine edges in the subject's own planes
-# Of the longer side: so far in and out from where the mask says half, its word is not the last.
+# So far in and out from where the mask says half, its word is not the last: shares of the
+# longer side.
 RIM_IN, RIM_OUT = 0.009, 0.017
 TOLD_APART = 24.0  # steps of 255: colours that differ so much share a pixel by their colour alone
 ALIKE = 12.0  # likewise: less is no edge
-LOWEST = 0.25  # of its height
+LOWEST = 0.25  # a share of its height
 NEITHER = 30.0  # steps of 255: so far from both colours and all between, a colour says nothing
 STEEP = 2.0  # the mask's rim is softer than the subject's
 OPAQUE = 0.05  # less of a matte is none, and as much less than all is all
-GUARD, GUARD_SHARE = 0.005, 0.5  # of the longer side, and how opaque
+GUARD, GUARD_SHARE = 0.005, 0.5  # a share of the longer side, and how opaque
 NEARLY = 8  # steps of 255: so little of a background says nothing of it
-MORE, BESIDE_PX = 1.2, 2  # of a frame's cell: a dolly out sees so much more; and what is between
-MIRRORED = 0.07  # of the longer side: so far in the background goes on as its mirror image
+MORE, BESIDE_PX = 1.2, 2  # times a frame's cell: a dolly out sees so much more; and what is between
+MIRRORED = 0.07  # a share of the longer side: so far in the background goes on as its mirror image
 SMOOTH_PX = 5.0  # at SIDE_PX; the mirror's edge has no dents
 LEVELS = 9
 

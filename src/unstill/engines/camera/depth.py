@@ -28,7 +28,7 @@ WEIGHTS = (0.6, 0.25, 0.1)
 EVEN = 0.6  # so far a subject is brought to one distance: a head is as near as its chest
 SUBJECT_RANK = 65  # percentile of its own guess, where it is brought to
 VANISHING_SIDE_PX = 384
-ALONG = 0.65  # of the distance from where lines run together, beside the rest of the guess
+ALONG = 0.65  # the share that the distance from where lines run together has in the guess
 
 
 @dataclass(frozen=True, kw_only=True)

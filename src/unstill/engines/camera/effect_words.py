@@ -18,7 +18,7 @@ class Effect(StrEnum):
     DUST = "dust"  # motes in the light
     CONFETTI = "confetti"
     FIREWORKS = "fireworks"
-    FLICKER = "flicker"  # of a flame, of lamps, of lightning
+    FLICKER = "flicker"  # a flame does, a lamp, lightning
     CLOUDS = "clouds"  # drift
     WIND = "wind"  # in grass, flowers and leaves
     WATER = "water"  # ripples

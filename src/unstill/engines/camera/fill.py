@@ -9,7 +9,7 @@ from unstill.media.yuv import Floats
 
 LEVELS = 7  # each half as large as the one before
 FEW_PX = 4  # on a side; a smaller picture is halved no more
-KNOWN = 0.25  # of a pixel: so much of it is enough to go by it alone
+KNOWN = 0.25  # a share of a pixel: so much of it is enough to go by it alone
 
 
 def grown_from(values: Floats, known: Floats, *, levels: int = LEVELS) -> Floats:

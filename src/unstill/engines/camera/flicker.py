@@ -14,9 +14,9 @@ from unstill.engines.camera.regions import SIDE_PX, find_flames
 from unstill.engines.camera.warp import CELL_PX, SourceGrid, sample
 from unstill.media.yuv import Floats, YuvPicture
 
-DEPTH = 0.28  # of the light at a flame, at the amount 1
+DEPTH = 0.28  # a share of the light at a flame, at the amount 1
 MOST_DEPTH = 0.6
-REACHES = ((1 / 60, 1.0), (1 / 14, 0.55), (1 / 5, 0.22))  # of the photo's side, and how much
+REACHES = ((1 / 60, 1.0), (1 / 14, 0.55), (1 / 5, 0.22))  # shares of the photo's side, and how much
 HERTZ = ((1.1, 0.35), (2.7, 0.3), (5.3, 0.22), (8.9, 0.13))
 STARTS_S = 0.5
 

@@ -15,8 +15,8 @@ from unstill.engines.camera.saliency import NoMask
 from unstill.engines.camera.subject import Box, Subject, find_subject
 from unstill.media.yuv import Floats, Plane
 
-MARGIN = 0.05  # of the frame, around what it must show
-HEADROOM = 0.07  # of the frame, above a head whose body does not fit
+MARGIN = 0.05  # a share of the frame, around what it must show
+HEADROOM = 0.07  # a share of the frame, above a head whose body does not fit
 TOWARDS = 0.7  # so far a frame is turned from the picture's middle to the subject's
 BODY_WEIGHT = 0.4  # beside a head, where not both fit
 

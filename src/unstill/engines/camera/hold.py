@@ -15,15 +15,15 @@ from unstill.engines.camera.path import CameraPath, CameraState, with_overscan
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.subject import Box
 
-MARGIN = 0.02  # of the frame's half side, around what must stay in it
+MARGIN = 0.02  # a share of the frame's half side, around what must stay in it
 MOMENTS = 8
 TURNS = 6
 # so much of a move is made so that all of the subject stays, and so much so that its head does
 FOR_ALL, FOR_HEAD = (1.0, 0.85), (1.0, 0.85, 0.7, 0.55, 0.4)
 HALVINGS = 3  # between two of these shares
-MOST_HEAD = 0.6  # of the frame: of a larger one its middle is held
-MOST_AIM = 0.95  # of the frame's half side: what a dolly goes towards is in the frame
-CUT = 0.015  # of the photo's half side: what reaches so near to its edge is cut off there
+MOST_HEAD = 0.6  # a share of the frame: the middle is held of what is larger
+MOST_AIM = 0.95  # a share of the frame's half side: what a dolly goes towards is in the frame
+CUT = 0.015  # a share of the photo's half side: what reaches so near to its edge is cut off there
 NEARLY = 0.006  # units: a part of the margin
 FOLLOWED = 0.6  # what is near follows a dolly so far, roughly
 LEAST_PULL = 0.01

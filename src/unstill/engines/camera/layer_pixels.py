@@ -23,8 +23,8 @@ from unstill.engines.camera.warp import (
 )
 from unstill.media.yuv import Floats, Plane, YuvPicture
 
-LEAST_HIDDEN = 0.2  # of a frame's width: it is not worth it to leave out less
-SURELY = 0.99  # of a cell
+LEAST_HIDDEN = 0.2  # a share of a frame's width: it is not worth it to leave out less
+SURELY = 0.99  # a share of a cell
 HALF = np.float32(0.5)
 
 Looks = tuple[Floats, Floats]

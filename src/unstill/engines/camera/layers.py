@@ -24,23 +24,23 @@ from unstill.engines.camera.warp import Lens, SourceGrid, sample
 from unstill.media.yuv import Floats
 
 # A mask is sure where all of this holds; in doubt a photo stays one layer.
-SHARES = (0.03, 0.65)  # of the picture that is the subject
-MOST_VAGUE = 0.035  # of it, away from its rim, that the mask says nothing of
-LEAST_WHOLE = 0.88  # of it that is one thing
+SHARES = (0.03, 0.65)  # shares of the picture that is the subject
+MOST_VAGUE = 0.035  # the share, away from its rim, that the mask says nothing of
+LEAST_WHOLE = 0.88  # the share that is one thing
 CUT_BORDER, MOST_CUT = 0.1, 2  # a border is cut where so much of it is the subject; so many may be
-MOST_ALIKE = 0.075  # of its rim, where both sides have like colours
+MOST_ALIKE = 0.075  # the share of its rim where both sides have like colours
 MOST_STRANGE = 13.0  # steps of 255, of colours beside it: hair, fuzz and a busy background
 
 # An edge that goes on over the mask's rim: steps of luma to both sides of it, and points of a line.
 LINES_SIDE_PX, BESIDE_PX, LEAST_EDGE, LEAST_POINTS = 640, 2, 8.0, 6
 
-APART = (0.55, 0.7)  # of depth, between the subject and what is behind its upper part
-MOST_PARTED = 0.065  # of the frame's longer side: less than is filled well
+APART = (0.55, 0.7)  # shares of depth, between the subject and what is behind its upper part
+MOST_PARTED = 0.065  # a share of the frame's longer side: less than is filled well
 FAR_RANK = 35  # percentile of depth behind it
-FEET = 0.12  # of the subject's height: what reaches so near to its lowest place stands there
-AT_EDGE = 0.02  # of the picture's height: what is cut off there stands nowhere
-GENTLE = 0.06  # of the picture's longer side
-GROUND = 0.1  # of the picture's longer side: so far around its feet the ground is as near
+FEET = 0.12  # a share of the subject's height: what reaches so near to its lowest stands there
+AT_EDGE = 0.02  # a share of the picture's height: what is cut off there stands nowhere
+GENTLE = 0.06  # a share of the picture's longer side
+GROUND = 0.1  # a share of the longer side: so far around its feet the ground is as near
 
 
 class LayeredLens:

@@ -26,7 +26,7 @@ ROUNDS = 36
 WIDEST, NARROWEST, NARROWS = 1 / 13, 1 / 50, 0.9  # how far a line is felt, of depth's longer side
 AWAY = 0.06  # the larger, the sooner a line is not felt away from it
 UPRIGHT_RAD = math.radians(10)
-MOST_BOW = 0.0022  # of the frame's width; 0.003 is seen
+MOST_BOW = 0.0022  # a share of the frame's width; 0.003 is seen
 BOW_MOMENTS = (0.0, 0.5, 1.0)
 RELIEF_ROUNDS, RELIEF_STEP = 12, 0.8
 LEAST_SEEN = 6  # points of a line: of fewer nobody sees a bow
@@ -127,7 +127,7 @@ def largest_bow(
 
 
 def bows_of(lines: Floats, half_frame: tuple[float, float]) -> Floats:
-    """Of each line's points in a frame, float32 (n, POINTS, 2): as a share of the frame's width."""
+    """How far each line's points bow in a frame, float32 (n, POINTS, 2): shares of its width."""
     inside: NDArray[np.bool_] = np.all(np.abs(lines) <= np.asarray(half_frame, np.float32), axis=2)
     counts = inside.sum(axis=1)
     each = np.arange(len(lines))

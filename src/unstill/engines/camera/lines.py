@@ -24,7 +24,7 @@ LEAST_LONGEST = 0.04  # likewise: a line has one piece at least that is so long
 MOST_GAP = 0.06  # likewise, between two pieces of one line
 LEAST_COVER = 0.5  # a line is seen over so much of its length
 SAME_ANGLE_RAD = math.radians(2)
-APART_SHARE = 1 / 320  # of the longer side: pieces of one line are so near to it
+APART_SHARE = 1 / 320  # a share of the longer side: pieces of one line are so near to it
 
 PAPER_PX = 21  # strokes are thinner at 640 px, and what is between them is paper
 STROKE = 40  # so much darker than the paper, of 255

@@ -17,10 +17,10 @@ from unstill.engines.camera.effect_words import Effect
 from unstill.engines.camera.subject import Box
 from unstill.media.yuv import Floats, Plane
 
-SIDE_PX = 512  # of the picture that regions are drawn in
-RIM = 0.04  # of that side, inside the edge: from still to all of the motion
-MOST_RIM = 0.7  # of how far a region reaches inwards: in a small one something moves too
-LEAST_SEEN = 0.1  # of the motion, somewhere in the photo; less is not to be seen
+SIDE_PX = 512  # the picture that regions are drawn in has such a side
+RIM = 0.04  # a share of that side, inside the edge: from still to all of the motion
+MOST_RIM = 0.7  # a share of how far a region reaches inwards: in a small one something moves too
+LEAST_SEEN = 0.1  # a share of the motion, somewhere in the photo; less is not to be seen
 EFFECTS_OF: Final[Mapping[RegionKind, Effect]] = {
     RegionKind.WATER: Effect.WATER,
     RegionKind.SMOKE: Effect.SMOKE,

@@ -18,7 +18,7 @@ from unstill.domain.request import Size
 from unstill.media.yuv import RGB_TO_YUV, Plane, YuvPicture
 
 SUBPIXEL_BITS = 4  # cv2 draws at fixed-point places
-PALEST = 0.5  # of a line that is thinner than a pixel
+PALEST = 0.5  # so a line is drawn that is thinner than a pixel
 Rgb = tuple[int, int, int]
 Points = NDArray[np.float64]  # (shapes, corners, 2), x and y in frame heights
 Paint = NDArray[np.float64]  # (shapes, 4): y, u, v and opacity, multiplied by the opacity

@@ -19,7 +19,7 @@ from unstill.engines.camera.overlay import Overlay, Paint, Points, Rgb, Softness
 from unstill.media.yuv import YuvPicture
 
 Numbers = NDArray[np.float64]
-Range = tuple[float, float]  # of the farthest particle and of the nearest in focus
+Range = tuple[float, float]  # for the farthest particle and for the nearest in focus
 
 STARTS_S, FADES_S = 0.4, 0.6  # each comes in within that time: the first frame is the photo's
 CLOSE: Final = (1.4, 2.4)  # how near those are that are out of focus; 1 is the nearest in focus
@@ -63,7 +63,7 @@ class Kind:
     sway_hertz: Range
     size: Range  # a disc's radius, a streak's width, half of a petal's length
     opacity: Range
-    length: Range = (0.0, 0.0)  # of a streak
+    length: Range = (0.0, 0.0)  # a streak has such a length
     tumble_hertz: Range = (0.0, 0.0)
     twinkle: float = 0.0  # the share of its light that comes and goes
     softness: Softness

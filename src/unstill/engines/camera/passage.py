@@ -23,7 +23,7 @@ from unstill.media.yuv import Floats
 HalfSize = tuple[float, float]
 
 SLOWLY, AT_ONCE = 0.5, 0.04  # a place goes from one picture to the other in so much of the way
-FINER_FIRST = 0.15  # of the way sooner or later, from a zoom of two on
+FINER_FIRST = 0.15  # a share of the way sooner or later, from a zoom of two on
 FEATHER = 0.22  # a picture's edge fades over so many units ...
 SHARP_WITHIN = 0.35  # ... but less and less in this share of the way at its own end
 FILLS_WITHIN = 0.1
@@ -40,7 +40,7 @@ EDGE_POINTS = 33
 class Passage:
     """half_photos: how far the first and the last picture reach from their centres, in units."""
 
-    log: Matrix  # of the turn from the first picture's units to the last one's
+    log: Matrix  # the turn's, from the first picture's units to the last one's
     leftover: Leftover
     half_photos: tuple[HalfSize, HalfSize]
     cell: float  # the side of a grid's cell in units

@@ -19,13 +19,13 @@ MEAN_SHARE = 0.68
 SOLVER_MOMENTS = 32
 SOLVER_MOMENTS_PER_S = 20  # a shaken path is met at each of its turns
 SOLVER_ROUNDS = 4
-LEAST_SHARE = 0.2  # of the photo's side: so much a frame shows at least
+LEAST_SHARE = 0.2  # a share of the photo's side: so much a frame shows at least
 RELIEF_ROUNDS = 7
 ROOM_ROUNDS = 4
 SLIGHT = 0.01  # so near to its begin or end a leg has no say in how much room there is
 LEAST_LACK = 0.0015
 MOST_LENT = 0.06  # so much a leg zooms in for the room that the next one needs
-ROUNDING = 1e-5  # of an overscan: less is no need of one
+ROUNDING = 1e-5  # a share of an overscan: less is no need of one
 
 Pair = tuple[float, float]
 

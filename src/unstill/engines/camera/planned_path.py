@@ -38,7 +38,7 @@ PLANE_TURN_RAD, MOST_TURN_RAD = math.radians(10), math.radians(20)  # an orbit o
 ROLL_RAD = math.radians(6)
 SHAKE, SHAKE_ROLL_RAD = 0.016, math.radians(0.35)
 DRIFT = 0.004  # an operator's hand in every other move: what a seed changes beside the strength
-RETURN_SHARE = 0.6  # of an amplitude: the way out and back takes the time of one way
+RETURN_SHARE = 0.6  # a share of an amplitude: the way out and back takes the time of one way
 # How legs share the time: a strong one takes less of it, and neighbours run into each other.
 HURRY_POWER, OVERLAP = 0.3, 0.2
 

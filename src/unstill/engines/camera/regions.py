@@ -15,17 +15,17 @@ from unstill.media.yuv import Floats, Plane
 
 SIDE_PX = 256
 LEAST_SKY, MOST_SKY = 0.1, 0.93  # shares of the picture
-SKY_TOP = 0.35  # of the top row are sky
+SKY_TOP = 0.35  # so much of the top row is sky
 HORIZON_REACH, HORIZON_STEP, HORIZON_WIDE = 4, 26.0, 0.4
 MOST_EDGES = 0.12
 LEAST_CLOUD = 1.2  # steps of lightness: in a sky without any cloud nothing can be seen to drift
-BLUE = 119  # of b: sky in still water
-LEAST_WATER, WATER_WIDE = 0.05, 0.6  # of the picture, of its width
-HIGHEST_SHORE, SHORE_LEVEL, WATER_DEEP = 0.2, 0.04, 0.08  # of its height
+BLUE = 119  # the median of b: sky in still water
+LEAST_WATER, WATER_WIDE = 0.05, 0.6  # shares of the picture, and of its width
+HIGHEST_SHORE, SHORE_LEVEL, WATER_DEEP = 0.2, 0.04, 0.08  # shares of its height
 FINE = 2.0  # steps of lightness from leaf to leaf
-LEAST_PLANTS = 0.06  # of the picture
+LEAST_PLANTS = 0.06  # a share of the picture
 LEAST_FLAME_PX, MOST_FLAME = 2, 0.03
-DAYLIGHT = 120  # of the median lightness: lamps do not flicker in the sun
+DAYLIGHT = 120  # the median lightness: lamps do not flicker in the sun
 SMOOTH = 7.0  # steps of lightness from pixel to pixel, of 255, that a sky does not have
 
 

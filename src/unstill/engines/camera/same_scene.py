@@ -25,8 +25,8 @@ UNLIKE_THE_NEXT = 0.8  # Lowe, "Distinctive Image Features", IJCV 2004, section 
 # the round so loosely.
 CLOSE, LOOSE, ROUGH = 0.012, 0.05, 0.2
 LEAST_AGREEING = 30  # measured: at least 60 of one scene, at most 27 of two
-SIMPLE_ENOUGH = 0.8  # of the points that a homography explains: then a similarity does
-LEAST_AREA = 0.15  # of the frame: a logo or a mark that both pictures bear is no scene
+SIMPLE_ENOUGH = 0.8  # a share of the points that a homography explains: then a similarity does
+LEAST_AREA = 0.15  # a share of the frame: a logo or a mark that both pictures bear is no scene
 MOST_ZOOM = 6.0
 MOST_TILT = 0.6  # how unlike the scale may be from one corner to the next
 MOST_TURN_RAD = 1.8
@@ -144,7 +144,7 @@ def similar(turn: NDArray[Any]) -> Matrix:
 
 
 def area(points: Floats) -> float:
-    """Of the hull around points, in frames: a frame has 4 square units."""
+    """How large the hull around points is, in frames: a frame has 4 square units."""
     return float(cv2.contourArea(cv2.convexHull(points))) / 4
 
 

@@ -40,7 +40,7 @@ from unstill.media.yuv import GREY, Floats, Plane, YuvPicture
 
 # a dissolve shows each picture alone for a while; in between it doubles everything
 DISSOLVE_BEGINS, DISSOLVE_ENDS = 0.2, 0.8
-TAMED = 0.8  # of the relief: where one layer keeps more, a second is not looked for
+TAMED = 0.8  # a share of the relief: where one layer keeps more, a second is not looked for
 WORTH = 1.3  # times as much relief: for less a photo stays one layer
 
 View = Lens | LayeredLens
@@ -50,8 +50,8 @@ class Scenery(Protocol):
     """What is in front of the camera."""
 
     path: CameraPath
-    undrawn: frozenset[Effect]  # of the plan; no sure place for them
-    unmade: frozenset[Move]  # of the plan; the pictures have a way of their own, or no room
+    undrawn: frozenset[Effect]  # the plan has them, and no sure place is found for them
+    unmade: frozenset[Move]  # the plan has them; the pictures have a way of their own, or no room
 
     def show(self, fraction: float, drawn: Drawn | None, into: YuvPicture) -> None:
         """Fill a frame after this share of the video, 0 to 1."""

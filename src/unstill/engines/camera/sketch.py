@@ -17,7 +17,7 @@ STROKE_DEG = 52.0
 SOFT_EDGE = 56  # a stroke begins over so many of 255 steps of growth
 PAPER: Final = WHITE - 3
 STROKE_LONG = 22  # times as long as it is wide
-CELLS_ALONG, CELLS_ACROSS = 5.0, 1.25  # of noise, per stroke
+CELLS_ALONG, CELLS_ACROSS = 5.0, 1.25  # cells of noise, per stroke
 SMALLEST_SIGMA_PX = 2.5  # a blur on a smaller picture is still so wide there
 
 

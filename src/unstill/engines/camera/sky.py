@@ -19,15 +19,15 @@ from unstill.engines.camera.sketch import lay_over
 from unstill.engines.camera.warp import PixelFetcher, SourceGrid, sample
 from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture
 
-DRIFT = 0.013  # of the frame's width per second, at the amount 1, high in the sky
-MOST_DRIFT = 0.085  # of the width: what is filled in is never looked at for long
+DRIFT = 0.013  # a share of the frame's width per second, at the amount 1, high in the sky
+MOST_DRIFT = 0.085  # a share of the width: what is filled in is never looked at for long
 HORIZON_SHARE = 0.3  # what is low in the sky is far away, and slow
-BILLOW = 0.0035  # of the width
+BILLOW = 0.0035  # a share of the width
 SUN_LUMA, SUN_SHARE = 225, 0.02  # as bright, and no larger in the picture: it stays where it is
 STARTS_S, COMES_S = 1.2, 0.8
 MATTE_SIDE_PX = 800
-EDGE_PX = 9  # of the matte: pixels so near to an edge are not the sky's alone
-THIN_PX, THIN_STEP = 17, 20  # of the matte; steps of luma
+EDGE_PX = 9  # on the matte: pixels so near to an edge are not the sky's alone
+THIN_PX, THIN_STEP = 17, 20  # on the matte; steps of luma
 
 
 class Sky:

@@ -20,20 +20,20 @@ from unstill.engines.camera.warp import CELL_PX, SourceGrid, sample
 from unstill.engines.camera.window import RegionWindow, Window
 from unstill.media.yuv import BLACK, GREY, WHITE, Floats, Plane, YuvPicture
 
-RISE = 0.018  # of the frame's width per second, at the amount 1
+RISE = 0.018  # a share of the frame's width per second, at the amount 1
 MOST_AMOUNT = 1.8
-TURN_S = 3.4  # of each look, from where it comes to where it goes
-SWIRL = 0.55  # of the rise: aside, and up and down
-SWIRL_CELLS = (5, 5)  # of noise, over the frame
-UNEVEN = 0.35  # of a turn: so far apart are places in it, else all of it would beat
+TURN_S = 3.4  # each look lasts so long, from where it comes to where it goes
+SWIRL = 0.55  # a share of the rise: aside, and up and down
+SWIRL_CELLS = (5, 5)  # cells of noise, over the frame
+UNEVEN = 0.35  # a share of a turn: so far apart are places in it, else all of it would beat
 STARTS_S = 2.0
-GIVEN_BACK = 0.7  # of the contrast that mixing takes from what has nothing in common
-LOCAL = 0.03  # of the frame's width: contrast is against what is so far around
+GIVEN_BACK = 0.7  # a share of the contrast that mixing takes from what has nothing in common
+LOCAL = 0.03  # a share of the frame's width: contrast is against what is so far around
 SOFT, HARD = 5.0, 11.0  # steps of luma from pixel to pixel at SIDE_PX: smoke, and what is none
-VEIL, SHADOW = 0.19, 0.05  # of what is missing to white, and of the light
+VEIL, SHADOW = 0.19, 0.05  # shares of what is missing to white, and of the light
 MOST_VEIL = 1.3  # deviations: no spot is thicker
-VEILED_SMOKE = 0.35  # of a veil is seen before what is smoke itself
-VEIL_CELLS = (48, 24)  # of noise, down and across, that fit onto themselves
+VEILED_SMOKE = 0.35  # so much of a veil is seen before what is smoke itself
+VEIL_CELLS = (48, 24)  # cells of noise, down and across, that fit onto themselves
 VEIL_UNITS = (1.9, 1.3)  # so far they reach
 VEIL_PACES = (1.9, 2.9)  # times as fast as the smoke; two of them, so that their shapes change
 

@@ -18,9 +18,9 @@ from unstill.engines.camera.warp import SourceGrid, sample
 from unstill.engines.camera.window import RegionWindow
 from unstill.media.yuv import Floats, YuvPicture
 
-MOST_REACH = 0.0075  # of the frame's width: with what goes up and down, 0.8 % in all
-DOWN = 0.3  # of the reach
-LEAN = 0.25  # of the reach: bent with the wind more than against it
+MOST_REACH = 0.0075  # a share of the frame's width: with what goes up and down, 0.8 % in all
+DOWN = 0.3  # a share of the reach
+LEAN = 0.25  # a share of the reach: bent with the wind more than against it
 STARTS_S = 1.0
 COVERS = 4.0  # where so little is bent, the bent and the still are one
 

@@ -10,18 +10,18 @@ import numpy as np
 from unstill.engines.camera.saliency import salient
 from unstill.media.yuv import Floats, Plane
 
-INSIDE = 0.5  # of the mask: more is the subject
+INSIDE = 0.5  # the mask's value: more is the subject
 SURE = 0.85  # somewhere the mask must be so sure
-LEAST_SHARE = 0.004  # of the picture; less is a speck
+LEAST_SHARE = 0.004  # a share of the picture; less is a speck
 VAGUE = (0.2, 0.8)  # the mask between these says nothing
-MOST_VAGUE = 0.16  # of the mask's place, away from its rim: a page, a wall, a swirl have more
-SMALL_PART = 0.25  # of the largest part: a smaller part alone is no reason to turn to it
-RIM_SHARE = 0.02  # of the side: so far a mask's rim is soft
+MOST_VAGUE = 0.16  # a share of the mask, away from its rim: a page, a wall, a swirl have more
+SMALL_PART = 0.25  # a share of the largest part: a smaller part alone is no reason to turn to it
+RIM_SHARE = 0.02  # a share of the side: so far a mask's rim is soft
 # a head is about as high as it is wide at its widest; a hat, ears or hair make it more
 HEAD_RATIO, MOST_OF_BODY = 1.4, 0.45
-MOST_WIDE = 1.3  # of a head's height
-THIN_OF_IT = 0.06  # of the side of a square as large as it
-THIN_SHARE = 0.02  # of the side: a tuft, a leaf or a finger above the head is not the head
+MOST_WIDE = 1.3  # times a head's height
+THIN_OF_IT = 0.06  # a share of the side of a square as large as it
+THIN_SHARE = 0.02  # a share of the side: a tuft, a leaf or a finger above the head is not the head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ def bounds(inside: Plane) -> Box:
 def head_of(inside: Plane, ratio: float) -> Box:
     """The uppermost part, down to where it is higher than a head of its width can be."""
     high, wide = inside.shape
-    # of a small subject, less is a tuft
+    # in a small subject, less is a tuft
     thick = max(1, round(min(THIN_SHARE * high, THIN_OF_IT * float(inside.sum()) ** 0.5)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * thick + 1, 2 * thick + 1))
     opened = cv2.morphologyEx(inside, cv2.MORPH_OPEN, kernel)

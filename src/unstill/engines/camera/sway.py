@@ -12,9 +12,9 @@ from unstill.engines.camera.regions import find_plants
 from unstill.engines.camera.warp import SourceGrid, sample
 from unstill.media.yuv import Floats
 
-REACH = 0.0065  # of the frame's geometric mean, at the amount 1, high in the picture
+REACH = 0.0065  # a share of the frame's geometric mean, at the amount 1, high in the picture
 MOST_REACH = 0.012
-LOWEST = 0.25  # of the reach, at the lower edge, where roots are
+LOWEST = 0.25  # a share of the reach, at the lower edge, where roots are
 STARTS_S = 1.0
 # gusts: how much of the reach, per second, and per unit across and down
 GUSTS = ((0.6, 0.32, 0.55, 0.15), (0.3, 0.71, 1.3, -0.4), (0.2, 1.27, 2.3, 0.9))

@@ -30,7 +30,7 @@ from unstill.engines.camera.warp import CELL_PX, Lens, SourceGrid, sample
 from unstill.media.yuv import BLACK, WHITE, Floats, Plane, YuvPicture
 
 FLAT: Final = np.full((2, 2), 0.5, np.float32)  # no depth: the pictures have their own
-LEAST_AGREEING = 0.7  # of what both show: else their light says nothing of the lamp's
+LEAST_AGREEING = 0.7  # a share of what both show: else their light says nothing of the lamp's
 LEAST_GAIN, LEAST_LIFT = 0.03, 2.0  # less of a difference is the scaling's
 SEEN = 1 / 256  # less of a picture than this is none
 FINE_PX, COARSE_PX = 1.6, 2.6  # source pixels per frame pixel: from one size to its half

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from unstill.media.yuv import Floats
 
-LEAST_PIECE = 0.05  # of the diagonal
+LEAST_PIECE = 0.05  # a share of the diagonal
 MOST_PIECES = 48  # the longest ones
 SLANTED = (math.radians(5), math.radians(72))  # level and upright lines meet elsewhere
-PASSES = 0.02  # of the diagonal: so near to the point a line goes by
-INSIDE = 0.85  # of the half sides: a point near the picture's edge is no depth of it
-LEAST_SUPPORT = 0.6  # of the length of all slanted lines
+PASSES = 0.02  # a share of the diagonal: so near to the point a line goes by
+INSIDE = 0.85  # a share of the half sides: a point near the picture's edge is no depth of it
+LEAST_SUPPORT = 0.6  # a share of the length of all slanted lines
 LEAST_PIECES = 6
 
 Lines = NDArray[np.float64]

@@ -19,10 +19,10 @@ from unstill.engines.camera.warp import CELL_PX, PixelFetcher, SourceGrid
 from unstill.media.yuv import Floats, Plane, YuvPicture
 
 FINE_PX = 4  # waves need finer cells than a camera move
-REACH = 0.006  # of the water's height in the picture, at the amount 1, near the eye
-SHADE = 0.05  # of the light
+REACH = 0.006  # a share of the water's height in the picture, at the amount 1, near the eye
+SHADE = 0.05  # a share of the light
 STARTS_S = 1.0
-FARTHEST = 0.07  # of the water's height: how fast things get small towards the far shore
+FARTHEST = 0.07  # a share of the water's height: how fast things get small towards the far shore
 # waves: how much of the reach, crests for each step towards the shore, across, per second
 WAVES = ((0.5, 5.0, 0.8, 0.45), (0.3, 8.5, -1.3, 0.7), (0.2, 13.0, 2.1, 1.05))
 NOISE_CELLS = (7, 12)

@@ -21,7 +21,7 @@ from unstill.upstreams.unsupported import Has, unsupported
 NEEDED = ("prompt", "first_frame", "width", "height", "frames")
 PLACEHOLDERS = (*NEEDED, "negative_prompt", "last_frame", "fps", "seed")
 MOST_GRAPH_BYTES = 2**20  # ours; an exported workflow has some tens of KB
-FRAMES_STEP = 4  # of the open weights' VAEs in time, or a divisor of theirs: 4n + 1 frames
+FRAMES_STEP = 4  # what the open weights' VAEs have in time, or a divisor of it: 4n + 1 frames
 MOST_SEED = 2**31
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 

@@ -13,7 +13,7 @@ from unstill.upstreams.port import Ticket
 
 KEPT_MS = 24 * 3600 * 1000  # DashScope, manage asynchronous tasks: a task's life, a list's width
 CLOCKS_DIFFER_MS = 30 * 1000  # and the call's own way; what they differ more, a query finds
-CLOCKS_NEAR_MS = 4 * 1000  # of machines that follow the network's time
+CLOCKS_NEAR_MS = 4 * 1000  # between machines that follow the network's time
 # Between two tickets that are not worth a list together: two lists reach so much further than one.
 APART_MS = 2 * CLOCKS_DIFFER_MS
 CHINA = timezone(timedelta(hours=8))  # the zone of every time on the wire

@@ -18,8 +18,9 @@ MOST_FALLEN = 1000  # jobs that died once and never came back: cancelled meanwhi
 
 
 class Descent:
-    """Of one engine. Rungs are counted from the one that fits by its size, `rungs_down` of a task.
+    """How far one engine has come down its ladder.
 
+    Rungs are counted from the one that fits by its size, `rungs_down` of a task.
     rungs: those of the profile, top first.
     """
 

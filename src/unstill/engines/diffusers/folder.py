@@ -46,7 +46,7 @@ class Component(msgspec.Struct, frozen=True):
     name: str
     library: str
     class_name: str
-    files: tuple[str, ...] = ()  # of its weights, by their place in the folder; none: it has none
+    files: tuple[str, ...] = ()  # its weights', by their place in the folder; none: it has none
     parameters: int = 0
     variant: str | None = None  # such as "fp16", where its files have that in their names
     stored_bytes: int = 0
@@ -69,7 +69,7 @@ class Folder(msgspec.Struct, frozen=True):
 
     @property
     def float32_bytes(self) -> int:
-        """Of all weights, as a CPU computes with them."""
+        """What all weights take, as a CPU computes with them."""
         return sum(each if name == VAE else 2 * each for name, each in self.bytes_of.items())
 
     @property

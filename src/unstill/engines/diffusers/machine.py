@@ -36,7 +36,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What the program has found; in words where it found something wrong."""
 
-    versions: Mapping[str, str]  # of the packages that the engine needs, by name
+    versions: Mapping[str, str]  # those of the packages that the engine needs, by name
     missing: tuple[str, ...] = ()  # those of them that are not there
     trouble: str = ""  # why torch cannot be used, or no CUDA device of it
     cuda: str = ""  # the release of CUDA that torch was built with; empty: for CPUs

@@ -31,7 +31,8 @@ _VIDEOS = 2
 _BF16, _FP32 = 2, 4
 _COLOURS = 3
 _AT_ONCE = 2  # blocks on the device, where the next is copied while one is at work
-_SPARE = 0.9  # of the free memory, where encoders stay; of the host's, where weights are pinned
+# A share of the free memory, where encoders stay; of the host's, where weights are pinned.
+_SPARE = 0.9
 
 
 class Fit(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Rung = Literal["resident", "block-offload", "block-offload-fp8"]  # of the memory ladder, top first
+Rung = Literal["resident", "block-offload", "block-offload-fp8"]  # the memory ladder, top first
 Memory = Literal["auto"] | Rung
 Attention = Literal[
     "auto",

@@ -54,7 +54,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     longest_frames: int  # no more is asked of it
     last_frame: LastFrame
     sound: bool = False
-    frame_rate_argument: str | None = None  # of the call, that is told the rate; None: it has none
+    frame_rate_argument: str | None = None  # it tells the call the rate; None: it has none
     negative_prompt: bool = True
 
     # --- how it is called ------------------------------------------------------------------------
@@ -63,12 +63,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     guidance_default: tuple[float, ...]  # empty: what the folder's guider has
     steps: int
     least_steps: int = 1
-    shift: float | None = None  # of the schedule; None: the folder's own
+    shift: float | None = None  # the schedule's; None: the folder's own
     few_steps: bool = False  # weights of 8 steps and fewer: one order of UniPC, no corrector
-    forwards_per_step: int  # of the denoiser with guidance on; 1 where both passes are one batch
+    forwards_per_step: int  # the denoiser's, with guidance on; 1 where both passes are one batch
 
     # --- what a decode needs of memory -----------------------------------------------------------
-    vae_channels: int  # of its widest feature map, counted at full size
+    vae_channels: int  # its widest feature map's, counted at full size
     vae_frames: int = 4  # that it decodes at once; 0: all of them
     vae_tile: int = 0  # it is always decoded in tiles of so many pixels a side; 0: whole
 

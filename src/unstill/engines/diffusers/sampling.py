@@ -23,7 +23,7 @@ def uses_few_steps(options: PipelineOptions, profile: Profile) -> bool:
 
 
 def shift_of(options: PipelineOptions, profile: Profile) -> float | None:
-    """Of the schedule of sigmas; None: as the folder has it."""
+    """What the schedule of sigmas is shifted by; None: as the folder has it."""
     if options.shift is not None:
         return options.shift
     return FEW_STEPS_SHIFT if uses_few_steps(options, profile) else profile.shift

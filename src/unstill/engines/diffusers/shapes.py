@@ -30,7 +30,7 @@ class Shape(msgspec.Struct, frozen=True):
     frames_asked: int
     frames_kept: int  # the first ones
     render: Size  # asked for where the pipeline takes a size; else the first frame's shape
-    size: Size  # of the video
+    size: Size  # the video's
 
 
 def frame_rate_of(options: PipelineOptions, profile: Profile) -> int:

@@ -55,6 +55,6 @@ class Generated(msgspec.Struct, frozen=True):
     steps: int
     frame_count: int
     frame_rate: int
-    forwards: int  # of the denoiser
-    peak_bytes: int  # of the device's memory; of the child's, on a CPU
+    forwards: int  # the denoiser's
+    peak_bytes: int  # the device's memory; the child's, on a CPU
     took_s: dict[str, float]  # by phase: encode, denoise, decode

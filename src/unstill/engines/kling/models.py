@@ -26,7 +26,7 @@ _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG"})
 _PICTURE_BYTES = 7_500_000
 _LEAST_SIDE_PX = 300
 _MOST_SIDE_PX = 8000  # none documented; DashScope's, which sells the same model
-_MOST_RATIO = 2.5  # of the pictures, which the videos follow
+_MOST_RATIO = 2.5  # a limit of the pictures, which the videos follow
 
 
 class KlingModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class KlingModel(msgspec.Struct, frozen=True, kw_only=True):
     most_prompt_chars: int
     durations_s: tuple[int, ...] = tuple(range(3, 16))
     has_last_frame: bool = False
-    has_switches: bool = False  # of the sound, and of cuts into several shots
+    has_switches: bool = False  # for the sound, and for cuts into several shots
 
 
 MODELS: Mapping[str, KlingModel] = {

@@ -21,7 +21,7 @@ from unstill.domain.request import Role, Size, TierName, VideoRequest
 from unstill.upstreams.sizes import not_offered
 from unstill.upstreams.unsupported import Has, unsupported
 
-FRAMES_STEP = 4  # of Wan's VAE in time: it makes 4n + 1 frames
+FRAMES_STEP = 4  # what Wan's VAE has in time: it makes 4n + 1 frames
 LENGTHS_S = tuple(range(1, 16))
 
 

@@ -23,7 +23,7 @@ _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP"})
 # Each may have 30 MB, and a body 64 MB: two of these fit as base64.
 _PICTURE_BYTES = 22 * 10**6
 _PICTURE_SIDES_PX = (256, 5760)
-_MOST_RATIO = 2.5  # of the pictures, which the videos follow
+_MOST_RATIO = 2.5  # a limit of the pictures, which the videos follow
 # Sound is always made, and a mark drawn where it is asked for.
 _HAS = Has(last_frame=True, negative_prompt=False, watermark=True, sound=True)
 

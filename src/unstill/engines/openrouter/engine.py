@@ -57,7 +57,7 @@ from unstill.upstreams.usage import COST_USD
 REQUESTS_PER_S = 10.0  # none documented; ours
 INTERVAL_S = 15.0  # its guide: every 10 to 30 s
 PICTURE_BYTES = 10 * 2**20  # none documented; ours
-SIGNATURE = "x-openrouter-signature"  # of its callbacks
+SIGNATURE = "x-openrouter-signature"  # its callbacks have it
 NO_JOB = "gen-vid-0000000000-00000000000000000000"
 
 BASE_URL = BaseUrl(

@@ -46,7 +46,7 @@ def schema_of_key(cards: Sequence[Card]) -> dict[str, Any]:
 
 
 def optional_schema() -> dict[str, Any]:
-    """Of the limits of a new key, which need not have any."""
+    """What limits a new key may be given, which need not have any."""
     return _schema(OF_KEYS) | {"type": ["object", "null"]}
 
 

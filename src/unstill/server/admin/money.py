@@ -24,7 +24,7 @@ class AdminMoney(msgspec.Struct, frozen=True):
 
 
 def money_told(entries: Sequence[Charge]) -> AdminMoney | None:
-    """Of a job's entries in the book, oldest first; None where it was made without money."""
+    """What a job's entries in the book say, oldest first; None where it was made without money."""
     money = money_of(entries)
     if money is None:
         return None

@@ -21,7 +21,7 @@ class LoopLag:
 
     @property
     def worst_s(self) -> float:
-        """Of the last minute."""
+        """How late it was at most in the last minute."""
         return max(self._newest, default=0.0)
 
     async def run(self) -> None:

@@ -43,7 +43,7 @@ class Sources(msgspec.Struct, frozen=True):
     webhook_tries: Mapping[DeliveryState, int]
     room: Room
     removals: Removals
-    budgets: Callable[[], Mapping[Owner, Budgets]]  # of the owners that have one
+    budgets: Callable[[], Mapping[Owner, Budgets]]  # those of the owners that have one
     clock_ms: Callable[[], int]
 
 

@@ -47,7 +47,7 @@ class Metrics:
     async def _read(self, service: Service) -> Reading:
         data_dir = self.sources.room.data_dir
         disk = await asyncio.to_thread(disk_of, data_dir)
-        # Of a folder that was a store of its own before, it would say nothing of the database.
+        # In a folder that was a store of its own before, it would say nothing of the database.
         is_whole = self.sources.store.duties.is_alone
         last_backup = await asyncio.to_thread(last_backup_of, data_dir) if is_whole else None
         owed, book, doubts, held = None, None, None, 0

@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 _MOST_IGNORED = 20  # names in one answer and one line of the log
 _MOST_NAME_CHARS = 80
-# Of a list in a header. Proxies take 4 KiB for the whole head of an answer, and make a 502 of a
+# A list in a header is cut. Proxies take 4 KiB for the whole head of an answer, and make a 502 of a
 # longer one: nginx, proxy_buffer_size.
 _MOST_LIST_BYTES = 1024
 _NAME_CHARS = "[].-_ "  # as they are in a list of names, beside letters and digits

@@ -100,7 +100,7 @@ class OwnEventVerbs:
 
     async def _watch(self, events: OwnEvents, owner: Owner) -> None:
         """Have the places of jobs told that have waited before."""
-        with suppress(Overloaded):  # of lists; they are watched when they change
+        with suppress(Overloaded):  # lists may be; they are watched when they change
             newest_first = await self._service.unfinished(owner, limit=WATCHED)
             for count, job in enumerate(reversed(newest_first)):
                 events.watch(job)

@@ -52,7 +52,7 @@ class NeededJob(NamedTuple):
 
     id: str
     state: State
-    video_name: str | None  # of a finished one
+    video_name: str | None  # a finished one has it
 
 
 class OwnStore(NamedTuple):

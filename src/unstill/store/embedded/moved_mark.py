@@ -19,7 +19,7 @@ FILE = "unstill.moved"
 class MovedTo(msgspec.Struct, frozen=True):
     """Where the jobs went."""
 
-    place: str  # of the database, without a secret
+    place: str  # the database's, without a secret
     is_whole: bool = False  # nothing is left to be moved
 
 

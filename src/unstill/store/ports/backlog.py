@@ -42,7 +42,7 @@ class UnfinishedJob(msgspec.Struct, frozen=True, gc=False):
     state: State
     engine: str
     due_ms: int
-    key_id: str = ""  # of the key that made it
+    key_id: str = ""  # the key that made it
 
 
 class UnfinishedJobs(msgspec.Struct, frozen=True):

@@ -42,7 +42,7 @@ class CommandStore(Protocol):
         """
 
     def owners(self) -> Mapping[Owner, Limits]:
-        """Of all owners that something was ever set for."""
+        """All owners that something was ever set for."""
 
     def change_owner(self, owner: Owner, change: Callable[[Limits], Limits]) -> Limits:
         """Change an owner's limits; what they are then. Durable when it returns."""

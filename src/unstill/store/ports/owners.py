@@ -11,7 +11,7 @@ from unstill.domain.owner import Owner
 
 class Owners(Protocol):
     async def limits(self) -> Mapping[Owner, Limits]:
-        """Of all owners that something was ever set for, whoever set it."""
+        """Those of all owners that something was ever set for, whoever set it."""
 
     async def change(self, owner: Owner, change: Callable[[Limits], Limits]) -> Limits:
         """Change an owner's limits from what they are; nobody else changes them in between.

@@ -14,9 +14,9 @@ from unstill.domain.job import Job
 class Kept(StrEnum):
     """What a job that has ended still has."""
 
-    VIDEO = "video"  # of one that succeeded
+    VIDEO = "video"  # one that succeeded has it
     PICTURES = "pictures"
-    FAILED_PICTURES = "failed_pictures"  # of one that failed or was called off
+    FAILED_PICTURES = "failed_pictures"  # one that failed or was called off has them
     ROW = "row"
 
 

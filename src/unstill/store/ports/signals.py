@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-MOST_CHARS = 500  # of one message
+MOST_CHARS = 500  # in one message
 
 
 class Signals(Protocol):

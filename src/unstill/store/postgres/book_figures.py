@@ -46,7 +46,7 @@ class _Sums:
     def __init__(self) -> None:
         self.until = 0  # the newest row that is in
         self.by_kind: dict[str, Counter[str]] = {each.value: Counter() for each in ChargeKind}
-        self.ended = 0  # of what was reserved
+        self.ended = 0  # so much of what was reserved
 
     def copied(self) -> _Sums:
         copy = _Sums()

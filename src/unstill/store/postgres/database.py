@@ -28,7 +28,7 @@ from unstill.store.postgres.texts import storable
 # A call waits so long for a database that is away, then it is told to come again.
 PATIENCE_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
-# Of a commit that was not answered: for so long the database is asked what became of it.
+# For so long the database is asked what became of a commit that was not answered.
 VERDICT_WITHIN_S = 60.0
 MOST_CONNECTIONS = 10
 ANSWER_WITHIN_S = 15.0  # a statement, on a network that may be cut
@@ -38,7 +38,7 @@ _SESSION: dict[str, Any] = {
     "command_timeout": ANSWER_WITHIN_S,
     "server_settings": {
         "application_name": "unstill",
-        # Of a server that was frozen or cut off, locks are let go.
+        # A server that was frozen or cut off lets its locks go.
         "idle_in_transaction_session_timeout": "20000",
         "lock_timeout": "10000",
     },
@@ -221,7 +221,7 @@ class Database:
         try:
             await connection.execute("COMMIT")
         except Exception as error:
-            # Of what has no number, nothing was written.
+            # What has no number has written nothing.
             if unit.xact is None or not is_away(error):
                 raise
             if not await self._was_committed(unit, life):

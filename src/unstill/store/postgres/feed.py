@@ -49,7 +49,7 @@ class Feed:
         self._hints = hints
         self._listeners: Sequence[Tell] = ()
         self._own_listeners: Sequence[Tell] = ()
-        self._revisions: dict[str, int] = {}  # of unfinished jobs, as they were told last
+        self._revisions: dict[str, int] = {}  # unfinished jobs, as they were told last
         self._ended: OrderedDict[str, int] = OrderedDict()  # the same of those that ended
         self._snapshot = ""
         self._looking: asyncio.Task[None] | None = None

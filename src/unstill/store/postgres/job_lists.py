@@ -26,7 +26,7 @@ from unstill.store.ports.job_lists import (
 from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database, Values
 
-READ_AT_ONCE = 3  # of the connections of a server
+READ_AT_ONCE = 3  # connections of a server, at the most
 MOST_LOOKED_AT = 10_000  # rows for a page of what no index has
 
 Statement = tuple[str, list[object]]  # with its parameters

@@ -70,7 +70,7 @@ class Lines:
     def __init__(self, database: Database, entries: Entries, clock_ms: Callable[[], int]) -> None:
         self.tags = Tags()
         self.turnstile: Turnstile | None = None
-        self.under_way: dict[str, list[str]] = {}  # of this server's steps: by job, their lanes
+        self.under_way: dict[str, list[str]] = {}  # this server's steps: by job, their lanes
         # Told of the line of each job that is put, and after how many seconds it is due.
         self.placed: Callable[[str, float], None] = _nobody
         self._database = database

@@ -8,7 +8,7 @@ from secrets import token_hex
 from unstill.store.postgres.database import Database
 
 _ALL = "SELECT secret FROM link_secrets ORDER BY place"
-# Of servers that start together one makes it, and the others wait for that.
+# One of the servers that start together makes it, and the others wait for that.
 _FIRST = "INSERT INTO link_secrets (place, secret) VALUES (0, $1) ON CONFLICT DO NOTHING"
 
 

@@ -88,7 +88,7 @@ class EntryInHand:
 
 
 class EntriesInHand:
-    """Of one server, by job. Where a job has several, all but the first wait for that."""
+    """One server's, by job. Where a job has several, all but the first wait for that."""
 
     def __init__(self, under_way: dict[str, list[str]]) -> None:
         """under_way: told of the lanes of each job."""

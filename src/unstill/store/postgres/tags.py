@@ -15,7 +15,7 @@ from typing import NamedTuple
 from unstill.domain.owner import Owner
 from unstill.domain.owner_turns import WeightOf, equal_weight
 
-TURN = 840  # of weight 1; weights up to 8 divide it
+TURN = 840  # for the weight 1; weights up to 8 divide it
 MOST_PRIORITY = 2**31 - 1  # a priority has 32 bits, and the highest is first
 LOWERED_FROM = 3 * 2**30  # where a line has come so far, its tags are written smaller
 _KNOWN = 10_000  # owners of all lines, before those that say nothing are dropped
@@ -35,7 +35,7 @@ class Tags:
         self._reached: dict[str, int] = {}  # by line: the furthest that was taken
         self._next: dict[tuple[str, Owner], int] = {}
         self._lowered: dict[str, int] = {}  # by line: tags are written so much smaller
-        self._places: dict[str, TaggedPlace] = {}  # of the jobs that wait, as is known here
+        self._places: dict[str, TaggedPlace] = {}  # the jobs that wait, as is known here
         self._waiting: dict[str, Counter[Owner]] = {}
 
     # --- tags ----------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ _FAILURES = {
     "invalid_video": "InternalError",
 }
 
-# Of most models: `duration` is the sum of the last two.
+# For most models `duration` is the sum of the last two.
 USAGE = ("duration", "SR", "video_count", "input_video_duration", "output_video_duration")
 
 

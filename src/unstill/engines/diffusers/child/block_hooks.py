@@ -48,7 +48,7 @@ class PipelinePart(NamedTuple):
 class Parts(NamedTuple):
     """What of a pipeline is watched, by phase."""
 
-    encoders: tuple[PipelinePart, ...]  # of text and pictures
+    encoders: tuple[PipelinePart, ...]  # they read text and pictures
     denoisers: tuple[PipelinePart, ...]
     decoder: PipelinePart
 
@@ -82,7 +82,7 @@ class BlockWatch:
         self._encoded = 0
         self._decoded_frames = 0
         self._told = 0.0
-        self.forwards = 0  # of the denoisers, begun
+        self.forwards = 0  # the denoisers', begun
         self.took_s: dict[str, float] = {}  # by phase
 
     def __enter__(self) -> Self:
@@ -148,7 +148,7 @@ class BlockWatch:
             nonlocal at, frames
             if self._phase != "decode":
                 self._begin("decode")
-            self._decoded_frames += frames  # of the pass before
+            self._decoded_frames += frames  # the pass before had them
             at, frames = 0, latents.shape[2]  # (batch, channels, frames, height, width)
 
         def at_block() -> None:

@@ -77,7 +77,7 @@ class LoadPlan:
     encoders_pinned: bool  # where they do not stay
     pinned: int  # denoisers whose weights wait in pinned memory, the first ones
     is_tiled: bool
-    free_bytes: int  # of the device
+    free_bytes: int  # the device's
 
 
 class Holder:

@@ -17,7 +17,7 @@ from unstill.engines.diffusers.options import Rung
 from unstill.engines.diffusers.profile import Profile
 
 WHOLE = (torch.nn.MultiheadAttention,)  # reads the weights of its parts without calling them
-STORED = torch.float8_e4m3fn  # of two bytes one: half the memory, half of what is copied
+STORED = torch.float8_e4m3fn  # one byte for two: half the memory, half of what is copied
 
 
 def lay_out(

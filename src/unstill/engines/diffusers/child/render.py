@@ -191,5 +191,5 @@ def begin_peak(device: str) -> None:
 
 
 def peak_bytes(device: str) -> int:
-    """Of the device since `begin_peak`; on a CPU of this process since its start."""
+    """What the device has held since `begin_peak`; on a CPU this process since its start."""
     return int(torch.cuda.max_memory_allocated()) if device == CUDA else most_memory_bytes()

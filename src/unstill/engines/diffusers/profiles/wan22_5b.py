@@ -20,7 +20,7 @@ PROFILE = Profile(
         "scheduler": "",
     },
     frames=FrameCounts(step=4),
-    size_multiple=32,  # of the VAE 16, of a patch 2; a multiple of 16 is made smaller in silence
+    size_multiple=32,  # 16 for the VAE, 2 for a patch; a multiple of 16 is made smaller in silence
     fps=24,
     longest_frames=193,  # 8 s; trained for 5 s, 121 frames
     last_frame="none",  # the argument is taken and ignored

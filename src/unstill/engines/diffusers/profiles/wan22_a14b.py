@@ -20,7 +20,7 @@ PROFILE = Profile(
         "scheduler": "",
     },
     frames=FrameCounts(step=4),
-    size_multiple=16,  # of the VAE 8, of a patch 2
+    size_multiple=16,  # 8 for the VAE, 2 for a patch
     fps=16,
     longest_frames=129,  # 8 s; trained for 5 s, 81 frames
     last_frame="argument",
