@@ -6,8 +6,8 @@ import sys
 
 import msgspec
 
-from unstill import emulators
 from unstill.emulators import Options
+from unstill.emulators.process import serve
 
 
 def arguments(kind: str, options: Options) -> tuple[str, ...]:
@@ -17,7 +17,7 @@ def arguments(kind: str, options: Options) -> tuple[str, ...]:
 
 def main() -> None:
     options = msgspec.json.decode(sys.argv[2], type=Options)
-    emulators.serve(sys.argv[1], options, lambda url: print(f"ready at {url}", flush=True))
+    serve(sys.argv[1], options, lambda url: print(f"ready at {url}", flush=True))
 
 
 if __name__ == "__main__":

@@ -24,16 +24,16 @@ from support.upstream_calls import (
     submitted,
     word,
 )
-from unstill import emulators
 from unstill.domain.errors import BadSetting
-from unstill.emulators import Options
+from unstill.emulators import KINDS, Options
 from unstill.emulators.faults import Fault, Faults, FaultSite, parse_rates
+from unstill.emulators.process import serve
 from unstill.media.errors import BadVideo
 from unstill.media.tasks import VideoCheck
 from unstill.media.video_check import check_video
 
 
-@pytest.fixture(scope="module", params=emulators.KINDS)
+@pytest.fixture(scope="module", params=KINDS)
 def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     with Emulator(request.param, job_s=600) as emulating:
         yield emulating
@@ -280,7 +280,7 @@ def test_faults_that_cannot_be_are_refused_by_setting(text: str) -> None:
 
 def test_a_kind_that_keeps_jobs_in_memory_takes_no_state_file(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="memory"):
-        emulators.serve("sglang", Options(state=str(tmp_path / "jobs")))
+        serve("sglang", Options(state=str(tmp_path / "jobs")))
 
 
 def test_jobs_and_links_outlive_a_killed_emulator_with_a_state_file(tmp_path: Path) -> None:

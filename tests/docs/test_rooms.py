@@ -80,6 +80,35 @@ def test_few_rooms_know_each_other_and_none_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = imports()
+    graph = {
+        name: {module_of(other, modules) for other in others} - {name, ""}
+        for name, others in modules.items()
+    }
+
+    assert sum(map(len, graph.values())) > 2000
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def module_of(imported_name: str, modules: Mapping[str, object]) -> str:
+    """The module, where a name in it is imported; empty where it is none of these."""
+    package = imported_name.rpartition(".")[0]
+    return next((each for each in (imported_name, package) if each in modules), "")
+
+
+def test_nothing_outside_the_store_names_the_database_of_a_folder() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}:{number}: {line.strip()}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).parts[0] != "store"
+        for number, line in enumerate(path.read_text("utf-8").casefold().splitlines(), 1)
+        if "sqlite" in line or "apsw" in line
+    ]
+
+    assert found == []
+
+
 def test_a_database_driver_is_imported_in_the_store_alone() -> None:
     users = {
         room_of(name)

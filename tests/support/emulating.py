@@ -6,8 +6,9 @@ import sys
 
 import msgspec
 
-from unstill import emulators
+from unstill.emulators import Options
+from unstill.emulators.process import serve
 
 if __name__ == "__main__":
-    options = msgspec.json.decode(sys.argv[2], type=emulators.Options)
-    emulators.serve(sys.argv[1], options, lambda url: print(url, flush=True))  # noqa: T201
+    options = msgspec.json.decode(sys.argv[2], type=Options)
+    serve(sys.argv[1], options, lambda url: print(url, flush=True))  # noqa: T201

@@ -35,7 +35,7 @@ from unstill.cli.settings_options import (
 )
 from unstill.domain.errors import UnstillError
 from unstill.emulators import KINDS, Options
-from unstill.emulators import serve as serve_emulator
+from unstill.emulators.process import serve as serve_emulator
 from unstill.settings.engines import NO_ENGINE
 from unstill.settings.model_engines import routes_of
 from unstill.settings.reader import Settings

@@ -26,7 +26,8 @@ from unstill.engines.camera.self_test import make_video
 from unstill.files.folder_size import size_of
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
-from unstill.store.embedded.driver import sqlite_version
+from unstill.store.embedded.driver import NAME as DRIVER
+from unstill.store.embedded.driver import driver_version
 from unstill.store.embedded.folder_commands import FolderCommands
 from unstill.store.embedded.folder_match import find_store
 from unstill.store.embedded.keys_beside import has_keys_in
@@ -102,7 +103,7 @@ def _folder(path: Path) -> Finding:
 def jobs_findings(server: ServerSettings) -> Iterator[Finding]:
     """Where the jobs are: would a start take what keeps them, and do some wait for a word?"""
     if not server.database:
-        yield Finding("sqlite", True, f"{sqlite_version()}, unstill's own")
+        yield Finding(DRIVER, True, f"{driver_version()}, unstill's own")
         yield from store_findings(Path(server.data_dir))
         return
     found = database_finding(server.database)

@@ -8,11 +8,9 @@ its own; importing this module loads none of what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
-
-from unstill.domain.errors import BadSetting
 
 # Each is the `EMULATOR` of the module of its name; and whether its jobs outlive a restart.
 KINDS: Mapping[str, bool] = {
@@ -60,17 +58,3 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     served_model: str = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
     logged: int = 500  # requests that are remembered whole
     certificate: tuple[str, str] | None = None  # paths of one and its key: https, by the server
-
-
-def serve(kind: str, options: Options, ready: Callable[[str], None] = lambda _: None) -> None:
-    """Answer until SIGINT or SIGTERM; `ready` is told the address once calls are answered.
-
-    Raises BadSetting.
-    """
-    if kind not in KINDS:
-        raise BadSetting("emulate", f"must be one of {', '.join(KINDS)}, got {kind}")
-    if options.state is not None and kind in KINDS_IN_MEMORY:
-        raise BadSetting("--state", f"{kind} keeps its jobs in memory, a restart loses them")
-    from unstill.emulators.lifecycle import run  # noqa: PLC0415  - loads a video encoder
-
-    run(kind, options, ready)

@@ -187,7 +187,7 @@ def check_limits() -> None:
     check_open_files(open_files_limit())
 
 
-# macOS hands what was written to the drive only when asked so (fsync(2) there); SQLite does too.
+# macOS hands what was written to the drive only when asked so (fsync(2) there); databases do too.
 _FULL_FLUSH: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 
 

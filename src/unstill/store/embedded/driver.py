@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import apsw
 
+NAME = "sqlite"
 
-def sqlite_version() -> str:
+
+def driver_version() -> str:
     return apsw.sqlite_lib_version()
