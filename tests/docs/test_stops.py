@@ -19,6 +19,22 @@ ROW = re.compile(
     r"^\| \[[^\]]+\]\(\.\./\.\./src/unstill/([\w/.]+)\) \| `([\w.]+)` \|", re.MULTILINE
 )
 
+# Rooms in which a request is worked on. What hears of every commit, and what is done beside all
+# requests, is no stop of one.
+ROOMS = ("service/", "steps/")
+BESIDE = {
+    "service/owner_limits.py": "the limits that stops go by",
+    "service/stored_bytes.py": "hears of commits",
+    "steps/cancel_upstream.py": "hears of commits",
+    "steps/cleanup.py": "goes through all files, now and then",
+    "steps/due_tickets.py": "the poller's own list",
+    "steps/expiry.py": "goes through what has ended, now and then",
+    "steps/job_log.py": "hears of commits",
+    "steps/learning.py": "asks upstreams what they can do, now and then",
+    "steps/pollers.py": "hears of commits",
+    "steps/uptime.py": "the clock that stops go by",
+}
+
 Stop = tuple[str, str]
 
 
@@ -70,6 +86,20 @@ def test_a_stop_at_another_place_or_of_another_name_is_found(traced: dict[str, l
         "server/app.py",
         "App.gone",
     )
+
+
+def test_no_module_that_a_request_comes_through_lacks_a_stop(
+    traced: dict[str, list[Stop]],
+) -> None:
+    on_page = {file for stops in journeys().values() for file, _ in stops}
+    come_through = {
+        file for calls in traced.values() for file, _ in calls if file.startswith(ROOMS)
+    }
+
+    assert sorted(come_through - on_page - set(BESIDE)) == []
+    assert {file for file in on_page if file.startswith(ROOMS)} <= come_through
+    assert not on_page & set(BESIDE)
+    assert all((ROOT / "src/unstill" / file).exists() for file in BESIDE)
 
 
 def test_the_page_has_every_journey(traced: dict[str, list[Stop]]) -> None:
