@@ -10,20 +10,31 @@ from docs import pages
 from docs.pages import ROOT
 from unstill.domain import backoff
 from unstill.domain.backoff import CALL, DOUBT, MODEL, Backoff
+from unstill.domain.job import MOVES
+from unstill.engines.dashscope.task_list import CLOCKS_DIFFER_MS, CLOCKS_NEAR_MS
 from unstill.files.uploads import KEPT_S as UPLOAD_KEPT_S
+from unstill.net.fetcher import MAX_REDIRECTS
 from unstill.progress.queue import KEPT, MEASURED
 from unstill.server.body import MOST_BODY_BYTES
 from unstill.server.body_limits import LARGE_BYTES
 from unstill.server.lifecycle import ANSWERS_WITHIN_S
 from unstill.server.server_limits import OPEN_BODIES_MIB
+from unstill.service.new_jobs import DEADLINE_MS
 from unstill.steps.fetch_frames import FETCH_TIMEOUT_S as FRAME_TIMEOUT_S
-from unstill.steps.poll import FIRST_LOOK_S
-from unstill.steps.runner import SUBMITS_WITHIN_S
+from unstill.steps.poll import FIRST_LOOK_S, LEAST_LATE_LOOKS
+from unstill.steps.runner import (
+    FRAMES_SLOTS,
+    SAVE_AGAIN_SLOTS,
+    SAVE_SLOTS,
+    SUBMITS_WITHIN_S,
+)
 from unstill.steps.settle_doubts import ASKED_FOR_MS
 from unstill.steps.submit import SUBMIT_WITHIN_MS
 from unstill.store.call_journal import MOST_BYTES
 from unstill.store.embedded.store import LOCK_WAIT_S
 from unstill.upstreams.client import MOST_VIDEO_BYTES, SUBMIT_TIMEOUT_S
+from unstill.upstreams.listed_tasks import LIST_FROM
+from unstill.upstreams.rate_limits import SUBMIT_SLOTS
 from unstill.webhooks.deliverer import (
     LOOK_EVERY_MS,
     MOST_AT_ONCE,
@@ -33,6 +44,9 @@ from unstill.webhooks.deliverer import (
 
 MIB = 2**20
 AGAIN_S = ", ".join(str(each // 1000) for each in CALL.pauses_ms[:-1])
+
+IN_WORDS = {3: "three", 4: "four", 8: "eight", 10: "ten", 20: "twenty", 30: "half a minute"}
+DEADLINE_H = DEADLINE_MS // 3_600_000
 
 SENTENCES = [
     ("01-a-request", f"a body of more than {MOST_BODY_BYTES // MIB} MiB"),
@@ -45,6 +59,17 @@ SENTENCES = [
             f" {MOST_AT_ONCE} in all"
         ),
     ),
+    ("02-jobs-and-states", f"| {FRAMES_SLOTS}, and as many slots stay free"),
+    ("02-jobs-and-states", f"{IN_WORDS[SUBMIT_SLOTS]} for each upstream account"),
+    ("02-jobs-and-states", f"| {SAVE_SLOTS} of each engine; {SAVE_AGAIN_SLOTS} |"),
+    ("02-jobs-and-states", f"{DEADLINE_H} hours after its create call"),
+    ("08-polling-upstreams", f"{IN_WORDS[SUBMIT_SLOTS]} slots and one breaker"),
+    ("08-polling-upstreams", f"{DEADLINE_H} hours after its create call"),
+    ("08-polling-upstreams", f"{IN_WORDS[CLOCKS_NEAR_MS // 1000]} seconds wider on both sides"),
+    ("08-polling-upstreams", f"and {IN_WORDS[CLOCKS_DIFFER_MS // 1000]} for what was not found"),
+    ("08-polling-upstreams", f"from {IN_WORDS[LIST_FROM]} tickets on"),
+    ("08-polling-upstreams", f"has not answered {IN_WORDS[LEAST_LATE_LOOKS]} more looks"),
+    ("08-polling-upstreams", f"{IN_WORDS[MAX_REDIRECTS]} redirects"),
     ("11-webhooks", f"every {LOOK_EVERY_MS // 1000} seconds, since a replay"),
     ("10-queue-and-expected-end", f"the times of the last {KEPT} jobs of each engine and model"),
     ("10-queue-and-expected-end", f"the newest {MEASURED} jobs that succeeded"),
@@ -75,6 +100,15 @@ SENTENCES = [
 @pytest.mark.parametrize(("page", "sentence"), SENTENCES)
 def test_a_number_in_prose_is_the_codes(page: str, sentence: str) -> None:
     assert sentence in (ROOT / f"docs/how-it-works/{page}.md").read_text("utf-8")
+
+
+def test_the_picture_of_states_has_the_moves_of_the_code() -> None:
+    page = (ROOT / "docs/how-it-works/02-jobs-and-states.md").read_text("utf-8")
+    picture = page.split("stateDiagram-v2\n")[1].split("```")[0]
+
+    assert set(re.findall(r"^  (\w+) --> (\w+)", picture, re.MULTILINE)) == {
+        (before.value, after.value) for before, afters in MOVES.items() for after in afters
+    }
 
 
 def test_every_pause_before_another_try_is_documented() -> None:
