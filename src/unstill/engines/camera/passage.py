@@ -11,10 +11,10 @@ from typing import Self
 
 import numpy as np
 
-from unstill.engines.camera.leftover import Leftover, find_leftover
 from unstill.engines.camera.morph import travelled
 from unstill.engines.camera.path import CameraPath, CameraState, ease
 from unstill.engines.camera.picture import Photo
+from unstill.engines.camera.residual_parallax import ResidualParallax, find_residual_parallax
 from unstill.engines.camera.same_scene import SameScene
 from unstill.engines.camera.turns import Matrix, share_of, turned
 from unstill.engines.camera.warp import CELL_PX, SourceGrid, sample
@@ -41,7 +41,7 @@ class Passage:
     """half_photos: how far the first and the last picture reach from their centres, in units."""
 
     log: Matrix  # the turn's, from the first picture's units to the last one's
-    leftover: Leftover
+    residual: ResidualParallax
     half_photos: tuple[HalfSize, HalfSize]
     cell: float  # the side of a grid's cell in units
 
@@ -49,7 +49,7 @@ class Passage:
     def between(cls, first: Photo, last: Photo, scene: SameScene) -> Self:
         return cls(
             log=scene.log,
-            leftover=find_leftover(first, last, scene),
+            residual=find_residual_parallax(first, last, scene),
             half_photos=(first.half_photo, last.half_photo),
             cell=CELL_PX / first.unit_px,
         )
@@ -64,7 +64,7 @@ class Passage:
     def looks(self, grid: SourceGrid, share: float) -> tuple[SourceGrid, SourceGrid]:
         """Where a grid looks in the first and in the last picture, `share` of the way between."""
         middle = self.from_half_way(grid, share)
-        left = self.leftover
+        left = self.residual
         of_first = travelled(middle, left.there, share, left.half)
         of_last = travelled(middle, left.back, 1 - share, left.half)
         return brought(of_first, share_of(self.log, -0.5)), brought(
@@ -80,7 +80,7 @@ class Passage:
         in_first = covered(first, self.half_photos[0], share, self.cell)
         in_last = covered(last, self.half_photos[1], 1 - share, self.cell)
         middle = self.from_half_way(grid, share)
-        alike = sample(self.leftover.alike, middle, self.leftover.half)
+        alike = sample(self.residual.alike, middle, self.residual.half)
         takes = np.float32(AT_ONCE) + np.float32(SLOWLY - AT_ONCE) * alike
         come = stepped(np.float32(share - self.takes_over) / takes + np.float32(0.5))
         stay = 1 - come

@@ -17,12 +17,12 @@ from unstill.domain.request import VideoRequest
 from unstill.engines.camera.alive import LOCAL
 from unstill.engines.camera.depth import guess_depth
 from unstill.engines.camera.effect_words import Effect
-from unstill.engines.camera.leftover import Leftover, Light
 from unstill.engines.camera.move_words import Move
 from unstill.engines.camera.passage import Passage, overscan_of, state_at
 from unstill.engines.camera.path import ease
 from unstill.engines.camera.picture import Photo
 from unstill.engines.camera.prompt import Leg, Plan
+from unstill.engines.camera.residual_parallax import Light, ResidualParallax
 from unstill.engines.camera.same_scene import SameScene
 from unstill.engines.camera.scenes import Shown, blank, mix, planned
 from unstill.engines.camera.sketch import Drawn
@@ -49,7 +49,7 @@ class TwoViews:
         self._lens = Lens(first, FLAT)
         self.passage = Passage.between(first, last, scene)
         self.path = planned(first, with_no_move(plan), request, (0.0, 0.0), self._lens)
-        self._light = Dimmer(self.passage.leftover)
+        self._light = Dimmer(self.passage.residual)
         self._overscan = overscan_of(self.path, self.passage, first.half_frame)
         self._other = blank(first.size)
         self.undrawn = LOCAL & plan.effects.keys()
@@ -93,8 +93,8 @@ class TwoViews:
 class Dimmer:
     """Turns the light of both pictures into that of the way between them."""
 
-    def __init__(self, leftover: Leftover) -> None:
-        light = leftover.light if leftover.agreeing > LEAST_AGREEING else Light()
+    def __init__(self, residual: ResidualParallax) -> None:
+        light = residual.light if residual.agreeing > LEAST_AGREEING else Light()
         is_same = abs(light.gain - 1) < LEAST_GAIN and abs(light.lift) < LEAST_LIFT
         self._light = None if is_same else light
 

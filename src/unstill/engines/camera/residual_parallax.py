@@ -49,7 +49,7 @@ class Light:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
+class ResidualParallax:
     """Ways in units over the view from half the way, which reaches `half` from its centre.
 
     there: float32 (h, w, 2), of what the first picture shows; back: of what the last one shows;
@@ -65,7 +65,7 @@ class Leftover:
     light: Light
 
 
-def find_leftover(first: Photo, last: Photo, scene: SameScene) -> Leftover:
+def find_residual_parallax(first: Photo, last: Photo, scene: SameScene) -> ResidualParallax:
     half = (REACH * first.half_frame[0], REACH * first.half_frame[1])
     px_per_unit = np.float32(SIDE_PX / 2 / max(half))
     grid = view_grid(half, px_per_unit)
@@ -88,7 +88,7 @@ def find_leftover(first: Photo, last: Photo, scene: SameScene) -> Leftover:
     )
     there, back = filled(there, sure_there), filled(back, sure_back)
     alike = likeness(after_half(one, there), after_half(other, back)) * in_both
-    return Leftover(
+    return ResidualParallax(
         there=there / px_per_unit,
         back=back / px_per_unit,
         alike=cv2.GaussianBlur(alike, (0, 0), SIDE_PX / 80).astype(np.float32),
