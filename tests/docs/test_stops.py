@@ -27,11 +27,9 @@ BESIDE = {
     "service/stored_bytes.py": "hears of commits",
     "steps/cancel_upstream.py": "hears of commits",
     "steps/cleanup.py": "goes through all files, now and then",
-    "steps/due_tickets.py": "the poller's own list",
     "steps/expiry.py": "goes through what has ended, now and then",
     "steps/job_log.py": "hears of commits",
     "steps/learning.py": "asks upstreams what they can do, now and then",
-    "steps/pollers.py": "hears of commits",
     "steps/uptime.py": "the clock that stops go by",
 }
 
