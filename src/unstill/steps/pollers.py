@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -62,24 +61,29 @@ class Pollers:
         self._signals = signals
         self._clock_ms = clock_ms
         self._traces = traces
-        given: dict[str, Any] = {
-            "jobs": jobs,
-            "board": board,
-            "stalls": stalls,
-            "clock_ms": clock_ms,
-            "uptime_ms": uptime_ms,
-            "bills": bills,
-            "traces": traces,
-        }
+
+        def poller_of(account: Account, sharing: Mapping[str, Remote]) -> Poller:
+            return Poller(
+                account,
+                sharing,
+                jobs=jobs,
+                board=board,
+                stalls=stalls,
+                clock_ms=clock_ms,
+                uptime_ms=uptime_ms,
+                bills=bills,
+                traces=traces,
+            )
+
         by_account: dict[str, dict[str, Remote]] = {}
         for remote in remotes.values():
             by_account.setdefault(remote.account.id, {})[remote.name] = remote
         self._by_engine: dict[str, Poller] = {}
         for sharing in by_account.values():
             account = next(iter(sharing.values())).account
-            poller = Poller(account, sharing, **given)
+            poller = poller_of(account, sharing)
             self._by_engine |= dict.fromkeys(sharing, poller)
-        self._orphans = Poller(NOBODY, {}, **given)
+        self._orphans = poller_of(NOBODY, {})
         self._polled = self._those_of(role)
         signals.hear(HINTS, self._hinted)
 
