@@ -68,6 +68,8 @@ def test_an_address_gets_the_ending_of_its_kind(kind: BaseUrl, given: str, whole
         ),
         (DASHSCOPE, "https://h/api/v1/tasks", "write https://h/api/v1"),
         (DASHSCOPE, "https://h/api", "must end in /api/v1; did you mean https://h/api/v1?"),
+        (DASHSCOPE, "https://h/v1", "must end in /api/v1; did you mean https://h/api/v1?"),
+        (DASHSCOPE, "https://h/bailian/api", "did you mean https://h/bailian/api/v1?"),
         (DASHSCOPE, "https://h/bailian", "did you mean https://h/bailian/api/v1?"),
         (MODELVERSE, "https://h/v1/tasks/submit", "a route, /tasks: write https://h/v1"),
         (MODELVERSE, "https://h/v1/videos", "a route, /videos: write https://h/v1"),

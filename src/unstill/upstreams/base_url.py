@@ -42,7 +42,7 @@ class BaseUrl(msgspec.Struct, frozen=True):
                 whole = start + (before if before.endswith(self.ending) else before + self.ending)
                 raise BadSetting(setting, f"goes on to a route, {route}: write {whole}")
         if path and not path.endswith(self.ending) and self.of_other_paths == "refuse":
-            meant = self.ending if self.ending.startswith(path) else path + self.ending
+            meant = _with_ending(path, self.ending)
             raise BadSetting(setting, f"must end in {self.ending}; did you mean {start}{meant}?")
         is_added = not path or (self.of_other_paths == "add" and not path.endswith(self.ending))
         return start + path + (self.ending if is_added else "")
@@ -62,6 +62,15 @@ class BaseUrl(msgspec.Struct, frozen=True):
         if not has_key:
             mend = 'such as "env:NAME" for the environment variable NAME'
             raise BadSetting(f"engines.{engine}.api_key", f"is needed by {url.host}, {mend}")
+
+
+def _with_ending(path: str, ending: str) -> str:
+    """The path, which may have the ending's first part or its last one already."""
+    first, _, last = ending.rpartition("/")
+    for part in (first, f"/{last}"):
+        if part and path.endswith(part):
+            return path.removesuffix(part) + ending
+    return path + ending
 
 
 def _read(base_url: str, setting: str) -> httpx2.URL:
