@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from support.diffusers_bench import A14B, LTX, SMALL, TWO_CARDS, bench
 from support.requests import WAN22, WAN27, a_request
 from support.waits import until
-from support.weight_folders import write_folder
+from support.weight_folders import write_folder, write_tensors
 from unstill.domain.errors import BadSetting, OperatorError
 from unstill.engines.diffusers import Diffusers
 from unstill.engines.diffusers.machine import Machine
@@ -34,7 +34,9 @@ async def test_a_video_says_what_made_it_and_the_engine_says_so_once_it_is_known
         with capture_logs() as logs:
             made = await gpu.render()
 
-        assert before == "gpu; kind=diffusers; model=Wan 2.2 I2V A14B; steps=4; version=0.42.1"
+        assert before == (
+            "gpu; kind=diffusers; model=Wan 2.2 I2V A14B; steps=4; memory=auto; version=0.42.1"
+        )
         assert made.made_by == (
             "gpu; kind=diffusers; model=Wan 2.2 I2V A14B; steps=4; memory=resident; version=0.42.1"
         )
@@ -211,8 +213,8 @@ def test_a_machine_that_cannot_be_looked_at_stops_the_start_with_why(tmp_path: P
 
 def test_lora_files_are_one_for_each_expert_at_most_and_are_there(tmp_path: Path) -> None:
     two, one = write_folder(tmp_path / "two", A14B), write_folder(tmp_path / "one", SMALL)
-    high, low = str(tmp_path / "high"), str(tmp_path / "low")
-    Path(high).touch()
+    high, low = str(tmp_path / "high.safetensors"), str(tmp_path / "low.safetensors")
+    write_tensors(Path(high), {"a": (2, 3)})
 
     assert refused(two, lora=(high, low)) == f"engines.gpu.lora: must be files, {low} is none"
     assert refused(one, lora=(high, high)) == (
@@ -220,6 +222,33 @@ def test_lora_files_are_one_for_each_expert_at_most_and_are_there(tmp_path: Path
     )
     assert made_with(one, lora=(high,)).profile is SMALL
     assert made_with(two, lora=(high, high)).profile is A14B
+
+
+def test_a_lora_file_that_is_not_whole_or_not_of_tensors_stops_the_start(tmp_path: Path) -> None:
+    weights = write_folder(tmp_path / "weights", A14B)
+    whole, pickled = tmp_path / "high.safetensors", tmp_path / "high.pt"
+    for file in (whole, pickled):
+        write_tensors(file, {"a": (2, 3)})
+    data = whole.read_bytes()
+
+    assert made_with(weights, lora=(str(whole),)).profile is A14B
+    assert refused(weights, lora=(str(pickled),)) == (
+        f"engines.gpu.lora: must be files whose names end in .safetensors, got {pickled}"
+    )
+    for kept, reason in ((len(data) - 1, "is cut short: 1 bytes"), (4, "is cut short: 4 bytes")):
+        whole.write_bytes(data[:kept])
+        assert f"engines.gpu.lora: {whole} {reason}" in refused(weights, lora=(str(whole),))
+
+
+def test_a_rate_that_leaves_no_video_of_its_models_stops_the_start(tmp_path: Path) -> None:
+    weights = write_folder(tmp_path / "weights", A14B)
+
+    assert made_with(weights, fps=24).profile is A14B  # 5 s, 121 frames of 129
+    assert made_with(weights, fps=25).profile is A14B  # 5 s, 125 frames
+    assert refused(weights, fps=26) == (
+        "engines.gpu.fps: leaves 4 s of Wan 2.2 I2V A14B at most, less than any video of "
+        "Wan-AI/Wan2.2-I2V, got 26"
+    )
 
 
 def test_fewer_steps_than_a_schedule_has_are_refused(tmp_path: Path) -> None:

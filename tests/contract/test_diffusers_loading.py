@@ -48,7 +48,7 @@ async def test_weights_that_want_memory_as_they_are_loaded_are_loaded_further_do
     async with bench(tmp_path) as gpu:
         (gpu.weights / "too-small").write_text("2")
         await gpu.engine.startup()
-        await until(lambda: "memory=" in gpu.engine.label)
+        await until(lambda: "memory=auto" not in gpu.engine.label)
         await gpu.render()
 
     assert [each.rungs_down for each in gpu.told("load")] == [0, 1, 2]

@@ -255,6 +255,12 @@ def test_a_missing_file_is_named(copy: Path) -> None:
     assert "vae" in refusal(load_task(copy))
 
 
+def test_a_component_without_weights_that_does_not_load_is_named(copy: Path) -> None:
+    (copy / "tokenizer" / "tokenizer.json").write_text("{}")
+
+    assert refusal(load_task(copy)).startswith("tokenizer: does not load: ")
+
+
 def test_a_component_that_lacks_weights_is_named(copy: Path) -> None:
     file = copy / "transformer_2" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(file)

@@ -240,6 +240,16 @@ BAD: dict[str, tuple[Damage, str, str]] = {
         "tokenizer/tokenizer.json",
         "is empty",
     ),
+    "a tokenizer whose vocabulary is cut short": (
+        cut("tokenizer/tokenizer.json", 1),
+        "tokenizer/tokenizer.json",
+        "is not the JSON that it should be",
+    ),
+    "a tokenizer's other file that is cut short": (
+        lambda root: (root / "tokenizer/special_tokens_map.json").write_bytes(b'{"pad_token": '),
+        "tokenizer/special_tokens_map.json",
+        "is not the JSON that it should be",
+    ),
 }
 
 

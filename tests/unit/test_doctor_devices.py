@@ -163,7 +163,16 @@ def test_a_cpu_has_all_weights_in_32_bits(free_gb: float, *, is_well: bool) -> N
     finding = device_finding("cpu", A14B, here.devices[0], here, PipelineOptions(path=""))
 
     assert finding.is_well is is_well
-    assert "weights take 137.6 GB in float32" in finding.detail
+    assert "memory = resident, weights take 137.6 GB in float32" in finding.detail
+
+
+def test_a_cpu_is_told_with_the_rung_that_was_chosen() -> None:
+    here = machine(host_free_gb=138)
+
+    options = PipelineOptions(path="", memory="block-offload")
+    finding = device_finding("cpu", A14B, here.devices[0], here, options)
+
+    assert "; memory = block-offload, " in finding.detail
 
 
 # --- engines ------------------------------------------------------------------------------------

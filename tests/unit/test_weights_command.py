@@ -34,8 +34,9 @@ def test_a_whole_folder_is_told_with_its_parts_and_its_licence(tmp_path: Path) -
     ran = check(str(root), "--no-render")
 
     assert (ran.returncode, ran.stderr) == (0, "")
-    first, licence, *parts = ran.stdout.splitlines()
+    first, pipeline, licence, *parts = ran.stdout.splitlines()
     assert first == f"Wan 2.2 I2V A14B, whole, in {root}"
+    assert pipeline == "pipeline: WanImageToVideoPipeline of diffusers"
     assert licence == "licence: Apache-2.0"
     assert [line.split()[0] for line in parts[:5]] == [
         "transformer",

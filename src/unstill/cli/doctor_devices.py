@@ -117,7 +117,9 @@ def device_finding(
     """Which rung of the memory ladder fits there, and what the machine's own memory has to hold."""
     attention, lacks = _attention(machine.attention.get(device.name, ()), options)
     if device.name == CPU:
-        detail = f"{_told(device)}; weights take {size_of(folder.float32_bytes)} in float32"
+        rung = options.memory if options.memory in folder.profile.rungs else folder.profile.rungs[0]
+        detail = f"{_told(device)}; memory = {rung}"
+        detail += f", weights take {size_of(folder.float32_bytes)} in float32"
         if folder.float32_bytes > device.free_bytes:
             detail += ", which is more than is free"
             return Finding(what, False, detail, "more memory, or smaller weights", is_needed=False)

@@ -75,6 +75,7 @@ def _described(folder: Folder) -> Iterator[str]:
     parts = [each for each in folder.components.values() if each.files]
     width = max(len(each.name) for each in parts)
     yield f"{folder.profile.title}, whole, in {folder.path}"
+    yield f"pipeline: {folder.profile.pipeline} of diffusers"
     yield licence_of(folder)
     for each in parts:
         size = f"{_count(each.parameters)}  {size_of(each.stored_bytes):>9}"

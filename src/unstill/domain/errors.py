@@ -343,9 +343,11 @@ class EngineDied(OwnError):
     code = "engine_died"
 
     def __init__(self, what: str, last_words: str) -> None:
-        lines = last_words.strip().splitlines() or ["it said nothing"]
-        last_line = re.sub(r"(/[^\s/:]+)+", lambda path: path[0].rpartition("/")[2], lines[-1])
-        super().__init__(f"{what} ended without a result: {shown(last_line, most=200)}")
+        said = ", and said nothing"
+        if lines := last_words.strip().splitlines():
+            last_line = re.sub(r"(/[^\s/:]+)+", lambda path: path[0].rpartition("/")[2], lines[-1])
+            said = f": {shown(last_line, most=200)}"
+        super().__init__(f"{what} ended without a result{said}")
         self.last_words = last_words
 
 

@@ -28,11 +28,13 @@ from unstill.engines.diffusers import machine
 from unstill.engines.diffusers.descent import Descent
 from unstill.engines.diffusers.environment import CPU, kind_of, of_device
 from unstill.engines.diffusers.folder import BadFolder, Folder, read_folder
+from unstill.engines.diffusers.folder_files import read_tensors
 from unstill.engines.diffusers.machine import Machine, check_packages, devices_of
 from unstill.engines.diffusers.misfits import misfit_of
 from unstill.engines.diffusers.options import PipelineOptions
 from unstill.engines.diffusers.profile import Profile
 from unstill.engines.diffusers.sampling import steps_of
+from unstill.engines.diffusers.shapes import longest_s
 from unstill.engines.diffusers.task import (
     LOADED,
     LOADING,
@@ -51,6 +53,7 @@ log = structlog.get_logger()
 
 PROGRAM = "unstill.engines.diffusers.child"
 DEFAULT_MODELS = ("Wan-AI/Wan2.2-I2V",)
+LORA_SUFFIX = ".safetensors"  # by which diffusers knows them; others it would read as pickles
 START_WITHIN_S = 300.0  # measured: its imports take 4 s, from a cold disk a minute
 # Nothing is said while one component is read: 28 GB of a disk that gives 50 MB a second take ten
 # minutes. A compile is as silent, for two minutes on a busy machine.
@@ -108,6 +111,7 @@ class Diffusers:
         self.slots = len(self._devices)
         self._cores = cores
         self._models = tuple(models) or DEFAULT_MODELS
+        self._check_lengths(f"{where}.fps")
         self._loads_at_start = idle_unload_s == 0
         self._tells_prompt = tells_prompt
         self._silence_s = silence_s
@@ -119,7 +123,7 @@ class Diffusers:
         self._is_idle.set()
         self._beginning: asyncio.Task[None] | None = None
         self.description = f"{self.profile.title}, an open model, on a device of this machine"
-        self.label = self._made_by(steps=steps_of(options, self.profile))
+        self.label = self._made_by(steps=steps_of(options, self.profile), memory=options.memory)
         self._pool = Pool(
             program,
             size=self.slots,
@@ -147,6 +151,14 @@ class Diffusers:
 
     def misfit(self, request: VideoRequest) -> BadField | None:
         return misfit_of(request, models=self._models, options=self._options, profile=self.profile)
+
+    def _check_lengths(self, setting: str) -> None:
+        """Raises BadSetting where its rate leaves room for no video that its models may have."""
+        if self._options.fps and not any(legal_shapes(self._models, self.misfit)):
+            longest = longest_s(self._options, self.profile)
+            reason = f"leaves {longest} s of {self.profile.title} at most, less than"
+            models = " and ".join(self._models)
+            raise BadSetting(setting, f"{reason} any video of {models}, got {self._options.fps}")
 
     async def startup(self) -> None:
         """Begin to load the weights on every device, unless they are to be there for jobs alone."""
@@ -272,7 +284,7 @@ class Diffusers:
             return min(self._block_silence_s, self._silence_s)
         return self._silence_s
 
-    def _made_by(self, *, steps: int, memory: str = "") -> str:
+    def _made_by(self, *, steps: int, memory: str) -> str:
         """What a file and a header say of the engine: one text, its parts split by semicolons."""
         said = {
             "kind": self.kind,
@@ -300,9 +312,8 @@ def _check_options(options: PipelineOptions, profile: Profile, where: str) -> No
     if len(options.lora) > experts:
         reason = f"must be a file for each expert, and {profile.title} has {experts}"
         raise BadSetting(f"{where}.lora", f"{reason}, got {len(options.lora)}")
-    for file in options.lora:
-        if not Path(file).is_file():
-            raise BadSetting(f"{where}.lora", f"must be files, {file} is none")
+    for file in map(Path, options.lora):
+        _check_lora(file, f"{where}.lora")
     if options.memory != "auto" and options.memory not in profile.rungs:
         allowed = " or ".join(("auto", *profile.rungs))
         reason = f"must be {allowed} for {profile.title}, got {options.memory}"
@@ -312,6 +323,18 @@ def _check_options(options: PipelineOptions, profile: Profile, where: str) -> No
         raise BadSetting(f"{where}.steps", reason)
     if options.guidance_2 is not None and len(profile.guidance) < 2:
         raise BadSetting(f"{where}.guidance_2", f"must be left out: {profile.title} has one alone")
+
+
+def _check_lora(file: Path, setting: str) -> None:
+    """Whether it is there, and whole. Raises BadSetting."""
+    if not file.is_file():
+        raise BadSetting(setting, f"must be files, {file} is none")
+    if file.suffix != LORA_SUFFIX:
+        raise BadSetting(setting, f"must be files whose names end in {LORA_SUFFIX}, got {file}")
+    try:
+        read_tensors(file.parent, file.name)
+    except BadFolder as error:
+        raise BadSetting(setting, f"{file} {error.reason}") from error
 
 
 def _machine_of(look: Callable[[], Machine], where: str) -> Machine:

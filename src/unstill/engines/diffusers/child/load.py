@@ -236,7 +236,7 @@ def read_pipeline(folder: Folder, task: LoadTask, plan: LoadPlan, report: Report
     try:
         pipeline = kind.from_pretrained(folder.path, local_files_only=True, **networks)
     except ERRORS_OF_FILES as error:
-        raise BadFolder("model_index.json", f"does not load: {in_a_line(error)}") from error
+        raise _refused_part(folder, error) from error
     pipeline.set_progress_bar_config(disable=True)
     if plan.is_tiled:
         pipeline.vae.enable_tiling()
@@ -245,6 +245,21 @@ def read_pipeline(folder: Folder, task: LoadTask, plan: LoadPlan, report: Report
 
 # What diffusers, transformers and safetensors raise for files that are not as they should be.
 ERRORS_OF_FILES = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
+
+
+def _refused_part(folder: Folder, error: Exception) -> BadFolder:
+    """What to say of an error of the small components together: the one that fails alone."""
+    what, why = "model_index.json", error
+    for part in folder.components.values():
+        if part.files:
+            continue
+        try:
+            kind = getattr(import_module(part.library), part.class_name)
+            kind.from_pretrained(folder.path, subfolder=part.name, local_files_only=True)
+        except ERRORS_OF_FILES as own:
+            what, why = part.name, own
+            break
+    return BadFolder(what, f"does not load: {in_a_line(why)}")
 
 
 def read_network(folder: Folder, component: Component, dtype: torch.dtype) -> Any:
