@@ -96,7 +96,9 @@ def test_a_device_twice_and_a_cpu_beside_others_are_refused(tmp_path: Path) -> N
 def test_two_lora_files_are_taken_and_three_refused(tmp_path: Path) -> None:
     assert own(tmp_path, 'lora = ["high", "low"]').lora == ("high", "low")
     told = refused(tmp_path, 'lora = ["a", "b", "c"]')
-    assert told == "engines.gpu.lora: must be a list of at most two, got a list"
+    assert told == "engines.gpu.lora: must be a list of at most two, got a list of 3"
+    told = refused(tmp_path, 'lora = ["a", 1]')
+    assert told == "engines.gpu.lora: must be a list of at most two, got a list with 1 in it"
 
 
 @pytest.mark.parametrize("setting", ["guidance", "guidance_2", "shift"])

@@ -54,7 +54,7 @@ def test_a_wrong_variable_is_named(
         ("[sever]\nport = 1", "sever: is not a setting of unstill, did you mean server?"),
         ("server = 5", "server: must be a table, got 5"),
         ("engines = 5", "engines: must be a table, got 5"),
-        ("models = []", "models: must be a table, got a list"),
+        ("models = []", "models: must be a table, got a list of 0"),
         ('[server]\nport = "x"', "server.port: must be a whole number from 0 to 65535, got 'x'"),
         ("[server]\nport = 1.5", "server.port: must be a whole number from 0 to 65535, got 1.5"),
         ("[server]\nport = true", "server.port: must be a whole number from 0 to 65535, got true"),

@@ -83,8 +83,16 @@ def _refusal(type_: Any, value: object, where: str) -> BadSetting:
         case inspect.Metadata(extra={"is_secret": True}):
             return BadSetting(where, f"must be {_allowed(kind)}")
         case _:
-            reason = f"must be {_allowed(kind)}, got {shown(value)}{_mend(kind, value)}"
+            reason = f"must be {_allowed(kind)}, got {_got(value)}{_mend(kind, value)}"
             return BadSetting(where, reason)
+
+
+def _got(value: object) -> str:
+    """A list by what is wrong with it: an entry that is no text, else how many there are."""
+    if not isinstance(value, list):
+        return shown(value)
+    odd = next((each for each in value if not isinstance(each, str)), None)
+    return f"a list of {len(value)}" if odd is None else f"a list with {shown(odd)} in it"
 
 
 def _given(type_: Any) -> Any:

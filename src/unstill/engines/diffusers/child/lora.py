@@ -64,9 +64,9 @@ def _fuse_one(pipeline: Any, file: Path, denoiser: str, *, is_second: bool) -> N
             reason = f"{file.name} changes nothing in {denoiser}: it is not for it"
             raise BadSetting(SETTING, reason)
         pipeline.fuse_lora(components=[denoiser], adapter_names=[adapter], safe_fusing=True)
-    except (ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
         # What diffusers and peft say of tensors whose names or shapes they cannot place, and of
-        # sums that are no numbers.
+        # sums that are no numbers; of a file that is no longer there.
         if is_out_of_memory(error):
             raise
         reason = f"{file.name} does not fit {denoiser}: {in_a_line(error)}"
