@@ -7,10 +7,11 @@ github.com/huggingface/safetensors, "Format".
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import prod
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -99,6 +100,9 @@ def read_json(root: Path, name: str, of: type[T]) -> T:
     try:
         return msgspec.json.decode(text, type=of)
     except _NOT_JSON as error:
+        # Schedulers of diffusers have -Infinity in theirs, as Python writes it and no other.
+        with suppress(ValueError, RecursionError):
+            return msgspec.convert(json.loads(text.decode()), of)
         raise BadFolder(name, f"is not the JSON that it should be: {error}") from error
 
 
