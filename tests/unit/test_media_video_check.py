@@ -204,6 +204,50 @@ def test_a_video_whose_pictures_are_overwritten_is_refused(tmp_path: Path, whole
     assert "video" in refusal(path)
 
 
+B_FRAMES = {"g": "250", "x264-params": "bframes=3:b-adapt=0:b-pyramid=none"}
+
+
+def packets_of(path: Path) -> list[tuple[int, int, int]]:
+    """When each picture is shown, and where its bytes lie: first, and how many."""
+    with av.open(str(path)) as container:
+        return [
+            (packet.pts or 0, packet.pos or 0, packet.size)
+            for packet in container.demux(container.streams.video[0])
+            if packet.size > 0
+        ]
+
+
+@pytest.mark.parametrize(("place", "passes"), [(-1, False), (-2, True)])
+def test_of_the_last_pictures_only_one_that_no_other_needs_may_be_ugly(
+    tmp_path: Path, place: int, *, passes: bool
+) -> None:
+    path = made(tmp_path / "video-1.mp4", coder=B_FRAMES, has_audio=False)
+    _, at, size = sorted(packets_of(path))[place]
+    data = bytearray(path.read_bytes())
+    data[at + 4 : at + size] = bytes(size - 4)
+    path.write_bytes(data)
+
+    if passes:
+        check_video(VideoCheck(path=str(path), duration_s=2.0))
+    else:
+        assert "video" in refusal(path)
+
+
+def test_a_video_may_end_with_a_picture_that_no_other_needs(tmp_path: Path) -> None:
+    """As programs leave it that cut without coding anew: the picture after it is gone."""
+    whole = made(tmp_path / "whole.mp4", coder=B_FRAMES, has_audio=False)
+    path = tmp_path / "video-1.mp4"
+    last_shown, _, _ = max(packets_of(whole))
+    with av.open(str(whole)) as source, av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size > 0 and packet.pts != last_shown:
+                packet.stream = stream
+                container.mux(packet)
+
+    assert check_video(VideoCheck(path=str(path), duration_s=None)).frame_count == FRAMES - 1
+
+
 def test_a_video_that_begins_between_key_frames_is_refused(tmp_path: Path, whole: Path) -> None:
     path = tmp_path / "video-1.mp4"
     with av.open(str(whole)) as source, av.open(str(path), "w", format="mp4") as container:

@@ -1,7 +1,7 @@
 """Videos that an engine or an upstream made: read to the last packet before anybody gets them.
 
-Covers mp4. Every packet of every stream is read, but only the first picture and the last group of
-pictures are decoded: a file that is cut short is found, a picture in the middle that is merely
+Covers mp4. Every packet of every stream is read, but only the first picture and those that the last
+one needs are decoded: a file that is cut short is found, a picture in the middle that is merely
 ugly is not.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal, get_args
 
 import av
 import msgspec
@@ -20,6 +21,8 @@ from av.video.stream import VideoStream
 from unstill.media.errors import BadVideo
 from unstill.media.mp4 import open_mp4
 from unstill.media.tasks import VideoCheck, VideoFacts
+
+LeftOut = Literal["NONREF", "DEFAULT"]  # FFmpeg's words for what a decoder may leave out
 
 # ISO 14496-12, 6.2.3, and what QuickTime writers put first
 FIRST_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"})
@@ -139,10 +142,18 @@ def _decode_ends(container: InputContainer, stream: VideoStream, seen: Seen) -> 
     first = next(container.decode(stream), None)
     if first is None or first.pts != seen.first:
         raise BadVideo("the first picture of the video cannot be decoded")
-    container.seek(seen.last_key, stream=stream)
-    last_shown = max((frame.pts or 0 for frame in container.decode(stream)), default=None)
-    if last_shown != seen.last:
+    # At first without those that no other needs: most of a group, and hardly ever its last.
+    if not any(_shows_last(container, stream, seen, left_out) for left_out in get_args(LeftOut)):
         raise BadVideo("the last picture of the video cannot be decoded")
+
+
+def _shows_last(
+    container: InputContainer, stream: VideoStream, seen: Seen, left_out: LeftOut
+) -> bool:
+    """Whether the last group of pictures decodes to its last."""
+    stream.codec_context.skip_frame = left_out
+    container.seek(seen.last_key, stream=stream)
+    return max((frame.pts or 0 for frame in container.decode(stream)), default=None) == seen.last
 
 
 def _check_length(facts: VideoFacts, check: VideoCheck) -> None:
