@@ -13,6 +13,7 @@ from unstill.domain.request import Size
 from unstill.engines.comfy.answers import (
     CODES,
     failure_of,
+    is_too_late,
     result_of,
     settled_by,
     state_of,
@@ -147,13 +148,17 @@ def test_a_frame_is_as_its_vendor_takes_it_and_small() -> None:
     assert wan.most_bytes == seedance.most_bytes == PICTURE_BYTES
     assert "BMP" not in wan.formats
     assert (seedance.least_side_px, seedance.most_side_px) == (300, 6000)
+    assert wan.least_side_px == 300
 
 
 def test_every_name_is_a_vendors_own_behind_its_provider() -> None:
+    dated = set(ark_models.ABROAD.values())
+    undated = "dreamina-seedance-2-0-mini"  # in Comfy's catalogue
+    at_byteplus = (dated - {f"{undated}-260615"}) | {undated}
     for name in MODELS:
         provider, _, own = name.partition("/")
-        vendors = dashscope_models.MODELS if provider == "wan" else ark_models.ABROAD.values()
-        assert own in vendors
+        assert own in (dashscope_models.MODELS if provider == "wan" else at_byteplus)
+    assert {f"byteplus/{own}" for own in at_byteplus} <= set(MODELS)
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -242,6 +247,24 @@ def test_what_is_completed_with_a_kind_of_error_has_failed(kind: str) -> None:
 
     assert (state.code, told) == (kind, Failed(kind, "it was late"))
     assert failure_of(state, reply(200), BUILT_IN) == state
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_late"),
+    [
+        (reply(409, status="ALREADY_COMPLETED"), True),
+        (reply(400, status="ALREADY_COMPLETED"), True),
+        (reply(400, "invalid_input", detail="ALREADY_COMPLETED"), True),
+        (reply(409, "concurrency_limit_exceeded", detail="wait"), False),
+        (reply(202, status="CANCELLATION_REQUESTED"), False),
+        (reply(500, detail="ALREADY_COMPLETED"), False),
+    ],
+)
+def test_a_cancel_comes_too_late_by_either_status(
+    answer: Reply,
+    is_late: bool,  # noqa: FBT001
+) -> None:
+    assert is_too_late(answer) is is_late
 
 
 @pytest.mark.parametrize("look", [lambda each: state_of(each, ID, BUILT_IN), result_of])

@@ -1,7 +1,7 @@
 """What Comfy Router's video models take: the bodies of their own vendors, as those document them.
 
 Covers `wan/*` with DashScope's body and `byteplus/*` with Ark's; `model` may be left out of either,
-since the address names it. Source: Comfy Router, models and requests, read 2026-11-28; the bodies:
+since the address names it. Source: Comfy Router, models and requests, read 2026-11-30; the bodies:
 dashscope_models.py and ark_models.py. That a body is looked at before it is queued is the stricter
 reading.
 """
@@ -35,7 +35,18 @@ MODELS: Mapping[str, tuple[str, ...]] = {
         "happyhorse-1.0-i2v",
         "happyhorse-1.1-i2v",
     ),
-    BYTEPLUS: tuple(name for name in ARK_MODELS if not name.startswith("doubao-")),
+    BYTEPLUS: (
+        "dreamina-seedance-2-5-260628",
+        "dreamina-seedance-2-0-260128",
+        "dreamina-seedance-2-0-fast-260128",
+        "dreamina-seedance-2-0-mini",
+        "seedance-1-5-pro-251215",
+        "seedance-1-0-pro-250528",
+        "seedance-1-0-pro-fast-251015",
+    ),
+}
+AT_BYTEPLUS: Mapping[str, str] = {  # where the catalogue has another name
+    "dreamina-seedance-2-0-mini": "dreamina-seedance-2-0-mini-260615",
 }
 
 
@@ -101,5 +112,5 @@ def _read_wan(name: str, body: Mapping[str, Any]) -> ComfyRequest:
 
 def _read_byteplus(name: str, body: Mapping[str, Any]) -> ComfyRequest:
     """Raises Refusal."""
-    wish = read_ark(name, ARK_MODELS[name], body)
+    wish = read_ark(name, ARK_MODELS[AT_BYTEPLUS.get(name, name)], body)
     return ComfyRequest(wish.terms, wish.prompt)

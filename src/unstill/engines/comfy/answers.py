@@ -102,6 +102,14 @@ def result_of(reply: Reply, words: WordTables) -> Verdict:
     return Done(link_in(reply.fields(), words))
 
 
+def is_too_late(reply: Reply) -> bool:
+    """Whether a cancel is refused since the request is over.
+
+    By a 409, or a 400 as earlier pages have it; in which field it says so no page shows.
+    """
+    return reply.status in {400, 409} and b"ALREADY_COMPLETED" in reply.body
+
+
 def failure_of(state: Failed, reply: Reply, words: WordTables) -> Failed:
     """The same failure with the words of its result."""
     told = said(reply.fields(), words)

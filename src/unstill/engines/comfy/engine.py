@@ -24,6 +24,7 @@ from unstill.domain.request import VideoRequest
 from unstill.engines.comfy.answers import (
     CODES,
     failure_of,
+    is_too_late,
     result_of,
     settled_by,
     state_of,
@@ -50,7 +51,6 @@ from unstill.upstreams.port import (
     UpstreamRequest,
     Verdict,
 )
-from unstill.upstreams.replies import at
 from unstill.upstreams.setup import RemoteSetup
 
 REQUESTS_PER_S = 5.0  # none documented; ours. Polls count against the rate
@@ -128,7 +128,7 @@ class ComfyEngine:
         One that is at the vendor's already may be finished, and is billed then: it is watched.
         """
         reply = await self._upstream.ask("PUT", f"{_request(ticket)}/cancel")
-        if reply.status == 409 and at(reply.fields(), "status") == "ALREADY_COMPLETED":
+        if is_too_late(reply):
             return TooLate()
         if not reply.is_ok:
             raise unanswered(reply)

@@ -2,7 +2,7 @@
 
 `wan/*` has DashScope's body and `byteplus/*` Ark's, `model` left out: the address names it. What
 each takes is as its vendor documents it (upstreams/dashscope_models.py, ark_models.py). The bodies
-of kling/*, minimax/* and others are not here. Source: Comfy Router, models, read 2026-11-28.
+of kling/*, minimax/* and others are not here. Source: Comfy Router, models, read 2026-11-30.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.upstreams import ark_models, dashscope_models
 from unstill.upstreams.port import FrameForm
 
+# Its catalogue has this one without the date that BytePlus has.
+_OWN_NAMES: Mapping[str, str] = {
+    "dreamina-seedance-2-0-mini-260615": "dreamina-seedance-2-0-mini",
+}
 PICTURE_BYTES = 5 * 2**20  # none documented; ours: two of these have 14 MB as base64
 _OF_WAN = (
     "wan2.7-i2v",
@@ -56,7 +60,7 @@ def _at_wan(name: str) -> ComfyModel:
 def _at_byteplus(name: str) -> ComfyModel:
     model = ark_models.MODELS[name]
     return ComfyModel(
-        name=f"byteplus/{name}",
+        name=f"byteplus/{_OWN_NAMES.get(name, name)}",
         durations_s=model.durations_s,
         tiers=model.tiers,
         misfit=partial(ark_models.misfit, model),
