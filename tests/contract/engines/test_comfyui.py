@@ -18,6 +18,7 @@ from unstill.upstreams.client import Trouble
 from unstill.upstreams.port import (
     Accepted,
     Cancelled,
+    Done,
     Doubt,
     Failed,
     PrepareRefused,
@@ -102,6 +103,23 @@ async def test_a_queue_that_cannot_be_read_is_no_verdict(bench: Bench) -> None:
     for _ in range(3):
         (verdict,) = await bench.look(ticket)
         assert isinstance(verdict, Unclear)
+
+
+@only("comfyui")
+@pytest.mark.parametrize("fault", ["500", "drop_before", "html"])
+async def test_what_has_ended_comes_home_whatever_becomes_of_the_queue(
+    bench: Bench, fault: str
+) -> None:
+    """Of a long one, which has each task's graph, the answer may be too large to be read."""
+    ended = await bench.ticket()
+    bench.emulator.finish()
+    waiting = await bench.ticket()
+    bench.emulator.next("list", fault)
+
+    seen = {ticket: verdict async for ticket, verdict in bench.remote.poll([ended, waiting])}
+
+    assert isinstance(seen[ended], Done)
+    assert isinstance(seen[waiting], Unclear)
 
 
 @only("comfyui")

@@ -63,6 +63,10 @@ def is_history(reply: Reply) -> bool:
     return reply.is_ok and reply.is_json
 
 
+def has_ended(history: Reply, ticket: str) -> bool:
+    return isinstance(history.fields().get(ticket), dict)
+
+
 def verdict_of(history: Reply, ticket: str, place: Waiting | Running | None) -> Verdict:
     """How the task stands, by its history, and by the queue as it was just before. Raises Odd.
 

@@ -19,6 +19,7 @@ from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.comfyui.answers import (
     CODES,
+    has_ended,
     is_history,
     place_in,
     settled,
@@ -120,15 +121,17 @@ class ComfyUiEngine:
         return settled(queue, await self._history(prepared.key), prepared.key, age_s=age_s)
 
     async def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
-        """The queue once, then the history of each; raises Trouble where all hear the same."""
+        """The queue once, then the history of each; raises Trouble where all hear the same.
+
+        The queue has each task's whole graph: a long one may be more than is read of an answer.
+        """
+        queue: Reply | Trouble
         try:
             queue = await self._queue()
         except Trouble as trouble:
             if trouble.is_general:
                 raise
-            for ticket in tickets:
-                yield ticket, Unclear("no_answer", trouble.message)
-            return
+            queue = trouble
         looks = look_at_each(tickets, lambda ticket: self._look(ticket, queue))
         async with aclosing(looks) as answers:
             async for answer in answers:
@@ -183,14 +186,17 @@ class ComfyUiEngine:
     async def _history(self, ticket: str) -> Reply:
         return await self._upstream.ask("GET", f"/history/{quote(ticket, safe='')}")
 
-    async def _look(self, ticket: Ticket, queue: Reply) -> Verdict:
+    async def _look(self, ticket: Ticket, queue: Reply | Trouble) -> Verdict:
         """Raises Trouble or Odd. The queue was read before the history, or a task that ends between
-        them would be in neither."""
-        place = place_in(queue, ticket.id)
+        them would be in neither. What has ended is told by the history alone."""
         history = await self._history(ticket.id)
         if not is_history(history):
             raise unanswered(history)
-        return verdict_of(history, ticket.id, place)
+        if has_ended(history, ticket.id):
+            return verdict_of(history, ticket.id, None)
+        if isinstance(queue, Trouble):
+            return Unclear("no_answer", queue.message)
+        return verdict_of(history, ticket.id, place_in(queue, ticket.id))
 
     async def _refreshed(self, ticket: Ticket) -> Links:
         verdict = await self._look(ticket, await self._queue())
