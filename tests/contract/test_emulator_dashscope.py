@@ -52,6 +52,10 @@ def media(model: str, *kinds: str, **parameters: object) -> dict[str, Any]:
         (media("kling/kling-v3-video-generation", "first_frame", mode="4k"), "mode"),
         (media("kling/kling-v3-video-generation", "first_frame", resolution="720P"), "resolution"),
         (media("kling/kling-v3-video-generation", "first_frame", seed=1), "seed"),
+        (
+            media("kling/kling-v3-video-generation", "first_frame", aspect_ratio="16:9"),
+            "aspect_ratio",
+        ),
         (media("pixverse/pixverse-v6-it2v", "first_frame", resolution="720P"), "media"),
         (media("pixverse/pixverse-v6-it2v", "image_url"), "resolution"),  # it must be named
         (media("vidu/viduq3-pro_img2video", "image", "image"), "media"),

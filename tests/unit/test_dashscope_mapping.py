@@ -206,6 +206,26 @@ def test_an_exact_size_asks_for_a_frame_of_its_shape_at_the_tiers_area() -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "least_px", "most_px"),
+    [
+        ("wan2.7-i2v", 240, 8000),
+        ("wan2.2-kf2v-flash", 240, 8000),
+        ("wan3.0-video", 240, 8000),
+        ("happyhorse-1.1-i2v", 300, None),
+        ("kling/kling-v3-video-generation", 300, 8000),
+        ("pixverse/pixverse-v6-it2v", 0, None),
+        ("vidu/viduq3-pro_img2video", 0, None),
+    ],
+)
+def test_a_frame_has_the_sides_that_its_page_allows(
+    name: str, least_px: int, most_px: int | None
+) -> None:
+    form = frame_form(MODELS[name], request(SORA))
+
+    assert (form.least_side_px, form.most_side_px) == (least_px, most_px)
+
+
+@pytest.mark.parametrize(
     ("asked", "param"),
     [
         (request(WAN22, duration_s=8), "duration"),

@@ -172,7 +172,7 @@ _KLING = DashScopeModelFields(
     media=(_FIRST, _FIRST_AND_LAST),
     takes_base64=False,
     texts={"prompt"},
-    parameters={"mode", "duration", "audio", "watermark", "aspect_ratio"},
+    parameters={"mode", "duration", "audio", "watermark"},  # and with frames no aspect_ratio
     sounds_when_asked=True,
 )
 _PIXVERSE = DashScopeModelFields(

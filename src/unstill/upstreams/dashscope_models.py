@@ -52,6 +52,7 @@ class DashScopeModel(msgspec.Struct, frozen=True):
     is_silent: bool = False
     picture_formats: frozenset[Format] = _PICTURES
     picture_bytes: int = 20 * 2**20
+    picture_sides_px: tuple[int, int | None] = (240, 8000)  # from, to
     most_ratio: float = 8.0  # 1:r to r:1; 8 where the page says nothing, as for wan2.7
     frames_by: Literal["data", "upload", "either"] = "either"  # upload: by oss:// addresses alone
 
@@ -83,6 +84,7 @@ _HAPPYHORSE = DashScopeModel(
     counts_wide_twice=True,
     has_prompt_extend=False,
     picture_formats=_PICTURES - {"BMP"},
+    picture_sides_px=(300, None),
     most_ratio=2.5,
     frames_by="data",  # the page lists http(s) and base64 only
 )
@@ -112,6 +114,7 @@ _KLING = DashScopeModel(
     has_audio_switch=True,
     picture_formats=frozenset({"JPEG", "PNG"}),
     picture_bytes=10 * 2**20,
+    picture_sides_px=(300, 8000),
     most_ratio=2.5,
     frames_by="upload",
 )
@@ -127,6 +130,7 @@ _PIXVERSE = DashScopeModel(
     has_prompt_extend=False,
     has_audio_switch=True,
     picture_formats=_PICTURES - {"BMP"},
+    picture_sides_px=(0, None),  # none documented
     frames_by="upload",
 )
 _VIDU = DashScopeModel(
@@ -142,6 +146,7 @@ _VIDU = DashScopeModel(
     has_audio_switch=True,
     picture_formats=_PICTURES - {"BMP"},
     picture_bytes=50 * 2**20,
+    picture_sides_px=(0, None),  # none documented
     most_ratio=4.0,
     frames_by="upload",
 )
@@ -247,8 +252,15 @@ def misfit(model: DashScopeModel, request: VideoRequest) -> BadField | None:
 
 def frame_form(model: DashScopeModel, request: VideoRequest) -> FrameForm:
     """No model has a `size`: an exact one is had by a first frame of its shape, in its tier."""
-    size = frame_size(request, model.tiers)
-    return FrameForm(model.picture_formats, model.picture_bytes, size=size, takes_alpha=False)
+    least_px, most_px = model.picture_sides_px
+    return FrameForm(
+        model.picture_formats,
+        model.picture_bytes,
+        size=frame_size(request, model.tiers),
+        takes_alpha=False,
+        least_side_px=least_px,
+        most_side_px=most_px,
+    )
 
 
 def body_of(
