@@ -184,6 +184,27 @@ def test_an_id_is_taken_and_an_error_of_the_older_api_in_a_200_is_not() -> None:
     assert isinstance(judged(Reply(200, older), CODES), Refused)
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        (1002, "please wait", Busy),
+        (1004, "login fail: please carry the secret", Refused),
+        (1008, "no", Refused),
+        (2049, "no", Refused),
+        (2013, "invalid params", Rejected),
+        (1000, "unknown error", Doubt),
+    ],
+)
+def test_the_older_apis_codes_of_the_key_the_bill_and_the_rate_are_known_in_a_200(
+    code: int, words: str, kind: type[Submission]
+) -> None:
+    body = {"task_id": "", "base_resp": {"status_code": code, "status_msg": words}}
+    found = judged(Reply(200, msgspec.json.encode(body)), CODES)
+
+    assert isinstance(found, kind)
+    assert not isinstance(found, Refused) or found.of_account
+
+
 def task(status: str, **fields: object) -> dict[str, Any]:
     return {"task": {"id": "42", "model": "MiniMax-H3", "status": status, **fields}}
 

@@ -53,10 +53,14 @@ BASE_URL = BaseUrl(
     hosts=(".minimax.io", ".minimaxi.com"),
 )
 
-# Source: MiniMax, video generation v2, errors, read 2026-11-28.
+# Source: MiniMax, video generation v2, errors, read 2026-11-28. The numbers are the first API's, in
+# a 200: whatever stands before both may say them here too.
 CODES = Codes(
     ticket_at="task_id",
-    of_account=frozenset({"authorized_error", "insufficient_balance_error"}),
+    of_account=frozenset(
+        {"authorized_error", "insufficient_balance_error", "1004", "1008", "2049"}
+    ),
+    busy=frozenset({"1002"}),
 )
 
 
