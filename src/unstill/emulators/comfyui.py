@@ -98,9 +98,9 @@ class ComfyUiEmulator:
             raise Refusal(400, "no_prompt", "No prompt provided")
         for name in body.keys() - FIELDS:
             raise Refusal(400, "invalid_prompt", f"{name} is not a field of a prompt")
+        key = _key_in(body)
         graph = body["prompt"]
         self._check(graph)
-        key = str(body.get("prompt_id", uuid.uuid4()))
         text = next((str(each) for each in _inputs(graph, "text")), "")
         terms = Terms(self._desk.options.served_model, duration_s=_length_s(graph))
         fails = not all(self._pictures[name] for name in _loaded(graph))
@@ -172,6 +172,20 @@ class ComfyUiEmulator:
         if job is None or job.state is not EmulatedState.DONE or ask.query.get("type") != "output":
             raise Refusal(404, "", "Not Found")
         return video_answer(job, ask.fault)
+
+
+def _key_in(body: Mapping[str, Any]) -> str:
+    """The caller's id, or one of its own. Raises Refusal, as its newest code does."""
+    key = body.get("prompt_id")
+    if key is None:
+        return str(uuid.uuid4())
+    try:
+        is_one = isinstance(key, str) and str(uuid.UUID(key)) == key
+    except ValueError:
+        is_one = False
+    if is_one:
+        return str(key)
+    raise Refusal(400, "invalid_prompt_id", "prompt_id must be a valid UUID")
 
 
 def _entry(job: EmulatedJob, ask: Ask) -> dict[str, Any]:

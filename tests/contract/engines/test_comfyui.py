@@ -161,6 +161,9 @@ def nodes(**changes: Any) -> dict[str, Any]:
     [
         ({}, "no_prompt"),
         (comfyui(prompt_ids=[]), "invalid_prompt"),
+        (comfyui(prompt_id="job-1"), "invalid_prompt_id"),
+        (comfyui(prompt_id="0B1C7F3E-2F43-4C8E-9D1B-4F7A3C1D2E5F"), "invalid_prompt_id"),
+        (comfyui(prompt_id=7), "invalid_prompt_id"),
         (comfyui() | {"prompt": {}}, "prompt_no_outputs"),
         (nodes(**{"3": {"class_type": "PreviewImage", "inputs": {}}}), "prompt_no_outputs"),
         (nodes(**{"4": {"inputs": {}}}), "missing_node_type"),
