@@ -127,8 +127,9 @@ def test_the_list_shows_the_tasks_of_each_repeated_id(emulator: Emulator) -> Non
     assert [each["id"] for each in found["items"]] == [third, first]
     assert found["total"] == 2
     assert [each["id"] for each in one.json()["items"]] == [first]
-    for size in ("0", "501", "x"):
-        assert emulator.http.get(ARK_TASKS, params={"page_size": size}).status_code == 400
+    for name in ("page_num", "page_size"):
+        for number in ("0", "501", "x"):
+            assert emulator.http.get(ARK_TASKS, params={name: number}).status_code == 400
 
 
 def test_a_link_has_ended_after_its_day_and_the_content_with_it() -> None:

@@ -206,6 +206,12 @@ def test_the_kind_of_a_refusal_may_be_in_its_header_alone() -> None:
     assert rejected.code == "bad_request"
 
 
+def test_the_kind_of_a_refusal_may_be_among_its_details() -> None:
+    details = [{"loc": ["body", "prompt"], "msg": "no", "type": "content_policy_violation"}]
+
+    assert said(422, details) == Rejected("content_policy_violation", "prompt: no")
+
+
 def test_the_id_of_a_request_is_a_ticket_and_no_address_is() -> None:
     handle = {
         "request_id": "764cabcf-b745-4b3e-ae38-1200304cf45b",

@@ -24,7 +24,7 @@ from unstill.emulators.wire import Answer, Ask, Endpoint, Refusal, as_json, json
 
 TASKS = "/api/v3/contents/generations/tasks"
 KEPT_MS = 7 * 86_400_000
-MOST_PAGE = 500
+MOST_PAGE = 500  # both a page's number and its size
 MOST_BODY = 64 * 10**6
 WORDS = {
     EmulatedState.WAITING: "queued",
@@ -112,10 +112,8 @@ class ArkEmulator:
     def _list(self, ask: Ask) -> Answer:
         if not self._lists.takes(ask.key):
             raise self.injected(429, FaultSite.LIST)
-        page_num = max(_page_number(ask, "page_num", 1), 1)
+        page_num = _page_number(ask, "page_num", 1)
         page_size = _page_number(ask, "page_size", 10)
-        if not 1 <= page_size <= MOST_PAGE:
-            raise invalid(f"from 1 to {MOST_PAGE}", "page_size")
         jobs = self._chosen(ask)
         first = (page_num - 1) * page_size
         items = [self._task(job, ask) for job in jobs[first : first + page_size]]
@@ -187,9 +185,12 @@ class ArkEmulator:
 
 def _page_number(ask: Ask, name: str, default: int) -> int:
     try:
-        return whole(ask.query, name, default)
+        number = whole(ask.query, name, default)
     except Refusal as refusal:
         raise invalid(refusal.message, name) from None
+    if not 1 <= number <= MOST_PAGE:
+        raise invalid(f"from 1 to {MOST_PAGE}", name)
+    return number
 
 
 def _object_body(ask: Ask) -> Mapping[str, Any]:

@@ -173,6 +173,8 @@ def _check_texts(endpoint: FalEndpoint, body: Mapping[str, Any]) -> None:
         text = body.get(field, "")
         if not isinstance(text, str):
             raise bad_input(field, "Input should be a valid string", "string_type")
+    if endpoint.needs_prompt and not body["prompt"]:
+        raise bad_input("prompt", "String should have at least 1 character", "string_too_short")
     most = endpoint.prompt_chars
     if most is not None and len(body.get("prompt", "")) > most:
         message = f"String should have at most {most} characters"

@@ -285,6 +285,7 @@ CODE_PLACES = (
     "base_resp.status_code",
     "code",
     "error_type",
+    "detail.0.type",  # FastAPI's; fal's has its kinds of refusals there
 )
 # What an answer says where nothing is wrong; 10000 is Jimeng's.
 _FINE = """

@@ -20,6 +20,7 @@ from unstill.upstreams.port import Accepted, Cancelled, Done, Failed, Running, T
 
 WAN = "/fal-ai/wan/v2.7/image-to-video"
 SEEDANCE = "/bytedance/seedance-2.0/image-to-video"
+H3 = "/minimax/h3/image-to-video"
 KLING = "/fal-ai/kling-video/v3/pro/image-to-video"
 
 
@@ -148,6 +149,8 @@ async def test_each_endpoint_takes_a_full_request(
         (SEEDANCE, {"duration": 5}, 422),
         (SEEDANCE, {"generate_audio": "yes"}, 422),
         (KLING, {"duration": "5"}, 422),  # its first frame has another name
+        (H3, {}, 200),
+        (H3, {"prompt": ""}, 422),
         ("/fal-ai/nothing", {}, 404),
     ],
 )
