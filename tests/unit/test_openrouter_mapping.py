@@ -8,7 +8,7 @@ import pytest
 from support.requests import HAPPYHORSE, SORA, WAN22, WAN27
 from support.upstream_requests import LAST, request
 from unstill.domain.request import Size, VideoRequest
-from unstill.engines.openrouter.engine import CODES, is_of_contents, usage_in
+from unstill.engines.openrouter.engine import is_of_contents, submission_of, usage_in
 from unstill.engines.openrouter.models import (
     ALL_TIERS,
     ANY_LENGTH,
@@ -18,12 +18,13 @@ from unstill.engines.openrouter.models import (
     body_of,
     learnt,
     misfit,
+    told_size,
     unread,
 )
 from unstill.upstreams.port import Accepted, Busy, Doubt, Refused, Rejected, Submission
 from unstill.upstreams.replies import Reply
-from unstill.upstreams.submit_answers import judged
 
+PROMISED = Size(880, 1024)
 FRAMES = {"first": "data:1", "last": "data:2"}
 
 
@@ -34,7 +35,9 @@ def frame(role: str) -> dict[str, Any]:
 
 def body(asked: VideoRequest, model: OpenRouterModel | None = None) -> dict[str, Any]:
     frames = {each.role: FRAMES[each.role] for each in asked.frames}
-    return body_of(model or MODELS[CHOICES[asked.model]], asked, frames)
+    found = model or MODELS[CHOICES[asked.model]]
+    size = asked.size or PROMISED
+    return body_of(found, asked, frames, size=told_size(found, asked, size))
 
 
 def test_wan27_is_asked_with_both_frames() -> None:
@@ -173,6 +176,26 @@ def test_a_size_of_the_list_is_sent_and_any_other_becomes_a_tier() -> None:
     assert model(supported_resolutions=None, supported_sizes=["1280x720"]).tiers == ("720P",)
 
 
+def test_where_the_list_has_sizes_alone_a_tier_is_told_by_one_of_the_promised_shape() -> None:
+    sizes = ["1280x720", "720x1280", "960x960", "1920x1080", "1080x1920"]
+    found = model(supported_resolutions=None, supported_sizes=sizes)
+
+    assert found.tiers == ("720P", "1080P")
+    assert body(request(WAN27), found)["size"] == "960x960"
+    assert body(request(WAN27, tier="1080P"), found)["size"] == "1080x1920"
+    assert body(request(WAN27, size=Size(1900, 1000)), found)["size"] == "1920x1080"
+    assert "resolution" not in body(request(WAN27), found)
+
+
+def test_a_model_of_resolutions_that_nobody_here_knows_is_refused_but_for_its_sizes() -> None:
+    found = model(supported_resolutions=["1K"], supported_sizes=["1024x1024"])
+    refused = misfit(found, request(WAN27))
+
+    assert refused is not None
+    assert "has none" in refused.message
+    assert misfit(found, request(WAN27, size=Size(1024, 1024))) is None
+
+
 @pytest.mark.parametrize(
     "answer", [{}, {"data": None}, {"data": [{"name": "x"}]}, {"data": [{"id": 3}, "x"]}]
 )
@@ -219,12 +242,12 @@ def said(status: int, kind: str, message: str = "no", **metadata: object) -> Rep
 def test_each_status_of_a_submit_comes_to_what_its_documents_say(
     status: int, kind: str, submission: type[Submission]
 ) -> None:
-    assert isinstance(judged(said(status, kind), CODES), submission)
+    assert isinstance(submission_of(said(status, kind)), submission)
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_the_key_and_the_bill_are_the_accounts(status: int) -> None:
-    refused = judged(said(status, "unmapped"), CODES)
+    refused = submission_of(said(status, "unmapped"))
 
     assert isinstance(refused, Refused)
     assert refused.of_account
@@ -250,9 +273,47 @@ def test_a_202_with_an_id_is_taken_and_one_with_a_providers_error_is_not() -> No
     failed = Reply(200, b'{"error":{"code":502,"message":"Provider returned error"}}')
     policy = said(200, "content_policy_violation")
 
-    assert judged(taken, CODES) == Accepted("gen-vid-1")
-    assert isinstance(judged(failed, CODES), Doubt)
-    assert isinstance(judged(policy, CODES), Rejected)
+    assert submission_of(taken) == Accepted("gen-vid-1")
+    assert isinstance(submission_of(failed), Doubt)
+    assert isinstance(submission_of(policy), Rejected)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "submission"),
+    [
+        (400, "string_too_long", Rejected),
+        (402, "unmapped", Refused),
+        (404, "not_found", Refused),
+        (408, "timeout", Doubt),
+        (429, "unmapped", Busy),
+        (502, "provider_unavailable", Doubt),
+    ],
+)
+def test_an_error_inside_a_200_is_sorted_by_its_own_status(
+    status: int, kind: str, submission: type[Submission]
+) -> None:
+    inside = msgspec.structs.replace(said(status, kind), status=200)
+
+    assert isinstance(submission_of(inside), submission)
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_403_about_what_was_sent_blames_the_request_also_inside_a_200(status: int) -> None:
+    blocked = said(403, "permission_denied", "Request blocked: guardrail")
+    bare = Reply(403, b'{"error":{"code":403,"message":"Request blocked: guardrail"}}')
+    key = said(403, "permission_denied", "This key has no access")
+    inside = [msgspec.structs.replace(each, status=status) for each in (blocked, bare, key)]
+
+    found = [submission_of(each) for each in inside]
+    assert [type(each) for each in found] == [Rejected, Rejected, Refused]
+    assert isinstance(found[2], Refused)
+    assert found[2].of_account
+
+
+def test_a_task_that_is_taken_is_taken_whatever_else_is_said() -> None:
+    reply = Reply(202, b'{"id":"gen-vid-1","status":"failed","error":{"code":403}}')
+
+    assert submission_of(reply) == Accepted("gen-vid-1")
 
 
 @pytest.mark.parametrize(

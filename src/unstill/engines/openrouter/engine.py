@@ -25,6 +25,7 @@ from unstill.engines.openrouter.models import (
     body_of,
     learnt,
     misfit,
+    told_size,
     unread,
 )
 from unstill.upstreams.base_url import BaseUrl
@@ -53,6 +54,7 @@ from unstill.upstreams.sizes import frame_size
 from unstill.upstreams.submit_answers import Codes, judged
 from unstill.upstreams.task_answers import verdict_in
 from unstill.upstreams.usage import COST_USD
+from unstill.upstreams.vocabulary import BUILT_IN, WordTables
 
 REQUESTS_PER_S = 10.0  # none documented; ours
 INTERVAL_S = 15.0  # its guide: every 10 to 30 s
@@ -124,8 +126,8 @@ class OpenRouterEngine:
     def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the frames must be before `prepare`."""
         request, model = upstream_request.request, self._model_of(upstream_request.request)
-        size = request.size
-        if size is not None and size not in model.sizes:
+        size = told_size(model, request, upstream_request.size)
+        if size is None:
             size = frame_size(request, model.tiers or ALL_TIERS)
         return FrameForm(frozenset({"JPEG", "PNG"}), PICTURE_BYTES, size=size, takes_alpha=False)
 
@@ -133,7 +135,9 @@ class OpenRouterEngine:
         request = upstream_request.request
         model = self._model_of(request)
         frames = await data_urls(await read_pictures(upstream_request.frames))
-        body = body_of(model, request, frames)
+        body = body_of(
+            model, request, frames, size=told_size(model, request, upstream_request.size)
+        )
         if callback_url := self._callback_url(upstream_request.job_id):
             body["callback_url"] = callback_url
         return Prepared(
@@ -144,7 +148,9 @@ class OpenRouterEngine:
         )
 
     async def submit(self, prepared: Prepared) -> Submission:
-        return await self._upstream.submit(prepared, self._judged)
+        return await self._upstream.submit(
+            prepared, lambda reply: submission_of(reply, self._words)
+        )
 
     def poll(self, tickets: Sequence[Ticket]) -> AsyncGenerator[tuple[Ticket, Verdict]]:
         """The verdicts as they come; raises Trouble at the end of a round that met any."""
@@ -179,13 +185,6 @@ class OpenRouterEngine:
         name = self._names[request.model]
         return self._model(name) or unread(name)
 
-    def _judged(self, reply: Reply) -> Submission:
-        fields = reply.fields()
-        if reply.status == 403 and is_of_contents(fields):
-            words = said(fields, self._words)
-            return Rejected(words.code, words.message or "no reason given")
-        return judged(reply, CODES, self._words)
-
     async def _look(self, ticket: Ticket) -> Verdict:
         reply = await self._upstream.ask("GET", f"/videos/{ticket.id}")
         # For how long it knows a job is documented nowhere: none is gone for sure.
@@ -208,6 +207,25 @@ class OpenRouterEngine:
                 return tuple(dict.fromkeys((content, *self._upstream.named(url))))
             case _:
                 return (content,)
+
+
+def submission_of(reply: Reply, words: WordTables = BUILT_IN) -> Submission:
+    """What an answer to a submit comes to."""
+    reply = _as_its_error(reply)
+    fields = reply.fields()
+    if reply.status == 403 and is_of_contents(fields):
+        wrong = said(fields, words)
+        return Rejected(wrong.code, wrong.message or "no reason given")
+    return judged(reply, CODES, words)
+
+
+def _as_its_error(reply: Reply) -> Reply:
+    """An answer whose error, a provider's inside a 200, has a status: as if it came with that."""
+    fields = reply.fields()
+    code = at(fields, "error.code")
+    if not reply.is_ok or at(fields, "id") or not isinstance(code, int) or not 400 <= code < 600:
+        return reply
+    return msgspec.structs.replace(reply, status=code)
 
 
 def is_of_contents(fields: Mapping[str, Any]) -> bool:

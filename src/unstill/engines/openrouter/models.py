@@ -19,7 +19,7 @@ from unstill.domain.request import Role, Size, TierName, VideoRequest
 from unstill.models.sizes import nearest_tier
 from unstill.models.tiers import NAMED_SIZES
 from unstill.upstreams.replies import MOST_ITEMS
-from unstill.upstreams.sizes import not_offered, tier_for
+from unstill.upstreams.sizes import at_area, nearest_size, not_offered, tier_for
 from unstill.upstreams.unsupported import Has, unsupported
 
 # How it spells the tiers that both have.
@@ -168,6 +168,8 @@ def misfit(model: OpenRouterModel, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
     if not model.has_first_frame:
         return BadField("model", f"one that takes a first frame: {model.name} has none")
+    if not model.tiers and request.size not in model.sizes:
+        return BadField("model", f"one of a known resolution: {model.name} has none")
     has = Has(
         last_frame=model.has_last_frame,
         negative_prompt=False,
@@ -178,10 +180,29 @@ def misfit(model: OpenRouterModel, request: VideoRequest) -> BadField | None:
     return missing or not_offered(request, durations_s=model.durations_s, tiers=model.tiers)
 
 
+def told_size(model: OpenRouterModel, request: VideoRequest, size: Size) -> Size | None:
+    """The size of its own that `model` is asked for; None: a tier, or nothing.
+
+    size: of the video as it was promised. Where sizes are all that the list has, a tier too can be
+    told by one of them alone.
+    """
+    if request.size in model.sizes:
+        return request.size
+    if model.has_resolution or not model.sizes:
+        return None
+    tier = tier_for(request, model.tiers)
+    of_tier = [each for each in model.sizes if _tier_of(each) == tier]
+    return nearest_size(at_area(size, NAMED_SIZES[tier]), of_tier)
+
+
 def body_of(
-    model: OpenRouterModel, request: VideoRequest, frames: Mapping[Role, str]
+    model: OpenRouterModel,
+    request: VideoRequest,
+    frames: Mapping[Role, str],
+    *,
+    size: Size | None = None,
 ) -> dict[str, Any]:
-    """The documented body; `frames` are data URLs."""
+    """The documented body; `frames` are data URLs, `size` is what `told_size` says."""
     body: dict[str, Any] = {
         "model": model.name,
         "frame_images": [
@@ -197,8 +218,8 @@ def body_of(
     }
     if request.prompt:
         body["prompt"] = request.prompt
-    if request.size is not None and request.size in model.sizes:
-        body["size"] = str(request.size)
+    if size is not None:
+        body["size"] = str(size)
     elif model.has_resolution:
         body["resolution"] = SPELT[tier_for(request, model.tiers or ALL_TIERS)]
     if model.has_seed and request.seed is not None:
@@ -234,9 +255,13 @@ def _tiers(resolutions: Sequence[str] | None, sizes: frozenset[Size]) -> tuple[T
         told = {each.casefold() for each in resolutions}
         return tuple(tier for tier, text in SPELT.items() if text.casefold() in told)
     if sizes:
-        near = {nearest_tier(size, ALL_TIERS) for size in sizes}
+        near = set(map(_tier_of, sizes))
         return tuple(tier for tier in ALL_TIERS if tier in near)
     return ALL_TIERS
+
+
+def _tier_of(size: Size) -> TierName:
+    return nearest_tier(size, ALL_TIERS)
 
 
 def _size(text: str) -> Size | None:
