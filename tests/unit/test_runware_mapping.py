@@ -117,12 +117,32 @@ TAKEN = {"taskType": "videoInference", "taskUUID": KEY}
         (reply(404, errors=[error("modelNotFound")]), Refused),
         (reply(400, errors=[error("unsupportedParameter")]), Rejected),
         (reply(200, errors=[error("invalidParameter")]), Rejected),
+        (reply(200, errors=[error("invalidDuration")]), Rejected),
+        (reply(403, errors=[error("promptBlocked")]), Rejected),
+        (reply(200, errors=[error("promptBlocked")]), Rejected),
+        (reply(403, errors=[error("forbidden")]), Refused),
+        (reply(200, errors=[error("missingApiKey", None)]), Refused),
+        (reply(429, errors=[error("invalidParameter")]), Busy),
+        (reply(500, errors=[error("invalidParameter")]), Doubt),
+        (reply(400, errors=[error("noAvailableServer")]), Busy),
+        (reply(503, errors=[error("noAvailableServer")]), Doubt),
+        (reply(503, errors=[error("providerInsufficientCredits")]), Doubt),
         (Reply(200, CUT), Accepted),
         (Reply(200, b'{"data": [{"taskType": "vid'), Doubt),
     ],
 )
 def test_what_an_answer_to_a_submit_comes_to(answer: Reply, kind: type) -> None:
     assert type(submission_of(answer, KEY, BUILT_IN)) is kind
+
+
+@pytest.mark.parametrize("status", [200, 400, 402, 403])
+@pytest.mark.parametrize("message", ["", "The provider has insufficient credits"])
+def test_an_empty_account_of_runwares_own_is_not_the_operators(status: int, message: str) -> None:
+    theirs = error("providerInsufficientCredits") | {"message": message}
+    refused = submission_of(reply(status, errors=[theirs]), KEY, BUILT_IN)
+
+    assert isinstance(refused, Refused)
+    assert not refused.of_account
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from unstill.emulators.wire import Answer, Ask, Endpoint, Refusal, as_json, json
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 SEEDS = range(2**63)
+QUALITIES = range(20, 100)
 INFERENCE = "videoInference"
 NO_SUCH_WORD = "pondering"
 PICTURE = PictureRule(
@@ -133,10 +134,10 @@ class RunwareEmulator:
     def _infer(self, task: Mapping[str, Any], ask: Ask) -> Answer:
         if not self._desk.submits.takes(ask.key):
             raise self.injected(429, FaultSite.SUBMIT)
-        terms = _terms(task)
-        key = task["taskUUID"]
-        if self._desk.jobs.had(key):
+        key = str(task.get("taskUUID"))
+        if self._desk.jobs.had(key):  # whatever else is in it
             raise Refusal(400, "conflictTaskUUID", f"{key} was used before", param="taskUUID")
+        terms = _terms(task)
         prompt = task.get("positivePrompt")
         wish = {name: value for name, value in task.items() if name != "taskUUID"}
         job = self._desk.accept(ask, key, terms, prompt=prompt, body=wish)
@@ -218,6 +219,8 @@ def _terms(task: Mapping[str, Any]) -> Terms:
         raise _invalid("resolution")
     if task.get("seed", 0) not in SEEDS:
         raise _invalid("seed")
+    if task.get("outputQuality", 95) not in QUALITIES:
+        raise _invalid("outputQuality")
     _check_choices(task)
     _check_frames(model, task)
     return Terms(

@@ -111,6 +111,7 @@ def frames(image: str = PICTURE, frame: str = "first") -> dict[str, object]:
         (runware(safety={"checkContent": True}), "unsupportedParameter"),
         (runware(duration=16), "invalidParameter"),
         (runware(duration=True), "invalidParameter"),
+        (runware(outputQuality=19), "invalidParameter"),
         (runware(resolution="480p"), "invalidParameter"),
         (runware(inputs={"frameImages": [{"image": "%%", "frame": "first"}]}), "invalidImage"),
         (
@@ -138,7 +139,7 @@ async def test_a_used_id_is_refused_whatever_else_is_sent(bench: Bench) -> None:
     assert isinstance(emulator, Emulator)
     task = runware(inputs=FRAMES)
     first = emulator.http.post("/v1", json=[task])
-    again = emulator.http.post("/v1", json=[task | {"duration": 7}])
+    again = emulator.http.post("/v1", json=[task | {"duration": 70}])
 
     assert first.json() == {"data": [{"taskType": "videoInference", "taskUUID": task["taskUUID"]}]}
     assert (again.status_code, again.json()["errors"][0]["code"]) == (400, "conflictTaskUUID")

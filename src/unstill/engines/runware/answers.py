@@ -6,6 +6,7 @@ may be about many tasks, and say well of one and ill of another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,10 +15,13 @@ import msgspec
 from unstill.domain.redaction import plain
 from unstill.upstreams.port import (
     Accepted,
+    Busy,
     Done,
     Doubt,
     Failed,
     Gone,
+    Refused,
+    Rejected,
     Submission,
     Unclear,
     Verdict,
@@ -47,6 +51,13 @@ CODES = Codes(
     ),
     of_model=frozenset({"modelNotFound"}),
 )
+# Of the task alone, whatever the status: a 402 and a 403 may be about it and not about the key.
+_REJECTED = re.compile(
+    r"(?:invalid|missing|unsupported)[A-Z]\w*|valueTooLarge"
+    r"|contentPolicyViolation|nsfwContentDetected|promptBlocked"
+)
+_NO_ROOM = "noAvailableServer"
+_THEIR_BILL = "providerInsufficientCredits"  # Runware's at the model's maker
 _FORGOTTEN = frozenset({"taskNotFound", "taskExpired"})
 # They say nothing of a task that was asked for.
 _OF_THE_CALL = CODES.of_account | {
@@ -65,9 +76,10 @@ def submission_of(reply: Reply, key: str, words: WordTables) -> Submission:
         return Accepted(key)
     if reply.is_ok and error is None:
         return Doubt("no_ticket", f"the upstream answered {reply.head} without the task")
+    if error is None:
+        return judged(reply, CODES, words)
     # An error inside a 200 too is sorted by its own code.
-    said = reply if error is None else _only(reply, error)
-    return judged(said, CODES, words)
+    return _refusal(reply, error) or judged(_only(reply, error), CODES, words)
 
 
 def verdict_of(reply: Reply, ticket: str, words: WordTables) -> Verdict:
@@ -97,6 +109,20 @@ def verdict_of(reply: Reply, ticket: str, words: WordTables) -> Verdict:
 def knows(reply: Reply, key: str) -> bool:
     """Whether an answer has something of the task."""
     return reply.is_ok and _item(reply, "data", key) is not None
+
+
+def _refusal(reply: Reply, error: Mapping[str, Any]) -> Submission | None:
+    """What one of its own codes says of a task; None for those that are sorted as anybody's."""
+    code = str(error.get("code", ""))
+    message = plain(str(error.get("message", ""))) or "no reason given"
+    # A server in trouble may say anything; of the key and the pace other codes tell.
+    if reply.status >= 500 or reply.status in {401, 429} or code in CODES.of_account:
+        return None
+    if code == _NO_ROOM:
+        return Busy(code, message, reply.retry_after_s)
+    if code == _THEIR_BILL:
+        return Refused(code, message)
+    return Rejected(code_word(code), message) if _REJECTED.fullmatch(code) else None
 
 
 def _ended(code: str, message: str) -> Verdict:
