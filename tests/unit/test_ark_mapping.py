@@ -92,6 +92,7 @@ def test_an_exact_size_is_a_frame_of_its_shape_in_the_nearest_tier() -> None:
     assert form.size is not None
     assert form.size.width / form.size.height == pytest.approx(4 / 3, abs=0.01)
     assert frame_form(MODELS[S20], request(SORA)).size is None
+    assert frame_form(MODELS[S20], request(SORA)).most_ratio == 2.5
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,6 +56,37 @@ def test_a_picture_that_fits_is_left_alone(tmp_path: Path) -> None:
 
     assert fit_frame(wanted) is False
     assert not Path(wanted.out).exists()
+
+
+@pytest.mark.parametrize(
+    ("sides", "fitted"),
+    [
+        ((1000, 400), None),
+        ((400, 1000), None),
+        ((1001, 400), (1000, 400)),
+        ((400, 1001), (400, 1000)),
+        ((1600, 200), (750, 300)),  # scaled up first, to sides that are taken
+    ],
+)
+def test_a_shape_that_is_too_long_is_cropped_to_the_longest_that_is_taken(
+    tmp_path: Path, sides: tuple[int, int], fitted: tuple[int, int] | None
+) -> None:
+    path = tmp_path / "long.png"
+    Image.new("RGB", sides).save(path)
+    wanted = msgspec.structs.replace(fit(path, "PNG"), most_ratio=2.5, least_side_px=300)
+
+    assert (made(wanted).size if fit_frame(wanted) else None) == fitted
+
+
+def test_the_middle_of_a_shape_that_is_too_long_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "long.png"
+    image = Image.new("RGB", (800, 200), "black")
+    image.paste((255, 255, 255), (200, 0, 600, 200))
+    image.save(path)
+    kept = made(msgspec.structs.replace(fit(path, "PNG"), most_ratio=2.0))
+
+    assert kept.size == (400, 200)
+    assert kept.getextrema() == ((255, 255),) * 3
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.avif", "a.webp", "a.bmp"])

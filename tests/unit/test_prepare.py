@@ -95,6 +95,20 @@ async def test_a_picture_is_scaled_to_the_sides_that_an_upstream_takes(
         assert (order.frames["first"].name == "first-frame") is (made_px is None)
 
 
+async def test_a_shape_that_an_upstream_does_not_take_is_cropped(
+    tmp_path: Path, media: Media
+) -> None:
+    files = LocalFiles(tmp_path)
+    job = await stored(files)
+    Image.new("RGB", (900, 300), "red").save(files.path(job.id, "first-frame"), "JPEG")
+    remote = ScriptedRemote()
+    remote.form = FrameForm(frozenset({"JPEG"}), 2**20, most_ratio=2.5)
+
+    async with preparer(files, media).prepare_frames(remote, job) as order:
+        with Image.open(order.frames["first"]) as image:
+            assert image.size == (750, 300)
+
+
 async def test_a_job_that_has_lost_its_picture_is_sent_nowhere(
     tmp_path: Path, media: Media
 ) -> None:

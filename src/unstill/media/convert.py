@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 
 import av
@@ -37,6 +37,7 @@ def fit_frame(fit: FrameFit) -> bool:
             factor = fit.least_side_px / min(image.size)
             sides = (ceil(image.width * factor), ceil(image.height * factor))
             image = image.resize(sides, Image.Resampling.LANCZOS)
+        image = _shortened(image, fit.most_ratio)
     Path(fit.out).write_bytes(_encoded(image, fit))
     return True
 
@@ -67,7 +68,21 @@ def _is_fit(path: Path, fit: FrameFit) -> bool:
         and fit.height in {None, form.height}
         and min(form.width, form.height) >= fit.least_side_px
         and (fit.most_side_px is None or max(form.width, form.height) <= fit.most_side_px)
+        and _longest(min(form.width, form.height), fit.most_ratio) >= max(form.width, form.height)
     )
+
+
+def _shortened(image: Image.Image, most_ratio: float | None) -> Image.Image:
+    """The middle of a picture whose shape is longer than is taken."""
+    longest = _longest(min(image.size), most_ratio)
+    if max(image.size) <= longest:
+        return image
+    sides = (min(image.width, int(longest)), min(image.height, int(longest)))
+    return ImageOps.fit(image, sides, Image.Resampling.LANCZOS)
+
+
+def _longest(short_px: int, most_ratio: float | None) -> float:
+    return inf if most_ratio is None else short_px * most_ratio
 
 
 def _encoded(image: Image.Image, fit: FrameFit) -> bytes:

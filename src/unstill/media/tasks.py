@@ -40,6 +40,7 @@ class FrameFit(msgspec.Struct, frozen=True):
     takes_alpha: bool = True
     most_side_px: int | None = None  # a picture with a longer side is scaled down
     least_side_px: int = 0  # one with a shorter side is scaled up
+    most_ratio: float | None = None  # one of a longer shape is cropped around its middle
 
 
 class VideoCheck(msgspec.Struct, frozen=True):

@@ -88,6 +88,7 @@ class FramePreparer:
             most_side_px=min(rule.most_side_px, form.most_side_px or rule.most_side_px),
             takes_alpha=form.takes_alpha,
             least_side_px=form.least_side_px,
+            most_ratio=form.most_ratio,
         )
         is_made = await self._media.fit_frame(fit, owner=job.owner)
         return out if is_made else path

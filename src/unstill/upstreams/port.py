@@ -49,6 +49,7 @@ class FrameForm(msgspec.Struct, frozen=True):
     takes_alpha: bool = True
     least_side_px: int = 0  # a smaller picture is scaled up, one with a longer side down
     most_side_px: int | None = None
+    most_ratio: float | None = None  # a longer shape is cropped around its middle to it
 
 
 class Prepared(msgspec.Struct, frozen=True):

@@ -86,6 +86,7 @@ def frame_form(model: KlingModel, request: VideoRequest) -> FrameForm:
         takes_alpha=False,
         least_side_px=_LEAST_SIDE_PX,
         most_side_px=_MOST_SIDE_PX,
+        most_ratio=_MOST_RATIO,
     )
 
 

@@ -76,6 +76,7 @@ def frame_form(model: MiniMaxModel, request: VideoRequest) -> FrameForm:
         takes_alpha=False,
         least_side_px=least_px,
         most_side_px=most_px,
+        most_ratio=_MOST_RATIO,
     )
 
 

@@ -1,0 +1,41 @@
+"""Photos of a shape that a model takes and its stand-in at an upstream does not."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from support.emulator_process import Emulator
+from support.in_process import created, ended, served, settings_of
+from support.requests import SORA
+from support.settings_files import engine as engine_table
+from support.settings_files import model as model_table
+from unstill.product import Product
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ark", "kling"])
+async def test_a_panorama_is_cropped_to_the_longest_shape_that_is_taken(
+    kind: str, tmp_path: Path
+) -> None:
+    """Sora takes any; these take pictures up to 2.5:1."""
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((1600, 400)).convert("RGB").save(buffer, "JPEG")
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    name = {"ark": "doubao-seedance-2-0-260128", "kling": "kling-3.0"}
+    body = {
+        "model": SORA,
+        "input": {"prompt": "look around", "first_frame_url": picture},
+        "parameters": {"duration": 4},
+    }
+    with Emulator(kind, job_s=0.2) as emulator:
+        toml = engine_table("far", emulator) + f'models."{SORA}" = "{name[kind]}"\n'
+        toml += model_table(SORA, "far")
+        async with served(Product(settings_of(tmp_path, toml))) as http:
+            status = await ended(http, await created(http, body))
+
+    assert status["output"]["task_status"] == "Success", status
