@@ -260,6 +260,7 @@ def frame_form(model: DashScopeModel, request: VideoRequest) -> FrameForm:
         takes_alpha=False,
         least_side_px=least_px,
         most_side_px=most_px,
+        most_ratio=model.most_ratio,
     )
 
 

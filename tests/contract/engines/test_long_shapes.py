@@ -18,15 +18,15 @@ from unstill.product import Product
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ark", "kling"])
+@pytest.mark.parametrize("kind", ["ark", "kling", "dashscope"])
 async def test_a_panorama_is_cropped_to_the_longest_shape_that_is_taken(
     kind: str, tmp_path: Path
 ) -> None:
-    """Sora takes any; these take pictures up to 2.5:1."""
+    """Sora takes them up to 32:1; these up to 2.5:1, and DashScope's Wan up to 8:1."""
     buffer = io.BytesIO()
-    Image.linear_gradient("L").resize((1600, 400)).convert("RGB").save(buffer, "JPEG")
+    Image.linear_gradient("L").resize((3600, 400)).convert("RGB").save(buffer, "JPEG")
     picture = base64.b64encode(buffer.getvalue()).decode()
-    name = {"ark": "doubao-seedance-2-0-260128", "kling": "kling-3.0"}
+    name = {"ark": "doubao-seedance-2-0-260128", "kling": "kling-3.0", "dashscope": "wan2.7-i2v"}
     body = {
         "model": SORA,
         "input": {"prompt": "look around", "first_frame_url": picture},
