@@ -51,7 +51,7 @@ CODES = Codes(
     ),
     of_model=frozenset({"modelNotFound"}),
 )
-# Of the task alone, whatever the status: a 402 and a 403 may be about it and not about the key.
+# These are about the task alone, whatever the status: a 402 or a 403 need not be about the key.
 _REJECTED = re.compile(
     r"(?:invalid|missing|unsupported)[A-Z]\w*|valueTooLarge"
     r"|contentPolicyViolation|nsfwContentDetected|promptBlocked"
