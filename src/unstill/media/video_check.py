@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import av
 import msgspec
@@ -143,7 +143,8 @@ def _decode_ends(container: InputContainer, stream: VideoStream, seen: Seen) -> 
     if first is None or first.pts != seen.first:
         raise BadVideo("the first picture of the video cannot be decoded")
     # At first without those that no other needs: most of a group, and hardly ever its last.
-    if not any(_shows_last(container, stream, seen, left_out) for left_out in get_args(LeftOut)):
+    is_there = _shows_last(container, stream, seen, "NONREF")
+    if not is_there and not _shows_last(container, stream, seen, "DEFAULT"):
         raise BadVideo("the last picture of the video cannot be decoded")
 
 

@@ -114,10 +114,7 @@ def key_set_in(answer: bytes) -> KeySet:
     """Raises msgspec.DecodeError."""
     try:
         return msgspec.json.decode(answer, type=KeySet)
-    except (
-        UnicodeDecodeError,
-        RecursionError,
-    ) as error:  # msgspec has no errors of its own for them
+    except (UnicodeDecodeError, RecursionError) as error:  # msgspec has none of its own for them
         raise msgspec.DecodeError("JSON that is no UTF-8, or nested too deeply") from error
 
 
