@@ -83,7 +83,7 @@ def test_equal_bodies_are_found_as_doubles(emulator: Emulator) -> None:
     assert not any(ids[1] in each for each in emulator.charges()["doubles"].values())
 
 
-@pytest.mark.parametrize("fault", ["429", "429_bare", "500", "503", "401", "403", "404"])
+@pytest.mark.parametrize("fault", ["400", "429", "429_bare", "500", "503", "401", "403", "404"])
 def test_a_scripted_status_is_answered_once_in_the_upstreams_words(
     emulator: Emulator, fault: str
 ) -> None:

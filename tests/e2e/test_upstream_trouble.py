@@ -143,14 +143,21 @@ def test_a_call_without_a_usable_reply_is_never_made_again_nor_elsewhere(desk: D
 
 
 def test_a_request_that_the_upstream_rejects_fails_with_its_reason(desk: Desk) -> None:
+    desk.first.next("submit", "400")
+    job_id = desk.submit("pair")
+
+    error = desk.error(job_id)
+
+    assert error == "DataInspectionFailed: Input data may contain inappropriate content."
+    assert desk.outcomes(job_id) == [("first", Outcome.REJECTED)]  # the second is not asked
+
+
+def test_a_picture_that_is_too_small_for_the_upstream_is_sent_larger(desk: Desk) -> None:
     small = BytesIO()
     Image.linear_gradient("L").resize((200, 200)).convert("RGB").save(small, "JPEG")
     picture = b64encode(small.getvalue()).decode()
 
-    error = desk.error(desk.submit(SORA, picture=picture, duration=4))
-
-    assert error.startswith("InvalidParameter.DataInspection: ")
-    assert "sides must be 240 to 8000 px" in error
+    assert desk.video(desk.submit(SORA, picture=picture, duration=4))
 
 
 def test_a_refusal_by_the_only_engine_fails_the_job_without_the_operators_business(

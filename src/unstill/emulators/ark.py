@@ -41,6 +41,7 @@ OUTPUT_FAULT = {
 }
 
 INJECTED = {
+    400: ("InputTextSensitiveContentDetected", "The prompt may contain sensitive information."),
     401: ("AuthenticationError", "The API key or AK/SK in the request is missing or invalid."),
     403: ("AccountOverdueError", "The request failed because your account has an overdue balance."),
     404: ("ModelNotOpen", "Your account has not activated the model."),

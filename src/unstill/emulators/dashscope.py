@@ -52,6 +52,7 @@ OUTPUT_FAULT = ("InternalError.Algo", "The video could not be generated.")
 
 # What the error code page names for each status; of a submit 503 is the overload answer.
 INJECTED = {
+    400: ("DataInspectionFailed", "Input data may contain inappropriate content."),
     401: ("InvalidApiKey", "Invalid API-key provided."),
     403: ("AccessDenied.Unpurchased", "Access to model denied."),
     404: ("ModelNotFound", "Model can not be found."),

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     GARBAGE = "garbage"  # it was done, the answer is no JSON
     HTML = "html"  # it was done, the answer is a page with status 200
     # submit
+    REJECT = "400"  # nothing was done: what was sent is at fault, as a moderation finds
     FAIL = "fail"  # accepted, and the job will fail
     # poll and list
     UNKNOWN_STATE = "unknown_state"  # a state word that no document has
@@ -80,7 +81,7 @@ _OF_A_VIDEO = frozenset(
     }
 )
 FAULTS_AT: Mapping[FaultSite, frozenset[Fault]] = {
-    FaultSite.SUBMIT: _ANYWHERE | {Fault.FAIL},
+    FaultSite.SUBMIT: _ANYWHERE | {Fault.FAIL, Fault.REJECT},
     FaultSite.POLL: _ANYWHERE | {Fault.UNKNOWN_STATE, Fault.LOSE},
     FaultSite.LIST: _ANYWHERE | {Fault.UNKNOWN_STATE},
     FaultSite.CANCEL: _ANYWHERE,
@@ -88,6 +89,7 @@ FAULTS_AT: Mapping[FaultSite, frozenset[Fault]] = {
     FaultSite.UPLOAD: _ANYWHERE,
 }
 STATUS_OF: Mapping[Fault, int] = {  # answered instead of doing anything
+    Fault.REJECT: 400,
     Fault.BUSY: 429,
     Fault.BUSY_BARE: 429,
     Fault.ERROR: 500,

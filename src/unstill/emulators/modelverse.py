@@ -54,7 +54,7 @@ PICTURE = PictureRule(
 
 # Source: Modelverse, error code and API key pages.
 INJECTED = {
-    400: ("invalid_request_error", "param_error", "Invalid param"),
+    400: ("invalid_request_error", "invalid_messages", "The content is not allowed"),
     401: ("invalid_request_error", "auth_error", "Validate Certification failed"),
     403: ("permission_error", "forbidden", "Access forbidden: api key quota exceeded"),
     404: ("invalid_request_error", "param_error", "Invalid param: not found"),

@@ -33,6 +33,7 @@ WORDS = {
     EmulatedState.CANCELLED: "FAILURE",
 }
 CODES = {
+    400: ("BadRequest", "InvalidParameter"),
     401: ("Unauthorized", "InvalidApiKey"),
     403: ("Forbidden", "AccessDenied"),
     404: ("NotFound", "ResourceNotFound"),

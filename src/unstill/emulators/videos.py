@@ -28,6 +28,7 @@ WORDS = {
 }
 NO_SUCH_WORD = "moderating"
 MESSAGES = {
+    400: "Your request was rejected: its content is not allowed.",
     401: "Incorrect API key provided.",
     403: "You are not allowed to use this model.",
     404: "Not found.",

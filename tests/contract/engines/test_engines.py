@@ -96,6 +96,16 @@ async def test_a_refused_key_is_the_accounts_trouble(bench: Bench) -> None:
 
 
 @of_any_remote
+async def test_what_the_upstream_does_not_allow_is_the_requests_fault(bench: Bench) -> None:
+    bench.emulator.next("submit", "400")
+
+    submission = await bench.submit()
+
+    assert isinstance(submission, Rejected)
+    assert submission.message
+
+
+@of_any_remote
 async def test_a_missing_route_or_model_is_refused_for_this_engine(bench: Bench) -> None:
     bench.emulator.next("submit", "404")
 
