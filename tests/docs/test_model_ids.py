@@ -16,6 +16,7 @@ KNOW_MODELS = (
     "emulators",
     "upstreams/ark_models.py",
     "upstreams/dashscope_models.py",
+    "upstreams/minimax_models.py",
 )
 TEXTS = frozenset({".py", ".sql", ".html", ".js", ".css"})
 NAMES = sorted({name.casefold() for card in CARDS for name in card.names})

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.requests import HAPPYHORSE, SEEDANCE20, SORA, WAN27
+from support.requests import HAPPYHORSE, KLING, MINIMAX, SEEDANCE20, SORA, WAN27
 from support.upstream_requests import LAST, request
 from unstill.domain.request import Size
 from unstill.engines.comfy.answers import (
@@ -110,8 +110,66 @@ def test_seedance_is_asked_in_arks_words(model: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "mode", "sound"),
+    [
+        ({}, "std", "off"),
+        ({"tier": "1080P", "generate_audio": True}, "pro", "on"),
+        ({"size": Size(1080, 1920), "generate_audio": False}, "pro", "off"),
+    ],
+)
+def test_klings_omni_is_asked_in_the_words_of_klings_first_api(
+    changes: dict[str, Any], mode: str, sound: str
+) -> None:
+    asked = request(KLING, last_frame=LAST, duration_s=7, **changes)
+
+    assert body_of(MODELS[CHOICES[KLING]], asked, {"first": "data:x,AA", "last": "data:x,BB"}) == {
+        "prompt": "walk",
+        "image_list": [
+            {"image_url": "AA", "type": "first_frame"},
+            {"image_url": "BB", "type": "end_frame"},
+        ],
+        "mode": mode,
+        "duration": "7",
+        "sound": sound,
+        "multi_shot": False,
+    }
+
+
+def test_h3_is_asked_in_minimaxs_words() -> None:
+    asked = request(MINIMAX, tier="2K", watermark=True)
+
+    assert body_of(MODELS[CHOICES[MINIMAX]], asked, {"first": "data:1"}) == {
+        "content": [
+            {"type": "text", "text": "walk"},
+            {"type": "image_url", "image_url": {"url": "data:1"}, "role": "first_frame"},
+        ],
+        "resolution": "2K",
+        "duration": 5,
+        "ratio": "adaptive",
+        "aigc_watermark": True,
+    }
+
+
+@pytest.mark.parametrize(
     ("name", "changes", "param"),
     [
+        ("kling/kling-v3-omni", {"duration_s": 2}, "duration"),
+        ("kling/kling-v3-omni", {"duration_s": 3, "last_frame": LAST}, None),
+        ("kling/kling-v3-omni", {"duration_s": 15, "tier": "1080P"}, None),
+        ("kling/kling-v3-omni", {"duration_s": 16}, "duration"),
+        ("kling/kling-v3-omni", {"tier": "4K"}, "resolution"),
+        ("kling/kling-v3-omni", {"tier": "480P"}, "resolution"),
+        ("kling/kling-v3-omni", {"watermark": True}, "watermark"),
+        ("kling/kling-v3-omni", {"negative_prompt": "blur"}, "negative_prompt"),
+        ("kling/kling-v3-omni", {"prompt": " "}, "prompt"),
+        ("kling/kling-v3-omni", {"prompt": "x" * 2500}, None),
+        ("kling/kling-v3-omni", {"prompt": "x" * 2501}, "prompt"),
+        ("kling/kling-v3-omni", {"size": Size(1600, 640)}, None),
+        ("kling/kling-v3-omni", {"size": Size(1602, 640)}, "size"),
+        ("minimax/minimax-h3", {"tier": "768P", "duration_s": 4}, "duration"),
+        ("minimax/minimax-h3", {"tier": "768P", "duration_s": 5}, None),
+        ("minimax/minimax-h3", {"tier": "2K", "duration_s": 15}, None),
+        ("minimax/minimax-h3", {"tier": "720P"}, "resolution"),
         ("wan/wan2.7-i2v", {"duration_s": 1}, "duration"),
         ("wan/wan2.7-i2v", {"duration_s": 2}, None),
         ("wan/wan2.7-i2v", {"duration_s": 15}, None),
@@ -155,9 +213,15 @@ def test_every_name_is_a_vendors_own_behind_its_provider() -> None:
     dated = set(ark_models.ABROAD.values())
     undated = "dreamina-seedance-2-0-mini"  # in Comfy's catalogue
     at_byteplus = (dated - {f"{undated}-260615"}) | {undated}
+    names = {
+        "wan": set(dashscope_models.MODELS),
+        "byteplus": at_byteplus,
+        "kling": {"kling-v3-omni"},  # of its image-to-video models the one that takes frames
+        "minimax": {"minimax-h3"},
+    }
     for name in MODELS:
         provider, _, own = name.partition("/")
-        assert own in (dashscope_models.MODELS if provider == "wan" else at_byteplus)
+        assert own in names[provider]
     assert {f"byteplus/{own}" for own in at_byteplus} <= set(MODELS)
 
 
@@ -301,6 +365,38 @@ def test_a_word_that_nobody_knows_is_odd() -> None:
             Done("https://v/2.mp4", {"completion_tokens": 9}),
         ),
         (reply(200, video={"url": "https://v/3.mp4"}), Done("https://v/3.mp4")),
+        (
+            reply(
+                200,
+                code=0,
+                data={
+                    "task_id": "kling-1",
+                    "task_status": "succeed",
+                    "task_result": {"videos": [{"id": "v", "url": "https://v/4.mp4"}]},
+                },
+            ),
+            Done("https://v/4.mp4"),
+        ),
+        (
+            reply(200, code=0, data={"task_status": "failed", "task_status_msg": "unsafe"}),
+            Failed("failed", "unsafe"),
+        ),
+        (
+            reply(
+                200,
+                task={
+                    "id": "3f7a",
+                    "status": "succeeded",
+                    "content": {"url": "https://v/5.mp4"},
+                    "usage": {"output_seconds": 6},
+                },
+            ),
+            Done("https://v/5.mp4", {"output_seconds": 6}),
+        ),
+        (
+            reply(200, task={"id": "3f7a", "status": "failed", "error": {"code": "1026"}}),
+            Failed("1026", "the upstream gave no reason"),
+        ),
         (
             wan_result(task_status="FAILED", video_url=None, code="DataInspection", message="no"),
             Failed("DataInspection", "no", {"duration": 5, "video_count": 1}),

@@ -12,7 +12,7 @@ from support.upstream_requests import LAST, request
 from unstill.domain.errors import BadSetting
 from unstill.domain.request import Size, VideoRequest
 from unstill.engines.minimax.engine import BASE_URL, CODES
-from unstill.engines.minimax.models import MODELS, body_of, misfit
+from unstill.upstreams.minimax_models import MODELS, body_of, misfit
 from unstill.upstreams.port import (
     Accepted,
     Busy,

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from support.requests import HAPPYHORSE, WAN27
+from support.requests import HAPPYHORSE, MINIMAX, SEEDANCE20, SEEDANCE25, SORA, WAN27
 from support.upstream_requests import LAST, request
 from unstill.domain.request import Size
 from unstill.engines.runware.answers import submission_of, verdict_of
-from unstill.engines.runware.models import MODELS, misfit, task_of
+from unstill.engines.runware.models import CHOICES, MODELS, frame_form, misfit, task_of
 from unstill.upstreams.port import (
     Accepted,
     Busy,
@@ -93,6 +93,77 @@ def test_what_a_model_cannot_do_is_a_misfit(
     found = misfit(model, request(HAPPYHORSE if model is HORSE else WAN27, **changes))
 
     assert (None if found is None else found.param) == param
+
+
+SEEDANCE, NEWER = MODELS["bytedance:seedance@2.0"], MODELS["bytedance:seedance@2.5"]
+H3, H3_MAX = MODELS["minimax:h3@0"], MODELS["minimax:h3@max"]
+
+
+@pytest.mark.parametrize("name", [SORA, SEEDANCE20, SEEDANCE25])
+@pytest.mark.parametrize(("sound", "said"), [(None, True), (True, True), (False, False)])
+def test_seedance_is_told_of_the_sound_and_of_no_seed(
+    name: str,
+    sound: bool | None,  # noqa: FBT001
+    said: bool,  # noqa: FBT001
+) -> None:
+    asked = request(name, duration_s=8, generate_audio=sound, last_frame=LAST)
+    task = task_of(MODELS[CHOICES[name]], asked, URLS, KEY)  # type: ignore[arg-type]
+
+    assert task["settings"] == {"audio": said}
+    assert task["resolution"] == "720p"
+    assert [each["frame"] for each in task["inputs"]["frameImages"]] == ["first", "last"]
+    assert not {"seed", "width", "height"} & task.keys()
+
+
+@pytest.mark.parametrize(("tier", "said"), [("768P", "768p"), ("2K", "1440p")])
+def test_h3_has_words_of_its_own_for_its_tiers(tier: str, said: str) -> None:
+    task = task_of(H3, request(MINIMAX, tier=tier, generate_audio=False), {"first": "data:1"}, KEY)
+
+    assert (task["resolution"], task["seed"]) == (said, 7)
+    assert "settings" not in task
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "param"),
+    [
+        (SEEDANCE, {"duration_s": 3}, "duration"),
+        (SEEDANCE, {"duration_s": 4, "tier": "4K"}, None),
+        (SEEDANCE, {"duration_s": 16}, "duration"),
+        (SEEDANCE, {"prompt": " "}, "prompt"),
+        (SEEDANCE, {"size": Size(1600, 640)}, None),
+        (SEEDANCE, {"size": Size(1602, 640)}, "size"),
+        (NEWER, {"prompt": ""}, None),
+        (NEWER, {"prompt": "x"}, "prompt"),
+        (NEWER, {"prompt": "xx"}, None),
+        (NEWER, {"prompt": "x" * 10_000}, None),
+        (NEWER, {"prompt": "x" * 10_001}, "prompt"),
+        (NEWER, {"duration_s": 30}, None),
+        (NEWER, {"duration_s": 31}, "duration"),
+        (NEWER, {"tier": "4K"}, "resolution"),
+        (NEWER, {"watermark": True}, "watermark"),
+        (H3, {"tier": "2K", "duration_s": 5}, None),
+        (H3, {"tier": "2K", "duration_s": 4}, "duration"),
+        (H3, {"tier": "480P"}, "resolution"),
+        (H3, {"tier": "768P", "prompt": ""}, "prompt"),
+        (H3, {"tier": "768P", "prompt": "x" * 7001}, "prompt"),
+        (H3, {"tier": "768P", "last_frame": LAST}, None),
+        (H3_MAX, {"tier": "480P"}, None),
+        (H3_MAX, {"tier": "2K"}, "resolution"),
+    ],
+)
+def test_what_a_newer_model_cannot_do_is_a_misfit(
+    model: Any, changes: dict[str, Any], param: str | None
+) -> None:
+    found = misfit(model, request(SEEDANCE25, **changes))
+
+    assert (None if found is None else found.param) == param
+
+
+def test_frames_are_as_the_maker_takes_them() -> None:
+    seedance, wan = frame_form(SEEDANCE, request(SORA)), frame_form(WAN, request(WAN27))
+
+    assert (seedance.least_side_px, seedance.most_side_px, seedance.most_ratio) == (300, 6000, 2.5)
+    assert (wan.least_side_px, wan.most_side_px, wan.most_ratio) == (0, None, None)
 
 
 CUT = b'{"data": [{"taskUUID": "' + KEY.encode() + b'"}], "err'

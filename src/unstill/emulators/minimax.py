@@ -1,14 +1,14 @@
 """MiniMax's second video API: create, query, list, cancel or delete; image-to-video alone.
 
-Callbacks and files are not here. Source: MiniMax, video generation v2, MiniMax-H3, read 2026-11-28.
-No page says what is answered for a task that is not known, nor with what a delete is refused: both
-are guesses, as is that videos from text alone are not its models' business.
+Its models' bodies are in minimax_models.py; callbacks and files are not here. Source: MiniMax,
+video generation v2, MiniMax-H3, read 2026-11-28. No page says what is answered for a task that is
+not known, nor with what a delete is refused: both are guesses.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,14 +16,8 @@ import msgspec
 from unstill.emulators.control import whole
 from unstill.emulators.desk import Desk, now_ms
 from unstill.emulators.faults import Fault, FaultSite
-from unstill.emulators.jobs import EmulatedJob, EmulatedState, Filter, Terms
-from unstill.emulators.pictures import (
-    PictureFault,
-    PictureRule,
-    bytes_of_data_url,
-    check_bytes,
-    is_address,
-)
+from unstill.emulators.jobs import EmulatedJob, EmulatedState, Filter
+from unstill.emulators.minimax_models import MODELS, bad, begun_task, done_task, read_wish
 from unstill.emulators.results import RESULTS
 from unstill.emulators.wire import Answer, Ask, Endpoint, Refusal, as_json, json_body
 
@@ -32,7 +26,6 @@ QUERIES = "/v2/query/video_generation"
 KEPT_MS = 7 * 86_400_000
 MOST_PAGE = 500  # believed, as at Ark
 MOST_BODY = 64 * 10**6
-MOST_TEXT = 7000
 WORDS = {
     EmulatedState.WAITING: "queued",
     EmulatedState.RUNNING: "running",
@@ -42,13 +35,6 @@ WORDS = {
 }
 NO_SUCH_WORD = "under_review"
 OUTPUT_FAULT = {"code": "video_failed", "message": "The video could not be generated."}
-PICTURE = PictureRule(
-    formats=("JPEG", "PNG", "WebP", "HEIC"),
-    least_side_px=256,
-    most_side_px=5760,
-    most_bytes=30 * 10**6,
-    most_ratio=2.5,
-)
 INJECTED = {
     400: ("bad_request_error", "the request is not valid"),
     401: ("authorized_error", "login fail: the API key is not valid"),
@@ -59,21 +45,6 @@ INJECTED = {
     500: ("server_error", "unknown error"),
     503: ("server_error", "the service is not available"),
 }
-
-
-class MiniMaxModelFields(msgspec.Struct, frozen=True, kw_only=True):
-    """One model's ranges."""
-
-    durations_s: range
-    resolutions: tuple[str, ...]
-
-
-MODELS: Mapping[str, MiniMaxModelFields] = {
-    "MiniMax-H3": MiniMaxModelFields(durations_s=range(4, 16), resolutions=("768P", "2K")),
-    "MiniMax-H3-Max": MiniMaxModelFields(durations_s=range(5, 16), resolutions=("480P", "768P")),
-}
-FIELDS = {"model", "content", "resolution", "duration", "ratio", "aigc_watermark", "callback_url"}
-LINES = {"480P": 480, "768P": 768, "2K": 1440}
 
 
 class MiniMaxEmulator:
@@ -113,7 +84,11 @@ class MiniMaxEmulator:
         if not self._desk.submits.takes(ask.key):
             raise self.injected(429, FaultSite.SUBMIT)
         body = _object_body(ask)
-        text, terms = _read(body)
+        name = body.get("model")
+        model = MODELS.get(name) if isinstance(name, str) else None
+        if model is None or not isinstance(name, str):
+            raise bad(f"model {name!r} does not exist")
+        text, terms = read_wish(name, model, body)
         job_id = str(uuid.uuid4().int)[:18]
         job = self._desk.accept(ask, job_id, terms, prompt=text, body=body)
         return as_json({"task_id": job.id}, job_id=job.id)
@@ -127,7 +102,7 @@ class MiniMaxEmulator:
             for name, default in (("page_num", 1), ("page_size", 10))
         )
         if not 1 <= page_size <= MOST_PAGE:
-            raise _bad(f"page_size must be from 1 to {MOST_PAGE}")
+            raise bad(f"page_size must be from 1 to {MOST_PAGE}")
         ids = {value for name, value in ask.pairs if name == "filter.task_ids"}
         kept = Filter(since_ms=now_ms() - KEPT_MS)
         page = self._desk.jobs.page(kept, now_ms=now_ms(), limit=len(self._desk.jobs))
@@ -145,7 +120,7 @@ class MiniMaxEmulator:
             case EmulatedState.DONE | EmulatedState.FAILED:
                 self._desk.jobs.forget(job.id, now_ms())
             case _:
-                raise _bad(f"the task is {WORDS[job.state]} and cannot be cancelled")
+                raise bad(f"the task is {WORDS[job.state]} and cannot be cancelled")
         return as_json({})
 
     def _found(self, ask: Ask) -> EmulatedJob:
@@ -157,106 +132,30 @@ class MiniMaxEmulator:
 
     def _task(self, job: EmulatedJob, ask: Ask) -> dict[str, Any]:
         """A new link at each query."""
-        terms = job.terms
-        task: dict[str, Any] = {
-            "id": job.id,
-            "model": terms.model,
-            "status": NO_SUCH_WORD if ask.fault is Fault.UNKNOWN_STATE else WORDS[job.state],
-            "resolution": terms.size,
-            "duration": terms.duration_s,
-            "ratio": "adaptive",
-        }
-        match job.state:
-            case EmulatedState.DONE:
-                seconds = {"total_seconds": terms.duration_s, "output_seconds": terms.duration_s}
-                return task | {"content": {"url": self._desk.link(job, ask)}, "usage": seconds}
-            case EmulatedState.FAILED:
-                return task | {"error": OUTPUT_FAULT}
-            case _:
-                return task
-
-
-def _read(body: Mapping[str, Any]) -> tuple[str, Terms]:
-    """The prompt, and what is asked for. Raises Refusal."""
-    name = body.get("model")
-    model = MODELS.get(name) if isinstance(name, str) else None
-    if model is None or not isinstance(name, str):
-        raise _bad(f"model {name!r} does not exist")
-    if unknown := body.keys() - FIELDS:
-        raise _bad(f"unknown field {min(unknown)}")
-    resolution, duration_s = body.get("resolution"), body.get("duration")
-    if resolution not in model.resolutions:
-        raise _bad(f"resolution must be one of {', '.join(model.resolutions)}")
-    if type(duration_s) is not int or duration_s not in model.durations_s:
-        raise _bad(f"duration must be from {min(model.durations_s)} to {max(model.durations_s)}")
-    if body.get("ratio", "adaptive") != "adaptive":
-        raise _bad("with frames, ratio must be adaptive")
-    if not isinstance(body.get("aigc_watermark", False), bool):
-        raise _bad("aigc_watermark must be a boolean")
-    text = _content(body.get("content"))
-    terms = Terms(name, duration_s, LINES[resolution], size=resolution, has_audio=True)
-    return text, terms
-
-
-def _content(content: object) -> str:
-    """The text. Raises Refusal."""
-    texts: list[str] = []
-    roles: list[object] = []
-    for part in content if isinstance(content, list) else ():
-        match part:
-            case {"type": "text", "text": str() as text, **others} if not others:
-                texts.append(text)
-            case {"type": "image_url", "image_url": {"url": str() as url}, **others} if not (
-                others.keys() - {"role"}
-            ):
-                _check_picture(url)
-                roles.append(others.get("role", "first_frame"))
-            case _:
-                raise _bad("a part of content is no text and no image_url")
-    if len(texts) != 1 or not texts[0].strip() or len(texts[0]) > MOST_TEXT:
-        raise _bad(f"content needs one text, of 1 to {MOST_TEXT} characters")
-    _check_roles(roles)
-    return texts[0]
-
-
-def _check_roles(roles: Sequence[object]) -> None:
-    if sorted(map(str, roles)) not in (["first_frame"], ["first_frame", "last_frame"]):
-        raise _bad(f"the roles {list(roles)} do not go together")
-
-
-def _check_picture(url: str) -> None:
-    if is_address(url) or url.startswith("mm_file://"):
-        return
-    try:
-        data = bytes_of_data_url(url)
-        if data is None:
-            raise PictureFault("it is no address and no data URI")
-        check_bytes(data, PICTURE)
-    except PictureFault as fault:
-        raise _bad(f"image_url: {fault}") from None
+        word = NO_SUCH_WORD if ask.fault is Fault.UNKNOWN_STATE else WORDS[job.state]
+        if job.state is EmulatedState.DONE:
+            return done_task(job, self._desk.link(job, ask)) | {"status": word}
+        task = begun_task(job) | {"status": word}
+        return task | {"error": OUTPUT_FAULT} if job.state is EmulatedState.FAILED else task
 
 
 def _page_number(ask: Ask, name: str, default: int) -> int:
     try:
         return whole(ask.query, name, default)
     except Refusal as refusal:
-        raise _bad(refusal.message) from None
+        raise bad(refusal.message) from None
 
 
 def _object_body(ask: Ask) -> Mapping[str, Any]:
     if len(ask.body) > MOST_BODY:
-        raise _bad("the body has more than 64 MB")
+        raise bad("the body has more than 64 MB")
     try:
         body = json_body(ask)
     except msgspec.DecodeError:
-        raise _bad("the body is not JSON") from None
+        raise bad("the body is not JSON") from None
     if ask.content_type != "application/json" or not isinstance(body, dict):
-        raise _bad("the body is no JSON object")
+        raise bad("the body is no JSON object")
     return body
-
-
-def _bad(message: str) -> Refusal:
-    return Refusal(400, "bad_request_error", f"invalid params, {message}")
 
 
 EMULATOR = MiniMaxEmulator

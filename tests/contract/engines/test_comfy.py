@@ -17,7 +17,7 @@ from support.kind_rows import PICTURE
 from support.kinds.ark import seedance
 from support.kinds.comfy import COMFY_REQUESTS
 from support.kinds.dashscope import wan27
-from support.requests import WAN27
+from support.requests import URL, WAN27
 from support.upstream_requests import LAST, request
 from unstill.emulators.comfy import ADMITTED_AFTER_MS
 from unstill.emulators.comfy_models import MODELS as AT_THE_STAND_IN
@@ -42,6 +42,9 @@ from unstill.upstreams.port import (
 
 DREAMINA = "dreamina-seedance-2-0-260128"
 SEEDANCE = f"/v2/models/byteplus/{DREAMINA}/requests"
+OMNI = "/v2/models/kling/kling-v3-omni/requests"
+H3 = "/v2/models/minimax/minimax-h3/requests"
+INVALID = "invalid_input"
 
 
 def remote_of(bench: Bench) -> ComfyEngine:
@@ -238,6 +241,17 @@ def _fits(remote: Any, model: Any, changes: Mapping[str, Any]) -> bool:
 # --- the stand-in --------------------------------------------------------------------------------
 
 
+def omni(**changes: object) -> dict[str, object]:
+    first = {"image_url": URL, "type": "first_frame"}
+    return {"prompt": "x", "image_list": [first], "mode": "std", "duration": "5"} | changes
+
+
+def h3(**changes: object) -> dict[str, object]:
+    frame = {"type": "image_url", "image_url": {"url": PICTURE}, "role": "first_frame"}
+    content = [{"type": "text", "text": "x"}, frame]
+    return {"content": content, "resolution": "768P", "duration": 5} | changes
+
+
 def posted(emulator: Emulator, path: str, body: object, key: str | None = None) -> httpx2.Response:
     headers = {} if key is None else {"idempotency-key": key}
     return emulator.http.post(path, json=body, headers=headers)
@@ -268,6 +282,24 @@ def posted(emulator: Emulator, path: str, body: object, key: str | None = None) 
             422,
             "invalid_input",
         ),
+        (OMNI, omni(), 201, None),
+        (OMNI, omni(model_name="kling-v3-omni"), 201, None),
+        (OMNI, omni(model_name="kling-v3"), 422, "invalid_input"),
+        (OMNI, omni(duration=5), 422, "invalid_input"),
+        (OMNI, omni(mode="4k"), 422, "invalid_input"),
+        (OMNI, omni(prompt=""), 422, "invalid_input"),
+        (OMNI, omni(seed=1), 422, "invalid_input"),
+        (OMNI, omni(image_list=[]), 422, "invalid_input"),
+        (OMNI, omni(image_list=[{"image_url": PICTURE, "type": "first_frame"}]), 201, None),
+        (OMNI, omni(image_list=[{"image_url": "data:x,", "type": "first_frame"}]), 422, INVALID),
+        (OMNI, omni(image_list=[{"image_url": URL, "type": "end_frame"}]), 422, "invalid_input"),
+        (H3, h3(), 201, None),
+        (H3, h3(model="MiniMax-H3"), 201, None),
+        (H3, h3(model="minimax-h3"), 422, "invalid_input"),
+        (H3, h3(duration=4), 422, "invalid_input"),
+        (H3, h3(resolution="720P"), 422, "invalid_input"),
+        (H3, h3(ratio="16:9"), 422, "invalid_input"),
+        ("/v2/models/kling/kling-v3/requests", omni(), 404, "model_not_found"),
         ("/v2/models/wan/wan2.2-i2v-flash/requests", wan27(), 404, "model_not_found"),
         ("/v2/models/byteplus/doubao-seedance-2-0-260128/requests", {}, 404, "model_not_found"),
     ],
@@ -333,6 +365,4 @@ def test_the_stand_in_answers_an_early_result_by_its_state(
 
 
 def test_every_row_of_the_engine_is_at_the_stand_in() -> None:
-    there = {f"{provider}/{name}" for provider, names in AT_THE_STAND_IN.items() for name in names}
-
-    assert set(MODELS) == there
+    assert set(MODELS) == set(AT_THE_STAND_IN)

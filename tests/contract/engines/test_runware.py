@@ -97,6 +97,10 @@ FRAMES = {"frameImages": [{"image": CHELSEA_URL, "frame": "first"}]}
 NO_TASKS: tuple[object, ...] = ({"taskType": "videoInference"}, [], [1], [{"taskType": "upload"}])
 
 
+def seedance(**changes: object) -> dict[str, object]:
+    return runware(model="bytedance:seedance@2.5", **changes)
+
+
 def frames(image: str = PICTURE, frame: str = "first") -> dict[str, object]:
     return {"frameImages": [{"image": image, "frame": frame}]}
 
@@ -113,6 +117,18 @@ def frames(image: str = PICTURE, frame: str = "first") -> dict[str, object]:
         (runware(duration=True), "invalidParameter"),
         (runware(outputQuality=19), "invalidParameter"),
         (runware(resolution="480p"), "invalidParameter"),
+        (runware(settings={"audio": True}), "unsupportedParameter"),
+        (seedance(seed=1), "unsupportedParameter"),
+        (seedance(settings={"audio": "on"}), "invalidParameter"),
+        (seedance(positivePrompt=None), "invalidParameter"),
+        (runware(model="bytedance:seedance@2.0"), "missingPositivePrompt"),
+        (seedance(positivePrompt="x"), "invalidParameter"),
+        (seedance(duration=31), "invalidParameter"),
+        (runware(model="minimax:h3@0", positivePrompt="walk"), "invalidParameter"),
+        (
+            runware(model="minimax:h3@0", positivePrompt="walk", resolution="2k"),
+            "invalidParameter",
+        ),
         (runware(inputs={"frameImages": [{"image": "%%", "frame": "first"}]}), "invalidImage"),
         (
             runware(inputs={"frameImages": [{"image": PICTURE, "frame": "last"}]}),

@@ -66,7 +66,7 @@ class ComfyEngine:
 
     kind = "comfy"
     is_generative = True
-    description = "Wan, HappyHorse and Seedance models at Comfy Router"
+    description = "Wan, HappyHorse, Seedance, Kling and H3 models at Comfy Router"
 
     def __init__(self, setup: RemoteSetup) -> None:
         self.name = self.label = setup.name

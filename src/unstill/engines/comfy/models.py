@@ -1,8 +1,9 @@
 """Comfy Router's image-to-video models, each asked for in its own vendor's words. Pure.
 
-`wan/*` has DashScope's body and `byteplus/*` Ark's, `model` left out: the address names it. What
-each takes is as its vendor documents it (upstreams/dashscope_models.py, ark_models.py). The bodies
-of kling/*, minimax/* and others are not here. Source: Comfy Router, models, read 2026-11-30.
+`wan/*` has DashScope's body, `byteplus/*` Ark's and `minimax/*` MiniMax's, `model` left out: the
+address names it. What each takes is as its vendor documents it (upstreams/dashscope_models.py,
+ark_models.py, minimax_models.py). Of `kling/*` the omni model alone takes frames there
+(kling_omni.py). Source: Comfy Router, models, read 2026-11-30.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import msgspec
 
 from unstill.domain.errors import BadField
 from unstill.domain.request import Role, TierName, VideoRequest
-from unstill.upstreams import ark_models, dashscope_models
+from unstill.engines.comfy import kling_omni
+from unstill.upstreams import ark_models, dashscope_models, minimax_models
 from unstill.upstreams.port import FrameForm
 
 # Its catalogue has this one without the date that BytePlus has.
@@ -69,18 +71,45 @@ def _at_byteplus(name: str) -> ComfyModel:
     )
 
 
+# Comfy's page has it from 5 seconds on, MiniMax's own from 4.
+_H3 = msgspec.structs.replace(
+    minimax_models.MODELS["MiniMax-H3"], name="minimax/minimax-h3", durations_s=tuple(range(5, 16))
+)
+
 MODELS: Mapping[str, ComfyModel] = {
     model.name: model
-    for model in (*map(_at_wan, _OF_WAN), *map(_at_byteplus, ark_models.ABROAD.values()))
+    for model in (
+        *map(_at_wan, _OF_WAN),
+        *map(_at_byteplus, ark_models.ABROAD.values()),
+        ComfyModel(
+            name=kling_omni.NAME,
+            durations_s=kling_omni.DURATIONS_S,
+            tiers=kling_omni.TIERS,
+            misfit=kling_omni.misfit,
+            vendor_form=kling_omni.frame_form,
+            vendor_body=kling_omni.body_of,
+        ),
+        ComfyModel(
+            name=_H3.name,
+            durations_s=_H3.durations_s,
+            tiers=_H3.tiers,
+            misfit=partial(minimax_models.misfit, _H3),
+            vendor_form=partial(minimax_models.frame_form, _H3),
+            vendor_body=partial(minimax_models.body_of, _H3),
+        ),
+    )
 }
 
-# The engine's own choice of an upstream model; for Sora as at Ark.
+# The engine's own choice of an upstream model; for Sora as at Ark. Kling 3.0 itself makes videos
+# from texts alone there, its omni model from frames too.
 CHOICES: Mapping[str, str] = {
     "wan2.7-i2v": "wan/wan2.7-i2v",
     "happyhorse-1.0-i2v": "wan/happyhorse-1.0-i2v",
     "happyhorse-1.1-i2v": "wan/happyhorse-1.1-i2v",
     "doubao-seedance-2.0": "byteplus/dreamina-seedance-2-0-260128",
     "doubao-seedance-2.5": "byteplus/dreamina-seedance-2-5-260628",
+    "kling-v3": "kling/kling-v3-omni",
+    "minimax-h3": "minimax/minimax-h3",
     "openai/sora-2/image-to-video-pro": "byteplus/dreamina-seedance-2-0-260128",
 }
 

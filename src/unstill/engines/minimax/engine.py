@@ -4,7 +4,7 @@
     poll     many tickets: the list, asked for by their ids; few: a query each
     cancel   queued only, after a look: a DELETE of an ended task would delete its record
 
-Which model takes what, and in which words, is in `models`.
+Which model takes what, and in which words, is in upstreams/minimax_models.py.
 """
 
 from __future__ import annotations
@@ -16,16 +16,11 @@ import msgspec
 
 from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
-from unstill.engines.minimax.models import (
-    CHOICES,
-    MODELS,
-    body_of,
-    frame_form,
-    misfit,
-)
+from unstill.engines.minimax.models import CHOICES, MODELS
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.key_check import standing_of
 from unstill.upstreams.listed_tasks import ListedTasks
+from unstill.upstreams.minimax_models import body_of, frame_form, misfit
 from unstill.upstreams.pictures import data_urls, read_pictures
 from unstill.upstreams.port import (
     Cancellation,

@@ -15,7 +15,7 @@ import msgspec
 from unstill.domain.errors import BadField
 from unstill.domain.request import VideoRequest
 from unstill.engines.runware.answers import CODES, knows, submission_of, verdict_of
-from unstill.engines.runware.models import CHOICES, MODELS, misfit, task_of
+from unstill.engines.runware.models import CHOICES, MODELS, frame_form, misfit, task_of
 from unstill.upstreams.base_url import BaseUrl
 from unstill.upstreams.client import Links, Trouble
 from unstill.upstreams.key_check import standing_of
@@ -38,12 +38,10 @@ from unstill.upstreams.port import (
 from unstill.upstreams.replies import Reply
 from unstill.upstreams.settling import as_repeated
 from unstill.upstreams.setup import RemoteSetup
-from unstill.upstreams.sizes import frame_size
 
 REQUESTS_PER_S = 10.0  # none documented; ours. Its SDK has no more than 15 calls under way
 INTERVAL_S = 5.0  # its advice: from 1 or 2 s on, backing off
 ASKED_AT_ONCE = 50  # none documented; ours
-PICTURE_BYTES = 10 * 2**20  # none documented; ours
 # How long an id is remembered is not documented. What is older is looked up, and not sent again.
 REMEMBERED_S = 900.0
 NO_TASK = "00000000-0000-4000-8000-000000000000"
@@ -57,7 +55,7 @@ class RunwareEngine:
 
     kind = "runware"
     is_generative = True
-    description = "Wan and HappyHorse models at Runware"
+    description = "Wan, HappyHorse, Seedance and H3 models at Runware"
 
     def __init__(self, setup: RemoteSetup) -> None:
         self.name = self.label = setup.name
@@ -81,8 +79,7 @@ class RunwareEngine:
     def frame_form(self, upstream_request: UpstreamRequest) -> FrameForm:
         """What the frames must be before `prepare`."""
         request = upstream_request.request
-        size = frame_size(request, self._models[request.model].tiers)
-        return FrameForm(frozenset({"JPEG", "PNG"}), PICTURE_BYTES, size=size, takes_alpha=False)
+        return frame_form(self._models[request.model], request)
 
     async def prepare(self, upstream_request: UpstreamRequest) -> Prepared:
         request, key = upstream_request.request, upstream_request.key
