@@ -41,6 +41,7 @@ from unstill.domain.job_ids import new_id
 from unstill.emulators import DAY_S, Options
 from unstill.engines.dashscope.engine import INTERVAL_S, REQUESTS_PER_S
 from unstill.engines.dashscope.list_walk import PAGE_SIZE
+from unstill.store import job_rows
 from unstill.store.embedded import rows
 from unstill.system.installed import note
 
@@ -174,10 +175,10 @@ def add(site: Site, jobs: int, per_s: float, ends_ms: dict[str, int]) -> None:
             job_id = new_id(at_ms)
             times = {"created_ms": at_ms, "started_ms": at_ms, "deadline_ms": at_ms + DAY_S * 1000}
             row = msgspec.structs.replace(job, id=job_id, ticket=ticket, **times)
-            connection.execute(rows.INSERT, rows.row_of(row))
+            connection.execute(rows.INSERT, job_rows.row_of(row))
             call = {"job_id": job_id, "ticket": ticket, "intent_ms": at_ms, "settled_ms": at_ms}
             made = msgspec.structs.replace(attempt, **call)
-            connection.execute(rows.INTEND, rows.attempt_row_of(made))
+            connection.execute(rows.INTEND, job_rows.attempt_row_of(made))
         memory.write(kept)
     connection.close()
 
@@ -186,7 +187,7 @@ def _sample_of(connection: apsw.Connection) -> tuple[Job, Attempt]:
     sample_id = connection.execute(ONE_IN_FLIGHT).get
     [job] = connection.execute(rows.FIND, (sample_id,)).fetchall()
     [attempt] = connection.execute(rows.ATTEMPTS, (sample_id,)).fetchall()
-    return rows.job_of(job), rows.attempt_of(attempt)
+    return job_rows.job_of(job), job_rows.attempt_of(attempt)
 
 
 # --- the watch ---------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from unstill.domain.job_ids import new_id
 from unstill.emulators import DAY_S, Options
 from unstill.engines.dashscope.engine import INTERVAL_S, REQUESTS_PER_S
 from unstill.engines.dashscope.list_walk import PAGE_SIZE
-from unstill.store.postgres import rows
+from unstill.store import job_rows
 
 ROLES = {"first": ("serve",), "second": ("serve",)}
 AT_ONCE = 10_000
@@ -72,8 +72,8 @@ def submit_one(site: Fleet) -> None:
 
 def put_beside(url: str, state: Path, jobs: int, ends_ms: dict[str, int]) -> None:
     """Into the database and the emulator's memory; those of `ends_ms` fail at that moment."""
-    [row] = ask(url, f"SELECT {rows.NAMES} FROM jobs WHERE ticket IS NOT NULL")  # noqa: S608
-    job = rows.job_of(tuple(row))
+    [row] = ask(url, f"SELECT {job_rows.NAMES} FROM jobs WHERE ticket IS NOT NULL")  # noqa: S608
+    job = job_rows.job_of(tuple(row))
     kept = state.read_bytes()
     line = msgspec.json.decode(kept.split(b"\n", 1)[0])
     last_ms = line[5][0]
@@ -88,7 +88,7 @@ def put_beside(url: str, state: Path, jobs: int, ends_ms: dict[str, int]) -> Non
             memory.write(msgspec.json.encode([*task, int(ticket in ends_ms)]) + b"\n")
             times = {"created_ms": at_ms, "started_ms": at_ms, "deadline_ms": at_ms + DAY_S * 1000}
             other = msgspec.structs.replace(job, id=new_id(at_ms), ticket=ticket, **times)
-            records.append(rows.row_of(other))
+            records.append(job_rows.row_of(other))
         memory.write(kept)
     asyncio.run(_copied(url, records))
 
@@ -97,7 +97,7 @@ async def _copied(url: str, records: Sequence[Any]) -> None:
     connection = await asyncpg.connect(url)
     for first in range(0, len(records), AT_ONCE):
         await connection.copy_records_to_table(
-            "jobs", records=records[first : first + AT_ONCE], columns=rows.COLUMNS
+            "jobs", records=records[first : first + AT_ONCE], columns=job_rows.COLUMNS
         )
     await connection.execute("ANALYZE jobs")
     await connection.close()

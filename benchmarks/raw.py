@@ -33,6 +33,7 @@ from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
 from unstill.files.signed_links import LIFETIME_S, STEP_S
+from unstill.store import job_rows
 from unstill.store.embedded import rows
 from unstill.store.embedded.link_secrets import load_secrets
 from unstill.store.embedded.store import EmbeddedStore
@@ -93,7 +94,7 @@ _size_of = msgspec.json.Decoder(Size).decode
 _asked_of = msgspec.json.Decoder(Asked).decode
 
 _PLACES = [
-    rows.COLUMNS.index(name)
+    job_rows.COLUMNS.index(name)
     for name in ("owner", "state", "created_ms", "ended_ms", "model", "request", "size", "usage")
 ]
 _of_row = itemgetter(*_PLACES)
@@ -134,7 +135,7 @@ class StatusAnswers:
         self._url = url
         self._secret = secret
 
-    def status(self, scope: Scope, job_id: str, row: rows.Row) -> bytes:
+    def status(self, scope: Scope, job_id: str, row: job_rows.Row) -> bytes:
         owner, state, created_ms, ended_ms, _, _, _, usage = _of_row(row)
         if owner != owner_of(scope):
             raise KeyError
@@ -153,7 +154,7 @@ class StatusAnswers:
         path = f"/files/{job_id}/video.mp4"
         return f"{self._url}{path}?expires={expires_s}&signature={signature}"
 
-    def video(self, scope: Scope, job_id: str, row: rows.Row) -> bytes:
+    def video(self, scope: Scope, job_id: str, row: job_rows.Row) -> bytes:
         owner, state, created_ms, ended_ms, model, request, size, _ = _of_row(row)
         if owner != owner_of(scope):
             raise KeyError

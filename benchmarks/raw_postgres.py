@@ -27,13 +27,14 @@ from unstill.domain.job import Job
 from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
+from unstill.store import job_rows
 from unstill.store.postgres import rows
 from unstill.store.postgres.database import MOST_CONNECTIONS
 from unstill.system.clock import clock_ms
 
 QUEUE = DBSettings(prefix="raw_")
 _encode = msgspec.json.Encoder().encode
-_NAMES = f"INSERT INTO jobs ({rows.NAMES}) VALUES ({rows.places(1, len(rows.COLUMNS))})"  # noqa: S608
+_NAMES = f"INSERT INTO jobs ({job_rows.NAMES}) VALUES ({rows.places(1, len(job_rows.COLUMNS))})"  # noqa: S608
 
 
 class Body(msgspec.Struct):
@@ -83,7 +84,7 @@ class PostgresSubmit:
             new_id(now_ms), Owner(owner), "tasks", "unified", body.model, request, "camera", now_ms
         )
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_NAMES, *rows.row_of(job))
+            await connection.execute(_NAMES, *job_rows.row_of(job))
             await queries(connection).enqueue("frames", job.id.encode(), dedupe_key=job.id)
         submitted = Submitted(SubmitOutput(job.id), os.urandom(16).hex())
         await answer(send, _encode(submitted))

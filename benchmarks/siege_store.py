@@ -17,6 +17,7 @@ from benchmarks.store import a_job, finished
 from unstill.domain.job import Job
 from unstill.domain.job_ids import new_id
 from unstill.files.local import LocalFiles
+from unstill.store import job_rows
 from unstill.store.embedded import rows
 from unstill.store.embedded.store import EmbeddedStore
 
@@ -33,7 +34,7 @@ def add_older(data_dir: Path, job: Job) -> None:
     (database,) = data_dir.glob("*.sqlite3")
     with apsw.Connection(str(database)) as connection:
         for n in range(1, ROWS):
-            connection.execute(rows.INSERT, rows.row_of(older(job, n * 600 / ROWS)))
+            connection.execute(rows.INSERT, job_rows.row_of(older(job, n * 600 / ROWS)))
 
 
 async def fill(data_dir: Path, owner: str) -> str:

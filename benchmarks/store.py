@@ -22,6 +22,7 @@ from unstill.domain.job import Job, State, Usage, Video
 from unstill.domain.job_ids import new_id
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, VideoRequest
+from unstill.store import job_rows
 from unstill.store.embedded import migrations, rows
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
@@ -112,7 +113,7 @@ def bare_adds_per_s(connection: apsw.Connection, jobs: list[Job], batch: int) ->
     for first in range(0, len(jobs), batch):
         connection.execute("BEGIN IMMEDIATE")
         for job in jobs[first : first + batch]:
-            connection.execute(rows.INSERT, rows.row_of(job))
+            connection.execute(rows.INSERT, job_rows.row_of(job))
         connection.execute("COMMIT")
     return len(jobs) / (perf_counter() - begun_s)
 

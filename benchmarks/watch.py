@@ -30,6 +30,7 @@ from unstill.domain.request import Frame, Size, VideoRequest
 from unstill.progress.board import Board
 from unstill.progress.stalls import Stalls
 from unstill.steps.pollers import Pollers
+from unstill.store import job_rows
 from unstill.store.embedded import migrations, rows
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.system.clock import clock_ms
@@ -142,7 +143,7 @@ def fill(folder: Path, count: int) -> None:
         for _ in range(count):
             job_id = new_id(now_ms)
             row = msgspec.structs.replace(job, id=job_id, ticket=job_id)
-            connection.execute(rows.INSERT, rows.row_of(row))
+            connection.execute(rows.INSERT, job_rows.row_of(row))
     connection.close()
 
 

@@ -15,6 +15,7 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.job import Job, State, intended, put_back
 from unstill.domain.owner import Owner
 from unstill.domain.request import Frame, Size, VideoRequest
+from unstill.store import job_rows
 from unstill.store.embedded import deliveries, doubts, migrations, rows
 from unstill.store.embedded.job_lists import page_sql
 from unstill.store.embedded.retention import ended_sql
@@ -62,7 +63,7 @@ def test_the_newest_schema_has_a_column_for_each_field_of_a_job_and_for_its_serv
     columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)")]
     connection.close()
 
-    assert sorted(columns) == sorted([*rows.COLUMNS, "leased_by", "removed", "moves"])
+    assert sorted(columns) == sorted([*job_rows.COLUMNS, "leased_by", "removed", "moves"])
 
 
 @pytest.mark.parametrize(

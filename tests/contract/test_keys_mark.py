@@ -11,9 +11,9 @@ from unstill.cli.doctor import key_finding
 from unstill.settings.reader import Settings
 from unstill.settings.server import ServerSettings
 from unstill.store.embedded.keys_beside import change_key_in, has_keys_in, keys_in
-from unstill.store.embedded.keys_mark import FILE
 from unstill.store.embedded.recovery import recover
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.keys_mark import FILE
 
 
 def had_any(folder: Path) -> bool:

@@ -17,7 +17,7 @@ from unstill.domain.job import Job, State, accepted, intended, started
 from unstill.domain.lease import LEASE_MS, Lease
 from unstill.steps.interrupted_jobs import judge_interrupted
 from unstill.steps.submit_outcome import held_on
-from unstill.store.embedded import rows
+from unstill.store import job_rows
 from unstill.store.embedded.migrations import FOLDER, read_versions
 from unstill.store.embedded.store import EmbeddedStore
 from unstill.store.ports.store import Store
@@ -173,8 +173,8 @@ def as_of_schema_5(data_dir: Path, job: Job) -> None:
     """A file as release 0.1.0 left it, with one job."""
     old = [version.sql for version in read_versions(FOLDER) if version.number <= 5]
     connection = made_with(data_dir, f"{';'.join(old)}; PRAGMA user_version = 5")
-    columns = rows.COLUMNS[: rows.COLUMNS.index("key_id")]
+    columns = job_rows.COLUMNS[: job_rows.COLUMNS.index("key_id")]
     names, places = ", ".join(columns), ", ".join("?" * len(columns))
-    values = rows.row_of(job)[: len(columns)]
+    values = job_rows.row_of(job)[: len(columns)]
     connection.execute(f"INSERT INTO jobs ({names}) VALUES ({places})", values)  # noqa: S608  - field names
     connection.close()

@@ -20,8 +20,8 @@ from unstill.store.embedded import migrations
 from unstill.store.embedded.connections import Reader
 from unstill.store.embedded.job_lists import by_offset_sql
 from unstill.store.embedded.read_pace import ReadPace
-from unstill.store.embedded.rows import Row
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.job_rows import Row
 from unstill.store.list_turns import MOST_AT_ONCE
 from unstill.store.ports.job_lists import Where
 

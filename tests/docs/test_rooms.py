@@ -20,6 +20,10 @@ DRIVERS = frozenset({"apsw", "sqlite3", "asyncpg", "psycopg"})
 # What the `diffusers` extra brings; safetensors reads a file's header without numpy and torch.
 RENDERERS = frozenset({"accelerate", "diffusers", "ftfy", "peft", "torch", "transformers"})
 RENDERS = "unstill.engines.diffusers.child"
+STORES = ("unstill.store.embedded", "unstill.store.postgres")
+CHOOSES_ONE = "unstill.store.stores"
+# Of one store in another: a folder moves into a database by what is told of its tables.
+MOVES_IN = {("unstill.store.postgres.move_in", "unstill.store.embedded.folder_tables")}
 
 
 @cache
@@ -69,6 +73,21 @@ def rooms() -> set[str]:
 def test_modules_are_in_rooms_and_the_rooms_are_few() -> None:
     assert len(list(PACKAGE.glob("*.py"))) <= MOST_FLAT
     assert len(rooms()) <= MOST_ROOMS
+
+
+def test_no_store_knows_another_nor_what_is_beside_them_one_of_them() -> None:
+    found = {
+        (name, other.rpartition(".")[0])
+        for name, others in imports().items()
+        for other in others
+        for store in STORES
+        if name.startswith("unstill.store.")
+        and name != CHOOSES_ONE
+        and other.startswith(f"{store}.")
+        and not name.startswith(store)
+    }
+
+    assert found == MOVES_IN
 
 
 def test_few_rooms_know_each_other_and_none_in_a_circle() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from unstill.domain.errors import OperatorError
 from unstill.domain.request import Frame, MarkedRegion, RegionKind, Size, VideoRequest
-from unstill.store.embedded.rows import NEWEST_REQUEST, read_request, write_request
+from unstill.store.job_rows import NEWEST_REQUEST, read_request, write_request
 
 ROWS = Path(__file__).with_name("rows")
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from unstill.domain.job import Result
-from unstill.store.embedded.rows import value_of
+from unstill.store.job_rows import value_of
 
 
 class First(msgspec.Struct, frozen=True):

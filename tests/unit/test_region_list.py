@@ -22,7 +22,7 @@ from unstill.service.admission import Admission
 from unstill.service.checked_calls import CheckedCall, checked_call, quoted_call
 from unstill.service.idempotency import RetryHeaders, mark_of
 from unstill.service.model_engines import ModelEngines
-from unstill.store.embedded.rows import read_request, write_request
+from unstill.store.job_rows import read_request, write_request
 
 WATER = {"kind": "water", "boxes": [[0, 0.6, 1, 1], [0.25, 0.5, 0.5, 0.6]]}
 MEANT = MarkedRegion(RegionKind.WATER, ((0.0, 0.6, 1.0, 1.0), (0.25, 0.5, 0.5, 0.6)))

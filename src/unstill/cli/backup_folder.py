@@ -30,8 +30,8 @@ from unstill.store.embedded.backup import (
     make_own,
     needed_jobs,
 )
-from unstill.store.embedded.keys_mark import FILE as KEYS_MARK
 from unstill.store.embedded.link_secrets import SECRETS_FILE
+from unstill.store.keys_mark import FILE as KEYS_MARK
 from unstill.system.clock import clock_ms
 from unstill.system.durable_copies import copy_durably, copy_folder
 from unstill.system.durable_writes import sync_folder

@@ -19,14 +19,14 @@ from unstill.files.into_bucket import FilesPut, has_file, put_job, put_uploads
 from unstill.files.s3_bucket import S3Bucket
 from unstill.steps.interrupted_jobs import judge_interrupted
 from unstill.store.embedded.backup import NeededJob, needed_jobs
-from unstill.store.embedded.folder_lock import FolderLock
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.folder_tables import folder_tables
-from unstill.store.embedded.keys_mark import is_marked
 from unstill.store.embedded.link_secrets import load_secrets
 from unstill.store.embedded.moved_mark import FILE as MARK
 from unstill.store.embedded.moved_mark import MovedTo, moved_to, note_moved
 from unstill.store.embedded.store import EmbeddedStore
+from unstill.store.folder_lock import FolderLock
+from unstill.store.keys_mark import is_marked
 from unstill.store.postgres.move_in import RowsMoved, check_target, move_in
 from unstill.system.clock import clock_ms
 

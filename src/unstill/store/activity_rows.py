@@ -19,7 +19,7 @@ from unstill.domain.activity import (
 )
 from unstill.domain.job import State
 from unstill.domain.job_ids import first_id
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 
 ROWS = 500  # in one read
 

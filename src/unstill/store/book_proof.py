@@ -17,7 +17,7 @@ from unstill.domain.job import IN_DOUBT, UNTOLD, State
 from unstill.domain.money import Charge
 from unstill.domain.owner import Owner
 from unstill.store.book_rows import charge_of
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 from unstill.store.seals import seal_of
 
 Added = Callable[[Sequence[NumberedEntry]], None]

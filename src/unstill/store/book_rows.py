@@ -11,7 +11,7 @@ from typing import Any
 
 from unstill.domain.money import BilledUnit, Charge, ChargeKind, PriceBasis
 from unstill.domain.owner import Owner
-from unstill.store.embedded.rows import Row, Value
+from unstill.store.job_rows import Row, Value
 
 COLUMNS = Charge.__struct_fields__
 NAMES = ", ".join(COLUMNS)

@@ -12,7 +12,7 @@ from unstill.domain.errors import Overloaded
 from unstill.domain.owner import Owner
 from unstill.domain.usage import UsageAsked, UsagePart, UsageSum, day_shown
 from unstill.store.book_rows import PLACE
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 
 MOST_AT_ONCE = 4  # one owner's, the one that is read included; as many of operators
 

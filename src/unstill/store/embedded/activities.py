@@ -8,7 +8,7 @@ from unstill.domain.activity import Activity, ActivitySpan
 from unstill.domain.owner import NOBODY
 from unstill.store.activity_rows import ENDED, MADE, activity_in
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.rows import Row, Value
+from unstill.store.job_rows import Row, Value
 from unstill.store.list_turns import ListTurns
 
 _ENDED = ENDED.format(*"????", code="failure ->> '$.code'", video_s="video ->> '$.duration_s'")

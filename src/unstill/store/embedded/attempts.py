@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from unstill.domain.attempts import Attempt
 from unstill.domain.request import Size
+from unstill.store import job_rows
 from unstill.store.call_journal import NotedCall
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle
@@ -18,11 +19,11 @@ class EmbeddedAttempts:
 
     async def of(self, job_id: str) -> Sequence[Attempt]:
         found = await self._handle.opened.ledger.select(rows.ATTEMPTS, (job_id,))
-        return [rows.attempt_of(row) for row in found]
+        return [job_rows.attempt_of(row) for row in found]
 
     async def recent(self, account: str, limit: int) -> Sequence[Attempt]:
         found = await self._handle.opened.ledger.select(rows.RECENT_ATTEMPTS, (account, limit))
-        return [rows.attempt_of(row) for row in found]
+        return [job_rows.attempt_of(row) for row in found]
 
     async def note_ahead(self, attempt: Attempt, size: Size | None, *, lasts: bool = False) -> None:
         ahead = self._handle.opened.ahead

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 from unstill.domain.job import State, lane_of
 from unstill.domain.owner import Owner
+from unstill.store import job_rows
 from unstill.store.embedded import rows
 from unstill.store.embedded.handle import Handle
 from unstill.store.ports.backlog import (
@@ -33,7 +34,7 @@ class EmbeddedBacklog:
     async def interrupted(self, *, server: str, now_ms: int) -> Sequence[InterruptedJob]:
         opened = self._handle.opened
         return [
-            InterruptedJob(rows.job_of(tuple(row)), leased_by)
+            InterruptedJob(job_rows.job_of(tuple(row)), leased_by)
             for *row, leased_by in await opened.ledger.select(rows.INTERRUPTED)
             if leased_by != server and opened.leases.has_ended(leased_by, now_ms)
         ]
@@ -45,7 +46,7 @@ class EmbeddedBacklog:
     async def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
         after = ""
         while found := await self._handle.opened.ledger.select(rows.PLACES, (after, CHUNK)):
-            places = [rows.unfinished_job_of(row) for row in found]
+            places = [job_rows.unfinished_job_of(row) for row in found]
             yield places
             after = places[-1].job_id
 
@@ -58,7 +59,7 @@ class EmbeddedBacklog:
     ) -> AsyncIterator[Sequence[TicketRow]]:
         after = ""
         while found := await self._handle.opened.ledger.select(rows.TICKETS, (after, CHUNK)):
-            tickets = [rows.ticket_of(row) for row in found]
+            tickets = [job_rows.ticket_of(row) for row in found]
             yield [each for each in tickets if engines is None or each.engine in engines]
             after = tickets[-1].job_id
 
@@ -67,7 +68,7 @@ class EmbeddedBacklog:
         return [RenderTime(*row) for row in found]
 
 
-def _jobs_of(row: rows.Row) -> UnfinishedJobs:
+def _jobs_of(row: job_rows.Row) -> UnfinishedJobs:
     state, engine, is_put_off, owner, count, oldest = row
     lane = lane_of(State(state), engine, is_put_off)
     return UnfinishedJobs(State(state), engine, lane, Owner(owner), count, oldest)

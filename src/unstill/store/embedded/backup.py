@@ -19,15 +19,16 @@ import apsw
 from unstill.domain.attempts import Outcome
 from unstill.domain.errors import OperatorError
 from unstill.domain.job import State
+from unstill.store import job_rows
 from unstill.store.call_journal import NotedCall, noted_in, write_noted
-from unstill.store.embedded import migrations, rows
+from unstill.store.embedded import migrations
 from unstill.store.embedded.beside import opened_beside
-from unstill.store.embedded.folder_lock import is_held
 from unstill.store.embedded.folder_match import FILE, find_store
 from unstill.store.embedded.generation import Noted, note, rise
 from unstill.store.embedded.group_commit import as_own
 from unstill.store.embedded.held_jobs import hold
 from unstill.store.embedded.replay import replay
+from unstill.store.folder_lock import is_held
 from unstill.system.clock import clock_ms
 
 CHUNK = 500  # rows in one read, so that none holds up the server's checkpoints
@@ -78,7 +79,7 @@ def needed_jobs(data_dir: Path) -> Iterator[Sequence[NeededJob]]:
 
 
 def _needed_job(job_id: str, state: str, video: str | None) -> NeededJob:
-    return NeededJob(job_id, State(state), None if video is None else rows.video_name_in(video))
+    return NeededJob(job_id, State(state), None if video is None else job_rows.video_name_in(video))
 
 
 def copy_store(data_dir: Path, folder: Path) -> None:

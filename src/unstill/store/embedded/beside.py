@@ -11,13 +11,14 @@ import apsw
 
 from unstill.domain.attempts import Attempt
 from unstill.domain.job import State
+from unstill.store import job_rows
 from unstill.store.embedded import rows
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.group_commit import as_own
 from unstill.store.embedded.moved_mark import refuse_moved
 
 _JOBS = "SELECT id, state, attempt, engine, ticket FROM jobs ORDER BY id"
-_LEDGER = f"SELECT {rows.ATTEMPT_NAMES} FROM attempts ORDER BY job_id, n"  # noqa: S608  - field names
+_LEDGER = f"SELECT {job_rows.ATTEMPT_NAMES} FROM attempts ORDER BY job_id, n"  # noqa: S608  - field names
 
 
 class StoredJob(NamedTuple):
@@ -46,7 +47,7 @@ def ledger_in(data_dir: Path) -> list[Attempt]:
     """All attempts, by job, oldest first; none where there is no ledger yet. Raises OwnError."""
     with opened_beside(data_dir, having="attempts") as connection:
         found = [] if connection is None else connection.execute(_LEDGER).fetchall()
-    return [rows.attempt_of(row) for row in found]
+    return [job_rows.attempt_of(row) for row in found]
 
 
 def attempts_in(data_dir: Path, account: str, limit: int) -> Sequence[Attempt]:
@@ -55,7 +56,7 @@ def attempts_in(data_dir: Path, account: str, limit: int) -> Sequence[Attempt]:
         if connection is None:
             return []
         found = connection.execute(rows.RECENT_ATTEMPTS, (account, limit)).fetchall()
-    return [rows.attempt_of(row) for row in found]
+    return [job_rows.attempt_of(row) for row in found]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from unstill.domain.book_check import BookedJob, Proof
 from unstill.domain.owner import Owner
 from unstill.store.book_proof import BookProof, booked_job
 from unstill.store.book_rows import NAMES
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 
 # By the index `charges_once`; the few rows of a job are sorted here.
 _ENTRIES = f"SELECT job_id, id, seal, {NAMES} FROM charges ORDER BY job_id"  # noqa: S608  - field names

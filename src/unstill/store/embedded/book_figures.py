@@ -11,7 +11,7 @@ from unstill.domain.book import month_of
 from unstill.domain.money import BudgetUse, ChargeKind
 from unstill.domain.owner import Owner
 from unstill.domain.usage import BookFigures
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 
 _NEWEST = "SELECT coalesce(max(id), 0) FROM charges"
 _ADDED = (

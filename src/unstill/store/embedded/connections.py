@@ -20,18 +20,19 @@ import apsw
 import structlog
 
 from unstill.domain.errors import BadSetting, OperatorError
+from unstill.store import keys_mark
 from unstill.store.embedded import folder_match, migrations
 from unstill.store.embedded.beside import transaction
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.generation import Generation, noted_in, rise
 from unstill.store.embedded.group_commit import as_own
-from unstill.store.embedded.keys_mark import mark_if_any
 from unstill.store.embedded.read_pace import ReadPace
-from unstill.store.embedded.rows import Row, Value
 from unstill.store.embedded.wal_size import WalSize
+from unstill.store.job_rows import Row, Value
 from unstill.system.clock import clock_ms
 
 NO_ROOM_BYTES = 2**20
+_HAS_KEYS = "SELECT EXISTS (SELECT 1 FROM api_keys)"
 PRIVATE = 0o600  # prompts, tickets and the tokens of webhooks are in it
 
 Result = TypeVar("Result")
@@ -131,7 +132,8 @@ def connect(data_dir: Path, vfs: str | None) -> tuple[Connections, Generation]:
             migrations.bring_up_to_date(writes, file, migrations.FOLDER)
             if writes.pragma("journal_mode", "wal") != "wal":
                 raise BadSetting("server.data_dir", f"the disk of {file} takes no WAL")
-            mark_if_any(writes, data_dir)
+            if writes.execute(_HAS_KEYS).get:  # a folder of an earlier release has no mark
+                keys_mark.mark(data_dir)
             WalSize(writes, BUSY_WAIT_MS)
             generation = _generation(data_dir, writes)
         except (apsw.Error, OSError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 
 from unstill.domain.continuation import Continuation, GoingOn, JobLinks
+from unstill.store import job_rows
 from unstill.store.embedded import charges, rows
 from unstill.store.seals import seal_of
 
@@ -39,7 +40,7 @@ def write(connection: apsw.Connection, going_on: GoingOn) -> None:
     said = going_on.continuation
     values = (said.job_id, said.continued_by, said.ticket, said.at_ms)
     connection.execute(_INSERT, (*values, seal_of(values)))
-    connection.execute(rows.INSERT, rows.row_of(going_on.job))
-    connection.execute(rows.INTEND, rows.attempt_row_of(going_on.call))
+    connection.execute(rows.INSERT, job_rows.row_of(going_on.job))
+    connection.execute(rows.INTEND, job_rows.attempt_row_of(going_on.call))
     if going_on.reserve is not None:
         charges.write(connection, [going_on.reserve], going_on.reserve)

@@ -1,7 +1,6 @@
-"""Deliveries as rows: the SQL of every read and write, and the replay beside a running server.
+"""Deliveries: the SQL of every read and write, and the replay beside a running server.
 
-The columns of the table are the fields of `Delivery`, by the same names, but for those that its
-job's row has.
+As rows: delivery_rows.py.
 """
 
 from __future__ import annotations
@@ -9,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import apsw
 
 from unstill.domain.delivery import DAY_MS, Delivery, DeliveryState, owed_for
 from unstill.domain.job import Change, Job
 from unstill.domain.owner import Owner
+from unstill.store.delivery_rows import COLUMNS, OF_JOB, delivery_of
 from unstill.store.embedded.beside import opened_beside, transaction
 
-OF_JOB = ("request_id", "trace")
-COLUMNS = tuple(each for each in Delivery.__struct_fields__ if each not in OF_JOB)
 _NAMES = ", ".join(COLUMNS)
 _fields_of = attrgetter(*COLUMNS)
 
@@ -79,27 +76,6 @@ def due_sql(without: Collection[str], without_owners: Collection[Owner]) -> str:
         "LEFT JOIN jobs ON jobs.id = owed.job_id WHERE owed.state = 'owed' AND owed.due_ms <= ? "
         f"AND owed.receiver NOT IN ({receivers}) AND owed.owner NOT IN ({owners}) "
         "ORDER BY owed.due_ms LIMIT ?"
-    )
-
-
-def delivery_of(row: Sequence[Any]) -> Delivery:
-    """The delivery of a row; one that was not read to be tried has nothing of its job."""
-    values = dict(zip((*COLUMNS, *OF_JOB), row, strict=False))
-    values["state"] = DeliveryState(values["state"])
-    return Delivery(**values)
-
-
-def settlement_of(delivery: Delivery) -> tuple[str | int | None, ...]:
-    """The parameters of `SETTLE`, of a delivery after one more try."""
-    return (
-        delivery.state,
-        delivery.tries,
-        delivery.due_ms,
-        delivery.last_error,
-        delivery.ended_ms,
-        delivery.job_id,
-        delivery.tries - 1,
-        delivery.until_ms,
     )
 
 

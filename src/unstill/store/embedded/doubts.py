@@ -24,6 +24,7 @@ from unstill.domain.resolution import (
     ticket_to_find,
     word_on,
 )
+from unstill.store import job_rows
 from unstill.store.book_rows import IS_RESERVED
 from unstill.store.embedded import charges, continuations, rows
 from unstill.store.embedded.downtime import last_up_ms
@@ -158,8 +159,9 @@ def _job_with(connection: apsw.Connection, at: TicketAt | None, other: str) -> s
 
 def _job_of(connection: apsw.Connection, job_id: str) -> Job | None:
     found = connection.execute(rows.FIND, (job_id,)).fetchall()
-    return rows.job_of(found[0]) if found else None
+    return job_rows.job_of(found[0]) if found else None
 
 
 def _ledger_of(connection: apsw.Connection, job_id: str) -> list[Attempt]:
-    return [rows.attempt_of(row) for row in connection.execute(rows.ATTEMPTS, (job_id,)).fetchall()]
+    found = connection.execute(rows.ATTEMPTS, (job_id,)).fetchall()
+    return [job_rows.attempt_of(row) for row in found]

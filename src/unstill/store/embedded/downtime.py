@@ -5,8 +5,7 @@ from __future__ import annotations
 import apsw
 
 from unstill.domain.job import State
-
-LEAST_AWAY_MS = 60_000  # a restart rewrites no rows: there may be a hundred thousand
+from unstill.store.ports.uptime_notes import LEAST_AWAY_MS
 
 _FINAL = ", ".join(f"'{state}'" for state in State if state.is_final)
 _UNFINISHED = f"state NOT IN ({_FINAL})"  # word for word that of the index `jobs_unfinished`

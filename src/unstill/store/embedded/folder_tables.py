@@ -18,7 +18,7 @@ from unstill.domain.money import Charge
 from unstill.store.book_rows import NAMES, charge_of
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.group_commit import as_own
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 
 CHUNK = 1_000  # rows at once
 # By the columns that tell a table's rows apart, in whose order they are read.

@@ -6,7 +6,7 @@ import apsw
 
 from unstill.domain.errors import ShuttingDown
 from unstill.store.embedded.open_store import Opened
-from unstill.store.embedded.rows import Value
+from unstill.store.job_rows import Value
 
 
 class Handle:

@@ -11,7 +11,7 @@ import msgspec
 from unstill.domain.job import Job
 from unstill.domain.job_ids import first_id
 from unstill.domain.owner import NOBODY, Owner
-from unstill.store.embedded import rows
+from unstill.store import job_rows
 from unstill.store.embedded.handle import Handle
 from unstill.store.list_turns import ListTurns
 from unstill.store.ports.job_lists import (
@@ -83,7 +83,7 @@ class FoundSql:
     """
 
     def __init__(self, among: Among, after: str | None, most: int, *, by_owner: bool) -> None:
-        narrow, values = ["1"], list[rows.Value]()
+        narrow, values = ["1"], list[job_rows.Value]()
         if by_owner:
             narrow, values = ["owner = ? AND is_hidden = 0"], [among.owner]
         elif among.is_of_unfinished:
@@ -107,7 +107,7 @@ class FoundSql:
     def page(self, connection: apsw.Connection, limit: int) -> FoundPage:
         looked_at = f"SELECT {self._columns} {self._rows}"
         found = connection.execute(
-            f"SELECT {rows.NAMES} FROM jobs WHERE id IN (SELECT id FROM ({looked_at}) "  # noqa: S608  - field names
+            f"SELECT {job_rows.NAMES} FROM jobs WHERE id IN (SELECT id FROM ({looked_at}) "  # noqa: S608  - field names
             f"WHERE {self._wanted} ORDER BY id DESC LIMIT ?) ORDER BY id DESC",
             (*self._inner, *self._filters, limit + 1),
         ).fetchall()
@@ -127,32 +127,32 @@ def page_sql(*, has_after: bool, newest_first: bool) -> str:
     beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
     after = f"AND id {beyond} ?" if has_after else ""
     return (
-        f"SELECT {rows.NAMES} FROM jobs WHERE owner = ? AND is_hidden = 0 {after} "  # noqa: S608  - field names
+        f"SELECT {job_rows.NAMES} FROM jobs WHERE owner = ? AND is_hidden = 0 {after} "  # noqa: S608  - field names
         f"ORDER BY id {order} LIMIT ?"
     )
 
 
-def by_offset_sql(where: Where) -> tuple[str, str, list[rows.Value]]:
+def by_offset_sql(where: Where) -> tuple[str, str, list[job_rows.Value]]:
     """The jobs, newest first, and their count; parameters: these, and for the jobs limit, offset.
 
     Times are compared as ids, which begin with them and have an index.
     """
     states = None if where.states is None else sorted(where.states)
     condition = "owner = ? AND is_hidden = 0 AND id >= ? AND id < ?"
-    values: list[rows.Value] = [first_id(where.since_ms), first_id(where.until_ms + 1)]
+    values: list[job_rows.Value] = [first_id(where.since_ms), first_id(where.until_ms + 1)]
     if states is not None:
         condition += f" AND state IN ({', '.join('?' * len(states))})"
         values += states
     if where.model is not None:
         condition += " AND model = ?"
         values.append(where.model)
-    jobs = f"SELECT {rows.NAMES} FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608  - field names
+    jobs = f"SELECT {job_rows.NAMES} FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608  - field names
     return jobs, f"SELECT count(*) FROM jobs WHERE {condition}", values  # noqa: S608  - field names
 
 
-def _wanted_sql(among: Among) -> tuple[str, list[rows.Value]]:
+def _wanted_sql(among: Among) -> tuple[str, list[job_rows.Value]]:
     """What is wanted of the rows that are looked at, and its parameters."""
-    conditions, values = ["is_hidden = 0"], list[rows.Value]()
+    conditions, values = ["is_hidden = 0"], list[job_rows.Value]()
     named = {"owner": among.owner, "model": among.model, "engine": among.engine}
     for column, value in named.items():
         if value is not None:
@@ -167,5 +167,5 @@ def _wanted_sql(among: Among) -> tuple[str, list[rows.Value]]:
     return " AND ".join(conditions), values
 
 
-def _jobs(found: Sequence[rows.Row]) -> list[Job]:
-    return [rows.job_of(row) for row in found]
+def _jobs(found: Sequence[job_rows.Row]) -> list[Job]:
+    return [job_rows.job_of(row) for row in found]

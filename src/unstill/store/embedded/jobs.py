@@ -16,7 +16,8 @@ from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
 from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
-from unstill.store.embedded import charges, deliveries, holds, job_updates, rows
+from unstill.store import holds, job_rows
+from unstill.store.embedded import charges, deliveries, job_updates, rows
 from unstill.store.embedded.group_commit import as_own
 from unstill.store.embedded.handle import Handle
 from unstill.store.move_texts import moves_in
@@ -34,7 +35,7 @@ class EmbeddedJobs:
             found = self._handle.opened.find(rows.FIND, (job_id,)).fetchall()
         except apsw.Error as error:
             raise as_own(error) from error
-        return rows.job_of(found[0]) if found else None
+        return job_rows.job_of(found[0]) if found else None
 
     async def find(self, job_id: str) -> Job | None:
         return self.look(job_id)
@@ -57,7 +58,7 @@ class EmbeddedJobs:
         mark: IdempotencyMark | None = None,
         reserve: ChargeReserve | None = None,
     ) -> Job:
-        values = rows.row_of(job)
+        values = job_rows.row_of(job)
         earlier: list[Job] = []
 
         def insert(connection: apsw.Connection) -> Job | None:
@@ -66,7 +67,7 @@ class EmbeddedJobs:
                 if found is not None:
                     earlier.append(found)
                     return None  # nothing to tell of
-                connection.execute(rows.MARK, rows.mark_row_of(job, mark))
+                connection.execute(rows.MARK, job_rows.mark_row_of(job, mark))
             connection.execute(rows.INSERT, values)
             if reserve is not None:
                 charges.reserve(connection, reserve)
@@ -87,11 +88,11 @@ class EmbeddedJobs:
             changed = connection.execute(sql, values).fetchall()
             if changed and change.opens is not None:
                 opened.generation.demand()
-                connection.execute(rows.INTEND, rows.attempt_row_of(change.opens))
+                connection.execute(rows.INTEND, job_rows.attempt_row_of(change.opens))
             if change.closes is not None:
                 _check_ticket(connection, job_id, change.closes)
-                connection.execute(rows.SETTLE, rows.settlement_row_of(job_id, change.closes))
-            job = rows.job_of(changed[0]) if changed else None
+                connection.execute(rows.SETTLE, job_rows.settlement_row_of(job_id, change.closes))
+            job = job_rows.job_of(changed[0]) if changed else None
             if job is not None:
                 _follow(connection, job, change, held=job.id in opened.holds)
             return job
@@ -137,4 +138,4 @@ def _marked(connection: apsw.Connection, owner: Owner, mark: IdempotencyMark) ->
         return None
     if not found:
         return None
-    return rows.job_of(connection.execute(rows.FIND, (found[0][0],)).fetchall()[0])
+    return job_rows.job_of(connection.execute(rows.FIND, (found[0][0],)).fetchall()[0])

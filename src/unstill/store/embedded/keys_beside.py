@@ -10,8 +10,8 @@ from unstill.domain.errors import OwnError, StorageFailed
 from unstill.store.embedded.beside import opened_beside, transaction
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.keys import TABLE, all_keys, change
-from unstill.store.embedded.keys_mark import is_marked, mark
 from unstill.store.embedded.store_made import make_store
+from unstill.store.keys_mark import is_marked, mark
 from unstill.store.ports.keys import Decide
 
 

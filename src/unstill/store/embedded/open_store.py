@@ -19,10 +19,10 @@ from unstill.store.embedded.file_presence import Presence
 from unstill.store.embedded.folder_match import FILE
 from unstill.store.embedded.generation import Generation
 from unstill.store.embedded.group_commit import Tell, Writer
-from unstill.store.embedded.holds import Holds
 from unstill.store.embedded.leases import Leases
 from unstill.store.embedded.read_pace import ReadPace
 from unstill.store.embedded.upkeep import Upkeep
+from unstill.store.holds import Holds
 
 
 class Opened(NamedTuple):

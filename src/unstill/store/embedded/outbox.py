@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from unstill.domain.delivery import Delivery
 from unstill.domain.owner import Owner
+from unstill.store.delivery_rows import delivery_of, settlement_of
 from unstill.store.embedded import deliveries
 from unstill.store.embedded.handle import Handle
 from unstill.store.ports.outbox import OutboxStanding
@@ -26,11 +27,11 @@ class EmbeddedOutbox:
         sql = deliveries.due_sql(without, without_owners)
         bounds: tuple[str | int, ...] = (by_ms, *without, *without_owners, limit)
         found = await self._handle.opened.ledger.select(sql, bounds)
-        return [deliveries.delivery_of(row) for row in found]
+        return [delivery_of(row) for row in found]
 
     async def of(self, job_id: str) -> Delivery | None:
         found = await self._handle.opened.ledger.select(deliveries.OF, (job_id,))
-        return deliveries.delivery_of(found[0]) if found else None
+        return delivery_of(found[0]) if found else None
 
     async def owed(self) -> int:
         [(count,)] = await self._handle.opened.ledger.select(deliveries.COUNT_OWED)
@@ -44,10 +45,10 @@ class EmbeddedOutbox:
 
     async def newest(self, limit: int) -> Sequence[Delivery]:
         found = await self._handle.opened.ledger.select(deliveries.NEWEST, (limit,))
-        return [deliveries.delivery_of(row) for row in found]
+        return [delivery_of(row) for row in found]
 
     async def settle(self, delivery: Delivery) -> None:
-        await self._handle.execute(deliveries.SETTLE, deliveries.settlement_of(delivery))
+        await self._handle.execute(deliveries.SETTLE, settlement_of(delivery))
 
     async def owe_at_once(self, now_ms: int, *, until_ms: int) -> None:
         await self._handle.execute(deliveries.OWE_AT_ONCE, (now_ms, until_ms))

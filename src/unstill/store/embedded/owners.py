@@ -1,25 +1,18 @@
-"""Owners as rows: the SQL of every read and write, and those of an open store.
-
-The columns of the table are an owner and the fields of `Limits`, by the same names.
-"""
+"""Owners: the SQL of every write, and those of an open store. As rows: owner_rows.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import apsw
-import msgspec
 
 from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.owner import Owner
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.keys import CHANGED
+from unstill.store.key_rows import CHANGED
+from unstill.store.owner_rows import ALL, COLUMNS, NAMES, limits_of, row_of
 
 TABLE = "owners"
-COLUMNS = ("owner", *Limits.__struct_fields__)
-NAMES = ", ".join(COLUMNS)
-ALL = f"SELECT {NAMES} FROM owners ORDER BY owner"  # noqa: S608  - field names
 _SET = f"INSERT OR REPLACE INTO owners ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608  - field names
 # The conditions are word for word those of the indexes, or they are not used.
 _WITH_FILES = (
@@ -62,14 +55,6 @@ def limits_in(connection: apsw.Connection) -> dict[Owner, Limits]:
     return limits_of(connection.execute(ALL).fetchall())
 
 
-def limits_of(found: Iterable[Sequence[Any]]) -> dict[Owner, Limits]:
-    """What rows in the order of `COLUMNS` say, by owner."""
-    return {
-        Owner(f"{owner}"): msgspec.convert(dict(zip(COLUMNS[1:], values, strict=True)), Limits)
-        for owner, *values in found
-    }
-
-
 def changed(
     connection: apsw.Connection, owner: Owner, change: Callable[[Limits], Limits]
 ) -> Limits:
@@ -78,7 +63,3 @@ def changed(
     connection.execute(_SET, row_of(owner, limits))
     connection.execute(CHANGED)
     return limits
-
-
-def row_of(owner: Owner, limits: Limits) -> tuple[str | int | None, ...]:
-    return (owner, *msgspec.structs.astuple(limits))

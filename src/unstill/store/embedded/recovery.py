@@ -18,12 +18,12 @@ import apsw
 from unstill.domain.errors import OperatorError
 from unstill.store.embedded import migrations
 from unstill.store.embedded.connections import make_private
-from unstill.store.embedded.folder_lock import FolderLock
 from unstill.store.embedded.folder_match import BUSY_WAIT_MS, FILE
 from unstill.store.embedded.generation import Noted, note, noted_in, rise, standing_without_wal
 from unstill.store.embedded.held_jobs import hold
 from unstill.store.embedded.moved_mark import refuse_moved
 from unstill.store.embedded.replay import replay
+from unstill.store.folder_lock import FolderLock
 from unstill.system.clock import clock_ms
 from unstill.system.durable_writes import sync_folder
 

@@ -17,11 +17,12 @@ import msgspec
 
 from unstill.domain.attempts import Attempt, Outcome
 from unstill.domain.job import Result, State
+from unstill.store import job_rows
 from unstill.store.call_journal import NotedCall, noted_in
 from unstill.store.embedded import rows
 from unstill.system.job_folders import JOBS, finished, folder_of
 
-_OF_A_VIDEO_HERE = rows.value_of("result", Result())
+_OF_A_VIDEO_HERE = job_rows.value_of("result", Result())
 
 # Those that a call may follow: all that is unfinished, but videos that are on their way home.
 _FIND = (
@@ -90,13 +91,13 @@ def _replay(
     *earlier, last_call = new
     last = last_call.attempt
     _enter(connection, [*(call.attempt for call in earlier), _opened(last)])
-    size = rows.value_of("size", last_call.size)
+    size = job_rows.value_of("size", last_call.size)
     connection.execute(_SUBMITTING, (last.n, last.engine, size, copied.job_id))
     return True
 
 
 def _enter(connection: apsw.Connection, attempts: Sequence[Attempt]) -> None:
-    connection.executemany(_ENTER, [rows.attempt_row_of(attempt) for attempt in attempts])
+    connection.executemany(_ENTER, [job_rows.attempt_row_of(attempt) for attempt in attempts])
 
 
 def _opened(attempt: Attempt) -> Attempt:

@@ -8,10 +8,11 @@ import apsw
 
 from unstill.domain.job import IN_DOUBT, Job
 from unstill.domain.job_ids import first_id
+from unstill.store import job_rows
 from unstill.store.book_rows import IS_RESERVED
 from unstill.store.embedded import deliveries, rows
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.rows import NAMES, Value
+from unstill.store.job_rows import NAMES, Value
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
 
 CHUNK = 1_000  # ids in one read
@@ -52,7 +53,7 @@ _PICTURES_REMOVED = f"UPDATE jobs SET removed = removed | {_PICTURES} WHERE {_GU
 # Guarded: a job that is not hidden, or not final, keeps its row.
 _FORGET = (
     "DELETE FROM jobs WHERE id = ? AND is_hidden = 1 "  # noqa: S608  - state names
-    f"AND state IN ({rows.FINAL_STATES}) AND NOT {IS_RESERVED}"
+    f"AND state IN ({job_rows.FINAL_STATES}) AND NOT {IS_RESERVED}"
 )
 _DROP_ROW = f"DELETE FROM jobs WHERE {_GUARD}"  # noqa: S608  - a number
 
@@ -74,7 +75,7 @@ class EmbeddedRetention:
         if kept is Kept.ROW:
             bounds = (*bounds, now_ms - RETRY_KNOWN_MS, now_ms - KEY_KNOWN_MS)
         found = await self._handle.opened.ledger.select(ended_sql(kept), bounds)
-        return [rows.job_of(row) for row in found]
+        return [job_rows.job_of(row) for row in found]
 
     async def note_removed(self, job_id: str, kept: Kept, now_ms: int) -> None:
         match kept:

@@ -24,7 +24,6 @@ from unstill.store.embedded.attempts import EmbeddedAttempts
 from unstill.store.embedded.backlog import EmbeddedBacklog
 from unstill.store.embedded.charges import EmbeddedCharges
 from unstill.store.embedded.doubts import EmbeddedDoubts
-from unstill.store.embedded.folder_lock import FolderLock
 from unstill.store.embedded.handle import Handle
 from unstill.store.embedded.held_jobs import EmbeddedHeldJobs
 from unstill.store.embedded.job_lists import EmbeddedJobLists
@@ -36,6 +35,7 @@ from unstill.store.embedded.outbox import EmbeddedOutbox
 from unstill.store.embedded.owners import EmbeddedOwners
 from unstill.store.embedded.retention import EmbeddedRetention
 from unstill.store.embedded.uptime_notes import EmbeddedUptimeNotes
+from unstill.store.folder_lock import FolderLock
 from unstill.store.lanes import Lanes
 from unstill.store.local_duties import LocalDuties, LocalSignals
 from unstill.store.ports.queue import Listener

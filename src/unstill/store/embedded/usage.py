@@ -8,7 +8,7 @@ import apsw
 
 from unstill.domain.usage import UsageAsked, UsageSum
 from unstill.store.embedded.handle import Handle
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 from unstill.store.usage_reports import UsageTurns, sums_of_rows, usage_sql
 
 

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from unstill.domain.lease import Lease
 
+LEAST_AWAY_MS = 60_000  # a restart rewrites no rows: there may be a hundred thousand
+
 
 class UptimeNotes(Protocol):
     async def last_up_ms(self) -> int:
@@ -14,8 +16,8 @@ class UptimeNotes(Protocol):
     async def count_from(self, now_ms: int) -> int:
         """Move the deadlines of unfinished jobs by the time since a server was last noted up.
 
-        By how much, in milliseconds; nothing where it is under a minute. Asked at a start only,
-        before any deadline is read. `now_ms` is noted.
+        By how much, in milliseconds; nothing where it is under `LEAST_AWAY_MS`. Asked at a start
+        only, before any deadline is read. `now_ms` is noted.
         """
 
     async def note_up(self, now_ms: int, lease: Lease) -> None:

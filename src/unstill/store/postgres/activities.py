@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from unstill.domain.activity import Activity, ActivitySpan
 from unstill.domain.owner import NOBODY
 from unstill.store.activity_rows import ENDED, MADE, activity_in
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 from unstill.store.list_turns import ListTurns
 from unstill.store.postgres.database import Database
 

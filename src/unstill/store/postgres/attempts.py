@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from unstill.domain.attempts import Attempt
 from unstill.domain.request import Size
+from unstill.store import job_rows
 from unstill.store.call_journal import NotedCall
 from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database
@@ -23,11 +24,11 @@ class PostgresAttempts:
 
     async def of(self, job_id: str) -> Sequence[Attempt]:
         found = await self._database.rows(rows.ATTEMPTS, job_id)
-        return [rows.attempt_of(tuple(row)) for row in found]
+        return [job_rows.attempt_of(tuple(row)) for row in found]
 
     async def recent(self, account: str, limit: int) -> Sequence[Attempt]:
         found = await self._database.rows(rows.RECENT_ATTEMPTS, account, limit)
-        return [rows.attempt_of(tuple(row)) for row in found]
+        return [job_rows.attempt_of(tuple(row)) for row in found]
 
     async def note_ahead(self, attempt: Attempt, size: Size | None, *, lasts: bool = False) -> None:
         self._folder.ahead.note(NotedCall(attempt, size))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 from unstill.domain.job import State, lane_of
 from unstill.domain.owner import Owner
+from unstill.store import job_rows
 from unstill.store.ports.backlog import (
     InterruptedJob,
     RenderTime,
@@ -33,7 +34,7 @@ class PostgresBacklog:
     ) -> Sequence[InterruptedJob]:
         gone = self._folder.predecessors
         found = await self._database.rows(rows.INTERRUPTED, server, list(gone))
-        return [InterruptedJob(rows.job_of(tuple(row)), leased_by) for *row, leased_by in found]
+        return [InterruptedJob(job_rows.job_of(tuple(row)), leased_by) for *row, leased_by in found]
 
     async def waited_for(self) -> Sequence[str]:
         return [engine for (engine,) in await self._database.rows(rows.WAITED_FOR)]
@@ -41,7 +42,7 @@ class PostgresBacklog:
     async def unfinished(self) -> AsyncIterator[Sequence[UnfinishedJob]]:
         after = ""
         while found := await self._database.rows(rows.PLACES, after, CHUNK):
-            places = [rows.unfinished_job_of(tuple(row)) for row in found]
+            places = [job_rows.unfinished_job_of(tuple(row)) for row in found]
             yield places
             after = places[-1].job_id
 
@@ -53,7 +54,7 @@ class PostgresBacklog:
     ) -> AsyncIterator[Sequence[TicketRow]]:
         after, of = "", None if engines is None else list(engines)
         while found := await self._database.rows(rows.TICKETS, after, CHUNK, of):
-            tickets = [rows.ticket_of(tuple(row)) for row in found]
+            tickets = [job_rows.ticket_of(tuple(row)) for row in found]
             yield tickets
             after = tickets[-1].job_id
 

@@ -18,7 +18,8 @@ from unstill.domain.limits import Limits
 from unstill.domain.owner import Owner
 from unstill.domain.resolution import CallCosts, DoubtWord, Resolved
 from unstill.domain.usage import UsageAsked, UsageSum
-from unstill.store.embedded.keys_mark import is_marked
+from unstill.store import job_rows
+from unstill.store.keys_mark import is_marked
 from unstill.store.ports.held_jobs import Released
 from unstill.store.ports.keys import Decide
 from unstill.store.postgres import (
@@ -126,7 +127,7 @@ class DatabaseCommands:
     def recent_calls(self, account: str, limit: int) -> Sequence[Attempt]:
         async def read(database: Database) -> Sequence[Attempt]:
             found = await database.rows(rows.RECENT_ATTEMPTS, account, limit)
-            return [rows.attempt_of(tuple(row)) for row in found]
+            return [job_rows.attempt_of(tuple(row)) for row in found]
 
         return self._ask(read)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unstill.domain.continuation import Continuation, GoingOn, JobLinks
+from unstill.store import job_rows
 from unstill.store.postgres import charges, rows
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.texts import sealed
@@ -33,8 +34,8 @@ async def write(unit: WriteUnit, going_on: GoingOn) -> int:
     said = going_on.continuation
     values = (said.job_id, said.continued_by, said.ticket, said.at_ms)
     await unit.run(_INSERT, *values, sealed(values))
-    [(revision, unit.xact)] = await unit.rows(rows.INSERT, *rows.row_of(going_on.job))
-    await unit.run(rows.INTEND, *rows.attempt_row_of(going_on.call))
+    [(revision, unit.xact)] = await unit.rows(rows.INSERT, *job_rows.row_of(going_on.job))
+    await unit.run(rows.INTEND, *job_rows.attempt_row_of(going_on.call))
     if going_on.reserve is not None:
         await charges.write(unit, [going_on.reserve], going_on.reserve)
     return int(revision)

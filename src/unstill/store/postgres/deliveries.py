@@ -1,6 +1,6 @@
 """Deliveries as rows that all servers share, in the units of changes and for operators.
 
-How values stand in their columns: `embedded/deliveries`.
+How values stand in their columns: delivery_rows.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from unstill.domain.delivery import DAY_MS, TIMEOUT_S, Delivery, DeliveryState, owed_for
 from unstill.domain.job import Change, Job
-from unstill.store.embedded.deliveries import COLUMNS, OF_JOB, delivery_of, settlement_of
+from unstill.store.delivery_rows import COLUMNS, OF_JOB, delivery_of, settlement_of
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.rows import places
 

@@ -20,6 +20,7 @@ from unstill.domain.resolution import (
     ticket_to_find,
     word_on,
 )
+from unstill.store import job_rows
 from unstill.store.book_rows import IS_RESERVED
 from unstill.store.ports.doubts import CallInDoubt
 from unstill.store.postgres import charges, continuations, rows
@@ -43,7 +44,8 @@ _OPEN = (
 DOUBTS = f"SELECT id, owner, key_id, model FROM jobs WHERE {_OPEN} ORDER BY id LIMIT $1"  # noqa: S608
 ENGINES = f"SELECT engine FROM jobs WHERE {_OPEN}"  # noqa: S608
 _LEDGERS = (
-    f"SELECT {rows.ATTEMPT_NAMES} FROM attempts WHERE job_id = ANY($1::text[]) ORDER BY job_id, n"  # noqa: S608  - field names
+    f"SELECT {job_rows.ATTEMPT_NAMES} FROM attempts "  # noqa: S608  - field names
+    "WHERE job_id = ANY($1::text[]) ORDER BY job_id, n"
 )
 # Words on one job wait for each other, and for its end, also where its row has gone.
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('r' || $1, 0))"
@@ -93,7 +95,7 @@ async def open_doubts(database: Database, limit: int | None = None) -> Sequence[
     found = await database.rows(DOUBTS, limit)
     ledgers = defaultdict[str, list[Attempt]](list)
     for row in await database.rows(_LEDGERS, [each["id"] for each in found]):
-        call = rows.attempt_of(tuple(row))
+        call = job_rows.attempt_of(tuple(row))
         ledgers[call.job_id].append(call)
     calls = [(each, call_in_doubt(ledgers[each["id"]])) for each in found]
     return [
@@ -137,11 +139,11 @@ async def _records_of(unit: WriteUnit, job_id: str, word: DoubtWord) -> JobRecor
     """What is stored of a job, which nobody else changes until the unit is done."""
     await unit.run(_ALONE, job_id)
     row = await unit.row(_JOB_ALONE, job_id)
-    calls = [rows.attempt_of(tuple(each)) for each in await unit.rows(rows.ATTEMPTS, job_id)]
+    calls = [job_rows.attempt_of(tuple(each)) for each in await unit.rows(rows.ATTEMPTS, job_id)]
     said = await unit.row(_FIND, job_id)
     seen = await unit.row(_LAST_UP)
     return JobRecords(
-        job=None if row is None else rows.job_of(tuple(row)),
+        job=None if row is None else job_rows.job_of(tuple(row)),
         calls=calls,
         entries=await charges.of_job(unit, job_id),
         said=None if said is None else _said(job_id, *said),

@@ -18,7 +18,7 @@ import structlog
 from unstill.domain.errors import OwnError
 from unstill.domain.job import Job
 from unstill.domain.log_fields import job_fields
-from unstill.store.postgres import rows
+from unstill.store import job_rows
 from unstill.store.postgres.database import Database
 from unstill.store.postgres.hints import Hints
 
@@ -34,7 +34,7 @@ _CHANGED = (
     "AND NOT pg_visible_in_snapshot(xact, $1::text::pg_snapshot)"
 )
 _NOW = "SELECT pg_current_snapshot()::text AS now"
-_THESE = f"SELECT {rows.NAMES}, revision FROM jobs WHERE id = ANY($1::text[])"  # noqa: S608  - field names
+_THESE = f"SELECT {job_rows.NAMES}, revision FROM jobs WHERE id = ANY($1::text[])"  # noqa: S608  - field names
 
 log = structlog.get_logger()
 
@@ -85,7 +85,7 @@ class Feed:
         for first in range(0, len(news), MOST_AT_ONCE):
             chunk = news[first : first + MOST_AT_ONCE]
             for *row, revision in await self._database.rows(_THESE, chunk):
-                self._told(rows.job_of(tuple(row)), revision)
+                self._told(job_rows.job_of(tuple(row)), revision)
         self._snapshot = snapshot
 
     async def _look_again(self) -> None:

@@ -1,7 +1,7 @@
 """Held jobs: those of a restored database that may have been sent and paid for since its copy.
 
 Which they are, is in a table that all servers read; an operator lets them go at any of them, or by
-a command. How one server follows them: `embedded/holds`.
+a command. How one server follows them: holds.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unstill.store.call_journal import NotedCall, noted_in
-from unstill.store.embedded.holds import Holds
+from unstill.store.holds import Holds
 from unstill.store.ports.held_jobs import Released
 from unstill.store.postgres.database import Database, WriteUnit
 

@@ -14,6 +14,7 @@ import msgspec
 from unstill.domain.job import Job
 from unstill.domain.job_ids import first_id
 from unstill.domain.owner import NOBODY, Owner
+from unstill.store import job_rows
 from unstill.store.list_turns import ListTurns
 from unstill.store.ports.job_lists import (
     Among,
@@ -23,7 +24,6 @@ from unstill.store.ports.job_lists import (
     Where,
     folded,
 )
-from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database, Values
 
 READ_AT_ONCE = 3  # connections of a server, at the most
@@ -109,7 +109,7 @@ def page_sql(owner: Owner, after: str | None, limit: int, *, newest_first: bool)
     if after is not None:
         condition += f" AND id {beyond} {bounds.place(after)}"
     return (
-        f"SELECT {rows.NAMES} FROM jobs WHERE {condition} "  # noqa: S608  - field names
+        f"SELECT {job_rows.NAMES} FROM jobs WHERE {condition} "  # noqa: S608  - field names
         f"ORDER BY id {order} LIMIT {bounds.place(limit)}"
     ), bounds.values
 
@@ -119,7 +119,7 @@ def by_offset_sql(owner: Owner, where: Where, offset: int, limit: int) -> Statem
     bounds = _Bounds()
     condition = _condition(bounds, owner, where, None)
     return (
-        f"SELECT {rows.NAMES} FROM jobs WHERE {condition} "  # noqa: S608  - field names
+        f"SELECT {job_rows.NAMES} FROM jobs WHERE {condition} "  # noqa: S608  - field names
         f"ORDER BY id DESC LIMIT {bounds.place(limit)} OFFSET {bounds.place(offset)}"
     ), bounds.values
 
@@ -145,7 +145,7 @@ def found_sql(
     if by_owner:
         narrow = f"owner = {bounds.place(among.owner)} AND is_hidden = 0"
     elif among.is_of_unfinished:
-        narrow = f"state NOT IN ({rows.FINAL_STATES})"
+        narrow = f"state NOT IN ({job_rows.FINAL_STATES})"
     if after is not None:
         narrow += f" AND id < {bounds.place(after)}"
     if among.since_ms is not None:
@@ -153,12 +153,12 @@ def found_sql(
     if among.until_ms is not None:
         narrow += f" AND id < {bounds.place(first_id(among.until_ms))}"
     looked_at = (
-        f"SELECT {rows.NAMES}, row_number() OVER (ORDER BY id DESC) AS place FROM jobs "  # noqa: S608  - field names
+        f"SELECT {job_rows.NAMES}, row_number() OVER (ORDER BY id DESC) AS place FROM jobs "  # noqa: S608  - field names
         f"WHERE {narrow} ORDER BY id DESC LIMIT {bounds.place(most)}"
     )
     wanted = _wanted(bounds, among)
     return (
-        f"SELECT {rows.NAMES}, place, {wanted} AS is_wanted FROM ({looked_at}) AS looked_at "  # noqa: S608  - field names
+        f"SELECT {job_rows.NAMES}, place, {wanted} AS is_wanted FROM ({looked_at}) AS looked_at "  # noqa: S608  - field names
         f"WHERE {wanted} OR place = {bounds.place(most)} "
         f"ORDER BY id DESC LIMIT {bounds.place(limit)}"
     ), bounds.values
@@ -196,5 +196,5 @@ def _wanted(bounds: _Bounds, among: Among) -> str:
 
 
 def _jobs(found: Sequence[Any]) -> list[Job]:
-    width = len(rows.COLUMNS)
-    return [rows.job_of(tuple(row)[:width]) for row in found]
+    width = len(job_rows.COLUMNS)
+    return [job_rows.job_of(tuple(row)[:width]) for row in found]

@@ -10,7 +10,8 @@ from unstill.domain.job import Change, IdempotencyMark, Job
 from unstill.domain.money import ChargeReserve
 from unstill.domain.moves import JobMove
 from unstill.domain.owner import Owner
-from unstill.store.embedded.holds import OVER, Holds
+from unstill.store import job_rows
+from unstill.store.holds import OVER, Holds
 from unstill.store.move_texts import moves_in
 from unstill.store.postgres import charges, deliveries, held_jobs, rows
 from unstill.store.postgres.database import Database, Values, WriteUnit
@@ -39,7 +40,7 @@ class PostgresJobs:
 
     async def find(self, job_id: str) -> Job | None:
         found = await self._database.row(rows.FIND, job_id)
-        return None if found is None else rows.job_of(tuple(found))
+        return None if found is None else job_rows.job_of(tuple(found))
 
     async def moves(self, job: Job) -> Sequence[JobMove]:
         found = await self._database.row(rows.MOVES_OF, job.id)
@@ -64,7 +65,7 @@ class PostgresJobs:
         mark: IdempotencyMark | None = None,
         reserve: ChargeReserve | None = None,
     ) -> Job:
-        values = rows.row_of(job)
+        values = job_rows.row_of(job)
         tag = self._lines.foresee(job)
 
         async def insert(unit: WriteUnit) -> Job:
@@ -96,10 +97,10 @@ class PostgresJobs:
         async def update(unit: WriteUnit) -> Job | None:
             found = await unit.row(sql, *values)
             if found is not None and change.opens is not None:
-                await unit.run(rows.INTEND, *rows.attempt_row_of(change.opens))
+                await unit.run(rows.INTEND, *job_rows.attempt_row_of(change.opens))
             if change.closes is not None:
                 await _check_ticket(unit, job_id, change.closes)
-                await unit.run(rows.SETTLE, *rows.settlement_row_of(job_id, change.closes))
+                await unit.run(rows.SETTLE, *job_rows.settlement_row_of(job_id, change.closes))
                 closed = change.closes
                 unit.proof = (rows.IS_SETTLED, (job_id, closed.n, closed.outcome, closed.ticket))
             return None if found is None else await self._changed(unit, found, change)
@@ -113,7 +114,7 @@ class PostgresJobs:
         """Write what a change means elsewhere, and tell of it after its commit."""
         *row, revision, unit.xact = found
         unit.proof = (rows.IS_CHANGED, (row[0], revision, unit.xact))
-        job = rows.job_of(tuple(row))
+        job = job_rows.job_of(tuple(row))
         if job.state in OVER and job.id in self._holds:
             await unit.run(held_jobs.DROP, job.id)
         await charges.follow(unit, job, change)
@@ -126,13 +127,13 @@ class PostgresJobs:
 
 async def _earlier(unit: WriteUnit, job: Job, mark: IdempotencyMark) -> Job | None:
     """An earlier call's job that is known by `mark`; else that is written. Raises KeyReused."""
-    found = await unit.row(rows.MARK, *rows.mark_row_of(job, mark), mark.since_ms)
+    found = await unit.row(rows.MARK, *job_rows.mark_row_of(job, mark), mark.since_ms)
     if found is None:
         return None
     if mark.key is not None and found["fingerprint"] != mark.fingerprint:
         raise KeyReused(mark.key)
     row = await unit.row(rows.FIND, found["job_id"])
-    return None if row is None else rows.job_of(tuple(row))
+    return None if row is None else job_rows.job_of(tuple(row))
 
 
 async def _check_ticket(unit: WriteUnit, job_id: str, settlement: Settlement) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unstill.domain.api_key import ApiKey
-from unstill.store.embedded.keys import ALL, CHANGED, CHANGES, COLUMNS, NAMES, key_of, row_of
-from unstill.store.embedded.keys_mark import is_marked, mark
+from unstill.store.key_rows import ALL, CHANGED, CHANGES, COLUMNS, NAMES, key_of, row_of
+from unstill.store.keys_mark import is_marked, mark
 from unstill.store.ports.keys import Decide
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.rows import places

@@ -13,8 +13,8 @@ import structlog
 
 from unstill.domain.errors import OwnError
 from unstill.domain.job import Job, State
+from unstill.store import job_rows
 from unstill.store.ports.duties import Term
-from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.entries import Entries, NewEntry
 from unstill.store.postgres.lines import CHUNK, Lines, key_of
@@ -24,7 +24,7 @@ EVERY_S = 15.0
 
 # The lane is that of `Job.lane`; a render has an entry for as long as a server has it in hand.
 _MISSING = (
-    f"SELECT {rows.NAMES} FROM jobs WHERE state NOT IN ({rows.FINAL_STATES}) AND id > $1 "  # noqa: S608  - field names
+    f"SELECT {job_rows.NAMES} FROM jobs WHERE state NOT IN ({job_rows.FINAL_STATES}) AND id > $1 "  # noqa: S608  - field names
     "AND (state IN ('queued', 'saving') OR (state = 'ready' AND is_parked = 0) "
     "OR (state = 'running' AND ticket IS NULL)) "
     "AND NOT EXISTS (SELECT 1 FROM unstill_pgqueuer WHERE dedupe_key = jobs.id || CASE state "
@@ -83,7 +83,7 @@ class LineSweep:
         """Put each row that waits without an entry, in the order of ids. Raises StorageFailed."""
         after = ""
         while found := await self._database.rows(_MISSING, after, CHUNK):
-            jobs = [rows.job_of(tuple(row)) for row in found]
+            jobs = [job_rows.job_of(tuple(row)) for row in found]
             after = jobs[-1].id
 
             async def put(unit: WriteUnit, jobs: list[Job] = jobs) -> None:

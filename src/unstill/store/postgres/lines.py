@@ -13,8 +13,8 @@ import msgspec
 
 from unstill.domain.job import Job, State
 from unstill.domain.owner import Owner
+from unstill.store import job_rows
 from unstill.store.ports.queue import Lane, Turnstile
-from unstill.store.postgres import rows
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.entries import Entries, Entry, NewEntry
 from unstill.store.postgres.tags import Tags
@@ -27,7 +27,7 @@ _WRITTEN = (
     "FROM unstill_pgqueuer AS entry JOIN jobs ON jobs.id = split_part(entry.dedupe_key, ':', 1) "
     "WHERE entry.id > $1 ORDER BY entry.id LIMIT $2"
 )
-_ROWS = f"SELECT {rows.NAMES} FROM jobs WHERE id = ANY($1::text[])"  # noqa: S608  - field names
+_ROWS = f"SELECT {job_rows.NAMES} FROM jobs WHERE id = ANY($1::text[])"  # noqa: S608  - field names
 _HASTEN = (
     "UPDATE unstill_pgqueuer SET execute_after = now() "
     "WHERE dedupe_key = $1 AND status = 'queued' AND execute_after > now()"
@@ -182,7 +182,7 @@ class Lines:
         if not job_ids:
             return {}
         found = await self._database.rows(_ROWS, list(job_ids))
-        return {job.id: job for job in (rows.job_of(tuple(row)) for row in found)}
+        return {job.id: job for job in (job_rows.job_of(tuple(row)) for row in found)}
 
     # --- hearing -------------------------------------------------------------------------------
 

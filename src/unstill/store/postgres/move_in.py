@@ -21,7 +21,7 @@ from unstill.domain.errors import OperatorError
 from unstill.domain.money import ChargeKind
 from unstill.domain.owner import Owner
 from unstill.store.embedded.folder_tables import CHUNK, KEYS, FolderTables
-from unstill.store.embedded.rows import Row
+from unstill.store.job_rows import Row
 from unstill.store.postgres.charges import part_of
 from unstill.store.postgres.database import as_own
 from unstill.store.postgres.texts import storable

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from unstill.domain.errors import BadSetting, ShuttingDown
 from unstill.store.call_journal import Ahead
-from unstill.store.embedded.folder_lock import FolderLock
+from unstill.store.folder_lock import FolderLock
 from unstill.system.durable_writes import write_durably
 
 FILE = "unstill.servers"

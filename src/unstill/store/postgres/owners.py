@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from unstill.domain.limits import UNLIMITED, Limits, Party
 from unstill.domain.owner import Owner
-from unstill.store.embedded.keys import CHANGED
-from unstill.store.embedded.owners import ALL, COLUMNS, NAMES, limits_of, row_of
+from unstill.store.job_rows import FINAL_STATES
+from unstill.store.key_rows import CHANGED
+from unstill.store.owner_rows import ALL, COLUMNS, NAMES, limits_of, row_of
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.keys import ALONE
-from unstill.store.postgres.rows import FINAL_STATES, places
+from unstill.store.postgres.rows import places
 
 _SET = (
     f"INSERT INTO owners ({NAMES}) VALUES ({places(1, len(COLUMNS))}) "  # noqa: S608  - field names

@@ -15,7 +15,7 @@ import structlog
 from unstill.domain.errors import OwnError, ShuttingDown
 from unstill.domain.limits import Party
 from unstill.domain.owner import Owner
-from unstill.store.postgres import rows
+from unstill.store import job_rows
 from unstill.store.postgres.database import Database, WriteUnit
 from unstill.store.postgres.entries import Entries
 from unstill.store.postgres.lines import CHUNK, Lines
@@ -29,7 +29,7 @@ _PARTIES = (
 _OLDEST = (
     "UPDATE jobs SET is_parked = 0 WHERE id IN (SELECT id FROM jobs "  # noqa: S608  - field names
     "WHERE is_parked = 1 AND owner = $1 AND key_id = $2 AND state = 'ready' "
-    f"ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING {rows.NAMES}"
+    f"ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING {job_rows.NAMES}"
 )
 
 log = structlog.get_logger()
@@ -94,7 +94,7 @@ class Parking:
     async def _let_go(self, owner: Owner, key_id: str, most: int) -> None:
         async def let_go(unit: WriteUnit) -> None:
             found = [
-                rows.job_of(tuple(row)) for row in await unit.rows(_OLDEST, owner, key_id, most)
+                job_rows.job_of(tuple(row)) for row in await unit.rows(_OLDEST, owner, key_id, most)
             ]
             await self._lines.put(unit, sorted(found, key=lambda job: job.id))
 

@@ -12,8 +12,8 @@ from secrets import token_hex
 from typing import NamedTuple
 
 from unstill.domain.errors import OperatorError
+from unstill.store.job_rows import FINAL_STATES
 from unstill.store.postgres.database import Database, WriteUnit
-from unstill.store.postgres.rows import FINAL_STATES
 
 _UP = "SELECT count(*) FROM servers WHERE up_until >= now()"
 _RENAME = "UPDATE store SET id = $1"

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from unstill.domain.job import IN_DOUBT, Job
 from unstill.domain.job_ids import first_id
 from unstill.domain.money import ChargeKind
+from unstill.store import job_rows
 from unstill.store.ports.retention import KEY_KNOWN_MS, RETRY_KNOWN_MS, Kept
-from unstill.store.postgres import deliveries, rows
+from unstill.store.postgres import deliveries
 from unstill.store.postgres.database import Database, WriteUnit
-from unstill.store.postgres.rows import NAMES
 
 CHUNK = 1_000  # ids in one read
 PIECE = 100  # jobs in one read
@@ -44,7 +44,7 @@ _HAS = {
     Kept.ROW: f"NOT {_MAY_BE_SENT_AGAIN}",
 }
 _ENDED = (
-    f"SELECT {NAMES} FROM jobs WHERE ended_ms IS NOT NULL AND ended_ms < $1 "  # noqa: S608  - field names
+    f"SELECT {job_rows.NAMES} FROM jobs WHERE ended_ms IS NOT NULL AND ended_ms < $1 "  # noqa: S608  - field names
     f"AND (ended_ms, id) > ($2, $3) AND {{has}} AND is_hidden = 0 AND NOT {_OWES} "
     f"AND NOT ({_IS_IN_DOUBT}) ORDER BY ended_ms, id LIMIT $4"
 )
@@ -58,7 +58,7 @@ _PICTURES_REMOVED = f"UPDATE jobs SET removed = removed | {_PICTURES} WHERE {_GU
 # Guarded: a job that is not hidden, or not final, keeps its row.
 _FORGET = (
     "DELETE FROM jobs WHERE id = $1 AND is_hidden = 1 "  # noqa: S608  - state names
-    f"AND state IN ({rows.FINAL_STATES}) AND NOT {_IS_RESERVED}"
+    f"AND state IN ({job_rows.FINAL_STATES}) AND NOT {_IS_RESERVED}"
 )
 _DROP_ROW = f"DELETE FROM jobs WHERE {_GUARD}"  # noqa: S608  - a number
 # What goes with a row; nothing where the job has kept it.
@@ -70,11 +70,11 @@ _OF_ROW = (
     deliveries.FORGET,
 )
 LONG_DELETED = (
-    f"SELECT id FROM jobs WHERE is_hidden = 1 AND state IN ({rows.FINAL_STATES}) "  # noqa: S608  - state names
+    f"SELECT id FROM jobs WHERE is_hidden = 1 AND state IN ({job_rows.FINAL_STATES}) "  # noqa: S608  - state names
     "AND id > $1 AND id < $2 ORDER BY id LIMIT $3"
 )
 _NEEDED = (
-    f"SELECT id, NOT (is_hidden = 1 AND state IN ({rows.FINAL_STATES})) FROM jobs "  # noqa: S608  - state names
+    f"SELECT id, NOT (is_hidden = 1 AND state IN ({job_rows.FINAL_STATES})) FROM jobs "  # noqa: S608  - state names
     "WHERE id = ANY($1::text[])"
 )
 
@@ -96,7 +96,7 @@ class PostgresRetention:
         if kept is Kept.ROW:
             bounds = (*bounds, now_ms - RETRY_KNOWN_MS, now_ms - KEY_KNOWN_MS)
         found = await self._database.rows(ended_sql(kept), *bounds)
-        return [rows.job_of(tuple(row)) for row in found]
+        return [job_rows.job_of(tuple(row)) for row in found]
 
     async def note_removed(self, job_id: str, kept: Kept, now_ms: int) -> None:
         match kept:

@@ -1,4 +1,4 @@
-"""The SQL of jobs, the ledger and marks. How values stand in their columns: `embedded/rows`."""
+"""The SQL of jobs, the ledger and marks. How values stand in their columns: job_rows.py."""
 
 from __future__ import annotations
 
@@ -7,38 +7,15 @@ from functools import cache
 from unstill.domain.attempts import Attempt, Outcome, Settlement
 from unstill.domain.job import Change
 from unstill.domain.lease import LEASE_MS
-from unstill.store.embedded.job_updates import ChangeShape, shape_of
-from unstill.store.embedded.rows import (
+from unstill.store.change_shape import ChangeShape, shape_of
+from unstill.store.job_rows import (
     COLUMNS,
     FINAL_STATES,
     NAMES,
     Value,
-    attempt_of,
-    attempt_row_of,
-    job_of,
-    mark_row_of,
-    row_of,
-    settlement_row_of,
-    ticket_of,
-    unfinished_job_of,
     value_of,
 )
 from unstill.store.move_texts import at_ms_of, noting_sql
-
-__all__ = [
-    "COLUMNS",
-    "FINAL_STATES",
-    "NAMES",
-    "Value",
-    "attempt_of",
-    "attempt_row_of",
-    "job_of",
-    "mark_row_of",
-    "row_of",
-    "settlement_row_of",
-    "ticket_of",
-    "unfinished_job_of",
-]
 
 
 def places(first: int, count: int) -> str:

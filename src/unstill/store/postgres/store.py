@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from unstill.domain.commit_counts import CommitCounts
 from unstill.domain.errors import ShuttingDown
-from unstill.store.embedded.holds import Holds
+from unstill.store.holds import Holds
 from unstill.store.ports.queue import Listener
 from unstill.store.postgres import migrations
 from unstill.store.postgres.activities import PostgresActivities

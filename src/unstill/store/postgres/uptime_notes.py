@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from unstill.domain.lease import Lease
-from unstill.store.embedded.downtime import LEAST_AWAY_MS
-from unstill.store.postgres import rows
+from unstill.store import job_rows
+from unstill.store.ports.uptime_notes import LEAST_AWAY_MS
 from unstill.store.postgres.database import Database, WriteUnit
 
 _SEEN = "SELECT seen_ms FROM up"
@@ -13,11 +13,11 @@ _SEEN_ALONE = "SELECT seen_ms FROM up FOR UPDATE"
 _NOTE = "UPDATE up SET seen_ms = greatest(seen_ms, $1)"
 # An idle server writes nothing: what is noted too early only gives more time.
 _NOTE_AT_WORK = (
-    f"{_NOTE} WHERE EXISTS (SELECT 1 FROM jobs WHERE state NOT IN ({rows.FINAL_STATES}))"  # noqa: S608  - state names
+    f"{_NOTE} WHERE EXISTS (SELECT 1 FROM jobs WHERE state NOT IN ({job_rows.FINAL_STATES}))"  # noqa: S608  - state names
 )
 _MOVE = (
     "UPDATE jobs SET deadline_ms = deadline_ms + $1 "  # noqa: S608  - state names
-    f"WHERE state NOT IN ({rows.FINAL_STATES}) AND deadline_ms > 0"
+    f"WHERE state NOT IN ({job_rows.FINAL_STATES}) AND deadline_ms > 0"
 )
 
 

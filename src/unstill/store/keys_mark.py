@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import apsw
 import structlog
 
 from unstill.system.durable_writes import write_durably
 
 FILE = "unstill.keyed"
 _TEXT = b"API keys were made for this folder: without one nobody is let in.\n"
-_ANY = "SELECT EXISTS (SELECT 1 FROM api_keys)"
 
 log = structlog.get_logger()
 
@@ -32,9 +30,3 @@ def mark(data_dir: Path) -> None:
         write_durably(data_dir / FILE, _TEXT, once=True)
     except OSError as error:
         log.warning("keys_not_marked", why=error.strerror)
-
-
-def mark_if_any(connection: apsw.Connection, data_dir: Path) -> None:
-    """For a store whose rows are there and whose mark is not. Raises apsw.Error."""
-    if connection.execute(_ANY).get:
-        mark(data_dir)
