@@ -33,6 +33,7 @@ class Books(msgspec.Struct, frozen=True):
     finished: Mapping[str, Collection[str]]  # by engine, the tasks whose videos it still gives
     kills_ms: Sequence[int]
     deleted: frozenset[str]  # prompts: their rows may be gone, and their ledger with them
+    held_in_call: frozenset[str] = frozenset()  # jobs that were held then: no upstream is asked
 
     @property
     def taken(self) -> list[Call]:
@@ -73,7 +74,7 @@ def audit(books: Books, acknowledged: Mapping[str, str]) -> Findings:
         *_sent_after_the_end(books),
         *_unexplained(books, [each for each in unknown if (each.job_id, each.n) not in killed]),
         *_too_many_unknown(by_kill),
-        *_unsettled(unknown),
+        *_unsettled([each for each in unknown if each.job_id not in books.held_in_call]),
         *_undeserved(books, {job_id for job_id, _ in killed}),
         *(thrown_away := list(_thrown_away(books))),
     ]

@@ -42,6 +42,7 @@ WORKS_ON_S = 1.0  # after that
 QUIET_S = 3.0  # of an upstream's log: the calls that were under way at a kill have arrived
 IDLE_S = 3.0  # of the recovered server, before anything is released
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
+_HELD_IN_CALL = "SELECT id FROM held JOIN jobs ON id = job_id WHERE state = 'submitting'"
 
 
 class PutBack(Campaign):
@@ -53,6 +54,7 @@ class PutBack(Campaign):
         self.forgotten: set[str] = set()  # prompts of jobs that the copy does not know
         self.paid_since = 0  # jobs of the copy
         self.held = 0
+        self.held_in_call = frozenset[str]()
         self.released = 0
         self.wrongs: list[str] = []
 
@@ -64,6 +66,7 @@ class PutBack(Campaign):
             for name in NOTES:
                 (self.data_dir / name).unlink(missing_ok=True)
         self._unstill("recover")
+        self.held_in_call = held_in_call(self.data_dir / DATABASE)
         await _quiet(found)
         self._server.start()
         url = await self._server.address()
@@ -167,6 +170,12 @@ def back_up(file: Path, copy: Path) -> None:
             it.step()
 
 
+def held_in_call(file: Path) -> frozenset[str]:
+    """Of the held jobs those whose call was under way: what came of it nobody may ask."""
+    with closing(apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        return frozenset(str(job_id) for (job_id,) in connection.execute(_HELD_IN_CALL))
+
+
 async def _read(found: Sequence[Upstream]) -> None:
     for upstream in found:
         await asyncio.to_thread(upstream.read_log)
@@ -211,6 +220,7 @@ def wrongs_of(campaign: PutBack, found: Sequence[Upstream]) -> Iterator[str]:
             finished={upstream.engine: upstream.finished() for upstream in found},
             kills_ms=campaign.kills_ms,
             deleted=frozenset(campaign.told.deleted | campaign.forgotten),
+            held_in_call=campaign.held_in_call,
         )
         yield from audit(books, campaign.told.acknowledged).wrongs
         return

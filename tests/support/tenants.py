@@ -51,7 +51,8 @@ allow_networks = ["127.0.0.0/8"]
 engines = ["camera"]
 
 """
-_MADE = re.compile(r"\b1[6-9]\d{8}\b")  # a moment of these years, in Unix seconds
+# A moment of these years, in Unix seconds, or none where there may be one.
+_MADE = re.compile(r"\b1[6-9]\d{8}\b|(?<=\"refusing_until\":)null")
 
 
 def key_of(name: str) -> dict[str, str]:
@@ -180,7 +181,7 @@ class Asker:
         made = _new_job(answer) if route.makes_job else None
         if made is not None:
             self._http.delete(f"/v1/videos/{made}", headers=self._headers)
-        return answered(answer, named, made)
+        return answered(answer, named, made, is_of_engines=url.endswith("/models"))
 
     def _sent(self, method: str, url: str, **given: Any) -> httpx2.Response:
         if (method, url) != ("GET", "/v1/events"):
@@ -231,7 +232,9 @@ class Answered(NamedTuple):
     text: str
 
 
-def answered(answer: httpx2.Response, named: str, made: str | None) -> Answered:
+def answered(
+    answer: httpx2.Response, named: str, made: str | None, *, is_of_engines: bool = False
+) -> Answered:
     """`made`: the id of a job that the call made."""
     request_id = answer.headers["x-request-id"]
 
@@ -240,10 +243,11 @@ def answered(answer: httpx2.Response, named: str, made: str | None) -> Answered:
             text = text.replace(gone, word) if gone else text
         return _MADE.sub("MOMENT", text.replace(named, "NAMED"))
 
+    mine = {"date", "x-request-id", "openai-poll-after-ms"}
+    if is_of_engines:  # whose refusals come and go
+        mine.add("content-length")
     headers = tuple(
-        (name, plain(value))
-        for name, value in sorted(answer.headers.items())
-        if name not in {"date", "x-request-id", "openai-poll-after-ms"}
+        (name, plain(value)) for name, value in sorted(answer.headers.items()) if name not in mine
     )
     is_policy = '"policy":' in answer.text  # signed anew each time
     return Answered(answer.status_code, headers, "POLICY" if is_policy else plain(answer.text))

@@ -64,9 +64,9 @@ class Desk:
         hold_until(lambda: self._is_ended(job_id), within_s=within_s)
         return dict(self.server.status(job_id)["output"])
 
-    def error(self, job_id: str) -> str:
+    def error(self, job_id: str, *, within_s: float = 30.0) -> str:
         """Why the job failed."""
-        output = self.ended(job_id)
+        output = self.ended(job_id, within_s=within_s)
         assert output["task_status"] == "Failure", output
         return str(output["error_message"])
 

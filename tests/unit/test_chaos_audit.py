@@ -106,6 +106,12 @@ def wrongs(books: Books) -> set[str]:
     return {wrong.partition(":")[0] for wrong in found}
 
 
+def test_a_job_that_was_held_in_the_midst_of_its_call_need_not_be_settled() -> None:
+    books = msgspec.structs.replace(GOOD, **WRONG["not settled"], held_in_call=frozenset({"job-1"}))
+
+    assert "not settled" not in wrongs(books)
+
+
 def test_good_books_have_nothing_wrong() -> None:
     assert wrongs(GOOD) == set()
 
