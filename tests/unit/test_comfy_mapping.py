@@ -381,6 +381,8 @@ def test_a_word_that_nobody_knows_is_odd() -> None:
             reply(200, code=0, data={"task_status": "failed", "task_status_msg": "unsafe"}),
             Failed("failed", "unsafe"),
         ),
+        (reply(200, code=1301, message="risk control"), Failed("1301", "risk control")),
+        (reply(200, code=0, message="SUCCEED", data={"task_id": "kling-1"}), Done(None)),
         (
             reply(
                 200,

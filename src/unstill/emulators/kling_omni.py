@@ -21,8 +21,17 @@ from unstill.emulators.pictures import (
 from unstill.emulators.wire import Refusal
 
 MOST_TEXT = 2500
-DURATIONS = frozenset(str(seconds) for seconds in range(3, 16))  # texts, as it has them
+DURATIONS = tuple(str(seconds) for seconds in range(3, 16))  # texts, as it has them
 MODES = {"std": 720, "pro": 1080}
+CHOICES = {
+    "duration": DURATIONS,
+    "mode": tuple(MODES),
+    "sound": ("on", "off"),
+    "multi_shot": (False,),  # several shots need prompts of their own
+    "aspect_ratio": ("16:9", "9:16", "1:1"),
+    "watermark_info": ({}, {"enabled": False}),  # a second video is not emulated
+}
+TEXTS = ("callback_url", "external_task_id")
 FIELDS = frozenset(
     {
         "model_name",
@@ -54,18 +63,19 @@ def read_wish(name: str, body: Mapping[str, Any]) -> tuple[str, Terms]:
     prompt = body.get("prompt")
     if not isinstance(prompt, str) or not prompt.strip() or len(prompt) > MOST_TEXT:
         raise _bad("prompt", f"a text of 1 to {MOST_TEXT} characters")
-    duration, mode = body.get("duration", "5"), body.get("mode", "pro")
-    if duration not in DURATIONS:
-        raise _bad("duration", 'a text, from "3" to "15"')
-    if mode not in MODES:
-        raise _bad("mode", "std or pro")
-    if body.get("sound", "off") not in {"on", "off"}:
-        raise _bad("sound", "on or off")
-    if body.get("multi_shot", False) is not False:
-        raise _bad("multi_shot", "several shots need prompts of their own")
+    for field, choices in CHOICES.items():
+        if field in body and body[field] not in choices:
+            raise _bad(field, f"one of {', '.join(map(str, choices))}")
+    for field in TEXTS:
+        if not isinstance(body.get(field, ""), str):
+            raise _bad(field, "a text")
     _check_frames(body.get("image_list"))
-    is_heard = body.get("sound") == "on"
-    return prompt, Terms(name, int(duration), MODES[mode], has_audio=is_heard)
+    return prompt, Terms(
+        name,
+        int(body.get("duration", "5")),
+        MODES[body.get("mode", "pro")],
+        has_audio=body.get("sound") == "on",
+    )
 
 
 def done_answer(job: EmulatedJob, link: str) -> dict[str, Any]:

@@ -59,6 +59,8 @@ def read_wish(name: str, model: MiniMaxModelFields, body: Mapping[str, Any]) -> 
         raise bad("with frames, ratio must be adaptive")
     if not isinstance(body.get("aigc_watermark", False), bool):
         raise bad("aigc_watermark must be a boolean")
+    if not isinstance(body.get("callback_url", ""), str):
+        raise bad("callback_url must be a text")
     text = _content(body.get("content"))
     terms = Terms(name, duration_s, LINES[resolution], size=resolution, has_audio=True)
     return text, terms

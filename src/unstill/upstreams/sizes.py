@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf, log, sqrt
 
 from unstill.domain.errors import BadField
 from unstill.domain.request import Size, TierName, VideoRequest
 from unstill.models.sizes import nearest_tier
 from unstill.models.tiers import NAMED_SIZES
+
+# An exact size that is so much larger than the largest tier is made in that tier. With more the
+# caller would get less than was asked for, without a word.
+STILL_OF_A_TIER = 1.1
 
 
 def nearest_size(size: Size, sizes: Iterable[Size]) -> Size:
@@ -20,9 +24,11 @@ def nearest_size(size: Size, sizes: Iterable[Size]) -> Size:
 
 
 def at_area(shape: Size, area: Size) -> Size:
-    """The shape of one at the area of the other, both sides even."""
-    factor = sqrt(area.area / shape.area)
-    return Size(round(shape.width * factor / 2) * 2, round(shape.height * factor / 2) * 2)
+    """The shape of one at the area of the other, both sides even; no longer than the shape is."""
+    long, short = max(shape.width, shape.height), min(shape.width, shape.height)
+    short_px = round(short * sqrt(area.area / shape.area) / 2) * 2
+    long_px = short_px * long // short // 2 * 2
+    return Size(long_px, short_px) if shape.width >= shape.height else Size(short_px, long_px)
 
 
 def spelt(numbers: Sequence[int]) -> str:
@@ -37,19 +43,29 @@ def not_offered(
     *,
     durations_s: Sequence[int],
     tiers: Sequence[TierName],
+    sizes: Collection[Size] = (),
     most_ratio: float = inf,
 ) -> BadField | None:
-    """The length, tier or shape asked for that an upstream model does not make.
+    """The length, tier, shape or number of pixels asked for that an upstream model does not make.
 
-    most_ratio: of exact sizes; r allows shapes from 1:r to r:1.
+    sizes: those that it makes exactly. most_ratio: of any others; r allows shapes from 1:r to r:1.
     """
     if request.duration_s not in durations_s:
         return BadField("duration", spelt(durations_s), request.duration_s)
     if request.size is None and request.tier not in tiers:
         return BadField("resolution", " or ".join(tiers), request.tier)
-    if request.size is not None and _ratio(request.size) > most_ratio:
+    if request.size is None or request.size in sizes:
+        return None
+    return _size_not_made(request.size, tiers, most_ratio)
+
+
+def _size_not_made(size: Size, tiers: Sequence[TierName], most_ratio: float) -> BadField | None:
+    if _ratio(size) > most_ratio:
         ratio = f"{most_ratio:g}"
-        return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(request.size))
+        return BadField("size", f"of a ratio from 1:{ratio} to {ratio}:1", str(size))
+    largest = max((NAMED_SIZES[tier] for tier in tiers), key=lambda each: each.area)
+    if size.area > largest.area * STILL_OF_A_TIER:
+        return BadField("size", f"of no more pixels than {largest}", str(size))
     return None
 
 

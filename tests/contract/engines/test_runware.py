@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from support.emulator_process import Emulator
-from support.engine_benches import Bench, only
+from support.engine_benches import Bench, engine, only
 from support.kind_rows import CHELSEA_URL, PICTURE
 from support.kinds.runware import runware
+from support.requests import WAN27
+from support.upstream_requests import LAST, request
+from unstill.domain.request import TierName
+from unstill.emulators.runware_models import MODELS as AT_THE_STAND_IN
 from unstill.engines.runware.engine import REMEMBERED_S, RunwareEngine
+from unstill.engines.runware.models import MODELS
+from unstill.net.fetcher import Fetcher
 from unstill.upstreams.port import Accepted, Doubt, Prepared, SettlingRemote, Submission
 
 LATER_S = REMEMBERED_S + 1
@@ -84,6 +93,34 @@ async def test_many_tickets_are_asked_for_by_one_call(bench: Bench) -> None:
     assert len(bench.requests("poll")) == before + 1
 
 
+@pytest.mark.parametrize(
+    ("name", "tier"), [(name, tier) for name, model in MODELS.items() for tier in model.tiers]
+)
+async def test_each_model_takes_a_full_request_in_each_tier(
+    name: str,
+    tier: TierName,
+    emulator_of: Callable[[str], Emulator],
+    fetcher: Fetcher,
+    photo: Path,
+) -> None:
+    model, upstream = MODELS[name], emulator_of("runware")
+    remote = engine("runware", upstream.url, fetcher, models={WAN27: name})
+    last = {"last_frame": LAST} if model.has_last_frame else {}
+    for sound in (True, False):
+        asked = request(
+            WAN27, tier=tier, duration_s=model.durations_s[-1], generate_audio=sound, **last
+        )
+        bench = Bench("runware", upstream, remote, photo, asked)
+
+        assert remote.misfit(asked) is None
+        assert isinstance(await bench.submit(), Accepted)
+    await remote.close()
+
+
+def test_every_row_of_the_engine_is_at_the_stand_in() -> None:
+    assert set(MODELS) == set(AT_THE_STAND_IN)
+
+
 @only("runware")
 async def test_what_it_charges_comes_with_the_video(bench: Bench) -> None:
     done = await bench.done(await bench.ticket())
@@ -123,6 +160,11 @@ def frames(image: str = PICTURE, frame: str = "first") -> dict[str, object]:
         (seedance(positivePrompt=None), "invalidParameter"),
         (runware(model="bytedance:seedance@2.0"), "missingPositivePrompt"),
         (seedance(positivePrompt="x"), "invalidParameter"),
+        (seedance(positivePrompt="   "), "invalidParameter"),
+        (
+            runware(inputs={"frameImages": [{"image": PICTURE, "frame": "first", "z": 1}]}),
+            "unsupportedParameter",
+        ),
         (seedance(duration=31), "invalidParameter"),
         (runware(model="minimax:h3@0", positivePrompt="walk"), "invalidParameter"),
         (

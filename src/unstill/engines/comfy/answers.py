@@ -99,7 +99,9 @@ def result_of(reply: Reply, words: WordTables) -> Verdict:
     verdict = verdict_in(reply.fields(), words)
     if isinstance(verdict, Done | Failed):
         return verdict
-    return Done(link_in(reply.fields(), words))
+    link, told = link_in(reply.fields(), words), said(reply.fields(), words)
+    # Kling has a code that is not 0 in a 200, and no task beside it.
+    return _failed(told) if link is None and told.code else Done(link)
 
 
 def is_too_late(reply: Reply) -> bool:

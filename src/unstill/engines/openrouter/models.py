@@ -177,7 +177,9 @@ def misfit(model: OpenRouterModel, request: VideoRequest) -> BadField | None:
         sound=model.has_sound,
     )
     missing = unsupported(request, has, name=model.name)
-    return missing or not_offered(request, durations_s=model.durations_s, tiers=model.tiers)
+    return missing or not_offered(
+        request, durations_s=model.durations_s, tiers=model.tiers, sizes=model.sizes
+    )
 
 
 def told_size(model: OpenRouterModel, request: VideoRequest, size: Size) -> Size | None:
