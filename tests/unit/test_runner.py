@@ -49,6 +49,7 @@ async def test_a_picture_behind_a_url_becomes_a_video(tmp_path: Path) -> None:
     async with opened(tmp_path) as house:
         job_id = await house.submit(URL)
         job = await house.until(job_id)
+        await until(lambda: State.SUCCEEDED in house.seen)  # told a moment after it is stored
 
         assert job.state is State.SUCCEEDED
         assert house.seen == ["queued", "ready", "running", "saving", "succeeded"]
@@ -121,7 +122,7 @@ async def test_each_change_of_a_job_is_one_line_in_the_log(tmp_path: Path) -> No
     async with opened(tmp_path) as house:
         with capture_logs() as logs:
             job_id = await house.submit()
-            await house.until(job_id)
+            await until(lambda: State.SUCCEEDED in house.seen)
         lines = [log for log in logs if log["event"] == "job"]
 
         assert [line["state"] for line in lines] == house.seen
