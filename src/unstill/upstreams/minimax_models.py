@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from unstill.domain.errors import BadField, MissingField
+from unstill.domain.errors import BadField
 from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.media.picture_formats import Format
 from unstill.upstreams.content_parts import content_parts
 from unstill.upstreams.port import FrameForm
 from unstill.upstreams.sizes import frame_size, not_offered, tier_for
-from unstill.upstreams.unsupported import Has, unsupported
+from unstill.upstreams.unsupported import Has, prompt_misfit, unsupported
 
 MOST_PROMPT_CHARS = 7000
 _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG", "WebP"})
@@ -51,18 +51,13 @@ MODELS: Mapping[str, MiniMaxModel] = {
 
 def misfit(model: MiniMaxModel, request: VideoRequest) -> BadField | None:
     """What `model` cannot do of `request`."""
-    found = unsupported(request, _HAS, name=model.name) or not_offered(
-        request, durations_s=model.durations_s, tiers=model.tiers, most_ratio=_MOST_RATIO
+    return (
+        unsupported(request, _HAS, name=model.name)
+        or not_offered(
+            request, durations_s=model.durations_s, tiers=model.tiers, most_ratio=_MOST_RATIO
+        )
+        or prompt_misfit(request.prompt, name=model.name, is_needed=True, most=MOST_PROMPT_CHARS)
     )
-    if found is not None:
-        return found
-    if not request.prompt.strip():
-        return MissingField("prompt", f"{model.name} needs one")
-    if len(request.prompt) > MOST_PROMPT_CHARS:
-        found_chars = f"{len(request.prompt)} characters"
-        allowed = f"text of at most {MOST_PROMPT_CHARS} characters"
-        return BadField("prompt", allowed, request.prompt, found=found_chars)
-    return None
 
 
 def frame_form(model: MiniMaxModel, request: VideoRequest) -> FrameForm:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import msgspec
 
 from unstill.domain.engine import region_misfit
-from unstill.domain.errors import BadField
+from unstill.domain.errors import BadField, MissingField
 from unstill.domain.request import VideoRequest
 
 
@@ -49,3 +49,19 @@ def unsupported(request: VideoRequest, has: Has, *, name: str) -> BadField | Non
     if extends is False and not has.plain_prompt:
         return BadField("prompt_extend", f"true: {name} cannot be told", extends)
     return None
+
+
+def prompt_misfit(
+    prompt: str, *, name: str, is_needed: bool = False, least: int = 0, most: int | None = None
+) -> BadField | None:
+    """What an upstream model, `name`, does not take of a prompt; one of blanks alone is none.
+
+    least, most: characters of one that is there.
+    """
+    if not prompt.strip():
+        return MissingField("prompt", f"{name} needs one") if is_needed else None
+    if len(prompt) >= least and (most is None or len(prompt) <= most):
+        return None
+    allowed = f"text of {least} to {most}" if least else f"text of at most {most}"
+    found = f"{len(prompt)} characters"
+    return BadField("prompt", f"{allowed} characters", prompt, found=found)

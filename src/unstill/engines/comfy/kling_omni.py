@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from unstill.domain.errors import BadField, MissingField
+from unstill.domain.errors import BadField
 from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.media.picture_formats import Format
 from unstill.upstreams.pictures import bare_base64
 from unstill.upstreams.port import FrameForm
 from unstill.upstreams.sizes import frame_size, not_offered, tier_for
-from unstill.upstreams.unsupported import Has, unsupported
+from unstill.upstreams.unsupported import Has, prompt_misfit, unsupported
 
 NAME = "kling/kling-v3-omni"
 DURATIONS_S = tuple(range(3, 16))
@@ -34,19 +34,11 @@ _HAS = Has(last_frame=True, negative_prompt=False, watermark=False, sound=True)
 
 def misfit(request: VideoRequest) -> BadField | None:
     """What it cannot do of `request`."""
-    found = unsupported(request, _HAS, name=NAME) or not_offered(
-        request, durations_s=DURATIONS_S, tiers=TIERS, most_ratio=_MOST_RATIO
+    return (
+        unsupported(request, _HAS, name=NAME)
+        or not_offered(request, durations_s=DURATIONS_S, tiers=TIERS, most_ratio=_MOST_RATIO)
+        or prompt_misfit(request.prompt, name=NAME, is_needed=True, most=MOST_PROMPT_CHARS)
     )
-    if found is not None:
-        return found
-    if not request.prompt.strip():
-        return MissingField("prompt", f"{NAME} needs one")
-    if len(request.prompt) > MOST_PROMPT_CHARS:
-        allowed = f"text of at most {MOST_PROMPT_CHARS} characters"
-        return BadField(
-            "prompt", allowed, request.prompt, found=f"{len(request.prompt)} characters"
-        )
-    return None
 
 
 def frame_form(request: VideoRequest) -> FrameForm:

@@ -17,7 +17,7 @@ from unstill.media.picture_formats import Format
 from unstill.upstreams.pictures import bare_base64
 from unstill.upstreams.port import FrameForm
 from unstill.upstreams.sizes import frame_size, not_offered, tier_for
-from unstill.upstreams.unsupported import Has, unsupported
+from unstill.upstreams.unsupported import Has, prompt_misfit, unsupported
 
 ROLES: tuple[Role, ...] = ("first", "last")
 _PICTURES: frozenset[Format] = frozenset({"JPEG", "PNG"})
@@ -66,15 +66,13 @@ def misfit(model: KlingModel, request: VideoRequest) -> BadField | None:
         watermark=True,
         sound=model.has_switches,
     )
-    found = unsupported(request, has, name=model.name) or not_offered(
-        request, durations_s=model.durations_s, tiers=model.tiers, most_ratio=_MOST_RATIO
-    )
-    if found is None and len(request.prompt) > model.most_prompt_chars:
-        allowed = f"text of at most {model.most_prompt_chars} characters"
-        return BadField(
-            "prompt", allowed, request.prompt, found=f"{len(request.prompt)} characters"
+    return (
+        unsupported(request, has, name=model.name)
+        or not_offered(
+            request, durations_s=model.durations_s, tiers=model.tiers, most_ratio=_MOST_RATIO
         )
-    return found
+        or prompt_misfit(request.prompt, name=model.name, most=model.most_prompt_chars)
+    )
 
 
 def frame_form(model: KlingModel, request: VideoRequest) -> FrameForm:

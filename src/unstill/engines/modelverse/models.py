@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from unstill.domain.errors import BadField, MissingField
+from unstill.domain.errors import BadField
 from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.upstreams.pictures import bare_base64
 from unstill.upstreams.sizes import not_offered, tier_for
-from unstill.upstreams.unsupported import Has, unsupported
+from unstill.upstreams.unsupported import Has, prompt_misfit, unsupported
 
 ROLES: tuple[Role, ...] = ("first", "last")
 
@@ -158,13 +158,12 @@ def misfit(model: ModelverseModel, request: VideoRequest) -> BadField | None:
     missing = missing or not_offered(request, durations_s=model.durations_s, tiers=model.tiers)
     if missing is not None:
         return missing
-    if model.needs_prompt and not request.prompt.strip():
-        return MissingField("prompt", f"{model.name} needs one")
-    if 0 < model.most_prompt_chars < len(request.prompt):
-        allowed = f"text of at most {model.most_prompt_chars} characters"
-        found = f"{len(request.prompt)} characters"
-        return BadField("prompt", allowed, request.prompt, found=found)
-    return None
+    return prompt_misfit(
+        request.prompt,
+        name=model.name,
+        is_needed=model.needs_prompt,
+        most=model.most_prompt_chars or None,
+    )
 
 
 def body_of(

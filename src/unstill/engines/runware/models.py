@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from unstill.domain.errors import BadField, MissingField
+from unstill.domain.errors import BadField
 from unstill.domain.request import Role, TierName, VideoRequest
 from unstill.upstreams.port import FrameForm
 from unstill.upstreams.sizes import frame_size, not_offered, tier_for
-from unstill.upstreams.unsupported import Has, unsupported
+from unstill.upstreams.unsupported import Has, prompt_misfit, unsupported
 
 ROLES: tuple[Role, ...] = ("first", "last")
 PICTURE_BYTES = 10 * 2**20  # none documented; ours
@@ -39,7 +39,7 @@ class RunwareModel(msgspec.Struct, frozen=True, kw_only=True):
     has_seed: bool = True
     has_sound_switch: bool = False  # where there is none, a track comes or not by itself
     needs_prompt: bool = False
-    prompt_chars: tuple[int, int] | None = None  # least and most of one that is there
+    prompt_chars: tuple[int, int | None] = (0, None)  # least and most of one that is there
     picture_sides_px: tuple[int, int] | None = None
     most_ratio: float | None = None  # the pictures' limit, which the videos follow
 
@@ -125,20 +125,14 @@ def misfit(model: RunwareModel, request: VideoRequest) -> BadField | None:
             tiers=model.tiers,
             most_ratio=model.most_ratio or inf,
         )
-        or _prompt_misfit(model, request.prompt)
+        or prompt_misfit(
+            request.prompt,
+            name=model.name,
+            is_needed=model.needs_prompt,
+            least=model.prompt_chars[0],
+            most=model.prompt_chars[1],
+        )
     )
-
-
-def _prompt_misfit(model: RunwareModel, prompt: str) -> BadField | None:
-    if not prompt.strip():
-        return MissingField("prompt", f"{model.name} needs one") if model.needs_prompt else None
-    if model.prompt_chars is None:
-        return None
-    least, most = model.prompt_chars
-    if least <= len(prompt) <= most:
-        return None
-    allowed = f"text of {least} to {most} characters"
-    return BadField("prompt", allowed, prompt, found=f"{len(prompt)} characters")
 
 
 def frame_form(model: RunwareModel, request: VideoRequest) -> FrameForm:
